@@ -1,0 +1,171 @@
+"""One attempt of one effect: run it, and judge what went wrong. Again later, or parked for a person; never dropped.
+
+The worker in `bot.worker` and `Jobs.drain` both run effects through here.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import procrastinate
+import psycopg
+import sqlalchemy as sa
+import structlog
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+
+from bot.job_rows import Job, JobStatus, let_go_of_queueing_lock, note_error
+from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
+
+if TYPE_CHECKING:
+    from procrastinate.jobs import Job as EngineJob
+
+Effect = Callable[[str], None]
+Effects = Mapping[str, Effect]
+OnParked = Callable[[Job, str], None]
+
+TASK = "run_effect"
+QUEUE = "effects"
+
+# Passing trouble: what the clients say, and a database that went away, is full of sessions, or took too long.
+PASSING = (
+    Temporary,
+    OutcomeUnknown,
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.TimeoutError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often and for how long an effect is tried. `base` and `cap` in seconds; `bug_attempts` counts all attempts."""
+
+    base: float = 1.0
+    cap: float = 60.0
+    horizon: timedelta = timedelta(hours=72)
+    bug_attempts: int = 5
+
+
+class Again(Exception):
+    """The attempt failed; the job goes back to its lane until `at`."""
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(f"again at {at:%Y-%m-%d %H:%M:%S} UTC")
+        self.at = at
+
+
+class Parked(Exception):
+    """The attempt failed and another one cannot help before a person mends something."""
+
+
+def next_attempt(
+    error: Exception, attempt: int, not_after: datetime, now: datetime, patience: Patience
+) -> datetime | None:
+    """When to try again after `attempt` (from 1) failed, or None: park it."""
+    if isinstance(error, Permanent) or now >= not_after:
+        return None
+    if not isinstance(error, PASSING) and attempt >= patience.bug_attempts:
+        return None
+    wait = random.uniform(0.5, 1.0) * min(patience.cap, patience.base * 2 ** min(attempt - 1, 20))
+    if isinstance(error, Temporary):
+        wait = max(wait, error.retry_after)
+    return now + timedelta(seconds=wait)
+
+
+class RetryStrategy(BaseRetryStrategy):
+    """Carries our verdict to the engine."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: EngineJob) -> RetryDecision | None:  # noqa: ARG002
+        if isinstance(exception, Parked):
+            return None
+        if isinstance(exception, Again):
+            return RetryDecision(retry_at=exception.at)
+        # A shutdown (JobAborted), or the verdict itself could not be written down: without a decision the engine would end the job.
+        return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=1))
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Runs effects, in any number of threads."""
+
+    effects: Effects
+    engine: sa.Engine
+    patience: Patience
+    on_parked: OnParked | None = None
+    _running: set[int] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def task(self, context: procrastinate.JobContext, *, name: str, request_id: str, not_after: str) -> None:
+        """What procrastinate calls. Raises Again or Parked."""
+        job = _as_job(context.job, name, request_id)
+        with self._lock:
+            self._running.add(job.id)
+        try:
+            self._effect(name)(request_id)
+        except Exception as error:
+            raise self._judge(job, error, datetime.fromisoformat(not_after)) from error
+        finally:
+            with self._lock:
+                self._running.discard(job.id)
+
+    def at_work(self) -> frozenset[int]:
+        """The ids of the jobs whose effects run in this process just now."""
+        with self._lock:
+            return frozenset(self._running)
+
+    def _effect(self, name: str) -> Effect:
+        if name not in self.effects:
+            raise Permanent(
+                f'this version of countersign has no effect called "{name}" (it has {", ".join(sorted(self.effects)) or "none"}). '
+                "Run the version that has it, then replay the job."
+            )
+        return self.effects[name]
+
+    def _judge(self, job: Job, error: Exception, not_after: datetime) -> Again | Parked:
+        at = next_attempt(error, job.attempts, not_after, datetime.now(UTC), self.patience)
+        text = str(error) if isinstance(error, OutsideError) else f"{type(error).__name__}: {error}"
+        with self.engine.begin() as connection:
+            note_error(connection, job.id, job.attempts, text)
+            let_go_of_queueing_lock(connection, job.id)
+        self._tell(job, error, text, at)
+        return Parked(text) if at is None else Again(at)
+
+    def _tell(self, job: Job, error: Exception, text: str, at: datetime | None) -> None:
+        known = log.bind(job=job.id, effect=job.name, request=job.request_id, attempt=job.attempts)
+        if not isinstance(error, (OutsideError, *PASSING)):
+            known.error("effect has a bug", exc_info=error)
+        if at is not None:
+            known.info("effect will be tried again", error=text, at=at.isoformat(timespec="seconds"))
+            return
+        known.warning("effect parked", error=text, next=f"mend the cause, then: countersign jobs replay {job.id}")
+        if self.on_parked is not None:
+            self.on_parked(job, text)
+
+
+def engine_app(connector: procrastinate.BaseConnector, attempts: Attempts) -> procrastinate.App:
+    """A procrastinate app with the one task that there is."""
+    app = procrastinate.App(connector=connector)
+    app.task(name=TASK, queue=QUEUE, retry=RetryStrategy(), pass_context=True)(attempts.task)
+    return app
+
+
+def _as_job(job: EngineJob, name: str, request_id: str) -> Job:
+    assert job.id is not None
+    return Job(
+        id=job.id,
+        name=name,
+        request_id=request_id,
+        lane=job.lock or "",
+        status=JobStatus.RUNNING,
+        attempts=job.attempts + 1,
+        scheduled_at=job.scheduled_at,
+    )

@@ -1,0 +1,86 @@
+"""How we reach PostgreSQL: connections that give up in time, and one `migrate` for our tables and the job engine's.
+
+The tables are in `bot.tables` and `bot.job_rows`; what changes them is in `bot/migrations`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from psycopg.conninfo import conninfo_to_dict
+
+DIALECT = "postgresql+psycopg://"
+
+# What libpq needs so that a vanished host costs seconds and not the kernel's quarter of an hour; a URL may choose otherwise.
+PATIENCE: dict[str, int | str] = {
+    "connect_timeout": 5,  # seconds
+    "tcp_user_timeout": 10_000,  # milliseconds
+    "keepalives_idle": 10,  # seconds
+    "application_name": "countersign",
+}
+# What the server needs so that one stuck session does not hold everybody's rows.
+LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
+
+
+def patience_for(url: str) -> dict[str, Any]:
+    """PATIENCE without what the URL already says: psycopg would let our word win."""
+    chosen = conninfo_to_dict(url)
+    return {name: value for name, value in PATIENCE.items() if name not in chosen}
+
+
+def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """One plain connection, without limits on its statements."""
+    return psycopg.connect(url, **patience_for(url))
+
+
+def create_engine(url: str, *, pool_size: int = 10, pooled: bool = True) -> sa.Engine:
+    """An engine on a libpq URI, which reaches psycopg byte for byte (SQLAlchemy would rewrite a socket's `?host=`). Opens nothing.
+
+    Not pooled, it opens a connection for each use and keeps none, so that nobody has to close it or to mind a fork.
+    """
+
+    def creator() -> psycopg.Connection[tuple[Any, ...]]:
+        return _limited(connect(url))
+
+    if not pooled:
+        return sa.create_engine(DIALECT, creator=creator, poolclass=sa.NullPool)
+    return sa.create_engine(DIALECT, creator=creator, pool_size=pool_size, pool_timeout=5, pool_pre_ping=True)
+
+
+def migrate(url: str) -> None:
+    """Brings the schema to the newest revision. Safe to run twice and by several at once: an advisory lock lets one through."""
+    with _unpooled(url).begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def pending_migrations(url: str) -> bool:
+    """Whether this program knows revisions that the database has not seen."""
+    with _unpooled(url).connect() as connection:
+        applied = MigrationContext.configure(connection).get_current_heads()
+    return set(ScriptDirectory.from_config(alembic_config()).get_heads()) != set(applied)
+
+
+def _limited(connection: psycopg.Connection[tuple[Any, ...]]) -> psycopg.Connection[tuple[Any, ...]]:
+    for name, value in LIMITS.items():
+        connection.execute("select set_config(%s, %s, false)", (name, value))
+    connection.commit()
+    return connection
+
+
+def _unpooled(url: str) -> sa.Engine:
+    return sa.create_engine(DIALECT, creator=lambda: connect(url), poolclass=sa.NullPool)
+
+
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config

@@ -1,0 +1,166 @@
+"""What happened, in the past tense. Each becomes one ledger entry; which stories follow is the table in `handlers`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.model import (
+    Ask,
+    Evidence,
+    Kind,
+    PostedCard,
+    Target,
+    TicketRef,
+    VersionId,
+    Vote,
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RequestEvent(Event):
+    request_id: str
+
+
+@dataclass(frozen=True)
+class RequestOpened(RequestEvent):
+    kind: Kind
+    version: VersionId
+    target: Target
+    ask: Ask
+    requester: str | None
+    comment: str
+    rule_hash: str
+    previous: VersionId | None
+    expires_at: datetime | None
+    follows: str | None
+
+
+@dataclass(frozen=True)
+class EvidenceFrozen(RequestEvent):
+    evidence: Evidence
+    author: str | None
+    rule_hash: str
+
+
+@dataclass(frozen=True)
+class VoteCast(RequestEvent):
+    vote: Vote
+
+
+@dataclass(frozen=True)
+class RequestApproved(RequestEvent):
+    approvers: tuple[str, ...]
+    rule_hash: str
+
+
+@dataclass(frozen=True)
+class RequestRejected(RequestEvent):
+    person: str
+    reason: str
+    rule_hash: str
+
+
+@dataclass(frozen=True)
+class RequestExpired(RequestEvent):
+    reason: str
+
+
+@dataclass(frozen=True)
+class RequestWithdrawn(RequestEvent):
+    reason: str
+
+
+@dataclass(frozen=True)
+class RequestSuperseded(RequestEvent):
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ApprovalStale(RequestEvent):
+    reason: str
+
+
+@dataclass(frozen=True)
+class TargetMoved(RequestEvent):
+    """The target was moved after an approval, or, for an observed transition, left where it is: `moved` tells."""
+
+    version: VersionId
+    target: Target
+    previous: VersionId | None
+    moved: bool
+
+
+@dataclass(frozen=True)
+class TargetPutBack(RequestEvent):
+    """A rejected observed transition: the target went back to `to`, None when nobody held it before."""
+
+    target: Target
+    away_from: VersionId
+    to: VersionId | None
+    moved: bool
+
+
+@dataclass(frozen=True)
+class CardPosted(RequestEvent):
+    card: PostedCard
+
+
+@dataclass(frozen=True)
+class TicketOpened(RequestEvent):
+    ticket: TicketRef
+
+
+@dataclass(frozen=True)
+class TicketClosed(RequestEvent):
+    ticket: TicketRef
+    status: str
+
+
+@dataclass(frozen=True)
+class RegistryEvent(Event):
+    workspace: str
+
+
+@dataclass(frozen=True)
+class BaselineTaken(RegistryEvent):
+    """The first sweep: placements were recorded, nothing was asked."""
+
+    models: int
+    held: int
+
+
+@dataclass(frozen=True)
+class MoveObserved(RegistryEvent):
+    """A target was moved, or emptied (`version` None), without an approved request. `handling` is what the rule says of it."""
+
+    target: Target
+    model: str
+    version: VersionId | None
+    previous: VersionId | None
+    handling: str
+
+
+@dataclass(frozen=True)
+class ModelRenamed(RegistryEvent):
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class ModelGone(RegistryEvent):
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PolicyActivated(Event):
+    policy_id: int
+    digest: str
+    source: str

@@ -1,0 +1,79 @@
+"""The ledger's arithmetic: what an entry's body says, its leaf hash, and the head that chains it. Where it is kept is the store's matter.
+
+An entry is `seq` (gapless, from 1), `at`, `kind`, `body` (RFC 8785 canonical text), `leaf = sha256(0x00 || body)` as in RFC 9162, and
+`head = sha256(previous head || leaf)`; the first one's previous head is 32 zero bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from bot.domain.events import Event
+
+GENESIS = bytes(32)
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+LARGEST_EXACT_INTEGER = 2**53 - 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    seq: int
+    at: datetime
+    kind: str
+    body: str
+    leaf: bytes
+    head: bytes
+
+
+def body_of(event: Event, seq: int) -> Plain:
+    """The event as plain values, ready for canonical JSON. The sequence is inside, so that no entry can change its place."""
+    values = {field.name: as_plain(getattr(event, field.name)) for field in fields(event)}
+    return {"seq": seq, "event": type(event).__name__, **values}
+
+
+def as_plain(value: object) -> Plain:
+    """Dataclasses to mappings, times to ISO 8601 UTC, and what canonical JSON cannot carry (NaN, huge integers) to text."""
+    if is_dataclass(value):
+        return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_plain(item) for key, item in value.items()}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, int):
+        return value if abs(value) <= LARGEST_EXACT_INTEGER else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Iterable):
+        return [as_plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no place in a ledger entry")
+
+
+def leaf_of(body: str) -> bytes:
+    return hashlib.sha256(b"\x00" + body.encode()).digest()
+
+
+def head_of(previous: bytes, leaf: bytes) -> bytes:
+    return hashlib.sha256(previous + leaf).digest()
+
+
+def first_fault(entries: Iterable[Entry]) -> str | None:
+    """Walks the chain from its first entry; the sentence names the first one that does not hold, None when all do."""
+    head = GENESIS
+    for seq, entry in enumerate(entries, start=1):
+        if entry.seq != seq:
+            return f"entry {seq} is missing: the next one there is {entry.seq}"
+        if entry.leaf != leaf_of(entry.body):
+            return f"entry {seq} was changed: its body does not hash to its leaf"
+        if entry.head != head_of(head, entry.leaf):
+            return f"entry {seq} was changed or put in another place: it does not follow from the one before"
+        head = entry.head
+    return None

@@ -1,0 +1,227 @@
+"""The PostgreSQL that pip installed (extra `embedded`), for a small team, the demo and the tests.
+
+It lives in `<home>/postgres`, listens on a unix socket in a directory that only its owner may enter, and outlives whoever started it.
+We drive `initdb` and `pg_ctl` ourselves instead of calling the package's `get_server`: that one trusts a stale `postmaster.pid`, opens
+parent directories to everyone, and gives up after ten seconds. Where the programs are and who runs them: `bot.embedded_programs`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import psycopg
+
+from bot.embedded_programs import Account, NoDatabase, account_for, find_programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["NoDatabase", "attach", "start", "stop"]
+
+SOCKET_NAME = ".s.PGSQL.5432"
+SOCKET_PATH_LIMIT = 103  # bytes: sun_path is 108 on Linux and 104 on macOS, and ends in a NUL
+START_PATIENCE = 60.0  # seconds; after a crash the server first replays its write-ahead log
+LAUNCHES = 5  # after `kill -9` of the postmaster alone, its orphans hold the shared memory for a moment
+LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # the same on every system
+
+
+def start(home: Path, settings: Mapping[str, str] | None = None) -> str:
+    """Starts the server unless it runs, proves that it answers, and returns its libpq URI.
+
+    Safe to call again and by many processes at once: there is one postmaster. `settings` are server settings such as `fsync`; they
+    count only for the start itself. Raises NoDatabase.
+    """
+    home = home.expanduser().resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    with _only_starter(home):
+        cluster = _cluster(home)
+        deadline = time.monotonic() + START_PATIENCE
+        while (trouble := trouble_reaching(cluster.uri)) is not None:
+            if time.monotonic() > deadline:
+                raise NoDatabase(f"PostgreSQL in {cluster.files} does not answer: {trouble}\n{cluster.log_tail()}")
+            if cluster.postmaster() is None:
+                _launch(cluster, settings or {})
+            time.sleep(0.05)
+    return cluster.uri
+
+
+def attach(home: Path) -> str:
+    """The libpq URI of the server that already runs in `home`. Raises NoDatabase; starts and changes nothing."""
+    home = home.expanduser().resolve()
+    uri = _uri(_socket_directory(home / "postgres"))
+    trouble = trouble_reaching(uri)
+    if trouble is not None:
+        raise NoDatabase(
+            f"No database is running in {home}. Start `countersign serve`, or set DATABASE_URL to a PostgreSQL of yours. ({trouble})"
+        )
+    return uri
+
+
+def stop(home: Path) -> None:
+    """Stops the server in `home`, if there is one; committed rows stay."""
+    home = home.expanduser().resolve()
+    if not (home / "postgres").exists():
+        return
+    with _only_starter(home):
+        cluster = _cluster(home)
+        if cluster.postmaster() is not None:
+            cluster.run("pg_ctl", "stop", "-D", str(cluster.files), "-m", "fast", "-w", "-t", "30")
+        if cluster.sockets != cluster.files and cluster.sockets.exists():
+            shutil.rmtree(cluster.sockets)
+
+
+def trouble_reaching(uri: str) -> str | None:
+    """Asks the server itself: a pid file proves nothing, its number may belong to a zombie or to a stranger."""
+    try:
+        with psycopg.connect(uri, connect_timeout=5) as connection:
+            connection.execute("select 1")
+    except psycopg.OperationalError as refused:
+        return str(refused)
+    return None
+
+
+def _launch(cluster: Cluster, settings: Mapping[str, str]) -> None:
+    for attempt in range(1, LAUNCHES + 1):
+        try:
+            return cluster.launch(settings)
+        except NoDatabase:
+            if attempt == LAUNCHES:
+                raise
+            time.sleep(0.5)
+    return None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One data directory, the programs that serve it, and the account that they run as."""
+
+    files: Path
+    sockets: Path
+    programs: Path
+    account: Account
+
+    @property
+    def uri(self) -> str:
+        return _uri(self.sockets)
+
+    def postmaster(self) -> int | None:
+        """The pid of a living server on these files, or None. `starting up` and `shutting down` count as living."""
+        try:
+            pid = int((self.files / "postmaster.pid").read_text().split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            return None
+        return pid if _is_postgres(pid, self.files) else None
+
+    def launch(self, settings: Mapping[str, str]) -> None:
+        if not (self.files / "PG_VERSION").exists():
+            self._initialise()
+        (self.files / "postmaster.pid").unlink(missing_ok=True)  # stale: postmaster() has just said so
+        self._make_socket_directory()
+        ours = {"listen_addresses": "", "unix_socket_directories": str(self.sockets), "log_checkpoints": "off"}
+        chosen = [f"--{name}={value}" for name, value in {**ours, **settings}.items()]
+        options = shlex.join(chosen)  # pg_ctl hands them to a shell
+        self.run("pg_ctl", "start", "-D", str(self.files), "-l", str(self._log), "-o", options, "-w", "-t", "60")
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Runs one of PostgreSQL's programs as the server's account."""
+        finished = subprocess.run(
+            [str(self.programs / program), *arguments],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            user=self.account.uid,
+            group=self.account.gid,
+            extra_groups=None if self.account.uid is None else [],
+        )
+        if finished.returncode:
+            raise NoDatabase(f"{program} failed on {self.files}: {finished.stdout.strip()}\n{self.log_tail()}".strip())
+
+    def log_tail(self) -> str:
+        if not self._log.exists():
+            return ""
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-10:])
+
+    @property
+    def _log(self) -> Path:
+        return self.files / "server.log"
+
+    def _initialise(self) -> None:
+        """Builds the cluster beside its place and then moves it there, so that a killed `initdb` leaves nothing half made."""
+        fresh = self.files.with_name("postgres.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._own(fresh)
+        self.run("initdb", "-D", str(fresh), "-U", "postgres", "-E", "UTF8", *LOCALE, "--auth=trust")
+        fresh.replace(self.files)
+
+    def _own(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700)
+        if self.account.uid is not None and self.account.gid is not None:
+            os.chown(directory, self.account.uid, self.account.gid)
+
+    def _make_socket_directory(self) -> None:
+        """The socket stands beside the data; when that path is too long for one, in a short directory of its own."""
+        if self.sockets == self.files:
+            return
+        if not self.sockets.exists():
+            self._own(self.sockets)
+        found = self.sockets.lstat()
+        owner = os.geteuid() if self.account.uid is None else self.account.uid
+        if found.st_uid != owner or found.st_mode & 0o777 != 0o700:
+            raise NoDatabase(
+                f"{self.sockets} belongs to somebody else. Remove it, or choose a shorter COUNTERSIGN_HOME."
+            )
+
+
+def _cluster(home: Path) -> Cluster:
+    files = home / "postgres"
+    programs = find_programs(files)
+    account = account_for(home, programs) if os.geteuid() == 0 else Account()
+    return Cluster(files=files, sockets=_socket_directory(files), programs=programs, account=account)
+
+
+def _uri(sockets: Path) -> str:
+    return f"postgresql://postgres@/postgres?host={quote(str(sockets), safe='')}"
+
+
+def _socket_directory(files: Path) -> Path:
+    if len(os.fsencode(files / SOCKET_NAME)) <= SOCKET_PATH_LIMIT:
+        return files
+    return Path(tempfile.gettempdir()) / f"countersign-{hashlib.sha256(os.fsencode(files)).hexdigest()[:16]}"
+
+
+def _is_postgres(pid: int, files: Path) -> bool:
+    """Whether this process is a PostgreSQL server on these files; a zombie has no command line any more."""
+    arguments = Path(f"/proc/{pid}/cmdline")
+    if Path("/proc/self").exists():
+        try:
+            command = arguments.read_bytes().decode(errors="replace").split("\0")
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return Path(command[0]).name == "postgres" and str(files) in command
+    listed = subprocess.run(
+        ["/bin/ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
+    )  # macOS
+    return "postgres" in listed.stdout and str(files) in listed.stdout
+
+
+@contextmanager
+def _only_starter(home: Path) -> Iterator[None]:
+    """One starter or stopper at a time; the lock dies with its holder."""
+    with (home / ".postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

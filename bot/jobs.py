@@ -1,0 +1,151 @@
+"""The job engine as the rest of the bot sees it: defer an effect inside a transaction, run effects, look after the jobs.
+
+procrastinate carries it: its `lock` is our lane, its `queueing_lock` our `once`. An attempt and its verdict are in `bot.attempts`,
+the long-running worker in `bot.worker`, jobs as rows in `bot.job_rows`. What an effect does is none of this module's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import procrastinate
+from procrastinate.exceptions import AlreadyEnqueued
+
+from bot import job_rows
+from bot.attempts import QUEUE, TASK, Attempts, Effects, OnParked, Patience, engine_app
+from bot.database import create_engine, patience_for
+from bot.job_rows import Job, JobCounts, JobStatus
+from bot.sweeper import Timing
+from bot.worker import Worker
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+
+class Jobs:
+    """Opens nothing until it is asked for something, and keeps no connection between two calls: safe before a fork."""
+
+    def __init__(self, database_url: str, *, patience: Patience | None = None, timing: Timing | None = None) -> None:
+        self._url = database_url
+        self._patience = patience or Patience()
+        self._timing = timing or Timing()
+        self._engine = create_engine(database_url, pooled=False)
+        self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=database_url))
+        _quieten_engine()
+
+    def defer(
+        self,
+        connection: sa.Connection,
+        name: str,
+        request_id: str,
+        *,
+        lane: str,
+        once: bool = False,
+        at: datetime | None = None,
+    ) -> None:
+        """Adds a job inside the caller's own transaction: it exists if and when that one commits.
+
+        Jobs in one lane run one at a time in the order of their deferring. `at` is the earliest moment (aware).
+        `once=True` does nothing when the same (name, request_id) already waits. It is ONLY safe for effects that do not depend on
+        rows that this very transaction writes (sweeps, look-ups of the outside): the job that waits may start before we commit,
+        and would not see them.
+        """
+        if not connection.in_transaction():
+            raise RuntimeError(f"{name} was deferred outside a transaction, so nothing would ever commit it")
+        if not once:
+            self._defer(connection, name, request_id, lane, at, queueing_lock=None)
+            return
+        try:
+            with connection.begin_nested():  # a refused insert would otherwise poison the caller's transaction
+                self._defer(connection, name, request_id, lane, at, queueing_lock=f"{name}:{request_id}")
+        except AlreadyEnqueued:
+            return
+
+    def run_worker(self, effects: Effects, *, concurrency: int = 10, on_parked: OnParked | None = None) -> int:
+        """Blocks until SIGTERM or SIGINT, or until the database stays away; returns the exit code for the process."""
+        return Worker(self._url, self._attempts(effects, on_parked), self._timing, concurrency).run()
+
+    def drain(self, effects: Effects, *, on_parked: OnParked | None = None) -> None:
+        """Runs all jobs that are due, one at a time and those that they defer too, until none is due. For tests and `demo --auto`."""
+        attempts = self._attempts(effects, on_parked)
+        with ThreadPoolExecutor(1, "drain") as own_thread:  # the caller's may already have an event loop
+            own_thread.submit(asyncio.run, self._drain(attempts)).result()
+
+    def listing(self, status: JobStatus | None = None, *, limit: int = 100) -> list[Job]:
+        """Newest first."""
+        with self._engine.connect() as connection:
+            return job_rows.select_jobs(connection, status, limit)
+
+    def get(self, job_id: int) -> Job:
+        """Raises JobRefused when there is none."""
+        with self._engine.connect() as connection:
+            return job_rows.get_job(connection, job_id)
+
+    def replay(self, job_id: int) -> Job:
+        """Sends a parked job back to its lane, with fresh attempts and a fresh deadline. Raises JobRefused."""
+        with self._engine.begin() as connection:
+            return job_rows.replay_job(connection, job_id, self._patience.horizon)
+
+    def replay_all(self) -> int:
+        """Sends all parked jobs back and says how many those were."""
+        with self._engine.begin() as connection:
+            return job_rows.replay_parked(connection, self._patience.horizon)
+
+    def drop(self, job_id: int, reason: str) -> Job:
+        """Gives a parked or waiting job up for good. Raises JobRefused."""
+        with self._engine.begin() as connection:
+            return job_rows.drop_job(connection, job_id, reason)
+
+    def counts(self) -> JobCounts:
+        with self._engine.connect() as connection:
+            return job_rows.count_jobs(connection)
+
+    def _attempts(self, effects: Effects, on_parked: OnParked | None) -> Attempts:
+        return Attempts(effects=effects, engine=self._engine, patience=self._patience, on_parked=on_parked)
+
+    def _defer(
+        self,
+        connection: sa.Connection,
+        name: str,
+        request_id: str,
+        lane: str,
+        at: datetime | None,
+        *,
+        queueing_lock: str | None,
+    ) -> None:
+        deferrer = self._app.configure_task(
+            TASK,
+            allow_unknown=True,
+            queue=QUEUE,
+            lock=lane,
+            queueing_lock=queueing_lock,
+            schedule_at=at,
+            connection=connection.connection.driver_connection,
+        )
+        not_after = (at or datetime.now(UTC)) + self._patience.horizon
+        deferrer.defer(name=name, request_id=request_id, not_after=not_after.isoformat())
+
+    async def _drain(self, attempts: Attempts) -> None:
+        connector = procrastinate.PsycopgConnector(
+            conninfo=self._url, kwargs=patience_for(self._url), min_size=1, max_size=2, timeout=5
+        )
+        app = engine_app(connector, attempts)
+        async with app.open_async():
+            await app.run_worker_async(
+                wait=False, concurrency=1, listen_notify=False, install_signal_handlers=False, delete_jobs="never"
+            )
+
+
+def _quieten_engine() -> None:
+    """procrastinate tells every job three times, and every retry with a traceback; `bot.attempts` says it in one line."""
+    logging.getLogger("procrastinate").setLevel(logging.WARNING)
+    logging.getLogger("procrastinate.worker").addFilter(_is_news)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return getattr(record, "action", None) != "job_error"

@@ -1,0 +1,22 @@
+"""What Alembic runs for `bot.database.migrate`: all pending revisions in one transaction, one migrating process at a time."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import context
+
+from bot import job_rows, tables
+
+ONE_AT_A_TIME = 7_062_001  # the advisory lock's key; any number will do as long as it never changes
+
+
+def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    """The job engine keeps its own tables, so a comparison of schemas must not want to drop them."""
+    return kind != "table" or not str(name).startswith("procrastinate_")
+
+
+connection: sa.Connection = context.config.attributes["connection"]
+connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
+context.configure(connection=connection, target_metadata=[job_rows.metadata, tables.metadata], include_name=is_ours)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,265 @@
+"""What the registry was last seen to hold, what asks in it, and what we are about to change there: rows, not rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from bot import tables
+from bot.domain.model import Ask, AskKind, Target, VersionId
+from bot.domain.watching import Known, StandingAsk
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    workspace: str
+    name: str
+    created: datetime
+    baseline: int
+    newest: int
+    newest_created: datetime | None
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """`request_id` is the request that approved it, None when the target is held without an approval."""
+
+    target: Target
+    version: VersionId
+    since: datetime
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class Intent:
+    """Our committed word that we are about to move a target; an observed move that equals it is our own."""
+
+    request_id: str
+    workspace: str
+    model: str
+    target: Target
+    from_version: int | None
+    to_version: int | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """How far a sweep has come. `seen` are the versions at the watermark's edge, so that the overlap is no news twice."""
+
+    watermark: datetime | None
+    seen: tuple[str, ...]
+    baseline_until: datetime | None
+
+
+class RegistryRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    # Models
+
+    def find_model(self, workspace: str, name: str, *, for_update: bool = False) -> ModelRow | None:
+        rows = tables.models
+        query = sa.select(rows).where(rows.c.workspace == workspace, rows.c.name == name)
+        row = self.connection.execute(query.with_for_update() if for_update else query).first()
+        return ModelRow(*row) if row else None
+
+    def models(self, workspace: str) -> list[ModelRow]:
+        query = sa.select(tables.models).where(tables.models.c.workspace == workspace)
+        return [ModelRow(*row) for row in self.connection.execute(query)]
+
+    def models_created_at(self, workspace: str, created: datetime) -> list[ModelRow]:
+        rows = tables.models
+        query = sa.select(rows).where(rows.c.workspace == workspace, rows.c.created == created)
+        return [ModelRow(*row) for row in self.connection.execute(query)]
+
+    def put_model(self, model: ModelRow) -> None:
+        values = {
+            "workspace": model.workspace,
+            "name": model.name,
+            "created": model.created,
+            "baseline": model.baseline,
+            "newest": model.newest,
+            "newest_created": model.newest_created,
+            "fingerprint": model.fingerprint,
+        }
+        put = insert(tables.models).values(values)
+        self.connection.execute(put.on_conflict_do_update(index_elements=["workspace", "name"], set_=values))
+
+    def rename_model(self, workspace: str, before: str, after: str) -> None:
+        for table, column in ((tables.models, "name"), (tables.placements, "model"), (tables.asks, "model")):
+            mine = sa.and_(table.c.workspace == workspace, table.c[column] == before)
+            self.connection.execute(sa.update(table).where(mine).values({column: after}))
+
+    def forget_model(self, workspace: str, name: str) -> None:
+        for table, column in ((tables.models, "name"), (tables.placements, "model"), (tables.asks, "model")):
+            self.connection.execute(sa.delete(table).where(table.c.workspace == workspace, table.c[column] == name))
+
+    def known(self, model: ModelRow) -> Known:
+        held: dict[Target, tuple[VersionId, ...]] = {}
+        for placement in self.placements(model.workspace, model.name):
+            held[placement.target] = (*held.get(placement.target, ()), placement.version)
+        asks = self.standing_asks(model.workspace, model.name)
+        return Known(model.baseline, model.newest, held, frozenset(asks))
+
+    # Placements
+
+    def placements(self, workspace: str | None = None, model: str | None = None) -> list[Placement]:
+        """The newest version of each target first."""
+        rows = tables.placements
+        query = sa.select(rows).order_by(rows.c.workspace, rows.c.model, rows.c.target, rows.c.version.desc())
+        if workspace is not None:
+            query = query.where(rows.c.workspace == workspace)
+        if model is not None:
+            query = query.where(rows.c.model == model)
+        return [
+            Placement(
+                Target.parse(row.target),
+                VersionId(row.workspace, row.model, row.version, row.version_created),
+                row.since,
+                row.request_id,
+            )
+            for row in self.connection.execute(query)
+        ]
+
+    def put_placements(
+        self,
+        workspace: str,
+        model: str,
+        target: Target,
+        holders: Sequence[VersionId],
+        at: datetime,
+        request_id: str | None = None,
+    ) -> None:
+        """Makes `holders` the ones on record; those who stay keep their time and their request."""
+        rows = tables.placements
+        here = sa.and_(rows.c.workspace == workspace, rows.c.model == model, rows.c.target == str(target))
+        stay = [sa.and_(rows.c.version == held.version, rows.c.version_created == held.created) for held in holders]
+        self.connection.execute(sa.delete(rows).where(here, sa.not_(sa.or_(sa.false(), *stay))))
+        for holder in holders:
+            values = {
+                "workspace": workspace,
+                "model": model,
+                "target": str(target),
+                "version": holder.version,
+                "version_created": holder.created,
+                "since": at,
+                "request_id": request_id,
+            }
+            self.connection.execute(insert(rows).values(values).on_conflict_do_nothing())
+
+    def approve_placement(self, version: VersionId, model: str, target: Target, request_id: str) -> None:
+        rows = tables.placements
+        mine = sa.and_(
+            rows.c.workspace == version.workspace,
+            rows.c.model == model,
+            rows.c.target == str(target),
+            rows.c.version == version.version,
+        )
+        self.connection.execute(sa.update(rows).where(mine).values(request_id=request_id))
+
+    # Asks
+
+    def standing_asks(self, workspace: str, model: str) -> set[StandingAsk]:
+        rows = tables.asks
+        query = sa.select(rows).where(rows.c.workspace == workspace, rows.c.model == model)
+        return {
+            StandingAsk(
+                VersionId(row.workspace, row.model, row.version, row.version_created),
+                Target.parse(row.target),
+                Ask(AskKind(row.kind), row.name),
+            )
+            for row in self.connection.execute(query)
+        }
+
+    def put_asks(self, asks: Iterable[StandingAsk], request_id: str | None = None) -> None:
+        for ask in asks:
+            values = {**_ask_key(ask), "request_id": request_id}
+            self.connection.execute(insert(tables.asks).values(values).on_conflict_do_nothing())
+
+    def take_ask(self, ask: StandingAsk) -> str | None:
+        """Forgets an ask that stands no longer; the id of the request that it opened, if any."""
+        here = [tables.asks.c[name] == value for name, value in _ask_key(ask).items()]
+        taken = sa.delete(tables.asks).where(*here).returning(tables.asks.c.request_id)
+        return self.connection.execute(taken).scalar()
+
+    def still_asked(self, request_id: str) -> bool:
+        query = sa.select(sa.func.count()).where(tables.asks.c.request_id == request_id)
+        return bool(self.connection.execute(query).scalar_one())
+
+    # Intents
+
+    def put_intent(self, intent: Intent) -> None:
+        values = {
+            "request_id": intent.request_id,
+            "workspace": intent.workspace,
+            "model": intent.model,
+            "target": str(intent.target),
+            "from_version": intent.from_version,
+            "to_version": intent.to_version,
+            "at": intent.at,
+        }
+        self.connection.execute(insert(tables.intents).values(values).on_conflict_do_nothing())
+
+    def find_intent(self, request_id: str) -> Intent | None:
+        return self._one_intent(tables.intents.c.request_id == request_id)
+
+    def find_open_intent(self, workspace: str, model: str, target: Target, to_version: int | None) -> Intent | None:
+        rows = tables.intents.c
+        here = sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target))
+        return self._one_intent(sa.and_(here, rows.to_version.is_not_distinct_from(to_version), rows.done_at.is_(None)))
+
+    def close_intent(self, request_id: str, at: datetime) -> None:
+        mine = tables.intents.c.request_id == request_id
+        self.connection.execute(sa.update(tables.intents).where(mine).values(done_at=at))
+
+    def _one_intent(self, condition: sa.ColumnElement[bool]) -> Intent | None:
+        row = self.connection.execute(sa.select(tables.intents).where(condition)).first()
+        if row is None:
+            return None
+        target = Target.parse(row.target)
+        return Intent(row.request_id, row.workspace, row.model, target, row.from_version, row.to_version, row.at)
+
+    # Sweeps
+
+    def find_sweep(self, kind: str, workspace: str) -> Sweep | None:
+        rows = tables.sweeps.c
+        query = sa.select(tables.sweeps).where(rows.kind == kind, rows.workspace == workspace)
+        row = self.connection.execute(query).first()
+        return Sweep(row.watermark, tuple(json.loads(row.seen)), row.baseline_until) if row else None
+
+    def put_sweep(self, kind: str, workspace: str, sweep: Sweep, at: datetime) -> None:
+        values = {
+            "kind": kind,
+            "workspace": workspace,
+            "watermark": sweep.watermark,
+            "seen": json.dumps(sweep.seen),
+            "baseline_until": sweep.baseline_until,
+            "done_at": at,
+        }
+        put = insert(tables.sweeps).values(values)
+        self.connection.execute(put.on_conflict_do_update(index_elements=["kind", "workspace"], set_=values))
+
+    def last_sweeps(self) -> Mapping[str, datetime]:
+        rows = self.connection.execute(
+            sa.select(tables.sweeps.c.kind, sa.func.max(tables.sweeps.c.done_at)).group_by("kind")
+        )
+        return {row.kind: row[1] for row in rows}
+
+
+def _ask_key(ask: StandingAsk) -> dict[str, object]:
+    return {
+        "workspace": ask.version.workspace,
+        "model": ask.version.model,
+        "version": ask.version.version,
+        "version_created": ask.version.created,
+        "target": str(ask.target),
+        "kind": ask.ask.kind,
+        "name": ask.ask.name,
+    }

@@ -1,0 +1,224 @@
+"""What the product needs of the outside world, as Protocols, and the few ways in which the outside can fail.
+
+OutsideError
+├── Temporary        try again later; `retry_after` seconds at the least, when the vendor said so
+├── Permanent        trying again cannot help until a person mends something: the job is parked with this message
+└── OutcomeUnknown   the call may or may not have taken effect: look it up before doing anything else
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from bot.domain.cards import Card
+from bot.domain.model import Evidence, ModelSeen, PostedCard, TicketPlan, TicketRef, VersionId, VersionSeen
+
+
+class OutsideError(Exception):
+    """Something outside did not do what we asked; the message says what, which, and what next."""
+
+
+class Temporary(OutsideError):
+    """Passing trouble. `retry_after` is in seconds and is never undercut."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Permanent(OutsideError):
+    """A person must mend this; the message says how."""
+
+
+class OutcomeUnknown(OutsideError):
+    """The answer to a write was lost. The effect looks the thing up and adopts it, or tries again later."""
+
+
+class Rejected(Exception):
+    """What came in is not to be believed: a bad signature, a stale time, a body that is none. `reason` is the metric's label."""
+
+    def __init__(self, reason: str, message: str, status: int = 401) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status = status
+
+
+@dataclass(frozen=True)
+class RegistryHint:
+    """A webhook's content, believed only as far as: look at this model again. `model` is None for events without news."""
+
+    delivery_id: str
+    workspace: str
+    model: str | None
+
+
+@dataclass(frozen=True)
+class TicketHint:
+    """A ticket system's webhook, believed only as far as: look at this ticket again."""
+
+    delivery_id: str
+    ticket_id: str | None
+
+
+@dataclass(frozen=True)
+class ModelGlance:
+    """One registered model as the paged sweep shows it: without its versions but the latest of each stage.
+
+    `newest` is the highest version number, 0 when there is none.
+    """
+
+    workspace: str
+    name: str
+    created: datetime
+    aliases: Mapping[str, int]
+    latest: tuple[VersionSeen, ...]
+    newest: int
+
+
+class ModelRegistry(Protocol):
+    """MLflow. Reads raise Temporary or Permanent; writes may also raise OutcomeUnknown and are all safe to repeat after a look."""
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RegistryHint:
+        """Verifies the signature over the raw body, then parses. Raises Rejected."""
+
+    def glance_at_models(self) -> Iterator[ModelGlance]:
+        """All registered models (not prompts), a page of 1,000 a call."""
+
+    def versions_newest_first(self) -> Iterator[VersionSeen]:
+        """Versions by last update, newest first, a page of 100 a call; the caller stops at its watermark."""
+
+    def every_version(self) -> Iterator[VersionSeen]:
+        """All versions of all registered models, a page of 5,000 a call: for the baseline."""
+
+    def versions_tagged(self, tag: str) -> Iterator[VersionSeen]:
+        """All versions that carry the tag, whatever its value."""
+
+    def find_model(self, workspace: str, name: str) -> ModelSeen | None:
+        """The model with its aliases and all its versions; None when it does not exist."""
+
+    def read_evidence(self, version: VersionId, champion: VersionId | None) -> Evidence:
+        """Metrics, params, tags, author. Raises Permanent when the version is gone or is another one of the same number."""
+
+    def set_alias(self, model: str, alias: str, version: int) -> None: ...
+
+    def delete_alias(self, model: str, alias: str) -> None: ...
+
+    def set_stage(self, model: str, version: int, stage: str) -> None:
+        """Moves the version alone; what else is in the stage stays there."""
+
+    def copy_version(self, model: str, version: int, to_model: str, tags: Mapping[str, str]) -> VersionId:
+        """Copies into `to_model` (made when missing), sets `tags` on the copy, and returns the copy's identity."""
+
+    def delete_version(self, model: str, version: int) -> None: ...
+
+    def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None: ...
+
+
+class AccountKind(StrEnum):
+    MEMBER = "member"
+    GUEST = "guest"
+    BOT = "bot"
+    DEACTIVATED = "deactivated"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person's account with the notifier; `email` is empty when the vendor does not tell it."""
+
+    id: str
+    email: str
+    name: str
+    kind: AccountKind
+
+
+@dataclass(frozen=True)
+class Click:
+    """A pressed button or a sent form, as the vendor signed it. `value` is whatever the button carried: not yet trusted."""
+
+    team: str
+    app: str
+    channel: str
+    message: str
+    account: str
+    action: str
+    value: str
+    trigger: str
+    reason: str = ""
+
+
+class Notifier(Protocol):
+    """Slack. `key` is our idempotency key: it travels with the message so that a lost answer can be looked up."""
+
+    post_settles: float
+    """Seconds after which a post whose answer was lost is either there to be found or will never be."""
+
+    def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
+        """Posts to a channel (`#name` or id) or, given an account id, as a direct message. Raises OutcomeUnknown."""
+
+    def find_post(self, channel: str, key: str, since: datetime) -> PostedCard | None:
+        """Looks the message up by its key in what was posted since then. Raises Temporary when that cannot be told."""
+
+    def update(self, posted: PostedCard, card: Card) -> None:
+        """Replaces the message in place; safe to repeat. Raises Permanent when the message is gone."""
+
+    def account(self, account_id: str) -> Account:
+        """Answers within 1.5 s or raises Temporary; cached for at most 60 s."""
+
+    def find_account(self, email: str) -> Account | None: ...
+
+    def members_of(self, group: str) -> frozenset[str]:
+        """Account ids in the user group named by its handle. Answers within 1.5 s or raises Temporary; cached for at most 60 s."""
+
+    def ask_reason(self, click: Click, title: str, prompt: str) -> None:
+        """Opens a form that asks for a reason; its answer comes back as a Click with the same action, value, channel and message."""
+
+    def check_request(self, headers: Mapping[str, str]) -> None:
+        """Refuses headers that cannot be the vendor's, before the signature over the body is verified. Raises Rejected."""
+
+    def read_click(self, body: Mapping[str, object]) -> Click:
+        """Parses a verified button press or sent form; says nothing about whether it is allowed. Raises Rejected."""
+
+
+@dataclass(frozen=True)
+class Ticket:
+    ref: TicketRef
+    status: str
+
+
+class TicketSystem(Protocol):
+    """Jira. `key` is our idempotency key: the ticket's label, the comment's marker, the link's global id."""
+
+    search_settles: float
+    """Seconds after which a ticket that was created is sure to be found by `find_ticket`."""
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> TicketHint:
+        """Verifies the signature over the raw body, then parses. Raises Rejected."""
+
+    def find_ticket(self, plan: TicketPlan, key: str) -> Ticket | None: ...
+
+    def open_ticket(self, plan: TicketPlan, card: Card, key: str) -> Ticket:
+        """Creates; raises OutcomeUnknown when the answer was lost."""
+
+    def get_ticket(self, ref: TicketRef) -> Ticket:
+        """Raises Permanent when it was deleted."""
+
+    def describe(self, ref: TicketRef, card: Card) -> None:
+        """Replaces the description; safe to repeat."""
+
+    def link(self, ref: TicketRef, key: str, title: str, url: str) -> None: ...
+
+    def comment(self, ref: TicketRef, key: str, text: str) -> None:
+        """Adds the comment unless one with this key is there."""
+
+    def move(self, ref: TicketRef, to: str) -> None:
+        """Takes the transition with that id, name or target status; already there is fine. Permanent lists the roads."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""

@@ -1,0 +1,331 @@
+"""One transaction: requests, ledger, deliveries, policy, and the jobs that follow, all in one commit.
+
+`with store.transaction() as tx:` is the only way to write. Row locks come first, by `get_request(..., for_update=True)`; the ledger's lock
+comes last, when the block ends, and no I/O happens under it. What the registry was last seen to hold is `tx.registry` (`bot.placements`),
+who people are is `tx.people` (`bot.people`).
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import rfc8785
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import insert
+
+from bot import tables
+from bot.domain import ledger, lifecycle
+from bot.domain.events import Event, RequestEvent, RequestOpened
+from bot.domain.model import Refused, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.people import PeopleRows
+from bot.placements import RegistryRows
+
+if TYPE_CHECKING:
+    from bot.domain.policy import Policy
+    from bot.jobs import Jobs
+    from bot.ports import Clock
+
+LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the ledger's appends, for a few milliseconds each
+DELIVERIES_KEPT = timedelta(days=7)
+REQUEST = TypeAdapter(TransitionRequest)
+LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
+
+
+class Lane(StrEnum):
+    """What must be kept in order: everything about one registered model, one request's messages, one request's ticket."""
+
+    REGISTRY = "registry"
+    SLACK = "slack"
+    JIRA = "jira"
+    EVIDENCE = "evidence"
+    NOTES = "notes"
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """An effect that an event leads to, and the lane it runs in."""
+
+    effect: str
+    lane: Lane
+
+
+@dataclass(frozen=True)
+class ActivePolicy:
+    id: int
+    digest: str
+    policy: Policy
+
+
+FollowUps = Mapping[type[Event], Sequence[FollowUp]]
+
+
+def registry_lane(workspace: str, model: str) -> str:
+    """One lane for a registered model: its moves, and the looks that judge them, never overlap."""
+    return f"{Lane.REGISTRY}:{workspace}/{model}"
+
+
+def target_model(request: TransitionRequest) -> str:
+    return request.target.name if request.target.kind is TargetKind.MODEL else request.version.model
+
+
+class Store:
+    """`read_policy` turns a policy's text into a Policy; `follow_ups` is the table in `handlers`. Opens nothing by itself."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        jobs: Jobs,
+        clock: Clock,
+        follow_ups: FollowUps,
+        read_policy: Callable[[str], Policy],
+    ) -> None:
+        self.engine = engine
+        self.jobs = jobs
+        self.clock = clock
+        self.follow_ups = follow_ups
+        self.parse_policy = lru_cache(maxsize=8)(read_policy)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        with self.engine.begin() as connection:
+            transaction = Transaction(connection, self)
+            yield transaction
+            transaction.flush()
+
+    def policy(self) -> Policy:
+        with self.engine.connect() as connection:
+            return Transaction(connection, self).policy()
+
+
+class Transaction:
+    def __init__(self, connection: sa.Connection, store: Store) -> None:
+        self.connection = connection
+        self.registry = RegistryRows(connection)
+        self.people = PeopleRows(connection)
+        self._store = store
+        self._events: list[Event] = []
+
+    # Requests
+
+    def lock_model(self, workspace: str, model: str) -> None:
+        """Keeps out whoever else would open a request for this model, until the transaction ends."""
+        key = sa.func.hashtextextended(f"{workspace}/{model}", 0)
+        self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+    def get_request(self, request_id: str, *, for_update: bool = False) -> TransitionRequest:
+        """Raises Refused when there is none: ids come from buttons and command lines."""
+        query = sa.select(tables.requests.c.body).where(tables.requests.c.id == request_id)
+        body = self.connection.execute(query.with_for_update() if for_update else query).scalar()
+        if body is None:
+            raise Refused(f'there is no request "{request_id[:64]}". It may belong to another installation')
+        return _request_of(body)
+
+    def find_requests(
+        self,
+        *,
+        states: Sequence[State] = (),
+        workspace: str | None = None,
+        model: str | None = None,
+        version: VersionId | None = None,
+        target: Target | None = None,
+        limit: int | None = None,
+        for_update: bool = False,
+    ) -> list[TransitionRequest]:
+        """Oldest first; locked in the order of their ids when `for_update`."""
+        rows = tables.requests.c
+        query = sa.select(rows.body).order_by(rows.id if for_update else rows.opened_at, rows.id)
+        if states:
+            query = query.where(rows.state.in_(states))
+        if version is not None:
+            query = query.where(rows.version == version.version, rows.version_created == version.created)
+            workspace, model = version.workspace, version.model
+        if workspace is not None:
+            query = query.where(rows.workspace == workspace)
+        if model is not None:
+            query = query.where(rows.model == model)
+        if target is not None:
+            query = query.where(rows.target == str(target))
+        if limit is not None:
+            query = query.limit(limit)
+        if for_update:
+            query = query.with_for_update()
+        return [_request_of(body) for body in self.connection.execute(query).scalars()]
+
+    def requests_due(self, now: datetime) -> list[str]:
+        rows = tables.requests.c
+        overdue = sa.and_(rows.state.in_((State.COLLECTING, State.PENDING)), rows.expires_at <= now)
+        return list(self.connection.execute(sa.select(rows.id).where(overdue).order_by(rows.id)).scalars())
+
+    def request_with_ticket(self, ticket_id: str) -> str | None:
+        query = sa.select(tables.requests.c.id).where(tables.requests.c.ticket_id == ticket_id)
+        return self.connection.execute(query).scalar()
+
+    def count_requests(self) -> Mapping[str, int]:
+        rows = self.connection.execute(
+            sa.select(tables.requests.c.state, sa.func.count()).group_by(tables.requests.c.state)
+        )
+        return {row.state: row[1] for row in rows}
+
+    # Events, ledger, jobs
+
+    def record(self, events: Sequence[Event]) -> None:
+        """Brings the requests up to date now; the ledger entries and the jobs follow when the transaction ends."""
+        for event in events:
+            if isinstance(event, RequestOpened):
+                self._insert(lifecycle.born(event))
+            elif isinstance(event, RequestEvent):
+                self._update(lifecycle.evolve(self.get_request(event.request_id, for_update=True), event))
+        self._events.extend(events)
+
+    def defer(self, effect: str, subject: str, lane: str, *, once: bool = False, at: datetime | None = None) -> None:
+        self._store.jobs.defer(self.connection, effect, subject, lane=lane, once=once, at=at)
+
+    def flush(self) -> None:
+        if not self._events:
+            return
+        self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LEDGER_LOCK)))
+        newest = sa.select(tables.ledger.c.seq, tables.ledger.c.head).order_by(tables.ledger.c.seq.desc()).limit(1)
+        last = self.connection.execute(newest).first()
+        seq, head = (last.seq, bytes(last.head)) if last else (0, ledger.GENESIS)
+        for event in self._events:
+            seq += 1
+            body = rfc8785.dumps(ledger.body_of(event, seq)).decode()
+            leaf = ledger.leaf_of(body)
+            head = ledger.head_of(head, leaf)
+            row = {"seq": seq, "at": event.at, "kind": type(event).__name__, "body": body, "leaf": leaf, "head": head}
+            self.connection.execute(sa.insert(tables.ledger).values(row))
+            self._defer_what_follows(event, seq)
+        self._events.clear()
+
+    def count_ledger(self) -> int:
+        return int(
+            self.connection.execute(sa.select(sa.func.coalesce(sa.func.max(tables.ledger.c.seq), 0))).scalar_one()
+        )
+
+    def ledger_entries(self) -> Iterator[ledger.Entry]:
+        """In order; streamed from a server-side cursor, which ends with the transaction."""
+        query = sa.select(tables.ledger).order_by(tables.ledger.c.seq)
+        with self.connection.execution_options(yield_per=1000).execute(query) as rows:
+            for row in rows:
+                yield _entry_of(row)
+
+    def get_ledger_entry(self, seq: int) -> ledger.Entry:
+        return _entry_of(self.connection.execute(sa.select(tables.ledger).where(tables.ledger.c.seq == seq)).one())
+
+    # Deliveries, sendings, policies, the clock
+
+    def is_new_delivery(self, source: str, delivery_id: str, now: datetime) -> bool:
+        """Remembers the id; False when it was here before. Ids older than a week are forgotten."""
+        values = {"source": source, "id": delivery_id[:200], "at": now}
+        row = insert(tables.deliveries).values(values).on_conflict_do_nothing().returning(tables.deliveries.c.id)
+        return self.connection.execute(row).first() is not None
+
+    def forget_old(self, now: datetime) -> None:
+        kept_since = now - DELIVERIES_KEPT
+        self.connection.execute(sa.delete(tables.deliveries).where(tables.deliveries.c.at < kept_since))
+        self.connection.execute(sa.delete(tables.clock_ticks).where(tables.clock_ticks.c.at < kept_since))
+
+    def is_new_tick(self, kind: str, period: str, now: datetime) -> bool:
+        """True for the first clock that reaches this period."""
+        values = {"kind": kind, "period": period, "at": now}
+        row = insert(tables.clock_ticks).values(values).on_conflict_do_nothing().returning(tables.clock_ticks.c.kind)
+        return self.connection.execute(row).first() is not None
+
+    def begin_sending(self, key: str, now: datetime) -> datetime | None:
+        """Our word that we are about to create something outside; when it was given before, since when."""
+        rows = tables.sendings
+        begun = self.connection.execute(sa.select(rows.c.begun_at).where(rows.c.key == key)).scalar()
+        if begun is None:
+            self.connection.execute(sa.insert(rows).values(key=key, begun_at=now))
+        return begun
+
+    def renew_sending(self, key: str, now: datetime) -> None:
+        self.connection.execute(sa.update(tables.sendings).where(tables.sendings.c.key == key).values(begun_at=now))
+
+    def call_off_sending(self, key: str) -> None:
+        """It is certain that nothing was created."""
+        self.connection.execute(sa.delete(tables.sendings).where(tables.sendings.c.key == key))
+
+    def finish_sending(self, key: str, now: datetime) -> None:
+        self.connection.execute(sa.update(tables.sendings).where(tables.sendings.c.key == key).values(done_at=now))
+
+    def is_sent(self, key: str) -> bool:
+        query = sa.select(tables.sendings.c.done_at).where(tables.sendings.c.key == key)
+        return self.connection.execute(query).scalar() is not None
+
+    def active_policy(self) -> ActivePolicy:
+        row = self.connection.execute(sa.select(tables.policies).order_by(tables.policies.c.id.desc()).limit(1)).first()
+        if row is None:
+            raise Refused("no policy is in force. Run `countersign migrate` with COUNTERSIGN_POLICY naming the file")
+        return ActivePolicy(row.id, row.digest, self._store.parse_policy(row.text))
+
+    def policy(self) -> Policy:
+        return self.active_policy().policy
+
+    def policy_digest(self) -> str | None:
+        query = sa.select(tables.policies.c.digest).order_by(tables.policies.c.id.desc()).limit(1)
+        return self.connection.execute(query).scalar()
+
+    def add_policy(self, text: str, digest: str, source: str, now: datetime) -> int:
+        values = {"text": text, "digest": digest, "source": source, "activated_at": now}
+        added = sa.insert(tables.policies).values(values).returning(tables.policies.c.id)
+        return int(self.connection.execute(added).scalar_one())
+
+    def _insert(self, request: TransitionRequest) -> None:
+        self.connection.execute(sa.insert(tables.requests).values(id=request.id, **_columns(request)))
+
+    def _update(self, request: TransitionRequest) -> None:
+        update = sa.update(tables.requests).where(tables.requests.c.id == request.id).values(**_columns(request))
+        self.connection.execute(update)
+
+    def _defer_what_follows(self, event: Event, seq: int) -> None:
+        for follow_up in self._store.follow_ups.get(type(event), ()):
+            if isinstance(event, RequestEvent):
+                self.defer_for(follow_up, self.get_request(event.request_id))
+            else:
+                self.defer(follow_up.effect, str(seq), f"{follow_up.lane}:{seq}")
+
+    def defer_for(self, follow_up: FollowUp, request: TransitionRequest) -> None:
+        if follow_up.lane is Lane.REGISTRY:
+            lane = registry_lane(request.version.workspace, target_model(request))
+        else:
+            lane = f"{follow_up.lane}:{request.id}"
+        self.defer(follow_up.effect, request.id, lane)
+
+
+def new_request_id() -> str:
+    """Opaque and unguessable; sorted by nothing."""
+    return uuid.uuid4().hex
+
+
+def _entry_of(row: sa.Row[Any]) -> ledger.Entry:
+    return ledger.Entry(row.seq, row.at, row.kind, row.body, bytes(row.leaf), bytes(row.head))
+
+
+def _request_of(body: str) -> TransitionRequest:
+    return REQUEST.validate_python(json.loads(body))
+
+
+def _columns(request: TransitionRequest) -> dict[str, object]:
+    """The columns only index what the body says."""
+    return {
+        "state": request.state,
+        "workspace": request.version.workspace,
+        "model": request.version.model,
+        "version": request.version.version,
+        "version_created": request.version.created,
+        "target": str(request.target),
+        "opened_at": request.opened_at,
+        "expires_at": request.expires_at,
+        "ticket_id": request.ticket.id if request.ticket else None,
+        "body": json.dumps(ledger.as_plain(request)),  # a NaN metric survives as text
+    }

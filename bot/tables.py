@@ -1,0 +1,156 @@
+"""The tables, as SQLAlchemy Core knows them; the migrations make them. What is done with their rows is the store's matter."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+Moment = sa.DateTime(timezone=True)
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("version_created", Moment, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("opened_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),
+    sa.Column("ticket_id", sa.Text),
+    sa.Column("body", sa.Text, nullable=False),
+    # The same news by two roads makes one request, whichever transaction comes first.
+    sa.Index(
+        "one_live_request",
+        "workspace",
+        "model",
+        "version",
+        "version_created",
+        "target",
+        unique=True,
+        postgresql_where=sa.text("state in ('collecting', 'pending', 'approved')"),
+    ),
+    sa.Index("requests_by_model", "workspace", "model", "state"),
+    sa.Index("requests_by_opening", "opened_at"),
+    sa.Index("requests_by_ticket", "ticket_id"),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("leaf", sa.LargeBinary, nullable=False),
+    sa.Column("head", sa.LargeBinary, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("at", Moment, nullable=False, index=True),
+)
+
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("created", Moment, nullable=False),
+    sa.Column("baseline", sa.Integer, nullable=False),
+    sa.Column("newest", sa.Integer, nullable=False),
+    sa.Column("newest_created", Moment),
+    sa.Column("fingerprint", sa.Text, nullable=False),
+)
+
+placements = sa.Table(
+    "placements",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("version_created", Moment, nullable=False),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("request_id", sa.Text),
+)
+
+asks = sa.Table(
+    "asks",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("version_created", Moment, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("request_id", sa.Text),
+)
+
+intents = sa.Table(
+    "intents",
+    metadata,
+    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("model", sa.Text, nullable=False),
+    sa.Column("target", sa.Text, nullable=False),
+    sa.Column("from_version", sa.Integer),
+    sa.Column("to_version", sa.Integer),
+    sa.Column("at", Moment, nullable=False),
+    sa.Column("done_at", Moment),
+    sa.Index("open_intents", "workspace", "model", postgresql_where=sa.text("done_at is null")),
+)
+
+# A create outside that we have begun and whose outcome may be unknown: look it up before creating again.
+sendings = sa.Table(
+    "sendings",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("begun_at", Moment, nullable=False),
+    sa.Column("done_at", Moment),
+)
+
+policies = sa.Table(
+    "policies",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("activated_at", Moment, nullable=False),
+)
+
+people = sa.Table(
+    "people",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("email", sa.Text, nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("account", sa.Text, unique=True),
+)
+
+clock_ticks = sa.Table(
+    "clock_ticks",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("period", sa.Text, primary_key=True),
+    sa.Column("at", Moment, nullable=False),
+)
+
+sweeps = sa.Table(
+    "sweeps",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("watermark", Moment),
+    sa.Column("seen", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("baseline_until", Moment),
+    sa.Column("done_at", Moment, nullable=False),
+)

@@ -1,0 +1,278 @@
+"""Deferring, running, parking, replaying and dropping jobs, on a real PostgreSQL and without waiting for anything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bot.attempts import Patience
+from bot.job_rows import Job, JobRefused, JobStatus
+from bot.jobs import Jobs
+from bot.ports import OutcomeUnknown, Permanent, Temporary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import sqlalchemy as sa
+
+AT_ONCE = Patience(base=0.0)
+
+
+def failing(error: Exception) -> Callable[[str], None]:
+    def effect(request_id: str) -> None:
+        raise error
+
+    return effect
+
+
+def defer(engine: sa.Engine, jobs: Jobs, name: str, request_id: str = "r1", lane: str = "slack:r1") -> None:
+    with engine.begin() as connection:
+        jobs.defer(connection, name, request_id, lane=lane)
+
+
+def only(jobs: Jobs) -> Job:
+    (job,) = jobs.listing()
+    return job
+
+
+def test_a_rollback_leaves_no_job(engine: sa.Engine, jobs: Jobs) -> None:
+    with engine.connect() as connection, connection.begin() as transaction:
+        jobs.defer(connection, "sync_card", "r1", lane="slack:r1")
+        transaction.rollback()
+
+    assert jobs.listing() == []
+
+
+def test_a_job_is_invisible_until_its_transaction_commits(engine: sa.Engine, jobs: Jobs) -> None:
+    ran: list[str] = []
+
+    with engine.begin() as connection:
+        jobs.defer(connection, "sync_card", "r1", lane="slack:r1")
+        jobs.drain({"sync_card": ran.append})
+        before = list(ran)
+    jobs.drain({"sync_card": ran.append})
+
+    assert before == []
+    assert ran == ["r1"]
+
+
+def test_deferring_outside_a_transaction_is_refused(engine: sa.Engine, jobs: Jobs) -> None:
+    with engine.connect() as connection, pytest.raises(RuntimeError, match="outside a transaction"):
+        jobs.defer(connection, "sync_card", "r1", lane="slack:r1")
+
+
+def test_once_defers_nothing_while_the_same_waits_and_keeps_the_transaction_alive(
+    engine: sa.Engine, jobs: Jobs
+) -> None:
+    with engine.begin() as connection:
+        jobs.defer(connection, "sweep", "bike-demand", lane="sweep", once=True)
+        jobs.defer(connection, "sweep", "bike-demand", lane="sweep", once=True)
+        jobs.defer(connection, "sweep", "churn", lane="sweep", once=True)
+
+    assert sorted(job.request_id for job in jobs.listing()) == ["bike-demand", "churn"]
+
+
+def test_a_once_job_that_fails_does_not_collide_with_the_one_deferred_while_it_ran(
+    engine: sa.Engine, jobs: Jobs
+) -> None:
+    def sweep(model: str) -> None:
+        with engine.begin() as connection:
+            jobs.defer(connection, "sweep", model, lane="sweep", once=True)
+        raise Temporary("MLflow is down", retry_after=60)
+
+    with engine.begin() as connection:
+        jobs.defer(connection, "sweep", "bike-demand", lane="sweep", once=True)
+    jobs.drain({"sweep": sweep})
+
+    assert [(job.status, job.attempts) for job in jobs.listing()] == [(JobStatus.WAITING, 0), (JobStatus.WAITING, 1)]
+
+
+def test_jobs_in_one_lane_run_in_the_order_of_their_deferring(engine: sa.Engine, jobs: Jobs) -> None:
+    order: list[str] = []
+    for name in ("first", "second", "third"):
+        defer(engine, jobs, name)
+
+    jobs.drain({name: lambda _, name=name: order.append(name) for name in ("first", "second", "third")})  # type: ignore[misc]
+
+    assert order == ["first", "second", "third"]
+
+
+def test_a_waiting_head_blocks_its_own_lane_and_no_other(engine: sa.Engine, jobs: Jobs) -> None:
+    ran: list[str] = []
+    defer(engine, jobs, "down", lane="jira:r1")
+    defer(engine, jobs, "sync_ticket", "behind", lane="jira:r1")
+    defer(engine, jobs, "sync_card", "beside", lane="slack:r1")
+
+    jobs.drain({"down": failing(Temporary("Jira is down")), "sync_ticket": ran.append, "sync_card": ran.append})
+
+    assert ran == ["beside"]
+
+
+def test_a_parked_job_leaves_its_lane_free(engine: sa.Engine, jobs: Jobs) -> None:
+    ran: list[str] = []
+    defer(engine, jobs, "broken")
+    defer(engine, jobs, "sync_card", "behind")
+
+    jobs.drain({"broken": failing(Permanent("the channel is gone: invite the bot")), "sync_card": ran.append})
+
+    assert ran == ["behind"]
+
+
+def test_a_job_is_not_due_before_its_time(engine: sa.Engine, jobs: Jobs) -> None:
+    ran: list[str] = []
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with engine.begin() as connection:
+        jobs.defer(connection, "remind", "r1", lane="slack:r1", at=tomorrow)
+
+    jobs.drain({"remind": ran.append})
+
+    assert ran == []
+    assert only(jobs).scheduled_at == tomorrow
+
+
+def test_passing_trouble_sends_the_job_back_with_its_error_kept(engine: sa.Engine, jobs: Jobs) -> None:
+    defer(engine, jobs, "sync_card")
+
+    jobs.drain({"sync_card": failing(OutcomeUnknown("the answer of chat.postMessage was lost"))})
+
+    job = only(jobs)
+    assert (job.status, job.attempts) == (JobStatus.WAITING, 1)
+    assert [error.error for error in job.errors] == ["the answer of chat.postMessage was lost"]
+
+
+def test_retry_after_is_never_undercut(engine: sa.Engine, jobs: Jobs) -> None:
+    defer(engine, jobs, "sync_card")
+    before = datetime.now(UTC)
+
+    jobs.drain({"sync_card": failing(Temporary("Slack asks us to wait", retry_after=3600))})
+
+    scheduled_at = only(jobs).scheduled_at
+    assert scheduled_at is not None
+    assert scheduled_at >= before + timedelta(seconds=3600)
+
+
+def test_permanent_trouble_parks_the_job_and_says_so(engine: sa.Engine, jobs: Jobs) -> None:
+    told: list[tuple[str, str]] = []
+    defer(engine, jobs, "sync_card")
+
+    jobs.drain(
+        {"sync_card": failing(Permanent("the channel is gone"))},
+        on_parked=lambda job, why: told.append((job.name, why)),
+    )
+
+    assert only(jobs).status is JobStatus.PARKED
+    assert told == [("sync_card", "the channel is gone")]
+
+
+def test_passing_trouble_is_parked_after_the_horizon(engine: sa.Engine, database_url: str) -> None:
+    jobs = Jobs(database_url, patience=Patience(horizon=timedelta(0)))
+    defer(engine, jobs, "sync_card")
+
+    jobs.drain({"sync_card": failing(Temporary("Slack is down"))})
+
+    assert only(jobs).status is JobStatus.PARKED
+
+
+def test_a_bug_is_tried_five_times_and_then_parked(engine: sa.Engine, database_url: str) -> None:
+    jobs = Jobs(database_url, patience=AT_ONCE)
+    defer(engine, jobs, "sync_card")
+
+    jobs.drain({"sync_card": failing(KeyError("channel"))})
+
+    job = only(jobs)
+    assert (job.status, job.attempts) == (JobStatus.PARKED, 5)
+    assert [error.error for error in job.errors] == ["KeyError: 'channel'"] * 5
+
+
+def test_an_unknown_effect_is_parked_with_a_clear_sentence(engine: sa.Engine, jobs: Jobs) -> None:
+    defer(engine, jobs, "sync_teams")
+
+    jobs.drain({"sync_card": failing(AssertionError())})
+
+    job = only(jobs)
+    assert job.status is JobStatus.PARKED
+    assert 'has no effect called "sync_teams" (it has sync_card)' in job.errors[-1].error
+
+
+def test_an_error_text_that_postgresql_cannot_store_is_kept_without_the_odd_characters(
+    engine: sa.Engine, jobs: Jobs
+) -> None:
+    defer(engine, jobs, "sync_card")
+
+    jobs.drain({"sync_card": failing(Permanent("nul \0 and half a pair \ud83d"))})
+
+    assert only(jobs).errors[-1].error == "nul  and half a pair ?"
+
+
+def test_a_replayed_job_runs_again_with_fresh_attempts(engine: sa.Engine, database_url: str) -> None:
+    ran: list[str] = []
+    jobs = Jobs(database_url)
+    defer(engine, Jobs(database_url, patience=Patience(horizon=timedelta(0))), "sync_card")
+    jobs.drain({"sync_card": failing(Temporary("too late"))})
+
+    replayed = jobs.replay(only(jobs).id)
+    jobs.drain({"sync_card": ran.append})
+
+    assert (replayed.status, replayed.attempts) == (JobStatus.WAITING, 0)
+    assert (ran, only(jobs).status) == (["r1"], JobStatus.DONE)
+
+
+def test_a_replayed_job_has_a_fresh_deadline(engine: sa.Engine, database_url: str) -> None:
+    jobs = Jobs(database_url)
+    defer(engine, Jobs(database_url, patience=Patience(horizon=timedelta(0))), "sync_card")
+    jobs.drain({"sync_card": failing(Temporary("too late"))})
+
+    jobs.replay_all()
+    jobs.drain({"sync_card": failing(Temporary("still down"))})
+
+    assert only(jobs).status is JobStatus.WAITING
+
+
+def test_only_a_parked_job_can_be_replayed(engine: sa.Engine, jobs: Jobs) -> None:
+    defer(engine, jobs, "sync_card")
+
+    with pytest.raises(JobRefused, match="is waiting; only a parked job can be replayed"):
+        jobs.replay(only(jobs).id)
+
+
+def test_a_dropped_job_never_runs_and_keeps_the_reason(engine: sa.Engine, jobs: Jobs) -> None:
+    ran: list[str] = []
+    defer(engine, jobs, "sync_card")
+
+    dropped = jobs.drop(only(jobs).id, "the channel was archived on purpose")
+    jobs.drain({"sync_card": ran.append})
+
+    assert ran == []
+    assert dropped.status is JobStatus.DROPPED
+    assert dropped.errors[-1].error == "dropped: the channel was archived on purpose"
+
+
+def test_a_job_that_is_not_there_is_named_in_the_refusal(jobs: Jobs) -> None:
+    with pytest.raises(JobRefused, match="there is no job 12"):
+        jobs.get(12)
+
+
+def test_counts_tell_what_waits_what_is_parked_and_since_when(engine: sa.Engine, jobs: Jobs) -> None:
+    defer(engine, jobs, "broken", lane="jira:r1")
+    defer(engine, jobs, "down", "r1", lane="slack:r1")
+    defer(engine, jobs, "down", "r2", lane="slack:r2")
+    jobs.drain({"broken": failing(Permanent("no such project")), "down": failing(Temporary("Slack is down"))})
+
+    counts = jobs.counts()
+
+    assert (counts.waiting, counts.parked, counts.running) == ({"down": 2}, {"broken": 1}, {})
+    assert 0 < counts.oldest_waiting < 600
+
+
+def test_a_job_may_defer_the_next_one(engine: sa.Engine, jobs: Jobs) -> None:
+    ran: list[str] = []
+
+    defer(engine, jobs, "sync_ticket")
+
+    jobs.drain(
+        {"sync_ticket": lambda request_id: defer(engine, jobs, "sync_card", request_id), "sync_card": ran.append}
+    )
+
+    assert ran == ["r1"]

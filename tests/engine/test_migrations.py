@@ -1,0 +1,76 @@
+"""`migrate`, on an empty PostgreSQL: once, again, and by several at the same time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import psycopg
+import pytest
+from alembic import command
+
+from bot.database import alembic_config, connect, create_engine, migrate, pending_migrations
+
+MIGRATE = "import sys; from bot.database import migrate; migrate(sys.argv[1])"
+
+
+def test_a_fresh_database_says_that_migrations_wait(empty_database_url: str) -> None:
+    before = pending_migrations(empty_database_url)
+
+    migrate(empty_database_url)
+
+    assert before is True
+    assert pending_migrations(empty_database_url) is False
+
+
+def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
+    migrate(empty_database_url)
+
+    migrate(empty_database_url)
+
+    assert pending_migrations(empty_database_url) is False
+
+
+def test_four_processes_may_migrate_at_once(empty_database_url: str) -> None:
+    migrating = [subprocess.Popen([sys.executable, "-c", MIGRATE, empty_database_url]) for _ in range(4)]
+
+    codes = [process.wait(60) for process in migrating]
+
+    assert codes == [0, 0, 0, 0]
+    assert pending_migrations(empty_database_url) is False
+
+
+def test_the_tables_in_the_code_are_those_that_migrating_makes(database_url: str) -> None:
+    config = alembic_config()
+
+    with create_engine(database_url, pooled=False).begin() as connection:
+        config.attributes["connection"] = connection
+
+        command.check(config)  # raises, naming the differences
+
+
+def test_a_statement_that_takes_too_long_is_cut_and_a_plain_connection_has_no_such_limit(database_url: str) -> None:
+    engine = create_engine(database_url, pooled=False)
+
+    with engine.connect() as limited, connect(database_url) as plain:
+        limits = limited.exec_driver_sql(
+            "select current_setting('statement_timeout'), current_setting('lock_timeout')"
+        ).one()
+        unlimited = plain.execute("select current_setting('statement_timeout')").fetchone()
+
+    assert tuple(limits) == ("15s", "5s")
+    assert unlimited == ("0",)
+
+
+def test_what_the_url_says_wins_over_our_patience(database_url: str) -> None:
+    url = f"{database_url}&application_name=payroll&connect_timeout=7"
+
+    with connect(url) as connection:
+        name = connection.info.get_parameters()["application_name"]
+
+    assert name == "payroll"
+
+
+def test_a_database_that_is_not_there_is_an_error_and_not_a_hang(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        connect(f"postgresql://postgres@/postgres?host={tmp_path_factory.getbasetemp()}")
