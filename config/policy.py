@@ -1,0 +1,173 @@
+"""`policy.yaml` -> `bot.domain.policy.Policy`, or all of its mistakes at once, each with its line and what to do about it.
+
+The keys and single values are described in `config.policy_shape`, what they must be to each other in `config.policy_laws`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path as FilePath
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from bot.domain.model import TicketPlan
+from bot.domain.policy import Approve, Group, PersonEntry, Policy, Poll, Requirement, Rule
+from config.policy_laws import Finding, Parts, broken_laws
+from config.policy_sentences import shape_findings
+from config.policy_shape import ApproveShape, GroupShape, PersonShape, PolicyShape, RuleShape, TicketShape
+from config.yaml_lines import Document, Mistake, as_list, as_mapping, read_document
+
+__all__ = ["Mistake", "PolicyMistakes", "canonical_digest", "policy_text_of", "read_policy", "schema"]
+
+Shape = TypeVar("Shape", bound=BaseModel)
+Place = TypeVar("Place", str, int)
+
+
+class PolicyMistakes(Exception):
+    """Everything that is wrong with a policy; str() is one line for each mistake, in the order of the file."""
+
+    def __init__(self, source: str, mistakes: Iterable[Mistake]) -> None:
+        self.source = source
+        self.mistakes = tuple(sorted(dict.fromkeys(mistakes), key=lambda mistake: mistake.line or 0))
+        super().__init__(source, self.mistakes)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{self._place(mistake)}: {' '.join(mistake.sentence.split())}" for mistake in self.mistakes)
+
+    def _place(self, mistake: Mistake) -> str:
+        return self.source if mistake.line is None else f"{self.source} line {mistake.line}"
+
+
+def read_policy(text: str, source: str = "policy.yaml") -> Policy:
+    """`source` is what the messages call the file. Raises PolicyMistakes, and nothing else, whatever the text."""
+    document = read_document(text)
+    mistakes = [*document.mistakes, *_mistakes_in(document)]
+    if mistakes:
+        raise PolicyMistakes(source, mistakes)
+    return _as_policy(PolicyShape.model_validate(document.content))
+
+
+def policy_text_of(path: FilePath) -> str:
+    """Raises PolicyMistakes when there is no such file, or it cannot be read as UTF-8."""
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        sentence = (
+            "There is no such file. Point COUNTERSIGN_POLICY at your policy, or copy the example to config/policy.yaml."
+        )
+        raise PolicyMistakes(str(path), [Mistake(None, sentence)]) from None
+    except OSError as error:
+        sentence = f"The file cannot be read: {error.strerror}."
+        raise PolicyMistakes(str(path), [Mistake(None, sentence)]) from error
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        sentence = "This line is not UTF-8. Save the file in that encoding."
+        raise PolicyMistakes(str(path), [Mistake(line, sentence)]) from error
+
+
+def canonical_digest(text: str) -> str:
+    """Names this very text, as `sha256:` and 64 hex digits."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def schema() -> str:
+    """What `policy.schema.json` holds: JSON Schema for editors, which then complete keys and mark mistakes while one types."""
+    described = PolicyShape.model_json_schema(schema_generator=_EditorSchema)
+    return json.dumps({"$schema": "http://json-schema.org/draft-07/schema#", **described}, indent=2) + "\n"
+
+
+class _EditorSchema(GenerateJsonSchema):
+    """No null, because an empty value is a mistake, and no titles that repeat the key."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        described = super().default_schema(schema)
+        return {key: value for key, value in described.items() if not (key == "default" and value is None)}
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 (pydantic's signature)
+        return False
+
+
+def _mistakes_in(document: Document) -> Iterator[Mistake]:
+    if document.content is None:
+        if not document.mistakes:
+            yield Mistake(None, "The file is empty. Start from the example that comes with Countersign.")
+    elif not isinstance(document.content, dict):
+        yield Mistake(
+            document.line_of(()), 'A policy is a mapping that begins with "version: 1". Start from the example.'
+        )
+    else:
+        for path, sentence in _findings(document.content):
+            if path not in document.blanks:
+                yield Mistake(document.line_of(path), sentence if sentence.endswith((".", "?")) else f"{sentence}.")
+
+
+def _findings(content: dict[str, object]) -> Iterator[Finding]:
+    try:
+        PolicyShape.model_validate(content)
+    except ValidationError as error:
+        yield from shape_findings(error, content)
+    yield from broken_laws(_sound_parts(content))
+
+
+def _sound_parts(content: dict[str, object]) -> Parts:
+    """The parts that can be judged although others are broken, so that nobody mends a file one round at a time."""
+    groups = as_mapping(content.get("groups"))
+    return Parts(
+        people=_sound(PersonShape, enumerate(as_list(content.get("people")))),
+        groups=_sound(GroupShape, groups.items()),
+        group_names=frozenset(groups),
+        rules=_sound(RuleShape, enumerate(as_list(content.get("rules")))),
+    )
+
+
+def _sound(shape: type[Shape], entries: Iterable[tuple[Place, object]]) -> dict[Place, Shape]:
+    sound: dict[Place, Shape] = {}
+    for place, entry in entries:
+        try:
+            sound[place] = shape.model_validate(entry)
+        except ValidationError:  # already reported by the validation of the whole
+            continue
+    return sound
+
+
+def _as_policy(shape: PolicyShape) -> Policy:
+    return Policy(
+        poll=Poll(shape.poll.versions, shape.poll.aliases),
+        people=tuple(PersonEntry(person.name, person.email, person.mlflow_user) for person in shape.people),
+        groups=tuple(Group(name, group.slack_group, group.people or ()) for name, group in shape.groups.items()),
+        rules=tuple(_as_rule(rule) for rule in shape.rules),
+        default=shape.default,
+    )
+
+
+def _as_rule(shape: RuleShape) -> Rule:
+    return Rule(
+        models=shape.models,
+        workspace=shape.workspace,
+        target=shape.target.as_target(),
+        ask_on=tuple(ask.as_ask() for ask in shape.ask_on),
+        observed=shape.observed,
+        channel=shape.notify.slack,
+        ticket=None if shape.ticket is None else _as_ticket_plan(shape.ticket),
+        approve=_as_approve(shape.approve),
+        expire_after=shape.expire_after,
+    )
+
+
+def _as_ticket_plan(shape: TicketShape) -> TicketPlan:
+    return TicketPlan(shape.project, shape.type, shape.approved, shape.rejected)
+
+
+def _as_approve(shape: ApproveShape) -> Approve:
+    requirements = tuple(Requirement(one.group, one.quorum) for one in shape.all_of)
+    return Approve(requirements, shape.reason, shape.unknown_requester)

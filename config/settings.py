@@ -1,0 +1,198 @@
+"""The environment -> `Settings`, or all of its mistakes at once, each with the variable and what to do about it.
+
+Each process says what it needs, so that none demands what it does not use. Nothing here reads `os.environ`: the caller hands it in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from config import settings_values as values
+from config.settings_table import SETTINGS, Setting
+
+__all__ = [
+    "NEEDS",
+    "SETTINGS",
+    "Need",
+    "Process",
+    "Setting",
+    "Settings",
+    "SettingsMistakes",
+    "needs_of",
+    "read_settings",
+]
+
+UNSET = SecretStr("")
+PREFIX = "COUNTERSIGN_"
+TYPO_LIKENESS = 0.85  # COUNTERSIGN_HOEM is a typo for COUNTERSIGN_HOME; a later version's COUNTERSIGN_LINK_KEY is none
+
+
+class Need(StrEnum):
+    """What a process cannot do its work without."""
+
+    REGISTRY = "registry"
+    SLACK = "slack"
+    SLACK_HTTP = "slack_http"
+    SOCKET_MODE = "socket_mode"
+    JIRA = "jira"
+    MLFLOW_WEBHOOK = "mlflow_webhook"
+    JIRA_WEBHOOK = "jira_webhook"
+    API = "api"
+    PUBLIC_URL = "public_url"
+
+
+class Process(StrEnum):
+    WEB = "web"
+    WORKER = "worker"
+    CLOCK = "clock"
+    SOCKET = "socket"
+    MIGRATE = "migrate"
+
+
+VARIABLES_OF: Mapping[Need, tuple[str, ...]] = {
+    Need.REGISTRY: ("MLFLOW_TRACKING_URI",),
+    Need.SLACK: ("SLACK_BOT_TOKEN",),
+    Need.SLACK_HTTP: ("SLACK_SIGNING_SECRET",),
+    Need.SOCKET_MODE: ("SLACK_APP_TOKEN",),
+    Need.JIRA: ("JIRA_URL",),
+    Need.MLFLOW_WEBHOOK: ("MLFLOW_WEBHOOK_SECRET",),
+    Need.JIRA_WEBHOOK: ("JIRA_WEBHOOK_SECRET",),
+    Need.API: ("COUNTERSIGN_API_TOKEN",),
+    Need.PUBLIC_URL: ("COUNTERSIGN_URL",),
+}
+
+NEEDS: Mapping[Process, frozenset[Need]] = {
+    Process.WEB: frozenset({Need.REGISTRY, Need.SLACK, Need.SLACK_HTTP}),
+    Process.WORKER: frozenset({Need.REGISTRY, Need.SLACK}),
+    Process.CLOCK: frozenset(),
+    Process.SOCKET: frozenset({Need.REGISTRY, Need.SLACK, Need.SOCKET_MODE}),
+    Process.MIGRATE: frozenset(),
+}
+
+Secret = Annotated[SecretStr, BeforeValidator(values.secret)]
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(values.several_secrets)]
+DatabaseUrl = Annotated[SecretStr, BeforeValidator(values.database_url)]
+WebAddress = Annotated[str, AfterValidator(values.web_address)]
+
+
+def _default_policy() -> Path:
+    own = Path("config/policy.yaml")
+    return own if own.is_file() else Path(__file__).with_name("policy.yaml")
+
+
+class Settings(BaseModel):
+    """What was set; text that was not is empty, and secrets show as stars. `config.settings_table` says what each is for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    database_url: DatabaseUrl = Field(UNSET, alias="DATABASE_URL")
+    database_owner_url: DatabaseUrl = Field(UNSET, alias="DATABASE_OWNER_URL")
+    home: Path = Field(Path("var"), alias="COUNTERSIGN_HOME")
+    policy_path: Path = Field(default_factory=_default_policy, alias="COUNTERSIGN_POLICY")
+    public_url: WebAddress = Field("", alias="COUNTERSIGN_URL")
+    api_token: Annotated[SecretStr, BeforeValidator(values.api_token)] = Field(UNSET, alias="COUNTERSIGN_API_TOKEN")
+    port: Annotated[int, BeforeValidator(values.port)] = Field(8080, alias="PORT")
+    mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")
+    mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")
+    slack_bot_token: Annotated[SecretStr, BeforeValidator(values.slack_bot_token)] = Field(
+        UNSET, alias="SLACK_BOT_TOKEN"
+    )
+    slack_signing_secret: Annotated[SecretStr, BeforeValidator(values.slack_signing_secret)] = Field(
+        UNSET, alias="SLACK_SIGNING_SECRET"
+    )
+    slack_app_token: Annotated[SecretStr, BeforeValidator(values.slack_app_token)] = Field(
+        UNSET, alias="SLACK_APP_TOKEN"
+    )
+    slack_api_url: Annotated[str, AfterValidator(values.slack_api_url)] = Field(
+        "https://slack.com/api/", alias="SLACK_API_URL"
+    )
+    jira_url: WebAddress = Field("", alias="JIRA_URL")
+    jira_email: Annotated[str, AfterValidator(values.email)] = Field("", alias="JIRA_EMAIL")
+    jira_api_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_API_TOKEN")
+    jira_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_TOKEN")
+    jira_webhook_secrets: Secrets = Field((), alias="JIRA_WEBHOOK_SECRET")
+
+
+class SettingsMistakes(Exception):
+    """Everything that is wrong with the environment, one sentence for each mistake; never with a secret in it."""
+
+    def __init__(self, mistakes: tuple[str, ...]) -> None:
+        super().__init__(mistakes)
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        return "\n".join(self.mistakes)
+
+
+def needs_of(process: Process, *, tickets: bool) -> frozenset[Need]:
+    """`tickets` says whether a rule of the policy opens any; only the worker talks to Jira."""
+    return NEEDS[process] | ({Need.JIRA} if tickets and process is Process.WORKER else frozenset())
+
+
+def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Settings:
+    """An empty variable counts as not set. Raises SettingsMistakes."""
+    given = {
+        setting.name: environ[setting.name].strip() for setting in SETTINGS if environ.get(setting.name, "").strip()
+    }
+    mistakes = [*_typos(environ), *_missing(given, needs), *_jira_mistakes(given, needs)]
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        mistakes += [_sentence(str(details["loc"][0]), str(details["ctx"]["error"])) for details in error.errors()]
+        settings = None
+    if settings is None or mistakes:
+        raise SettingsMistakes(tuple(sorted(mistakes, key=_place_in_table)))
+    return settings
+
+
+def _sentence(name: str, complaint: str) -> str:
+    return f"{name} {complaint}" if complaint.endswith("'") else f"{name} {complaint}."
+
+
+def _place_in_table(mistake: str) -> int:
+    return next((place for place, setting in enumerate(SETTINGS) if mistake.split()[0] == setting.name), len(SETTINGS))
+
+
+def _typos(environ: Mapping[str, str]) -> Iterator[str]:
+    """A misspelt name would silently leave the default in force."""
+    known = [setting.name for setting in SETTINGS if setting.name.startswith(PREFIX)]
+    for name in environ:
+        if name.startswith(PREFIX) and name not in known:
+            for meant in get_close_matches(name, known, n=1, cutoff=TYPO_LIKENESS):
+                yield f"{name} is not a setting of Countersign. Did you mean {meant}?"
+
+
+def _missing(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:
+    for setting in SETTINGS:
+        wanted = any(setting.name in VARIABLES_OF[need] for need in needs)
+        spared = setting.name == "SLACK_SIGNING_SECRET" and "SLACK_APP_TOKEN" in given  # Socket Mode takes over
+        if wanted and setting.name not in given and not spared:
+            yield f"{setting.name} is not set. {setting.mend}"
+
+
+def _jira_mistakes(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:
+    """Jira Cloud wants an e-mail address with an API token, Data Center a token alone."""
+    cloud = [name for name in ("JIRA_EMAIL", "JIRA_API_TOKEN") if name in given]
+    if cloud and "JIRA_TOKEN" in given:
+        yield (
+            f"JIRA_TOKEN and {' and '.join(cloud)} are both set. Keep JIRA_EMAIL with JIRA_API_TOKEN for Jira Cloud, "
+            "or JIRA_TOKEN alone for Jira Data Center."
+        )
+    elif Need.JIRA in needs and cloud == ["JIRA_EMAIL"]:
+        yield (
+            "JIRA_API_TOKEN is not set, but JIRA_EMAIL is. Make an API token for that account at "
+            "https://id.atlassian.com/manage-profile/security/api-tokens."
+        )
+    elif Need.JIRA in needs and cloud == ["JIRA_API_TOKEN"]:
+        yield "JIRA_EMAIL is not set, but JIRA_API_TOKEN is. Set it to the e-mail address of the account that the token belongs to."
+    elif Need.JIRA in needs and not cloud and "JIRA_TOKEN" not in given:
+        yield (
+            "JIRA_API_TOKEN is not set. For Jira Cloud set it and JIRA_EMAIL; "
+            "for Jira Data Center set JIRA_TOKEN to a personal access token."
+        )

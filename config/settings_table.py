@@ -1,0 +1,115 @@
+"""Every environment variable that Countersign reads: what for, its default, an example, and where the value comes from.
+
+The guide's table of settings is checked against this one. MLflow reads its own credentials (`MLFLOW_TRACKING_USERNAME`, ...) itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Setting:
+    """`default` is what holds when it is not set, in words; `mend` says where to get a value, and follows "X is not set."."""
+
+    name: str
+    purpose: str
+    default: str
+    example: str
+    mend: str = ""
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "DATABASE_URL",
+        "the PostgreSQL that holds requests, votes, jobs and the ledger",
+        "a PostgreSQL of its own below COUNTERSIGN_HOME",
+        "postgresql://countersign:PASSWORD@db.example.com:5432/countersign",
+    ),
+    Setting(
+        "DATABASE_OWNER_URL",
+        "the same database as the owner of its tables; only `migrate` uses it",
+        "DATABASE_URL",
+        "postgresql://owner:PASSWORD@db.example.com:5432/countersign",
+    ),
+    Setting("COUNTERSIGN_HOME", "the directory for what Countersign keeps on disk", "./var", "/var/lib/countersign"),
+    Setting(
+        "COUNTERSIGN_POLICY",
+        "the policy's file",
+        "config/policy.yaml below the current directory, else the example that comes with Countersign",
+        "/etc/countersign/policy.yaml",
+    ),
+    Setting(
+        "COUNTERSIGN_URL",
+        "the address under which others reach the web process",
+        "none",
+        "https://countersign.example.com",
+        "Set it to the public address of the web process, for example https://countersign.example.com.",
+    ),
+    Setting(
+        "COUNTERSIGN_API_TOKEN",
+        "the bearer token of POST /api/requests",
+        "none, and the API refuses every call",
+        "kq3v0Yx6WmS2c9dT1uLrB8nE",
+        "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
+    ),
+    Setting("PORT", "the port that the web process listens on", "8080", "8080"),
+    Setting(
+        "MLFLOW_TRACKING_URI",
+        "the MLflow server whose registry is watched",
+        "none",
+        "https://mlflow.example.com",
+        "Set it to the address of your MLflow server, for example https://mlflow.example.com.",
+    ),
+    Setting(
+        "MLFLOW_WEBHOOK_SECRET",
+        "the secret of MLflow's webhooks; several, newest first, while it changes",
+        "none, and every webhook of MLflow is refused: the poller finds the news",
+        "new-secret,old-secret",
+        "Set it to the secret with which the webhooks were created in MLflow.",
+    ),
+    Setting(
+        "SLACK_BOT_TOKEN",
+        "with which the bot posts and updates its cards",
+        "none",
+        "xoxb-...",
+        "Create the app from config/slack_manifest.yaml and copy its Bot User OAuth Token (xoxb-...).",
+    ),
+    Setting(
+        "SLACK_SIGNING_SECRET",
+        "with which Slack signs what it posts to /slack/events",
+        "none; not needed with Socket Mode",
+        "8f742231b10e8888abcd99yyyzzz85a5",
+        'Copy the Signing Secret from the page "Basic Information" of the Slack app, or set SLACK_APP_TOKEN for Socket Mode.',
+    ),
+    Setting(
+        "SLACK_APP_TOKEN",
+        "Socket Mode, for a bot without a public address",
+        "none: Slack posts to /slack/events",
+        "xapp-...",
+        'Make an app-level token with connections:write on the page "Basic Information" of the Slack app (xapp-...).',
+    ),
+    Setting(
+        "SLACK_API_URL",
+        "another address of Slack's Web API; ends in /api/",
+        "https://slack.com/api/",
+        "https://slack.com/api/",
+    ),
+    Setting(
+        "JIRA_URL",
+        "the Jira that gets the tickets",
+        "none; needed when a rule of the policy has a ticket",
+        "https://example.atlassian.net",
+        "Set it to the address of your Jira, for example https://example.atlassian.net, or remove `ticket` from the policy's rules.",
+    ),
+    Setting("JIRA_EMAIL", "Jira Cloud: the account that the API token belongs to", "none", "countersign@example.com"),
+    Setting("JIRA_API_TOKEN", "Jira Cloud: an API token of that account", "none", "ATATT..."),
+    Setting("JIRA_TOKEN", "Jira Data Center: a personal access token", "none", "NjE0ODI..."),
+    Setting(
+        "JIRA_WEBHOOK_SECRET",
+        "the secret of Jira's webhook; several, newest first, while it changes",
+        "none, and every webhook of Jira is refused",
+        "new-secret,old-secret",
+        "Set it to the secret that was entered for the webhook in Jira's administration.",
+    ),
+)

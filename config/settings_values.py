@@ -1,0 +1,143 @@
+"""What one setting's value may look like. Each function takes the text, returns what it means, and raises ValueError with the mend.
+
+No sentence here ever repeats the value: many of them are secrets. Which settings there are is `config.settings_table`'s.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import SplitResult, urlsplit
+
+API_TOKEN_LENGTH = 16
+HIGHEST_PORT = 65535
+
+# https://docs.slack.dev/authentication/tokens and https://support.atlassian.com for ATATT; the longer prefix first
+PASTED = {
+    "xoxb-": "a bot token, which belongs in SLACK_BOT_TOKEN",
+    "xapp-": "an app-level token, which belongs in SLACK_APP_TOKEN",
+    "xoxp-": "a user token, which Countersign does not use",
+    "xoxe": "a token that expires; turn off token rotation for the Slack app",
+    "ATATT": "an Atlassian API token, which belongs in JIRA_API_TOKEN",
+}
+
+
+def secret(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("contains a space, or a character that no token has. Copy it again, the whole of it")
+    return text
+
+
+def several_secrets(text: str) -> tuple[str, ...]:
+    """Newest first, separated by commas or white space, so that a secret can be changed without losing a delivery."""
+    found = tuple(secret(word) for word in text.replace(",", " ").split())
+    if not found:
+        raise ValueError("holds only commas. Write the secret, or several with the newest first")
+    return found
+
+
+def slack_bot_token(text: str) -> str:
+    return _prefixed(text, "xoxb-", 'the Bot User OAuth Token from the page "OAuth & Permissions" of the Slack app')
+
+
+def slack_app_token(text: str) -> str:
+    return _prefixed(
+        text, "xapp-", 'an app-level token with connections:write from the page "Basic Information" of the Slack app'
+    )
+
+
+def slack_signing_secret(text: str) -> str:
+    _refuse_strangers(text, "", 'the Signing Secret from the page "Basic Information" of the Slack app')
+    return secret(text)
+
+
+def jira_secret(text: str) -> str:
+    _refuse_strangers(text, "ATATT", "a token that Jira gave you")
+    return secret(text)
+
+
+def _prefixed(text: str, prefix: str, wanted: str) -> str:
+    _refuse_strangers(text, prefix, f"{wanted} ({prefix}...)")
+    if not text.startswith(prefix):
+        raise ValueError(f"does not begin with {prefix}. Copy {wanted}")
+    return secret(text)
+
+
+def _refuse_strangers(text: str, own_prefix: str, wanted: str) -> None:
+    """Says what was pasted in by mistake."""
+    pasted = next((prefix for prefix in PASTED if text.startswith(prefix) and prefix != own_prefix), None)
+    if pasted:
+        raise ValueError(f"holds {PASTED[pasted]}. Copy {wanted}")
+
+
+def api_token(text: str) -> str:
+    if len(text) < API_TOKEN_LENGTH:
+        raise ValueError(
+            f"has fewer than {API_TOKEN_LENGTH} characters, which can be guessed. "
+            "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return secret(text)
+
+
+def database_url(text: str) -> str:
+    """`postgres://` is how some hosts write it; SQLAlchemy knows only the long name."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        raise ValueError("is not an address. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+    if scheme in ("postgresql", "postgres") and rest:
+        return f"postgresql://{rest}"
+    if scheme.startswith("postgres"):
+        raise ValueError("names a driver, or no host. Write it as postgresql://USER:PASSWORD@HOST:5432/DATABASE")
+    raise ValueError(
+        "is not a PostgreSQL address, and Countersign stores everything in PostgreSQL. It begins with postgresql://"
+    )
+
+
+def mlflow_address(text: str) -> str:
+    if "://" not in text or _split(text).scheme not in ("http", "https"):
+        raise ValueError(
+            "is not the address of an MLflow server. Write it with its scheme, as in https://mlflow.example.com"
+        )
+    parts = _split(text)
+    if parts.username or parts.password:
+        raise ValueError("contains a password. Move it to MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")
+    return web_address(text)
+
+
+def web_address(text: str) -> str:
+    """Without the slash at the end."""
+    if "://" not in text:
+        raise ValueError("has no scheme. Write https:// or http:// in front")
+    parts = _split(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not a web address. It begins with https:// or http:// and a host's name")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("may hold only scheme, host, port and path. Remove the rest, such as a password or a query")
+    return text.rstrip("/")
+
+
+def slack_api_url(text: str) -> str:
+    if not text.endswith("/api/"):
+        raise ValueError("must end in /api/, as in https://slack.com/api/")
+    return web_address(text) + "/"
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # is read only now, and raises for :notanumber
+    except ValueError:
+        raise ValueError("is not an address: look at the host and the port") from None
+    if " " in text or not text.isprintable():
+        raise ValueError("contains white space. Remove it")
+    return parts
+
+
+def email(text: str) -> str:
+    if text.count("@") != 1 or text.startswith("@") or text.endswith("@"):
+        raise ValueError("is not an e-mail address. Write the one of the Jira account that the API token belongs to")
+    return text
+
+
+def port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= HIGHEST_PORT and len(text) <= 6):
+        raise ValueError(f"is not a port. Write a number from 1 to {HIGHEST_PORT}, such as 8080")
+    return int(text)
