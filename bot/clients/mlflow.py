@@ -1,0 +1,187 @@
+"""MLflow's Model Registry, through MLflow's own client. Failures and retries: `mlflow_http`. Evidence: `mlflow_evidence`. Webhooks:
+`mlflow_webhook`.
+
+mlflow is imported at the first call, not with this module: the import takes a second, and the web process only verifies webhooks.
+Credentials are MLflow's own environment variables (MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_TOKEN and so on).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+from bot.clients import mlflow_evidence, mlflow_webhook
+from bot.clients.mlflow_http import AlreadyThere, NotThere, open_client, reading, writing
+from bot.clients.mlflow_versions import as_glance, as_time, as_version_seen
+from bot.domain.model import DEFAULT_WORKSPACE, Evidence, ModelSeen, VersionId, VersionSeen
+from bot.ports import ModelGlance, Permanent, RegistryHint
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.store.entities import PagedList
+
+MODELS_A_PAGE = 1000  # the most that MLflow gives: mlflow/store/model_registry/__init__.py
+VERSIONS_A_PAGE = 1000
+NEWEST_A_PAGE = 100
+ALL_A_PAGE = 5000  # MLflow gives 10,000, but took 8 s for them on a busy machine, and a call has 10 s
+OUR_TAGS = "countersign."
+
+Found = TypeVar("Found")
+
+
+class MlflowRegistry:
+    """A `bot.ports.ModelRegistry`. `timeout` is in seconds and holds for each call; nothing is tried twice in here."""
+
+    def __init__(self, tracking_uri: str, *, webhook_secrets: Sequence[str], timeout: float = 10) -> None:
+        self._tracking_uri = tracking_uri.rstrip("/")
+        self._webhook_secrets = tuple(webhook_secrets)
+        self._timeout = timeout
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return open_client(self._tracking_uri, self._timeout)
+
+    @property
+    def _ui(self) -> str:
+        """The server's address without a password in it: it goes into cards and tickets."""
+        parts = urlsplit(self._tracking_uri)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RegistryHint:
+        return mlflow_webhook.read_webhook(headers, body, now, self._webhook_secrets)
+
+    # Reading
+
+    def glance_at_models(self) -> Iterator[ModelGlance]:
+        """MLflow's client leaves prompts out by itself, although they are registered models underneath."""
+        search = self._client.search_registered_models
+        pages = _pages(
+            lambda token: search(max_results=MODELS_A_PAGE, page_token=token), "listing the registered models"
+        )
+        return map(as_glance, chain.from_iterable(pages))
+
+    def versions_newest_first(self) -> Iterator[VersionSeen]:
+        return self._search_versions(None, "last_updated_timestamp DESC", NEWEST_A_PAGE, "listing the newest versions")
+
+    def every_version(self) -> Iterator[VersionSeen]:
+        """Oldest first, so that what is registered meanwhile comes last and shifts no page."""
+        return self._search_versions(None, "creation_timestamp ASC", ALL_A_PAGE, "listing all versions")
+
+    def versions_tagged(self, tag: str) -> Iterator[VersionSeen]:
+        if "`" in tag:
+            raise Permanent(
+                f"MLflow cannot search for a tag with a backtick in its name, {tag!r}. Choose another tag in the policy."
+            )
+        return self._search_versions(
+            f"tags.`{tag}` LIKE '%'",
+            "last_updated_timestamp DESC",
+            VERSIONS_A_PAGE,
+            f"listing the versions tagged {tag}",
+        )
+
+    def find_model(self, workspace: str, name: str) -> ModelSeen | None:
+        """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile."""
+        if workspace != DEFAULT_WORKSPACE:
+            raise Permanent(f'Model "{name}" is in workspace "{workspace}"; only "{DEFAULT_WORKSPACE}" is watched.')
+        try:
+            with reading(f'reading model "{name}"'):
+                found = self._client.get_registered_model(name)
+        except NotThere:
+            return None
+        versions = {seen.id.version: seen for seen in self._versions_of(name)}
+        return ModelSeen(
+            workspace=workspace,
+            name=found.name,
+            created=as_time(found.creation_timestamp),
+            aliases={alias: int(number) for alias, number in found.aliases.items() if int(number) in versions},
+            versions=tuple(versions[number] for number in sorted(versions, reverse=True)),
+        )
+
+    def _versions_of(self, name: str) -> Iterator[VersionSeen]:
+        found = self._search_versions(
+            _name_filter(name), "version_number DESC", VERSIONS_A_PAGE, f'listing the versions of "{name}"'
+        )
+        return (seen for seen in found if seen.id.model == name)
+
+    def _search_versions(self, condition: str | None, order: str, size: int, what: str) -> Iterator[VersionSeen]:
+        def page(token: str | None) -> PagedList[ModelVersion]:
+            return self._client.search_model_versions(condition, max_results=size, order_by=[order], page_token=token)
+
+        return map(as_version_seen, chain.from_iterable(_pages(page, what)))
+
+    def read_evidence(self, version: VersionId, champion: VersionId | None) -> Evidence:
+        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion)
+
+    # Writing
+
+    def set_alias(self, model: str, alias: str, version: int) -> None:
+        with writing(f"setting alias {alias} of {model} to v{version}"):
+            self._client.set_registered_model_alias(model, alias, str(version))
+
+    def delete_alias(self, model: str, alias: str) -> None:
+        with writing(f"deleting alias {alias} of {model}"):
+            self._client.delete_registered_model_alias(model, alias)
+
+    def set_stage(self, model: str, version: int, stage: str) -> None:
+        """MLflow warns that stages are deprecated; who uses them knows, so the function is called beneath the warning."""
+        transition = inspect.unwrap(type(self._client).transition_model_version_stage)
+        with writing(f"moving {model} v{version} to stage {stage}"):
+            transition(self._client, model, str(version), stage, archive_existing_versions=False)
+
+    def copy_version(self, model: str, version: int, to_model: str, tags: Mapping[str, str]) -> VersionId:
+        """One call makes the copy with its tags, so a lost answer leaves all or nothing. Our tags on the original speak of the
+        original and stay there; MLflow's `copy_model_version` would take them along."""
+        with reading(f"reading {model} v{version}"):
+            original = self._client.get_model_version(model, str(version))
+        self._ensure_model(to_model)
+        own_tags = {key: value for key, value in original.tags.items() if not key.startswith(OUR_TAGS)}
+        with writing(f"copying {model} v{version} to {to_model}"):
+            copy = self._client.create_model_version(
+                to_model,
+                source=f"models:/{model}/{version}",
+                run_id=original.run_id,
+                run_link=original.run_link,
+                description=original.description,
+                tags={**own_tags, **tags},
+                await_creation_for=0,
+            )
+        return as_version_seen(copy).id
+
+    def _ensure_model(self, name: str) -> None:
+        with suppress(AlreadyThere), writing(f'creating model "{name}"'):
+            self._client.create_registered_model(name)
+
+    def delete_version(self, model: str, version: int) -> None:
+        with writing(f"deleting {model} v{version}"):
+            self._client.delete_model_version(model, str(version))
+
+    def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None:
+        for key, value in tags.items():
+            with writing(f"setting tag {key} on {model} v{version}"):
+                self._client.set_model_version_tag(model, str(version), key, value)
+
+
+def _pages(call: Callable[[str | None], PagedList[Found]], what: str) -> Iterator[Iterable[Found]]:
+    """Calls for the next page only when the one before is used up."""
+    token = None
+    while True:
+        with reading(what):
+            page = call(token)
+        yield page
+        if not page.token:
+            return
+        token = page.token
+
+
+def _name_filter(name: str) -> str:
+    """MLflow's filters know no escapes: a quote in a name becomes LIKE's wildcard for one character, and the caller compares names."""
+    if "'" not in name:
+        return f"name = '{name}'"
+    return "name LIKE '" + name.replace("'", "_") + "'"

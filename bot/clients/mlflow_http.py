@@ -1,0 +1,244 @@
+"""How MLflow is called: one attempt a call, one timeout, and what a failed call means. What is called stands in `mlflow.py`.
+
+MLflow's own client retries each call seven times by default, which turns one lost answer into two versions, and its exceptions forget
+the HTTP answer, `Retry-After` included. So its session gets an adapter, for the tracking server's address alone, that sends once and
+raises while the answer is still at hand; MLflow wraps what it raises and keeps it as the exception's context.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
+ALREADY_THERE = "RESOURCE_ALREADY_EXISTS"
+
+KEPT_APART_BY_MLFLOW = frozenset({400, 401, 403, 404, 409})
+"""Statuses that MLflow's exceptions still tell apart; the others it folds into INTERNAL_ERROR, or follows."""
+
+TRY_AGAIN = frozenset({408, 429})
+"""The statuses below 500 that pass by themselves."""
+
+NOT_ACCEPTED = frozenset({429, 503})
+"""Statuses by which a server says that it has not even tried."""
+
+LONGEST_WAIT = 72 * 3600.0  # seconds; after that long a job is parked anyway
+
+MENDS = {
+    301: "Set MLFLOW_TRACKING_URI to the address that it redirects to.",
+    302: "Set MLFLOW_TRACKING_URI to the address that it redirects to, and check the credentials.",
+    307: "Set MLFLOW_TRACKING_URI to the address that it redirects to.",
+    308: "Set MLFLOW_TRACKING_URI to the address that it redirects to.",
+    400: "MLflow finds the call wrong; change what is asked for.",
+    401: "Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
+    403: "Give the bot's MLflow account the EDIT permission (MANAGE for aliases) on the model.",
+    404: "It may have been deleted or renamed; if nothing is found at all, check MLFLOW_TRACKING_URI.",
+    409: "Somebody else changed it meanwhile; look at it in MLflow.",
+}
+
+
+class NotThere(Permanent):
+    """What we asked for does not exist in the registry."""
+
+
+class AlreadyThere(Permanent):
+    """What we wanted to create exists."""
+
+
+class OneAttempt(HTTPAdapter):
+    """Sends once, follows nothing, and raises for the statuses that MLflow would blur."""
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(max_retries=0)
+        self.timeout = timeout
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: object = None,  # noqa: ARG002 - MLflow's is a whole number of seconds for the whole process; ours is kept instead
+        verify: bool | str = True,
+        cert: object = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        response = super().send(request, stream, self.timeout, verify, cert, proxies)  # type: ignore[arg-type]  # passed through
+        if response.status_code < 300 or response.status_code in KEPT_APART_BY_MLFLOW:
+            return response
+        response.content  # noqa: B018 - read to its end, so that the connection goes back to the pool
+        raise requests.HTTPError(f"HTTP {response.status_code}", request=request, response=response)
+
+
+def open_client(tracking_uri: str, timeout: float) -> MlflowClient:
+    """Imports MLflow (about a second) and returns its client with our adapter in place; calls nothing yet. Raises Permanent."""
+    if not _is_http(tracking_uri):
+        raise _no_address()
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the bot calls the addresses it was given, and no others
+    from mlflow import MlflowClient
+
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    _session().mount(tracking_uri.rstrip("/") + "/", OneAttempt(timeout))
+    return MlflowClient(tracking_uri, registry_uri=tracking_uri)
+
+
+def _is_http(tracking_uri: str) -> bool:
+    """A path or a database address would do for MLflow's client, which would make a new, empty registry there."""
+    try:
+        parts = urlsplit(tracking_uri)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _no_address() -> Permanent:
+    return Permanent(
+        "MLFLOW_TRACKING_URI is not the address of an MLflow server. Set it to one, such as https://mlflow.example.com."
+    )
+
+
+def _session() -> requests.Session:
+    """The session that `mlflow.utils.rest_utils.http_request` will use: MLflow caches it by just these values."""
+    from mlflow import environment_variables
+    from mlflow.utils import request_utils
+
+    def setting(name: str) -> object:
+        return getattr(environment_variables, name).get()
+
+    session: requests.Session = request_utils._get_request_session(  # type: ignore[no-untyped-call]
+        setting("MLFLOW_HTTP_REQUEST_MAX_RETRIES"),
+        setting("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR"),
+        setting("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER"),
+        request_utils._TRANSIENT_FAILURE_RESPONSE_CODES,
+        True,
+        setting("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER"),
+    )
+    return session
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """`what` completes "MLflow … while …", such as `reading model "bike"`. Raises Temporary or Permanent."""
+    with _translated(what, changes=False):
+        yield
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Like `reading`; a write whose answer was lost raises OutcomeUnknown."""
+    with _translated(what, changes=True):
+        yield
+
+
+@contextmanager
+def _translated(what: str, *, changes: bool) -> Iterator[None]:
+    try:
+        yield
+    except _failures_of_mlflow() as error:
+        raise _meaning_of(error, what, changes) from error
+
+
+def _failures_of_mlflow() -> tuple[type[Exception], ...]:
+    """What MLflow's client raises: its own exception, or, for an answer of another shape, that of its parser."""
+    from google.protobuf.json_format import ParseError  # type: ignore[import-untyped]
+    from mlflow.exceptions import MlflowException
+
+    return MlflowException, ParseError, json.JSONDecodeError
+
+
+def _meaning_of(error: Exception, what: str, changes: bool) -> OutsideError:
+    from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
+
+    if not isinstance(error, MlflowException):
+        return _unclear("answered something that cannot be read", what, changes)
+    if error.error_code != "INTERNAL_ERROR":
+        status = int(ERROR_CODE_TO_HTTP_STATUS.get(error.error_code, 400))
+        return _by_status(status, error.message, what, changes, code=error.error_code)
+    cause = error.__context__
+    if isinstance(cause, requests.HTTPError) and cause.response is not None:
+        answer = cause.response
+        return _by_status(answer.status_code, _reason_in(answer), what, changes, retry_after=_retry_after(answer))
+    if isinstance(cause, requests.exceptions.InvalidURL):
+        return _no_address()
+    if isinstance(cause, requests.RequestException):
+        return _by_transport(cause, what, changes)
+    return _unclear("answered something that cannot be read", what, changes)
+
+
+def _by_status(
+    status: int, reason: str, what: str, changes: bool, *, code: str = "", retry_after: float = 0.0
+) -> OutsideError:
+    if (status < 500 and status not in TRY_AGAIN) or status == 501:
+        return _refusal(status, reason, what, code)
+    if changes and status not in NOT_ACCEPTED:
+        return _unclear(f"answered {status}", what, changes)
+    return Temporary(f"MLflow answered {status} while {what}. It will be tried again.", retry_after)
+
+
+def _by_transport(cause: requests.RequestException, what: str, changes: bool) -> OutsideError:
+    if _was_never_sent(cause):
+        return Temporary(f"MLflow cannot be reached at {_address(cause)} while {what}. It will be tried again.")
+    slow = isinstance(cause, requests.Timeout)
+    return _unclear("did not answer in time" if slow else "closed the connection instead of answering", what, changes)
+
+
+def _was_never_sent(cause: requests.RequestException) -> bool:
+    if isinstance(cause, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError):
+        return True
+    inner = cause.args[0] if cause.args else None
+    return isinstance(getattr(inner, "reason", inner), NewConnectionError | ConnectTimeoutError)
+
+
+def _refusal(status: int, reason: str, what: str, code: str) -> Permanent:
+    kind = {NOT_THERE: NotThere, ALREADY_THERE: AlreadyThere}.get(code, Permanent)
+    mend = MENDS.get(status, "Look at the MLflow server and at what stands before it.")
+    return kind(f"MLflow refused {what} ({status}): {_shortened(reason)} {mend}")
+
+
+def _unclear(how: str, what: str, changes: bool) -> OutsideError:
+    if changes:
+        return OutcomeUnknown(
+            f"MLflow {how} while {what}, so it may or may not have been done. Look before repeating it."
+        )
+    return Temporary(f"MLflow {how} while {what}. It will be tried again.")
+
+
+def _reason_in(response: requests.Response) -> str:
+    location = response.headers.get("Location")
+    return f"redirected to {location}." if location else response.reason or ""
+
+
+def _shortened(reason: str) -> str:
+    line = " ".join(reason.split())
+    line = line if len(line) <= 300 else line[:299] + "…"
+    return line if line.endswith((".", "!", "?", "…")) or not line else line + "."
+
+
+def _retry_after(response: requests.Response) -> float:
+    """Seconds; the header may also hold a date, which counts from the answer's own date."""
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), LONGEST_WAIT)
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(response.headers["Date"])
+    except (KeyError, TypeError, ValueError):
+        return 0.0
+    return min(max(0.0, wait.total_seconds()), LONGEST_WAIT)
+
+
+def _address(cause: requests.RequestException) -> str:
+    """Scheme, host and port: an address may carry a password."""
+    parts = urlsplit(str(cause.request.url)) if cause.request is not None else None
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts else "its address"

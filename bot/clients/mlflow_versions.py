@@ -1,0 +1,44 @@
+"""MLflow's entities turned into ours. No I/O, and no import of mlflow but for its types."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bot.domain.model import DEFAULT_WORKSPACE, VersionId, VersionSeen
+from bot.ports import ModelGlance
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def as_time(milliseconds: int | None) -> datetime:
+    """Exact to the millisecond, as a version's identity needs: a float of seconds would round."""
+    return EPOCH + timedelta(milliseconds=milliseconds or 0)
+
+
+def as_version_seen(found: ModelVersion) -> VersionSeen:
+    created = as_time(found.creation_timestamp)
+    return VersionSeen(
+        id=VersionId(DEFAULT_WORKSPACE, found.name, int(found.version), created),
+        stage=found.current_stage or "None",
+        tags=dict(found.tags),
+        source=found.source or "",
+        run_id=found.run_id or None,
+        updated=max(created, as_time(found.last_updated_timestamp)),
+    )
+
+
+def as_glance(found: RegisteredModel) -> ModelGlance:
+    """`latest_versions` holds the newest of each stage, so the newest of all is among them."""
+    latest = tuple(as_version_seen(version) for version in found.latest_versions)
+    return ModelGlance(
+        workspace=DEFAULT_WORKSPACE,
+        name=found.name,
+        created=as_time(found.creation_timestamp),
+        aliases={alias: int(version) for alias, version in found.aliases.items()},
+        latest=latest,
+        newest=max((seen.id.version for seen in latest), default=0),
+    )
