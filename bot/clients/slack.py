@@ -1,0 +1,158 @@
+"""The Notifier on Slack: posting, finding again, updating, people, and what comes back.
+
+The card's rendering is in `slack_blocks`, the calls and their failures in `slack_calls`, people in `slack_people`, the parsing of
+clicks in `slack_inbound`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from bot.clients import slack_blocks, slack_inbound
+from bot.clients.slack_calls import Answer, SlackCalls, object_at, objects_at, text_at
+from bot.clients.slack_people import Remembered, SlackPeople
+from bot.clients.slack_text import fallback
+from bot.domain.cards import Card
+from bot.domain.model import PostedCard
+from bot.ports import Account, Click, OutcomeUnknown, OutsideError, Permanent
+
+EVENT_TYPE = "countersign"
+LONG_PAGE = 999  # of channels, whose list may be asked for twenty times a minute only
+PAGE = 200  # https://docs.slack.dev/apis/web-api/pagination advises 100 to 200
+CLOCKS_DIFFER_BY = 60.0  # seconds: our clock wrote `since`, Slack's wrote the message
+FORM_TIMEOUT = 2.0  # a trigger lives for three seconds
+
+CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
+ACCOUNT_ID = re.compile(r"[UW][A-Z0-9]{7,}")
+
+
+class SlackNotifier:
+    """Thread-safe; opens no connection before the first call. `timeout` is in seconds; `clock` counts them for what is remembered."""
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        api_url: str = "https://slack.com/api/",
+        timeout: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.post_settles = timeout + 5.0  # Slack may still write what we gave up waiting for
+        self._calls = SlackCalls(token, api_url, timeout)
+        self._people = SlackPeople(self._calls, clock)
+        self._channels = Remembered[str](clock)
+
+    def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
+        """Everything that can fail without harm is asked before the message goes out, because afterwards nothing may fail."""
+        self._people.bot()
+        place = self._open(channel) if ACCOUNT_ID.fullmatch(channel) else channel
+
+        message: dict[str, object] = {
+            "channel": place,
+            **_content(card),
+            "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": key}},
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        sent = self._calls.call_once("chat.postMessage", {**message, "thread_ts": thread} if thread else message)
+
+        return self._posted(text_at(sent, "channel"), text_at(sent, "ts"), thread)
+
+    def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
+        """A reply is found only under its `thread`: Slack's history of a channel leaves replies out."""
+        place = self._id_of(channel)
+        oldest = f"{since.timestamp() - CLOCKS_DIFFER_BY:.6f}"
+        span: dict[str, object] = {"channel": place, "oldest": oldest, "include_all_metadata": True, "limit": PAGE}
+        method, arguments = (
+            ("conversations.replies", {**span, "ts": thread}) if thread else ("conversations.history", span)
+        )
+        pages = self._calls.pages(method, arguments)
+        found = self._first_ours(pages, key)
+        return self._posted(place, found, thread) if found else None
+
+    def update(self, posted: PostedCard, card: Card) -> None:
+        self._calls.call("chat.update", {"channel": posted.channel, "ts": posted.message, **_content(card)})
+
+    def account(self, account_id: str) -> Account:
+        return self._people.account(account_id)
+
+    def find_account(self, email: str) -> Account | None:
+        return self._people.find_account(email)
+
+    def members_of(self, group: str) -> frozenset[str]:
+        return self._people.members_of(group)
+
+    def ask_reason(self, click: Click, title: str, prompt: str) -> None:
+        view = slack_blocks.reason_form(click, title, prompt)
+        self._calls.call("views.open", {"trigger_id": click.trigger, "view": view}, timeout=FORM_TIMEOUT)
+
+    def check_request(self, headers: Mapping[str, str]) -> None:
+        slack_inbound.check_headers(headers)
+
+    def read_click(self, body: Mapping[str, object]) -> Click:
+        return slack_inbound.read_click(body)
+
+    def _id_of(self, channel: str) -> str:
+        """Slack posts to a name but reads only from an id."""
+        if CHANNEL_ID.fullmatch(channel):
+            return channel
+        if ACCOUNT_ID.fullmatch(channel):
+            return self._open(channel)
+        name = channel.removeprefix("#")
+        return self._channels.get(name, lambda: self._look_up_channel(name))
+
+    def _look_up_channel(self, name: str) -> str:
+        everywhere = {"types": "public_channel,private_channel", "limit": LONG_PAGE}
+        for page in self._calls.pages("conversations.list", everywhere):
+            for place in objects_at(page, "channels"):
+                if place.get("name") == name:
+                    return text_at(place, "id")
+        raise Permanent(
+            f"The bot sees no channel #{name}. Check the name in the policy; if the channel is private, "
+            "write `/invite @Countersign` there. Then replay the job."
+        )
+
+    def _open(self, account_id: str) -> str:
+        """The id of our direct conversation with this person; opening it again changes nothing."""
+        return text_at(self._calls.call("conversations.open", {"users": account_id}), "channel", "id")
+
+    def _first_ours(self, pages: Iterable[Answer], key: str) -> str | None:
+        """Any app may write any metadata, so the message must also be our bot's."""
+        bot = self._people.bot()
+        for page in pages:
+            for message in objects_at(page, "messages"):
+                metadata = object_at(message, "metadata")
+                is_ours = metadata.get("event_type") == EVENT_TYPE and message.get("bot_id") == bot.id
+                if is_ours and text_at(metadata, "event_payload", "key") == key:
+                    return text_at(message, "ts")
+        return None
+
+    def _posted(self, channel: str, message: str, thread: str | None) -> PostedCard:
+        if not channel or not message:
+            raise OutcomeUnknown("Slack took the message but did not say where it stands; it is looked up by its key.")
+        bot = self._people.bot()
+        return PostedCard(bot.team, bot.app, channel, message, self._permalink(channel, message, thread))
+
+    def _permalink(self, channel: str, message: str, thread: str | None) -> str:
+        """Slack's own link or, when it does not answer, the same one put together: a message is not lost for its link."""
+        try:
+            link = text_at(
+                self._calls.call("chat.getPermalink", {"channel": channel, "message_ts": message}), "permalink"
+            )
+        except OutsideError:
+            link = ""
+        in_thread = f"?thread_ts={thread}&cid={channel}" if thread else ""
+        return link or f"{self._people.bot().workspace_url}archives/{channel}/p{message.replace('.', '')}{in_thread}"
+
+
+def _content(card: Card) -> dict[str, object]:
+    """`blocks` are always sent, so that an update takes away what the card no longer has."""
+    return {
+        "blocks": slack_blocks.blocks_of(card),
+        "text": fallback(card.summary),
+        "parse": "none",
+        "link_names": False,
+    }

@@ -1,0 +1,213 @@
+"""Turns a card into Slack's blocks, and a question into a modal. Pure; sending is in `slack`, cleaning texts in `slack_text`.
+
+There is no mrkdwn here at all: bold labels and links are rich-text elements with style flags, which Slack does not parse.
+Limits: https://docs.slack.dev/reference/block-kit
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from bot.clients.slack_text import NOTHING, is_web_address, one_line, paragraph
+from bot.domain.cards import Button, Card, Confirm, Fact, Link, Table, Tone
+from bot.ports import Click
+
+Block = dict[str, object]
+
+REASON_FORM = "countersign.reason"
+REASON_BLOCK = "reason"
+REASON_LIMIT = 1_000
+
+HEADER_LIMIT = 150
+SECTION_TEXT_LIMIT = 3_000  # https://docs.slack.dev/reference/block-kit/composition-objects/text-object
+LABEL_LIMIT = 80
+VALUE_LIMIT = 500
+CONTEXT_LIMIT = 500
+BUTTONS_LIMIT = 25
+BUTTON_TEXT_LIMIT = 75
+TABLE_ROWS_LIMIT = 100  # https://docs.slack.dev/reference/block-kit/blocks/table-block, the row of headings among them
+TABLE_COLUMNS_LIMIT = 20
+TABLE_CHARACTERS_LIMIT = 10_000
+CELL_LIMIT = 200
+PREFORMATTED_LIMIT = 2_900
+MODAL_TITLE_LIMIT = 24
+
+# All text of a message together; not documented: https://github.com/slackapi/bolt-js/issues/2509 found msg_blocks_too_long above 13,200.
+MESSAGE_LIMIT = 13_000
+# With these a message stays far below its 50 blocks.
+PARAGRAPHS_SHOWN = 10
+TABLES_SHOWN = 10
+ROOM_FOR_A_NOTE = 40
+SMALLEST_TABLE = 300
+
+
+def blocks_of(card: Card) -> list[Block]:
+    """The whole card, in the order in which a person reads it. Too long a card is cut in the middle and says so; its buttons stay."""
+    end = [*_footer(card.footer), *_buttons(card.buttons)]
+    room = MESSAGE_LIMIT - HEADER_LIMIT - _length(end)
+    facts = _facts(card.facts, room // 3)
+    paragraphs = _paragraphs(card.paragraphs, room // 3)
+    tables = _tables(card.tables, room - _length(facts) - _length(paragraphs))
+    return [{"type": "header", "text": _plain(card.title, HEADER_LIMIT)}, *facts, *tables, *paragraphs, *end]
+
+
+def reason_form(click: Click, title: str, prompt: str) -> Block:
+    """The modal that asks for a reason. It carries where the click came from, because Slack's answer does not."""
+    origin = {"action": click.action, "value": click.value, "channel": click.channel, "message": click.message}
+    reason = {"type": "plain_text_input", "action_id": REASON_BLOCK, "multiline": True, "min_length": 1}
+    return {
+        "type": "modal",
+        "callback_id": REASON_FORM,
+        "private_metadata": json.dumps(origin),
+        "title": _plain(title, MODAL_TITLE_LIMIT),
+        "submit": _plain("Send", MODAL_TITLE_LIMIT),
+        "close": _plain("Cancel", MODAL_TITLE_LIMIT),
+        "blocks": [
+            {
+                "type": "input",
+                "block_id": REASON_BLOCK,
+                "label": _plain(prompt, 2_000),
+                "element": {**reason, "max_length": REASON_LIMIT},
+            }
+        ],
+    }
+
+
+def _plain(text: str, limit: int) -> Block:
+    return {"type": "plain_text", "text": one_line(text, limit), "emoji": False}
+
+
+def _section(text: str, limit: int) -> Block:
+    return {"type": "section", "text": {"type": "plain_text", "text": paragraph(text, limit), "emoji": False}}
+
+
+def _rich(elements: Sequence[Block], kind: str = "rich_text_section") -> Block:
+    return {"type": "rich_text", "elements": [{"type": kind, "elements": list(elements)}]}
+
+
+def _text(text: str) -> Block:
+    return {"type": "text", "text": text}
+
+
+def _bold(text: str) -> Block:
+    return {"type": "text", "text": text, "style": {"bold": True}}
+
+
+def _length(value: object) -> int:
+    """The characters of all texts in these blocks, as Slack counts them for a message."""
+    if isinstance(value, Mapping):
+        return sum(
+            len(inner) if name == "text" and isinstance(inner, str) else _length(inner) for name, inner in value.items()
+        )
+    return sum(_length(inner) for inner in value) if isinstance(value, list) else 0
+
+
+def _facts(facts: Sequence[Fact], room: int) -> list[Block]:
+    """One line for each fact, all in one block: the line breaks are elements of ours, so no value can forge a line."""
+    elements: list[Block] = []
+    for shown, fact in enumerate(facts):
+        line = [_bold(f"{one_line(fact.label, LABEL_LIMIT)}: "), _value(fact.value)]
+        line_break = [_text("\n")] if elements else []
+        if _length([*elements, *line_break, *line]) > room - ROOM_FOR_A_NOTE:
+            elements += [*line_break, _text(f"… {len(facts) - shown} more lines")]
+            break
+        elements += [*line_break, *line]
+    return [_rich(elements)] if elements else []
+
+
+def _value(value: str | Link) -> Block:
+    if isinstance(value, str):
+        return _text(one_line(value, VALUE_LIMIT))
+    if is_web_address(value.url):
+        return {"type": "link", "url": value.url, "text": one_line(value.text, VALUE_LIMIT)}
+    return _text(one_line(value.text, VALUE_LIMIT))
+
+
+def _tables(tables: Sequence[Table], room: int) -> list[Block]:
+    """Slack takes one table in a message; the others, and any that is too large, become monospaced text."""
+    blocks: list[Block] = []
+    native_is_free = True
+    for shown, table in enumerate(tables):
+        left = room - _length(blocks) - HEADER_LIMIT - ROOM_FOR_A_NOTE
+        if shown == TABLES_SHOWN or left < SMALLEST_TABLE:
+            return [*blocks, _section(f"… {len(tables) - shown} more tables", SECTION_TEXT_LIMIT)]
+        rows = _cells(table)
+        is_native = native_is_free and _fits(rows, left)
+        native_is_free = native_is_free and not is_native
+        heading = [_rich([_bold(one_line(table.title, HEADER_LIMIT))])] if table.title else []
+        blocks += [*heading, _native(rows) if is_native else _preformatted(rows, left)]
+    return blocks
+
+
+def _cells(table: Table) -> list[list[str]]:
+    return [[one_line(cell, CELL_LIMIT) for cell in row] for row in (table.columns, *table.rows)]
+
+
+def _fits(rows: Sequence[Sequence[str]], room: int) -> bool:
+    characters = sum(len(cell) for row in rows for cell in row)
+    has_room = characters <= min(room, TABLE_CHARACTERS_LIMIT)
+    return has_room and len(rows) <= TABLE_ROWS_LIMIT and 0 < len(rows[0]) <= TABLE_COLUMNS_LIMIT
+
+
+def _native(rows: Sequence[Sequence[str]]) -> Block:
+    headings = [_rich([_bold(cell)]) for cell in rows[0]]
+    body = [[{"type": "raw_text", "text": cell} for cell in row] for row in rows[1:]]
+    settings = [{"align": "left" if index == 0 else "right", "is_wrapped": True} for index in range(len(rows[0]))]
+    return {"type": "table", "rows": [headings, *body], "column_settings": settings}
+
+
+def _preformatted(rows: Sequence[Sequence[str]], room: int) -> Block:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return _rich([_text(_whole_lines(lines, min(room, PREFORMATTED_LIMIT)))], "rich_text_preformatted")
+
+
+def _whole_lines(lines: Sequence[str], room: int) -> str:
+    """As many whole lines as fit; what is left out is counted, because a silent cut reads like the end."""
+    text = "\n".join(lines)
+    if len(text) <= room:
+        return text.strip() or NOTHING
+    shown = max(1, text[: room - ROOM_FOR_A_NOTE].count("\n"))
+    kept = "\n".join(lines[:shown])[: room - ROOM_FOR_A_NOTE]
+    return f"{kept}\n… {len(lines) - shown} more rows"
+
+
+def _paragraphs(paragraphs: Sequence[str], room: int) -> list[Block]:
+    blocks: list[Block] = []
+    for shown, text in enumerate(paragraphs):
+        left = room - _length(blocks) - ROOM_FOR_A_NOTE
+        if shown == PARAGRAPHS_SHOWN or left < ROOM_FOR_A_NOTE:
+            return [*blocks, _section(f"… {len(paragraphs) - shown} more paragraphs", SECTION_TEXT_LIMIT)]
+        blocks.append(_section(text, min(SECTION_TEXT_LIMIT, left)))
+    return blocks
+
+
+def _footer(footer: str) -> list[Block]:
+    return [{"type": "context", "elements": [_plain(footer, CONTEXT_LIMIT)]}] if footer else []
+
+
+def _buttons(buttons: Sequence[Button]) -> list[Block]:
+    elements = [_button(button) for button in buttons[:BUTTONS_LIMIT]]
+    return [{"type": "actions", "elements": elements}] if elements else []
+
+
+def _button(button: Button) -> Block:
+    element: Block = {
+        "type": "button",
+        "action_id": button.action,
+        "text": _plain(button.label, BUTTON_TEXT_LIMIT),
+        "value": button.value,
+    }
+    style: Block = {} if button.tone is Tone.PLAIN else {"style": str(button.tone)}
+    confirm: Block = {"confirm": {**_confirm(button.confirm), **style}} if button.confirm else {}
+    return {**element, **style, **confirm}
+
+
+def _confirm(confirm: Confirm) -> Block:
+    return {
+        "title": _plain(confirm.title, 100),
+        "text": _plain(confirm.text, 300),
+        "confirm": _plain(confirm.yes, 30),
+        "deny": _plain(confirm.no, 30),
+    }

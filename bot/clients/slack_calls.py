@@ -1,0 +1,191 @@
+"""Calls Slack's Web API and says in our words how a call failed. Which calls make up a deed is in `slack` and `slack_people`.
+
+A read, or a write that may be repeated, fails as Temporary when its answer was lost; a write that may not is OutcomeUnknown.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from http.client import HTTPException
+from types import MappingProxyType
+from urllib.error import URLError
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
+
+SLUG = re.compile(r"[a-z][a-z0-9_]*")
+
+Answer = Mapping[str, object]
+Arguments = Mapping[str, object]
+NOTHING_TO_SAY: Arguments = MappingProxyType({})
+
+# https://docs.slack.dev/reference/methods/chat.postMessage#errors: "it's possible some aspect of the operation succeeded"
+IN_DOUBT = frozenset({"internal_error", "fatal_error"})
+PASSING = frozenset(
+    {"ratelimited", "rate_limited", "service_unavailable", "request_timeout", "team_added_to_org", "org_login_required"}
+)
+
+_NEW_TOKEN = "Reinstall the app in Slack, put the new token into SLACK_BOT_TOKEN and restart."
+_INVITE = "Invite the bot: write `/invite @Countersign` in that channel. Then replay the job."
+_PRESS_AGAIN = "Slack allows three seconds for opening a form, and one form for each press. Press the button again."
+MENDS: Mapping[str, str] = {
+    "not_in_channel": _INVITE,
+    "channel_not_found": f"Check the name in the policy; if the channel is private, the bot must be in it. {_INVITE}",
+    "is_archived": "Unarchive the channel or name another one in the policy. Then replay the job.",
+    "restricted_action": "A workspace admin has limited who may post there: allow the app, or name another channel in the policy.",
+    "missing_scope": "Add the scope under OAuth & Permissions (config/slack_manifest.yaml lists all of them) and reinstall the app.",
+    "not_allowed_token_type": "SLACK_BOT_TOKEN must be the bot's token, which starts with xoxb-.",
+    "not_authed": "Set SLACK_BOT_TOKEN.",
+    "invalid_auth": f"The token is not valid. {_NEW_TOKEN}",
+    "token_revoked": f"The token was revoked. {_NEW_TOKEN}",
+    "token_expired": f"The token has expired. {_NEW_TOKEN}",
+    "account_inactive": f"The app was removed from the workspace. {_NEW_TOKEN}",
+    "message_not_found": "The message was deleted in Slack; the request itself is untouched.",
+    "cant_update_message": "The message was posted by another app. Was SLACK_BOT_TOKEN changed to another app's token?",
+    "expired_trigger_id": _PRESS_AGAIN,
+    "exchanged_trigger_id": _PRESS_AGAIN,
+    "invalid_trigger_id": _PRESS_AGAIN,
+    "user_not_found": "Slack does not know this account.",
+    "users_not_found": "Slack does not know this account.",
+    "user_disabled": "The account is deactivated.",
+    "invalid_blocks": "Slack refuses how the card is built, which is a fault of ours. Please report it with this message.",
+    "msg_blocks_too_long": "The card is longer than Slack takes, which is a fault of ours. Please report it with this message.",
+}
+
+
+class SlackError(Permanent):
+    """Slack said no, in one of its own words: `code`, such as `channel_not_found`."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SlackCalls:
+    """`call` for what may be repeated, `call_once` for what may not, `pages` for lists. Opens no connection until then."""
+
+    def __init__(self, token: str, api_url: str, timeout: float) -> None:
+        self._token = token
+        self._api_url = api_url
+        self._timeout = timeout
+        self._unheard = logging.Logger("slack_sdk")  # the SDK's ERROR lines repeat what we raise, and quote bodies
+        self._unheard.addHandler(logging.NullHandler())
+
+    def call(self, method: str, arguments: Arguments = NOTHING_TO_SAY, *, timeout: float | None = None) -> Answer:
+        return self._send(method, arguments, timeout or self._timeout, in_doubt=Temporary)
+
+    def call_once(self, method: str, arguments: Arguments) -> Answer:
+        return self._send(method, arguments, self._timeout, in_doubt=OutcomeUnknown)
+
+    def pages(self, method: str, arguments: Arguments) -> Iterator[Answer]:
+        """Every page; an answer without a next cursor is the last."""
+        page = self.call(method, arguments)
+        yield page
+        while cursor := text_at(page, "response_metadata", "next_cursor"):
+            page = self.call(method, {**arguments, "cursor": cursor})
+            yield page
+
+    def _send(self, method: str, arguments: Arguments, timeout: float, in_doubt: type[OutsideError]) -> Answer:
+        client = self._client(timeout)
+        try:
+            return _object(client.api_call(method, params=_as_form(arguments)).data)
+        except SlackApiError as error:
+            raise _as_ours(method, error, arguments, in_doubt) from None
+        except URLError as error:
+            raise _unsent(method, error, in_doubt) from None
+        except (SlackClientError, OSError, HTTPException, ValueError, AttributeError) as error:
+            # AttributeError: the SDK asks any JSON for its "ok", be it an object or not.
+            raise _lost(method, type(error).__name__, in_doubt) from None
+
+    def _client(self, timeout: float) -> WebClient:
+        """Costs nothing to make, and the timeout belongs to it. Its own retries would make two messages out of a lost answer."""
+        client = WebClient(self._token, self._api_url, retry_handlers=[], logger=self._unheard)
+        client.timeout = timeout  # type: ignore[assignment]  # urllib takes fractions of a second, the SDK's hint says int
+        client.proxy = None  # the SDK forgets NO_PROXY; left alone, urllib honours it along with HTTPS_PROXY
+        return client
+
+
+def _as_form(arguments: Arguments) -> dict[str, object]:
+    """Forms are what every method takes: those that read refuse JSON bodies. Structures travel as JSON text."""
+    return {name: json.dumps(value) if isinstance(value, list | dict) else value for name, value in arguments.items()}
+
+
+def text_at(answer: object, *path: str) -> str:
+    """The text at this path of an answer; empty when there is none."""
+    for name in path:
+        answer = answer.get(name) if isinstance(answer, Mapping) else None
+    return answer if isinstance(answer, str) else ""
+
+
+def object_at(answer: Answer, name: str) -> Answer:
+    return _object(answer.get(name))
+
+
+def objects_at(answer: Answer, name: str) -> list[Answer]:
+    listed = answer.get(name)
+    return [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
+
+
+def _object(value: object) -> Answer:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _as_ours(method: str, error: SlackApiError, arguments: Arguments, in_doubt: type[OutsideError]) -> OutsideError:
+    status = error.response.status_code
+    if status == 429:
+        return Temporary(f"Slack allows no more {method} for now; waiting as long as it asked.", _retry_after(error))
+    code = text_at(error.response.data, "error")
+    if code in PASSING:
+        return Temporary(f"Slack could not do {method} just now ({code}). It is tried again.", _retry_after(error))
+    if status >= 500 or code in IN_DOUBT:
+        return _lost(method, code if code in IN_DOUBT else f"HTTP {status}", in_doubt)
+    if SLUG.fullmatch(code):
+        return SlackError(_refusal(method, code, error, arguments), code)
+    if status == 200:
+        return _lost(method, "an answer that is no JSON", in_doubt)
+    return Permanent(
+        f"{method} was answered with HTTP {status}, which is not Slack's way. Check SLACK_API_URL and any proxy."
+    )
+
+
+def _refusal(method: str, code: str, error: SlackApiError, arguments: Arguments) -> str:
+    """Slack's word, what it was about, and the mend."""
+    about = next(
+        (f" for {arguments[name]}" for name in ("channel", "user", "email", "usergroup") if name in arguments), ""
+    )
+    needed = text_at(error.response.data, "needed")
+    details = "; ".join(_details(error.response.data))
+    scope = f" It lacks the scope {needed}." if needed else ""
+    said = f" Slack says: {details}." if details else ""
+    mend = MENDS.get(code, f"See the errors in https://docs.slack.dev/reference/methods/{method}")
+    return f"Slack refused {method}{about}: {code}.{scope}{said} {mend}"
+
+
+def _details(answer: object) -> list[str]:
+    messages = _object(_object(answer).get("response_metadata")).get("messages")
+    return [message for message in messages if isinstance(message, str)][:5] if isinstance(messages, list) else []
+
+
+def _retry_after(error: SlackApiError) -> float:
+    headers = {name.lower(): value for name, value in error.response.headers.items()}
+    try:
+        return max(0.0, float(headers.get("retry-after", 0)))
+    except ValueError:  # a date, which Slack does not send: the lane's own backoff is enough
+        return 0.0
+
+
+def _unsent(method: str, error: URLError, in_doubt: type[OutsideError]) -> OutsideError:
+    """urllib raises URLError for a connection that was not made, but also for one that broke while the request was written."""
+    cause = error.reason
+    if isinstance(cause, TimeoutError | ConnectionResetError | BrokenPipeError):
+        return _lost(method, type(cause).__name__, in_doubt)
+    return Temporary(f"Slack cannot be reached for {method} ({cause}). It is tried again.")
+
+
+def _lost(method: str, what: str, in_doubt: type[OutsideError]) -> OutsideError:
+    return in_doubt(f"Slack's answer to {method} was lost ({what}), so it may or may not have taken effect.")

@@ -1,0 +1,124 @@
+"""Reads what Slack sends: the form of its headers, and clicks out of Bolt's bodies. Pure; the signature itself is Bolt's to verify.
+
+What is not just as we expect it is Rejected with a label for the metric. Nothing here says whether the click is allowed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TypeGuard
+
+from bot.clients.slack_blocks import REASON_BLOCK, REASON_FORM, REASON_LIMIT
+from bot.ports import Click, Rejected
+
+FIELD_LIMIT = 2_000  # the longest value that a button may carry
+ORIGIN_LIMIT = 3_000  # the longest private_metadata that a view may carry
+TIMESTAMP = re.compile(r"[0-9]{1,12}")
+SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+
+Body = Mapping[str, object]
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuses with 401 what Bolt would answer with a 500: a timestamp or signature that is missing or of the wrong form."""
+    by_name = {name.lower(): value for name, value in headers.items()}
+    for name, form in (("X-Slack-Request-Timestamp", TIMESTAMP), ("X-Slack-Signature", SIGNATURE)):
+        value = by_name.get(name.lower())
+        if not value:
+            raise Rejected("unsigned", f"The request has no {name} header, so it is not Slack's.")
+        if not form.fullmatch(value):
+            raise Rejected("malformed_signature", f"The {name} header is not of the form that Slack sends.")
+
+
+def read_click(body: Body) -> Click:
+    """A pressed button (`block_actions`) or the sent reason form (`view_submission`)."""
+    kind = body.get("type")
+    if kind == "block_actions":
+        return _pressed_button(body)
+    if kind == "view_submission":
+        return _sent_form(body)
+    raise _malformed("type")
+
+
+def _pressed_button(body: Body) -> Click:
+    actions = body.get("actions")
+    if not isinstance(actions, list) or len(actions) != 1 or not _is_object(actions[0]):
+        raise _malformed("actions")
+    container = _part(body, "container")
+    return Click(
+        team=_word(body, "team", "id"),
+        app=_word(body, "api_app_id"),
+        channel=_word(container, "channel_id"),
+        message=_word(container, "message_ts"),
+        account=_word(body, "user", "id"),
+        action=_word(actions[0], "action_id"),
+        value=_word(actions[0], "value"),
+        trigger=_word(body, "trigger_id"),
+    )
+
+
+def _sent_form(body: Body) -> Click:
+    view = _part(body, "view")
+    if view.get("callback_id") != REASON_FORM:
+        raise _malformed("view.callback_id")
+    origin = _origin(view)
+    return Click(
+        team=_word(body, "team", "id"),
+        app=_word(body, "api_app_id"),
+        channel=_word(origin, "channel"),
+        message=_word(origin, "message"),
+        account=_word(body, "user", "id"),
+        action=_word(origin, "action"),
+        value=_word(origin, "value"),
+        trigger=_word(body, "trigger_id"),
+        reason=_reason(view),
+    )
+
+
+def _origin(view: Body) -> Body:
+    """What `reason_form` put into the view; Slack keeps it on its side and gives it back unchanged."""
+    try:
+        origin = json.loads(_word(view, "private_metadata", limit=ORIGIN_LIMIT))
+    except (ValueError, RecursionError) as error:
+        raise _malformed("view.private_metadata") from error
+    if not _is_object(origin):
+        raise _malformed("view.private_metadata")
+    return origin
+
+
+def _reason(view: Body) -> str:
+    """Trimmed. Slack itself refuses an empty field, but not one of blanks."""
+    reason = _word(view, "state", "values", REASON_BLOCK, REASON_BLOCK, "value").strip()
+    if not reason:
+        raise Rejected("empty_reason", "Please write a reason: it is recorded with your decision.", status=400)
+    if len(reason) > REASON_LIMIT:
+        raise _malformed("reason")
+    return reason
+
+
+def _word(body: Body, *path: str, limit: int = FIELD_LIMIT) -> str:
+    """The text at this path; missing, empty, overlong or no text at all is Rejected."""
+    *way, last = path
+    for name in way:
+        body = _part(body, name)
+    value = body.get(last)
+    if not isinstance(value, str) or not value or len(value) > limit:
+        raise _malformed(".".join(path))
+    return value
+
+
+def _part(body: Body, name: str) -> Body:
+    part = body.get(name)
+    if not _is_object(part):
+        raise _malformed(name)
+    return part
+
+
+def _is_object(value: object) -> TypeGuard[Body]:
+    return isinstance(value, Mapping)
+
+
+def _malformed(field: str) -> Rejected:
+    return Rejected("malformed", f'The interaction has no usable "{field}", so there is nothing to act on.', status=400)

@@ -1,0 +1,163 @@
+"""Who is who in Slack: accounts, user groups and the bot itself, remembered for a short while. Who may vote is not decided here."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bot.clients.slack_calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
+from bot.ports import Account, AccountKind, Permanent, Temporary
+
+PATIENCE = 1.5  # seconds: a click is answered within three, and the decision is recorded before that
+FRESH_FOR = 60.0
+REMEMBERED = 2_000
+
+Seconds = Callable[[], float]
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Bot:
+    """Ourselves, as the token says. `workspace_url` ends in a slash."""
+
+    team: str
+    app: str
+    id: str
+    user: str
+    workspace_url: str
+
+
+class Remembered(Generic[Found]):
+    """Answers by key, each fresh for 60 s; the oldest goes when there are too many. Failures are never remembered."""
+
+    def __init__(self, clock: Seconds, capacity: int = REMEMBERED) -> None:
+        self._clock = clock
+        self._capacity = capacity
+        self._lock = threading.Lock()
+        self._found: OrderedDict[str, tuple[float, Found]] = OrderedDict()
+
+    def get(self, key: str, look_up: Callable[[], Found]) -> Found:
+        """Looks up outside the lock: two threads may ask twice, none waits for another one's network."""
+        asked = self._clock()
+        with self._lock:
+            at, known = self._found.get(key, (None, None))
+        if at is not None and known is not None and asked - at < FRESH_FOR:
+            return known
+        found = look_up()
+        with self._lock:
+            self._found[key] = (asked, found)
+            self._found.move_to_end(key)
+            while len(self._found) > self._capacity:
+                self._found.popitem(last=False)
+        return found
+
+
+class Deadline:
+    """What is left of `PATIENCE` for the calls of one question."""
+
+    def __init__(self, question: str) -> None:
+        self._question = question
+        self._ends = time.monotonic() + PATIENCE
+
+    def left(self) -> float:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise Temporary(f"Slack did not tell {self._question} within {PATIENCE} s. Please try again.")
+        return left
+
+
+class SlackPeople:
+    """Thread-safe. `clock` counts seconds for the freshness only."""
+
+    def __init__(self, calls: SlackCalls, clock: Seconds) -> None:
+        self._calls = calls
+        self._bot: Bot | None = None
+        self._accounts = Remembered[Account](clock)
+        self._groups = Remembered[frozenset[str]](clock)
+
+    def bot(self, deadline: Deadline | None = None) -> Bot:
+        """Asked once, then kept: a token belongs to one app in one workspace for life."""
+        if self._bot is None:
+            self._bot = self._who_am_i(deadline or Deadline("who the bot is"))
+        return self._bot
+
+    def account(self, account_id: str) -> Account:
+        return self._accounts.get(account_id, lambda: self._look_up_account(account_id))
+
+    def find_account(self, email: str) -> Account | None:
+        deadline = Deadline(f"who {email} is")
+        try:
+            answer = self._calls.call("users.lookupByEmail", {"email": email}, timeout=deadline.left())
+        except SlackError as error:
+            if error.code == "users_not_found":
+                return None
+            raise
+        return account_of(object_at(answer, "user"), self.bot(deadline).team)
+
+    def members_of(self, group: str) -> frozenset[str]:
+        handle = group.removeprefix("@")
+        return self._groups.get(handle, lambda: self._look_up_members(handle))
+
+    def _who_am_i(self, deadline: Deadline) -> Bot:
+        me = self._calls.call("auth.test", timeout=deadline.left())
+        bot_id = text_at(me, "bot_id")
+        if not bot_id:
+            raise Permanent("SLACK_BOT_TOKEN is a person's token. Use the bot's, which starts with xoxb-.")
+        app = text_at(self._calls.call("bots.info", {"bot": bot_id}, timeout=deadline.left()), "bot", "app_id")
+        team = text_at(me, "team_id")
+        if not team or not app:
+            raise Permanent(
+                "Slack does not tell the bot's workspace and app, so no click could be trusted. Reinstall the app."
+            )
+        return Bot(team, app, bot_id, text_at(me, "user_id"), text_at(me, "url"))
+
+    def _look_up_account(self, account_id: str) -> Account:
+        deadline = Deadline(f"who {account_id} is")
+        answer = self._calls.call("users.info", {"user": account_id}, timeout=deadline.left())
+        return account_of(object_at(answer, "user"), self.bot(deadline).team)
+
+    def _look_up_members(self, handle: str) -> frozenset[str]:
+        deadline = Deadline(f"who is in @{handle}")
+        groups = objects_at(self._calls.call("usergroups.list", timeout=deadline.left()), "usergroups")
+        group = next((group for group in groups if text_at(group, "handle") == handle), None)
+        if group is None:
+            known = ", ".join(sorted(f"@{text_at(group, 'handle')}" for group in groups)) or "none"
+            raise Permanent(
+                f"There is no active user group @{handle} in Slack; there are: {known}. Mend slack_group in the policy."
+            )
+        answer = self._calls.call("usergroups.users.list", {"usergroup": text_at(group, "id")}, timeout=deadline.left())
+        members = answer.get("users")
+        return frozenset(str(member) for member in members) if isinstance(members, list) else frozenset()
+
+
+def account_of(user: Answer, team: str) -> Account:
+    """From a user object of https://docs.slack.dev/reference/objects/user-object, judged from the workspace `team`."""
+    if not text_at(user, "id"):
+        raise Temporary("Slack's answer names no account. Please try again.")
+    profile = object_at(user, "profile")
+    name = text_at(profile, "real_name") or text_at(user, "real_name") or text_at(user, "name")
+    return Account(text_at(user, "id"), text_at(profile, "email"), name, _kind(user, team))
+
+
+def _kind(user: Answer, team: str) -> AccountKind:
+    """The gravest that applies. What an account does not tell of itself counts against it: it is then FOREIGN."""
+    if user.get("deleted"):
+        return AccountKind.DEACTIVATED
+    if user.get("is_bot") or user.get("is_workflow_bot") or text_at(user, "id") == "USLACKBOT":  # whose is_bot is false
+        return AccountKind.BOT
+    if team not in _teams(user):
+        return AccountKind.FOREIGN
+    if user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_stranger"):
+        return AccountKind.GUEST
+    return AccountKind.MEMBER
+
+
+def _teams(user: Answer) -> frozenset[str]:
+    """On Enterprise Grid a person belongs to several workspaces, and `team_id` names but one of them."""
+    listed = object_at(user, "enterprise_user").get("teams")
+    others = [str(team) for team in listed] if isinstance(listed, list) else []
+    return frozenset({text_at(user, "team_id"), *others} - {""})

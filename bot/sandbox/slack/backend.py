@@ -1,0 +1,92 @@
+"""Everything behind the sandbox's doors in one bundle: the workspace, the installed app, open views, tickets. State only, no rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .response_urls import ResponseUrls
+from .socket_mode import Sockets
+from .views import Triggers, Views
+from .workspace import UploadedFile, Workspace
+
+ALL_SCOPES = frozenset(
+    {
+        "channels:history",
+        "channels:join",
+        "channels:read",
+        "chat:write",
+        "chat:write.public",
+        "commands",
+        "files:write",
+        "groups:history",
+        "groups:read",
+        "im:history",
+        "im:read",
+        "im:write",
+        "reactions:write",
+        "team:read",
+        "usergroups:read",
+        "users:read",
+        "users:read.email",
+    }
+)
+
+
+@dataclass
+class InstalledApp:
+    """The bot as Slack knows it. The switches at the end may be changed at any time."""
+
+    signing_secret: str
+    bot_token: str
+    app_token: str
+    interactivity_url: str | None
+    scopes: frozenset[str]
+    name: str = "Countersign"
+    app_id: str = "A0COUNTERSN"
+    bot_id: str = "B0COUNTERSN"
+    bot_user_id: str = "U0COUNTERSN"
+    verification_token: str = "replaced-by-signatures"
+    revoked: bool = False
+    limit_posts: bool = False
+    refuse_attachments: bool = False
+    answer_within: float = 3.0
+
+
+@dataclass
+class Upload:
+    """A file on its way: a ticket was given, the bytes may have come."""
+
+    file_id: str
+    name: str
+    length: int
+    content: bytes | None = None
+
+
+@dataclass
+class Backend:
+    workspace: Workspace
+    app: InstalledApp
+    triggers: Triggers
+    views: Views
+    response_urls: ResponseUrls
+    sockets: Sockets
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    files: dict[str, UploadedFile] = field(default_factory=dict)
+    last_post: dict[str, float] = field(default_factory=dict)
+
+    def author_name(self, user_id: str) -> str:
+        if user_id == self.app.bot_user_id:
+            return self.app.name
+        person = self.workspace.people.get(user_id)
+        return person.real_name if person else "Slackbot"
+
+
+def new_backend(workspace: Workspace, app: InstalledApp) -> Backend:
+    return Backend(
+        workspace,
+        app,
+        Triggers(workspace.now),
+        Views(),
+        ResponseUrls(workspace.now),
+        Sockets(app.app_id),
+    )

@@ -1,0 +1,59 @@
+"""The Web API's external upload in three steps: ask for an address, send the bytes there, share the file in a channel."""
+
+from __future__ import annotations
+
+import secrets
+
+from .backend import Upload
+from .calls import Call, Method, as_file
+from .wire import Json, SlackError, text_at
+from .workspace import Channel, Message, UploadedFile
+
+
+def get_upload_url(call: Call) -> Json:
+    length = call.needed("length", "missing_argument")
+    if not length.isdigit() or int(length) == 0:
+        raise SlackError("invalid_arguments")
+    upload = Upload(f"F{secrets.token_hex(5).upper()}", call.needed("filename", "missing_argument"), int(length))
+    ticket = secrets.token_urlsafe(12)
+    call.backend.uploads[ticket] = upload
+    return {"upload_url": f"{call.base_url}/upload/v1/{ticket}", "file_id": upload.file_id}
+
+
+def complete_upload(call: Call) -> Json:
+    wanted = call.structure("files")
+    if not isinstance(wanted, list) or not wanted:
+        raise SlackError("invalid_arguments")
+    files = [_received(call, item) for item in wanted if isinstance(item, dict)]
+    call.backend.files |= {file.id: file for file in files}
+    if call.text("channel_id"):
+        _share(call, _channel(call), files)
+    return {"files": [as_file(file, call.base_url) for file in files]}
+
+
+def _received(call: Call, wanted: Json) -> UploadedFile:
+    for upload in call.backend.uploads.values():
+        if upload.file_id == wanted.get("id") and upload.content is not None:
+            return UploadedFile(upload.file_id, upload.name, text_at(wanted, "title") or upload.name, upload.content)
+    raise SlackError("file_not_found")
+
+
+def _channel(call: Call) -> Channel:
+    channel = call.backend.workspace.channels.get(call.text("channel_id"))
+    if channel is None:
+        raise SlackError("channel_not_found")
+    if not channel.bot_is_member:
+        raise SlackError("not_in_channel")
+    return channel
+
+
+def _share(call: Call, channel: Channel, files: list[UploadedFile]) -> None:
+    workspace, author = call.backend.workspace, call.backend.app.bot_user_id
+    comment, thread_ts = call.text("initial_comment"), call.text("thread_ts")
+    workspace.put(Message(channel.id, workspace.new_ts(), author, comment, thread_ts=thread_ts, files=files))
+
+
+METHODS: dict[str, tuple[Method, str]] = {
+    "files.getUploadURLExternal": (get_upload_url, "files:write"),
+    "files.completeUploadExternal": (complete_upload, "files:write"),
+}

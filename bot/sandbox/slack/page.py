@@ -1,0 +1,168 @@
+"""The page's door: its files under a strict Content-Security-Policy, and the JSON routes under `/_sandbox/` that its script calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Blueprint, Response, jsonify, request, send_from_directory
+
+from .backend import Backend
+from .calls import as_file, as_message
+from .interactions import Interactions
+from .people_methods import group_id
+from .views import OpenView
+from .wire import Json, object_at, parsed, text_at
+from .workspace import Channel, Message, SandboxPerson
+
+STATIC = Path(__file__).parent / "static"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+
+def page(backend: Backend, interactions: Interactions) -> Blueprint:
+    routes = Blueprint("page", __name__)
+    deeds = _deeds(backend, interactions)
+
+    @routes.get("/")
+    @routes.get("/archives/<path:_where>")
+    def show_page(_where: str = "") -> Response:
+        return send_from_directory(STATIC, "page.html")
+
+    @routes.get("/static/<name>")
+    def show_file(name: str) -> Response:
+        return send_from_directory(STATIC, name)
+
+    @routes.get("/_sandbox/state")
+    def tell_state() -> Response | tuple[str, int]:
+        """204 when nothing has changed since the revision that the page has."""
+        revision = backend.workspace.revision
+        if request.args.get("revision") == str(revision):
+            return "", 204
+        return jsonify(
+            _state(backend, _actor(backend, request.args.get("person", "")), request.args.get("channel", ""), revision)
+        )
+
+    @routes.post("/_sandbox/<deed>")
+    def do(deed: str) -> tuple[Response, int] | Response:
+        """Only JSON is taken: another site cannot send that here without being asked first."""
+        body = parsed(request.get_data(as_text=True))
+        if deed not in deeds or request.mimetype != "application/json" or not isinstance(body, dict):
+            return jsonify(error=f"there is no deed {deed!r} that takes this body"), 400
+        try:
+            return jsonify(deeds[deed](body, backend.workspace.person(text_at(body, "person"))))
+        except LookupError as error:
+            return jsonify(error=str(error)), 404
+
+    @routes.after_request
+    def protect(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return routes
+
+
+def _deeds(backend: Backend, interactions: Interactions) -> dict[str, Callable[[Json, SandboxPerson], Json]]:
+    def click(body: Json, person: SandboxPerson) -> Json:
+        message = _message(backend, body, person)
+        answer = interactions.press(person, message, text_at(body, "action_id"), text_at(body, "chosen"))
+        return {"status": answer.status, "trouble": answer.trouble}
+
+    def submit(body: Json, person: SandboxPerson) -> Json:
+        chosen = {block_id: str(text) for block_id, text in object_at(body, "values").items()}
+        done = interactions.submit(person, _view(backend, body, person), chosen)
+        return {"status": done.status, "errors": dict(done.errors), "trouble": done.trouble}
+
+    def close(body: Json, person: SandboxPerson) -> Json:
+        return {"status": interactions.close(person, _view(backend, body, person)).status}
+
+    def command(body: Json, person: SandboxPerson) -> Json:
+        channel = backend.workspace.channel(text_at(body, "channel"))
+        answer = interactions.command(person, channel, text_at(body, "command"), text_at(body, "text"))
+        return {"status": answer.status, "trouble": answer.trouble}
+
+    def say(body: Json, person: SandboxPerson) -> Json:
+        channel = backend.workspace.channel(text_at(body, "channel"))
+        return {"ts": interactions.say(person, channel, text_at(body, "text"), text_at(body, "thread_ts")).ts}
+
+    return {"click": click, "submit": submit, "close": close, "command": command, "say": say}
+
+
+def _message(backend: Backend, body: Json, person: SandboxPerson) -> Message:
+    channel = backend.workspace.channel(text_at(body, "channel"))
+    message = backend.workspace.find_message(channel.id, text_at(body, "ts"))
+    if message is None or message.only_for not in ("", person.id):
+        raise LookupError("this message is gone")
+    return message
+
+
+def _view(backend: Backend, body: Json, person: SandboxPerson) -> OpenView:
+    view = backend.views.of(person.id)
+    if view is None or view.id != text_at(body, "view_id"):
+        raise LookupError("this dialog is gone")
+    return view
+
+
+def _actors(backend: Backend) -> list[SandboxPerson]:
+    """The people one can act as."""
+    return [person for person in backend.workspace.people.values() if not (person.is_bot or person.deleted)]
+
+
+def _actor(backend: Backend, name_or_id: str) -> SandboxPerson:
+    """The person whom the page asks for, or the first one when there is no such person."""
+    actors = _actors(backend)
+    return next((person for person in actors if name_or_id in (person.id, person.name)), actors[0])
+
+
+def _state(backend: Backend, person: SandboxPerson, channel_id: str, revision: int) -> Json:
+    workspace, app = backend.workspace, backend.app
+    workspace.direct_channel(person.id)
+    channels = [channel for channel in workspace.channels.values() if channel.dm_with in ("", person.id)]
+    chosen = next((channel for channel in channels if channel.id == channel_id), channels[0])
+    return {
+        "revision": revision,
+        "workspace": workspace.name,
+        "me": person.id,
+        "bot": {"id": app.bot_user_id, "name": app.name, "by_socket": bool(backend.sockets)},
+        "people": [_shown_person(somebody) for somebody in workspace.people.values()],
+        "actors": [somebody.id for somebody in _actors(backend)],
+        "groups": {group_id(handle): handle for handle in workspace.groups},
+        "channels": [_shown_channel(backend, channel, person) for channel in channels],
+        "channel": chosen.id,
+        "messages": [_shown_message(backend, row, person) for row in _seen_by(backend, chosen, person)],
+        "view": _shown_view(backend.views.of(person.id)),
+    }
+
+
+def _shown_person(person: SandboxPerson) -> Json:
+    return {"id": person.id, "name": person.name, "real_name": person.real_name, "is_guest": person.is_restricted}
+
+
+def _shown_channel(backend: Backend, channel: Channel, person: SandboxPerson) -> Json:
+    said = _seen_by(backend, channel, person)
+    shown: Json = {"id": channel.id, "name": channel.name, "is_private": channel.is_private}
+    return {**shown, "is_direct": bool(channel.dm_with), "latest": said[-1].ts if said else ""}
+
+
+def _seen_by(backend: Backend, channel: Channel, person: SandboxPerson) -> list[Message]:
+    return [row for row in backend.workspace.messages(channel.id) if row.only_for in ("", person.id)]
+
+
+def _shown_message(backend: Backend, message: Message, person: SandboxPerson) -> Json:
+    shown = as_message(backend, message)
+    shown["author"] = backend.author_name(message.author)
+    shown["is_app"] = message.author not in backend.workspace.people
+    shown["only_for_you"] = bool(message.only_for)
+    shown["trouble"] = backend.workspace.troubles.get((person.id, message.ts), "")
+    shown["files"] = [as_file(file, "") for file in message.files]
+    return shown
+
+
+def _shown_view(view: OpenView | None) -> Json | None:
+    if view is None:
+        return None
+    return {"id": view.id, "hash": view.hash, "content": view.content, "errors": dict(view.errors)}

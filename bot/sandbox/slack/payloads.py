@@ -1,0 +1,144 @@
+"""The payloads of Slack's interactions, key by key as Slack sends them. Built here, sent by `delivery.py`, caused by `interactions.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .backend import Backend
+from .calls import as_message
+from .view_methods import as_view
+from .views import OpenView
+from .wire import Json, object_at, objects_at, text_at
+from .workspace import Channel, Message, SandboxPerson
+
+Chosen = Mapping[str, str]  # block id -> what was typed or chosen there; several choices stand one to a line
+
+
+def block_actions(
+    backend: Backend, person: SandboxPerson, message: Message, action_id: str, *, chosen: str = "", base_url: str = ""
+) -> Json:
+    """A press on one element of a message. Raises LookupError, naming the elements there are."""
+    block, element = _element(message, action_id)
+    channel = backend.workspace.channels[message.channel]
+    action = _action(element, str(block["block_id"]), backend.workspace.new_ts(), chosen)
+    container: Json = {"type": "message", "message_ts": message.ts, "channel_id": channel.id}
+    container["is_ephemeral"] = bool(message.only_for)
+    if message.is_reply:
+        container["thread_ts"] = message.thread_ts
+    payload: Json = {
+        "type": "block_actions",
+        **_who_and_where(backend, person),
+        "container": container,
+        "channel": {"id": channel.id, "name": _channel_name(channel)},
+        "state": {"values": {}},
+        "response_url": response_url(backend, person, channel, message.ts, base_url),
+        "actions": [action],
+    }
+    if not message.only_for:
+        payload["message"] = as_message(backend, message, base_url=base_url)
+    return payload
+
+
+def view_submission(backend: Backend, person: SandboxPerson, view: OpenView, chosen: Chosen) -> Json:
+    shown = as_view(backend, view, _state(view, chosen))
+    return {"type": "view_submission", **_who_and_where(backend, person), "view": shown, "response_urls": []}
+
+
+def view_closed(backend: Backend, person: SandboxPerson, view: OpenView) -> Json:
+    payload: Json = {"type": "view_closed", **_who_and_where(backend, person), "view": as_view(backend, view)}
+    del payload["trigger_id"]
+    return {**payload, "is_cleared": False}
+
+
+def slash_command(
+    backend: Backend, person: SandboxPerson, channel: Channel, command: str, text: str, base_url: str
+) -> dict[str, str]:
+    return {
+        "token": backend.app.verification_token,
+        "team_id": person.team_id,
+        "team_domain": backend.workspace.domain,
+        "channel_id": channel.id,
+        "channel_name": _channel_name(channel),
+        "user_id": person.id,
+        "user_name": person.name,
+        "command": command,
+        "text": text,
+        "api_app_id": backend.app.app_id,
+        "is_enterprise_install": "false",
+        "response_url": response_url(backend, person, channel, "", base_url),
+        "trigger_id": backend.triggers.issue(person.id),
+    }
+
+
+def event_callback(backend: Backend, event: Json, event_id: str) -> Json:
+    app, team_id = backend.app, backend.workspace.id
+    authorization = {"team_id": team_id, "user_id": app.bot_user_id, "is_bot": True, "is_enterprise_install": False}
+    return {
+        "token": app.verification_token,
+        "team_id": team_id,
+        "api_app_id": app.app_id,
+        "event": event,
+        "type": "event_callback",
+        "event_id": event_id,
+        "event_time": int(backend.workspace.now()),
+        "authorizations": [authorization],
+        "is_ext_shared_channel": False,
+    }
+
+
+def response_url(backend: Backend, person: SandboxPerson, channel: Channel, message_ts: str, base_url: str) -> str:
+    secret = backend.response_urls.issue(person.id, channel.id, message_ts)
+    return f"{base_url}/actions/{backend.workspace.id}/{secret}"
+
+
+def _who_and_where(backend: Backend, person: SandboxPerson) -> Json:
+    user = {"id": person.id, "username": person.name, "name": person.name, "team_id": person.team_id}
+    return {
+        "team": {"id": person.team_id, "domain": backend.workspace.domain},
+        "enterprise": None,
+        "is_enterprise_install": False,
+        "user": user,
+        "api_app_id": backend.app.app_id,
+        "token": backend.app.verification_token,
+        "trigger_id": backend.triggers.issue(person.id),
+    }
+
+
+def _channel_name(channel: Channel) -> str:
+    return "directmessage" if channel.dm_with else "privategroup" if channel.is_private else channel.name
+
+
+def _element(message: Message, action_id: str) -> tuple[Json, Json]:
+    for block in message.blocks:
+        inner = [*objects_at(block, "elements"), object_at(block, "accessory"), object_at(block, "element")]
+        for element in inner:
+            if element.get("action_id") == action_id:
+                return block, element
+    there = ", ".join(message.buttons) or "none"
+    raise LookupError(f"message {message.ts} has no element {action_id!r}; its elements: {there}")
+
+
+def _action(element: Json, block_id: str, action_ts: str, chosen: str) -> Json:
+    kept: Json = {key: element[key] for key in ("type", "action_id", "text", "value", "style", "url") if key in element}
+    action: Json = {**kept, "block_id": block_id, "action_ts": action_ts}
+    return action | ({} if element["type"] == "button" else _choice(element, chosen))
+
+
+def _choice(element: Json, chosen: str) -> Json:
+    """What an input holds, in the words of its type. An option is chosen by its value."""
+    if element["type"] == "plain_text_input":
+        return {"type": "plain_text_input", "value": chosen or None}
+    wanted = chosen.splitlines()
+    options = [option for option in objects_at(element, "options") if text_at(option, "value") in wanted]
+    if element["type"] == "checkboxes":
+        return {"type": "checkboxes", "selected_options": options}
+    return {"type": element["type"], "selected_option": options[0] if options else None}
+
+
+def _state(view: OpenView, chosen: Chosen) -> dict[str, object]:
+    inputs = [block for block in objects_at(view.content, "blocks") if block["type"] == "input"]
+    values: dict[str, object] = {}
+    for block in inputs:
+        element, block_id = object_at(block, "element"), str(block["block_id"])
+        values[block_id] = {text_at(element, "action_id"): _choice(element, chosen.get(block_id, ""))}
+    return values

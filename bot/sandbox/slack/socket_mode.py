@@ -1,0 +1,131 @@
+"""Socket Mode: the other road to a bot. While a socket is connected, interactions and events go there instead of to an address."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from .answers import Answer, not_reached, timed_out
+from .wire import Json, object_at, parsed, text_at
+
+DISCONNECT_REASONS = ("warning", "refresh_requested", "link_disabled")
+
+
+class EnvelopeKind(StrEnum):
+    INTERACTIVE = "interactive"
+    SLASH_COMMANDS = "slash_commands"
+    EVENTS_API = "events_api"
+
+
+class Socket(Protocol):
+    """What `simple_websocket.Server` offers and this file uses."""
+
+    def send(self, data: str) -> None: ...
+    def receive(self, timeout: float | None = None) -> str | bytes | None: ...
+
+
+@dataclass
+class _Waiting:
+    arrived: threading.Event = field(default_factory=threading.Event)
+    payload: Json = field(default_factory=dict)
+
+
+class Sockets:
+    """Tickets for connecting, the sockets that are connected, and the envelopes that wait for their acknowledgement."""
+
+    def __init__(self, app_id: str) -> None:
+        self._app_id = app_id
+        self._tickets: set[str] = set()
+        self._connected: list[Socket] = []
+        self._waiting: dict[str, _Waiting] = {}
+        self._change = threading.Condition()
+
+    def __bool__(self) -> bool:
+        return bool(self._connected)
+
+    def issue_ticket(self) -> str:
+        ticket = secrets.token_urlsafe()
+        self._tickets.add(ticket)
+        return ticket
+
+    def redeem(self, ticket: str) -> bool:
+        """A ticket is good once."""
+        with self._change:
+            is_good = ticket in self._tickets
+            self._tickets.discard(ticket)
+            return is_good
+
+    def serve(self, socket: Socket) -> None:
+        """Stays until the bot hangs up, which raises from `receive`."""
+        hello = {
+            "type": "hello",
+            "num_connections": len(self._connected) + 1,
+            "connection_info": {"app_id": self._app_id},
+        }
+        with self._change:
+            socket.send(json.dumps({**hello, "debug_info": {"host": "sandbox", "approximate_connection_time": 3600}}))
+            self._connected.append(socket)
+            self._change.notify_all()
+        try:
+            while True:
+                self._take_in(socket.receive())
+        finally:
+            self._forget(socket)
+
+    def wait_until_connected(self, seconds: float) -> bool:
+        """A bot's `connect()` returns a moment before Slack counts its socket; a test waits for that here."""
+        with self._change:
+            return self._change.wait_for(lambda: bool(self._connected), seconds)
+
+    def deliver(
+        self, kind: EnvelopeKind, payload: Json, within: float, retry: int = 0, retry_reason: str = ""
+    ) -> Answer:
+        """Sends one envelope to one of the sockets and waits for its acknowledgement."""
+        envelope_id, waiting = secrets.token_hex(16), _Waiting()
+        envelope: Json = {"type": kind.value, "envelope_id": envelope_id, "payload": payload}
+        envelope["accepts_response_payload"] = kind is not EnvelopeKind.EVENTS_API
+        if kind is EnvelopeKind.EVENTS_API:
+            envelope |= {"retry_attempt": retry, "retry_reason": retry_reason}
+        self._waiting[envelope_id] = waiting
+        try:
+            if not self._send(envelope):
+                return not_reached()
+            answered = waiting.arrived.wait(within)
+        finally:
+            del self._waiting[envelope_id]
+        return Answer(200, waiting.payload) if answered else timed_out(within)
+
+    def disconnect(self, reason: str = "refresh_requested") -> None:
+        """Tells every connected bot to come back by a new socket, as Slack does every few hours; the old one carries nothing any more."""
+        if reason not in DISCONNECT_REASONS:
+            raise ValueError(f"Slack disconnects for one of {', '.join(DISCONNECT_REASONS)}, not {reason!r}")
+        for socket in list(self._connected):
+            self._forget(socket)
+            socket.send(json.dumps({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}))
+
+    def _forget(self, socket: Socket) -> None:
+        with self._change:
+            self._connected = [other for other in self._connected if other is not socket]
+
+    def _send(self, envelope: Json) -> bool:
+        """To the first socket that still takes it; one that has just hung up raises."""
+        with self._change:
+            for socket in self._connected:
+                with suppress(OSError, RuntimeError):  # simple_websocket's ConnectionClosed is a RuntimeError
+                    socket.send(json.dumps(envelope))
+                    return True
+        return False
+
+    def _take_in(self, message: str | bytes | None) -> None:
+        acknowledgement = parsed(message if isinstance(message, str) else None)
+        if not isinstance(acknowledgement, dict):
+            return
+        waiting = self._waiting.get(text_at(acknowledgement, "envelope_id"))
+        if waiting is not None:
+            waiting.payload = object_at(acknowledgement, "payload")
+            waiting.arrived.set()

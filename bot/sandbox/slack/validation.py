@@ -1,0 +1,89 @@
+"""Refuses blocks and views that Slack would refuse, and completes the accepted ones with the ids that Slack makes up.
+
+The limits themselves are tables in `block_limits.py`; here stand the rules that span several blocks.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from .block_limits import MESSAGE_BLOCKS, VIEW
+from .shapes import Mistakes, at
+from .wire import InvalidArguments, Json, SlackError, every_object, every_text, objects_at, parsed
+
+TEXT_IN_A_MESSAGE = 13_200  # not documented, found by others: https://github.com/slackapi/bolt-js/issues/2509
+TEXT_IN_TABLES = 10_000  # https://docs.slack.dev/reference/block-kit/blocks/table-block
+INTERACTIVE = {"button", "static_select", "overflow", "radio_buttons", "checkboxes", "plain_text_input"}
+
+
+def checked_blocks(value: object) -> list[Json]:
+    """A message's blocks, complete with ids. Raises SlackError `invalid_blocks` or `msg_blocks_too_long`."""
+    blocks = parsed(value)
+    if not isinstance(blocks, list):
+        raise SlackError("invalid_blocks_format")
+    mistakes = MESSAGE_BLOCKS(blocks, "/blocks")
+    mistakes = mistakes or _repeated_ids(blocks, "/blocks") + _tables(blocks)
+    if mistakes:
+        raise InvalidArguments("invalid_blocks", mistakes)
+    if sum(len(text) for text in every_text(blocks)) > TEXT_IN_A_MESSAGE:
+        raise SlackError("msg_blocks_too_long")
+    return [_with_ids(block) for block in blocks]
+
+
+def checked_view(value: object) -> Json:
+    """A modal, complete with ids. Raises SlackError `invalid_arguments`."""
+    view = parsed(value)
+    mistakes = VIEW(view, "/view")
+    if mistakes or not isinstance(view, dict):
+        raise InvalidArguments("invalid_arguments", mistakes)
+    blocks = objects_at(view, "blocks")
+    mistakes = _repeated_ids(blocks, "/view/blocks")
+    if any(block["type"] == "input" for block in blocks) and "submit" not in view:
+        mistakes += at("/view", "missing required field: submit")
+    if mistakes:
+        raise InvalidArguments("invalid_arguments", mistakes)
+    return {**view, "blocks": [_with_ids(block) for block in blocks]}
+
+
+def _tables(blocks: list[Json]) -> Mistakes:
+    tables = [(index, block) for index, block in enumerate(blocks) if block.get("type") == "table"]
+    if len(tables) > 1:
+        return at(f"/blocks/{tables[1][0]}", "only_one_table_allowed")
+    for index, table in tables:
+        if sum(len(text) for text in every_text(table)) > TEXT_IN_TABLES:
+            return at(f"/blocks/{index}", f"must be less than {TEXT_IN_TABLES + 1} characters in all cells together")
+    return []
+
+
+def _repeated_ids(blocks: list[Json], pointer: str) -> Mistakes:
+    """`block_id` and `action_id` must each be unique within a message or view."""
+    seen: set[tuple[str, str]] = set()
+    mistakes: Mistakes = []
+    for index, block in enumerate(blocks):
+        for part in every_object(block):
+            for key in ("block_id", "action_id"):
+                name = part.get(key)
+                if isinstance(name, str) and (key, name) in seen:
+                    mistakes += at(f"{pointer}/{index}", f'`{key}` "{name}" already exists for another element')
+                if isinstance(name, str):
+                    seen.add((key, name))
+    return mistakes
+
+
+def _with_ids(block: Json) -> Json:
+    named: Json = {"block_id": _made_up_id(), **block}
+    if isinstance(block.get("elements"), list):
+        named["elements"] = [_with_action_id(element) for element in objects_at(block, "elements")]
+    for key in ("element", "accessory"):
+        element = block.get(key)
+        if isinstance(element, dict):
+            named[key] = _with_action_id(element)
+    return named
+
+
+def _with_action_id(element: Json) -> Json:
+    return {"action_id": _made_up_id(), **element} if element.get("type") in INTERACTIVE else element
+
+
+def _made_up_id() -> str:
+    return secrets.token_urlsafe(4)[:5]

@@ -1,0 +1,77 @@
+"""Slack's JSON as it travels, and safe ways to reach into it. No state and no rules.
+
+Blocks, views and payloads are somebody else's JSON, which the sandbox keeps as it came; everything that the sandbox itself knows is a
+dataclass in `workspace.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+Json = dict[str, object]
+
+
+class SlackError(Exception):
+    """The Web API's `ok: false`: `code` is Slack's own word, `details` are further keys of the answer."""
+
+    def __init__(self, code: str, **details: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.details = details
+
+
+class InvalidArguments(SlackError):
+    """An error that lists what is wrong, each with a JSON pointer, in the two places where Slack repeats it."""
+
+    def __init__(self, code: str, mistakes: list[str]) -> None:
+        messages = [f"[ERROR] {mistake}" for mistake in mistakes]
+        super().__init__(code, errors=mistakes, response_metadata={"messages": messages})
+
+
+def object_at(holder: Mapping[str, object], key: str) -> Json:
+    found = holder.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def objects_at(holder: Mapping[str, object], key: str) -> list[Json]:
+    found = holder.get(key)
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def text_at(holder: Mapping[str, object], key: str) -> str:
+    found = holder.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def flag_at(holder: Mapping[str, object], key: str) -> bool:
+    return holder.get(key) in (True, "true", "True", "1", 1)
+
+
+def parsed(value: object) -> object:
+    """JSON bodies carry structures, forms carry them as JSON text; None when the text is not JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
+
+
+def every_object(value: object) -> Iterator[Json]:
+    """Walks a structure from the outside in, and yields each JSON object in it."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from every_object(inner)
+    if isinstance(value, list):
+        for inner in value:
+            yield from every_object(inner)
+
+
+def every_text(value: object) -> Iterator[str]:
+    """Each piece of text that a person would read in these blocks, in order."""
+    for part in every_object(value):
+        text = part.get("text", part.get("value") if part.get("type") == "raw_number" else None)
+        if isinstance(text, str | int | float):
+            yield str(text)

@@ -1,0 +1,193 @@
+"""What the local Slack knows: people, channels, groups, messages and files, in memory, behind one lock.
+
+No HTTP and no vendor permissions here: `web_api.py` decides what a token may do, `interactions.py` what a person's click sends.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from .wire import Json, every_object, every_text
+
+TEAM_ID = "T0SANDBOX01"
+
+
+@dataclass(frozen=True)
+class SandboxPerson:
+    """Somebody with an account. Another `team_id` than the workspace's makes a stranger from a shared channel."""
+
+    id: str
+    name: str
+    real_name: str
+    email: str
+    is_bot: bool = False
+    deleted: bool = False
+    is_restricted: bool = False
+    team_id: str = TEAM_ID
+
+
+@dataclass
+class Channel:
+    """A public or private channel, or a direct message with the bot (then `dm_with` is a person's id)."""
+
+    id: str
+    name: str
+    created: int
+    dm_with: str = ""
+    is_private: bool = False
+    is_archived: bool = False
+    bot_is_member: bool = True
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    id: str
+    name: str
+    title: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Message:
+    """`author` is a person's id, the bot's user id, or USLACKBOT. `only_for` names the one person who sees an ephemeral message."""
+
+    channel: str
+    ts: str
+    author: str
+    text: str = ""
+    blocks: Sequence[Json] = ()
+    attachments: Sequence[Json] = ()
+    thread_ts: str = ""
+    metadata: Json | None = None
+    edited: str = ""
+    reactions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    files: Sequence[UploadedFile] = ()
+    only_for: str = ""
+    unfurl: bool = True
+
+    @property
+    def is_reply(self) -> bool:
+        return bool(self.thread_ts) and self.thread_ts != self.ts
+
+    @property
+    def buttons(self) -> dict[str, Json]:
+        """The elements that can be acted on, by their action id, in the order in which they stand."""
+        return {str(part["action_id"]): part for part in every_object(list(self.blocks)) if "action_id" in part}
+
+    @property
+    def all_text(self) -> str:
+        """Everything a person reads in the blocks, or the text when there are none."""
+        return "\n".join(every_text(list(self.blocks))) if self.blocks else self.text
+
+
+class Workspace:
+    """Messages are immutable and replaced as a whole; `revision` grows with every change, so that the page knows when to redraw."""
+
+    def __init__(
+        self,
+        people: Iterable[SandboxPerson],
+        channels: Iterable[str],
+        groups: Mapping[str, Sequence[str]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.id, self.domain, self.name = TEAM_ID, "sandbox", "Countersign sandbox"
+        self.now = now
+        self.lock = threading.RLock()
+        self.revision = 0
+        self.people = {person.id: person for person in people}
+        self.groups = {handle: tuple(members) for handle, members in groups.items()}
+        self.channels: dict[str, Channel] = {}
+        self.troubles: dict[tuple[str, str], str] = {}
+        self._messages: dict[str, dict[str, Message]] = {}
+        self._last_ts = 0
+        for name in channels:
+            self.add_channel(name)
+
+    def person(self, name_or_id: str) -> SandboxPerson:
+        """Raises LookupError, naming everybody there is."""
+        for person in self.people.values():
+            if name_or_id in (person.id, person.name):
+                return person
+        known = ", ".join(person.name for person in self.people.values())
+        raise LookupError(f"nobody here is called {name_or_id!r}; there are {known}")
+
+    def channel(self, name_or_id: str) -> Channel:
+        """Raises LookupError, naming the channels there are."""
+        channel = self.find_channel(name_or_id)
+        if channel is None:
+            known = ", ".join(channel.name for channel in self.channels.values() if not channel.dm_with)
+            raise LookupError(f"there is no channel {name_or_id!r}; there are {known}")
+        return channel
+
+    def find_channel(self, name_or_id: str) -> Channel | None:
+        by_id = self.channels.get(name_or_id)
+        if by_id is not None:
+            return by_id
+        name = name_or_id.removeprefix("#")
+        return next(
+            (channel for channel in self.channels.values() if channel.name == name and not channel.dm_with), None
+        )
+
+    def add_channel(
+        self, name: str, *, is_private: bool = False, bot_is_member: bool = True, dm_with: str = ""
+    ) -> Channel:
+        with self.lock:
+            letter = "D" if dm_with else "G" if is_private else "C"
+            id_ = f"{letter}0SANDBOX{len(self.channels) + 1:02d}"
+            channel = Channel(id_, name, int(self.now()), dm_with, is_private, bot_is_member=bot_is_member)
+            self.channels[channel.id] = channel
+            self._messages[channel.id] = {}
+            self.revision += 1
+            return channel
+
+    def direct_channel(self, person_id: str) -> Channel:
+        """The conversation between the bot and one person; opened when it is not there yet."""
+        with self.lock:
+            for channel in self.channels.values():
+                if channel.dm_with == person_id:
+                    return channel
+            return self.add_channel(f"dm-{person_id}", dm_with=person_id)
+
+    def new_ts(self) -> str:
+        """Slack's message id: seconds and microseconds, unique and growing."""
+        with self.lock:
+            self._last_ts = max(self._last_ts + 1, int(self.now() * 1_000_000))
+            return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+
+    def put(self, message: Message) -> Message:
+        with self.lock:
+            self._messages[message.channel][message.ts] = message
+            self.revision += 1
+            return message
+
+    def remove(self, message: Message) -> None:
+        with self.lock:
+            del self._messages[message.channel][message.ts]
+            self.revision += 1
+
+    def find_message(self, channel_id: str, ts: str) -> Message | None:
+        return self._messages.get(channel_id, {}).get(ts)
+
+    def messages(self, channel_id: str) -> list[Message]:
+        """Oldest first, thread replies and ephemeral messages among them."""
+        with self.lock:
+            return list(self._messages[channel_id].values())
+
+    def react(self, message: Message, name: str, by: str) -> None:
+        with self.lock:
+            reactions = {**message.reactions, name: (*message.reactions.get(name, ()), by)}
+            self.put(replace(message, reactions=reactions))
+
+    def touch(self) -> None:
+        """Says that something which the page shows has changed."""
+        with self.lock:
+            self.revision += 1
+
+    def set_trouble(self, person_id: str, ts: str, sentence: str) -> None:
+        """The warning that Slack shows on a message whose click came to nothing; an empty sentence takes it away."""
+        with self.lock:
+            self.troubles[person_id, ts] = sentence
+            self.revision += 1

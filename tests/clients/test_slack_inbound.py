@@ -1,0 +1,165 @@
+"""Slack's bodies become clicks, or are refused with a label; nothing makes the parser fall over."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.clients.slack_inbound import check_headers, read_click
+from bot.ports import Click, Rejected
+
+PRESS: dict[str, object] = {
+    "type": "block_actions",
+    "team": {"id": "T1", "domain": "x"},
+    "user": {"id": "U1", "team_id": "T1"},
+    "api_app_id": "A1",
+    "trigger_id": "tr",
+    "container": {"type": "message", "message_ts": "1.2", "channel_id": "C1"},
+    "actions": [{"type": "button", "action_id": "approve", "value": "r-1"}],
+}
+ORIGIN = {"action": "reject", "value": "r-1", "channel": "C1", "message": "1.2"}
+FORM: dict[str, object] = {
+    "type": "view_submission",
+    "team": {"id": "T1"},
+    "user": {"id": "U1"},
+    "api_app_id": "A1",
+    "trigger_id": "tr",
+    "view": {
+        "callback_id": "countersign.reason",
+        "private_metadata": json.dumps(ORIGIN),
+        "state": {"values": {"reason": {"reason": {"type": "plain_text_input", "value": "  drifts in May \n"}}}},
+    },
+}
+HEADERS = {"X-Slack-Request-Timestamp": "1795384800", "X-Slack-Signature": "v0=" + "a" * 64}
+
+
+def changed(body: dict[str, object], path: str, value: object) -> dict[str, object]:
+    fresh = copy.deepcopy(body)
+    *way, last = path.split(".")
+    place = fresh
+    for name in way:
+        inner = place[name]
+        place = inner[0] if isinstance(inner, list) else inner  # type: ignore[assignment]
+    place[last] = value
+    return fresh
+
+
+def test_a_pressed_button_is_a_click() -> None:
+    click = read_click(PRESS)
+
+    assert click == Click("T1", "A1", "C1", "1.2", "U1", "approve", "r-1", "tr")
+
+
+def test_a_sent_form_is_the_click_that_opened_it_with_the_reason_trimmed() -> None:
+    click = read_click(FORM)
+
+    assert click == Click("T1", "A1", "C1", "1.2", "U1", "reject", "r-1", "tr", reason="drifts in May")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "type", "team", "team.id", "user", "user.id", "api_app_id", "trigger_id", "container", "container.message_ts",
+        "container.channel_id", "actions", "actions.action_id", "actions.value",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("value", [None, "", 7, [], {}, "x" * 2_001])
+def test_a_press_without_one_of_its_parts_is_refused(path: str, value: object) -> None:
+    body = changed(PRESS, path, value)
+
+    with pytest.raises(Rejected) as refusal:
+        read_click(body)
+
+    assert (refusal.value.reason, refusal.value.status) == ("malformed", 400)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "view",
+        "view.callback_id",
+        "view.private_metadata",
+        "view.state",
+        "view.state.values",
+        "view.state.values.reason",
+    ],
+)
+@pytest.mark.parametrize("value", [None, "", 7, [], {}, "not json", "[1]", "[" * 2_999, "null"])
+def test_a_form_without_one_of_its_parts_is_refused(path: str, value: object) -> None:
+    body = changed(FORM, path, value)
+
+    with pytest.raises(Rejected) as refusal:
+        read_click(body)
+
+    assert refusal.value.status == 400
+
+
+def test_two_actions_at_once_are_refused() -> None:
+    body = changed(PRESS, "actions", [{"action_id": "a", "value": "1"}, {"action_id": "b", "value": "2"}])
+
+    with pytest.raises(Rejected, match="actions"):
+        read_click(body)
+
+
+def test_a_reason_of_blanks_is_refused_with_a_sentence_for_the_person() -> None:
+    body = changed(FORM, "view.state.values.reason.reason.value", " \n ")
+
+    with pytest.raises(Rejected, match="Please write a reason") as refusal:
+        read_click(body)
+
+    assert refusal.value.reason == "empty_reason"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*PRESS, *FORM, "id"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.sampled_from([PRESS, FORM]), st.dictionaries(st.sampled_from([*PRESS, *FORM]), json_values))
+def test_any_body_is_a_click_or_is_rejected(body: dict[str, object], noise: dict[str, object]) -> None:
+    try:
+        outcome: object = read_click({**body, **noise})
+    except Rejected as refusal:
+        outcome = refusal
+
+    assert isinstance(outcome, Click | Rejected)
+
+
+def test_well_formed_headers_pass_in_any_case_of_letters() -> None:
+    check_headers({name.lower(): value for name, value in HEADERS.items()})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "label"),
+    [
+        ("X-Slack-Request-Timestamp", "", "unsigned"),
+        ("X-Slack-Signature", "", "unsigned"),
+        ("X-Slack-Request-Timestamp", "now", "malformed_signature"),
+        ("X-Slack-Request-Timestamp", "-1", "malformed_signature"),
+        ("X-Slack-Request-Timestamp", "1.5", "malformed_signature"),
+        ("X-Slack-Request-Timestamp", "١٧٩٥", "malformed_signature"),
+        ("X-Slack-Request-Timestamp", "9" * 5_000, "malformed_signature"),
+        ("X-Slack-Request-Timestamp", "1795384800\n", "malformed_signature"),
+        ("X-Slack-Signature", "v0=ünïcode", "malformed_signature"),
+        ("X-Slack-Signature", "v1=" + "a" * 64, "malformed_signature"),
+        ("X-Slack-Signature", "a" * 64, "malformed_signature"),
+    ],
+)
+def test_headers_that_are_not_slacks_are_refused_with_401(name: str, value: str, label: str) -> None:
+    with pytest.raises(Rejected) as refusal:
+        check_headers({**HEADERS, name: value})
+
+    assert (refusal.value.reason, refusal.value.status) == (label, 401)
+
+
+def test_headers_that_are_missing_are_refused() -> None:
+    with pytest.raises(Rejected, match="X-Slack-Request-Timestamp"):
+        check_headers({})
