@@ -1,0 +1,249 @@
+"""The TicketSystem on Jira, Cloud and Data Center: finding, opening, describing, linking, commenting and moving tickets.
+
+The calls and their failures are in `jira_calls`, a text's form in `jira_adf` (Cloud) and `jira_wiki` (Data Center), the choice of a
+transition in `jira_roads`, the parsing of webhooks in `jira_webhook`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from jira import JIRA, Issue
+from jira.resources import Comment
+
+from bot.clients import jira_webhook
+from bot.clients.jira_adf import card_as_adf, text_as_adf
+from bot.clients.jira_calls import TIMEOUT, JiraCalls, object_in, objects_in, post, put
+from bot.clients.jira_fit import fitting_card, fitting_text
+from bot.clients.jira_roads import Road, ScreenField, choose_road, same
+from bot.clients.jira_wiki import card_as_wiki, text_as_wiki
+from bot.clients.slack_text import is_web_address, one_line
+from bot.domain.cards import Card
+from bot.domain.model import TicketPlan, TicketRef
+from bot.ports import Permanent, Ticket, TicketHint
+
+LABEL = "countersign"
+PROPERTY = "countersign"  # on a comment: its key; on an issue: which transition was meant to lead where
+LINE_LIMIT = 255  # of summaries, labels, global ids and titles of links
+SETTLES_ON_CLOUD = 120.0  # seconds; its search index follows within seconds as a rule, minutes at worst
+SETTLES_ON_DATA_CENTER = 15.0  # the other nodes' indexes
+COMMENTS_PAGE = 100
+IDS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A move to `asked`, an id or a name of a transition, was on its way to this status."""
+
+    asked: str
+    status: str
+
+
+class JiraTickets:
+    """Opens no connection before the first call; thread-safe. `webhook_secrets` are accepted newest first."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        email: str = "",
+        api_token: str = "",
+        token: str = "",
+        webhook_secrets: Sequence[str] = (),
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self._calls = JiraCalls(url, email=email, api_token=api_token, token=token, timeout=timeout)
+        self._secrets = tuple(webhook_secrets)
+        self._account = ""
+        self.search_settles = SETTLES_ON_CLOUD if api_token else SETTLES_ON_DATA_CENTER
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> TicketHint:
+        return jira_webhook.read_webhook(headers, body, self._secrets)
+
+    # Found or opened
+
+    def find_ticket(self, plan: TicketPlan, key: str) -> Ticket | None:
+        """The oldest with this very label, should there ever be two."""
+        jql = f"project = {_quoted(plan.project)} AND labels = {_quoted(key)} ORDER BY created ASC"
+        found = self._calls.read(
+            f"looking for a ticket labelled {key} in {plan.project}",
+            lambda client: [
+                self._as_ticket(issue)
+                for issue in client.search_issues(jql, fields="status,labels")
+                if isinstance(issue, Issue) and key in issue.fields.labels
+            ],
+        )
+        return found[0] if found else None
+
+    def open_ticket(self, plan: TicketPlan, card: Card, key: str) -> Ticket:
+        """Its status stays empty: asking for it could fail, and after a create nothing may fail."""
+        fields = {
+            "project": {"key": plan.project},
+            "issuetype": {"name": plan.type},
+            "summary": one_line(card.title, LINE_LIMIT),
+            "description": self._description(card),
+            "labels": [LABEL, key],
+        }
+        made = self._calls.write_once(
+            f"opening a {plan.type} in {plan.project}",
+            lambda client: self._ref(client.create_issue(fields=fields, prefetch=False)),
+        )
+        return Ticket(made, "")
+
+    def get_ticket(self, ref: TicketRef) -> Ticket:
+        """By its id, which stays when it is moved to another project and gets another key."""
+        return self._calls.read(
+            f"reading {ref.key}", lambda client: self._as_ticket(client.issue(ref.id, fields="status"))
+        )
+
+    # Kept up to date
+
+    def describe(self, ref: TicketRef, card: Card) -> None:
+        fields = {"description": self._description(card)}
+        self._calls.write(f"describing {ref.key}", lambda client: put(client, f"issue/{ref.id}", {"fields": fields}))
+
+    def link(self, ref: TicketRef, key: str, title: str, url: str) -> None:
+        """Jira itself replaces a link with the same global id."""
+        if not is_web_address(url):
+            raise Permanent(f"{ref.key} cannot be linked to {url!r}, which is not a web address. Correct its source.")
+        link = {
+            "globalId": f"system=countersign&id={key}",
+            "object": {"url": url, "title": one_line(title, LINE_LIMIT)},
+        }
+        self._calls.write(f"linking {ref.key}", lambda client: post(client, f"issue/{ref.id}/remotelink", link)["id"])
+
+    def comment(self, ref: TicketRef, key: str, text: str) -> None:
+        mine = self._own_comments(ref)
+        if self._calls.cloud():
+            if not self._is_marked(mine, key):
+                mark = {"key": PROPERTY, "value": {"key": key}}
+                self._add_comment(ref, {"body": fitting_text(text, text_as_adf), "properties": [mark]})
+            return
+        marker = f"countersign:{key}"
+        if not any(comment.body.rstrip().endswith(f"\n{marker}") for comment in mine):
+            self._add_comment(ref, {"body": f"{fitting_text(text, text_as_wiki)}\n\n{marker}"})
+
+    def move(self, ref: TicketRef, to: str) -> None:
+        """A transition that has another name than its status is noted first, so that a repeat knows that it was taken."""
+        status, noted = self._standing(ref)
+        if same(status, to) or noted == Noted(to, status):
+            return
+        road, screen = choose_road(self._roads(ref), to, ref.key, status)
+        if same(road.status, status):
+            return
+        if not same(road.status, to):
+            self._note(ref, Noted(to, road.status))
+        body = {"transition": {"id": road.id}, "fields": {name: {"name": value} for name, value in screen.items()}}
+        self._calls.write(
+            f'moving {ref.key} by "{road.name}"', lambda client: post(client, f"issue/{ref.id}/transitions", body)
+        )
+
+    # Comments of our own
+
+    def _own_comments(self, ref: TicketRef) -> list[Comment]:
+        """Others' are left out, so that nobody can pass for us by copying a mark."""
+        me = self._me()
+        comments = self._calls.read(
+            f"reading the comments of {ref.key}", lambda client: list(_all_comments(client, ref.id))
+        )
+        return [comment for comment in comments if _account_of(comment.raw.get("author")) == me]
+
+    def _is_marked(self, comments: list[Comment], key: str) -> bool:
+        """The listing does not show properties; asking by ids is the documented way."""
+        if not comments:
+            return False
+        ids = {"ids": [int(comment.id) for comment in comments[-IDS_AT_ONCE:]]}
+        answer = self._calls.read(
+            "reading what the comments are about", lambda client: post(client, "comment/list?expand=properties", ids)
+        )
+        marks = (mark for comment in objects_in(answer, "values") for mark in objects_in(comment, "properties"))
+        return any(mark.get("key") == PROPERTY and object_in(mark, "value").get("key") == key for mark in marks)
+
+    def _add_comment(self, ref: TicketRef, body: Mapping[str, object]) -> None:
+        self._calls.write_once(
+            f"commenting on {ref.key}", lambda client: post(client, f"issue/{ref.id}/comment", body)["id"]
+        )
+
+    def _me(self) -> str:
+        if not self._account:
+            self._account = self._calls.read("asking who the bot is", _myself)
+        return self._account
+
+    # Transitions
+
+    def _roads(self, ref: TicketRef) -> list[Road]:
+        return self._calls.read(
+            f"reading the transitions of {ref.key}",
+            lambda client: [_as_road(shown) for shown in client.transitions(ref.id, expand="transitions.fields")],
+        )
+
+    def _standing(self, ref: TicketRef) -> tuple[str, Noted]:
+        """Its status, and the note that an earlier move has left."""
+        return self._calls.read(
+            f"reading {ref.key}",
+            lambda client: _read_standing(client.issue(ref.id, fields="status", properties=PROPERTY)),
+        )
+
+    def _note(self, ref: TicketRef, note: Noted) -> None:
+        self._calls.write(
+            f"noting where {ref.key} goes",
+            lambda client: put(client, f"issue/{ref.id}/properties/{PROPERTY}", asdict(note)),
+        )
+
+    # Forms
+
+    def _description(self, card: Card) -> object:
+        return fitting_card(card, card_as_adf) if self._calls.cloud() else fitting_card(card, card_as_wiki)
+
+    def _as_ticket(self, issue: Issue) -> Ticket:
+        return Ticket(self._ref(issue), str(issue.fields.status.name))
+
+    def _ref(self, issue: Issue) -> TicketRef:
+        return TicketRef(str(issue.id), str(issue.key), f"{self._calls.url}/browse/{issue.key}")
+
+
+def _quoted(text: str) -> str:
+    """A JQL string."""
+    return '"' + one_line(text, LINE_LIMIT).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _all_comments(client: JIRA, issue_id: str) -> list[Comment]:
+    """Page by page until one brings nothing new: Cloud gives at most 100 a call, and an old site may ignore the paging."""
+    comments: dict[str, Comment] = {}
+    while True:
+        page = client.comments(issue_id, start_at=len(comments), max_results=COMMENTS_PAGE)
+        new = {comment.id: comment for comment in page if comment.id not in comments}
+        comments |= new
+        if len(new) < COMMENTS_PAGE:
+            return list(comments.values())
+
+
+def _account_of(person: object) -> str:
+    """The account id on Cloud, the user's key on Data Center (its name can be changed); empty for nobody."""
+    account = person if isinstance(person, Mapping) else {}
+    return str(account.get("accountId") or account.get("key") or "")
+
+
+def _myself(client: JIRA) -> str:
+    account = _account_of(client.myself())
+    if not account:
+        raise ValueError("an account without an id")
+    return account
+
+
+def _read_standing(issue: Issue) -> tuple[str, Noted]:
+    note = object_in(object_in(issue.raw, "properties"), PROPERTY)
+    return str(issue.fields.status.name), Noted(str(note.get("asked", "")), str(note.get("status", "")))
+
+
+def _as_road(shown: Mapping[str, object]) -> Road:
+    fields = {id_: object_in(object_in(shown, "fields"), id_) for id_ in object_in(shown, "fields")}
+    required = tuple(
+        ScreenField(
+            id_, tuple(str(value.get("name") or value.get("value")) for value in objects_in(field, "allowedValues"))
+        )
+        for id_, field in fields.items()
+        if field.get("required") and not field.get("hasDefaultValue")
+    )
+    return Road(str(shown["id"]), str(shown["name"]), str(object_in(shown, "to")["name"]), required)

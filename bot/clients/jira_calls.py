@@ -1,0 +1,193 @@
+"""Connects to Jira when it is first needed and says in our words how a call failed. Which calls make up a deed is in `jira`.
+
+A read, or a write that may be repeated, fails as Temporary when its answer was lost; a write that may not is OutcomeUnknown. Only what
+certainly had no effect is Temporary or Permanent for such a write.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import requests
+from jira import JIRA, JIRAError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
+
+from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
+
+T = TypeVar("T")
+JsonObject = Mapping[str, object]
+
+TIMEOUT = 10.0
+SAID_LIMIT = 300
+UNSENT = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError)
+NOT_PROCESSED = frozenset({408, 409, 423, 425, 503})  # refused before anything was written; passes by itself
+SHAPELESS = (ValueError, KeyError, TypeError, AttributeError)  # what the library raises when an answer is not Jira's
+
+MENDS: Mapping[int, str] = {
+    400: "Check the rule's ticket section (project, type, transitions) against Jira's fields and screens. Then replay the job.",
+    403: "Give the bot's account this permission in the project's permission scheme. Then replay the job.",
+    404: "It was deleted, moved out of the account's sight, or JIRA_URL points to another site.",
+    410: "This Jira no longer has that call: update the `jira` package.",
+}
+
+
+class JiraCalls:
+    """Cloud with an e-mail and an API token, Data Center with a personal access token. Thread-safe; lazily connected."""
+
+    def __init__(self, url: str, *, email: str, api_token: str, token: str, timeout: float) -> None:
+        self.url = url.rstrip("/")
+        self._basic = (email, api_token) if api_token else None
+        self._token = token
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._client: JIRA | None = None
+
+    def cloud(self) -> bool:
+        return self._connected().deploymentType == "Cloud"
+
+    def read(self, what: str, call: Callable[[JIRA], T]) -> T:
+        client = self._connected()
+        return self._attempt(what, lambda: call(client), in_doubt=Temporary)
+
+    def write(self, what: str, call: Callable[[JIRA], T]) -> T:
+        """For what may be repeated."""
+        return self.read(what, call)
+
+    def write_once(self, what: str, call: Callable[[JIRA], T]) -> T:
+        """For what must not be repeated before it was looked up."""
+        client = self._connected()
+        return self._attempt(what, lambda: call(client), in_doubt=OutcomeUnknown)
+
+    def _connected(self) -> JIRA:
+        with self._lock:
+            if self._client is None:
+                self._client = self._attempt("connecting", self._connect, in_doubt=Temporary)
+            return self._client
+
+    def _connect(self) -> JIRA:
+        """Version 2 tells everywhere what kind of Jira this is; Cloud is then spoken to in version 3."""
+        client = self._open("2")
+        if client.deploymentType != "Cloud":
+            if not self._token:
+                raise Permanent(
+                    f"{self.url} is a Jira Data Center, which takes a personal access token. Set JIRA_TOKEN and restart."
+                )
+            return client
+        if self._basic is None:
+            raise Permanent(f"{self.url} is a Jira Cloud. Set JIRA_EMAIL and JIRA_API_TOKEN and restart.")
+        client.close()  # type: ignore[no-untyped-call]
+        return self._open("3")
+
+    def _open(self, version: str) -> JIRA:
+        """The library's own retries would make two tickets out of one lost answer; its log would show whole bodies."""
+        return JIRA(
+            self.url,
+            options={"rest_api_version": version},
+            basic_auth=self._basic,
+            token_auth=None if self._basic else self._token,
+            max_retries=0,
+            timeout=self._timeout,
+            logging=False,
+        )
+
+    def _attempt(self, what: str, call: Callable[[], T], in_doubt: type[OutsideError]) -> T:
+        try:
+            return call()
+        except JIRAError as error:
+            raise self._as_ours(what, error, in_doubt) from None
+        except requests.ConnectionError as error:
+            raise self._unsent_or_lost(what, error, in_doubt) from None
+        except requests.RequestException as error:
+            raise _lost(what, type(error).__name__, in_doubt) from None
+        except SHAPELESS:
+            raise _lost(what, "an answer that is not Jira's; check JIRA_URL and any proxy", in_doubt) from None
+
+    def _as_ours(self, what: str, error: JIRAError, in_doubt: type[OutsideError]) -> OutsideError:
+        status = error.status_code or 0
+        if status == 429:
+            return Temporary(f"Jira allows no more calls for now ({what}); waiting as long as it asked.", _wait(error))
+        if status in NOT_PROCESSED:
+            return Temporary(f"Jira could not do it just now ({what}: HTTP {status}). It is tried again.", _wait(error))
+        if status < 400 or status >= 500:
+            return _lost(what, f"HTTP {status}", in_doubt)
+        said = f" Jira says: {_said(error)}." if _said(error) else ""
+        mend = self._mend_of_401(error) if status == 401 else MENDS.get(status, "See Jira's own words.")
+        return Permanent(f"Jira refused {what} (HTTP {status}).{said} {mend}")
+
+    def _mend_of_401(self, error: JIRAError) -> str:
+        if _header(error, "X-Seraph-LoginReason") == "AUTHENTICATION_DENIED":
+            return "Jira asks this account for a CAPTCHA: log in once with a browser as the bot. Then replay the job."
+        names = "JIRA_EMAIL and JIRA_API_TOKEN" if self._basic else "JIRA_TOKEN"
+        return f"The token is wrong, expired or revoked: make a new one, set {names}, restart, and replay the job."
+
+    def _unsent_or_lost(self, what: str, error: requests.ConnectionError, in_doubt: type[OutsideError]) -> OutsideError:
+        cause = error.args[0] if error.args else None
+        reason = cause.reason if isinstance(cause, MaxRetryError) else None
+        if isinstance(reason, UNSENT):
+            return Temporary(
+                f"Jira at {self.url} cannot be reached ({what}: {type(reason).__name__}). It is tried again."
+            )
+        return _lost(what, type(error).__name__, in_doubt)
+
+
+def post(client: JIRA, path: str, body: JsonObject) -> JsonObject:
+    """For what the library has no method for, or one that does more than it is asked."""
+    return _answer(client._session.post(client._get_url(path), data=json.dumps(body)))
+
+
+def put(client: JIRA, path: str, body: object) -> None:
+    """The library's `update` reads the issue before and after; this only writes."""
+    _answer(client._session.put(client._get_url(path), data=json.dumps(body)))
+
+
+def _answer(response: requests.Response) -> JsonObject:
+    """Empty for an empty answer. A page that a proxy or a login put in between raises ValueError."""
+    answer = response.json() if response.content else {}
+    if not isinstance(answer, Mapping):
+        raise ValueError("not an object")  # noqa: TRY004 - the answer is wrong, not the caller
+    return answer
+
+
+def object_in(parent: JsonObject, name: str) -> JsonObject:
+    """Empty when there is none."""
+    value = parent.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def objects_in(parent: JsonObject, name: str) -> list[JsonObject]:
+    value = parent.get(name)
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _lost(what: str, how: str, in_doubt: type[OutsideError]) -> OutsideError:
+    return in_doubt(f"Jira's answer was lost ({what}: {how}), so it may or may not have taken effect.")
+
+
+def _said(error: JIRAError) -> str:
+    return " ".join((error.text or "").split())[:SAID_LIMIT].rstrip(".")
+
+
+def _header(error: JIRAError, name: str) -> str:
+    return str(error.response.headers.get(name, "")) if error.response is not None else ""
+
+
+def _wait(error: JIRAError) -> float:
+    """Retry-After in seconds, which a proxy may send as a date; 0 when there is none."""
+    asked = _header(error, "Retry-After")
+    try:
+        return max(0.0, float(asked))
+    except ValueError:
+        return _until(asked)
+
+
+def _until(date: str) -> float:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return 0.0
+    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())

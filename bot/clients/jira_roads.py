@@ -1,0 +1,85 @@
+"""Which of a ticket's transitions is meant, and what its screen must be filled with. Pure; `jira` reads and takes them.
+
+A road is a transition that the ticket can take from where it stands, with the status that it leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.ports import Permanent
+
+
+@dataclass(frozen=True)
+class ScreenField:
+    """A field that the transition's screen requires; `allowed` is empty when anything may be typed."""
+
+    id: str
+    allowed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Road:
+    id: str
+    name: str
+    status: str
+    required: tuple[ScreenField, ...]
+
+    def __str__(self) -> str:
+        screen = f", asks for {', '.join(field.id for field in self.required)}" if self.required else ""
+        return f'"{self.name}" (id {self.id}) to {self.status}{screen}'
+
+
+def same(one: str, other: str) -> bool:
+    return one.strip().casefold() == other.strip().casefold()
+
+
+def choose_road(roads: Sequence[Road], to: str, ticket: str, status: str) -> tuple[Road, Mapping[str, str]]:
+    """By id, else by name, else by target status, with what its screen is filled with. Raises Permanent listing the roads."""
+    meant = (
+        [road for road in roads if road.id == to.strip()]
+        or [road for road in roads if same(road.name, to)]
+        or [road for road in roads if same(road.status, to)]
+    )
+    for road in meant:
+        filled = _filled_screen(road, to)
+        if filled is not None:
+            return road, filled
+    raise Permanent(_no_road(roads, meant, to, ticket, status))
+
+
+def _filled_screen(road: Road, to: str) -> Mapping[str, str] | None:
+    """A resolution is chosen when one is called like the status, the wish or the transition, or is the only one; nothing is guessed."""
+    filled: dict[str, str] = {}
+    for field in road.required:
+        value = _resolution(field, (road.status, to, road.name)) if field.id == "resolution" else None
+        if value is None:
+            return None
+        filled[field.id] = value
+    return filled
+
+
+def _resolution(field: ScreenField, wishes: Sequence[str]) -> str | None:
+    if len(field.allowed) == 1:
+        return field.allowed[0]
+    return next((value for wish in wishes for value in field.allowed if same(value, wish)), None)
+
+
+def _no_road(roads: Sequence[Road], meant: Sequence[Road], to: str, ticket: str, status: str) -> str:
+    listed = "; ".join(map(str, roads))
+    if meant:
+        fields = "; ".join(f"{field.id} ({', '.join(field.allowed) or 'any text'})" for field in meant[0].required)
+        return (
+            f"{ticket} cannot take {meant[0]}: its screen asks for what Countersign cannot know: {fields}. Take these fields off "
+            f"the screen, or name another transition in the rule's ticket section. From {status} there are: {listed}."
+        )
+    if not roads:
+        return (
+            f'{ticket} should go to "{to}", but from {status} there is no transition that the bot\'s account may take. Give it the '
+            "permission Transition issues, or check the workflow. Then replay the job."
+        )
+    return (
+        f'{ticket} should go to "{to}", but no transition from {status} has that id, name or target status. There are: {listed}. '
+        "Name one of these in the rule's ticket section, or move the ticket by hand. Then replay the job."
+    )

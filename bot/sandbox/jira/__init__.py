@@ -1,0 +1,188 @@
+"""A local Jira: REST as Cloud or as Data Center, signed webhooks, and pages to click on. State lives in memory, for demo and tests.
+
+    jira = JiraSandbox(deployment=Deployment.SERVER)
+    with serving(jira) as url:            # JIRA_URL; the board is at url, a ticket at url/browse/GOV-1
+        ...
+
+This is a stand-in for the vendor: nothing of the product's own lives here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from bot.sandbox.faults import Faults
+from bot.sandbox.jira import rest_extras, rest_issues, rest_search, rest_site  # noqa: F401  # they put their routes on the blueprint
+from bot.sandbox.jira.access import Credentials, WriteLimit
+from bot.sandbox.jira.bodies import Body
+from bot.sandbox.jira.pages import add_security_headers, pages
+from bot.sandbox.jira.records import Comment, Deployment, Issue, Project, RemoteLink, SandboxUser
+from bot.sandbox.jira.refusals import Refusal
+from bot.sandbox.jira.rest import api, refusal_response
+from bot.sandbox.jira.site import Site
+from bot.sandbox.jira.webhooks import Webhooks
+from bot.sandbox.jira.workflow import Category, Status, Transition, Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+__all__ = [
+    "Category",
+    "Comment",
+    "Deployment",
+    "Issue",
+    "JiraSandbox",
+    "Project",
+    "Refusal",
+    "RemoteLink",
+    "SandboxUser",
+    "Status",
+    "Transition",
+    "Workflow",
+]
+
+PEOPLE = (
+    SandboxUser("ana", "Ana Ruiz", "ana@example.com"),
+    SandboxUser("ben", "Ben Okafor", "ben@example.com"),
+    SandboxUser("cy", "Cy Lindqvist", "cy@example.com"),
+)
+PROJECTS = (Project("GOV", "Model governance"),)
+BOT_EMAIL = "countersign@example.com"
+CALLS_KEPT = 2000
+
+
+class JiraSandbox:
+    """A WSGI application. `search_lag`, `webhook_url`, `limit_writes` and `denied_permissions` may be changed while it runs."""
+
+    def __init__(
+        self,
+        *,
+        deployment: Deployment = Deployment.CLOUD,
+        people: tuple[SandboxUser, ...] = PEOPLE,
+        projects: tuple[Project, ...] = PROJECTS,
+        email: str = BOT_EMAIL,
+        api_token: str = "sandbox-api-token",
+        token: str = "sandbox-token",
+        webhook_url: str | None = None,
+        webhook_secret: str = "sandbox-jira-webhook-secret",
+        webhook_pauses: tuple[float, ...] = (0.5, 2.0, 5.0),
+        search_lag: float = 0.0,
+        limit_writes: bool = False,
+        denied_permissions: frozenset[str] = frozenset(),
+    ) -> None:
+        known = next((person for person in people if person.email == email), None)
+        self.bot = known or SandboxUser("countersign", "Countersign", email)
+        self.email, self.api_token, self.token = email, api_token, token
+        self.calls: deque[str] = deque(maxlen=CALLS_KEPT)
+        self.site = Site(deployment, people if known else (*people, self.bot), projects, search_lag, denied_permissions)
+        self.webhooks = Webhooks(self.site, webhook_url, webhook_secret, webhook_pauses)
+        self.site.tell = self.webhooks.tell
+        self._write_limit = WriteLimit(on=limit_writes)
+        self.faults = Faults(self._application(Credentials(email, api_token, token, self.bot)))
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        self.site.base_url = f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}"
+        if environ["PATH_INFO"].startswith("/rest/"):
+            self.calls.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+        return self.faults(environ, start_response)
+
+    def _application(self, credentials: Credentials) -> Flask:
+        flask = Flask(__name__, static_folder=None)
+        flask.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+        flask.extensions.update(site=self.site, sandbox=self, credentials=credentials, write_limit=self._write_limit)
+        flask.register_blueprint(pages)
+        flask.register_blueprint(api)
+        flask.add_url_rule("/secure/attachment/<attachment_id>/<filename>", view_func=rest_extras.attachment_content)
+        flask.add_url_rule("/rest/applinks/latest/listApplicationlinks", view_func=_no_application_links)
+        flask.register_error_handler(Refusal, refusal_response)
+        flask.register_error_handler(HTTPException, _http_refusal)
+        flask.after_request(add_security_headers)
+        return flask
+
+    # What a test or the demo asks and does
+
+    def issues(self) -> list[Issue]:
+        """Newest first."""
+        return self.site.issues()
+
+    def issue(self, key: str) -> Issue:
+        return self.site.get_issue(key)
+
+    def comments(self, key: str) -> tuple[Comment, ...]:
+        return self.issue(key).comments
+
+    def remote_links(self, key: str) -> tuple[RemoteLink, ...]:
+        return self.issue(key).remote_links
+
+    def transition(self, key: str, name: str, person: str, resolution: str | None = None) -> Issue:
+        """`name` is a transition's name or id; `person` an account id, an e-mail address or a printed name."""
+        actor, screen = self._person(person), {"resolution": resolution} if resolution else {}
+        with self.site.lock:
+            issue = self.issue(key)
+            return self.site.transition(issue, self.site.get_road(issue, name), screen, actor)
+
+    def comment(self, key: str, text: str, person: str) -> Comment:
+        if not text.strip():
+            raise Refusal(400, errors={"comment": "Comment body can not be empty!"})
+        return self.site.add_comment(self.issue(key), Body(markup=text), self._person(person), {})
+
+    def delete(self, key: str, person: str | None = None) -> None:
+        self.site.delete(self.issue(key), self._person(person) if person else self.site.people[0])
+
+    def _person(self, handle: str) -> SandboxUser:
+        person = self.site.find_person(handle)
+        if person is None:
+            raise Refusal(404, (f"There is nobody called '{handle}' on this site.",))
+        return person
+
+    # Switches
+
+    @property
+    def search_lag(self) -> float:
+        """Seconds until search sees a change."""
+        return self.site.search_lag
+
+    @search_lag.setter
+    def search_lag(self, seconds: float) -> None:
+        self.site.search_lag = seconds
+
+    @property
+    def webhook_url(self) -> str | None:
+        return self.webhooks.url
+
+    @webhook_url.setter
+    def webhook_url(self, url: str | None) -> None:
+        self.webhooks.url = url
+
+    @property
+    def limit_writes(self) -> bool:
+        """Whether the 21st write to an issue within 2 seconds is answered with 429."""
+        return self._write_limit.on
+
+    @limit_writes.setter
+    def limit_writes(self, on: bool) -> None:
+        self._write_limit.on = on
+
+    @property
+    def denied_permissions(self) -> frozenset[str]:
+        """Jira's permission keys that the bot does not have, such as `ADD_COMMENTS`."""
+        return self.site.denied
+
+    @denied_permissions.setter
+    def denied_permissions(self, keys: frozenset[str]) -> None:
+        self.site.denied = keys
+
+
+def _no_application_links() -> Response:
+    return jsonify(list=[])
+
+
+def _http_refusal(error: HTTPException) -> Response:
+    if request.path.startswith("/rest/"):
+        return refusal_response(Refusal(error.code or 500, (error.description or "",)))
+    return error.get_response()  # type: ignore[return-value]  # werkzeug's own page is enough here

@@ -1,0 +1,123 @@
+"""The pages to click on, and the JSON routes behind their buttons. Tests and the demo may call the same routes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+
+from bot.sandbox.jira.access import read_object, site
+from bot.sandbox.jira.refusals import Refusal, bad_request
+from bot.sandbox.jira.views import View
+from bot.sandbox.jira.workflow import RESOLUTIONS
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as AnyResponse
+
+    from bot.sandbox.jira import JiraSandbox
+    from bot.sandbox.jira.records import Issue, Project
+
+pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def sandbox() -> JiraSandbox:
+    return cast("JiraSandbox", current_app.extensions["sandbox"])
+
+
+def add_security_headers(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@pages.get("/")
+def first_board() -> AnyResponse:
+    return redirect(url_for("pages.board", key=site().projects[0].key))
+
+
+@pages.get("/projects/<key>/board")
+def board(key: str) -> str:
+    project = site().get_project(key)
+    issues = [issue for issue in site().issues() if issue.project.key == project.key]
+    columns = [(status, [issue for issue in issues if issue.status == status]) for status in project.workflow.statuses]
+    return render_template("board.html", **_frame(project), columns=columns)
+
+
+@pages.get("/browse/<key>")
+def ticket(key: str) -> tuple[str, int]:
+    try:
+        issue = site().get_issue(key)
+    except Refusal:
+        return render_template("gone.html", **_frame(site().projects[0]), key=key), 404
+    roads = issue.project.workflow.roads_from(issue.status)
+    return render_template(
+        "ticket.html", **_frame(issue.project), issue=issue, roads=roads, resolutions=RESOLUTIONS
+    ), 200
+
+
+def _frame(project: Project) -> dict[str, object]:
+    people = [person for person in site().people if person.active and person != sandbox().bot]
+    hues = {person.account_id: at % 6 for at, person in enumerate(site().people)}
+    return {
+        "project": project,
+        "projects": site().projects,
+        "people": people,
+        "hues": hues,
+        "deployment": site().deployment,
+    }
+
+
+@pages.get("/_sandbox/revision")
+def revision() -> Response:
+    """Counts up with every change on the site; the pages ask for it to know when to refresh."""
+    return jsonify(revision=site().revision)
+
+
+@pages.get("/_sandbox/issues")
+def list_issues() -> Response:
+    return jsonify(issues=[_as_json(issue) for issue in sandbox().issues()])
+
+
+@pages.get("/_sandbox/issues/<key>")
+def show_issue(key: str) -> Response:
+    return jsonify(_as_json(sandbox().issue(key)))
+
+
+@pages.post("/_sandbox/issues/<key>/transition")
+def take_transition(key: str) -> Response:
+    asked = _read_words("name", "person", "resolution")
+    return jsonify(_as_json(sandbox().transition(key, asked["name"], asked["person"], asked["resolution"] or None)))
+
+
+@pages.post("/_sandbox/issues/<key>/comments")
+def add_comment(key: str) -> Response:
+    asked = _read_words("text", "person")
+    sandbox().comment(key, asked["text"], asked["person"])
+    return jsonify(_as_json(sandbox().issue(key)))
+
+
+@pages.delete("/_sandbox/issues/<key>")
+def delete_issue(key: str) -> Response:
+    sandbox().delete(key, request.args.get("person"))
+    return jsonify(deleted=key)
+
+
+def _read_words(*names: str) -> dict[str, str]:
+    """JSON only: a form on a foreign page cannot send it here without asking first."""
+    if not request.is_json:
+        raise bad_request("The content type must be application/json.")
+    body = read_object()
+    return {name: str(body.get(name) or "") for name in names}
+
+
+def _as_json(issue: Issue) -> dict[str, object]:
+    shown = View(site(), "2").issue(issue, frozenset({"*all"}), frozenset({"changelog", "transitions"}))
+    shown["remoteLinks"] = [View(site(), "2").remote_link(issue, link) for link in issue.remote_links]
+    return shown

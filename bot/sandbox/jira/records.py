@@ -1,0 +1,120 @@
+"""What a Jira site holds, as frozen records: people, projects, issues and everything that hangs on an issue.
+
+An issue is replaced as a whole when it changes, which is what lets the search index lag behind. How a change comes about is in site.py.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bot.sandbox.jira.bodies import Body
+from bot.sandbox.jira.workflow import DEFAULT_WORKFLOW, Status, Workflow
+
+
+class Deployment(StrEnum):
+    CLOUD = "cloud"
+    SERVER = "server"
+
+
+@dataclass(frozen=True)
+class SandboxUser:
+    """`account_id` is the accountId on Cloud and the user name on Data Center."""
+
+    account_id: str
+    display_name: str
+    email: str
+    active: bool = True
+
+    @property
+    def initials(self) -> str:
+        words = re.findall(r"\w+", self.display_name)
+        return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
+
+
+@dataclass(frozen=True)
+class Project:
+    key: str
+    name: str
+    issue_types: tuple[str, ...] = ("Task", "Bug", "Story")
+    workflow: Workflow = DEFAULT_WORKFLOW
+
+
+@dataclass(frozen=True)
+class Comment:
+    id: str
+    author: SandboxUser
+    body: Body
+    created: datetime
+    updated: datetime
+    properties: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        return self.body.as_text()
+
+
+@dataclass(frozen=True)
+class RemoteLink:
+    id: str
+    global_id: str
+    title: str
+    url: str
+    summary: str = ""
+    relationship: str = ""
+    application: str = ""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    id: str
+    filename: str
+    mime_type: str
+    content: bytes
+    author: SandboxUser
+    created: datetime
+
+
+@dataclass(frozen=True)
+class ChangedField:
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Change:
+    id: str
+    author: SandboxUser
+    created: datetime
+    items: tuple[ChangedField, ...]
+
+
+@dataclass(frozen=True)
+class Issue:
+    id: str
+    key: str
+    project: Project
+    issue_type: str
+    summary: str
+    reporter: SandboxUser
+    created: datetime
+    updated: datetime
+    status: Status
+    description: Body | None = None
+    labels: tuple[str, ...] = ()
+    priority: str = "Medium"
+    assignee: SandboxUser | None = None
+    resolution: str | None = None
+    comments: tuple[Comment, ...] = ()
+    remote_links: tuple[RemoteLink, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    watchers: tuple[SandboxUser, ...] = ()
+    properties: dict[str, object] = field(default_factory=dict)
+    history: tuple[Change, ...] = ()
+
+    @property
+    def description_text(self) -> str:
+        return self.description.as_text() if self.description else ""

@@ -1,0 +1,268 @@
+"""The state of a Jira site and the only ways to change it.
+
+REST, pages and Python callers all come through here; nothing here speaks HTTP.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import count
+from typing import TYPE_CHECKING
+
+from bot.sandbox.jira.records import Attachment, Change, ChangedField, Comment, Deployment, Issue, Project, RemoteLink
+from bot.sandbox.jira.refusals import Refusal, bad_fields, bad_request, no_such_issue
+from bot.sandbox.jira.workflow import RESOLUTIONS
+
+if TYPE_CHECKING:
+    from bot.sandbox.jira.bodies import Body
+    from bot.sandbox.jira.records import SandboxUser
+    from bot.sandbox.jira.workflow import Transition
+
+PERMISSIONS = (
+    "BROWSE_PROJECTS",
+    "CREATE_ISSUES",
+    "EDIT_ISSUES",
+    "DELETE_ISSUES",
+    "TRANSITION_ISSUES",
+    "RESOLVE_ISSUES",
+    "ASSIGN_ISSUES",
+    "ADD_COMMENTS",
+    "EDIT_OWN_COMMENTS",
+    "CREATE_ATTACHMENTS",
+    "LINK_ISSUES",
+    "ADMINISTER",
+)
+
+
+class Happening(StrEnum):
+    """What a webhook can tell about, by Jira's names."""
+
+    ISSUE_CREATED = "jira:issue_created"
+    ISSUE_UPDATED = "jira:issue_updated"
+    ISSUE_DELETED = "jira:issue_deleted"
+    COMMENT_CREATED = "comment_created"
+    COMMENT_UPDATED = "comment_updated"
+
+
+@dataclass(frozen=True)
+class News:
+    happening: Happening
+    issue: Issue
+    actor: SandboxUser
+    change: Change | None = None
+    comment: Comment | None = None
+
+
+@dataclass(frozen=True)
+class _Version:
+    """How an issue looked from `since` (monotonic seconds) on; None when it was gone. The search index reads these with a lag."""
+
+    since: float
+    issue: Issue | None
+
+
+class Site:
+    def __init__(
+        self,
+        deployment: Deployment,
+        people: tuple[SandboxUser, ...],
+        projects: tuple[Project, ...],
+        search_lag: float,
+        denied: frozenset[str],
+    ) -> None:
+        self.deployment = deployment
+        self.people = people
+        self.projects = projects
+        self.search_lag = search_lag
+        self.denied = denied
+        self.base_url = "http://localhost"
+        self.revision = 0
+        self.tell: Callable[[News], None] = lambda _news: None
+        self.lock = threading.RLock()
+        self._issues: dict[str, Issue] = {}
+        self._versions: dict[str, list[_Version]] = {}
+        self._ids = count(10_001)
+        self._numbers = {project.key: count(1) for project in projects}
+
+    # Reading
+
+    def issues(self) -> list[Issue]:
+        """Newest first."""
+        with self.lock:
+            return sorted(self._issues.values(), key=lambda issue: int(issue.id), reverse=True)
+
+    def get_issue(self, id_or_key: str) -> Issue:
+        with self.lock:
+            found = self._issues.get(id_or_key) or next(
+                (i for i in self._issues.values() if i.key == id_or_key.upper()), None
+            )
+        if found is None or "BROWSE_PROJECTS" in self.denied:
+            raise no_such_issue()
+        return found
+
+    def indexed_issues(self, fresh: frozenset[str] = frozenset()) -> list[Issue]:
+        """What search sees: every issue as it was `search_lag` seconds ago, except the ids in `fresh`."""
+        horizon = time.monotonic() - self.search_lag
+        with self.lock:
+            seen = [self._indexed(id_, float("inf") if id_ in fresh else horizon) for id_ in self._versions]
+        return [issue for issue in seen if issue is not None]
+
+    def _indexed(self, issue_id: str, horizon: float) -> Issue | None:
+        versions = [version for version in self._versions[issue_id] if version.since <= horizon]
+        return versions[-1].issue if versions else None
+
+    def find_project(self, id_or_key: str) -> Project | None:
+        return next((p for p in self.projects if id_or_key.upper() in (p.key.upper(), self.project_id(p))), None)
+
+    def get_project(self, id_or_key: str) -> Project:
+        project = self.find_project(id_or_key)
+        if project is None or "BROWSE_PROJECTS" in self.denied:
+            raise Refusal(404, (f"No project could be found with key '{id_or_key}'.",))
+        return project
+
+    def project_id(self, project: Project) -> str:
+        return str(10_000 + self.projects.index(project))
+
+    def issue_type_ids(self) -> dict[str, str]:
+        """Name to id, over all projects."""
+        names = dict.fromkeys(name for project in self.projects for name in project.issue_types)
+        return {name: str(10_100 + index) for index, name in enumerate(names)}
+
+    def find_person(self, handle: str) -> SandboxUser | None:
+        """By account id, e-mail address or printed name."""
+        wanted = handle.casefold()
+        return next(
+            (
+                p
+                for p in self.people
+                if wanted in (p.account_id.casefold(), p.email.casefold(), p.display_name.casefold())
+            ),
+            None,
+        )
+
+    # Changing
+
+    def require(self, permission: str, message: str) -> None:
+        if permission in self.denied:
+            raise Refusal(403, (message,))
+
+    def next_id(self) -> str:
+        return str(next(self._ids))
+
+    def create(self, draft: Issue) -> Issue:
+        """Gives the draft its id and key and announces it."""
+        with self.lock:
+            key = f"{draft.project.key}-{next(self._numbers[draft.project.key])}"
+            issue = replace(draft, id=self.next_id(), key=key, watchers=(draft.reporter,))
+            self._store(issue.id, issue)
+        self.tell(News(Happening.ISSUE_CREATED, issue, issue.reporter))
+        return issue
+
+    def change(self, before: Issue, after: Issue, actor: SandboxUser) -> Issue:
+        """Stores `after` with a history entry for what differs; no difference is no news."""
+        items = tuple(_differences(before, after))
+        if not items:
+            return before
+        with self.lock:
+            change = Change(self.next_id(), actor, datetime.now(UTC), items)
+            issue = self.touch(replace(after, history=(*after.history, change)))
+        self.tell(News(Happening.ISSUE_UPDATED, issue, actor, change))
+        return issue
+
+    def touch(self, issue: Issue) -> Issue:
+        """Stores a changed issue without a history entry: links, properties, watchers."""
+        with self.lock:
+            if issue.id not in self._issues:
+                raise no_such_issue()
+            touched = replace(issue, updated=datetime.now(UTC))
+            self._store(issue.id, touched)
+            return touched
+
+    def delete(self, issue: Issue, actor: SandboxUser) -> None:
+        with self.lock:
+            del self._issues[issue.id]
+            self._versions[issue.id].append(_Version(time.monotonic(), None))
+            self.revision += 1
+        self.tell(News(Happening.ISSUE_DELETED, issue, actor))
+
+    def transition(self, issue: Issue, road: Transition, screen: dict[str, str], actor: SandboxUser) -> Issue:
+        """`screen` holds what was filled in on the transition's screen."""
+        if missing := [name for name in road.screen if not screen.get(name)]:
+            raise bad_fields({name: f"{name.capitalize()} is required." for name in missing})
+        if unknown := screen.keys() - set(road.screen):
+            name = min(unknown)
+            raise bad_fields({name: f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."})
+        resolution = screen.get("resolution", road.sets_resolution)
+        if resolution is not None and resolution not in RESOLUTIONS:
+            raise bad_fields({"resolution": f"Resolution name '{resolution}' is not valid"})
+        return self.change(issue, replace(issue, status=road.to, resolution=resolution), actor)
+
+    def get_road(self, issue: Issue, id_or_name: str) -> Transition:
+        road = issue.project.workflow.find_road(issue.status, id_or_name)
+        if road is None:
+            raise bad_request(f"Transition id '{id_or_name}' is not valid for this issue.")
+        return road
+
+    def add_comment(self, issue: Issue, body: Body, author: SandboxUser, properties: dict[str, object]) -> Comment:
+        now = datetime.now(UTC)
+        comment = Comment(self.next_id(), author, body, now, now, properties)
+        with self.lock:
+            issue = self.get_issue(issue.id)
+            issue = self.touch(replace(issue, comments=(*issue.comments, comment)))
+        self.tell(News(Happening.COMMENT_CREATED, issue, author, comment=comment))
+        return comment
+
+    def put_comment(self, issue: Issue, comment: Comment, actor: SandboxUser) -> Comment:
+        comment = replace(comment, updated=datetime.now(UTC))
+        with self.lock:
+            issue = self.get_issue(issue.id)
+            others = tuple(comment if old.id == comment.id else old for old in issue.comments)
+            issue = self.touch(replace(issue, comments=others))
+        self.tell(News(Happening.COMMENT_UPDATED, issue, actor, comment=comment))
+        return comment
+
+    def put_remote_link(self, issue: Issue, link: RemoteLink) -> tuple[RemoteLink, bool]:
+        """Added or, when its global id is there already, replaced; the second value tells whether it is new."""
+        with self.lock:
+            links = self.get_issue(issue.id).remote_links
+            old = next((old for old in links if old.global_id and old.global_id == link.global_id), None)
+            link = replace(link, id=old.id if old else self.next_id())
+            kept = tuple(other for other in links if other is not old)
+            self.touch(replace(self.get_issue(issue.id), remote_links=(*kept, link)))
+        return link, old is None
+
+    def add_attachment(
+        self, issue: Issue, filename: str, mime_type: str, content: bytes, author: SandboxUser
+    ) -> Attachment:
+        attachment = Attachment(self.next_id(), filename, mime_type, content, author, datetime.now(UTC))
+        with self.lock:
+            issue = self.get_issue(issue.id)
+            self.touch(replace(issue, attachments=(*issue.attachments, attachment)))
+        return attachment
+
+    def _store(self, issue_id: str, issue: Issue) -> None:
+        self._issues[issue_id] = issue
+        self._versions.setdefault(issue_id, []).append(_Version(time.monotonic(), issue))
+        self.revision += 1
+
+
+def _differences(before: Issue, after: Issue) -> list[ChangedField]:
+    watched = {
+        "summary": (before.summary, after.summary),
+        "description": (before.description_text, after.description_text),
+        "labels": (" ".join(before.labels), " ".join(after.labels)),
+        "priority": (before.priority, after.priority),
+        "assignee": (_name(before.assignee), _name(after.assignee)),
+        "resolution": (before.resolution or "", after.resolution or ""),
+        "status": (before.status.name, after.status.name),
+    }
+    return [ChangedField(field, old, new) for field, (old, new) in watched.items() if old != new]
+
+
+def _name(person: SandboxUser | None) -> str:
+    return person.display_name if person else ""

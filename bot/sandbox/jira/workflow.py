@@ -1,0 +1,66 @@
+"""Statuses, transitions and their screens. Which issue may take which transition is decided here; site.py performs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+RESOLUTIONS = ("Done", "Won't Do", "Duplicate", "Cannot Reproduce")
+
+
+class Category(StrEnum):
+    """Jira's status categories, by their keys."""
+
+    TO_DO = "new"
+    IN_PROGRESS = "indeterminate"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Status:
+    id: str
+    name: str
+    category: Category
+
+
+@dataclass(frozen=True)
+class Transition:
+    """`sources` are the statuses it starts from; `screen` names the fields that its screen requires."""
+
+    id: str
+    name: str
+    to: Status
+    sources: tuple[Status, ...]
+    screen: tuple[str, ...] = ()
+    sets_resolution: str | None = None
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """The first status is where new issues start."""
+
+    statuses: tuple[Status, ...]
+    transitions: tuple[Transition, ...]
+
+    def roads_from(self, status: Status) -> tuple[Transition, ...]:
+        return tuple(transition for transition in self.transitions if status in transition.sources)
+
+    def find_road(self, status: Status, id_or_name: str) -> Transition | None:
+        wanted = id_or_name.casefold()
+        return next((road for road in self.roads_from(status) if wanted in (road.id, road.name.casefold())), None)
+
+
+TO_DO = Status("10000", "To Do", Category.TO_DO)
+IN_PROGRESS = Status("10001", "In Progress", Category.IN_PROGRESS)
+DONE = Status("10002", "Done", Category.DONE)
+WONT_DO = Status("10003", "Won't Do", Category.DONE)
+
+DEFAULT_WORKFLOW = Workflow(
+    statuses=(TO_DO, IN_PROGRESS, DONE, WONT_DO),
+    transitions=(
+        Transition("11", "Start review", IN_PROGRESS, sources=(TO_DO,)),
+        Transition("21", "Approve", DONE, sources=(TO_DO, IN_PROGRESS), sets_resolution="Done"),
+        Transition("31", "Decline", WONT_DO, sources=(TO_DO, IN_PROGRESS), screen=("resolution",)),
+        Transition("41", "Reopen", TO_DO, sources=(DONE, WONT_DO)),
+    ),
+)
