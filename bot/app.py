@@ -1,0 +1,166 @@
+"""The composition root: settings and policy become services, services become the Flask app, the worker, the clock and the socket.
+
+The only module that knows every other. Nothing is opened before it is used, so gunicorn may load the app before it forks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+
+import structlog
+from flask import Flask, Response
+from prometheus_client import generate_latest
+from slack_bolt import App, BoltResponse
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+import handlers
+from bot import embedded, metrics
+from bot.clients.jira import JiraTickets
+from bot.clients.mlflow import MlflowRegistry
+from bot.clients.slack import SlackNotifier
+from bot.database import create_engine, pending_migrations
+from bot.jobs import Jobs
+from bot.services import Services, SystemClock
+from bot.store import Store
+from config.policy import read_policy
+from config.settings import Process, Settings, needs_of, read_settings
+from handlers.api import api
+from handlers.inbound import answer_refusals
+from handlers.jira_webhook import jira_webhook
+from handlers.mlflow_webhook import mlflow_webhook
+from handlers.slack_actions import listen_to_actions, slack_events
+
+log = structlog.get_logger()
+
+
+def database_url(settings: Settings) -> str:
+    """DATABASE_URL, or the embedded database that `countersign serve` runs. Raises embedded.NoDatabase."""
+    return settings.database_url.get_secret_value() or embedded.attach(settings.home)
+
+
+def build_services(settings: Settings, url: str) -> Services:
+    clock = SystemClock()
+    store = Store(create_engine(url), Jobs(url), clock, handlers.ON, read_policy)
+    return Services(store, _registry(settings), _notifier(settings), _tickets(settings), clock)
+
+
+def effects_of(s: Services) -> Mapping[str, Callable[[str], None]]:
+    """The effect functions as the job engine runs them: by name, with nothing but an id."""
+    return {name: _with_services(effect, s) for name, effect in handlers.EFFECTS.items()}
+
+
+def create_app() -> Flask:
+    """What gunicorn loads. Raises SettingsMistakes naming all that is wrong with the environment."""
+    quieten_vendors()
+    settings = read_settings(os.environ, needs_of(Process.WEB, tickets=False))
+    url = database_url(settings)
+    return flask_app(build_services(settings, url), settings, url)
+
+
+def flask_app(s: Services, settings: Settings, url: str) -> Flask:
+    app = Flask("countersign", static_folder=None)
+    app.register_blueprint(mlflow_webhook(s))
+    app.register_blueprint(jira_webhook(s))
+    app.register_blueprint(api(s, settings.api_token.get_secret_value()))
+    app.register_blueprint(slack_events(s, bolt_app(s, settings)))
+    answer_refusals(app)
+    _watch_routes(app, s, url)
+    return app
+
+
+def bolt_app(s: Services, settings: Settings) -> App:
+    """Recording comes before acknowledging, so Bolt must wait for our listeners (`process_before_response`)."""
+    logging.getLogger("slack_bolt").setLevel(logging.WARNING)  # a bad signature would put the whole body into the log
+    bolt = App(
+        client=_web_client(settings),
+        signing_secret=settings.slack_signing_secret.get_secret_value() or "socket mode has none",
+        process_before_response=True,
+        token_verification_enabled=False,
+    )
+    listen_to_actions(bolt, s)
+    bolt.error(_say_what_broke)
+    return bolt
+
+
+def run_worker(s: Services) -> int:
+    return s.store.jobs.run_worker(effects_of(s))
+
+
+def run_socket(s: Services, settings: Settings) -> None:
+    """Slack's Socket Mode, for bots without a public address. Blocks."""
+    token = settings.slack_app_token.get_secret_value()
+    SocketModeHandler(bolt_app(s, settings), token, web_client=_web_client(settings)).start()  # type: ignore[no-untyped-call]
+
+
+def quieten_vendors() -> None:
+    """Libraries say at INFO what we say once, better, ourselves."""
+    for name in ("mlflow", "apscheduler", "slack_sdk", "slack_bolt", "urllib3", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _with_services(effect: Callable[[str, Services], None], s: Services) -> Callable[[str], None]:
+    return lambda subject: effect(subject, s)
+
+
+def _registry(settings: Settings) -> MlflowRegistry:
+    secrets = [secret.get_secret_value() for secret in settings.mlflow_webhook_secrets]
+    return MlflowRegistry(settings.mlflow_tracking_uri, webhook_secrets=secrets)
+
+
+def _notifier(settings: Settings) -> SlackNotifier:
+    return SlackNotifier(settings.slack_bot_token.get_secret_value(), api_url=settings.slack_api_url)
+
+
+def _tickets(settings: Settings) -> JiraTickets:
+    return JiraTickets(
+        settings.jira_url,
+        email=settings.jira_email,
+        api_token=settings.jira_api_token.get_secret_value(),
+        token=settings.jira_token.get_secret_value(),
+        webhook_secrets=[secret.get_secret_value() for secret in settings.jira_webhook_secrets],
+    )
+
+
+def _web_client(settings: Settings) -> WebClient:
+    token = settings.slack_bot_token.get_secret_value()
+    return WebClient(token=token, base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
+
+
+def _say_what_broke(error: Exception, body: Mapping[str, object]) -> BoltResponse:
+    """One of the two places that meet any exception: the click is not acknowledged, so the person sees that it failed."""
+    trigger = str(body.get("trigger_id", "none"))
+    log.error("click_failed", id=trigger, kind=type(error).__name__, exc_info=error)
+    down = isinstance(error, DBAPIError | PoolTimeout)
+    return BoltResponse(status=503 if down else 500, body=f"Nothing was recorded. Press again. (id {trigger})")
+
+
+def _watch_routes(app: Flask, s: Services, url: str) -> None:
+    metrics_registry = metrics.REGISTRY
+    housekeeping = metrics.Housekeeping(s.store)
+
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        """This process answers; nothing else is asked."""
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def readyz() -> tuple[dict[str, object], int]:
+        """The database answers, its schema is this program's, and a policy is in force."""
+        pending = pending_migrations(url)
+        with s.store.transaction() as tx:
+            policy = tx.policy_digest()
+        counts = s.store.jobs.counts()
+        parked = sum(counts.parked.values())
+        ready = not pending and policy is not None
+        said = {"ready": ready, "pending_migrations": pending, "policy": policy, "parked_jobs": parked}
+        return {**said, "status": "degraded" if parked else "ok"}, 200 if ready else 503
+
+    @app.get("/metrics")
+    def metrics_page() -> Response:
+        text = generate_latest(metrics_registry) + generate_latest(housekeeping)
+        return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,1 @@
+"""The command line, one subject a file. Commands parse, call a story, and print; they decide nothing."""

@@ -1,0 +1,88 @@
+"""What every command needs: settings, services, a way to print, and mistakes turned into exit code 2."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import click
+
+from bot.domain.model import Refused
+from bot.embedded import NoDatabase
+from bot.job_rows import JobRefused
+from bot.ports import OutsideError
+from bot.services import Services
+from config.policy import PolicyMistakes
+from config.settings import Need, Settings, SettingsMistakes, read_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+USAGE = 2
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+class Mistake(click.ClickException):
+    """Wrong settings, usage, or a world that is not ready: exit code 2, every sentence on its own line."""
+
+    exit_code = USAGE
+
+    def show(self, file: object = None) -> None:  # noqa: ARG002 - click hands it in
+        click.echo(self.message, err=True)
+
+
+def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (SettingsMistakes, PolicyMistakes, NoDatabase) as mistake:
+            raise Mistake(str(mistake)) from None
+        except (Refused, JobRefused, OutsideError) as refusal:
+            raise click.ClickException(str(refusal)) from None
+
+    return run
+
+
+def settings_for(*needs: Need) -> Settings:
+    return read_settings(os.environ, frozenset(needs))
+
+
+@contextmanager
+def services_for(*needs: Need) -> Iterator[Services]:
+    from bot.app import (
+        build_services,
+        database_url,
+        quieten_vendors,
+    )  # a reading command must not pay for Bolt and Flask
+
+    quieten_vendors()
+    settings = settings_for(*needs)
+    services = build_services(settings, database_url(settings))
+    try:
+        yield services
+    finally:
+        services.store.engine.dispose()
+
+
+def print_rows(rows: Sequence[dict[str, object]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
+    """Aligned text for people, JSON for programs; text that came from outside loses its control characters."""
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, default=str))
+        return
+    if not rows:
+        click.echo(empty)
+        return
+    table = [list(columns), *[[_printable(row.get(column)) for column in columns] for row in rows]]
+    widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
+    for line in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _printable(value: object) -> str:
+    text = "-" if value is None or value == "" else str(value)
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,146 @@
+"""The processes: web, worker, clock, socket, each alone, or all of them by `serve`; and `migrate`, which comes before them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import structlog
+
+from bot import embedded
+from bot.commands.context import settings_for, telling_mistakes
+from config.policy import policy_text_of
+from config.settings import Process, Settings, needs_of
+
+log = structlog.get_logger()
+
+
+@click.command()
+@telling_mistakes
+def migrate() -> None:
+    """Bring the database's schema up to date and put the policy file in force."""
+    settings = settings_for()
+    run_migrate(settings, _owner_url(settings))
+
+
+@click.command()
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # nosec B104
+@telling_mistakes
+def web(host: str) -> None:
+    """Serve the HTTP doors: webhooks, Slack, the API, health and metrics."""
+    settings = settings_for(*needs_of(Process.WEB, tickets=False))
+    _check_database(settings)
+    arguments = ["--bind", f"{host}:{settings.port}", "--worker-class", "gthread", "--threads", "8"]
+    # One process on purpose: the counters of /metrics live in it. More of it is more `countersign web`.
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        *arguments,
+        "--workers",
+        "1",
+        "--graceful-timeout",
+        "8",
+        "bot.app:create_app()",
+    ]
+    os.execv(sys.executable, command)  # nosec B606 - our own interpreter and arguments
+
+
+@click.command()
+@telling_mistakes
+def worker() -> None:
+    """Run the effects: cards, tickets, moves, sweeps. Any number of workers may run."""
+    from bot.app import build_services, database_url, quieten_vendors, run_worker
+
+    quieten_vendors()
+    settings = settings_for(*needs_of(Process.WORKER, tickets=_opens_tickets(settings_for())))
+    sys.exit(run_worker(build_services(settings, database_url(settings))))
+
+
+@click.command()
+@telling_mistakes
+def clock() -> None:
+    """Defer what time brings: sweeps and expiry. A second clock does no harm."""
+    from bot.app import build_services, database_url, quieten_vendors
+    from handlers.clock import run_clock
+
+    quieten_vendors()
+    settings = settings_for(*needs_of(Process.CLOCK, tickets=False))
+    run_clock(build_services(settings, database_url(settings)))
+
+
+@click.command()
+@telling_mistakes
+def socket() -> None:
+    """Listen to Slack through Socket Mode, for a bot without a public address."""
+    from bot.app import build_services, database_url, quieten_vendors, run_socket
+
+    quieten_vendors()
+    settings = settings_for(*needs_of(Process.SOCKET, tickets=False))
+    run_socket(build_services(settings, database_url(settings)), settings)
+
+
+@click.command()
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address that the web process listens on.")  # nosec B104
+@telling_mistakes
+def serve(host: str) -> None:
+    """Run everything in one place: database (when DATABASE_URL is not set), migrate, web, worker, clock, socket."""
+    from bot.supervisor import supervised
+
+    settings = settings_for(
+        *needs_of(Process.WEB, tickets=False), *needs_of(Process.WORKER, tickets=_opens_tickets(settings_for()))
+    )
+    url = settings.database_url.get_secret_value()
+    is_embedded = not url
+    if is_embedded:
+        url = embedded.start(settings.home)
+    try:
+        run_migrate(settings, settings.database_owner_url.get_secret_value() or url)
+        with supervised({"DATABASE_URL": url}) as supervisor:
+            supervisor.start("web", "web", "--host", host)
+            supervisor.start("worker", "worker")
+            supervisor.start("clock", "clock")
+            if settings.slack_app_token.get_secret_value():
+                supervisor.start("socket", "socket")
+            log.info("serving", host=host, port=settings.port, database="embedded" if is_embedded else "DATABASE_URL")
+            supervisor.watch()
+    finally:
+        if is_embedded:
+            embedded.stop(settings.home)
+
+
+def run_migrate(settings: Settings, url: str) -> None:
+    from bot.app import build_services, quieten_vendors
+    from bot.database import migrate as migrate_schema
+    from handlers.policies import activate_policy
+
+    quieten_vendors()
+    text = policy_text_of(settings.policy_path)
+    migrate_schema(url)
+    services = build_services(settings, url)
+    activated = activate_policy(text, str(settings.policy_path), services)
+    services.store.engine.dispose()
+    click.echo("schema: up to date")
+    click.echo(f"policy: {settings.policy_path} is {'now' if activated else 'already'} in force")
+
+
+def _owner_url(settings: Settings) -> str:
+    from bot.app import database_url
+
+    return settings.database_owner_url.get_secret_value() or database_url(settings)
+
+
+def _check_database(settings: Settings) -> None:
+    """Said here, in one sentence, and not by gunicorn's workers in many."""
+    from bot.app import database_url
+
+    database_url(settings)
+
+
+def _opens_tickets(settings: Settings) -> bool:
+    from config.policy import read_policy
+
+    path: Path = settings.policy_path
+    return any(rule.ticket for rule in read_policy(policy_text_of(path), str(path)).rules)

@@ -1,0 +1,70 @@
+"""What this process counts, for `/metrics`. Figures that live in the database are read from it at the scrape, by `Housekeeping`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from bot.store import Store
+
+REGISTRY = CollectorRegistry()
+
+webhooks_received = Counter(
+    "countersign_webhooks_received",
+    "Webhooks that were believed; result is recorded, duplicate or no_news.",
+    ["source", "result"],
+    registry=REGISTRY,
+)
+webhooks_rejected = Counter(
+    "countersign_webhook_rejected",
+    "Webhooks and clicks that were not believed, and why.",
+    ["source", "reason"],
+    registry=REGISTRY,
+)
+webhook_duration = Histogram(
+    "countersign_webhook_duration_seconds",
+    "Seconds from a webhook's arrival to its answer.",
+    ["source"],
+    registry=REGISTRY,
+)
+clicks = Counter(
+    "countersign_clicks", "Pressed buttons; result is recorded, asked or refused.", ["result"], registry=REGISTRY
+)
+
+
+class Housekeeping(Collector):
+    """Requests by state, jobs waiting and parked, and the age of the last sweeps."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        with self.store.transaction() as tx:
+            requests, sweeps = tx.count_requests(), tx.registry.last_sweeps()
+            entries = tx.count_ledger()
+        jobs = self.store.jobs.counts()
+        yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)
+        yield _gauge("countersign_jobs_pending", "Jobs that wait, by effect.", "kind", jobs.waiting)
+        yield _gauge("countersign_jobs_parked", "Jobs that a person must look at, by effect.", "kind", jobs.parked)
+        oldest = GaugeMetricFamily("countersign_jobs_oldest_age_seconds", "Age of the oldest job that waits.")
+        oldest.add_metric([], jobs.oldest_waiting)
+        yield oldest
+        moments = {kind: done_at.timestamp() for kind, done_at in sweeps.items()}
+        yield _gauge(
+            "countersign_poll_last_success_timestamp_seconds", "When a sweep last ended well.", "sweep", moments
+        )
+        total = GaugeMetricFamily("countersign_ledger_entries", "Entries in the ledger.")
+        total.add_metric([], entries)
+        yield total
+
+
+def _gauge(name: str, help_text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, help_text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family

@@ -1,0 +1,89 @@
+"""Runs several processes of ours as one: starts them, restarts what dies, and ends them all when asked. For `serve` and `demo`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event
+
+import structlog
+
+log = structlog.get_logger()
+GRACE = 12.0  # seconds; a worker leaves within 10
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between a death and the restart, doubling
+
+
+@dataclass
+class Child:
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes]
+    pause: float = FIRST_PAUSE
+    restart_at: float | None = None
+
+
+@dataclass
+class Supervisor:
+    environment: Mapping[str, str]
+    children: list[Child] = field(default_factory=list)
+    stopping: Event = field(default_factory=Event)
+
+    def start(self, name: str, *arguments: str) -> None:
+        """`arguments` are those of the `countersign` command."""
+        command = [sys.executable, "-m", "bot", *arguments]
+        self.children.append(Child(name, command, self._spawn(command)))
+
+    def watch(self) -> None:
+        """Blocks until `stopping` is set; a process that ends by itself is started again."""
+        while not self.stopping.wait(0.2):
+            for child in self.children:
+                self._mind(child)
+
+    def stop(self) -> None:
+        for child in self.children:
+            if child.process.poll() is None:
+                child.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE
+        for child in self.children:
+            try:
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.error("process_killed", process=child.name, why=f"still there {GRACE:g} s after SIGTERM")
+                child.process.kill()
+                child.process.wait()
+
+    def _mind(self, child: Child) -> None:
+        code = child.process.poll()
+        if code is None:
+            return
+        if child.restart_at is None:
+            log.error("process_died", process=child.name, code=code, restart_in=f"{child.pause:g} s")
+            child.restart_at = time.monotonic() + child.pause
+            child.pause = min(LONGEST_PAUSE, child.pause * 2)
+        elif time.monotonic() >= child.restart_at:
+            child.process, child.restart_at = self._spawn(child.command), None
+
+    def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C reaches us alone, and we end the children in order.
+        return subprocess.Popen(command, env={**os.environ, **self.environment}, start_new_session=True)
+
+
+@contextmanager
+def supervised(environment: Mapping[str, str]) -> Iterator[Supervisor]:
+    """Ends every process on the way out, whatever the way."""
+    supervisor = Supervisor(environment)
+    before = {
+        sign: signal.signal(sign, lambda *_: supervisor.stopping.set()) for sign in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield supervisor
+    finally:
+        supervisor.stop()
+        for sign, handler in before.items():
+            signal.signal(sign, handler)

@@ -1,0 +1,58 @@
+"""What Countersign does: the table of contents.
+
+Doors let the outside in: `mlflow_webhook`, `slack_actions`, `slack_commands`, `jira_webhook`, `api`, `clock`, and the command line in
+`bot.__main__`. Stories say what we do about it: `transitions` (somebody asks, something moved), `sweeps` (the poller), `approvals` (votes),
+`effects` and `moves` (what is to become true outside). Below stands which event leads to which effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.domain import events as e
+from bot.domain.events import Event
+from bot.services import Services
+from bot.store import FollowUp, Lane
+from handlers import effects, expiry, moves, sweeps, transitions
+
+freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
+sync_target = FollowUp("sync_target", Lane.REGISTRY)
+sync_tags = FollowUp("sync_tags", Lane.REGISTRY)
+sync_card = FollowUp("sync_card", Lane.SLACK)
+sync_ticket = FollowUp("sync_ticket", Lane.JIRA)
+tell = FollowUp("tell", Lane.SLACK)
+announce = FollowUp("announce", Lane.NOTES)
+
+ON: dict[type[Event], list[FollowUp]] = {
+    e.RequestOpened: [freeze_evidence],
+    e.EvidenceFrozen: [sync_ticket, sync_card],
+    e.VoteCast: [sync_card],
+    e.RequestApproved: [sync_target, sync_tags, sync_card, sync_ticket],
+    e.RequestRejected: [sync_target, sync_tags, sync_card, sync_ticket, tell],
+    e.RequestExpired: [sync_card, sync_ticket, tell],
+    e.RequestWithdrawn: [sync_card, sync_ticket, tell],
+    e.RequestSuperseded: [sync_card, sync_ticket, tell],
+    e.ApprovalStale: [sync_card, sync_ticket, tell],
+    e.TargetMoved: [sync_card, sync_ticket, tell],
+    e.TargetPutBack: [sync_card, sync_ticket],
+    e.CardPosted: [sync_ticket],
+    e.TicketOpened: [sync_card, sync_tags],
+    e.BaselineTaken: [announce],
+    e.MoveObserved: [announce],
+}
+
+# Everything a worker can be asked to run. The text is a request's id, a ledger entry's sequence, or workspace/model.
+EFFECTS: dict[str, Callable[[str, Services], None]] = {
+    "freeze_evidence": effects.freeze_evidence,
+    "sync_target": moves.sync_target,
+    "sync_tags": moves.sync_tags,
+    "sync_card": effects.sync_card,
+    "sync_ticket": effects.sync_ticket,
+    "tell": effects.tell,
+    "announce": effects.announce,
+    "look_at": transitions.look_at,
+    "sweep_versions": sweeps.sweep_versions,
+    "sweep_models": sweeps.sweep_models,
+    "expire_requests": expiry.expire_requests,
+    "forget_old": expiry.forget_old,
+}

@@ -1,0 +1,84 @@
+"""Door: the clock. It only defers jobs, one a period, so a second clock does no harm and a stopped one only delays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.blocking import BlockingScheduler
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from bot.domain.model import Refused
+from bot.domain.policy import Poll
+from bot.services import Services
+
+log = structlog.get_logger()
+HOUSEKEEPING: Mapping[str, timedelta] = {
+    "expire_requests": timedelta(minutes=1),
+    "forget_old": timedelta(hours=1),
+}
+RETIMING = timedelta(seconds=10)
+
+
+def run_clock(s: Services) -> None:
+    """Blocks. The poll's intervals follow the policy in force."""
+    scheduler = BlockingScheduler(timezone="UTC")
+    for effect, interval in {**_poll_intervals(s), **HOUSEKEEPING}.items():
+        _schedule(scheduler, effect, interval, s)
+    scheduler.add_job(lambda: _retime(scheduler, s), "interval", seconds=RETIMING.total_seconds())
+    scheduler.start()
+
+
+def tick(effect: str, interval: timedelta, s: Services) -> bool:
+    """Defers the effect unless another clock has reached this period already; True when it was us."""
+    now = s.clock.now()
+    period = f"{interval.total_seconds():g}s/{int(now.timestamp() // interval.total_seconds())}"
+    with s.store.transaction() as tx:
+        if not tx.is_new_tick(effect, period, now):
+            return False
+        tx.defer(effect, "", f"clock:{effect}", once=True)
+        return True
+
+
+def _schedule(scheduler: BlockingScheduler, effect: str, interval: timedelta, s: Services) -> None:
+    scheduler.add_job(
+        lambda: _tick_or_say_why(effect, interval, s),
+        "interval",
+        seconds=interval.total_seconds(),
+        id=effect,
+        name=f"{effect} every {interval}",
+        next_run_time=s.clock.now(),
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+        replace_existing=True,
+    )
+
+
+def _tick_or_say_why(effect: str, interval: timedelta, s: Services) -> None:
+    try:
+        tick(effect, interval, s)
+    except (DBAPIError, PoolTimeout) as trouble:
+        log.error("tick_skipped", effect=effect, kind=type(trouble).__name__, next_try=str(interval))
+
+
+def _retime(scheduler: BlockingScheduler, s: Services) -> None:
+    try:
+        wanted = _poll_intervals(s)
+    except (DBAPIError, PoolTimeout) as trouble:
+        log.error("policy_not_read", kind=type(trouble).__name__)
+        return
+    for effect, interval in wanted.items():
+        if scheduler.get_job(effect).trigger.interval != interval:
+            _schedule(scheduler, effect, interval, s)
+
+
+def _poll_intervals(s: Services) -> Mapping[str, timedelta]:
+    try:
+        poll = s.store.policy().poll
+    except Refused:
+        poll = Poll(versions=timedelta(seconds=30), aliases=timedelta(seconds=60))
+        log.warning("no_policy_in_force", mend="run `countersign migrate`")
+    return {"sweep_versions": poll.versions, "sweep_models": poll.aliases}

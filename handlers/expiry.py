@@ -1,0 +1,22 @@
+"""Stories that only the passing of time tells: requests that nobody decided, and rows that nobody needs any more."""
+
+from __future__ import annotations
+
+from bot.domain import lifecycle
+from bot.services import Services
+
+
+def expire_requests(_: str, s: Services) -> None:
+    """Nothing waits for ever: what is past its rule's `expire_after` ends, and the one who asked is told."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        due = tx.requests_due(now)
+    for request_id in due:
+        with s.store.transaction() as tx:
+            tx.record(lifecycle.expire(tx.get_request(request_id, for_update=True), now))
+
+
+def forget_old(_: str, s: Services) -> None:
+    """Delivery ids and clock periods are kept for a week; the ledger for ever."""
+    with s.store.transaction() as tx:
+        tx.forget_old(s.clock.now())

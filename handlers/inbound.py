@@ -1,0 +1,55 @@
+"""What all HTTP doors share: the body read with a cap before anything parses it, and refusals turned into answers."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from bot import metrics
+from bot.domain.model import Refused
+from bot.ports import Rejected, Temporary
+
+log = structlog.get_logger()
+RETRY_AFTER = 5  # seconds; a sender's retries must stay inside the signature's 300 s window
+
+
+def raw_body(limit: int) -> bytes:
+    """At most `limit` bytes, or 413; nothing is parsed yet."""
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=True, parse_form_data=False)
+    except RequestEntityTooLarge:
+        raise Rejected("too_large", f"the body is larger than {limit} bytes", 413) from None
+
+
+def answer_refusals(app: Flask) -> None:
+    """Clear sentences and counted metrics instead of a 500."""
+
+    @app.errorhandler(Rejected)
+    def rejected(error: Rejected) -> ResponseReturnValue:
+        metrics.webhooks_rejected.labels(_source(), error.reason).inc()
+        log.warning("rejected", source=_source(), reason=error.reason, why=str(error))
+        return {"error": str(error), "reason": error.reason}, error.status
+
+    @app.errorhandler(Refused)
+    def refused(error: Refused) -> ResponseReturnValue:
+        return {"error": str(error)}, 409
+
+    @app.errorhandler(Temporary)
+    def temporary(error: Temporary) -> ResponseReturnValue:
+        return {"error": str(error)}, 503, {"Retry-After": str(RETRY_AFTER)}
+
+    @app.errorhandler(DBAPIError)
+    @app.errorhandler(PoolTimeout)
+    def database_down(error: Exception) -> ResponseReturnValue:
+        log.error("database_unavailable", kind=type(error).__name__)
+        return {"error": "the database does not answer; nothing was recorded"}, 503, {"Retry-After": str(RETRY_AFTER)}
+
+
+def _source() -> str:
+    """The vendor's name out of our own routes, so that the label stays one of few."""
+    return {"/webhooks/mlflow": "mlflow", "/webhooks/jira": "jira", "/slack/events": "slack"}.get(request.path, "api")

@@ -1,0 +1,233 @@
+"""`sync_target`: what a decision makes true in the registry. Runs in the registered model's lane; running it again is always safe.
+
+MLflow has no compare-and-swap. So: the intent is committed, the target compared with it, moved, read back, and recorded. A repeat that
+finds neither the intent's `from` nor its `to` knows that somebody else came since, and leaves their change alone.
+"""
+
+from __future__ import annotations
+
+from bot.domain import lifecycle
+from bot.domain.events import Event, TargetMoved, TargetPutBack
+from bot.domain.model import (
+    Kind,
+    ModelSeen,
+    State,
+    Target,
+    TargetKind,
+    TransitionRequest,
+    VersionId,
+)
+from bot.placements import Intent
+from bot.ports import Permanent, Temporary
+from bot.services import Services
+from bot.store import target_model
+from handlers.transitions import open_new
+
+ARCHIVED = "Archived"
+
+
+def sync_target(request_id: str, s: Services) -> None:
+    """Brings the registry to what was decided."""
+    with s.store.transaction() as tx:
+        request = tx.get_request(request_id)
+    if request.settled_at is not None:
+        return
+    if request.state is State.APPROVED and request.kind is Kind.PROMOTION:
+        _promote(request, s)
+    elif request.state is State.APPROVED:
+        _ratify(request, s)
+    elif request.state is State.REJECTED and request.kind is Kind.OBSERVED:
+        _put_back(request, s)
+
+
+def sync_tags(request_id: str, s: Services) -> None:
+    """The decision, as tags on the version: for whoever looks there. They prove nothing and trigger nothing."""
+    with s.store.transaction() as tx:
+        request = tx.get_request(request_id)
+    verdict = _verdict_of(request)
+    model = s.registry.find_model(request.version.workspace, request.version.model)
+    if verdict is None or not _is_there(request.version, model):
+        return
+    tags = {"countersign.decision": verdict, "countersign.request_id": request.id}
+    if request.ticket is not None:
+        tags["countersign.ticket"] = request.ticket.key
+    s.registry.tag_version(request.version.model, request.version.version, tags)
+
+
+def _verdict_of(request: TransitionRequest) -> str | None:
+    if request.state in (State.APPROVED, State.APPLIED, State.STALE):
+        return "approved"
+    return "rejected" if request.state is State.REJECTED else None
+
+
+def _promote(request: TransitionRequest, s: Services) -> None:
+    if not _is_there(request.version, s.registry.find_model(request.version.workspace, request.version.model)):
+        _go_stale(request, f"{request.version} was deleted, or deleted and created again", s, reopen=False)
+        return
+    before = _holders(request, s)
+    intent = _find_intent(request, s)
+    if request.version in before and request.target.kind is not TargetKind.MODEL:
+        _settle(request, before, s, moved=intent is not None)
+        return
+    holder = before[0] if before else None
+    if intent is None:
+        champion = request.evidence.champion.version if request.evidence and request.evidence.champion else None
+        if holder != champion:
+            _go_stale(request, _changed_hands(request.target, champion, holder), s)
+            return
+        # A copy gets whatever number comes next, so only the others can name the one they lead to.
+        to = None if request.target.kind is TargetKind.MODEL else request.version.version
+        intent = _commit_intent(request, holder, to, s)
+    elif _number(holder) != intent.from_version and not _copy_of(request, intent, s):
+        _go_stale(request, f"{request.target} was moved by somebody else while Countersign was moving it", s)
+        return
+
+    _move(request, intent, s)
+    after = _holders(request, s)
+    if request.target.kind is not TargetKind.MODEL and request.version not in after:
+        raise Temporary(f"{request.target} was set to {request.version}, but MLflow does not show it there yet")
+    _settle(request, after, s, moved=True)
+
+
+def _ratify(request: TransitionRequest, s: Services) -> None:
+    """The version is there already: what was decided is that it may stay."""
+    holders = _holders(request, s)
+    if request.version in holders:
+        _settle(request, holders, s, moved=False)
+    else:
+        _go_stale(request, f"{request.version} no longer holds {request.target}", s, reopen=False)
+
+
+def _put_back(request: TransitionRequest, s: Services) -> None:
+    holders = _holders(request, s)
+    if request.version not in holders:
+        _record_put_back(request, holders, s, moved=_find_intent(request, s) is not None)
+        return
+    if request.previous and not _is_there(request.previous, _find_target_model(request, s)):
+        raise Permanent(
+            f"{request.target} cannot go back to {request.previous}, which is no longer in MLflow. "
+            "Request another version for it with `countersign request-transition`, then drop this job"
+        )
+    _commit_intent(request, request.version, _number(request.previous), s)
+    _move_back(request, s)
+    _record_put_back(request, _holders(request, s), s, moved=True)
+
+
+def _move(request: TransitionRequest, intent: Intent, s: Services) -> None:
+    version, target = request.version, request.target
+    if target.kind is TargetKind.ALIAS:
+        s.registry.set_alias(version.model, target.name, version.version)
+    elif target.kind is TargetKind.STAGE:
+        s.registry.set_stage(version.model, version.version, target.name)
+        for other in _holders(request, s):
+            if other != version:  # `models:/name/Stage` means the highest number there, so the older one must leave
+                s.registry.set_stage(version.model, other.version, ARCHIVED)
+    elif not _copy_of(request, intent, s):
+        s.registry.copy_version(version.model, version.version, target.name, {"countersign.request_id": request.id})
+
+
+def _move_back(request: TransitionRequest, s: Services) -> None:
+    version, target, previous = request.version, request.target, request.previous
+    if target.kind is TargetKind.MODEL:
+        s.registry.delete_version(version.model, version.version)
+    elif target.kind is TargetKind.STAGE:
+        s.registry.set_stage(version.model, version.version, ARCHIVED)
+        if previous is not None:
+            s.registry.set_stage(previous.model, previous.version, target.name)
+    elif previous is not None:
+        s.registry.set_alias(previous.model, target.name, previous.version)
+    else:
+        s.registry.delete_alias(version.model, target.name)
+
+
+def _copy_of(request: TransitionRequest, intent: Intent, s: Services) -> bool:
+    """Whether an earlier try has copied already: a version from our source, newer than the newest at the time of the intent."""
+    if request.target.kind is not TargetKind.MODEL:
+        return False
+    model = _find_target_model(request, s)
+    source = f"models:/{request.version.model}/{request.version.version}"
+    newer = (seen for seen in (model.versions if model else ()) if seen.id.version > (intent.from_version or 0))
+    return any(seen.source == source for seen in newer)
+
+
+def _settle(request: TransitionRequest, holders: tuple[VersionId, ...], s: Services, *, moved: bool) -> None:
+    now = s.clock.now()
+    model, workspace = target_model(request), request.version.workspace
+    with s.store.transaction() as tx:
+        tx.record([TargetMoved(now, request.id, request.version, request.target, _previous_of(request), moved)])
+        tx.registry.put_placements(workspace, model, request.target, holders, now, request.id)
+        if request.version in holders:
+            tx.registry.approve_placement(request.version, model, request.target, request.id)
+        tx.registry.close_intent(request.id, now)
+
+
+def _record_put_back(request: TransitionRequest, holders: tuple[VersionId, ...], s: Services, *, moved: bool) -> None:
+    now = s.clock.now()
+    model, workspace = target_model(request), request.version.workspace
+    back_to = holders[0] if holders else None
+    with s.store.transaction() as tx:
+        tx.record([TargetPutBack(now, request.id, request.target, request.version, back_to, moved)])
+        earlier = tx.find_requests(version=back_to, target=request.target, states=(State.APPLIED,)) if back_to else []
+        approved_by = earlier[-1].id if earlier else None
+        tx.registry.put_placements(workspace, model, request.target, holders, now, approved_by)
+        tx.registry.close_intent(request.id, now)
+
+
+def _go_stale(request: TransitionRequest, why: str, s: Services, *, reopen: bool = True) -> None:
+    """The world changed between the decision and its application: nothing is applied, and a fresh request opens."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        events: list[Event] = lifecycle.mark_stale(tx.get_request(request.id, for_update=True), why, now)
+        tx.record(events)
+        tx.registry.close_intent(request.id, now)
+        if reopen and events:
+            open_new(lifecycle.reopened(request), tx, now)
+
+
+def _commit_intent(request: TransitionRequest, holder: VersionId | None, to: int | None, s: Services) -> Intent:
+    intent = Intent(
+        request.id,
+        request.version.workspace,
+        target_model(request),
+        request.target,
+        _number(holder),
+        to,
+        s.clock.now(),
+    )
+    with s.store.transaction() as tx:
+        tx.registry.put_intent(intent)
+    return intent
+
+
+def _find_intent(request: TransitionRequest, s: Services) -> Intent | None:
+    with s.store.transaction() as tx:
+        return tx.registry.find_intent(request.id)
+
+
+def _find_target_model(request: TransitionRequest, s: Services) -> ModelSeen | None:
+    return s.registry.find_model(request.version.workspace, target_model(request))
+
+
+def _holders(request: TransitionRequest, s: Services) -> tuple[VersionId, ...]:
+    model = _find_target_model(request, s)
+    return model.holders(request.target) if model else ()
+
+
+def _is_there(version: VersionId, model: ModelSeen | None) -> bool:
+    seen = model.version(version.version) if model else None
+    return seen is not None and seen.id == version
+
+
+def _previous_of(request: TransitionRequest) -> VersionId | None:
+    if request.kind is Kind.OBSERVED:
+        return request.previous
+    return request.evidence.champion.version if request.evidence and request.evidence.champion else None
+
+
+def _changed_hands(target: Target, before: VersionId | None, now: VersionId | None) -> str:
+    was, is_now = (str(holder) if holder else "nobody" for holder in (before, now))
+    return f"{target} is held by {is_now} now; when it was decided it was held by {was}"
+
+
+def _number(version: VersionId | None) -> int | None:
+    return version.version if version else None

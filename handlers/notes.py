@@ -1,0 +1,47 @@
+"""Notes: ledger entries that are no request but that people should hear of, as cards for the channels concerned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.cards import Card
+from bot.domain.events import BaselineTaken, MoveObserved
+from bot.domain.ledger import Plain
+from bot.domain.model import Target, TargetKind
+from bot.domain.policy import Policy
+
+
+@dataclass(frozen=True)
+class Note:
+    channels: tuple[str, ...]
+    card: Card
+
+
+def note_of(kind: str, body: dict[str, Plain], policy: Policy) -> Note | None:
+    """None for entries that a request's own card speaks of, or that only the digest reports."""
+    if kind == BaselineTaken.__name__:
+        return _baseline(body, policy)
+    if kind == MoveObserved.__name__ and body["version"] is None:
+        return _emptied(body, policy)
+    return None
+
+
+def _baseline(body: dict[str, Plain], policy: Policy) -> Note:
+    models, held = (f"{body[what]} {noun}" for what, noun in (("models", "models"), ("held", "targets")))
+    said = f"Countersign is watching: {models} watched, {held} held without an approval."
+    advice = "Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt"
+    return Note(policy.channels(), Card("Baseline taken", said, paragraphs=(said, advice)))
+
+
+def _emptied(body: dict[str, Plain], policy: Policy) -> Note | None:
+    """A target that nobody holds any more cannot be voted on, but must not pass unnoticed."""
+    where, was = body["target"], body["previous"]
+    if not isinstance(where, dict) or not isinstance(was, dict):
+        return None
+    target = Target(TargetKind(str(where["kind"])), str(where["name"]))
+    rule = policy.rule_for(str(body["workspace"]), str(body["model"]), target)
+    if rule is None:
+        return None
+    said = f"{target} of {body['model']} is held by nobody: v{was['version']} was taken away without asking."
+    advice = f"To bring it back: countersign request-transition --name {body['model']} --version {was['version']} --to {target}"
+    return Note((rule.channel,), Card(f"Nobody holds {target.name}", said, paragraphs=(said, advice)))
