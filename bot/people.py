@@ -70,6 +70,9 @@ class PeopleRows:
         query = sa.select(tables.people.c.id, tables.people.c.name).where(tables.people.c.id.in_(list(ids)))
         return {row.id: row.name for row in self.connection.execute(query)}
 
+    def all_names(self) -> Mapping[str, str]:
+        return {row.id: row.name for row in self.connection.execute(sa.select(tables.people))}
+
     def _one(self, condition: sa.ColumnElement[bool]) -> Person:
         row = self.connection.execute(sa.select(tables.people).where(condition)).one()
         return Person(row.id, row.email, row.name, row.account)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 
 import structlog
@@ -31,19 +32,29 @@ class Child:
 @dataclass
 class Supervisor:
     environment: Mapping[str, str]
+    logs: Path | None = None
     children: list[Child] = field(default_factory=list)
     stopping: Event = field(default_factory=Event)
 
     def start(self, name: str, *arguments: str) -> None:
         """`arguments` are those of the `countersign` command."""
         command = [sys.executable, "-m", "bot", *arguments]
-        self.children.append(Child(name, command, self._spawn(command)))
+        self.children.append(Child(name, command, self._spawn(name, command)))
+
+    def run(self, name: str, *arguments: str) -> None:
+        """One command to its end. Raises CalledProcessError when it fails."""
+        command = [sys.executable, "-m", "bot", *arguments]
+        if code := self._spawn(name, command).wait():
+            raise subprocess.CalledProcessError(code, command)
 
     def watch(self) -> None:
         """Blocks until `stopping` is set; a process that ends by itself is started again."""
         while not self.stopping.wait(0.2):
-            for child in self.children:
-                self._mind(child)
+            self.mind()
+
+    def mind(self) -> None:
+        for child in self.children:
+            self._mind(child)
 
     def stop(self) -> None:
         for child in self.children:
@@ -67,17 +78,24 @@ class Supervisor:
             child.restart_at = time.monotonic() + child.pause
             child.pause = min(LONGEST_PAUSE, child.pause * 2)
         elif time.monotonic() >= child.restart_at:
-            child.process, child.restart_at = self._spawn(child.command), None
+            child.process, child.restart_at = self._spawn(child.name, child.command), None
 
-    def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C reaches us alone, and we end the children in order.
-        return subprocess.Popen(command, env={**os.environ, **self.environment}, start_new_session=True)
+        environment = {**os.environ, **self.environment}
+        if self.logs is None:
+            return subprocess.Popen(command, env=environment, start_new_session=True)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        with (self.logs / f"{name}.log").open("ab") as log_file:
+            return subprocess.Popen(
+                command, env=environment, start_new_session=True, stdout=log_file, stderr=subprocess.STDOUT
+            )
 
 
 @contextmanager
-def supervised(environment: Mapping[str, str]) -> Iterator[Supervisor]:
-    """Ends every process on the way out, whatever the way."""
-    supervisor = Supervisor(environment)
+def supervised(environment: Mapping[str, str], logs: Path | None = None) -> Iterator[Supervisor]:
+    """Ends every process on the way out, whatever the way. With `logs` each process writes into a file there."""
+    supervisor = Supervisor(environment, logs)
     before = {
         sign: signal.signal(sign, lambda *_: supervisor.stopping.set()) for sign in (signal.SIGTERM, signal.SIGINT)
     }

@@ -1,8 +1,146 @@
-"""Placeholder while demo is being written."""
+"""`countersign demo`: the main job on one machine, to click through or, with --auto, played to the end and checked."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from bot.commands.context import Mistake, settings_for, telling_mistakes
+
+if TYPE_CHECKING:
+    from bot.demo import World
+    from bot.services import Services
+
+EXTRA = 'the demo needs more than the bot itself. Install it with: pip install "mlflow-countersign[demo]"'
+
 
 @click.command()
-def demo() -> None:
-    """Demo."""
+@click.option("--auto", is_flag=True, help="Play the approver too, print the story, and check that it came true.")
+@click.option(
+    "--home", type=click.Path(path_type=Path), help="Where the demo may live. Default: COUNTERSIGN_HOME/demo."
+)
+@telling_mistakes
+def demo(auto: bool, home: Path | None) -> None:
+    """Show the main job: a real pipeline, a real registry, and a Slack and a Jira to click on."""
+    try:
+        from bot.demo import DemoFailed, demo_world
+    except ImportError as missing:
+        raise Mistake(f"{missing.name} is not installed: {EXTRA}") from None
+    try:
+        with demo_world((home or settings_for().home / "demo").resolve(), _say) as world:
+            (_play if auto else _show)(world)
+    except DemoFailed as failure:
+        raise click.ClickException(str(failure)) from None
+    except KeyboardInterrupt:
+        click.echo("stopped; nothing is left running")
+        sys.exit(130 if auto else 0)
+
+
+def _show(world: World) -> None:
+    """Trains, then leaves the stage to whoever clicks, telling what happens until Ctrl-C."""
+    from bot.demo import train
+
+    _say("training bike-demand with git, DVC and MLflow; its author is Bea Baker")
+    train(world, _say)
+    _print_addresses(world)
+    _follow(world)
+
+
+def _play(world: World) -> None:
+    """Clicks as Ana would, and exits 0 only if the alias really moved and the ticket really closed."""
+    from bot.demo import CHANNEL, find_card, train
+
+    _say("training bike-demand with git, DVC and MLflow; its author is Bea Baker")
+    model, version = train(world, _say)
+    _say("waiting for the card in Slack")
+    world.wait_for("the card", lambda: find_card(world, model, version))
+    card = find_card(world, model, version)
+    if card is None:
+        raise click.ClickException("the card has gone again")
+    status = world.slack.click("ana", CHANNEL, card.ts, "approve")
+    _say(f"Ana Ruiz pressed Approve; the bot answered {status}")
+    world.wait_for("the move of the alias", lambda: _holder(world, model) == version)
+    world.wait_for("the closing of the ticket", lambda: _open_tickets(world) == [])
+    _tell(world)
+    _say(f"checked: MLflow says models:/{model}@champion is version {_holder(world, model)}")
+    for issue in world.jira.issues():
+        _say(f"checked: Jira says {issue.key} is {issue.status.name}")
+
+
+def _holder(world: World, model: str) -> int | None:
+    held = world.mlflow.get_registered_model(model).aliases.get("champion")
+    return int(held) if held else None
+
+
+def _open_tickets(world: World) -> list[str]:
+    """Keys of tickets that are not done; a world without any ticket is not done either."""
+    issues = world.jira.issues()
+    return [issue.key for issue in issues if issue.status.name != "Done"] if issues else ["none was opened"]
+
+
+def _print_addresses(world: World) -> None:
+    from bot.demo import EXAMPLE
+
+    click.echo(
+        f"""
+  Slack   {world.addresses["slack"]}/        press Approve or Reject as Ana Ruiz or Ben Okafor; Bea Baker may not
+  Jira    {world.addresses["jira"]}/
+  MLflow  {world.addresses["mlflow"]}/
+  Bot     {world.addresses["bot"]}/metrics
+
+  Another version:  MLFLOW_TRACKING_URI={world.addresses["mlflow"]} {sys.executable} {EXAMPLE}/run.py \\
+                      --workdir {world.home}/bike-demand --params train.learning_rate=0.1
+  Look inside:      . {world.home}/env && countersign doctor
+  Ctrl-C ends everything.
+"""
+    )
+
+
+def _follow(world: World) -> None:
+    from bot.demo import story
+
+    with _services(world) as services:
+        shown = 0
+        while not world.supervisor.stopping.is_set():
+            lines = story(world, services)
+            for line in lines[shown:]:
+                click.echo(line)
+            shown = len(lines)
+            world.supervisor.mind()
+            world.supervisor.stopping.wait(0.5)
+    click.echo("stopping")
+
+
+def _tell(world: World) -> None:
+    from bot.demo import story
+
+    with _services(world) as services:
+        click.echo("\nWhat happened, from the ledger:")
+        for line in story(world, services):
+            click.echo(line)
+        click.echo("")
+
+
+@contextmanager
+def _services(world: World) -> Iterator[Services]:
+    """The bot's own services on the demo's settings."""
+    from bot.app import build_services, quieten_vendors
+    from config.settings import read_settings
+
+    quieten_vendors()
+    settings = read_settings(world.environment, frozenset())
+    services = build_services(settings, world.environment["DATABASE_URL"])
+    try:
+        yield services
+    finally:
+        services.store.engine.dispose()
+
+
+def _say(line: str) -> None:
+    click.echo(f"{time.strftime('%H:%M:%S')}  {line}")

@@ -1,0 +1,246 @@
+"""The demo's world: a real database, MLflow server and pipeline, the sandbox's Slack and Jira, and the bot's own processes.
+
+The bot in it is the product as it is: only addresses and tokens are the demo's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+from mlflow import MlflowClient
+
+from bot import embedded
+from bot.clients.mlflow_checkup import MlflowCheckup
+from bot.domain.ledger import Entry
+from bot.sandbox.jira import JiraSandbox
+from bot.sandbox.mlflow_server import running_mlflow
+from bot.sandbox.serving import serving
+from bot.sandbox.slack import Message, SandboxPerson, SlackSandbox
+from bot.services import Services
+from bot.supervisor import Supervisor, supervised
+
+EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "bike-demand"
+CHANNEL = "model-approvals"
+PEOPLE = (
+    SandboxPerson("U0ANA000001", "ana", "Ana Ruiz", "ana@example.com"),
+    SandboxPerson("U0BEN000002", "ben", "Ben Okafor", "ben@example.com"),
+    SandboxPerson("U0CY0000003", "cy", "Cy Lindqvist", "cy@example.com"),
+    SandboxPerson("U0BEA000004", "bea", "Bea Baker", "bea@example.com"),
+)
+ML_LEADS = ("U0ANA000001", "U0BEN000002", "U0BEA000004")  # Bea trains: she may approve for others, never for herself
+USUAL_PORTS = {"bot": 8080, "slack": 8090, "jira": 8091, "mlflow": 5000}
+PATIENCE = 90.0  # seconds for any one step of the bot; on an idle machine each takes one or two
+Say = Callable[[str], None]
+
+
+class DemoFailed(Exception):
+    """The demo could not show what it promises; the message says which step and where to look."""
+
+
+@dataclass
+class World:
+    home: Path
+    environment: Mapping[str, str]
+    slack: SlackSandbox
+    jira: JiraSandbox
+    addresses: Mapping[str, str]
+    supervisor: Supervisor
+    started: float = field(default_factory=time.time)
+
+    def seconds(self, at: float | None = None) -> str:
+        return f"{(at or time.time()) - self.started:6.1f} s"
+
+    @property
+    def mlflow(self) -> MlflowClient:
+        return MlflowClient(self.addresses["mlflow"])
+
+    def wait_for(self, what: str, condition: Callable[[], object]) -> None:
+        """Raises DemoFailed when it does not come true, KeyboardInterrupt when somebody pressed Ctrl-C."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            if self.supervisor.stopping.wait(0.1):
+                raise KeyboardInterrupt
+            self.supervisor.mind()
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"{what} did not happen within {PATIENCE:g} s. Look into {self.home / 'logs'}")
+
+
+@contextmanager
+def demo_world(home: Path, say: Say) -> Iterator[World]:
+    """Everything up and talking to each other; all of it ended on the way out."""
+    _clear(home)
+    say("starting PostgreSQL (embedded)")
+    database = embedded.start(home)
+    try:
+        with _outside(home, say) as (slack, jira, addresses):
+            environment = _environment(home, database, slack, jira, addresses)
+            (home / "env").write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment.items()))
+            with supervised(environment, logs=home / "logs") as supervisor:
+                world = World(home, environment, slack, jira, addresses, supervisor)
+                _start_bot(world, say)
+                yield world
+    finally:
+        embedded.stop(home)
+
+
+def train(world: World, say: Say, *params: str) -> tuple[str, int]:
+    """Runs the example's real git, DVC and MLflow pipeline; returns the registered model and the new version's number."""
+    command = [sys.executable, str(EXAMPLE / "run.py"), "--workdir", str(world.home / "bike-demand")]
+    command += ["--params", *params] if params else []
+    last = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_process_environment(world)) as pipeline:
+        for line in pipeline.stdout or ():
+            last = line.strip()
+            if not last.startswith("{"):
+                say(f"  {last}")
+    if pipeline.returncode:
+        if world.supervisor.stopping.is_set():
+            raise KeyboardInterrupt
+        raise DemoFailed(f"the pipeline ended with exit code {pipeline.returncode}. What it said stands above")
+    made = json.loads(last)
+    return str(made["model"]), int(made["version"])
+
+
+def find_card(world: World, model: str, version: int) -> Message | None:
+    """The card that can be decided on, once it is in the channel."""
+    for message in world.slack.messages(CHANNEL):
+        if f"{model} v{version}" in message.all_text and "approve" in message.buttons:
+            return message
+    return None
+
+
+def story(world: World, services: Services) -> list[str]:
+    """What happened, from the ledger, with seconds since the demo began."""
+    with services.store.transaction() as tx:
+        entries = list(tx.ledger_entries())
+        names: dict[str, str] = dict(tx.people.all_names())
+    return [f"  {world.seconds(entry.at.timestamp())}  {told(entry, names)}" for entry in entries]
+
+
+def told(entry: Entry, names: Mapping[str, str]) -> str:
+    """One entry of the ledger as a line that a person reads."""
+    body = json.loads(entry.body)
+    details: Mapping[str, Callable[[], str]] = {
+        "RequestOpened": lambda: (
+            f"{_version(body['version'])} asks for {_target(body)}, {body['ask']['kind']} {body['ask']['name']}"
+        ),
+        "EvidenceFrozen": lambda: (
+            f"{len(body['evidence']['metrics'])} metrics of run {str(body['evidence']['run_id'])[:8]}"
+        ),
+        "TicketOpened": lambda: f"{body['ticket']['key']}  {body['ticket']['url']}",
+        "CardPosted": lambda: str(body["card"]["url"]),
+        "VoteCast": lambda: (
+            f"{names.get(body['vote']['person'], '?')}: {body['vote']['verdict']} {body['vote']['reason']}"
+        ),
+        "TargetMoved": lambda: f"{_target(body)} is {_version(body['version'])}",
+        "TicketClosed": lambda: f"{body['ticket']['key']} is {body['status']}",
+        "BaselineTaken": lambda: f"{body['models']} models watched, {body['held']} targets held without an approval",
+        "PolicyActivated": lambda: str(body["digest"])[:19],
+    }
+    return f"{entry.kind:<16} {details.get(entry.kind, str)()}".rstrip()
+
+
+def _version(body: Mapping[str, object]) -> str:
+    return f"{body['model']} v{body['version']}"
+
+
+def _target(body: Mapping[str, Mapping[str, str]]) -> str:
+    return f"{body['target']['kind']}:{body['target']['name']}"
+
+
+def _clear(home: Path) -> None:
+    """Every demo starts at the beginning; only what an earlier one left is removed."""
+    mark = home / ".countersign-demo"
+    if home.exists() and any(home.iterdir()) and not mark.exists():
+        raise DemoFailed(f"{home} is not empty and not a demo's. Say where the demo may live with --home")
+    if mark.exists():
+        embedded.stop(home)
+        shutil.rmtree(home)
+    home.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+
+
+@contextmanager
+def _outside(home: Path, say: Say) -> Iterator[tuple[SlackSandbox, JiraSandbox, dict[str, str]]]:
+    slack = SlackSandbox(signing_secret=secrets.token_hex(16), people=PEOPLE, groups={"ml-leads": ML_LEADS})
+    jira = JiraSandbox()
+    bot_port = _port("bot")
+    say("starting MLflow, Slack and Jira")
+    with (
+        serving(slack, _port("slack")) as slack_url,
+        serving(jira, _port("jira")) as jira_url,
+        running_mlflow(home / "mlflow", _port("mlflow")) as mlflow_url,
+    ):
+        bot_url = f"http://127.0.0.1:{bot_port}"
+        slack.interactivity_url = f"{bot_url}/slack/events"
+        yield slack, jira, {"bot": bot_url, "slack": slack_url, "jira": jira_url, "mlflow": mlflow_url}
+
+
+def _environment(
+    home: Path, database: str, slack: SlackSandbox, jira: JiraSandbox, addresses: Mapping[str, str]
+) -> dict[str, str]:
+    """Just what a team sets for its own Slack, Jira and MLflow; see docs/guide.md."""
+    return {
+        "DATABASE_URL": database,
+        "COUNTERSIGN_HOME": str(home),
+        "COUNTERSIGN_URL": addresses["bot"],
+        "COUNTERSIGN_API_TOKEN": secrets.token_hex(16),
+        "PORT": addresses["bot"].rpartition(":")[2],
+        "MLFLOW_TRACKING_URI": addresses["mlflow"],
+        "MLFLOW_WEBHOOK_SECRET": secrets.token_hex(16),
+        "SLACK_BOT_TOKEN": slack.app.bot_token,
+        "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+        "SLACK_API_URL": f"{addresses['slack']}/api/",
+        "JIRA_URL": addresses["jira"],
+        "JIRA_EMAIL": jira.email,
+        "JIRA_API_TOKEN": jira.api_token,
+    }
+
+
+def _start_bot(world: World, say: Say) -> None:
+    say("starting Countersign: migrate, web, worker, clock")
+    world.supervisor.run("migrate", "migrate")
+    world.supervisor.start("web", "web", "--host", "127.0.0.1")
+    world.supervisor.start("worker", "worker")
+    world.supervisor.start("clock", "clock")
+    world.wait_for("the bot's /readyz", lambda: _answers(f"{world.addresses['bot']}/readyz"))
+    webhook = f"{world.addresses['bot']}/webhooks/mlflow"
+    MlflowCheckup(world.addresses["mlflow"]).create_webhook(webhook, world.environment["MLFLOW_WEBHOOK_SECRET"])
+    world.wait_for("the first sweep", lambda: any("Baseline" in m.all_text for m in world.slack.messages(CHANNEL)))
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def _port(name: str) -> int:
+    """The usual one where it is free, so that bookmarks last; else any."""
+    for port in (USUAL_PORTS[name], 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise DemoFailed("no port is free on this machine")
+
+
+def _process_environment(world: World) -> dict[str, str]:
+    return {**os.environ, "MLFLOW_TRACKING_URI": world.addresses["mlflow"]}
