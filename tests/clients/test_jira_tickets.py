@@ -81,6 +81,16 @@ def test_a_ticket_is_found_by_its_key_and_no_other(tickets: JiraTickets) -> None
     assert tickets.find_ticket(PLAN, "countersign-0191") is None
 
 
+def test_should_there_ever_be_two_the_oldest_is_adopted(tickets: JiraTickets) -> None:
+    first = opened(tickets)
+    opened(tickets)
+
+    found = tickets.find_ticket(PLAN, KEY)
+
+    assert found is not None
+    assert found.ref == first
+
+
 def test_a_lagging_search_does_not_find_what_was_just_made(site: JiraSandbox, tickets: JiraTickets) -> None:
     site.search_lag = 3600
 
@@ -312,7 +322,7 @@ def test_a_webhook_from_jira_is_believed_as_far_as_the_tickets_id(site: JiraSand
 
     @receiver.post("/")
     def take() -> str:
-        believed.put(tickets.read_webhook(request.headers, request.get_data()))
+        believed.put(tickets.read_webhook(dict(request.headers), request.get_data()))
         return ""
 
     ref = opened(tickets)

@@ -7,6 +7,7 @@ import hmac
 import json
 import queue
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -180,6 +181,24 @@ def test_the_buttons_routes_do_what_the_buttons_say(client: JIRA, site: JiraSand
     assert (site.issue(key).resolution, site.issue(key).history[-1].author.display_name) == ("Duplicate", "Ana Ruiz")
     assert [(comment.author.display_name, comment.text) for comment in site.comments(key)] == [("Ben Okafor", "No.")]
     assert (again.status_code, form.status_code) == (400, 400)
+
+
+def test_nothing_is_lost_when_many_write_at_once(client: JIRA, site: JiraSandbox, url: str) -> None:
+    key = create(client)
+    headers = {"Authorization": f"Bearer {site.token}"}
+
+    def write(number: int) -> None:
+        base = f"{url}/rest/api/2/issue/{key}"
+        link = {"globalId": f"link-{number}", "object": {"url": "https://mlflow.example", "title": "MLflow"}}
+        requests.post(f"{base}/comment", json={"body": f"comment {number}"}, headers=headers, timeout=5)
+        requests.put(base, json={"update": {"labels": [{"add": f"label-{number}"}]}}, headers=headers, timeout=5)
+        requests.post(f"{base}/remotelink", json=link, headers=headers, timeout=5)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(24)))
+
+    issue = site.issue(key)
+    assert (len(issue.comments), len(issue.labels), len(issue.remote_links)) == (24, 24, 24)
 
 
 def test_nobody_acts_under_an_unknown_name(client: JIRA, site: JiraSandbox) -> None:

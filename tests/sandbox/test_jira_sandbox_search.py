@@ -111,7 +111,7 @@ def test_a_query_that_is_not_understood_is_refused_with_the_word(client: JIRA, j
         client.search_issues(jql)
 
     assert refused.value.status_code == 400
-    assert words in refused.value.text
+    assert words in str(refused.value.text)
 
 
 def test_quotes_and_backslashes_in_a_value_stay_a_value(client: JIRA) -> None:

@@ -10,6 +10,7 @@ This is a stand-in for the vendor: nothing of the product's own lives here.
 from __future__ import annotations
 
 from collections import deque
+from functools import cache
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, jsonify, request
@@ -17,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 
 from bot.sandbox.faults import Faults
 from bot.sandbox.jira import rest_extras, rest_issues, rest_search, rest_site  # noqa: F401  # they put their routes on the blueprint
-from bot.sandbox.jira.access import Credentials, WriteLimit
+from bot.sandbox.jira.access import SANDBOX, Credentials, WriteLimit
 from bot.sandbox.jira.bodies import Body
 from bot.sandbox.jira.pages import add_security_headers, pages
 from bot.sandbox.jira.records import Comment, Deployment, Issue, Project, RemoteLink, SandboxUser
@@ -82,27 +83,16 @@ class JiraSandbox:
         self.site = Site(deployment, people if known else (*people, self.bot), projects, search_lag, denied_permissions)
         self.webhooks = Webhooks(self.site, webhook_url, webhook_secret, webhook_pauses)
         self.site.tell = self.webhooks.tell
-        self._write_limit = WriteLimit(on=limit_writes)
-        self.faults = Faults(self._application(Credentials(email, api_token, token, self.bot)))
+        self.credentials = Credentials(email, api_token, token)
+        self.write_limit = WriteLimit(on=limit_writes)
+        self.faults = Faults(_application())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ[SANDBOX] = self
         self.site.base_url = f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}"
         if environ["PATH_INFO"].startswith("/rest/"):
             self.calls.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
         return self.faults(environ, start_response)
-
-    def _application(self, credentials: Credentials) -> Flask:
-        flask = Flask(__name__, static_folder=None)
-        flask.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
-        flask.extensions.update(site=self.site, sandbox=self, credentials=credentials, write_limit=self._write_limit)
-        flask.register_blueprint(pages)
-        flask.register_blueprint(api)
-        flask.add_url_rule("/secure/attachment/<attachment_id>/<filename>", view_func=rest_extras.attachment_content)
-        flask.add_url_rule("/rest/applinks/latest/listApplicationlinks", view_func=_no_application_links)
-        flask.register_error_handler(Refusal, refusal_response)
-        flask.register_error_handler(HTTPException, _http_refusal)
-        flask.after_request(add_security_headers)
-        return flask
 
     # What a test or the demo asks and does
 
@@ -162,11 +152,11 @@ class JiraSandbox:
     @property
     def limit_writes(self) -> bool:
         """Whether the 21st write to an issue within 2 seconds is answered with 429."""
-        return self._write_limit.on
+        return self.write_limit.on
 
     @limit_writes.setter
     def limit_writes(self, on: bool) -> None:
-        self._write_limit.on = on
+        self.write_limit.on = on
 
     @property
     def denied_permissions(self) -> frozenset[str]:
@@ -176,6 +166,21 @@ class JiraSandbox:
     @denied_permissions.setter
     def denied_permissions(self, keys: frozenset[str]) -> None:
         self.site.denied = keys
+
+
+@cache
+def _application() -> Flask:
+    """The same for every sandbox; it keeps no state of its own."""
+    flask = Flask(__name__, static_folder=None)
+    flask.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    flask.register_blueprint(pages)
+    flask.register_blueprint(api)
+    flask.add_url_rule("/secure/attachment/<attachment_id>/<filename>", view_func=rest_extras.attachment_content)
+    flask.add_url_rule("/rest/applinks/latest/listApplicationlinks", view_func=_no_application_links)
+    flask.register_error_handler(Refusal, refusal_response)
+    flask.register_error_handler(HTTPException, _http_refusal)
+    flask.after_request(add_security_headers)
+    return flask
 
 
 def _no_application_links() -> Response:

@@ -1,4 +1,7 @@
-"""Who is calling, may they, and how often: authentication, the site behind a request, and the per-issue write limit."""
+"""Who is calling, may they, and how often: authentication, the sandbox behind a request, and the per-issue write limit.
+
+All sandboxes of a process share one Flask application, which is slow to build; a request's environ says whose it is.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +15,19 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from flask import current_app, g, request
+from flask import g, request
 
 from bot.sandbox.jira.records import Deployment
 from bot.sandbox.jira.refusals import Refusal
 from bot.sandbox.jira.views import View
 
 if TYPE_CHECKING:
+    from bot.sandbox.jira import JiraSandbox
     from bot.sandbox.jira.fields import JsonObject
     from bot.sandbox.jira.records import Issue, SandboxUser
     from bot.sandbox.jira.site import Site
+
+SANDBOX = "countersign.jira_sandbox"
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,6 @@ class Credentials:
     email: str
     api_token: str
     token: str
-    bot: SandboxUser
 
     def accept(self, deployment: Deployment, header: str) -> bool:
         scheme, _, given = header.partition(" ")
@@ -80,8 +85,12 @@ def _too_many(wait: float) -> Refusal:
     return Refusal(429, ("Rate limit exceeded: too many writes to this issue.",), headers=headers)
 
 
+def sandbox() -> JiraSandbox:
+    return cast("JiraSandbox", request.environ[SANDBOX])
+
+
 def site() -> Site:
-    return cast("Site", current_app.extensions["site"])
+    return sandbox().site
 
 
 def view() -> View:
@@ -89,13 +98,12 @@ def view() -> View:
 
 
 def caller() -> SandboxUser:
-    return cast("Credentials", current_app.extensions["credentials"]).bot
+    return sandbox().bot
 
 
 def require_credentials() -> None:
     header = request.headers.get("Authorization", "")
-    credentials = cast("Credentials", current_app.extensions["credentials"])
-    if not credentials.accept(site().deployment, header):
+    if not sandbox().credentials.accept(site().deployment, header):
         reason = "AUTHENTICATED_FAILED" if header else "AUTHENTICATION_DENIED"
         headers = {"X-Seraph-LoginReason": reason, "WWW-Authenticate": 'OAuth realm="local"'}
         raise Refusal(401, ("Client must be authenticated to access this resource.",), headers=headers)
@@ -103,7 +111,7 @@ def require_credentials() -> None:
 
 def get_issue_for_writing(id_or_key: str) -> Issue:
     issue = site().get_issue(id_or_key)
-    cast("WriteLimit", current_app.extensions["write_limit"]).count(issue.id)
+    sandbox().write_limit.count(issue.id)
     return issue
 
 

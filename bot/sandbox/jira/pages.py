@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 
-from bot.sandbox.jira.access import read_object, site
+from bot.sandbox.jira.access import read_object, sandbox, site
 from bot.sandbox.jira.refusals import Refusal, bad_request
 from bot.sandbox.jira.views import View
 from bot.sandbox.jira.workflow import RESOLUTIONS
@@ -14,7 +14,6 @@ from bot.sandbox.jira.workflow import RESOLUTIONS
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as AnyResponse
 
-    from bot.sandbox.jira import JiraSandbox
     from bot.sandbox.jira.records import Issue, Project
 
 pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static")
@@ -23,10 +22,6 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-
-def sandbox() -> JiraSandbox:
-    return cast("JiraSandbox", current_app.extensions["sandbox"])
 
 
 def add_security_headers(response: Response) -> Response:
