@@ -99,7 +99,7 @@ def run_socket(s: Services, settings: Settings) -> None:
 
 def quieten_vendors() -> None:
     """Libraries say at INFO what we say once, better, ourselves."""
-    for name in ("mlflow", "apscheduler", "slack_sdk", "slack_bolt", "urllib3", "alembic"):
+    for name in ("mlflow", "apscheduler", "slack_sdk", "slack_bolt", "urllib3", "alembic", "procrastinate"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -7,9 +7,9 @@ import json
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bot.domain.model import Ask, AskKind, Target
+from bot.domain.model import Ask, AskKind, Refused, Target
 from bot.ports import Rejected
 from bot.services import Services
 from handlers.inbound import raw_body
@@ -26,8 +26,16 @@ class Wish(BaseModel):
     name: str = Field(min_length=1, max_length=256)
     version: int = Field(ge=1)
     to: str
-    requester: str = Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=320)
+    requester: str = Field(pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$", max_length=320)
     comment: str = Field("", max_length=2000)
+
+    @field_validator("to")
+    @classmethod
+    def names_a_target(cls, text: str) -> str:
+        try:
+            return str(Target.parse(text))
+        except Refused as refusal:
+            raise ValueError(str(refusal)) from None
 
 
 def api(s: Services, token: str) -> Blueprint:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.domain import lifecycle
 from bot.domain.events import Event, RequestApproved, RequestRejected
 from bot.domain.lifecycle import AlreadyDecided
-from bot.domain.model import Kind, Refused, TransitionRequest, Verdict, Vote
+from bot.domain.model import Kind, Refused, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy import Group, Rule
 from bot.people import Person
 from bot.ports import Account, AccountKind, Click, Temporary
@@ -21,6 +21,7 @@ UNWELCOME = {
     AccountKind.DEACTIVATED: "this account is deactivated",
     AccountKind.FOREIGN: "people from other workspaces may not decide",
 }
+UNDECIDED = (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
 PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again"
 
 
@@ -72,11 +73,14 @@ class Voter:
 
 
 def who_decided(request: TransitionRequest, tx: Transaction) -> str:
-    deciders = [vote.person for vote in request.votes]
-    names = " and ".join(tx.people.names(deciders).values())
+    verdict = (
+        None if request.state in UNDECIDED else Verdict.REJECT if request.state is State.REJECTED else Verdict.APPROVE
+    )
+    names = tx.people.names([vote.person for vote in request.votes if vote.verdict is verdict])
+    done = "approved" if verdict is Verdict.APPROVE else request.state
     when = f" on {request.decided_at:%Y-%m-%d at %H:%M} UTC" if request.decided_at else ""
-    by = f" by {names}" if names else ""
-    return f"{request.version} for {request.target} is already {request.state}{by}{when}. Your click changed nothing"
+    by = f" by {' and '.join(names.values())}" if names else ""
+    return f"this was already {done}{by}{when}: {request.version} for {request.target}. Your click changed nothing"
 
 
 def _verdict_of(click: Click) -> Verdict:
@@ -90,7 +94,9 @@ def _request_under(click: Click, tx: Transaction) -> TransitionRequest:
     request = tx.get_request(click.value)
     card = request.card
     here = (click.team, click.app, click.channel, click.message)
-    if card is None or here != (card.team, card.app, card.channel, card.message):
+    if card is None:
+        raise Refused("the card has only just been posted and is still being recorded. Press again in a moment")
+    if here != (card.team, card.app, card.channel, card.message):
         raise Refused(
             "this button is not on the message that Countersign posted for the request. Use the original card"
         )

@@ -16,7 +16,7 @@ from bot.domain.cards import Card
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
 from bot.domain.model import Kind, PostedCard, State, TicketPlan, TransitionRequest, VersionId
 from bot.domain.policy import Policy, Rule
-from bot.domain.request_card import Printed, decision_text, outcome_card, request_card
+from bot.domain.request_card import Printed, decision_text, outcome_card, request_card, ticket_card
 from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary, Ticket
 from bot.services import Services
 from bot.store import Transaction, target_model
@@ -151,7 +151,7 @@ def _open_once(request: TransitionRequest, plan: TicketPlan, printed: Printed, s
         _wait_until_settled(
             begun, s.tickets.search_settles, s, "a ticket may have been created, but the search lags behind"
         )
-    card = request_card(request, printed).without_buttons()
+    card = ticket_card(request, printed)
     return _create(key, lambda: s.tickets.open_ticket(plan, card, key), s)
 
 

@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from bot import metrics
 from bot.domain.model import Refused
-from bot.ports import Rejected, Temporary
+from bot.ports import Permanent, Rejected, Temporary
 
 log = structlog.get_logger()
 RETRY_AFTER = 5  # seconds; a sender's retries must stay inside the signature's 300 s window
@@ -42,6 +42,10 @@ def answer_refusals(app: Flask) -> None:
     @app.errorhandler(Temporary)
     def temporary(error: Temporary) -> ResponseReturnValue:
         return {"error": str(error)}, 503, {"Retry-After": str(RETRY_AFTER)}
+
+    @app.errorhandler(Permanent)
+    def permanent(error: Permanent) -> ResponseReturnValue:
+        return {"error": str(error)}, 502
 
     @app.errorhandler(DBAPIError)
     @app.errorhandler(PoolTimeout)

@@ -7,7 +7,7 @@ finds neither the intent's `from` nor its `to` knows that somebody else came sin
 from __future__ import annotations
 
 from bot.domain import lifecycle
-from bot.domain.events import Event, TargetMoved, TargetPutBack
+from bot.domain.events import Event
 from bot.domain.model import (
     Kind,
     ModelSeen,
@@ -66,8 +66,8 @@ def _promote(request: TransitionRequest, s: Services) -> None:
         return
     before = _holders(request, s)
     intent = _find_intent(request, s)
-    if request.version in before and request.target.kind is not TargetKind.MODEL:
-        _settle(request, before, s, moved=intent is not None)
+    if request.version in before:
+        _settle(request, before, (request.version,), s, moved=intent is not None)
         return
     holder = before[0] if before else None
     if intent is None:
@@ -78,22 +78,23 @@ def _promote(request: TransitionRequest, s: Services) -> None:
         # A copy gets whatever number comes next, so only the others can name the one they lead to.
         to = None if request.target.kind is TargetKind.MODEL else request.version.version
         intent = _commit_intent(request, holder, to, s)
-    elif _number(holder) != intent.from_version and not _copy_of(request, intent, s):
+    elif _number(holder) != intent.from_version and not _copies(request, intent, s):
         _go_stale(request, f"{request.target} was moved by somebody else while Countersign was moving it", s)
         return
 
     _move(request, intent, s)
-    after = _holders(request, s)
-    if request.target.kind is not TargetKind.MODEL and request.version not in after:
+    is_copy = request.target.kind is TargetKind.MODEL
+    after, ours = _holders(request, s), _copies(request, intent, s) if is_copy else (request.version,)
+    if not ours or not set(ours) <= set(after):
         raise Temporary(f"{request.target} was set to {request.version}, but MLflow does not show it there yet")
-    _settle(request, after, s, moved=True)
+    _settle(request, after, ours, s, moved=True)
 
 
 def _ratify(request: TransitionRequest, s: Services) -> None:
     """The version is there already: what was decided is that it may stay."""
     holders = _holders(request, s)
     if request.version in holders:
-        _settle(request, holders, s, moved=False)
+        _settle(request, holders, (request.version,), s, moved=False)
     else:
         _go_stale(request, f"{request.version} no longer holds {request.target}", s, reopen=False)
 
@@ -103,7 +104,8 @@ def _put_back(request: TransitionRequest, s: Services) -> None:
     if request.version not in holders:
         _record_put_back(request, holders, s, moved=_find_intent(request, s) is not None)
         return
-    if request.previous and not _is_there(request.previous, _find_target_model(request, s)):
+    needs_previous = request.previous is not None and request.target.kind is not TargetKind.MODEL
+    if request.previous and needs_previous and not _is_there(request.previous, _find_target_model(request, s)):
         raise Permanent(
             f"{request.target} cannot go back to {request.previous}, which is no longer in MLflow. "
             "Request another version for it with `countersign request-transition`, then drop this job"
@@ -122,7 +124,7 @@ def _move(request: TransitionRequest, intent: Intent, s: Services) -> None:
         for other in _holders(request, s):
             if other != version:  # `models:/name/Stage` means the highest number there, so the older one must leave
                 s.registry.set_stage(version.model, other.version, ARCHIVED)
-    elif not _copy_of(request, intent, s):
+    elif not _copies(request, intent, s):
         s.registry.copy_version(version.model, version.version, target.name, {"countersign.request_id": request.id})
 
 
@@ -140,24 +142,30 @@ def _move_back(request: TransitionRequest, s: Services) -> None:
         s.registry.delete_alias(version.model, target.name)
 
 
-def _copy_of(request: TransitionRequest, intent: Intent, s: Services) -> bool:
-    """Whether an earlier try has copied already: a version from our source, newer than the newest at the time of the intent."""
+def _copies(request: TransitionRequest, intent: Intent, s: Services) -> tuple[VersionId, ...]:
+    """What an earlier try has copied already: a version from our source, newer than the newest at the time of the intent."""
     if request.target.kind is not TargetKind.MODEL:
-        return False
+        return ()
     model = _find_target_model(request, s)
     source = f"models:/{request.version.model}/{request.version.version}"
     newer = (seen for seen in (model.versions if model else ()) if seen.id.version > (intent.from_version or 0))
-    return any(seen.source == source for seen in newer)
+    return tuple(seen.id for seen in newer if seen.source == source)
 
 
-def _settle(request: TransitionRequest, holders: tuple[VersionId, ...], s: Services, *, moved: bool) -> None:
+def _settle(
+    request: TransitionRequest,
+    holders: tuple[VersionId, ...],
+    ours: tuple[VersionId, ...],
+    s: Services,
+    *,
+    moved: bool,
+) -> None:
     now = s.clock.now()
     model, workspace = target_model(request), request.version.workspace
     with s.store.transaction() as tx:
-        tx.record([TargetMoved(now, request.id, request.version, request.target, _previous_of(request), moved)])
-        tx.registry.put_placements(workspace, model, request.target, holders, now, request.id)
-        if request.version in holders:
-            tx.registry.approve_placement(request.version, model, request.target, request.id)
+        locked = tx.get_request(request.id, for_update=True)
+        tx.record(lifecycle.apply(locked, _previous_of(request), now, moved=moved))
+        tx.registry.place_ours(workspace, model, request.target, holders, ours, now, request.id)
         tx.registry.close_intent(request.id, now)
 
 
@@ -165,11 +173,14 @@ def _record_put_back(request: TransitionRequest, holders: tuple[VersionId, ...],
     now = s.clock.now()
     model, workspace = target_model(request), request.version.workspace
     back_to = holders[0] if holders else None
+    ours = tuple(holder for holder in holders if holder == request.previous)
     with s.store.transaction() as tx:
-        tx.record([TargetPutBack(now, request.id, request.target, request.version, back_to, moved)])
+        locked = tx.get_request(request.id, for_update=True)
+        tx.record(lifecycle.put_back(locked, back_to, now, moved=moved))
         earlier = tx.find_requests(version=back_to, target=request.target, states=(State.APPLIED,)) if back_to else []
         approved_by = earlier[-1].id if earlier else None
-        tx.registry.put_placements(workspace, model, request.target, holders, now, approved_by)
+        if moved and (ours or not holders):  # else somebody else came since, and the next look judges them
+            tx.registry.place_ours(workspace, model, request.target, holders, ours, now, approved_by)
         tx.registry.close_intent(request.id, now)
 
 
@@ -181,7 +192,8 @@ def _go_stale(request: TransitionRequest, why: str, s: Services, *, reopen: bool
         tx.record(events)
         tx.registry.close_intent(request.id, now)
         if reopen and events:
-            open_new(lifecycle.reopened(request), tx, now)
+            fresh = open_new(lifecycle.reopened(request), tx, now)
+            tx.registry.hand_over_asks(request.id, fresh.id)
 
 
 def _commit_intent(request: TransitionRequest, holder: VersionId | None, to: int | None, s: Services) -> Intent:

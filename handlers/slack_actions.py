@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 import structlog
 from flask import Blueprint, request
-from slack_bolt.adapter.flask import SlackRequestHandler
+from slack_bolt import BoltRequest
+from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
+from slack_sdk.webhook import WebhookClient
 
 from bot import metrics
 from bot.domain.model import Refused
 from bot.ports import Click, OutsideError, Rejected
 from bot.services import Services
-from handlers.approvals import VERDICTS, Reply, press
+from handlers.approvals import Reply, press
 from handlers.inbound import raw_body
 
 if TYPE_CHECKING:
@@ -23,23 +27,34 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 BODY_LIMIT = 1024 * 1024  # bytes; a click carries the whole message
 FORM = "countersign.reason"
+WHISPER_TIMEOUT = 1  # seconds; a click is to be answered within three
+ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
 
 def slack_events(s: Services, bolt: App) -> Blueprint:
     """All of Slack comes in by one address."""
     door = Blueprint("slack_events", __name__)
-    handler = SlackRequestHandler(bolt)
 
     @door.post("/slack/events")
     def receive() -> ResponseReturnValue:
         raw_body(BODY_LIMIT)
         s.notifier.check_request(dict(request.headers))
-        answer = handler.handle(request)
-        if answer.status_code == 401:
+        answer = bolt.dispatch(_read_request())
+        if answer.status == 401:
             raise Rejected("bad_signature", "the signature is not Slack's, or its time is more than five minutes away")
-        return answer
+        if answer.status == 404:
+            raise Rejected("unknown", "Countersign has nothing that this interaction could be for", 404)
+        return to_flask_response(answer)
 
     return door
+
+
+def _read_request() -> BoltRequest:
+    """Bolt reads a body before it verifies the signature, and trips over one that is not of Slack's form."""
+    try:
+        return to_bolt_request(request)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise Rejected("malformed", "the body is not one that Slack sends", 400) from None
 
 
 def listen_to_actions(bolt: App, s: Services) -> None:
@@ -49,7 +64,7 @@ def listen_to_actions(bolt: App, s: Services) -> None:
         reply = _answer(body, s)
         ack()
         if reply.text:
-            _whisper(respond, reply.text)
+            _whisper(respond.response_url or "", reply.text)
 
     def sent(ack: Ack, body: Mapping[str, object]) -> None:
         reply = _answer(body, s)
@@ -58,8 +73,7 @@ def listen_to_actions(bolt: App, s: Services) -> None:
         else:
             ack()
 
-    for action in VERDICTS:
-        bolt.action(action)(pressed)
+    bolt.action(ANY_BUTTON)(pressed)
     bolt.view(FORM)(sent)
 
 
@@ -76,16 +90,21 @@ def _answer(body: Mapping[str, object], s: Services) -> Reply:
         return Reply(_as_sentence(str(rejection)))
     except OutsideError as trouble:
         metrics.clicks.labels("refused").inc()
-        return Reply(f"Nothing was recorded: {trouble}. Press again.")
+        return Reply(f"Nothing was recorded: {_as_sentence(str(trouble))} Press again.")
     metrics.clicks.labels("asked" if reply.asked else "recorded").inc()
     return reply
 
 
-def _whisper(respond: Respond, text: str) -> None:
-    """The vote stands whether or not this arrives, so a failure is logged and not raised."""
+def _whisper(url: str, text: str) -> None:
+    """The vote stands whether or not this arrives, so a failure is logged and not raised.
+
+    Bolt's own `respond` would wait for half a minute, while Slack waits for our answer, and say it twice when an answer was lost.
+    """
+    slack = WebhookClient(url, timeout=WHISPER_TIMEOUT, retry_handlers=[])
+    slack.proxy = None  # the SDK forgets NO_PROXY; left alone, urllib honours it along with HTTPS_PROXY
     try:
-        respond(text=text, response_type="ephemeral", replace_original=False)
-    except OSError as error:
+        slack.send(text=text, response_type="ephemeral", replace_original=False)
+    except (OSError, HTTPException, ValueError) as error:
         log.warning("reply_not_delivered", kind=type(error).__name__, text=text)
 
 

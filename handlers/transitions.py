@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain import lifecycle
-from bot.domain.events import Event, ModelGone, ModelRenamed, MoveObserved, RequestRejected
+from bot.domain.events import Event, ModelGone, ModelRenamed, MoveObserved
 from bot.domain.lifecycle import NewRequest
 from bot.domain.model import (
     Ask,
@@ -20,16 +20,18 @@ from bot.domain.model import (
     Target,
     TargetKind,
     TransitionRequest,
+    VersionId,
 )
 from bot.domain.policy import Observed, Policy, Unruled
 from bot.domain.watching import Known, Move, News, StandingAsk, compare, fingerprint
-from bot.placements import ModelRow
+from bot.placements import Intent, ModelRow
 from bot.services import Services
 from bot.store import LIVE, Transaction, new_request_id, registry_lane
 
 OPEN = (State.COLLECTING, State.PENDING)
-BY_RULE = "policy"  # stands in a decision for the rule that made it
 LOOK_AT = "look_at"
+ASKED_IN_WORDS = (AskKind.COMMAND, AskKind.API)
+UNRATIFIED = (State.COLLECTING, State.PENDING, State.REJECTED, State.EXPIRED, State.WITHDRAWN)
 
 
 def defer_look(tx: Transaction, workspace: str, model: str) -> None:
@@ -42,10 +44,14 @@ def look_at(subject: str, s: Services) -> None:
     workspace, _, name = subject.partition("/")
     seen = s.registry.find_model(workspace, name)
     renamed_from = _find_former_name(seen, s) if seen else None
+    renamed_to = _find_new_name(workspace, name, s) if seen is None else None
     now = s.clock.now()
 
     with s.store.transaction() as tx:
         tx.lock_model(workspace, name)
+        if renamed_to is not None:
+            defer_look(tx, workspace, renamed_to)  # which finds what we know under the old name
+            return
         if seen is None:
             _forget(workspace, name, "it was deleted or renamed", tx, now)
             return
@@ -56,8 +62,8 @@ def look_at(subject: str, s: Services) -> None:
             return  # the baseline has not been taken yet, and will include this model
         policy = tx.policy()
         known = tx.registry.known(model)
-        _act_on(compare(seen, known, policy), seen, policy, tx, now)
         _withdraw_what_is_gone(seen, tx, now)
+        _act_on(compare(seen, known, policy), seen, policy, tx, now)
         tx.registry.put_model(row_of(seen, model.baseline, policy))
 
 
@@ -156,6 +162,9 @@ def _act_on(news: News, seen: ModelSeen, policy: Policy, tx: Transaction, now: d
     for target, holders in {**dict.fromkeys((move.target for move in news.moves), ()), **news.holders}.items():
         tx.registry.put_placements(seen.workspace, seen.name, target, holders, now)
     tx.registry.put_asks(news.muted)
+    for ask in news.no_longer_asked:
+        if not _is_overtaken(ask, news.asked):
+            _take_away(ask, tx, now)
     for ask in news.asked:
         request = open_new(NewRequest(ask.version, ask.target, ask.ask), tx, now)
         tx.registry.put_asks([ask], request.id)
@@ -163,44 +172,80 @@ def _act_on(news: News, seen: ModelSeen, policy: Policy, tx: Transaction, now: d
         _take_away(ask, tx, now)
 
 
+def _is_overtaken(ask: StandingAsk, asked: tuple[StandingAsk, ...]) -> bool:
+    """An asking alias that went on to a newer version supersedes; one that went back to an older version takes the ask away."""
+    return any(new.target == ask.target and new.version.version > ask.version.version for new in asked)
+
+
 def _take_away(ask: StandingAsk, tx: Transaction, now: datetime) -> None:
     request_id = tx.registry.take_ask(ask)
-    if request_id is not None and not tx.registry.still_asked(request_id):
-        request = tx.get_request(request_id, for_update=True)
+    if request_id is None or tx.registry.still_asked(request_id):
+        return
+    request = tx.get_request(request_id, for_update=True)
+    if request.ask.kind not in ASKED_IN_WORDS:  # who asked in words as well still wants it
         tx.record(lifecycle.withdraw(request, f"{ask.version} no longer asks {ask.ask}", now))
 
 
 def _judge(move: Move, seen: ModelSeen, policy: Policy, tx: Transaction, now: datetime) -> None:
     """A target moved. It is ours if it equals an intent; else the rule says what to make of it."""
-    is_copy = move.target.kind is TargetKind.MODEL
-    number = move.version.version if move.version and not is_copy else None
-    intent = tx.registry.find_open_intent(seen.workspace, seen.name, move.target, number)
+    intent = _find_intent_of(move, seen, tx)
     if intent is not None:
         tx.defer("sync_target", intent.request_id, registry_lane(seen.workspace, seen.name))
         return
+    if move.version and tx.find_requests(version=move.version, target=move.target, states=(State.APPROVED,)):
+        return  # by hand, but approved: `sync_target` is on its way and will find it done
     rule = policy.rule_for(seen.workspace, seen.name, move.target)
     if rule is None and policy.default is Unruled.IGNORE:
         return
     handling = rule.observed if rule else Observed.REPORT
     tx.record([MoveObserved(now, seen.workspace, move.target, seen.name, move.version, move.previous, handling)])
-    overtaken = _overtaken_by(move, seen, tx)
-    _end_overtaken(overtaken, move, tx, now)
+    _end_overtaken(_overtaken_by(move, seen, tx), move, tx, now)
     if rule is None or move.version is None or handling is Observed.REPORT:
         return
-    lawful = next((request.previous for request in overtaken if request.kind is Kind.OBSERVED), move.previous)
+    lawful = _last_lawful(move.previous, move.target, tx)
     if lawful == move.version:
         return  # somebody put it back by hand
     new = NewRequest(move.version, move.target, Ask(AskKind.OBSERVED), kind=Kind.OBSERVED, previous=lawful)
     request = open_new(new, tx, now)
     if handling is Observed.REVERT:
         reason = "the rule puts back what was moved without an approval"
-        tx.record([RequestRejected(now, request.id, BY_RULE, reason, request.rule_hash)])
+        tx.record(lifecycle.reject_by_rule(request, reason, request.rule_hash, now))
+
+
+def _find_intent_of(move: Move, seen: ModelSeen, tx: Transaction) -> Intent | None:
+    is_copy = move.target.kind is TargetKind.MODEL
+    number = move.version.version if move.version and not is_copy else None
+    intent = tx.registry.find_open_intent(seen.workspace, seen.name, move.target, number)
+    if intent is None or not is_copy or move.version is None:
+        return intent
+    # A copy gets whatever number comes next, so the intent cannot name it; its source does.
+    original, arrived = tx.get_request(intent.request_id).version, seen.version(move.version.version)
+    is_ours = arrived is not None and arrived.source == f"models:/{original.model}/{original.version}"
+    return intent if is_ours else None
+
+
+def _last_lawful(version: VersionId | None, target: Target, tx: Transaction) -> VersionId | None:
+    """Where a target goes back to: past every holder that was moved there without asking and has not been ratified."""
+    while version is not None:
+        requests = tx.find_requests(version=version, target=target)
+        last = requests[-1] if requests else None
+        if last is None or last.kind is not Kind.OBSERVED or last.state not in UNRATIFIED:
+            return version
+        if last.ask.kind is AskKind.ADOPTED and last.state is not State.REJECTED:
+            return version  # it was there before the baseline, and nobody has objected
+        version = last.previous
+    return None
 
 
 def _overtaken_by(move: Move, seen: ModelSeen, tx: Transaction) -> list[TransitionRequest]:
     """Open requests that this move leaves without an object: earlier moves of the target, and a wish it has fulfilled."""
     here = tx.find_requests(workspace=seen.workspace, model=seen.name, target=move.target, states=OPEN, for_update=True)
-    return [request for request in here if request.kind is Kind.OBSERVED or request.version == move.version]
+    stay = seen.holders(move.target)
+    return [
+        request
+        for request in here
+        if request.version == move.version or (request.kind is Kind.OBSERVED and request.version not in stay)
+    ]
 
 
 def _end_overtaken(overtaken: list[TransitionRequest], move: Move, tx: Transaction, now: datetime) -> None:
@@ -238,6 +283,17 @@ def _find_former_name(seen: ModelSeen, s: Services) -> str | None:
         if same_newest and s.registry.find_model(seen.workspace, model.name) is None:
             return model.name
     return None
+
+
+def _find_new_name(workspace: str, name: str, s: Services) -> str | None:
+    """A model that is gone may only be called otherwise: one that we do not know yet, of the very same creation time."""
+    with s.store.transaction() as tx:
+        gone = tx.registry.find_model(workspace, name)
+        known = {model.name for model in tx.registry.models(workspace)}
+    if gone is None:
+        return None
+    glances = s.registry.glance_at_models()
+    return next((one.name for one in glances if one.created == gone.created and one.name not in known), None)
 
 
 def _rename(before: str, seen: ModelSeen, tx: Transaction, now: datetime) -> None:

@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.mlflow_server", "tests.fixtures.workers", "tests.fixtures.house"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.mlflow_server",
+    "tests.fixtures.workers",
+    "tests.fixtures.house",
+    "tests.fixtures.browser",
+]

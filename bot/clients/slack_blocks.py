@@ -61,7 +61,7 @@ def reason_form(click: Click, title: str, prompt: str) -> Block:
         "callback_id": REASON_FORM,
         "private_metadata": json.dumps(origin),
         "title": _plain(title, MODAL_TITLE_LIMIT),
-        "submit": _plain("Send", MODAL_TITLE_LIMIT),
+        "submit": _plain(title, MODAL_TITLE_LIMIT),
         "close": _plain("Cancel", MODAL_TITLE_LIMIT),
         "blocks": [
             {

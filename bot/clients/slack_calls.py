@@ -15,6 +15,7 @@ from urllib.error import URLError
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web import SlackResponse
 
 from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
 
@@ -90,10 +91,20 @@ class SlackCalls:
             page = self.call(method, {**arguments, "cursor": cursor})
             yield page
 
+    def call_with_headers(self, method: str) -> tuple[Answer, Mapping[str, str]]:
+        """The answer with its HTTP headers, named in lower case: Slack tells a token's scopes there and nowhere else."""
+        response = self._respond(method, NOTHING_TO_SAY, self._timeout, in_doubt=Temporary)
+        return _object(response.data), {name.lower(): str(value) for name, value in response.headers.items()}
+
     def _send(self, method: str, arguments: Arguments, timeout: float, in_doubt: type[OutsideError]) -> Answer:
+        return _object(self._respond(method, arguments, timeout, in_doubt).data)
+
+    def _respond(
+        self, method: str, arguments: Arguments, timeout: float, in_doubt: type[OutsideError]
+    ) -> SlackResponse:
         client = self._client(timeout)
         try:
-            return _object(client.api_call(method, params=_as_form(arguments)).data)
+            return client.api_call(method, params=_as_form(arguments))
         except SlackApiError as error:
             raise _as_ours(method, error, arguments, in_doubt) from None
         except URLError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -65,6 +65,3 @@ class Card:
     paragraphs: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
     footer: str = ""
-
-    def without_buttons(self) -> Card:
-        return replace(self, buttons=())

@@ -4,7 +4,8 @@
                          |           `-> STALE        the world changed before applying
                          `-> REJECTED, EXPIRED, WITHDRAWN, SUPERSEDED
 
-COLLECTING ends the other three ways as well. Once decided, always decided: undo and rollback are new, linked requests.
+COLLECTING ends these four ways as well; REJECTED then only by a rule that puts back what was moved without asking.
+Once decided, always decided: undo and rollback are new, linked requests.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ from bot.domain.model import (
 )
 from bot.domain.policy import Rule, UnknownRequester
 from bot.domain.quorum import requester_is_unknown, standing
+
+BY_RULE = "policy"  # stands in the place of a person where the rule itself decided
 
 
 class AlreadyDecided(Refused):
@@ -102,9 +105,9 @@ def check_may_vote(request: TransitionRequest, person: str, groups: tuple[str, .
         raise AlreadyDecided(request)
     if person in (request.requester, request.author):
         raise Refused("you asked for this transition or trained the version, so someone else must decide it")
-    if not groups:
-        wanted = ", ".join(requirement.group for requirement in rule.approve.all_of)
-        raise Refused(f"only members of {wanted} may decide this. Ask one of them")
+    wanted = [requirement.group for requirement in rule.approve.all_of]
+    if not set(wanted) & set(groups):
+        raise Refused(f"only members of {', '.join(wanted)} may decide this. Ask one of them")
     if requester_is_unknown(request) and rule.approve.unknown_requester is UnknownRequester.REFUSE:
         raise Refused(
             "nobody knows who asked for this or who trained it, and the policy refuses to decide on that. "
@@ -131,6 +134,13 @@ def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str
         return [cast]
     approvers = tuple(person for person, _ in now.met)
     return [cast, RequestApproved(vote.at, request.id, approvers, rule_hash)]
+
+
+def reject_by_rule(request: TransitionRequest, reason: str, rule_hash: str, at: datetime) -> list[Event]:
+    """The rule itself puts back what was moved without an approval; it overrules nobody who has decided already."""
+    if not request.state.is_open or request.kind is not Kind.OBSERVED:
+        return []
+    return [RequestRejected(at, request.id, BY_RULE, reason, rule_hash)]
 
 
 def withdraw(request: TransitionRequest, reason: str, at: datetime) -> list[Event]:
@@ -161,6 +171,20 @@ def supersede(older: TransitionRequest, newer: TransitionRequest, at: datetime) 
         return []
     reason = f"{newer.version} asks for {newer.target} too and is newer"
     return [RequestSuperseded(at, older.id, newer.id, reason)]
+
+
+def apply(request: TransitionRequest, previous: VersionId | None, at: datetime, *, moved: bool) -> list[Event]:
+    """The target is where the approval wants it: `moved` there by us, or found there."""
+    if request.state is not State.APPROVED:
+        return []
+    return [TargetMoved(at, request.id, request.version, request.target, previous, moved)]
+
+
+def put_back(request: TransitionRequest, to: VersionId | None, at: datetime, *, moved: bool) -> list[Event]:
+    """The target of a rejected observed transition is with `to` again: `moved` there by us, or found there."""
+    if request.state is not State.REJECTED or request.kind is not Kind.OBSERVED or request.settled_at is not None:
+        return []
+    return [TargetPutBack(at, request.id, request.target, request.version, to, moved)]
 
 
 def mark_stale(request: TransitionRequest, reason: str, at: datetime) -> list[Event]:

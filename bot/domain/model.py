@@ -255,10 +255,10 @@ class ModelSeen:
         return next((seen for seen in self.versions if seen.id.version == number), None)
 
     def holders(self, target: Target) -> tuple[VersionId, ...]:
-        """Who holds an alias (at most one), a stage, or, for a model target, this model's versions; newest first."""
+        """Who holds an alias (at most one), a stage, or, when this is the target model, any of its versions; newest first."""
         if target.kind is TargetKind.ALIAS:
             seen = self.version(self.aliases[target.name]) if target.name in self.aliases else None
             return (seen.id,) if seen else ()
         if target.kind is TargetKind.STAGE:
             return tuple(seen.id for seen in self.versions if seen.stage == target.name)
-        return tuple(seen.id for seen in self.versions)
+        return tuple(seen.id for seen in self.versions) if target.name == self.name else ()

@@ -1,4 +1,4 @@
-"""What the card of a request says, in every state of it. The same card is the ticket's description, without the buttons."""
+"""What the card of a request says, in every state of it. The ticket's description is its part that never changes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,22 @@ def request_card(request: TransitionRequest, printed: Printed) -> Card:
         tables=tuple(_tables(request)),
         paragraphs=tuple(_paragraphs(request, printed)),
         buttons=_buttons(request, printed.rule),
-        footer=f"Countersign request {request.short_id} · opened {moment(request.opened_at)}",
+        footer=_footer(request),
+    )
+
+
+def ticket_card(request: TransitionRequest, printed: Printed) -> Card:
+    """The ticket's description: what is asked and on what grounds. What becomes of it stands in the ticket's comments and status."""
+    wish = "stay" if request.kind is Kind.OBSERVED else "become"
+    if request.target.kind is TargetKind.MODEL:
+        wish = "be copied into"
+    return Card(
+        title=f"{request.version} → {goal(request)}",
+        summary=f"May {request.version} {wish} {goal(request)}? Decided in Slack; recorded here.",
+        facts=tuple(fact for fact in _facts(request, printed) if fact.label not in ("Ticket", "Decide by")),
+        tables=tuple(_tables(request)),
+        paragraphs=tuple(_grounds(request)),
+        footer=_footer(request),
     )
 
 
@@ -117,15 +132,24 @@ def _facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
     facts = [
         Fact("Version", Link(str(request.version), evidence.version_url) if evidence else str(request.version)),
         Fact("Target", f"{request.target}, held by {_holder(request)}"),
-        Fact("Asked", f"{request.ask}, by {printed.name(request.requester)}"),
+        Fact("Asked", _asked(request, printed)),
         Fact("Trained by", _author(request, printed)),
     ]
     if evidence is not None and evidence.run_url and evidence.run_id:
         facts.append(Fact("Run", Link(f"Run {evidence.run_id[:8]}", evidence.run_url)))
-    facts.append(Fact("Ticket", Link(request.ticket.key, request.ticket.url) if request.ticket else "being opened"))
+    if request.ticket is not None:
+        facts.append(Fact("Ticket", Link(request.ticket.key, request.ticket.url)))
+    elif printed.rule is not None and printed.rule.ticket is not None:
+        facts.append(Fact("Ticket", "being opened"))
     if request.state.is_open and request.expires_at is not None:
         facts.append(Fact("Decide by", moment(request.expires_at)))
     return facts
+
+
+def _asked(request: TransitionRequest, printed: Printed) -> str:
+    if request.requester is not None:
+        return f"{request.ask}, by {printed.name(request.requester)}"
+    return f"{request.ask}; MLflow does not say by whom"
 
 
 def _holder(request: TransitionRequest) -> str:
@@ -165,7 +189,16 @@ def _beside(metric: Metric, champion: Metric | None) -> tuple[str, ...]:
     return (metric.name, figure(metric.value), figure(champion.value), f"{metric.value - champion.value:+.4g}")
 
 
+def _footer(request: TransitionRequest) -> str:
+    return f"Countersign request {request.short_id} · opened {moment(request.opened_at)}"
+
+
 def _paragraphs(request: TransitionRequest, printed: Printed) -> list[str]:
+    votes = [_vote_line(vote, request, printed) for vote in request.votes]
+    return [*_grounds(request), *votes, _story(request, printed)]
+
+
+def _grounds(request: TransitionRequest) -> list[str]:
     paragraphs = []
     why = request.comment or (request.evidence.description if request.evidence else "")
     if why:
@@ -173,8 +206,6 @@ def _paragraphs(request: TransitionRequest, printed: Printed) -> list[str]:
     hidden = _left_out(request.evidence)
     if hidden:
         paragraphs.append(f"{hidden} more metrics are on the run.")
-    paragraphs += [_vote_line(vote, request, printed) for vote in request.votes]
-    paragraphs.append(_story(request, printed))
     return paragraphs
 
 
@@ -266,4 +297,7 @@ def _confirm_approve(request: TransitionRequest, rule: Rule, label: str) -> Conf
 def _confirm_reject(request: TransitionRequest, rule: Rule, label: str) -> Confirm | None:
     if rule.approve.wants_reason_to_reject():
         return None
-    return Confirm(f"{label}?", f"{request.version} does not become {goal(request)}.", label, "Not yet")
+    back_to = str(request.previous) if request.previous else "nobody"
+    put_back = f"{goal(request)} goes back to {back_to}."
+    happens = put_back if request.kind is Kind.OBSERVED else f"{request.version} does not become {goal(request)}."
+    return Confirm(f"{label}?", happens, label, "Not yet")

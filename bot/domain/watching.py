@@ -66,12 +66,15 @@ def compare(seen: ModelSeen, known: Known, policy: Policy) -> News:
     muted = {ask for ask in fresh if _came_with_a_copy(ask, seen, known.newest)}
     already_there = {ask for ask in fresh if ask.version in seen.holders(ask.target)}
     holders = watched_holders(seen, policy)
+    # A new policy may have turned a place into a way to ask: nobody moved, there is only nothing to watch any more.
+    unwatched = {place for place in known.placements if place not in holders and seen.holders(place)}
+    watched = {place: held for place, held in known.placements.items() if place not in unwatched}
     return News(
         asked=tuple(sorted(fresh - muted - already_there)),
         muted=tuple(sorted(muted | already_there)),
         no_longer_asked=tuple(sorted(known.asks - standing)),
-        moves=tuple(_moves(known.placements, holders)),
-        holders=holders,
+        moves=tuple(_moves(watched, holders)),
+        holders={**dict.fromkeys(unwatched, ()), **holders},
     )
 
 

@@ -1,0 +1,81 @@
+"""What `countersign doctor` asks Slack: the token, its scopes, channels, groups, people. Reads only, and judges nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from bot.clients.slack_calls import SlackCalls, objects_at, text_at
+from bot.clients.slack_people import SlackPeople
+from bot.ports import Account
+
+TIMEOUT = 10.0  # seconds
+LONG_PAGE = 999  # of channels, whose list may be asked for twenty times a minute only
+SCOPES_HEADER = "x-oauth-scopes"  # https://docs.slack.dev/authentication/installing-with-oauth
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Whom the token belongs to; `scopes` is empty when Slack, or a proxy before it, does not tell."""
+
+    workspace: str
+    user: str
+    is_bot: bool
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ChannelSeen:
+    id: str
+    name: str
+    joined: bool
+    archived: bool
+    private: bool
+
+
+class SlackCheckup:
+    """Opens no connection before the first call."""
+
+    def __init__(self, bot_token: str, *, app_token: str, api_url: str) -> None:
+        self._calls = SlackCalls(bot_token, api_url, TIMEOUT)
+        self._socket_calls = SlackCalls(app_token, api_url, TIMEOUT)
+        self._people = SlackPeople(self._calls, time.monotonic)
+
+    def installation(self) -> Installation:
+        me, headers = self._calls.call_with_headers("auth.test")
+        scopes = (scope.strip() for scope in headers.get(SCOPES_HEADER, "").split(","))
+        return Installation(
+            text_at(me, "team"), text_at(me, "user"), bool(text_at(me, "bot_id")), frozenset(scopes) - {""}
+        )
+
+    def channels(self, *, private: bool) -> list[ChannelSeen]:
+        """All that the bot can see; the private ones are those that it is in, and need the scope groups:read."""
+        kinds = "public_channel,private_channel" if private else "public_channel"
+        pages = self._calls.pages("conversations.list", {"types": kinds, "limit": LONG_PAGE})
+        return [_as_channel(seen) for page in pages for seen in objects_at(page, "channels")]
+
+    def read_history(self, channel_id: str) -> None:
+        """Raises SlackError when the bot may not."""
+        self._calls.call("conversations.history", {"channel": channel_id, "limit": 1})
+
+    def members_of(self, group: str) -> frozenset[str]:
+        """Raises Permanent, naming those that there are, when there is no such user group."""
+        return self._people.members_of(group)
+
+    def find_account(self, email: str) -> Account | None:
+        return self._people.find_account(email)
+
+    def open_socket(self) -> None:
+        """Asks for a Socket Mode address and does not connect to it; the address ends by itself."""
+        self._socket_calls.call("apps.connections.open")
+
+
+def _as_channel(seen: object) -> ChannelSeen:
+    channel = seen if isinstance(seen, dict) else {}
+    return ChannelSeen(
+        id=text_at(channel, "id"),
+        name=text_at(channel, "name"),
+        joined=channel.get("is_member") is True,
+        archived=channel.get("is_archived") is True,
+        private=channel.get("is_private") is True,
+    )
