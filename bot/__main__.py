@@ -20,7 +20,9 @@ from bot.commands.requests import adopt, list_placements, people_group, request_
 @click.version_option(package_name="mlflow-countersign")
 def main() -> None:
     """Countersign: model promotions that a team can trust."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -14,6 +14,7 @@ from flask import Flask, Response
 from prometheus_client import generate_latest
 from slack_bolt import App, BoltResponse
 from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -34,6 +35,7 @@ from handlers.inbound import answer_refusals
 from handlers.jira_webhook import jira_webhook
 from handlers.mlflow_webhook import mlflow_webhook
 from handlers.slack_actions import listen_to_actions, slack_events
+from handlers.slack_commands import listen_to_commands
 
 log = structlog.get_logger()
 
@@ -74,15 +76,21 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
 
 
 def bolt_app(s: Services, settings: Settings) -> App:
-    """Recording comes before acknowledging, so Bolt must wait for our listeners (`process_before_response`)."""
-    logging.getLogger("slack_bolt").setLevel(logging.WARNING)  # a bad signature would put the whole body into the log
+    """Recording comes before acknowledging, so Bolt must wait for our listeners (`process_before_response`).
+
+    Left to itself, Bolt would ask Slack who the bot is before our first listener runs, and answer 200 to a click that it then drops
+    when Slack does not say. `authorize` spares it the question: where a click comes from is checked against the card.
+    """
+    quieten_vendors()
     bolt = App(
-        client=_web_client(settings),
+        client=WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[]),
+        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None, bot_token=_bot_token(settings)),
         signing_secret=settings.slack_signing_secret.get_secret_value() or "socket mode has none",
         process_before_response=True,
         token_verification_enabled=False,
     )
     listen_to_actions(bolt, s)
+    listen_to_commands(bolt, s)
     bolt.error(_say_what_broke)
     return bolt
 
@@ -93,14 +101,21 @@ def run_worker(s: Services) -> int:
 
 def run_socket(s: Services, settings: Settings) -> None:
     """Slack's Socket Mode, for bots without a public address. Blocks."""
+    socket_handler(s, settings).start()  # type: ignore[no-untyped-call]
+
+
+def socket_handler(s: Services, settings: Settings) -> SocketModeHandler:
+    """Connects when it is started."""
     token = settings.slack_app_token.get_secret_value()
-    SocketModeHandler(bolt_app(s, settings), token, web_client=_web_client(settings)).start()  # type: ignore[no-untyped-call]
+    client = WebClient(_bot_token(settings), base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
+    return SocketModeHandler(bolt_app(s, settings), token, web_client=client)
 
 
 def quieten_vendors() -> None:
-    """Libraries say at INFO what we say once, better, ourselves."""
-    for name in ("mlflow", "apscheduler", "slack_sdk", "slack_bolt", "urllib3", "alembic", "procrastinate"):
+    """Libraries that choose their own level say at INFO what we say once, better, ourselves."""
+    for name in ("mlflow", "alembic", "apscheduler", "procrastinate"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("slack_bolt").setLevel(logging.ERROR)  # below that it writes a refused request's whole body
 
 
 def _with_services(effect: Callable[[str, Services], None], s: Services) -> Callable[[str], None]:
@@ -126,9 +141,8 @@ def _tickets(settings: Settings) -> JiraTickets:
     )
 
 
-def _web_client(settings: Settings) -> WebClient:
-    token = settings.slack_bot_token.get_secret_value()
-    return WebClient(token=token, base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
+def _bot_token(settings: Settings) -> str:
+    return settings.slack_bot_token.get_secret_value()
 
 
 def _say_what_broke(error: Exception, body: Mapping[str, object]) -> BoltResponse:

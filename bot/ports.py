@@ -180,6 +180,9 @@ class Notifier(Protocol):
     def check_request(self, headers: Mapping[str, str]) -> None:
         """Refuses headers that cannot be the vendor's, before the signature over the body is verified. Raises Rejected."""
 
+    def as_reply(self, card: Card) -> Mapping[str, object]:
+        """The card as the answer to a command, which only the asker sees."""
+
     def read_click(self, body: Mapping[str, object]) -> Click:
         """Parses a verified button press or sent form; says nothing about whether it is allowed. Raises Rejected."""
 

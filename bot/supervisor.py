@@ -17,6 +17,8 @@ import structlog
 
 log = structlog.get_logger()
 GRACE = 12.0  # seconds; a worker leaves within 10
+# -P: the current directory may hold a `config` package of its own, which must not stand in for ours.
+COUNTERSIGN = (sys.executable, "-P", "-m", "bot")
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between a death and the restart, doubling
 
 
@@ -38,12 +40,12 @@ class Supervisor:
 
     def start(self, name: str, *arguments: str) -> None:
         """`arguments` are those of the `countersign` command."""
-        command = [sys.executable, "-m", "bot", *arguments]
+        command = [*COUNTERSIGN, *arguments]
         self.children.append(Child(name, command, self._spawn(name, command)))
 
     def run(self, name: str, *arguments: str) -> None:
         """One command to its end. Raises CalledProcessError when it fails."""
-        command = [sys.executable, "-m", "bot", *arguments]
+        command = [*COUNTERSIGN, *arguments]
         if code := self._spawn(name, command).wait():
             raise subprocess.CalledProcessError(code, command)
 

@@ -92,6 +92,9 @@ class SlackNotifier:
     def check_request(self, headers: Mapping[str, str]) -> None:
         slack_inbound.check_headers(headers)
 
+    def as_reply(self, card: Card) -> Mapping[str, object]:
+        return {"response_type": "ephemeral", **_content(card)}
+
     def read_click(self, body: Mapping[str, object]) -> Click:
         return slack_inbound.read_click(body)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -32,20 +31,9 @@ def web(host: str) -> None:
     """Serve the HTTP doors: webhooks, Slack, the API, health and metrics."""
     settings = settings_for(*needs_of(Process.WEB, tickets=False))
     _check_database(settings)
-    arguments = ["--bind", f"{host}:{settings.port}", "--worker-class", "gthread", "--threads", "8"]
-    # One process on purpose: the counters of /metrics live in it. More of it is more `countersign web`.
-    command = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        *arguments,
-        "--workers",
-        "1",
-        "--graceful-timeout",
-        "8",
-        "bot.app:create_app()",
-    ]
-    os.execv(sys.executable, command)  # nosec B606 - our own interpreter and arguments
+    from bot.web import WebServer
+
+    WebServer(host, settings.port).run()
 
 
 @click.command()
