@@ -7,7 +7,7 @@ TESTS ?= tests
 # Two workers: the tests share one MLflow server and one PostgreSQL, and mostly wait.
 WORKERS ?= 2
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check bench pictures format clean
 
 demo: $(STAMP)
 	$(BIN)/countersign demo $(ARGS)
@@ -38,3 +38,6 @@ $(STAMP): pyproject.toml constraints.txt
 
 clean:
 	rm -rf $(VENV) var build *.egg-info
+
+pictures: $(STAMP)
+	$(BIN)/python -m docs.take_pictures
