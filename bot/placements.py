@@ -154,6 +154,25 @@ class RegistryRows:
             }
             self.connection.execute(insert(rows).values(values).on_conflict_do_nothing())
 
+    def place_ours(
+        self,
+        workspace: str,
+        model: str,
+        target: Target,
+        holders: Sequence[VersionId],
+        ours: Sequence[VersionId],
+        at: datetime,
+        request_id: str | None,
+    ) -> None:
+        """As `put_placements`, after a move of our own: whoever came in beside `ours` is left for the next look to judge."""
+        known = {placement.version for placement in self.placements(workspace, model) if placement.target == target}
+        on_record = [holder for holder in holders if holder in known or holder in ours]
+        self.put_placements(workspace, model, target, on_record, at, request_id)
+        if request_id is None:
+            return
+        for version in ours:
+            self.approve_placement(version, model, target, request_id)
+
     def approve_placement(self, version: VersionId, model: str, target: Target, request_id: str) -> None:
         rows = tables.placements
         mine = sa.and_(
@@ -192,6 +211,11 @@ class RegistryRows:
     def still_asked(self, request_id: str) -> bool:
         query = sa.select(sa.func.count()).where(tables.asks.c.request_id == request_id)
         return bool(self.connection.execute(query).scalar_one())
+
+    def hand_over_asks(self, before: str, after: str) -> None:
+        """What asked for one request asks for the one that follows it, so that taking it away withdraws that one."""
+        mine = tables.asks.c.request_id == before
+        self.connection.execute(sa.update(tables.asks).where(mine).values(request_id=after))
 
     # Intents
 

@@ -123,6 +123,8 @@ class Transaction:
 
     def get_request(self, request_id: str, *, for_update: bool = False) -> TransitionRequest:
         """Raises Refused when there is none: ids come from buttons and command lines."""
+        if not (request_id.isascii() and request_id.isprintable()):  # PostgreSQL would not even take it as a question
+            raise Refused("there is no such request: its id holds letters that no id of ours has")
         query = sa.select(tables.requests.c.body).where(tables.requests.c.id == request_id)
         body = self.connection.execute(query.with_for_update() if for_update else query).scalar()
         if body is None:

@@ -19,22 +19,22 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="countersign-pictures-") as home,
         demo_world(Path(home) / "demo", say) as world,
+        sync_playwright() as playwright,
     ):
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
-            page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=2)
-            approve_a_version(world, page)
-            model, version = train(world, say, "train.learning_rate=0.1", "train.max_iter=120")
-            world.wait_for("the second card", lambda: find_card(world, model, version))
-            open_channel(world, page)
-            page.screenshot(path=DOCS / "card.png")
-            press_approve(page, model, version)
-            world.wait_for("the ticket's end", lambda: all(i.status.name == "Done" for i in world.jira.issues()))
-            open_channel(world, page)
-            page.screenshot(path=DOCS / "approved.png")
-            page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
-            page.screenshot(path=DOCS / "ticket.png", full_page=True)
-            browser.close()
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=2)
+        approve_a_version(world, page)
+        model, version = train(world, say, "train.learning_rate=0.1", "train.max_iter=120")
+        world.wait_for("the second card", lambda: find_card(world, model, version))
+        open_channel(world, page)
+        page.screenshot(path=DOCS / "card.png")
+        press_approve(page, model, version)
+        world.wait_for("the ticket's end", lambda: all(i.status.name == "Done" for i in world.jira.issues()))
+        open_channel(world, page)
+        page.screenshot(path=DOCS / "approved.png")
+        page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
+        page.screenshot(path=DOCS / "ticket.png", full_page=True)
+        browser.close()
 
 
 def approve_a_version(world: World, page: Page) -> None:

@@ -16,7 +16,7 @@ from bot.domain.cards import Card
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
 from bot.domain.model import Kind, PostedCard, State, TicketPlan, TransitionRequest, VersionId
 from bot.domain.policy import Policy, Rule
-from bot.domain.request_card import Printed, decision_text, outcome_card, request_card, ticket_card
+from bot.domain.request_card import Printed, decision_text, outcome_card, outcome_text, request_card, ticket_card
 from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary, Ticket
 from bot.services import Services
 from bot.store import Transaction, target_model
@@ -81,7 +81,9 @@ def sync_ticket(request_id: str, s: Services) -> None:
     _link(request, s)
     if request.state.is_open or request.ticket is None:
         return
-    s.tickets.comment(request.ticket, f"decision:{request.id}:{request.state}", decision_text(request, printed))
+    s.tickets.comment(request.ticket, f"decision:{request.id}", decision_text(request, printed))
+    if request.settled_at is not None or request.state is State.STALE:
+        s.tickets.comment(request.ticket, f"outcome:{request.id}", outcome_text(request))
     if _is_finished(request) and not request.ticket_status:
         _close_ticket(request, _plan_of(request, printed), s)
 

@@ -41,6 +41,11 @@ OBSERVED_TITLES = {
     State.REJECTED: "To be put back",
 }
 
+DECISIONS = {
+    **{(state, Kind.PROMOTION): "Approved" for state in (State.APPROVED, State.APPLIED, State.STALE)},
+    **{(state, Kind.OBSERVED): "Ratified" for state in (State.APPROVED, State.APPLIED, State.STALE)},
+}
+
 
 @dataclass(frozen=True)
 class Printed:
@@ -96,12 +101,20 @@ def outcome_card(request: TransitionRequest, printed: Printed) -> Card:
 
 
 def decision_text(request: TransitionRequest, printed: Printed) -> str:
-    """The decision as a record: printed name, time, meaning, reason, for each vote; then the outcome."""
-    lines = [f"{title_of(request)}: {request.version} for {request.target}."]
+    """The decision as a record that stays true: printed name, time, meaning and reason of each vote, or why there was none."""
+    what = DECISIONS.get((request.state, request.kind), TITLES[request.state])
+    lines = [f"{what}: {request.version} for {request.target}."]
     lines += [_vote_line(vote, request, printed) for vote in request.votes]
-    if not request.votes or request.outcome:
-        lines.append(_story(request, printed))
+    if request.state not in (State.APPROVED, State.APPLIED, State.STALE) and not request.votes:
+        lines.append(f"{request.outcome}.")
     return "\n".join(lines)
+
+
+def outcome_text(request: TransitionRequest) -> str:
+    """What the decision came to in the registry."""
+    if request.state is State.STALE:
+        return f"Not applied: {request.outcome}."
+    return _rejected(request) if request.state is State.REJECTED else _applied(request)
 
 
 def title_of(request: TransitionRequest) -> str:
@@ -156,7 +169,8 @@ def _holder(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED:
         return f"{request.previous} before" if request.previous else "nobody before"
     champion = request.evidence.champion if request.evidence else None
-    return f"{champion.version}" if champion else "nobody"
+    before = " before" if request.state is State.APPLIED else ""
+    return f"{champion.version if champion else 'nobody'}{before}"
 
 
 def _author(request: TransitionRequest, printed: Printed) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,7 +37,18 @@ def socket(app: App, slack: SlackSandbox) -> Iterator[SocketModeHandler]:
     handler.connect()
     assert slack.sockets.wait_until_connected(5)
     yield handler
+    _hang_up_first(handler, slack)
     handler.close()
+
+
+def _hang_up_first(handler: SocketModeHandler, slack: SlackSandbox) -> None:
+    """The client's own close() waits up to three seconds in recv, and stumbles when both sides close at once."""
+    handler.client.auto_reconnect_enabled = False
+    slack.sockets.hang_up()
+    for _ in range(200):
+        if not handler.client.is_connected():
+            return
+        time.sleep(0.02)
 
 
 def a_card(app: App) -> str:

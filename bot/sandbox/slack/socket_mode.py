@@ -27,6 +27,7 @@ class Socket(Protocol):
 
     def send(self, data: str) -> None: ...
     def receive(self, timeout: float | None = None) -> str | bytes | None: ...
+    def close(self, reason: int | None = None, message: str | None = None) -> None: ...
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Sockets:
         self._app_id = app_id
         self._tickets: set[str] = set()
         self._connected: list[Socket] = []
+        self._retired: list[Socket] = []
         self._waiting: dict[str, _Waiting] = {}
         self._change = threading.Condition()
 
@@ -70,7 +72,9 @@ class Sockets:
         with self._change:
             socket.send(json.dumps({**hello, "debug_info": {"host": "sandbox", "approximate_connection_time": 3600}}))
             self._connected.append(socket)
+            retired, self._retired = self._retired, []
             self._change.notify_all()
+        _close(retired)
         try:
             while True:
                 self._take_in(socket.receive())
@@ -101,12 +105,20 @@ class Sockets:
         return Answer(200, waiting.payload) if answered else timed_out(within)
 
     def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Tells every connected bot to come back by a new socket, as Slack does every few hours; the old one carries nothing any more."""
+        """Asks every bot to come back by a new socket, as Slack does every few hours; the old one is closed once it has."""
         if reason not in DISCONNECT_REASONS:
             raise ValueError(f"Slack disconnects for one of {', '.join(DISCONNECT_REASONS)}, not {reason!r}")
-        for socket in list(self._connected):
-            self._forget(socket)
+        with self._change:
+            leaving, self._connected = self._connected, []
+            self._retired += leaving
+        for socket in leaving:
             socket.send(json.dumps({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}))
+
+    def hang_up(self) -> None:
+        """Closes every socket without a word beforehand, as a network or a restart does."""
+        with self._change:
+            leaving, self._connected = self._connected, []
+        _close(leaving)
 
     def _forget(self, socket: Socket) -> None:
         with self._change:
@@ -129,3 +141,9 @@ class Sockets:
         if waiting is not None:
             waiting.payload = object_at(acknowledgement, "payload")
             waiting.arrived.set()
+
+
+def _close(sockets: list[Socket]) -> None:
+    for socket in sockets:
+        with suppress(OSError, RuntimeError):  # the other side may have been quicker
+            socket.close()
