@@ -1,0 +1,104 @@
+"""What `countersign doctor` asks Jira: the account, the project, its issue types, statuses, screens and permissions. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import requests
+from jira import JIRA
+
+from bot.clients.jira_calls import TIMEOUT, JiraCalls, object_in, objects_in
+from bot.ports import Permanent
+
+# https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/ and what each is needed for
+PERMISSIONS: Mapping[str, str] = {
+    "BROWSE_PROJECTS": "see the project and its tickets",
+    "CREATE_ISSUES": "open tickets",
+    "EDIT_ISSUES": "keep their descriptions up to date",
+    "ADD_COMMENTS": "write the decision",
+    "TRANSITION_ISSUES": "close them",
+    "LINK_ISSUES": "link them to MLflow and Slack",
+}
+
+
+@dataclass(frozen=True)
+class ProjectSeen:
+    """`issue_types` maps their names to their ids."""
+
+    key: str
+    issue_types: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class CreateScreen:
+    """The fields that one may fill in when opening a ticket, and those of them that one must."""
+
+    fields: frozenset[str]
+    required: frozenset[str]
+
+
+class JiraCheckup:
+    """Opens no connection before the first call."""
+
+    def __init__(self, url: str, *, email: str, api_token: str, token: str) -> None:
+        self._url = url
+        self._calls = JiraCalls(url, email=email, api_token=api_token, token=token, timeout=TIMEOUT)
+
+    def told_deployment(self) -> str:
+        """What the site tells anybody about itself, `Cloud` or `Server`; empty when it tells nothing without a login."""
+        try:
+            told = requests.get(f"{self._url}/rest/api/2/serverInfo", timeout=TIMEOUT, allow_redirects=False).json()
+        except (requests.RequestException, ValueError):  # reading with the credentials says what is the matter
+            return ""
+        return str(told.get("deploymentType", "")) if isinstance(told, Mapping) else ""
+
+    def deployment(self) -> str:
+        """`Cloud` or `Data Center`. Raises Permanent when the credentials are of the other kind."""
+        return "Cloud" if self._calls.cloud() else "Data Center"
+
+    def account(self) -> str:
+        """The printed name of whom the token belongs to."""
+        me = self._get("asking who the bot is", "myself")
+        return str(me.get("displayName") or me["name"])
+
+    def project(self, key: str) -> ProjectSeen:
+        found = self._get(f"reading the project {key}", f"project/{key}")
+        types = {str(type_["name"]): str(type_["id"]) for type_ in objects_in(found, "issueTypes")}
+        return ProjectSeen(str(found["key"]), types)
+
+    def missing_permissions(self, key: str) -> tuple[str, ...]:
+        asked = {"projectKey": key, "permissions": ",".join(PERMISSIONS)}
+        answer = self._get(f"asking what the account may do in {key}", "mypermissions", asked)
+        held = object_in(answer, "permissions")
+        return tuple(name for name in PERMISSIONS if object_in(held, name).get("havePermission") is not True)
+
+    def create_screen(self, project: ProjectSeen, issue_type: str) -> CreateScreen:
+        """Cloud calls the list `fields`, Data Center `values`; what has a default need not be filled in."""
+        path = f"issue/createmeta/{project.key}/issuetypes/{project.issue_types[issue_type]}"
+        answer = self._get(f"reading the create screen of {issue_type} in {project.key}", path, {"maxResults": 200})
+        fields = objects_in(answer, "fields") or objects_in(answer, "values")
+        required = (field for field in fields if field.get("required") and not field.get("hasDefaultValue"))
+        return CreateScreen(frozenset(map(_id_of, fields)), frozenset(map(_id_of, required)))
+
+    def statuses(self, project: ProjectSeen, issue_type: str) -> tuple[str, ...]:
+        """Those that the issue type's workflow knows. Transitions are shown by a ticket only, and only those that lead on from it."""
+        answer = self._calls.read(
+            f"reading the statuses of {project.key}",
+            lambda client: {"types": client._get_json(f"project/{project.key}/statuses")},
+        )
+        of_type = (type_ for type_ in objects_in(answer, "types") if type_.get("name") == issue_type)
+        return tuple(str(status["name"]) for type_ in of_type for status in objects_in(type_, "statuses"))
+
+    def _get(self, what: str, path: str, params: Mapping[str, object] | None = None) -> Mapping[str, object]:
+        def ask(client: JIRA) -> Mapping[str, object]:
+            answer = client._get_json(path, params=dict(params or {}))
+            if not isinstance(answer, Mapping):
+                raise Permanent(f"Jira answered {what} in a form that is not its own. Check JIRA_URL and any proxy.")
+            return answer
+
+        return self._calls.read(what, ask)
+
+
+def _id_of(field: Mapping[str, object]) -> str:
+    return str(field.get("fieldId") or field.get("key"))

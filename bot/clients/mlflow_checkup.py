@@ -1,0 +1,158 @@
+"""What `countersign doctor` asks MLflow: its version, whether we may write, and the webhooks that point at us.
+
+Everything reads but `create_webhook`, `mend_webhook` and `delete_webhook`, which `doctor --register-webhook` calls. The registry's own
+reads and writes are in `mlflow`, the reading of a delivery in `mlflow_webhook`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import requests
+
+from bot.clients.mlflow_http import NotThere, open_client, reading, writing
+from bot.clients.mlflow_webhook import MODEL_NEWS
+from bot.ports import Permanent, Temporary
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.webhook import Webhook
+
+OLDEST, TOO_NEW = (3, 17), (4, 0)
+EVENTS = frozenset(f"{entity}.{action}" for entity, action in MODEL_NEWS)
+NAME = "countersign"
+TIMEOUT = 10.0
+DELIVERY_TIMEOUT = 50.0  # seconds: MLflow answers a test only when it has given up on us, after 30 s by default
+NO_VERSION = "0"  # MLflow counts versions from 1
+
+
+@dataclass(frozen=True)
+class WebhookSeen:
+    """`events` as MLflow writes them, such as `model_version.created`."""
+
+    id: str
+    url: str
+    active: bool
+    events: frozenset[str]
+
+
+@dataclass(frozen=True)
+class DeliverySeen:
+    """What became of MLflow's example event: the HTTP status that it got, or None and why there was none."""
+
+    status: int | None
+    trouble: str
+
+
+class WebhooksUnreadable(Permanent):
+    """MLflow answers 500 to everything about webhooks, which is how it meets a secret that it cannot decrypt."""
+
+
+class MlflowCheckup:
+    """Calls nothing before it is asked."""
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._tracking_uri = tracking_uri.rstrip("/")
+
+    @cached_property
+    def _client(self) -> MlflowClient:
+        return open_client(self._tracking_uri, TIMEOUT)
+
+    def server_version(self) -> str:
+        """Such as `3.17.2`. Raises Permanent when what answers is no MLflow server."""
+        self._client  # noqa: B018 - puts our one-attempt adapter in place
+        from mlflow.utils.credentials import get_default_host_creds
+        from mlflow.utils.rest_utils import http_request
+
+        with reading("asking for its version"):
+            answer = http_request(get_default_host_creds(self._tracking_uri), "/version", "GET")  # type: ignore[no-untyped-call]
+        version = str(answer.text).strip()
+        if answer.status_code != 200 or not re.fullmatch(r"\d+\.\d+[\w.+-]{0,30}", version):
+            raise Permanent(
+                f"{self._tracking_uri.rpartition('@')[2]} answers {answer.status_code} to /version, but not as MLflow does. "
+                "Check MLFLOW_TRACKING_URI, the credentials, and any proxy before the server."
+            )
+        return version
+
+    def try_writing(self, model: str) -> None:
+        """Asks to set an alias on version 0, which never exists: MLflow checks the permission first, and then finds nothing to change.
+
+        Raises Permanent when the account may not write.
+        """
+        try:
+            with writing(f'trying to set an alias of "{model}"'):
+                self._client.set_registered_model_alias(model, "countersign-doctor", NO_VERSION)
+        except NotThere:
+            return
+
+    def webhooks_to(self, url: str) -> list[WebhookSeen]:
+        """Those that point at this very address, oldest first. Raises WebhooksUnreadable."""
+        with _decrypting():
+            return [seen for seen in map(_as_seen, self._all_webhooks()) if seen.url.rstrip("/") == url]
+
+    def test_delivery(self, webhook_id: str) -> DeliverySeen:
+        """Has MLflow send its example event, of the model `example_model`, which the bot takes as no news."""
+        patient = open_client(self._tracking_uri, DELIVERY_TIMEOUT)
+        try:
+            with _decrypting(), reading("sending a test delivery"):
+                result = patient.test_webhook(webhook_id)
+        finally:
+            open_client(self._tracking_uri, TIMEOUT)  # the timeout belongs to the address, not to the client
+        return DeliverySeen(result.response_status, " ".join((result.error_message or "").split())[:300])
+
+    def create_webhook(self, url: str, secret: str) -> None:
+        with _decrypting(), writing("creating the webhook"):
+            self._client.create_webhook(NAME, url, sorted(EVENTS), secret=secret)  # type: ignore[arg-type]  # MLflow's Literal
+
+    def mend_webhook(self, webhook: WebhookSeen, secret: str) -> None:
+        """Sets the secret, switches it on, and adds the events that it lacks."""
+        events = sorted(webhook.events | EVENTS)
+        with _decrypting(), writing("mending the webhook"):
+            self._client.update_webhook(webhook.id, events=events, secret=secret, status="ACTIVE")  # type: ignore[arg-type]
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        with _decrypting(), writing("deleting a second webhook"):
+            self._client.delete_webhook(webhook_id)
+
+    def _all_webhooks(self) -> Iterator[Webhook]:
+        token = None
+        while True:
+            with reading("listing the webhooks"):
+                page = self._client.list_webhooks(page_token=token)
+            yield from page
+            if not page.token:
+                return
+            token = page.token
+
+
+def supported(version: str) -> bool:
+    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    return OLDEST <= numbers < TOO_NEW
+
+
+def _as_seen(webhook: Webhook) -> WebhookSeen:
+    events = frozenset(str(event) for event in webhook.events)
+    return WebhookSeen(webhook.webhook_id, webhook.url, webhook.status.is_active(), events)
+
+
+@contextmanager
+def _decrypting() -> Iterator[None]:
+    """https://github.com/mlflow/mlflow/issues/19896: one secret that cannot be decrypted breaks all calls about webhooks."""
+    try:
+        yield
+    except Temporary as trouble:
+        if _status_behind(trouble) == 500:
+            raise WebhooksUnreadable("MLflow answers 500 to calls about webhooks.") from trouble
+        raise
+
+
+def _status_behind(trouble: Temporary) -> int | None:
+    cause = trouble.__cause__.__context__ if trouble.__cause__ else None
+    if not isinstance(cause, requests.HTTPError) or cause.response is None:
+        return None
+    return cause.response.status_code

@@ -1,0 +1,176 @@
+"""`countersign doctor`: the table of all checks, and how they are run so that one broken vendor hides no other.
+
+A check yields findings and changes nothing. The checks themselves are in `doctor_house`, `doctor_mlflow`, `doctor_slack` and
+`doctor_jira`; what they ask the vendors is in the clients' `*_checkup` modules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from bot import doctor_house as house
+from bot import doctor_jira as jira
+from bot import doctor_mlflow as mlflow
+from bot import doctor_slack as slack
+from bot.doctor_findings import Check, Finding, Findings, Section, Status, World, failure, fine
+from bot.embedded import NoDatabase
+from bot.ports import OutsideError
+from config.policy import PolicyMistakes, policy_text_of, read_policy
+from config.settings import Need, Process, Settings, SettingsMistakes, needs_of, read_settings
+
+SECTIONS = (
+    Section(
+        (
+            Check("database", house.database_answers),
+            Check("policy", house.policy_is_in_force),
+            Check("worker", house.worker_is_alive),
+            Check("clock", house.clock_is_alive),
+            Check("sweeps", house.sweeps_are_recent),
+            Check("jobs", house.no_job_is_parked),
+        )
+    ),
+    Section(
+        (Check("address", house.address_leads_here), Check("slack door", house.slack_door_knows_the_secret)),
+    ),
+    Section(
+        (
+            Check("mlflow", mlflow.mlflow_answers, "check MLFLOW_TRACKING_URI, and that the server runs"),
+            Check("mlflow models", mlflow.models_can_be_read),
+            Check("mlflow writing", mlflow.models_can_be_written),
+            Check("mlflow webhook", mlflow.webhook_points_here),
+        )
+    ),
+    Section(
+        (
+            Check("slack", slack.slack_knows_the_bot, "check SLACK_BOT_TOKEN, SLACK_API_URL and the way out to Slack"),
+            Check("slack scopes", slack.scopes_are_complete),
+            Check("slack channels", slack.channels_are_joined),
+            Check("slack groups", slack.groups_have_members),
+            Check("slack people", slack.people_are_found),
+            Check("slack way in", slack.way_in_is_open, "check SLACK_APP_TOKEN and its scope connections:write"),
+        )
+    ),
+    Section(
+        (
+            Check("jira", jira.jira_knows_the_bot, "check JIRA_URL and the account's token"),
+            Check("jira projects", jira.projects_are_ready),
+        )
+    ),
+)
+SHORTEST_SECRET = 4  # letters; hiding shorter ones would garble every sentence
+TO_THE_WORKERS_READER = (
+    "It will be tried again.",
+    "It is tried again.",
+    "Then replay the job.",
+    ", and replay the job",
+)
+MLFLOWS_OWN_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+
+
+def examine(environ: Mapping[str, str], *, register_webhook: bool = False) -> list[Finding]:
+    """Raises SettingsMistakes, with those of the policy's file among them, when there is nothing to examine yet."""
+    world = read_world(environ)
+    secrets = _secrets_in(world.settings, environ)
+    try:
+        found = [fine("settings", f"complete for {', '.join(_processes(world.settings))}")]
+        if register_webhook:
+            found += _run(Check("register webhook", mlflow.register_webhook), world)
+        for section in SECTIONS:
+            found += _examined(section, world)
+    finally:
+        world.close()
+    return [_without(secrets, finding) for finding in found]
+
+
+def read_world(environ: Mapping[str, str]) -> World:
+    """Lists the mistakes of the settings for all processes, and those of the policy's file, at once."""
+    mistakes: list[str] = []
+    policy = None
+    text = ""
+    try:
+        path = read_settings(environ, frozenset()).policy_path
+    except SettingsMistakes:
+        path = Path(environ.get("COUNTERSIGN_POLICY", ""))
+    try:
+        text = policy_text_of(path)
+        policy = read_policy(text, str(path))
+    except PolicyMistakes as wrong:
+        mistakes += str(wrong).splitlines()
+    tickets = policy is not None and any(rule.ticket for rule in policy.rules)
+    try:
+        settings = read_settings(environ, _all_needs(environ, tickets=tickets))
+    except SettingsMistakes as wrong:
+        raise SettingsMistakes((*wrong.mistakes, *mistakes)) from None
+    if policy is None:
+        raise SettingsMistakes(tuple(mistakes))
+    return World(settings, policy, text)
+
+
+def _all_needs(environ: Mapping[str, str], *, tickets: bool) -> frozenset[Need]:
+    processes = [Process.WEB, Process.WORKER, Process.CLOCK]
+    if environ.get("SLACK_APP_TOKEN", "").strip():
+        processes.append(Process.SOCKET)
+    return frozenset[Need]().union(*(needs_of(process, tickets=tickets) for process in processes))
+
+
+def _processes(settings: Settings) -> list[str]:
+    return ["web", "worker", "clock", *(["socket"] if settings.slack_app_token.get_secret_value() else [])]
+
+
+def _examined(section: Section, world: World) -> Findings:
+    door, *others = section.checks
+    found = list(_run(door, world))
+    yield from found
+    if not any(finding.status is Status.FAIL for finding in found):
+        for check in others:
+            yield from _run(check, world)
+
+
+def _run(check: Check, world: World) -> Iterator[Finding]:
+    """What fails outside fails this check alone; what it found before that stands."""
+    try:
+        yield from check.look(world)
+    except (OutsideError, NoDatabase) as trouble:
+        yield failure(check.what, _for_a_person(str(trouble)), check.mend)
+    except DBAPIError as trouble:
+        yield failure(
+            check.what, f"the database says: {trouble.orig}", "check DATABASE_URL, and run `countersign migrate`"
+        )
+    except PoolTimeout:
+        yield failure(check.what, "the database gives out no more connections", "raise its max_connections")
+
+
+def _for_a_person(sentence: str) -> str:
+    """Without what only holds when a worker meets the trouble."""
+    for addressed in TO_THE_WORKERS_READER:
+        sentence = sentence.replace(addressed, "")
+    return sentence.strip()
+
+
+def _secrets_in(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Longest first, so that one which contains another is hidden whole."""
+    held: set[str] = {environ.get(name, "") for name in MLFLOWS_OWN_SECRETS}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        secrets = value if isinstance(value, tuple) else (value,)
+        held.update(secret.get_secret_value() for secret in secrets if isinstance(secret, SecretStr))
+    held.update(unquote(urlsplit(text).password or "") for text in tuple(held) if text.startswith("postgresql://"))
+    return tuple(sorted((text for text in held if len(text) >= SHORTEST_SECRET), key=len, reverse=True))
+
+
+def _without(secrets: tuple[str, ...], finding: Finding) -> Finding:
+    """The last line of defence: vendors and drivers put into their errors what they like."""
+
+    def hidden(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, "***")
+        return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+
+    return replace(finding, why=hidden(finding.why), mend=hidden(finding.mend))

@@ -1,0 +1,118 @@
+"""What a check finds, and the world that it looks at. The checks are in `doctor_house`, `doctor_mlflow`, `doctor_slack`, `doctor_jira`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from functools import cached_property
+
+from bot.app import build_services, database_url
+from bot.clients.jira_checkup import JiraCheckup
+from bot.clients.mlflow_checkup import MlflowCheckup
+from bot.clients.slack_checkup import SlackCheckup
+from bot.domain.policy import Policy
+from bot.services import Services
+from config.settings import Settings
+
+
+class Status(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`what` was looked at, `why` it stands as it does, and how to `mend` it: empty when there is nothing to mend."""
+
+    status: Status
+    what: str
+    why: str
+    mend: str = ""
+
+    def as_plain(self) -> dict[str, object]:
+        return {"status": str(self.status), "what": self.what, "why": self.why, "mend": self.mend}
+
+
+Findings = Iterator[Finding]
+
+
+def fine(what: str, why: str) -> Finding:
+    return Finding(Status.OK, what, why)
+
+
+def warning(what: str, why: str, mend: str = "") -> Finding:
+    return Finding(Status.WARN, what, why, mend)
+
+
+def failure(what: str, why: str, mend: str = "") -> Finding:
+    return Finding(Status.FAIL, what, why, mend)
+
+
+@dataclass(frozen=True)
+class World:
+    """Settings, and the policy's file as it stands; everything outside is reached through these, and only when it is asked."""
+
+    settings: Settings
+    policy: Policy
+    policy_text: str
+
+    @cached_property
+    def database_url(self) -> str:
+        return database_url(self.settings)
+
+    @cached_property
+    def services(self) -> Services:
+        return build_services(self.settings, self.database_url)
+
+    @cached_property
+    def mlflow(self) -> MlflowCheckup:
+        return MlflowCheckup(self.settings.mlflow_tracking_uri)
+
+    @cached_property
+    def ruled_models(self) -> tuple[str, ...]:
+        """The registered models that a rule speaks of."""
+        patterns = [rule.models for rule in self.policy.rules]
+        return tuple(name for name in self.model_names if any(fnmatchcase(name, pattern) for pattern in patterns))
+
+    @cached_property
+    def model_names(self) -> tuple[str, ...]:
+        return tuple(glance.name for glance in self.services.registry.glance_at_models())
+
+    @cached_property
+    def slack(self) -> SlackCheckup:
+        settings = self.settings
+        bot_token, app_token = settings.slack_bot_token.get_secret_value(), settings.slack_app_token.get_secret_value()
+        return SlackCheckup(bot_token, app_token=app_token, api_url=settings.slack_api_url)
+
+    @cached_property
+    def jira(self) -> JiraCheckup:
+        settings = self.settings
+        return JiraCheckup(
+            settings.jira_url,
+            email=settings.jira_email,
+            api_token=settings.jira_api_token.get_secret_value(),
+            token=settings.jira_token.get_secret_value(),
+        )
+
+    def close(self) -> None:
+        if "services" in self.__dict__:
+            self.services.store.engine.dispose()
+
+
+@dataclass(frozen=True)
+class Check:
+    """`mend` is where to look when the system behind it fails altogether."""
+
+    what: str
+    look: Callable[[World], Findings]
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """The first check is the door to the others: when it fails, they would only say the same again, and are left out."""
+
+    checks: tuple[Check, ...]

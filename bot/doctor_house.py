@@ -1,0 +1,180 @@
+"""Checks of our own house: the database, the policy in force, the processes, and the address under which others reach us."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import requests
+import sqlalchemy as sa
+from slack_sdk.signature import SignatureVerifier
+
+from bot import tables
+from bot.database import pending_migrations
+from bot.doctor_findings import Findings, World, failure, fine, warning
+from bot.sweeper import Timing
+from config.policy import canonical_digest
+
+CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, comes every minute
+ADDRESS_TIMEOUT = 10.0  # seconds
+CHALLENGE = "countersign-doctor"
+
+LIVING_WORKERS = sa.text(
+    "select count(*) from procrastinate_workers where last_heartbeat > now() - make_interval(secs => :seconds)"
+)
+
+
+def database_answers(world: World) -> Findings:
+    with world.services.store.engine.connect() as connection:
+        version = connection.execute(sa.text("show server_version")).scalar_one()
+    kind = "DATABASE_URL" if world.settings.database_url.get_secret_value() else "embedded"
+    yield fine("database", f"PostgreSQL {version} answers ({kind})")
+    if pending_migrations(world.database_url):
+        yield failure("schema", "is not the one that this version of Countersign needs", "run `countersign migrate`")
+    else:
+        yield fine("schema", "up to date")
+
+
+def policy_is_in_force(world: World) -> Findings:
+    with world.services.store.transaction() as tx:
+        in_force = tx.policy_digest()
+    path = world.settings.policy_path
+    if in_force is None:
+        yield failure("policy", "no policy is in force", f"run `countersign migrate`, which puts {path} in force")
+    elif in_force != canonical_digest(world.policy_text):
+        yield warning("policy", f"the one in force is not {path}", "run `countersign policy activate` if it should be")
+    else:
+        yield fine("policy", f"{path} is in force; rules: {len(world.policy.rules)}")
+
+
+def worker_is_alive(world: World) -> Findings:
+    with world.services.store.engine.connect() as connection:
+        living = connection.execute(LIVING_WORKERS, {"seconds": Timing().dead_after}).scalar_one()
+    if living:
+        yield fine("worker", f"{living} alive")
+    elif _newest_tick(world) is None:
+        yield warning("worker", "none runs yet", "start `countersign serve`, or `countersign worker`")
+    else:
+        yield failure(
+            "worker",
+            f"none has shown a sign of life for {Timing().dead_after:g} s, so nothing is asked, moved or told",
+            "start `countersign worker`, and look at the output of the one that ended",
+        )
+
+
+def clock_is_alive(world: World) -> Findings:
+    newest = _newest_tick(world)
+    if newest is None:
+        yield warning("clock", "has not run yet", "start `countersign serve`, or `countersign clock`")
+    elif (age := datetime.now(UTC) - newest) > CLOCK_MAY_PAUSE:
+        yield failure(
+            "clock",
+            f"last ticked {_ago(age)} ago, so nothing is looked for and nothing expires",
+            "start `countersign clock`",
+        )
+    else:
+        yield fine("clock", f"ticked {_ago(age)} ago")
+
+
+def sweeps_are_recent(world: World) -> Findings:
+    with world.services.store.transaction() as tx:
+        last = tx.registry.last_sweeps()
+    poll = world.policy.poll
+    for kind, interval in (("versions", poll.versions), ("models", poll.aliases)):
+        what = f"sweep of {kind}"
+        if kind not in last:
+            yield warning(
+                what, "has not ended well yet", "wait a minute; if it stays so, look at `countersign jobs list`"
+            )
+        elif (age := datetime.now(UTC) - last[kind]) > 3 * interval + timedelta(minutes=1):
+            yield failure(
+                what,
+                f"last ended {_ago(age)} ago, and should every {interval.total_seconds():g} s",
+                "look at the lines about worker, clock and MLflow, and at `countersign jobs list`",
+            )
+        else:
+            yield fine(what, f"ended {_ago(age)} ago")
+
+
+def no_job_is_parked(world: World) -> Findings:
+    parked = world.services.store.jobs.counts().parked
+    if parked:
+        listed = ", ".join(f"{count} {effect}" for effect, count in sorted(parked.items()))
+        yield warning(
+            "jobs",
+            f"parked, waiting for a person: {listed}",
+            "`countersign jobs list --status parked` says why; mend it, then `countersign jobs replay --all`",
+        )
+    else:
+        yield fine("jobs", "none is parked")
+
+
+def address_leads_here(world: World) -> Findings:
+    url = world.settings.public_url
+    if not url:
+        yield warning(
+            "address",
+            "COUNTERSIGN_URL is not set, so webhooks and Slack's way in were not checked",
+            "set it to the address of the web process, unless you poll and use Socket Mode only",
+        )
+        return
+    mend = "start the web process, and check COUNTERSIGN_URL, DNS, the proxy and the firewall before it"
+    try:
+        answer = requests.get(f"{url}/healthz", timeout=ADDRESS_TIMEOUT, allow_redirects=False)
+    except requests.RequestException as trouble:
+        yield failure("address", f"{url} cannot be reached from here ({type(trouble).__name__})", mend)
+        return
+    if answer.status_code == 200 and answer.text.replace(" ", "").strip() == '{"status":"ok"}':
+        yield fine("address", f"{url}/healthz answers")
+    else:
+        yield failure("address", f"{url}/healthz answers {answer.status_code}, and not as Countersign does", mend)
+
+
+def slack_door_knows_the_secret(world: World) -> Findings:
+    """Asks our own door as Slack does when it verifies an address: signed with our secret, and nothing is recorded."""
+    secret = world.settings.slack_signing_secret.get_secret_value()
+    if not world.settings.public_url or world.settings.slack_app_token.get_secret_value():
+        return
+    body = f'{{"type": "url_verification", "challenge": "{CHALLENGE}"}}'
+    now = str(int(time.time()))
+    headers = {
+        "Content-Type": "application/json",
+        "X-Slack-Request-Timestamp": now,
+        "X-Slack-Signature": SignatureVerifier(secret).generate_signature(timestamp=now, body=body) or "",
+    }
+    url = f"{world.settings.public_url}/slack/events"
+    try:
+        answer = requests.post(url, data=body, headers=headers, timeout=ADDRESS_TIMEOUT, allow_redirects=False)
+    except requests.RequestException as trouble:
+        yield failure(
+            "slack door", f"{url} cannot be reached ({type(trouble).__name__})", "see the line about the address"
+        )
+        return
+    if answer.status_code == 200 and CHALLENGE in answer.text:
+        yield fine("slack door", f"{url} believes what SLACK_SIGNING_SECRET signs")
+    elif answer.status_code == 401:
+        yield failure(
+            "slack door",
+            f"{url} does not believe what SLACK_SIGNING_SECRET signs",
+            "give the web process the same SLACK_SIGNING_SECRET and restart it; check the clocks of both machines",
+        )
+    else:
+        yield failure(
+            "slack door",
+            f"{url} answers {answer.status_code} to a signed request",
+            "check that the proxy passes POST, its body and its X-Slack headers on unchanged",
+        )
+
+
+def _newest_tick(world: World) -> datetime | None:
+    with world.services.store.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.max(tables.clock_ticks.c.at))).scalar()
+
+
+def _ago(age: timedelta) -> str:
+    """One unit is enough: `40 s`, `12 min`, `3 h`, `9 d`."""
+    seconds = max(0.0, age.total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"

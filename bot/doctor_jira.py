@@ -1,0 +1,103 @@
+"""Checks of Jira for each ticket section of the policy: project, issue type, screen, permissions, and where decisions lead."""
+
+from __future__ import annotations
+
+from bot.clients.jira_checkup import PERMISSIONS, CreateScreen, ProjectSeen
+from bot.clients.jira_roads import same
+from bot.doctor_findings import Finding, Findings, World, failure, fine, warning
+from bot.domain.model import TicketPlan
+from bot.ports import Permanent
+
+FILLED_IN = frozenset({"project", "issuetype", "summary", "description", "labels"})
+FILLED_BY_JIRA = frozenset({"reporter"})
+
+
+def jira_knows_the_bot(world: World) -> Findings:
+    if not _plans(world):
+        yield fine("jira", "not needed: no rule of the policy opens tickets")
+        return
+    if other := _credentials_of_the_other_kind(world):
+        yield other
+        return
+    kind = world.jira.deployment()
+    yield fine("jira", f'{kind} at {world.settings.jira_url}, as "{world.jira.account()}"')
+
+
+def _credentials_of_the_other_kind(world: World) -> Finding | None:
+    """Asked first and without them: a site answers credentials of the other kind as if they were merely wrong."""
+    told, for_cloud = world.jira.told_deployment(), bool(world.settings.jira_api_token.get_secret_value())
+    url = world.settings.jira_url
+    if told == "Cloud" and not for_cloud:
+        return failure("jira", f"{url} is a Jira Cloud", "set JIRA_EMAIL and JIRA_API_TOKEN, and remove JIRA_TOKEN")
+    if told == "Server" and for_cloud:
+        return failure(
+            "jira", f"{url} is a Jira Data Center", "set JIRA_TOKEN, and remove JIRA_EMAIL and JIRA_API_TOKEN"
+        )
+    return None
+
+
+def projects_are_ready(world: World) -> Findings:
+    for plan in _plans(world):
+        try:
+            project = world.jira.project(plan.project)
+        except Permanent as refusal:
+            yield failure(
+                f"jira project {plan.project}",
+                str(refusal),
+                "check `project` in the policy's ticket section, and give the account the permission Browse projects",
+            )
+            continue
+        yield fine(f"jira project {plan.project}", "found")
+        yield _permissions(project, world)
+        yield from _issue_type(plan, project, world)
+
+
+def _permissions(project: ProjectSeen, world: World) -> Finding:
+    what = f"jira permissions in {project.key}"
+    missing = world.jira.missing_permissions(project.key)
+    if not missing:
+        return fine(what, f"all {len(PERMISSIONS)} that it takes")
+    listed = "; ".join(f"{name} (to {PERMISSIONS[name]})" for name in missing)
+    return failure(what, f"the account lacks {listed}", "give it these in the project's permission scheme")
+
+
+def _issue_type(plan: TicketPlan, project: ProjectSeen, world: World) -> Findings:
+    what = f"jira type {plan.type} in {project.key}"
+    if plan.type not in project.issue_types:
+        known = ", ".join(project.issue_types) or "none"
+        yield failure(what, f"does not exist; there are: {known}", "name one of these in the policy's ticket section")
+        return
+    yield _screen(what, world.jira.create_screen(project, plan.type))
+    statuses = world.jira.statuses(project, plan.type)
+    yield _road("approved", plan.approved, statuses, plan)
+    yield _road("rejected", plan.rejected, statuses, plan)
+
+
+def _screen(what: str, screen: CreateScreen) -> Finding:
+    unfillable = sorted(screen.required - FILLED_IN - FILLED_BY_JIRA)
+    absent = sorted(FILLED_IN - screen.fields)
+    if unfillable:
+        return failure(
+            what,
+            f"its create screen demands what Countersign cannot fill in: {', '.join(unfillable)}",
+            "make these optional, or give them a default",
+        )
+    if absent:
+        return failure(what, f"its create screen lacks {', '.join(absent)}", "put these on the create screen")
+    return fine(what, "found, and its create screen can be filled in")
+
+
+def _road(decision: str, wish: str, statuses: tuple[str, ...], plan: TicketPlan) -> Finding:
+    """Without a ticket Jira tells statuses only, so a transition's name or id is not called wrong here."""
+    what = f"jira {decision}"
+    if any(same(status, wish) for status in statuses):
+        return fine(what, f'"{wish}" is a status of {plan.type} in {plan.project}')
+    return warning(
+        what,
+        f'"{wish}" is no status of {plan.type} in {plan.project}, which are: {", ".join(statuses) or "none"}',
+        "fine if it is the name or id of a transition, which Jira shows on a ticket only; otherwise correct the policy",
+    )
+
+
+def _plans(world: World) -> list[TicketPlan]:
+    return list(dict.fromkeys(rule.ticket for rule in world.policy.rules if rule.ticket))

@@ -1,0 +1,153 @@
+"""Checks of MLflow: does it answer, may we read and write, and do its webhooks reach us with a secret that we know?
+
+Webhooks that are missing are no failure, since the poller finds the same news. What mends them is `register_webhook`.
+"""
+
+from __future__ import annotations
+
+from bot.clients.mlflow_checkup import EVENTS, WebhookSeen, WebhooksUnreadable, supported
+from bot.doctor_findings import Findings, World, failure, fine, warning
+from bot.ports import OutsideError, Permanent
+
+PROBED = 10  # registered models; permissions are given for each, but one call for each of thousands helps nobody
+REGISTER = "run `countersign doctor --register-webhook`"
+WHAT = "mlflow webhook"
+
+ENCRYPTION_MEND = (
+    "set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY on the MLflow server to one Fernet key and restart it (without one, each of its processes "
+    "makes up its own); a webhook stored before that must be deleted from the server's table `webhooks` and registered again"
+)
+REACH_MEND = (
+    "let the MLflow server reach COUNTERSIGN_URL; for an http address it needs MLFLOW_WEBHOOK_ALLOWED_SCHEMES=http,https, "
+    "for a private one MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS=true"
+)
+
+
+def mlflow_answers(world: World) -> Findings:
+    version = world.mlflow.server_version()
+    if supported(version):
+        yield fine("mlflow", f"version {version} answers")
+    else:
+        yield warning("mlflow", f"version {version} answers, outside of what was tried: 3.17 up to, not including, 4.0")
+
+
+def models_can_be_read(world: World) -> Findings:
+    names, ruled = world.model_names, world.ruled_models
+    if names and not ruled:
+        patterns = ", ".join(f'"{rule.models}"' for rule in world.policy.rules)
+        yield warning(
+            "mlflow models", f"none of {len(names)} matches a rule: {patterns}", "check `models` in the policy"
+        )
+    else:
+        yield fine("mlflow models", f"{len(names)} registered, {len(ruled)} under a rule")
+
+
+def models_can_be_written(world: World) -> Findings:
+    """By asking for what cannot be done: an alias on version 0. Nothing changes and no webhook is sent."""
+    ruled = world.ruled_models
+    if not ruled:
+        yield warning("mlflow writing", "not tried, because no registered model is under a rule yet")
+        return
+    for model in ruled[:PROBED]:
+        try:
+            world.mlflow.try_writing(model)
+        except Permanent as refusal:
+            yield failure("mlflow writing", str(refusal))
+            return
+    more = f" (the first {PROBED} of {len(ruled)})" if len(ruled) > PROBED else ""
+    yield fine(
+        "mlflow writing", f"allowed on {', '.join(ruled[:PROBED])}{more}; tried with version 0, nothing was changed"
+    )
+
+
+def webhook_points_here(world: World) -> Findings:
+    if not world.settings.mlflow_webhook_secrets:
+        yield warning(
+            WHAT,
+            "MLFLOW_WEBHOOK_SECRET is not set, so webhooks are refused and only the poller finds the news",
+            f"set it to a long random text and {REGISTER}, or leave it so",
+        )
+        return
+    if not world.settings.public_url:
+        yield warning(WHAT, "cannot be looked for while COUNTERSIGN_URL is not set", f"set it and {REGISTER}")
+        return
+    try:
+        found = world.mlflow.webhooks_to(_door(world))
+    except WebhooksUnreadable as broken:
+        yield failure(WHAT, str(broken), ENCRYPTION_MEND)
+        return
+    except Permanent as refusal:
+        yield warning(
+            WHAT,
+            str(refusal),
+            "webhooks take an SQL store, and an admin of MLflow to see them: let one run this command; polling goes on",
+        )
+        return
+    yield from _judged(found, world)
+
+
+def register_webhook(world: World) -> Findings:
+    """Makes or mends the one webhook that points at us, and deletes others that do so too: MLflow does not look for doubles."""
+    secrets, url = world.settings.mlflow_webhook_secrets, _door(world)
+    if not secrets or not world.settings.public_url:
+        yield failure(
+            "register webhook",
+            "COUNTERSIGN_URL and MLFLOW_WEBHOOK_SECRET are needed for it",
+            "set both and run it again",
+        )
+        return
+    try:
+        found = world.mlflow.webhooks_to(url)
+        if not found:
+            world.mlflow.create_webhook(url, secrets[0].get_secret_value())
+            yield fine("register webhook", f"made one to {url}")
+            return
+        world.mlflow.mend_webhook(found[0], secrets[0].get_secret_value())
+        for double in found[1:]:
+            world.mlflow.delete_webhook(double.id)
+    except WebhooksUnreadable as broken:
+        yield failure("register webhook", str(broken), ENCRYPTION_MEND)
+    except OutsideError as trouble:
+        yield failure("register webhook", str(trouble), f"it takes an admin of MLflow; {REACH_MEND}")
+    else:
+        gone = f", deleted {len(found) - 1} that did the same" if found[1:] else ""
+        yield fine("register webhook", f"set secret, events and status of the one to {url}{gone}")
+
+
+def _judged(found: list[WebhookSeen], world: World) -> Findings:
+    active = [webhook for webhook in found if webhook.active]
+    if not active:
+        state = "is switched off" if found else "does not exist"
+        yield warning(WHAT, f"one to {_door(world)} {state}, so only the poller finds the news", REGISTER)
+        return
+    if found[1:]:
+        yield warning(WHAT, f"{len(found)} point at {_door(world)}, so all news comes more than once", REGISTER)
+    missing = EVENTS - frozenset[str]().union(*(webhook.events for webhook in active))
+    if missing:
+        yield warning(WHAT, f"does not send {', '.join(sorted(missing))}; the poller finds these", REGISTER)
+    for webhook in active:
+        yield from _delivered(webhook, world)
+
+
+def _delivered(webhook: WebhookSeen, world: World) -> Findings:
+    delivery = world.mlflow.test_delivery(webhook.id)
+    if delivery.status is None:
+        yield failure(WHAT, f"MLflow could not send a test delivery: {delivery.trouble}", REACH_MEND)
+    elif delivery.status in (200, 202):
+        yield fine(WHAT, f"a test delivery to {webhook.url} was believed")
+    elif delivery.status == 401:
+        yield failure(
+            WHAT,
+            "a test delivery was refused: its secret is not the web process's MLFLOW_WEBHOOK_SECRET",
+            f"{REGISTER}, which gives MLflow this one; restart the web process if its own differs",
+        )
+    else:
+        yield failure(
+            WHAT,
+            f"a test delivery to {webhook.url} was answered with {delivery.status}",
+            "look at the web process and at the proxy before it",
+        )
+
+
+def _door(world: World) -> str:
+    return f"{world.settings.public_url}/webhooks/mlflow"

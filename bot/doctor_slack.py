@@ -1,0 +1,147 @@
+"""Checks of Slack: the token and its scopes, the policy's channels, groups and people, and the way in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+
+import yaml
+
+from bot.clients.slack_checkup import ChannelSeen
+from bot.doctor_findings import Finding, Findings, World, failure, fine, warning
+from bot.ports import AccountKind, OutsideError, Temporary
+
+SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
+INVITE = "write `/invite @Countersign` there"
+REINSTALL = (
+    "add them under OAuth & Permissions of the Slack app (or paste config/slack_manifest.yaml again) and reinstall it"
+)
+
+
+def slack_knows_the_bot(world: World) -> Findings:
+    installed = world.slack.installation()
+    if installed.is_bot:
+        yield fine("slack", f'"{installed.user}" in the workspace "{installed.workspace}"')
+    else:
+        yield failure(
+            "slack",
+            f"SLACK_BOT_TOKEN is a token of the person {installed.user}",
+            "set it to the Bot User OAuth Token of the app, which starts with xoxb-",
+        )
+
+
+def scopes_are_complete(world: World) -> Findings:
+    held, wanted = world.slack.installation().scopes, scopes_in_manifest()
+    if not held:
+        yield warning("slack scopes", "Slack's answer does not tell them", "check any proxy before SLACK_API_URL")
+    elif missing := sorted(wanted - held):
+        yield failure("slack scopes", f"the app lacks {', '.join(missing)}", REINSTALL)
+    else:
+        yield fine("slack scopes", f"all {len(wanted)} that config/slack_manifest.yaml asks for")
+
+
+def channels_are_joined(world: World) -> Findings:
+    scopes = world.slack.installation().scopes
+    seen = world.slack.channels(private=not scopes or "groups:read" in scopes)
+    for wanted in world.policy.channels():
+        name = wanted.removeprefix("#")
+        channel = next((channel for channel in seen if name in (channel.name, channel.id)), None)
+        yield _missing_channel(wanted) if channel is None else _channel(wanted, channel, scopes, world)
+
+
+def groups_have_members(world: World) -> Findings:
+    for group in world.policy.groups:
+        if group.slack_group is None:
+            continue
+        what = f"slack group @{group.slack_group.removeprefix('@')}"
+        most = _highest_quorum(group.name, world)
+        try:
+            members = world.slack.members_of(group.slack_group)
+        except OutsideError as trouble:
+            yield failure(what, str(trouble))
+            continue
+        if not members:
+            yield failure(what, "has no active members, so nobody can approve", "add people to it in Slack")
+        elif len(members) < most:
+            yield failure(
+                what,
+                f"has {len(members)} active members, but a rule wants {most} approvals of it",
+                "add people to it in Slack, or lower the quorum in the policy",
+            )
+        else:
+            yield fine(what, f"{len(members)} members")
+
+
+def people_are_found(world: World) -> Findings:
+    emails = {person.email for person in world.policy.people}
+    emails.update(email for group in world.policy.groups for email in group.people)
+    found = 0
+    for email in sorted(emails):
+        try:
+            account = world.slack.find_account(email)
+        except Temporary as trouble:
+            yield warning("slack people", f"not all could be asked for: {trouble}", "run it again in a minute")
+            return
+        if account is None:
+            yield warning(
+                f"slack person {email}", "has no Slack account with this e-mail", "correct the policy, or invite them"
+            )
+        elif account.kind is not AccountKind.MEMBER:
+            yield warning(f"slack person {email}", f"is a {account.kind} account, which may not decide")
+        else:
+            found += 1
+    yield fine("slack people", f"{found} of {len(emails)} found by e-mail")
+
+
+def way_in_is_open(world: World) -> Findings:
+    settings = world.settings
+    if settings.slack_app_token.get_secret_value():
+        world.slack.open_socket()
+        yield fine("slack socket", "SLACK_APP_TOKEN opens Socket Mode; the process `socket` must run")
+    elif SIGNING_SECRET.fullmatch(settings.slack_signing_secret.get_secret_value()):
+        yield fine("slack signing secret", "has the form that Slack's have")
+    else:
+        yield warning(
+            "slack signing secret",
+            "SLACK_SIGNING_SECRET is not of the form that Slack's have: 32 digits and letters from a to f",
+            'copy the Signing Secret from the page "Basic Information" of the Slack app',
+        )
+
+
+def scopes_in_manifest() -> frozenset[str]:
+    manifest = yaml.safe_load(files("config").joinpath("slack_manifest.yaml").read_text(encoding="utf-8"))
+    return frozenset(manifest["oauth_config"]["scopes"]["bot"])
+
+
+def _missing_channel(wanted: str) -> Finding:
+    return failure(
+        f"slack channel {wanted}",
+        "the bot sees no such channel",
+        f"check the name in the policy; if the channel is private, {INVITE}",
+    )
+
+
+def _channel(wanted: str, channel: ChannelSeen, scopes: frozenset[str], world: World) -> Finding:
+    """Posting is not enough: after a lost answer the bot reads the channel's history, to see whether its message is there."""
+    what = f"slack channel {wanted}"
+    if channel.archived:
+        return failure(what, "is archived", "unarchive it, or name another one in the policy")
+    if not channel.joined:
+        posts = (
+            "may post there, but not read it after a lost answer" if "chat:write.public" in scopes else "is not in it"
+        )
+        return failure(what, f"the bot {posts}", INVITE)
+    try:
+        world.slack.read_history(channel.id)
+    except OutsideError as trouble:
+        return failure(what, f"the bot is in it, but may not read its history: {trouble}")
+    return fine(what, "the bot is in it and may read its history")
+
+
+def _highest_quorum(group: str, world: World) -> int:
+    demands: Mapping[str, int] = {}
+    for rule in world.policy.rules:
+        for requirement in rule.approve.all_of:
+            demands = {**demands, requirement.group: max(requirement.quorum, demands.get(requirement.group, 0))}
+    return demands.get(group, 0)

@@ -1,0 +1,210 @@
+"""`countersign doctor` on a complete installation, and with one thing wrong at a time in the settings or in our own house."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from bot import tables
+from bot.__main__ import main
+from bot.doctor_findings import Status
+from bot.ports import Permanent
+from bot.sandbox.jira import Deployment
+from tests.fixtures.doctor_world import ELSEWHERE, Installation
+from tests.fixtures.workers import Bench
+
+
+def run(environ: dict[str, str], *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["doctor", *arguments], env=environ)
+
+
+# All is well
+
+
+def test_all_is_green_in_a_complete_installation(installed: Installation, bench: Bench) -> None:
+    installed.run_processes(bench)
+
+    result = run(installed.environ, "--register-webhook")
+
+    assert result.exit_code == 0, result.output
+    assert "warn" not in result.output.replace("with a warning", "")
+    assert result.output.splitlines()[-1].endswith("0 failed, 0 with a warning.")
+
+
+def test_all_is_green_with_socket_mode_and_jira_data_center(installation: Callable[..., Installation]) -> None:
+    installed = installation(Deployment.SERVER)
+    del installed.environ["SLACK_SIGNING_SECRET"]
+    installed.environ["SLACK_APP_TOKEN"] = installed.slack.app.app_token
+
+    found = {finding.what: finding for finding in installed.examine()}
+
+    assert found["settings"].why == "complete for web, worker, clock, socket"
+    assert found["slack socket"].status is Status.OK
+    assert found["jira"].why.startswith("Data Center")
+    assert not [one for one in found.values() if one.what.startswith(("slack", "jira")) and one.status is not Status.OK]
+
+
+def test_json_says_the_same_for_programs(installed: Installation) -> None:
+    result = run(installed.environ, "--json")
+
+    rows = json.loads(result.stdout)
+    assert {"status": "ok", "what": "schema", "why": "up to date", "mend": ""} in rows
+
+
+def test_processes_that_never_ran_are_no_failure(installed: Installation) -> None:
+    result = run(installed.environ, "--register-webhook")
+
+    assert result.exit_code == 0, result.output
+    assert "warn  worker" in result.output
+
+
+def test_nothing_is_changed_by_looking(installed: Installation) -> None:
+    before = installed.mlflow.get_registered_model(installed.model)
+
+    installed.examine()
+
+    after = installed.mlflow.get_registered_model(installed.model)
+    assert (after.aliases, after.tags, after.last_updated_timestamp) == ({}, {}, before.last_updated_timestamp)
+    assert installed.jira.issues() == []
+    assert installed.slack.messages("model-approvals") == []
+
+
+# Settings
+
+
+def test_settings_that_cannot_be_read_are_all_listed(installed: Installation) -> None:
+    installed.policy_path.write_text(installed.policy_path.read_text() + "surprise: 1\n")
+    for name in ("MLFLOW_TRACKING_URI", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"):
+        installed.environ[name] = ""
+
+    result = run(installed.environ)
+
+    assert result.exit_code == 2
+    assert [line.split()[0] for line in result.stderr.splitlines()][:3] == [
+        "MLFLOW_TRACKING_URI",
+        "SLACK_BOT_TOKEN",
+        "SLACK_SIGNING_SECRET",
+    ]
+    assert "surprise" in result.stderr
+
+
+def test_jira_is_demanded_by_a_policy_that_opens_tickets(installed: Installation) -> None:
+    installed.environ["JIRA_URL"] = ""
+
+    result = run(installed.environ)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("JIRA_URL is not set.")
+
+
+# The house
+
+
+def test_a_database_that_does_not_answer_hides_nobody_else(installed: Installation) -> None:
+    installed.environ["DATABASE_URL"] = "postgresql://countersign:canary-password@127.0.0.1:9/countersign"
+
+    result = run(installed.environ)
+
+    assert result.exit_code == 1
+    assert "FAIL  database" in result.output
+    assert "ok    slack scopes" in result.output
+    assert "canary-password" not in result.output
+
+
+def test_no_database_is_told_with_the_mend(installed: Installation, tmp_path_factory: pytest.TempPathFactory) -> None:
+    installed.environ |= {"DATABASE_URL": "", "COUNTERSIGN_HOME": str(tmp_path_factory.mktemp("home"))}
+
+    trouble = installed.troubles()["database"]
+
+    assert "Start `countersign serve`" in trouble.why
+
+
+def test_a_schema_that_is_behind_is_told(installed: Installation, empty_database_url: str) -> None:
+    installed.environ["DATABASE_URL"] = empty_database_url
+
+    trouble = installed.troubles()["schema"]
+
+    assert (trouble.status, trouble.mend) == (Status.FAIL, "run `countersign migrate`")
+
+
+def test_no_policy_in_force_is_a_failure(installed: Installation, make_database: Callable[[], str]) -> None:
+    installed.environ["DATABASE_URL"] = make_database()
+
+    assert installed.troubles()["policy"].status is Status.FAIL
+
+
+def test_a_policy_file_that_is_not_in_force_is_told(installed: Installation) -> None:
+    installed.policy_path.write_text(installed.policy_path.read_text() + "# edited\n")
+
+    assert "countersign policy activate" in installed.troubles()["policy"].mend
+
+
+def test_a_worker_that_is_gone_is_a_failure(installed: Installation) -> None:
+    installed.tick()
+
+    assert installed.troubles()["worker"].status is Status.FAIL
+
+
+def test_a_clock_that_stands_still_is_a_failure(installed: Installation) -> None:
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with installed.s.store.engine.begin() as connection:
+        connection.execute(sa.insert(tables.clock_ticks).values(kind="sweep_models", period="1", at=an_hour_ago))
+        connection.execute(sa.insert(tables.sweeps).values(kind="models", workspace="default", done_at=an_hour_ago))
+
+    troubles = installed.troubles()
+
+    assert troubles["clock"].why.startswith("last ticked 60 min ago")
+    assert troubles["sweep of models"].status is Status.FAIL
+
+
+def test_parked_jobs_are_told(installed: Installation, bench: Bench) -> None:
+    def refuse(_: str) -> None:
+        raise Permanent("no such channel")
+
+    bench.defer("sync_card")
+    bench.jobs.drain({"sync_card": refuse})
+
+    trouble = installed.troubles()["jobs"]
+    assert (trouble.status, trouble.why) == (Status.WARN, "parked, waiting for a person: 1 sync_card")
+
+
+def test_an_address_that_nobody_answers_is_a_failure(installed: Installation) -> None:
+    installed.environ["COUNTERSIGN_URL"] = ELSEWHERE
+
+    assert "cannot be reached" in installed.troubles()["address"].why
+
+
+def test_an_address_of_somebody_else_is_a_failure(installed: Installation) -> None:
+    installed.environ["COUNTERSIGN_URL"] = installed.environ["JIRA_URL"]
+
+    assert "not as Countersign does" in installed.troubles()["address"].why
+
+
+def test_a_web_process_with_another_signing_secret_is_told(installed: Installation) -> None:
+    installed.environ["SLACK_SIGNING_SECRET"] = "f" * 32
+
+    assert "restart" in installed.troubles()["slack door"].mend
+
+
+# Secrets
+
+
+def test_no_secret_is_ever_printed(installed: Installation) -> None:
+    canaries = {
+        "DATABASE_URL": "postgresql://u:canary-database@127.0.0.1:9/x",
+        "SLACK_BOT_TOKEN": "xoxb-canary-slack",
+        "SLACK_SIGNING_SECRET": "canary-signing",
+        "JIRA_API_TOKEN": "canary-jira",
+        "MLFLOW_WEBHOOK_SECRET": "canary-webhook",
+        "COUNTERSIGN_API_TOKEN": "canary-api-token-0123",
+    }
+    installed.environ |= canaries
+
+    told = "\n".join(str(finding) for finding in installed.examine())
+
+    assert "canary" not in told

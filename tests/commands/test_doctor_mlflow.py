@@ -1,0 +1,104 @@
+"""`countersign doctor` with one thing wrong at a time in MLflow or its webhooks."""
+
+from __future__ import annotations
+
+from bot.clients.mlflow_checkup import EVENTS
+from bot.doctor_findings import Status
+from tests.fixtures.doctor_world import ELSEWHERE, Installation
+from tests.fixtures.fault_proxy import fault_proxy
+
+# MLflow
+
+
+def test_an_mlflow_that_does_not_answer_is_a_failure(installed: Installation) -> None:
+    installed.environ["MLFLOW_TRACKING_URI"] = ELSEWHERE
+
+    trouble = installed.troubles()["mlflow"]
+
+    assert trouble.why.endswith("cannot be reached at http://127.0.0.1:9 while asking for its version.")
+    assert "MLFLOW_TRACKING_URI" in trouble.mend
+
+
+def test_an_address_that_is_not_mlflows_is_told(installed: Installation) -> None:
+    installed.environ["MLFLOW_TRACKING_URI"] = installed.environ["COUNTERSIGN_URL"]
+
+    assert "Check MLFLOW_TRACKING_URI" in installed.troubles()["mlflow"].why
+
+
+def test_an_account_that_may_not_write_is_a_failure(installed: Installation) -> None:
+    with fault_proxy(installed.environ["MLFLOW_TRACKING_URI"]) as (url, faults):
+        faults.add("status", "registered-models/alias", method="POST", status=403)
+        installed.environ["MLFLOW_TRACKING_URI"] = url
+
+        trouble = installed.troubles()["mlflow writing"]
+
+    assert "EDIT permission" in trouble.why
+
+
+def test_rules_that_match_no_model_are_a_warning(installed: Installation) -> None:
+    installed.rewrite_policy(f'"{installed.model}"', '"bkie-*"')
+
+    assert '"bkie-*"' in installed.troubles()["mlflow models"].why
+
+
+# MLflow's webhooks
+
+
+def test_a_missing_webhook_is_a_warning_because_polling_goes_on(installed: Installation) -> None:
+    trouble = installed.troubles()["mlflow webhook"]
+
+    assert (trouble.status, trouble.mend) == (Status.WARN, "run `countersign doctor --register-webhook`")
+
+
+def test_a_registered_webhook_has_the_events_and_is_made_once(installed: Installation) -> None:
+    installed.examine(register_webhook=True)
+    assert "mlflow webhook" not in installed.troubles(register_webhook=True)
+
+    mine = [webhook for webhook in installed.mlflow.list_webhooks() if webhook.url == installed.webhook_url]
+    assert [{str(event) for event in webhook.events} for webhook in mine] == [EVENTS]
+
+
+def test_a_webhook_with_another_secret_is_found_out_and_mended(installed: Installation) -> None:
+    installed.mlflow.create_webhook("ours", installed.webhook_url, sorted(EVENTS), secret="another-secret")  # type: ignore[arg-type]
+    assert "its secret is not" in installed.troubles()["mlflow webhook"].why
+
+    assert "mlflow webhook" not in installed.troubles(register_webhook=True)
+
+
+def test_a_webhook_that_is_switched_off_lacks_events_or_stands_twice_is_told_and_mended(
+    installed: Installation,
+) -> None:
+    secret = installed.environ["MLFLOW_WEBHOOK_SECRET"]
+    for status in ("ACTIVE", "DISABLED"):
+        installed.mlflow.create_webhook("ours", installed.webhook_url, ["model_version.created"], None, secret, status)
+    told = " ".join(one.why for one in installed.examine() if one.what == "mlflow webhook")
+    assert "2 point at" in told
+    assert "does not send model_version_alias.created" in told
+
+    assert "mlflow webhook" not in installed.troubles(register_webhook=True)
+
+
+def test_a_webhook_that_mlflow_cannot_deliver_is_a_failure(installed: Installation) -> None:
+    installed.environ["COUNTERSIGN_URL"] = ELSEWHERE
+
+    trouble = installed.troubles(register_webhook=True)["mlflow webhook"]
+
+    assert "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS" in trouble.mend
+    installed.examine(register_webhook=True)
+
+
+def test_an_mlflow_that_cannot_decrypt_its_secrets_is_told_about_the_key(installed: Installation) -> None:
+    with fault_proxy(installed.environ["MLFLOW_TRACKING_URI"]) as (url, faults):
+        faults.add("status", "/mlflow/webhooks$", method="GET", status=500)
+        installed.environ["MLFLOW_TRACKING_URI"] = url
+
+        trouble = installed.troubles()["mlflow webhook"]
+
+    assert trouble.status is Status.FAIL
+    assert "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" in trouble.mend
+
+
+def test_without_a_webhook_secret_polling_is_enough(installed: Installation) -> None:
+    installed.environ["MLFLOW_WEBHOOK_SECRET"] = ""
+
+    assert installed.troubles()["mlflow webhook"].status is Status.WARN

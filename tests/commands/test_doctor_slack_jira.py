@@ -1,0 +1,157 @@
+"""`countersign doctor` with one thing wrong at a time in Slack or Jira."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.doctor_findings import Status
+from bot.sandbox.jira import Deployment
+from tests.fixtures.doctor_world import Installation
+
+# Slack
+
+
+@pytest.mark.parametrize(
+    ("scope", "what"),
+    [
+        ("usergroups:read", "slack group @ml-leads"),
+        ("channels:history", "slack channel #model-approvals"),
+        ("channels:read", "slack channels"),
+        ("users:read.email", "slack people"),
+    ],
+)
+def test_a_missing_scope_is_named_and_so_is_what_needs_it(installed: Installation, scope: str, what: str) -> None:
+    installed.slack.app.scopes -= {scope}
+
+    troubles = installed.troubles()
+
+    assert troubles["slack scopes"].why == f"the app lacks {scope}"
+    assert scope in troubles[what].why
+
+
+def test_a_token_that_slack_revoked_is_a_failure_and_jira_is_still_looked_at(installed: Installation) -> None:
+    installed.slack.app.revoked = True
+
+    found = {finding.what: finding for finding in installed.examine()}
+
+    assert "SLACK_BOT_TOKEN" in found["slack"].why
+    assert found["jira"].status is Status.OK
+
+
+def test_an_unknown_channel_is_a_failure(installed: Installation) -> None:
+    installed.rewrite_policy("#model-approvals", "#model-aprovals")
+
+    assert installed.troubles()["slack channel #model-aprovals"].why == "the bot sees no such channel"
+
+
+def test_a_channel_without_the_bot_is_a_failure(installed: Installation) -> None:
+    installed.slack.workspace.channel("model-approvals").bot_is_member = False
+
+    assert installed.troubles()["slack channel #model-approvals"].mend == "write `/invite @Countersign` there"
+
+
+def test_an_archived_channel_is_a_failure(installed: Installation) -> None:
+    installed.slack.workspace.channel("model-approvals").is_archived = True
+
+    assert installed.troubles()["slack channel #model-approvals"].why == "is archived"
+
+
+def test_an_unknown_group_is_a_failure_that_names_those_that_there_are(installed: Installation) -> None:
+    installed.rewrite_policy("slack_group: ml-leads", "slack_group: ml-heads")
+
+    assert "@ml-leads, @risk" in installed.troubles()["slack group @ml-heads"].why
+
+
+@pytest.mark.parametrize(("members", "why"), [((), "nobody can approve"), (("U0ANA000001",), "wants 2 approvals")])
+def test_a_group_that_is_too_small_is_a_failure(installed: Installation, members: tuple[str, ...], why: str) -> None:
+    installed.slack.workspace.groups["ml-leads"] = members
+
+    assert why in installed.troubles()["slack group @ml-leads"].why
+
+
+def test_a_person_whom_slack_does_not_know_is_a_warning(installed: Installation) -> None:
+    installed.rewrite_policy("cy@example.com", "gil@partner.example")
+    installed.rewrite_policy("ben@example.com", "nobody@example.com")
+
+    troubles = installed.troubles()
+
+    assert troubles["slack person nobody@example.com"].status is Status.WARN
+    assert "guest" in troubles["slack person gil@partner.example"].why
+
+
+def test_an_app_token_that_slack_does_not_know_is_a_failure(installed: Installation) -> None:
+    installed.environ["SLACK_APP_TOKEN"] = "xapp-canary"
+
+    assert "apps.connections.open" in installed.troubles()["slack way in"].why
+
+
+def test_a_signing_secret_of_another_form_is_a_warning(installed: Installation) -> None:
+    installed.environ["SLACK_SIGNING_SECRET"] = "a-verification-token"
+
+    assert installed.troubles()["slack signing secret"].status is Status.WARN
+
+
+# Jira
+
+
+def test_a_wrong_jira_token_is_a_failure(installed: Installation) -> None:
+    installed.environ["JIRA_API_TOKEN"] = "canary-token"
+
+    trouble = installed.troubles()["jira"]
+
+    assert "JIRA_EMAIL and JIRA_API_TOKEN" in trouble.why
+    assert "canary-token" not in str(trouble)
+
+
+def test_a_data_center_token_for_jira_cloud_is_told(installed: Installation) -> None:
+    installed.environ |= {"JIRA_EMAIL": "", "JIRA_API_TOKEN": "", "JIRA_TOKEN": installed.jira.token}
+
+    assert installed.troubles()["jira"].mend == "set JIRA_EMAIL and JIRA_API_TOKEN, and remove JIRA_TOKEN"
+
+
+def test_a_cloud_token_for_jira_data_center_is_told(installation: Callable[..., Installation]) -> None:
+    installed = installation(Deployment.SERVER)
+    installed.environ |= {"JIRA_EMAIL": "bot@example.com", "JIRA_API_TOKEN": "of-the-cloud", "JIRA_TOKEN": ""}
+
+    assert installed.troubles()["jira"].why.endswith("is a Jira Data Center")
+
+
+def test_an_unknown_project_is_a_failure(installed: Installation) -> None:
+    installed.rewrite_policy("project: GOV", "project: GVO")
+
+    assert "`project`" in installed.troubles()["jira project GVO"].mend
+
+
+def test_an_unknown_issue_type_is_a_failure_that_names_those_that_there_are(installed: Installation) -> None:
+    installed.rewrite_policy("type: Task", "type: Approval")
+
+    assert "there are: Task, Bug" in installed.troubles()["jira type Approval in GOV"].why
+
+
+def test_missing_permissions_are_named_with_what_they_are_for(installed: Installation) -> None:
+    installed.jira.denied_permissions = frozenset({"ADD_COMMENTS", "TRANSITION_ISSUES"})
+
+    why = installed.troubles()["jira permissions in GOV"].why
+
+    assert "ADD_COMMENTS (to write the decision); TRANSITION_ISSUES (to close them)" in why
+
+
+def test_a_transitions_name_cannot_be_checked_without_a_ticket_and_is_said_so(installed: Installation) -> None:
+    installed.rewrite_policy("approved: Done", "approved: Approve")
+
+    trouble = installed.troubles()["jira approved"]
+
+    assert trouble.status is Status.WARN
+    assert "on a ticket only" in trouble.mend
+
+
+def test_jira_is_not_asked_when_no_rule_opens_tickets(installed: Installation) -> None:
+    ticket = next(line for line in installed.policy_path.read_text().splitlines(keepends=True) if "ticket:" in line)
+    installed.rewrite_policy(ticket, "")
+    installed.environ["JIRA_URL"] = ""
+
+    found = {finding.what: finding for finding in installed.examine()}
+
+    assert found["jira"].why == "not needed: no rule of the policy opens tickets"

@@ -1,0 +1,119 @@
+"""What the guide and the README tell people to type or to set exists: commands, options, variables, files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import mlflow.environment_variables
+import pytest
+import yaml
+
+from bot.__main__ import main
+from bot.clients.mlflow_checkup import OLDEST, TOO_NEW
+from config.policy_shape import PollShape
+from config.settings import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "guide.md", ROOT / "docs" / "settings.md"]
+GUIDE = (ROOT / "docs" / "guide.md").read_text()
+
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`(countersign [^`\n]+)`")
+PLACEHOLDER = re.compile(r"[A-Z]+")
+OURS_OR_MLFLOWS = re.compile(r"\b(?:COUNTERSIGN|MLFLOW|SLACK|JIRA|DATABASE|SMTP)_[A-Z_]+\b")
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+
+
+def typed(page: Path) -> Iterator[list[str]]:
+    """Whole command lines, from blocks of shell; a word in capitals stands for something, and any number will do."""
+    for block in BLOCK.findall(page.read_text()):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["countersign"]:
+                yield filled_in(words)
+
+
+def mentioned(page: Path) -> list[list[str]]:
+    return [filled_in(shlex.split(span)) for span in SPAN.findall(page.read_text())]
+
+
+def filled_in(words: list[str]) -> list[str]:
+    return ["1" if PLACEHOLDER.fullmatch(word) else word for word in words]
+
+
+def parse(command: click.Command, words: list[str], parent: click.Context | None = None) -> None:
+    """As click would, to the last option, without running anything. A group alone may be mentioned as a whole."""
+    if not isinstance(command, click.Group):
+        command.make_context(words[0], words[1:], parent=parent).close()
+    elif words[1:]:
+        context = click.Context(command, parent=parent, info_name=words[0])
+        name, subcommand, rest = command.resolve_command(context, words[1:])
+        assert subcommand is not None
+        parse(subcommand, [str(name), *rest], context)
+
+
+def ids(case: object) -> str | None:
+    return " ".join(case) if isinstance(case, list) else None
+
+
+@pytest.mark.parametrize("words", [words for page in PAGES for words in typed(page)], ids=ids)
+def test_every_command_line_can_be_typed_as_it_stands(words: list[str]) -> None:
+    parse(main, words)
+
+
+@pytest.mark.parametrize("words", [words for page in PAGES for words in mentioned(page)], ids=ids)
+def test_every_command_that_is_mentioned_exists(words: list[str]) -> None:
+    try:
+        parse(main, words)
+    except click.MissingParameter:
+        assert not any(word.startswith("--") for word in words)
+
+
+def test_the_check_itself_would_notice() -> None:
+    for line in ("countersign promote", "countersign jobs replay --everything", "countersign jobs drop 7"):
+        with pytest.raises(click.UsageError):
+            parse(main, line.split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_variable_is_ours_or_mlflows(page: Path) -> None:
+    mlflows = {getattr(one, "name", "") for one in vars(mlflow.environment_variables).values()}
+    known = {setting.name for setting in SETTINGS} | mlflows
+
+    assert set(OURS_OR_MLFLOWS.findall(page.read_text())) - known == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
+    missing = [target for target in LINK.findall(page.read_text()) if not (page.parent / target).exists()]
+
+    assert missing == []
+
+
+def test_the_guides_processes_are_the_procfiles() -> None:
+    procfile = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line)
+
+    rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", GUIDE, re.MULTILINE)
+
+    assert dict(rows) == procfile
+
+
+def test_the_guides_figures_are_the_codes() -> None:
+    poll = PollShape()
+
+    assert f"every {poll.versions.seconds} and {poll.aliases.seconds} seconds" in GUIDE
+    assert f"from {OLDEST[0]}.{OLDEST[1]} up to, not including, {TOO_NEW[0]}.{TOO_NEW[1]}" in GUIDE
+
+
+def test_the_manifest_has_what_the_guide_says_to_change() -> None:
+    text = (ROOT / "config" / "slack_manifest.yaml").read_text()
+    manifest = yaml.safe_load(text)
+
+    addresses = [line for line in text.splitlines() if "https://countersign.example.com/" in line]
+
+    assert len(addresses) == 2
+    assert manifest["settings"]["socket_mode_enabled"] is False
