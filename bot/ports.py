@@ -210,9 +210,6 @@ class TicketSystem(Protocol):
     def get_ticket(self, ref: TicketRef) -> Ticket:
         """Raises Permanent when it was deleted."""
 
-    def describe(self, ref: TicketRef, card: Card) -> None:
-        """Replaces the description; safe to repeat."""
-
     def link(self, ref: TicketRef, key: str, title: str, url: str) -> None: ...
 
     def comment(self, ref: TicketRef, key: str, text: str) -> None:

@@ -48,6 +48,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "sync_tags": moves.sync_tags,
     "sync_card": effects.sync_card,
     "sync_ticket": effects.sync_ticket,
+    "look_at_ticket": effects.look_at_ticket,
     "tell": effects.tell,
     "announce": effects.announce,
     "look_at": transitions.look_at,

@@ -88,6 +88,19 @@ def sync_ticket(request_id: str, s: Services) -> None:
         _close_ticket(request, _plan_of(request, printed), s)
 
 
+def look_at_ticket(request_id: str, s: Services) -> None:
+    """Somebody moved the ticket by hand. That decides nothing, and whoever did it should know."""
+    request, printed = _read(request_id, s)
+    if request.ticket is None or not request.state.is_open:
+        return
+    plan = _plan_of(request, printed)
+    status = s.tickets.get_ticket(request.ticket).status
+    if status.lower() in (plan.approved.lower(), plan.rejected.lower()):
+        where = f" The card: {request.card.url}" if request.card else ""
+        said = f"This ticket was moved to {status} by hand. That decides nothing: the request still waits for a vote in Slack.{where}"
+        s.tickets.comment(request.ticket, f"by-hand:{request.id}:{status}", said)
+
+
 def tell(request_id: str, s: Services) -> None:
     """The one who asked, or who trained the version when that is all we know, is told of the outcome directly, once."""
     request, printed = _read(request_id, s)

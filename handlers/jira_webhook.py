@@ -36,5 +36,5 @@ def record(hint: TicketHint, s: Services) -> str:
         request_id = tx.request_with_ticket(hint.ticket_id) if hint.ticket_id else None
         if request_id is None:
             return "no_news"
-        tx.defer("sync_ticket", request_id, f"{Lane.JIRA}:{request_id}", once=True)
+        tx.defer("look_at_ticket", request_id, f"{Lane.JIRA}:{request_id}", once=True)
     return "recorded"

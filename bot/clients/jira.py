@@ -18,7 +18,7 @@ from bot.clients.jira_calls import TIMEOUT, JiraCalls, object_in, objects_in, po
 from bot.clients.jira_fit import fitting_card, fitting_text
 from bot.clients.jira_roads import Road, ScreenField, choose_road, same
 from bot.clients.jira_wiki import card_as_wiki, text_as_wiki
-from bot.clients.slack_text import is_web_address, one_line
+from bot.clients.plain_text import is_web_address, one_line
 from bot.domain.cards import Card
 from bot.domain.model import TicketPlan, TicketRef
 from bot.ports import Permanent, Ticket, TicketHint
@@ -98,10 +98,6 @@ class JiraTickets:
         )
 
     # Kept up to date
-
-    def describe(self, ref: TicketRef, card: Card) -> None:
-        fields = {"description": self._description(card)}
-        self._calls.write(f"describing {ref.key}", lambda client: put(client, f"issue/{ref.id}", {"fields": fields}))
 
     def link(self, ref: TicketRef, key: str, title: str, url: str) -> None:
         """Jira itself replaces a link with the same global id."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from bot.clients.slack_text import is_web_address
+from bot.clients.plain_text import is_web_address
 from bot.domain.cards import Card, Fact, Link, Table
 
 Node: TypeAlias = dict[str, object]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from bot.clients.slack_text import one_line, paragraph
+from bot.clients.plain_text import one_line, paragraph
 from bot.domain.cards import Card, Fact, Link, Table
 
 T = TypeVar("T", str, dict[str, object])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from bot.clients.slack_text import is_web_address
+from bot.clients.plain_text import is_web_address
 from bot.domain.cards import Card, Fact, Link, Table
 
 LIVE = re.compile(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from bot.clients.slack_text import NOTHING, is_web_address, one_line, paragraph
+from bot.clients.plain_text import NOTHING, is_web_address, one_line, paragraph
 from bot.domain.cards import Button, Card, Confirm, Fact, Link, Table, Tone
 from bot.ports import Click
 

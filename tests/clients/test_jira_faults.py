@@ -115,10 +115,6 @@ def test_a_move_whose_answer_was_lost_may_be_repeated(
     assert sum(1 for change in site.issue(ref.key).history) == 1
 
 
-def describe(tickets: JiraTickets, ref: TicketRef) -> None:
-    tickets.describe(ref, CARD)
-
-
 def link(tickets: JiraTickets, ref: TicketRef) -> None:
     tickets.link(ref, "version:0190", "MLflow", "https://mlflow.example/7")
 
@@ -127,7 +123,7 @@ def get(tickets: JiraTickets, ref: TicketRef) -> None:
     tickets.get_ticket(ref)
 
 
-@pytest.mark.parametrize("deed", [describe, link, get])
+@pytest.mark.parametrize("deed", [link, get])
 @pytest.mark.parametrize("fault", ["cut", "down", "500", "503", "429", "slow"])
 def test_what_may_be_repeated_is_temporary_and_works_the_next_time(
     site: JiraSandbox, tickets: JiraTickets, fault: str, deed: Callable[[JiraTickets, TicketRef], None]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.clients.slack_text import FALLBACK_LIMIT, fallback, is_web_address, one_line, paragraph
+from bot.clients.plain_text import is_web_address, one_line, paragraph
+from bot.clients.slack_text import FALLBACK_LIMIT, fallback
 
 TOKENS = (
     "<!channel>", "<!here|now>", "<@U0ANA000001>", "<#C0SANDBOX01>", "<!subteam^S1>", "<https://evil.example|MLflow>", "<mailto:a@b.c>",
