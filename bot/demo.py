@@ -98,6 +98,8 @@ def demo_world(home: Path, say: Say) -> Iterator[World]:
 
 def train(world: World, say: Say, *params: str) -> tuple[str, int]:
     """Runs the example's real git, DVC and MLflow pipeline; returns the registered model and the new version's number."""
+    if not EXAMPLE.is_dir():
+        raise DemoFailed(f"the example pipeline is not at {EXAMPLE}. Run the demo from a clone of the repository")
     command = [sys.executable, str(EXAMPLE / "run.py"), "--workdir", str(world.home / "bike-demand")]
     command += ["--params", *params] if params else []
     last = ""
