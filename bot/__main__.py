@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-
 import click
-import structlog
 
 from bot.commands.demo import demo
 from bot.commands.doctor import doctor
@@ -14,25 +10,14 @@ from bot.commands.jobs import jobs_group
 from bot.commands.policy import policy_group
 from bot.commands.processes import clock, migrate, serve, socket, web, worker
 from bot.commands.requests import adopt, list_placements, people_group, request_transition, requests_group
+from bot.logs import write_logs
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mlflow-countersign")
 def main() -> None:
     """Countersign: model promotions that a team can trust."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
-    )
+    write_logs()
 
 
 for command in (

@@ -26,6 +26,7 @@ from bot.clients.mlflow import MlflowRegistry
 from bot.clients.slack import SlackNotifier
 from bot.database import create_engine, pending_migrations
 from bot.jobs import Jobs
+from bot.logs import write_logs
 from bot.services import Services, SystemClock
 from bot.store import Store
 from config.policy import read_policy
@@ -58,6 +59,7 @@ def effects_of(s: Services) -> Mapping[str, Callable[[str], None]]:
 
 def create_app() -> Flask:
     """What gunicorn loads. Raises SettingsMistakes naming all that is wrong with the environment."""
+    write_logs()
     quieten_vendors()
     settings = read_settings(os.environ, needs_of(Process.WEB, tickets=False))
     url = database_url(settings)
@@ -83,6 +85,7 @@ def bolt_app(s: Services, settings: Settings) -> App:
     """
     quieten_vendors()
     bolt = App(
+        logger=logging.getLogger("slack_bolt"),  # its loggers copy this one's level, and not that of their parent
         client=WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[]),
         authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None, bot_token=_bot_token(settings)),
         signing_secret=settings.slack_signing_secret.get_secret_value() or "socket mode has none",
@@ -148,8 +151,8 @@ def _bot_token(settings: Settings) -> str:
 def _say_what_broke(error: Exception, body: Mapping[str, object]) -> BoltResponse:
     """One of the two places that meet any exception: the click is not acknowledged, so the person sees that it failed."""
     trigger = str(body.get("trigger_id", "none"))
-    log.error("click_failed", id=trigger, kind=type(error).__name__, exc_info=error)
     down = isinstance(error, DBAPIError | PoolTimeout)
+    log.error("click_failed", id=trigger, kind=type(error).__name__, exc_info=None if down else error)
     return BoltResponse(status=503 if down else 500, body=f"Nothing was recorded. Press again. (id {trigger})")
 
 

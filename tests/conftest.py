@@ -7,5 +7,6 @@ pytest_plugins = [
     "tests.fixtures.mlflow_server",
     "tests.fixtures.workers",
     "tests.fixtures.house",
+    "tests.fixtures.outcomes",
     "tests.fixtures.browser",
 ]

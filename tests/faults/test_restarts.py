@@ -1,0 +1,249 @@
+"""Processes that die between any two steps: before a call, after it, before a commit, after it. Those that follow bring it to its end.
+
+A death is an exception that nothing of ours catches, raised at the seams; a fresh process starts on the same database after each. How a
+worker's job comes back when a real process is killed is in `test_worker_death`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+import pytest
+
+import handlers
+from bot.domain.events import RequestRejected, TargetPutBack, TicketClosed, VoteCast
+from bot.domain.model import Refused, State, TransitionRequest
+from bot.ports import Click, ModelRegistry, Notifier, Temporary, TicketSystem
+from bot.services import Services
+from bot.store import Store, Transaction
+from handlers.approvals import press
+from tests.fixtures.house import House, services_with
+from tests.fixtures.outcomes import assert_happened_once, assert_promoted_once, assert_told_once
+from tests.fixtures.workers import eventually
+
+# Everything that a promotion changes outside.
+WRITES = ("post", "update", "open_ticket", "link", "comment", "move", "set_alias", "tag_version")
+
+
+class Killed(BaseException):
+    """The process is gone: no handler runs, nothing more is written."""
+
+
+class Fate:
+    """Is asked at each boundary between two steps whether the process dies there."""
+
+    def begin(self, job: str) -> None:
+        """An attempt at this job begins."""
+
+    def end(self) -> None:
+        """The attempt came to its end."""
+
+    def pass_by(self, boundary: str) -> None:
+        """Raises Killed, or does not."""
+
+
+@dataclass
+class AtEveryBoundary(Fate):
+    """Each attempt at a job comes one boundary further than the one before, and dies there."""
+
+    deaths: Counter[str] = field(default_factory=Counter)
+    total: int = 0
+    job: str = ""
+    passed: int = 0
+
+    def begin(self, job: str) -> None:
+        self.job, self.passed = job, 0
+
+    def end(self) -> None:
+        del self.deaths[self.job]
+
+    def pass_by(self, boundary: str) -> None:
+        self.passed += 1
+        if self.passed > self.deaths[self.job]:
+            self.deaths[self.job] += 1
+            self.total += 1
+            raise Killed(f"{self.job} {boundary}")
+
+
+@dataclass
+class Once(Fate):
+    """Dies the first time that it comes to this boundary."""
+
+    boundary: str
+    done: bool = False
+
+    def pass_by(self, boundary: str) -> None:
+        if boundary == self.boundary and not self.done:
+            self.done = True
+            raise Killed(boundary)
+
+
+class Mortal:
+    """Something outside, with a boundary before and after each call."""
+
+    def __init__(self, outside: object, fate: Fate) -> None:
+        self._outside, self._fate = outside, fate
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._outside, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: object, **named: object) -> object:
+            self._fate.pass_by(f"before {name}")
+            answer = found(*arguments, **named)
+            self._fate.pass_by(f"after {name}")
+            return answer
+
+        return call
+
+
+class MortalStore(Store):
+    fate: Fate
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        with super().transaction() as tx:
+            yield tx
+            self.fate.pass_by("before a commit")
+        self.fate.pass_by("after a commit")
+
+
+@dataclass
+class Processes:
+    """One after the other; each has its own services, and remembers nothing of the one before."""
+
+    house: House
+    fate: Fate
+    services: Services = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        fresh = services_with(
+            self.house.settings, str(self.house.settings.database_url.get_secret_value()), self.house.clock
+        )
+        whole = fresh.store
+        store = MortalStore(whole.engine, whole.jobs, whole.clock, whole.follow_ups, whole.parse_policy)
+        store.fate = self.fate
+        self.services = Services(
+            store,
+            cast(ModelRegistry, Mortal(fresh.registry, self.fate)),
+            cast(Notifier, Mortal(fresh.notifier, self.fate)),
+            cast(TicketSystem, Mortal(fresh.tickets, self.fate)),
+            fresh.clock,
+        )
+
+    def run(self, job: str, deed: Callable[[Services], object]) -> None:
+        """Raises Temporary when the process died over it, as the sweeper would send the job back."""
+        self.fate.begin(job)
+        try:
+            deed(self.services)
+        except Killed as death:
+            self.services.store.engine.dispose()
+            self.start()
+            raise Temporary(f"killed: {death}") from None
+        self.fate.end()
+
+    def settle(self) -> None:
+        eventually(self._nothing_waits)
+
+    def _nothing_waits(self) -> bool:
+        self.house.s.store.jobs.drain({name: self._mortal(name) for name in handlers.EFFECTS})
+        return not self.house.unfinished()
+
+    def _mortal(self, name: str) -> Callable[[str], None]:
+        return lambda subject: self.run(f"{name} {subject}", lambda s: handlers.EFFECTS[name](subject, s))
+
+    def sweep(self) -> None:
+        for kind in ("sweep_versions", "sweep_models"):
+            with self.house.s.store.transaction() as tx:
+                tx.defer(kind, "", f"clock:{kind}", once=True)
+        self.settle()
+
+    def insist(self, click: Click) -> None:
+        """Somebody presses again until they get an answer; a refusal is one."""
+        for _ in range(50):
+            try:
+                self.run("click", lambda s: press(click, s))
+            except Temporary:
+                continue
+            except Refused:
+                return
+
+
+@pytest.fixture
+def mortal(house: House) -> Iterator[Callable[[Fate], Processes]]:
+    started: list[Processes] = []
+
+    def start(fate: Fate) -> Processes:
+        started.append(Processes(house, fate))
+        return started[-1]
+
+    yield start
+    for processes in started:
+        processes.services.store.engine.dispose()
+
+
+def click_on(request: TransitionRequest, action: str, reason: str = "") -> Click:
+    card = request.card
+    assert card is not None
+    return Click(card.team, card.app, card.channel, card.message, "U0ANA000001", action, request.id, "none", reason)
+
+
+def test_a_promotion_survives_a_death_at_every_boundary(house: House, mortal: Callable[[Fate], Processes]) -> None:
+    fate = AtEveryBoundary()
+    processes = mortal(fate)
+    version = house.register()
+    house.ask(version)
+
+    processes.sweep()
+    request = house.request(version)
+    processes.insist(click_on(request, "approve"))
+    processes.settle()
+
+    assert fate.total > 100
+    assert_promoted_once(house, request)
+
+
+def test_putting_back_survives_a_death_at_every_boundary(house: House, mortal: Callable[[Fate], Processes]) -> None:
+    fate = AtEveryBoundary()
+    processes = mortal(fate)
+    first = house.asked()
+    house.approve(first)
+    intruder = house.register()
+    house.mlflow.set_registered_model_alias(house.model, "champion", str(intruder))
+
+    processes.sweep()
+    request = house.request(intruder)
+    processes.insist(click_on(request, "reject", "nobody asked"))
+    processes.settle()
+
+    assert fate.total > 100
+    assert house.champion() == first.version.version
+    assert house.reread(request).state is State.REJECTED
+    assert_told_once(house, request, "Won't Do")
+    assert_happened_once(house, request, (VoteCast, RequestRejected, TargetPutBack, TicketClosed))
+
+
+def test_a_promotion_survives_a_single_death_on_either_side_of_each_change(
+    house: House, mortal: Callable[[Fate], Processes]
+) -> None:
+    for boundary in (f"{side} {write}" for write in WRITES for side in ("before", "after")):
+        fate = Once(boundary)
+        processes = mortal(fate)
+        version = house.register()
+        house.ask(version)
+
+        processes.sweep()
+        request = house.request(version)
+        house.click("ana", request, "approve")
+        processes.settle()
+
+        assert fate.done, boundary
+        assert_promoted_once(house, request)

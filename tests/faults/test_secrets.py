@@ -1,0 +1,122 @@
+"""A promotion through a storm of faults, and not one secret in anything that was written, said or kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+import requests
+import structlog
+
+from bot.app import flask_app
+from bot.domain.model import TransitionRequest
+from bot.job_rows import JobStatus
+from bot.logs import write_logs
+from bot.sandbox.serving import serving
+from bot.services import Services
+from tests.fixtures.fault_proxy import fault_proxy
+from tests.fixtures.house import House, services_with
+
+STORM = ("down", "cut", "malformed", "status")
+
+
+NOBODY_LISTENS = "postgresql://countersign:a-database-password@127.0.0.1:1/countersign?connect_timeout=2"
+
+
+class BrokenClock:
+    def now(self) -> datetime:
+        raise RuntimeError("a bug of ours")
+
+
+@pytest.fixture(autouse=True)
+def usual_logs() -> Iterator[None]:
+    """The tests' own way of writing log lines comes back after the product's."""
+    yield
+    structlog.reset_defaults()
+
+
+def click_elsewhere(house: House, request: TransitionRequest, s: Services, url: str) -> int:
+    """To a web process of other services."""
+    usual = house.slack.interactivity_url
+    with serving(flask_app(s, house.settings, url)) as elsewhere:
+        house.slack.interactivity_url = f"{elsewhere}/slack/events"
+        status = house.click("ana", request, "approve")
+        house.slack.interactivity_url = usual
+        return status
+
+
+def secrets_of(house: House) -> dict[str, str]:
+    settings = house.settings
+    return {
+        "SLACK_BOT_TOKEN": settings.slack_bot_token.get_secret_value(),
+        "SLACK_SIGNING_SECRET": settings.slack_signing_secret.get_secret_value(),
+        "JIRA_API_TOKEN": settings.jira_api_token.get_secret_value(),
+        "JIRA_WEBHOOK_SECRET": settings.jira_webhook_secrets[0].get_secret_value(),
+        "MLFLOW_WEBHOOK_SECRET": settings.mlflow_webhook_secrets[0].get_secret_value(),
+        "MLFLOW_TRACKING_TOKEN": "a-tracking-token-of-the-tests",
+        "COUNTERSIGN_API_TOKEN": settings.api_token.get_secret_value(),
+        "DATABASE_URL": "a-database-password",
+    }
+
+
+def test_no_secret_is_logged_printed_shown_or_kept(
+    open_house: Callable[..., House],
+    mlflow_server: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "a-tracking-token-of-the-tests")
+    caplog.set_level(logging.INFO)
+    write_logs()
+    with fault_proxy(mlflow_server) as (registry_url, registry):
+        house = open_house(registry_url=registry_url)
+        house.sweep()
+        house.ask(house.register())
+        for kind in STORM:
+            for server in (house.slack.faults, house.jira.faults, registry):
+                server.add(kind, times=2)
+        house.sweep()
+        house.settle_until(lambda: house.requests() and house.requests()[0].card)
+        request = house.requests()[0]
+        house.slack.post_signed("payload=nonsense")
+        house.slack.post_signed("payload=%7B%7D", secret="another")
+        requests.post(f"{house.url}/webhooks/mlflow", b"{}", headers={"X-MLflow-Signature": "v1,AAAA"}, timeout=10)
+        broken = click_elsewhere(house, request, replace(house.s, clock=BrokenClock()), "")
+        away = click_elsewhere(
+            house, request, services_with(house.settings, NOBODY_LISTENS, house.clock), NOBODY_LISTENS
+        )
+        house.slack.app.revoked = True
+        house.click("ana", request, "approve")
+        house.settle_all()
+        house.slack.app.revoked = False
+        house.click("ana", request, "approve")
+        house.s.store.jobs.replay_all()
+        house.settle_all()
+        metrics_page = requests.get(f"{house.url}/metrics", timeout=10).text
+
+    out, err = capfd.readouterr()
+    with house.s.store.transaction() as tx:
+        ledger = "\n".join(entry.body for entry in tx.ledger_entries())
+    errors = "\n".join(error.error for job in house.s.store.jobs.listing(limit=1_000) for error in job.errors)
+    shown = "\n".join(str(message) for message in [*house.slack.messages("model-approvals"), *house.jira.issues()])
+    places = {
+        "log records": "\n".join(record.getMessage() + str(record.exc_text or "") for record in caplog.records),
+        "stdout and stderr": out + err,
+        "the ledger": ledger,
+        "the jobs' errors": errors,
+        "cards and tickets": shown,
+        "metrics": metrics_page,
+        "representations": repr(house.s) + repr(house.settings),
+    }
+    assert (broken, away) == (500, 503)
+    assert "a bug of ours" in out
+    assert errors.count("\n") > 5
+    assert house.s.store.jobs.listing(JobStatus.PARKED) == []
+    leaks = [
+        (secret, place) for secret, value in secrets_of(house).items() for place in places if value in places[place]
+    ]
+    assert leaks == []
