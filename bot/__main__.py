@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from bot.commands.demo import demo
@@ -17,7 +19,7 @@ from bot.logs import write_logs
 @click.version_option(package_name="mlflow-countersign")
 def main() -> None:
     """Countersign: model promotions that a team can trust."""
-    write_logs()
+    write_logs(sys.stderr)  # what a reading command prints must stay clean; processes write theirs to standard output
 
 
 for command in (

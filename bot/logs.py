@@ -1,15 +1,16 @@
-"""How the product writes its log lines: one JSON object each, to standard output. What is said in them is the callers' matter."""
+"""How the product writes its log lines: one JSON object each. What is said in them is the callers' matter."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 
-def write_logs() -> None:
-    """For every process, the web process under gunicorn included.
+def write_logs(to: TextIO | None = None) -> None:
+    """For every process, the web process under gunicorn included; to standard output unless the caller says otherwise.
 
     A traceback goes without the local variables that structlog would show by itself: passwords and tokens are among them.
     """
@@ -24,5 +25,5 @@ def write_logs() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(to or sys.stdout),
     )

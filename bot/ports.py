@@ -180,6 +180,9 @@ class Notifier(Protocol):
     def check_request(self, headers: Mapping[str, str]) -> None:
         """Refuses headers that cannot be the vendor's, before the signature over the body is verified. Raises Rejected."""
 
+    def whisper(self, reply_to: str, text: str) -> None:
+        """What only the one who pressed sees. One try within a second; raises Temporary."""
+
     def as_reply(self, card: Card) -> Mapping[str, object]:
         """The card as the answer to a command, which only the asker sees."""
 

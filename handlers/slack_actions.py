@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 import structlog
 from flask import Blueprint, request
 from slack_bolt import BoltRequest
 from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
-from slack_sdk.webhook import WebhookClient
 
 from bot import metrics
 from bot.domain.model import Refused
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 BODY_LIMIT = 1024 * 1024  # bytes; a click carries the whole message
 FORM = "countersign.reason"
-WHISPER_TIMEOUT = 1  # seconds; a click is to be answered within three
 ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
 
@@ -64,7 +61,7 @@ def listen_to_actions(bolt: App, s: Services) -> None:
         reply = _answer(body, s)
         ack()
         if reply.text:
-            _whisper(respond.response_url or "", reply.text)
+            _whisper(respond.response_url or "", reply.text, s)
 
     def sent(ack: Ack, body: Mapping[str, object]) -> None:
         reply = _answer(body, s)
@@ -95,17 +92,12 @@ def _answer(body: Mapping[str, object], s: Services) -> Reply:
     return reply
 
 
-def _whisper(url: str, text: str) -> None:
-    """The vote stands whether or not this arrives, so a failure is logged and not raised.
-
-    Bolt's own `respond` would wait for half a minute, while Slack waits for our answer, and say it twice when an answer was lost.
-    """
-    slack = WebhookClient(url, timeout=WHISPER_TIMEOUT, retry_handlers=[])
-    slack.proxy = None  # the SDK forgets NO_PROXY; left alone, urllib honours it along with HTTPS_PROXY
+def _whisper(reply_to: str, text: str, s: Services) -> None:
+    """The vote stands whether or not this arrives, so a failure is logged and not raised."""
     try:
-        slack.send(text=text, response_type="ephemeral", replace_original=False)
-    except (OSError, HTTPException, ValueError) as error:
-        log.warning("reply_not_delivered", kind=type(error).__name__, text=text)
+        s.notifier.whisper(reply_to, text)
+    except OutsideError as trouble:
+        log.warning("reply_not_delivered", why=str(trouble), text=text)
 
 
 def _as_sentence(text: str) -> str:

@@ -10,6 +10,9 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from http.client import HTTPException
+
+from slack_sdk.webhook import WebhookClient
 
 from bot.clients import slack_blocks, slack_inbound
 from bot.clients.slack_calls import Answer, SlackCalls, object_at, objects_at, text_at
@@ -17,12 +20,13 @@ from bot.clients.slack_people import Remembered, SlackPeople
 from bot.clients.slack_text import fallback
 from bot.domain.cards import Card
 from bot.domain.model import PostedCard
-from bot.ports import Account, Click, OutcomeUnknown, OutsideError, Permanent
+from bot.ports import Account, Click, OutcomeUnknown, OutsideError, Permanent, Temporary
 
 EVENT_TYPE = "countersign"
 LONG_PAGE = 999  # of channels, whose list may be asked for twenty times a minute only
 PAGE = 200  # https://docs.slack.dev/apis/web-api/pagination advises 100 to 200
 CLOCKS_DIFFER_BY = 60.0  # seconds: our clock wrote `since`, Slack's wrote the message
+WHISPER_TIMEOUT = 1  # seconds; a click is to be answered within three
 FORM_TIMEOUT = 2.0  # a trigger lives for three seconds
 
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
@@ -91,6 +95,16 @@ class SlackNotifier:
 
     def check_request(self, headers: Mapping[str, str]) -> None:
         slack_inbound.check_headers(headers)
+
+    def whisper(self, reply_to: str, text: str) -> None:
+        """Bolt's own `respond` would wait for half a minute, while Slack waits for our answer, and say it twice after a lost one."""
+        slack = WebhookClient(reply_to, timeout=WHISPER_TIMEOUT, retry_handlers=[])
+        slack.proxy = None  # the SDK forgets NO_PROXY; left alone, urllib honours it along with HTTPS_PROXY
+        blocks = slack_blocks.lines_of(text)
+        try:
+            slack.send(text=fallback(text), blocks=blocks, response_type="ephemeral", replace_original=False)
+        except (OSError, HTTPException, ValueError) as error:
+            raise Temporary(f"Slack did not take the private answer ({type(error).__name__})") from None
 
     def as_reply(self, card: Card) -> Mapping[str, object]:
         return {"response_type": "ephemeral", **_content(card)}

@@ -52,6 +52,11 @@ def blocks_of(card: Card) -> list[Block]:
     return [{"type": "header", "text": _plain(card.title, HEADER_LIMIT)}, *facts, *tables, *paragraphs, *end]
 
 
+def lines_of(text: str) -> list[Block]:
+    """A sentence or two, as words and nothing else."""
+    return [_section(text, SECTION_TEXT_LIMIT)]
+
+
 def reason_form(click: Click, title: str, prompt: str) -> Block:
     """The modal that asks for a reason. It carries where the click came from, because Slack's answer does not."""
     origin = {"action": click.action, "value": click.value, "channel": click.channel, "message": click.message}

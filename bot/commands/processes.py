@@ -10,6 +10,7 @@ import structlog
 
 from bot import embedded
 from bot.commands.context import settings_for, telling_mistakes
+from bot.logs import write_logs
 from config.policy import policy_text_of
 from config.settings import Process, Settings, needs_of
 
@@ -42,6 +43,7 @@ def worker() -> None:
     """Run the effects: cards, tickets, moves, sweeps. Any number of workers may run."""
     from bot.app import build_services, database_url, quieten_vendors, run_worker
 
+    write_logs()
     quieten_vendors()
     settings = settings_for(*needs_of(Process.WORKER, tickets=_opens_tickets(settings_for())))
     sys.exit(run_worker(build_services(settings, database_url(settings))))
@@ -54,6 +56,7 @@ def clock() -> None:
     from bot.app import build_services, database_url, quieten_vendors
     from handlers.clock import run_clock
 
+    write_logs()
     quieten_vendors()
     settings = settings_for(*needs_of(Process.CLOCK, tickets=False))
     run_clock(build_services(settings, database_url(settings)))
@@ -65,6 +68,7 @@ def socket() -> None:
     """Listen to Slack through Socket Mode, for a bot without a public address."""
     from bot.app import build_services, database_url, quieten_vendors, run_socket
 
+    write_logs()
     quieten_vendors()
     settings = settings_for(*needs_of(Process.SOCKET, tickets=False))
     run_socket(build_services(settings, database_url(settings)), settings)
@@ -77,6 +81,7 @@ def serve(host: str) -> None:
     """Run everything in one place: database (when DATABASE_URL is not set), migrate, web, worker, clock, socket."""
     from bot.supervisor import supervised
 
+    write_logs()
     settings = settings_for(
         *needs_of(Process.WEB, tickets=False), *needs_of(Process.WORKER, tickets=_opens_tickets(settings_for()))
     )

@@ -37,7 +37,7 @@ def refusals() -> float:
 
 
 def whispers(house: House, person: str) -> list[str]:
-    return [message.text for message in house.slack.ephemerals(person)]
+    return [message.all_text for message in house.slack.ephemerals(person)]
 
 
 def press_forged(house: House, request: TransitionRequest, person: str, **forged: object) -> tuple[int, str]:

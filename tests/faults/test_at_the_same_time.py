@@ -117,7 +117,7 @@ def test_two_clicks_in_the_same_instant_make_one_decision_over_http_too(house: H
         assert statuses == [200, 200]
         assert len(house.happened(VoteCast)) == before + 1
         assert_promoted_once(house, request)
-    whispered = [message.text for name in ("ana", "ben") for message in house.slack.ephemerals(name)]
+    whispered = [message.all_text for name in ("ana", "ben") for message in house.slack.ephemerals(name)]
     assert [text.partition(" by ")[0] for text in whispered] == ["This was already approved"] * 2
 
 

@@ -58,7 +58,7 @@ def test_a_rejection_by_socket_asks_why_and_a_late_clicker_is_told(
 
     assert house.reread(request).outcome == "worse on Sundays"
     assert house.ticket_status(request) == "Won't Do"
-    assert [message.text.partition(" on ")[0] for message in house.slack.ephemerals("ben")] == [
+    assert [message.all_text.partition(" on ")[0] for message in house.slack.ephemerals("ben")] == [
         "This was already rejected by Ana Ruiz"
     ]
 
