@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -16,7 +17,7 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import handlers
@@ -71,7 +72,10 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
     app.register_blueprint(mlflow_webhook(s))
     app.register_blueprint(jira_webhook(s))
     app.register_blueprint(api(s, settings.api_token.get_secret_value()))
-    app.register_blueprint(slack_events(s, bolt_app(s, settings)))
+    if (
+        settings.slack_signing_secret.get_secret_value()
+    ):  # in Socket Mode there is none, and then nothing that comes by HTTP is Slack's
+        app.register_blueprint(slack_events(s, bolt_app(s, settings)))
     answer_refusals(app)
     _watch_routes(app, s, url)
     return app
@@ -88,7 +92,7 @@ def bolt_app(s: Services, settings: Settings) -> App:
         logger=logging.getLogger("slack_bolt"),  # its loggers copy this one's level, and not that of their parent
         client=WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[]),
         authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None, bot_token=_bot_token(settings)),
-        signing_secret=settings.slack_signing_secret.get_secret_value() or "socket mode has none",
+        signing_secret=settings.slack_signing_secret.get_secret_value() or secrets.token_hex(32),
         process_before_response=True,
         token_verification_enabled=False,
     )
@@ -151,7 +155,7 @@ def _bot_token(settings: Settings) -> str:
 def _say_what_broke(error: Exception, body: Mapping[str, object]) -> BoltResponse:
     """One of the two places that meet any exception: the click is not acknowledged, so the person sees that it failed."""
     trigger = str(body.get("trigger_id", "none"))
-    down = isinstance(error, DBAPIError | PoolTimeout)
+    down = isinstance(error, OperationalError | InterfaceError | PoolTimeout)
     log.error("click_failed", id=trigger, kind=type(error).__name__, exc_info=None if down else error)
     return BoltResponse(status=503 if down else 500, body=f"Nothing was recorded. Press again. (id {trigger})")
 

@@ -168,10 +168,16 @@ class RegistryRows:
         known = {placement.version for placement in self.placements(workspace, model) if placement.target == target}
         on_record = [holder for holder in holders if holder in known or holder in ours]
         self.put_placements(workspace, model, target, on_record, at, request_id)
+        self._forget_fingerprint(workspace, model)
         if request_id is None:
             return
         for version in ours:
             self.approve_placement(version, model, target, request_id)
+
+    def _forget_fingerprint(self, workspace: str, model: str) -> None:
+        """The next sweep looks, even if somebody undoes our move before it comes and all seems as it was before."""
+        mine = sa.and_(tables.models.c.workspace == workspace, tables.models.c.name == model)
+        self.connection.execute(sa.update(tables.models).where(mine).values(fingerprint=""))
 
     def approve_placement(self, version: VersionId, model: str, target: Target, request_id: str) -> None:
         rows = tables.placements
@@ -234,14 +240,22 @@ class RegistryRows:
     def find_intent(self, request_id: str) -> Intent | None:
         return self._one_intent(tables.intents.c.request_id == request_id)
 
-    def find_open_intent(self, workspace: str, model: str, target: Target, to_version: int | None) -> Intent | None:
+    def find_open_intent(
+        self, workspace: str, model: str, target: Target, from_version: int | None, to_version: int | None
+    ) -> Intent | None:
         rows = tables.intents.c
         here = sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target))
-        return self._one_intent(sa.and_(here, rows.to_version.is_not_distinct_from(to_version), rows.done_at.is_(None)))
+        same = sa.and_(
+            rows.from_version.is_not_distinct_from(from_version), rows.to_version.is_not_distinct_from(to_version)
+        )
+        return self._one_intent(sa.and_(here, same, rows.done_at.is_(None)))
 
-    def close_intent(self, request_id: str, at: datetime) -> None:
-        mine = tables.intents.c.request_id == request_id
-        self.connection.execute(sa.update(tables.intents).where(mine).values(done_at=at))
+    def close_intents(self, workspace: str, model: str, target: Target, at: datetime) -> int:
+        """The target is settled: a word that an older, parked job has given for it means nothing any more. How many were open."""
+        rows = tables.intents.c
+        here = sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target))
+        closing = sa.update(tables.intents).where(here, rows.done_at.is_(None)).values(done_at=at)
+        return self.connection.execute(closing).rowcount
 
     def _one_intent(self, condition: sa.ColumnElement[bool]) -> Intent | None:
         row = self.connection.execute(sa.select(tables.intents).where(condition)).first()

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the ledger's appends, for a few milliseconds each
 DELIVERIES_KEPT = timedelta(days=7)
+DEEDS_KEPT = timedelta(days=90)  # longer than any job can be replayed with sense
 REQUEST = TypeAdapter(TransitionRequest)
 LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
 
@@ -139,7 +140,6 @@ class Transaction:
         model: str | None = None,
         version: VersionId | None = None,
         target: Target | None = None,
-        limit: int | None = None,
         for_update: bool = False,
     ) -> list[TransitionRequest]:
         """Oldest first; locked in the order of their ids when `for_update`."""
@@ -156,11 +156,14 @@ class Transaction:
             query = query.where(rows.model == model)
         if target is not None:
             query = query.where(rows.target == str(target))
-        if limit is not None:
-            query = query.limit(limit)
         if for_update:
             query = query.with_for_update()
         return [_request_of(body) for body in self.connection.execute(query).scalars()]
+
+    def last_approval(self, version: VersionId, target: Target) -> str | None:
+        """The id of the last request that was approved and applied for this version and target."""
+        applied = self.find_requests(version=version, target=target, states=(State.APPLIED,))
+        return applied[-1].id if applied else None
 
     def requests_due(self, now: datetime) -> list[str]:
         rows = tables.requests.c
@@ -235,6 +238,8 @@ class Transaction:
         kept_since = now - DELIVERIES_KEPT
         self.connection.execute(sa.delete(tables.deliveries).where(tables.deliveries.c.at < kept_since))
         self.connection.execute(sa.delete(tables.clock_ticks).where(tables.clock_ticks.c.at < kept_since))
+        for table in (tables.sendings, tables.intents):
+            self.connection.execute(sa.delete(table).where(table.c.done_at < now - DEEDS_KEPT))
 
     def is_new_tick(self, kind: str, period: str, now: datetime) -> bool:
         """True for the first clock that reaches this period."""

@@ -25,6 +25,7 @@ announce = FollowUp("announce", Lane.NOTES)
 
 ON: dict[type[Event], list[FollowUp]] = {
     e.RequestOpened: [freeze_evidence],
+    e.AskJoined: [sync_card],
     e.EvidenceFrozen: [sync_ticket, sync_card],
     e.VoteCast: [sync_card],
     e.RequestApproved: [sync_target, sync_tags, sync_card, sync_ticket],
@@ -39,12 +40,14 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.TicketOpened: [sync_card, sync_tags],
     e.BaselineTaken: [announce],
     e.MoveObserved: [announce],
+    e.MoveReverted: [announce],
 }
 
 # Everything a worker can be asked to run. The text is a request's id, a ledger entry's sequence, or workspace/model.
 EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": effects.freeze_evidence,
     "sync_target": moves.sync_target,
+    "restore_target": moves.restore_target,
     "sync_tags": moves.sync_tags,
     "sync_card": effects.sync_card,
     "sync_ticket": effects.sync_ticket,

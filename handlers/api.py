@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from bot.domain.model import Ask, AskKind, Refused, Target
 from bot.ports import Rejected
 from bot.services import Services
+from handlers.asking import request_transition
 from handlers.inbound import raw_body
-from handlers.transitions import request_transition
 
 BODY_LIMIT = 16 * 1024  # bytes
 

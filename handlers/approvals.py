@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain import lifecycle
 from bot.domain.events import Event, RequestApproved, RequestRejected
 from bot.domain.lifecycle import AlreadyDecided
-from bot.domain.model import Kind, Refused, State, TransitionRequest, Verdict, Vote
+from bot.domain.model import Refused, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy import Group, Rule
+from bot.domain.wording import deeds, what_approve_does, what_reject_does
 from bot.people import Person
 from bot.ports import Account, AccountKind, Click, Temporary
 from bot.services import Services
@@ -42,7 +44,7 @@ def press(click: Click, s: Services) -> Reply:
     voter = _voter(click.account, rule, s)
 
     if _wants_reason(verdict, rule) and not click.reason:
-        _check_may_vote(request, voter, rule, s)
+        _check_may_vote(request, click, voter, rule, s)
         s.notifier.ask_reason(click, *_question(request, verdict))
         return Reply(asked=True)
     return cast_vote(click, voter, s)
@@ -54,7 +56,7 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
     with s.store.transaction() as tx:
         request = tx.get_request(click.value, for_update=True)
         rule = _rule_for(request, tx)
-        vote = Vote(voter.person.id, _verdict_of(click), click.reason, now, voter.groups, "slack")
+        vote = _vote_of(click, voter, now)
         try:
             events = lifecycle.cast_vote(request, vote, rule, tx.policy().rule_hash(rule))
         except AlreadyDecided as late:
@@ -81,6 +83,10 @@ def who_decided(request: TransitionRequest, tx: Transaction) -> str:
     when = f" on {request.decided_at:%Y-%m-%d at %H:%M} UTC" if request.decided_at else ""
     by = f" by {' and '.join(names.values())}" if names else ""
     return f"this was already {done}{by}{when}: {request.version} for {request.target}. Your click changed nothing"
+
+
+def _vote_of(click: Click, voter: Voter, now: datetime) -> Vote:
+    return Vote(voter.person.id, _verdict_of(click), click.reason, now, voter.groups, "card")
 
 
 def _verdict_of(click: Click) -> Verdict:
@@ -138,25 +144,20 @@ def _wants_reason(verdict: Verdict, rule: Rule) -> bool:
     return rule.approve.wants_reason_to_reject()
 
 
-def _check_may_vote(request: TransitionRequest, voter: Voter, rule: Rule, s: Services) -> None:
+def _check_may_vote(request: TransitionRequest, click: Click, voter: Voter, rule: Rule, s: Services) -> None:
     try:
-        lifecycle.check_may_vote(request, voter.person.id, voter.groups, rule)
+        lifecycle.check_may_vote(request, _vote_of(click, voter, s.clock.now()), rule)
     except AlreadyDecided as late:
         with s.store.transaction() as tx:
             raise Refused(who_decided(late.request, tx)) from None
 
 
 def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
-    deed = {
-        (Verdict.APPROVE, Kind.PROMOTION): "Approve",
-        (Verdict.REJECT, Kind.PROMOTION): "Reject",
-        (Verdict.APPROVE, Kind.OBSERVED): "Ratify",
-        (Verdict.REJECT, Kind.OBSERVED): "Put back",
-    }[verdict, request.kind]
-    return (
-        deed,
-        f"Why? Your reason goes on the card, into the ticket and into the ledger: {request.version} for {request.target}.",
-    )
+    """Says what will happen as well: the form stands in for the confirmation."""
+    happens = what_approve_does(request) if verdict is Verdict.APPROVE else what_reject_does(request)
+    approve, reject = deeds(request)
+    prompt = f"{happens} Why? Your reason goes on the card, into the ticket and into the ledger."
+    return (approve if verdict is Verdict.APPROVE else reject), prompt
 
 
 def _reply_for(events: list[Event]) -> Reply:

@@ -16,7 +16,8 @@ from bot.domain.cards import Card
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
 from bot.domain.model import Kind, PostedCard, State, TicketPlan, TransitionRequest, VersionId
 from bot.domain.policy import Policy, Rule
-from bot.domain.request_card import Printed, decision_text, outcome_card, outcome_text, request_card, ticket_card
+from bot.domain.request_card import outcome_card, request_card, ticket_card
+from bot.domain.wording import Printed, decision_text, outcome_text
 from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary, Ticket
 from bot.services import Services
 from bot.store import Transaction, target_model
@@ -220,9 +221,10 @@ def _close_ticket(request: TransitionRequest, plan: TicketPlan, s: Services) -> 
 
 
 def _champion(request: TransitionRequest, s: Services) -> VersionId | None:
-    if request.kind is Kind.OBSERVED:
-        return request.previous
     model = s.registry.find_model(request.version.workspace, target_model(request))
+    if request.kind is Kind.OBSERVED:
+        before = model.version(request.previous.version) if model and request.previous else None
+        return before.id if before and before.id == request.previous else None  # it may have been deleted since
     holders = model.holders(request.target) if model else ()
     return holders[0] if holders else None
 
@@ -235,8 +237,10 @@ def _read(request_id: str, s: Services) -> tuple[TransitionRequest, Printed]:
 
 def printed_for(request: TransitionRequest, tx: Transaction) -> Printed:
     people = {request.requester, request.author, *(vote.person for vote in request.votes)} - {None}
-    rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
-    return Printed(tx.people.names([person for person in people if person]), rule)
+    policy = tx.policy()
+    rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
+    names = tx.people.names([person for person in people if person])
+    return Printed(names, rule, policy.rule_hash(rule) if rule else "")
 
 
 def _rule_for(request: TransitionRequest, policy: Policy) -> Rule:

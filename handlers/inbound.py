@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -47,7 +47,8 @@ def answer_refusals(app: Flask) -> None:
     def permanent(error: Permanent) -> ResponseReturnValue:
         return {"error": str(error)}, 502
 
-    @app.errorhandler(DBAPIError)
+    @app.errorhandler(OperationalError)
+    @app.errorhandler(InterfaceError)
     @app.errorhandler(PoolTimeout)
     def database_down(error: Exception) -> ResponseReturnValue:
         log.error("database_unavailable", kind=type(error).__name__)

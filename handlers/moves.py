@@ -7,7 +7,7 @@ finds neither the intent's `from` nor its `to` knows that somebody else came sin
 from __future__ import annotations
 
 from bot.domain import lifecycle
-from bot.domain.events import Event
+from bot.domain.events import Event, MoveReverted
 from bot.domain.model import (
     Kind,
     ModelSeen,
@@ -21,7 +21,7 @@ from bot.placements import Intent
 from bot.ports import Permanent, Temporary
 from bot.services import Services
 from bot.store import target_model
-from handlers.transitions import open_new
+from handlers.asking import open_new
 
 ARCHIVED = "Archived"
 
@@ -60,33 +60,56 @@ def _verdict_of(request: TransitionRequest) -> str | None:
     return "rejected" if request.state is State.REJECTED else None
 
 
+def restore_target(intent_id: str, s: Services) -> None:
+    """Gives a target that was emptied without asking back to its last lawful holder, unless somebody holds it by now."""
+    with s.store.transaction() as tx:
+        intent = tx.registry.find_intent(intent_id)
+    if intent is None or intent.to_version is None:
+        return
+    model = s.registry.find_model(intent.workspace, intent.model)
+    lawful = model.version(intent.to_version) if model else None
+    holders = model.holders(intent.target) if model else ()
+    if lawful is None or holders not in ((), (lawful.id,)):
+        return  # the next look judges who holds it
+    if not holders and intent.target.kind is TargetKind.ALIAS:
+        s.registry.set_alias(intent.model, intent.target.name, intent.to_version)
+    elif not holders:
+        s.registry.set_stage(intent.model, intent.to_version, intent.target.name)
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        if tx.registry.close_intents(intent.workspace, intent.model, intent.target, now):
+            approval = tx.last_approval(lawful.id, intent.target)
+            tx.registry.put_placements(intent.workspace, intent.model, intent.target, (lawful.id,), now, approval)
+            tx.record([MoveReverted(now, intent.workspace, intent.target, intent.model, lawful.id)])
+
+
 def _promote(request: TransitionRequest, s: Services) -> None:
     if not _is_there(request.version, s.registry.find_model(request.version.workspace, request.version.model)):
         _go_stale(request, f"{request.version} was deleted, or deleted and created again", s, reopen=False)
         return
-    before = _holders(request, s)
+    holders = _holders(request, s)
+    others = tuple(holder for holder in holders if holder != request.version)
     intent = _find_intent(request, s)
-    if request.version in before:
-        _settle(request, before, (request.version,), s, moved=intent is not None)
-        return
-    holder = before[0] if before else None
     if intent is None:
+        if request.version in holders and not others:
+            _settle(request, holders, (request.version,), s, moved=False)
+            return
         champion = request.evidence.champion.version if request.evidence and request.evidence.champion else None
-        if holder != champion:
-            _go_stale(request, _changed_hands(request.target, champion, holder), s)
+        if _newest(others) != champion:
+            _go_stale(request, _changed_hands(request.target, champion, _newest(others)), s)
             return
         # A copy gets whatever number comes next, so only the others can name the one they lead to.
         to = None if request.target.kind is TargetKind.MODEL else request.version.version
-        intent = _commit_intent(request, holder, to, s)
-    elif _number(holder) != intent.from_version and not _copies(request, intent, s):
+        intent = _commit_intent(request, champion, to, s)
+    elif _somebody_came(request, intent, holders, s):
         _go_stale(request, f"{request.target} was moved by somebody else while Countersign was moving it", s)
         return
 
-    _move(request, intent, s)
+    _move(request, intent, holders, s)
     is_copy = request.target.kind is TargetKind.MODEL
     after, ours = _holders(request, s), _copies(request, intent, s) if is_copy else (request.version,)
     if not ours or not set(ours) <= set(after):
-        raise Temporary(f"{request.target} was set to {request.version}, but MLflow does not show it there yet")
+        raise Temporary(f"{request.target} was set to {request.version}, but the registry does not show it there yet")
     _settle(request, after, ours, s, moved=True)
 
 
@@ -101,13 +124,17 @@ def _ratify(request: TransitionRequest, s: Services) -> None:
 
 def _put_back(request: TransitionRequest, s: Services) -> None:
     holders = _holders(request, s)
+    if request.is_adopted or _was_approved_since(request, s):
+        _record_put_back(request, holders, s, moved=False)
+        return
     if request.version not in holders:
-        _record_put_back(request, holders, s, moved=_find_intent(request, s) is not None)
+        done_by_us = _find_intent(request, s) is not None and request.previous in (*holders, None)
+        _record_put_back(request, holders, s, moved=done_by_us)
         return
     needs_previous = request.previous is not None and request.target.kind is not TargetKind.MODEL
     if request.previous and needs_previous and not _is_there(request.previous, _find_target_model(request, s)):
         raise Permanent(
-            f"{request.target} cannot go back to {request.previous}, which is no longer in MLflow. "
+            f"{request.target} cannot go back to {request.previous}, which is no longer in the registry. "
             "Request another version for it with `countersign request-transition`, then drop this job"
         )
     _commit_intent(request, request.version, _number(request.previous), s)
@@ -115,31 +142,53 @@ def _put_back(request: TransitionRequest, s: Services) -> None:
     _record_put_back(request, _holders(request, s), s, moved=True)
 
 
-def _move(request: TransitionRequest, intent: Intent, s: Services) -> None:
+def _somebody_came(request: TransitionRequest, intent: Intent, holders: tuple[VersionId, ...], s: Services) -> bool:
+    """On a repeat: the target is neither where the intent found it nor where it leads to."""
+    if request.version in holders or _copies(request, intent, s):
+        return False
+    return _number(_newest(holders)) != intent.from_version
+
+
+def _move(request: TransitionRequest, intent: Intent, holders: tuple[VersionId, ...], s: Services) -> None:
+    """Does what is still to do; each step may have been done by an earlier try."""
     version, target = request.version, request.target
-    if target.kind is TargetKind.ALIAS:
+    if target.kind is TargetKind.MODEL:
+        if not _copies(request, intent, s):
+            tags = {"countersign.request_id": request.id}
+            s.registry.copy_version(version.model, version.version, target.name, tags)
+        return
+    if version not in holders and target.kind is TargetKind.ALIAS:
         s.registry.set_alias(version.model, target.name, version.version)
-    elif target.kind is TargetKind.STAGE:
+    elif version not in holders:
         s.registry.set_stage(version.model, version.version, target.name)
-        for other in _holders(request, s):
-            if other != version:  # `models:/name/Stage` means the highest number there, so the older one must leave
+    if target.kind is TargetKind.STAGE:
+        for other in holders:  # `models:/name/Stage` means the highest number there, so whoever held it must leave
+            if other != version and other.version <= (intent.from_version or 0):
                 s.registry.set_stage(version.model, other.version, ARCHIVED)
-    elif not _copies(request, intent, s):
-        s.registry.copy_version(version.model, version.version, target.name, {"countersign.request_id": request.id})
 
 
 def _move_back(request: TransitionRequest, s: Services) -> None:
+    """The lawful holder first: a failure in between must never leave the target to nobody."""
     version, target, previous = request.version, request.target, request.previous
     if target.kind is TargetKind.MODEL:
         s.registry.delete_version(version.model, version.version)
     elif target.kind is TargetKind.STAGE:
-        s.registry.set_stage(version.model, version.version, ARCHIVED)
         if previous is not None:
             s.registry.set_stage(previous.model, previous.version, target.name)
+        s.registry.set_stage(version.model, version.version, ARCHIVED)
     elif previous is not None:
         s.registry.set_alias(previous.model, target.name, previous.version)
     else:
         s.registry.delete_alias(version.model, target.name)
+
+
+def _was_approved_since(request: TransitionRequest, s: Services) -> bool:
+    """A parked put-back that is replayed late must not undo what was ratified or approved meanwhile."""
+    with s.store.transaction() as tx:
+        approved = tx.find_requests(
+            version=request.version, target=request.target, states=(State.APPROVED, State.APPLIED)
+        )
+    return any(other.opened_at > request.opened_at for other in approved)
 
 
 def _copies(request: TransitionRequest, intent: Intent, s: Services) -> tuple[VersionId, ...]:
@@ -166,32 +215,33 @@ def _settle(
         locked = tx.get_request(request.id, for_update=True)
         tx.record(lifecycle.apply(locked, _previous_of(request), now, moved=moved))
         tx.registry.place_ours(workspace, model, request.target, holders, ours, now, request.id)
-        tx.registry.close_intent(request.id, now)
+        tx.registry.close_intents(workspace, model, request.target, now)
 
 
 def _record_put_back(request: TransitionRequest, holders: tuple[VersionId, ...], s: Services, *, moved: bool) -> None:
     now = s.clock.now()
     model, workspace = target_model(request), request.version.workspace
-    back_to = holders[0] if holders else None
-    ours = tuple(holder for holder in holders if holder == request.previous)
+    holder = _newest(holders)
+    ours = tuple(held for held in holders if held == request.previous)
     with s.store.transaction() as tx:
         locked = tx.get_request(request.id, for_update=True)
-        tx.record(lifecycle.put_back(locked, back_to, now, moved=moved))
-        earlier = tx.find_requests(version=back_to, target=request.target, states=(State.APPLIED,)) if back_to else []
-        approved_by = earlier[-1].id if earlier else None
+        tx.record(lifecycle.put_back(locked, holder, now, moved=moved))
         if moved and (ours or not holders):  # else somebody else came since, and the next look judges them
-            tx.registry.place_ours(workspace, model, request.target, holders, ours, now, approved_by)
-        tx.registry.close_intent(request.id, now)
+            approval = tx.last_approval(holder, request.target) if holder else None
+            tx.registry.place_ours(workspace, model, request.target, holders, ours, now, approval)
+        tx.registry.close_intents(workspace, model, request.target, now)
 
 
 def _go_stale(request: TransitionRequest, why: str, s: Services, *, reopen: bool = True) -> None:
     """The world changed between the decision and its application: nothing is applied, and a fresh request opens."""
     now = s.clock.now()
     with s.store.transaction() as tx:
+        tx.lock_model(request.version.workspace, request.version.model)
         events: list[Event] = lifecycle.mark_stale(tx.get_request(request.id, for_update=True), why, now)
         tx.record(events)
-        tx.registry.close_intent(request.id, now)
-        if reopen and events:
+        tx.registry.close_intents(request.version.workspace, target_model(request), request.target, now)
+        rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
+        if reopen and events and rule is not None:
             fresh = open_new(lifecycle.reopened(request), tx, now)
             tx.registry.hand_over_asks(request.id, fresh.id)
 
@@ -238,7 +288,11 @@ def _previous_of(request: TransitionRequest) -> VersionId | None:
 
 def _changed_hands(target: Target, before: VersionId | None, now: VersionId | None) -> str:
     was, is_now = (str(holder) if holder else "nobody" for holder in (before, now))
-    return f"{target} is held by {is_now} now; when it was decided it was held by {was}"
+    return f"{target} is held by {is_now} now; when the evidence was frozen it was held by {was}"
+
+
+def _newest(holders: tuple[VersionId, ...]) -> VersionId | None:
+    return holders[0] if holders else None
 
 
 def _number(version: VersionId | None) -> int | None:

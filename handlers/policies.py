@@ -6,7 +6,8 @@ import hashlib
 
 from bot.domain.events import PolicyActivated
 from bot.services import Services
-from bot.store import ActivePolicy
+from bot.store import ActivePolicy, Lane
+from handlers.asking import OPEN
 
 
 def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
@@ -20,4 +21,6 @@ def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
             return None
         policy_id = tx.add_policy(text, digest, source, now)
         tx.record([PolicyActivated(now, policy_id, digest, source)])
+        for request in tx.find_requests(states=OPEN):
+            tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}")  # votes under the old rule count no longer
         return ActivePolicy(policy_id, digest, policy)

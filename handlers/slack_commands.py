@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.cards import Card, Fact, Link
 from bot.domain.model import State, TransitionRequest
-from bot.domain.request_card import goal, moment, title_of
+from bot.domain.wording import goal, moment, title_of
 from bot.services import Services
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from bot.placements import Sweep
 from bot.ports import ModelGlance
 from bot.services import Services
 from bot.store import Transaction
-from handlers.transitions import OPEN, defer_look, take_baseline
+from handlers.asking import OPEN
+from handlers.transitions import defer_look, take_baseline
 
 OVERLAP = timedelta(
     seconds=60

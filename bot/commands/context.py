@@ -77,12 +77,13 @@ def print_rows(rows: Sequence[dict[str, object]], columns: Sequence[str], *, as_
     if not rows:
         click.echo(empty)
         return
-    table = [list(columns), *[[_printable(row.get(column)) for column in columns] for row in rows]]
+    table = [list(columns), *[[printable(row.get(column)) for column in columns] for row in rows]]
     widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
     for line in table:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _printable(value: object) -> str:
+def printable(value: object) -> str:
+    """Text from outside could steer the terminal; nothing but what can be seen is left of it."""
     text = "-" if value is None or value == "" else str(value)
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import Mistake, settings_for, telling_mistakes
+from bot.commands.context import Mistake, printable, settings_for, telling_mistakes
 
 if TYPE_CHECKING:
     from bot.demo import World
@@ -110,7 +110,7 @@ def _follow(world: World) -> None:
         while not world.supervisor.stopping.is_set():
             lines = story(world, services)
             for line in lines[shown:]:
-                click.echo(line)
+                click.echo(printable(line))
             shown = len(lines)
             world.supervisor.mind()
             world.supervisor.stopping.wait(0.5)
@@ -123,7 +123,7 @@ def _tell(world: World) -> None:
     with _services(world) as services:
         click.echo("\nWhat happened, from the ledger:")
         for line in story(world, services):
-            click.echo(line)
+            click.echo(printable(line))
         click.echo("")
 
 
@@ -143,4 +143,4 @@ def _services(world: World) -> Iterator[Services]:
 
 
 def _say(line: str) -> None:
-    click.echo(f"{time.strftime('%H:%M:%S')}  {line}")
+    click.echo(f"{time.strftime('%H:%M:%S')}  {printable(line)}")

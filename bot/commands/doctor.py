@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, telling_mistakes
+from bot.commands.context import as_json, printable, telling_mistakes
 
 if TYPE_CHECKING:
     from bot.doctor_findings import Finding
@@ -45,7 +45,7 @@ def _print(found: Sequence[Finding]) -> None:
     width = max(len(finding.what) for finding in found)
     for finding in found:
         mend = f"; {finding.mend}" if finding.mend else ""
-        click.echo(f"{finding.status:<4}  {finding.what:<{width}}  {finding.why.removesuffix('.')}{mend}.")
+        click.echo(printable(f"{finding.status:<4}  {finding.what:<{width}}  {finding.why.removesuffix('.')}{mend}."))
     click.echo(f"{len(found)} checked: {_count('FAIL', found)} failed, {_count('warn', found)} with a warning.")
 
 

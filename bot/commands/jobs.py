@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, print_rows, printable, services_for, telling_mistakes
 from bot.job_rows import Job, JobStatus
 
 
@@ -39,9 +39,9 @@ def show(job_id: int, as_json: bool) -> None:
         print_rows([{**_row(job), "lane": job.lane, "errors": errors}], (), as_json=True, empty="")
         return
     for name, value in _row(job).items():
-        click.echo(f"{name:>10}: {value}")
+        click.echo(f"{name:>10}: {printable(value)}")
     for error in job.errors:
-        click.echo(f"  attempt {error.attempt} at {error.at:%Y-%m-%d %H:%M:%S}: {error.error}")
+        click.echo(f"  attempt {error.attempt} at {error.at:%Y-%m-%d %H:%M:%S}: {printable(error.error)}")
 
 
 @jobs_group.command("replay")

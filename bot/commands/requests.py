@@ -47,10 +47,10 @@ class Wish:
 @telling_mistakes
 def adopt() -> None:
     """Turn targets that are held without an approval into requests to ratify them."""
-    from handlers import transitions
+    from handlers import asking
 
     with services_for(Need.REGISTRY) as services:
-        adopted = transitions.adopt(services)
+        adopted = asking.adopt(services)
     for request in adopted:
         click.echo(f"{request.short_id}  {request.version} holds {request.target}: asking to ratify")
     if not adopted:
@@ -140,10 +140,10 @@ def _ask_over_http(wish: Wish, settings: Settings) -> None:
 
 
 def _ask_here(wish: Wish) -> None:
-    from handlers import transitions
+    from handlers import asking
 
     with services_for(Need.REGISTRY) as services:
-        opened = transitions.request_transition(
+        opened = asking.request_transition(
             wish.name, wish.version, wish.target, wish.requester, wish.comment, Ask(AskKind.COMMAND), services
         )
     click.echo(f"{opened.short_id}  {opened.version} asks for {opened.target}: {opened.state}")

@@ -42,6 +42,15 @@ class RequestOpened(RequestEvent):
 
 
 @dataclass(frozen=True)
+class AskJoined(RequestEvent):
+    """Somebody asked in words for what was asked already; the request is theirs as well from now on."""
+
+    person: str
+    ask: Ask
+    comment: str
+
+
+@dataclass(frozen=True)
 class EvidenceFrozen(RequestEvent):
     evidence: Evidence
     author: str | None
@@ -145,6 +154,15 @@ class MoveObserved(RegistryEvent):
     version: VersionId | None
     previous: VersionId | None
     handling: str
+
+
+@dataclass(frozen=True)
+class MoveReverted(RegistryEvent):
+    """A target that was emptied without asking was given back to `to`, as the rule says."""
+
+    target: Target
+    model: str
+    to: VersionId
 
 
 @dataclass(frozen=True)

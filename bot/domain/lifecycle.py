@@ -15,6 +15,7 @@ from datetime import datetime
 
 from bot.domain.events import (
     ApprovalStale,
+    AskJoined,
     CardPosted,
     Event,
     EvidenceFrozen,
@@ -45,7 +46,7 @@ from bot.domain.model import (
     Vote,
 )
 from bot.domain.policy import Rule, UnknownRequester
-from bot.domain.quorum import requester_is_unknown, standing
+from bot.domain.quorum import requester_is_unknown, standing, under
 
 BY_RULE = "policy"  # stands in the place of a person where the rule itself decided
 
@@ -97,27 +98,30 @@ def freeze_evidence(
     return [EvidenceFrozen(at, request.id, evidence, author, rule_hash)]
 
 
-def check_may_vote(request: TransitionRequest, person: str, groups: tuple[str, ...], rule: Rule) -> None:
+def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
     """Raises Refused with the sentence that the person sees. Also asked before a form for a reason is opened."""
     if request.state is State.COLLECTING:
         raise Refused("the evidence is still being collected. Try again in a moment")
     if request.state is not State.PENDING:
         raise AlreadyDecided(request)
-    if person in (request.requester, request.author):
+    if request.expires_at is not None and vote.at >= request.expires_at:
+        raise Refused("the time to decide is over. Whoever still wants it asks again")
+    if vote.person in request.parties:
         raise Refused("you asked for this transition or trained the version, so someone else must decide it")
     wanted = [requirement.group for requirement in rule.approve.all_of]
-    if not set(wanted) & set(groups):
+    if not set(wanted) & set(vote.groups):
         raise Refused(f"only members of {', '.join(wanted)} may decide this. Ask one of them")
-    if requester_is_unknown(request) and rule.approve.unknown_requester is UnknownRequester.REFUSE:
+    refuses_unknown = rule.approve.unknown_requester is UnknownRequester.REFUSE
+    if vote.verdict is Verdict.APPROVE and refuses_unknown and requester_is_unknown(request):
         raise Refused(
-            "nobody knows who asked for this or who trained it, and the policy refuses to decide on that. "
+            "nobody knows who asked for this or who trained it, and the policy refuses to approve that. "
             "Ask again with `countersign request-transition` and map the author in the policy's people"
         )
 
 
 def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str) -> list[Event]:
-    check_may_vote(request, vote.person, vote.groups, rule)
-    if any(earlier.person == vote.person for earlier in request.votes):
+    check_may_vote(request, vote, rule)
+    if any(earlier.person == vote.person for earlier in under(request, rule_hash).votes):
         raise Refused("you have voted on this already; your vote stands")
     wants_reason = {
         Verdict.APPROVE: rule.approve.wants_reason_to_approve(),
@@ -126,14 +130,21 @@ def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str
     if wants_reason and not vote.reason.strip():
         raise Refused(f"the policy wants a reason to {vote.verdict}. Say in a sentence why")
 
-    cast = VoteCast(vote.at, request.id, vote)
+    cast = VoteCast(vote.at, request.id, replace(vote, rule_hash=rule_hash))
     if vote.verdict is Verdict.REJECT:
         return [cast, RequestRejected(vote.at, request.id, vote.person, vote.reason, rule_hash)]
-    now = standing(evolve(request, cast), rule)
+    now = standing(under(evolve(request, cast), rule_hash), rule)
     if not now.is_complete:
         return [cast]
     approvers = tuple(person for person, _ in now.met)
     return [cast, RequestApproved(vote.at, request.id, approvers, rule_hash)]
+
+
+def join(request: TransitionRequest, person: str, ask: Ask, comment: str, at: datetime) -> list[Event]:
+    """Somebody asks in words for what is asked already: it is their request too, so they may not decide on it."""
+    if not request.state.is_open or person in (request.requester, *request.joined):
+        return []
+    return [AskJoined(at, request.id, person, ask, comment)]
 
 
 def reject_by_rule(request: TransitionRequest, reason: str, rule_hash: str, at: datetime) -> list[Event]:
@@ -213,6 +224,11 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
             author=event.author,
             rule_hash=event.rule_hash,
         )
+    if isinstance(event, AskJoined):
+        requester, comment = request.requester or event.person, request.comment or event.comment
+        return replace(
+            request, requester=requester, comment=comment, ask=event.ask, joined=(*request.joined, event.person)
+        )
     if isinstance(event, VoteCast):
         return replace(request, votes=(*request.votes, event.vote))
     if isinstance(event, RequestApproved):
@@ -225,9 +241,16 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         decided_at = request.decided_at or event.at
         return replace(request, state=ENDINGS[type(event)], decided_at=decided_at, outcome=event.reason)
     if isinstance(event, TargetMoved):
-        return replace(request, state=State.APPLIED, settled_at=event.at, previous=event.previous)
+        return replace(
+            request,
+            state=State.APPLIED,
+            settled_at=event.at,
+            settled_by_us=event.moved,
+            settled_holder=event.version,
+            previous=event.previous,
+        )
     if isinstance(event, TargetPutBack):
-        return replace(request, settled_at=event.at)
+        return replace(request, settled_at=event.at, settled_by_us=event.moved, settled_holder=event.to)
     if isinstance(event, CardPosted):
         return replace(request, card=event.card)
     if isinstance(event, TicketOpened):

@@ -121,7 +121,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class Vote:
-    """One person's verdict. `groups` are those of the rule's groups that the person belonged to at that moment."""
+    """One person's verdict under the rule with that hash. `groups` are the rule's groups that the person was in at that moment."""
 
     person: str
     verdict: Verdict
@@ -129,6 +129,7 @@ class Vote:
     at: datetime
     groups: tuple[str, ...]
     via: str
+    rule_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,10 @@ class TicketRef:
 
 @dataclass(frozen=True)
 class TransitionRequest:
-    """Our record that somebody asks for a transition. `requester` and `author` are ids of people, None when unknown."""
+    """Our record that somebody asks for a transition. `requester`, `author` and those who `joined` the ask are ids of people.
+
+    Once the target is settled, `settled_holder` is who holds it, and `settled_by_us` whether we have moved it.
+    """
 
     id: str
     kind: Kind
@@ -214,10 +218,23 @@ class TransitionRequest:
     decided_at: datetime | None = None
     outcome: str = ""
     settled_at: datetime | None = None
+    settled_by_us: bool = False
+    settled_holder: VersionId | None = None
     card: PostedCard | None = None
     ticket: TicketRef | None = None
     ticket_status: str = ""
+    joined: tuple[str, ...] = ()
     follows: str | None = None
+
+    @property
+    def parties(self) -> frozenset[str]:
+        """Who asked, joined the ask or trained the version, as far as known: none of them decides."""
+        return frozenset(person for person in (self.requester, self.author, *self.joined) if person is not None)
+
+    @property
+    def is_adopted(self) -> bool:
+        """Held since before the baseline; a rejection is recorded and moves nothing, for nobody knows a lawful holder."""
+        return self.ask.kind is AskKind.ADOPTED
 
     @property
     def short_id(self) -> str:

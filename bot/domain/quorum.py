@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.model import Kind, TransitionRequest, Verdict, Vote
 from bot.domain.policy import Rule, UnknownRequester
@@ -26,13 +26,25 @@ class Standing:
 def places(request: TransitionRequest, rule: Rule) -> tuple[str, ...]:
     """One entry for each approval that the rule demands, named by its group."""
     demanded = tuple(req.group for req in rule.approve.all_of for _ in range(req.quorum))
-    one_more = requester_is_unknown(request) and rule.approve.unknown_requester is UnknownRequester.ONE_MORE
-    return (*demanded, ANYONE) if one_more else demanded
+    return (*demanded, ANYONE) if _wants_one_more(request, rule) else demanded
 
 
 def requester_is_unknown(request: TransitionRequest) -> bool:
     """An unmapped author counts as unknown; an observed transition has no requester to know."""
     return request.author is None or (request.requester is None and request.kind is Kind.PROMOTION)
+
+
+def under(request: TransitionRequest, rule_hash: str) -> TransitionRequest:
+    """The request with the votes that count: cast under this very rule, with its groups, and by nobody who asked since."""
+    counted = tuple(v for v in request.votes if v.rule_hash == rule_hash and v.person not in request.parties)
+    return replace(request, votes=counted)
+
+
+def _wants_one_more(request: TransitionRequest, rule: Rule) -> bool:
+    """`author_only` does without the requester, but an author whom nobody can name could be any of the voters."""
+    if rule.approve.unknown_requester is UnknownRequester.AUTHOR_ONLY:
+        return request.author is None
+    return rule.approve.unknown_requester is UnknownRequester.ONE_MORE and requester_is_unknown(request)
 
 
 def standing(request: TransitionRequest, rule: Rule) -> Standing:

@@ -3,66 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 
 from bot.domain.cards import Button, Card, Confirm, Fact, Link, Table, Tone
-from bot.domain.model import (
-    Evidence,
-    Kind,
-    Metric,
-    State,
-    TargetKind,
-    TransitionRequest,
-    Verdict,
-    Vote,
-)
+from bot.domain.model import Evidence, Kind, Metric, State, TargetKind, TransitionRequest
 from bot.domain.policy import Rule
-from bot.domain.quorum import ANYONE, standing
+from bot.domain.wording import (
+    Printed,
+    deeds,
+    goal,
+    moment,
+    next_step,
+    story,
+    title_of,
+    vote_line,
+    what_approve_does,
+    what_reject_does,
+)
 
-UNKNOWN = "unknown"
 SHOWN_METRICS = 20
-TITLES = {
-    State.COLLECTING: "Collecting evidence",
-    State.PENDING: "Approval wanted",
-    State.APPROVED: "Approved, waiting for MLflow",
-    State.APPLIED: "Approved",
-    State.REJECTED: "Rejected",
-    State.EXPIRED: "Expired",
-    State.WITHDRAWN: "Withdrawn",
-    State.SUPERSEDED: "Superseded",
-    State.STALE: "Approved, but not applied",
-}
-OBSERVED_TITLES = {
-    State.PENDING: "Moved without an approval",
-    State.APPROVED: "Ratified, waiting for MLflow",
-    State.APPLIED: "Ratified",
-    State.REJECTED: "To be put back",
-}
-
-DECISIONS = {
-    **{(state, Kind.PROMOTION): "Approved" for state in (State.APPROVED, State.APPLIED, State.STALE)},
-    **{(state, Kind.OBSERVED): "Ratified" for state in (State.APPROVED, State.APPLIED, State.STALE)},
-}
-
-
-@dataclass(frozen=True)
-class Printed:
-    """Names for the ids of people in the request; `rule` is None when no rule speaks of it any more."""
-
-    names: Mapping[str, str]
-    rule: Rule | None
-
-    def name(self, person_id: str | None) -> str:
-        return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN
 
 
 def request_card(request: TransitionRequest, printed: Printed) -> Card:
     title = f"{title_of(request)}: {request.version} → {goal(request)}"
     return Card(
         title=title,
-        summary=f"{title}. {_story(request, printed)}",
+        summary=f"{title}. {story(request, printed)}",
         facts=tuple(_facts(request, printed)),
         tables=tuple(_tables(request)),
         paragraphs=tuple(_paragraphs(request, printed)),
@@ -78,7 +43,7 @@ def ticket_card(request: TransitionRequest, printed: Printed) -> Card:
         wish = "be copied into"
     return Card(
         title=f"{request.version} → {goal(request)}",
-        summary=f"May {request.version} {wish} {goal(request)}? Decided in Slack; recorded here.",
+        summary=f"May {request.version} {wish} {goal(request)}? Decided on its card; recorded here.",
         facts=tuple(fact for fact in _facts(request, printed) if fact.label not in ("Ticket", "Decide by")),
         tables=tuple(_tables(request)),
         paragraphs=tuple(_grounds(request)),
@@ -94,46 +59,10 @@ def outcome_card(request: TransitionRequest, printed: Printed) -> Card:
         facts.append(Fact("Card", Link("Open the card", request.card.url)))
     return Card(
         title=title,
-        summary=f"{title}. {_story(request, printed)}",
+        summary=f"{title}. {story(request, printed)}",
         facts=tuple(facts),
-        paragraphs=(_story(request, printed), _next_step(request)),
+        paragraphs=(story(request, printed), next_step(request)),
     )
-
-
-def decision_text(request: TransitionRequest, printed: Printed) -> str:
-    """The decision as a record that stays true: printed name, time, meaning and reason of each vote, or why there was none."""
-    what = DECISIONS.get((request.state, request.kind), TITLES[request.state])
-    lines = [f"{what}: {request.version} for {request.target}."]
-    lines += [_vote_line(vote, request, printed) for vote in request.votes]
-    if request.state not in (State.APPROVED, State.APPLIED, State.STALE) and not request.votes:
-        lines.append(f"{request.outcome}.")
-    return "\n".join(lines)
-
-
-def outcome_text(request: TransitionRequest) -> str:
-    """What the decision came to in the registry."""
-    if request.state is State.STALE:
-        return f"Not applied: {request.outcome}."
-    return _rejected(request) if request.state is State.REJECTED else _applied(request)
-
-
-def title_of(request: TransitionRequest) -> str:
-    if request.kind is Kind.OBSERVED:
-        if request.state is State.REJECTED and request.settled_at is not None:
-            return "Put back"
-        return OBSERVED_TITLES.get(request.state, TITLES[request.state])
-    return TITLES[request.state]
-
-
-def goal(request: TransitionRequest) -> str:
-    """The target as people say it: champion, stage Production, model prod.x."""
-    if request.target.kind is TargetKind.ALIAS:
-        return request.target.name
-    return f"{request.target.kind} {request.target.name}"
-
-
-def moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
 def figure(value: float) -> str:
@@ -162,7 +91,7 @@ def _facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
 def _asked(request: TransitionRequest, printed: Printed) -> str:
     if request.requester is not None:
         return f"{request.ask}, by {printed.name(request.requester)}"
-    return f"{request.ask}; MLflow does not say by whom"
+    return f"{request.ask}; the registry does not say by whom"
 
 
 def _holder(request: TransitionRequest) -> str:
@@ -177,7 +106,7 @@ def _author(request: TransitionRequest, printed: Printed) -> str:
     if request.author is not None:
         return printed.name(request.author)
     claimed = request.evidence.author if request.evidence else None
-    return f"{claimed} (not in the policy's people)" if claimed else UNKNOWN
+    return f"{claimed} (not in the policy's people)" if claimed else printed.name(None)
 
 
 def _tables(request: TransitionRequest) -> list[Table]:
@@ -208,8 +137,8 @@ def _footer(request: TransitionRequest) -> str:
 
 
 def _paragraphs(request: TransitionRequest, printed: Printed) -> list[str]:
-    votes = [_vote_line(vote, request, printed) for vote in request.votes]
-    return [*_grounds(request), *votes, _story(request, printed)]
+    votes = [vote_line(vote, request, printed) for vote in request.votes]
+    return [*_grounds(request), *votes, story(request, printed)]
 
 
 def _grounds(request: TransitionRequest) -> list[str]:
@@ -227,91 +156,18 @@ def _left_out(evidence: Evidence | None) -> int:
     return max(0, len(evidence.metrics) - SHOWN_METRICS) if evidence else 0
 
 
-def _vote_line(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
-    deed = {
-        (Verdict.APPROVE, Kind.PROMOTION): "approved: the version may go to the target",
-        (Verdict.REJECT, Kind.PROMOTION): "rejected: the version may not go to the target",
-        (Verdict.APPROVE, Kind.OBSERVED): "ratified: the version may stay where it was put",
-        (Verdict.REJECT, Kind.OBSERVED): "rejected: the target goes back to who held it before",
-    }[vote.verdict, request.kind]
-    because = f" Reason: {vote.reason}" if vote.reason else ""
-    return f"{printed.name(vote.person)} on {moment(vote.at)} {deed}.{because}"
-
-
-def _story(request: TransitionRequest, printed: Printed) -> str:
-    """One sentence: where this stands and what comes next."""
-    if request.state is State.PENDING:
-        return _what_is_missing(request, printed)
-    if request.state is State.APPLIED:
-        return _applied(request)
-    if request.state is State.REJECTED:
-        return _rejected(request)
-    if request.state is State.APPROVED:
-        return f"{goal(request)} moves as soon as MLflow answers."
-    if request.state is State.COLLECTING:
-        return "The evidence is being collected; the vote opens after that."
-    return f"{request.outcome}."
-
-
-def _what_is_missing(request: TransitionRequest, printed: Printed) -> str:
-    if printed.rule is None:
-        return "No rule in the policy speaks of this target any more, so nobody can decide it."
-    missing = [
-        "one of any group that decides" if group == ANYONE else f"one of {group}"
-        for group in standing(request, printed.rule).missing
-    ]
-    what = "ratifies it or puts it back" if request.kind is Kind.OBSERVED else "decides"
-    return f"Waiting until {' and '.join(missing)} {what}."
-
-
-def _applied(request: TransitionRequest) -> str:
-    if request.kind is Kind.OBSERVED:
-        return f"{request.version} stays {goal(request)}."
-    before = f", {request.previous} held it before" if request.previous else ""
-    when = f" since {moment(request.settled_at)}" if request.settled_at else ""
-    return f"{request.version} is {goal(request)}{when}{before}."
-
-
-def _rejected(request: TransitionRequest) -> str:
-    if request.kind is Kind.PROMOTION:
-        return f"{request.version} does not become {goal(request)}."
-    back_to = str(request.previous) if request.previous else "nobody"
-    done = "went" if request.settled_at else "goes"
-    because = f": {request.outcome}" if not request.votes and request.outcome else ""
-    return f"{goal(request)} {done} back to {back_to}{because}."
-
-
-def _next_step(request: TransitionRequest) -> str:
-    if request.state in (State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED):
-        return (
-            "When it is still wanted, ask again: countersign request-transition, or set the asking alias or tag anew."
-        )
-    if request.state is State.STALE:
-        return "A fresh request has been opened where that makes sense; look for its card."
-    return "Nothing is left for you to do."
-
-
 def _buttons(request: TransitionRequest, rule: Rule | None) -> tuple[Button, ...]:
     if request.state is not State.PENDING or rule is None:
         return ()
-    approve, reject = ("Ratify", "Put back") if request.kind is Kind.OBSERVED else ("Approve", "Reject")
+    approve, reject = deeds(request)
+    yes = None if rule.approve.wants_reason_to_approve() else _confirm(approve, what_approve_does(request))
+    no = None if rule.approve.wants_reason_to_reject() else _confirm(reject, what_reject_does(request))
     return (
-        Button("approve", approve, request.id, Tone.PRIMARY, _confirm_approve(request, rule, approve)),
-        Button("reject", reject, request.id, Tone.DANGER, _confirm_reject(request, rule, reject)),
+        Button("approve", approve, request.id, Tone.PRIMARY, yes),
+        Button("reject", reject, request.id, Tone.DANGER, no),
     )
 
 
-def _confirm_approve(request: TransitionRequest, rule: Rule, label: str) -> Confirm | None:
-    if rule.approve.wants_reason_to_approve():
-        return None  # the form that asks for the reason confirms as well
-    happens = "stays" if request.kind is Kind.OBSERVED else "becomes"
-    return Confirm(f"{label}?", f"{request.version} {happens} {goal(request)}.", label, "Not yet")
-
-
-def _confirm_reject(request: TransitionRequest, rule: Rule, label: str) -> Confirm | None:
-    if rule.approve.wants_reason_to_reject():
-        return None
-    back_to = str(request.previous) if request.previous else "nobody"
-    put_back = f"{goal(request)} goes back to {back_to}."
-    happens = put_back if request.kind is Kind.OBSERVED else f"{request.version} does not become {goal(request)}."
-    return Confirm(f"{label}?", happens, label, "Not yet")
+def _confirm(deed: str, happens: str) -> Confirm:
+    """Where the rule wants a reason there is none: the form that asks for it confirms as well."""
+    return Confirm(f"{deed}?", happens, deed, "Not yet")

@@ -63,7 +63,7 @@ class News:
 def compare(seen: ModelSeen, known: Known, policy: Policy) -> News:
     standing = standing_asks(seen, known.baseline, policy)
     fresh = standing - known.asks
-    muted = {ask for ask in fresh if _came_with_a_copy(ask, seen, known.newest)}
+    muted = {ask for ask in fresh if _came_with_a_copy(ask, seen, known.newest) or _was_there_before(ask, known)}
     already_there = {ask for ask in fresh if ask.version in seen.holders(ask.target)}
     holders = watched_holders(seen, policy)
     # A new policy may have turned a place into a way to ask: nobody moved, there is only nothing to watch any more.
@@ -128,6 +128,11 @@ def _came_with_a_copy(ask: StandingAsk, seen: ModelSeen, newest_known: int) -> b
     return ask.ask.kind is AskKind.TAG and version is not None and version.is_copy and is_first_sight
 
 
+def _was_there_before(ask: StandingAsk, known: Known) -> bool:
+    """A rule that lets new versions ask by themselves does not speak of those that were there when it came."""
+    return ask.ask.kind is AskKind.NEW_VERSION and ask.version.version <= known.newest
+
+
 def _asking_targets(rules: Iterable[Rule]) -> set[Target]:
     kinds = {AskKind.ALIAS: TargetKind.ALIAS, AskKind.STAGE: TargetKind.STAGE}
     return {Target(kinds[ask.kind], ask.name) for rule in rules for ask in rule.ask_on if ask.kind in kinds}
@@ -141,6 +146,8 @@ def _moves(
         previous = held[0] if held else None
         arrived = [version for version in holds if version not in held]
         yield from (Move(target, version, previous) for version in arrived)
+        if held and holds and not arrived and holds[0] != held[0]:
+            yield Move(target, holds[0], previous)  # the newest left, so an older one stands for the target again
         if held and not holds:
             yield Move(target, None, previous)
 

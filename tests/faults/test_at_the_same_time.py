@@ -28,9 +28,9 @@ from bot.ports import Click
 from bot.services import Services
 from bot.store import new_request_id
 from handlers.approvals import press
+from handlers.asking import request_transition
 from handlers.effects import freeze_evidence, sync_card
 from handlers.moves import sync_target
-from handlers.transitions import request_transition
 from tests.fixtures.house import API_TOKEN, House, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 from tests.fixtures.workers import eventually

@@ -1,0 +1,112 @@
+"""Stories of asking: in words, or because the registry asks for somebody; and of an ask that is taken away."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from bot.domain import lifecycle
+from bot.domain.lifecycle import NewRequest
+from bot.domain.model import (
+    DEFAULT_WORKSPACE,
+    Ask,
+    AskKind,
+    Kind,
+    Refused,
+    State,
+    Target,
+    TransitionRequest,
+)
+from bot.domain.policy import Policy
+from bot.domain.watching import StandingAsk
+from bot.services import Services
+from bot.store import LIVE, Transaction, new_request_id
+
+OPEN = (State.COLLECTING, State.PENDING)
+ASKED_IN_WORDS = (AskKind.COMMAND, AskKind.API)
+COMMENT_LIMIT = 2_000  # characters
+EMAIL_LIMIT = 320
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def request_transition(
+    model: str, version: int, target: Target, requester_email: str, comment: str, ask: Ask, s: Services
+) -> TransitionRequest:
+    """Somebody asks in words: on the command line or through the API."""
+    email = _checked_email(requester_email)
+    seen = s.registry.find_model(DEFAULT_WORKSPACE, model)
+    wanted = seen.version(version) if seen else None
+    if seen is None or wanted is None:
+        raise Refused(f"MLflow has no version {version} of {model}. Check the name and the number")
+    if wanted.id in seen.holders(target):
+        raise Refused(f"{wanted.id} holds {target} already; there is nothing to ask for")
+
+    with s.store.transaction() as tx:
+        requester = tx.people.get_or_add(email, _printed_name(email, tx.policy()))
+        new = NewRequest(wanted.id, target, ask, requester=requester.id, comment=comment[:COMMENT_LIMIT])
+        return open_new(new, tx, s.clock.now())
+
+
+def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
+    """Opens a request, or finds the live one for the same wish; whoever is newer takes an older one's place."""
+    tx.lock_model(new.version.workspace, new.version.model)
+    live = tx.find_requests(version=new.version, target=new.target, states=LIVE, for_update=True)
+    if live:
+        return _join(live[0], new, tx, now)
+    policy = tx.policy()
+    rule = policy.rule_for(new.version.workspace, new.version.model, new.target)
+    if rule is None:
+        raise Refused(f"no rule in the policy speaks of {new.target} for {new.version.model}. Add one to policy.yaml")
+
+    opened = lifecycle.open_request(new, new_request_id(), rule, policy.rule_hash(rule), now)
+    tx.record([opened])
+    request = tx.get_request(opened.request_id)
+    others = tx.find_requests(
+        workspace=new.version.workspace, model=new.version.model, target=new.target, states=OPEN, for_update=True
+    )
+    newest = max(others, key=lambda other: other.version.version)
+    overtaken = lifecycle.supersede(request, newest, now) if new.ask.is_automatic else []
+    if not overtaken:
+        overtaken = [event for other in others for event in lifecycle.supersede(other, request, now)]
+    tx.record(overtaken)
+    return tx.get_request(request.id)
+
+
+def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
+    if new.requester is not None:
+        tx.record(lifecycle.join(live, new.requester, new.ask, new.comment, now))
+    return tx.get_request(live.id)
+
+
+def adopt(s: Services) -> list[TransitionRequest]:
+    """Turns targets that are held without an approval into requests to ratify them."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        policy = tx.policy()
+        return [
+            open_new(NewRequest(held.version, held.target, Ask(AskKind.ADOPTED), kind=Kind.OBSERVED), tx, now)
+            for held in tx.registry.placements()
+            if held.request_id is None and policy.rule_for(held.version.workspace, held.version.model, held.target)
+        ]
+
+
+def take_away(ask: StandingAsk, tx: Transaction, now: datetime) -> None:
+    request_id = tx.registry.take_ask(ask)
+    if request_id is None or tx.registry.still_asked(request_id):
+        return
+    request = tx.get_request(request_id, for_update=True)
+    if request.ask.kind not in ASKED_IN_WORDS:  # who asked in words as well still wants it
+        tx.record(lifecycle.withdraw(request, f"{ask.version} no longer asks {ask.ask}", now))
+
+
+def _checked_email(text: str) -> str:
+    """One person, one spelling: separation of duties hangs on it."""
+    email = text.strip().lower()
+    if len(email) > EMAIL_LIMIT or not EMAIL.fullmatch(email):
+        raise Refused(f'"{text[:80]}" is no e-mail address. Name the one who asks by the address that Slack knows')
+    return email
+
+
+def _printed_name(email: str, policy: Policy) -> str:
+    entry = policy.person_by_email(email)
+    return entry.name if entry else email
