@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from bot.domain.model import Ask, AskKind, Refused, Target
 from bot.ports import Rejected
 from bot.services import Services
-from handlers.asking import request_transition
+from handlers.asking import checked_email, request_transition
 from handlers.inbound import raw_body
 
 BODY_LIMIT = 16 * 1024  # bytes
@@ -26,7 +26,7 @@ class Wish(BaseModel):
     name: str = Field(min_length=1, max_length=256)
     version: int = Field(ge=1)
     to: str
-    requester: str = Field(pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$", max_length=320)
+    requester: str
     comment: str = Field("", max_length=2000)
 
     @field_validator("to")
@@ -34,6 +34,14 @@ class Wish(BaseModel):
     def names_a_target(cls, text: str) -> str:
         try:
             return str(Target.parse(text))
+        except Refused as refusal:
+            raise ValueError(str(refusal)) from None
+
+    @field_validator("requester")
+    @classmethod
+    def names_a_person(cls, text: str) -> str:
+        try:
+            return checked_email(text)
         except Refused as refusal:
             raise ValueError(str(refusal)) from None
 

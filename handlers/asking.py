@@ -26,14 +26,16 @@ OPEN = (State.COLLECTING, State.PENDING)
 ASKED_IN_WORDS = (AskKind.COMMAND, AskKind.API)
 COMMENT_LIMIT = 2_000  # characters
 EMAIL_LIMIT = 320
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 
 
 def request_transition(
     model: str, version: int, target: Target, requester_email: str, comment: str, ask: Ask, s: Services
 ) -> TransitionRequest:
     """Somebody asks in words: on the command line or through the API."""
-    email = _checked_email(requester_email)
+    email = checked_email(requester_email)
+    if len(comment) > COMMENT_LIMIT:
+        raise Refused(f"the comment has {len(comment)} characters; {COMMENT_LIMIT} fit on a card. Shorten it")
     seen = s.registry.find_model(DEFAULT_WORKSPACE, model)
     wanted = seen.version(version) if seen else None
     if seen is None or wanted is None:
@@ -43,7 +45,7 @@ def request_transition(
 
     with s.store.transaction() as tx:
         requester = tx.people.get_or_add(email, _printed_name(email, tx.policy()))
-        new = NewRequest(wanted.id, target, ask, requester=requester.id, comment=comment[:COMMENT_LIMIT])
+        new = NewRequest(wanted.id, target, ask, requester=requester.id, comment=comment)
         return open_new(new, tx, s.clock.now())
 
 
@@ -64,7 +66,7 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
     others = tx.find_requests(
         workspace=new.version.workspace, model=new.version.model, target=new.target, states=OPEN, for_update=True
     )
-    newest = max(others, key=lambda other: other.version.version)
+    newest = max((o for o in others if o.kind is new.kind), key=lambda other: other.version.version)
     overtaken = lifecycle.supersede(request, newest, now) if new.ask.is_automatic else []
     if not overtaken:
         overtaken = [event for other in others for event in lifecycle.supersede(other, request, now)]
@@ -99,7 +101,7 @@ def take_away(ask: StandingAsk, tx: Transaction, now: datetime) -> None:
         tx.record(lifecycle.withdraw(request, f"{ask.version} no longer asks {ask.ask}", now))
 
 
-def _checked_email(text: str) -> str:
+def checked_email(text: str) -> str:
     """One person, one spelling: separation of duties hangs on it."""
     email = text.strip().lower()
     if len(email) > EMAIL_LIMIT or not EMAIL.fullmatch(email):

@@ -64,7 +64,7 @@ def restore_target(intent_id: str, s: Services) -> None:
     """Gives a target that was emptied without asking back to its last lawful holder, unless somebody holds it by now."""
     with s.store.transaction() as tx:
         intent = tx.registry.find_intent(intent_id)
-    if intent is None or intent.to_version is None:
+    if intent is None or intent.to_version is None or intent.done_at is not None:
         return
     model = s.registry.find_model(intent.workspace, intent.model)
     lawful = model.version(intent.to_version) if model else None
@@ -128,8 +128,9 @@ def _put_back(request: TransitionRequest, s: Services) -> None:
         _record_put_back(request, holders, s, moved=False)
         return
     if request.version not in holders:
-        done_by_us = _find_intent(request, s) is not None and request.previous in (*holders, None)
-        _record_put_back(request, holders, s, moved=done_by_us)
+        intent = _find_intent(request, s)
+        is_ours = intent is not None and intent.done_at is None  # a word that was settled since speaks of nothing here
+        _record_put_back(request, holders, s, moved=is_ours and request.previous in (*holders, None))
         return
     needs_previous = request.previous is not None and request.target.kind is not TargetKind.MODEL
     if request.previous and needs_previous and not _is_there(request.previous, _find_target_model(request, s)):

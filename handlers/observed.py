@@ -38,7 +38,7 @@ def judge(move: Move, seen: ModelSeen, policy: Policy, tx: Transaction, now: dat
     _end_overtaken(_overtaken_by(move, seen, tx), move, tx, now)
     if rule is None or handling is Observed.REPORT:
         return None
-    lawful = _last_lawful(move.previous, move.target, tx)
+    lawful = _last_lawful(move.previous or _owed_to(move.target, seen, tx), move.target, tx)
     if move.version is None:
         if handling is Observed.REVERT and lawful is not None and move.target.kind is not TargetKind.MODEL:
             _restore(lawful, move.target, seen, tx, now)
@@ -58,6 +58,15 @@ def _restore(lawful: VersionId, target: Target, seen: ModelSeen, tx: Transaction
     intent = Intent(RESTORE + new_request_id(), seen.workspace, seen.name, target, None, lawful.version, now)
     tx.registry.put_intent(intent)
     tx.defer("restore_target", intent.request_id, registry_lane(seen.workspace, seen.name))
+
+
+def _owed_to(target: Target, seen: ModelSeen, tx: Transaction) -> VersionId | None:
+    """Whom an emptied target is being given back to, when somebody was quicker and set it to another version."""
+    for intent in tx.registry.open_intents(seen.workspace, seen.name, target):
+        if intent.request_id.startswith(RESTORE) and intent.to_version is not None:
+            lawful = seen.version(intent.to_version)
+            return lawful.id if lawful else None
+    return None
 
 
 def _find_intent_of(move: Move, seen: ModelSeen, tx: Transaction) -> Intent | None:
