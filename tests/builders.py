@@ -1,0 +1,221 @@
+"""Plain domain values for tests: each builder makes a usual one, and takes as keywords whatever the test is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain import events as e
+from bot.domain.lifecycle import evolve
+from bot.domain.model import (
+    Ask,
+    AskKind,
+    Champion,
+    Evidence,
+    Kind,
+    Metric,
+    ModelSeen,
+    PostedCard,
+    State,
+    Target,
+    TargetKind,
+    TicketPlan,
+    TicketRef,
+    TransitionRequest,
+    Verdict,
+    VersionId,
+    VersionSeen,
+    Vote,
+)
+from bot.domain.policy import (
+    Approve,
+    Group,
+    Observed,
+    PersonEntry,
+    Policy,
+    Poll,
+    ReasonDemand,
+    Requirement,
+    Rule,
+    UnknownRequester,
+    Unruled,
+)
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+REQUEST_ID = "3f1c9a7000000000000000000000beef"
+RULE_HASH = "sha256:1"
+CHAMPION = Target(TargetKind.ALIAS, "champion")
+PRODUCTION = Target(TargetKind.STAGE, "Production")
+BY_ALIAS = Ask(AskKind.ALIAS, "candidate")
+CARD = PostedCard("T1", "A1", "C1", "1700000000.000100", "https://slack.example.com/archives/C1/p1700000000000100")
+TICKET = TicketRef("10001", "GOV-7", "https://jira.example.com/browse/GOV-7")
+
+
+def a_version(number: int = 7, model: str = "bike-demand", created: datetime = NOON) -> VersionId:
+    return VersionId("default", model, number, created)
+
+
+def a_metric(name: str = "mae", value: float = 31.5, source: str = "run") -> Metric:
+    return Metric(name, value, source)
+
+
+def an_evidence(**changes: Any) -> Evidence:
+    usual = Evidence(
+        source="models:/m-1",
+        run_id="5d3c9f21aa",
+        author="bea",
+        description="Trained on the spring rides.",
+        metrics=(a_metric(),),
+        params={"depth": "6"},
+        tags={},
+        version_url="https://mlflow.example.com/#/models/bike-demand/versions/7",
+        run_url="https://mlflow.example.com/#/runs/5d3c9f21aa",
+        champion=None,
+    )
+    return replace(usual, **changes)
+
+
+def a_champion(*metrics: Metric, number: int = 5) -> Champion:
+    return Champion(a_version(number), metrics)
+
+
+def a_vote(person: str = "cy", *groups: str, **changes: Any) -> Vote:
+    usual = Vote(person, Verdict.APPROVE, "", LATER, groups or ("leads",), "card", RULE_HASH)
+    return replace(usual, **changes)
+
+
+def a_rejection(person: str = "cy", reason: str = "worse on rainy days", **changes: Any) -> Vote:
+    return a_vote(person, verdict=Verdict.REJECT, reason=reason, **changes)
+
+
+def a_rule(quorums: dict[str, int] | None = None, **changes: Any) -> Rule:
+    """`quorums` names groups; `reason` and `unknown_requester` go to the rule's `approve`."""
+    requirements = tuple(Requirement(group, quorum) for group, quorum in (quorums or {"leads": 1}).items())
+    approve = Approve(
+        requirements,
+        changes.pop("reason", ReasonDemand.ON_REJECT),
+        changes.pop("unknown_requester", UnknownRequester.AUTHOR_ONLY),
+    )
+    usual = Rule(
+        models="bike-*",
+        workspace="default",
+        target=CHAMPION,
+        ask_on=(BY_ALIAS, Ask(AskKind.TAG, "countersign.ask")),
+        observed=Observed.ASK,
+        channel="#models",
+        ticket=TicketPlan("GOV", "Task", "Done", "Won't Do"),
+        approve=approve,
+        expire_after=timedelta(days=3),
+    )
+    return replace(usual, **changes)
+
+
+def a_policy(*rules: Rule, **changes: Any) -> Policy:
+    usual = Policy(
+        poll=Poll(timedelta(seconds=30), timedelta(seconds=60)),
+        people=(PersonEntry("Ana Ruiz", "ana@example.com", "ana"), PersonEntry("Bea Baker", "bea@example.com", "bea")),
+        groups=(Group("leads", "ml-leads", ()), Group("risk", None, ("cy@example.com",))),
+        rules=rules or (a_rule(),),
+        default=Unruled.REPORT,
+    )
+    return replace(usual, **changes)
+
+
+def a_request(state: State = State.PENDING, **changes: Any) -> TransitionRequest:
+    """Asked for by ana, trained by bea; PENDING unless said otherwise, and then with whatever such a state comes with."""
+    usual = TransitionRequest(
+        id=REQUEST_ID,
+        kind=Kind.PROMOTION,
+        state=state,
+        version=a_version(),
+        target=CHAMPION,
+        ask=Ask(AskKind.COMMAND),
+        requester="ana",
+        author=None if state is State.COLLECTING else "bea",
+        comment="",
+        opened_at=NOON,
+        expires_at=NOON + timedelta(days=3),
+        rule_hash=RULE_HASH,
+        evidence=None if state is State.COLLECTING else an_evidence(),
+        decided_at=None if state.is_open else LATER,
+        settled_at=LATER if state is State.APPLIED else None,
+    )
+    return replace(usual, **changes)
+
+
+def an_observed(state: State = State.PENDING, **changes: Any) -> TransitionRequest:
+    """Moved without asking, from v5 to v7."""
+    asked = {"kind": Kind.OBSERVED, "ask": Ask(AskKind.OBSERVED), "requester": None, "previous": a_version(5)}
+    return a_request(state, **(asked | changes))
+
+
+def a_seen_version(number: int = 7, *, model: str = "bike-demand", stage: str = "None", **changes: Any) -> VersionSeen:
+    usual = VersionSeen(a_version(number, model), stage, {}, "models:/m-1", "5d3c9f21aa", NOON)
+    return replace(usual, **changes)
+
+
+def a_seen_model(*versions: VersionSeen, aliases: dict[str, int] | None = None, name: str = "bike-demand") -> ModelSeen:
+    newest_first = tuple(sorted(versions, key=lambda seen: -seen.id.version))
+    return ModelSeen("default", name, NOON, aliases or {}, newest_first)
+
+
+def after(request: TransitionRequest, events: Iterable[e.Event]) -> TransitionRequest:
+    """The request when all of this has happened to it."""
+    for event in events:
+        assert isinstance(event, e.RequestEvent)
+        request = evolve(request, event)
+    return request
+
+
+def opened(request_id: str = REQUEST_ID, **changes: Any) -> e.RequestOpened:
+    usual = e.RequestOpened(
+        at=NOON,
+        request_id=request_id,
+        kind=Kind.PROMOTION,
+        version=a_version(),
+        target=CHAMPION,
+        ask=Ask(AskKind.COMMAND),
+        requester="ana",
+        comment="",
+        rule_hash=RULE_HASH,
+        previous=None,
+        expires_at=NOON + timedelta(days=3),
+        follows=None,
+    )
+    return replace(usual, **changes)
+
+
+def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
+    """One of each that can happen to a request after it was opened."""
+    return [
+        e.AskJoined(LATER, request_id, "dan", Ask(AskKind.API), "for spring"),
+        e.EvidenceFrozen(LATER, request_id, an_evidence(description="anew"), "eve", "sha256:2"),
+        e.VoteCast(LATER, request_id, a_vote()),
+        e.RequestApproved(LATER, request_id, ("cy",), "sha256:2"),
+        e.RequestRejected(LATER, request_id, "cy", "worse on rainy days", "sha256:2"),
+        e.RequestExpired(LATER, request_id, "nobody decided in time"),
+        e.RequestWithdrawn(LATER, request_id, "bike-demand v7 no longer asks by alias candidate"),
+        e.RequestSuperseded(LATER, request_id, "another", "bike-demand v8 asks for alias:champion too and is newer"),
+        e.ApprovalStale(LATER, request_id, "alias:champion is held by nobody now"),
+        e.TargetMoved(LATER + timedelta(hours=1), request_id, a_version(), CHAMPION, a_version(5), moved=True),
+        e.TargetPutBack(LATER + timedelta(hours=1), request_id, CHAMPION, a_version(), a_version(5), moved=True),
+        e.CardPosted(LATER, request_id, CARD),
+        e.TicketOpened(LATER, request_id, TICKET),
+        e.TicketClosed(LATER, request_id, TICKET, "Done"),
+    ]
+
+
+def every_event() -> list[e.Event]:
+    return [
+        opened(),
+        *every_request_event(),
+        e.BaselineTaken(NOON, "default", 3, 2),
+        e.MoveObserved(NOON, "default", CHAMPION, "bike-demand", a_version(), a_version(5), "ask"),
+        e.MoveReverted(NOON, "default", CHAMPION, "bike-demand", a_version(5)),
+        e.ModelRenamed(NOON, "default", "bike", "bike-demand"),
+        e.ModelGone(NOON, "default", "bike-demand", "it was deleted or renamed"),
+        e.PolicyActivated(NOON, 1, "sha256:3", "config/policy.yaml"),
+    ]

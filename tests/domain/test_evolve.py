@@ -1,0 +1,49 @@
+"""Events become the request again: `evolve` knows every one of them, and `born` where it begins."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.events import ApprovalStale, RequestEvent, RequestOpened
+from bot.domain.lifecycle import born, evolve
+from bot.domain.model import State
+from tests.builders import LATER, REQUEST_ID, a_request, every_request_event, opened
+
+
+def test_the_builders_know_every_event_of_a_request() -> None:
+    made = {type(event) for event in every_request_event()}
+
+    assert made == set(RequestEvent.__subclasses__()) - {RequestOpened}
+
+
+@pytest.mark.parametrize("event", every_request_event(), ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("state", State)
+def test_evolve_knows_every_event_in_every_state(state: State, event: RequestEvent) -> None:
+    before = a_request(state, outcome="before")
+
+    request = evolve(before, event)
+
+    assert request != before
+    assert (request.id, request.version, request.target, request.kind) == (
+        before.id,
+        before.version,
+        before.target,
+        before.kind,
+    )
+
+
+def test_a_stale_approval_keeps_the_moment_of_its_decision() -> None:
+    approved = a_request(State.APPROVED)
+
+    stale = evolve(approved, ApprovalStale(LATER + timedelta(hours=5), REQUEST_ID, "it was moved"))
+
+    assert (stale.decided_at, stale.outcome) == (LATER, "it was moved")
+
+
+def test_an_opening_is_where_a_request_begins_and_changes_none_that_is_there() -> None:
+    request = a_request()
+
+    assert evolve(request, opened()) == request
+    assert born(opened()).state is State.COLLECTING

@@ -1,0 +1,62 @@
+"""Somebody asks in words for what is asked already: it becomes their request too."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain import lifecycle
+from bot.domain.lifecycle import cast_vote
+from bot.domain.model import Ask, AskKind, Refused, State
+from tests.builders import (
+    LATER,
+    RULE_HASH,
+    a_request,
+    a_rule,
+    a_vote,
+    after,
+)
+
+RULE = a_rule()
+
+
+def test_who_asks_in_words_for_what_an_alias_asks_already_becomes_its_requester() -> None:
+    asked_by_alias = a_request(requester=None, ask=Ask(AskKind.ALIAS, "candidate"))
+
+    events = lifecycle.join(asked_by_alias, "dan", Ask(AskKind.API), "for spring", LATER)
+
+    joined = after(asked_by_alias, events)
+    assert (joined.requester, joined.joined, joined.comment, joined.ask) == (
+        "dan",
+        ("dan",),
+        "for spring",
+        Ask(AskKind.API),
+    )
+
+
+def test_a_second_who_asks_takes_nothing_from_the_first_and_may_not_decide_either() -> None:
+    request = a_request(comment="mine")
+
+    joined = after(request, lifecycle.join(request, "dan", Ask(AskKind.API), "yours", LATER))
+
+    assert (joined.requester, joined.comment) == ("ana", "mine")
+    with pytest.raises(Refused, match="someone else must decide it"):
+        cast_vote(joined, a_vote("dan"), RULE, RULE_HASH)
+
+
+def test_an_approval_of_somebody_who_asks_for_it_afterwards_no_longer_counts() -> None:
+    rule = a_rule({"leads": 2})
+    voted = after(a_request(), cast_vote(a_request(), a_vote("dan"), rule, RULE_HASH))
+    joined = after(voted, lifecycle.join(voted, "dan", Ask(AskKind.API), "", LATER))
+
+    events = cast_vote(joined, a_vote("cy"), rule, RULE_HASH)
+
+    assert after(joined, events).state is State.PENDING
+
+
+@pytest.mark.parametrize("state", State)
+def test_nobody_joins_twice_or_after_the_decision(state: State) -> None:
+    request = a_request(state, joined=("dan",))
+
+    assert bool(lifecycle.join(request, "eve", Ask(AskKind.API), "", LATER)) is state.is_open
+    assert lifecycle.join(request, "dan", Ask(AskKind.API), "", LATER) == []
+    assert lifecycle.join(request, "ana", Ask(AskKind.API), "", LATER) == []

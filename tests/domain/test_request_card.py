@@ -1,0 +1,223 @@
+"""The card: its facts and buttons, and that no request is ever too odd to be shown. The sentences are in `test_wording`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.cards import Card, Confirm, Fact, Link, Table, Tone
+from bot.domain.model import Ask, AskKind, State, Target, TargetKind, TransitionRequest
+from bot.domain.policy import ReasonDemand, Rule
+from bot.domain.request_card import outcome_card, request_card, ticket_card
+from bot.domain.wording import Printed, decision_text, goal
+from tests.builders import (
+    RULE_HASH,
+    TICKET,
+    a_champion,
+    a_metric,
+    a_request,
+    a_rule,
+    a_vote,
+    an_evidence,
+    an_observed,
+)
+from tests.strategies import PEOPLE, requests, rules
+
+NAMES = {"ana": "Ana Ruiz", "bea": "Bea Baker", "cy": "Cy Lindqvist", "dan": "Dan Achterberg"}
+PRINTED = Printed(NAMES, a_rule({"leads": 1, "risk": 1}), RULE_HASH)
+
+
+def facts_of(card: Card) -> dict[str, str | Link]:
+    return {fact.label: fact.value for fact in card.facts}
+
+
+# The whole of one card
+
+
+def test_a_pending_card_says_all_that_a_vote_needs() -> None:
+    evidence = an_evidence(
+        metrics=(a_metric("r2", 0.81234567), a_metric("mae", 31.5)),
+        champion=a_champion(a_metric("mae", 34.0), a_metric("r2", 0.8)),
+    )
+    request = a_request(evidence=evidence, ticket=TICKET, comment="Better on rainy days.", votes=(a_vote("cy"),))
+
+    card = request_card(request, PRINTED)
+
+    assert card == Card(
+        title="Approval wanted: bike-demand v7 → champion",
+        summary="Approval wanted: bike-demand v7 → champion. Waiting for one of risk: Approve or Reject.",
+        facts=(
+            Fact("Version", Link("bike-demand v7", evidence.version_url)),
+            Fact("Target", "alias:champion, held by bike-demand v5"),
+            Fact("Asked", "on the command line, by Ana Ruiz"),
+            Fact("Trained by", "Bea Baker"),
+            Fact("Run", Link("Run 5d3c9f21", "https://mlflow.example.com/#/runs/5d3c9f21aa")),
+            Fact("Ticket", Link("GOV-7", TICKET.url)),
+            Fact("Decide by", "2026-03-05 12:00 UTC"),
+        ),
+        tables=(
+            Table(
+                "Metrics",
+                ("Metric", "v7", "v5", "Difference"),
+                (("mae", "31.5", "34", "-2.5"), ("r2", "0.812346", "0.8", "+0.01235")),
+            ),
+        ),
+        paragraphs=(
+            "Why: Better on rainy days.",
+            "Cy Lindqvist on 2026-03-02 13:00 UTC approved: the version may go to the target.",
+            "Waiting for one of risk: Approve or Reject.",
+        ),
+        buttons=card.buttons,
+        footer="Countersign request 3f1c9a70 · opened 2026-03-02 12:00 UTC",
+    )
+
+
+def test_its_buttons_carry_only_the_request_and_ask_before_they_approve() -> None:
+    approve, reject = request_card(a_request(), PRINTED).buttons
+
+    assert (approve.action, approve.label, approve.value, approve.tone) == (
+        "approve",
+        "Approve",
+        a_request().id,
+        Tone.PRIMARY,
+    )
+    assert approve.confirm == Confirm("Approve?", "bike-demand v7 becomes champion.", "Approve", "Not yet")
+    assert (reject.action, reject.label, reject.value, reject.tone) == ("reject", "Reject", a_request().id, Tone.DANGER)
+    assert reject.confirm is None  # the form that asks why confirms as well
+
+
+# Facts
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [("alias:champion", "champion"), ("stage:Production", "stage Production"), ("model:prod.x", "model prod.x")],
+)
+def test_a_target_is_said_as_people_say_it(target: str, words: str) -> None:
+    assert goal(a_request(target=Target.parse(target))) == words
+
+
+def test_a_rule_without_tickets_promises_none() -> None:
+    without = request_card(a_request(), Printed(NAMES, a_rule(ticket=None)))
+    with_one_to_come = request_card(a_request(), PRINTED)
+
+    assert "Ticket" not in facts_of(without)
+    assert facts_of(with_one_to_come)["Ticket"] == "being opened"
+
+
+@pytest.mark.parametrize(
+    ("author", "claimed", "words"),
+    [
+        ("bea", "bea", "Bea Baker"),
+        (None, "root", "root (not in the policy's people)"),
+        (None, None, "unknown"),
+        ("somebody who was erased", "eve", "unknown"),
+    ],
+)
+def test_whoever_trained_it_is_named_as_far_as_known(author: str | None, claimed: str | None, words: str) -> None:
+    request = a_request(author=author, evidence=an_evidence(author=claimed))
+
+    assert facts_of(request_card(request, PRINTED))["Trained by"] == words
+
+
+@pytest.mark.parametrize(
+    ("previous", "words"), [(a_champion().version, "bike-demand v5 before"), (None, "nobody before")]
+)
+def test_an_observed_transition_says_who_held_the_target_before(previous: object, words: str) -> None:
+    card = request_card(an_observed(previous=previous), PRINTED)
+
+    assert facts_of(card)["Target"] == f"alias:champion, held by {words}"
+
+
+def test_once_applied_a_champion_held_the_target_before() -> None:
+    evidence = an_evidence(champion=a_champion())
+
+    card = request_card(a_request(State.APPLIED, evidence=evidence), PRINTED)
+
+    assert facts_of(card)["Target"] == "alias:champion, held by bike-demand v5 before"
+
+
+@pytest.mark.parametrize("state", [state for state in State if not state.is_open])
+def test_what_is_decided_has_no_deadline_any_more(state: State) -> None:
+    assert "Decide by" not in facts_of(request_card(a_request(state), PRINTED))
+
+
+def test_the_asker_s_own_words_come_before_the_version_s_description() -> None:
+    described = request_card(a_request(), PRINTED)
+    commented = request_card(a_request(comment="For spring."), PRINTED)
+
+    assert described.paragraphs[0] == "Why: Trained on the spring rides."
+    assert commented.paragraphs[0] == "Why: For spring."
+
+
+# Buttons
+
+
+@pytest.mark.parametrize(
+    ("request_", "reject_confirms"),
+    [
+        (a_request(), "bike-demand v7 does not become champion."),
+        (an_observed(), "champion goes back to bike-demand v5."),
+        (an_observed(previous=None), "champion is taken away from bike-demand v7; nobody held it before."),
+        (an_observed(ask=Ask(AskKind.ADOPTED)), "bike-demand v7 stays champion, without an approval."),
+        (an_observed(target=Target.parse("model:prod.x")), "bike-demand v7 is deleted from the registry."),
+    ],
+)
+def test_a_button_without_a_form_says_what_it_does_before_it_does_it(
+    request_: TransitionRequest, reject_confirms: str
+) -> None:
+    rule = a_rule(reason=ReasonDemand.ON_APPROVE)
+
+    approve, reject = request_card(request_, Printed(NAMES, rule)).buttons
+
+    assert approve.confirm is None
+    assert reject.confirm is not None
+    assert reject.confirm.text == reject_confirms
+
+
+def test_an_observed_transition_is_ratified_or_put_back() -> None:
+    approve, reject = request_card(an_observed(), PRINTED).buttons
+
+    assert (approve.label, reject.label) == ("Ratify", "Put back")
+    assert approve.confirm is not None
+    assert approve.confirm.text == "bike-demand v7 stays champion."
+
+
+# Whatever comes
+
+
+@given(requests(), st.none() | rules(), st.dictionaries(st.sampled_from(PEOPLE), st.text(max_size=9)))
+def test_no_request_is_too_odd_for_a_card(
+    request_: TransitionRequest, rule: Rule | None, names: dict[str, str]
+) -> None:
+    printed = Printed(names, rule, RULE_HASH)
+
+    card = request_card(request_, printed)
+
+    assert bool(card.buttons) is (request_.state is State.PENDING and rule is not None)
+    assert card.title in card.summary
+    assert all(len(row) == len(table.columns) for table in card.tables for row in table.rows)
+    assert all(table.rows for table in card.tables)
+    assert ticket_card(request_, printed).buttons == outcome_card(request_, printed).buttons == ()
+    assert decision_text(request_, printed)
+
+
+@given(requests())
+def test_a_card_says_nothing_of_people_who_have_no_printed_name(request_: TransitionRequest) -> None:
+    """Ids are our own matter: where the printed name was erased the card says unknown."""
+    marked = replace(
+        request_,
+        requester="id-of-the-requester",
+        joined=("id-of-somebody",),
+        author="id-of-the-author",
+        votes=tuple(replace(vote, person="id-of-a-voter", reason="") for vote in request_.votes),
+        ask=Ask(AskKind.COMMAND),
+        target=Target(TargetKind.ALIAS, "champion"),
+    )
+
+    card = request_card(marked, Printed({}, a_rule()))
+
+    assert "id-of-" not in repr([card.facts, card.paragraphs, card.summary])

@@ -1,0 +1,332 @@
+"""Any commands, in any order, by anybody: what Hypothesis cannot do to a request.
+
+The laws are said here a second time, plainly and slowly, so that the product's own words are held against others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import reduce
+from itertools import permutations
+from math import isnan
+from typing import TypeAlias
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from bot.domain import events as e
+from bot.domain import lifecycle
+from bot.domain.events import Event, RequestEvent, RequestOpened
+from bot.domain.ledger import as_plain
+from bot.domain.model import (
+    Ask,
+    AskKind,
+    Evidence,
+    Kind,
+    Metric,
+    Refused,
+    State,
+    TransitionRequest,
+    Verdict,
+    VersionId,
+    Vote,
+)
+from bot.domain.policy import ReasonDemand, Rule, UnknownRequester
+from bot.domain.request_card import request_card
+from bot.domain.wording import Printed
+from bot.store import REQUEST
+from tests.builders import CARD, NOON, TICKET, a_champion, a_metric, a_request, a_rule, a_version, an_evidence
+from tests.strategies import PEOPLE, requests
+
+DECISIONS = (e.RequestApproved, e.RequestRejected, e.RequestExpired, e.RequestWithdrawn, e.RequestSuperseded)
+OPEN = {State.COLLECTING, State.PENDING}
+Ending: TypeAlias = Callable[[TransitionRequest, datetime], list[Event]]
+ENDINGS: list[Ending] = [
+    lifecycle.expire,
+    lambda request, at: lifecycle.withdraw(request, "no longer asked for", at),
+    lambda request, at: lifecycle.mark_stale(request, "it was moved", at),  # refused but for an approved one
+    lambda request, at: lifecycle.reject_by_rule(request, "the rule puts it back", "any", at),
+    lambda request, at: lifecycle.supersede(request, a_request(id="r2", version=a_version(8)), at),
+]
+MAY_BECOME = {
+    State.COLLECTING: {State.PENDING, State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED},
+    State.PENDING: {State.APPROVED, State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED},
+    State.APPROVED: {State.APPLIED, State.STALE},
+}
+EVIDENCE = (
+    an_evidence(metrics=(a_metric(value=float("nan")), a_metric("r2", float("-inf"))), params={"": "é"}),
+    an_evidence(metrics=(), author=None, run_id=None, run_url=None, champion=a_champion(a_metric(value=float("inf")))),
+)
+MAYBE_SOMEBODY = st.sampled_from([None, "ana", "bea"])
+MAYBE_A_VERSION = st.sampled_from([None, a_version(5)])
+SELDOM = st.sampled_from([False, False, False, False, True])
+RULES = st.sampled_from(
+    [
+        a_rule(quorums, reason=reason, unknown_requester=unknown, expire_after=expire_after)
+        for quorums in ({"leads": 1}, {"leads": 1, "risk": 1}, {"leads": 2}, {"risk": 2, "leads": 1})
+        for reason in ReasonDemand
+        for unknown in UnknownRequester
+        for expire_after in (None, timedelta(days=3))
+    ]
+)
+MEMBERSHIPS = (("leads",), ("risk",), ("leads", "risk"), ("strangers", "leads"), ("strangers",), ())
+VOTES = st.sampled_from(
+    [
+        Vote(person, verdict, reason, NOON, groups, "card")
+        for person in PEOPLE
+        for verdict in Verdict
+        for reason in ("", "  ", "said why")
+        for groups in MEMBERSHIPS
+    ]
+)
+APPROVALS = st.sampled_from(
+    [
+        Vote(person, Verdict.APPROVE, "said why", NOON, groups, "card")
+        for person in ("abe", "cy", "dan", "eve")
+        for groups in MEMBERSHIPS[:3]
+    ]
+)
+
+
+class LifeOfARequest(RuleBasedStateMachine):
+    """One request, whatever people, rules and the world do to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOON
+        self.events: list[Event] = []
+        self.rule: Rule
+        self.rule_hash = "rule 0"
+        self.request: TransitionRequest
+
+    @initialize(
+        rule=RULES,
+        kind=st.sampled_from(Kind),
+        requester=MAYBE_SOMEBODY,
+        author=MAYBE_SOMEBODY,
+        is_slow=SELDOM,
+    )
+    def somebody_asks(self, rule: Rule, kind: Kind, requester: str | None, author: str | None, is_slow: bool) -> None:
+        """In most lives the vote opens at once, because otherwise few would ever come to a vote."""
+        new = lifecycle.NewRequest(a_version(), rule.target, Ask(AskKind.API), kind, requester, previous=a_version(5))
+        event = lifecycle.open_request(new, "r1", rule, self.rule_hash, self.now)
+        self.rule = rule
+        self.request = lifecycle.born(event)
+        self.events.append(event)
+        if not is_slow:
+            self.freeze(EVIDENCE[0], author)
+
+    @rule(hours=st.sampled_from([1, 40]))
+    def time_passes(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    @rule(evidence=st.sampled_from(EVIDENCE), author=MAYBE_SOMEBODY)
+    def the_evidence_comes(self, evidence: Evidence, author: str | None) -> None:
+        self.freeze(evidence, author)
+
+    def freeze(self, evidence: Evidence, author: str | None) -> None:
+        was_collecting = self.request.state is State.COLLECTING
+
+        events = lifecycle.freeze_evidence(self.request, evidence, author, self.rule_hash, self.now)
+
+        assert bool(events) is was_collecting
+        self.happened(events)
+
+    @rule(vote=VOTES)
+    def somebody_votes(self, vote: Vote) -> None:
+        self.vote(replace(vote, at=self.now))
+
+    @precondition(lambda self: self.request.state is State.PENDING)
+    @rule(vote=APPROVALS)
+    def somebody_approves(self, vote: Vote) -> None:
+        """Said again, because approvals must be frequent for a quorum ever to be met."""
+        self.vote(replace(vote, at=self.now))
+
+    @rule(person=st.sampled_from(PEOPLE), it_is_so=SELDOM)
+    def somebody_asks_in_words(self, person: str, it_is_so: bool) -> None:
+        self.somebody_asks_for_it_too(person, it_is_so)
+
+    def somebody_asks_for_it_too(self, person: str, it_is_so: bool) -> None:
+        if it_is_so:
+            self.happened(lifecycle.join(self.request, person, Ask(AskKind.COMMAND), "", self.now))
+
+    @precondition(lambda self: self.request.state is State.PENDING and self.request.votes)
+    @rule(it_is_so=SELDOM)
+    def somebody_who_voted_asks_for_it_too(self, it_is_so: bool) -> None:
+        self.somebody_asks_for_it_too(self.request.votes[0].person, it_is_so)
+
+    @rule(rule=RULES, it_does=SELDOM)
+    def the_rule_changes(self, rule: Rule, it_does: bool) -> None:
+        if it_does:
+            self.rule, self.rule_hash = rule, f"{self.rule_hash}+"
+
+    @rule(previous=MAYBE_A_VERSION, moved=st.booleans())
+    def the_target_is_moved(self, previous: VersionId | None, moved: bool) -> None:
+        self.happened(lifecycle.apply(self.request, previous, self.now, moved=moved))
+
+    @rule(to=MAYBE_A_VERSION, moved=st.booleans())
+    def the_target_is_put_back(self, to: VersionId | None, moved: bool) -> None:
+        self.happened(lifecycle.put_back(self.request, to, self.now, moved=moved))
+
+    @rule(ending=st.sampled_from(ENDINGS), it_does=SELDOM)
+    def it_may_end_without_a_vote(self, ending: Ending, it_does: bool) -> None:
+        if it_does:
+            self.happened(ending(self.request, self.now))
+
+    @precondition(lambda self: self.request.state is State.APPROVED)
+    @rule(reason=st.sampled_from(["", "it was moved"]))
+    def the_world_changes_before_it_is_applied(self, reason: str) -> None:
+        self.happened(lifecycle.mark_stale(self.request, reason, self.now))
+
+    @rule()
+    def card_and_ticket_are_there(self) -> None:
+        posted = e.CardPosted(self.now, "r1", CARD)
+        self.happened([posted, e.TicketOpened(self.now, "r1", TICKET), e.TicketClosed(self.now, "r1", TICKET, "Done")])
+
+    # How a vote must end, said plainly
+
+    def vote(self, vote: Vote) -> None:
+        is_lawful = self.is_lawful(vote)
+        try:
+            events = lifecycle.cast_vote(self.request, vote, self.rule, self.rule_hash)
+        except Refused:
+            events = []
+        assert bool(events) is is_lawful
+        if not events:
+            return
+        self.happened(events)
+        approved = [event for event in events if isinstance(event, e.RequestApproved)]
+        assert bool(approved) is (vote.verdict is Verdict.APPROVE and self.has_all_that_the_rule_demands())
+        assert (self.request.state is State.REJECTED) is (vote.verdict is Verdict.REJECT)
+        for decision in approved:
+            wanted_it = {vote.person for vote in self.votes_that_count() if vote.verdict is Verdict.APPROVE}
+            assert wanted_it >= set(decision.approvers)
+            assert len(set(decision.approvers)) == len(decision.approvers) >= len(self.rule.approve.all_of)
+
+    def is_lawful(self, vote: Vote) -> bool:
+        request, approve = self.request, self.rule.approve
+        approves = vote.verdict is Verdict.APPROVE
+        demand = approve.wants_reason_to_approve if approves else approve.wants_reason_to_reject
+        refuses_unknown = approve.unknown_requester is UnknownRequester.REFUSE
+        return (
+            request.state is State.PENDING
+            and (request.expires_at is None or self.now < request.expires_at)
+            and vote.person not in self.who_asked_or_trained()
+            and any(requirement.group in vote.groups for requirement in approve.all_of)
+            and not (approves and refuses_unknown and (self.author_is_unknown() or self.requester_is_unknown()))
+            and vote.person not in [earlier.person for earlier in self.votes_that_count()]
+            and not (demand() and not vote.reason.strip())
+        )
+
+    def who_asked_or_trained(self) -> set[str | None]:
+        joined = {event.person for event in self.events if isinstance(event, e.AskJoined)}
+        asked = {event.requester for event in self.events if isinstance(event, RequestOpened)}
+        trained = {event.author for event in self.events if isinstance(event, e.EvidenceFrozen)}
+        return joined | asked | trained
+
+    def author_is_unknown(self) -> bool:
+        return self.request.author is None
+
+    def requester_is_unknown(self) -> bool:
+        return self.request.kind is Kind.PROMOTION and self.request.requester is None
+
+    def votes_that_count(self) -> list[Vote]:
+        """Cast under the rule as it is now, by people who have not asked for it themselves since."""
+        cast = [event.vote for event in self.events if isinstance(event, e.VoteCast)]
+        barred = self.who_asked_or_trained()
+        return [vote for vote in cast if vote.rule_hash == self.rule_hash and vote.person not in barred]
+
+    def has_all_that_the_rule_demands(self) -> bool:
+        """Tries every way to give each place to a different person."""
+        wanted = [requirement.group for requirement in self.rule.approve.all_of for _ in range(requirement.quorum)]
+        one_more = {
+            UnknownRequester.ONE_MORE: self.author_is_unknown() or self.requester_is_unknown(),
+            UnknownRequester.AUTHOR_ONLY: self.author_is_unknown(),
+            UnknownRequester.REFUSE: False,
+        }[self.rule.approve.unknown_requester]
+        approvals = [vote for vote in self.votes_that_count() if vote.verdict is Verdict.APPROVE]
+        assert len({vote.person for vote in approvals}) == len(approvals)
+        return any(
+            all(group in vote.groups for vote, group in zip(chosen, wanted, strict=False))
+            for chosen in permutations(approvals, len(wanted) + one_more)
+        )
+
+    def happened(self, events: Sequence[Event]) -> None:
+        for event in events:
+            assert isinstance(event, RequestEvent)
+            before = self.request
+            self.request = lifecycle.evolve(before, event)
+            self.events.append(event)
+            now = self.request.state
+            assert now is before.state or now in MAY_BECOME.get(before.state, set()), f"{before.state} -> {now}"
+        if events:
+            self.its_events_tell_the_whole_of_it()
+            self.its_card_can_be_drawn_and_asks_only_while_it_waits()
+            assert_survives_its_row(self.request)
+
+    # What holds at every moment
+
+    @invariant()
+    def it_was_decided_at_most_once(self) -> None:
+        decisions = [event for event in self.events if isinstance(event, DECISIONS)]
+
+        assert len(decisions) == (self.request.state not in OPEN)
+        assert (self.request.decided_at is None) is (self.request.state in OPEN)
+        assert all(self.request.decided_at == decision.at for decision in decisions)
+
+    # What holds after every change
+
+    def its_events_tell_the_whole_of_it(self) -> None:
+        first, *others = self.events
+        assert isinstance(first, RequestOpened)
+
+        retold = reduce(
+            lifecycle.evolve, (event for event in others if isinstance(event, RequestEvent)), lifecycle.born(first)
+        )
+
+        assert retold == self.request
+
+    def its_card_can_be_drawn_and_asks_only_while_it_waits(self) -> None:
+        card = request_card(self.request, Printed({}, self.rule))
+
+        assert bool(card.buttons) is (self.request.state is State.PENDING)
+
+
+def assert_survives_its_row(request: TransitionRequest) -> None:
+    """What the store writes and reads: plain values as JSON text, and back."""
+    plain = as_plain(request)
+
+    reread = REQUEST.validate_python(json.loads(json.dumps(plain)))
+
+    assert as_plain(reread) == plain
+    assert calm(reread) == calm(request)
+
+
+def calm(request: TransitionRequest) -> TransitionRequest:
+    """NaN is not equal to itself, so it is compared as the figure that it never is."""
+    if request.evidence is None:
+        return request
+    champion = request.evidence.champion
+    evidence = replace(
+        request.evidence,
+        metrics=_calm(request.evidence.metrics),
+        champion=replace(champion, metrics=_calm(champion.metrics)) if champion else None,
+    )
+    return replace(request, evidence=evidence)
+
+
+def _calm(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    return tuple(replace(metric, value=-404.25) if isnan(metric.value) else metric for metric in metrics)
+
+
+@given(requests())
+def test_any_request_survives_its_row(request: TransitionRequest) -> None:
+    assert_survives_its_row(request)
+
+
+TestLifeOfARequest = LifeOfARequest.TestCase
+TestLifeOfARequest.settings = settings(max_examples=600, stateful_step_count=25, deadline=None)

@@ -1,0 +1,163 @@
+"""The very sentences that people read, state by state."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.cards import Card, Link
+from bot.domain.model import Ask, AskKind, State, TransitionRequest
+from bot.domain.policy import UnknownRequester
+from bot.domain.request_card import request_card
+from bot.domain.wording import Printed
+from tests.builders import (
+    BY_ALIAS,
+    LATER,
+    RULE_HASH,
+    a_champion,
+    a_rejection,
+    a_request,
+    a_rule,
+    a_version,
+    a_vote,
+    an_observed,
+)
+
+NAMES = {"ana": "Ana Ruiz", "bea": "Bea Baker", "cy": "Cy Lindqvist", "dan": "Dan Achterberg"}
+PRINTED = Printed(NAMES, a_rule({"leads": 1, "risk": 1}), RULE_HASH)
+BOTH = (a_vote("cy", "leads"), a_vote("dan", "risk", at=LATER + timedelta(minutes=5)))
+
+
+def facts_of(card: Card) -> dict[str, str | Link]:
+    return {fact.label: fact.value for fact in card.facts}
+
+
+APPROVED = {"votes": BOTH}
+PUT_BACK = {"settled_at": LATER, "settled_by_us": True, "settled_holder": a_version(5)}
+REJECTED = {"votes": (a_rejection(),), "outcome": "worse on rainy days"}
+STORIES = [
+    (a_request(State.COLLECTING), "Collecting evidence", "The evidence is being collected; the vote opens after that."),
+    (a_request(), "Approval wanted", "Waiting for one of leads and one of risk: Approve or Reject."),
+    (
+        a_request(State.APPROVED, **APPROVED),
+        "Approved, waiting for the registry",
+        "champion moves as soon as the registry answers.",
+    ),
+    (
+        a_request(State.APPLIED, previous=a_champion().version),
+        "Approved",
+        "bike-demand v7 is champion since 2026-03-02 13:00 UTC, bike-demand v5 held it before.",
+    ),
+    (a_request(State.APPLIED), "Approved", "bike-demand v7 is champion since 2026-03-02 13:00 UTC."),
+    (a_request(State.REJECTED, **REJECTED), "Rejected", "bike-demand v7 does not become champion."),
+    (
+        a_request(State.EXPIRED, outcome="nobody decided in time. Ask again when it is still wanted"),
+        "Expired",
+        "nobody decided in time. Ask again when it is still wanted.",
+    ),
+    (
+        a_request(State.WITHDRAWN, outcome="bike-demand v7 no longer asks by alias candidate"),
+        "Withdrawn",
+        "bike-demand v7 no longer asks by alias candidate.",
+    ),
+    (
+        a_request(State.SUPERSEDED, outcome="bike-demand v8 asks for alias:champion too and is newer"),
+        "Superseded",
+        "bike-demand v8 asks for alias:champion too and is newer.",
+    ),
+    (
+        a_request(State.STALE, outcome="alias:champion is held by bike-demand v6 now"),
+        "Approved, but not applied",
+        "alias:champion is held by bike-demand v6 now.",
+    ),
+    (
+        an_observed(),
+        "Moved without an approval",
+        "Waiting for one of leads and one of risk: Ratify or Put back.",
+    ),
+    (an_observed(State.APPLIED), "Ratified", "bike-demand v7 stays champion."),
+    (an_observed(State.REJECTED, **REJECTED), "To be put back", "champion goes back to bike-demand v5."),
+    (
+        an_observed(State.REJECTED, **REJECTED, **PUT_BACK),
+        "Put back",
+        "champion went back to bike-demand v5.",
+    ),
+    (
+        an_observed(State.REJECTED, outcome="the rule puts it back", **PUT_BACK),
+        "Put back",
+        "champion went back to bike-demand v5: the rule puts it back.",
+    ),
+    (
+        an_observed(State.REJECTED, settled_at=LATER, settled_holder=a_version(9)),
+        "Rejected",
+        "champion is held by bike-demand v9 now; Countersign did not move it.",
+    ),
+    (
+        an_observed(State.REJECTED, previous=None),
+        "To be put back",
+        "champion is taken away from bike-demand v7; nobody held it before.",
+    ),
+    (
+        an_observed(State.REJECTED, ask=Ask(AskKind.ADOPTED)),
+        "Rejected",
+        "bike-demand v7 stays champion, without an approval.",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("request_", "title", "story"), STORIES, ids=lambda value: "" if isinstance(value, str) else None
+)
+def test_every_state_has_its_title_and_its_sentence(request_: TransitionRequest, title: str, story: str) -> None:
+    card = request_card(request_, PRINTED)
+
+    assert card.title == f"{title}: bike-demand v7 → champion"
+    assert card.summary == f"{card.title}. {story}"
+    assert card.paragraphs[-1] == story
+
+
+def test_every_state_is_among_the_sentences() -> None:
+    assert {request.state for request, _, _ in STORIES} == set(State)
+
+
+def test_an_unknown_requester_can_make_the_card_wait_for_one_more() -> None:
+    rule = a_rule(unknown_requester=UnknownRequester.ONE_MORE)
+    request = a_request(requester=None, ask=BY_ALIAS)
+
+    card = request_card(request, Printed(NAMES, rule))
+
+    assert card.paragraphs[-1] == "Waiting for one of leads and one of any group that decides: Approve or Reject."
+    assert facts_of(card)["Asked"] == "by alias candidate; the registry does not say by whom"
+
+
+def test_a_vote_that_no_longer_counts_says_why() -> None:
+    under_another_rule = a_vote("cy", rule_hash="sha256:0", reason="fine")
+    asked_since = a_request(votes=(under_another_rule, a_vote("dan", "risk")), joined=("dan",))
+
+    card = request_card(asked_since, PRINTED)
+
+    assert card.paragraphs[-3:] == (
+        "Cy Lindqvist on 2026-03-02 13:00 UTC approved: the version may go to the target. "
+        "The rule has changed since, so this vote no longer counts. Reason: fine",
+        "Dan Achterberg on 2026-03-02 13:00 UTC approved: the version may go to the target. "
+        "They have asked for it themselves since, so this vote no longer counts.",
+        "Waiting for one of leads and one of risk: Approve or Reject.",
+    )
+
+
+def test_a_requester_who_became_known_can_leave_nothing_missing() -> None:
+    rule = a_rule(unknown_requester=UnknownRequester.ONE_MORE)
+
+    card = request_card(a_request(votes=(a_vote("cy"),)), Printed(NAMES, rule, RULE_HASH))
+
+    assert card.paragraphs[-1] == (
+        "The votes that the rule demands are there; one more vote by anyone of its groups decides."
+    )
+
+
+def test_without_a_rule_nobody_is_asked_to_press_anything() -> None:
+    card = request_card(a_request(), Printed(NAMES, None))
+
+    assert card.buttons == ()
+    assert card.paragraphs[-1] == "No rule in the policy speaks of this target any more, so nobody can decide it."

@@ -1,0 +1,148 @@
+"""The rows beside the requests: people and their accounts, what was sent, delivered and ticked, and the policy in force."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import config.policy
+from bot.domain.model import Refused
+from bot.domain.policy import PersonEntry
+from bot.services import SystemClock
+from bot.store import Store
+from config.policy import read_policy
+from handlers import ON
+from tests.builders import LATER, NOON
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bot.jobs import Jobs
+    from bot.people import Person
+
+POLICY_FILE = Path(config.policy.__file__).with_name("policy.yaml")
+
+
+@pytest.fixture
+def store(engine: sa.Engine, jobs: Jobs) -> Store:
+    return Store(engine, jobs, SystemClock(), ON, read_policy)
+
+
+# People
+
+
+def bound(store: Store, email: str, account: str) -> Person:
+    with store.transaction() as tx:
+        return tx.people.bind_account(tx.people.get_or_add(email, email), account)
+
+
+def test_a_person_is_one_row_however_the_address_is_written(store: Store) -> None:
+    with store.transaction() as tx:
+        ana = tx.people.get_or_add("Ana@Example.com", "Ana Ruiz")
+        again = tx.people.get_or_add("ana@example.com", "somebody else")
+
+    assert again == ana
+    assert (ana.email, ana.name, ana.account) == ("ana@example.com", "Ana Ruiz", None)
+
+
+def test_printed_names_follow_the_policy(store: Store) -> None:
+    with store.transaction() as tx:
+        ana = tx.people.get_or_add("ana@example.com", "ana@example.com")
+        tx.people.enrol([PersonEntry("Ana Ruiz", "ana@example.com"), PersonEntry("Cy Lindqvist", "cy@example.com")])
+
+        assert tx.people.names([ana.id, "nobody"]) == {ana.id: "Ana Ruiz"}
+
+
+def test_an_account_is_bound_once_and_then_known(store: Store) -> None:
+    ana = bound(store, "ana@example.com", "U1")
+
+    assert bound(store, "ana@example.com", "U1") == ana
+    with store.transaction() as tx:
+        assert tx.people.get(ana.id) == ana
+
+
+@pytest.mark.parametrize(("email", "account"), [("ana@example.com", "U2"), ("cy@example.com", "U1")])
+def test_a_second_account_and_a_second_person_are_refused(store: Store, email: str, account: str) -> None:
+    bound(store, "ana@example.com", "U1")
+
+    with pytest.raises(Refused, match=f"{email} and this Slack account are bound to different people"):
+        bound(store, email, account)
+
+
+def test_an_account_that_was_unbound_can_be_bound_anew(store: Store) -> None:
+    bound(store, "ana@example.com", "U1")
+
+    with store.transaction() as tx:
+        tx.people.unbind("Ana@example.com")
+
+    assert bound(store, "ana@example.com", "U2").account == "U2"
+    with store.transaction() as tx, pytest.raises(Refused, match=r"nobody here has the e-mail eve@example\.com"):
+        tx.people.unbind("eve@example.com")
+
+
+# Sendings, deliveries, ticks of the clock
+
+
+def test_a_sending_is_remembered_from_its_first_word_to_its_end(store: Store) -> None:
+    with store.transaction() as tx:
+        assert tx.begin_sending("card:r1", NOON) is None
+        assert tx.begin_sending("card:r1", LATER) == NOON
+        assert not tx.is_sent("card:r1")
+        tx.renew_sending("card:r1", LATER)
+        assert tx.begin_sending("card:r1", LATER) == LATER
+        tx.finish_sending("card:r1", LATER)
+        assert tx.is_sent("card:r1")
+        assert not tx.is_sent("card:r2")
+
+
+def test_a_sending_that_was_called_off_begins_anew(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.begin_sending("card:r1", NOON)
+        tx.call_off_sending("card:r1")
+
+        assert tx.begin_sending("card:r1", LATER) is None
+
+
+def test_a_delivery_is_new_once_for_each_source_until_it_is_forgotten(store: Store) -> None:
+    with store.transaction() as tx:
+        assert tx.is_new_delivery("mlflow", "d1", NOON)
+        assert not tx.is_new_delivery("mlflow", "d1", LATER)
+        assert tx.is_new_delivery("jira", "d1", NOON)
+        tx.forget_old(NOON + timedelta(days=7))
+        assert not tx.is_new_delivery("mlflow", "d1", LATER)
+        tx.forget_old(NOON + timedelta(days=7, seconds=1))
+        assert tx.is_new_delivery("mlflow", "d1", LATER)
+
+
+def test_a_period_belongs_to_the_clock_that_reaches_it_first(store: Store) -> None:
+    with store.transaction() as tx:
+        assert tx.is_new_tick("sweep", "2026-03-02T12:00", NOON)
+        assert not tx.is_new_tick("sweep", "2026-03-02T12:00", NOON)
+        assert tx.is_new_tick("sweep", "2026-03-02T12:01", NOON)
+
+
+# Policies
+
+
+def test_without_a_policy_the_store_says_how_to_get_one(store: Store) -> None:
+    with store.transaction() as tx:
+        assert tx.policy_digest() is None
+        with pytest.raises(Refused, match=r"no policy is in force\. Run `countersign migrate`"):
+            tx.active_policy()
+
+
+def test_the_newest_policy_is_in_force(store: Store) -> None:
+    older = POLICY_FILE.read_text()
+    newer = older.replace("#model-approvals", "#risk")
+
+    with store.transaction() as tx:
+        tx.add_policy(older, "sha256:1", "policy.yaml", NOON)
+        newest = tx.add_policy(newer, "sha256:2", "policy.yaml", LATER)
+
+    with store.transaction() as tx:
+        active = tx.active_policy()
+        assert (active.id, active.digest, tx.policy_digest()) == (newest, "sha256:2", "sha256:2")
+    assert store.policy().channels() == ("#risk",)

@@ -1,0 +1,209 @@
+"""The ledger where it is kept: gapless whoever writes at once, refusing change, and telling when change was forced on it."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import rfc8785
+import sqlalchemy as sa
+
+from bot.domain.events import Event, EvidenceFrozen
+from bot.domain.ledger import GENESIS, Entry, first_fault, head_of, leaf_of
+from bot.services import SystemClock
+from bot.store import Store
+from config.policy import read_policy
+from handlers import ON
+from tests.builders import NOON, REQUEST_ID, a_metric, an_evidence, every_event, opened
+
+if TYPE_CHECKING:
+    from bot.jobs import Jobs
+
+WRITERS, EACH = 6, 20
+ELSEWHERE = [event for event in every_event() if not hasattr(event, "request_id")]
+
+
+def record(store: Store, *events: Event) -> None:
+    with store.transaction() as tx:
+        tx.record(events)
+
+
+def record_and_fail(store: Store, *events: Event) -> None:
+    with store.transaction() as tx:
+        tx.record(events)
+        tx.flush()
+        1 / 0  # noqa: B018
+
+
+def entries_in(store: Store) -> list[Entry]:
+    with store.transaction() as tx:
+        return list(tx.ledger_entries())
+
+
+@pytest.fixture
+def store(engine: sa.Engine, jobs: Jobs) -> Store:
+    return Store(engine, jobs, SystemClock(), ON, read_policy)
+
+
+@pytest.fixture
+def five_entries(store: Store) -> Store:
+    for event in ELSEWHERE:
+        record(store, event)
+    return store
+
+
+def as_superuser(url: str, statement: str) -> None:
+    """What nobody but the owner of the database can do: the triggers are put aside first."""
+    with psycopg.connect(url) as connection:
+        connection.execute("alter table ledger disable trigger user")
+        assert connection.execute(statement.encode()).rowcount == 1
+        connection.execute("alter table ledger enable trigger user")
+
+
+def test_entries_are_numbered_from_one_and_chained_from_nothing(store: Store) -> None:
+    record(store, *ELSEWHERE[:2])
+    record(store, ELSEWHERE[2])
+
+    first, second, third = entries_in(store)
+    assert [first.seq, second.seq, third.seq] == [1, 2, 3]
+    assert first.head == head_of(GENESIS, leaf_of(first.body))
+    assert second.head == head_of(first.head, second.leaf)
+    assert third.head == head_of(second.head, third.leaf)
+
+
+def test_every_event_has_an_entry_that_says_what_it_was(store: Store) -> None:
+    record(store, *every_event())
+
+    entries = entries_in(store)
+    assert [entry.kind for entry in entries] == [type(event).__name__ for event in every_event()]
+    assert [entry.at for entry in entries] == [event.at for event in every_event()]
+    assert first_fault(entries) is None
+
+
+def test_a_body_is_kept_in_its_canonical_form(store: Store) -> None:
+    odd = an_evidence(
+        metrics=(a_metric("mae", float("nan")), a_metric("r2", 1e21), a_metric("bias", -0.0)),
+        params={"é": "\u0000", "Ω": "\U0001f6b2", "a": 'quoted "twice"\n'},
+        description="half \ud83d",
+    )
+
+    record(store, opened(), EvidenceFrozen(NOON, REQUEST_ID, odd, None, "sha256:1"))
+
+    body = entries_in(store)[1].body
+    assert rfc8785.dumps(json.loads(body, parse_int=float)).decode() == body
+    metrics = json.loads(body)["evidence"]["metrics"]
+    assert [metric["value"] for metric in metrics] == ["nan", 1e21, 0]
+
+
+def test_a_transaction_that_fails_leaves_neither_an_entry_nor_a_gap(store: Store) -> None:
+    record(store, ELSEWHERE[0])
+
+    with pytest.raises(ZeroDivisionError):
+        record_and_fail(store, *ELSEWHERE[1:3])
+    record(store, ELSEWHERE[3])
+
+    assert [(entry.seq, entry.kind) for entry in entries_in(store)] == [
+        (1, type(ELSEWHERE[0]).__name__),
+        (2, type(ELSEWHERE[3]).__name__),
+    ]
+
+
+def test_a_transaction_without_events_writes_no_entry(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.record([])
+        tx.is_new_delivery("mlflow", "d1", NOON)
+
+    assert entries_in(store) == []
+
+
+def test_many_who_write_at_once_leave_no_gap_and_break_no_link(store: Store) -> None:
+    def write(writer: int) -> None:
+        for number in range(EACH):
+            record(
+                store, opened(f"r{writer}-{number}", version=replace(opened().version, version=writer * EACH + number))
+            )
+
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(write, range(WRITERS)))
+
+    entries = entries_in(store)
+    assert [entry.seq for entry in entries] == list(range(1, WRITERS * EACH + 1))
+    assert first_fault(entries) is None
+
+
+def test_one_entry_can_be_read_alone(five_entries: Store) -> None:
+    with five_entries.transaction() as tx:
+        third = tx.get_ledger_entry(3)
+        count = tx.count_ledger()
+
+    assert third == entries_in(five_entries)[2]
+    assert count == len(ELSEWHERE)
+
+
+def test_the_ledger_can_be_read_and_written_in_one_transaction(five_entries: Store) -> None:
+    with five_entries.transaction() as tx:
+        before = list(tx.ledger_entries())
+        tx.record([opened()])
+        tx.flush()
+        request = tx.get_request(REQUEST_ID)
+
+    assert len(entries_in(five_entries)) == len(before) + 1
+    assert request.id == REQUEST_ID
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update ledger set body = '{}' where seq = 2",
+        "update ledger set seq = 9 where seq = 2",
+        "update ledger set at = now()",
+        "delete from ledger where seq = 2",
+        "delete from ledger",
+        "truncate ledger",
+    ],
+)
+def test_the_ledger_refuses_whatever_is_not_an_append(five_entries: Store, statement: str) -> None:
+    before = entries_in(five_entries)
+
+    with (
+        pytest.raises(sa.exc.DBAPIError, match=r"the ledger is append-only: (UPDATE|DELETE|TRUNCATE) refused"),
+        five_entries.transaction() as tx,
+    ):
+        tx.connection.execute(sa.text(statement))
+
+    assert entries_in(five_entries) == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        (
+            "update ledger set body = replace(body, 'default', 'another') where seq = 2",
+            "entry 2 was changed: its body does not hash to its leaf",
+        ),
+        (
+            "update ledger set body = body || ' ', leaf = sha256('\\x00'::bytea || (body || ' ')::bytea) where seq = 2",
+            "entry 2 was changed or put in another place: it does not follow from the one before",
+        ),
+        (
+            "update ledger set kind = 'RequestApproved' where seq = 3",
+            "entry 3 was changed: its number, time or kind is not what its body says",
+        ),
+        (
+            "update ledger set at = at - interval '1 day' where seq = 3",
+            "entry 3 was changed: its number, time or kind is not what its body says",
+        ),
+        ("delete from ledger where seq = 1", "entry 1 is missing: the next one there is 2"),
+        ("delete from ledger where seq = 3", "entry 3 is missing: the next one there is 4"),
+    ],
+)
+def test_whoever_puts_the_triggers_aside_is_found_out(
+    five_entries: Store, database_url: str, statement: str, fault: str
+) -> None:
+    as_superuser(database_url, statement)
+
+    assert first_fault(entries_in(five_entries)) == fault

@@ -1,0 +1,293 @@
+"""One transaction: the request's row, its ledger entries and the jobs that follow, all or nothing."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from bot.domain import lifecycle
+from bot.domain.events import CardPosted, EvidenceFrozen, RequestApproved, RequestWithdrawn, TicketOpened, VoteCast
+from bot.domain.model import Refused, State, Target, TargetKind
+from bot.services import SystemClock
+from bot.store import Store
+from config.policy import read_policy
+from handlers import ON
+from tests.builders import (
+    CARD,
+    CHAMPION,
+    LATER,
+    NOON,
+    PRODUCTION,
+    REQUEST_ID,
+    TICKET,
+    a_metric,
+    a_rule,
+    a_version,
+    a_vote,
+    an_evidence,
+    every_event,
+    opened,
+)
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from bot.domain.events import Event, RequestOpened
+    from bot.jobs import Jobs
+
+FROZEN = EvidenceFrozen(LATER, REQUEST_ID, an_evidence(), "bea", "sha256:1")
+GONE = RequestWithdrawn(LATER, REQUEST_ID, "it was deleted")
+
+
+@pytest.fixture
+def store(engine: sa.Engine, jobs: Jobs) -> Store:
+    return Store(engine, jobs, SystemClock(), ON, read_policy)
+
+
+def record(store: Store, *events: Event) -> None:
+    with store.transaction() as tx:
+        tx.record(events)
+
+
+def record_and_fail(store: Store, *events: Event) -> None:
+    with store.transaction() as tx:
+        tx.record(events)
+        tx.flush()
+        1 / 0  # noqa: B018
+
+
+def waiting(store: Store) -> list[tuple[str, str, str]]:
+    """(effect, subject, lane), in the order of their deferring."""
+    return [(job.name, job.request_id, job.lane) for job in reversed(store.jobs.listing())]
+
+
+def another(request_id: str, number: int, **changes: Any) -> RequestOpened:
+    return opened(request_id, version=a_version(number), **changes)
+
+
+# Recording
+
+
+def test_an_event_brings_row_entry_and_jobs_with_it(store: Store) -> None:
+    record(store, opened(), FROZEN)
+
+    with store.transaction() as tx:
+        request = tx.get_request(REQUEST_ID)
+        assert tx.count_ledger() == 2
+    assert (request.state, request.author) == (State.PENDING, "bea")
+    assert waiting(store) == [
+        ("freeze_evidence", REQUEST_ID, f"evidence:{REQUEST_ID}"),
+        ("sync_ticket", REQUEST_ID, f"jira:{REQUEST_ID}"),
+        ("sync_card", REQUEST_ID, f"slack:{REQUEST_ID}"),
+    ]
+
+
+def test_what_fails_before_its_end_leaves_nothing_behind(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError):
+        record_and_fail(store, opened(), FROZEN)
+
+    with store.transaction() as tx:
+        assert (tx.find_requests(), tx.count_ledger()) == ([], 0)
+    assert waiting(store) == []
+
+
+def test_a_refused_second_event_takes_the_first_back_too(store: Store) -> None:
+    record(store, opened())
+
+    with pytest.raises(IntegrityError), store.transaction() as tx:
+        tx.record([FROZEN, opened()])
+
+    with store.transaction() as tx:
+        assert (tx.get_request(REQUEST_ID).state, tx.count_ledger()) == (State.COLLECTING, 1)
+
+
+def test_every_event_defers_what_the_table_of_contents_says(store: Store) -> None:
+    for event in every_event():
+        before = waiting(store)
+
+        record(store, event)
+
+        deferred = [name for name, _, _ in waiting(store)[len(before) :]]
+        assert deferred == [follow_up.effect for follow_up in ON.get(type(event), [])]
+
+
+def test_moves_of_one_registered_model_share_one_lane(store: Store) -> None:
+    approved = RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1")
+
+    record(store, opened(), FROZEN, approved)
+
+    lanes = {lane for effect, _, lane in waiting(store) if effect == "sync_target"}
+    assert lanes == {"registry:default/bike-demand"}
+
+
+def test_a_copy_runs_in_the_lane_of_the_model_that_it_is_copied_into(store: Store) -> None:
+    into = Target(TargetKind.MODEL, "prod.bike")
+    approved = RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1")
+
+    record(store, opened(target=into), FROZEN, approved)
+
+    lanes = {lane for effect, _, lane in waiting(store) if effect == "sync_target"}
+    assert lanes == {"registry:default/prod.bike"}
+
+
+def test_a_request_comes_back_as_it_was_recorded(store: Store) -> None:
+    evidence = an_evidence(
+        metrics=(a_metric("mae", float("inf")), a_metric("r2", float("-inf")), a_metric("bias", 0.1)),
+        params={"é": "\u0000", "🚲": "'; drop table requests; --"},
+    )
+    vote = a_vote("cy", "leads", reason='"quoted"\n')
+    events = [replace(FROZEN, evidence=evidence), VoteCast(LATER, REQUEST_ID, vote)]
+
+    record(store, opened(), *events, CardPosted(LATER, REQUEST_ID, CARD), TicketOpened(LATER, REQUEST_ID, TICKET))
+
+    with store.transaction() as tx:
+        request = tx.get_request(REQUEST_ID)
+    assert (request.evidence, request.votes, request.card, request.ticket) == (evidence, (vote,), CARD, TICKET)
+    assert request.opened_at == NOON
+
+
+def test_a_metric_that_is_no_number_stays_one(store: Store) -> None:
+    record(store, opened(), replace(FROZEN, evidence=an_evidence(metrics=(a_metric("mae", float("nan")),))))
+
+    with store.transaction() as tx:
+        evidence = tx.get_request(REQUEST_ID).evidence
+    assert evidence is not None
+    assert str(evidence.metrics[0].value) == "nan"
+
+
+# One live request
+
+
+def test_one_wish_has_one_live_request(store: Store) -> None:
+    record(store, opened())
+
+    with pytest.raises(IntegrityError, match="one_live_request"):
+        record(store, opened("another"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        another("another", 8),
+        opened("another", target=PRODUCTION),
+        opened("another", version=a_version(created=LATER)),
+        opened("another", version=a_version(model="churn")),
+    ],
+)
+def test_another_wish_is_another_request(store: Store, other: RequestOpened) -> None:
+    record(store, opened(), other)
+
+    with store.transaction() as tx:
+        assert len(tx.find_requests()) == 2
+
+
+def test_an_approval_that_waits_for_mlflow_is_still_live(store: Store) -> None:
+    record(store, opened(), FROZEN, RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1"))
+
+    with pytest.raises(IntegrityError, match="one_live_request"):
+        record(store, opened("another"))
+
+
+def test_a_wish_can_be_asked_again_when_its_request_has_ended(store: Store) -> None:
+    record(store, opened(), GONE, opened("another"))
+
+    with store.transaction() as tx:
+        assert [request.state for request in tx.find_requests()] == [State.WITHDRAWN, State.COLLECTING]
+
+
+def test_of_two_who_open_it_in_the_same_instant_one_succeeds(store: Store) -> None:
+    together = Barrier(2)
+
+    def open_it(request_id: str) -> bool:
+        together.wait()
+        try:
+            record(store, opened(request_id))
+        except IntegrityError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as both:
+        succeeded = list(both.map(open_it, ["one", "two"]))
+
+    assert sorted(succeeded) == [False, True]
+    with store.transaction() as tx:
+        assert (len(tx.find_requests()), tx.count_ledger()) == (1, 1)
+
+
+def test_two_votes_in_the_same_instant_make_one_decision(store: Store) -> None:
+    record(store, opened(), FROZEN)
+    together = Barrier(2)
+
+    def vote(person: str) -> str:
+        together.wait()
+        with store.transaction() as tx:
+            request = tx.get_request(REQUEST_ID, for_update=True)
+            try:
+                tx.record(lifecycle.cast_vote(request, a_vote(person), a_rule(), "sha256:1"))
+            except lifecycle.AlreadyDecided as late:
+                return str(late)
+        return "decided"
+
+    with ThreadPoolExecutor(2) as both:
+        said = sorted(both.map(vote, ["cy", "dan"]))
+
+    assert said == ["decided", "request 3f1c9a70 is already approved"]
+    with store.transaction() as tx:
+        assert len(tx.get_request(REQUEST_ID).votes) == 1
+        assert [entry.kind for entry in tx.ledger_entries()].count("RequestApproved") == 1
+
+
+# Finding
+
+
+def test_requests_are_found_by_what_is_asked_of_them(store: Store) -> None:
+    later = NOON + timedelta(minutes=1)
+    record(
+        store,
+        opened("b"),
+        another("a", 8, at=later),
+        opened("c", target=PRODUCTION, at=later),
+        replace(GONE, request_id="b"),
+    )
+
+    with store.transaction() as tx:
+
+        def found(**wanted: object) -> list[str]:
+            return [request.id for request in tx.find_requests(**wanted)]  # type: ignore[arg-type]
+
+        assert found() == ["b", "a", "c"]
+        assert found(states=[State.COLLECTING]) == ["a", "c"]
+        assert found(version=a_version()) == ["b", "c"]
+        assert found(version=a_version(created=LATER)) == []
+        assert found(target=CHAMPION, model="bike-demand", workspace="default") == ["b", "a"]
+        assert found(model="churn") == []
+        assert found(workspace="another") == []
+        assert found(for_update=True) == ["a", "b", "c"]
+
+
+def test_a_request_that_is_not_there_is_refused_with_its_name(store: Store) -> None:
+    with store.transaction() as tx, pytest.raises(Refused, match='there is no request "nothing-of-ours"'):
+        tx.get_request("nothing-of-ours")
+
+
+def test_only_open_requests_fall_due_and_not_before_their_time(store: Store) -> None:
+    record(store, opened(), another("a", 8), another("forever", 9, expires_at=None), GONE)
+
+    with store.transaction() as tx:
+        assert tx.requests_due(NOON + timedelta(days=2)) == []
+        assert tx.requests_due(NOON + timedelta(days=3)) == ["a"]
+
+
+def test_requests_are_counted_and_found_by_their_ticket(store: Store) -> None:
+    record(store, opened(), another("a", 8), TicketOpened(LATER, REQUEST_ID, TICKET), GONE)
+
+    with store.transaction() as tx:
+        assert tx.count_requests() == {"collecting": 1, "withdrawn": 1}
+        assert tx.request_with_ticket(TICKET.id) == REQUEST_ID
+        assert tx.request_with_ticket("10002") is None

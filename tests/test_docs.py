@@ -1,0 +1,133 @@
+"""The README's promises, held against the code: the state diagram, the routes, the version. Commands and settings: `tests/docs`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+
+import bot
+from bot.app import build_services, flask_app
+from bot.domain import lifecycle
+from bot.domain.events import Event
+from bot.domain.lifecycle import AlreadyDecided
+from bot.domain.model import Ask, AskKind, Kind, Refused, State, TransitionRequest, Vote
+from config.settings import Settings
+from tests.builders import (
+    LATER,
+    NOON,
+    a_rejection,
+    a_request,
+    a_rule,
+    a_version,
+    a_vote,
+    after,
+    an_evidence,
+    an_observed,
+)
+
+ROOT = Path(bot.__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DIAGRAM = re.compile(r"^```mermaid\nstateDiagram-v2\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ARROW = re.compile(r"^\s*(\w+) --> (\w+)", re.MULTILINE)
+FIRST = re.compile(r"^\s*\[\*\] --> (\w+)", re.MULTILINE)
+ROUTE = re.compile(r"`(GET|POST) (/[^`?]*)")
+NOBODY_S_DATABASE = "postgresql://nobody@127.0.0.1:9/none"
+
+MUCH_LATER = NOON + timedelta(days=30)
+NEWER = a_request(id="newer", version=a_version(8))
+
+
+def cast(vote: Vote) -> Callable[[TransitionRequest], list[Event]]:
+    def command(request: TransitionRequest) -> list[Event]:
+        try:
+            return lifecycle.cast_vote(request, vote, a_rule(), "sha256:1")
+        except (AlreadyDecided, Refused):
+            return []
+
+    return command
+
+
+# Everything that can be done to a request, in the kindest of circumstances.
+COMMANDS: dict[str, Callable[[TransitionRequest], list[Event]]] = {
+    "freeze_evidence": lambda r: lifecycle.freeze_evidence(r, an_evidence(), "bea", "sha256:1", LATER),
+    "cast_vote": lambda r: cast(a_vote("cy"))(r),
+    "cast_vote against": lambda r: cast(a_rejection("cy"))(r),
+    "join": lambda r: lifecycle.join(r, "dan", Ask(AskKind.API), "", LATER),
+    "reject_by_rule": lambda r: lifecycle.reject_by_rule(r, "the rule", "sha256:1", LATER),
+    "withdraw": lambda r: lifecycle.withdraw(r, "no longer asked for", LATER),
+    "expire": lambda r: lifecycle.expire(r, MUCH_LATER),
+    "supersede": lambda r: lifecycle.supersede(r, NEWER, LATER),
+    "apply": lambda r: lifecycle.apply(r, a_version(5), LATER, moved=True),
+    "put_back": lambda r: lifecycle.put_back(r, a_version(5), LATER, moved=True),
+    "mark_stale": lambda r: lifecycle.mark_stale(r, "it was moved", LATER),
+}
+
+
+def transitions_in_the_code() -> set[tuple[str, str]]:
+    """From a request that was just opened, whatever can be done, until nothing new is reached."""
+    found: set[tuple[str, str]] = set()
+    waiting = [a_request(State.COLLECTING), an_observed(State.COLLECTING)]
+    reached: set[tuple[State, Kind]] = set()
+    while waiting:
+        request = waiting.pop()
+        reached.add((request.state, request.kind))
+        for then in (after(request, command(request)) for command in COMMANDS.values()):
+            if then.state is not request.state:
+                found.add((request.state.name, then.state.name))
+            if (then.state, then.kind) not in reached:
+                waiting.append(then)
+    return found
+
+
+def the_diagram() -> str:
+    (diagram,) = DIAGRAM.findall(README)
+    return str(diagram)
+
+
+def test_the_diagram_shows_exactly_what_can_become_of_a_request() -> None:
+    drawn = ARROW.findall(the_diagram())
+
+    assert len(set(drawn)) == len(drawn)
+    assert set(drawn) == transitions_in_the_code()
+
+
+def test_the_diagram_begins_where_requests_begin_and_shows_every_state() -> None:
+    assert FIRST.findall(the_diagram()) == [State.COLLECTING.name]
+    assert set(chain.from_iterable(ARROW.findall(the_diagram()))) == {state.name for state in State}
+
+
+def test_every_command_of_the_lifecycle_is_among_those_that_were_tried() -> None:
+    public = {
+        name
+        for name, thing in vars(lifecycle).items()
+        if callable(thing) and getattr(thing, "__module__", "") == lifecycle.__name__ and name[0].islower()
+    }
+
+    begins_or_asks_or_follows = {"open_request", "born", "evolve", "check_may_vote", "reopened"}
+    assert public - begins_or_asks_or_follows == {name.partition(" ")[0] for name in COMMANDS}
+
+
+def test_the_readme_names_every_route_and_no_other() -> None:
+    settings = Settings.model_validate(
+        {"DATABASE_URL": NOBODY_S_DATABASE, "SLACK_BOT_TOKEN": "xoxb-none", "SLACK_SIGNING_SECRET": "none"}
+    )
+    app = flask_app(build_services(settings, NOBODY_S_DATABASE), settings, NOBODY_S_DATABASE)
+
+    there = {
+        (method, rule.rule)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if method in ("GET", "POST")
+    }
+
+    assert set(ROUTE.findall(README)) == there
+
+
+def test_the_changelog_speaks_of_this_version() -> None:
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert headings[0] == version("mlflow-countersign")
