@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -38,7 +39,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Intent:
-    """Our committed word that we are about to move a target; an observed move that equals it is our own."""
+    """Our committed word that we are about to move a target; an observed move that equals it is our own. `done_at` once it is settled."""
 
     request_id: str
     workspace: str
@@ -47,6 +48,7 @@ class Intent:
     from_version: int | None
     to_version: int | None
     at: datetime
+    done_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -250,6 +252,12 @@ class RegistryRows:
         )
         return self._one_intent(sa.and_(here, same, rows.done_at.is_(None)))
 
+    def open_intents(self, workspace: str, model: str, target: Target) -> list[Intent]:
+        rows = tables.intents.c
+        here = sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target))
+        query = sa.select(tables.intents).where(here, rows.done_at.is_(None)).order_by(rows.at, rows.request_id)
+        return [_intent_of(row) for row in self.connection.execute(query)]
+
     def close_intents(self, workspace: str, model: str, target: Target, at: datetime) -> int:
         """The target is settled: a word that an older, parked job has given for it means nothing any more. How many were open."""
         rows = tables.intents.c
@@ -259,10 +267,7 @@ class RegistryRows:
 
     def _one_intent(self, condition: sa.ColumnElement[bool]) -> Intent | None:
         row = self.connection.execute(sa.select(tables.intents).where(condition)).first()
-        if row is None:
-            return None
-        target = Target.parse(row.target)
-        return Intent(row.request_id, row.workspace, row.model, target, row.from_version, row.to_version, row.at)
+        return _intent_of(row) if row else None
 
     # Sweeps
 
@@ -289,6 +294,13 @@ class RegistryRows:
             sa.select(tables.sweeps.c.kind, sa.func.max(tables.sweeps.c.done_at)).group_by("kind")
         )
         return {row.kind: row[1] for row in rows}
+
+
+def _intent_of(row: sa.Row[Any]) -> Intent:
+    target = Target.parse(row.target)
+    return Intent(
+        row.request_id, row.workspace, row.model, target, row.from_version, row.to_version, row.at, row.done_at
+    )
 
 
 def _ask_key(ask: StandingAsk) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -176,6 +177,16 @@ def test_a_button_without_a_form_says_what_it_does_before_it_does_it(
     assert approve.confirm is None
     assert reject.confirm is not None
     assert reject.confirm.text == reject_confirms
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("build", [a_request, an_observed])
+def test_there_is_something_to_press_only_while_the_vote_is_open(
+    build: Callable[[State], TransitionRequest], state: State
+) -> None:
+    card = request_card(build(state), PRINTED)
+
+    assert len(card.buttons) == (2 if state is State.PENDING else 0)
 
 
 def test_an_observed_transition_is_ratified_or_put_back() -> None:

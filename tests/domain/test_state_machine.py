@@ -46,7 +46,6 @@ DECISIONS = (e.RequestApproved, e.RequestRejected, e.RequestExpired, e.RequestWi
 OPEN = {State.COLLECTING, State.PENDING}
 Ending: TypeAlias = Callable[[TransitionRequest, datetime], list[Event]]
 ENDINGS: list[Ending] = [
-    lifecycle.expire,
     lambda request, at: lifecycle.withdraw(request, "no longer asked for", at),
     lambda request, at: lifecycle.mark_stale(request, "it was moved", at),  # refused but for an approved one
     lambda request, at: lifecycle.reject_by_rule(request, "the rule puts it back", "any", at),
@@ -120,7 +119,7 @@ class LifeOfARequest(RuleBasedStateMachine):
         if not is_slow:
             self.freeze(EVIDENCE[0], author)
 
-    @rule(hours=st.sampled_from([1, 40]))
+    @rule(hours=st.sampled_from([1, 24, 72]))
     def time_passes(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
 
@@ -174,8 +173,17 @@ class LifeOfARequest(RuleBasedStateMachine):
 
     @rule(ending=st.sampled_from(ENDINGS), it_does=SELDOM)
     def it_may_end_without_a_vote(self, ending: Ending, it_does: bool) -> None:
-        if it_does:
+        if it_does or self.request.state not in OPEN:  # what has ended already must withstand all of them, always
             self.happened(ending(self.request, self.now))
+
+    @rule()
+    def the_clock_comes_by(self) -> None:
+        is_over = self.request.expires_at is not None and self.now >= self.request.expires_at
+
+        events = lifecycle.expire(self.request, self.now)
+
+        assert bool(events) is (is_over and self.request.state in OPEN)
+        self.happened(events)
 
     @precondition(lambda self: self.request.state is State.APPROVED)
     @rule(reason=st.sampled_from(["", "it was moved"]))

@@ -78,6 +78,26 @@ def test_adopting_turns_the_holders_into_requests_to_ratify(open_house: Callable
     assert asking.adopt(house.s) == []
 
 
+def test_rejecting_what_was_held_before_moves_nothing_and_says_so(open_house: Callable[..., House]) -> None:
+    house = open_house()
+    fill_registry(house)
+    house.sweep()
+    (adopted,) = asking.adopt(house.s)
+    house.settle()
+
+    house.reject(adopted, "Nobody remembers why.")
+    house.sweep()
+
+    said = house.card(adopted).all_text
+    assert house.champion() == 1
+    assert said.startswith(f"Rejected: {house.model} v1")
+    assert f"champion is held by {house.model} v1 now; Countersign did not move it" in said
+    assert "rejected: the version stays where it is, without an approval" in house.comments(adopted)
+    assert f"champion is held by {house.model} v1 now; Countersign did not move it" in house.comments(adopted)
+    assert "back" not in said + house.comments(adopted)
+    assert house.ticket_status(adopted) == "Won't Do"
+
+
 def test_what_was_held_before_the_baseline_is_where_a_move_is_put_back_to(open_house: Callable[..., House]) -> None:
     house = open_house()
     fill_registry(house)

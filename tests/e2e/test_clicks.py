@@ -172,6 +172,17 @@ def test_who_cannot_be_told_is_asked_to_press_again(
     assert house.reread(request).state is State.APPROVED
 
 
+def test_a_click_after_the_time_to_decide_is_refused_though_no_clock_has_come_by(house: House) -> None:
+    request = house.asked()
+    assert request.expires_at is not None
+    house.clock.ahead = request.expires_at - house.clock.now()
+
+    status, told = press_forged(house, request, "ana")
+
+    assert (status, told) == (200, "The time to decide is over. Whoever still wants it asks again.")
+    assert nothing_was_recorded(house, request)
+
+
 def test_a_group_that_is_gone_from_slack_lets_nobody_through(house: House) -> None:
     request = house.asked()
     del house.slack.workspace.groups["ml-leads"]

@@ -150,6 +150,10 @@ def test_what_is_moved_on_after_it_was_rejected_goes_back_to_the_last_lawful_hol
     house.sweep()
 
     assert house.champion() == 1
+    assert (
+        f"champion is held by {house.model} v3 now; Countersign did not move it"
+        in house.card(house.request(2)).all_text
+    )
     assert house.happened(MoveObserved) == ["MoveObserved", "MoveObserved"]
 
 
@@ -174,6 +178,19 @@ def test_a_target_that_was_emptied_is_told_in_the_channel(house: House) -> None:
     assert f"alias:champion of {house.model} is held by nobody: v1 was taken away without asking." in note
     assert f"countersign request-transition --name {house.model} --version 1 --to alias:champion" in note
     assert house.happened(MoveObserved) == ["MoveObserved"]
+
+
+def test_a_target_that_was_emptied_is_given_back_when_the_rule_reverts(house: House) -> None:
+    house.use_policy(observed="revert")
+    with_a_champion(house, more=0)
+
+    house.mlflow.delete_registered_model_alias(house.model, "champion")
+    house.sweep()
+    house.sweep()
+
+    assert house.champion() == 1
+    assert house.happened(MoveObserved) == ["MoveObserved"]
+    assert "taken away without asking, and given back to v1" in house.slack.messages(CHANNEL)[-1].all_text
 
 
 def test_a_move_by_hand_of_what_waits_for_approval_is_an_observed_one(house: House) -> None:

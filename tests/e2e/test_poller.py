@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import permutations, takewhile
+from itertools import takewhile
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -157,14 +157,16 @@ def test_a_model_that_is_gone_is_told_once(house: House) -> None:
     assert house.happened(ModelGone) == ["ModelGone"]
 
 
-@pytest.mark.parametrize("order", list(permutations(["sync_target", "sweep_versions", "sweep_models"])))
+@pytest.mark.parametrize(
+    "order", [("move", "versions", "models"), ("versions", "move", "models"), ("models", "versions", "move")]
+)
 def test_our_own_move_is_no_news_whatever_comes_first(house: House, order: tuple[str, ...]) -> None:
     request = house.asked()
     house.click("ana", request, "approve")
     run: dict[str, Callable[[], None]] = {
-        "sync_target": house.settle,
-        "sweep_versions": lambda: sweeps.sweep_versions("", house.s),
-        "sweep_models": lambda: sweeps.sweep_models("", house.s),
+        "move": house.settle,
+        "versions": lambda: sweeps.sweep_versions("", house.s),
+        "models": lambda: sweeps.sweep_models("", house.s),
     }
 
     for step in order:

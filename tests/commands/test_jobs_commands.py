@@ -1,0 +1,66 @@
+"""`countersign jobs`: what it prints of errors, which come from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.database import create_engine
+from bot.jobs import Jobs
+from bot.ports import Permanent
+
+COUNTERSIGN = Path(sys.executable).with_name("countersign")
+STEERING = "refused \x1b[2J\x1b]0;all is well\x07 by \x9b31mMLflow\r\nid status"
+
+
+def run_jobs(url: str, *words: str) -> str:
+    done = subprocess.run(
+        [str(COUNTERSIGN), "jobs", *words],
+        env={**os.environ, "DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def parked(database_url: str) -> tuple[str, int]:
+    """The database, and a job in it that was parked with a text that would steer the terminal."""
+
+    def refuse(_: str) -> None:
+        raise Permanent(STEERING)
+
+    engine, jobs = create_engine(database_url), Jobs(database_url)
+    with engine.begin() as connection:
+        jobs.defer(connection, "sync_target", "r1", lane="registry:default/bike")
+    jobs.drain({"sync_target": refuse})
+    engine.dispose()
+    return database_url, jobs.listing()[0].id
+
+
+def test_no_error_steers_the_terminal(parked: tuple[str, int]) -> None:
+    url, job_id = parked
+
+    printed = {words: run_jobs(url, *words) for words in (("list",), ("show", str(job_id)))}
+
+    for words, text in printed.items():
+        assert [letter for letter in text if not letter.isprintable() and letter != "\n"] == [], words
+        assert "refused" in text
+        assert "MLflow  id status" in text
+
+
+def test_json_escapes_what_would_steer_the_terminal_and_keeps_the_text(parked: tuple[str, int]) -> None:
+    url, job_id = parked
+
+    printed = run_jobs(url, "show", str(job_id), "--json")
+
+    assert printed.isascii()
+    assert "\x1b" not in printed
+    assert json.loads(printed)[0]["errors"][0]["error"] == STEERING

@@ -1,0 +1,104 @@
+"""A stage is moved by two calls. Whatever happens between them, it is never left to nobody, and in the end to the lawful one alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bot.domain.events import MoveObserved, TargetMoved, TargetPutBack
+from bot.domain.model import State, TransitionRequest
+from bot.sandbox.faults import Faults
+from tests.fixtures.fault_proxy import fault_proxy
+from tests.fixtures.house import House
+
+TRANSITION = "model-versions/transition-stage$"
+FOR_EVER = 1_000
+
+
+@pytest.fixture
+def registry(mlflow_server: str) -> Iterator[tuple[str, Faults]]:
+    """A way to the real MLflow that can be made to misbehave."""
+    with fault_proxy(mlflow_server) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def house(open_house: Callable[..., House], registry: tuple[str, Faults]) -> House:
+    ready = open_house(registry_url=registry[0], target="{stage: Production}")
+    ready.sweep()
+    return ready
+
+
+def in_production(house: House) -> list[int]:
+    return sorted(number for number, stage in stages(house).items() if stage == "Production")
+
+
+def stages(house: House) -> dict[int, str]:
+    versions = house.mlflow.search_model_versions(f"name = '{house.model}'")
+    return {int(version.version): str(version.current_stage) for version in versions}
+
+
+def to_production(house: House, version: int) -> TransitionRequest:
+    house.ask(version)
+    house.sweep()
+    return house.request(version, "stage:Production")
+
+
+def fail_call(faults: Faults, number: int, kind: str, times: int = FOR_EVER) -> None:
+    """Lets `number` - 1 changes of a stage pass, and fails those that follow."""
+    if number > 1:
+        faults.add("slow", path=TRANSITION, times=number - 1, seconds=0.0)
+    faults.add(kind, path=TRANSITION, times=times)
+
+
+@pytest.mark.parametrize(("call", "kind"), [(2, "down"), (1, "cut"), (2, "cut")])
+def test_a_put_back_that_fails_half_way_never_leaves_the_stage_to_nobody(
+    house: House, registry: tuple[str, Faults], call: int, kind: str
+) -> None:
+    house.approve(to_production(house, house.register()))
+    house.register()
+    house.stage(1, "Archived")
+    house.stage(2, "Production")
+    house.sweep()
+    observed = house.request(2, "stage:Production")
+
+    fail_call(registry[1], call, kind, FOR_EVER if kind == "down" else 1)
+    house.reject(observed, "Nobody looked at it.")
+    on_the_way = in_production(house)
+    house.sweep()
+    registry[1].clear()
+    house.settle_all()
+    house.sweep()
+
+    assert on_the_way != []
+    assert stages(house) == {1: "Production", 2: "Archived"}
+    assert "stage Production went back to " in house.card(observed).all_text
+    assert f"went back to {house.model} v1" in house.card(observed).all_text
+    assert f"went back to {house.model} v1" in house.comments(observed)
+    assert house.ticket_status(observed) == "Won't Do"
+    assert house.happened(MoveObserved, TargetPutBack) == ["MoveObserved", "TargetPutBack"]
+
+
+@pytest.mark.parametrize(("before", "wanted"), [(1, 2), (2, 1)], ids=["promotion", "rollback"])
+def test_a_promotion_whose_archiving_fails_is_not_settled_before_the_stage_is_its_alone(
+    house: House, registry: tuple[str, Faults], before: int, wanted: int
+) -> None:
+    for _ in range(2):
+        house.register()
+    house.approve(to_production(house, before))
+    request = to_production(house, wanted)
+
+    fail_call(registry[1], 2, "down")
+    house.approve(request)
+    house.sweep()
+    half_done = in_production(house), house.reread(request).state, house.reread(request).settled_at
+    registry[1].clear()
+    house.settle_all()
+    house.sweep()
+
+    assert half_done == ([1, 2], State.APPROVED, None)
+    assert stages(house) == {wanted: "Production", before: "Archived"}
+    assert house.reread(request).state is State.APPLIED
+    assert f"{house.model} v{before} held it before" in house.card(request).all_text
+    assert house.happened(MoveObserved, TargetMoved) == ["TargetMoved", "TargetMoved"]
