@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -33,6 +34,7 @@ from bot.services import Services
 from bot.supervisor import Supervisor, supervised
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "bike-demand"
+POLICY = Path(__file__).resolve().parent.parent / "config" / "policy.yaml"
 CHANNEL = "model-approvals"
 PEOPLE = (
     SandboxPerson("U0ANA000001", "ana", "Ana Ruiz", "ana@example.com"),
@@ -89,6 +91,7 @@ def demo_world(home: Path, say: Say) -> Iterator[World]:
             environment = _environment(home, database, slack, jira, addresses)
             (home / "env").write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment.items()))
             with supervised(environment, logs=home / "logs") as supervisor:
+                supervisor.care = partial(embedded.start, home)
                 world = World(home, environment, slack, jira, addresses, supervisor)
                 _start_bot(world, say)
                 yield world
@@ -178,7 +181,7 @@ def _clear(home: Path) -> None:
 @contextmanager
 def _outside(home: Path, say: Say) -> Iterator[tuple[SlackSandbox, JiraSandbox, dict[str, str]]]:
     slack = SlackSandbox(signing_secret=secrets.token_hex(16), people=PEOPLE, groups={"ml-leads": ML_LEADS})
-    jira = JiraSandbox()
+    jira = JiraSandbox(webhook_secret=secrets.token_hex(16))
     bot_port = _port("bot")
     say("starting MLflow, Slack and Jira")
     with (
@@ -188,6 +191,7 @@ def _outside(home: Path, say: Say) -> Iterator[tuple[SlackSandbox, JiraSandbox, 
     ):
         bot_url = f"http://127.0.0.1:{bot_port}"
         slack.interactivity_url = f"{bot_url}/slack/events"
+        jira.webhook_url = f"{bot_url}/webhooks/jira"
         yield slack, jira, {"bot": bot_url, "slack": slack_url, "jira": jira_url, "mlflow": mlflow_url}
 
 
@@ -209,6 +213,8 @@ def _environment(
         "JIRA_URL": addresses["jira"],
         "JIRA_EMAIL": jira.email,
         "JIRA_API_TOKEN": jira.api_token,
+        "JIRA_WEBHOOK_SECRET": jira.webhooks.secret,
+        "COUNTERSIGN_POLICY": str(POLICY),
     }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +21,13 @@ log = structlog.get_logger()
 GRACE = 12.0  # seconds; a worker leaves within 10
 # -P: the current directory may hold a `config` package of its own, which must not stand in for ours.
 COUNTERSIGN = (sys.executable, "-P", "-m", "bot")
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+CARE_EVERY = 3.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between a death and the restart, doubling
+
+
+class AlreadyRunning(Exception):
+    """Another process does this here; the message says which."""
 
 
 @dataclass
@@ -37,6 +45,8 @@ class Supervisor:
     logs: Path | None = None
     children: list[Child] = field(default_factory=list)
     stopping: Event = field(default_factory=Event)
+    care: Callable[[], object] = lambda: None
+    cared_at: float = 0.0
 
     def start(self, name: str, *arguments: str) -> None:
         """`arguments` are those of the `countersign` command."""
@@ -55,8 +65,12 @@ class Supervisor:
             self.mind()
 
     def mind(self) -> None:
+        """Restarts what has died; and, every few seconds, looks after what is no child of ours (`care`)."""
         for child in self.children:
             self._mind(child)
+        if time.monotonic() - self.cared_at >= CARE_EVERY:
+            self.care()
+            self.cared_at = time.monotonic()
 
     def stop(self) -> None:
         for child in self.children:
@@ -86,12 +100,39 @@ class Supervisor:
         # A session of its own: Ctrl-C reaches us alone, and we end the children in order.
         environment = {**os.environ, **self.environment}
         if self.logs is None:
-            return subprocess.Popen(command, env=environment, start_new_session=True)
+            return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_end_with_parent)
         self.logs.mkdir(parents=True, exist_ok=True)
         with (self.logs / f"{name}.log").open("ab") as log_file:
             return subprocess.Popen(
-                command, env=environment, start_new_session=True, stdout=log_file, stderr=subprocess.STDOUT
+                command,
+                env=environment,
+                start_new_session=True,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_end_with_parent,
             )
+
+
+def _end_with_parent() -> None:
+    """Linux ends the child when we are killed, so that no orphan keeps the port; elsewhere it lives on until it is ended by hand."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def only_one(path: Path, what: str) -> Iterator[None]:
+    """Holds a lock for as long as the block runs; raises AlreadyRunning when another process holds it. It dies with its holder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise AlreadyRunning(f"{what} already (process {lock.read().strip() or 'unknown'}). End it first") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 @contextmanager

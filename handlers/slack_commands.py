@@ -40,7 +40,7 @@ def _waiting(s: Services) -> Card:
         return Card(
             "Nothing waits", "No request waits for a decision.", paragraphs=("No request waits for a decision.",)
         )
-    said = f"{len(waiting)} requests wait for a decision, the oldest since {moment(waiting[0].opened_at)}."
+    said = f"Waiting for a decision: {len(waiting)}, the oldest since {moment(waiting[0].opened_at)}."
     return Card(
         "Waiting for a decision", said, tuple(_line(request) for request in waiting[:SHOWN]), paragraphs=(said,)
     )
@@ -53,8 +53,13 @@ def _line(request: TransitionRequest) -> Fact:
 
 def _targets(s: Services) -> Card:
     with s.store.transaction() as tx:
-        placements = tx.registry.placements()
-    said = f"{len(placements)} targets are held." if placements else "No target is held, or no sweep has run yet."
+        policy = tx.policy()
+        placements = [
+            held
+            for held in tx.registry.placements()
+            if policy.rule_for(held.version.workspace, held.version.model, held.target)
+        ]
+    said = f"Targets that the policy speaks of and that are held: {len(placements)}."
     facts = tuple(
         Fact(
             f"{held.target} of {held.version.model}",

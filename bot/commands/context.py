@@ -10,12 +10,15 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import click
+import psycopg
+from sqlalchemy.exc import OperationalError
 
 from bot.domain.model import Refused
 from bot.embedded import NoDatabase
 from bot.job_rows import JobRefused
 from bot.ports import OutsideError
 from bot.services import Services
+from bot.supervisor import AlreadyRunning
 from config.policy import PolicyMistakes
 from config.settings import Need, Settings, SettingsMistakes, read_settings
 
@@ -40,8 +43,11 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (SettingsMistakes, PolicyMistakes, NoDatabase) as mistake:
+        except (SettingsMistakes, PolicyMistakes, NoDatabase, AlreadyRunning) as mistake:
             raise Mistake(str(mistake)) from None
+        except (OperationalError, psycopg.OperationalError) as trouble:
+            why = str(getattr(trouble, "orig", trouble)).splitlines()[0]
+            raise Mistake(f"the database does not answer: {why}. Check DATABASE_URL, or that it is running") from None
         except (Refused, JobRefused, OutsideError) as refusal:
             raise click.ClickException(str(refusal)) from None
 

@@ -30,10 +30,12 @@ def demo(auto: bool, home: Path | None) -> None:
     """Show the main job: a real pipeline, a real registry, and a Slack and a Jira to click on."""
     try:
         from bot.demo import DemoFailed, demo_world
+        from bot.supervisor import only_one
     except ImportError as missing:
         raise Mistake(f"{missing.name} is not installed: {EXTRA}") from None
     try:
-        with demo_world((home or settings_for().home / "demo").resolve(), _say) as world:
+        place = (home or settings_for().home / "demo").resolve()
+        with only_one(place.parent / f"{place.name}.lock", f"a demo runs in {place}"), demo_world(place, _say) as world:
             (_play if auto else _show)(world)
     except DemoFailed as failure:
         raise click.ClickException(str(failure)) from None
@@ -96,8 +98,8 @@ def _print_addresses(world: World) -> None:
 
   Another version:  MLFLOW_TRACKING_URI={world.addresses["mlflow"]} {sys.executable} {EXAMPLE}/run.py \\
                       --workdir {world.home}/bike-demand --params train.learning_rate=0.1
-  Look inside:      . {world.home}/env && countersign doctor
-  Ctrl-C ends everything.
+  Look inside:      . {world.home}/env && {Path(sys.executable).with_name("countersign")} doctor
+  Ctrl-C ends everything; the next demo starts from the beginning again.
 """
     )
 

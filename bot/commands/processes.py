@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import socket as network
 import sys
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import click
 import structlog
 
+import config.policy
 from bot import embedded
-from bot.commands.context import settings_for, telling_mistakes
+from bot.commands.context import Mistake, settings_for, telling_mistakes
 from bot.logs import write_logs
 from config.policy import policy_text_of
 from config.settings import Process, Settings, needs_of
 
 log = structlog.get_logger()
+PACKAGED_POLICY = Path(config.policy.__file__).resolve().with_name("policy.yaml")
 
 
 @click.command()
@@ -32,6 +37,7 @@ def web(host: str) -> None:
     """Serve the HTTP doors: webhooks, Slack, the API, health and metrics."""
     settings = settings_for(*needs_of(Process.WEB, tickets=False))
     _check_database(settings)
+    _check_port(host, settings.port)
     from bot.web import WebServer
 
     WebServer(host, settings.port).run()
@@ -79,29 +85,48 @@ def socket() -> None:
 @telling_mistakes
 def serve(host: str) -> None:
     """Run everything in one place: database (when DATABASE_URL is not set), migrate, web, worker, clock, socket."""
-    from bot.supervisor import supervised
+    from bot.supervisor import only_one
 
     write_logs()
     settings = settings_for(
         *needs_of(Process.WEB, tickets=False), *needs_of(Process.WORKER, tickets=_opens_tickets(settings_for()))
     )
-    url = settings.database_url.get_secret_value()
-    is_embedded = not url
-    if is_embedded:
-        url = embedded.start(settings.home)
+    _check_port(host, settings.port)
+    with only_one(settings.home / "serve.lock", f"countersign serve runs in {settings.home}"):
+        _serve(settings, host)
+
+
+def _serve(settings: Settings, host: str) -> None:
+    from bot.supervisor import supervised
+
+    given = settings.database_url.get_secret_value()
+    url = given or embedded.start(settings.home)
     try:
         run_migrate(settings, settings.database_owner_url.get_secret_value() or url)
         with supervised({"DATABASE_URL": url}) as supervisor:
+            if not given:  # whatever ends it, the database is up again in a few seconds
+                supervisor.care = partial(embedded.start, settings.home)
             supervisor.start("web", "web", "--host", host)
             supervisor.start("worker", "worker")
             supervisor.start("clock", "clock")
             if settings.slack_app_token.get_secret_value():
                 supervisor.start("socket", "socket")
-            log.info("serving", host=host, port=settings.port, database="embedded" if is_embedded else "DATABASE_URL")
+            log.info("serving", host=host, port=settings.port, database="DATABASE_URL" if given else "embedded")
             supervisor.watch()
     finally:
-        if is_embedded:
+        if not given:
             embedded.stop(settings.home)
+
+
+def _check_port(host: str, port: int) -> None:
+    with closing(network.socket()) as probe:
+        probe.setsockopt(network.SOL_SOCKET, network.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as trouble:
+            raise Mistake(
+                f"PORT {port} cannot be used ({trouble.strerror}). End what listens there, or set PORT"
+            ) from None
 
 
 def run_migrate(settings: Settings, url: str) -> None:
@@ -117,6 +142,10 @@ def run_migrate(settings: Settings, url: str) -> None:
     services.store.engine.dispose()
     click.echo("schema: up to date")
     click.echo(f"policy: {settings.policy_path} is {'now' if activated else 'already'} in force")
+    if settings.policy_path.resolve() == PACKAGED_POLICY and Path.cwd() != PACKAGED_POLICY.parent.parent:
+        click.echo(
+            "policy: this is the example that ships with Countersign. Set COUNTERSIGN_POLICY to your own", err=True
+        )
 
 
 def _owner_url(settings: Settings) -> str:

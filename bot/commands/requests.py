@@ -10,7 +10,7 @@ import click
 import requests as http
 
 from bot.commands.context import as_json, print_rows, services_for, settings_for, telling_mistakes
-from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
+from bot.domain.model import Ask, AskKind, Refused, State, Target, TransitionRequest
 from config.settings import Need, Settings
 
 
@@ -26,7 +26,7 @@ def request_transition(name: str, version: int, target: str, comment: str, reque
 
     With COUNTERSIGN_URL and COUNTERSIGN_API_TOKEN set it asks the bot there; else it writes to the bot's own database.
     """
-    wish = Wish(name, version, Target.parse(target), comment, requester or _git_email())
+    wish = Wish(name, version, _target_of(target), comment, requester or _git_email())
     settings = settings_for()
     if settings.public_url and settings.api_token.get_secret_value():
         _ask_over_http(wish, settings)
@@ -134,9 +134,16 @@ def _ask_over_http(wish: Wish, settings: Settings) -> None:
             f"{address} does not answer ({type(trouble).__name__}). Is the bot running?"
         ) from None
     if answer.status_code != 201:
-        raise click.ClickException(f"{address} answered {answer.status_code}: {answer.text[:500]}")
+        raise click.ClickException(_sentence_of(answer))
     opened = answer.json()
     click.echo(f"{opened['id'][:8]}  {opened['version']} asks for {opened['target']}: {opened['state']}")
+
+
+def _sentence_of(answer: http.Response) -> str:
+    try:
+        return str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.url} answered {answer.status_code}: {answer.text[:200].strip()}"
 
 
 def _ask_here(wish: Wish) -> None:
@@ -147,6 +154,13 @@ def _ask_here(wish: Wish) -> None:
             wish.name, wish.version, wish.target, wish.requester, wish.comment, Ask(AskKind.COMMAND), services
         )
     click.echo(f"{opened.short_id}  {opened.version} asks for {opened.target}: {opened.state}")
+
+
+def _target_of(text: str) -> Target:
+    try:
+        return Target.parse(text)
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
 
 
 def _git_email() -> str:

@@ -61,7 +61,11 @@ def outcome_card(request: TransitionRequest, printed: Printed) -> Card:
         title=title,
         summary=f"{title}. {story(request, printed)}",
         facts=tuple(facts),
-        paragraphs=(story(request, printed), next_step(request)),
+        paragraphs=(
+            *(vote_line(vote, request, printed) for vote in request.votes),
+            story(request, printed),
+            next_step(request),
+        ),
     )
 
 

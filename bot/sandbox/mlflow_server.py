@@ -52,7 +52,12 @@ def _start(directory: Path, port: int) -> tuple[subprocess.Popen[bytes], str]:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that we end it, and the terminal's Ctrl-C does not race us
             )
-        if _comes_up(server, url):
+        try:
+            is_up = _comes_up(server, url)
+        except BaseException:  # Ctrl-C while it starts must not leave it behind
+            _stop(server)
+            raise
+        if is_up:
             return server, url
         _stop(server)
         if not tries_left:

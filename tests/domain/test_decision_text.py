@@ -92,6 +92,7 @@ def test_the_requester_is_told_where_it_ended_and_what_can_be_done() -> None:
 
     assert card.facts == (Fact("Ticket", Link("GOV-7", TICKET.url)), Fact("Card", Link("Open the card", CARD.url)))
     assert card.paragraphs == (
+        "Cy Lindqvist on 2026-03-02 13:00 UTC rejected: the version may not go to the target. Reason: worse on rainy days",
         "bike-demand v7 does not become champion.",
         "When it is still wanted, ask again with countersign request-transition, "
         "or take the asking alias or tag away, wait for the next sweep, and set it once more.",

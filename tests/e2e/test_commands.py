@@ -21,14 +21,13 @@ def test_the_command_lists_what_waits_with_a_link_to_each_card(house: House) -> 
 
 def test_the_command_lists_who_holds_what_and_whether_it_was_approved(house: House) -> None:
     house.approve(house.asked())
-    unasked = house.register()
-    house.ask(unasked, alias="shadow")
-    house.sweep()
+    house.use_policy(observed="report")
+    house.move(house.register())
 
     house.slack.command("ben", "/countersign", "targets", channel="general")
 
     said = house.slack.ephemerals("ben")[-1].all_text
-    assert f"alias:champion of {house.model}: v1 since" in said.replace("\n", "")
+    assert f"alias:champion of {house.model}: v2 since" in said.replace("\n", "")
     assert "without an approval" in said
 
 
