@@ -219,7 +219,7 @@ class Transaction:
     def ledger_entries(self) -> Iterator[ledger.Entry]:
         """In order; streamed from a server-side cursor, which ends with the transaction."""
         query = sa.select(tables.ledger).order_by(tables.ledger.c.seq)
-        with self.connection.execution_options(yield_per=1000).execute(query) as rows:
+        with self.connection.execute(query.execution_options(yield_per=1000)) as rows:
             for row in rows:
                 yield _entry_of(row)
 

@@ -19,6 +19,7 @@ from config.policy import policy_text_of
 from config.settings import Process, Settings, needs_of
 
 log = structlog.get_logger()
+EVERYWHERE = "0.0.0.0"  # nosec B104 - webhooks and Slack come from outside; --host narrows it
 PACKAGED_POLICY = Path(config.policy.__file__).resolve().with_name("policy.yaml")
 
 
@@ -31,7 +32,7 @@ def migrate() -> None:
 
 
 @click.command()
-@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # nosec B104
+@click.option("--host", default=EVERYWHERE, show_default=True, help="Address to listen on.")
 @telling_mistakes
 def web(host: str) -> None:
     """Serve the HTTP doors: webhooks, Slack, the API, health and metrics."""
@@ -81,7 +82,7 @@ def socket() -> None:
 
 
 @click.command()
-@click.option("--host", default="0.0.0.0", show_default=True, help="Address that the web process listens on.")  # nosec B104
+@click.option("--host", default=EVERYWHERE, show_default=True, help="Address that the web process listens on.")
 @telling_mistakes
 def serve(host: str) -> None:
     """Run everything in one place: database (when DATABASE_URL is not set), migrate, web, worker, clock, socket."""
