@@ -155,7 +155,7 @@ def test_the_command_line_says_what_is_wrong(house: House) -> None:
     senseless = command_line(house, "--version", "1", "--to", "champion", "--requester", "cy@example.com")
     not_a_number = command_line(house, "--version", "one", *words)
 
-    assert (gone.returncode, senseless.returncode, not_a_number.returncode) == (1, 1, 2)
+    assert (gone.returncode, senseless.returncode, not_a_number.returncode) == (1, 2, 2)
     assert f"MLflow has no version 7 of {house.model}" in gone.stderr
     assert '"champion" is not a target' in senseless.stderr
     assert "Traceback" not in gone.stderr + senseless.stderr + not_a_number.stderr

@@ -69,7 +69,8 @@ def a_pending_request(house: House, number: int) -> TransitionRequest:
         assert rule is not None
         new = NewRequest(version, CHAMPION, Ask(AskKind.API))
         opened = lifecycle.open_request(new, new_request_id(), rule, tx.policy().rule_hash(rule), now)
-        frozen = EvidenceFrozen(now, opened.request_id, evidence, None, opened.rule_hash)
+        author = tx.people.get_or_add("bea@example.com", "Bea Baker").id
+        frozen = EvidenceFrozen(now, opened.request_id, evidence, author, opened.rule_hash)
         tx.record([opened, frozen, CardPosted(now, opened.request_id, card)])
         return tx.get_request(opened.request_id)
 

@@ -116,7 +116,7 @@ def test_the_registry_is_down_while_the_vote_is_cast(house: House, registry: tup
     registry[1].clear()
     house.settle_all()
 
-    assert "Approved, waiting for MLflow" in waiting
+    assert "Approved, waiting for the registry" in waiting
     assert_promoted_once(house, request)
 
 
