@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import insert
 from bot import tables
 from bot.domain import ledger, lifecycle
 from bot.domain.events import Event, RequestEvent, RequestOpened
-from bot.domain.model import Refused, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import OPEN, Refused, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.people import PeopleRows
 from bot.placements import RegistryRows
 
@@ -167,7 +167,7 @@ class Transaction:
 
     def requests_due(self, now: datetime) -> list[str]:
         rows = tables.requests.c
-        overdue = sa.and_(rows.state.in_((State.COLLECTING, State.PENDING)), rows.expires_at <= now)
+        overdue = sa.and_(rows.state.in_(OPEN), rows.expires_at <= now)
         return list(self.connection.execute(sa.select(rows.id).where(overdue).order_by(rows.id)).scalars())
 
     def request_with_ticket(self, ticket_id: str) -> str | None:

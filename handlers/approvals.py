@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.domain import lifecycle
 from bot.domain.events import Event, RequestApproved, RequestRejected
 from bot.domain.lifecycle import AlreadyDecided
-from bot.domain.model import Refused, State, TransitionRequest, Verdict, Vote
+from bot.domain.model import ENDED_UNDECIDED, Refused, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy import Group, Rule
 from bot.domain.wording import deeds, what_approve_does, what_reject_does
 from bot.people import Person
@@ -23,7 +23,6 @@ UNWELCOME = {
     AccountKind.DEACTIVATED: "this account is deactivated",
     AccountKind.FOREIGN: "people from other workspaces may not decide",
 }
-UNDECIDED = (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
 PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again"
 
 
@@ -76,7 +75,11 @@ class Voter:
 
 def who_decided(request: TransitionRequest, tx: Transaction) -> str:
     verdict = (
-        None if request.state in UNDECIDED else Verdict.REJECT if request.state is State.REJECTED else Verdict.APPROVE
+        None
+        if request.state in ENDED_UNDECIDED
+        else Verdict.REJECT
+        if request.state is State.REJECTED
+        else Verdict.APPROVE
     )
     names = tx.people.names([vote.person for vote in request.votes if vote.verdict is verdict])
     done = "approved" if verdict is Verdict.APPROVE else request.state

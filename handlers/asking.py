@@ -9,11 +9,11 @@ from bot.domain import lifecycle
 from bot.domain.lifecycle import NewRequest
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
+    OPEN,
     Ask,
     AskKind,
     Kind,
     Refused,
-    State,
     Target,
     TransitionRequest,
 )
@@ -22,7 +22,6 @@ from bot.domain.watching import StandingAsk
 from bot.services import Services
 from bot.store import LIVE, Transaction, new_request_id
 
-OPEN = (State.COLLECTING, State.PENDING)
 ASKED_IN_WORDS = (AskKind.COMMAND, AskKind.API)
 COMMENT_LIMIT = 2_000  # characters
 EMAIL_LIMIT = 320

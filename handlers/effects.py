@@ -14,7 +14,7 @@ from typing import TypeVar
 from bot.domain import lifecycle
 from bot.domain.cards import Card
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
-from bot.domain.model import Kind, PostedCard, State, TicketPlan, TransitionRequest, VersionId
+from bot.domain.model import ENDED_UNDECIDED, Kind, PostedCard, State, TicketPlan, TransitionRequest, VersionId
 from bot.domain.policy import Policy, Rule
 from bot.domain.request_card import outcome_card, request_card, ticket_card
 from bot.domain.wording import Printed, decision_text, outcome_text
@@ -24,7 +24,6 @@ from bot.store import Transaction, target_model
 from handlers.notes import note_of
 
 T = TypeVar("T")
-ENDED_UNDECIDED = (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
 
 
 def freeze_evidence(request_id: str, s: Services) -> None:

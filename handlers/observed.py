@@ -7,12 +7,23 @@ from datetime import datetime
 from bot.domain import lifecycle
 from bot.domain.events import MoveObserved
 from bot.domain.lifecycle import NewRequest
-from bot.domain.model import Ask, AskKind, Kind, ModelSeen, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import (
+    OPEN,
+    Ask,
+    AskKind,
+    Kind,
+    ModelSeen,
+    State,
+    Target,
+    TargetKind,
+    TransitionRequest,
+    VersionId,
+)
 from bot.domain.policy import Observed, Policy, Unruled
 from bot.domain.watching import Move
 from bot.placements import Intent
 from bot.store import Transaction, new_request_id, registry_lane
-from handlers.asking import OPEN, open_new
+from handlers.asking import open_new
 
 UNRATIFIED = (State.COLLECTING, State.PENDING, State.REJECTED, State.EXPIRED, State.WITHDRAWN)
 RESTORE = "restore:"  # begins the id of an intent that no request stands behind

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 
 from bot.domain.events import PolicyActivated
+from bot.domain.model import OPEN
 from bot.services import Services
 from bot.store import ActivePolicy, Lane
-from handlers.asking import OPEN
 
 
 def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.domain.cards import Card, Fact, Link
-from bot.domain.model import State, TransitionRequest
+from bot.domain.model import OPEN, TransitionRequest
 from bot.domain.wording import goal, moment, title_of
 from bot.services import Services
 
@@ -35,7 +35,7 @@ def answer(text: str, s: Services) -> Card:
 
 def _waiting(s: Services) -> Card:
     with s.store.transaction() as tx:
-        waiting = tx.find_requests(states=(State.COLLECTING, State.PENDING))
+        waiting = tx.find_requests(states=OPEN)
     if not waiting:
         return Card(
             "Nothing waits", "No request waits for a decision.", paragraphs=("No request waits for a decision.",)

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.events import BaselineTaken
-from bot.domain.model import DEFAULT_WORKSPACE, ModelSeen, VersionSeen
+from bot.domain.model import DEFAULT_WORKSPACE, OPEN, ModelSeen, VersionSeen
 from bot.domain.watching import fingerprint
 from bot.placements import Sweep
 from bot.ports import ModelGlance
 from bot.services import Services
 from bot.store import Transaction
-from handlers.asking import OPEN
 from handlers.transitions import defer_look, take_baseline
 
 OVERLAP = timedelta(

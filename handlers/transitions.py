@@ -11,13 +11,13 @@ from datetime import datetime
 from bot.domain import lifecycle
 from bot.domain.events import Event, ModelGone, ModelRenamed
 from bot.domain.lifecycle import NewRequest
-from bot.domain.model import ModelSeen
+from bot.domain.model import OPEN, ModelSeen
 from bot.domain.policy import Policy
 from bot.domain.watching import Known, News, StandingAsk, compare, fingerprint
 from bot.placements import ModelRow
 from bot.services import Services
 from bot.store import Transaction, registry_lane
-from handlers.asking import OPEN, open_new, take_away
+from handlers.asking import open_new, take_away
 from handlers.observed import judge
 
 LOOK_AT = "look_at"

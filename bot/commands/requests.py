@@ -10,7 +10,7 @@ import click
 import requests as http
 
 from bot.commands.context import as_json, print_rows, services_for, settings_for, telling_mistakes
-from bot.domain.model import Ask, AskKind, Refused, State, Target, TransitionRequest
+from bot.domain.model import OPEN, Ask, AskKind, Refused, Target, TransitionRequest
 from config.settings import Need, Settings
 
 
@@ -69,7 +69,7 @@ def requests_group() -> None:
 @telling_mistakes
 def list_requests(only_open: bool, limit: int, as_json: bool) -> None:
     """Requests, oldest first."""
-    states = (State.COLLECTING, State.PENDING) if only_open else ()
+    states = OPEN if only_open else ()
     with services_for() as services, services.store.transaction() as tx:
         found = tx.find_requests(states=states)[-limit:]
         names = tx.people.names({person for request in found for person in _people_in(request)})

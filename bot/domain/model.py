@@ -67,7 +67,11 @@ class State(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        return self in (State.COLLECTING, State.PENDING)
+        return self in OPEN
+
+
+OPEN = (State.COLLECTING, State.PENDING)
+ENDED_UNDECIDED = (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
 
 
 class Kind(StrEnum):
