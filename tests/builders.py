@@ -8,15 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain import events as e
-from bot.domain.lifecycle import evolve
+from bot.domain.evolution import evolve
 from bot.domain.model import (
     Ask,
     AskKind,
     Champion,
+    Check,
     Evidence,
+    FastTrackMode,
+    Image,
+    Judgement,
     Kind,
     Metric,
-    ModelSeen,
     PostedCard,
     State,
     Target,
@@ -26,7 +29,6 @@ from bot.domain.model import (
     TransitionRequest,
     Verdict,
     VersionId,
-    VersionSeen,
     Vote,
 )
 from bot.domain.policy import (
@@ -42,6 +44,7 @@ from bot.domain.policy import (
     UnknownRequester,
     Unruled,
 )
+from bot.domain.seen import ModelSeen, VersionSeen
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -184,8 +187,16 @@ def opened(request_id: str = REQUEST_ID, **changes: Any) -> e.RequestOpened:
         previous=None,
         expires_at=NOON + timedelta(days=3),
         follows=None,
+        away_from=None,
+        failed_before="",
     )
     return replace(usual, **changes)
+
+
+def a_judgement(*failed: str, mode: FastTrackMode = FastTrackMode.SHADOW, held_back: str = "") -> Judgement:
+    """One check that passed, and one failed check for each sentence."""
+    checks = [Check(True, "mae 31.5 is at most 40", "mae"), *(Check(False, sentence) for sentence in failed)]
+    return Judgement(mode, tuple(checks), held_back)
 
 
 def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
@@ -193,6 +204,13 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
     return [
         e.AskJoined(LATER, request_id, "dan", Ask(AskKind.API), "for spring"),
         e.EvidenceFrozen(LATER, request_id, an_evidence(description="anew"), "eve", "sha256:2"),
+        e.FastTrackJudged(LATER, request_id, a_judgement(), "bike-* → alias:champion", "sha256:2"),
+        e.FastTrackCompared(LATER, request_id, "bike-* → alias:champion", True, True, "agreed"),
+        e.ReminderDue(LATER, request_id, 1),
+        e.RequestEscalated(LATER, request_id, "heads"),
+        e.ApprovalHeld(LATER, request_id, "year-end", LATER + timedelta(days=9)),
+        e.FreezeEnded(LATER, request_id, "year-end"),
+        e.PlotUploaded(LATER, request_id, Image("F1", "mae over versions 1 to 7")),
         e.VoteCast(LATER, request_id, a_vote()),
         e.RequestApproved(LATER, request_id, ("cy",), "sha256:2"),
         e.RequestRejected(LATER, request_id, "cy", "worse on rainy days", "sha256:2"),
@@ -217,5 +235,9 @@ def every_event() -> list[e.Event]:
         e.MoveReverted(NOON, "default", CHAMPION, "bike-demand", a_version(5)),
         e.ModelRenamed(NOON, "default", "bike", "bike-demand"),
         e.ModelGone(NOON, "default", "bike-demand", "it was deleted or renamed"),
-        e.PolicyActivated(NOON, 1, "sha256:3", "config/policy.yaml"),
+        e.PolicyActivated(NOON, 1, "sha256:3", "config/policy.yaml", ("poll: versions every 1 min, was 30 s",)),
+        e.PolicyRefused(NOON, "sha256:4", "config/policy.yaml", ("line 3: unknown key",)),
+        e.FastTrackSwitched(NOON, False, "ana", "figures drifted"),
+        e.AwayDeclared(NOON, "ana", "ben", LATER),
+        e.AwayEnded(NOON, "ana", "ben"),
     ]

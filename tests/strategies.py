@@ -11,7 +11,12 @@ from bot.domain.model import (
     Ask,
     AskKind,
     Champion,
+    Check,
+    DecidedBy,
     Evidence,
+    FastTrackMode,
+    Image,
+    Judgement,
     Kind,
     Metric,
     State,
@@ -22,7 +27,7 @@ from bot.domain.model import (
     VersionId,
     Vote,
 )
-from bot.domain.policy import ReasonDemand, Rule, UnknownRequester
+from bot.domain.policy import Escalate, ReasonDemand, Rule, UnknownRequester
 from tests.builders import CARD, NOON, RULE_HASH, TICKET, a_request, a_rule
 
 GROUPS = ("leads", "risk")
@@ -60,7 +65,10 @@ votes = st.builds(
     memberships,
     st.just("card"),
     st.sampled_from([RULE_HASH, "another"]),
+    st.sampled_from([(), ("ana",), ("dan", "abe")]),
 )
+checks = st.builds(Check, st.booleans(), texts, st.just("") | names)
+judgements = st.builds(Judgement, st.sampled_from(FastTrackMode), st.lists(checks, max_size=3).map(tuple), texts)
 
 
 @st.composite
@@ -73,6 +81,7 @@ def rules(draw: st.DrawFn) -> Rule:
         unknown_requester=draw(st.sampled_from(UnknownRequester)),
         expire_after=draw(st.none() | st.just(timedelta(days=3))),
         ticket=draw(st.sampled_from([a_rule().ticket, None])),
+        escalate=draw(st.sampled_from([None, Escalate(timedelta(hours=8), "heads")])),
     )
 
 
@@ -102,4 +111,13 @@ def requests(draw: st.DrawFn) -> TransitionRequest:
         ticket_status=draw(texts),
         joined=tuple(draw(st.sets(st.sampled_from(PEOPLE), max_size=2))),
         follows=draw(st.none() | names),
+        commit_author=draw(st.none() | st.sampled_from(PEOPLE)),
+        judgement=draw(st.none() | judgements),
+        decided_by=draw(st.none() | st.sampled_from(DecidedBy)),
+        frozen_until=draw(st.none() | moments),
+        frozen_by=draw(texts),
+        escalated_at=draw(st.none() | moments),
+        plot=draw(st.none() | st.builds(Image, names, texts)),
+        away_from=draw(st.none() | versions),
+        failed_before=draw(st.just("") | texts),
     )

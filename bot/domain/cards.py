@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.domain.model import Image
+
 
 class Tone(StrEnum):
     PRIMARY = "primary"
@@ -54,9 +56,26 @@ class Button:
     confirm: Confirm | None = None
 
 
+class Called(StrEnum):
+    GROUP = "group"
+    PERSON = "person"
+
+
+@dataclass(frozen=True)
+class Mention:
+    """Somebody to be notified by name: a notifier's group by its handle, or a person by e-mail. `name` is printed when it is not found."""
+
+    kind: Called
+    key: str
+    name: str
+
+
 @dataclass(frozen=True)
 class Card:
-    """`summary` is the whole story in one plain sentence: the notification's text and the screen reader's."""
+    """`summary` is the whole story in one plain sentence: the notification's text and the screen reader's.
+
+    `mentions` are notified when the card is posted; `image` is one that the same notifier keeps already.
+    """
 
     title: str
     summary: str
@@ -65,3 +84,5 @@ class Card:
     paragraphs: tuple[str, ...] = ()
     buttons: tuple[Button, ...] = ()
     footer: str = ""
+    mentions: tuple[Mention, ...] = ()
+    image: Image | None = None

@@ -7,7 +7,10 @@ from datetime import datetime
 
 from bot.domain.model import (
     Ask,
+    DecidedBy,
     Evidence,
+    Image,
+    Judgement,
     Kind,
     PostedCard,
     Target,
@@ -39,6 +42,8 @@ class RequestOpened(RequestEvent):
     previous: VersionId | None
     expires_at: datetime | None
     follows: str | None
+    away_from: VersionId | None
+    failed_before: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,60 @@ class EvidenceFrozen(RequestEvent):
     evidence: Evidence
     author: str | None
     rule_hash: str
+    commit_author: str | None = None
+
+
+@dataclass(frozen=True)
+class FastTrackJudged(RequestEvent):
+    """What the thresholds say of the frozen figures, whether or not that decides."""
+
+    judgement: Judgement
+    rule: str
+    rule_hash: str
+
+
+@dataclass(frozen=True)
+class FastTrackCompared(RequestEvent):
+    """People have decided what the fast track had judged as well: `outcome` is agreed, false_pass or false_hold."""
+
+    rule: str
+    would_pass: bool
+    approved: bool
+    outcome: str
+
+
+@dataclass(frozen=True)
+class ReminderDue(RequestEvent):
+    """The request has waited for so many of its rule's `remind_after`, in working time."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class RequestEscalated(RequestEvent):
+    """From now on the members of `group` may stand in for whoever is missing."""
+
+    group: str
+
+
+@dataclass(frozen=True)
+class ApprovalHeld(RequestEvent):
+    """Approved, but a freeze is on: the target is moved when it ends."""
+
+    freeze: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class FreezeEnded(RequestEvent):
+    """What the freeze held back is applied now."""
+
+    freeze: str
+
+
+@dataclass(frozen=True)
+class PlotUploaded(RequestEvent):
+    plot: Image
 
 
 @dataclass(frozen=True)
@@ -64,8 +123,11 @@ class VoteCast(RequestEvent):
 
 @dataclass(frozen=True)
 class RequestApproved(RequestEvent):
+    """`approvers` is empty when the fast track or the rule itself decided."""
+
     approvers: tuple[str, ...]
     rule_hash: str
+    by: DecidedBy = DecidedBy.PEOPLE
 
 
 @dataclass(frozen=True)
@@ -179,6 +241,42 @@ class ModelGone(RegistryEvent):
 
 @dataclass(frozen=True)
 class PolicyActivated(Event):
+    """`changes` says in words what differs from the policy before; people in it are ids."""
+
     policy_id: int
     digest: str
     source: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PolicyRefused(Event):
+    """Somebody tried to put a broken policy in force; the one before stays."""
+
+    digest: str
+    source: str
+    mistakes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FastTrackSwitched(Event):
+    """The kill switch, for all rules and replicas at once."""
+
+    on: bool
+    person: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class AwayDeclared(Event):
+    """`delegate` stands in for `person` until then."""
+
+    person: str
+    delegate: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class AwayEnded(Event):
+    person: str
+    delegate: str

@@ -1,4 +1,4 @@
-"""The life of a transition request: laws first, as flat guards; the deed last. `evolve` is the only place that changes its state.
+"""The life of a transition request: laws first, as flat guards; the deed last. What its events make of it is in `evolution`.
 
     COLLECTING -> PENDING -> APPROVED -> APPLIED
                          |           `-> STALE        the world changed before applying
@@ -13,14 +13,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.domain.agreement import compare
 from bot.domain.events import (
+    ApprovalHeld,
     ApprovalStale,
     AskJoined,
-    CardPosted,
     Event,
     EvidenceFrozen,
+    FastTrackCompared,
+    FastTrackJudged,
+    FreezeEnded,
+    ReminderDue,
     RequestApproved,
-    RequestEvent,
+    RequestEscalated,
     RequestExpired,
     RequestOpened,
     RequestRejected,
@@ -28,14 +33,15 @@ from bot.domain.events import (
     RequestWithdrawn,
     TargetMoved,
     TargetPutBack,
-    TicketClosed,
-    TicketOpened,
     VoteCast,
 )
+from bot.domain.evolution import BY_RULE, evolve
 from bot.domain.model import (
     Ask,
     AskKind,
+    DecidedBy,
     Evidence,
+    Judgement,
     Kind,
     Refused,
     State,
@@ -46,9 +52,7 @@ from bot.domain.model import (
     Vote,
 )
 from bot.domain.policy import Rule, UnknownRequester
-from bot.domain.quorum import requester_is_unknown, standing, under
-
-BY_RULE = "policy"  # stands in the place of a person where the rule itself decided
+from bot.domain.quorum import groups_with_a_say, requester_is_unknown, standing, under
 
 
 class AlreadyDecided(Refused):
@@ -71,6 +75,16 @@ class NewRequest:
     comment: str = ""
     previous: VersionId | None = None
     follows: str | None = None
+    away_from: VersionId | None = None
+    failed_before: str = ""
+
+
+@dataclass(frozen=True)
+class Authors:
+    """Who trained the version and who made its commit: ids of people, None where the policy maps the claimed name to nobody."""
+
+    trained: str | None = None
+    committed: str | None = None
 
 
 def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, at: datetime) -> RequestOpened:
@@ -87,15 +101,36 @@ def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, a
         previous=new.previous,
         expires_at=at + rule.expire_after if rule.expire_after else None,
         follows=new.follows,
+        away_from=new.away_from,
+        failed_before=new.failed_before,
     )
 
 
 def freeze_evidence(
-    request: TransitionRequest, evidence: Evidence, author: str | None, rule_hash: str, at: datetime
+    request: TransitionRequest, evidence: Evidence, authors: Authors, rule_hash: str, at: datetime
 ) -> list[Event]:
     if request.state is not State.COLLECTING:
         return []
-    return [EvidenceFrozen(at, request.id, evidence, author, rule_hash)]
+    return [EvidenceFrozen(at, request.id, evidence, authors.trained, rule_hash, authors.committed)]
+
+
+def decide_by_thresholds(
+    request: TransitionRequest, judgement: Judgement, rule: Rule, rule_hash: str, at: datetime
+) -> list[Event]:
+    """The fast track's word is recorded in every mode; it decides only where the rule has switched it on."""
+    if request.state is not State.PENDING or request.kind is not Kind.PROMOTION:
+        return []
+    judged = FastTrackJudged(at, request.id, judgement, rule.label, rule_hash)
+    if not judgement.decides:
+        return [judged]
+    return [judged, RequestApproved(at, request.id, (), rule_hash, DecidedBy.FAST_TRACK)]
+
+
+def approve_by_rule(request: TransitionRequest, rule_hash: str, at: datetime) -> list[Event]:
+    """The way back to a version that people have approved for this target before is open without asking them again."""
+    if request.state is not State.PENDING or request.kind is not Kind.ROLLBACK or request.failed_before:
+        return []
+    return [RequestApproved(at, request.id, (), rule_hash, DecidedBy.RULE)]
 
 
 def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
@@ -108,9 +143,14 @@ def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
         raise Refused("the time to decide is over. Whoever still wants it asks again")
     if vote.person in request.parties:
         raise Refused("you asked for this transition or trained the version, so someone else must decide it")
-    wanted = [requirement.group for requirement in rule.approve.all_of]
+    wanted = groups_with_a_say(request, rule)
     if not set(wanted) & set(vote.groups):
         raise Refused(f"only members of {', '.join(wanted)} may decide this. Ask one of them")
+    counted = under(request, vote.rule_hash).votes
+    if any(vote.person in earlier.standing_in_for for earlier in counted):
+        raise Refused("somebody has voted in your place while you were away; that vote stands")
+    if set(vote.standing_in_for) & {person for one in counted for person in (one.person, *one.standing_in_for)}:
+        raise Refused("whom you stand in for has had a vote on this by now. Press again to vote for yourself alone")
     refuses_unknown = rule.approve.unknown_requester is UnknownRequester.REFUSE
     if vote.verdict is Verdict.APPROVE and refuses_unknown and requester_is_unknown(request):
         raise Refused(
@@ -120,24 +160,38 @@ def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
 
 
 def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str) -> list[Event]:
+    vote = replace(vote, rule_hash=rule_hash)
     check_may_vote(request, vote, rule)
     if any(earlier.person == vote.person for earlier in under(request, rule_hash).votes):
         raise Refused("you have voted on this already; your vote stands")
-    wants_reason = {
-        Verdict.APPROVE: rule.approve.wants_reason_to_approve(),
-        Verdict.REJECT: rule.approve.wants_reason_to_reject(),
-    }[vote.verdict]
-    if wants_reason and not vote.reason.strip():
+    if wants_reason(request, vote.verdict, rule) and not vote.reason.strip():
         raise Refused(f"the policy wants a reason to {vote.verdict}. Say in a sentence why")
 
-    cast = VoteCast(vote.at, request.id, replace(vote, rule_hash=rule_hash))
+    cast = VoteCast(vote.at, request.id, vote)
     if vote.verdict is Verdict.REJECT:
-        return [cast, RequestRejected(vote.at, request.id, vote.person, vote.reason, rule_hash)]
+        rejected = RequestRejected(vote.at, request.id, vote.person, vote.reason, rule_hash)
+        return [cast, rejected, *_compared(request, rule, vote.at, approved=False)]
     now = standing(under(evolve(request, cast), rule_hash), rule)
     if not now.is_complete:
         return [cast]
     approvers = tuple(person for person, _ in now.met)
-    return [cast, RequestApproved(vote.at, request.id, approvers, rule_hash)]
+    approved = RequestApproved(vote.at, request.id, approvers, rule_hash)
+    return [cast, approved, *_compared(request, rule, vote.at, approved=True)]
+
+
+def wants_reason(request: TransitionRequest, verdict: Verdict, rule: Rule) -> bool:
+    """Whoever approves a version that was rolled back once says why, whatever the rule: that is no accident then."""
+    if verdict is Verdict.REJECT:
+        return rule.approve.wants_reason_to_reject()
+    return rule.approve.wants_reason_to_approve() or request.failed_before != ""
+
+
+def _compared(request: TransitionRequest, rule: Rule, at: datetime, *, approved: bool) -> list[Event]:
+    """What people decided beside what the fast track would have: how a team learns whether to trust it."""
+    if request.judgement is None:
+        return []
+    would_pass = request.judgement.passes
+    return [FastTrackCompared(at, request.id, rule.label, would_pass, approved, compare(would_pass, approved))]
 
 
 def join(request: TransitionRequest, person: str, ask: Ask, comment: str, at: datetime) -> list[Event]:
@@ -162,6 +216,30 @@ def expire(request: TransitionRequest, at: datetime) -> list[Event]:
     if not request.state.is_open or request.expires_at is None or at < request.expires_at:
         return []
     return [RequestExpired(at, request.id, "nobody decided in time. Ask again when it is still wanted")]
+
+
+def remind(request: TransitionRequest, at: datetime) -> list[Event]:
+    return [ReminderDue(at, request.id, request.reminders + 1)] if request.state is State.PENDING else []
+
+
+def escalate(request: TransitionRequest, rule: Rule, at: datetime) -> list[Event]:
+    """Waiting is not for ever: from now on a second group may stand in for whoever is missing."""
+    if request.state is not State.PENDING or request.escalated_at is not None or rule.escalate is None:
+        return []
+    return [RequestEscalated(at, request.id, rule.escalate.group)]
+
+
+def hold(request: TransitionRequest, freeze: str, until: datetime, at: datetime) -> list[Event]:
+    """A freeze is on: the approval stands and is applied when it ends."""
+    if request.state is not State.APPROVED or (request.frozen_by, request.frozen_until) == (freeze, until):
+        return []
+    return [ApprovalHeld(at, request.id, freeze, until)]
+
+
+def thaw(request: TransitionRequest, at: datetime) -> list[Event]:
+    if request.state is not State.APPROVED or request.frozen_until is None:
+        return []
+    return [FreezeEnded(at, request.id, request.frozen_by)]
 
 
 def supersede(older: TransitionRequest, newer: TransitionRequest, at: datetime) -> list[Event]:
@@ -208,80 +286,9 @@ def reopened(stale: TransitionRequest) -> NewRequest:
         version=stale.version,
         target=stale.target,
         ask=Ask(AskKind.REOPENED),
+        kind=stale.kind,
         requester=stale.requester,
         comment=stale.comment,
         follows=stale.id,
-    )
-
-
-def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest:
-    """The request after the event; every change of state in the product happens here."""
-    if isinstance(event, EvidenceFrozen):
-        return replace(
-            request,
-            state=State.PENDING,
-            evidence=event.evidence,
-            author=event.author,
-            rule_hash=event.rule_hash,
-        )
-    if isinstance(event, AskJoined):
-        requester, comment = request.requester or event.person, request.comment or event.comment
-        return replace(
-            request, requester=requester, comment=comment, ask=event.ask, joined=(*request.joined, event.person)
-        )
-    if isinstance(event, VoteCast):
-        return replace(request, votes=(*request.votes, event.vote))
-    if isinstance(event, RequestApproved):
-        return replace(request, state=State.APPROVED, decided_at=event.at, rule_hash=event.rule_hash)
-    if isinstance(event, RequestRejected):
-        return replace(
-            request, state=State.REJECTED, decided_at=event.at, outcome=event.reason, rule_hash=event.rule_hash
-        )
-    if isinstance(event, RequestExpired | RequestWithdrawn | RequestSuperseded | ApprovalStale):
-        decided_at = request.decided_at or event.at
-        return replace(request, state=ENDINGS[type(event)], decided_at=decided_at, outcome=event.reason)
-    if isinstance(event, TargetMoved):
-        return replace(
-            request,
-            state=State.APPLIED,
-            settled_at=event.at,
-            settled_by_us=event.moved,
-            settled_holder=event.version,
-            previous=event.previous,
-        )
-    if isinstance(event, TargetPutBack):
-        return replace(request, settled_at=event.at, settled_by_us=event.moved, settled_holder=event.to)
-    if isinstance(event, CardPosted):
-        return replace(request, card=event.card)
-    if isinstance(event, TicketOpened):
-        return replace(request, ticket=event.ticket)
-    if isinstance(event, TicketClosed):
-        return replace(request, ticket_status=event.status)
-    return request
-
-
-ENDINGS: dict[type[RequestEvent], State] = {
-    RequestExpired: State.EXPIRED,
-    RequestWithdrawn: State.WITHDRAWN,
-    RequestSuperseded: State.SUPERSEDED,
-    ApprovalStale: State.STALE,
-}
-
-
-def born(event: RequestOpened) -> TransitionRequest:
-    return TransitionRequest(
-        id=event.request_id,
-        kind=event.kind,
-        state=State.COLLECTING,
-        version=event.version,
-        target=event.target,
-        ask=event.ask,
-        requester=event.requester,
-        author=None,
-        comment=event.comment,
-        opened_at=event.at,
-        expires_at=event.expires_at,
-        rule_hash=event.rule_hash,
-        previous=event.previous,
-        follows=event.follows,
+        away_from=stale.away_from,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Self
@@ -77,6 +77,7 @@ ENDED_UNDECIDED = (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
 class Kind(StrEnum):
     PROMOTION = "promotion"
     OBSERVED = "observed"
+    ROLLBACK = "rollback"
 
 
 class Verdict(StrEnum):
@@ -96,6 +97,22 @@ class AskKind(StrEnum):
     OBSERVED = "observed"
     ADOPTED = "adopted"
     REOPENED = "reopened"
+    ROLLBACK = "rollback"
+    UNDO = "undo"
+
+
+class DecidedBy(StrEnum):
+    """Who decided: people with their votes, the rule's thresholds, or the rule by itself."""
+
+    PEOPLE = "people"
+    FAST_TRACK = "fast_track"
+    RULE = "rule"
+
+
+class FastTrackMode(StrEnum):
+    OFF = "off"
+    SHADOW = "shadow"
+    ON = "on"
 
 
 @dataclass(frozen=True, order=True)
@@ -120,12 +137,17 @@ class Ask:
             AskKind.OBSERVED: "moved without asking",
             AskKind.ADOPTED: "by adopt",
             AskKind.REOPENED: "again, because the world had changed",
+            AskKind.ROLLBACK: "to go back",
+            AskKind.UNDO: "to undo what the fast track decided",
         }[self.kind]
 
 
 @dataclass(frozen=True)
 class Vote:
-    """One person's verdict under the rule with that hash. `groups` are the rule's groups that the person was in at that moment."""
+    """One person's verdict under the rule with that hash. `groups` are the rule's groups that the person was in at that moment.
+
+    `standing_in_for` are the people away who had named this person, and whose groups are among `groups` for it.
+    """
 
     person: str
     verdict: Verdict
@@ -134,15 +156,36 @@ class Vote:
     groups: tuple[str, ...]
     via: str
     rule_hash: str = ""
+    standing_in_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set as MLflow names it: `digest` is MLflow's fingerprint, 8 hex digits; `context` says what it was used for."""
+
+    name: str
+    digest: str
+    context: str = ""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """`source` says where the figure was read: the logged model or the run."""
+    """`source` says where the figure was read: the logged model or the run. `measured_on` is None when MLflow does not say on what."""
 
     name: str
     value: float
     source: str
+    measured_on: DataSet | None = None
+    logged_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The version's files: `digest` is the sha256 of their manifest (`sha256sum` format, sorted by path), `size` in bytes."""
+
+    digest: str
+    files: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -151,11 +194,17 @@ class Champion:
 
     version: VersionId
     metrics: tuple[Metric, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+    signature: str | None = None
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the vote is based on, as the registry told it when it was frozen."""
+    """What the vote is based on, as the registry told it when it was frozen.
+
+    `author` is the run's user, `commit_author` who made the commit, both as the clients claim. `signature` is the model's own
+    (inputs, outputs, params) as canonical JSON. `artifacts` is None when they were not read, and then `artifacts_unread` says why.
+    """
 
     source: str
     run_id: str | None
@@ -167,6 +216,46 @@ class Evidence:
     version_url: str
     run_url: str | None
     champion: Champion | None
+    datasets: tuple[DataSet, ...] = ()
+    commit: str | None = None
+    commit_author: str | None = None
+    signature: str | None = None
+    artifacts: Artifacts | None = None
+    artifacts_unread: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that the fast track looked at; `sentence` says what was found, with the figures. `metric` is empty for the others."""
+
+    passed: bool
+    sentence: str
+    metric: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the fast track says of a version. `held_back` says why a person decides although every check passed."""
+
+    mode: FastTrackMode
+    checks: tuple[Check, ...]
+    held_back: str = ""
+
+    @property
+    def passes(self) -> bool:
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    @property
+    def decides(self) -> bool:
+        return self.mode is FastTrackMode.ON and self.passes and not self.held_back
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture that the notifier keeps: its id there, and what it shows in words."""
+
+    file: str
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -201,7 +290,9 @@ class TicketRef:
 class TransitionRequest:
     """Our record that somebody asks for a transition. `requester`, `author` and those who `joined` the ask are ids of people.
 
-    Once the target is settled, `settled_holder` is who holds it, and `settled_by_us` whether we have moved it.
+    Once the target is settled, `settled_holder` is who holds it, and `settled_by_us` whether we have moved it. A rollback leads
+    `away_from` the version that failed; `failed_before` says when and why this version itself was rolled back from the target once.
+    `frozen_until` is set while an approval waits for the end of the freeze `frozen_by`.
     """
 
     id: str
@@ -229,11 +320,24 @@ class TransitionRequest:
     ticket_status: str = ""
     joined: tuple[str, ...] = ()
     follows: str | None = None
+    commit_author: str | None = None
+    pending_since: datetime | None = None
+    judgement: Judgement | None = None
+    decided_by: DecidedBy | None = None
+    frozen_until: datetime | None = None
+    frozen_by: str = ""
+    reminders: int = 0
+    reminded_at: datetime | None = None
+    escalated_at: datetime | None = None
+    plot: Image | None = None
+    away_from: VersionId | None = None
+    failed_before: str = ""
 
     @property
     def parties(self) -> frozenset[str]:
-        """Who asked, joined the ask or trained the version, as far as known: none of them decides."""
-        return frozenset(person for person in (self.requester, self.author, *self.joined) if person is not None)
+        """Who asked, joined the ask, trained the version or made its commit, as far as known: none of them decides."""
+        known = (self.requester, self.author, self.commit_author, *self.joined)
+        return frozenset(person for person in known if person is not None)
 
     @property
     def is_adopted(self) -> bool:
@@ -243,43 +347,3 @@ class TransitionRequest:
     @property
     def short_id(self) -> str:
         return self.id[:8]
-
-
-@dataclass(frozen=True)
-class VersionSeen:
-    """A model version as the registry shows it now."""
-
-    id: VersionId
-    stage: str
-    tags: Mapping[str, str]
-    source: str
-    run_id: str | None
-    updated: datetime
-
-    @property
-    def is_copy(self) -> bool:
-        """Copied from another registered model: MLflow's source is then `models:/name/version`, not `models:/m-…`."""
-        return self.source.startswith("models:/") and "/" in self.source.removeprefix("models:/")
-
-
-@dataclass(frozen=True)
-class ModelSeen:
-    """A registered model as the registry shows it now, with all its versions, newest first."""
-
-    workspace: str
-    name: str
-    created: datetime
-    aliases: Mapping[str, int]
-    versions: tuple[VersionSeen, ...]
-
-    def version(self, number: int) -> VersionSeen | None:
-        return next((seen for seen in self.versions if seen.id.version == number), None)
-
-    def holders(self, target: Target) -> tuple[VersionId, ...]:
-        """Who holds an alias (at most one), a stage, or, when this is the target model, any of its versions; newest first."""
-        if target.kind is TargetKind.ALIAS:
-            seen = self.version(self.aliases[target.name]) if target.name in self.aliases else None
-            return (seen.id,) if seen else ()
-        if target.kind is TargetKind.STAGE:
-            return tuple(seen.id for seen in self.versions if seen.stage == target.name)
-        return tuple(seen.id for seen in self.versions) if target.name == self.name else ()

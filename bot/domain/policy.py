@@ -9,7 +9,11 @@ from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from bot.domain.model import Ask, AskKind, Target, TargetKind, TicketPlan
+from bot.domain.calendars import Freeze, WorkingHours
+from bot.domain.model import Ask, AskKind, FastTrackMode, Target, TargetKind, TicketPlan
+
+EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
+ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
 
 
 class Observed(StrEnum):
@@ -78,6 +82,58 @@ class Approve:
         return self.reason in (ReasonDemand.ON_REJECT, ReasonDemand.ALWAYS)
 
 
+class Demand(StrEnum):
+    """What the fast track may demand besides figures."""
+
+    LINEAGE = "lineage"
+    SIGNATURE = "signature"
+
+
+class RollbackBy(StrEnum):
+    """How a target goes back to a version that was approved for it before."""
+
+    RULE = "at_once"
+    VOTES = "by_votes"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """What one metric must reach, in the words of `mlflow.models.MetricThreshold`; the changes are against the champion.
+
+    `dataset` names the evaluation data set whose figure counts, where a metric was measured on several.
+    """
+
+    metric: str
+    greater_is_better: bool
+    threshold: float | None = None
+    min_absolute_change: float | None = None
+    min_relative_change: float | None = None
+    dataset: str | None = None
+
+    @property
+    def compares(self) -> bool:
+        return self.min_absolute_change is not None or self.min_relative_change is not None
+
+
+@dataclass(frozen=True)
+class FastTrack:
+    """`sample_to_people` is the share, 0 to 1, of passing versions that people decide all the same; `undo_for` how long Undo stands."""
+
+    mode: FastTrackMode
+    metrics: tuple[Threshold, ...]
+    require: tuple[Demand, ...] = ()
+    sample_to_people: float = 0.0
+    undo_for: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Escalate:
+    """After so much working time the members of `group` may stand in for whoever is missing."""
+
+    after: timedelta
+    group: str
+
+
 @dataclass(frozen=True)
 class Rule:
     """`models` is a shell pattern; `{name}` in a model target stands for the model's own name."""
@@ -91,6 +147,16 @@ class Rule:
     ticket: TicketPlan | None
     approve: Approve
     expire_after: timedelta | None
+    remind_after: timedelta | None = None
+    escalate: Escalate | None = None
+    freezes: tuple[str, ...] = ()
+    fast_track: FastTrack | None = None
+    rollback: RollbackBy = RollbackBy.RULE
+
+    @property
+    def label(self) -> str:
+        """How people tell it from the others: what it matches."""
+        return f"{self.models} → {self.target}"
 
     def matches(self, workspace: str, model: str) -> bool:
         return fnmatchcase(workspace, self.workspace) and fnmatchcase(model, self.models)
@@ -122,6 +188,9 @@ class Policy:
     groups: tuple[Group, ...]
     rules: tuple[Rule, ...]
     default: Unruled
+    calendar: WorkingHours = EVERY_DAY_AT_WORK
+    freezes: tuple[Freeze, ...] = ()
+    artifact_stores: tuple[str, ...] = ARTIFACTS_FROM_MLFLOW
 
     def rule_for(self, workspace: str, model: str, target: Target) -> Rule | None:
         """The first rule that matches workspace, model and target holds."""
@@ -145,7 +214,14 @@ class Policy:
         return next(group for group in self.groups if group.name == name)
 
     def groups_of(self, rule: Rule) -> tuple[Group, ...]:
-        return tuple(self.group(requirement.group) for requirement in rule.approve.all_of)
+        """The groups that may have a say, the one that a request escalates to among them."""
+        named = [requirement.group for requirement in rule.approve.all_of]
+        if rule.escalate is not None:
+            named.append(rule.escalate.group)
+        return tuple(self.group(name) for name in dict.fromkeys(named))
+
+    def freezes_of(self, rule: Rule) -> tuple[Freeze, ...]:
+        return tuple(freeze for freeze in self.freezes if freeze.name in rule.freezes)
 
     def person_by_email(self, email: str) -> PersonEntry | None:
         return next((entry for entry in self.people if entry.email == email.lower()), None)
@@ -156,7 +232,7 @@ class Policy:
 
     def rule_hash(self, rule: Rule) -> str:
         """What binds a decision: the rule with its groups, so that adding a person elsewhere voids nothing."""
-        bound = {"rule": asdict(rule), "groups": [asdict(group) for group in self.groups_of(rule)]}
+        bound = {"rule": asdict(rule), "groups": [_bound(group) for group in self.groups_of(rule)]}
         text = json.dumps(bound, sort_keys=True, separators=(",", ":"), default=str)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
@@ -166,3 +242,8 @@ class Policy:
     def asking_tags(self) -> tuple[str, ...]:
         asks = (ask for rule in self.rules for ask in rule.ask_on if ask.kind is AskKind.TAG)
         return tuple(sorted({ask.name for ask in asks}))
+
+
+def _bound(group: Group) -> dict[str, object]:
+    """The order in which people stand in a group means nothing."""
+    return {"name": group.name, "slack_group": group.slack_group, "people": sorted(group.people)}

@@ -1,67 +1,76 @@
-"""What the card of a request says, in every state of it. The ticket's description is its part that never changes."""
+"""What the card of a request says, in every state of it. The ticket's description is its part that never changes.
+
+The table of figures is in `card_tables`, what was changed in `card_changes`, the sentences are in `wording`.
+"""
 
 from __future__ import annotations
 
-import math
+from datetime import datetime, timedelta
 
-from bot.domain.cards import Button, Card, Confirm, Fact, Link, Table, Tone
-from bot.domain.model import Evidence, Kind, Metric, State, TargetKind, TransitionRequest
-from bot.domain.policy import Rule
+from bot.domain.card_changes import change_facts, named_or_claimed
+from bot.domain.card_tables import left_out, metric_tables
+from bot.domain.cards import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
+from bot.domain.judgement_words import agreement_text, judgement_text
+from bot.domain.lifecycle import wants_reason
+from bot.domain.model import FastTrackMode, Kind, State, TransitionRequest, Verdict
+from bot.domain.next_steps import next_step
+from bot.domain.policy import Group
+from bot.domain.quorum import ANYONE, groups_with_a_say
 from bot.domain.wording import (
     Printed,
     deeds,
     goal,
+    may_stand_in,
     moment,
-    next_step,
+    question,
     story,
     title_of,
     vote_line,
     what_approve_does,
+    what_is_missing,
     what_reject_does,
 )
 
-SHOWN_METRICS = 20
+WITH_A_PLOT = (State.COLLECTING, State.PENDING, State.APPROVED, State.APPLIED)
 
 
 def request_card(request: TransitionRequest, printed: Printed) -> Card:
-    title = f"{title_of(request)}: {request.version} → {goal(request)}"
+    title = _title(request)
     return Card(
         title=title,
         summary=f"{title}. {story(request, printed)}",
         facts=tuple(_facts(request, printed)),
-        tables=tuple(_tables(request)),
+        tables=tuple(metric_tables(request, printed)),
         paragraphs=tuple(_paragraphs(request, printed)),
-        buttons=_buttons(request, printed.rule),
+        buttons=_buttons(request, printed),
         footer=_footer(request),
+        image=request.plot if request.state in WITH_A_PLOT else None,
     )
 
 
 def ticket_card(request: TransitionRequest, printed: Printed) -> Card:
     """The ticket's description: what is asked and on what grounds. What becomes of it stands in the ticket's comments and status."""
-    wish = "stay" if request.kind is Kind.OBSERVED else "become"
-    if request.target.kind is TargetKind.MODEL:
-        wish = "be copied into"
+    back = "Rollback: " if request.kind is Kind.ROLLBACK else ""
     return Card(
-        title=f"{request.version} → {goal(request)}",
-        summary=f"May {request.version} {wish} {goal(request)}? Decided on its card; recorded here.",
+        title=f"{back}{request.version} → {goal(request)}",
+        summary=f"{question(request)} Decided on its card; recorded here.",
         facts=tuple(fact for fact in _facts(request, printed) if fact.label not in ("Ticket", "Decide by")),
-        tables=tuple(_tables(request)),
-        paragraphs=tuple(_grounds(request)),
+        tables=tuple(metric_tables(request, printed)),
+        paragraphs=tuple(_grounds(request, printed)),
         footer=_footer(request),
     )
 
 
 def outcome_card(request: TransitionRequest, printed: Printed) -> Card:
     """What the requester is told directly."""
-    title = f"{title_of(request)}: {request.version} → {goal(request)}"
+    title = _title(request)
     facts = [Fact("Ticket", Link(request.ticket.key, request.ticket.url))] if request.ticket else []
-    if request.card is not None:
-        facts.append(Fact("Card", Link("Open the card", request.card.url)))
     return Card(
         title=title,
         summary=f"{title}. {story(request, printed)}",
-        facts=tuple(facts),
+        facts=(*facts, *_link_to_the_card(request)),
         paragraphs=(
+            *_judgement(request, printed),
             *(vote_line(vote, request, printed) for vote in request.votes),
             story(request, printed),
             next_step(request),
@@ -69,8 +78,63 @@ def outcome_card(request: TransitionRequest, printed: Printed) -> Card:
     )
 
 
-def figure(value: float) -> str:
-    return f"{value:.6g}" if math.isfinite(value) else str(value)
+def reminder_card(request: TransitionRequest, printed: Printed) -> Card:
+    """Posted under the card while it waits; notifies those who could decide and have not."""
+    title = f"Still waiting: {request.version} → {goal(request)}"
+    waits = _waiting_since(request)
+    deadline = [Fact("Decide by", moment(request.expires_at))] if request.expires_at else []
+    said = [waits, story(request, printed)] if waits else [story(request, printed)]
+    return Card(
+        title=title,
+        summary=f"{title}. {' '.join(said)}",
+        facts=(*_link_to_the_card(request), *deadline),
+        paragraphs=tuple(said),
+        mentions=mentions_of(request, printed),
+    )
+
+
+def mentions_of(request: TransitionRequest, printed: Printed) -> tuple[Mention, ...]:
+    """Those who are still missing and, once the request was escalated, those who may stand in for them."""
+    missing = what_is_missing(request, printed)
+    if printed.rule is None:
+        return ()
+    named = (
+        [*missing, printed.rule.escalate.group] if may_stand_in(request, printed) and printed.rule.escalate else missing
+    )
+    if ANYONE in missing or not missing:  # one more vote by anybody decides
+        named = groups_with_a_say(request, printed.rule)
+    called = [mention for group in printed.groups if group.name in named for mention in _members(group)]
+    return tuple(dict.fromkeys(called))
+
+
+def _members(group: Group) -> list[Mention]:
+    if group.slack_group is not None:
+        return [Mention(Called.GROUP, group.slack_group, group.name)]
+    return [Mention(Called.PERSON, email, email) for email in group.people]
+
+
+def _title(request: TransitionRequest) -> str:
+    return f"{title_of(request)}: {request.version} → {goal(request)}"
+
+
+def _waiting_since(request: TransitionRequest) -> str:
+    """Measured when the reminder became due, so that a late one says the same."""
+    moments = [at for at in (request.reminded_at, request.escalated_at) if at is not None]
+    if request.pending_since is None:
+        return ""
+    so_far = f", {_duration(request.pending_since, max(moments))}" if moments else ""
+    return f"It has waited since {moment(request.pending_since)}{so_far}."
+
+
+def _duration(since: datetime, until: datetime) -> str:
+    whole = max(until - since, timedelta())
+    counts = [(whole.days, "day"), (whole.seconds // 3600, "hour"), (whole.seconds % 3600 // 60, "minute")]
+    told = [f"{count} {unit if count == 1 else unit + 's'}" for count, unit in counts if count]
+    return " and ".join(told[:2]) or "less than a minute"
+
+
+def _link_to_the_card(request: TransitionRequest) -> list[Fact]:
+    return [Fact("Card", Link("Open the card", request.card.url))] if request.card else []
 
 
 def _facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
@@ -79,10 +143,11 @@ def _facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
         Fact("Version", Link(str(request.version), evidence.version_url) if evidence else str(request.version)),
         Fact("Target", f"{request.target}, held by {_holder(request)}"),
         Fact("Asked", _asked(request, printed)),
-        Fact("Trained by", _author(request, printed)),
+        Fact("Trained by", named_or_claimed(request.author, evidence.author if evidence else None, printed)),
     ]
     if evidence is not None and evidence.run_url and evidence.run_id:
         facts.append(Fact("Run", Link(f"Run {evidence.run_id[:8]}", evidence.run_url)))
+    facts += change_facts(request, printed)
     if request.ticket is not None:
         facts.append(Fact("Ticket", Link(request.ticket.key, request.ticket.url)))
     elif printed.rule is not None and printed.rule.ticket is not None:
@@ -106,72 +171,79 @@ def _holder(request: TransitionRequest) -> str:
     return f"{champion.version if champion else 'nobody'}{before}"
 
 
-def _author(request: TransitionRequest, printed: Printed) -> str:
-    if request.author is not None:
-        return printed.name(request.author)
-    claimed = request.evidence.author if request.evidence else None
-    return f"{claimed} (not in the policy's people)" if claimed else printed.name(None)
-
-
-def _tables(request: TransitionRequest) -> list[Table]:
-    evidence = request.evidence
-    if evidence is None or not evidence.metrics:
-        return []
-    # A logged model may hold one name from several data sets, so only figures from the same source are set side by side.
-    champion = {
-        (metric.name, metric.source): metric for metric in (evidence.champion.metrics if evidence.champion else ())
-    }
-    shown = sorted(evidence.metrics, key=lambda metric: metric.name)[:SHOWN_METRICS]
-    if not champion:
-        rows = tuple((metric.name, figure(metric.value), metric.source) for metric in shown)
-        return [Table("Metrics", ("Metric", "Candidate", "Read from"), rows)]
-    holder = evidence.champion.version.version if evidence.champion else 0
-    compared = tuple(_beside(metric, champion.get((metric.name, metric.source))) for metric in shown)
-    return [Table("Metrics", ("Metric", f"v{request.version.version}", f"v{holder}", "Difference"), compared)]
-
-
-def _beside(metric: Metric, champion: Metric | None) -> tuple[str, ...]:
-    if champion is None:
-        return (metric.name, figure(metric.value), "-", "-")
-    return (metric.name, figure(metric.value), figure(champion.value), f"{metric.value - champion.value:+.4g}")
-
-
 def _footer(request: TransitionRequest) -> str:
     return f"Countersign request {request.short_id} · opened {moment(request.opened_at)}"
 
 
 def _paragraphs(request: TransitionRequest, printed: Printed) -> list[str]:
     votes = [vote_line(vote, request, printed) for vote in request.votes]
-    return [*_grounds(request), *votes, story(request, printed)]
+    grounds = _grounds(request, printed, with_the_record=True)
+    return [*grounds, *votes, *_what_happens(request, printed), story(request, printed)]
 
 
-def _grounds(request: TransitionRequest) -> list[str]:
+def _grounds(request: TransitionRequest, printed: Printed, *, with_the_record: bool = False) -> list[str]:
+    """What a vote rests on. The fast track's record grows from day to day, so the ticket does without."""
     paragraphs = []
+    if request.failed_before:
+        paragraphs.append(f"Careful: {request.version} was {request.failed_before.rstrip('.')}.")
     why = request.comment or (request.evidence.description if request.evidence else "")
     if why:
         paragraphs.append(f"Why: {why}")
-    hidden = _left_out(request.evidence)
+    hidden = left_out(request, printed)
     if hidden:
         paragraphs.append(f"{hidden} more metrics are on the run.")
-    return paragraphs
+    return [*paragraphs, *_judgement(request, printed, with_the_record=with_the_record)]
 
 
-def _left_out(evidence: Evidence | None) -> int:
-    return max(0, len(evidence.metrics) - SHOWN_METRICS) if evidence else 0
+def _judgement(request: TransitionRequest, printed: Printed, *, with_the_record: bool = False) -> list[str]:
+    judgement = request.judgement
+    if judgement is None or judgement.mode is FastTrackMode.OFF:
+        return []
+    rule = printed.rule.label if printed.rule else "that is no longer in the policy"
+    said = judgement_text(judgement, rule, request.rule_hash)
+    is_shadow = judgement.mode is FastTrackMode.SHADOW
+    record = agreement_text(printed.agreement) if with_the_record and is_shadow else ""
+    return [f"{said} {record}".rstrip()]
 
 
-def _buttons(request: TransitionRequest, rule: Rule | None) -> tuple[Button, ...]:
-    if request.state is not State.PENDING or rule is None:
+def _what_happens(request: TransitionRequest, printed: Printed) -> list[str]:
+    if request.state is not State.PENDING or printed.rule is None:
+        return []
+    deed = deeds(request)[0].lower()
+    happens = f"What happens on {deed}: {what_approve_does(request)}"
+    if printed.freeze is None:
+        return [happens]
+    until = f"is on until {moment(printed.freeze.until)}: an approval is applied after it."
+    return [f"{happens} A freeze ({printed.freeze.name}) {until}"]
+
+
+def _buttons(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
+    if printed.rule is None:
         return ()
+    if request.state is State.APPLIED:
+        return _way_back(request, printed)
+    return _votes(request, printed) if request.state is State.PENDING else ()
+
+
+def _way_back(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
+    """A form asks why, and confirms as well."""
+    if request.kind is Kind.OBSERVED or not printed.holds or request.previous is None:
+        return ()
+    return (Button("roll_back", "Undo" if printed.may_undo else "Roll back", request.id, Tone.DANGER),)
+
+
+def _votes(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
     approve, reject = deeds(request)
-    yes = None if rule.approve.wants_reason_to_approve() else _confirm(approve, what_approve_does(request))
-    no = None if rule.approve.wants_reason_to_reject() else _confirm(reject, what_reject_does(request))
+    yes = _confirm(request, Verdict.APPROVE, approve, what_approve_does(request), printed)
+    no = _confirm(request, Verdict.REJECT, reject, what_reject_does(request), printed)
     return (
         Button("approve", approve, request.id, Tone.PRIMARY, yes),
         Button("reject", reject, request.id, Tone.DANGER, no),
     )
 
 
-def _confirm(deed: str, happens: str) -> Confirm:
-    """Where the rule wants a reason there is none: the form that asks for it confirms as well."""
+def _confirm(request: TransitionRequest, verdict: Verdict, deed: str, happens: str, printed: Printed) -> Confirm | None:
+    """Where a reason is wanted there is none: the form that asks for it confirms as well."""
+    if printed.rule is None or wants_reason(request, verdict, printed.rule):
+        return None
     return Confirm(f"{deed}?", happens, deed, "Not yet")

@@ -8,17 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bot.domain.model import (
-    Ask,
-    AskKind,
-    ModelSeen,
-    Refused,
-    Target,
-    TargetKind,
-    VersionId,
-    VersionSeen,
-)
+from bot.domain.model import Ask, AskKind, Refused, Target, TargetKind, VersionId
 from bot.domain.policy import Policy, Rule
+from bot.domain.seen import ModelSeen, VersionSeen
 
 UNWATCHED_STAGES = ("None", "Archived")
 

@@ -1,4 +1,7 @@
-"""The sentences about a request: where it stands, what a vote means, what comes next. Their arrangement is in `request_card`."""
+"""The sentences about a request: where it stands, what a vote means, what was decided. Their arrangement is in `request_card`.
+
+What the fast track says is in `judgement_words`, what to do after an outcome in `next_steps`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.model import Kind, State, TargetKind, TransitionRequest, Verdict, Vote
-from bot.domain.policy import Rule
+from bot.domain.agreement import Agreement
+from bot.domain.judgement_words import checks_text
+from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
+from bot.domain.policy import Group, Rule
 from bot.domain.quorum import ANYONE, standing, under
 
 UNKNOWN = "unknown"
@@ -27,41 +32,99 @@ OBSERVED_TITLES = {
     State.APPROVED: "Ratified, waiting for the registry",
     State.APPLIED: "Ratified",
     State.REJECTED: "To be put back",
+    State.STALE: "Ratified, but no longer there",
 }
+ROLLBACK_TITLES = {
+    State.PENDING: "Rollback wanted",
+    State.APPROVED: "Rollback approved, waiting for the registry",
+    State.APPLIED: "Rolled back",
+    State.REJECTED: "Rollback rejected",
+    State.STALE: "Rollback approved, but not applied",
+}
+FAST_TRACK_TITLES = {
+    State.APPROVED: "Approved by the fast track, waiting for the registry",
+    State.APPLIED: "Approved by the fast track",
+    State.STALE: "Approved by the fast track, but not applied",
+}
+KIND_TITLES = {Kind.PROMOTION: TITLES, Kind.OBSERVED: TITLES | OBSERVED_TITLES, Kind.ROLLBACK: TITLES | ROLLBACK_TITLES}
 
-DECISIONS = {
-    **{(state, Kind.PROMOTION): "Approved" for state in (State.APPROVED, State.APPLIED, State.STALE)},
-    **{(state, Kind.OBSERVED): "Ratified" for state in (State.APPROVED, State.APPLIED, State.STALE)},
+WAS_APPROVED = (State.APPROVED, State.APPLIED, State.STALE)
+DECISIONS = {Kind.PROMOTION: "Approved", Kind.OBSERVED: "Ratified", Kind.ROLLBACK: "Rollback approved"}
+DEEDS = {
+    (Verdict.APPROVE, Kind.PROMOTION): "approved",
+    (Verdict.APPROVE, Kind.OBSERVED): "ratified",
+    (Verdict.APPROVE, Kind.ROLLBACK): "approved",
 }
 MEANINGS = {
-    (Verdict.APPROVE, Kind.PROMOTION): "approved: the version may go to the target",
-    (Verdict.REJECT, Kind.PROMOTION): "rejected: the version may not go to the target",
-    (Verdict.APPROVE, Kind.OBSERVED): "ratified: the version may stay where it was put",
-    (Verdict.REJECT, Kind.OBSERVED): "rejected: the target goes back to who held it before",
+    (Verdict.APPROVE, Kind.PROMOTION): "the version may go to the target",
+    (Verdict.REJECT, Kind.PROMOTION): "the version may not go to the target",
+    (Verdict.APPROVE, Kind.OBSERVED): "the version may stay where it was put",
+    (Verdict.REJECT, Kind.OBSERVED): "the target goes back to who held it before",
+    (Verdict.APPROVE, Kind.ROLLBACK): "the target may go back to the version",
+    (Verdict.REJECT, Kind.ROLLBACK): "the target does not go back to the version",
 }
 
 
 @dataclass(frozen=True)
+class FreezeNow:
+    name: str
+    until: datetime
+
+
+@dataclass(frozen=True)
 class Printed:
-    """Names for the ids of people in the request; `rule` is None when no rule speaks of it any more."""
+    """What the words need beside the request.
+
+    `names` are those of the people in it; `rule` is None when no rule speaks of it any more; `holds` says that the version has the target
+    by this request still, `may_undo` that Undo stands open, `freeze` which one is on for the rule; `agreement` is the fast track's record;
+    `groups` are the rule's, the one that it escalates to among them.
+    """
 
     names: Mapping[str, str]
     rule: Rule | None
     rule_hash: str = ""
+    holds: bool = False
+    may_undo: bool = False
+    freeze: FreezeNow | None = None
+    agreement: Agreement | None = None
+    groups: tuple[Group, ...] = ()
 
     def name(self, person_id: str | None) -> str:
         return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN
 
 
 def decision_text(request: TransitionRequest, printed: Printed) -> str:
-    """The decision as a record that stays true: printed name, time, meaning and reason of each vote, or why there was none."""
-    what = DECISIONS.get((request.state, request.kind), TITLES[request.state])
-    lines = [f"{what}: {request.version} for {request.target}."]
+    """The decision as a record that stays true: printed name, time, meaning and reason of each vote, or who decided without any."""
+    lines = [_decision(request)]
     lines += [vote_line(vote, request, printed) for vote in request.votes]
-    was_voted = (request.state, request.kind) in DECISIONS or any(v.verdict is Verdict.REJECT for v in request.votes)
-    if not was_voted:
+    if request.state in WAS_APPROVED:
+        lines += _without_votes(request, printed)
+    elif not any(vote.verdict is Verdict.REJECT for vote in request.votes):
         lines.append(f"{request.outcome}.")
+    if request.kind is Kind.ROLLBACK:
+        lines.append(f"Asked by {printed.name(request.requester)}. Reason: {request.comment}")
     return "\n".join(lines)
+
+
+def _decision(request: TransitionRequest) -> str:
+    what = DECISIONS[request.kind] if request.state in WAS_APPROVED else title_of(request)
+    if request.kind is Kind.OBSERVED and request.state is State.REJECTED:
+        what = TITLES[request.state]  # whether it was put back yet is not part of the decision
+    if request.state in WAS_APPROVED and request.decided_by is DecidedBy.FAST_TRACK:
+        what = FAST_TRACK_TITLES[State.APPLIED]
+    away = f", away from {request.away_from}" if request.away_from else ""
+    return f"{what}: {request.version} for {request.target}{away}."
+
+
+def _without_votes(request: TransitionRequest, printed: Printed) -> list[str]:
+    when = f" on {moment(request.decided_at)}" if request.decided_at else ""
+    if request.decided_by is DecidedBy.FAST_TRACK:
+        rule = f"rule {printed.rule.label}" if printed.rule else "a rule that is no longer in the policy"
+        figures = checks_text(request.judgement.checks) if request.judgement else ""
+        return [f"Decided{when} by {rule}, policy {request.rule_hash}.", *([f"{figures}."] if figures else [])]
+    if request.decided_by is DecidedBy.RULE:
+        return [f"Decided{when} by the rule itself: approved for this target before, so no new vote was needed."]
+    return []
 
 
 def outcome_text(request: TransitionRequest) -> str:
@@ -72,11 +135,19 @@ def outcome_text(request: TransitionRequest) -> str:
 
 
 def title_of(request: TransitionRequest) -> str:
-    if request.kind is Kind.OBSERVED:
-        if request.state is State.REJECTED and (request.is_adopted or request.settled_at is not None):
-            return "Put back" if request.settled_by_us else "Rejected"
-        return OBSERVED_TITLES.get(request.state, TITLES[request.state])
-    return TITLES[request.state]
+    if request.kind is Kind.OBSERVED and request.state is State.REJECTED and _is_settled_rejection(request):
+        return "Put back" if request.settled_by_us else "Rejected"
+    titles = KIND_TITLES[request.kind]
+    if request.decided_by is DecidedBy.FAST_TRACK and request.kind is Kind.PROMOTION:
+        titles = titles | FAST_TRACK_TITLES
+    title = titles[request.state]
+    if request.state is State.APPROVED and request.frozen_until is not None:
+        return title.replace("waiting for the registry", "waiting for the freeze to end")
+    return title
+
+
+def _is_settled_rejection(request: TransitionRequest) -> bool:
+    return request.is_adopted or request.settled_at is not None
 
 
 def goal(request: TransitionRequest) -> str:
@@ -88,12 +159,25 @@ def goal(request: TransitionRequest) -> str:
 
 def deeds(request: TransitionRequest) -> tuple[str, str]:
     """What the two buttons are called."""
-    if request.kind is Kind.PROMOTION:
+    if request.kind is not Kind.OBSERVED:
         return "Approve", "Reject"
     return "Ratify", "Reject" if request.is_adopted else "Put back"
 
 
+def question(request: TransitionRequest) -> str:
+    """What is asked of those who decide, for whoever reads it later."""
+    away = f", away from {request.away_from}" if request.away_from else ""
+    again = " again" if request.kind is Kind.ROLLBACK else ""
+    wish = "stay" if request.kind is Kind.OBSERVED else "become"
+    if request.target.kind is TargetKind.MODEL:
+        wish = "be copied into"
+    return f"May {request.version} {wish} {goal(request)}{again}{away}?"
+
+
 def what_approve_does(request: TransitionRequest) -> str:
+    if request.kind is Kind.ROLLBACK:
+        away = f" from {request.away_from}" if request.away_from else ""
+        return f"{goal(request)} goes back{away} to {request.version}."
     happens = "stays" if request.kind is Kind.OBSERVED else "becomes"
     return f"{request.version} {happens} {goal(request)}."
 
@@ -101,6 +185,9 @@ def what_approve_does(request: TransitionRequest) -> str:
 def what_reject_does(request: TransitionRequest) -> str:
     if request.kind is Kind.PROMOTION:
         return f"{request.version} does not become {goal(request)}."
+    if request.kind is Kind.ROLLBACK:
+        stays = f" stays with {request.away_from}" if request.away_from else f" does not go back to {request.version}"
+        return f"{goal(request)}{stays}."
     if request.is_adopted:
         return f"{request.version} stays {goal(request)}, without an approval."
     if request.target.kind is TargetKind.MODEL:
@@ -115,12 +202,26 @@ def moment(at: datetime) -> str:
 
 
 def vote_line(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
+    """Who, for whom, when, what, for which of the rule's requirements, and why."""
+    absent = [printed.name(person) for person in vote.standing_in_for]
+    in_place = f", standing in for {' and '.join(absent)}," if absent else ""
+    meaning = MEANINGS[vote.verdict, request.kind]
     if vote.verdict is Verdict.REJECT and request.is_adopted:
-        deed = "rejected: the version stays where it is, without an approval"
-    else:
-        deed = MEANINGS[vote.verdict, request.kind]
+        meaning = "the version stays where it is, without an approval"
+    deed = f"{DEEDS.get((vote.verdict, request.kind), 'rejected')}{_requirement(vote, request, printed)}: {meaning}"
     because = f" Reason: {vote.reason}" if vote.reason else ""
-    return f"{printed.name(vote.person)} on {moment(vote.at)} {deed}.{_lapsed(vote, request, printed)}{because}"
+    who = f"{printed.name(vote.person)}{in_place}"
+    return f"{who} on {moment(vote.at)} {deed}.{_lapsed(vote, request, printed)}{because}"
+
+
+def _requirement(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
+    """Which of the rule's demands the vote satisfies: told while the rule is the one that it was cast under."""
+    if printed.rule is None or vote.verdict is Verdict.REJECT:
+        return ""
+    met = dict(standing(under(request, printed.rule_hash), printed.rule).met)
+    if vote.person not in met:
+        return ""
+    return " as one vote more" if met[vote.person] == ANYONE else f" for {met[vote.person]}"
 
 
 def _lapsed(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
@@ -132,59 +233,70 @@ def _lapsed(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
 
 
 def story(request: TransitionRequest, printed: Printed) -> str:
-    """One sentence: where this stands and what comes next."""
+    """Where this stands and what comes next, in a sentence or two."""
     if request.state is State.PENDING:
-        return _what_is_missing(request, printed)
+        return _waiting(request, printed)
     if request.state is State.APPLIED:
         return _applied(request)
     if request.state is State.REJECTED:
         return _rejected(request)
     if request.state is State.APPROVED:
-        return f"{goal(request)} moves as soon as the registry answers."
+        return _approved(request)
     if request.state is State.COLLECTING:
         return "The evidence is being collected; the vote opens after that."
     return f"{request.outcome}."
 
 
-def _what_is_missing(request: TransitionRequest, printed: Printed) -> str:
+def what_is_missing(request: TransitionRequest, printed: Printed) -> tuple[str, ...]:
+    """The requirements that no vote has met yet, one a place, as `standing` names them; empty without a rule."""
+    if printed.rule is None:
+        return ()
+    return standing(under(request, printed.rule_hash), printed.rule).missing
+
+
+def may_stand_in(request: TransitionRequest, printed: Printed) -> str:
+    """Who else may decide since the request was escalated; empty before."""
+    if request.escalated_at is None or printed.rule is None or printed.rule.escalate is None:
+        return ""
+    return f"Members of {printed.rule.escalate.group} may stand in since {moment(request.escalated_at)}."
+
+
+def _waiting(request: TransitionRequest, printed: Printed) -> str:
     if printed.rule is None:
         return "No rule in the policy speaks of this target any more, so nobody can decide it."
     missing = [
         "one of any group that decides" if group == ANYONE else f"one of {group}"
-        for group in standing(under(request, printed.rule_hash), printed.rule).missing
+        for group in what_is_missing(request, printed)
     ]
     if not missing:  # somebody unknown asked, which cost a vote more, and is known now
         return "The votes that the rule demands are there; one more vote by anyone of its groups decides."
     approve, reject = deeds(request)
-    return f"Waiting for {' and '.join(missing)}: {approve} or {reject}."
+    waits = f"Waiting for {' and '.join(missing)}: {approve} or {reject}."
+    return f"{waits} {may_stand_in(request, printed)}".rstrip()
+
+
+def _approved(request: TransitionRequest) -> str:
+    if request.frozen_until is not None:
+        return f"{goal(request)} moves when the freeze ({request.frozen_by}) ends, on {moment(request.frozen_until)}."
+    return f"{goal(request)} moves as soon as the registry answers."
 
 
 def _applied(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED:
         return f"{request.version} stays {goal(request)}."
-    before = f", {request.previous} held it before" if request.previous else ""
     when = f" since {moment(request.settled_at)}" if request.settled_at else ""
+    if request.kind is Kind.ROLLBACK:
+        away = f", away from {request.away_from}" if request.away_from else ""
+        return f"{request.version} is {goal(request)} again{when}{away}."
+    before = f", {request.previous} held it before" if request.previous else ""
     return f"{request.version} is {goal(request)}{when}{before}."
 
 
 def _rejected(request: TransitionRequest) -> str:
-    if request.kind is Kind.PROMOTION:
-        return f"{request.version} does not become {goal(request)}."
-    if request.settled_at is None:
+    if request.kind is not Kind.OBSERVED or request.settled_at is None:
         return what_reject_does(request)
     because = f": {request.outcome}" if not request.votes and request.outcome else ""
     holder = str(request.settled_holder) if request.settled_holder else "nobody"
     if request.settled_by_us:
         return f"{goal(request)} went back to {holder}{because}."
     return f"{goal(request)} is held by {holder} now; Countersign did not move it."
-
-
-def next_step(request: TransitionRequest) -> str:
-    if request.state in (State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED):
-        return (
-            "When it is still wanted, ask again with countersign request-transition, "
-            "or take the asking alias or tag away, wait for the next sweep, and set it once more."
-        )
-    if request.state is State.STALE:
-        return "A fresh request has been opened where that makes sense; look for its card."
-    return "Nothing is left for you to do."

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bot.domain.card_tables import figure
 from bot.domain.cards import Table
-from bot.domain.request_card import figure, request_card
+from bot.domain.model import Check, DataSet, FastTrackMode, Judgement
+from bot.domain.policy import FastTrack, Threshold
+from bot.domain.request_card import request_card
 from bot.domain.wording import Printed
-from tests.builders import a_champion, a_metric, a_request, a_rule, an_evidence
+from tests.builders import RULE_HASH, a_champion, a_metric, a_request, a_rule, an_evidence, an_observed
 
 PRINTED = Printed({}, a_rule())
 
@@ -17,7 +22,7 @@ def test_figures_without_a_champion_say_where_they_were_read() -> None:
 
     (table,) = request_card(request, PRINTED).tables
 
-    assert table == Table("Metrics", ("Metric", "Candidate", "Read from"), (("mae", "31.5", "logged model"),))
+    assert table == Table("Metrics", ("Metric", "v7 (candidate)", "Read from"), (("mae", "31.5", "logged model"),))
 
 
 def test_only_figures_of_one_name_and_source_are_set_side_by_side() -> None:
@@ -28,8 +33,8 @@ def test_only_figures_of_one_name_and_source_are_set_side_by_side() -> None:
     (table,) = request_card(request, PRINTED).tables
 
     assert table.rows == (
-        ("mae", "31.5", "34", "-2.5"),
-        ("mae", "30.5", "-", "-"),
+        ("mae, run", "31.5", "34", "-2.5"),
+        ("mae, logged model", "30.5", "-", "-"),
         ("r2", "nan", "0.8", "+nan"),
     )
 
@@ -57,3 +62,98 @@ def test_what_does_not_fit_the_table_is_counted() -> None:
 )
 def test_figures_are_short(value: float, text: str) -> None:
     assert figure(value) == text
+
+
+# Beside the holder's
+
+
+DEMANDS = FastTrack(
+    FastTrackMode.ON,
+    (Threshold("mae", greater_is_better=False, threshold=40), Threshold("r2", True, min_relative_change=0.01)),
+)
+JUDGED = Printed({}, a_rule(fast_track=DEMANDS), RULE_HASH)
+TEST, HOLDOUT = DataSet("test", "1a2b3c4d"), DataSet("test", "9f8e7d6c")
+
+
+def test_what_the_fast_track_looks_at_stands_first_with_its_direction_and_its_mark() -> None:
+    metrics = (a_metric("auc", 0.7), a_metric("mae", 24.5), a_metric("r2", 0.79))
+    champion = a_champion(a_metric("auc", 0.6), a_metric("mae", 26.0), a_metric("r2", 0.8))
+    checks = (Check(True, "mae 24.5 is at most 40", "mae"), Check(False, "r2 is not better", "r2"))
+    request = a_request(
+        evidence=an_evidence(metrics=metrics, champion=champion), judgement=Judgement(FastTrackMode.ON, checks)
+    )
+
+    (table,) = request_card(request, JUDGED).tables
+
+    assert table.columns == ("Metric", "v7 (candidate)", "v5 (champion)", "Difference", "Threshold")
+    assert table.rows == (
+        ("mae", "24.5", "26", "-1.5, better", "≤ 40 ✓"),
+        ("r2", "0.79", "0.8", "-0.01, worse", "better by 1 % ✗"),
+        ("auc", "0.7", "0.6", "+0.1", "-"),
+    )
+
+
+def test_a_figure_that_is_the_same_is_neither_better_nor_worse() -> None:
+    evidence = an_evidence(metrics=(a_metric("mae", 26.0),), champion=a_champion(a_metric("mae", 26.0)))
+
+    (table,) = request_card(a_request(evidence=evidence), JUDGED).tables
+
+    assert table.rows[0] == ("mae", "26", "26", "the same", "≤ 40")
+
+
+def test_a_figure_that_a_threshold_names_and_nobody_logged_has_a_row_that_says_so() -> None:
+    found = (Check(False, "mae is missing", "mae"),)
+    request = a_request(evidence=an_evidence(metrics=()), judgement=Judgement(FastTrackMode.SHADOW, found))
+
+    (table,) = request_card(request, JUDGED).tables
+
+    assert table.rows == (("mae", "missing", "≤ 40 ✗"), ("r2", "missing", "better by 1 %"))
+
+
+def test_a_threshold_looks_only_at_the_data_set_that_it_names() -> None:
+    named = Threshold("mae", False, 40, dataset="test")
+    rule = a_rule(fast_track=FastTrack(FastTrackMode.ON, (named, replace(named, dataset="holdout"))))
+    metrics = (replace(a_metric(), measured_on=TEST), replace(a_metric(value=28.0), measured_on=DataSet("train", "0a")))
+
+    (table,) = request_card(a_request(evidence=an_evidence(metrics=metrics)), Printed({}, rule, RULE_HASH)).tables
+
+    assert [row[:3] for row in table.rows] == [
+        ("mae, test 1a2b3c4d", "31.5", "≤ 40"),
+        ("mae, holdout", "missing", "≤ 40"),
+        ("mae, train 0a", "28", "-"),
+    ]
+
+
+def test_figures_from_different_data_are_not_set_side_by_side() -> None:
+    metrics = (replace(a_metric(), measured_on=TEST), a_metric("r2", 0.8))
+    champion = a_champion(replace(a_metric(value=34.0), measured_on=HOLDOUT), a_metric("r2", 0.7))
+
+    (table,) = request_card(a_request(evidence=an_evidence(metrics=metrics, champion=champion)), PRINTED).tables
+
+    assert table.rows == (("mae", "31.5", "other data", "-"), ("r2", "0.8", "0.7", "+0.1"))
+
+
+def test_the_same_data_under_another_name_is_the_same_data() -> None:
+    metrics = (replace(a_metric(), measured_on=TEST),)
+    champion = a_champion(replace(a_metric(value=34.0), measured_on=replace(TEST, name="spring")))
+
+    (table,) = request_card(a_request(evidence=an_evidence(metrics=metrics, champion=champion)), PRINTED).tables
+
+    assert table.rows == (("mae", "31.5", "34", "-2.5"),)
+
+
+def test_once_the_rule_is_another_one_its_thresholds_say_nothing_of_these_figures() -> None:
+    evidence = an_evidence(metrics=(a_metric("mae", 24.5),), champion=a_champion(a_metric("mae", 26.0)))
+
+    (table,) = request_card(a_request(evidence=evidence), replace(JUDGED, rule_hash="sha256:2")).tables
+
+    assert table.columns == ("Metric", "v7 (candidate)", "v5 (champion)", "Difference")
+    assert table.rows == (("mae", "24.5", "26", "-1.5"),)
+
+
+def test_what_was_moved_without_asking_stands_beside_what_was_there_before() -> None:
+    evidence = an_evidence(champion=a_champion(a_metric("mae", 34.0)))
+
+    (table,) = request_card(an_observed(evidence=evidence), PRINTED).tables
+
+    assert table.columns == ("Metric", "v7 (now)", "v5 (before)", "Difference")

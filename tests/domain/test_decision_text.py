@@ -36,8 +36,8 @@ def test_a_decision_is_a_record_of_every_vote_with_name_time_meaning_and_reason(
 
     assert decision_text(request, PRINTED) == (
         "Approved: bike-demand v7 for alias:champion.\n"
-        "Cy Lindqvist on 2026-03-02 13:00 UTC approved: the version may go to the target. Reason: fine on all slices\n"
-        "Dan Achterberg on 2026-03-02 13:05 UTC approved: the version may go to the target."
+        "Cy Lindqvist on 2026-03-02 13:00 UTC approved for leads: the version may go to the target. Reason: fine on all slices\n"
+        "Dan Achterberg on 2026-03-02 13:05 UTC approved for risk: the version may go to the target."
     )
 
 
@@ -63,7 +63,7 @@ def test_an_end_without_a_decision_says_why_whoever_had_voted(state: State) -> N
 
     assert decision_text(half_way, PRINTED).splitlines() == [
         f"{state.capitalize()}: bike-demand v7 for alias:champion.",
-        "Cy Lindqvist on 2026-03-02 13:00 UTC approved: the version may go to the target.",
+        "Cy Lindqvist on 2026-03-02 13:00 UTC approved for leads: the version may go to the target.",
         "nobody decided in time.",
     ]
 
@@ -94,6 +94,7 @@ def test_the_requester_is_told_where_it_ended_and_what_can_be_done() -> None:
     assert card.paragraphs == (
         "Cy Lindqvist on 2026-03-02 13:00 UTC rejected: the version may not go to the target. Reason: worse on rainy days",
         "bike-demand v7 does not become champion.",
+        "Read the reason, mend the model, and ask for the better version. "
         "When it is still wanted, ask again with countersign request-transition, "
         "or take the asking alias or tag away, wait for the next sweep, and set it once more.",
     )

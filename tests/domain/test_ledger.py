@@ -67,6 +67,8 @@ def test_a_body_says_its_place_what_happened_and_everything_about_it() -> None:
         "previous": None,
         "expires_at": "2026-03-05T12:00:00+00:00",
         "follows": None,
+        "away_from": None,
+        "failed_before": "",
     }
 
 

@@ -15,7 +15,8 @@ from bot.domain.events import (
     RequestRejected,
     VoteCast,
 )
-from bot.domain.lifecycle import AlreadyDecided, NewRequest, born, cast_vote, check_may_vote, freeze_evidence
+from bot.domain.evolution import born
+from bot.domain.lifecycle import AlreadyDecided, Authors, NewRequest, cast_vote, check_may_vote, freeze_evidence
 from bot.domain.model import Ask, AskKind, Refused, State, TransitionRequest, Vote
 from bot.domain.policy import ReasonDemand, Rule, UnknownRequester
 from tests.builders import (
@@ -67,7 +68,7 @@ def test_a_rule_without_an_expiry_lets_requests_wait() -> None:
 
 
 def test_frozen_evidence_opens_the_vote_and_names_the_author() -> None:
-    events = freeze_evidence(a_request(State.COLLECTING), an_evidence(), "bea", RULE_HASH, LATER)
+    events = freeze_evidence(a_request(State.COLLECTING), an_evidence(), Authors("bea"), RULE_HASH, LATER)
 
     request = after(a_request(State.COLLECTING), events)
     assert (request.state, request.author, request.evidence, request.rule_hash) == (
@@ -80,7 +81,7 @@ def test_frozen_evidence_opens_the_vote_and_names_the_author() -> None:
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.COLLECTING])
 def test_evidence_is_frozen_once(state: State) -> None:
-    assert freeze_evidence(a_request(state), an_evidence(), "eve", RULE_HASH, LATER) == []
+    assert freeze_evidence(a_request(state), an_evidence(), Authors("eve"), RULE_HASH, LATER) == []
 
 
 # Voting

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from bot.domain.events import BaselineTaken, Event, MoveObserved, MoveReverted
+import pytest
+
+from bot.domain.events import (
+    BaselineTaken,
+    Event,
+    FastTrackSwitched,
+    MoveObserved,
+    MoveReverted,
+    PolicyActivated,
+    PolicyRefused,
+)
 from bot.domain.ledger import body_of
 from bot.domain.policy import Policy
 from handlers.notes import Note, note_of
 from tests.builders import CHAMPION, NOON, PRODUCTION, a_policy, a_rule, a_version, every_event
 
 POLICY = a_policy(a_rule(), a_rule(target=PRODUCTION, channel="#risk"), a_rule(models="churn", channel="#models"))
+ANA, BEN = "a" * 32, "b" * 32
+NAMES = {ANA: "Ana Ruiz"}
 EMPTIED = MoveObserved(NOON, "default", PRODUCTION, "bike-demand", None, a_version(5), "ask")
 
 
 def note_for(event: Event, policy: Policy = POLICY) -> Note | None:
     body = body_of(event, 12)
     assert isinstance(body, dict)
-    return note_of(type(event).__name__, body, policy)
+    return note_of(type(event).__name__, body, policy, NAMES)
 
 
 def test_the_baseline_is_told_once_in_every_channel() -> None:
@@ -67,7 +79,75 @@ def test_a_move_to_a_version_is_told_by_its_own_card() -> None:
     assert note_for(MoveObserved(NOON, "default", CHAMPION, "bike-demand", a_version(), a_version(5), "ask")) is None
 
 
+def test_a_new_policy_is_told_with_its_changes_and_the_names_of_people() -> None:
+    changes = (f"group risk: person:{ANA} was added", f"group risk: person:{BEN} was removed")
+
+    note = note_for(PolicyActivated(NOON, 2, "sha256:2", "policy.yaml", changes))
+
+    assert note is not None
+    assert note.channels == POLICY.channels()
+    assert note.card.title == "The policy has changed"
+    assert note.card.paragraphs == (
+        "A new policy is in force, 2 changes, from policy.yaml.",
+        "• group risk: Ana Ruiz was added\n• group risk: somebody was removed",
+        "Votes under a rule that has changed count no longer; the cards say which, and whoever cast them may vote again.",
+    )
+
+
+def test_a_policy_that_changes_nothing_makes_no_note() -> None:
+    assert note_for(PolicyActivated(NOON, 1, "sha256:1", "policy.yaml")) is None
+
+
+def test_a_long_list_of_changes_is_cut_and_says_so() -> None:
+    changes = tuple(f"people: person:{ANA} was added" for _ in range(20))
+
+    note = note_for(PolicyActivated(NOON, 2, "sha256:2", "policy.yaml", changes))
+
+    assert note is not None
+    assert note.card.paragraphs[1].splitlines()[-1] == "• and 5 more"
+    assert len(note.card.paragraphs[1].splitlines()) == 16
+
+
+def test_a_broken_policy_is_told_with_its_mistakes_and_what_to_do() -> None:
+    mistake = f"policy.yaml line 14: the quorum is 2 but group risk has one person, person:{ANA}."
+
+    note = note_for(PolicyRefused(NOON, "sha256:3", "policy.yaml", (mistake,)))
+
+    assert note is not None
+    assert note.channels == POLICY.channels()
+    assert note.card.paragraphs == (
+        "A new policy was refused, one mistake, from policy.yaml. The one before stays in force.",
+        "• policy.yaml line 14: the quorum is 2 but group risk has one person, Ana Ruiz.",
+        "Mend it and look again with: countersign policy check policy.yaml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "title", "said"),
+    [
+        (
+            FastTrackSwitched(NOON, on=False, person=ANA, reason="mae looks forged"),
+            "The fast track is off",
+            "Ana Ruiz switched the fast track off, for all rules. Reason: mae looks forged",
+        ),
+        (
+            FastTrackSwitched(NOON, on=True, person=BEN, reason=""),
+            "The fast track is on",
+            "somebody switched the fast track on, for all rules.",
+        ),
+    ],
+    ids=["off", "on"],
+)
+def test_the_kill_switch_is_told_in_every_channel(event: Event, title: str, said: str) -> None:
+    note = note_for(event)
+
+    assert note is not None
+    assert note.channels == POLICY.channels()
+    assert (note.card.title, note.card.summary) == (title, said)
+
+
 def test_everything_else_in_the_ledger_makes_no_note() -> None:
-    others = [event for event in every_event() if not isinstance(event, BaselineTaken | MoveReverted)]
+    told = BaselineTaken | MoveReverted | PolicyActivated | PolicyRefused | FastTrackSwitched
+    others = [event for event in every_event() if not isinstance(event, told)]
 
     assert [note_for(event) for event in others] == [None] * len(others)

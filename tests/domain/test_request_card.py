@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.domain.cards import Card, Confirm, Fact, Link, Table, Tone
 from bot.domain.model import Ask, AskKind, State, Target, TargetKind, TransitionRequest
 from bot.domain.policy import ReasonDemand, Rule
-from bot.domain.request_card import outcome_card, request_card, ticket_card
+from bot.domain.request_card import outcome_card, reminder_card, request_card, ticket_card
 from bot.domain.wording import Printed, decision_text, goal
 from tests.builders import (
     RULE_HASH,
@@ -56,19 +56,21 @@ def test_a_pending_card_says_all_that_a_vote_needs() -> None:
             Fact("Asked", "on the command line, by Ana Ruiz"),
             Fact("Trained by", "Bea Baker"),
             Fact("Run", Link("Run 5d3c9f21", "https://mlflow.example.com/#/runs/5d3c9f21aa")),
+            Fact("Missing", "commit, training data set with a digest"),
             Fact("Ticket", Link("GOV-7", TICKET.url)),
             Fact("Decide by", "2026-03-05 12:00 UTC"),
         ),
         tables=(
             Table(
                 "Metrics",
-                ("Metric", "v7", "v5", "Difference"),
+                ("Metric", "v7 (candidate)", "v5 (champion)", "Difference"),
                 (("mae", "31.5", "34", "-2.5"), ("r2", "0.812346", "0.8", "+0.01235")),
             ),
         ),
         paragraphs=(
             "Why: Better on rainy days.",
-            "Cy Lindqvist on 2026-03-02 13:00 UTC approved: the version may go to the target.",
+            "Cy Lindqvist on 2026-03-02 13:00 UTC approved for leads: the version may go to the target.",
+            "What happens on approve: bike-demand v7 becomes champion.",
             "Waiting for one of risk: Approve or Reject.",
         ),
         buttons=card.buttons,
@@ -213,6 +215,7 @@ def test_no_request_is_too_odd_for_a_card(
     assert all(len(row) == len(table.columns) for table in card.tables for row in table.rows)
     assert all(table.rows for table in card.tables)
     assert ticket_card(request_, printed).buttons == outcome_card(request_, printed).buttons == ()
+    assert reminder_card(request_, printed).title.startswith("Still waiting")
     assert decision_text(request_, printed)
 
 
@@ -224,7 +227,11 @@ def test_a_card_says_nothing_of_people_who_have_no_printed_name(request_: Transi
         requester="id-of-the-requester",
         joined=("id-of-somebody",),
         author="id-of-the-author",
-        votes=tuple(replace(vote, person="id-of-a-voter", reason="") for vote in request_.votes),
+        commit_author="id-of-a-committer",
+        votes=tuple(
+            replace(vote, person="id-of-a-voter", reason="", standing_in_for=("id-of-somebody-away",))
+            for vote in request_.votes
+        ),
         ask=Ask(AskKind.COMMAND),
         target=Target(TargetKind.ALIAS, "champion"),
     )

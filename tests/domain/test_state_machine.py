@@ -19,13 +19,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bot.domain import events as e
-from bot.domain import lifecycle
+from bot.domain import evolution, lifecycle
 from bot.domain.events import Event, RequestEvent, RequestOpened
 from bot.domain.ledger import as_plain
 from bot.domain.model import (
     Ask,
     AskKind,
     Evidence,
+    FastTrackMode,
+    Judgement,
     Kind,
     Metric,
     Refused,
@@ -35,11 +37,22 @@ from bot.domain.model import (
     VersionId,
     Vote,
 )
-from bot.domain.policy import ReasonDemand, Rule, UnknownRequester
+from bot.domain.policy import Escalate, ReasonDemand, Rule, UnknownRequester
 from bot.domain.request_card import request_card
 from bot.domain.wording import Printed
 from bot.store import REQUEST
-from tests.builders import CARD, NOON, TICKET, a_champion, a_metric, a_request, a_rule, a_version, an_evidence
+from tests.builders import (
+    CARD,
+    NOON,
+    TICKET,
+    a_champion,
+    a_judgement,
+    a_metric,
+    a_request,
+    a_rule,
+    a_version,
+    an_evidence,
+)
 from tests.strategies import PEOPLE, requests
 
 DECISIONS = (e.RequestApproved, e.RequestRejected, e.RequestExpired, e.RequestWithdrawn, e.RequestSuperseded)
@@ -58,6 +71,7 @@ MAY_BECOME = {
 }
 EVIDENCE = (
     an_evidence(metrics=(a_metric(value=float("nan")), a_metric("r2", float("-inf"))), params={"": "é"}),
+    an_evidence(commit_author="dan@example.com"),
     an_evidence(metrics=(), author=None, run_id=None, run_url=None, champion=a_champion(a_metric(value=float("inf")))),
 )
 MAYBE_SOMEBODY = st.sampled_from([None, "ana", "bea"])
@@ -65,28 +79,49 @@ MAYBE_A_VERSION = st.sampled_from([None, a_version(5)])
 SELDOM = st.sampled_from([False, False, False, False, True])
 RULES = st.sampled_from(
     [
-        a_rule(quorums, reason=reason, unknown_requester=unknown, expire_after=expire_after)
+        a_rule(quorums, reason=reason, unknown_requester=unknown, expire_after=expire_after, escalate=escalate)
         for quorums in ({"leads": 1}, {"leads": 1, "risk": 1}, {"leads": 2}, {"risk": 2, "leads": 1})
         for reason in ReasonDemand
         for unknown in UnknownRequester
         for expire_after in (None, timedelta(days=3))
+        for escalate in (None, Escalate(timedelta(hours=8), "heads"))
     ]
 )
-MEMBERSHIPS = (("leads",), ("risk",), ("leads", "risk"), ("strangers", "leads"), ("strangers",), ())
+MEMBERSHIPS = (
+    ("leads",),
+    ("risk",),
+    ("leads", "risk"),
+    ("strangers", "leads"),
+    ("heads",),
+    ("heads", "risk"),
+    ("strangers",),
+    (),
+)
 VOTES = st.sampled_from(
     [
-        Vote(person, verdict, reason, NOON, groups, "card")
+        Vote(person, verdict, reason, NOON, groups, "card", standing_in_for=standing_in_for)
         for person in PEOPLE
         for verdict in Verdict
         for reason in ("", "  ", "said why")
         for groups in MEMBERSHIPS
+        for standing_in_for in ((), ("dan",))
     ]
 )
 APPROVALS = st.sampled_from(
     [
         Vote(person, Verdict.APPROVE, "said why", NOON, groups, "card")
         for person in ("abe", "cy", "dan", "eve")
-        for groups in MEMBERSHIPS[:3]
+        for groups in (*MEMBERSHIPS[:3], ("heads",))
+    ]
+)
+
+
+JUDGEMENTS = st.sampled_from(
+    [
+        a_judgement(*failed, mode=mode, held_back=held_back)
+        for mode in FastTrackMode
+        for failed in ((), ("mae 41.2 is above the threshold 40",))
+        for held_back in ("", "the fast track is switched off")
     ]
 )
 
@@ -107,33 +142,79 @@ class LifeOfARequest(RuleBasedStateMachine):
         kind=st.sampled_from(Kind),
         requester=MAYBE_SOMEBODY,
         author=MAYBE_SOMEBODY,
+        failed_before=st.sampled_from(["", "", "", "rolled back"]),
         is_slow=SELDOM,
     )
-    def somebody_asks(self, rule: Rule, kind: Kind, requester: str | None, author: str | None, is_slow: bool) -> None:
+    def somebody_asks(
+        self, rule: Rule, kind: Kind, requester: str | None, author: str | None, failed_before: str, is_slow: bool
+    ) -> None:
         """In most lives the vote opens at once, because otherwise few would ever come to a vote."""
-        new = lifecycle.NewRequest(a_version(), rule.target, Ask(AskKind.API), kind, requester, previous=a_version(5))
+        ask = Ask(AskKind.API)
+        new = lifecycle.NewRequest(
+            a_version(), rule.target, ask, kind, requester, previous=a_version(5), failed_before=failed_before
+        )
         event = lifecycle.open_request(new, "r1", rule, self.rule_hash, self.now)
         self.rule = rule
-        self.request = lifecycle.born(event)
+        self.request = evolution.born(event)
         self.events.append(event)
         if not is_slow:
-            self.freeze(EVIDENCE[0], author)
+            self.freeze(EVIDENCE[0], author, None)
 
     @rule(hours=st.sampled_from([1, 24, 72]))
     def time_passes(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
 
-    @rule(evidence=st.sampled_from(EVIDENCE), author=MAYBE_SOMEBODY)
-    def the_evidence_comes(self, evidence: Evidence, author: str | None) -> None:
-        self.freeze(evidence, author)
+    @rule(evidence=st.sampled_from(EVIDENCE), author=MAYBE_SOMEBODY, committer=st.sampled_from([None, "dan"]))
+    def the_evidence_comes(self, evidence: Evidence, author: str | None, committer: str | None) -> None:
+        self.freeze(evidence, author, committer)
 
-    def freeze(self, evidence: Evidence, author: str | None) -> None:
+    def freeze(self, evidence: Evidence, author: str | None, committer: str | None) -> None:
         was_collecting = self.request.state is State.COLLECTING
 
-        events = lifecycle.freeze_evidence(self.request, evidence, author, self.rule_hash, self.now)
+        authors = lifecycle.Authors(author, committer)
+        events = lifecycle.freeze_evidence(self.request, evidence, authors, self.rule_hash, self.now)
 
         assert bool(events) is was_collecting
         self.happened(events)
+
+    @precondition(lambda self: self.request.state is not State.PENDING or self.request.judgement is None)
+    @rule(judgement=JUDGEMENTS, it_does=SELDOM)
+    def the_fast_track_judges(self, judgement: Judgement, it_does: bool) -> None:
+        if not it_does:
+            return
+        is_open = self.request.state is State.PENDING and self.request.kind is Kind.PROMOTION
+
+        events = lifecycle.decide_by_thresholds(self.request, judgement, self.rule, self.rule_hash, self.now)
+
+        assert bool(events) is is_open
+        self.happened(events)
+        if is_open:
+            lets_through = judgement.mode is FastTrackMode.ON and not judgement.held_back
+            figures_are_good = bool(judgement.checks) and all(check.passed for check in judgement.checks)
+            assert (self.request.state is State.APPROVED) is (lets_through and figures_are_good)
+
+    @rule(it_does=SELDOM)
+    def the_rule_lets_it_go_back(self, it_does: bool) -> None:
+        may = self.request.kind is Kind.ROLLBACK and not self.request.failed_before
+        if it_does or not may:
+            was_pending = self.request.state is State.PENDING
+            events = lifecycle.approve_by_rule(self.request, self.rule_hash, self.now)
+            assert bool(events) is (may and was_pending)
+            self.happened(events)
+
+    @rule()
+    def it_has_waited_long(self) -> None:
+        self.happened(lifecycle.escalate(self.request, self.rule, self.now))
+        self.happened(lifecycle.remind(self.request, self.now))
+
+    @rule(is_over=st.booleans())
+    def a_freeze_comes_and_goes(self, is_over: bool) -> None:
+        held = lifecycle.hold(self.request, "year-end", self.now + timedelta(days=9), self.now)
+        self.happened(held)
+        assert bool(self.request.frozen_until) is (bool(held) or self.request.frozen_until is not None)
+        if is_over:
+            self.happened(lifecycle.thaw(self.request, self.now))
+            assert self.request.state is not State.APPROVED or self.request.frozen_until is None
 
     @rule(vote=VOTES)
     def somebody_votes(self, vote: Vote) -> None:
@@ -224,20 +305,29 @@ class LifeOfARequest(RuleBasedStateMachine):
             request.state is State.PENDING
             and (request.expires_at is None or self.now < request.expires_at)
             and vote.person not in self.who_asked_or_trained()
-            and any(requirement.group in vote.groups for requirement in approve.all_of)
+            and (self.may_stand_in(vote) or any(one.group in vote.groups for one in approve.all_of))
+            and not any(vote.person in earlier.standing_in_for for earlier in self.votes_that_count())
             and not (approves and refuses_unknown and (self.author_is_unknown() or self.requester_is_unknown()))
             and vote.person not in [earlier.person for earlier in self.votes_that_count()]
-            and not (demand() and not vote.reason.strip())
+            and not ((demand() or (approves and request.failed_before)) and not vote.reason.strip())
         )
+
+    def may_stand_in(self, vote: Vote) -> bool:
+        """Of the group that the rule escalates to, once it has been."""
+        was_escalated = any(isinstance(event, e.RequestEscalated) for event in self.events)
+        return was_escalated and self.rule.escalate is not None and self.rule.escalate.group in vote.groups
 
     def who_asked_or_trained(self) -> set[str | None]:
         joined = {event.person for event in self.events if isinstance(event, e.AskJoined)}
         asked = {event.requester for event in self.events if isinstance(event, RequestOpened)}
-        trained = {event.author for event in self.events if isinstance(event, e.EvidenceFrozen)}
+        frozen = [event for event in self.events if isinstance(event, e.EvidenceFrozen)]
+        trained = {event.author for event in frozen} | {event.commit_author for event in frozen}
         return joined | asked | trained
 
     def author_is_unknown(self) -> bool:
-        return self.request.author is None
+        evidence = self.request.evidence
+        commit_is_claimed = evidence is not None and evidence.commit_author is not None
+        return self.request.author is None or (commit_is_claimed and self.request.commit_author is None)
 
     def requester_is_unknown(self) -> bool:
         return self.request.kind is Kind.PROMOTION and self.request.requester is None
@@ -259,7 +349,7 @@ class LifeOfARequest(RuleBasedStateMachine):
         approvals = [vote for vote in self.votes_that_count() if vote.verdict is Verdict.APPROVE]
         assert len({vote.person for vote in approvals}) == len(approvals)
         return any(
-            all(group in vote.groups for vote, group in zip(chosen, wanted, strict=False))
+            all(group in vote.groups or self.may_stand_in(vote) for vote, group in zip(chosen, wanted, strict=False))
             for chosen in permutations(approvals, len(wanted) + one_more)
         )
 
@@ -267,7 +357,7 @@ class LifeOfARequest(RuleBasedStateMachine):
         for event in events:
             assert isinstance(event, RequestEvent)
             before = self.request
-            self.request = lifecycle.evolve(before, event)
+            self.request = evolution.evolve(before, event)
             self.events.append(event)
             now = self.request.state
             assert now is before.state or now in MAY_BECOME.get(before.state, set()), f"{before.state} -> {now}"
@@ -293,7 +383,7 @@ class LifeOfARequest(RuleBasedStateMachine):
         assert isinstance(first, RequestOpened)
 
         retold = reduce(
-            lifecycle.evolve, (event for event in others if isinstance(event, RequestEvent)), lifecycle.born(first)
+            evolution.evolve, (event for event in others if isinstance(event, RequestEvent)), evolution.born(first)
         )
 
         assert retold == self.request
@@ -301,7 +391,10 @@ class LifeOfARequest(RuleBasedStateMachine):
     def its_card_can_be_drawn_and_asks_only_while_it_waits(self) -> None:
         card = request_card(self.request, Printed({}, self.rule))
 
-        assert bool(card.buttons) is (self.request.state is State.PENDING)
+        assert {"approve", "reject"} <= {
+            button.action for button in card.buttons
+        } or self.request.state is not State.PENDING
+        assert not card.buttons or self.request.state is State.PENDING
 
 
 def assert_survives_its_row(request: TransitionRequest) -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.model import Ask, AskKind, ModelSeen, Target, TargetKind, VersionSeen
+from bot.domain.model import Ask, AskKind, Target, TargetKind
 from bot.domain.policy import Policy
+from bot.domain.seen import ModelSeen, VersionSeen
 from bot.domain.watching import Known, Move, News, StandingAsk, compare, fingerprint, standing_asks, watched_holders
 from tests.builders import (
     BY_ALIAS,

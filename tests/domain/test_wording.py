@@ -137,11 +137,12 @@ def test_a_vote_that_no_longer_counts_says_why() -> None:
 
     card = request_card(asked_since, PRINTED)
 
-    assert card.paragraphs[-3:] == (
+    assert card.paragraphs[-4:] == (
         "Cy Lindqvist on 2026-03-02 13:00 UTC approved: the version may go to the target. "
         "The rule has changed since, so this vote no longer counts. Reason: fine",
         "Dan Achterberg on 2026-03-02 13:00 UTC approved: the version may go to the target. "
         "They have asked for it themselves since, so this vote no longer counts.",
+        "What happens on approve: bike-demand v7 becomes champion.",
         "Waiting for one of leads and one of risk: Approve or Reject.",
     )
 

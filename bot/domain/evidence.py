@@ -1,0 +1,133 @@
+"""What has changed between the evidence that people decided on and the world when the decision is applied.
+
+Not looked at here: the version's identity and the champion, which are judged elsewhere, and what nobody decides on, such as the
+description, tags and addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bot.domain.model import DataSet, Evidence, Metric
+
+MOST_SENTENCES = 6
+LONGEST_VALUE = 60  # characters
+
+
+def changes(decided_on: Evidence, now: Evidence) -> tuple[str, ...]:
+    """One sentence for each thing that a decision is bound to and that differs; empty when nothing does. After six, how many more."""
+    found = [
+        *_artifacts(decided_on, now),
+        *_signature(decided_on.signature, now.signature),
+        *_metrics(decided_on.metrics, now.metrics),
+        *_params(decided_on.params, now.params),
+        *_data_sets(decided_on.datasets, now.datasets),
+        *_origin("commit", decided_on.commit, now.commit),
+        *_origin("run", decided_on.run_id, now.run_id),
+        *_origin("source", decided_on.source, now.source),
+    ]
+    more = len(found) - MOST_SENTENCES
+    return (*found[:MOST_SENTENCES], f"and {more} more") if more > 0 else tuple(found)
+
+
+def _artifacts(before: Evidence, now: Evidence) -> Iterator[str]:
+    if before.artifacts and now.artifacts:
+        if before.artifacts.digest != now.artifacts.digest:
+            yield "the artifacts are other bytes now"
+    elif before.artifacts:
+        yield f"the artifacts cannot be compared, because they were not read this time: {now.artifacts_unread.rstrip('.')}"
+    elif now.artifacts:
+        yield "the artifacts were not read when this was decided and can be read now"
+
+
+def _signature(before: str | None, now: str | None) -> Iterator[str]:
+    if before == now:
+        return
+    if now is None:
+        yield "the model signature is gone"
+    else:
+        yield "the model has a signature now" if before is None else "the model signature is another one now"
+
+
+def _metrics(before: tuple[Metric, ...], now: tuple[Metric, ...]) -> Iterator[str]:
+    for name in sorted({metric.name for metric in (*before, *now)}):
+        yield from _figures_of(name, _by_source(name, before), _by_source(name, now))
+
+
+def _by_source(name: str, metrics: tuple[Metric, ...]) -> dict[str, Metric]:
+    return {metric.source: metric for metric in metrics if metric.name == name}
+
+
+def _figures_of(name: str, before: dict[str, Metric], now: dict[str, Metric]) -> Iterator[str]:
+    """A name has one figure, or one a data set. Where it has one on both sides, that is the same figure, wherever it is read."""
+    if len(before) == len(now) == 1:
+        yield from _figure(name, *before.values(), *now.values())
+        return
+    for source in sorted({*before, *now}):
+        called = f"{name} ({source})"
+        if source not in now:
+            yield f"{called} was {_number(before[source].value)} and is gone"
+        elif source not in before:
+            yield f"{called} was added: {_number(now[source].value)}"
+        else:
+            yield from _figure(called, before[source], now[source])
+
+
+def _figure(called: str, before: Metric, now: Metric) -> Iterator[str]:
+    """At most one sentence: the weightiest difference."""
+    was, is_now = _number(before.value), _number(now.value)
+    if was != is_now:
+        yield f"{called} was {was} and is {is_now} now"
+    elif _digest(before.measured_on) != _digest(now.measured_on):
+        yield f"{called} was measured on {_named(before.measured_on)} and is measured on {_named(now.measured_on)} now"
+    elif before.source != now.source:
+        yield f"{called} was read from the {before.source} and is read from the {now.source} now"
+    elif before.logged_at and now.logged_at and before.logged_at != now.logged_at:
+        yield f"{called} was logged again"
+
+
+def _number(value: float) -> str:
+    """Exact, so that figures differ in print whenever they differ; NaN equals NaN."""
+    return repr(value).removesuffix(".0")
+
+
+def _digest(data_set: DataSet | None) -> tuple[str, str] | None:
+    return (data_set.name, data_set.digest) if data_set else None
+
+
+def _named(data_set: DataSet | None) -> str:
+    if data_set is None:
+        return "no known data set"
+    return f"data set {data_set.name or 'without a name'} ({data_set.digest or 'no digest'})"
+
+
+def _params(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({*before, *now}):
+        if name not in now:
+            yield f"parameter {name} was {_short(before[name])} and is gone"
+        elif name not in before:
+            yield f"parameter {name} was added: {_short(now[name])}"
+        elif before[name] != now[name]:
+            yield f"parameter {name} was {_short(before[name])} and is {_short(now[name])} now"
+
+
+def _data_sets(before: tuple[DataSet, ...], now: tuple[DataSet, ...]) -> Iterator[str]:
+    for known in before:
+        if known not in now:
+            yield f"{_named(known)}{_used_for(known)} is no longer among the run's data sets"
+    for known in now:
+        if known not in before:
+            yield f"{_named(known)}{_used_for(known)} was added to the run's data sets"
+
+
+def _used_for(data_set: DataSet) -> str:
+    return f" for {data_set.context}" if data_set.context else ""
+
+
+def _origin(what: str, before: str | None, now: str | None) -> Iterator[str]:
+    if before != now:
+        yield f"the {what} was {_short(before or 'unknown')} and is {_short(now or 'unknown')} now"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

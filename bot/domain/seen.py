@@ -1,0 +1,49 @@
+"""A registered model and its versions, as the registry shows them at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.model import Target, TargetKind, VersionId
+
+
+@dataclass(frozen=True)
+class VersionSeen:
+    """A model version as the registry shows it now."""
+
+    id: VersionId
+    stage: str
+    tags: Mapping[str, str]
+    source: str
+    run_id: str | None
+    updated: datetime
+
+    @property
+    def is_copy(self) -> bool:
+        """Copied from another registered model: MLflow's source is then `models:/name/version`, not `models:/m-…`."""
+        return self.source.startswith("models:/") and "/" in self.source.removeprefix("models:/")
+
+
+@dataclass(frozen=True)
+class ModelSeen:
+    """A registered model as the registry shows it now, with all its versions, newest first."""
+
+    workspace: str
+    name: str
+    created: datetime
+    aliases: Mapping[str, int]
+    versions: tuple[VersionSeen, ...]
+
+    def version(self, number: int) -> VersionSeen | None:
+        return next((seen for seen in self.versions if seen.id.version == number), None)
+
+    def holders(self, target: Target) -> tuple[VersionId, ...]:
+        """Who holds an alias (at most one), a stage, or, when this is the target model, any of its versions; newest first."""
+        if target.kind is TargetKind.ALIAS:
+            seen = self.version(self.aliases[target.name]) if target.name in self.aliases else None
+            return (seen.id,) if seen else ()
+        if target.kind is TargetKind.STAGE:
+            return tuple(seen.id for seen in self.versions if seen.stage == target.name)
+        return tuple(seen.id for seen in self.versions) if target.name == self.name else ()

@@ -1,0 +1,130 @@
+"""What the card says of going back: the rollback itself, and a version that was rolled back once and is asked for again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State, TransitionRequest
+from bot.domain.request_card import outcome_card, request_card, ticket_card
+from bot.domain.wording import Printed, decision_text, outcome_text, what_reject_does
+from tests.builders import RULE_HASH, a_champion, a_rejection, a_request, a_rule, a_version, a_vote, an_evidence
+
+NAMES = {"ana": "Ana Ruiz", "cy": "Cy Lindqvist"}
+PRINTED = Printed(NAMES, a_rule(), RULE_HASH)
+FAILED = "rolled back from champion on 2026-11-20 14:02 UTC: predictions drifted"
+
+
+def a_rollback(state: State = State.PENDING, **changes: Any) -> TransitionRequest:
+    """From v7 back to v5."""
+    asked: dict[str, Any] = {
+        "kind": Kind.ROLLBACK,
+        "version": a_version(5),
+        "away_from": a_version(7),
+        "ask": Ask(AskKind.ROLLBACK),
+        "comment": "predictions drifted",
+        "evidence": an_evidence(champion=a_champion(number=7)),
+    }
+    return a_request(state, **(asked | changes))
+
+
+REJECTED = {"votes": (a_rejection(reason="it is the weather"),), "outcome": "it is the weather"}
+STORIES = [
+    (a_rollback(), "Rollback wanted", "Waiting for one of leads: Approve or Reject."),
+    (
+        a_rollback(State.APPROVED),
+        "Rollback approved, waiting for the registry",
+        "champion moves as soon as the registry answers.",
+    ),
+    (
+        a_rollback(State.APPLIED),
+        "Rolled back",
+        "bike-demand v5 is champion again since 2026-03-02 13:00 UTC, away from bike-demand v7.",
+    ),
+    (a_rollback(State.REJECTED, **REJECTED), "Rollback rejected", "champion stays with bike-demand v7."),
+    (
+        a_rollback(State.STALE, outcome="alias:champion is held by bike-demand v8 now"),
+        "Rollback approved, but not applied",
+        "alias:champion is held by bike-demand v8 now.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("request_", "title", "story"), STORIES, ids=[title for _, title, _ in STORIES])
+def test_every_state_of_a_rollback_has_its_title_and_its_sentence(
+    request_: TransitionRequest, title: str, story: str
+) -> None:
+    card = request_card(request_, PRINTED)
+
+    assert card.title == f"{title}: bike-demand v5 → champion"
+    assert card.paragraphs[-1] == story
+
+
+def test_a_rollback_asks_and_says_what_a_vote_does() -> None:
+    card = request_card(a_rollback(), PRINTED)
+    approve, reject = card.buttons
+
+    assert "What happens on approve: champion goes back from bike-demand v7 to bike-demand v5." in card.paragraphs
+    assert (approve.label, reject.label) == ("Approve", "Reject")
+    assert what_reject_does(a_rollback(away_from=None)) == "champion does not go back to bike-demand v5."
+    assert ticket_card(a_rollback(), PRINTED).title == "Rollback: bike-demand v5 → champion"
+    assert ticket_card(a_rollback(), PRINTED).summary == (
+        "May bike-demand v5 become champion again, away from bike-demand v7? Decided on its card; recorded here."
+    )
+
+
+@pytest.mark.parametrize("state", [State.APPROVED, State.APPLIED, State.STALE])
+def test_a_rollback_by_the_rule_is_recorded_with_why_nobody_was_asked_again(state: State) -> None:
+    request = a_rollback(state, decided_by=DecidedBy.RULE, outcome="whatever")
+
+    assert decision_text(request, PRINTED) == (
+        "Rollback approved: bike-demand v5 for alias:champion, away from bike-demand v7.\n"
+        "Decided on 2026-03-02 13:00 UTC by the rule itself: approved for this target before, so no new vote was needed.\n"
+        "Asked by Ana Ruiz. Reason: predictions drifted"
+    )
+
+
+def test_a_rollback_by_votes_is_recorded_with_the_votes() -> None:
+    approved = a_rollback(State.APPLIED, votes=(a_vote(),), decided_by=DecidedBy.PEOPLE)
+    rejected = a_rollback(State.REJECTED, **REJECTED)
+
+    assert decision_text(approved, PRINTED).splitlines()[1:] == [
+        "Cy Lindqvist on 2026-03-02 13:00 UTC approved for leads: the target may go back to the version.",
+        "Asked by Ana Ruiz. Reason: predictions drifted",
+    ]
+    assert decision_text(rejected, PRINTED).splitlines()[:2] == [
+        "Rollback rejected: bike-demand v5 for alias:champion, away from bike-demand v7.",
+        "Cy Lindqvist on 2026-03-02 13:00 UTC rejected: the target does not go back to the version. "
+        "Reason: it is the weather",
+    ]
+    assert outcome_text(rejected) == "champion stays with bike-demand v7."
+
+
+def test_whoever_rolled_back_learns_what_the_failed_version_needs_now() -> None:
+    card = outcome_card(a_rollback(State.APPLIED, decided_by=DecidedBy.RULE), PRINTED)
+
+    assert card.paragraphs[-1] == (
+        "bike-demand v7 is marked as failed: approving it for this target again takes a reason. "
+        "Find out what went wrong, and ask for a version that mends it."
+    )
+
+
+# Asked for again
+
+
+def test_a_version_that_was_rolled_back_once_comes_with_a_warning_first() -> None:
+    request = a_request(failed_before=FAILED, comment="mended")
+
+    card = request_card(request, PRINTED)
+
+    assert card.paragraphs[:2] == (f"Careful: bike-demand v7 was {FAILED}.", "Why: mended")
+    assert ticket_card(request, PRINTED).paragraphs[0] == card.paragraphs[0]
+
+
+def test_approving_it_again_asks_for_a_reason_in_a_form_which_confirms_as_well() -> None:
+    approve, _ = request_card(a_request(failed_before=FAILED), PRINTED).buttons
+    usual, _ = request_card(a_request(), PRINTED).buttons
+
+    assert approve.confirm is None
+    assert usual.confirm is not None
