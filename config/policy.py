@@ -5,7 +5,6 @@ The keys and single values are described in `config.policy_shape`, what they mus
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path as FilePath
@@ -15,20 +14,31 @@ from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.domain.model import TicketPlan
-from bot.domain.policy import Approve, Group, PersonEntry, Policy, Poll, Requirement, Rule
-from config.policy_laws import Finding, Parts, broken_laws
+from bot.domain.policy import Policy
+from bot.domain.policy_changes import BrokenPolicy
+from config.policy_calendar_shape import CalendarShape, FreezeShape
+from config.policy_laws import broken_laws
+from config.policy_notices import notable
+from config.policy_parts import Finding, Parts
 from config.policy_sentences import shape_findings
-from config.policy_shape import ApproveShape, GroupShape, PersonShape, PolicyShape, RuleShape, TicketShape
-from config.yaml_lines import Document, Mistake, as_list, as_mapping, read_document
+from config.policy_shape import GroupShape, PersonShape, PolicyShape, RuleShape
+from config.yaml_lines import Document, Mistake, Path, as_list, as_mapping, read_document
 
-__all__ = ["Mistake", "PolicyMistakes", "canonical_digest", "policy_text_of", "read_policy", "schema"]
+__all__ = [
+    "Mistake",
+    "PolicyMistakes",
+    "line_of",
+    "notices",
+    "policy_text_of",
+    "read_policy",
+    "schema",
+]
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Place = TypeVar("Place", str, int)
 
 
-class PolicyMistakes(Exception):
+class PolicyMistakes(BrokenPolicy):
     """Everything that is wrong with a policy; str() is one line for each mistake, in the order of the file."""
 
     def __init__(self, source: str, mistakes: Iterable[Mistake]) -> None:
@@ -45,11 +55,26 @@ class PolicyMistakes(Exception):
 
 def read_policy(text: str, source: str = "policy.yaml") -> Policy:
     """`source` is what the messages call the file. Raises PolicyMistakes, and nothing else, whatever the text."""
-    document = read_document(text)
-    mistakes = [*document.mistakes, *_mistakes_in(document)]
-    if mistakes:
-        raise PolicyMistakes(source, mistakes)
-    return _as_policy(PolicyShape.model_validate(document.content))
+    shape, _ = _sound_policy(text, source)
+    return _as_policy(shape)
+
+
+def notices(text: str, source: str = "policy.yaml") -> tuple[Mistake, ...]:
+    """What is allowed and still worth a word, in the order of the file: overlapping rules, groups and freezes that nobody uses.
+
+    Raises PolicyMistakes for a text that `read_policy` refuses.
+    """
+    shape, document = _sound_policy(text, source)
+    found = [Mistake(document.line_of(path), sentence) for path, sentence in notable(shape)]
+    return tuple(sorted(found, key=lambda notice: notice.line or 0))
+
+
+def line_of(text: str, path: Path) -> int | None:
+    """The line that a part of the policy stands on, for example ("rules", 0, "fast_track", "metrics", "mae"); rules count from 0.
+
+    A part that is not written out has the line of what would hold it. None when the text is no YAML.
+    """
+    return read_document(text).line_of(path)
 
 
 def policy_text_of(path: FilePath) -> str:
@@ -72,11 +97,6 @@ def policy_text_of(path: FilePath) -> str:
         raise PolicyMistakes(str(path), [Mistake(line, sentence)]) from error
 
 
-def canonical_digest(text: str) -> str:
-    """Names this very text, as `sha256:` and 64 hex digits."""
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
 def schema() -> str:
     """What `policy.schema.json` holds: JSON Schema for editors, which then complete keys and mark mistakes while one types."""
     described = PolicyShape.model_json_schema(schema_generator=_EditorSchema)
@@ -95,6 +115,14 @@ class _EditorSchema(GenerateJsonSchema):
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 (pydantic's signature)
         return False
+
+
+def _sound_policy(text: str, source: str) -> tuple[PolicyShape, Document]:
+    document = read_document(text)
+    mistakes = [*document.mistakes, *_mistakes_in(document)]
+    if mistakes:
+        raise PolicyMistakes(source, mistakes)
+    return PolicyShape.model_validate(document.content), document
 
 
 def _mistakes_in(document: Document) -> Iterator[Mistake]:
@@ -121,12 +149,16 @@ def _findings(content: dict[str, object]) -> Iterator[Finding]:
 
 def _sound_parts(content: dict[str, object]) -> Parts:
     """The parts that can be judged although others are broken, so that nobody mends a file one round at a time."""
-    groups = as_mapping(content.get("groups"))
+    groups, freezes = as_mapping(content.get("groups")), as_mapping(content.get("freezes"))
+    calendar = _sound(CalendarShape, [("calendar", content.get("calendar", {}))])
     return Parts(
         people=_sound(PersonShape, enumerate(as_list(content.get("people")))),
         groups=_sound(GroupShape, groups.items()),
         group_names=frozenset(groups),
         rules=_sound(RuleShape, enumerate(as_list(content.get("rules")))),
+        freezes=_sound(FreezeShape, freezes.items()),
+        freeze_names=frozenset(freezes),
+        timezone=calendar.get("calendar", CalendarShape()).timezone,
     )
 
 
@@ -142,32 +174,12 @@ def _sound(shape: type[Shape], entries: Iterable[tuple[Place, object]]) -> dict[
 
 def _as_policy(shape: PolicyShape) -> Policy:
     return Policy(
-        poll=Poll(shape.poll.versions, shape.poll.aliases),
-        people=tuple(PersonEntry(person.name, person.email, person.mlflow_user) for person in shape.people),
-        groups=tuple(Group(name, group.slack_group, group.people or ()) for name, group in shape.groups.items()),
-        rules=tuple(_as_rule(rule) for rule in shape.rules),
+        poll=shape.poll.as_poll(),
+        people=tuple(person.as_person() for person in shape.people),
+        groups=tuple(group.as_group(name) for name, group in shape.groups.items()),
+        rules=tuple(rule.as_rule() for rule in shape.rules),
         default=shape.default,
+        calendar=shape.calendar.as_calendar(),
+        freezes=tuple(freeze.as_freeze(name, shape.calendar.timezone) for name, freeze in shape.freezes.items()),
+        artifact_stores=shape.artifact_stores,
     )
-
-
-def _as_rule(shape: RuleShape) -> Rule:
-    return Rule(
-        models=shape.models,
-        workspace=shape.workspace,
-        target=shape.target.as_target(),
-        ask_on=tuple(ask.as_ask() for ask in shape.ask_on),
-        observed=shape.observed,
-        channel=shape.notify.slack,
-        ticket=None if shape.ticket is None else _as_ticket_plan(shape.ticket),
-        approve=_as_approve(shape.approve),
-        expire_after=shape.expire_after,
-    )
-
-
-def _as_ticket_plan(shape: TicketShape) -> TicketPlan:
-    return TicketPlan(shape.project, shape.type, shape.approved, shape.rejected)
-
-
-def _as_approve(shape: ApproveShape) -> Approve:
-    requirements = tuple(Requirement(one.group, one.quorum) for one in shape.all_of)
-    return Approve(requirements, shape.reason, shape.unknown_requester)

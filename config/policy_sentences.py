@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from config.policy_laws import Finding, guess
+from config.guessing import guess
+from config.policy_calendar_shape import CalendarShape, FreezeShape, WindowShape
+from config.policy_fast_track_shape import FastTrackShape, MetricShape
+from config.policy_parts import Finding
 from config.policy_shape import (
     ApproveShape,
     AskShape,
+    EscalateShape,
     GroupShape,
     NotifyShape,
     PersonShape,
@@ -28,6 +32,7 @@ QUOTED_LENGTH = 40  # characters of a wrong value that a sentence repeats
 
 SHAPES: dict[str, type[BaseModel]] = {
     "poll": PollShape,
+    "calendar": CalendarShape,
     "people": PersonShape,
     "rules": RuleShape,
     "target": TargetShape,
@@ -36,11 +41,18 @@ SHAPES: dict[str, type[BaseModel]] = {
     "ticket": TicketShape,
     "approve": ApproveShape,
     "all_of": RequirementShape,
+    "escalate": EscalateShape,
+    "fast_track": FastTrackShape,
 }
+
+NAMED = {"groups": "group", "freezes": "freeze"}  # mappings from names that people chose
 
 # https://docs.pydantic.dev/latest/errors/validation_errors/
 WANTED = {
     "int_type": "must be a whole number, not {given}",
+    "float_type": "must be a number, not {given}",
+    "finite_number": "must be a finite number, not {given}",
+    "bool_type": "must be true or false, not {given}",
     "tuple_type": "must be a list, not {given}",
     "dict_type": "must be a mapping, not {given}",
     "model_type": "must be a mapping, not {given}",
@@ -48,12 +60,14 @@ WANTED = {
     "missing": "is missing",
     "too_short": "must not be empty",
     "too_long": "has {actual_length} entries, but {max_length} are the most",
+    "greater_than": "must be more than {gt}, not {given}",
     "greater_than_equal": "must be at least {ge}, not {given}",
     "less_than_equal": "must be at most {le}, not {given}",
     "enum": "must be {expected}, not {given}",
     "literal_error": "must be {expected}, not {given}",
     "value_error": "{error}",
 }
+LIMITS = ("greater_than", "greater_than_equal", "less_than_equal", "finite_number")
 
 
 def shape_findings(error: ValidationError, content: object) -> Iterator[Finding]:
@@ -73,15 +87,16 @@ def _follows_from_another(details: ErrorDetails) -> bool:
 def _sentence(details: ErrorDetails, path: Path, content: object) -> str:
     if details["type"] == "extra_forbidden":
         owner, _ = _place(path[:-1], content)
-        known = frozenset(_shape_at(path[:-1]).model_fields)
+        fields = _shape_at(path[:-1]).model_fields
+        known = frozenset(field.alias or name for name, field in fields.items())
         hint = guess(str(path[-1]), known) or f" Known are {', '.join(sorted(known))}."
         return f'{owner}unknown key "{path[-1]}".{hint}'
     owner, keys = _place(path, content)
     wanted = WANTED.get(details["type"], details["msg"])
-    context = {name: str(value).replace("'", "").lower() for name, value in details.get("ctx", {}).items()}
+    context = {name: _said(value) for name, value in details.get("ctx", {}).items()}
     if details["type"] == "value_error":
         context = {"error": str(details["ctx"]["error"])}
-    return f"{owner}{keys} " + wanted.format(given=_quoted(details["input"]), **context)
+    return f"{owner}{keys} " + wanted.format(given=_given(details), **context)
 
 
 def _place(path: Path, content: object) -> tuple[str, str]:
@@ -90,8 +105,9 @@ def _place(path: Path, content: object) -> tuple[str, str]:
     keys = ".".join(step for step in rest if isinstance(step, str))
     if section in ("rules", "people") and rest:
         return _entry(str(section), rest[0], content), keys or "it"
-    if section == "groups" and rest:
-        return f'group "{rest[0]}": ', ".".join(step for step in rest[1:] if isinstance(step, str)) or "it"
+    if section in NAMED and rest:
+        below = ".".join(step for step in rest[1:] if isinstance(step, str))
+        return f'{NAMED[str(section)]} "{rest[0]}": ', below or "it"
     return "", ".".join(step for step in path if isinstance(step, str)) or "the policy"
 
 
@@ -103,10 +119,28 @@ def _entry(section: str, index: str | int, content: object) -> str:
 
 
 def _shape_at(path: Path) -> type[BaseModel]:
-    if path[:1] == ("groups",):
-        return GroupShape
+    match path:
+        case ("groups", _):
+            return GroupShape
+        case ("freezes", _):
+            return FreezeShape
+        case ("freezes", *_):
+            return WindowShape
+        case (*_, "metrics", str()):
+            return MetricShape
     named = [step for step in path if isinstance(step, str)]
     return SHAPES[named[-1]] if named else PolicyShape
+
+
+def _said(value: object) -> str:
+    """A limit, or the values to choose from, which pydantic puts in single quotes."""
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("'", "").lower()
+
+
+def _given(details: ErrorDetails) -> str:
+    """Decimals come as text, and nobody put them in quotes."""
+    quoted = _quoted(details["input"])
+    return quoted.strip('"') if details["type"] in LIMITS else quoted
 
 
 def _quoted(value: object) -> str:

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.domain.model import Ask, AskKind, Target, TargetKind, TicketPlan
-from bot.domain.policy import Observed, ReasonDemand, Requirement, UnknownRequester, Unruled
+from bot.domain.model import Ask, AskKind, FastTrackMode, Target, TargetKind, TicketPlan
+from bot.domain.policy import (
+    ARTIFACTS_FROM_MLFLOW,
+    EVERY_DAY_AT_WORK,
+    Escalate,
+    FastTrack,
+    Observed,
+    ReasonDemand,
+    Requirement,
+    RollbackBy,
+    Threshold,
+    UnknownRequester,
+    Unruled,
+)
 from config import policy as reader
-from config.policy import PolicyMistakes, policy_text_of, read_policy
+from config.policy import PolicyMistakes, notices, policy_text_of, read_policy
+from tests.config.policies import SMALL, mistakes_of, replaced
 
 EXAMPLE = Path(reader.__file__).with_name("policy.yaml")
 SCHEMA = Path(reader.__file__).with_name("policy.schema.json")
 
-SMALL = """\
-version: 1
-groups:
-  leads: {people: [ana@example.com, ben@example.com]}
-rules:
-  - models: "bike-*"
-    target: {alias: champion}
-    ask_on: [{alias: candidate}]
-    notify: {slack: "#models"}
-    approve: {all_of: [{group: leads, quorum: 1}]}
-"""
-
-
-def mistakes_of(text: str) -> list[str]:
-    with pytest.raises(PolicyMistakes) as caught:
-        read_policy(text)
-    return str(caught.value).splitlines()
-
 
 def changed(old: str, new: str) -> str:
-    assert SMALL.count(old) == 1
-    return SMALL.replace(old, new)
+    return replaced(SMALL, old, new)
 
 
 def test_the_example_reads_as_its_comments_promise() -> None:
@@ -48,11 +43,32 @@ def test_the_example_reads_as_its_comments_promise() -> None:
     assert rule is not None
     assert rule.ask_on == (Ask(AskKind.ALIAS, "candidate"), Ask(AskKind.TAG, "countersign.ask"))
     assert rule.ticket == TicketPlan("GOV", "Task", "Done", "Won't Do")
-    assert rule.approve.all_of == (Requirement("ml-leads", 1),)
+    assert rule.approve.all_of == (Requirement("ml-leads", 1), Requirement("risk", 1))
     assert rule.approve.unknown_requester is UnknownRequester.AUTHOR_ONLY
     assert rule.expire_after == timedelta(days=3)
+    assert (rule.remind_after, rule.rollback, rule.escalate) == (timedelta(hours=4), RollbackBy.RULE, None)
+    assert rule.fast_track == FastTrack(
+        FastTrackMode.ON, (Threshold("mae", False, threshold=40, min_relative_change=0.01),), undo_for=timedelta(days=1)
+    )
+    assert policy.artifact_stores == ARTIFACTS_FROM_MLFLOW
     assert policy.channels() == ("#model-approvals",)
     assert [person.email for person in policy.people] == [f"{name}@example.com" for name in ("ana", "ben", "cy", "bea")]
+
+
+def test_what_the_example_comments_out_can_be_taken_in() -> None:
+    commented_out = re.compile(r"^( *)#(?=[a-z])", re.MULTILINE)
+    text, taken_in = commented_out.subn(r"\1", policy_text_of(EXAMPLE))
+
+    policy = read_policy(text)
+
+    (rule,) = policy.rules
+    assert taken_in == 4
+    assert rule.escalate == Escalate(timedelta(hours=8), "heads")
+    assert [freeze.name for freeze in policy.freezes_of(rule)] == ["year-end"]
+
+
+def test_there_is_nothing_to_notice_in_the_example() -> None:
+    assert notices(policy_text_of(EXAMPLE)) == ()
 
 
 def test_what_is_left_out_has_the_documented_defaults() -> None:
@@ -62,6 +78,9 @@ def test_what_is_left_out_has_the_documented_defaults() -> None:
     assert (policy.poll.versions, policy.poll.aliases) == (timedelta(seconds=30), timedelta(seconds=60))
     assert policy.default is Unruled.REPORT
     assert (rule.workspace, rule.observed, rule.ticket, rule.expire_after) == ("default", Observed.ASK, None, None)
+    assert (rule.remind_after, rule.escalate, rule.freezes, rule.fast_track) == (None, None, (), None)
+    assert rule.rollback is RollbackBy.RULE
+    assert (policy.calendar, policy.freezes, policy.artifact_stores) == (EVERY_DAY_AT_WORK, (), ARTIFACTS_FROM_MLFLOW)
     assert rule.approve.reason is ReasonDemand.ON_REJECT
     assert rule.approve.unknown_requester is UnknownRequester.ONE_MORE
 
@@ -229,36 +248,6 @@ def test_ones_own_e_mail_address_may_be_ones_name_in_mlflow() -> None:
     people = "people: [{name: Ana, email: ana@example.com, mlflow_user: ana@example.com}]\n"
 
     assert read_policy(SMALL + people).people[0].mlflow_user == "ana@example.com"
-
-
-def rule_for(models: str, alias: str = "champion", workspace: str = "default") -> str:
-    return (
-        f'  - models: "{models}"\n    workspace: "{workspace}"\n    target: {{alias: {alias}}}\n    notify: {{slack: "#m"}}\n'
-        "    approve: {all_of: [{group: leads, quorum: 1}]}\n"
-    )
-
-
-@pytest.mark.parametrize("models", ["bike-*", "bike-small", "bike-small-*", "bike-?"])
-def test_a_rule_behind_a_wider_one_can_never_hold(models: str) -> None:
-    (mistake,) = mistakes_of(SMALL + rule_for(models))
-
-    assert mistake.startswith(f'policy.yaml line 10: rule "{models}" for alias:champion can never hold')
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        rule_for("*"),
-        rule_for("car-*"),
-        rule_for("bike-*", alias="shadow"),
-        rule_for("bike-*", workspace="lab"),
-        rule_for("[bc]*"),
-    ],
-)
-def test_a_rule_that_holds_for_something_more_may_follow(rule: str) -> None:
-    policy = read_policy(SMALL + rule)
-
-    assert len(policy.rules) == 2
 
 
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:

@@ -1,0 +1,60 @@
+"""What is allowed in a policy and still worth a word: rules that overlap, groups and freezes that nobody uses.
+
+What is not allowed is `config.policy_laws`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from config.policy_laws import hides
+from config.policy_parts import Finding
+from config.policy_patterns import common_name
+from config.policy_shape import PolicyShape, RuleShape
+
+
+def notable(policy: PolicyShape) -> Iterator[Finding]:
+    yield from _rules_that_overlap(policy.rules)
+    yield from _groups_without_a_rule(policy)
+    yield from _freezes_without_a_rule(policy)
+
+
+def _rules_that_overlap(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:
+    """A narrow rule before a wide one is how exceptions are written; only patterns that cross can surprise."""
+    for index, rule in enumerate(rules):
+        shared = next(((one, found) for one in rules[:index] if (found := _shared(one, rule))), None)
+        if shared is not None:
+            earlier, name = shared
+            yield (
+                ("rules", index),
+                f'rule "{rule.models}" for {rule.target.as_target()} and the rule "{earlier.models}" before it both match '
+                f"{name}, and the one before holds for it. If that is not meant, put this rule first or narrow a pattern.",
+            )
+
+
+def _shared(first: RuleShape, second: RuleShape) -> str | None:
+    """A model that is a matter of both rules, although neither covers the other."""
+    if first.target.as_target() != second.target.as_target() or hides(second, first):
+        return None
+    model = common_name(first.models, second.models)
+    if model is None or first.workspace == second.workspace:
+        return None if model is None else f'"{model}"'
+    workspace = common_name(first.workspace, second.workspace)
+    return None if workspace is None else f'"{model}" in the workspace "{workspace}"'
+
+
+def _groups_without_a_rule(policy: PolicyShape) -> Iterator[Finding]:
+    asked = {requirement.group for rule in policy.rules for requirement in rule.approve.all_of}
+    standing_in = {rule.escalate.group for rule in policy.rules if rule.escalate is not None}
+    for name in policy.groups:
+        if name not in asked | standing_in:
+            sentence = f'group "{name}" decides nothing, because no rule names it. Name it in a rule, or remove it.'
+            yield ("groups", name), sentence
+
+
+def _freezes_without_a_rule(policy: PolicyShape) -> Iterator[Finding]:
+    named = {name for rule in policy.rules for name in rule.freezes}
+    for name in policy.freezes:
+        if name not in named:
+            sentence = f'freeze "{name}" holds nothing back, because no rule names it. Add it to a rule\'s freezes, or remove it.'
+            yield ("freezes", name), sentence

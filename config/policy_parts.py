@@ -1,0 +1,30 @@
+"""What the laws of a policy look at: the parts whose shape is sound, by their place in the document, and the form of a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from config.policy_calendar_shape import FreezeShape
+from config.policy_shape import GroupShape, PersonShape, RuleShape
+from config.yaml_lines import Path
+
+Finding = tuple[Path, str]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """`group_names` and `freeze_names` also hold those whose shape is broken. `timezone` is the calendar's."""
+
+    people: Mapping[int, PersonShape]
+    groups: Mapping[str, GroupShape]
+    group_names: frozenset[str]
+    rules: Mapping[int, RuleShape]
+    freezes: Mapping[str, FreezeShape]
+    freeze_names: frozenset[str]
+    timezone: str
+
+    def members(self, group: str) -> frozenset[str] | None:
+        """None when only Slack knows them."""
+        shape = self.groups.get(group)
+        return None if shape is None or shape.people is None else frozenset(shape.people)
