@@ -19,7 +19,8 @@ from urllib.parse import urlsplit, urlunsplit
 from bot.clients import mlflow_evidence, mlflow_webhook
 from bot.clients.mlflow_http import AlreadyThere, NotThere, open_client, reading, writing
 from bot.clients.mlflow_versions import as_glance, as_time, as_version_seen
-from bot.domain.model import DEFAULT_WORKSPACE, Evidence, ModelSeen, VersionId, VersionSeen
+from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
+from bot.domain.seen import ModelSeen, VersionSeen
 from bot.ports import ModelGlance, Permanent, RegistryHint
 
 if TYPE_CHECKING:
@@ -116,8 +117,11 @@ class MlflowRegistry:
 
         return map(as_version_seen, chain.from_iterable(_pages(page, what)))
 
-    def read_evidence(self, version: VersionId, champion: VersionId | None) -> Evidence:
-        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion)
+    def read_evidence(self, version: VersionId, champion: VersionId | None, stores: Sequence[str]) -> Evidence:
+        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion, stores)
+
+    def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
+        return mlflow_evidence.read_metrics(self._client, version)
 
     # Writing
 

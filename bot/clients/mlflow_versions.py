@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bot.domain.model import DEFAULT_WORKSPACE, VersionId, VersionSeen
+from bot.domain.model import DEFAULT_WORKSPACE, VersionId
+from bot.domain.seen import VersionSeen
 from bot.ports import ModelGlance
 
 if TYPE_CHECKING:

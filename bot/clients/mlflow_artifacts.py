@@ -1,0 +1,181 @@
+"""A version's files as evidence: the manifest of them all, its digest, and the signature in the MLmodel file. Fetching: `mlflow_stores`.
+
+The manifest is the text that `sha256sum` writes and `sha256sum -c` checks, so that anyone can compare the files without us.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rfc8785
+import yaml
+
+from bot.clients.mlflow_stores import Folder, Unread, opened_folder
+from bot.domain.model import Artifacts
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+MOST_FILES = 10_000  # folders count too: each is a call
+MOST_BYTES = 20 * 2**30
+MLMODEL = "MLmodel"
+LARGEST_MLMODEL = 2**20  # bytes; a signature of thousands of columns fits in
+WRITTEN_BY_CLIENTS = "registered_model_meta"  # MLflow leaves it in downloaded copies; it is no part of the model
+RENAME = "Log the model again with other file names and register that."
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) < 16 else digits
+
+
+def _float(digits: str) -> float | str:
+    return float(digits) if math.isfinite(float(digits)) else digits
+
+
+JSON = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=str)
+"""Keeps as texts the numbers that canonical JSON cannot hold."""
+
+
+@dataclass(frozen=True)
+class FilesRead:
+    """`artifacts` is None when the files were not read, and then `unread` says why. `signature` is canonical JSON."""
+
+    artifacts: Artifacts | None
+    signature: str | None = None
+    unread: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """`text` has one line a file, `<sha256>  <path>`, sorted by path; `size` is the sum of all files, in bytes."""
+
+    text: str
+    files: int
+    size: int
+    signature: str | None
+
+    @property
+    def digest(self) -> str:
+        return "sha256:" + hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def read_files(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> FilesRead:
+    """Reads every file once. Raises Temporary or Permanent; what cannot be read for good is told in the answer."""
+    try:
+        manifest = _manifest(client, version, stores)
+    except Unread as reason:
+        return FilesRead(None, unread=str(reason))
+    return FilesRead(Artifacts(manifest.digest, manifest.files, manifest.size), manifest.signature)
+
+
+def manifest_of(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> str:
+    """The manifest whose sha256 is `Artifacts.digest`, in `sha256sum` format. Raises Unread, Temporary or Permanent."""
+    return _manifest(client, version, stores).text
+
+
+def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> str | None:
+    """Of the MLmodel file alone; None when there is none or it is not to be read. Raises Temporary or Permanent."""
+    try:
+        with opened_folder(client, version, stores) as folder:
+            mlmodel = next((entry for entry in folder.entries() if entry.path == MLMODEL), None)
+            if mlmodel is None:
+                return None
+            with folder.fetched(MLMODEL, mlmodel.file_size or 0) as file:
+                return signature_in(file)
+    except Unread:
+        return None
+
+
+def _manifest(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> Manifest:
+    lines, signature = [], None
+    with opened_folder(client, version, stores) as folder:
+        sizes = _files_in(folder)
+        for path in sorted(sizes):  # by code point, which is also the order of the UTF-8 bytes
+            with folder.fetched(path, sizes[path]) as file:
+                lines.append(f"{_sha256_of(file)}  {path}\n")
+                signature = signature_in(file) if path == MLMODEL else signature
+    return Manifest("".join(lines), len(lines), sum(sizes.values()), signature)
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files_in(folder: Folder) -> dict[str, int]:
+    """All files with their sizes. Nothing is fetched before names and limits hold."""
+    sizes: dict[str, int] = {}
+    seen: set[str] = set()
+    unseen: list[str | None] = [None]
+    while unseen:
+        for entry in folder.entries(unseen.pop()):
+            _refuse_name(entry.path, seen)
+            seen.add(entry.path)
+            if entry.is_dir:
+                unseen.append(entry.path)
+            elif entry.path != WRITTEN_BY_CLIENTS:
+                sizes[entry.path] = entry.file_size or 0  # MLflow's server leaves out a size of 0
+        _refuse_more_than(MOST_FILES, len(seen))
+    _refuse_above(MOST_BYTES, sum(sizes.values()))
+    return sizes
+
+
+def _refuse_name(path: str, seen: set[str]) -> None:
+    """`sha256sum` writes such names in another way, and no two tools agree on them."""
+    if any(character in path for character in "\n\r\\\0") or not _is_text(path):
+        raise Unread(f"The file name {path!r} has a line break or a backslash in it. {RENAME}")
+    if {"", ".", ".."} & set(path.split("/")):
+        raise Unread(f"The file name {path!r} leads out of the version's own folder. {RENAME}")
+    if path in seen:
+        raise Unread(f"The file name {path!r} is listed twice. {RENAME}")
+
+
+def _is_text(path: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in path)
+
+
+def _refuse_more_than(most: int, count: int) -> None:
+    if count > most:
+        raise Unread(
+            f"The version has more than {most:,} files and folders, so they were not read. Log the model with fewer files."
+        )
+
+
+def _refuse_above(most: int, size: int) -> None:
+    if size > most:
+        raise Unread(
+            f"The version's files are larger than {most / 2**30:g} GiB in all, so they were not read. Log a smaller model."
+        )
+
+
+def signature_in(mlmodel: Path) -> str | None:
+    """Inputs, outputs and params of the model's signature as canonical JSON (RFC 8785); None when it has no signature.
+
+    MLflow writes them as JSON inside the YAML. The base loader makes texts, lists and mappings of it and nothing else, so a hostile file
+    can at most be unreadable.
+    """
+    if mlmodel.stat().st_size > LARGEST_MLMODEL:
+        raise Unread(f"The MLmodel file is larger than {LARGEST_MLMODEL // 2**20} MiB. Log the model again.")
+    try:
+        text = mlmodel.read_text(encoding="utf-8")
+        described = yaml.load(text, Loader=yaml.BaseLoader)  # nosec B506
+        signature = described.get("signature") if isinstance(described, dict) else None
+        if not isinstance(signature, dict):
+            return None
+        parts = {part: _parsed(signature.get(part, "null")) for part in ("inputs", "outputs", "params")}
+        return rfc8785.dumps(parts).decode()  # type: ignore[arg-type]  # whatever JSON can hold
+    except (yaml.YAMLError, rfc8785.CanonicalizationError, ValueError, RecursionError) as error:
+        raise Unread("The MLmodel file cannot be read as MLflow writes it. Log the model again.") from error
+
+
+def _parsed(part: object) -> object:
+    if not isinstance(part, str):
+        raise ValueError("a signature's part is JSON in a text")  # noqa: TRY004 - a file is wrong, not a caller
+    return JSON.decode(part or "null")

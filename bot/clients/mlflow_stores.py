@@ -1,0 +1,171 @@
+"""Fetches a version's files. Whether they may be read from where they are: `mlflow_locations`. What is made of them: `mlflow_artifacts`.
+
+Files come through MLflow's own artifact repositories, one at a time, into a temporary file; nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import requests
+
+from bot.clients.mlflow_http import MENDS, TRY_AGAIN, reading
+from bot.clients.mlflow_lineage import find_run
+from bot.clients.mlflow_locations import is_within, shown
+from bot.ports import Permanent, Temporary
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import FileInfo
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
+
+SDK_FAILURES = (
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "ClientError"),
+    ("google.api_core.exceptions", "GoogleAPIError"),
+    ("google.auth.exceptions", "GoogleAuthError"),
+    ("azure.core.exceptions", "AzureError"),
+    ("paramiko.ssh_exception", "SSHException"),
+    ("ftplib", "Error"),
+)
+"""What the stores' own clients raise beside OSError. Which of them are installed is the operator's choice."""
+
+SDKS = {
+    "botocore": "boto3",
+    "google.cloud": "google-cloud-storage",
+    "azure": "azure-storage-blob and azure-identity",
+    "HadoopFileSystem": "pyarrow",
+}
+"""What to install for the name that was missing, where the two differ."""
+
+
+class Unread(Exception):
+    """The files are not read; the message says what, why, and what next."""
+
+
+@contextmanager
+def opened_folder(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> Iterator[Folder]:
+    """The version's files, if they lie in one of the stores. Raises Unread, Temporary or Permanent."""
+    what = f"reading the files of {version.name} v{version.version}"
+    location = _location_of(client, version, what)
+    if not is_within(location, stores):
+        raise Unread(
+            f"The files are at {shown(location)}, which is in none of the policy's artifact_stores, so they were not read. "
+            "If that place is to be trusted, add it to artifact_stores."
+        )
+    with TemporaryDirectory(prefix="countersign-") as directory:
+        yield Folder(_repository_at(location, client, what), what, Path(directory))
+
+
+class Folder:
+    """One version's files, through MLflow's repository for such a location."""
+
+    def __init__(self, repository: ArtifactRepository, what: str, directory: Path) -> None:
+        self._repository = repository
+        self._what = what
+        self._landing = directory / "file"  # a name of our own, whatever the store's file is called
+
+    def entries(self, path: str | None = None) -> list[FileInfo]:
+        """Files and folders right in `path`, with paths from the top; empty when there is nothing."""
+        with _asking_store(self._what):
+            try:
+                found = self._repository.list_artifacts(path)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise Temporary(f"MLflow answered something that cannot be read while {self._what}.") from error
+        return [entry for entry in found if entry.path not in (".", path)]  # some stores list a folder in itself
+
+    @contextmanager
+    def fetched(self, path: str, size: int) -> Iterator[Path]:
+        """The file's bytes on disk, deleted afterwards; `size` is what the listing said. `_download_file` is what every repository
+        implements; `download_artifacts` around it lists again, takes threads, and forgets why something failed."""
+        what = f"{self._what} ({path})"
+        with _asking_store(what):
+            self._repository._download_file(path, str(self._landing))  # type: ignore[no-untyped-call]
+        try:
+            if self._landing.stat().st_size != size:
+                raise Temporary(f"MLflow handed out another size than it lists while {what}. It will be tried again.")
+            yield self._landing
+        finally:
+            self._landing.unlink()
+
+
+def _location_of(client: MlflowClient, version: ModelVersion, what: str) -> str:
+    """MLflow resolves `models:` itself, and leaves `runs:` to its callers."""
+    with reading(what):
+        location = client.get_model_version_download_uri(version.name, version.version) or ""
+    run_id, _, path = location.removeprefix("runs:/").partition("/")
+    if not location.startswith("runs:/"):
+        return location
+    run = find_run(client, run_id)
+    if run is None:
+        raise Unread(f"The files are at {shown(location)}, and that run is gone. Register the version anew.")
+    return f"{run.info.artifact_uri}/{path}"
+
+
+def _repository_at(location: str, client: MlflowClient, what: str) -> ArtifactRepository:
+    """MLflow is told not to look for presigned addresses: whatever the server named there would be called, and with long retries."""
+    os.environ.setdefault("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "false")
+    from mlflow.store.artifact import artifact_repository_registry as registry
+    from mlflow.utils.uri import get_uri_scheme
+
+    scheme = get_uri_scheme(location)  # type: ignore[no-untyped-call]
+    if scheme not in registry.get_registered_artifact_repositories():
+        raise Unread(f'MLflow knows no artifact store of the kind "{scheme}". Install the plugin that brings it.')
+    with _asking_store(what):
+        return registry.get_artifact_repository(
+            location, tracking_uri=client.tracking_uri, registry_uri=client.tracking_uri
+        )
+
+
+@contextmanager
+def _asking_store(what: str) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    with reading(what):
+        try:
+            yield
+        except (ImportError, NameError) as error:  # MLflow's HDFS repository swallows the first and meets the second
+            sdk = SDKS.get(error.name or "", error.name)
+            raise Unread(
+                f"The files were not read: their store is read with the Python package {sdk}, which is not installed. "
+                "Install it beside the worker."
+            ) from error
+        except _failures_of_stores() as error:
+            raise _meaning_of(error, what) from error
+        except MlflowException as error:
+            if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                raise _not_handed_out(what) from error
+            raise
+
+
+def _failures_of_stores() -> tuple[type[Exception], ...]:
+    """A client that has not been imported cannot have failed."""
+    of_sdks = (getattr(sys.modules[module], name) for module, name in SDK_FAILURES if module in sys.modules)
+    return (OSError, EOFError, *of_sdks)
+
+
+def _meaning_of(error: Exception, what: str) -> Exception:
+    """The error's own text may hold addresses with passwords, so it stays in the cause."""
+    response = error.response if isinstance(error, requests.HTTPError) else None
+    status = response.status_code if response is not None else 0
+    if status in (401, 403):
+        mend = {401: MENDS[401], 403: "Give the bot's account the right to read these files."}[status]
+        return Permanent(f"The artifact store refused {what} ({status}). {mend}")
+    if 400 <= status < 500 and status not in TRY_AGAIN:
+        return _not_handed_out(what)
+    reason = str(status) if status else getattr(error, "strerror", None) or type(error).__name__
+    return Temporary(f"The artifact store failed while {what}: {reason}. It will be tried again.")
+
+
+def _not_handed_out(what: str) -> Unread:
+    return Unread(
+        f"MLflow lists the files but does not hand them out ({what}): one is gone, is a link, or has a name that MLflow cannot ask "
+        "for. Log the model again without it and register that."
+    )
