@@ -1,7 +1,7 @@
 """The Notifier on Slack: posting, finding again, updating, people, and what comes back.
 
-The card's rendering is in `slack_blocks`, the calls and their failures in `slack_calls`, people in `slack_people`, the parsing of
-clicks in `slack_inbound`.
+The card's rendering is in `slack_blocks`, the calls and their failures in `slack_calls`, people in `slack_people` and
+`slack_mentions`, pictures in `slack_images`, the parsing of clicks in `slack_inbound`.
 """
 
 from __future__ import annotations
@@ -9,19 +9,24 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from http.client import HTTPException
 
+import structlog
 from slack_sdk.webhook import WebhookClient
 
 from bot.clients import slack_blocks, slack_inbound
-from bot.clients.slack_calls import Answer, SlackCalls, object_at, objects_at, text_at
+from bot.clients.slack_calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
+from bot.clients.slack_images import SlackImages, Wait
+from bot.clients.slack_mentions import SlackMentions
 from bot.clients.slack_people import Remembered, SlackPeople
 from bot.clients.slack_text import fallback
-from bot.domain.cards import Card
-from bot.domain.model import PostedCard
+from bot.domain.cards import Card, Mention
+from bot.domain.model import Image, PostedCard
 from bot.ports import Account, Click, OutcomeUnknown, OutsideError, Permanent, Temporary
 
+log = structlog.get_logger()
 EVENT_TYPE = "countersign"
 LONG_PAGE = 999  # of channels, whose list may be asked for twenty times a minute only
 PAGE = 200  # https://docs.slack.dev/apis/web-api/pagination advises 100 to 200
@@ -32,9 +37,14 @@ FORM_TIMEOUT = 2.0  # a trigger lives for three seconds
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
 ACCOUNT_ID = re.compile(r"[UW][A-Z0-9]{7,}")
 
+Content = dict[str, object]
+
 
 class SlackNotifier:
-    """Thread-safe; opens no connection before the first call. `timeout` is in seconds; `clock` counts them for what is remembered."""
+    """Thread-safe; opens no connection before the first call.
+
+    `timeout` is in seconds; `clock` counts them for what is remembered, and `wait` lets them pass while Slack looks through a picture.
+    """
 
     def __init__(
         self,
@@ -43,10 +53,13 @@ class SlackNotifier:
         api_url: str = "https://slack.com/api/",
         timeout: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
+        wait: Wait = time.sleep,
     ) -> None:
         self.post_settles = timeout + 5.0  # Slack may still write what we gave up waiting for
         self._calls = SlackCalls(token, api_url, timeout)
         self._people = SlackPeople(self._calls, clock)
+        self._mentions = SlackMentions(self._people, clock)
+        self._images = SlackImages(self._calls, timeout, wait)
         self._channels = Remembered[str](clock)
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
@@ -54,14 +67,14 @@ class SlackNotifier:
         self._people.bot()
         place = self._open(channel) if ACCOUNT_ID.fullmatch(channel) else channel
 
-        message: dict[str, object] = {
+        message: Content = {
             "channel": place,
-            **_content(card),
+            **({"thread_ts": thread} if thread else {}),
             "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": key}},
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        sent = self._calls.call_once("chat.postMessage", {**message, "thread_ts": thread} if thread else message)
+        sent = self._send(card, lambda content: self._calls.call_once("chat.postMessage", {**message, **content}))
 
         return self._posted(text_at(sent, "channel"), text_at(sent, "ts"), thread)
 
@@ -78,7 +91,8 @@ class SlackNotifier:
         return self._posted(place, found, thread) if found else None
 
     def update(self, posted: PostedCard, card: Card) -> None:
-        self._calls.call("chat.update", {"channel": posted.channel, "ts": posted.message, **_content(card)})
+        message: Content = {"channel": posted.channel, "ts": posted.message}
+        self._send(card, lambda content: self._calls.call("chat.update", {**message, **content}))
 
     def account(self, account_id: str) -> Account:
         return self._people.account(account_id)
@@ -88,6 +102,9 @@ class SlackNotifier:
 
     def members_of(self, group: str) -> frozenset[str]:
         return self._people.members_of(group)
+
+    def upload_image(self, content: bytes, name: str, alt: str) -> Image:
+        return self._images.upload(content, name, alt)
 
     def ask_reason(self, click: Click, title: str, prompt: str) -> None:
         view = slack_blocks.reason_form(click, title, prompt)
@@ -107,10 +124,28 @@ class SlackNotifier:
             raise Temporary(f"Slack did not take the private answer ({type(error).__name__})") from None
 
     def as_reply(self, card: Card) -> Mapping[str, object]:
-        return {"response_type": "ephemeral", **_content(card)}
+        """Without the picture, because a reply that Slack refuses cannot be sent once more; the mentioned are printed by name."""
+        return {"response_type": "ephemeral", **_content(replace(card, image=None))}
 
     def read_click(self, body: Mapping[str, object]) -> Click:
         return slack_inbound.read_click(body)
+
+    def read_mention(self, text: str) -> str | None:
+        return slack_inbound.read_mention(text)
+
+    def _send(self, card: Card, send: Callable[[Content], Answer]) -> Answer:
+        """A picture that Slack has not looked through, or no longer has, makes it refuse the whole card: then it goes without.
+
+        Nothing is doubled, because what was refused was not posted.
+        """
+        found = self._mentions.found(card.mentions)
+        try:
+            return send(_content(card, found))
+        except SlackError as refusal:
+            if refusal.code != "invalid_blocks" or card.image is None:
+                raise
+            log.warning("image_not_taken", file=card.image.file, why=str(refusal))
+        return send(_content(replace(card, image=None), found))
 
     def _id_of(self, channel: str) -> str:
         """Slack posts to a name but reads only from an id."""
@@ -165,10 +200,10 @@ class SlackNotifier:
         return link or f"{self._people.bot().workspace_url}archives/{channel}/p{message.replace('.', '')}{in_thread}"
 
 
-def _content(card: Card) -> dict[str, object]:
+def _content(card: Card, found: Mapping[Mention, str] = slack_blocks.NOBODY) -> Content:
     """`blocks` are always sent, so that an update takes away what the card no longer has."""
     return {
-        "blocks": slack_blocks.blocks_of(card),
+        "blocks": slack_blocks.blocks_of(card, found),
         "text": fallback(card.summary),
         "parse": "none",
         "link_names": False,

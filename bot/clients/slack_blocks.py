@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bot.clients.plain_text import NOTHING, is_web_address, one_line, paragraph
-from bot.domain.cards import Button, Card, Confirm, Fact, Link, Table, Tone
+from bot.domain.cards import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
+from bot.domain.model import Image
 from bot.ports import Click
 
 Block = dict[str, object]
+Found = Mapping[Mention, str]
+NOBODY: Found = MappingProxyType({})
 
 REASON_FORM = "countersign.reason"
 REASON_BLOCK = "reason"
@@ -24,6 +28,7 @@ SECTION_TEXT_LIMIT = 3_000  # https://docs.slack.dev/reference/block-kit/composi
 LABEL_LIMIT = 80
 VALUE_LIMIT = 500
 CONTEXT_LIMIT = 500
+ALT_LIMIT = 2_000  # https://docs.slack.dev/reference/block-kit/blocks/image-block
 BUTTONS_LIMIT = 25
 BUTTON_TEXT_LIMIT = 75
 TABLE_ROWS_LIMIT = 100  # https://docs.slack.dev/reference/block-kit/blocks/table-block, the row of headings among them
@@ -36,20 +41,26 @@ MODAL_TITLE_LIMIT = 24
 # All text of a message together; not documented: https://github.com/slackapi/bolt-js/issues/2509 found msg_blocks_too_long above 13,200.
 MESSAGE_LIMIT = 13_000
 # With these a message stays far below its 50 blocks.
-PARAGRAPHS_SHOWN = 10
+PARAGRAPHS_SHOWN = 20
 TABLES_SHOWN = 10
+MENTIONS_SHOWN = 20
 ROOM_FOR_A_NOTE = 40
 SMALLEST_TABLE = 300
 
 
-def blocks_of(card: Card) -> list[Block]:
-    """The whole card, in the order in which a person reads it. Too long a card is cut in the middle and says so; its buttons stay."""
+def blocks_of(card: Card, found: Found = NOBODY) -> list[Block]:
+    """The whole card, in the order in which a person reads it. Too long a card is cut in the middle and says so; its buttons stay.
+
+    `found` are the Slack ids of those mentioned; whoever is not among them is printed by name and not notified.
+    """
+    header: Block = {"type": "header", "text": _plain(card.title, HEADER_LIMIT)}
+    mentions, image = _mentions(card.mentions, found), _image(card.image)
     end = [*_footer(card.footer), *_buttons(card.buttons)]
-    room = MESSAGE_LIMIT - HEADER_LIMIT - _length(end)
+    room = MESSAGE_LIMIT - HEADER_LIMIT - _length([*mentions, *image, *end])
     facts = _facts(card.facts, room // 3)
     paragraphs = _paragraphs(card.paragraphs, room // 3)
     tables = _tables(card.tables, room - _length(facts) - _length(paragraphs))
-    return [{"type": "header", "text": _plain(card.title, HEADER_LIMIT)}, *facts, *tables, *paragraphs, *end]
+    return [header, *facts, *mentions, *tables, *image, *paragraphs, *end]
 
 
 def lines_of(text: str) -> list[Block]:
@@ -103,7 +114,8 @@ def _length(value: object) -> int:
     """The characters of all texts in these blocks, as Slack counts them for a message."""
     if isinstance(value, Mapping):
         return sum(
-            len(inner) if name == "text" and isinstance(inner, str) else _length(inner) for name, inner in value.items()
+            len(inner) if name in ("text", "alt_text") and isinstance(inner, str) else _length(inner)
+            for name, inner in value.items()
         )
     return sum(_length(inner) for inner in value) if isinstance(value, list) else 0
 
@@ -119,6 +131,29 @@ def _facts(facts: Sequence[Fact], room: int) -> list[Block]:
             break
         elements += [*line_break, *line]
     return [_rich(elements)] if elements else []
+
+
+def _mentions(mentions: Sequence[Mention], found: Found) -> list[Block]:
+    elements: list[Block] = []
+    for mention in mentions[:MENTIONS_SHOWN]:
+        elements += [_text(", ") if elements else _bold("Waiting for: "), _mention(mention, found.get(mention))]
+    if len(mentions) > MENTIONS_SHOWN:
+        elements.append(_text(f", and {len(mentions) - MENTIONS_SHOWN} more"))
+    return [_rich(elements)] if elements else []
+
+
+def _mention(mention: Mention, id_: str | None) -> Block:
+    if id_ is None:
+        return _text(one_line(mention.name, LABEL_LIMIT))
+    if mention.kind is Called.GROUP:
+        return {"type": "usergroup", "usergroup_id": id_}
+    return {"type": "user", "user_id": id_}
+
+
+def _image(image: Image | None) -> list[Block]:
+    if image is None:
+        return []
+    return [{"type": "image", "slack_file": {"id": image.file}, "alt_text": one_line(image.alt, ALT_LIMIT)}]
 
 
 def _value(value: str | Link) -> Block:

@@ -47,6 +47,7 @@ MENDS: Mapping[str, str] = {
     "token_expired": f"The token has expired. {_NEW_TOKEN}",
     "account_inactive": f"The app was removed from the workspace. {_NEW_TOKEN}",
     "message_not_found": "The message was deleted in Slack; the request itself is untouched.",
+    "thread_not_found": "The card that this answers was deleted in Slack; the request itself is untouched.",
     "cant_update_message": "The message was posted by another app. Was SLACK_BOT_TOKEN changed to another app's token?",
     "expired_trigger_id": _PRESS_AGAIN,
     "exchanged_trigger_id": _PRESS_AGAIN,
@@ -54,6 +55,8 @@ MENDS: Mapping[str, str] = {
     "user_not_found": "Slack does not know this account.",
     "users_not_found": "Slack does not know this account.",
     "user_disabled": "The account is deactivated.",
+    "file_uploads_disabled": "A workspace admin has switched file uploads off: cards come without their plots until they are allowed.",
+    "file_type_not_allowed": "A workspace admin does not allow PNG files: cards come without their plots until they are allowed.",
     "invalid_blocks": "Slack refuses how the card is built, which is a fault of ours. Please report it with this message.",
     "msg_blocks_too_long": "The card is longer than Slack takes, which is a fault of ours. Please report it with this message.",
 }
@@ -167,7 +170,12 @@ def _as_ours(method: str, error: SlackApiError, arguments: Arguments, in_doubt: 
 def _refusal(method: str, code: str, error: SlackApiError, arguments: Arguments) -> str:
     """Slack's word, what it was about, and the mend."""
     about = next(
-        (f" for {arguments[name]}" for name in ("channel", "user", "email", "usergroup") if name in arguments), ""
+        (
+            f" for {arguments[name]}"
+            for name in ("channel", "user", "email", "usergroup", "filename", "file")
+            if name in arguments
+        ),
+        "",
     )
     needed = text_at(error.response.data, "needed")
     details = "; ".join(_details(error.response.data))

@@ -1,6 +1,7 @@
-"""Reads what Slack sends: the form of its headers, and clicks out of Bolt's bodies. Pure; the signature itself is Bolt's to verify.
+"""Reads what Slack sends: the form of its headers, clicks out of Bolt's bodies, mentions in commands. Pure.
 
-What is not just as we expect it is Rejected with a label for the metric. Nothing here says whether the click is allowed.
+The signature itself is Bolt's to verify. What is not just as we expect it is Rejected with a label for the metric. Nothing here says
+whether the click is allowed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ FIELD_LIMIT = 2_000  # the longest value that a button may carry
 ORIGIN_LIMIT = 3_000  # the longest private_metadata that a view may carry
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+# What `should_escape` in the manifest makes of @ben: https://docs.slack.dev/interactivity/implementing-slash-commands
+MENTION = re.compile(r"<@(?P<account>[UW][A-Z0-9]{2,30})(\|[^<>|]{0,100})?>")
 
 Body = Mapping[str, object]
 
@@ -40,6 +43,12 @@ def read_click(body: Body) -> Click:
     if kind == "view_submission":
         return _sent_form(body)
     raise _malformed("type")
+
+
+def read_mention(text: str) -> str | None:
+    """The account id in `<@U0BEN000002|ben>` or `<@U0BEN000002>`; None when the text is anything else, or more than that."""
+    found = MENTION.fullmatch(text.strip())
+    return found["account"] if found else None
 
 
 def _pressed_button(body: Body) -> Click:

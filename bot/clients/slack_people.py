@@ -31,6 +31,12 @@ class Bot:
     workspace_url: str
 
 
+@dataclass(frozen=True)
+class UserGroup:
+    id: str
+    members: frozenset[str]
+
+
 class Remembered(Generic[Found]):
     """Answers by key, each fresh for 60 s; the oldest goes when there are too many. Failures are never remembered."""
 
@@ -77,7 +83,7 @@ class SlackPeople:
         self._calls = calls
         self._bot: Bot | None = None
         self._accounts = Remembered[Account](clock)
-        self._groups = Remembered[frozenset[str]](clock)
+        self._groups = Remembered[UserGroup](clock)
 
     def bot(self, deadline: Deadline | None = None) -> Bot:
         """Asked once, then kept: a token belongs to one app in one workspace for life."""
@@ -99,8 +105,12 @@ class SlackPeople:
         return account_of(object_at(answer, "user"), self.bot(deadline).team)
 
     def members_of(self, group: str) -> frozenset[str]:
+        return self.user_group(group).members
+
+    def user_group(self, group: str) -> UserGroup:
+        """The active group with this handle. Raises Permanent, naming those that there are, when there is none."""
         handle = group.removeprefix("@")
-        return self._groups.get(handle, lambda: self._look_up_members(handle))
+        return self._groups.get(handle, lambda: self._look_up_group(handle))
 
     def _who_am_i(self, deadline: Deadline) -> Bot:
         me = self._calls.call("auth.test", timeout=deadline.left())
@@ -118,9 +128,12 @@ class SlackPeople:
     def _look_up_account(self, account_id: str) -> Account:
         deadline = Deadline(f"who {account_id} is")
         answer = self._calls.call("users.info", {"user": account_id}, timeout=deadline.left())
-        return account_of(object_at(answer, "user"), self.bot(deadline).team)
+        account = account_of(object_at(answer, "user"), self.bot(deadline).team)
+        if account.id != account_id:  # a vote must never be counted for whoever else Slack talks about
+            raise Temporary(f"Slack was asked who {account_id} is and answered about {account.id}. Please try again.")
+        return account
 
-    def _look_up_members(self, handle: str) -> frozenset[str]:
+    def _look_up_group(self, handle: str) -> UserGroup:
         deadline = Deadline(f"who is in @{handle}")
         groups = objects_at(self._calls.call("usergroups.list", timeout=deadline.left()), "usergroups")
         group = next((group for group in groups if text_at(group, "handle") == handle), None)
@@ -129,9 +142,10 @@ class SlackPeople:
             raise Permanent(
                 f"There is no active user group @{handle} in Slack; there are: {known}. Mend slack_group in the policy."
             )
-        answer = self._calls.call("usergroups.users.list", {"usergroup": text_at(group, "id")}, timeout=deadline.left())
-        members = answer.get("users")
-        return frozenset(str(member) for member in members) if isinstance(members, list) else frozenset()
+        id_ = text_at(group, "id")
+        listed = self._calls.call("usergroups.users.list", {"usergroup": id_}, timeout=deadline.left()).get("users")
+        members = frozenset(str(member) for member in listed) if isinstance(listed, list) else frozenset()
+        return UserGroup(id_, members)
 
 
 def account_of(user: Answer, team: str) -> Account:

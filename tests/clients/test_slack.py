@@ -312,6 +312,15 @@ class TestUpdating:
 
         assert notifier.find_post(CHANNEL, "key-1", an_hour_ago()) == posted
 
+    def test_a_reply_to_a_card_that_is_gone_says_so(self, bench: Bench, notifier: Notifier) -> None:
+        posted = notifier.post(CHANNEL, CARD, "key-1")
+        bench.slack.workspace.remove(bench.slack.messages("model-approvals")[0])
+
+        with pytest.raises(Permanent, match=r"thread_not_found.*The card that this answers was deleted"):
+            notifier.post(CHANNEL, DECIDED, "key-2", thread=posted.message)
+        with pytest.raises(Permanent, match=r"thread_not_found.*The card that this answers was deleted"):
+            notifier.find_post(CHANNEL, "key-2", an_hour_ago(), thread=posted.message)
+
     def test_a_message_that_is_gone_says_so(self, bench: Bench, notifier: Notifier) -> None:
         posted = notifier.post(CHANNEL, CARD, "key-1")
         bench.slack.workspace.remove(bench.slack.messages("model-approvals")[0])

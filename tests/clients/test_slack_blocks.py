@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.clients.slack_blocks import REASON_FORM, blocks_of, reason_form
-from bot.domain.cards import Button, Card, Confirm, Fact, Link, Table, Tone
+from bot.clients.slack_inbound import read_click
+from bot.domain.cards import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
+from bot.domain.model import Image
 from bot.ports import Click
 from bot.sandbox.slack.validation import checked_blocks, checked_view
 
+PLOT = Image("F0PLOT00001", "mae over versions 1 to 7")
+LEADS, ANA = Mention(Called.GROUP, "ml-leads", "ml-leads"), Mention(Called.PERSON, "ana@example.com", "Ana Ruiz")
+FOUND = {LEADS: "S0MLLEADS00", ANA: "U0ANA000001"}
 CARD = Card(
     title="bike-demand v2 asks for champion",
     summary="bike-demand v2 asks for alias:champion; asked by Ana Ruiz.",
@@ -42,6 +49,8 @@ texts = st.one_of(
     st.sampled_from(["x", "a b "]).map(lambda text: text * 1_000),
 )
 links = st.builds(Link, texts, st.one_of(texts, st.just("https://mlflow.example.com/")))
+mentions = st.builds(Mention, st.sampled_from(Called), texts, texts)
+images = st.builds(Image, st.just(PLOT.file), texts)
 confirms = st.builds(Confirm, texts, texts, texts, texts)
 
 
@@ -63,6 +72,8 @@ cards = st.builds(
         unique_by=lambda button: button.action,
     ).map(tuple),
     footer=texts,
+    mentions=st.lists(mentions, max_size=25).map(tuple),
+    image=st.none() | images,
 )
 
 
@@ -75,11 +86,12 @@ def objects_in(value: object) -> Iterator[dict[str, object]]:
 
 
 @settings(max_examples=40, deadline=None)
-@given(cards)
-def test_slack_accepts_whatever_stands_on_a_card(card: Card) -> None:
-    blocks = blocks_of(card)
+@given(cards, st.booleans())
+def test_slack_accepts_whatever_stands_on_a_card(card: Card, are_found: bool) -> None:
+    found = {mention: "U0ANA000001" for mention in card.mentions if are_found}
+    blocks = blocks_of(card, found)
 
-    accepted = checked_blocks(blocks)
+    accepted = checked_blocks(blocks, {PLOT.file})
 
     assert len(accepted) == len(blocks)
 
@@ -112,6 +124,52 @@ def test_a_card_is_read_from_title_to_buttons() -> None:
         "context",
         "actions",
     ]
+
+
+def test_who_is_waited_for_stands_under_the_facts_and_the_plot_under_the_tables() -> None:
+    card = replace(CARD, mentions=(LEADS,), image=PLOT)
+
+    blocks = blocks_of(card, FOUND)
+
+    kinds = [block["type"] for block in blocks]
+    assert kinds[:3] == ["header", "rich_text", "rich_text"]
+    assert [part["usergroup_id"] for part in objects_in(blocks[2]) if "usergroup_id" in part] == ["S0MLLEADS00"]
+    assert kinds[kinds.index("image") - 1 : kinds.index("section") + 1] == ["rich_text", "image", "section"]
+    assert next(block for block in blocks if block["type"] == "image") == {
+        "type": "image", "slack_file": {"id": "F0PLOT00001"}, "alt_text": "mae over versions 1 to 7",
+    }  # fmt: skip
+
+
+def test_mentions_are_elements_and_whoever_is_not_found_is_a_name() -> None:
+    stranger = Mention(Called.PERSON, "zoe@example.com", "Zoe <!channel> Quist")
+    card = Card("t", "s", mentions=(LEADS, ANA, stranger))
+
+    (line,) = blocks_of(card, FOUND)[1]["elements"]  # type: ignore[misc]
+
+    assert line["elements"] == [
+        {"type": "text", "text": "Waiting for: ", "style": {"bold": True}},
+        {"type": "usergroup", "usergroup_id": "S0MLLEADS00"},
+        {"type": "text", "text": ", "},
+        {"type": "user", "user_id": "U0ANA000001"},
+        {"type": "text", "text": ", "},
+        {"type": "text", "text": "Zoe <!channel> Quist"},
+    ]
+
+
+def test_a_crowd_is_counted_instead_of_being_called() -> None:
+    crowd = tuple(Mention(Called.PERSON, f"p{number}@example.com", f"Person {number}") for number in range(23))
+
+    line = json.dumps(blocks_of(Card("t", "s", mentions=crowd))[1])
+
+    assert "Person 19" in line
+    assert "Person 20" not in line
+    assert ", and 3 more" in line
+
+
+def test_a_picture_that_nobody_described_has_a_dash_for_its_words() -> None:
+    (image,) = [block for block in blocks_of(Card("t", "s", image=Image(PLOT.file, " "))) if block["type"] == "image"]
+
+    assert image["alt_text"] == "–"
 
 
 def test_labels_are_bold_and_only_web_addresses_are_links() -> None:
@@ -191,3 +249,17 @@ def test_the_reason_form_is_accepted_and_remembers_where_the_click_came_from(tit
     assert json.loads(str(view["private_metadata"])) == {
         "action": "reject", "value": "r-1", "channel": "C1", "message": "1.2",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("action", ["reject", "roll_back", "put_back"])
+def test_the_answer_to_the_reason_form_is_the_click_that_asked_for_it_whatever_it_was_for(action: str) -> None:
+    click = Click("T1", "A1", "C1", "1.2", "U1", action, "req_01:7", "tr")
+    view = checked_view(reason_form(click, "Roll back", "Why?"))
+
+    answered = {**view, "state": {"values": {"reason": {"reason": {"value": "mae doubled"}}}}}
+    sent = {
+        "type": "view_submission", "team": {"id": "T1"}, "user": {"id": "U1"}, "api_app_id": "A1", "trigger_id": "tr",
+        "view": answered,
+    }  # fmt: skip
+
+    assert read_click(sent) == replace(click, reason="mae doubled")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.clients.slack_inbound import check_headers, read_click
+from bot.clients.slack_inbound import check_headers, read_click, read_mention
 from bot.ports import Click, Rejected
 
 PRESS: dict[str, object] = {
@@ -163,3 +163,22 @@ def test_headers_that_are_not_slacks_are_refused_with_401(name: str, value: str,
 def test_headers_that_are_missing_are_refused() -> None:
     with pytest.raises(Rejected, match="X-Slack-Request-Timestamp"):
         check_headers({})
+
+
+@pytest.mark.parametrize(
+    "text", ["<@U0BEN000002|ben>", "<@U0BEN000002>", " <@U0BEN000002|ben.okafor> ", "<@U0BEN000002|>"]
+)
+def test_a_mention_in_a_command_names_an_account(text: str) -> None:
+    assert read_mention(text) == "U0BEN000002"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "@ben", "ben@example.com", "U0BEN000002", "<@U0BEN000002", "<@u0ben>", "<!here>", "<#C0GENERAL1|general>",
+        "<!subteam^S0RISK00000|@risk>", "<@U0BEN000002|ben> and <@U0ANA000001|ana>", "<@U0BEN000002|a<b>", "<@U1\n>",
+        "<@" + "U" * 5_000 + ">",
+    ],
+)  # fmt: skip
+def test_anything_else_names_nobody(text: str) -> None:
+    assert read_mention(text) is None

@@ -40,6 +40,7 @@ def every_deed(slack: Notifier) -> None:
     slack.account(ANA)
     assert slack.find_account("ana@example.com") is not None
     slack.members_of("ml-leads")
+    slack.upload_image(b"\x89PNG\r\n\x1a\n", "plot.png", "mae over versions 1 to 7")
 
 
 def notifier_of(sandbox: SlackSandbox) -> Notifier:
@@ -75,5 +76,6 @@ def test_the_manifest_offers_the_slash_command_and_the_buttons() -> None:
     commands = [command["command"] for command in MANIFEST["features"]["slash_commands"]]
 
     assert commands == ["/countersign"]
+    assert MANIFEST["features"]["slash_commands"][0]["should_escape"] is True
     assert FOR_SLASH_COMMANDS in SCOPES
     assert MANIFEST["settings"]["interactivity"]["is_enabled"] is True

@@ -51,6 +51,14 @@ def entry() -> Json:
     return {"type": "input", "block_id": "reason", "label": plain("Reason"), "element": element}
 
 
+def picture(**changes: object) -> Json:
+    return {"type": "image", "slack_file": {"id": "F0PLOT00001"}, "alt_text": "mae over versions", **changes}
+
+
+def rich(*elements: Json) -> Json:
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": list(elements)}]}
+
+
 def view(**changes: object) -> Json:
     return {"type": "modal", "title": plain("Reject"), "submit": plain("Reject"), "blocks": [entry()], **changes}
 
@@ -77,10 +85,12 @@ def refusal(check: Callable[[object], object], value: object) -> list[str]:
         [table(100, 20)],
         [section(accessory={"type": "image", "image_url": "https://example.com/a.png", "alt_text": "a"})],
         [entry()],
+        [picture(alt_text="x" * 2000, title=plain("x" * 2000))],
+        [rich({"type": "usergroup", "usergroup_id": "S0MLLEADS00"}, {"type": "user", "user_id": "U0NOBODY"})],
     ],
 )
 def test_blocks_at_the_limit_are_taken(blocks: list[Json]) -> None:
-    assert [block["type"] for block in checked_blocks(blocks)] == [block["type"] for block in blocks]
+    assert [block["type"] for block in checked_blocks(blocks, {"F0PLOT00001"})] == [block["type"] for block in blocks]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +149,31 @@ def test_blocks_at_the_limit_are_taken(blocks: list[Json]) -> None:
         (
             [{"type": "image", "image_url": "https://example.com/a.png", "alt_text": "x" * 2001}],
             "must be less than 2001 characters [json-pointer:/blocks/0/alt_text]",
+        ),
+        ([picture(title=plain("x" * 2001))], "must be less than 2001 characters [json-pointer:/blocks/0/title/text]"),
+        (
+            [{"type": "image", "alt_text": "x"}],
+            "missing required field: image_url or slack_file [json-pointer:/blocks/0]",
+        ),
+        (
+            [{"type": "divider"}, picture(slack_file={"id": "F0OTHER0001"})],
+            "invalid slack file [json-pointer:/blocks/1/slack_file]",
+        ),
+        (
+            [section(accessory=picture(slack_file={"id": "F0OTHER0001"}))],
+            "invalid slack file [json-pointer:/blocks/0/accessory/slack_file]",
+        ),
+        (
+            [picture(slack_file={"id": "https://example.com/plot.png"})],
+            "input must match regex pattern: ^[F][A-Z0-9]{8,}$ [json-pointer:/blocks/0/slack_file/id]",
+        ),
+        (
+            [rich({"type": "subteam", "usergroup_id": "S0MLLEADS00"})],
+            "unsupported type: subteam [json-pointer:/blocks/0/elements/0/elements/0/type]",
+        ),
+        (
+            [rich({"type": "user"})],
+            "missing required field: user_id [json-pointer:/blocks/0/elements/0/elements/0]",
         ),
         (
             [{**entry(), "label": plain("x" * 2001)}],

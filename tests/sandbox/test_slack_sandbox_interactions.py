@@ -287,6 +287,39 @@ def test_a_slash_command_is_answered_to_the_one_who_typed_it(bot: Bot, slack: Sl
     assert [message.text for message in slack.ephemerals("ana")] == ["you said list"]
 
 
+@pytest.mark.parametrize(
+    ("typed", "arrives"),
+    [
+        ("away until 2026-12-01 -> @ana", "away until 2026-12-01 -&gt; <@U0ANA000001|ana>"),
+        ("@nobody, @ana-b and a@ana stay words", "@nobody, @ana-b and a@ana stay words"),
+        ("ask @ml-leads in #compliance", "ask <!subteam^S0MLLEADS00|@ml-leads> in <#C0SANDBOX02|compliance>"),
+        ("wake @here", "wake <!here>"),
+        (
+            "see https://a.example/?x=1&y=2 or ana@example.com",
+            "see <https://a.example/?x=1&amp;y=2> or <mailto:ana@example.com|ana@example.com>",
+        ),
+        ("<@U0ANA000001> & co", "&lt;@U0ANA000001&gt; &amp; co"),
+    ],
+)
+def test_names_channels_and_links_in_a_command_arrive_with_their_ids(
+    bot: Bot, slack: SlackSandbox, typed: str, arrives: str
+) -> None:
+    bot.app.command("/countersign")(lambda ack, body: (bot.seen.append(body), ack()))
+
+    slack.command("ana", "/countersign", typed)
+
+    assert bot.seen[0]["text"] == arrives
+
+
+def test_a_command_that_is_not_to_be_escaped_arrives_as_it_was_typed(bot: Bot, slack: SlackSandbox) -> None:
+    slack.app.should_escape = False
+    bot.app.command("/countersign")(lambda ack, body: (bot.seen.append(body), ack()))
+
+    slack.command("ana", "/countersign", "away -> @ana")
+
+    assert bot.seen[0]["text"] == "away -> @ana"
+
+
 def test_a_slash_command_that_fails_says_so(bot: Bot, slack: SlackSandbox) -> None:
     slack.command("ana", "/unknown")
 

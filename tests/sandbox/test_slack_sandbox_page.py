@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,6 +18,9 @@ from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox
 
 CHANNEL, ANA = "model-approvals", "U0ANA000001"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAAAAADRSSBWAAAAC0lEQVR4nGNwOAAAAUMBAQURd3wAAAAASUVORK5CYII="
+)  # two pixels wide
 pytestmark = pytest.mark.xdist_group("browser")
 
 
@@ -67,6 +71,12 @@ class Chat:
     def post(self, **arguments: object) -> str:
         posted = self.client.chat_postMessage(channel=CHANNEL, **{"text": "a card", **arguments})
         return str(posted["ts"])
+
+    def upload(self, content: bytes) -> str:
+        ticket = self.client.files_getUploadURLExternal(filename="plot.png", length=len(content))
+        requests.post(ticket["upload_url"], data=content, timeout=5).raise_for_status()
+        self.client.files_completeUploadExternal(files=[{"id": ticket["file_id"]}])
+        return str(ticket["file_id"])
 
 
 @pytest.fixture
@@ -196,6 +206,55 @@ def test_an_ephemeral_message_is_seen_by_one_person_only(page: Page, chat: Chat)
 
     expect(page.get_by_text("you may not decide this")).to_have_count(0)
     expect(page.get_by_text("for everybody")).to_be_visible()
+
+
+def test_a_picture_is_drawn_with_its_words(page: Page, chat: Chat) -> None:
+    chat.post(
+        blocks=[{"type": "image", "slack_file": {"id": chat.upload(PNG)}, "alt_text": "mae over versions 1 to 7"}]
+    )
+    page.goto(chat.page_for_ana)
+
+    picture = page.get_by_test_id("message").get_by_role("img", name="mae over versions 1 to 7")
+
+    expect(picture).to_be_visible()
+    expect(picture).to_have_js_property("naturalWidth", 2)
+    expect(page.locator("figcaption")).to_have_text("ALTmae over versions 1 to 7")
+
+
+def test_only_pictures_are_shown_under_the_pages_address(chat: Chat) -> None:
+    page_of_somebody = chat.upload(b"<script>alert(1)</script>")
+
+    answer = requests.get(f"{chat.url}/_sandbox/pictures/{page_of_somebody}", timeout=5)
+
+    assert answer.status_code == 404
+
+
+def test_those_who_are_mentioned_stand_out_and_an_unknown_id_is_text(page: Page, chat: Chat) -> None:
+    elements = [
+        {"type": "usergroup", "usergroup_id": "S0MLLEADS00"},
+        {"type": "user", "user_id": ANA},
+        {"type": "user", "user_id": "U0NOBODY000"},
+    ]
+    chat.post(blocks=[{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}])
+    page.goto(chat.page_for_ana)
+
+    message = page.get_by_test_id("message")
+
+    expect(message.locator(".mention")).to_have_text(["@ml-leads", "@Ana Ruiz"])
+    expect(message).to_contain_text("@U0NOBODY000")
+
+
+def test_a_table_is_a_table(page: Page, chat: Chat) -> None:
+    rows = [["metric", "v2", "champion"], ["mae", "38.2", "41.0"]]
+    chat.post(
+        blocks=[{"type": "table", "rows": [[{"type": "raw_text", "text": cell} for cell in row] for row in rows]}]
+    )
+    page.goto(chat.page_for_ana)
+
+    table = page.get_by_test_id("message").get_by_role("table")
+
+    expect(table.get_by_role("columnheader")).to_have_text(rows[0])
+    expect(table.get_by_role("cell")).to_have_text(rows[1])
 
 
 def test_a_thread_opens_beside_the_channel_and_takes_a_reply(page: Page, chat: Chat) -> None:

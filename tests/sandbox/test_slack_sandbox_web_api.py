@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import requests
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
@@ -12,6 +13,8 @@ from bot.sandbox.serving import serving
 from bot.sandbox.slack import SandboxPerson, SlackSandbox
 
 ANA, BEN = "U0ANA000001", "U0BEN000002"
+PNG = b"\x89PNG\r\n\x1a\n and the rest of it"
+INVALID_FILE = "invalid slack file [json-pointer:/blocks/0/slack_file]"
 
 
 @pytest.fixture
@@ -261,6 +264,73 @@ def test_a_file_is_uploaded_in_three_steps_and_shared(client: WebClient, slack: 
     (message,) = slack.messages("compliance")
     assert (message.text, message.files[0].title, message.files[0].content) == ("week 47", "Audit", b"a,b\n1,2\n")
     assert uploaded["file"]["id"] == message.files[0].id
+
+
+def an_upload(client: WebClient, content: bytes = PNG, alt: str = "mae over versions") -> str:
+    """Kept by Slack, shared nowhere."""
+    ticket = client.files_getUploadURLExternal(filename="plot.png", length=len(content), alt_txt=alt)
+    requests.post(ticket["upload_url"], data=content, timeout=5).raise_for_status()
+    client.files_completeUploadExternal(files=[{"id": ticket["file_id"], "title": "plot"}])
+    return str(ticket["file_id"])
+
+
+def a_picture(file_id: str) -> list[dict[str, object]]:
+    return [{"type": "image", "slack_file": {"id": file_id}, "alt_text": "mae over versions"}]
+
+
+def test_a_file_that_is_shared_nowhere_can_be_shown_in_a_block(client: WebClient, slack: SlackSandbox) -> None:
+    file_id = an_upload(client)
+
+    client.chat_postMessage(channel="general", text="a plot", blocks=a_picture(file_id))
+
+    file = client.files_info(file=file_id)["file"]
+    assert (file["mimetype"], file["alt_txt"], file["title"]) == ("image/png", "mae over versions", "plot")
+    assert [message.blocks[0]["slack_file"] for message in slack.messages("general")] == [{"id": file_id}]
+
+
+def test_a_file_has_no_type_and_is_refused_in_blocks_until_it_was_looked_through(
+    client: WebClient, slack: SlackSandbox
+) -> None:
+    slack.app.looks_at_files = 1
+    file_id = an_upload(client)
+
+    with pytest.raises(SlackApiError) as refused:
+        client.chat_postMessage(channel="general", text="a plot", blocks=a_picture(file_id))
+    types = [client.files_info(file=file_id)["file"]["mimetype"] for _ in range(2)]
+    client.chat_postMessage(channel="general", text="a plot", blocks=a_picture(file_id))
+
+    assert (error_of(refused), refused.value.response["errors"]) == ("invalid_blocks", [INVALID_FILE])
+    assert types == ["", "image/png"]
+    assert len(slack.messages("general")) == 1
+
+
+def test_no_block_shows_a_file_that_is_not_complete_or_no_picture(client: WebClient) -> None:
+    begun = str(client.files_getUploadURLExternal(filename="plot.png", length=len(PNG))["file_id"])
+    table = an_upload(client, b"a,b")
+
+    for file_id in (begun, table, "F0NOWHERE01"):
+        with pytest.raises(SlackApiError) as refused:
+            client.chat_postMessage(channel="general", text="a plot", blocks=a_picture(file_id))
+        assert refused.value.response["errors"] == [INVALID_FILE]
+
+
+def test_an_update_with_a_file_that_is_not_there_changes_nothing(client: WebClient, slack: SlackSandbox) -> None:
+    posted = client.chat_postMessage(channel="general", text="asked", blocks=[a_section("asked")])
+
+    with pytest.raises(SlackApiError) as refused:
+        client.chat_update(channel=posted["channel"], ts=posted["ts"], text="x", blocks=a_picture("F0NOWHERE01"))
+
+    assert error_of(refused) == "invalid_blocks"
+    assert slack.messages("general")[0].all_text == "asked"
+
+
+def test_a_file_that_is_not_there_and_words_that_are_too_long_are_refused(client: WebClient) -> None:
+    with pytest.raises(SlackApiError) as unknown:
+        client.files_info(file="F0NOWHERE01")
+    with pytest.raises(SlackApiError) as too_long:
+        client.files_getUploadURLExternal(filename="plot.png", length=1, alt_txt="x" * 1_001)
+
+    assert (error_of(unknown), error_of(too_long)) == ("file_not_found", "alt_txt_too_large")
 
 
 def test_a_form_is_understood_as_well_as_json(client: WebClient, slack: SlackSandbox) -> None:

@@ -47,7 +47,10 @@ GROUPS = {"ml-leads": ("U0ANA000001", "U0BEN000002"), "risk": ("U0CY0000003",)}
 
 
 class SlackSandbox:
-    """`app` holds the switches (`limit_posts`, `refuse_attachments`, `revoked`, `answer_within`), `faults` makes the server misbehave."""
+    """`app` holds the switches (`limit_posts`, `refuse_attachments`, `revoked`, `answer_within`, `should_escape`, `looks_at_files`).
+
+    `faults` makes the server misbehave.
+    """
 
     def __init__(
         self,
@@ -167,7 +170,7 @@ class SlackSandbox:
         return self.interactions.close(self.workspace.person(person), self._view(person, view_id))
 
     def command(self, person: str, command: str, text: str = "", *, channel: str = "") -> Answer:
-        """A slash command, typed into the first channel unless another one is named."""
+        """A slash command, typed into the first channel unless another one is named; `@ben` arrives as Slack escapes it."""
         where = self.workspace.channel(channel) if channel else next(iter(self.workspace.channels.values()))
         return self.interactions.command(self.workspace.person(person), where, command, text)
 

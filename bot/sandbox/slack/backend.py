@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from .response_urls import ResponseUrls
 from .socket_mode import Sockets
 from .views import Triggers, Views
-from .workspace import UploadedFile, Workspace
+from .workspace import Workspace
 
 ALL_SCOPES = frozenset(
     {
@@ -17,6 +17,7 @@ ALL_SCOPES = frozenset(
         "chat:write",
         "chat:write.public",
         "commands",
+        "files:read",
         "files:write",
         "groups:history",
         "groups:read",
@@ -34,7 +35,10 @@ ALL_SCOPES = frozenset(
 
 @dataclass
 class InstalledApp:
-    """The bot as Slack knows it. The switches at the end may be changed at any time."""
+    """The bot as Slack knows it. The switches at the end may be changed at any time.
+
+    `should_escape` is the manifest's, for slash commands; `looks_at_files` is how many `files.info` a new file takes to be looked through.
+    """
 
     signing_secret: str
     bot_token: str
@@ -50,6 +54,8 @@ class InstalledApp:
     limit_posts: bool = False
     refuse_attachments: bool = False
     answer_within: float = 3.0
+    should_escape: bool = True
+    looks_at_files: int = 0
 
 
 @dataclass
@@ -59,6 +65,7 @@ class Upload:
     file_id: str
     name: str
     length: int
+    alt: str
     content: bytes | None = None
 
 
@@ -71,7 +78,6 @@ class Backend:
     response_urls: ResponseUrls
     sockets: Sockets
     uploads: dict[str, Upload] = field(default_factory=dict)
-    files: dict[str, UploadedFile] = field(default_factory=dict)
     last_post: dict[str, float] = field(default_factory=dict)
 
     def author_name(self, user_id: str) -> str:

@@ -6,7 +6,7 @@ are refused as unsupported.
 
 from __future__ import annotations
 
-from .shapes import Check, Shape, by_type, flag, items, nullable, number, text, web_address, word
+from .shapes import Check, Shape, by_type, flag, items, like, nullable, number, text, web_address, word
 
 ID = text(255)
 
@@ -30,7 +30,8 @@ CONFIRM = Shape(
 )
 OPTION = Shape({"text": any_text(75), "value": text(150)}, {"description": any_text(75), "url": web_address})
 SELECT: dict[str, Check] = {"placeholder": plain(150), "confirm": CONFIRM, "focus_on_load": flag, "action_id": ID}
-IMAGE: dict[str, Check] = {"image_url": web_address, "slack_file": Shape({}, {"id": text(255), "url": web_address})}
+FILE_ID = like(r"^[F][A-Z0-9]{8,}$")  # as Slack itself says: https://github.com/slackapi/python-slack-sdk/issues/1521
+IMAGE: dict[str, Check] = {"image_url": web_address, "slack_file": Shape({"id": FILE_ID})}
 
 BUTTON = Shape(
     {"text": plain(75)},

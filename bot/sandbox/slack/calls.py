@@ -113,6 +113,8 @@ def as_file(file: UploadedFile, base_url: str) -> Json:
         "name": file.name,
         "title": file.title,
         "size": len(file.content),
+        "mimetype": file.mimetype,
+        "alt_txt": file.alt,
         "url_private": f"{base_url}/files/{file.id}/{file.name}",
         "permalink": f"{base_url}/files/{file.id}/{file.name}",
     }

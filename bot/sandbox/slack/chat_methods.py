@@ -49,7 +49,7 @@ def update(call: Call) -> Json:
         if len(text) > UPDATE_TEXT:
             raise SlackError("msg_too_long")
         if "blocks" in call.arguments:
-            blocks = checked_blocks(call.arguments["blocks"])
+            blocks = checked_blocks(call.arguments["blocks"], workspace.pictures())
         elif text:
             blocks = []
         attachments = _attachments(call) if "attachments" in call.arguments else message.attachments
@@ -131,7 +131,8 @@ def _composed(call: Call, channel: Channel) -> Message:
     text = call.text("text")
     if len(text) > POST_TEXT:
         raise SlackError("msg_too_long")
-    blocks = checked_blocks(call.arguments["blocks"]) if call.arguments.get("blocks") else []
+    pictures = call.backend.workspace.pictures()
+    blocks = checked_blocks(call.arguments["blocks"], pictures) if call.arguments.get("blocks") else []
     attachments = _attachments(call)
     if not (text or blocks or attachments):
         raise SlackError("no_text")

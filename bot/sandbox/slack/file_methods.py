@@ -1,20 +1,29 @@
-"""The Web API's external upload in three steps: ask for an address, send the bytes there, share the file in a channel."""
+"""The Web API's external upload in three steps: ask for an address, send the bytes there, complete it, in a channel or in none.
+
+What Slack does not do at once, it does not do here either: a file has no type, and no block may show it, until Slack has looked through it.
+"""
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from .backend import Upload
 from .calls import Call, Method, as_file
 from .wire import Json, SlackError, text_at
 from .workspace import Channel, Message, UploadedFile
 
+ALT_TEXT = 1_000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal#errors
+
 
 def get_upload_url(call: Call) -> Json:
     length = call.needed("length", "missing_argument")
     if not length.isdigit() or int(length) == 0:
         raise SlackError("invalid_arguments")
-    upload = Upload(f"F{secrets.token_hex(5).upper()}", call.needed("filename", "missing_argument"), int(length))
+    name, alt = call.needed("filename", "missing_argument"), call.text("alt_txt")
+    if len(alt) > ALT_TEXT:
+        raise SlackError("alt_txt_too_large")
+    upload = Upload(f"F{secrets.token_hex(5).upper()}", name, int(length), alt)
     ticket = secrets.token_urlsafe(12)
     call.backend.uploads[ticket] = upload
     return {"upload_url": f"{call.base_url}/upload/v1/{ticket}", "file_id": upload.file_id}
@@ -25,16 +34,28 @@ def complete_upload(call: Call) -> Json:
     if not isinstance(wanted, list) or not wanted:
         raise SlackError("invalid_arguments")
     files = [_received(call, item) for item in wanted if isinstance(item, dict)]
-    call.backend.files |= {file.id: file for file in files}
+    call.backend.workspace.files |= {file.id: file for file in files}
     if call.text("channel_id"):
         _share(call, _channel(call), files)
     return {"files": [as_file(file, call.base_url) for file in files]}
 
 
+def file_info(call: Call) -> Json:
+    """Each question brings Slack nearer to having looked."""
+    workspace = call.backend.workspace
+    with workspace.lock:
+        file = workspace.files.get(call.needed("file", "file_not_found"))
+        if file is None:
+            raise SlackError("file_not_found")
+        workspace.files[file.id] = replace(file, looks_left=max(0, file.looks_left - 1))
+        return {"file": as_file(file, call.base_url)}
+
+
 def _received(call: Call, wanted: Json) -> UploadedFile:
     for upload in call.backend.uploads.values():
         if upload.file_id == wanted.get("id") and upload.content is not None:
-            return UploadedFile(upload.file_id, upload.name, text_at(wanted, "title") or upload.name, upload.content)
+            title, looks = text_at(wanted, "title") or upload.name, call.backend.app.looks_at_files
+            return UploadedFile(upload.file_id, upload.name, title, upload.content, upload.alt, looks)
     raise SlackError("file_not_found")
 
 
@@ -56,4 +77,5 @@ def _share(call: Call, channel: Channel, files: list[UploadedFile]) -> None:
 METHODS: dict[str, tuple[Method, str]] = {
     "files.getUploadURLExternal": (get_upload_url, "files:write"),
     "files.completeUploadExternal": (complete_upload, "files:write"),
+    "files.info": (file_info, "files:read"),
 }

@@ -13,6 +13,7 @@ from . import payloads
 from .answers import NO_ANSWER, Answer
 from .backend import Backend
 from .delivery import Delivery
+from .escaping import escaped
 from .validation import checked_blocks, checked_view
 from .views import OpenView
 from .wire import Json, SlackError, flag_at, object_at, objects_at, text_at
@@ -70,7 +71,8 @@ class Interactions:
         return self._delivery.interaction(payloads.view_closed(self._backend, person, view))
 
     def command(self, person: SandboxPerson, channel: Channel, command: str, text: str) -> Answer:
-        fields = payloads.slash_command(self._backend, person, channel, command, text, self._base_url())
+        arriving = escaped(text, self._backend.workspace) if self._backend.app.should_escape else text
+        fields = payloads.slash_command(self._backend, person, channel, command, arriving, self._base_url())
         answer = self._delivery.command(fields)
         if answer.trouble:
             error = "operation_timeout" if "timed out" in answer.trouble else "dispatch_failed"
@@ -80,9 +82,10 @@ class Interactions:
         return answer
 
     def say(self, person: SandboxPerson, channel: Channel, text: str, thread_ts: str = "") -> Message:
-        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        ts = self._backend.workspace.new_ts()
-        return self._backend.workspace.put(Message(channel.id, ts, person.id, escaped, thread_ts=thread_ts))
+        """Messages are always escaped, so a mention in one is live as well."""
+        workspace = self._backend.workspace
+        said = escaped(text, workspace)
+        return workspace.put(Message(channel.id, workspace.new_ts(), person.id, said, thread_ts=thread_ts))
 
     def event(self, event: Json, event_id: str = "") -> list[Answer]:
         """Sends an event, and again until the bot takes it, asks not to be sent it again, or three retries are used up."""
@@ -134,7 +137,7 @@ class Interactions:
 
     def _show_answer(self, person: SandboxPerson, channel: Channel, body: Json) -> None:
         text, author = text_at(body, "text"), self._backend.app.bot_user_id
-        blocks = checked_blocks(body["blocks"]) if body.get("blocks") else []
+        blocks = checked_blocks(body["blocks"], self._backend.workspace.pictures()) if body.get("blocks") else []
         if body.get("response_type") == "in_channel":
             ts = self._backend.workspace.new_ts()
             self._backend.workspace.put(Message(channel.id, ts, author, text, blocks))

@@ -36,6 +36,14 @@ def page(backend: Backend, interactions: Interactions) -> Blueprint:
     def show_file(name: str) -> Response:
         return send_from_directory(STATIC, name)
 
+    @routes.get("/_sandbox/pictures/<file_id>")
+    def show_picture(file_id: str) -> Response:
+        """Only what is a picture by its content, under the page's own policy: everything else is a download of the Web API's."""
+        file = backend.workspace.files.get(file_id)
+        if file is None or not file.is_picture:
+            return Response("no such picture", 404)
+        return Response(file.content, mimetype=file.mimetype)
+
     @routes.get("/_sandbox/state")
     def tell_state() -> Response | tuple[str, int]:
         """204 when nothing has changed since the revision that the page has."""

@@ -54,7 +54,7 @@ def answer(workspace: Workspace, bot_user_id: str, url: ResponseUrl, body: Json)
             if original is not None:
                 workspace.remove(original)
             return
-        blocks = checked_blocks(body["blocks"]) if body.get("blocks") else []
+        blocks = checked_blocks(body["blocks"], workspace.pictures()) if body.get("blocks") else []
         text = text_at(body, "text")
         if not text and not blocks:
             raise SlackError("no_text")

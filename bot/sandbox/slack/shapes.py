@@ -5,6 +5,7 @@ Here live the checks; the limits themselves stand in `block_limits.py`. The sent
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -41,6 +42,14 @@ def number(value: object, pointer: str) -> Mistakes:
 def word(*allowed: str) -> Check:
     def check(value: object, pointer: str) -> Mistakes:
         return [] if value in allowed else at(pointer, f"must be one of: {', '.join(allowed)}")
+
+    return check
+
+
+def like(pattern: str) -> Check:
+    def check(value: object, pointer: str) -> Mistakes:
+        is_like = isinstance(value, str) and re.match(pattern, value)
+        return [] if is_like else at(pointer, f"input must match regex pattern: {pattern}")
 
     return check
 

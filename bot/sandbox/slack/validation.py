@@ -6,6 +6,7 @@ The limits themselves are tables in `block_limits.py`; here stand the rules that
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection, Iterator
 
 from .block_limits import MESSAGE_BLOCKS, VIEW
 from .shapes import Mistakes, at
@@ -16,13 +17,16 @@ TEXT_IN_TABLES = 10_000  # https://docs.slack.dev/reference/block-kit/blocks/tab
 INTERACTIVE = {"button", "static_select", "overflow", "radio_buttons", "checkboxes", "plain_text_input"}
 
 
-def checked_blocks(value: object) -> list[Json]:
-    """A message's blocks, complete with ids. Raises SlackError `invalid_blocks` or `msg_blocks_too_long`."""
+def checked_blocks(value: object, pictures: Collection[str] = ()) -> list[Json]:
+    """A message's blocks, complete with ids. Raises SlackError `invalid_blocks` or `msg_blocks_too_long`.
+
+    `pictures` are the ids of the files that a block may show.
+    """
     blocks = parsed(value)
     if not isinstance(blocks, list):
         raise SlackError("invalid_blocks_format")
     mistakes = MESSAGE_BLOCKS(blocks, "/blocks")
-    mistakes = mistakes or _repeated_ids(blocks, "/blocks") + _tables(blocks)
+    mistakes = mistakes or _repeated_ids(blocks, "/blocks") + _tables(blocks) + _files(blocks, pictures)
     if mistakes:
         raise InvalidArguments("invalid_blocks", mistakes)
     if sum(len(text) for text in every_text(blocks)) > TEXT_IN_A_MESSAGE:
@@ -53,6 +57,25 @@ def _tables(blocks: list[Json]) -> Mistakes:
         if sum(len(text) for text in every_text(table)) > TEXT_IN_TABLES:
             return at(f"/blocks/{index}", f"must be less than {TEXT_IN_TABLES + 1} characters in all cells together")
     return []
+
+
+def _files(blocks: list[Json], pictures: Collection[str]) -> Mistakes:
+    """One sentence for a file that is not there, is no picture, or was not looked through yet: Slack makes no difference."""
+    shown = [(pointer, file) for pointer, key, file in _places(blocks, "/blocks") if key == "slack_file"]
+    return [
+        mistake
+        for pointer, file in shown
+        if isinstance(file, dict) and file.get("id") not in pictures
+        for mistake in at(pointer, "invalid slack file")
+    ]
+
+
+def _places(value: object, pointer: str) -> Iterator[tuple[str, str, object]]:
+    """Everything inside, with its JSON pointer and the key under which it stands."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield f"{pointer}/{key}", str(key), part
+        yield from _places(part, f"{pointer}/{key}")
 
 
 def _repeated_ids(blocks: list[Json], pointer: str) -> Mistakes:

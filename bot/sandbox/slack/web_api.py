@@ -65,7 +65,7 @@ def web_api(backend: Backend) -> Blueprint:
     @routes.get("/files/<file_id>/<_name>")
     def read_file(file_id: str, _name: str) -> Response:
         """Always as a download, so that no uploaded page can run under the sandbox's address."""
-        file = backend.files.get(file_id)
+        file = backend.workspace.files.get(file_id)
         if file is None:
             return Response("no such file", 404)
         headers = {"X-Content-Type-Options": "nosniff", "Content-Disposition": "attachment"}

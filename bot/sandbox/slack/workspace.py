@@ -42,12 +42,31 @@ class Channel:
     bot_is_member: bool = True
 
 
+PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
+
+
 @dataclass(frozen=True)
 class UploadedFile:
+    """`looks_left` counts the `files.info` that Slack still answers as one that has not looked through the file."""
+
     id: str
     name: str
     title: str
     content: bytes
+    alt: str = ""
+    looks_left: int = 0
+
+    @property
+    def mimetype(self) -> str:
+        """Told by the content alone; empty before Slack has looked."""
+        if self.looks_left:
+            return ""
+        known = (mimetype for start, mimetype in PICTURES.items() if self.content.startswith(start))
+        return next(known, "application/octet-stream")
+
+    @property
+    def is_picture(self) -> bool:
+        return self.mimetype in PICTURES.values()
 
 
 @dataclass(frozen=True)
@@ -100,6 +119,7 @@ class Workspace:
         self.people = {person.id: person for person in people}
         self.groups = {handle: tuple(members) for handle, members in groups.items()}
         self.channels: dict[str, Channel] = {}
+        self.files: dict[str, UploadedFile] = {}
         self.troubles: dict[tuple[str, str], str] = {}
         self._messages: dict[str, dict[str, Message]] = {}
         self._last_ts = 0
@@ -175,6 +195,11 @@ class Workspace:
         """Oldest first, thread replies and ephemeral messages among them."""
         with self.lock:
             return list(self._messages[channel_id].values())
+
+    def pictures(self) -> frozenset[str]:
+        """The ids of the files that a block may show."""
+        with self.lock:
+            return frozenset(file.id for file in self.files.values() if file.is_picture)
 
     def react(self, message: Message, name: str, by: str) -> None:
         with self.lock:

@@ -19,7 +19,7 @@ const DRAW = {
 
 const ELEMENT = {
   button: drawButton,
-  image: (part) => element("img", { class: "thumbnail", src: part.image_url, alt: part.alt_text }),
+  image: (part) => element("img", { class: "thumbnail", src: addressOf(part), alt: part.alt_text }),
   static_select: drawSelect,
   overflow: drawSelect,
   radio_buttons: drawChoices,
@@ -64,8 +64,14 @@ function drawContext(block, names) {
 }
 
 function drawImageBlock(block) {
-  const title = block.title ? element("figcaption", {}, plainText(block.title.text)) : null;
-  return element("figure", { class: "block" }, title, element("img", { src: block.image_url, alt: block.alt_text }));
+  const title = block.title ? element("p", { class: "title" }, plainText(block.title.text)) : null;
+  const picture = element("img", { src: addressOf(block), alt: block.alt_text });
+  const words = element("figcaption", { "aria-hidden": "true" }, element("span", { class: "alt" }, "ALT"), block.alt_text);
+  return element("figure", { class: "block" }, title, picture, words);
+}
+
+function addressOf(image) {
+  return image.image_url ?? `/_sandbox/pictures/${encodeURIComponent(image.slack_file.id)}`;
 }
 
 function drawTable(block, names) {
@@ -101,13 +107,18 @@ function drawPiece(piece, names) {
     text: () => piece.text,
     link: () => safeLink(piece.url, piece.text ?? piece.url),
     emoji: () => emoji(piece.name),
-    user: () => element("span", { class: "mention" }, `@${names.person(piece.user_id) ?? piece.user_id}`),
-    usergroup: () => element("span", { class: "mention" }, `@${names.group(piece.usergroup_id) ?? piece.usergroup_id}`),
-    channel: () => element("span", { class: "mention" }, `#${names.channel(piece.channel_id) ?? piece.channel_id}`),
-    broadcast: () => element("span", { class: "mention" }, `@${piece.range}`),
+    user: () => mentioned("@", names.person(piece.user_id), piece.user_id),
+    usergroup: () => mentioned("@", names.group(piece.usergroup_id), piece.usergroup_id),
+    channel: () => mentioned("#", names.channel(piece.channel_id), piece.channel_id),
+    broadcast: () => mentioned("@", piece.range),
   }[piece.type]();
   const tags = { bold: "strong", italic: "em", strike: "s", code: "code" };
   return Object.entries(tags).reduce((node, [style, tag]) => (piece.style?.[style] ? element(tag, {}, node) : node), drawn);
+}
+
+function mentioned(mark, name, id) {
+  // Whom nobody knows is not notified either, and stays text.
+  return name ? element("span", { class: "mention" }, mark + name) : mark + id;
 }
 
 function drawButton(part, names, act) {

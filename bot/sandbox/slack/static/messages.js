@@ -6,7 +6,7 @@ import { emoji, mrkdwn } from "./mrkdwn.js";
 
 export function showMessages(list, messages, names, deeds) {
   const scroller = list.parentElement;
-  stayAtEnd(scroller);
+  stayAtEnd(scroller, list);
   const before = new Map([...list.children].map((row) => [row.dataset.key, row]));
   let previousDay = "";
   const rows = [];
@@ -20,14 +20,17 @@ export function showMessages(list, messages, names, deeds) {
   if (scroller.atEnd) scroller.scrollTop = scroller.scrollHeight;
 }
 
-function stayAtEnd(scroller) {
-  // Whoever reads the newest message goes on seeing the newest, also when the window changes; whoever scrolled up is left in peace.
+function stayAtEnd(scroller, list) {
+  // Whoever reads the newest message goes on seeing the newest, also when the window changes or a picture has arrived; whoever scrolled
+  // up is left in peace.
   if (scroller.atEnd !== undefined) return;
   scroller.atEnd = true;
   scroller.addEventListener("scroll", () => {
     scroller.atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
   });
-  new ResizeObserver(() => scroller.atEnd && (scroller.scrollTop = scroller.scrollHeight)).observe(scroller);
+  const sizes = new ResizeObserver(() => scroller.atEnd && (scroller.scrollTop = scroller.scrollHeight));
+  sizes.observe(scroller);
+  sizes.observe(list);
 }
 
 function kept(before, key, fingerprint, draw) {

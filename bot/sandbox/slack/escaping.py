@@ -1,0 +1,53 @@
+"""What Slack makes of a command's text before it sends it, when the command's `should_escape` is on.
+
+https://docs.slack.dev/interactivity/implementing-slash-commands: people, channels and links that are typed arrive with their ids.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .people_methods import group_id
+from .workspace import Workspace
+
+LIVE = re.compile(
+    r"(?P<link>https?://[^\s<>|]+)"
+    r"|(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
+    r"|(?<!\w)@(?P<name>[\w-]+(?:\.[\w-]+)*)"
+    r"|(?<!\w)#(?P<channel>[\w-]+)"
+)
+EVERYBODY = ("here", "channel", "everyone")
+
+
+def escaped(text: str, workspace: Workspace) -> str:
+    """A name that nobody has stays the text that it is."""
+    pieces, last = [], 0
+    for found in LIVE.finditer(text):
+        pieces += [_plain(text[last : found.start()]), _token(found, workspace)]
+        last = found.end()
+    return "".join([*pieces, _plain(text[last:])])
+
+
+def _token(found: re.Match[str], workspace: Workspace) -> str:
+    typed = found.group()
+    if found["link"]:
+        return f"<{_plain(typed)}>"
+    if found["mail"]:
+        return f"<mailto:{typed}|{typed}>"
+    if found["channel"]:
+        channel = workspace.find_channel(found["channel"])
+        return f"<#{channel.id}|{channel.name}>" if channel else typed
+    return _mention(found["name"], workspace)
+
+
+def _mention(name: str, workspace: Workspace) -> str:
+    if name in EVERYBODY:
+        return f"<!{name}>"
+    if name in workspace.groups:
+        return f"<!subteam^{group_id(name)}|@{name}>"
+    ids = [person.id for person in workspace.people.values() if person.name == name]
+    return f"<@{ids[0]}|{name}>" if ids else f"@{name}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
