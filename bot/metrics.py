@@ -46,7 +46,7 @@ class Housekeeping(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         with self.store.transaction() as tx:
             requests, sweeps = tx.count_requests(), tx.registry.last_sweeps()
-            entries = tx.count_ledger()
+            entries = tx.ledger.count()
         jobs = self.store.jobs.counts()
         yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)
         yield _gauge("countersign_jobs_pending", "Jobs that wait, by effect.", "kind", jobs.waiting)

@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import rfc8785
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
 from bot import tables
-from bot.domain import ledger, lifecycle
+from bot.absences import AbsenceRows, SwitchRows
+from bot.domain import evolution, ledger
 from bot.domain.events import Event, RequestEvent, RequestOpened
 from bot.domain.model import OPEN, Refused, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.ledger_rows import LedgerRows
 from bot.people import PeopleRows
 from bot.placements import RegistryRows
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from bot.jobs import Jobs
     from bot.ports import Clock
 
-LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the ledger's appends, for a few milliseconds each
 DELIVERIES_KEPT = timedelta(days=7)
 DEEDS_KEPT = timedelta(days=90)  # longer than any job can be replayed with sense
 REQUEST = TypeAdapter(TransitionRequest)
@@ -49,6 +49,7 @@ class Lane(StrEnum):
     JIRA = "jira"
     EVIDENCE = "evidence"
     NOTES = "notes"
+    PLOTS = "plots"
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,9 @@ class Transaction:
         self.connection = connection
         self.registry = RegistryRows(connection)
         self.people = PeopleRows(connection)
+        self.ledger = LedgerRows(connection)
+        self.absences = AbsenceRows(connection)
+        self.switches = SwitchRows(connection)
         self._store = store
         self._events: list[Event] = []
 
@@ -186,9 +190,9 @@ class Transaction:
         """Brings the requests up to date now; the ledger entries and the jobs follow when the transaction ends."""
         for event in events:
             if isinstance(event, RequestOpened):
-                self._insert(lifecycle.born(event))
+                self._insert(evolution.born(event))
             elif isinstance(event, RequestEvent):
-                self._update(lifecycle.evolve(self.get_request(event.request_id, for_update=True), event))
+                self._update(evolution.evolve(self.get_request(event.request_id, for_update=True), event))
         self._events.extend(events)
 
     def defer(self, effect: str, subject: str, lane: str, *, once: bool = False, at: datetime | None = None) -> None:
@@ -197,34 +201,9 @@ class Transaction:
     def flush(self) -> None:
         if not self._events:
             return
-        self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LEDGER_LOCK)))
-        newest = sa.select(tables.ledger.c.seq, tables.ledger.c.head).order_by(tables.ledger.c.seq.desc()).limit(1)
-        last = self.connection.execute(newest).first()
-        seq, head = (last.seq, bytes(last.head)) if last else (0, ledger.GENESIS)
-        for event in self._events:
-            seq += 1
-            body = rfc8785.dumps(ledger.body_of(event, seq)).decode()
-            leaf = ledger.leaf_of(body)
-            head = ledger.head_of(head, leaf)
-            row = {"seq": seq, "at": event.at, "kind": type(event).__name__, "body": body, "leaf": leaf, "head": head}
-            self.connection.execute(sa.insert(tables.ledger).values(row))
+        for seq, event in self.ledger.append(self._events):
             self._defer_what_follows(event, seq)
         self._events.clear()
-
-    def count_ledger(self) -> int:
-        return int(
-            self.connection.execute(sa.select(sa.func.coalesce(sa.func.max(tables.ledger.c.seq), 0))).scalar_one()
-        )
-
-    def ledger_entries(self) -> Iterator[ledger.Entry]:
-        """In order; streamed from a server-side cursor, which ends with the transaction."""
-        query = sa.select(tables.ledger).order_by(tables.ledger.c.seq)
-        with self.connection.execute(query.execution_options(yield_per=1000)) as rows:
-            for row in rows:
-                yield _entry_of(row)
-
-    def get_ledger_entry(self, seq: int) -> ledger.Entry:
-        return _entry_of(self.connection.execute(sa.select(tables.ledger).where(tables.ledger.c.seq == seq)).one())
 
     # Deliveries, sendings, policies, the clock
 
@@ -312,10 +291,6 @@ class Transaction:
 def new_request_id() -> str:
     """Opaque and unguessable; sorted by nothing."""
     return uuid.uuid4().hex
-
-
-def _entry_of(row: sa.Row[Any]) -> ledger.Entry:
-    return ledger.Entry(row.seq, row.at, row.kind, row.body, bytes(row.leaf), bytes(row.head))
 
 
 def _request_of(body: str) -> TransitionRequest:

@@ -1,23 +1,28 @@
-"""The rows beside the requests: people and their accounts, what was sent, delivered and ticked, and the policy in force."""
+"""The rows beside the requests: people and their accounts, who is away, the kill switch, sendings, deliveries, ticks, policies."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 import config.policy
+from bot.absences import Absence, Switch
 from bot.domain.model import Refused
 from bot.domain.policy import PersonEntry
 from bot.services import SystemClock
-from bot.store import Store
+from bot.store import Store, Transaction
 from config.policy import read_policy
 from handlers import ON
 from tests.builders import LATER, NOON
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import sqlalchemy as sa
 
     from bot.jobs import Jobs
@@ -81,6 +86,106 @@ def test_an_account_that_was_unbound_can_be_bound_anew(store: Store) -> None:
     assert bound(store, "ana@example.com", "U2").account == "U2"
     with store.transaction() as tx, pytest.raises(Refused, match=r"nobody here has the e-mail eve@example\.com"):
         tx.people.unbind("eve@example.com")
+
+
+# Who is away
+
+
+def an_absence(person: str = "ana", delegate: str = "ben", until: datetime = LATER) -> Absence:
+    return Absence(person, delegate, NOON, until)
+
+
+def test_an_absence_is_in_force_until_its_end_and_not_a_moment_longer(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.absences.declare(an_absence())
+
+        assert tx.absences.find("ana", LATER - timedelta(microseconds=1)) == an_absence()
+        assert tx.absences.find("ana", LATER) is None
+        assert tx.absences.standing_in("ben", NOON) == [an_absence()]
+        assert tx.absences.standing_in("ben", LATER) == []
+        assert tx.absences.find("ben", NOON) is None
+
+
+def test_a_later_absence_takes_the_place_of_an_earlier_one(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.absences.declare(an_absence())
+        tx.absences.declare(an_absence(delegate="cy"))
+
+        assert tx.absences.standing_in("ben", NOON) == []
+        assert tx.absences.everybody(NOON) == [an_absence(delegate="cy")]
+
+
+def test_an_absence_that_was_ended_is_none(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.absences.declare(an_absence())
+        tx.absences.declare(an_absence("bea"))
+        tx.absences.end("ana")
+
+        assert tx.absences.everybody(NOON) == [an_absence("bea")]
+
+
+def test_the_first_to_be_back_stands_first(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.absences.declare(an_absence("ana", until=LATER + timedelta(days=1)))
+        tx.absences.declare(an_absence("bea"))
+
+        assert [absence.person for absence in tx.absences.everybody(NOON)] == ["bea", "ana"]
+
+
+# The kill switch
+
+
+OFF = Switch(False, NOON, "ana", "mae looks forged")
+
+
+@contextmanager
+def impatient(store: Store) -> Iterator[Transaction]:
+    """A transaction that waits for no lock to speak of."""
+    with store.transaction() as tx:
+        tx.connection.exec_driver_sql("set local lock_timeout = '50ms'")
+        yield tx
+
+
+def test_the_fast_track_is_on_until_somebody_switches_it_off(store: Store) -> None:
+    with store.transaction() as tx:
+        assert tx.switches.fast_track_is_on()
+        assert tx.switches.fast_track() == Switch(True, None, None, "")
+        assert tx.switches.switch_fast_track(OFF)
+        assert not tx.switches.fast_track_is_on()
+        assert tx.switches.fast_track() == OFF
+
+
+def test_switching_to_what_it_is_already_changes_nothing(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.switches.switch_fast_track(OFF)
+
+        assert not tx.switches.switch_fast_track(Switch(False, LATER, "ben", "me too"))
+        assert tx.switches.fast_track() == OFF
+        assert tx.switches.switch_fast_track(Switch(True, LATER, "ben", ""))
+
+
+def test_a_decision_that_is_being_made_is_waited_for(store: Store) -> None:
+    with store.transaction() as deciding:
+        assert deciding.switches.fast_track_is_on(lock=True)
+
+        with impatient(store) as switching, pytest.raises(OperationalError, match="lock timeout"):
+            switching.switches.switch_fast_track(OFF)
+        with store.transaction() as another:
+            assert another.switches.fast_track_is_on(lock=True)  # two decisions do not wait for each other
+
+    with store.transaction() as switching:
+        assert switching.switches.switch_fast_track(OFF)
+
+
+def test_a_decision_waits_for_whoever_is_just_switching_it_off(store: Store) -> None:
+    with store.transaction() as switching:
+        switching.switches.switch_fast_track(OFF)
+
+        with impatient(store) as deciding, pytest.raises(OperationalError, match="lock timeout"):
+            deciding.switches.fast_track_is_on(lock=True)
+
+    with store.transaction() as deciding:
+        assert not deciding.switches.fast_track_is_on(lock=True)
 
 
 # Sendings, deliveries, ticks of the clock

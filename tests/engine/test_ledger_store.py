@@ -41,7 +41,7 @@ def record_and_fail(store: Store, *events: Event) -> None:
 
 def entries_in(store: Store) -> list[Entry]:
     with store.transaction() as tx:
-        return list(tx.ledger_entries())
+        return list(tx.ledger.entries())
 
 
 @pytest.fixture
@@ -137,8 +137,8 @@ def test_many_who_write_at_once_leave_no_gap_and_break_no_link(store: Store) -> 
 
 def test_one_entry_can_be_read_alone(five_entries: Store) -> None:
     with five_entries.transaction() as tx:
-        third = tx.get_ledger_entry(3)
-        count = tx.count_ledger()
+        third = tx.ledger.get(3)
+        count = tx.ledger.count()
 
     assert third == entries_in(five_entries)[2]
     assert count == len(ELSEWHERE)
@@ -146,7 +146,7 @@ def test_one_entry_can_be_read_alone(five_entries: Store) -> None:
 
 def test_the_ledger_can_be_read_and_written_in_one_transaction(five_entries: Store) -> None:
     with five_entries.transaction() as tx:
-        before = list(tx.ledger_entries())
+        before = list(tx.ledger.entries())
         tx.record([opened()])
         tx.flush()
         request = tx.get_request(REQUEST_ID)

@@ -79,12 +79,13 @@ def test_an_event_brings_row_entry_and_jobs_with_it(store: Store) -> None:
 
     with store.transaction() as tx:
         request = tx.get_request(REQUEST_ID)
-        assert tx.count_ledger() == 2
+        assert tx.ledger.count() == 2
     assert (request.state, request.author) == (State.PENDING, "bea")
     assert waiting(store) == [
         ("freeze_evidence", REQUEST_ID, f"evidence:{REQUEST_ID}"),
         ("sync_ticket", REQUEST_ID, f"jira:{REQUEST_ID}"),
         ("sync_card", REQUEST_ID, f"slack:{REQUEST_ID}"),
+        ("show_plot", REQUEST_ID, f"plots:{REQUEST_ID}"),
     ]
 
 
@@ -93,7 +94,7 @@ def test_what_fails_before_its_end_leaves_nothing_behind(store: Store) -> None:
         record_and_fail(store, opened(), FROZEN)
 
     with store.transaction() as tx:
-        assert (tx.find_requests(), tx.count_ledger()) == ([], 0)
+        assert (tx.find_requests(), tx.ledger.count()) == ([], 0)
     assert waiting(store) == []
 
 
@@ -104,7 +105,7 @@ def test_a_refused_second_event_takes_the_first_back_too(store: Store) -> None:
         tx.record([FROZEN, opened()])
 
     with store.transaction() as tx:
-        assert (tx.get_request(REQUEST_ID).state, tx.count_ledger()) == (State.COLLECTING, 1)
+        assert (tx.get_request(REQUEST_ID).state, tx.ledger.count()) == (State.COLLECTING, 1)
 
 
 def test_every_event_defers_what_the_table_of_contents_says(store: Store) -> None:
@@ -217,7 +218,7 @@ def test_of_two_who_open_it_in_the_same_instant_one_succeeds(store: Store) -> No
 
     assert sorted(succeeded) == [False, True]
     with store.transaction() as tx:
-        assert (len(tx.find_requests()), tx.count_ledger()) == (1, 1)
+        assert (len(tx.find_requests()), tx.ledger.count()) == (1, 1)
 
 
 def test_two_votes_in_the_same_instant_make_one_decision(store: Store) -> None:
@@ -240,7 +241,7 @@ def test_two_votes_in_the_same_instant_make_one_decision(store: Store) -> None:
     assert said == ["decided", "request 3f1c9a70 is already approved"]
     with store.transaction() as tx:
         assert len(tx.get_request(REQUEST_ID).votes) == 1
-        assert [entry.kind for entry in tx.ledger_entries()].count("RequestApproved") == 1
+        assert [entry.kind for entry in tx.ledger.entries()].count("RequestApproved") == 1
 
 
 # Finding

@@ -100,7 +100,7 @@ def test_no_secret_is_logged_printed_shown_or_kept(
 
     out, err = capfd.readouterr()
     with house.s.store.transaction() as tx:
-        ledger = "\n".join(entry.body for entry in tx.ledger_entries())
+        ledger = "\n".join(entry.body for entry in tx.ledger.entries())
     errors = "\n".join(error.error for job in house.s.store.jobs.listing(limit=1_000) for error in job.errors)
     shown = "\n".join(str(message) for message in [*house.slack.messages("model-approvals"), *house.jira.issues()])
     places = {

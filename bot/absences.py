@@ -1,0 +1,99 @@
+"""The rows of what people have set for a while: who is away and who stands in for them, and the fast track's kill switch.
+
+Who may set what, and what follows, is in `handlers.absences` and `handlers.switches`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from bot import tables
+
+FAST_TRACK = "fast_track"
+
+
+@dataclass(frozen=True)
+class Absence:
+    """`delegate` stands in for `person` until then; both are ids of people."""
+
+    person: str
+    delegate: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Switch:
+    """`at` and `person` are None as long as nobody has ever touched it."""
+
+    is_on: bool
+    at: datetime | None
+    person: str | None
+    reason: str
+
+
+class AbsenceRows:
+    """One absence a person at the most; one that is over counts no longer, and its row is overwritten by the next."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def declare(self, absence: Absence) -> None:
+        """Replaces the person's earlier one."""
+        values = asdict(absence)
+        upsert = insert(tables.absences).values(values).on_conflict_do_update(index_elements=["person"], set_=values)
+        self.connection.execute(upsert)
+
+    def end(self, person: str) -> None:
+        self.connection.execute(sa.delete(tables.absences).where(tables.absences.c.person == person))
+
+    def find(self, person: str, now: datetime) -> Absence | None:
+        return next(iter(self._in_force(now, tables.absences.c.person == person)), None)
+
+    def standing_in(self, delegate: str, now: datetime) -> list[Absence]:
+        """The absences in which this person stands in."""
+        return self._in_force(now, tables.absences.c.delegate == delegate)
+
+    def everybody(self, now: datetime) -> list[Absence]:
+        """All that are in force, the first to be back first."""
+        return self._in_force(now)
+
+    def _in_force(self, now: datetime, *conditions: sa.ColumnElement[bool]) -> list[Absence]:
+        rows = tables.absences.c
+        query = sa.select(rows.person, rows.delegate, rows.since, rows.until).where(rows.until > now, *conditions)
+        found = self.connection.execute(query.order_by(rows.until, rows.person))
+        return [Absence(row.person, row.delegate, row.since, row.until) for row in found]
+
+
+class SwitchRows:
+    """The fast track is on until somebody switches it off, for all rules and replicas at once."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def fast_track_is_on(self, *, lock: bool = False) -> bool:
+        """With `lock`, who switches it off waits for this transaction to end, or has switched it off before we look."""
+        query = sa.select(tables.switches.c.is_on).where(tables.switches.c.name == FAST_TRACK)
+        found = self.connection.execute(query.with_for_update(read=True) if lock else query).scalar()
+        return found is not False
+
+    def fast_track(self) -> Switch:
+        rows = tables.switches.c
+        query = sa.select(rows.is_on, rows.at, rows.person, rows.reason).where(rows.name == FAST_TRACK)
+        row = self.connection.execute(query).first()
+        return Switch(row.is_on, row.at, row.person, row.reason) if row else Switch(True, None, None, "")
+
+    def switch_fast_track(self, switch: Switch) -> bool:
+        """False when it was so already, and then nothing is changed: the first to have done it stays named."""
+        rows = tables.switches
+        row = {"name": FAST_TRACK, **asdict(switch)}
+        upsert = (
+            insert(rows)
+            .values(row)
+            .on_conflict_do_update(index_elements=["name"], set_=row, where=rows.c.is_on != switch.is_on)
+        )
+        return self.connection.execute(upsert.returning(rows.c.name)).first() is not None
