@@ -8,10 +8,12 @@ import click
 
 from bot.commands.demo import demo
 from bot.commands.doctor import doctor
+from bot.commands.fast_track import fast_track_group
 from bot.commands.jobs import jobs_group
 from bot.commands.policy import policy_group
 from bot.commands.processes import clock, migrate, serve, socket, web, worker
 from bot.commands.requests import adopt, list_placements, people_group, request_transition, requests_group
+from bot.commands.rollback import history, roll_back
 from bot.logs import write_logs
 
 
@@ -32,11 +34,14 @@ for command in (
     demo,
     doctor,
     request_transition,
+    roll_back,
+    history,
     adopt,
     requests_group,
     list_placements,
     people_group,
     policy_group,
+    fast_track_group,
     jobs_group,
 ):
     main.add_command(command)

@@ -19,13 +19,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import requests
 from mlflow import MlflowClient
 
 from bot import embedded
 from bot.clients.mlflow_checkup import MlflowCheckup
+from bot.domain.agreement import Outcome
 from bot.domain.ledger import Entry
+from bot.domain.model import Ask, AskKind, DecidedBy
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow
 from bot.sandbox.serving import serving
@@ -45,6 +48,7 @@ PEOPLE = (
 ML_LEADS = ("U0ANA000001", "U0BEN000002", "U0BEA000004")  # Bea trains: she may approve for others, never for herself
 USUAL_PORTS = {"bot": 8080, "slack": 8090, "jira": 8091, "mlflow": 5000}
 PATIENCE = 90.0  # seconds for any one step of the bot; on an idle machine each takes one or two
+BY = {DecidedBy.PEOPLE: "people", DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule itself"}
 Say = Callable[[str], None]
 
 
@@ -130,7 +134,7 @@ def find_card(world: World, model: str, version: int) -> Message | None:
 def story(world: World, services: Services) -> list[str]:
     """What happened, from the ledger, with seconds since the demo began."""
     with services.store.transaction() as tx:
-        entries = list(tx.ledger_entries())
+        entries = list(tx.ledger.entries())
         names: dict[str, str] = dict(tx.people.all_names())
     return [f"  {world.seconds(entry.at.timestamp())}  {told(entry, names)}" for entry in entries]
 
@@ -140,22 +144,51 @@ def told(entry: Entry, names: Mapping[str, str]) -> str:
     body = json.loads(entry.body)
     details: Mapping[str, Callable[[], str]] = {
         "RequestOpened": lambda: (
-            f"{_version(body['version'])} asks for {_target(body)}, {body['ask']['kind']} {body['ask']['name']}"
+            f"{_version(body['version'])} for {_target(body)}, asked {Ask(AskKind(body['ask']['kind']), body['ask']['name'])}"
         ),
         "EvidenceFrozen": lambda: (
             f"{len(body['evidence']['metrics'])} metrics of run {str(body['evidence']['run_id'])[:8]}"
         ),
+        "FastTrackJudged": lambda: _judged(body["judgement"]),
+        "FastTrackCompared": lambda: _compared(body["outcome"]),
+        "RequestApproved": lambda: f"by {BY[DecidedBy(body['by'])]}",
+        "RequestRejected": lambda: f"by {names.get(body['person'], BY[DecidedBy.RULE])}",
+        "RequestExpired": lambda: str(body["reason"]),
+        "RequestWithdrawn": lambda: str(body["reason"]),
+        "RequestSuperseded": lambda: str(body["reason"]),
+        "ApprovalStale": lambda: str(body["reason"]),
         "TicketOpened": lambda: f"{body['ticket']['key']}  {body['ticket']['url']}",
         "CardPosted": lambda: str(body["card"]["url"]),
-        "VoteCast": lambda: (
-            f"{names.get(body['vote']['person'], '?')}: {body['vote']['verdict']} {body['vote']['reason']}"
-        ),
+        "VoteCast": lambda: _vote(body["vote"], names),
+        "PlotUploaded": lambda: str(body["plot"]["alt"]).partition(": ")[0],
         "TargetMoved": lambda: f"{_target(body)} is {_version(body['version'])}",
         "TicketClosed": lambda: f"{body['ticket']['key']} is {body['status']}",
         "BaselineTaken": lambda: f"{body['models']} models watched, {body['held']} targets held without an approval",
         "PolicyActivated": lambda: str(body["digest"])[:19],
+        "FastTrackSwitched": lambda: f"{'on' if body['on'] else 'off'} by {names.get(body['person'], '?')}",
+        "AwayDeclared": lambda: f"{names.get(body['person'], '?')}; {names.get(body['delegate'], '?')} stands in",
     }
-    return f"{entry.kind:<16} {details.get(entry.kind, str)()}".rstrip()
+    return f"{entry.kind:<17}  {details.get(entry.kind, str)()}".rstrip()
+
+
+def _vote(vote: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    said = f"{names.get(vote['person'], '?')}: {vote['verdict']}"
+    return f"{said}, {vote['reason']}" if vote["reason"] else said
+
+
+def _compared(outcome: str) -> str:
+    """The fast track's word beside what people decided."""
+    told = {
+        Outcome.AGREED: "the fast track would have decided the same",
+        Outcome.FALSE_PASS: "the fast track would have let it pass",
+        Outcome.FALSE_HOLD: "the fast track had left it to people, and they approved it",
+    }
+    return told[Outcome(outcome)]
+
+
+def _judged(judgement: Mapping[str, Any]) -> str:
+    said = "; ".join(check["sentence"] for check in judgement["checks"] if not check["passed"])
+    return f"held: {said}" if said else "passes: " + "; ".join(check["sentence"] for check in judgement["checks"])
 
 
 def _version(body: Mapping[str, object]) -> str:

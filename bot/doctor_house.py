@@ -12,8 +12,8 @@ from slack_sdk.signature import SignatureVerifier
 from bot import tables
 from bot.database import pending_migrations
 from bot.doctor_findings import Findings, World, failure, fine, warning
+from bot.domain.policy_changes import digest_of
 from bot.sweeper import Timing
-from config.policy import canonical_digest
 
 CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, comes every minute
 ADDRESS_TIMEOUT = 10.0  # seconds
@@ -41,7 +41,7 @@ def policy_is_in_force(world: World) -> Findings:
     path = world.settings.policy_path
     if in_force is None:
         yield failure("policy", "no policy is in force", f"run `countersign migrate`, which puts {path} in force")
-    elif in_force != canonical_digest(world.policy_text):
+    elif in_force != digest_of(world.policy_text):
         yield warning("policy", f"the one in force is not {path}", "run `countersign policy activate` if it should be")
     else:
         yield fine("policy", f"{path} is in force; rules: {len(world.policy.rules)}")

@@ -8,14 +8,15 @@ OutsideError
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from bot.domain.cards import Card
-from bot.domain.model import Evidence, ModelSeen, PostedCard, TicketPlan, TicketRef, VersionId, VersionSeen
+from bot.domain.model import Evidence, Image, Metric, PostedCard, TicketPlan, TicketRef, VersionId
+from bot.domain.seen import ModelSeen, VersionSeen
 
 
 class OutsideError(Exception):
@@ -100,8 +101,15 @@ class ModelRegistry(Protocol):
     def find_model(self, workspace: str, name: str) -> ModelSeen | None:
         """The model with its aliases and all its versions; None when it does not exist."""
 
-    def read_evidence(self, version: VersionId, champion: VersionId | None) -> Evidence:
-        """Metrics, params, tags, author. Raises Permanent when the version is gone or is another one of the same number."""
+    def read_evidence(self, version: VersionId, champion: VersionId | None, stores: Sequence[str]) -> Evidence:
+        """Metrics, params, tags, author, data sets, signature, the digest of the artifacts.
+
+        Artifacts are read only from locations that begin with one of `stores`. Raises Permanent when the version is gone or is
+        another one of the same number.
+        """
+
+    def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
+        """The version's figures alone: for plots and checks. Raises as `read_evidence` does."""
 
     def set_alias(self, model: str, alias: str, version: int) -> None: ...
 
@@ -160,7 +168,7 @@ class Notifier(Protocol):
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         """Posts to a channel (`#name` or id) or, given an account id, as a direct message. Raises OutcomeUnknown."""
 
-    def find_post(self, channel: str, key: str, since: datetime) -> PostedCard | None:
+    def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
         """Looks the message up by its key in what was posted since then. Raises Temporary when that cannot be told."""
 
     def update(self, posted: PostedCard, card: Card) -> None:
@@ -177,8 +185,17 @@ class Notifier(Protocol):
     def ask_reason(self, click: Click, title: str, prompt: str) -> None:
         """Opens a form that asks for a reason; its answer comes back as a Click with the same action, value, channel and message."""
 
+    def read_mention(self, text: str) -> str | None:
+        """The account that a mention in a command names; None when it is none."""
+
     def check_request(self, headers: Mapping[str, str]) -> None:
         """Refuses headers that cannot be the vendor's, before the signature over the body is verified. Raises Rejected."""
+
+    def upload_image(self, content: bytes, name: str, alt: str) -> Image:
+        """Keeps a PNG where cards of this notifier can show it (`Card.image`); nobody sees it before a card does. Safe to repeat.
+
+        A card whose image the vendor does not take is posted or updated without it: the card is never lost for its picture.
+        """
 
     def whisper(self, reply_to: str, text: str) -> None:
         """What only the one who pressed sees. One try within a second; raises Temporary."""

@@ -1,8 +1,9 @@
 """What Countersign does: the table of contents.
 
 Doors let the outside in: `mlflow_webhook`, `slack_actions`, `slack_commands`, `jira_webhook`, `api`, `clock`, and the command line in
-`bot.__main__`. Stories say what we do about it: `transitions` (somebody asks, something moved), `sweeps` (the poller), `approvals` (votes),
-`effects` and `moves` (what is to become true outside). Below stands which event leads to which effects.
+`bot.__main__`. Stories say what we do about it: `transitions` (somebody asks, something moved), `sweeps` (the poller), `evidence` (what
+the vote is based on, and the fast track), `approvals` (votes), `rollbacks`, `reminders`, `absences`, `switches`, `policies`, `effects` and
+`moves` (what is to become true outside). Below stands which event leads to which effects.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ from bot.domain import events as e
 from bot.domain.events import Event
 from bot.services import Services
 from bot.store import FollowUp, Lane
-from handlers import effects, expiry, moves, sweeps, transitions
+from handlers import absences, effects, evidence, expiry, moves, plots, reminders, rollbacks, sweeps, transitions
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
 sync_target = FollowUp("sync_target", Lane.REGISTRY)
 sync_tags = FollowUp("sync_tags", Lane.REGISTRY)
+mark_failed = FollowUp("mark_failed", Lane.REGISTRY)
 sync_card = FollowUp("sync_card", Lane.SLACK)
 sync_ticket = FollowUp("sync_ticket", Lane.JIRA)
 tell = FollowUp("tell", Lane.SLACK)
 announce = FollowUp("announce", Lane.NOTES)
+show_plot = FollowUp("show_plot", Lane.PLOTS)
+remind = FollowUp("remind", Lane.SLACK)
+tell_delegate = FollowUp("tell_delegate", Lane.NOTES)
 
 ON: dict[type[Event], list[FollowUp]] = {
     e.RequestOpened: [freeze_evidence],
     e.AskJoined: [sync_card],
-    e.EvidenceFrozen: [sync_ticket, sync_card],
+    e.EvidenceFrozen: [sync_ticket, sync_card, show_plot],
     e.VoteCast: [sync_card],
     e.RequestApproved: [sync_target, sync_tags, sync_card, sync_ticket],
     e.RequestRejected: [sync_target, sync_tags, sync_card, sync_ticket, tell],
@@ -34,29 +39,45 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.RequestWithdrawn: [sync_card, sync_ticket, tell],
     e.RequestSuperseded: [sync_card, sync_ticket, tell],
     e.ApprovalStale: [sync_card, sync_ticket, tell],
-    e.TargetMoved: [sync_card, sync_ticket, tell],
+    e.ReminderDue: [remind],
+    e.RequestEscalated: [sync_card, remind],
+    e.ApprovalHeld: [sync_card, sync_ticket],
+    e.FreezeEnded: [sync_target, sync_card],
+    e.PlotUploaded: [sync_card],
+    e.TargetMoved: [mark_failed, sync_card, sync_ticket, tell],
     e.TargetPutBack: [sync_card, sync_ticket],
     e.CardPosted: [sync_ticket],
     e.TicketOpened: [sync_card, sync_tags],
     e.BaselineTaken: [announce],
     e.MoveObserved: [announce],
     e.MoveReverted: [announce],
+    e.PolicyActivated: [announce],
+    e.PolicyRefused: [announce],
+    e.FastTrackSwitched: [announce],
+    e.AwayDeclared: [tell_delegate],
+    e.AwayEnded: [tell_delegate],
 }
 
 # Everything a worker can be asked to run. The text is a request's id, a ledger entry's sequence, or workspace/model.
 EFFECTS: dict[str, Callable[[str, Services], None]] = {
-    "freeze_evidence": effects.freeze_evidence,
+    "freeze_evidence": evidence.freeze_evidence,
     "sync_target": moves.sync_target,
     "restore_target": moves.restore_target,
     "sync_tags": moves.sync_tags,
+    "mark_failed": rollbacks.mark_failed,
     "sync_card": effects.sync_card,
     "sync_ticket": effects.sync_ticket,
     "look_at_ticket": effects.look_at_ticket,
     "tell": effects.tell,
     "announce": effects.announce,
+    "show_plot": plots.show_plot,
+    "remind": reminders.remind,
+    "tell_delegate": absences.tell_delegate,
     "look_at": transitions.look_at,
     "sweep_versions": sweeps.sweep_versions,
     "sweep_models": sweeps.sweep_models,
+    "remind_people": reminders.remind_people,
+    "thaw_approvals": reminders.thaw_approvals,
     "expire_requests": expiry.expire_requests,
     "forget_old": expiry.forget_old,
 }

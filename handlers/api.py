@@ -1,33 +1,33 @@
-"""Door: asking for a transition over HTTP, for pipelines. The token says that the asker may ask; who they are is their own word."""
+"""Door: asking for a transition, or for a way back, over HTTP. The token says that the asker may ask; who they are is their own word."""
 
 from __future__ import annotations
 
 import hmac
 import json
+from typing import TypeVar
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bot.domain.model import Ask, AskKind, Refused, Target
+from bot.domain.model import Ask, AskKind, Refused, Target, TransitionRequest
 from bot.ports import Rejected
 from bot.services import Services
-from handlers.asking import checked_email, request_transition
+from handlers import rollbacks
+from handlers.asking import COMMENT_LIMIT, checked_email, request_transition
 from handlers.inbound import raw_body
 
 BODY_LIMIT = 16 * 1024  # bytes
 
 
-class Wish(BaseModel):
-    """The body of `POST /api/requests`."""
+class Asked(BaseModel):
+    """What every body says: which registered model, which target, and who asks."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=256)
-    version: int = Field(ge=1)
     to: str
     requester: str
-    comment: str = Field("", max_length=2000)
 
     @field_validator("to")
     @classmethod
@@ -46,6 +46,23 @@ class Wish(BaseModel):
             raise ValueError(str(refusal)) from None
 
 
+class Wish(Asked):
+    """The body of `POST /api/requests`."""
+
+    version: int = Field(ge=1)
+    comment: str = Field("", max_length=COMMENT_LIMIT)
+
+
+class WayBack(Asked):
+    """The body of `POST /api/rollbacks`. Without a version it is the one approved before."""
+
+    version: int | None = Field(None, ge=1)
+    reason: str = Field(min_length=1, max_length=COMMENT_LIMIT)
+
+
+Body = TypeVar("Body", Wish, WayBack)
+
+
 def api(s: Services, token: str) -> Blueprint:
     """Without a token the door stays shut."""
     door = Blueprint("api", __name__)
@@ -53,18 +70,31 @@ def api(s: Services, token: str) -> Blueprint:
     @door.post("/api/requests")
     def ask() -> ResponseReturnValue:
         _check_token(token)
-        wish = _read_wish(raw_body(BODY_LIMIT))
+        wish = _read(Wish, raw_body(BODY_LIMIT))
         opened = request_transition(
             wish.name, wish.version, Target.parse(wish.to), wish.requester, wish.comment, Ask(AskKind.API), s
         )
-        return {
-            "id": opened.id,
-            "state": opened.state,
-            "version": str(opened.version),
-            "target": str(opened.target),
-        }, 201
+        return _as_answer(opened), 201
+
+    @door.post("/api/rollbacks")
+    def go_back() -> ResponseReturnValue:
+        _check_token(token)
+        wish = _read(WayBack, raw_body(BODY_LIMIT))
+        opened = rollbacks.roll_back(
+            wish.name, Target.parse(wish.to), wish.version, wish.reason, wish.requester, Ask(AskKind.ROLLBACK), s
+        )
+        return {**_as_answer(opened), "next": rollbacks.what_follows(opened, s)}, 201
 
     return door
+
+
+def _as_answer(opened: TransitionRequest) -> dict[str, str]:
+    return {
+        "id": opened.id,
+        "state": opened.state,
+        "version": str(opened.version),
+        "target": str(opened.target),
+    }
 
 
 def _check_token(token: str) -> None:
@@ -75,9 +105,9 @@ def _check_token(token: str) -> None:
         raise Rejected("bad_token", "send the header Authorization: Bearer with the COUNTERSIGN_API_TOKEN", 401)
 
 
-def _read_wish(body: bytes) -> Wish:
+def _read(shape: type[Body], body: bytes) -> Body:
     try:
-        return Wish.model_validate(json.loads(body))
+        return shape.model_validate(json.loads(body))
     except ValidationError as error:
         mistakes = "; ".join(f"{'.'.join(map(str, m['loc'])) or 'body'}: {m['msg']}" for m in error.errors())
         raise Rejected("bad_body", mistakes, 400) from None

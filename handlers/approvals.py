@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain import lifecycle
 from bot.domain.events import Event, RequestApproved, RequestRejected
 from bot.domain.lifecycle import AlreadyDecided
-from bot.domain.model import ENDED_UNDECIDED, Refused, State, TransitionRequest, Verdict, Vote
-from bot.domain.policy import Group, Rule
+from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Refused, State, TransitionRequest, Verdict, Vote
+from bot.domain.policy import Rule
 from bot.domain.wording import deeds, what_approve_does, what_reject_does
-from bot.people import Person
-from bot.ports import Account, AccountKind, Click, Temporary
+from bot.ports import Click
 from bot.services import Services
 from bot.store import Transaction
+from handlers.absences import check_is_here
+from handlers.voters import Voter, voter_for
 
 VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
-UNWELCOME = {
-    AccountKind.GUEST: "guests of the workspace may not decide",
-    AccountKind.BOT: "a bot may not decide",
-    AccountKind.DEACTIVATED: "this account is deactivated",
-    AccountKind.FOREIGN: "people from other workspaces may not decide",
-}
-PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again"
 
 
 @dataclass(frozen=True)
@@ -38,11 +32,11 @@ def press(click: Click, s: Services) -> Reply:
     """A button on a card: a vote, or first the question why."""
     verdict = _verdict_of(click)
     with s.store.transaction() as tx:
-        request = _request_under(click, tx)
-        rule = _rule_for(request, tx)
-    voter = _voter(click.account, rule, s)
+        request = request_under(click, tx)
+        rule = rule_of(request, tx)
+    voter = voter_for(click.account, rule, request, s)
 
-    if _wants_reason(verdict, rule) and not click.reason:
+    if lifecycle.wants_reason(request, verdict, rule) and not click.reason:
         _check_may_vote(request, click, voter, rule, s)
         s.notifier.ask_reason(click, *_question(request, verdict))
         return Reply(asked=True)
@@ -54,7 +48,8 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
     now = s.clock.now()
     with s.store.transaction() as tx:
         request = tx.get_request(click.value, for_update=True)
-        rule = _rule_for(request, tx)
+        rule = rule_of(request, tx)
+        check_is_here(voter.person.id, tx, now)
         vote = _vote_of(click, voter, now)
         try:
             events = lifecycle.cast_vote(request, vote, rule, tx.policy().rule_hash(rule))
@@ -65,15 +60,9 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
     return _reply_for(events)
 
 
-@dataclass(frozen=True)
-class Voter:
-    """A person with those of the rule's groups that they belong to at this moment."""
-
-    person: Person
-    groups: tuple[str, ...]
-
-
 def who_decided(request: TransitionRequest, tx: Transaction) -> str:
+    if request.decided_by is DecidedBy.FAST_TRACK:
+        return f"the fast track was quicker: {request.version} for {request.target} is approved. Your click changed nothing"
     verdict = (
         None
         if request.state in ENDED_UNDECIDED
@@ -89,7 +78,15 @@ def who_decided(request: TransitionRequest, tx: Transaction) -> str:
 
 
 def _vote_of(click: Click, voter: Voter, now: datetime) -> Vote:
-    return Vote(voter.person.id, _verdict_of(click), click.reason, now, voter.groups, "card")
+    return Vote(
+        person=voter.person.id,
+        verdict=_verdict_of(click),
+        reason=click.reason,
+        at=now,
+        groups=voter.groups,
+        via="card",
+        standing_in_for=voter.standing_in_for,
+    )
 
 
 def _verdict_of(click: Click) -> Verdict:
@@ -98,7 +95,7 @@ def _verdict_of(click: Click) -> Verdict:
     return VERDICTS[click.action]
 
 
-def _request_under(click: Click, tx: Transaction) -> TransitionRequest:
+def request_under(click: Click, tx: Transaction) -> TransitionRequest:
     """The button's id must be of the very message that we posted: team, app, channel and message all agree."""
     request = tx.get_request(click.value)
     card = request.card
@@ -112,46 +109,22 @@ def _request_under(click: Click, tx: Transaction) -> TransitionRequest:
     return request
 
 
-def _rule_for(request: TransitionRequest, tx: Transaction) -> Rule:
+def rule_of(request: TransitionRequest, tx: Transaction) -> Rule:
     rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
     if rule is None:
         raise Refused(f"no rule in the policy speaks of {request.target} for {request.version.model} any more")
     return rule
 
 
-def _voter(account_id: str, rule: Rule, s: Services) -> Voter:
-    """Exactly one person, with what groups they belong to now; whatever cannot be told is refused, never let through."""
-    try:
-        account = s.notifier.account(account_id)
-        if account.kind is not AccountKind.MEMBER:
-            raise Refused(UNWELCOME[account.kind])
-        groups = tuple(group.name for group in s.store.policy().groups_of(rule) if _belongs(account, group, s))
-    except Temporary:
-        raise Refused(PRESS_AGAIN) from None
-    if not account.email:
-        raise Refused("Slack does not tell your e-mail address, so Countersign cannot know who you are")
-    with s.store.transaction() as tx:
-        person = tx.people.get_or_add(account.email, account.name)
-        return Voter(tx.people.bind_account(person, account.id), groups)
-
-
-def _belongs(account: Account, group: Group, s: Services) -> bool:
-    if group.slack_group is not None:
-        return account.id in s.notifier.members_of(group.slack_group)
-    return account.email.lower() in group.people
-
-
-def _wants_reason(verdict: Verdict, rule: Rule) -> bool:
-    if verdict is Verdict.APPROVE:
-        return rule.approve.wants_reason_to_approve()
-    return rule.approve.wants_reason_to_reject()
-
-
 def _check_may_vote(request: TransitionRequest, click: Click, voter: Voter, rule: Rule, s: Services) -> None:
-    try:
-        lifecycle.check_may_vote(request, _vote_of(click, voter, s.clock.now()), rule)
-    except AlreadyDecided as late:
-        with s.store.transaction() as tx:
+    """Asked before the form for a reason is opened, so that nobody writes one in vain."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        check_is_here(voter.person.id, tx, now)
+        vote = replace(_vote_of(click, voter, now), rule_hash=tx.policy().rule_hash(rule))
+        try:
+            lifecycle.check_may_vote(request, vote, rule)
+        except AlreadyDecided as late:
             raise Refused(who_decided(late.request, tx)) from None
 
 
@@ -159,6 +132,8 @@ def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
     """Says what will happen as well: the form stands in for the confirmation."""
     happens = what_approve_does(request) if verdict is Verdict.APPROVE else what_reject_does(request)
     approve, reject = deeds(request)
+    if verdict is Verdict.APPROVE and request.failed_before:
+        happens = f"{happens} It was {request.failed_before}."
     prompt = f"{happens} Why? Your reason goes on the card, into the ticket and into the ledger."
     return (approve if verdict is Verdict.APPROVE else reject), prompt
 

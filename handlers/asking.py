@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain import lifecycle
@@ -14,11 +15,14 @@ from bot.domain.model import (
     AskKind,
     Kind,
     Refused,
+    State,
     Target,
     TransitionRequest,
 )
-from bot.domain.policy import Policy
+from bot.domain.policy import Policy, Rule
+from bot.domain.rollback import failure_of
 from bot.domain.watching import StandingAsk
+from bot.people import Person
 from bot.services import Services
 from bot.store import LIVE, Transaction, new_request_id
 
@@ -43,7 +47,7 @@ def request_transition(
         raise Refused(f"{wanted.id} holds {target} already; there is nothing to ask for")
 
     with s.store.transaction() as tx:
-        requester = tx.people.get_or_add(email, _printed_name(email, tx.policy()))
+        requester = person_with(email, tx)
         new = NewRequest(wanted.id, target, ask, requester=requester.id, comment=comment)
         return open_new(new, tx, s.clock.now())
 
@@ -55,9 +59,9 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
     if live:
         return _join(live[0], new, tx, now)
     policy = tx.policy()
-    rule = policy.rule_for(new.version.workspace, new.version.model, new.target)
-    if rule is None:
-        raise Refused(f"no rule in the policy speaks of {new.target} for {new.version.model}. Add one to policy.yaml")
+    rule = rule_for_new(new.version.workspace, new.version.model, new.target, policy)
+    applied = applied_in_order(new.version.workspace, new.version.model, new.target, tx)
+    new = replace(new, failed_before=failure_of(new.version, applied))
 
     opened = lifecycle.open_request(new, new_request_id(), rule, policy.rule_hash(rule), now)
     tx.record([opened])
@@ -71,6 +75,19 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
         overtaken = [event for other in others for event in lifecycle.supersede(other, request, now)]
     tx.record(overtaken)
     return tx.get_request(request.id)
+
+
+def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> Rule:
+    rule = policy.rule_for(workspace, model, target)
+    if rule is None:
+        raise Refused(f"no rule in the policy speaks of {target} for {model}. Add one to policy.yaml")
+    return rule
+
+
+def applied_in_order(workspace: str, model: str, target: Target, tx: Transaction) -> list[TransitionRequest]:
+    """What was approved and applied for the target, as it happened: the order in which things were asked says nothing of that."""
+    applied = tx.find_requests(workspace=workspace, model=model, target=target, states=(State.APPLIED,))
+    return sorted(applied, key=lambda request: request.settled_at or request.opened_at)
 
 
 def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
@@ -108,6 +125,7 @@ def checked_email(text: str) -> str:
     return email
 
 
-def _printed_name(email: str, policy: Policy) -> str:
-    entry = policy.person_by_email(email)
-    return entry.name if entry else email
+def person_with(email: str, tx: Transaction) -> Person:
+    """Whoever has that address, by the name that the policy prints; `email` has gone through `checked_email`."""
+    entry = tx.policy().person_by_email(email)
+    return tx.people.get_or_add(email, entry.name if entry else email)

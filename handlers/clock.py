@@ -17,6 +17,8 @@ from bot.services import Services
 log = structlog.get_logger()
 HOUSEKEEPING: Mapping[str, timedelta] = {
     "expire_requests": timedelta(minutes=1),
+    "remind_people": timedelta(minutes=1),
+    "thaw_approvals": timedelta(minutes=1),
     "forget_old": timedelta(hours=1),
 }
 RETIMING = timedelta(seconds=10)

@@ -1,4 +1,4 @@
-"""What all HTTP doors share: the body read with a cap before anything parses it, and refusals turned into answers."""
+"""What doors share: the body read with a cap before anything parses it, and refusals turned into answers."""
 
 from __future__ import annotations
 
@@ -58,3 +58,8 @@ def answer_refusals(app: Flask) -> None:
 def _source() -> str:
     """The vendor's name out of our own routes, so that the label stays one of few."""
     return {"/webhooks/mlflow": "mlflow", "/webhooks/jira": "jira", "/slack/events": "slack"}.get(request.path, "api")
+
+
+def as_sentence(text: str) -> str:
+    """A refusal reads on in a log line; alone it is a sentence."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"

@@ -6,22 +6,18 @@ finds neither the intent's `from` nor its `to` knows that somebody else came sin
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.domain import lifecycle
 from bot.domain.events import Event, MoveReverted
-from bot.domain.model import (
-    Kind,
-    ModelSeen,
-    State,
-    Target,
-    TargetKind,
-    TransitionRequest,
-    VersionId,
-)
+from bot.domain.model import DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.seen import ModelSeen
 from bot.placements import Intent
 from bot.ports import Permanent, Temporary
 from bot.services import Services
-from bot.store import target_model
+from bot.store import Lane, Transaction, target_model
 from handlers.asking import open_new
+from handlers.guard import is_held_by_freeze, what_changed
 
 ARCHIVED = "Archived"
 
@@ -32,10 +28,10 @@ def sync_target(request_id: str, s: Services) -> None:
         request = tx.get_request(request_id)
     if request.settled_at is not None:
         return
-    if request.state is State.APPROVED and request.kind is Kind.PROMOTION:
-        _promote(request, s)
-    elif request.state is State.APPROVED:
+    if request.state is State.APPROVED and request.kind is Kind.OBSERVED:
         _ratify(request, s)
+    elif request.state is State.APPROVED:
+        _promote(request, s)
     elif request.state is State.REJECTED and request.kind is Kind.OBSERVED:
         _put_back(request, s)
 
@@ -97,6 +93,12 @@ def _promote(request: TransitionRequest, s: Services) -> None:
         champion = request.evidence.champion.version if request.evidence and request.evidence.champion else None
         if _newest(others) != champion:
             _go_stale(request, _changed_hands(request.target, champion, _newest(others)), s)
+            return
+        if is_held_by_freeze(request, s):
+            return
+        changed = what_changed(request, s)
+        if changed:
+            _go_stale(request, changed, s)
             return
         # A copy gets whatever number comes next, so only the others can name the one they lead to.
         to = None if request.target.kind is TargetKind.MODEL else request.version.version
@@ -215,8 +217,19 @@ def _settle(
     with s.store.transaction() as tx:
         locked = tx.get_request(request.id, for_update=True)
         tx.record(lifecycle.apply(locked, _previous_of(request), now, moved=moved))
+        _take_the_buttons_away(locked, model, tx, now)
         tx.registry.place_ours(workspace, model, request.target, holders, ours, now, request.id)
         tx.registry.close_intents(workspace, model, request.target, now)
+
+
+def _take_the_buttons_away(request: TransitionRequest, model: str, tx: Transaction, now: datetime) -> None:
+    """Cards of those who held the target offer no way back any more; our own offers Undo only for as long as the rule says."""
+    for held in tx.registry.placements(request.version.workspace, model):
+        if held.target == request.target and held.request_id not in (None, request.id):
+            tx.defer("sync_card", str(held.request_id), f"{Lane.SLACK}:{held.request_id}")
+    rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
+    if request.decided_by is DecidedBy.FAST_TRACK and rule is not None and rule.fast_track is not None:
+        tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}:undo", at=now + rule.fast_track.undo_for)
 
 
 def _record_put_back(request: TransitionRequest, holders: tuple[VersionId, ...], s: Services, *, moved: bool) -> None:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.cards import Card
-from bot.domain.events import BaselineTaken, MoveObserved, MoveReverted
+from bot.domain.events import (
+    BaselineTaken,
+    FastTrackSwitched,
+    MoveObserved,
+    MoveReverted,
+    PolicyActivated,
+    PolicyRefused,
+)
 from bot.domain.ledger import Plain
 from bot.domain.model import Target, TargetKind
 from bot.domain.policy import Observed, Policy, Rule
+
+LINES_SHOWN = 15
+PERSON = re.compile(r"person:([0-9a-f]{32})")
+SOMEBODY = "somebody"
+
+Body = dict[str, Plain]
 
 
 @dataclass(frozen=True)
@@ -17,10 +32,11 @@ class Note:
     card: Card
 
 
-def note_of(kind: str, body: dict[str, Plain], policy: Policy) -> Note | None:
-    """None for entries that a request's own card speaks of, or that only the digest reports."""
-    if kind == BaselineTaken.__name__:
-        return _baseline(body, policy)
+def note_of(kind: str, body: Body, policy: Policy, names: Mapping[str, str]) -> Note | None:
+    """None for entries that a request's own card speaks of, or that only the digest reports. `names` are people's, by their ids."""
+    if kind in FOR_EVERY_CHANNEL:
+        card = FOR_EVERY_CHANNEL[kind](body, names)
+        return Note(policy.channels(), card) if card else None
     if kind == MoveReverted.__name__:
         return _restored(body, policy)
     if kind == MoveObserved.__name__ and body["handling"] == Observed.REPORT:
@@ -30,14 +46,66 @@ def note_of(kind: str, body: dict[str, Plain], policy: Policy) -> Note | None:
     return None
 
 
-def _baseline(body: dict[str, Plain], policy: Policy) -> Note:
+def _baseline(body: Body, _names: Mapping[str, str]) -> Card:
     models, held = (f"{body[what]} {noun}" for what, noun in (("models", "models"), ("held", "targets")))
     said = f"Countersign is watching: {models} watched, {held} held without an approval."
     advice = "Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt"
-    return Note(policy.channels(), Card("Baseline taken", said, paragraphs=(said, advice)))
+    return Card("Baseline taken", said, paragraphs=(said, advice))
 
 
-def _reported(body: dict[str, Plain], policy: Policy) -> Note | None:
+def _policy_changed(body: Body, names: Mapping[str, str]) -> Card | None:
+    """The first policy changes nothing, and neither does one with other comments."""
+    changes = _printed(body["changes"], names)
+    if not changes:
+        return None
+    said = f"A new policy is in force, {_counted(len(changes), 'change')}, from {body['source']}."
+    advice = "Votes under a rule that has changed count no longer; the cards say which, and whoever cast them may vote again."
+    return Card("The policy has changed", said, paragraphs=(said, _as_list(changes), advice))
+
+
+def _policy_refused(body: Body, names: Mapping[str, str]) -> Card:
+    mistakes = _printed(body["mistakes"], names)
+    said = f"A new policy was refused, {_counted(len(mistakes), 'mistake')}, from {body['source']}. The one before stays in force."
+    advice = f"Mend it and look again with: countersign policy check {body['source']}"
+    return Card("A broken policy was refused", said, paragraphs=(said, _as_list(mistakes), advice))
+
+
+def _switched(body: Body, names: Mapping[str, str]) -> Card:
+    state = "on" if body["on"] else "off"
+    because = f" Reason: {body['reason']}" if body["reason"] else ""
+    said = f"{names.get(str(body['person']), SOMEBODY)} switched the fast track {state}, for all rules.{because}"
+    advice = (
+        "Versions that reach their rule's thresholds pass without people again."
+        if body["on"]
+        else "People decide, whatever the figures say. Any approver switches it on again with: /countersign fast-track on"
+    )
+    return Card(f"The fast track is {state}", said, paragraphs=(said, advice))
+
+
+FOR_EVERY_CHANNEL: dict[str, Callable[[Body, Mapping[str, str]], Card | None]] = {
+    BaselineTaken.__name__: _baseline,
+    PolicyActivated.__name__: _policy_changed,
+    PolicyRefused.__name__: _policy_refused,
+    FastTrackSwitched.__name__: _switched,
+}
+
+
+def _printed(lines: Plain, names: Mapping[str, str]) -> list[str]:
+    """The ledger keeps ids; whoever reads a channel wants names."""
+    said = [str(line) for line in lines] if isinstance(lines, list) else []
+    return [PERSON.sub(lambda found: names.get(found[1], SOMEBODY), line) for line in said]
+
+
+def _as_list(lines: Sequence[str]) -> str:
+    more = [f"• and {len(lines) - LINES_SHOWN} more"] if len(lines) > LINES_SHOWN else []
+    return "\n".join([*(f"• {line}" for line in lines[:LINES_SHOWN]), *more])
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"one {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _reported(body: Body, policy: Policy) -> Note | None:
     """The rule wants no decision about it, but people to know."""
     target, rule = _target_and_rule(body, policy)
     if rule is None:
@@ -47,7 +115,7 @@ def _reported(body: dict[str, Plain], policy: Policy) -> Note | None:
     return Note((rule.channel,), Card(f"{target.name} was moved", said, paragraphs=(said, advice)))
 
 
-def _restored(body: dict[str, Plain], policy: Policy) -> Note | None:
+def _restored(body: Body, policy: Policy) -> Note | None:
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
@@ -55,7 +123,7 @@ def _restored(body: dict[str, Plain], policy: Policy) -> Note | None:
     return Note((rule.channel,), Card(f"{target.name} was put back", said, paragraphs=(said,)))
 
 
-def _target_and_rule(body: dict[str, Plain], policy: Policy) -> tuple[Target, Rule | None]:
+def _target_and_rule(body: Body, policy: Policy) -> tuple[Target, Rule | None]:
     where = body["target"]
     if not isinstance(where, dict):
         raise TypeError("a ledger entry about a target names it")
@@ -67,7 +135,7 @@ def _holder(version: Plain) -> str:
     return f"v{version['version']}" if isinstance(version, dict) else "nobody"
 
 
-def _emptied(body: dict[str, Plain], policy: Policy) -> Note | None:
+def _emptied(body: Body, policy: Policy) -> Note | None:
     """A target that nobody holds any more cannot be voted on, but must not pass unnoticed."""
     target, rule = _target_and_rule(body, policy)
     was = body["previous"]

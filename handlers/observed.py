@@ -7,19 +7,9 @@ from datetime import datetime
 from bot.domain import lifecycle
 from bot.domain.events import MoveObserved
 from bot.domain.lifecycle import NewRequest
-from bot.domain.model import (
-    OPEN,
-    Ask,
-    AskKind,
-    Kind,
-    ModelSeen,
-    State,
-    Target,
-    TargetKind,
-    TransitionRequest,
-    VersionId,
-)
+from bot.domain.model import OPEN, Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy import Observed, Policy, Unruled
+from bot.domain.seen import ModelSeen
 from bot.domain.watching import Move
 from bot.placements import Intent
 from bot.store import Transaction, new_request_id, registry_lane

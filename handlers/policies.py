@@ -1,26 +1,93 @@
-"""Stories of the policy: a new one comes into force for all replicas at once; a broken one never replaces a good one."""
+"""Stories of the policy: a new one comes into force for all replicas at once; a broken one never replaces a good one.
+
+The ledger keeps ids and no addresses, so people stand in what is recorded here as `person:` and their id; `notes` prints their names.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import re
+from collections.abc import Iterable, Mapping
 
-from bot.domain.events import PolicyActivated
-from bot.domain.model import OPEN
+from bot.domain.events import PolicyActivated, PolicyRefused
+from bot.domain.model import OPEN, Refused, State
+from bot.domain.policy import Policy
+from bot.domain.policy_changes import BrokenPolicy, addresses_in, changes, digest_of, with_people_as
 from bot.services import Services
-from bot.store import ActivePolicy, Lane
+from bot.store import ActivePolicy, FollowUp, Lane, Transaction
+
+MISTAKES_KEPT = 30  # whoever mends the file sees all of them; the ledger need not
+MISTAKE_LIMIT = 500  # characters
+ADDRESS = re.compile(r"[^\s@<>,;:\"'()\[\]{}]+@[^\s@<>,;:\"'()\[\]{}]*[^\s@<>,;:\"'()\[\]{}.?]")
+SOMEBODY = "an e-mail address"
+UNREADABLE = "what has changed is not known: this release of Countersign cannot read the policy before"
 
 
 def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
-    """Puts the text in force and enrols its people; None when it is in force already. Raises what reading it raises."""
-    policy = s.store.parse_policy(text)
-    digest = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    """Puts the text in force and enrols its people; None when it is in force already. Raises BrokenPolicy, which is announced."""
+    digest = digest_of(text)
+    try:
+        policy = s.store.parse_policy(text)
+    except BrokenPolicy as broken:
+        broken.source = source  # the message names the file that was meant
+        _refuse(broken, digest, s)
+        raise
     now = s.clock.now()
     with s.store.transaction() as tx:
-        tx.people.enrol(policy.people)
+        tx.people.enrol(policy.people)  # first: their rows make a second release step wait for this one
         if tx.policy_digest() == digest:
             return None
+        changed = _changes_to(policy, tx)
         policy_id = tx.add_policy(text, digest, source, now)
-        tx.record([PolicyActivated(now, policy_id, digest, source)])
-        for request in tx.find_requests(states=OPEN):
-            tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}")  # votes under the old rule count no longer
+        tx.record([PolicyActivated(now, policy_id, digest, source, changed)])
+        _look_again(tx)
         return ActivePolicy(policy_id, digest, policy)
+
+
+def _look_again(tx: Transaction) -> None:
+    """Votes under a rule that has changed count no longer, and an approval that waits may have nothing to wait for any more."""
+    for request in tx.find_requests(states=OPEN):
+        tx.defer_for(FollowUp("sync_card", Lane.SLACK), request)
+    for request in tx.find_requests(states=(State.APPROVED,)):
+        tx.defer_for(FollowUp("sync_target", Lane.REGISTRY), request)
+
+
+def _refuse(broken: BrokenPolicy, digest: str, s: Services) -> None:
+    """Recorded once for each text, however often somebody tries. Before the first policy there is nobody to tell."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        if tx.policy_digest() is None or not tx.is_new_tick("policy_refused", digest, now):
+            return
+        ids = _ids_of(_in_force(tx), tx)
+        said = [_without_addresses(sentence, ids)[:MISTAKE_LIMIT] for sentence in str(broken).splitlines()]
+        more = [f"and {len(said) - MISTAKES_KEPT} more"] if len(said) > MISTAKES_KEPT else []
+        tx.record([PolicyRefused(now, digest, broken.source, (*said[:MISTAKES_KEPT], *more))])
+
+
+def _changes_to(policy: Policy, tx: Transaction) -> tuple[str, ...]:
+    if tx.policy_digest() is None:
+        return ()
+    before = _in_force(tx)
+    if before is None:
+        return (UNREADABLE,)
+    ids = _ids_of(before, tx) | _ids_of(policy, tx)
+    return changes(with_people_as(before, ids), with_people_as(policy, ids))
+
+
+def _in_force(tx: Transaction) -> Policy | None:
+    """None when there is none, or when it was written for another release and this one cannot read it."""
+    try:
+        return tx.policy()
+    except (Refused, BrokenPolicy):
+        return None
+
+
+def _ids_of(policy: Policy | None, tx: Transaction) -> dict[str, str]:
+    if policy is None:
+        return {}
+    named: Iterable[str] = addresses_in(policy)
+    return {email: f"person:{tx.people.get_or_add(email, email).id}" for email in named}
+
+
+def _without_addresses(sentence: str, ids: Mapping[str, str]) -> str:
+    """A mistake may name an address that is nobody's yet, or nobody's at all."""
+    return ADDRESS.sub(lambda found: ids.get(found[0].lower(), SOMEBODY), sentence)

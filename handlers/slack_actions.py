@@ -15,8 +15,9 @@ from bot import metrics
 from bot.domain.model import Refused
 from bot.ports import Click, OutsideError, Rejected
 from bot.services import Services
-from handlers.approvals import Reply, press
-from handlers.inbound import raw_body
+from handlers import approvals, rollbacks
+from handlers.approvals import Reply
+from handlers.inbound import as_sentence, raw_body
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 BODY_LIMIT = 1024 * 1024  # bytes; a click carries the whole message
 FORM = "countersign.reason"
+STORIES = {"roll_back": rollbacks.press}  # every other button is a vote
 ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
 
@@ -78,16 +80,16 @@ def _answer(body: Mapping[str, object], s: Services) -> Reply:
     """A refusal is an answer too: the sentence that only the person sees."""
     try:
         click: Click = s.notifier.read_click(body)
-        reply = press(click, s)
+        reply = STORIES.get(click.action, approvals.press)(click, s)
     except Refused as refusal:
         metrics.clicks.labels("refused").inc()
-        return Reply(_as_sentence(str(refusal)))
+        return Reply(as_sentence(str(refusal)))
     except Rejected as rejection:
         metrics.webhooks_rejected.labels("slack", rejection.reason).inc()
-        return Reply(_as_sentence(str(rejection)))
+        return Reply(as_sentence(str(rejection)))
     except OutsideError as trouble:
         metrics.clicks.labels("refused").inc()
-        return Reply(f"Nothing was recorded: {_as_sentence(str(trouble))} Press again.")
+        return Reply(f"Nothing was recorded: {as_sentence(str(trouble))} Press again.")
     metrics.clicks.labels("asked" if reply.asked else "recorded").inc()
     return reply
 
@@ -98,7 +100,3 @@ def _whisper(reply_to: str, text: str, s: Services) -> None:
         s.notifier.whisper(reply_to, text)
     except OutsideError as trouble:
         log.warning("reply_not_delivered", why=str(trouble), text=text)
-
-
-def _as_sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.events import BaselineTaken
-from bot.domain.model import DEFAULT_WORKSPACE, OPEN, ModelSeen, VersionSeen
+from bot.domain.model import DEFAULT_WORKSPACE, OPEN
+from bot.domain.seen import ModelSeen, VersionSeen
 from bot.domain.watching import fingerprint
 from bot.placements import Sweep
 from bot.ports import ModelGlance

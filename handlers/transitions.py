@@ -11,8 +11,9 @@ from datetime import datetime
 from bot.domain import lifecycle
 from bot.domain.events import Event, ModelGone, ModelRenamed
 from bot.domain.lifecycle import NewRequest
-from bot.domain.model import OPEN, ModelSeen
+from bot.domain.model import OPEN
 from bot.domain.policy import Policy
+from bot.domain.seen import ModelSeen
 from bot.domain.watching import Known, News, StandingAsk, compare, fingerprint
 from bot.placements import ModelRow
 from bot.services import Services

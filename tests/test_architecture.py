@@ -32,7 +32,13 @@ POLICY = ROOT / "config" / "policy.yaml"
 MEETS_ANY_EXCEPTION = {"bot/attempts.py"}
 
 # What these say is known to whoever recorded it, or told by what comes after; nothing has to be brought about.
-NEEDS_NO_FOLLOW_UP = {events.TicketClosed, events.ModelRenamed, events.ModelGone, events.PolicyActivated}
+NEEDS_NO_FOLLOW_UP = {
+    events.TicketClosed,
+    events.ModelRenamed,
+    events.ModelGone,
+    events.FastTrackJudged,
+    events.FastTrackCompared,
+}
 ABSTRACT = {events.RequestEvent, events.RegistryEvent}
 
 WORLDLY = {"open", "input", "print", "now", "today", "utcnow", "time", "monotonic", "uuid4", "getenv", "environ"}

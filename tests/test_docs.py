@@ -13,12 +13,14 @@ import bot
 from bot.app import build_services, flask_app
 from bot.domain import lifecycle
 from bot.domain.events import Event
-from bot.domain.lifecycle import AlreadyDecided
-from bot.domain.model import Ask, AskKind, Kind, Refused, State, TransitionRequest, Vote
+from bot.domain.lifecycle import AlreadyDecided, Authors
+from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, Refused, State, TransitionRequest, Vote
+from bot.domain.policy import Escalate
 from config.settings import Settings
 from tests.builders import (
     LATER,
     NOON,
+    a_judgement,
     a_rejection,
     a_request,
     a_rule,
@@ -38,6 +40,7 @@ ROUTE = re.compile(r"`(GET|POST) (/[^`?]*)")
 NOBODY_S_DATABASE = "postgresql://nobody@127.0.0.1:9/none"
 
 MUCH_LATER = NOON + timedelta(days=30)
+GOOD = a_judgement(mode=FastTrackMode.ON)
 NEWER = a_request(id="newer", version=a_version(8))
 
 
@@ -53,11 +56,17 @@ def cast(vote: Vote) -> Callable[[TransitionRequest], list[Event]]:
 
 # Everything that can be done to a request, in the kindest of circumstances.
 COMMANDS: dict[str, Callable[[TransitionRequest], list[Event]]] = {
-    "freeze_evidence": lambda r: lifecycle.freeze_evidence(r, an_evidence(), "bea", "sha256:1", LATER),
+    "freeze_evidence": lambda r: lifecycle.freeze_evidence(r, an_evidence(), Authors("bea"), "sha256:1", LATER),
+    "decide_by_thresholds": lambda r: lifecycle.decide_by_thresholds(r, GOOD, a_rule(), "sha256:1", LATER),
+    "approve_by_rule": lambda r: lifecycle.approve_by_rule(r, "sha256:1", LATER),
     "cast_vote": lambda r: cast(a_vote("cy"))(r),
     "cast_vote against": lambda r: cast(a_rejection("cy"))(r),
     "join": lambda r: lifecycle.join(r, "dan", Ask(AskKind.API), "", LATER),
     "reject_by_rule": lambda r: lifecycle.reject_by_rule(r, "the rule", "sha256:1", LATER),
+    "remind": lambda r: lifecycle.remind(r, LATER),
+    "escalate": lambda r: lifecycle.escalate(r, a_rule(escalate=Escalate(timedelta(hours=8), "heads")), LATER),
+    "hold": lambda r: lifecycle.hold(r, "year-end", MUCH_LATER, LATER),
+    "thaw": lambda r: lifecycle.thaw(r, LATER),
     "withdraw": lambda r: lifecycle.withdraw(r, "no longer asked for", LATER),
     "expire": lambda r: lifecycle.expire(r, MUCH_LATER),
     "supersede": lambda r: lifecycle.supersede(r, NEWER, LATER),
@@ -70,7 +79,8 @@ COMMANDS: dict[str, Callable[[TransitionRequest], list[Event]]] = {
 def transitions_in_the_code() -> set[tuple[str, str]]:
     """From a request that was just opened, whatever can be done, until nothing new is reached."""
     found: set[tuple[str, str]] = set()
-    waiting = [a_request(State.COLLECTING), an_observed(State.COLLECTING)]
+    waiting = [a_request(State.COLLECTING, kind=kind) for kind in (Kind.PROMOTION, Kind.ROLLBACK)]
+    waiting.append(an_observed(State.COLLECTING))
     reached: set[tuple[State, Kind]] = set()
     while waiting:
         request = waiting.pop()
@@ -107,7 +117,7 @@ def test_every_command_of_the_lifecycle_is_among_those_that_were_tried() -> None
         if callable(thing) and getattr(thing, "__module__", "") == lifecycle.__name__ and name[0].islower()
     }
 
-    begins_or_asks_or_follows = {"open_request", "born", "evolve", "check_may_vote", "reopened"}
+    begins_or_asks_or_follows = {"open_request", "check_may_vote", "wants_reason", "reopened"}
     assert public - begins_or_asks_or_follows == {name.partition(" ")[0] for name in COMMANDS}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -73,6 +75,16 @@ def services_for(*needs: Need) -> Iterator[Services]:
         yield services
     finally:
         services.store.engine.dispose()
+
+
+def git_email(option: str) -> str:
+    """Who sits here, as git knows them. `option` is what names somebody instead."""
+    git = shutil.which("git")
+    found = subprocess.run([git, "config", "user.email"], capture_output=True, text=True, check=False) if git else None
+    email = found.stdout.strip() if found else ""
+    if not email:
+        raise click.UsageError(f"nobody is named. Add {option} EMAIL, or set git's user.email")
+    return email
 
 
 def print_rows(rows: Sequence[dict[str, object]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:

@@ -30,13 +30,18 @@ def demo(auto: bool, home: Path | None) -> None:
     """Show the main job: a real pipeline, a real registry, and a Slack and a Jira to click on."""
     try:
         from bot.demo import DemoFailed, demo_world
+        from bot.demo_play import play
         from bot.supervisor import only_one
     except ImportError as missing:
         raise Mistake(f"{missing.name} is not installed: {EXTRA}") from None
     try:
         place = (home or settings_for().home / "demo").resolve()
         with only_one(place.parent / f"{place.name}.lock", f"a demo runs in {place}"), demo_world(place, _say) as world:
-            (_play if auto else _show)(world)
+            if auto:
+                play(world, _say)
+                _tell(world)
+            else:
+                _show(world)
     except DemoFailed as failure:
         raise click.ClickException(str(failure)) from None
     except KeyboardInterrupt:
@@ -54,52 +59,39 @@ def _show(world: World) -> None:
     _follow(world)
 
 
-def _play(world: World) -> None:
-    """Clicks as Ana would, and exits 0 only if the alias really moved and the ticket really closed."""
-    from bot.demo import CHANNEL, find_card, train
-
-    _say("training bike-demand with git, DVC and MLflow; its author is Bea Baker")
-    model, version = train(world, _say)
-    _say("waiting for the card in Slack")
-    world.wait_for("the card", lambda: find_card(world, model, version))
-    card = find_card(world, model, version)
-    if card is None:
-        raise click.ClickException("the card has gone again")
-    status = world.slack.click("ana", CHANNEL, card.ts, "approve")
-    _say(f"Ana Ruiz pressed Approve; the bot answered {status}")
-    world.wait_for("the move of the alias", lambda: _holder(world, model) == version)
-    world.wait_for("the closing of the ticket", lambda: _open_tickets(world) == [])
-    _tell(world)
-    _say(f"checked: MLflow says models:/{model}@champion is version {_holder(world, model)}")
-    for issue in world.jira.issues():
-        _say(f"checked: Jira says {issue.key} is {issue.status.name}")
-
-
-def _holder(world: World, model: str) -> int | None:
-    held = world.mlflow.get_registered_model(model).aliases.get("champion")
-    return int(held) if held else None
-
-
-def _open_tickets(world: World) -> list[str]:
-    """Keys of tickets that are not done; a world without any ticket is not done either."""
-    issues = world.jira.issues()
-    return [issue.key for issue in issues if issue.status.name != "Done"] if issues else ["none was opened"]
-
-
 def _print_addresses(world: World) -> None:
     from bot.demo import EXAMPLE
+    from bot.demo_play import BAD, BETTER
 
+    next_version = f"{sys.executable} {EXAMPLE}/run.py --workdir {world.home}/bike-demand --params"
+    countersign = Path(sys.executable).with_name("countersign")
     click.echo(
         f"""
-  Slack   {world.addresses["slack"]}/        press Approve or Reject as Ana Ruiz or Ben Okafor; Bea Baker may not
+  Slack   {world.addresses["slack"]}/
   Jira    {world.addresses["jira"]}/
   MLflow  {world.addresses["mlflow"]}/
   Bot     {world.addresses["bot"]}/metrics
 
-  Another version:  MLFLOW_TRACKING_URI={world.addresses["mlflow"]} {sys.executable} {EXAMPLE}/run.py \\
-                      --workdir {world.home}/bike-demand --params train.learning_rate=0.1
-  Look inside:      . {world.home}/env && {Path(sys.executable).with_name("countersign")} doctor
-  Ctrl-C ends everything; the next demo starts from the beginning again.
+  1. The first version waits for two people. In Slack, press Approve as Ana Ruiz (ml-leads) and as Cy Lindqvist (risk).
+     For the rest, open a second terminal:
+
+       . {world.home}/env
+
+  2. A better version: the fast track lets it through, and its card offers Undo instead of Approve.
+
+       {next_version} {" ".join(BETTER)}
+
+  3. A bad version: the fast track holds it. Press Approve as Bea Baker, who trained it and is refused; then Reject as Ana Ruiz.
+
+       {next_version} {" ".join(BAD)}
+
+  What the bot says of it:
+
+       {countersign} policy explain models:/bike-demand/3
+       {countersign} history bike-demand
+       {countersign} doctor
+
+  In Slack, /countersign help lists what can be typed. Ctrl-C ends everything; the next demo starts from the beginning again.
 """
     )
 

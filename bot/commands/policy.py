@@ -1,44 +1,139 @@
-"""The policy: check a file, put it in force."""
+"""The policy: check a file, put it in force. What it means is `policy_explain`'s, what it would have meant `policy_replay`'s."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import services_for, settings_for, telling_mistakes
-from config.policy import policy_text_of, read_policy
+from bot.commands.context import printable, services_for, settings_for, telling_mistakes
+from bot.commands.policy_explain import explain
+from bot.commands.policy_replay import replay
+from bot.ports import OutsideError
+from config.guessing import guess
+from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
+
+if TYPE_CHECKING:
+    from bot.domain.policy import Policy
+    from handlers.logged_metrics import NeverLogged, RegistryKnows
+
+LISTED = 20  # models that no rule speaks of
 
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 
 @click.group("policy")
 def policy_group() -> None:
-    """Check policy.yaml and put it in force."""
+    """Check policy.yaml, see what it means, and put it in force."""
+
+
+policy_group.add_command(explain)
+policy_group.add_command(replay)
 
 
 @policy_group.command("check")
 @file_argument
+@click.option("--offline", is_flag=True, help="Do not compare with what MLflow knows.")
+@click.option("--strict", is_flag=True, help="Exit 1 when there is something to notice, or MLflow does not answer.")
 @telling_mistakes
-def check(file: Path | None) -> None:
-    """Report all mistakes of a policy file at once, with line numbers. Default: COUNTERSIGN_POLICY."""
+def check(file: Path | None, offline: bool, strict: bool) -> None:
+    """Report all mistakes of a policy file at once, with line numbers. Default: COUNTERSIGN_POLICY.
+
+    A file without mistakes is also compared with MLflow, when MLFLOW_TRACKING_URI is set: which metrics nobody ever logged, which models
+    no rule speaks of. What is merely worth a word is printed, and leaves the exit code at 0 unless you say --strict.
+    """
     path = file or settings_for().policy_path
-    policy = read_policy(policy_text_of(path), str(path))
-    click.echo(
-        f"{path}: {len(policy.rules)} rules, {len(policy.groups)} groups, {len(policy.people)} people. No mistakes."
-    )
+    text = policy_text_of(path)
+    policy = read_policy(text, str(path))
+    rules, groups = _counted(len(policy.rules), "rule"), _counted(len(policy.groups), "group")
+    click.echo(f"{path}: {rules}, {groups}, {len(policy.people)} people. No mistakes.")
+    said = notices(text, str(path))
+    for notice in said:
+        _print_notice(path, notice)
+    stands_out = _compare_with_mlflow(policy, text, path, offline=offline)
+    if strict and (said or stands_out):
+        sys.exit(1)
 
 
 @policy_group.command("activate")
 @file_argument
 @telling_mistakes
 def activate(file: Path | None) -> None:
-    """Put a policy file in force on all replicas at once. Default: COUNTERSIGN_POLICY."""
+    """Put a policy file in force on all replicas at once. Default: COUNTERSIGN_POLICY.
+
+    A file with mistakes is refused: the policy before stays in force, and its channels are told.
+    """
     from handlers.policies import activate_policy
 
     path = file or settings_for().policy_path
     text = policy_text_of(path)
-    read_policy(text, str(path))
     with services_for() as services:
         activated = activate_policy(text, str(path), services)
     click.echo(f"{path} is {'now' if activated else 'already'} in force.")
+
+
+def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool) -> bool:
+    """Prints what stands out; True when --strict does not let it pass."""
+    address = "" if offline else settings_for().mlflow_tracking_uri
+    if not address:
+        click.echo(
+            f"Not compared with MLflow: {'you said --offline' if offline else 'MLFLOW_TRACKING_URI is not set'}."
+        )
+        return False
+    try:
+        known = _registry_knows(policy, address)
+    except OutsideError as trouble:
+        click.echo(printable(f"Not compared with MLflow: {str(trouble).removesuffix('.')}."))
+        return True
+    standing_out = list(_standing_out(known, text))
+    for notice in standing_out:
+        _print_notice(path, notice)
+    for rule in known.unmatched:
+        click.echo(
+            f"MLflow has no version of a model that the rule {rule.label} matches, so its metrics were not compared."
+        )
+    click.echo(f"Compared with MLflow, which has {_counted(known.models, 'registered model')}.")
+    return bool(standing_out)
+
+
+def _registry_knows(policy: Policy, address: str) -> RegistryKnows:
+    from bot.app import quieten_vendors
+    from bot.clients.mlflow import MlflowRegistry
+    from handlers.logged_metrics import ask_registry
+
+    quieten_vendors()
+    return ask_registry(policy, MlflowRegistry(address, webhook_secrets=()))
+
+
+def _standing_out(known: RegistryKnows, text: str) -> Iterator[Mistake]:
+    for one in known.never_logged:
+        yield Mistake(line_of(text, ("rules", one.place, "fast_track", "metrics", one.metric)), _never_logged(one))
+    if known.unruled:
+        named = ", ".join(known.unruled[:LISTED])
+        more = f" and {len(known.unruled) - LISTED} more" if len(known.unruled) > LISTED else ""
+        yield Mistake(
+            None,
+            f"No rule speaks of {_counted(len(known.unruled), 'registered model')}: {named}{more}. "
+            "Write a rule for those whose promotions matter; moves of the others are only reported.",
+        )
+
+
+def _never_logged(one: NeverLogged) -> str:
+    hint = guess(one.metric, one.logged) or " Correct its name, or log it when you train."
+    return (
+        f'the fast track of rule {one.rule.label} wants the metric "{one.metric}", which was never logged by '
+        f"{_counted(one.versions, 'version')} of {_counted(one.models, 'model')} that were looked at, the newest first, "
+        f"so it will let nothing pass.{hint}"
+    )
+
+
+def _print_notice(path: Path, notice: Mistake) -> None:
+    place = f"{path} line {notice.line}" if notice.line else str(path)
+    click.echo(printable(f"{place}: {notice.sentence}"))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
-import requests as http
 
-from bot.commands.context import as_json, print_rows, services_for, settings_for, telling_mistakes
-from bot.domain.model import OPEN, Ask, AskKind, Refused, Target, TransitionRequest
+from bot.commands.context import as_json, git_email, print_rows, services_for, settings_for, telling_mistakes
+from bot.commands.wishes import asks_over_http, post, target_of
+from bot.domain.model import OPEN, Ask, AskKind, DecidedBy, Target, TransitionRequest
 from config.settings import Need, Settings
 
 
@@ -26,9 +25,9 @@ def request_transition(name: str, version: int, target: str, comment: str, reque
 
     With COUNTERSIGN_URL and COUNTERSIGN_API_TOKEN set it asks the bot there; else it writes to the bot's own database.
     """
-    wish = Wish(name, version, _target_of(target), comment, requester or _git_email())
+    wish = Wish(name, version, target_of(target), comment, requester or git_email("--requester"))
     settings = settings_for()
-    if settings.public_url and settings.api_token.get_secret_value():
+    if asks_over_http(settings):
         _ask_over_http(wish, settings)
     else:
         _ask_here(wish)
@@ -84,8 +83,10 @@ def list_requests(only_open: bool, limit: int, as_json: bool) -> None:
 def list_placements(as_json: bool) -> None:
     """What holds which target, since when, and who approved it."""
     with services_for() as services, services.store.transaction() as tx:
-        rows = []
+        policy, rows = tx.policy(), []
         for placement in tx.registry.placements():
+            version = placement.version
+            rule = policy.rule_for(version.workspace, version.model, placement.target)
             request = tx.get_request(placement.request_id) if placement.request_id else None
             voters = tx.people.names([vote.person for vote in request.votes]) if request else {}
             rows.append(
@@ -94,11 +95,12 @@ def list_placements(as_json: bool) -> None:
                     "target": str(placement.target),
                     "version": placement.version.version,
                     "since": f"{placement.since:%Y-%m-%d %H:%M}",
-                    "approved by": ", ".join(voters.values()) if request else "nobody",
+                    "approved by": approved_by(request, voters) if request else "nobody",
                     "ticket": request.ticket.key if request and request.ticket else None,
+                    "rule": rule.label if rule else "none speaks of it",
                 }
             )
-    columns = ("model", "target", "version", "since", "approved by", "ticket")
+    columns = ("model", "target", "version", "since", "approved by", "ticket", "rule")
     print_rows(rows, columns, as_json=as_json, empty="No target is held, or no sweep has run yet.")
 
 
@@ -125,25 +127,8 @@ def _ask_over_http(wish: Wish, settings: Settings) -> None:
         "comment": wish.comment,
         "requester": wish.requester,
     }
-    token = settings.api_token.get_secret_value()
-    address = f"{settings.public_url.rstrip('/')}/api/requests"
-    try:
-        answer = http.post(address, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
-    except http.RequestException as trouble:
-        raise click.ClickException(
-            f"{address} does not answer ({type(trouble).__name__}). Is the bot running?"
-        ) from None
-    if answer.status_code != 201:
-        raise click.ClickException(_sentence_of(answer))
-    opened = answer.json()
+    opened = post("/api/requests", body, settings)
     click.echo(f"{opened['id'][:8]}  {opened['version']} asks for {opened['target']}: {opened['state']}")
-
-
-def _sentence_of(answer: http.Response) -> str:
-    try:
-        return str(answer.json()["error"])
-    except (ValueError, KeyError, TypeError):
-        return f"{answer.url} answered {answer.status_code}: {answer.text[:200].strip()}"
 
 
 def _ask_here(wish: Wish) -> None:
@@ -156,20 +141,13 @@ def _ask_here(wish: Wish) -> None:
     click.echo(f"{opened.short_id}  {opened.version} asks for {opened.target}: {opened.state}")
 
 
-def _target_of(text: str) -> Target:
-    try:
-        return Target.parse(text)
-    except Refused as refusal:
-        raise click.UsageError(str(refusal)) from None
-
-
-def _git_email() -> str:
-    git = shutil.which("git")
-    found = subprocess.run([git, "config", "user.email"], capture_output=True, text=True, check=False) if git else None
-    email = found.stdout.strip() if found else ""
-    if not email:
-        raise click.UsageError("nobody is named as the requester. Add --requester EMAIL, or set git's user.email")
-    return email
+def approved_by(request: TransitionRequest, names: Mapping[str, str]) -> str:
+    """Who voted, or what decided without a vote."""
+    if request.decided_by is DecidedBy.FAST_TRACK:
+        return "fast track"
+    if request.decided_by is DecidedBy.RULE and not request.votes:
+        return "rule"
+    return ", ".join(names.get(vote.person, vote.person) for vote in request.votes)
 
 
 def _people_in(request: TransitionRequest) -> list[str]:
@@ -186,7 +164,7 @@ def _row(request: TransitionRequest, names: dict[str, str]) -> dict[str, object]
         "asked": str(request.ask),
         "requester": names.get(request.requester) if request.requester else None,
         "ticket": request.ticket.key if request.ticket else None,
-        "decided by": ", ".join(names.get(vote.person, vote.person) for vote in request.votes),
+        "decided by": approved_by(request, names),
         "request_id": request.id,
         "opened_at": request.opened_at,
     }

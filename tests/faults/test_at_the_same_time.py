@@ -29,7 +29,8 @@ from bot.services import Services
 from bot.store import new_request_id
 from handlers.approvals import press
 from handlers.asking import request_transition
-from handlers.effects import freeze_evidence, sync_card
+from handlers.effects import sync_card
+from handlers.evidence import freeze_evidence
 from handlers.moves import sync_target
 from tests.fixtures.house import API_TOKEN, House, services_with
 from tests.fixtures.outcomes import assert_promoted_once

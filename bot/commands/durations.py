@@ -1,0 +1,45 @@
+"""Durations on the command line: read as the policy writes them, printed so that people take them in at a glance."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import click
+from pydantic import TypeAdapter, ValidationError
+
+from config.policy_times import Duration
+
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+LONGEST = timedelta(days=3_650)
+READER: TypeAdapter[timedelta] = TypeAdapter(Duration)
+
+
+class DurationType(click.ParamType[timedelta]):
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            duration = READER.validate_python(value)
+        except ValidationError:
+            self.fail(f'"{value}" is no duration. Write one such as "90d" or "12h".', param, ctx)
+        if duration > LONGEST:
+            self.fail(f'"{value}" goes back further than ten years. Write "3650d" or less.', param, ctx)
+        return duration
+
+
+since_option = click.option(
+    "--since", default="90d", show_default=True, type=DurationType(), help="How far back to look, such as 90d or 12h."
+)
+
+
+def in_words(duration: timedelta) -> str:
+    """In its two largest units, such as "3d 4h" or "45m"; what is below a second is "0s"."""
+    left = int(duration.total_seconds())
+    parts = []
+    for seconds, sign in UNITS:
+        count, left = divmod(left, seconds)
+        if count:
+            parts.append(f"{count}{sign}")
+    return " ".join(parts[:2]) or "0s"

@@ -1,0 +1,200 @@
+"""`policy explain`: what the policy means for one version, printed. What it comes to is asked in `handlers.policy_questions`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.commands.context import as_json, printable, services_for, settings_for, telling_mistakes
+from bot.commands.durations import in_words
+from bot.domain.explanation import Approvals, Explanation, GroupSeen, Held, coming_to
+from bot.domain.model import Refused, Target
+from bot.domain.model_uri import ModelUri
+from config.policy import policy_text_of, read_policy
+from config.settings import Need
+
+if TYPE_CHECKING:
+    from bot.domain.policy import Policy
+    from bot.services import Services
+    from handlers.policy_questions import Explained
+
+IN_FORCE = "the policy in force"
+HASH_SHOWN = 19  # characters: "sha256:" and twelve digits
+
+file_option = click.option(
+    "--file", type=click.Path(path_type=Path), help="Under this file, which need not be in force."
+)
+
+
+@click.command("explain")
+@click.argument("uri", metavar="models:/NAME/VERSION")
+@click.option(
+    "--to", "target", help="Only for this target, such as alias:champion. Default: all that a rule speaks of."
+)
+@file_option
+@as_json
+@telling_mistakes
+def explain(uri: str, target: str | None, file: Path | None, as_json: bool) -> None:
+    """Say which rule holds for a version, who may decide, and what the fast track says of it now.
+
+    models:/NAME@ALIAS works too. Reads MLflow, and Slack's groups where SLACK_BOT_TOKEN is set; writes nothing.
+    """
+    from handlers import policy_questions
+
+    wanted, wanted_target = _read(uri, target)
+    asks_notifier = bool(settings_for(Need.REGISTRY).slack_bot_token.get_secret_value())
+    with services_for(Need.REGISTRY) as services:
+        policy = policy_under(file, services)
+        said = policy_questions.explain(wanted, wanted_target, policy, services, asks_notifier=asks_notifier)
+    source = str(file) if file else IN_FORCE
+    if as_json:
+        click.echo(json.dumps(_as_plain(said, source), indent=2, default=str))
+        return
+    for line in _lines(said, policy, source):
+        click.echo(printable(line) if line else "")
+
+
+def policy_under(file: Path | None, s: Services) -> Policy:
+    """That of the file, or the one in force."""
+    return read_policy(policy_text_of(file), str(file)) if file else s.store.policy()
+
+
+def _read(uri: str, target: str | None) -> tuple[ModelUri, Target | None]:
+    try:
+        return ModelUri.parse(uri), Target.parse(target) if target else None
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+
+
+def _lines(said: Explained, policy: Policy, source: str) -> Iterator[str]:
+    yield f"{said.version} under {source}"
+    yield f"trained by {said.author or 'nobody that MLflow names'}; commit by {said.commit_author or 'nobody that MLflow names'}"
+    for who in said.unmapped:
+        yield f'The policy names nobody called "{who}", so they count as unknown. Add an mlflow_user to people.'
+    if not said.targets:
+        yield f"No rule speaks of {said.version.model}, so nobody is asked. Its moves: {policy.default}."
+    for explanation in said.targets:
+        yield ""
+        yield from _target_lines(explanation, said, policy)
+
+
+def _target_lines(explanation: Explanation, said: Explained, policy: Policy) -> Iterator[str]:
+    champion = explanation.champion
+    now = "this very version" if champion == said.version else champion or "nobody"
+    yield f"{explanation.target}, held now by {now}"
+    held = explanation.held
+    if held is None:
+        yield f"  rule        none, so nobody is asked; moves: {policy.default}"
+    else:
+        count = len(policy.rules)
+        yield f"  rule        {held.rule.label}, number {held.place} of {count}, {held.rule_hash[:HASH_SHOWN]}"
+    for one in explanation.passed_over:
+        yield f"              not number {one.place}, {one.rule.label}: {one.why}"
+    if held is not None:
+        yield from _held_lines(held)
+
+
+def _held_lines(held: Held) -> Iterator[str]:
+    for group in held.groups:
+        yield f"  who         {_who(group)}"
+    yield "              besides, whoever asks may not decide"
+    yield f"  approvals   {_needed(held.requester_known)}"
+    if held.requester_unknown != held.requester_known:
+        yield f"              {_needed(held.requester_unknown)}, when nobody knows who asked, as with an alias or a tag"
+    if held.failed_before:
+        yield f"  careful     it was {held.failed_before}; whoever approves says why"
+    yield from _times(held)
+    yield from _fast_track(held)
+
+
+def _who(group: GroupSeen) -> str:
+    source = f"@{group.handle.removeprefix('@')} in Slack" if group.handle else "people of the policy"
+    deed = f"{group.quorum} of {group.name}" if group.quorum else f"{group.name}, once it was escalated"
+    if group.unknown:
+        return f"{deed} ({source}): not known who that is. {group.unknown}."
+    names = [f"{member.name} (not: {member.shut_out})" if member.shut_out else member.name for member in group.members]
+    more = f" and {group.more} more" if group.more else ""
+    return f"{deed} ({source}): {', '.join(names) or 'nobody'}{more}"
+
+
+def _needed(approvals: Approvals) -> str:
+    if approvals.refused:
+        return "nobody may approve"
+    said = " and ".join(f"{count} of {group}" for group, count in Counter(approvals.of).items())
+    return f"{len(approvals.of)}: {said}"
+
+
+def _times(held: Held) -> Iterator[str]:
+    rule, freeze = held.rule, held.freeze
+    if freeze is not None:
+        yield f"  freeze      {freeze.name} is on: an approval is applied after {freeze.until:%Y-%m-%d %H:%M} UTC"
+    elif rule.freezes:
+        yield f"  freeze      none is on now; the rule has {', '.join(rule.freezes)}"
+    if rule.remind_after:
+        yield f"  reminders   after each {in_words(rule.remind_after)} of working time"
+    if rule.escalate:
+        yield f"  escalation  after {in_words(rule.escalate.after)} of working time, to {rule.escalate.group}"
+    yield f"  expiry      {f'after {in_words(rule.expire_after)}' if rule.expire_after else 'never'}"
+
+
+def _fast_track(held: Held) -> Iterator[str]:
+    track, judgement = held.rule.fast_track, held.judgement
+    yield f"  fast track  {f'{track.mode}: ' if track else ''}{coming_to(held)}"
+    for check in judgement.checks if judgement else ():
+        yield f"              {'✓' if check.passed else '✗'} {check.sentence}"
+    if track and track.sample_to_people:
+        yield f"              a sample of {track.sample_to_people:.6g} of those that pass goes to people all the same"
+
+
+def _as_plain(said: Explained, source: str) -> dict[str, object]:
+    return {
+        "policy": source,
+        "version": asdict(said.version),
+        "author": said.author,
+        "commit_author": said.commit_author,
+        "not_in_the_policy": said.unmapped,
+        "targets": [_target_as_plain(explanation) for explanation in said.targets],
+    }
+
+
+def _target_as_plain(explanation: Explanation) -> dict[str, object]:
+    held = explanation.held
+    return {
+        "target": str(explanation.target),
+        "champion": asdict(explanation.champion) if explanation.champion else None,
+        "passed_over": [
+            {"place": one.place, "rule": one.rule.label, "why": one.why} for one in explanation.passed_over
+        ],
+        "rule": _held_as_plain(held) if held else None,
+    }
+
+
+def _held_as_plain(held: Held) -> dict[str, object]:
+    rule = held.rule
+    return {
+        "label": rule.label,
+        "place": held.place,
+        "hash": held.rule_hash,
+        "groups": [asdict(group) for group in held.groups],
+        "approvals": {
+            "requester_known": asdict(held.requester_known),
+            "requester_unknown": asdict(held.requester_unknown),
+        },
+        "failed_before": held.failed_before,
+        "freeze": asdict(held.freeze) if held.freeze else None,
+        "remind_after": in_words(rule.remind_after) if rule.remind_after else None,
+        "escalate": {"after": in_words(rule.escalate.after), "group": rule.escalate.group} if rule.escalate else None,
+        "expire_after": in_words(rule.expire_after) if rule.expire_after else None,
+        "fast_track": {
+            "mode": rule.fast_track.mode if rule.fast_track else None,
+            "checks": [asdict(check) for check in held.judgement.checks] if held.judgement else [],
+            "passes": held.judgement.passes if held.judgement else None,
+            "comes_to": coming_to(held),
+        },
+    }

@@ -1,0 +1,94 @@
+"""`policy replay`: the past under another policy, printed. How one request is replayed stands in `bot.domain.replay`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
+from bot.commands.durations import in_words, since_option
+from bot.commands.policy_explain import IN_FORCE, file_option, policy_under
+from bot.domain.replay import Comparison, Replayed, Summary, happened, summed_up
+
+COLUMNS = ("id", "opened", "version", "target", "what happened", "under this policy", "why")
+
+
+@click.command("replay")
+@since_option
+@file_option
+@as_json
+@telling_mistakes
+def replay(since: timedelta, file: Path | None, as_json: bool) -> None:
+    """Say what the past requests would have come to under a policy file. Default: the policy in force.
+
+    Each is judged on its evidence as it was frozen, with the votes as they were cast: a vote counts for the groups that were recorded
+    with it, so a group that the rule did not name then counts for nobody. Reads only the database; writes nothing.
+    """
+    from handlers.policy_questions import replay_since
+
+    with services_for() as services:
+        policy = policy_under(file, services)
+        replayed = replay_since(services.clock.now() - since, policy, services)
+    source, summary = str(file) if file else IN_FORCE, summed_up(replayed)
+    rows = [_row(one) for one in replayed]
+    if as_json:
+        answer = {"policy": source, "summary": _as_plain(summary), "requests": rows}
+        click.echo(json.dumps(answer, indent=2, default=str))
+        return
+    print_rows(rows, COLUMNS, as_json=False, empty=f"No request was opened in the last {in_words(since)}.")
+    for line in _summary_lines(summary, source, since):
+        click.echo(line)
+
+
+def _row(one: Replayed) -> dict[str, object]:
+    request = one.request
+    return {
+        "id": request.short_id,
+        "opened": f"{request.opened_at:%Y-%m-%d %H:%M}",
+        "version": str(request.version),
+        "target": str(request.target),
+        "what happened": happened(request),
+        "under this policy": str(one.comparison),
+        "why": one.why,
+        "rule": one.rule.label if one.rule else None,
+        "would_pass": one.judgement.passes if one.judgement else None,
+        "waited_seconds": one.waited.total_seconds() if one.waited is not None else None,
+        "request_id": request.id,
+    }
+
+
+def _summary_lines(summary: Summary, source: str, since: timedelta) -> Sequence[str]:
+    if not summary.requests:
+        return ()
+    requests = "1 request" if summary.requests == 1 else f"{summary.requests} requests"
+    lines = ["", f"{requests} of the last {in_words(since)} under {source}:"]
+    lines += [
+        f"{summary.counts[one]:>5}  {one}{_remark(one, summary)}" for one in Comparison if summary.counts.get(one)
+    ]
+    return lines
+
+
+def _remark(comparison: Comparison, summary: Summary) -> str:
+    if comparison is not Comparison.PASSES:
+        return ""
+    remarks = []
+    if summary.median_saved is not None:
+        saved, median = in_words(summary.saved), in_words(summary.median_saved)
+        remarks.append(f"approvals would have waited {saved} less in all, the median one {median}")
+    if summary.passed_though_rejected:
+        remarks.append(f"{summary.passed_though_rejected} of them people had rejected: look at these first")
+    return "".join(f"; {remark}" for remark in remarks)
+
+
+def _as_plain(summary: Summary) -> dict[str, object]:
+    return {
+        "requests": summary.requests,
+        "counts": {str(one): summary.counts.get(one, 0) for one in Comparison},
+        "hours_saved": summary.saved.total_seconds() / 3600,
+        "median_hours_saved": summary.median_saved.total_seconds() / 3600 if summary.median_saved is not None else None,
+        "passed_though_rejected": summary.passed_though_rejected,
+    }

@@ -1,0 +1,46 @@
+"""What the commands that ask for something share: reading the target, and asking the bot over HTTP where its address is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+import requests as http
+
+from bot.domain.model import Refused, Target
+from config.settings import Settings
+
+
+def target_of(text: str) -> Target:
+    """Raises UsageError, which ends with exit code 2."""
+    try:
+        return Target.parse(text)
+    except Refused as refusal:
+        raise click.UsageError(str(refusal)) from None
+
+
+def asks_over_http(settings: Settings) -> bool:
+    return bool(settings.public_url and settings.api_token.get_secret_value())
+
+
+def post(path: str, body: Mapping[str, object], settings: Settings) -> Mapping[str, str]:
+    """The bot's answer to what was asked; raises ClickException with its own sentence when it refuses."""
+    token = settings.api_token.get_secret_value()
+    address = f"{settings.public_url.rstrip('/')}{path}"
+    try:
+        answer = http.post(address, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    except http.RequestException as trouble:
+        raise click.ClickException(
+            f"{address} does not answer ({type(trouble).__name__}). Is the bot running?"
+        ) from None
+    if answer.status_code != 201:
+        raise click.ClickException(_sentence_of(answer))
+    opened: Mapping[str, str] = answer.json()
+    return opened
+
+
+def _sentence_of(answer: http.Response) -> str:
+    try:
+        return str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"{answer.url} answered {answer.status_code}: {answer.text[:200].strip()}"

@@ -1,0 +1,167 @@
+"""Draws the history of a metric as a PNG. What is in it is decided in `bot.domain.metric_history`.
+
+Matplotlib costs half a second and much memory, so it is imported by whoever draws, and only then: the web process never does. It is used
+without `pyplot`, which keeps every figure that it ever made.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import TYPE_CHECKING
+
+from bot.domain.card_tables import figure
+from bot.domain.metric_history import MetricHistory, demanded
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 6.0, 4.0  # inches: 600 x 400 points as Slack shows them
+PIXELS_PER_INCH = 200  # twice what a message is wide, for screens that are twice as sharp
+EDGE = 0.08  # inches
+SMALL, USUAL, LARGE = 12, 13, 14  # still legible at half the size
+
+# Okabe and Ito's colours, told apart by everybody; each also has a shape of its own, which the legend names. https://jfly.uni-koeln.de/color/
+LINE, CANDIDATE, HOLDER, LIMIT, FAINT = "#0072B2", "#D55E00", "#007A5A", "#333333", "#7A7A7A"
+TEXT, GRID = "#1D1C1D", "#E3E3E3"
+
+TITLE_SHOWN = 46
+NAME_SHOWN = 26
+TICKS_SHOWN = 10
+FAR_AWAY = 3.0  # a threshold so many times the figures' own spread away would press them into a flat line
+
+
+def draw(history: MetricHistory) -> bytes:
+    """A PNG of 1200 x 800 pixels, far below 200 kB."""
+    logging.getLogger("matplotlib").setLevel(
+        logging.ERROR
+    )  # a home that cannot be written to costs it a cache, not us a plot
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    sheet = Figure(figsize=(WIDTH, HEIGHT), dpi=PIXELS_PER_INCH, facecolor="white")
+    sheet.set_layout_engine("constrained", w_pad=EDGE, h_pad=EDGE)
+    FigureCanvasAgg(sheet)
+    axes = sheet.add_subplot()
+    places = {point.version: place for place, point in enumerate(history.points)}
+    _draw_axes(axes, history)
+    _draw_versions(axes, history, places)
+    _draw_line(axes, history, places)
+    _draw_marks(axes, history, places)
+    _draw_limit(axes, history)
+    _draw_apart(axes, history, places)
+    _draw_legend(sheet)
+    png = io.BytesIO()
+    sheet.savefig(png, format="png", metadata={"Software": None})
+    return png.getvalue()
+
+
+def _draw_axes(axes: Axes, history: MetricHistory) -> None:
+    title = _shown(f"{history.metric} of {history.model}", TITLE_SHOWN)
+    axes.set_title(title, fontsize=LARGE, color=TEXT, loc="left", fontweight="bold", parse_math=False)
+    axes.set_ylabel(_shown(history.metric), fontsize=USUAL, color=TEXT, parse_math=False)
+    axes.set_xlabel("version", fontsize=USUAL, color=TEXT)
+    axes.set_ylim(*_range_shown(history))
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _draw_versions(axes: Axes, history: MetricHistory, places: dict[int, int]) -> None:
+    """As many version numbers as can be read, counted from the candidate's, which is always among them."""
+    count = len(history.points)
+    step = -(-count // TICKS_SHOWN)
+    shown = range((count - 1) % step, count, step)
+    axes.set_xticks(list(shown), [f"v{history.points[place].version}" for place in shown])
+    axes.set_xlim(-0.5, count - 0.5)
+    axes.tick_params(labelsize=SMALL, colors=TEXT)
+    marked = {places[history.candidate.version]: CANDIDATE}
+    if history.holder and history.holder.point:
+        marked[places[history.holder.point.version]] = HOLDER
+    for place, label in zip(shown, axes.get_xticklabels(), strict=True):
+        if place in marked:
+            label.set(color=marked[place], fontweight="bold")
+
+
+def _range_shown(history: MetricHistory) -> tuple[float, float]:
+    """The figures and, when it is near enough, the threshold."""
+    shown = _figures(history)
+    if history.limit is not None and _is_near(history, history.limit):
+        shown.append(history.limit)
+    low, high = min(shown), max(shown)
+    room = (high - low) * 0.12 or abs(high) * 0.1 or 1.0
+    return low - room, high + room
+
+
+def _figures(history: MetricHistory) -> list[float]:
+    return [*(point.value for point in history.points), *([history.holder.value] if history.holder else [])]
+
+
+def _is_near(history: MetricHistory, limit: float) -> bool:
+    low, high = min(_figures(history)), max(_figures(history))
+    away = max(low - limit, limit - high, 0.0)
+    return away <= FAR_AWAY * (high - low) or away <= 0.1 * abs(limit)
+
+
+def _draw_line(axes: Axes, history: MetricHistory, places: dict[int, int]) -> None:
+    same = [point for point in history.points if point.is_comparable]
+    at, values = [places[point.version] for point in same], [point.value for point in same]
+    axes.plot(at, values, color=LINE, linewidth=2, marker="o", markersize=6)
+
+
+def _draw_apart(axes: Axes, history: MetricHistory, places: dict[int, int]) -> None:
+    """Figures from other data are hollow, and no line leads to them."""
+    apart = [point for point in history.points if not point.is_comparable]
+    if apart:
+        at, values = [places[point.version] for point in apart], [point.value for point in apart]
+        said = "measured on other data"
+        (marks,) = axes.plot(at, values, linestyle="none", marker="o", markersize=8, color=FAINT, label=said)
+        marks.set_markerfacecolor("white")
+
+
+def _draw_marks(axes: Axes, history: MetricHistory, places: dict[int, int]) -> None:
+    """The candidate and who holds the target, each with its figure in the legend."""
+    candidate, holder = history.candidate, history.holder
+    at = places[candidate.version]
+    said = f"v{candidate.version} {history.role} {figure(candidate.value)}"
+    axes.plot([at], [candidate.value], marker="D", markersize=12, color=CANDIDATE, linestyle="none", label=said)
+    if holder is None:
+        return
+    said = f"{_shown(holder.name)} {_shown(holder.role)} {figure(holder.value)}"
+    if holder.point is None:  # older than what is shown, or of another model
+        axes.axhline(holder.value, color=HOLDER, linewidth=2, linestyle=":", label=said)
+        return
+    at = places[holder.point.version]
+    fill = HOLDER if holder.point.is_comparable else "white"
+    (mark,) = axes.plot([at], [holder.value], marker="s", markersize=12, color=HOLDER, linestyle="none", label=said)
+    mark.set_markerfacecolor(fill)
+
+
+def _draw_limit(axes: Axes, history: MetricHistory) -> None:
+    """Where the threshold is too far away to be drawn, the legend says on which side."""
+    if history.limit is None:
+        return
+    low, high = axes.get_ylim()
+    side = "" if low <= history.limit <= high else " (far above)" if history.limit > high else " (far below)"
+    if side:
+        axes.plot([], [], color=LIMIT, linewidth=2, linestyle=(0, (5, 3)), label=f"{demanded(history)}{side}")
+    else:
+        axes.axhline(history.limit, color=LIMIT, linewidth=2, linestyle=(0, (5, 3)), label=demanded(history))
+
+
+def _draw_legend(sheet: Figure) -> None:
+    """Below the plot, where it hides no figure."""
+    legend = sheet.legend(loc="outside lower left", ncols=2, fontsize=SMALL, frameon=False, columnspacing=1.2)
+    for text in legend.get_texts():
+        text.set(color=TEXT, parse_math=False)
+
+
+def _shown(text: str, limit: int = NAME_SHOWN) -> str:
+    """In letters that the font has, which a name from outside need not be written in."""
+    from matplotlib.font_manager import findfont, get_font
+
+    font = get_font(findfont("DejaVu Sans"))
+    near = text[:limit] if len(text) <= limit else f"{text[: limit - 1]}…"
+    return "".join(letter if letter.isprintable() and font.get_char_index(ord(letter)) else "?" for letter in near)

@@ -1,0 +1,95 @@
+"""Story of the evidence: collected by a worker and frozen, judged by the fast track, and only then does the vote open."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain import fast_track, lifecycle
+from bot.domain.events import Event
+from bot.domain.lifecycle import Authors
+from bot.domain.model import Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
+from bot.domain.policy import Policy, Rule
+from bot.domain.rollback import needs_no_vote
+from bot.services import Services
+from bot.store import Transaction, target_model
+from handlers.printing import needed_rule
+from handlers.rollbacks import overtaken
+
+
+def freeze_evidence(request_id: str, s: Services) -> None:
+    """Collects what the vote will be based on; only then does the vote open."""
+    with s.store.transaction() as tx:
+        request = tx.get_request(request_id)
+        stores = tx.policy().artifact_stores
+    if request.state is not State.COLLECTING:
+        return
+    champion = _champion(request, s)
+    pointless = _why_pointless(request, champion, s)
+    if pointless:
+        with s.store.transaction() as tx:
+            tx.record(lifecycle.withdraw(tx.get_request(request_id, for_update=True), pointless, s.clock.now()))
+        return
+    evidence = s.registry.read_evidence(request.version, champion, stores)
+
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        policy = tx.policy()
+        found = policy.rule_for(request.version.workspace, request.version.model, request.target)
+        rule = needed_rule(request, found)
+        locked = tx.get_request(request_id, for_update=True)
+        authors = _authors_of(evidence, policy, tx)
+        frozen = lifecycle.freeze_evidence(locked, evidence, authors, policy.rule_hash(rule), now)
+        tx.record(frozen)
+        if frozen:  # else another worker was quicker, and the vote is open since
+            tx.record(_decide_without_people(tx.get_request(request_id), rule, policy.rule_hash(rule), tx, now))
+
+
+def _decide_without_people(
+    request: TransitionRequest, rule: Rule, rule_hash: str, tx: Transaction, now: datetime
+) -> list[Event]:
+    """Good versions pass without waiting for a person, and the way back to an approved one is short."""
+    if request.state is not State.PENDING or request.evidence is None:
+        return []
+    if request.kind is Kind.ROLLBACK:
+        was_approved = tx.last_approval(request.version, request.target) is not None
+        at_once = needs_no_vote(request, rule, was_approved=was_approved)
+        return lifecycle.approve_by_rule(request, rule_hash, now) if at_once else []
+    if request.kind is not Kind.PROMOTION or rule.fast_track is None or rule.fast_track.mode is FastTrackMode.OFF:
+        return []
+    is_switched_on = tx.switches.fast_track_is_on(
+        lock=True
+    )  # whoever switches it off waits for us, or we see that it is off
+    judgement = fast_track.judge(request, request.evidence, rule.fast_track, is_switched_on=is_switched_on)
+    return lifecycle.decide_by_thresholds(request, judgement, rule, rule_hash, now)
+
+
+def _why_pointless(request: TransitionRequest, champion: VersionId | None, s: Services) -> str:
+    """What has become of the wish since it was asked; empty when it still makes sense."""
+    if not _is_in_the_registry(request, s):
+        return f"{request.version} is no longer in the registry"
+    with s.store.transaction() as tx:
+        return overtaken(request, champion, tx)
+
+
+def _is_in_the_registry(request: TransitionRequest, s: Services) -> bool:
+    model = s.registry.find_model(request.version.workspace, request.version.model)
+    seen = model.version(request.version.version) if model else None
+    return seen is not None and seen.id == request.version
+
+
+def _authors_of(evidence: Evidence, policy: Policy, tx: Transaction) -> Authors:
+    return Authors(_person(evidence.author, policy, tx), _person(evidence.commit_author, policy, tx))
+
+
+def _person(claimed: str | None, policy: Policy, tx: Transaction) -> str | None:
+    entry = policy.person_by_mlflow_user(claimed) if claimed else None
+    return tx.people.get_or_add(entry.email, entry.name).id if entry else None
+
+
+def _champion(request: TransitionRequest, s: Services) -> VersionId | None:
+    model = s.registry.find_model(request.version.workspace, target_model(request))
+    if request.kind is Kind.OBSERVED:
+        before = model.version(request.previous.version) if model and request.previous else None
+        return before.id if before and before.id == request.previous else None  # it may have been deleted since
+    holders = model.holders(request.target) if model else ()
+    return holders[0] if holders else None

@@ -1,0 +1,95 @@
+"""Story of the past: everything that has happened to the targets of a registered model, read from the ledger. It changes nothing.
+
+What an entry says in words is in `bot.domain.happenings`. The ledger holds ids of people only, so names are looked up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from pydantic import TypeAdapter
+
+from bot.domain import events as e
+from bot.domain.events import Event, RequestEvent
+from bot.domain.happenings import Happening, happening, seen_in_the_registry
+from bot.domain.ledger import Entry
+from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRequest
+from bot.services import Services
+from bot.store import Transaction
+
+KINDS: tuple[type[Event], ...] = (
+    e.RequestOpened,
+    e.AskJoined,
+    e.RequestApproved,
+    e.RequestRejected,
+    e.RequestExpired,
+    e.RequestWithdrawn,
+    e.RequestSuperseded,
+    e.ApprovalStale,
+    e.ApprovalHeld,
+    e.FreezeEnded,
+    e.TargetMoved,
+    e.TargetPutBack,
+    e.MoveObserved,
+    e.MoveReverted,
+)
+READ: Mapping[str, TypeAdapter[Event]] = {kind.__name__: TypeAdapter(kind) for kind in (*KINDS, e.ModelRenamed)}
+OLDER = {e.RequestOpened.__name__: {"away_from": None, "failed_before": ""}}  # entries from before there were rollbacks
+
+Until = Mapping[str, int | None]
+
+
+def history_of(model: str, target: Target | None, s: Services) -> list[Happening]:
+    """Oldest first, of one target or of all. What a model went through under former names is its history as well."""
+    with s.store.transaction() as tx:
+        until = _names_of(model, tx)
+        by_id = {request.id: request for name in until for request in _requests_of(name, tx)}
+        names = tx.people.all_names()
+        entries = tx.ledger.entries(*(kind.__name__ for kind in KINDS))
+        told = [_told(event, seq, until, by_id, names) for seq, event in _events(entries)]
+    return [one for one in told if one is not None and target in (None, one.target)]
+
+
+def _names_of(model: str, tx: Transaction) -> Until:
+    """The name and each former one, with the number of the entry that took it from this model; None for the one that it has."""
+    until: dict[str, int | None] = {model: None}
+    renamed = tx.ledger.entries(e.ModelRenamed.__name__)
+    for seq, event in reversed(list(_events(renamed))):
+        if isinstance(event, e.ModelRenamed) and event.after in until:
+            until.setdefault(event.before, seq)
+    return until
+
+
+def _requests_of(model: str, tx: Transaction) -> Iterable[TransitionRequest]:
+    """Those for its own versions, and those that want another model's versions copied into it."""
+    yield from tx.find_requests(workspace=DEFAULT_WORKSPACE, model=model)
+    yield from tx.find_requests(workspace=DEFAULT_WORKSPACE, target=Target(TargetKind.MODEL, model))
+
+
+def _events(entries: Iterable[Entry]) -> Iterator[tuple[int, Event]]:
+    for entry in entries:
+        body = {**OLDER.get(entry.kind, {}), **json.loads(entry.body)}
+        yield entry.seq, READ[entry.kind].validate_python(body)
+
+
+def _told(
+    event: Event, seq: int, until: Until, by_id: Mapping[str, TransitionRequest], names: Mapping[str, str]
+) -> Happening | None:
+    if isinstance(event, e.MoveObserved | e.MoveReverted):
+        return seen_in_the_registry(event) if _had_the_name(event.model, seq, until) else None
+    request = by_id.get(event.request_id) if isinstance(event, RequestEvent) else None
+    if request is None or not isinstance(event, RequestEvent):
+        return None
+    concerned = {request.version.model}
+    if request.target.kind is TargetKind.MODEL:
+        concerned.add(request.target.name)
+    if not any(_had_the_name(name, seq, until) for name in concerned):
+        return None
+    return happening(event, request, names)
+
+
+def _had_the_name(model: str, seq: int, until: Until) -> bool:
+    """A former name may belong to another model by now."""
+    last = until.get(model)
+    return model in until and (last is None or seq < last)

@@ -1,0 +1,56 @@
+"""Creating things outside exactly once, although answers get lost.
+
+Before a create stands our word that we are about to (`begin_sending`); whoever finds such a word from an earlier try looks the thing up
+by its key and adopts it, and creates only when it is sure not to be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.domain.cards import Card
+from bot.domain.model import PostedCard
+from bot.ports import OutcomeUnknown, OutsideError, Temporary
+from bot.services import Services
+
+T = TypeVar("T")
+
+
+def post_once(key: str, channel: str, card: Card, s: Services, *, thread: str | None = None) -> PostedCard:
+    """Posts, in a thread when one is named, or adopts what an earlier try posted."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        begun = tx.begin_sending(key, now)
+    posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
+    if begun is not None and posted is None:
+        wait_until_settled(
+            begun, s.notifier.post_settles, s, "a message may have been posted, but it is not to be seen yet"
+        )
+    if posted is None:
+        posted = create_once(key, lambda: s.notifier.post(channel, card, key, thread), s)
+    with s.store.transaction() as tx:
+        tx.finish_sending(key, now)
+    return posted
+
+
+def wait_until_settled(begun: datetime, seconds: float, s: Services, why: str) -> None:
+    """Late is better than twice: what may still turn up is waited for before anything is created again."""
+    remaining = (begun + timedelta(seconds=seconds) - s.clock.now()).total_seconds()
+    if remaining > 0:
+        raise Temporary(why, remaining)
+
+
+def create_once(key: str, create: Callable[[], T], s: Services) -> T:
+    """Our word stays given when the outcome is unknown, and is called off when it is certain that nothing was made."""
+    with s.store.transaction() as tx:
+        tx.renew_sending(key, s.clock.now())
+    try:
+        return create()
+    except OutcomeUnknown:
+        raise
+    except OutsideError:
+        with s.store.transaction() as tx:
+            tx.call_off_sending(key)
+        raise
