@@ -276,7 +276,7 @@ def test_the_metrics_stand_in_a_table_beside_the_champions(house: House) -> None
 
     rows = table_of(house.card(challenger))
     assert rows == [
-        ["Metric", "v2", "v1", "Difference"],
+        ["Metric", "v2 (candidate)", "v1 (champion)", "Difference"],
         ["mae", "29.5", "31.5", "-2"],
         ["rmse", "40", "-", "-"],
     ]

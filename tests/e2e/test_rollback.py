@@ -1,0 +1,361 @@
+"""Going back: by the button on an applied card, with votes or without, and what becomes of the version that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bot.domain.events import RequestApproved, TargetMoved
+from bot.domain.model import AskKind, DecidedBy, Kind, State, TransitionRequest
+from handlers.policies import activate_policy
+from tests.fixtures.house import CHANNEL, House, policy_text
+
+DRIFT = "predictions drifted on rainy days"
+FROZEN = """
+freezes:
+  always: {timezone: UTC, deny: [{from: "2020-01-01 00:00", until: "2099-01-01 00:00"}]}
+"""
+FAST_TRACK = """rollback: by_votes
+fast_track:
+  mode: "on"
+  metrics:
+    mae: {threshold: 40, greater_is_better: false}
+  undo_for: 1h"""
+
+
+def promoted(house: House, version: int | None = None) -> TransitionRequest:
+    request = house.asked(version)
+    house.approve(request)
+    return house.reread(request)
+
+
+def roll_back(house: House, request: TransitionRequest, reason: str = DRIFT, person: str = "ana") -> TransitionRequest:
+    """Presses the button, says why, and returns the request that this opened."""
+    house.click(person, request, "roll_back")
+    house.slack.submit_view(person, {"reason": reason})
+    house.settle()
+    return rollbacks(house)[-1]
+
+
+def rollbacks(house: House) -> list[TransitionRequest]:
+    return [request for request in house.requests() if request.kind is Kind.ROLLBACK]
+
+
+def asked_again(house: House, version: int) -> TransitionRequest:
+    """Takes the asking alias away and sets it once more."""
+    house.mlflow.delete_registered_model_alias(house.model, "candidate")
+    house.sweep()
+    return house.asked(version)
+
+
+def failed_tag(house: House, version: int) -> str | None:
+    return house.mlflow.get_model_version(house.model, str(version)).tags.get("countersign.failed")
+
+
+def links(house: House, request: TransitionRequest) -> dict[str, str]:
+    """The links on its ticket, by their titles."""
+    ticket = house.reread(request).ticket
+    assert ticket is not None
+    return {link.title: link.url for link in house.jira.remote_links(ticket.key)}
+
+
+def test_the_button_takes_the_target_back_at_once_to_the_version_approved_before(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+
+    back = roll_back(house, second)
+
+    assert house.champion() == 1
+    assert (back.kind, back.state, back.decided_by) == (Kind.ROLLBACK, State.APPLIED, DecidedBy.RULE)
+    assert (back.version.version, back.away_from, back.follows) == (1, second.version, second.id)
+    assert back.comment == DRIFT
+    assert "Rolled back" in house.card(back).all_text
+    assert house.ticket_status(back) == "Done"
+    assert house.unfinished() == []
+
+
+def test_the_decision_that_was_rolled_back_stands(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+    assert "roll_back" in house.card(second).buttons
+
+    roll_back(house, second)
+
+    assert house.reread(second).state is State.APPLIED
+    assert house.ticket_status(second) == "Done"
+    assert "roll_back" not in house.card(second).buttons
+    assert house.happened(RequestApproved) == ["RequestApproved"] * 3
+
+
+def test_the_tickets_of_the_rollback_and_of_what_failed_lead_to_each_other(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+
+    back = roll_back(house, second)
+
+    assert second.ticket is not None
+    assert back.ticket is not None
+    assert links(house, back)[f"{second.ticket.key}: what is rolled back"] == second.ticket.url
+    assert links(house, second)[f"{back.ticket.key}: the rollback"] == back.ticket.url
+
+
+def test_a_version_that_failed_is_marked_until_it_is_approved_again(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+
+    back = roll_back(house, second)
+    marked = failed_tag(house, 2)
+    again = asked_again(house, 2)
+    house.click("ana", again, "approve")
+    house.slack.submit_view("ana", {"reason": "The features are mended."})
+    house.settle()
+
+    assert marked == f"{back.id}: {DRIFT}"
+    assert house.champion() == 2
+    assert failed_tag(house, 2) == ""
+    assert failed_tag(house, 1) is None
+
+
+def test_asking_again_for_a_version_that_failed_warns_and_wants_a_reason(house: House) -> None:
+    promoted(house)
+    roll_back(house, promoted(house))
+
+    again = asked_again(house, 2)
+    house.click("ana", again, "approve")
+    form = house.slack.open_view_of("ana")
+
+    assert again.failed_before.startswith("rolled back from champion on ")
+    assert again.failed_before.endswith(f"UTC: {DRIFT}")
+    assert again.failed_before in house.card(again).all_text
+    assert form is not None
+    assert house.reread(again).state is State.PENDING
+
+
+def test_a_rule_may_want_votes_to_go_back(house: House) -> None:
+    house.use_policy(extra="rollback: by_votes")
+    promoted(house)
+    second = promoted(house)
+
+    back = roll_back(house, second, person="ben")
+    waiting = house.champion(), back.state
+    house.approve(back, "ben")
+    refused = house.whispered("ben")
+    house.approve(back, "ana")
+
+    assert waiting == (2, State.PENDING)
+    assert "You asked for this transition" in refused
+    assert house.champion() == 1
+    assert house.reread(back).decided_by is DecidedBy.PEOPLE
+
+
+def test_a_second_press_while_the_votes_are_awaited_joins_the_first(house: House) -> None:
+    house.use_policy(extra="rollback: by_votes")
+    promoted(house)
+    second = promoted(house)
+
+    first = roll_back(house, second, person="ben")
+    joined = roll_back(house, second, person="ana")
+
+    assert joined.id == first.id
+    assert len(joined.joined) == 1
+    assert len(rollbacks(house)) == 1
+
+
+def test_going_back_to_who_was_there_before_the_baseline_needs_votes(open_house: Callable[..., House]) -> None:
+    house = open_house()
+    house.register()
+    house.ask(1, "champion")
+    house.sweep()
+    second = promoted(house)
+
+    back = roll_back(house, second)
+    waiting = house.champion(), back.state
+    house.approve(back, "ben")
+
+    assert waiting == (2, State.PENDING)
+    assert house.champion() == 1
+
+
+def test_two_steps_back_pass_over_what_failed(house: House) -> None:
+    promoted(house)
+    promoted(house)
+    third = promoted(house)
+
+    first = roll_back(house, third)
+    second = roll_back(house, first)
+
+    assert (first.version.version, second.version.version) == (2, 1)
+    assert house.champion() == 1
+    assert second.follows == first.id
+
+
+def test_the_author_may_press_the_button_too(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+
+    roll_back(house, second, person="bea")
+
+    assert house.champion() == 1
+
+
+@pytest.mark.parametrize(
+    ("outsider", "sentence"),
+    [("cy", "Only members of ml-leads may take champion back"), ("gil", "Guests of the workspace may not decide")],
+)
+def test_nobody_outside_the_rules_groups_goes_back(house: House, outsider: str, sentence: str) -> None:
+    promoted(house)
+    second = promoted(house)
+
+    house.click(outsider, second, "roll_back")
+    house.settle()
+
+    assert sentence in house.whispered(outsider)
+    assert house.slack.open_view_of(outsider) is None
+    assert rollbacks(house) == []
+
+
+def test_an_older_card_is_no_way_back(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+    pressed_late = house.slack.click_payload("ana", CHANNEL, house.card(second).ts, "roll_back")
+    promoted(house)
+
+    house.slack.send(pressed_late)
+    house.settle()
+
+    assert "no longer holds champion" in house.whispered("ana")
+    assert rollbacks(house) == []
+
+
+def test_a_freeze_keeps_nobody_from_going_back(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+    frozen = policy_text(f"{house.model}*", extra="freezes: [always]") + FROZEN
+    activate_policy(frozen, "test", house.s)
+
+    roll_back(house, second)
+
+    assert house.champion() == 1
+
+
+def test_a_version_that_waits_for_the_target_gets_there_by_the_rollback(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+    waiting = house.asked(1)
+    assert waiting.state is State.PENDING
+
+    roll_back(house, second)
+
+    assert house.champion() == 1
+    assert house.reread(waiting).state is State.WITHDRAWN
+    assert "by a rollback" in house.card(waiting).all_text
+
+
+def test_undo_of_the_fast_track_needs_no_votes_while_it_stands_open(house: House) -> None:
+    house.use_policy(extra=FAST_TRACK)
+    house.asked()
+    second = house.asked()
+    assert second.decided_by is DecidedBy.FAST_TRACK
+
+    back = roll_back(house, second)
+
+    assert back.ask.kind is AskKind.UNDO
+    assert house.champion() == 1
+
+
+def test_after_its_time_undo_is_a_rollback_like_any_other(house: House) -> None:
+    house.use_policy(extra=FAST_TRACK)
+    house.asked()
+    second = house.asked()
+    house.clock.ahead = second.expires_at - second.opened_at if second.expires_at else house.clock.ahead
+
+    back = roll_back(house, second)
+
+    assert (back.ask.kind, back.state) == (AskKind.ROLLBACK, State.PENDING)
+    assert house.champion() == 2
+
+
+# The world moves on
+
+
+def test_a_move_by_hand_that_comes_before_the_reason_is_left_alone(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+    house.register()
+    house.click("ana", second, "roll_back")
+    house.ask(3, "champion")
+
+    submission = house.slack.submit_view("ana", {"reason": DRIFT})
+    house.settle()
+
+    assert "no longer holds alias:champion" in submission.errors["reason"]
+    assert house.champion() == 3
+    assert rollbacks(house) == []
+
+
+def test_a_move_by_hand_that_comes_before_the_evidence_is_left_alone(house: House) -> None:
+    promoted(house)
+    second = promoted(house)
+    house.register()
+    house.click("ana", second, "roll_back")
+    house.slack.submit_view("ana", {"reason": DRIFT})
+
+    house.ask(3, "champion")
+    house.settle()
+
+    assert house.champion() == 3
+    assert [back.state for back in rollbacks(house)] == [State.WITHDRAWN]
+    assert failed_tag(house, 2) is None
+
+
+def test_a_move_by_hand_that_comes_while_votes_are_awaited_is_left_alone(house: House) -> None:
+    house.use_policy(extra="rollback: by_votes")
+    promoted(house)
+    back = roll_back(house, promoted(house), person="ben")
+    house.register()
+    house.ask(3, "champion")
+
+    house.approve(back)
+
+    assert house.champion() == 3
+    assert house.reread(back).state is State.STALE
+    assert [one.state for one in rollbacks(house)] == [State.STALE, State.WITHDRAWN]
+
+
+# Other targets
+
+
+def test_a_stage_goes_back_and_the_version_that_failed_is_archived(house: House) -> None:
+    house.use_policy(target="{stage: Production}", ask_on="[{alias: candidate}]")
+    for version in (house.register(), house.register()):
+        house.ask(version)
+        house.sweep()
+        house.approve(house.request(version, "stage:Production"))
+
+    roll_back(house, house.request(2, "stage:Production"))
+
+    stages = {number: house.mlflow.get_model_version(house.model, str(number)).current_stage for number in (1, 2)}
+    assert stages == {1: "Production", 2: "Archived"}
+
+
+def test_a_target_model_gets_the_version_approved_before_once_more(house: House) -> None:
+    house.use_policy(target='{model: "prod.{name}"}', ask_on="[{alias: candidate}]")
+    target = f"model:prod.{house.model}"
+    for version in (house.register(), house.register(), house.register()):
+        house.ask(version)
+        house.sweep()
+        house.approve(house.request(version, target))
+
+    buttons = [house.card(house.request(version, target)).buttons for version in (2, 3)]
+
+    back = roll_back(house, house.request(3, target))
+    house.sweep()
+
+    copies = house.mlflow.search_model_versions(f"name = 'prod.{house.model}'")
+    newest = max(copies, key=lambda copy: int(copy.version))
+    assert ["roll_back" in shown for shown in buttons] == [False, True]
+    assert (newest.version, newest.source) == ("4", f"models:/{house.model}/2")
+    assert back.away_from == house.request(3, target).version
+    assert failed_tag(house, 3) == f"{back.id}: {DRIFT}"
+    assert house.happened(TargetMoved) == ["TargetMoved"] * 4
