@@ -41,7 +41,7 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.ApprovalStale: [sync_card, sync_ticket, tell],
     e.ReminderDue: [remind],
     e.RequestEscalated: [sync_card, remind],
-    e.ApprovalHeld: [sync_card, sync_ticket],
+    e.ApprovalHeld: [sync_card, sync_ticket, tell],
     e.FreezeEnded: [sync_target, sync_card],
     e.PlotUploaded: [sync_card],
     e.TargetMoved: [mark_failed, sync_card, sync_ticket, tell],

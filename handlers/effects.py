@@ -10,7 +10,7 @@ import json
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, Kind, State, TicketPlan, TicketRef, TransitionRequest
 from bot.domain.request_card import outcome_card, request_card, ticket_card
-from bot.domain.wording import Printed, decision_text, outcome_text
+from bot.domain.wording import Printed, decision_text, outcome_text, story
 from bot.ports import Permanent, Ticket
 from bot.services import Services
 from handlers.notes import note_of
@@ -50,6 +50,9 @@ def sync_ticket(request_id: str, s: Services) -> None:
     if request.state.is_open or request.ticket is None:
         return
     s.tickets.comment(request.ticket, f"decision:{request.id}", decision_text(request, printed))
+    if request.state is State.APPROVED and request.frozen_until is not None:
+        key = f"held:{request.id}:{request.frozen_until:%Y%m%dT%H%M}"
+        s.tickets.comment(request.ticket, key, story(request, printed))
     if request.settled_at is not None or request.state is State.STALE:
         s.tickets.comment(request.ticket, f"outcome:{request.id}", outcome_text(request))
     if _is_finished(request) and not request.ticket_status:
@@ -75,11 +78,13 @@ def tell(request_id: str, s: Services) -> None:
     """The one who asked, or who trained the version when that is all we know, is told of the outcome directly, once."""
     request, printed = _read(request_id, s)
     person_id = request.requester or request.author
-    if person_id is None or request.state.is_open or request.state is State.APPROVED:
+    waits = request.state is State.APPROVED and request.frozen_until is None
+    if person_id is None or request.state.is_open or waits:
         return
     if request.card is None and request.state in ENDED_UNDECIDED and request.requester is None:
         return
-    key = f"told:{request.id}:{request.state}"
+    freeze = f":{request.frozen_until:%Y%m%dT%H%M}" if request.state is State.APPROVED else ""
+    key = f"told:{request.id}:{request.state}{freeze}"
     with s.store.transaction() as tx:
         person = tx.people.get(person_id)
         if tx.is_sent(key):

@@ -41,6 +41,9 @@ def remind(request_id: str, s: Services) -> None:
     if request.state is not State.PENDING or request.card is None:
         return
     key = f"reminder:{request.id}:{request.reminders}:{'escalated' if request.escalated_at else 'first'}"
+    with s.store.transaction() as tx:
+        if tx.is_sent(key):
+            return
     post_once(key, request.card.channel, reminder_card(request, printed), s, thread=request.card.message)
 
 

@@ -189,6 +189,7 @@ def opened(request_id: str = REQUEST_ID, **changes: Any) -> e.RequestOpened:
         follows=None,
         away_from=None,
         failed_before="",
+        asked_since=None,
     )
     return replace(usual, **changes)
 

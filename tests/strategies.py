@@ -119,5 +119,6 @@ def requests(draw: st.DrawFn) -> TransitionRequest:
         escalated_at=draw(st.none() | moments),
         plot=draw(st.none() | st.builds(Image, names, texts)),
         away_from=draw(st.none() | versions),
+        asked_since=draw(st.none() | moments),
         failed_before=draw(st.just("") | texts),
     )

@@ -44,6 +44,7 @@ class RequestOpened(RequestEvent):
     follows: str | None
     away_from: VersionId | None
     failed_before: str
+    asked_since: datetime | None
 
 
 @dataclass(frozen=True)

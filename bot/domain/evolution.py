@@ -126,4 +126,5 @@ def born(event: RequestOpened) -> TransitionRequest:
         follows=event.follows,
         away_from=event.away_from,
         failed_before=event.failed_before,
+        asked_since=event.asked_since,
     )

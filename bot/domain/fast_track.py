@@ -51,8 +51,9 @@ def _checks(request: TransitionRequest, evidence: Evidence, track: FastTrack) ->
         yield Check(False, f"only promotions pass on the fast track, and {NOT_ASKED[request.kind]}")
     if request.failed_before:
         yield Check(False, f"{request.version} has failed at {request.target} before: {request.failed_before}")
+    asked_since = request.asked_since or request.opened_at  # what was logged anew while it waited counts for no successor either
     for threshold in track.metrics:
-        yield from _checks_of_metric(threshold, evidence, request.opened_at)
+        yield from _checks_of_metric(threshold, evidence, asked_since)
     for demand in track.require:
         yield from DEMANDS[demand](evidence)
 

@@ -77,6 +77,7 @@ class NewRequest:
     follows: str | None = None
     away_from: VersionId | None = None
     failed_before: str = ""
+    asked_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, a
         follows=new.follows,
         away_from=new.away_from,
         failed_before=new.failed_before,
+        asked_since=new.asked_since,
     )
 
 
@@ -291,4 +293,5 @@ def reopened(stale: TransitionRequest) -> NewRequest:
         comment=stale.comment,
         follows=stale.id,
         away_from=stale.away_from,
+        asked_since=stale.asked_since or stale.opened_at,
     )

@@ -292,7 +292,7 @@ class TransitionRequest:
 
     Once the target is settled, `settled_holder` is who holds it, and `settled_by_us` whether we have moved it. A rollback leads
     `away_from` the version that failed; `failed_before` says when and why this version itself was rolled back from the target once.
-    `frozen_until` is set while an approval waits for the end of the freeze `frozen_by`.
+    `asked_since` is when the first of its kind was opened, where it took the place of a stale one. `frozen_until` is set while an approval waits for the end of the freeze `frozen_by`.
     """
 
     id: str
@@ -332,6 +332,7 @@ class TransitionRequest:
     plot: Image | None = None
     away_from: VersionId | None = None
     failed_before: str = ""
+    asked_since: datetime | None = None
 
     @property
     def parties(self) -> frozenset[str]:

@@ -112,6 +112,16 @@ def test_a_figure_needs_no_data_set_to_be_held_against_a_threshold() -> None:
 # Which figure counts
 
 
+def test_what_was_logged_anew_while_a_request_waited_counts_for_the_one_that_took_its_place_no_more() -> None:
+    reopened = a_request(State.COLLECTING, opened_at=LATER, asked_since=NOON)
+    logged_between = an_evidence(metrics=(mae(logged_at=NOON + timedelta(minutes=30)),))
+
+    judgement = judged(logged_between, AT_MOST_40, request=reopened)
+
+    assert not judgement.decides
+    assert sentence_of(judgement, passed=False).startswith("mae was logged after the request was opened")
+
+
 @pytest.mark.parametrize(
     ("evidence", "sentence"),
     [

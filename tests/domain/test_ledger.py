@@ -69,6 +69,7 @@ def test_a_body_says_its_place_what_happened_and_everything_about_it() -> None:
         "follows": None,
         "away_from": None,
         "failed_before": "",
+        "asked_since": None,
     }
 
 

@@ -1,0 +1,151 @@
+"""Between decision and application the world may change. What was decided on is gone then: nothing is applied, and people decide anew.
+
+Freezes, which hold an approval back for longer, are in `test_freeze`; an alias that is moved while we move it is in `tests/faults`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.domain.events import ApprovalStale, TargetMoved
+from bot.domain.model import AskKind, State, TransitionRequest
+from tests.fixtures.house import House
+
+MLMODEL = """
+signature:
+  inputs: '[{"name": "hour", "type": "%s", "required": true}]'
+  outputs: '[{"type": "double", "required": true}]'
+  params: null
+"""
+CY = "risk: {people: [cy@example.com]}"
+CY_AND_BEN = "risk: {people: [cy@example.com, ben@example.com]}"
+BY_RISK = "[{group: risk, quorum: 1}]"
+
+
+def put_file(house: House, version: int, path: str, text: str) -> None:
+    """Into the folder of the version's own files."""
+    house.mlflow.log_text(house.run_of(version), text, f"model/{path}")
+
+
+def approved_and_then(
+    house: House, changed: Callable[[], object], *, version: int | None = None, person: str = "ana"
+) -> TransitionRequest:
+    """Somebody approves, and before a worker applies it something changes."""
+    request = house.asked(version)
+    house.click(person, request, "approve")
+    changed()
+    house.settle()
+    return house.reread(request)
+
+
+def assert_not_applied(house: House, request: TransitionRequest, *why: str) -> TransitionRequest:
+    """It is stale and says why, on its card, in its ticket and to who trained it; returns the fresh request."""
+    assert request.state is State.STALE
+    for sentence in why:
+        assert sentence in house.card(request).all_text
+        assert sentence in house.comments(request)
+        assert sentence in house.told("bea")
+    assert "Approved, but not applied" in house.card(request).all_text
+    assert not house.card(request).buttons
+    assert house.ticket_status(request) == "Won't Do"
+    (fresh,) = house.requests(State.PENDING)
+    assert (fresh.follows, fresh.ask.kind, fresh.votes) == (request.id, AskKind.REOPENED, ())
+    return fresh
+
+
+def test_a_rule_that_has_changed_asks_anew_and_the_votes_of_before_do_not_count(house: House) -> None:
+    request = approved_and_then(house, lambda: house.use_policy(quorum=2))
+
+    fresh = assert_not_applied(
+        house, request, "the rule, or a group that it names, is another one than was decided under"
+    )
+    house.approve(fresh, "ben")
+    after_one = house.reread(fresh).state, house.champion()
+    house.approve(fresh, "ana")
+
+    assert after_one == (State.PENDING, None)
+    assert house.champion() == 1
+    assert house.happened(ApprovalStale, TargetMoved) == ["ApprovalStale", "TargetMoved"]
+
+
+def test_a_group_that_has_changed_asks_anew(house: House) -> None:
+    house.use_policy(groups=CY, all_of=BY_RISK)
+
+    request = approved_and_then(house, lambda: house.use_policy(groups=CY_AND_BEN, all_of=BY_RISK), person="cy")
+
+    fresh = assert_not_applied(house, request, "the rule, or a group that it names, is another one")
+    house.approve(fresh, "ben")
+    assert house.champion() == 1
+
+
+def test_somebody_who_joins_another_group_voids_nothing(house: House) -> None:
+    house.use_policy(groups=CY)
+
+    request = approved_and_then(house, lambda: house.use_policy(groups=CY_AND_BEN))
+
+    assert request.state is State.APPLIED
+    assert house.champion() == 1
+
+
+def test_whatever_the_vote_was_based_on_is_named_when_it_has_changed(house: House) -> None:
+    version = house.register()
+    put_file(house, version, "MLmodel", MLMODEL % "long")
+    put_file(house, version, "model.bin", "weights")
+
+    def changed() -> None:
+        run = house.run_of(version)
+        house.mlflow.log_metric(run, "mae", 12.5, step=1)
+        house.mlflow.log_metric(run, "r2", 0.81, step=1)
+        house.mlflow.log_param(run, "depth", "8")
+        put_file(house, version, "MLmodel", MLMODEL % "double")
+
+    request = approved_and_then(house, changed, version=version)
+
+    fresh = assert_not_applied(
+        house,
+        request,
+        "the artifacts are other bytes now; the model signature is another one now; mae was 31.5 and is 12.5 now; "
+        "r2 was logged again; parameter depth was added: 8",
+    )
+    assert "12.5" in house.card(fresh).all_text
+    house.approve(fresh)
+    assert house.champion() == version
+
+
+def test_bytes_that_were_exchanged_in_the_store_are_not_promoted(house: House) -> None:
+    version = house.register()
+    put_file(house, version, "model.bin", "weights")
+
+    request = approved_and_then(house, lambda: put_file(house, version, "model.bin", "weighed"), version=version)
+
+    assert_not_applied(house, request, "the artifacts are other bytes now")
+    assert house.champion() is None
+
+
+def test_another_champion_since_asks_anew_against_that_one(house: House) -> None:
+    other, wanted = house.register(), house.register()
+
+    request = approved_and_then(house, lambda: house.ask(other, "champion"), version=wanted)
+
+    why = f"alias:champion is held by {house.model} v{other} now; when the evidence was frozen it was held by nobody"
+    fresh = assert_not_applied(house, request, why)
+    assert fresh.evidence is not None
+    assert fresh.evidence.champion is not None
+    assert fresh.evidence.champion.version.version == other
+    assert house.champion() == other
+    house.approve(fresh)
+    assert house.champion() == wanted
+
+
+def test_another_version_under_the_same_name_and_number_is_not_taken_for_the_one_approved(house: House) -> None:
+    def changed() -> None:
+        house.mlflow.delete_registered_model(house.model)
+        house.register()
+
+    request = approved_and_then(house, changed)
+
+    assert request.state is State.STALE
+    assert f"{house.model} v1 was deleted, or deleted and created again" in house.card(request).all_text
+    assert f"{house.model} v1 was deleted, or deleted and created again" in house.comments(request)
+    assert house.requests(State.PENDING) == []
+    assert house.champion() is None
