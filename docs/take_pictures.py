@@ -1,18 +1,33 @@
-"""Takes the pictures in the docs from a running demo, in a real browser: `make pictures` whenever the card or the pages change."""
+"""Takes what the docs show from a running demo: `make pictures` whenever the card, the pages or the printed answers change.
+
+The pictures come from a real browser, the texts from the command line. Beside the demo's three versions there is a fourth, which is
+better than the champion by too little for the fast track, so that two people decide on it.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from bot.demo import World, demo_world, find_card, train
+from bot.demo import POLICY, World, demo_world, find_card, train
+from bot.demo_play import BAD, BETTER, GOOD_ENOUGH, it_passes_by_itself, people_approve, people_reject
+from bot.supervisor import COUNTERSIGN
 
 DOCS = Path(__file__).parent
+GENTLER = "not-worse-is-enough.yaml"  # the demo's policy, but for the 1 % by which a version must be better
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+FOR_A_CARD: ViewportSize = {
+    "width": 1064,
+    "height": 1700,
+}  # as wide as a message in Slack can be, and as high as a whole card
+FOR_A_TICKET: ViewportSize = {"width": 1280, "height": 860}
+HARDLY_BETTER = (*BETTER, "train.max_leaf_nodes=24")
 
 
 def main() -> None:
@@ -22,40 +37,58 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
-        page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=2)
-        approve_a_version(world, page)
-        model, version = train(world, say, "train.learning_rate=0.1", "train.max_iter=120")
-        world.wait_for("the second card", lambda: find_card(world, model, version))
-        open_channel(world, page)
-        page.screenshot(path=DOCS / "card.png")
-        press_approve(page, model, version)
-        world.wait_for("the ticket's end", lambda: all(i.status.name == "Done" for i in world.jira.issues()))
-        open_channel(world, page)
-        page.screenshot(path=DOCS / "approved.png")
-        page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
-        page.screenshot(path=DOCS / "ticket.png", full_page=True)
+        page = browser.new_page(viewport=FOR_A_CARD, device_scale_factor=1.5)
+        tell_the_story(world, page)
         browser.close()
 
 
-def approve_a_version(world: World, page: Page) -> None:
-    model, version = train(world, say)
-    world.wait_for("the first card", lambda: find_card(world, model, version))
-    open_channel(world, page)
-    press_approve(page, model, version)
-    world.wait_for("the first ticket's end", lambda: [i.status.name for i in world.jira.issues()] == ["Done"])
+def tell_the_story(world: World, page: Page) -> None:
+    model, version = train(world, say, *GOOD_ENOUGH)
+    people_approve(world, model, version, say)
+
+    model, version = train(world, say, *BETTER)
+    it_passes_by_itself(world, model, version, say)
+    picture_of_card(world, page, "Approved by the fast track", "fast-track.png")
+
+    model, version = train(world, say, *BAD)
+    world.wait_for("the card", lambda: find_card(world, model, version))
+    picture_of_card(world, page, "Approval wanted", "card.png")
+    people_reject(world, model, version, say)
+    keep_answers(world, "policy-explain.txt", ("policy", "explain", f"models:/{model}/{version}"))
+
+    model, version = train(world, say, *HARDLY_BETTER)
+    people_approve(world, model, version, say)
+    picture_of_card(world, page, f"Approved: {model} v{version}", "approved.png")
+    page.set_viewport_size(FOR_A_TICKET)
+    page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
+    page.screenshot(path=DOCS / "ticket.png", full_page=True)
+
+    replay = ("policy", "replay", "--since", "1d")
+    (world.home / GENTLER).write_text(
+        POLICY.read_text().replace("min_relative_change: 0.01", "min_relative_change: 0.0")
+    )
+    keep_answers(world, "policy-replay.txt", replay, (*replay, "--file", GENTLER))
 
 
-def open_channel(world: World, page: Page) -> None:
+def picture_of_card(world: World, page: Page, title: str, name: str) -> None:
+    """The card alone, once its plot is there."""
     page.goto(f"{world.addresses['slack']}/?as=ana")
-    page.get_by_test_id("message").last.wait_for()
+    card = page.get_by_test_id("message").filter(has_text=title)
+    card.locator("figure img").wait_for()
     page.wait_for_timeout(1500)
+    card.screenshot(path=DOCS / name, style=".reply, .message.private { display: none }")
 
 
-def press_approve(page: Page, model: str, version: int) -> None:
-    card = page.get_by_test_id("message").filter(has_text=f"{model} v{version} →")
-    card.get_by_role("button", name="Approve").click()
-    page.get_by_role("dialog").get_by_role("button", name="Approve").click()
-    page.get_by_role("dialog").wait_for(state="detached")
+def keep_answers(world: World, name: str, *commands: tuple[str, ...]) -> None:
+    """Each command as one would type it, and what it answered."""
+    environment = {**os.environ, **world.environment}
+    told = []
+    for words in commands:
+        done = subprocess.run(
+            [*COUNTERSIGN, *words], cwd=world.home, env=environment, capture_output=True, text=True, check=True
+        )
+        told.append(f"$ countersign {' '.join(words)}\n{done.stdout}")
+    (DOCS / name).write_text("\n".join(told))
 
 
 def say(line: str) -> None:

@@ -150,4 +150,4 @@ def _difference(metric: Metric, beside: Metric, threshold: Threshold | None) -> 
 def _demand(threshold: Threshold, checks: tuple[Check, ...]) -> str:
     """The mark says what the fast track found; without its word there is none."""
     found = [check.passed for check in checks if check.metric == threshold.metric]
-    return f"{demand_text(threshold)} {'✓' if all(found) else '✗'}" if found else demand_text(threshold)
+    return f"{'✓' if all(found) else '✗'} {demand_text(threshold)}" if found else demand_text(threshold)

@@ -87,8 +87,8 @@ def test_what_the_fast_track_looks_at_stands_first_with_its_direction_and_its_ma
 
     assert table.columns == ("Metric", "v7 (candidate)", "v5 (champion)", "Difference", "Threshold")
     assert table.rows == (
-        ("mae", "24.5", "26", "-1.5, better", "≤ 40 ✓"),
-        ("r2", "0.79", "0.8", "-0.01, worse", "better by 1 % ✗"),
+        ("mae", "24.5", "26", "-1.5, better", "✓ ≤ 40"),
+        ("r2", "0.79", "0.8", "-0.01, worse", "✗ better by 1 %"),
         ("auc", "0.7", "0.6", "+0.1", "-"),
     )
 
@@ -107,7 +107,7 @@ def test_a_figure_that_a_threshold_names_and_nobody_logged_has_a_row_that_says_s
 
     (table,) = request_card(request, JUDGED).tables
 
-    assert table.rows == (("mae", "missing", "≤ 40 ✗"), ("r2", "missing", "better by 1 %"))
+    assert table.rows == (("mae", "missing", "✗ ≤ 40"), ("r2", "missing", "better by 1 %"))
 
 
 def test_a_threshold_looks_only_at_the_data_set_that_it_names() -> None:
