@@ -228,6 +228,7 @@ class RegistryRows:
     # Intents
 
     def put_intent(self, intent: Intent) -> None:
+        """A word that was given before stands, unless it was called off since."""
         values = {
             "request_id": intent.request_id,
             "workspace": intent.workspace,
@@ -237,7 +238,10 @@ class RegistryRows:
             "to_version": intent.to_version,
             "at": intent.at,
         }
-        self.connection.execute(insert(tables.intents).values(values).on_conflict_do_nothing())
+        put = insert(tables.intents).values(values)
+        called_off = tables.intents.c.done_at.is_not(None)
+        anew = {**values, "done_at": None}
+        self.connection.execute(put.on_conflict_do_update(index_elements=["request_id"], set_=anew, where=called_off))
 
     def find_intent(self, request_id: str) -> Intent | None:
         return self._one_intent(tables.intents.c.request_id == request_id)

@@ -25,7 +25,7 @@ from bot import tables
 from bot.absences import AbsenceRows, SwitchRows
 from bot.domain import evolution, ledger
 from bot.domain.events import Event, RequestEvent, RequestOpened
-from bot.domain.model import OPEN, Refused, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import OPEN, Kind, Refused, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.ledger_rows import LedgerRows
 from bot.people import PeopleRows
 from bot.placements import RegistryRows
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 DELIVERIES_KEPT = timedelta(days=7)
 DEEDS_KEPT = timedelta(days=90)  # longer than any job can be replayed with sense
 REQUEST = TypeAdapter(TransitionRequest)
+APPLIED_READ = 100  # a target may be promoted every hour for years, and Undo is answered within three seconds
 LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
 
 
@@ -168,6 +169,21 @@ class Transaction:
         """The id of the last request that was approved and applied for this version and target."""
         applied = self.find_requests(version=version, target=target, states=(State.APPLIED,))
         return applied[-1].id if applied else None
+
+    def applied(self, version: VersionId | None, workspace: str, model: str, target: Target) -> list[TransitionRequest]:
+        """What was applied for the target, as it was settled: the latest hundred, all rollbacks, and all of `version`."""
+        rows = tables.requests.c
+        here = sa.and_(
+            rows.state == State.APPLIED, rows.workspace == workspace, rows.model == model, rows.target == str(target)
+        )
+        latest = sa.select(rows.id).where(here).order_by(rows.opened_at.desc()).limit(APPLIED_READ)
+        wanted = sa.or_(rows.kind == Kind.ROLLBACK, rows.id.in_(latest))
+        if version is not None:
+            wanted = sa.or_(wanted, rows.version == version.version)
+        found = [
+            _request_of(body) for body in self.connection.execute(sa.select(rows.body).where(here, wanted)).scalars()
+        ]
+        return sorted(found, key=lambda request: request.settled_at or request.opened_at)
 
     def requests_due(self, now: datetime) -> list[str]:
         rows = tables.requests.c
@@ -301,6 +317,7 @@ def _columns(request: TransitionRequest) -> dict[str, object]:
     """The columns only index what the body says."""
     return {
         "state": request.state,
+        "kind": request.kind,
         "workspace": request.version.workspace,
         "model": request.version.model,
         "version": request.version.version,

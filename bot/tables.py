@@ -13,6 +13,7 @@ requests = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("state", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, server_default="promotion"),
     sa.Column("workspace", sa.Text, nullable=False),
     sa.Column("model", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),

@@ -14,7 +14,7 @@ from bot.domain import events as e
 from bot.domain.events import Event
 from bot.services import Services
 from bot.store import FollowUp, Lane
-from handlers import absences, effects, evidence, expiry, moves, plots, reminders, rollbacks, sweeps, transitions
+from handlers import absences, effects, evidence, expiry, moves, plots, reminders, rollbacks, sweeps, tags, transitions
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
 sync_target = FollowUp("sync_target", Lane.REGISTRY)
@@ -63,7 +63,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
     "sync_target": moves.sync_target,
     "restore_target": moves.restore_target,
-    "sync_tags": moves.sync_tags,
+    "sync_tags": tags.sync_tags,
     "mark_failed": rollbacks.mark_failed,
     "sync_card": effects.sync_card,
     "sync_ticket": effects.sync_ticket,

@@ -15,7 +15,7 @@ from bot.ports import Click
 from bot.services import Services
 from bot.store import Transaction
 from handlers.absences import check_is_here
-from handlers.voters import Voter, voter_for
+from handlers.voters import POLICY_CHANGED, Voter, voter_for
 
 VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 
@@ -50,9 +50,11 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
         request = tx.get_request(click.value, for_update=True)
         rule = rule_of(request, tx)
         check_is_here(voter.person.id, tx, now)
-        vote = _vote_of(click, voter, now)
+        vote, rule_hash = _vote_of(click, voter, now), tx.policy().rule_hash(rule)
+        if rule_hash != voter.rule_hash:
+            raise Refused(POLICY_CHANGED)
         try:
-            events = lifecycle.cast_vote(request, vote, rule, tx.policy().rule_hash(rule))
+            events = lifecycle.cast_vote(request, vote, rule, rule_hash)
         except AlreadyDecided as late:
             raise Refused(who_decided(late.request, tx)) from None
         tx.record(events)

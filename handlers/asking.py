@@ -15,7 +15,6 @@ from bot.domain.model import (
     AskKind,
     Kind,
     Refused,
-    State,
     Target,
     TransitionRequest,
 )
@@ -60,7 +59,7 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
         return _join(live[0], new, tx, now)
     policy = tx.policy()
     rule = rule_for_new(new.version.workspace, new.version.model, new.target, policy)
-    applied = applied_in_order(new.version.workspace, new.version.model, new.target, tx)
+    applied = tx.applied(new.version, new.version.workspace, new.version.model, new.target)
     new = replace(new, failed_before=failure_of(new.version, applied))
 
     opened = lifecycle.open_request(new, new_request_id(), rule, policy.rule_hash(rule), now)
@@ -82,12 +81,6 @@ def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> 
     if rule is None:
         raise Refused(f"no rule in the policy speaks of {target} for {model}. Add one to policy.yaml")
     return rule
-
-
-def applied_in_order(workspace: str, model: str, target: Target, tx: Transaction) -> list[TransitionRequest]:
-    """What was approved and applied for the target, as it happened: the order in which things were asked says nothing of that."""
-    applied = tx.find_requests(workspace=workspace, model=model, target=target, states=(State.APPLIED,))
-    return sorted(applied, key=lambda request: request.settled_at or request.opened_at)
 
 
 def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
@@ -113,8 +106,14 @@ def take_away(ask: StandingAsk, tx: Transaction, now: datetime) -> None:
     if request_id is None or tx.registry.still_asked(request_id):
         return
     request = tx.get_request(request_id, for_update=True)
-    if request.ask.kind not in ASKED_IN_WORDS:  # who asked in words as well still wants it
+    if _nobody_asks_in_words(request):
         tx.record(lifecycle.withdraw(request, f"{ask.version} no longer asks {ask.ask}", now))
+
+
+def _nobody_asks_in_words(request: TransitionRequest) -> bool:
+    """Whoever asked in words as well still wants it; a fresh request in place of a stale one is theirs too."""
+    again_by_itself = request.ask.kind is AskKind.REOPENED and request.requester is None
+    return request.kind is Kind.PROMOTION and (request.ask.is_automatic or again_by_itself)
 
 
 def checked_email(text: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 
+from bot.domain.cards import Card
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, Kind, State, TicketPlan, TicketRef, TransitionRequest
 from bot.domain.request_card import outcome_card, request_card, ticket_card
@@ -75,24 +76,29 @@ def look_at_ticket(request_id: str, s: Services) -> None:
 
 
 def tell(request_id: str, s: Services) -> None:
-    """The one who asked, or who trained the version when that is all we know, is told of the outcome directly, once."""
+    """Those who asked, or who trained the version when that is all we know, are told of the outcome directly, once."""
     request, printed = _read(request_id, s)
-    person_id = request.requester or request.author
+    concerned = dict.fromkeys(filter(None, (request.requester or request.author, *request.joined)))
     waits = request.state is State.APPROVED and request.frozen_until is None
-    if person_id is None or request.state.is_open or waits:
+    if request.state.is_open or waits:
         return
     if request.card is None and request.state in ENDED_UNDECIDED and request.requester is None:
         return
     freeze = f":{request.frozen_until:%Y%m%dT%H%M}" if request.state is State.APPROVED else ""
-    key = f"told:{request.id}:{request.state}{freeze}"
+    for person_id in concerned:
+        _tell_once(
+            f"told:{request.id}:{request.state}{freeze}:{person_id}", person_id, outcome_card(request, printed), s
+        )
+
+
+def _tell_once(key: str, person_id: str, card: Card, s: Services) -> None:
     with s.store.transaction() as tx:
         person = tx.people.get(person_id)
         if tx.is_sent(key):
             return
     account = s.notifier.find_account(person.email)
-    if account is None:
-        return  # not in this workspace; the card and the ticket say it as well
-    post_once(key, account.id, outcome_card(request, printed), s)
+    if account is not None:  # else not in this workspace; the card and the ticket say it as well
+        post_once(key, account.id, card, s)
 
 
 def announce(seq: str, s: Services) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain import fast_track, lifecycle
 from bot.domain.events import Event
+from bot.domain.evidence import changes
 from bot.domain.lifecycle import Authors
-from bot.domain.model import Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
+from bot.domain.model import PERSON, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
 from bot.domain.policy import Policy, Rule
 from bot.domain.rollback import needs_no_vote
+from bot.domain.wording import goal
 from bot.services import Services
 from bot.store import Transaction, target_model
 from handlers.printing import needed_rule
@@ -29,7 +32,7 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         with s.store.transaction() as tx:
             tx.record(lifecycle.withdraw(tx.get_request(request_id, for_update=True), pointless, s.clock.now()))
         return
-    evidence = s.registry.read_evidence(request.version, champion, stores)
+    seen = s.registry.read_evidence(request.version, champion, stores)
 
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -37,11 +40,13 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         found = policy.rule_for(request.version.workspace, request.version.model, request.target)
         rule = needed_rule(request, found)
         locked = tx.get_request(request_id, for_update=True)
-        authors = _authors_of(evidence, policy, tx)
-        frozen = lifecycle.freeze_evidence(locked, evidence, authors, policy.rule_hash(rule), now)
+        authors, evidence = _authors_of(seen, policy, tx), _without_addresses(seen, tx)
+        why_people = _why_people_decide(locked, evidence, tx)
+        rule_hash = policy.rule_hash(rule)
+        frozen = lifecycle.freeze_evidence(locked, evidence, authors, rule_hash, now, people_decide=why_people)
         tx.record(frozen)
         if frozen:  # else another worker was quicker, and the vote is open since
-            tx.record(_decide_without_people(tx.get_request(request_id), rule, policy.rule_hash(rule), tx, now))
+            tx.record(_decide_without_people(tx.get_request(request_id), rule, rule_hash, tx, now))
 
 
 def _decide_without_people(
@@ -51,16 +56,28 @@ def _decide_without_people(
     if request.state is not State.PENDING or request.evidence is None:
         return []
     if request.kind is Kind.ROLLBACK:
-        was_approved = tx.last_approval(request.version, request.target) is not None
-        at_once = needs_no_vote(request, rule, was_approved=was_approved)
+        at_once = needs_no_vote(request, rule, was_approved=not request.people_decide)
         return lifecycle.approve_by_rule(request, rule_hash, now) if at_once else []
     if request.kind is not Kind.PROMOTION or rule.fast_track is None or rule.fast_track.mode is FastTrackMode.OFF:
         return []
-    is_switched_on = tx.switches.fast_track_is_on(
-        lock=True
-    )  # whoever switches it off waits for us, or we see that it is off
-    judgement = fast_track.judge(request, request.evidence, rule.fast_track, is_switched_on=is_switched_on)
+    is_on = tx.switches.fast_track_is_on(lock=True)  # whoever switches it off waits for us, or we see that it is off
+    lot = tx.find_requests(version=request.version, target=request.target)[0].id
+    judgement = fast_track.judge(request, request.evidence, rule.fast_track, is_switched_on=is_on, lot=lot)
     return lifecycle.decide_by_thresholds(request, judgement, rule, rule_hash, now)
+
+
+def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transaction) -> str:
+    """The way back is short only to the very bytes and figures that people, or the rule, have approved for this target."""
+    if request.kind is not Kind.ROLLBACK:
+        return ""
+    approval = tx.last_approval(request.version, request.target)
+    approved = tx.get_request(approval) if approval else None
+    if approved is None or approved.evidence is None:
+        return f"{request.version} was never approved for {goal(request)}"
+    if request.failed_before:
+        return f"{request.version} was {request.failed_before}"
+    differs = "; ".join(changes(approved.evidence, seen))
+    return f"{request.version} is not what was approved: {differs}" if differs else ""
 
 
 def _why_pointless(request: TransitionRequest, champion: VersionId | None, s: Services) -> str:
@@ -79,6 +96,15 @@ def _is_in_the_registry(request: TransitionRequest, s: Services) -> bool:
 
 def _authors_of(evidence: Evidence, policy: Policy, tx: Transaction) -> Authors:
     return Authors(_person(evidence.author, policy, tx), _person(evidence.commit_author, policy, tx))
+
+
+def _without_addresses(seen: Evidence, tx: Transaction) -> Evidence:
+    """The ledger keeps ids and no addresses: who claims to have trained or committed under one is named by the id of a person."""
+    return replace(seen, author=_claim(seen.author, tx), commit_author=_claim(seen.commit_author, tx))
+
+
+def _claim(claimed: str | None, tx: Transaction) -> str | None:
+    return f"{PERSON}{tx.people.get_or_add(claimed, claimed).id}" if claimed and "@" in claimed else claimed
 
 
 def _person(claimed: str | None, policy: Policy, tx: Transaction) -> str | None:

@@ -17,7 +17,7 @@ from bot.ports import Permanent, Temporary
 from bot.services import Services
 from bot.store import Lane, Transaction, target_model
 from handlers.asking import open_new
-from handlers.guard import is_held_by_freeze, what_changed
+from handlers.guard import freeze_on, what_changed, why_not_now
 
 ARCHIVED = "Archived"
 
@@ -34,26 +34,6 @@ def sync_target(request_id: str, s: Services) -> None:
         _promote(request, s)
     elif request.state is State.REJECTED and request.kind is Kind.OBSERVED:
         _put_back(request, s)
-
-
-def sync_tags(request_id: str, s: Services) -> None:
-    """The decision, as tags on the version: for whoever looks there. They prove nothing and trigger nothing."""
-    with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
-    verdict = _verdict_of(request)
-    model = s.registry.find_model(request.version.workspace, request.version.model)
-    if verdict is None or not _is_there(request.version, model):
-        return
-    tags = {"countersign.decision": verdict, "countersign.request_id": request.id}
-    if request.ticket is not None:
-        tags["countersign.ticket"] = request.ticket.key
-    s.registry.tag_version(request.version.model, request.version.version, tags)
-
-
-def _verdict_of(request: TransitionRequest) -> str | None:
-    if request.state in (State.APPROVED, State.APPLIED, State.STALE):
-        return "approved"
-    return "rejected" if request.state is State.REJECTED else None
 
 
 def restore_target(intent_id: str, s: Services) -> None:
@@ -85,16 +65,19 @@ def _promote(request: TransitionRequest, s: Services) -> None:
         return
     holders = _holders(request, s)
     others = tuple(holder for holder in holders if holder != request.version)
-    intent = _find_intent(request, s)
-    if intent is None:
-        if request.version in holders and not others:
-            _settle(request, holders, (request.version,), s, moved=False)
-            return
+    intent = _find_open_intent(request, s)
+    if intent is None and request.version in holders and not others:
+        _settle(request, holders, (request.version,), s, moved=False)
+        return
+    if intent is not None and _somebody_came(request, intent, holders, s):
+        _go_stale(request, f"{request.target} was moved by somebody else while Countersign was moving it", s)
+        return
+    if intent is None or _is_untouched(
+        request, intent, holders, s
+    ):  # a word of an earlier try spares no look at the world
         champion = request.evidence.champion.version if request.evidence and request.evidence.champion else None
         if _newest(others) != champion:
             _go_stale(request, _changed_hands(request.target, champion, _newest(others)), s)
-            return
-        if is_held_by_freeze(request, s):
             return
         changed = what_changed(request, s)
         if changed:
@@ -102,10 +85,9 @@ def _promote(request: TransitionRequest, s: Services) -> None:
             return
         # A copy gets whatever number comes next, so only the others can name the one they lead to.
         to = None if request.target.kind is TargetKind.MODEL else request.version.version
-        intent = _commit_intent(request, champion, to, s)
-    elif _somebody_came(request, intent, holders, s):
-        _go_stale(request, f"{request.target} was moved by somebody else while Countersign was moving it", s)
-        return
+        intent = _commit_intent_unless_held(request, champion, to, s)
+        if intent is None:
+            return
 
     _move(request, intent, holders, s)
     is_copy = request.target.kind is TargetKind.MODEL
@@ -116,12 +98,16 @@ def _promote(request: TransitionRequest, s: Services) -> None:
 
 
 def _ratify(request: TransitionRequest, s: Services) -> None:
-    """The version is there already: what was decided is that it may stay."""
+    """The version is there already: what was decided is that it may stay, as it is."""
     holders = _holders(request, s)
-    if request.version in holders:
-        _settle(request, holders, (request.version,), s, moved=False)
-    else:
+    if request.version not in holders:
         _go_stale(request, f"{request.version} no longer holds {request.target}", s, reopen=False)
+        return
+    changed = what_changed(request, s)
+    if changed:
+        _go_stale(request, changed, s)
+        return
+    _settle(request, holders, (request.version,), s, moved=False)
 
 
 def _put_back(request: TransitionRequest, s: Services) -> None:
@@ -150,6 +136,11 @@ def _somebody_came(request: TransitionRequest, intent: Intent, holders: tuple[Ve
     if request.version in holders or _copies(request, intent, s):
         return False
     return _number(_newest(holders)) != intent.from_version
+
+
+def _is_untouched(request: TransitionRequest, intent: Intent, holders: tuple[VersionId, ...], s: Services) -> bool:
+    """On a repeat: nothing of the move has been done yet, so it can still be called off."""
+    return request.version not in holders and not _copies(request, intent, s)
 
 
 def _move(request: TransitionRequest, intent: Intent, holders: tuple[VersionId, ...], s: Services) -> None:
@@ -273,6 +264,37 @@ def _commit_intent(request: TransitionRequest, holder: VersionId | None, to: int
     with s.store.transaction() as tx:
         tx.registry.put_intent(intent)
     return intent
+
+
+def _commit_intent_unless_held(
+    request: TransitionRequest, holder: VersionId | None, to: int | None, s: Services
+) -> Intent | None:
+    """Our word that we are about to move, in one transaction with a last look at what can say no at any moment; None when it does.
+
+    Reading artifacts may take minutes. Whoever switches the fast track off waits for this transaction, or we see that it is off.
+    """
+    model, now = target_model(request), s.clock.now()
+    intent = Intent(request.id, request.version.workspace, model, request.target, _number(holder), to, now)
+    with s.store.transaction() as tx:
+        locked = tx.get_request(request.id, for_update=True)
+        refusal = why_not_now(locked, tx, lock=True)
+        freeze = freeze_on(locked, tx.policy(), now)
+        if freeze is not None and not refusal:
+            tx.record(lifecycle.hold(locked, freeze.name, freeze.until, now))
+        if refusal or freeze is not None:
+            tx.registry.close_intents(intent.workspace, model, request.target, now)
+        else:
+            tx.registry.put_intent(intent)
+            return intent
+    if refusal:
+        _go_stale(request, refusal, s)
+    return None
+
+
+def _find_open_intent(request: TransitionRequest, s: Services) -> Intent | None:
+    """A word that was called off, because of a freeze, means nothing any more."""
+    intent = _find_intent(request, s)
+    return intent if intent is not None and intent.done_at is None else None
 
 
 def _find_intent(request: TransitionRequest, s: Services) -> Intent | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import structlog
+
 from bot.domain.events import PlotUploaded
 from bot.domain.metric_history import SHOWN_VERSIONS, MetricHistory, history_of, in_words, plotted_metric
 from bot.domain.model import Evidence, Metric, State, TransitionRequest
 from bot.domain.policy import Rule
 from bot.plots import draw
+from bot.ports import Permanent
 from bot.services import Services
 
+log = structlog.get_logger()
 WITH_A_PLOT = (State.PENDING, State.APPROVED, State.APPLIED)
 
 
@@ -22,7 +26,13 @@ def show_plot(request_id: str, s: Services) -> None:
     history = _read_history(request, request.evidence, rule, s)
     if history is None:
         return
-    plot = s.notifier.upload_image(draw(history), f"countersign-{request.short_id}.png", in_words(history))
+    try:
+        plot = s.notifier.upload_image(draw(history), f"countersign-{request.short_id}.png", in_words(history))
+    except (
+        Permanent
+    ) as refusal:  # a missing scope concerns every card alike: the doctor tells it, and no card waits for its picture
+        log.warning("plot_not_shown", request=request_id, why=str(refusal))
+        return
 
     with s.store.transaction() as tx:
         if tx.get_request(request_id, for_update=True).plot is None:

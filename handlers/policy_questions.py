@@ -33,7 +33,6 @@ from bot.domain.rollback import failure_of
 from bot.domain.seen import ModelSeen
 from bot.ports import Account, AccountKind, OutsideError
 from bot.services import Services
-from handlers.asking import applied_in_order
 from handlers.guard import freeze_on
 from handlers.voters import UNWELCOME
 
@@ -175,7 +174,7 @@ def _as_if_asked(question: Question, target: Target, evidence: Evidence) -> Tran
 
 def _failed_before(version: VersionId, target: Target, s: Services) -> str:
     with s.store.transaction() as tx:
-        return failure_of(version, applied_in_order(version.workspace, version.model, target, tx))
+        return failure_of(version, tx.applied(version, version.workspace, version.model, target))
 
 
 def _email(claimed: str | None, policy: Policy) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.domain.model import DecidedBy, State, TransitionRequest
+from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy import Rule
 from bot.domain.wording import Printed
 from bot.ports import Permanent
@@ -19,7 +19,7 @@ def printed_for(request: TransitionRequest, tx: Transaction, now: datetime) -> P
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     voters = {person for vote in request.votes for person in (vote.person, *vote.standing_in_for)}
     return Printed(
-        names=tx.people.names(voters | request.parties),
+        names=tx.people.names(voters | request.parties | _claimed(request)),
         rule=rule,
         rule_hash=policy.rule_hash(rule) if rule else "",
         holds=_holds(request, tx),
@@ -28,6 +28,12 @@ def printed_for(request: TransitionRequest, tx: Transaction, now: datetime) -> P
         agreement=tx.ledger.agreement(rule.label, now - REMEMBERED) if rule and rule.fast_track else None,
         groups=policy.groups_of(rule) if rule else (),
     )
+
+
+def _claimed(request: TransitionRequest) -> set[str]:
+    """Ids of people as whom somebody claims to have trained or committed."""
+    claims = (request.evidence.author, request.evidence.commit_author) if request.evidence else ()
+    return {claim.removeprefix(PERSON) for claim in claims if claim and claim.startswith(PERSON)}
 
 
 def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:

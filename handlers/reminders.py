@@ -28,7 +28,7 @@ def remind_people(_: str, s: Services) -> None:
         with s.store.transaction() as tx:
             locked = tx.get_request(request.id, for_update=True)
             if _is_to_escalate(locked, rule, policy, now):
-                tx.record(lifecycle.escalate(locked, rule, now))
+                tx.record(lifecycle.escalate(locked, rule, policy.rule_hash(rule), now))
             elif _is_due(locked, rule, policy, now):
                 tx.record(lifecycle.remind(locked, now))
 

@@ -14,7 +14,6 @@ from bot.domain import lifecycle
 from bot.domain.lifecycle import NewRequest
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
-    OPEN,
     Ask,
     AskKind,
     Kind,
@@ -25,14 +24,15 @@ from bot.domain.model import (
     TransitionRequest,
     VersionId,
 )
+from bot.domain.quorum import groups_with_a_say
 from bot.domain.rollback import FAILED_TAG, brought_by, failed_tag, needs_no_vote, ways_back
 from bot.domain.seen import ModelSeen
 from bot.domain.wording import goal
 from bot.ports import Click
 from bot.services import Services
-from bot.store import Transaction, target_model
+from bot.store import LIVE, Transaction, target_model
 from handlers.approvals import Reply, request_under, rule_of
-from handlers.asking import COMMENT_LIMIT, applied_in_order, checked_email, open_new, person_with, rule_for_new
+from handlers.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
 from handlers.printing import printed_for
 from handlers.voters import voter_for
 
@@ -64,9 +64,9 @@ def roll_back(
         holder = _holder(model, target, there, tx)
         if held_by not in (None, holder):
             raise Refused(f"{held_by} no longer holds {target}: {holder} does. Use the card of that one")
-        applied = applied_in_order(source.workspace, model, target, tx)
+        applied = tx.applied(holder, source.workspace, model, target)
         back_to = _way_back(version, holder, source, target, applied)
-        _make_way(back_to, target, tx, now)
+        _make_way(back_to, target, ask, tx, now)
         brought = brought_by(holder, applied)
         new = NewRequest(back_to, target, ask, Kind.ROLLBACK, person_with(email, tx).id, why, away_from=holder)
         return open_new(replace(new, follows=brought.id if brought else None), tx, now)
@@ -79,10 +79,11 @@ def press(click: Click, s: Services) -> Reply:
         rule = rule_of(request, tx)
         _check_still_holds(request, tx)
         printed = printed_for(request, tx, s.clock.now())
-        ways = ways_back(request.version, applied_in_order(*_place_of(request), tx))
+        ways = ways_back(request.version, tx.applied(request.version, *_place_of(request)))
     voter = voter_for(click.account, rule, request, s)
-    if not voter.groups:
-        names = ", ".join(requirement.group for requirement in rule.approve.all_of)
+    may_have_a_say = groups_with_a_say(request, rule)
+    if not set(may_have_a_say) & set(voter.groups):
+        names = ", ".join(may_have_a_say)
         raise Refused(f"only members of {names} may take {goal(request)} back. Ask one of them")
     if not ways:
         raise Refused(_nothing_to_go_back_to(request.version.model, request.target))
@@ -105,7 +106,8 @@ def what_follows(request: TransitionRequest, s: Services) -> str:
     if request.state is State.APPROVED:
         return f"It is approved already and moves as soon as the registry answers. {card}"
     if needs_no_vote(request, rule, was_approved=was_approved):
-        return f"{request.version} was approved for {goal(request)} before, so it goes back at once. {card}"
+        before = f"{request.version} was approved for {goal(request)} before"
+        return f"{before}, so it goes back at once, if it is still what was approved. {card}"
     votes = " and ".join(f"{needed.quorum} of {needed.group}" for needed in rule.approve.all_of)
     return f"{_why_votes(request, was_approved=was_approved)}, so it needs votes: {votes}. {card}"
 
@@ -188,11 +190,16 @@ def _way_back(
     return named.id
 
 
-def _make_way(back_to: VersionId, target: Target, tx: Transaction, now: datetime) -> None:
-    """A version that waits for votes to reach the target gets there by the rollback instead, which may need none."""
-    for overtaken in tx.find_requests(version=back_to, target=target, states=OPEN, for_update=True):
-        if overtaken.kind is not Kind.ROLLBACK:
-            tx.record(lifecycle.withdraw(overtaken, f"{target} is to go back to {back_to} now, by a rollback", now))
+def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now: datetime) -> None:
+    """A version that waits for votes to reach the target gets there by the rollback instead, which may need none.
+
+    Whoever asks for what is asked already does not join: they would lose their own vote on it.
+    """
+    for overtaken in tx.find_requests(version=back_to, target=target, states=LIVE, for_update=True):
+        if overtaken.kind is Kind.ROLLBACK and (ask.kind is not AskKind.UNDO or not overtaken.state.is_open):
+            card = f" Its card: {overtaken.card.url}" if overtaken.card else ""
+            raise Refused(f"{goal(overtaken)} is being taken back to {back_to} already: {overtaken.state}.{card}")
+        tx.record(lifecycle.withdraw(overtaken, f"{target} is to go back to {back_to} now, by a rollback", now))
 
 
 def _nothing_to_go_back_to(model: str, target: Target) -> str:

@@ -26,6 +26,9 @@ UNWELCOME = {
     AccountKind.FOREIGN: "people from other workspaces may not decide",
 }
 PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again"
+POLICY_CHANGED = (
+    "the policy has changed just now, and with it perhaps who may decide. Nothing was recorded: press again"
+)
 NO_QUESTION_AFTER = timedelta(seconds=1.25)  # a click is answered within 3 s, and the last question may itself take 1.5
 
 
@@ -38,11 +41,15 @@ class NotTold(Refused):
 
 @dataclass(frozen=True)
 class Voter:
-    """A person with those of the rule's groups that they have a say for: their own, and those of people away whom they stand in for."""
+    """A person with those of the rule's groups that they have a say for: their own, and those of people away whom they stand in for.
+
+    `rule_hash` is the rule's with its groups, as they stood when Slack was asked.
+    """
 
     person: Person
     groups: tuple[str, ...]
     standing_in_for: tuple[str, ...] = ()
+    rule_hash: str = ""
 
 
 def person_of(account_id: str, s: Services) -> Person:
@@ -54,15 +61,18 @@ def voter_for(account_id: str, rule: Rule, request: TransitionRequest, s: Servic
     """Whoever pressed, as somebody who may have a say on the request under its rule."""
     questions = _Questions(s)
     policy = s.store.policy()
+    rule_hash = policy.rule_hash(rule) if rule in policy.rules else ""
+    if not rule_hash:
+        raise Refused(POLICY_CHANGED)
     wanted = policy.groups_of(rule)
     account = _member(account_id, questions)
     own = tuple(group.name for group in wanted if questions.belongs(account, group))
     person = _bound(account, s)
 
     lacking = [group for group in wanted if group.name not in own]
-    lent = _lent_to(person, lacking, _spoken_for(request, policy.rule_hash(rule)), questions) if lacking else {}
+    lent = _lent_to(person, lacking, _spoken_for(request, rule_hash), questions) if lacking else {}
     groups = set(own).union(*lent.values())
-    return Voter(person, tuple(group.name for group in wanted if group.name in groups), tuple(lent))
+    return Voter(person, tuple(group.name for group in wanted if group.name in groups), tuple(lent), rule_hash)
 
 
 def any_approver(account_id: str, s: Services) -> Person:

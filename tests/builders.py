@@ -10,6 +10,7 @@ from typing import Any
 from bot.domain import events as e
 from bot.domain.evolution import evolve
 from bot.domain.model import (
+    Artifacts,
     Ask,
     AskKind,
     Champion,
@@ -77,6 +78,7 @@ def an_evidence(**changes: Any) -> Evidence:
         version_url="https://mlflow.example.com/#/models/bike-demand/versions/7",
         run_url="https://mlflow.example.com/#/runs/5d3c9f21aa",
         champion=None,
+        artifacts=Artifacts("sha256:5f1c" + "0" * 60, 5, 914_500),
     )
     return replace(usual, **changes)
 

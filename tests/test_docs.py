@@ -64,7 +64,9 @@ COMMANDS: dict[str, Callable[[TransitionRequest], list[Event]]] = {
     "join": lambda r: lifecycle.join(r, "dan", Ask(AskKind.API), "", LATER),
     "reject_by_rule": lambda r: lifecycle.reject_by_rule(r, "the rule", "sha256:1", LATER),
     "remind": lambda r: lifecycle.remind(r, LATER),
-    "escalate": lambda r: lifecycle.escalate(r, a_rule(escalate=Escalate(timedelta(hours=8), "heads")), LATER),
+    "escalate": lambda r: lifecycle.escalate(
+        r, a_rule(escalate=Escalate(timedelta(hours=8), "heads")), "sha256:1", LATER
+    ),
     "hold": lambda r: lifecycle.hold(r, "year-end", MUCH_LATER, LATER),
     "thaw": lambda r: lifecycle.thaw(r, LATER),
     "withdraw": lambda r: lifecycle.withdraw(r, "no longer asked for", LATER),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
+NO_CREDENTIALS = {
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "DefaultCredentialsError",
+    "ClientAuthenticationError",
+}
 SDK_FAILURES = (
     ("botocore.exceptions", "BotoCoreError"),
     ("botocore.exceptions", "ClientError"),
@@ -153,8 +159,12 @@ def _failures_of_stores() -> tuple[type[Exception], ...]:
 
 def _meaning_of(error: Exception, what: str) -> Exception:
     """The error's own text may hold addresses with passwords, so it stays in the cause."""
-    response = error.response if isinstance(error, requests.HTTPError) else None
-    status = response.status_code if response is not None else 0
+    status = _status_of(error)
+    if type(error).__name__ in NO_CREDENTIALS or (status in (401, 403) and not isinstance(error, requests.HTTPError)):
+        return Unread(
+            f"The files were not read: the artifact store did not let the worker in ({status or type(error).__name__}). "
+            "Give it credentials that may read them."
+        )
     if status in (401, 403):
         mend = {401: MENDS[401], 403: "Give the bot's account the right to read these files."}[status]
         return Permanent(f"The artifact store refused {what} ({status}). {mend}")
@@ -162,6 +172,16 @@ def _meaning_of(error: Exception, what: str) -> Exception:
         return _not_handed_out(what)
     reason = str(status) if status else getattr(error, "strerror", None) or type(error).__name__
     return Temporary(f"The artifact store failed while {what}: {reason}. It will be tried again.")
+
+
+def _status_of(error: Exception) -> int:
+    """Of an HTTP answer, as requests or as botocore's ClientError keep it; 0 when there was none."""
+    response = getattr(error, "response", None)
+    if isinstance(
+        response, Mapping
+    ):  # https://boto3.amazonaws.com/v1/documentation/api/latest/guide/error-handling.html
+        return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return int(getattr(response, "status_code", 0) or 0)
 
 
 def _not_handed_out(what: str) -> Unread:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bot.domain import lineage
 from bot.domain.cards import Fact
-from bot.domain.model import Artifacts, Champion, DataSet, Evidence, TransitionRequest
+from bot.domain.model import PERSON, Artifacts, Champion, DataSet, Evidence, TransitionRequest
 from bot.domain.wording import Printed
 
 SHOWN = 8
@@ -37,6 +37,8 @@ def change_facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
 
 def named_or_claimed(person_id: str | None, claimed: str | None, printed: Printed) -> str:
     """A person of ours by their printed name, or what a client claimed, and that nobody here is called so."""
+    if person_id is None and claimed and claimed.startswith(PERSON):
+        claimed = printed.name(claimed.removeprefix(PERSON))
     if person_id is None and claimed:
         return f"{claimed} (not in the policy's people)"
     return printed.name(person_id)

@@ -62,6 +62,7 @@ class EvidenceFrozen(RequestEvent):
     author: str | None
     rule_hash: str
     commit_author: str | None = None
+    people_decide: str = ""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
             commit_author=event.commit_author,
             rule_hash=event.rule_hash,
             pending_since=event.at,
+            people_decide=event.people_decide,
         )
     if isinstance(event, FastTrackJudged):
         return replace(request, judgement=event.judgement)

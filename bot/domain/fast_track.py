@@ -23,14 +23,19 @@ NOT_ASKED = {
 }
 
 
-def judge(request: TransitionRequest, evidence: Evidence, track: FastTrack, *, is_switched_on: bool) -> Judgement:
-    """Looks at everything, also after the first failure, so that people see the whole picture."""
+def judge(
+    request: TransitionRequest, evidence: Evidence, track: FastTrack, *, is_switched_on: bool, lot: str = ""
+) -> Judgement:
+    """Looks at everything, also after the first failure, so that people see the whole picture.
+
+    `lot` is what the sample is drawn by: the first request for this version and target, so that asking again is no second draw.
+    """
     if track.mode is FastTrackMode.OFF:
         return Judgement(track.mode, ())
     judgement = Judgement(track.mode, tuple(_checks(request, evidence, track)))
     if track.mode is not FastTrackMode.ON or not judgement.passes:
         return judgement
-    return replace(judgement, held_back=_held_back(request.id, track.sample_to_people, is_switched_on))
+    return replace(judgement, held_back=_held_back(lot or request.id, track.sample_to_people, is_switched_on))
 
 
 def demand_text(threshold: Threshold) -> str:
@@ -51,9 +56,15 @@ def _checks(request: TransitionRequest, evidence: Evidence, track: FastTrack) ->
         yield Check(False, f"only promotions pass on the fast track, and {NOT_ASKED[request.kind]}")
     if request.failed_before:
         yield Check(False, f"{request.version} has failed at {request.target} before: {request.failed_before}")
-    asked_since = request.asked_since or request.opened_at  # what was logged anew while it waited counts for no successor either
+    asked_since = (
+        request.asked_since or request.opened_at
+    )  # what was logged anew while it waited counts for no successor either
     for threshold in track.metrics:
         yield from _checks_of_metric(threshold, evidence, asked_since)
+    if evidence.artifacts is None:
+        yield Check(
+            False, f"nobody can vouch for files that were not read: {evidence.artifacts_unread or 'no reason is known'}"
+        )
     for demand in track.require:
         yield from DEMANDS[demand](evidence)
 

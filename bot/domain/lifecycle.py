@@ -11,7 +11,7 @@ Once decided, always decided: undo and rollback are new, linked requests.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.agreement import compare
 from bot.domain.events import (
@@ -53,6 +53,8 @@ from bot.domain.model import (
 )
 from bot.domain.policy import Rule, UnknownRequester
 from bot.domain.quorum import groups_with_a_say, requester_is_unknown, standing, under
+
+FAR_AHEAD = timedelta(days=365)
 
 
 class AlreadyDecided(Refused):
@@ -109,11 +111,17 @@ def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, a
 
 
 def freeze_evidence(
-    request: TransitionRequest, evidence: Evidence, authors: Authors, rule_hash: str, at: datetime
+    request: TransitionRequest,
+    evidence: Evidence,
+    authors: Authors,
+    rule_hash: str,
+    at: datetime,
+    *,
+    people_decide: str = "",
 ) -> list[Event]:
     if request.state is not State.COLLECTING:
         return []
-    return [EvidenceFrozen(at, request.id, evidence, authors.trained, rule_hash, authors.committed)]
+    return [EvidenceFrozen(at, request.id, evidence, authors.trained, rule_hash, authors.committed, people_decide)]
 
 
 def decide_by_thresholds(
@@ -130,7 +138,9 @@ def decide_by_thresholds(
 
 def approve_by_rule(request: TransitionRequest, rule_hash: str, at: datetime) -> list[Event]:
     """The way back to a version that people have approved for this target before is open without asking them again."""
-    if request.state is not State.PENDING or request.kind is not Kind.ROLLBACK or request.failed_before:
+    if request.state is not State.PENDING or request.kind is not Kind.ROLLBACK:
+        return []
+    if request.failed_before or request.people_decide:
         return []
     return [RequestApproved(at, request.id, (), rule_hash, DecidedBy.RULE)]
 
@@ -151,6 +161,10 @@ def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
     counted = under(request, vote.rule_hash).votes
     if any(vote.person in earlier.standing_in_for for earlier in counted):
         raise Refused("somebody has voted in your place while you were away; that vote stands")
+    if set(vote.standing_in_for) & request.parties:
+        raise Refused(
+            "whom you stand in for asked for this or trained the version, and has no say to lend. Press again"
+        )
     if set(vote.standing_in_for) & {person for one in counted for person in (one.person, *one.standing_in_for)}:
         raise Refused("whom you stand in for has had a vote on this by now. Press again to vote for yourself alone")
     refuses_unknown = rule.approve.unknown_requester is UnknownRequester.REFUSE
@@ -224,16 +238,25 @@ def remind(request: TransitionRequest, at: datetime) -> list[Event]:
     return [ReminderDue(at, request.id, request.reminders + 1)] if request.state is State.PENDING else []
 
 
-def escalate(request: TransitionRequest, rule: Rule, at: datetime) -> list[Event]:
-    """Waiting is not for ever: from now on a second group may stand in for whoever is missing."""
+def escalate(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetime) -> list[Event]:
+    """Waiting is not for ever: from now on a second group may stand in for whoever is missing; votes of its people count at once."""
     if request.state is not State.PENDING or request.escalated_at is not None or rule.escalate is None:
         return []
-    return [RequestEscalated(at, request.id, rule.escalate.group)]
+    escalated = RequestEscalated(at, request.id, rule.escalate.group)
+    now = standing(under(evolve(request, escalated), rule_hash), rule)
+    if not now.is_complete:
+        return [escalated]
+    approvers = tuple(person for person, _ in now.met)
+    approved = RequestApproved(at, request.id, approvers, rule_hash)
+    return [escalated, approved, *_compared(request, rule, at, approved=True)]
 
 
 def hold(request: TransitionRequest, freeze: str, until: datetime, at: datetime) -> list[Event]:
     """A freeze is on: the approval stands and is applied when it ends."""
-    if request.state is not State.APPROVED or (request.frozen_by, request.frozen_until) == (freeze, until):
+    known = (request.frozen_by, request.frozen_until) == (freeze, until)
+    # Nobody looks further ahead than that, so the end of a longer freeze seems to move with every look.
+    still_far = request.frozen_by == freeze and until - at > FAR_AHEAD
+    if request.state is not State.APPROVED or known or still_far:
         return []
     return [ApprovalHeld(at, request.id, freeze, until)]
 
@@ -291,6 +314,7 @@ def reopened(stale: TransitionRequest) -> NewRequest:
         kind=stale.kind,
         requester=stale.requester,
         comment=stale.comment,
+        previous=stale.previous,
         follows=stale.id,
         away_from=stale.away_from,
         asked_since=stale.asked_since or stale.opened_at,

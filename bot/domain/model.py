@@ -70,6 +70,7 @@ class State(StrEnum):
         return self in OPEN
 
 
+PERSON = "person:"  # stands before the id of a person where a claimed name would be an e-mail address
 OPEN = (State.COLLECTING, State.PENDING)
 ENDED_UNDECIDED = (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
 
@@ -291,8 +292,9 @@ class TransitionRequest:
     """Our record that somebody asks for a transition. `requester`, `author` and those who `joined` the ask are ids of people.
 
     Once the target is settled, `settled_holder` is who holds it, and `settled_by_us` whether we have moved it. A rollback leads
-    `away_from` the version that failed; `failed_before` says when and why this version itself was rolled back from the target once.
-    `asked_since` is when the first of its kind was opened, where it took the place of a stale one. `frozen_until` is set while an approval waits for the end of the freeze `frozen_by`.
+    `away_from` the version that failed; `people_decide` says why it is no way back to what was approved, and so needs votes.
+    `failed_before` says when and why this version itself was rolled back from the target once; `asked_since` when the first request was
+    opened, where this one took the place of a stale one. `frozen_until` is set while an approval waits for the end of `frozen_by`.
     """
 
     id: str
@@ -333,6 +335,7 @@ class TransitionRequest:
     away_from: VersionId | None = None
     failed_before: str = ""
     asked_since: datetime | None = None
+    people_decide: str = ""
 
     @property
     def parties(self) -> frozenset[str]:

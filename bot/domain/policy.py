@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -232,7 +232,7 @@ class Policy:
 
     def rule_hash(self, rule: Rule) -> str:
         """What binds a decision: the rule with its groups, so that adding a person elsewhere voids nothing."""
-        bound = {"rule": asdict(rule), "groups": [_bound(group) for group in self.groups_of(rule)]}
+        bound = {"rule": _said(rule), "groups": [_bound(group) for group in self.groups_of(rule)]}
         text = json.dumps(bound, sort_keys=True, separators=(",", ":"), default=str)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
@@ -242,6 +242,12 @@ class Policy:
     def asking_tags(self) -> tuple[str, ...]:
         asks = (ask for rule in self.rules for ask in rule.ask_on if ask.kind is AskKind.TAG)
         return tuple(sorted({ask.name for ask in asks}))
+
+
+def _said(rule: Rule) -> dict[str, object]:
+    """Without what is left at its default, so that a new release with a new key voids no vote."""
+    whole = asdict(rule)
+    return {field.name: whole[field.name] for field in fields(rule) if getattr(rule, field.name) != field.default}
 
 
 def _bound(group: Group) -> dict[str, object]:

@@ -47,9 +47,12 @@ def requester_is_unknown(request: TransitionRequest) -> bool:
 
 
 def under(request: TransitionRequest, rule_hash: str) -> TransitionRequest:
-    """The request with the votes that count: cast under this very rule, with its groups, and by nobody who asked since."""
-    counted = tuple(v for v in request.votes if v.rule_hash == rule_hash and v.person not in request.parties)
-    return replace(request, votes=counted)
+    """The request with the votes that count: cast under this very rule, with its groups, and for nobody who asked since."""
+
+    def counts(vote: Vote) -> bool:
+        return vote.rule_hash == rule_hash and not request.parties & {vote.person, *vote.standing_in_for}
+
+    return replace(request, votes=tuple(vote for vote in request.votes if counts(vote)))
 
 
 def _wants_one_more(request: TransitionRequest, rule: Rule) -> bool:

@@ -186,6 +186,8 @@ def _grounds(request: TransitionRequest, printed: Printed, *, with_the_record: b
     paragraphs = []
     if request.failed_before:
         paragraphs.append(f"Careful: {request.version} was {request.failed_before.rstrip('.')}.")
+    if request.people_decide and not request.failed_before:
+        paragraphs.append(f"Votes are needed: {request.people_decide}.")
     why = request.comment or (request.evidence.description if request.evidence else "")
     if why:
         paragraphs.append(f"Why: {why}")

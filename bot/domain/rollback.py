@@ -72,4 +72,5 @@ def failed_tag(version: VersionId, applied: Sequence[TransitionRequest]) -> str:
 def needs_no_vote(request: TransitionRequest, rule: Rule, *, was_approved: bool) -> bool:
     """Whether the rule opens the way back without asking people again. `was_approved`: the version, for this very target."""
     is_short = request.ask.kind is AskKind.UNDO or rule.rollback is RollbackBy.RULE
-    return request.kind is Kind.ROLLBACK and is_short and was_approved and not request.failed_before
+    has_doubts = bool(request.failed_before or request.people_decide)
+    return request.kind is Kind.ROLLBACK and is_short and was_approved and not has_doubts

@@ -56,6 +56,7 @@ def test_a_pending_card_says_all_that_a_vote_needs() -> None:
             Fact("Asked", "on the command line, by Ana Ruiz"),
             Fact("Trained by", "Bea Baker"),
             Fact("Run", Link("Run 5d3c9f21", "https://mlflow.example.com/#/runs/5d3c9f21aa")),
+            Fact("Artifacts", "5 files, 914.5 kB, sha256 5f1c00000000"),
             Fact("Missing", "commit, training data set with a digest"),
             Fact("Ticket", Link("GOV-7", TICKET.url)),
             Fact("Decide by", "2026-03-05 12:00 UTC"),

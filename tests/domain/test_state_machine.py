@@ -204,7 +204,11 @@ class LifeOfARequest(RuleBasedStateMachine):
 
     @rule()
     def it_has_waited_long(self) -> None:
-        self.happened(lifecycle.escalate(self.request, self.rule, self.now))
+        events = lifecycle.escalate(self.request, self.rule, self.rule_hash, self.now)
+        self.happened(events)
+        if events:
+            is_approved = any(isinstance(event, e.RequestApproved) for event in events)
+            assert is_approved is self.has_all_that_the_rule_demands()
         self.happened(lifecycle.remind(self.request, self.now))
 
     @rule(is_over=st.booleans())
@@ -307,6 +311,8 @@ class LifeOfARequest(RuleBasedStateMachine):
             and vote.person not in self.who_asked_or_trained()
             and (self.may_stand_in(vote) or any(one.group in vote.groups for one in approve.all_of))
             and not any(vote.person in earlier.standing_in_for for earlier in self.votes_that_count())
+            and not set(vote.standing_in_for) & self.who_asked_or_trained()
+            and not set(vote.standing_in_for) & self.whose_say_is_used()
             and not (approves and refuses_unknown and (self.author_is_unknown() or self.requester_is_unknown()))
             and vote.person not in [earlier.person for earlier in self.votes_that_count()]
             and not ((demand() or (approves and request.failed_before)) and not vote.reason.strip())
@@ -316,6 +322,9 @@ class LifeOfARequest(RuleBasedStateMachine):
         """Of the group that the rule escalates to, once it has been."""
         was_escalated = any(isinstance(event, e.RequestEscalated) for event in self.events)
         return was_escalated and self.rule.escalate is not None and self.rule.escalate.group in vote.groups
+
+    def whose_say_is_used(self) -> set[str]:
+        return {person for vote in self.votes_that_count() for person in (vote.person, *vote.standing_in_for)}
 
     def who_asked_or_trained(self) -> set[str | None]:
         joined = {event.person for event in self.events if isinstance(event, e.AskJoined)}
@@ -336,7 +345,8 @@ class LifeOfARequest(RuleBasedStateMachine):
         """Cast under the rule as it is now, by people who have not asked for it themselves since."""
         cast = [event.vote for event in self.events if isinstance(event, e.VoteCast)]
         barred = self.who_asked_or_trained()
-        return [vote for vote in cast if vote.rule_hash == self.rule_hash and vote.person not in barred]
+        mine = [vote for vote in cast if vote.rule_hash == self.rule_hash]
+        return [vote for vote in mine if not barred & {vote.person, *vote.standing_in_for}]
 
     def has_all_that_the_rule_demands(self) -> bool:
         """Tries every way to give each place to a different person."""

@@ -12,6 +12,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
+    op.add_column("requests", sa.Column("kind", sa.Text, nullable=False, server_default="promotion"))
     op.create_table(
         "absences",
         sa.Column("person", sa.Text, primary_key=True),
