@@ -1,50 +1,71 @@
-"""The command line, `countersign`: exit codes are 0 done, 1 refused or failed, 2 wrong usage or settings."""
+"""The command line, `countersign`: exit codes are 0 done, 1 refused or failed, 2 wrong usage or settings.
+
+A command's module is imported when that command is called, and not before: the gate must answer without Flask, MLflow or a database.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 
 import click
 
-from bot.commands.demo import demo
-from bot.commands.doctor import doctor
-from bot.commands.fast_track import fast_track_group
-from bot.commands.jobs import jobs_group
-from bot.commands.policy import policy_group
-from bot.commands.processes import clock, migrate, serve, socket, web, worker
-from bot.commands.requests import adopt, list_placements, people_group, request_transition, requests_group
-from bot.commands.rollback import history, roll_back
-from bot.logs import write_logs
+COMMANDS: Mapping[str, str] = {
+    "serve": "bot.commands.processes:serve",
+    "web": "bot.commands.processes:web",
+    "worker": "bot.commands.processes:worker",
+    "clock": "bot.commands.processes:clock",
+    "socket": "bot.commands.processes:socket",
+    "migrate": "bot.commands.processes:migrate",
+    "demo": "bot.commands.demo:demo",
+    "doctor": "bot.commands.doctor:doctor",
+    "request-transition": "bot.commands.requests:request_transition",
+    "rollback": "bot.commands.rollback:roll_back",
+    "describe": "bot.commands.describe:describe",
+    "history": "bot.commands.rollback:history",
+    "adopt": "bot.commands.requests:adopt",
+    "register": "bot.commands.register:register",
+    "requests": "bot.commands.requests:requests_group",
+    "list": "bot.commands.requests:list_placements",
+    "people": "bot.commands.requests:people_group",
+    "policy": "bot.commands.policy:policy_group",
+    "fast-track": "bot.commands.fast_track:fast_track_group",
+    "jobs": "bot.commands.jobs:jobs_group",
+    "keys": "bot.commands.keys:keys_group",
+    "attestation": "bot.commands.attestation:attestation",
+    "audit": "bot.commands.audit:audit_group",
+    "gate": "bot.gate.command:gate",
+}
+"""Each command's name and where it stands."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """Knows its commands by name, and imports the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click hands it in
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click hands it in
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mlflow-countersign")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Countersign: model promotions that a team can trust."""
-    write_logs(sys.stderr)  # what a reading command prints must stay clean; processes write theirs to standard output
+    if context.invoked_subcommand != "gate":  # which writes no logs, and must not pay for them
+        from bot.logs import write_logs
 
+        write_logs(
+            sys.stderr
+        )  # what a reading command prints must stay clean; processes write theirs to standard output
 
-for command in (
-    serve,
-    web,
-    worker,
-    clock,
-    socket,
-    migrate,
-    demo,
-    doctor,
-    request_transition,
-    roll_back,
-    history,
-    adopt,
-    requests_group,
-    list_placements,
-    people_group,
-    policy_group,
-    fast_track_group,
-    jobs_group,
-):
-    main.add_command(command)
 
 if __name__ == "__main__":
     main()

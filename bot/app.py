@@ -9,6 +9,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import structlog
 from flask import Flask, Response
@@ -17,25 +18,35 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import handlers
 from bot import embedded, metrics
+from bot.clients import keys
+from bot.clients.git_mirror import GitMirrors
 from bot.clients.jira import JiraTickets
 from bot.clients.mlflow import MlflowRegistry
+from bot.clients.notes_key import NoteKeyFile
+from bot.clients.signers import NoSigner, read_signer
 from bot.clients.slack import SlackNotifier
 from bot.database import create_engine, pending_migrations
+from bot.gate.envelopes import ED25519
 from bot.jobs import Jobs
+from bot.links import links_for, make_link_key
 from bot.logs import write_logs
+from bot.ports import Signer
 from bot.services import Services, SystemClock
 from bot.store import Store
 from config.policy import read_policy
-from config.settings import Process, Settings, needs_of, read_settings
+from config.settings import Process, Settings, SettingsMistakes, needs_of, read_settings
+from handlers import signing
 from handlers.api import api
+from handlers.ci_gate import ci_gate
 from handlers.inbound import answer_refusals
 from handlers.jira_webhook import jira_webhook
 from handlers.mlflow_webhook import mlflow_webhook
+from handlers.pages import pages
 from handlers.slack_actions import listen_to_actions, slack_events
 from handlers.slack_commands import listen_to_commands
 
@@ -47,10 +58,33 @@ def database_url(settings: Settings) -> str:
     return settings.database_url.get_secret_value() or embedded.attach(settings.home)
 
 
-def build_services(settings: Settings, url: str) -> Services:
+def build_services(settings: Settings, url: str, signer: Signer | None = None) -> Services:
+    """`signer` is the worker's; without one these services can do everything but sign."""
     clock = SystemClock()
     store = Store(create_engine(url), Jobs(url), clock, handlers.ON, read_policy)
-    return Services(store, _registry(settings), _notifier(settings), _tickets(settings), clock)
+    notary = NoteKeyFile(settings.checkpoint_key_path)
+    links = links_for(settings.public_url, [key.get_secret_value() for key in settings.link_keys], settings.home)
+    return Services(
+        store, _registry(settings), _notifier(settings), _tickets(settings), clock, signer or NoSigner(), notary, links
+    )
+
+
+def signer_of(settings: Settings) -> Signer:
+    """Reads the private key. Raises SettingsMistakes."""
+    try:
+        return read_signer(settings.signing_key_location)
+    except keys.KeyMistake as mistake:
+        raise SettingsMistakes((f"COUNTERSIGN_SIGNING_KEY: {mistake}.",)) from None
+
+
+def make_missing_keys(settings: Settings) -> None:
+    """What `serve` does on its first start. A key that was named and is not there is a mistake, and none is made in its place."""
+    if not settings.signing_key:
+        keys.make_key_unless_there(Path(settings.signing_key_location))
+    if settings.checkpoint_key is None:
+        keys.make_key_unless_there(settings.checkpoint_key_path, ED25519)
+    if not settings.link_keys:
+        make_link_key(settings.home)
 
 
 def effects_of(s: Services) -> Mapping[str, Callable[[str], None]]:
@@ -72,10 +106,12 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
     app.register_blueprint(mlflow_webhook(s))
     app.register_blueprint(jira_webhook(s))
     app.register_blueprint(api(s, settings.api_token.get_secret_value()))
+    app.register_blueprint(ci_gate(s, settings.api_token.get_secret_value()))
     if (
         settings.slack_signing_secret.get_secret_value()
     ):  # in Socket Mode there is none, and then nothing that comes by HTTP is Slack's
         app.register_blueprint(slack_events(s, bolt_app(s, settings)))
+    app.register_blueprint(pages(s, s.links))
     answer_refusals(app)
     _watch_routes(app, s, url)
     return app
@@ -103,6 +139,10 @@ def bolt_app(s: Services, settings: Settings) -> App:
 
 
 def run_worker(s: Services) -> int:
+    try:
+        signing.register_key(s)
+    except (OperationalError, InterfaceError, PoolTimeout, ProgrammingError) as trouble:
+        log.warning("key_not_registered", next="the first signature registers it", error=str(trouble).splitlines()[0])
     return s.store.jobs.run_worker(effects_of(s))
 
 
@@ -131,7 +171,9 @@ def _with_services(effect: Callable[[str, Services], None], s: Services) -> Call
 
 def _registry(settings: Settings) -> MlflowRegistry:
     secrets = [secret.get_secret_value() for secret in settings.mlflow_webhook_secrets]
-    return MlflowRegistry(settings.mlflow_tracking_uri, webhook_secrets=secrets)
+    return MlflowRegistry(
+        settings.mlflow_tracking_uri, webhook_secrets=secrets, mirror=GitMirrors(settings.home / "mirrors")
+    )
 
 
 def _notifier(settings: Settings) -> SlackNotifier:

@@ -25,10 +25,12 @@ import requests
 from mlflow import MlflowClient
 
 from bot import embedded
+from bot.clients.keys import make_key
 from bot.clients.mlflow_checkup import MlflowCheckup
 from bot.domain.agreement import Outcome
 from bot.domain.ledger import Entry
 from bot.domain.model import Ask, AskKind, DecidedBy
+from bot.gate.envelopes import ED25519
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow
 from bot.sandbox.serving import serving
@@ -92,7 +94,7 @@ def demo_world(home: Path, say: Say) -> Iterator[World]:
     database = embedded.start(home)
     try:
         with _outside(home, say) as (slack, jira, addresses):
-            environment = _environment(home, database, slack, jira, addresses)
+            environment = _environment(home, database, slack, jira, addresses) | _make_keys(home / "keys")
             (home / "env").write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment.items()))
             with supervised(environment, logs=home / "logs") as supervisor:
                 supervisor.care = partial(embedded.start, home)
@@ -248,6 +250,18 @@ def _environment(
         "JIRA_API_TOKEN": jira.api_token,
         "JIRA_WEBHOOK_SECRET": jira.webhooks.secret,
         "COUNTERSIGN_POLICY": str(POLICY),
+    }
+
+
+def _make_keys(directory: Path) -> dict[str, str]:
+    """Named one by one, so that no key of the real bot ever signs what happens in a demo."""
+    approvals, checkpoints = directory / "approvals.pem", directory / "checkpoints.pem"
+    make_key(approvals)
+    make_key(checkpoints, ED25519)
+    return {
+        "COUNTERSIGN_SIGNING_KEY": str(approvals),
+        "COUNTERSIGN_CHECKPOINT_KEY": str(checkpoints),
+        "COUNTERSIGN_LINK_KEY": secrets.token_urlsafe(32),
     }
 
 

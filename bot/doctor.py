@@ -1,7 +1,7 @@
 """`countersign doctor`: the table of all checks, and how they are run so that one broken vendor hides no other.
 
-A check yields findings and changes nothing. The checks themselves are in `doctor_house`, `doctor_mlflow`, `doctor_slack` and
-`doctor_jira`; what they ask the vendors is in the clients' `*_checkup` modules.
+A check yields findings and changes nothing. The checks themselves are in `doctor_house`, `doctor_ledger`, `doctor_mlflow`,
+`doctor_slack` and `doctor_jira`; what they ask the vendors is in the clients' `*_checkup` modules.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot import doctor_house as house
 from bot import doctor_jira as jira
+from bot import doctor_ledger as ledger
 from bot import doctor_mlflow as mlflow
 from bot import doctor_slack as slack
 from bot.doctor_findings import Check, Finding, Findings, Section, Status, World, failure, fine
@@ -30,10 +31,13 @@ SECTIONS = (
         (
             Check("database", house.database_answers),
             Check("policy", house.policy_is_in_force),
+            Check("ledger", ledger.ledger_is_out_of_reach),
+            Check("checkpoints", ledger.checkpoints_are_signed),
             Check("worker", house.worker_is_alive),
             Check("clock", house.clock_is_alive),
             Check("sweeps", house.sweeps_are_recent),
             Check("jobs", house.no_job_is_parked),
+            Check("signing key", house.signing_key_is_ready),
         )
     ),
     Section(

@@ -1,15 +1,18 @@
-"""Checks of our own house: the database, the policy in force, the processes, and the address under which others reach us."""
+"""Checks of our own house: database, policy, processes, the key that signs, and the address under which others reach us."""
 
 from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import requests
 import sqlalchemy as sa
 from slack_sdk.signature import SignatureVerifier
 
 from bot import tables
+from bot.clients.keys import KeyMistake, readable_by
+from bot.clients.signers import read_signer
 from bot.database import pending_migrations
 from bot.doctor_findings import Findings, World, failure, fine, warning
 from bot.domain.policy_changes import digest_of
@@ -107,6 +110,38 @@ def no_job_is_parked(world: World) -> Findings:
         )
     else:
         yield fine("jobs", "none is parked")
+
+
+def signing_key_is_ready(world: World) -> Findings:
+    """Only here and in the worker is the private key read: to tell whether the worker's is the one that counts."""
+    location = world.settings.signing_key_location
+    try:
+        key = read_signer(location).key
+    except KeyMistake as mistake:
+        yield failure("signing key", f"{mistake}", "without it the worker does not start, and no approval is applied")
+        return
+    with world.services.store.transaction() as tx:
+        known = tx.keys.find(key.id)
+    if known is None:
+        yield warning("signing key", f"{key.id[:12]} is not registered yet", "a worker registers it when it starts")
+    elif known.retired_seq is not None:
+        yield failure(
+            "signing key",
+            f"{key.id[:12]} was retired: {known.retired_because}",
+            "make another with `countersign keys new --out FILE`, and name it in COUNTERSIGN_SIGNING_KEY",
+        )
+    else:
+        yield fine("signing key", f"{key.algorithm} {key.id[:12]} counts since ledger entry {known.added_seq}")
+    yield from _who_else_may_read(Path(location))
+
+
+def _who_else_may_read(path: Path) -> Findings:
+    """A group may be how a secret is mounted; everybody is a mistake."""
+    others = readable_by(path) if path.is_file() else ""
+    if others == "everybody":
+        yield failure("signing key", f"{path} can be read by everybody on this machine", f"chmod 600 {path}")
+    elif others:
+        yield warning("signing key", f"{path} can be read by {others}", f"chmod 600 {path}, unless it is meant so")
 
 
 def address_leads_here(world: World) -> Findings:

@@ -1,34 +1,57 @@
-"""The ledger's rows: appended under one lock, read in order. What an entry holds and how the chain is made is in `bot.domain.ledger`."""
+"""The ledger's rows, and those of its checkpoints: appended under one lock, read in order.
+
+What an entry holds and how the chain is made is in `bot.domain.ledger`, the tree over it in `bot.domain.merkle`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import rfc8785
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from bot import tables
-from bot.domain import ledger
+from bot.domain import events, ledger
 from bot.domain.agreement import Agreement
+from bot.domain.checkpoint import Note
 from bot.domain.events import Event, FastTrackCompared
+from bot.domain.merkle import Frontier
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the appends, for a few milliseconds each
+A_FETCH = 1000  # rows
+ABOUT_REQUESTS = sorted(
+    name for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, events.RequestEvent)
+)
+
+
+@contextmanager
+def unhurried(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One picture of the database to read for as long as it takes; the bot goes on writing meanwhile."""
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            for limit in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                connection.execute(sa.text(f"set local {limit} = 0"))
+            yield connection
 
 
 class LedgerRows:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
 
-    def append(self, events: Sequence[Event]) -> list[tuple[int, Event]]:
+    def append(self, happened: Sequence[Event]) -> list[tuple[int, Event]]:
         """Takes the ledger's lock, which is held until the transaction ends: nothing slow may follow. Returns each event's number."""
         self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LEDGER_LOCK)))
         newest = sa.select(tables.ledger.c.seq, tables.ledger.c.head).order_by(tables.ledger.c.seq.desc()).limit(1)
         last = self.connection.execute(newest).first()
         seq, head = (last.seq, bytes(last.head)) if last else (0, ledger.GENESIS)
         appended = []
-        for event in events:
+        for event in happened:
             seq += 1
             body = rfc8785.dumps(ledger.body_of(event, seq)).decode()
             leaf = ledger.leaf_of(body)
@@ -43,14 +66,38 @@ class LedgerRows:
             self.connection.execute(sa.select(sa.func.coalesce(sa.func.max(tables.ledger.c.seq), 0))).scalar_one()
         )
 
-    def entries(self, *kinds: str) -> Iterator[ledger.Entry]:
-        """In order, all or those of some kinds; streamed from a server-side cursor, which ends with the transaction."""
+    def entries(
+        self, *kinds: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[ledger.Entry]:
+        """In order, all or those of some kinds or times; streamed from a server-side cursor, which ends with the transaction."""
         query = sa.select(tables.ledger).order_by(tables.ledger.c.seq)
         if kinds:
             query = query.where(tables.ledger.c.kind.in_(kinds))
-        with self.connection.execute(query.execution_options(yield_per=1000)) as rows:
+        if since is not None:
+            query = query.where(tables.ledger.c.at >= since)
+        if until is not None:
+            query = query.where(tables.ledger.c.at < until)
+        with self.connection.execute(query.execution_options(yield_per=A_FETCH)) as rows:
             for row in rows:
                 yield _entry_of(row)
+
+    def entries_by_request(self) -> Iterator[tuple[str, ledger.Entry]]:
+        """Those about requests, one request after the other, each request's in order. The database sorts, on its own disk."""
+        rows = tables.ledger
+        request_id = sa.cast(rows.c.body, sa.JSON)["request_id"].as_string().collate("C")
+        query = sa.select(rows, request_id.label("request_id")).where(rows.c.kind.in_(ABOUT_REQUESTS))
+        in_order = query.order_by(request_id, rows.c.seq).execution_options(yield_per=A_FETCH)
+        with self.connection.execute(in_order) as found:
+            for row in found:
+                yield row.request_id, _entry_of(row)
+
+    def leaves(self, after: int = 0) -> Iterator[bytes]:
+        """The leaves of the entries after that one; streamed as `entries` are."""
+        rows = tables.ledger.c
+        query = sa.select(rows.leaf).where(rows.seq > after).order_by(rows.seq)
+        with self.connection.execute(query.execution_options(yield_per=10 * A_FETCH)) as found:
+            for leaf in found.scalars():
+                yield bytes(leaf)
 
     def get(self, seq: int) -> ledger.Entry:
         return _entry_of(self.connection.execute(sa.select(tables.ledger).where(tables.ledger.c.seq == seq)).one())
@@ -66,6 +113,52 @@ class LedgerRows:
             .group_by(outcome)
         )
         return Agreement.of({row[0]: row[1] for row in self.connection.execute(query)})
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A checkpoint that was signed, as its row has it."""
+
+    size: int
+    note: str
+    frontier: bytes
+    made_at: datetime
+
+
+class CheckpointRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def add(self, note: Note, frontier: Frontier, now: datetime) -> Recorded:
+        """Returns the one that is recorded: somebody else may have signed the same size a moment before."""
+        size = note.checkpoint.size
+        row = {"size": size, "note": str(note), "frontier": frontier.as_bytes(), "made_at": now}
+        self.connection.execute(insert(tables.checkpoints).values(row).on_conflict_do_nothing())
+        query = sa.select(tables.checkpoints).where(tables.checkpoints.c.size == size)
+        return _recorded(self.connection.execute(query).one())
+
+    def newest(self) -> Recorded | None:
+        return self._one(sa.select(tables.checkpoints).order_by(tables.checkpoints.c.size.desc()).limit(1))
+
+    def first_over(self, seq: int) -> Recorded | None:
+        """The first one that was signed after this entry."""
+        rows = tables.checkpoints
+        return self._one(sa.select(rows).where(rows.c.size >= seq).order_by(rows.c.size).limit(1))
+
+    def all(self) -> Iterator[Recorded]:
+        """By size; streamed."""
+        query = sa.select(tables.checkpoints).order_by(tables.checkpoints.c.size)
+        with self.connection.execute(query.execution_options(yield_per=A_FETCH)) as rows:
+            for row in rows:
+                yield _recorded(row)
+
+    def _one(self, query: sa.Select[Any]) -> Recorded | None:
+        row = self.connection.execute(query).first()
+        return _recorded(row) if row else None
+
+
+def _recorded(row: sa.Row[Any]) -> Recorded:
+    return Recorded(row.size, row.note, bytes(row.frontier), row.made_at)
 
 
 def _entry_of(row: sa.Row[Any]) -> ledger.Entry:

@@ -62,6 +62,10 @@ class PeopleRows:
     def get(self, person_id: str) -> Person:
         return self._one(tables.people.c.id == person_id)
 
+    def find(self, email: str) -> Person | None:
+        row = self.connection.execute(sa.select(tables.people).where(tables.people.c.email == email.lower())).first()
+        return Person(row.id, row.email, row.name, row.account) if row else None
+
     def names(self, ids: Iterable[str]) -> Mapping[str, str]:
         query = sa.select(tables.people.c.id, tables.people.c.name).where(tables.people.c.id.in_(list(ids)))
         return {row.id: row.name for row in self.connection.execute(query)}

@@ -15,7 +15,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.domain.cards import Card
+from bot.domain.checkpoint import Checkpoint, Note
+from bot.domain.lineage import Mirrored
 from bot.domain.model import Evidence, Image, Metric, PostedCard, TicketPlan, TicketRef, VersionId
+from bot.domain.policy import LineageDemand
 from bot.domain.seen import ModelSeen, VersionSeen
 
 
@@ -101,12 +104,21 @@ class ModelRegistry(Protocol):
     def find_model(self, workspace: str, name: str) -> ModelSeen | None:
         """The model with its aliases and all its versions; None when it does not exist."""
 
-    def read_evidence(self, version: VersionId, champion: VersionId | None, stores: Sequence[str]) -> Evidence:
+    def read_evidence(
+        self,
+        version: VersionId,
+        champion: VersionId | None,
+        stores: Sequence[str],
+        lineage: LineageDemand | None = None,
+    ) -> Evidence:
         """Metrics, params, tags, author, data sets, signature, the digest of the artifacts.
 
-        Artifacts are read only from locations that begin with one of `stores`. Raises Permanent when the version is gone or is
-        another one of the same number.
+        Artifacts are read only from locations that begin with one of `stores`. The lineage is checked only when a demand is given,
+        be it one that demands nothing. Raises Permanent when the version is gone or is another one of the same number.
         """
+
+    def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
+        """The text of the `dvc.lock` that the version's run keeps; None when it keeps none that may be read."""
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
         """The version's figures alone: for plots and checks. Raises as `read_evidence` does."""
@@ -237,6 +249,44 @@ class TicketSystem(Protocol):
 
     def move(self, ref: TicketRef, to: str) -> None:
         """Takes the transition with that id, name or target status; already there is fine. Permanent lists the roads."""
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """`id` is the sha256 of the key's DER (SubjectPublicKeyInfo) in hex; `algorithm` is ecdsa-p256 or ed25519."""
+
+    id: str
+    algorithm: str
+    pem: str
+
+
+class Signer(Protocol):
+    """Signs approvals. Only the worker has one that can; elsewhere `key` is all that is asked for."""
+
+    @property
+    def key(self) -> PublicKey: ...
+
+    def sign(self, payload: bytes, payload_type: str) -> str:
+        """A DSSE envelope as JSON text. Raises Temporary when a key service does not answer, Permanent when it refuses."""
+
+
+class Notary(Protocol):
+    """Signs checkpoints of the ledger, with a key of its own."""
+
+    @property
+    def key(self) -> PublicKey:
+        """Raises Permanent when there is none to sign with."""
+
+    def sign(self, checkpoint: Checkpoint) -> Note:
+        """Raises Permanent as `key` does."""
+
+
+class GitMirror(Protocol):
+    """A read-only copy of a git remote, which does not take the trainer's word for it."""
+
+    def look(self, remote: str, commit: str, main: str, lock_path: str, code: str) -> Mirrored:
+        """What the remote has of the commit now, and of the file `lock_path` in it. `code` is the commit that the training ran from,
+        empty when none is named. Raises Temporary or Permanent."""
 
 
 class Clock(Protocol):

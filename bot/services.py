@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.ports import Clock, ModelRegistry, Notifier, TicketSystem
+from bot.links import NO_LINKS, Links
+from bot.ports import Clock, ModelRegistry, Notary, Notifier, Signer, TicketSystem
 from bot.store import Store
 
 
@@ -16,6 +17,9 @@ class Services:
     notifier: Notifier
     tickets: TicketSystem
     clock: Clock
+    signer: Signer
+    notary: Notary
+    links: Links = NO_LINKS
 
 
 class SystemClock:

@@ -23,12 +23,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from bot import tables
 from bot.absences import AbsenceRows, SwitchRows
+from bot.attestations import AttestationRows, KeyRows
 from bot.domain import evolution, ledger
 from bot.domain.events import Event, RequestEvent, RequestOpened
 from bot.domain.model import OPEN, Kind, Refused, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.ledger_rows import LedgerRows
 from bot.people import PeopleRows
 from bot.placements import RegistryRows
+from bot.verdict_rows import VerdictRows
 
 if TYPE_CHECKING:
     from bot.domain.policy import Policy
@@ -117,6 +119,9 @@ class Transaction:
         self.ledger = LedgerRows(connection)
         self.absences = AbsenceRows(connection)
         self.switches = SwitchRows(connection)
+        self.attestations = AttestationRows(connection)
+        self.keys = KeyRows(connection)
+        self.verdicts = VerdictRows(connection)
         self._store = store
         self._events: list[Event] = []
 
@@ -211,6 +216,12 @@ class Transaction:
                 self._update(evolution.evolve(self.get_request(event.request_id, for_update=True), event))
         self._events.extend(events)
 
+    def record_now(self, event: Event) -> int:
+        """Returns its number in the ledger, whose lock is held from here on: nothing slow may follow in this transaction."""
+        self.record([event])
+        self.flush()
+        return self.ledger.count()
+
     def defer(self, effect: str, subject: str, lane: str, *, once: bool = False, at: datetime | None = None) -> None:
         self._store.jobs.defer(self.connection, effect, subject, lane=lane, once=once, at=at)
 
@@ -272,6 +283,11 @@ class Transaction:
 
     def policy(self) -> Policy:
         return self.active_policy().policy
+
+    def policy_texts(self) -> Iterator[str]:
+        """Every policy that was ever in force, the newest first."""
+        query = sa.select(tables.policies.c.text).order_by(tables.policies.c.id.desc())
+        yield from self.connection.execute(query).scalars()
 
     def policy_digest(self) -> str | None:
         query = sa.select(tables.policies.c.digest).order_by(tables.policies.c.id.desc()).limit(1)

@@ -130,6 +130,65 @@ policies = sa.Table(
     sa.Column("activated_at", Moment, nullable=False),
 )
 
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("purpose", sa.Text, nullable=False),
+    sa.Column("algorithm", sa.Text, nullable=False),
+    sa.Column("pem", sa.Text, nullable=False),
+    sa.Column("added_at", Moment, nullable=False),
+    sa.Column("added_seq", sa.BigInteger, nullable=False),
+    sa.Column("retired_seq", sa.BigInteger),
+    sa.Column("retired_because", sa.Text, nullable=False, server_default=""),
+)
+
+# Envelopes, as they were signed. `seq` is the ledger entry that vouches for the moment; `person` is empty for a decision. Somebody who
+# voted again after the rule had changed has two.
+attestations = sa.Table(
+    "attestations",
+    metadata,
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("key_id", sa.Text, nullable=False),
+    sa.Column("envelope", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("signed_at", Moment, nullable=False),
+    sa.Index("attestations_by_request", "request_id"),
+)
+
+# Signed heads of the ledger that were given to outside witnesses. From its frontier the tree grows on without the older leaves.
+checkpoints = sa.Table(
+    "checkpoints",
+    metadata,
+    sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("frontier", sa.LargeBinary, nullable=False),
+    sa.Column("made_at", Moment, nullable=False),
+)
+
+# Short-lived verdicts for serving, renewed by the worker while the approval stands.
+verdicts = sa.Table(
+    "verdicts",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("envelope", sa.Text, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+)
+
+# `sha256sum`-format lists of a version's files, by the digest that attestations name.
+manifests = sa.Table(
+    "manifests",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
 people = sa.Table(
     "people",
     metadata,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.domain.model import AskKind, FastTrackMode, Target, TargetKind
+from bot.domain.policy import MIRRORED_CODES
 from config.guessing import guess
 from config.policy_freeze_laws import freezes_exist, freezes_open_again
 from config.policy_parts import Finding, Parts
@@ -28,6 +29,7 @@ def broken_laws(parts: Parts) -> Iterator[Finding]:
         yield from quorums_can_be_met(index, rule, parts)
         yield from freezes_exist(index, rule, parts)
         yield from _fast_track_decides_something(index, rule)
+        yield from _lineage_can_be_complete(index, rule)
     yield from _rules_can_be_reached(parts)
 
 
@@ -103,6 +105,19 @@ def _fast_track_decides_something(index: int, rule: RuleShape) -> Iterator[Findi
             ("rules", index, "fast_track", "sample_to_people"),
             f'rule "{rule.models}" has its fast track on and sends every version to people, so that it decides none. '
             "Write mode: shadow, or a smaller share.",
+        )
+
+
+def _lineage_can_be_complete(index: int, rule: RuleShape) -> Iterator[Finding]:
+    demand = rule.lineage
+    if demand is None or demand.git is not None:
+        return
+    asked = [code for code in demand.block if code in MIRRORED_CODES]
+    if asked:
+        yield (
+            ("rules", index, "lineage", "block"),
+            f'rule "{rule.models}" blocks on {", ".join(asked)}, which only a git mirror can check, so that nothing could be approved. '
+            "Name the remote in lineage.git, or leave them out.",
         )
 
 

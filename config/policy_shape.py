@@ -30,6 +30,7 @@ from bot.domain.policy import (
 )
 from config.policy_calendar_shape import CalendarShape, FreezeShape
 from config.policy_fast_track_shape import FastTrackShape
+from config.policy_lineage_shape import LineageShape
 from config.policy_times import Duration, Pause
 from config.policy_values import (
     Alias,
@@ -209,6 +210,8 @@ class RuleShape(Shape):
     """How a target goes back to a version that was approved before: at_once, or by the same votes."""
     fast_track: FastTrackShape | None = None
     """Which figures approve a version without a person; without it, people always decide."""
+    lineage: LineageShape | None = None
+    """What is demanded of where a version comes from; without it, the checks are shown and block nothing."""
 
     def as_rule(self) -> Rule:
         return Rule(
@@ -226,6 +229,7 @@ class RuleShape(Shape):
             freezes=self.freezes,
             fast_track=None if self.fast_track is None else self.fast_track.as_fast_track(),
             rollback=self.rollback,
+            lineage=None if self.lineage is None else self.lineage.as_demand(),
         )
 
 

@@ -19,6 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
+from bot.domain.git_remote import why_no_remote
+
 STAGES = ("None", "Staging", "Production", "Archived")  # mlflow/entities/model_registry/model_version_stages.py
 ALIAS_LIMIT = 255  # mlflow/utils/validation.py, as the two patterns below
 ALIAS = re.compile(r"[\w-]+")
@@ -30,6 +32,7 @@ CHANNEL = re.compile(
 )  # a name, or the id that Slack shows in the channel's details
 PROJECT = re.compile(r"[A-Z][A-Z0-9_]*")
 STORE = re.compile(r"([a-z][a-z0-9+.-]*:|/)[^\s%?#]*")
+BRANCH = re.compile(r"[\w][\w./-]{0,200}")
 DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
 TEXT_LIMIT = 500
 OWN_TAGS = "countersign."
@@ -166,6 +169,19 @@ def _store(text: str) -> str:
     return text
 
 
+def _git_remote(text: str) -> str:
+    reason = why_no_remote(text)
+    if reason:
+        raise ValueError(reason)
+    return text
+
+
+def _branch(text: str) -> str:
+    if not BRANCH.fullmatch(text) or ".." in text:
+        raise ValueError(f'must be the name of a branch, for example "main", not "{text[:80]}"')
+    return text
+
+
 def _first_version(version: int) -> int:
     if version != 1:
         raise ValueError(
@@ -191,5 +207,7 @@ TargetModel = Annotated[str, AfterValidator(_target_model)]
 AskingTag = Annotated[str, AfterValidator(_asking_tag)]
 Channel = Annotated[str, AfterValidator(_channel)]
 ProjectKey = Annotated[str, AfterValidator(_project)]
+GitRemote = Annotated[str, AfterValidator(_git_remote)]
+BranchName = Annotated[str, AfterValidator(_branch)]
 StorePrefix = Annotated[str, AfterValidator(_store)]
 FormatVersion = Annotated[int, AfterValidator(_first_version), WithJsonSchema({"const": 1})]

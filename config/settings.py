@@ -30,7 +30,7 @@ __all__ = [
 
 UNSET = SecretStr("")
 PREFIX = "COUNTERSIGN_"
-TYPO_LIKENESS = 0.85  # COUNTERSIGN_HOEM is a typo for COUNTERSIGN_HOME; a later version's COUNTERSIGN_LINK_KEY is none
+TYPO_LIKENESS = 0.85  # COUNTERSIGN_HOEM is a typo for COUNTERSIGN_HOME; a later version's COUNTERSIGN_MAIL_FROM is none
 
 
 class Need(StrEnum):
@@ -97,6 +97,13 @@ class Settings(BaseModel):
     policy_path: Path = Field(default_factory=_default_policy, alias="COUNTERSIGN_POLICY")
     public_url: WebAddress = Field("", alias="COUNTERSIGN_URL")
     api_token: Annotated[SecretStr, BeforeValidator(values.api_token)] = Field(UNSET, alias="COUNTERSIGN_API_TOKEN")
+    signing_key: Annotated[str, AfterValidator(values.signing_key)] = Field("", alias="COUNTERSIGN_SIGNING_KEY")
+    checkpoint_key: Annotated[Path | None, BeforeValidator(values.key_file)] = Field(
+        None, alias="COUNTERSIGN_CHECKPOINT_KEY"
+    )
+    link_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(values.link_keys)] = Field(
+        (), alias="COUNTERSIGN_LINK_KEY"
+    )
     port: Annotated[int, BeforeValidator(values.port)] = Field(8080, alias="PORT")
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")
     mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")
@@ -117,6 +124,15 @@ class Settings(BaseModel):
     jira_api_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_API_TOKEN")
     jira_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_TOKEN")
     jira_webhook_secrets: Secrets = Field((), alias="JIRA_WEBHOOK_SECRET")
+
+    @property
+    def signing_key_location(self) -> str:
+        """The path of the file, or the URI of a key in a key service."""
+        return self.signing_key or str(self.home / "keys" / "approvals.pem")
+
+    @property
+    def checkpoint_key_path(self) -> Path:
+        return self.checkpoint_key or self.home / "keys" / "checkpoints.pem"
 
 
 class SettingsMistakes(Exception):

@@ -53,6 +53,27 @@ SETTINGS: tuple[Setting, ...] = (
         "kq3v0Yx6WmS2c9dT1uLrB8nE",
         "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
     ),
+    Setting(
+        "COUNTERSIGN_SIGNING_KEY",
+        "the key that signs approvals, which the worker alone reads: a file, or a key service's awskms:, gcpkms: or hv:",
+        "keys/approvals.pem below COUNTERSIGN_HOME, which serve and demo make",
+        "/etc/countersign/approvals.pem",
+        "Make one with: countersign keys new --out FILE",
+    ),
+    Setting(
+        "COUNTERSIGN_CHECKPOINT_KEY",
+        "the key file that signs the ledger's checkpoints",
+        "keys/checkpoints.pem below COUNTERSIGN_HOME, which serve and demo make",
+        "/etc/countersign/checkpoints.pem",
+        "Make one with: countersign keys new --algorithm ed25519 --out FILE",
+    ),
+    Setting(
+        "COUNTERSIGN_LINK_KEY",
+        "the secret behind links to the bot's own pages; several, newest first, while it changes",
+        "keys/link.key below COUNTERSIGN_HOME, which serve and demo make",
+        "new-secret,old-secret",
+        "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
+    ),
     Setting("PORT", "the port that the web process listens on", "8080", "8080"),
     Setting(
         "MLFLOW_TRACKING_URI",

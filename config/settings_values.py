@@ -5,9 +5,11 @@ No sentence here ever repeats the value: many of them are secrets. Which setting
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 API_TOKEN_LENGTH = 16
+KEY_SERVICES = ("awskms", "gcpkms", "hv")
 HIGHEST_PORT = 65535
 
 # https://docs.slack.dev/authentication/tokens and https://support.atlassian.com for ATATT; the longer prefix first
@@ -75,6 +77,30 @@ def api_token(text: str) -> str:
             "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
         )
     return secret(text)
+
+
+def signing_key(text: str) -> str:
+    """The path of a file, or the URI of a key in a key service."""
+    scheme, separator, rest = text.partition(":")
+    if separator and scheme in KEY_SERVICES and not rest:
+        raise ValueError(f"names a key service, but no key in it. Write {scheme}: and the key's name")
+    if separator and scheme not in KEY_SERVICES and scheme.isalnum() and len(scheme) > 1:
+        raise ValueError(
+            "names a kind of key that is not known. Write the path of a file, or awskms:, gcpkms: or hv: and a key"
+        )
+    return str(key_file(text)) if scheme not in KEY_SERVICES else text
+
+
+def key_file(text: str) -> Path:
+    if text.startswith("-----BEGIN"):
+        raise ValueError(
+            "holds a key itself. Write the key into a file that only its owner may read, and name the file here"
+        )
+    return Path(text)
+
+
+def link_keys(text: str) -> tuple[str, ...]:
+    return tuple(map(api_token, several_secrets(text)))
 
 
 def database_url(text: str) -> str:

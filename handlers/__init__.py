@@ -1,9 +1,10 @@
 """What Countersign does: the table of contents.
 
-Doors let the outside in: `mlflow_webhook`, `slack_actions`, `slack_commands`, `jira_webhook`, `api`, `clock`, and the command line in
-`bot.__main__`. Stories say what we do about it: `transitions` (somebody asks, something moved), `sweeps` (the poller), `evidence` (what
-the vote is based on, and the fast track), `approvals` (votes), `rollbacks`, `reminders`, `absences`, `switches`, `policies`, `effects` and
-`moves` (what is to become true outside). Below stands which event leads to which effects.
+Doors let the outside in: `mlflow_webhook`, `slack_actions`, `slack_commands`, `jira_webhook`, `api`, `ci_gate`, `clock`, and the command
+line in `bot.__main__`. Stories say what we do about it: `transitions` (somebody asks, something moved), `sweeps` (the poller), `evidence`
+(what the vote is based on, and the fast track), `approvals` (votes), `rollbacks`, `reminders`, `absences`, `switches`, `policies`,
+`signing` (what was decided, signed), `verdicts` (whether it still stands), `effects`, `moves` and `tags` (what is to become true outside).
+Below stands which event leads to which effects.
 """
 
 from __future__ import annotations
@@ -14,14 +15,31 @@ from bot.domain import events as e
 from bot.domain.events import Event
 from bot.services import Services
 from bot.store import FollowUp, Lane
-from handlers import absences, effects, evidence, expiry, moves, plots, reminders, rollbacks, sweeps, tags, transitions
+from handlers import (
+    absences,
+    effects,
+    evidence,
+    expiry,
+    moves,
+    plots,
+    reminders,
+    rollbacks,
+    signing,
+    sweeps,
+    tags,
+    transitions,
+    verdicts,
+)
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
+sign = FollowUp("sign", Lane.EVIDENCE)
 sync_target = FollowUp("sync_target", Lane.REGISTRY)
 sync_tags = FollowUp("sync_tags", Lane.REGISTRY)
 mark_failed = FollowUp("mark_failed", Lane.REGISTRY)
 sync_card = FollowUp("sync_card", Lane.SLACK)
 sync_ticket = FollowUp("sync_ticket", Lane.JIRA)
+renew_verdict = FollowUp("renew_verdict", Lane.REGISTRY)
+witness = FollowUp("witness", Lane.JIRA)
 tell = FollowUp("tell", Lane.SLACK)
 announce = FollowUp("announce", Lane.NOTES)
 show_plot = FollowUp("show_plot", Lane.PLOTS)
@@ -32,9 +50,10 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.RequestOpened: [freeze_evidence],
     e.AskJoined: [sync_card],
     e.EvidenceFrozen: [sync_ticket, sync_card, show_plot],
-    e.VoteCast: [sync_card],
-    e.RequestApproved: [sync_target, sync_tags, sync_card, sync_ticket],
-    e.RequestRejected: [sync_target, sync_tags, sync_card, sync_ticket, tell],
+    e.VoteCast: [sign, sync_card],
+    e.RequestApproved: [sign, sync_card, sync_ticket],
+    e.RequestRejected: [sign, sync_card, sync_ticket, tell],
+    e.AttestationSigned: [sync_target, sync_tags, witness],
     e.RequestExpired: [sync_card, sync_ticket, tell],
     e.RequestWithdrawn: [sync_card, sync_ticket, tell],
     e.RequestSuperseded: [sync_card, sync_ticket, tell],
@@ -44,8 +63,8 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.ApprovalHeld: [sync_card, sync_ticket, tell],
     e.FreezeEnded: [sync_target, sync_card],
     e.PlotUploaded: [sync_card],
-    e.TargetMoved: [mark_failed, sync_card, sync_ticket, tell],
-    e.TargetPutBack: [sync_card, sync_ticket],
+    e.TargetMoved: [sync_tags, mark_failed, renew_verdict, sync_card, sync_ticket, tell],
+    e.TargetPutBack: [renew_verdict, sync_card, sync_ticket],
     e.CardPosted: [sync_ticket],
     e.TicketOpened: [sync_card, sync_tags],
     e.BaselineTaken: [announce],
@@ -63,10 +82,14 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
     "sync_target": moves.sync_target,
     "restore_target": moves.restore_target,
+    "sign": signing.sign,
     "sync_tags": tags.sync_tags,
     "mark_failed": rollbacks.mark_failed,
     "sync_card": effects.sync_card,
     "sync_ticket": effects.sync_ticket,
+    "witness": effects.witness,
+    "renew_verdict": verdicts.renew_verdict,
+    "renew_verdicts": verdicts.renew_verdicts,
     "look_at_ticket": effects.look_at_ticket,
     "tell": effects.tell,
     "announce": effects.announce,

@@ -69,7 +69,7 @@ def api(s: Services, token: str) -> Blueprint:
 
     @door.post("/api/requests")
     def ask() -> ResponseReturnValue:
-        _check_token(token)
+        check_token(token)
         wish = _read(Wish, raw_body(BODY_LIMIT))
         opened = request_transition(
             wish.name, wish.version, Target.parse(wish.to), wish.requester, wish.comment, Ask(AskKind.API), s
@@ -78,7 +78,7 @@ def api(s: Services, token: str) -> Blueprint:
 
     @door.post("/api/rollbacks")
     def go_back() -> ResponseReturnValue:
-        _check_token(token)
+        check_token(token)
         wish = _read(WayBack, raw_body(BODY_LIMIT))
         opened = rollbacks.roll_back(
             wish.name, Target.parse(wish.to), wish.version, wish.reason, wish.requester, Ask(AskKind.ROLLBACK), s
@@ -97,7 +97,8 @@ def _as_answer(opened: TransitionRequest) -> dict[str, str]:
     }
 
 
-def _check_token(token: str) -> None:
+def check_token(token: str) -> None:
+    """For every door that is opened with it. Raises Rejected."""
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
     if not token:
         raise Rejected("not_configured", "COUNTERSIGN_API_TOKEN is not set, so nobody can ask this way", 401)

@@ -20,6 +20,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "remind_people": timedelta(minutes=1),
     "thaw_approvals": timedelta(minutes=1),
     "forget_old": timedelta(hours=1),
+    "renew_verdicts": timedelta(hours=1),
 }
 RETIMING = timedelta(seconds=10)
 

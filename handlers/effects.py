@@ -14,6 +14,7 @@ from bot.domain.request_card import outcome_card, request_card, ticket_card
 from bot.domain.wording import Printed, decision_text, outcome_text, story
 from bot.ports import Permanent, Ticket
 from bot.services import Services
+from handlers.checkpoints import witness_decision
 from handlers.notes import note_of
 from handlers.printing import needed_rule, printed_for
 from handlers.rollbacks import failed_request
@@ -25,7 +26,7 @@ def sync_card(request_id: str, s: Services) -> None:
     request, printed = _read(request_id, s)
     if request.card is None and request.state in ENDED_UNDECIDED:
         return  # it ended before anybody saw it, so there is nothing to tell
-    card = request_card(request, printed)
+    card = request_card(request, printed, _walk_back(request, s))
     if request.card is not None:
         s.notifier.update(request.card, card)
         return
@@ -54,12 +55,21 @@ def sync_ticket(request_id: str, s: Services) -> None:
     if request.state is State.APPROVED and request.frozen_until is not None:
         key = f"held:{request.id}:{request.frozen_until:%Y%m%dT%H%M}"
         s.tickets.comment(request.ticket, key, story(request, printed))
+    witness_decision(request, request.ticket, s)
     if request.settled_at is not None or request.state is State.STALE:
         s.tickets.comment(request.ticket, f"outcome:{request.id}", outcome_text(request))
     if _is_finished(request) and not request.ticket_status:
         _close_ticket(request, _plan_of(request, printed), s)
     if request.state is State.APPLIED:
         _link_from_failed(request, s)
+
+
+def witness(request_id: str, s: Services) -> None:
+    """A signed decision gives the ticket its checkpoint; of a signed vote the ticket says nothing."""
+    with s.store.transaction() as tx:
+        request = tx.get_request(request_id)
+    if request.attested_at is not None:
+        sync_ticket(request_id, s)
 
 
 def look_at_ticket(request_id: str, s: Services) -> None:
@@ -143,9 +153,17 @@ def _link(request: TransitionRequest, s: Services) -> None:
         )
     if request.card is not None:
         s.tickets.link(request.ticket, f"card:{request.id}", "Slack: the card", request.card.url)
+    walk_back = _walk_back(request, s)
+    if walk_back:
+        s.tickets.link(request.ticket, f"walk-back:{request.id}", f"Countersign: {request.version}", walk_back)
     failed = _failed_ticket(request, s)
     if failed is not None:
         s.tickets.link(request.ticket, f"away-from:{request.id}", f"{failed.key}: what is rolled back", failed.url)
+
+
+def _walk_back(request: TransitionRequest, s: Services) -> str:
+    """A signed link to all that is known of the version; empty when this bot has no address or no key for links."""
+    return s.links.to_version(request.version.model, request.version.version, s.clock.now())
 
 
 def _link_from_failed(request: TransitionRequest, s: Services) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain import fast_track, lifecycle
+from bot.domain import fast_track, lifecycle, lineage
 from bot.domain.events import Event
 from bot.domain.evidence import changes
 from bot.domain.lifecycle import Authors
-from bot.domain.model import PERSON, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
-from bot.domain.policy import Policy, Rule
+from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
+from bot.domain.policy import Demand, LineageDemand, Policy, Rule
 from bot.domain.rollback import needs_no_vote
 from bot.domain.wording import goal
 from bot.services import Services
@@ -23,7 +23,8 @@ def freeze_evidence(request_id: str, s: Services) -> None:
     """Collects what the vote will be based on; only then does the vote open."""
     with s.store.transaction() as tx:
         request = tx.get_request(request_id)
-        stores = tx.policy().artifact_stores
+        policy = tx.policy()
+        rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     if request.state is not State.COLLECTING:
         return
     champion = _champion(request, s)
@@ -32,7 +33,8 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         with s.store.transaction() as tx:
             tx.record(lifecycle.withdraw(tx.get_request(request_id, for_update=True), pointless, s.clock.now()))
         return
-    seen = s.registry.read_evidence(request.version, champion, stores)
+    demand = (rule.lineage if rule else None) or LineageDemand()
+    seen = s.registry.read_evidence(request.version, champion, policy.artifact_stores, demand)
 
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -63,6 +65,8 @@ def _decide_without_people(
     is_on = tx.switches.fast_track_is_on(lock=True)  # whoever switches it off waits for us, or we see that it is off
     lot = tx.find_requests(version=request.version, target=request.target)[0].id
     judgement = fast_track.judge(request, request.evidence, rule.fast_track, is_switched_on=is_on, lot=lot)
+    blocked = () if Demand.LINEAGE in rule.fast_track.require else lineage.blocking(request.evidence, rule.lineage)
+    judgement = replace(judgement, checks=(*judgement.checks, *(Check(False, one.sentence) for one in blocked)))
     return lifecycle.decide_by_thresholds(request, judgement, rule, rule_hash, now)
 
 

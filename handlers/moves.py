@@ -15,7 +15,7 @@ from bot.domain.seen import ModelSeen
 from bot.placements import Intent
 from bot.ports import Permanent, Temporary
 from bot.services import Services
-from bot.store import Lane, Transaction, target_model
+from bot.store import FollowUp, Lane, Transaction, target_model
 from handlers.asking import open_new
 from handlers.guard import freeze_on, what_changed, why_not_now
 
@@ -23,9 +23,12 @@ ARCHIVED = "Archived"
 
 
 def sync_target(request_id: str, s: Services) -> None:
-    """Brings the registry to what was decided."""
+    """Brings the registry to what was decided, once that is signed."""
     with s.store.transaction() as tx:
         request = tx.get_request(request_id)
+        if _is_unsigned(request):
+            tx.defer_for(FollowUp("sign", Lane.EVIDENCE), request)  # it leads back here
+            return
     if request.settled_at is not None:
         return
     if request.state is State.APPROVED and request.kind is Kind.OBSERVED:
@@ -34,6 +37,10 @@ def sync_target(request_id: str, s: Services) -> None:
         _promote(request, s)
     elif request.state is State.REJECTED and request.kind is Kind.OBSERVED:
         _put_back(request, s)
+
+
+def _is_unsigned(request: TransitionRequest) -> bool:
+    return request.state in (State.APPROVED, State.REJECTED) and request.attested_at is None
 
 
 def restore_target(intent_id: str, s: Services) -> None:

@@ -1,27 +1,49 @@
-"""Effect `sync_tags`: the decision, as tags on the version, for whoever looks there. They prove nothing and trigger nothing."""
+"""Effect `sync_tags`: the decision and its signatures, as tags on the version, for whoever looks there and for the gate.
+
+Tags are transport, not authority: anybody who may write to the registry may take one away or copy it, and the envelope in it says of itself
+whom it speaks of.
+"""
 
 from __future__ import annotations
 
-from bot.domain.model import State, TransitionRequest
+from bot.domain.attestation import tag_of, verdict_of
+from bot.domain.model import TransitionRequest, Verdict, VersionId
 from bot.services import Services
+from bot.store import Transaction, target_model
+
+DECIDED = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
 def sync_tags(request_id: str, s: Services) -> None:
-    """The decision, as tags on the version: for whoever looks there. They prove nothing and trigger nothing."""
+    """Only what is missing or differs is written, to the version and to the copy that the approval made of it."""
     with s.store.transaction() as tx:
         request = tx.get_request(request_id)
-    verdict = _verdict_of(request)
-    model = s.registry.find_model(request.version.workspace, request.version.model)
-    seen = model.version(request.version.version) if model else None
-    if verdict is None or seen is None or seen.id != request.version:
-        return
-    tags = {"countersign.decision": verdict, "countersign.request_id": request.id}
+        tags = _tags_of(request, tx)
+        versions = (request.version, *_copies_of(request, tx))
+    for version in versions if tags else ():
+        model = s.registry.find_model(version.workspace, version.model)
+        seen = model.version(version.version) if model else None
+        if seen is None or seen.id != version:
+            continue  # it was deleted, or deleted and created again
+        news = {name: text for name, text in tags.items() if seen.tags.get(name) != text}
+        s.registry.tag_version(version.model, version.version, news)
+
+
+def _tags_of(request: TransitionRequest, tx: Transaction) -> dict[str, str]:
+    """Nothing before there is a decision."""
+    verdict = verdict_of(request)
+    if verdict is None:
+        return {}
+    tags = {"countersign.decision": DECIDED[verdict], "countersign.request_id": request.id}
     if request.ticket is not None:
         tags["countersign.ticket"] = request.ticket.key
-    s.registry.tag_version(request.version.model, request.version.version, tags)
+    for one in tx.attestations.of(request.id):
+        tags[tag_of(request.target, one.about, one.person)] = one.envelope
+    return tags
 
 
-def _verdict_of(request: TransitionRequest) -> str | None:
-    if request.state in (State.APPROVED, State.APPLIED, State.STALE):
-        return "approved"
-    return "rejected" if request.state is State.REJECTED else None
+def _copies_of(request: TransitionRequest, tx: Transaction) -> tuple[VersionId, ...]:
+    """What the approval has put into a target model."""
+    held = tx.registry.placements(request.version.workspace, target_model(request))
+    mine = (place.version for place in held if (place.request_id, place.target) == (request.id, request.target))
+    return tuple(version for version in mine if version != request.version)

@@ -10,6 +10,7 @@ from typing import Any
 from bot.domain import events as e
 from bot.domain.evolution import evolve
 from bot.domain.model import (
+    DECISION,
     Artifacts,
     Ask,
     AskKind,
@@ -223,6 +224,7 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.ApprovalStale(LATER, request_id, "alias:champion is held by nobody now"),
         e.TargetMoved(LATER + timedelta(hours=1), request_id, a_version(), CHAMPION, a_version(5), moved=True),
         e.TargetPutBack(LATER + timedelta(hours=1), request_id, CHAMPION, a_version(), a_version(5), moved=True),
+        e.AttestationSigned(LATER, request_id, DECISION, "", "a1b2c3", "sha256:5"),
         e.CardPosted(LATER, request_id, CARD),
         e.TicketOpened(LATER, request_id, TICKET),
         e.TicketClosed(LATER, request_id, TICKET, "Done"),
@@ -243,4 +245,6 @@ def every_event() -> list[e.Event]:
         e.FastTrackSwitched(NOON, False, "ana", "figures drifted"),
         e.AwayDeclared(NOON, "ana", "ben", LATER),
         e.AwayEnded(NOON, "ana", "ben"),
+        e.KeyAdded(NOON, "a1b2c3", "ecdsa-p256", "approvals"),
+        e.KeyRetired(NOON, "a1b2c3", "the worker's disk was lost"),
     ]

@@ -8,5 +8,6 @@ pytest_plugins = [
     "tests.fixtures.workers",
     "tests.fixtures.house",
     "tests.fixtures.outcomes",
+    "tests.fixtures.training_repository",
     "tests.fixtures.browser",
 ]

@@ -38,6 +38,8 @@ NEEDS_NO_FOLLOW_UP = {
     events.ModelGone,
     events.FastTrackJudged,
     events.FastTrackCompared,
+    events.KeyAdded,
+    events.KeyRetired,
 }
 ABSTRACT = {events.RequestEvent, events.RegistryEvent}
 

@@ -18,10 +18,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bot.clients import mlflow_evidence, mlflow_webhook
 from bot.clients.mlflow_http import AlreadyThere, NotThere, open_client, reading, writing
+from bot.clients.mlflow_trail import Sources
 from bot.clients.mlflow_versions import as_glance, as_time, as_version_seen
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
+from bot.domain.policy import LineageDemand
 from bot.domain.seen import ModelSeen, VersionSeen
-from bot.ports import ModelGlance, Permanent, RegistryHint
+from bot.ports import GitMirror, ModelGlance, Permanent, RegistryHint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,10 +42,18 @@ Found = TypeVar("Found")
 class MlflowRegistry:
     """A `bot.ports.ModelRegistry`. `timeout` is in seconds and holds for each call; nothing is tried twice in here."""
 
-    def __init__(self, tracking_uri: str, *, webhook_secrets: Sequence[str], timeout: float = 10) -> None:
+    def __init__(
+        self,
+        tracking_uri: str,
+        *,
+        webhook_secrets: Sequence[str],
+        timeout: float = 10,
+        mirror: GitMirror | None = None,
+    ) -> None:
         self._tracking_uri = tracking_uri.rstrip("/")
         self._webhook_secrets = tuple(webhook_secrets)
         self._timeout = timeout
+        self._mirror = mirror
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -117,8 +127,18 @@ class MlflowRegistry:
 
         return map(as_version_seen, chain.from_iterable(_pages(page, what)))
 
-    def read_evidence(self, version: VersionId, champion: VersionId | None, stores: Sequence[str]) -> Evidence:
-        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion, stores)
+    def read_evidence(
+        self,
+        version: VersionId,
+        champion: VersionId | None,
+        stores: Sequence[str],
+        lineage: LineageDemand | None = None,
+    ) -> Evidence:
+        sources = Sources(stores, lineage, self._mirror) if lineage else None
+        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion, stores, sources)
+
+    def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
+        return mlflow_evidence.read_lock(self._client, version, stores)
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
         return mlflow_evidence.read_metrics(self._client, version)

@@ -5,7 +5,6 @@ The manifest is the text that `sha256sum` writes and `sha256sum -c` checks, so t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -18,6 +17,8 @@ import yaml
 
 from bot.clients.mlflow_stores import Folder, Unread, opened_folder
 from bot.domain.model import Artifacts
+from bot.gate import manifests
+from bot.gate.manifests import WRITTEN_BY_CLIENTS, UnsafePath, check_path, digest_of, sha256_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,7 +28,6 @@ MOST_FILES = 10_000  # folders count too: each is a call
 MOST_BYTES = 20 * 2**30
 MLMODEL = "MLmodel"
 LARGEST_MLMODEL = 2**20  # bytes; a signature of thousands of columns fits in
-WRITTEN_BY_CLIENTS = "registered_model_meta"  # MLflow leaves it in downloaded copies; it is no part of the model
 RENAME = "Log the model again with other file names and register that."
 
 
@@ -63,7 +63,7 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        return "sha256:" + hashlib.sha256(self.text.encode()).hexdigest()
+        return digest_of(self.text)
 
 
 def read_files(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> FilesRead:
@@ -94,19 +94,14 @@ def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence
 
 
 def _manifest(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> Manifest:
-    lines, signature = [], None
+    digests, signature = {}, None
     with opened_folder(client, version, stores) as folder:
         sizes = _files_in(folder)
-        for path in sorted(sizes):  # by code point, which is also the order of the UTF-8 bytes
+        for path in sizes:
             with folder.fetched(path, sizes[path]) as file:
-                lines.append(f"{_sha256_of(file)}  {path}\n")
+                digests[path] = sha256_of(file)
                 signature = signature_in(file) if path == MLMODEL else signature
-    return Manifest("".join(lines), len(lines), sum(sizes.values()), signature)
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return Manifest(manifests.manifest_of(digests), len(digests), sum(sizes.values()), signature)
 
 
 def _files_in(folder: Folder) -> dict[str, int]:
@@ -128,17 +123,12 @@ def _files_in(folder: Folder) -> dict[str, int]:
 
 
 def _refuse_name(path: str, seen: set[str]) -> None:
-    """`sha256sum` writes such names in another way, and no two tools agree on them."""
-    if any(character in path for character in "\n\r\\\0") or not _is_text(path):
-        raise Unread(f"The file name {path!r} has a line break or a backslash in it. {RENAME}")
-    if {"", ".", ".."} & set(path.split("/")):
-        raise Unread(f"The file name {path!r} leads out of the version's own folder. {RENAME}")
+    try:
+        check_path(path)
+    except UnsafePath as trouble:
+        raise Unread(f"{trouble}. {RENAME}") from None
     if path in seen:
         raise Unread(f"The file name {path!r} is listed twice. {RENAME}")
-
-
-def _is_text(path: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in path)
 
 
 def _refuse_more_than(most: int, count: int) -> None:

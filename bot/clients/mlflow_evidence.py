@@ -1,17 +1,23 @@
 """What a version's vote is based on, read from MLflow and put together. Judging it is the domain's.
 
-Where a version comes from: `mlflow_lineage`. Metrics and data sets: `mlflow_figures`. Files and model signature: `mlflow_artifacts`.
+Where a version comes from: `mlflow_lineage`; what its lineage is checked by: `mlflow_trail`. Metrics and data sets: `mlflow_figures`.
+Files and model signature: `mlflow_artifacts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bot.clients.mlflow_artifacts import read_files, read_signature
 from bot.clients.mlflow_figures import data_sets_of, metrics_of
 from bot.clients.mlflow_lineage import Lineage, get_version, lineage_of
+from bot.clients.mlflow_lineage_files import read_lineage_files
+from bot.clients.mlflow_trail import Sources, commit_of, trail_of
+from bot.domain.lineage import GIT_MIRROR, who_vouches
+from bot.domain.lineage_checks import check_lineage
 from bot.domain.model import Champion, Evidence, Metric, VersionId
 from bot.ports import Permanent, Temporary
 
@@ -20,36 +26,53 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 USER = "mlflow.user"
-COMMIT = "mlflow.source.git.commit"
 COMMIT_AUTHOR = "countersign.commit_author"  # MLflow has no tag for it; the training pipeline sets ours
 
 
 def read_evidence(
-    client: MlflowClient, ui: str, version: VersionId, champion: VersionId | None, stores: Sequence[str]
+    client: MlflowClient,
+    ui: str,
+    version: VersionId,
+    champion: VersionId | None,
+    stores: Sequence[str],
+    sources: Sources | None = None,
 ) -> Evidence:
-    """`ui` is the address under which people see MLflow, without a slash at its end."""
+    """`ui` is the address under which people see MLflow, without a slash at its end. Without `sources` no lineage is checked."""
     found = get_version(client, version)
     lineage = lineage_of(client, found)
     run = lineage.run
     files = read_files(client, found, stores)
-    return Evidence(
+    metrics = metrics_of(client, lineage)
+    evidence = Evidence(
         source=found.source or "",
         run_id=found.run_id or (run.info.run_id if run else None),
         author=_author(found, lineage),
         description=found.description or "",
-        metrics=metrics_of(client, lineage),
+        metrics=metrics,
         params=_params(lineage),
         tags=dict(found.tags),
         version_url=f"{ui}/#/models/{quote(version.model, safe='')}/versions/{version.version}",
         run_url=f"{ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}" if run else None,
         champion=_champion(client, champion, stores) if champion else None,
         datasets=data_sets_of(lineage),
-        commit=lineage.tag(COMMIT),
+        commit=commit_of(lineage),
         commit_author=run.data.tags.get(COMMIT_AUTHOR) or None if run else None,
         signature=files.signature,
         artifacts=files.artifacts,
         artifacts_unread=files.unread,
     )
+    if sources is None:
+        return evidence
+    trail = trail_of(client, found, lineage, (metric.name for metric in metrics), sources)
+    checks = check_lineage(trail, sources.demand)
+    vouched_by = who_vouches(checks)
+    known = trail.mirrored.author if trail.mirrored and vouched_by == GIT_MIRROR else ""
+    return replace(evidence, lineage=checks, vouched_by=vouched_by, commit_author=known or evidence.commit_author)
+
+
+def read_lock(client: MlflowClient, version: VersionId, stores: Sequence[str]) -> str | None:
+    run = lineage_of(client, get_version(client, version)).run
+    return read_lineage_files(client, run, stores).lock if run else None
 
 
 def read_metrics(client: MlflowClient, version: VersionId) -> tuple[Metric, ...]:

@@ -27,10 +27,11 @@ COPIES_FOLLOWED = 10  # copies of copies; nobody stages a model through more env
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where a version comes from, as far as it is still there."""
+    """Where a version comes from, as far as it is still there. `original` is the version itself, or what it is a copy of."""
 
     logged_model: LoggedModel | None
     run: Run | None
+    original: ModelVersion | None = None
 
     def tag(self, name: str) -> str | None:
         """The run's tag, else the logged model's; None when neither has it or it is empty."""
@@ -57,7 +58,7 @@ def lineage_of(client: MlflowClient, version: ModelVersion) -> Lineage:
     model_id = LOGGED_MODEL_SOURCE.fullmatch(original.source or "")
     logged_model = _find_logged_model(client, model_id[1]) if model_id else None
     run_id = version.run_id or (logged_model.source_run_id if logged_model else None)
-    return Lineage(logged_model, find_run(client, run_id) if run_id else None)
+    return Lineage(logged_model, find_run(client, run_id) if run_id else None, original)
 
 
 def find_run(client: MlflowClient, run_id: str) -> Run | None:

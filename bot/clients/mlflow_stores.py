@@ -60,7 +60,13 @@ class Unread(Exception):
 def opened_folder(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> Iterator[Folder]:
     """The version's files, if they lie in one of the stores. Raises Unread, Temporary or Permanent."""
     what = f"reading the files of {version.name} v{version.version}"
-    location = _location_of(client, version, what)
+    with opened_at(_location_of(client, version, what), client, what, stores) as folder:
+        yield folder
+
+
+@contextmanager
+def opened_at(location: str, client: MlflowClient, what: str, stores: Sequence[str]) -> Iterator[Folder]:
+    """The files at a location, if it lies in one of the stores. Raises Unread, Temporary or Permanent."""
     if not is_within(location, stores):
         raise Unread(
             f"The files are at {shown(location)}, which is in none of the policy's artifact_stores, so they were not read. "

@@ -48,12 +48,13 @@ def web(host: str) -> None:
 @telling_mistakes
 def worker() -> None:
     """Run the effects: cards, tickets, moves, sweeps. Any number of workers may run."""
-    from bot.app import build_services, database_url, quieten_vendors, run_worker
+    from bot.app import build_services, database_url, quieten_vendors, run_worker, signer_of
 
     write_logs()
     quieten_vendors()
     settings = settings_for(*needs_of(Process.WORKER, tickets=_opens_tickets(settings_for())))
-    sys.exit(run_worker(build_services(settings, database_url(settings))))
+    signer = signer_of(settings)
+    sys.exit(run_worker(build_services(settings, database_url(settings), signer)))
 
 
 @click.command()
@@ -98,8 +99,11 @@ def serve(host: str) -> None:
 
 
 def _serve(settings: Settings, host: str) -> None:
+    from bot.app import make_missing_keys, signer_of
     from bot.supervisor import supervised
 
+    make_missing_keys(settings)
+    signer_of(settings)  # a key that is of no use is said here, and not by the worker every few seconds
     given = settings.database_url.get_secret_value()
     url = given or embedded.start(settings.home)
     try:
@@ -138,6 +142,7 @@ def run_migrate(settings: Settings, url: str) -> None:
     quieten_vendors()
     text = policy_text_of(settings.policy_path)
     migrate_schema(url)
+    _keep_roles_apart(settings)
     services = build_services(settings, url)
     activated = activate_policy(text, str(settings.policy_path), services)
     services.store.engine.dispose()
@@ -147,6 +152,20 @@ def run_migrate(settings: Settings, url: str) -> None:
         click.echo(
             "policy: this is the example that ships with Countersign. Set COUNTERSIGN_POLICY to your own", err=True
         )
+
+
+def _keep_roles_apart(settings: Settings) -> None:
+    """The role that the bot runs as cannot change the ledger, where there are two; with one URL there is one role, and `doctor` says so."""
+    from bot.roles import RolesNotApart, keep_apart
+
+    owner, url = (given.get_secret_value() for given in (settings.database_owner_url, settings.database_url))
+    if not owner or not url or owner == url:
+        return
+    try:
+        role = keep_apart(owner, url)
+    except RolesNotApart as mistake:
+        raise Mistake(f"{mistake}.") from None
+    click.echo(f'database: "{role}" can append to the ledger, and not change it')
 
 
 def _owner_url(settings: Settings) -> str:

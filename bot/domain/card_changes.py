@@ -30,6 +30,7 @@ def change_facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
         ("Model signature", _signature(evidence.signature, evidence.champion)),
         ("Artifacts", _artifacts(evidence.artifacts, evidence.artifacts_unread)),
         ("Data sets", _bounded([_data_set(found) for found in evidence.datasets])),
+        ("Lineage", _lineage(evidence)),
         ("Missing", _bounded([part.name for part in lineage.PARTS if not part.is_there(evidence)])),
     ]
     return [Fact(label, text) for label, text in lines if text]
@@ -42,6 +43,22 @@ def named_or_claimed(person_id: str | None, claimed: str | None, printed: Printe
     if person_id is None and claimed:
         return f"{claimed} (not in the policy's people)"
     return printed.name(person_id)
+
+
+def _lineage(evidence: Evidence) -> str:
+    """What blocks goes first. The whole sentences stand in the page and in what an approver is told."""
+    if not evidence.lineage:
+        return ""
+    mirrored = evidence.vouched_by == lineage.GIT_MIRROR
+    word = "vouched for by the git mirror" if mirrored else "on the trainer's own word alone"
+    failed = sorted(lineage.failed(evidence), key=lambda check: not check.blocks)
+    if not failed:
+        return f"complete, {word}"
+    blocked = [lineage.TITLES[check.code] for check in failed if check.blocks]
+    others = [lineage.TITLES[check.code] for check in failed if not check.blocks]
+    stops = f"cannot be approved without: {_bounded(blocked)}; " if blocked else ""
+    lacks = f"not shown: {_bounded(others)}; " if others else ""
+    return f"{stops}{lacks}{word}"
 
 
 def _commit(request: TransitionRequest, evidence: Evidence, printed: Printed) -> str:

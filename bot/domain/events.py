@@ -181,6 +181,19 @@ class TargetPutBack(RequestEvent):
 
 
 @dataclass(frozen=True)
+class AttestationSigned(RequestEvent):
+    """A vote, or the decision, was signed: `about` says which, `person` whose vote it is (empty for the decision).
+
+    `digest` is the sha256 of the envelope's text, so that the ledger vouches for when it was signed.
+    """
+
+    about: str
+    person: str
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class CardPosted(RequestEvent):
     card: PostedCard
 
@@ -266,6 +279,23 @@ class FastTrackSwitched(Event):
 
     on: bool
     person: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class KeyAdded(Event):
+    """A public key whose signatures count from this place in the ledger on. `purpose` is approvals or ledger."""
+
+    key: str
+    algorithm: str
+    purpose: str
+
+
+@dataclass(frozen=True)
+class KeyRetired(Event):
+    """What this key signs from this place in the ledger on no longer counts, whatever time it claims."""
+
+    key: str
     reason: str
 
 

@@ -8,6 +8,7 @@ from bot.domain.events import (
     ApprovalHeld,
     ApprovalStale,
     AskJoined,
+    AttestationSigned,
     CardPosted,
     EvidenceFrozen,
     FastTrackJudged,
@@ -28,7 +29,7 @@ from bot.domain.events import (
     TicketOpened,
     VoteCast,
 )
-from bot.domain.model import DecidedBy, State, TransitionRequest
+from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest
 
 BY_RULE = "policy"  # stands in the place of a person where the rule itself decided
 
@@ -92,6 +93,8 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         return replace(request, frozen_by="", frozen_until=None)
     if isinstance(event, PlotUploaded):
         return replace(request, plot=event.plot)
+    if isinstance(event, AttestationSigned):
+        return replace(request, attested_at=event.at) if event.about == DECISION else request
     if isinstance(event, CardPosted):
         return replace(request, card=event.card)
     if isinstance(event, TicketOpened):

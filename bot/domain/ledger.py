@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -66,23 +66,37 @@ def head_of(previous: bytes, leaf: bytes) -> bytes:
     return hashlib.sha256(previous + leaf).digest()
 
 
+class Broken(Exception):
+    """The chain does not hold; the text is the sentence that names the first entry where."""
+
+
 def first_fault(entries: Iterable[Entry]) -> str | None:
     """Walks the chain from its first entry; the sentence names the first one that does not hold, None when all do."""
-    head = GENESIS
-    for seq, entry in enumerate(entries, start=1):
-        if entry.seq != seq:
-            return f"entry {seq} is missing: the next one there is {entry.seq}"
-        if entry.leaf != leaf_of(entry.body):
-            return f"entry {seq} was changed: its body does not hash to its leaf"
-        if not _body_agrees(entry):
-            return f"entry {seq} was changed: its number, time or kind is not what its body says"
-        if entry.head != head_of(head, entry.leaf):
-            return f"entry {seq} was changed or put in another place: it does not follow from the one before"
-        head = entry.head
+    try:
+        for _ in checked(entries):
+            continue
+    except Broken as broken:
+        return str(broken)
     return None
 
 
-def _body_agrees(entry: Entry) -> bool:
+def checked(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The very same entries, each when it has proved right. Raises Broken at the first that does not follow."""
+    head = GENESIS
+    for seq, entry in enumerate(entries, start=1):
+        if entry.seq != seq:
+            raise Broken(f"entry {seq} is missing: the next one there is {entry.seq}")
+        if entry.leaf != leaf_of(entry.body):
+            raise Broken(f"entry {seq} was changed: its body does not hash to its leaf")
+        if not body_agrees(entry):
+            raise Broken(f"entry {seq} was changed: its number, time or kind is not what its body says")
+        if entry.head != head_of(head, entry.leaf):
+            raise Broken(f"entry {seq} was changed or put in another place: it does not follow from the one before")
+        head = entry.head
+        yield entry
+
+
+def body_agrees(entry: Entry) -> bool:
     """The columns beside the body only index it, so whoever edits one of them is found as well."""
     try:
         said = json.loads(entry.body)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.domain import lineage
 from bot.domain.agreement import compare
 from bot.domain.events import (
     ApprovalHeld,
@@ -173,6 +174,8 @@ def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
             "nobody knows who asked for this or who trained it, and the policy refuses to approve that. "
             "Ask again with `countersign request-transition` and map the author in the policy's people"
         )
+    if vote.verdict is Verdict.APPROVE:
+        lineage.check_may_approve(request, rule)
 
 
 def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str) -> list[Event]:

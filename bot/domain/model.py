@@ -71,6 +71,7 @@ class State(StrEnum):
 
 
 PERSON = "person:"  # stands before the id of a person where a claimed name would be an e-mail address
+VOTE, DECISION = "vote", "decision"  # what an attestation is about
 OPEN = (State.COLLECTING, State.PENDING)
 ENDED_UNDECIDED = (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
 
@@ -204,7 +205,8 @@ class Evidence:
     """What the vote is based on, as the registry told it when it was frozen.
 
     `author` is the run's user, `commit_author` who made the commit, both as the clients claim. `signature` is the model's own
-    (inputs, outputs, params) as canonical JSON. `artifacts` is None when they were not read, and then `artifacts_unread` says why.
+    (inputs, outputs, params) as canonical JSON. `lineage` is what the checks found; `vouched_by` says on whose word: the trainer's own
+    tags and files, or the git mirror's. `artifacts` is None when they were not read, and then `artifacts_unread` says why.
     """
 
     source: str
@@ -223,6 +225,8 @@ class Evidence:
     signature: str | None = None
     artifacts: Artifacts | None = None
     artifacts_unread: str = ""
+    lineage: tuple[LineageCheck, ...] = ()
+    vouched_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -249,6 +253,19 @@ class Judgement:
     @property
     def decides(self) -> bool:
         return self.mode is FastTrackMode.ON and self.passes and not self.held_back
+
+
+@dataclass(frozen=True)
+class LineageCheck:
+    """One thing that a complete lineage needs, found true or not; `sentence` says what was found, and how to mend it when it fails.
+
+    `blocks` says that the rule wants no approval without it; `code` is L01 and so on.
+    """
+
+    code: str
+    passed: bool
+    sentence: str
+    blocks: bool = False
 
 
 @dataclass(frozen=True)
@@ -294,7 +311,8 @@ class TransitionRequest:
     Once the target is settled, `settled_holder` is who holds it, and `settled_by_us` whether we have moved it. A rollback leads
     `away_from` the version that failed; `people_decide` says why it is no way back to what was approved, and so needs votes.
     `failed_before` says when and why this version itself was rolled back from the target once; `asked_since` when the first request was
-    opened, where this one took the place of a stale one. `frozen_until` is set while an approval waits for the end of `frozen_by`.
+    opened, where this one took the place of a stale one. `attested_at` is when the decision was signed: the target moves only after it.
+    `frozen_until` is set while an approval waits for the end of `frozen_by`.
     """
 
     id: str
@@ -336,6 +354,7 @@ class TransitionRequest:
     failed_before: str = ""
     asked_since: datetime | None = None
     people_decide: str = ""
+    attested_at: datetime | None = None
 
     @property
     def parties(self) -> frozenset[str]:

@@ -126,6 +126,19 @@ class FastTrack:
     undo_for: timedelta = timedelta(days=1)
 
 
+LINEAGE_CODES = tuple(f"L{number:02}" for number in range(1, 20))
+MIRRORED_CODES = ("L14", "L15", "L16")  # which only a git mirror can answer
+
+
+@dataclass(frozen=True)
+class LineageDemand:
+    """`git` is the remote that is mirrored, by address or path; `main` its branch of record; `block` the checks that must pass."""
+
+    git: str | None = None
+    main: str = "main"
+    block: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Escalate:
     """After so much working time the members of `group` may stand in for whoever is missing."""
@@ -152,6 +165,7 @@ class Rule:
     freezes: tuple[str, ...] = ()
     fast_track: FastTrack | None = None
     rollback: RollbackBy = RollbackBy.RULE
+    lineage: LineageDemand | None = None
 
     @property
     def label(self) -> str:

@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 
 from bot.domain.calendars import Dated, Freeze, Weekly, Window, WorkingHours
 from bot.domain.model import DEFAULT_WORKSPACE, Ask, TicketPlan
-from bot.domain.policy import FastTrack, Group, PersonEntry, Policy, Requirement, Rule, Threshold
+from bot.domain.policy import FastTrack, Group, LineageDemand, PersonEntry, Policy, Requirement, Rule, Threshold
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 COUNTS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -179,6 +179,7 @@ def _rule_fields(rule: Rule) -> Fields:
         "freezes": _listed(rule.freezes),
         "rollback": rule.rollback,
         **(_fast_track_fields(rule.fast_track) if rule.fast_track else {}),
+        **(_lineage_fields(rule.lineage) if rule.lineage else {}),
     }
 
 
@@ -190,6 +191,10 @@ def _fast_track_fields(track: FastTrack) -> Fields:
         "fast_track.sample_to_people": _number(track.sample_to_people) if track.sample_to_people else NONE,
         "fast_track.undo_for": _lasting(track.undo_for),
     }
+
+
+def _lineage_fields(demand: LineageDemand) -> Fields:
+    return {"lineage.git": demand.git or NONE, "lineage.main": demand.main, "lineage.block": _listed(demand.block)}
 
 
 def _threshold(one: Threshold) -> str:

@@ -34,12 +34,13 @@ from bot.domain.wording import (
 WITH_A_PLOT = (State.COLLECTING, State.PENDING, State.APPROVED, State.APPLIED)
 
 
-def request_card(request: TransitionRequest, printed: Printed) -> Card:
+def request_card(request: TransitionRequest, printed: Printed, walk_back: str = "") -> Card:
+    """`walk_back` is a link to everything that is known of the version; empty when there is none."""
     title = _title(request)
     return Card(
         title=title,
         summary=f"{title}. {story(request, printed)}",
-        facts=tuple(_facts(request, printed)),
+        facts=(*_facts(request, printed), *_walk_back(walk_back)),
         tables=tuple(metric_tables(request, printed)),
         paragraphs=tuple(_paragraphs(request, printed)),
         buttons=_buttons(request, printed),
@@ -155,6 +156,10 @@ def _facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
     if request.state.is_open and request.expires_at is not None:
         facts.append(Fact("Decide by", moment(request.expires_at)))
     return facts
+
+
+def _walk_back(url: str) -> list[Fact]:
+    return [Fact("Walk back", Link("Where it comes from, and who decided", url))] if url else []
 
 
 def _asked(request: TransitionRequest, printed: Printed) -> str:

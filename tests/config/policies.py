@@ -42,6 +42,7 @@ rules:
     expire_after: 3d
     freezes: [year-end, weekend]
     rollback: by_votes
+    lineage: {git: "https://git.example.com/bikes.git", main: trunk, block: [L01, L14]}
     fast_track:
       mode: shadow
       metrics:

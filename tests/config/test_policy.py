@@ -62,7 +62,7 @@ def test_what_the_example_comments_out_can_be_taken_in() -> None:
     policy = read_policy(text)
 
     (rule,) = policy.rules
-    assert taken_in == 4
+    assert taken_in == 5
     assert rule.escalate == Escalate(timedelta(hours=8), "heads")
     assert [freeze.name for freeze in policy.freezes_of(rule)] == ["year-end"]
 

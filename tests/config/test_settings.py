@@ -256,7 +256,7 @@ def test_a_misspelt_name_is_noticed_because_its_default_would_hold_silently() ->
 
 
 def test_the_environments_other_variables_are_left_alone() -> None:
-    environ = {"PATH": "/bin", "SLACK_TOKEN": "x", "JIRA_USER": "y", "COUNTERSIGN_LINK_KEY": "of a later version"}
+    environ = {"PATH": "/bin", "SLACK_TOKEN": "x", "JIRA_USER": "y", "COUNTERSIGN_MAIL_FROM": "of a later version"}
 
     assert read_settings(environ, NOTHING) == read_settings({}, NOTHING)
 

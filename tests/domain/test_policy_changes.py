@@ -17,6 +17,7 @@ from bot.domain.policy import (
     Escalate,
     FastTrack,
     Group,
+    LineageDemand,
     Observed,
     PersonEntry,
     Policy,
@@ -131,6 +132,21 @@ def test_every_part_of_a_fast_track_is_said(field: str) -> None:
     assert after_fast_track(**{field: value}) == (sentence,)
 
 
+def test_what_is_demanded_of_the_lineage_is_said() -> None:
+    before = replace(BEFORE, rules=(replace(RULE, lineage=LineageDemand("/srv/bikes", block=("L01",))),))
+    after = replace(BEFORE, rules=(replace(RULE, lineage=LineageDemand(main="trunk", block=("L01", "L09"))),))
+
+    assert after_rule(lineage=LineageDemand("/srv/bikes")) == (
+        "lineage.git: /srv/bikes, was none",
+        "lineage.main: main, was none",
+    )
+    assert changes(before, after) == (
+        "rule bike-* → alias:champion: lineage.git: none, was /srv/bikes",
+        "rule bike-* → alias:champion: lineage.main: trunk, was main",
+        "rule bike-* → alias:champion: lineage.block: L01 and L09, was L01",
+    )
+
+
 @pytest.mark.parametrize("field", OF_A_THRESHOLD)
 def test_every_part_of_a_threshold_is_said(field: str) -> None:
     value, now = OF_A_THRESHOLD[field]
@@ -143,7 +159,8 @@ def test_every_part_of_a_threshold_is_said(field: str) -> None:
 def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> None:
     """Whoever adds one adds it to the sentences as well."""
     named = {
-        Rule: {*OF_A_RULE, "models", "workspace", "target", "approve", "fast_track"},
+        Rule: {*OF_A_RULE, "models", "workspace", "target", "approve", "fast_track", "lineage"},
+        LineageDemand: {"git", "main", "block"},
         Approve: {*OF_APPROVE},
         FastTrack: {*OF_A_FAST_TRACK, "metrics"},
         Threshold: {*OF_A_THRESHOLD, "metric"},

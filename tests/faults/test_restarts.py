@@ -17,7 +17,7 @@ import pytest
 import handlers
 from bot.domain.events import RequestRejected, TargetPutBack, TicketClosed, VoteCast
 from bot.domain.model import Refused, State, TransitionRequest
-from bot.ports import Click, ModelRegistry, Notifier, Temporary, TicketSystem
+from bot.ports import Click, ModelRegistry, Notifier, Signer, Temporary, TicketSystem
 from bot.services import Services
 from bot.store import Store, Transaction
 from handlers.approvals import press
@@ -137,6 +137,8 @@ class Processes:
             cast(Notifier, Mortal(fresh.notifier, self.fate)),
             cast(TicketSystem, Mortal(fresh.tickets, self.fate)),
             fresh.clock,
+            cast(Signer, Mortal(fresh.signer, self.fate)),
+            fresh.notary,
         )
 
     def run(self, job: str, deed: Callable[[Services], object]) -> None:

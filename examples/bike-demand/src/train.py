@@ -1,7 +1,7 @@
 """Stage train: one MLflow run that holds everything about one fit. Leaves its id in mlflow_run.json.
 
 Parameters are logged before the fit, so that a run that fails still says what it tried. The commit tagged here is the
-one that the code came from; the commit that pins the result does not exist yet (see register.py).
+one that the code came from; the commit that pins the result does not exist yet (`countersign register` names it).
 """
 
 from __future__ import annotations

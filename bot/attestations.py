@@ -1,0 +1,122 @@
+"""The rows of signed approvals and of the public keys that count.
+
+What is signed is in `bot.domain.attestation`, and when in `handlers.signing`.
+
+A key counts by places in the ledger, never by a time that a signer claims: from the entry that added it to the one that retired it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot import tables
+from bot.gate.envelopes import TrustedKey
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """`about` is vote or decision, `person` whose vote it is (empty for the decision), `seq` the ledger's entry that vouches for it."""
+
+    request_id: str
+    about: str
+    person: str
+    key_id: str
+    envelope: str
+    digest: str
+    seq: int
+    signed_at: datetime
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """A public key that was registered; `retired_seq` is None as long as it may sign."""
+
+    id: str
+    purpose: str
+    algorithm: str
+    pem: str
+    added_at: datetime
+    added_seq: int
+    retired_seq: int | None = None
+    retired_because: str = ""
+
+    def covers(self, seq: int) -> bool:
+        """Whether a signature that entered the ledger there counts."""
+        return self.added_seq < seq and (self.retired_seq is None or seq < self.retired_seq)
+
+
+class AttestationRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def add(self, attestation: Attestation) -> None:
+        self.connection.execute(sa.insert(tables.attestations).values(asdict(attestation)))
+
+    def of(self, request_id: str) -> list[Attestation]:
+        """In the order in which they were signed: the votes, then the decision."""
+        rows = tables.attestations
+        query = sa.select(rows).where(rows.c.request_id == request_id).order_by(rows.c.seq)
+        return [_attestation_of(row) for row in self.connection.execute(query)]
+
+    def count_by_key(self) -> Mapping[str, int]:
+        key = tables.attestations.c.key_id
+        counted = self.connection.execute(sa.select(key, sa.func.count()).group_by(key))
+        return {row[0]: row[1] for row in counted}
+
+
+class KeyRows:
+    """`ring` is what `bot.gate.envelopes.verify` wants; whether a key counts at a place in the ledger is `KnownKey.covers`."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def lock(self) -> None:
+        """Keeps out whoever else would add a key, until the transaction ends."""
+        self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended("keys", 0))))
+
+    def add(self, key: KnownKey) -> None:
+        self.connection.execute(sa.insert(tables.keys).values(asdict(key)))
+
+    def find(self, key_id: str) -> KnownKey | None:
+        return self._one(sa.select(tables.keys).where(tables.keys.c.id == key_id))
+
+    def find_and_hold(self, key_id: str) -> KnownKey | None:
+        """Whoever retires it waits for this transaction to end, or has retired it before we look."""
+        return self._one(sa.select(tables.keys).where(tables.keys.c.id == key_id).with_for_update(read=True))
+
+    def starting_with(self, beginning: str, *, for_update: bool = False) -> list[KnownKey]:
+        return [key for key in self.all(for_update=for_update) if key.id.startswith(beginning.lower())]
+
+    def all(self, *, for_update: bool = False) -> list[KnownKey]:
+        """Those that were added first, first."""
+        query = sa.select(tables.keys).order_by(tables.keys.c.added_seq)
+        return [_key_of(row) for row in self.connection.execute(query.with_for_update() if for_update else query)]
+
+    def ring(self) -> dict[str, TrustedKey]:
+        """All keys by id, the retired ones among them: what those signed before still counts."""
+        return {key.id: TrustedKey(key.id, key.algorithm, key.pem, key.purpose) for key in self.all()}
+
+    def retire(self, key_id: str, seq: int, reason: str) -> None:
+        change = sa.update(tables.keys).where(tables.keys.c.id == key_id)
+        self.connection.execute(change.values(retired_seq=seq, retired_because=reason))
+
+    def _one(self, query: sa.Select[Any]) -> KnownKey | None:
+        row = self.connection.execute(query).first()
+        return _key_of(row) if row else None
+
+
+def _attestation_of(row: sa.Row[Any]) -> Attestation:
+    return Attestation(
+        row.request_id, row.about, row.person, row.key_id, row.envelope, row.digest, row.seq, row.signed_at
+    )
+
+
+def _key_of(row: sa.Row[Any]) -> KnownKey:
+    return KnownKey(
+        row.id, row.purpose, row.algorithm, row.pem, row.added_at, row.added_seq, row.retired_seq, row.retired_because
+    )

@@ -1,0 +1,157 @@
+"""Whether the rows beside the ledger still say what the ledger says: keys, signed approvals, requests.
+
+Each comparison streams both sides in the same order and raises Broken at the first row that differs. The chain itself is walked in
+`bot.domain.auditing`, and must hold before anything here means something.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby, zip_longest
+from typing import Any
+
+import rfc8785
+import sqlalchemy as sa
+from pydantic import TypeAdapter, ValidationError
+
+from bot import tables
+from bot.attestations import KeyRows
+from bot.domain import events, evolution
+from bot.domain.events import AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
+from bot.domain.ledger import Broken, Entry, as_plain
+from bot.domain.model import TransitionRequest
+from bot.gate.envelopes import NotVerified, digest_of, trusted_key
+from bot.ledger_rows import A_FETCH, LedgerRows
+from bot.store import REQUEST
+
+EVENTS: dict[str, TypeAdapter[Event]] = {
+    name: TypeAdapter(kind) for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, Event)
+}
+
+
+def read_event(entry: Entry) -> Event:
+    """Raises Broken for what this release cannot read."""
+    try:
+        return EVENTS[entry.kind].validate_json(entry.body)
+    except (KeyError, ValidationError):
+        raise Broken(
+            f"entry {entry.seq} ({entry.kind}) cannot be read by this release of Countersign. Audit with the one that runs the bot"
+        ) from None
+
+
+def check_keys(connection: sa.Connection) -> int:
+    """Returns how many there are, as the other two do."""
+    said: dict[str, tuple[object, ...]] = {}
+    for entry in LedgerRows(connection).entries(KeyAdded.__name__, KeyRetired.__name__):
+        event = read_event(entry)
+        if isinstance(event, KeyAdded):
+            said[event.key] = (event.purpose, event.algorithm, entry.seq, None, "")
+        elif isinstance(event, KeyRetired):
+            said[event.key] = (*said.get(event.key, ())[:3], entry.seq, event.reason)
+    there = {
+        key.id: (key.purpose, key.algorithm, key.added_seq, key.retired_seq, key.retired_because)
+        for key in KeyRows(connection).all()
+        if _id_of(key.pem) == key.id
+    }
+    for key in sorted(said.keys() | there.keys()):
+        if said.get(key) != there.get(key):
+            raise Broken(
+                f"the public key {key[:12]} in the table of keys is not as the ledger's entries added and retired it"
+            )
+    return len(there)
+
+
+def check_attestations(connection: sa.Connection) -> int:
+    query = sa.select(tables.attestations).order_by(tables.attestations.c.seq)
+    entries = LedgerRows(connection).entries(AttestationSigned.__name__)
+    count = 0
+    with connection.execute(query.execution_options(yield_per=A_FETCH)) as rows:
+        for row, entry in zip_longest(rows, entries):
+            if row is None or (entry is not None and entry.seq < row.seq):
+                raise Broken(f"the envelope that ledger entry {entry.seq} vouches for is missing")
+            if entry is None or row.seq < entry.seq or not _vouches(entry, row):
+                raise Broken(
+                    f"the envelope of request {row.request_id} is not the one that ledger entry {row.seq} vouches for"
+                )
+            count += 1
+    return count
+
+
+def check_requests(connection: sa.Connection) -> int:
+    """Every request is what its events make of it, and none is missing."""
+    query = sa.select(tables.requests).order_by(tables.requests.c.id.collate("C"))
+    count = 0
+    with connection.execute(query.execution_options(yield_per=A_FETCH)) as rows:
+        for row, request in zip_longest(rows, _replayed(connection)):
+            if row is None or (request is not None and request.id < row.id):
+                raise Broken(f"request {request.id} is missing, and the ledger tells of it")
+            if request is None or row.id < request.id:
+                raise Broken(f"request {row.id} is nowhere in the ledger")
+            _compare(row, request)
+            count += 1
+    return count
+
+
+def _id_of(pem: str) -> str:
+    try:
+        return trusted_key(pem).id
+    except NotVerified:
+        return ""
+
+
+def _vouches(entry: Entry, row: sa.Row[Any]) -> bool:
+    event = read_event(entry)
+    if not isinstance(event, AttestationSigned) or digest_of(row.envelope) != row.digest:
+        return False
+    said = (event.at, event.request_id, event.about, event.person, event.key, event.digest)
+    return said == (row.signed_at, row.request_id, row.about, row.person, row.key_id, row.digest)
+
+
+def _replayed(connection: sa.Connection) -> Iterator[TransitionRequest]:
+    """The requests as their events make them, by id."""
+    for request_id, entries in groupby(LedgerRows(connection).entries_by_request(), key=lambda found: found[0]):
+        request = None
+        for _, entry in entries:
+            event = read_event(entry)
+            if isinstance(event, RequestOpened) and request is None:
+                request = evolution.born(event)
+            elif isinstance(event, RequestEvent) and request is not None:
+                request = evolution.evolve(request, event)
+            else:
+                raise Broken(f"entry {entry.seq} ({entry.kind}) speaks of request {request_id} out of turn")
+        if request is not None:
+            yield request
+
+
+def _compare(row: sa.Row[Any], request: TransitionRequest) -> None:
+    if row.body != json.dumps(as_plain(request)):  # the very text in all but odd cases, such as -0.0
+        _compare_bodies(row, request)
+    version = request.version
+    said = (request.state, version.workspace, version.model, version.version, version.created, str(request.target))
+    ticket = request.ticket.id if request.ticket else None
+    columns = (row.state, row.workspace, row.model, row.version, row.version_created, row.target)
+    if (*said, request.opened_at, request.expires_at, ticket) != (
+        *columns,
+        row.opened_at,
+        row.expires_at,
+        row.ticket_id,
+    ):
+        raise Broken(
+            f"request {request.id} was changed beside the ledger: its columns are not what its events made of it"
+        )
+
+
+def _compare_bodies(row: sa.Row[Any], request: TransitionRequest) -> None:
+    try:
+        kept = as_plain(REQUEST.validate_python(json.loads(row.body)))
+    except ValueError:
+        raise Broken(f"request {request.id} was changed beside the ledger: its body cannot be read any more") from None
+    made = as_plain(request)
+    if not isinstance(kept, dict) or not isinstance(made, dict):
+        raise TypeError("a request has fields")
+    for field, value in made.items():
+        if rfc8785.dumps(kept[field]) != rfc8785.dumps(value):
+            raise Broken(
+                f"request {request.id} was changed beside the ledger: its {field} is not what its events made of it"
+            )

@@ -1,0 +1,141 @@
+"""Gathers what the lineage checks look at: the run, the files it keeps, other versions of the run and the commit, the mirror's answers.
+
+Judging it is `bot.domain.lineage_checks`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot.clients.mlflow_figures import data_sets_of
+from bot.clients.mlflow_http import reading
+from bot.clients.mlflow_lineage import COPY_SOURCE
+from bot.clients.mlflow_lineage_files import read_environment, read_lineage_files
+from bot.domain.dvc_lock import LOCK
+from bot.domain.lineage import RunSeen, Trail
+from bot.domain.policy import MIRRORED_CODES, LineageDemand
+from bot.dvc_texts import Unreadable, read_lock
+from bot.ports import GitMirror, Temporary
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+    from bot.clients.mlflow_lineage import Lineage
+
+BOUND_COMMIT = "git_commit"  # what `countersign register` found to pin the run
+CODE_COMMIT = "code_commit"
+MLFLOW_COMMIT = "mlflow.source.git.commit"
+LOCK_PATH = "dvc_lock_path"
+ENVIRONMENT = "environment_sha256"
+COMMIT = re.compile(r"[0-9a-f]{40}")
+PLAIN_PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[^/\x00-\x1f:][^\x00-\x1f:]{0,400}")
+RUNS_OF_A_COMMIT = 50
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the trail may lead: the policy's artifact stores, what the rule demands, and the mirror that can be asked."""
+
+    stores: Sequence[str]
+    demand: LineageDemand
+    mirror: GitMirror | None
+
+
+def commit_of(lineage: Lineage) -> str | None:
+    return lineage.tag(BOUND_COMMIT) or lineage.tag(MLFLOW_COMMIT)
+
+
+def trail_of(
+    client: MlflowClient, version: ModelVersion, lineage: Lineage, metrics: Iterable[str], where: Sources
+) -> Trail:
+    """Raises Temporary or Permanent."""
+    trail = _registered(client, version, lineage, metrics, where)
+    return _mirrored(trail, lineage, where)
+
+
+def _registered(
+    client: MlflowClient, version: ModelVersion, lineage: Lineage, metrics: Iterable[str], where: Sources
+) -> Trail:
+    run = _run_seen(lineage, metrics)
+    commit = commit_of(lineage) or ""
+    trail = Trail(run=run, commit=commit, lock_path=_lock_path(lineage), main=where.demand.main)
+    if run is None or lineage.run is None:
+        return trail
+    files = read_lineage_files(client, lineage.run, where.stores)
+    has_digest = bool(run.tags.get(ENVIRONMENT))
+    trail = replace(
+        trail,
+        files=files,
+        environment=read_environment(client, version, where.stores) if has_digest else "",
+        same_run=_other_versions(client, lineage, (run.id,)),
+        same_commit=_of_the_commit(client, lineage, commit),
+    )
+    try:
+        return replace(trail, lock=read_lock(files.lock)) if files.lock is not None else trail
+    except Unreadable as reason:
+        return replace(trail, lock_trouble=str(reason))
+
+
+def _run_seen(lineage: Lineage, metrics: Iterable[str]) -> RunSeen | None:
+    run = lineage.run
+    if run is None:
+        return None
+    of_model = lineage.logged_model.params if lineage.logged_model else {}
+    return RunSeen(
+        id=run.info.run_id,
+        status=run.info.status,
+        is_deleted=run.info.lifecycle_stage != "active",
+        tags=dict(run.data.tags),
+        params={**run.data.params, **of_model},
+        metrics=tuple(sorted(set(metrics))),
+        datasets=data_sets_of(lineage),
+    )
+
+
+def _other_versions(client: MlflowClient, lineage: Lineage, run_ids: Sequence[str]) -> tuple[str, ...]:
+    """Copies are no versions of their own here: they are how a version reaches another model."""
+    listed = ", ".join(f"'{run_id}'" for run_id in run_ids)
+    with reading("looking for other versions of the run"):
+        found = client.search_model_versions(f"run_id IN ({listed})")
+    ours = (lineage.original.name, str(lineage.original.version)) if lineage.original else None
+    others = [
+        one for one in found if (one.name, str(one.version)) != ours and not COPY_SOURCE.fullmatch(one.source or "")
+    ]
+    return tuple(f"{one.name} v{one.version}" for one in others)
+
+
+def _of_the_commit(client: MlflowClient, lineage: Lineage, commit: str) -> tuple[str, ...]:
+    """Versions of other runs of the same experiment that name the same commit."""
+    run = lineage.run
+    if run is None or not COMMIT.fullmatch(commit):
+        return ()
+    tag = BOUND_COMMIT if lineage.tag(BOUND_COMMIT) else MLFLOW_COMMIT
+    with reading("looking for other runs of the commit"):
+        runs = client.search_runs([run.info.experiment_id], f"tags.`{tag}` = '{commit}'", max_results=RUNS_OF_A_COMMIT)
+    others = [one.info.run_id for one in runs if one.info.run_id != run.info.run_id]
+    return _other_versions(client, lineage, others) if others else ()
+
+
+def _mirrored(trail: Trail, lineage: Lineage, where: Sources) -> Trail:
+    """A remote that does not answer is waited for only when the rule insists on what it would say."""
+    if where.demand.git is None:
+        return trail
+    if where.mirror is None:
+        return replace(trail, not_mirrored="this process keeps no git mirror")
+    code = lineage.tag(CODE_COMMIT) or lineage.tag(MLFLOW_COMMIT) or ""
+    try:
+        seen = where.mirror.look(where.demand.git, trail.commit, where.demand.main, trail.lock_path, code)
+    except Temporary as trouble:
+        if set(MIRRORED_CODES) & set(where.demand.block):
+            raise
+        return replace(trail, not_mirrored=str(trouble).split(". ")[0])
+    return replace(trail, mirrored=seen)
+
+
+def _lock_path(lineage: Lineage) -> str:
+    named = lineage.tag(LOCK_PATH) or LOCK
+    return named if PLAIN_PATH.fullmatch(named) else LOCK

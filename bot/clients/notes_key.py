@@ -1,0 +1,58 @@
+"""The ledger's private key, Ed25519: it signs checkpoints and nothing else.
+
+How key files are made and read is in `bot.clients.keys`; verifying is in `bot.checkpoints`.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bot.clients.keys import KeyMistake, public_key_of, read_key
+from bot.domain.checkpoint import Checkpoint, Note, key_hint
+from bot.ports import Permanent, PublicKey
+
+
+class NoteKey:
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+
+    @property
+    def key(self) -> PublicKey:
+        return public_key_of(self._private)
+
+    def sign(self, checkpoint: Checkpoint) -> Note:
+        public = self._private.public_key().public_bytes_raw()
+        return Note(checkpoint, key_hint(checkpoint.origin, public), self._private.sign(checkpoint.text.encode()))
+
+
+class NoteKeyFile:
+    """Reads the file when it is first used, for only the worker and `audit checkpoint` have it. Raises Permanent without a good key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def key(self) -> PublicKey:
+        return self._opened.key
+
+    def sign(self, checkpoint: Checkpoint) -> Note:
+        return self._opened.sign(checkpoint)
+
+    @cached_property
+    def _opened(self) -> NoteKey:
+        try:
+            key = read_key(self.path)
+        except KeyMistake as mistake:
+            raise self._refusal(str(mistake)) from None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise self._refusal(f"{self.path} holds a key that is not Ed25519")
+        return NoteKey(key)
+
+    def _refusal(self, why: str) -> Permanent:
+        return Permanent(
+            f"no checkpoint of the ledger can be signed, because {why.removesuffix('.')}. Checkpoints want a key made with "
+            "`countersign keys new --algorithm ed25519 --out FILE` and named in COUNTERSIGN_CHECKPOINT_KEY"
+        )

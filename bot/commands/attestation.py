@@ -1,0 +1,72 @@
+"""`attestation`: the signed approvals of a request, handed out for whoever verifies them without this bot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from bot.attestations import Attestation
+from bot.commands.context import services_for, telling_mistakes
+from bot.domain.model import DECISION, VOTE, Refused
+from bot.gate.envelopes import as_sigstore_bundle
+from bot.store import Transaction
+
+FORMATS: Mapping[str, Callable[[str], str]] = {"dsse": str, "sigstore": as_sigstore_bundle}
+
+
+@click.command("attestation")
+@click.argument("request_id")
+@click.option("--about", type=click.Choice([VOTE, DECISION]), help="Only the votes, or only the decision.")
+@click.option("--person", default="", help="Only the votes of this person, by e-mail.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="dsse",
+    show_default=True,
+    help="A DSSE envelope, or a Sigstore bundle v0.3.",
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A directory: one file for each.")
+@telling_mistakes
+def attestation(request_id: str, about: str | None, person: str, form: str, out: Path | None) -> None:
+    """Hand out what was signed about a request: each vote and the decision, one line of JSON for each."""
+    with services_for() as services, services.store.transaction() as tx:
+        found = _chosen(request_id, about, person, tx)
+    if out is None:
+        for one in found:
+            click.echo(FORMATS[form](one.envelope))
+    else:
+        _write(found, form, out)
+
+
+def _chosen(request_id: str, about: str | None, email: str, tx: Transaction) -> list[Attestation]:
+    """Raises Refused when there is nothing of the kind."""
+    request = tx.get_request(request_id)
+    voter = _voter(email, tx) if email else ""
+    signed = tx.attestations.of(request.id)
+    found = [one for one in signed if about in (None, one.about) and (not voter or one.person == voter)]
+    if not found:
+        what = f"{about or 'vote or decision'} of request {request.short_id}{f' by {email}' if email else ''}"
+        raise Refused(
+            f"no {what} is signed. It is {request.state}; a worker signs within seconds of a vote, and `countersign jobs list "
+            "--status parked` says when it cannot"
+        )
+    return found
+
+
+def _voter(email: str, tx: Transaction) -> str:
+    person = tx.people.find(email)
+    if person is None:
+        raise Refused(f"nobody here has the e-mail {email}")
+    return person.id
+
+
+def _write(found: Sequence[Attestation], form: str, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for one in found:
+        who = f"{one.about}-{one.person[:12]}" if one.about == VOTE else one.about
+        path = out / f"{one.request_id[:12]}.{one.seq}.{who}.{form}.json"
+        path.write_text(FORMATS[form](one.envelope))
+        click.echo(path)

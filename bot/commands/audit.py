@@ -1,0 +1,213 @@
+"""The ledger on the command line: verify it, sign it, prove what is in it. Exporting is in `audit_export`, the arithmetic in the domain.
+
+Exit codes: 0 it holds, 1 it does not, 2 wrong usage or no database.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.commands.audit_export import export
+from bot.commands.context import as_json, services_for, telling_mistakes
+
+if TYPE_CHECKING:
+    from bot.domain.checkpoint import Note
+    from bot.domain.proofs import Proof
+    from bot.gate.envelopes import TrustedKey
+    from handlers.audits import Audited, Witness
+
+LONGEST_FILE = 1_000_000  # bytes; a checkpoint has about 200, a proof about 2,000
+NEXT = (
+    "Leave the database as it is, compare it with the newest backup or export in which this still holds, "
+    "and find out who could write to it in between"
+)
+UNWITNESSED = (
+    "No checkpoint from outside was brought along. A ledger rewritten as a whole, keys and checkpoints with it, would look just "
+    "as good: take one from a ticket and add --checkpoint FILE."
+)
+
+
+@click.group("audit")
+def audit_group() -> None:
+    """Verify the ledger, export it, sign it, and prove what is in it."""
+
+
+@audit_group.command("verify")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    metavar="FILE|TEXT",
+    help="A past checkpoint, from a ticket for example; other text around it does no harm. May be given again.",
+)
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The ledger's public key (PEM), to believe it in place of those in the database. May be given again.",
+)
+@click.option(
+    "--proof",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Verify what `audit prove` printed: with --key alone, and no database.",
+)
+@as_json
+@telling_mistakes
+def verify(checkpoints: tuple[str, ...], keys: tuple[Path, ...], proof: Path | None, as_json: bool) -> None:
+    """Check every entry of the ledger, and all that follows from it: checkpoints, keys, signed approvals, requests.
+
+    Finds any changed byte and any missing entry; with a checkpoint from outside also a cut or rewritten ledger.
+    """
+    trusted = [_public_key(path) for path in keys]
+    if proof is not None:
+        if not trusted or checkpoints:
+            raise click.UsageError("--proof wants --key FILE, the ledger's public key, and no --checkpoint")
+        _verify_proof(proof, trusted, as_json=as_json)
+    else:
+        _verify_ledger([witness for text in checkpoints for witness in _witnesses(text)], trusted, as_json=as_json)
+
+
+@audit_group.command("checkpoint")
+@telling_mistakes
+def checkpoint() -> None:
+    """Sign the ledger as it is now, print the checkpoint, and record it. Wants the key that COUNTERSIGN_CHECKPOINT_KEY names.
+
+    Keep the printed text where the bot cannot reach it.
+    """
+    from handlers.checkpoints import take_checkpoint
+
+    with services_for() as services:
+        click.echo(take_checkpoint(services).note, nl=False)
+
+
+@audit_group.command("prove")
+@click.argument("entry", required=False, metavar="[SEQ|REQUEST_ID]")
+@click.option(
+    "--size", type=click.IntRange(min=1), help="Against the checkpoint of that size. Default: the first that covers it."
+)
+@click.option(
+    "--from",
+    "before",
+    type=click.IntRange(min=1),
+    help="In place of an entry: prove that the checkpoint of this size is the beginning of the newest, or of --size.",
+)
+@telling_mistakes
+def prove(entry: str | None, size: int | None, before: int | None) -> None:
+    """Print the proof that one entry is in the ledger, for somebody who may not see the others.
+
+    REQUEST_ID stands for the signed decision on it. `audit verify --proof FILE --key FILE` checks it without a database.
+    """
+    from handlers.audits import prove_continuation, prove_entry
+
+    if (entry is None) == (before is None):
+        raise click.UsageError("name an entry by its number or its request's id, or say --from SIZE")
+    with services_for() as services:
+        made = prove_entry(entry, size, services) if entry else prove_continuation(before or 0, size, services)
+    click.echo(json.dumps(made.as_plain(), indent=2, ensure_ascii=False))
+
+
+audit_group.add_command(export)
+
+
+def _verify_ledger(witnesses: Sequence[Witness], trusted: Sequence[TrustedKey], *, as_json: bool) -> None:
+    from bot.domain.ledger import Broken
+    from handlers.audits import audit
+
+    with services_for() as services:
+        try:
+            found = audit(services.store.engine, witnesses, trusted)
+        except Broken as broken:
+            _say_fault(str(broken), as_json=as_json)
+    if as_json:
+        click.echo(json.dumps({"holds": True, **asdict(found), "fault": None}, indent=2))
+    else:
+        _say_all_holds(found)
+
+
+def _verify_proof(path: Path, trusted: Sequence[TrustedKey], *, as_json: bool) -> None:
+    from bot.domain.proofs import NotAProof, read_proof
+
+    try:
+        proof = read_proof(_read(path))
+    except NotAProof as mistake:
+        raise click.UsageError(f"{path} is no proof: {mistake}") from None
+    fault = _unsigned(proof, trusted) or proof.fault()
+    if fault:
+        _say_fault(fault, as_json=as_json)
+    size = proof.checkpoint.checkpoint.size
+    if as_json:
+        click.echo(json.dumps({"holds": True, "size": size, "fault": None}, indent=2))
+    else:
+        click.echo(
+            f"The proof holds: it leads to the checkpoint of {size:,} entries, which is signed by the key given."
+        )
+
+
+def _unsigned(proof: Proof, trusted: Sequence[TrustedKey]) -> str:
+    from bot.checkpoints import signer_of
+    from bot.domain.proofs import Continuation
+
+    notes: list[Note] = [proof.checkpoint, *([proof.before] if isinstance(proof, Continuation) else [])]
+    for note in notes:
+        if signer_of(note, trusted) is None:
+            return f"the checkpoint of {note.checkpoint.size} entries is not signed by the key given, or it was changed"
+    return ""
+
+
+def _say_all_holds(found: Audited) -> None:
+    click.echo(f"The ledger holds: {found.entries:,} entries, none changed, none missing, each in its place.")
+    click.echo(f"Checkpoints that it agrees with: {found.checkpoints:,} on record, {found.witnesses:,} brought along.")
+    click.echo(
+        f"As the ledger says: {found.keys:,} keys, {found.attestations:,} signed approvals, {found.requests:,} requests."
+    )
+    click.echo(f"Newest head {found.head}, root {found.root}.")
+    if not found.witnesses:
+        click.echo(UNWITNESSED, err=True)
+
+
+def _say_fault(fault: str, *, as_json: bool) -> None:
+    """Ends the process with exit code 1."""
+    if as_json:
+        click.echo(json.dumps({"holds": False, "fault": fault, "next": NEXT}, indent=2))
+        sys.exit(1)
+    raise click.ClickException(f"{fault}. {NEXT}.")
+
+
+def _witnesses(text: str) -> list[Witness]:
+    from bot.domain.checkpoint import NotANote, read_notes
+    from handlers.audits import Witness
+
+    path = Path(text) if "\n" not in text and len(text) < 1000 else None
+    is_file = path is not None and path.is_file()
+    where = f"in {path}" if is_file else "given on the command line"
+    try:
+        return [Witness(note, where) for note in read_notes(_read(path) if path and is_file else text)]
+    except NotANote as mistake:
+        named = f"{path} (no such file, and as text" if not is_file else f"{path} ("
+        raise click.BadParameter(f"{named} {mistake})", param_hint="--checkpoint") from None
+
+
+def _public_key(path: Path) -> TrustedKey:
+    from bot.checkpoints import ledger_key
+    from bot.gate.envelopes import NotVerified
+
+    try:
+        return ledger_key(_read(path))
+    except NotVerified as mistake:
+        raise click.BadParameter(f"{path}: {mistake}", param_hint="--key") from None
+
+
+def _read(path: Path) -> str:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(LONGEST_FILE + 1)
+    if len(text) > LONGEST_FILE:
+        raise click.UsageError(f"{path} is longer than a megabyte; what is wanted here has a few hundred letters")
+    return text

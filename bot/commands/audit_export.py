@@ -1,0 +1,103 @@
+"""`countersign audit export`: the ledger's entries for somebody else's tools, one after the other, however many there are."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from bot.commands.context import services_for, telling_mistakes
+
+if TYPE_CHECKING:
+    from bot.domain.ledger import Entry
+
+COLUMNS = ("seq", "at", "kind", "body", "leaf", "head")
+STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
+ID = re.compile(r"\b[0-9a-f]{32}\b")
+
+
+class Day(click.ParamType[datetime]):
+    """A day or a moment, in UTC unless it says otherwise; `ends` makes a day mean its end."""
+
+    name = "date"
+
+    def __init__(self, *, ends: bool) -> None:
+        self.ends = ends
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f'"{value}" is no date. Write one such as 2026-11-01 or 2026-11-01T12:00', param, ctx)
+        if self.ends and len(str(value)) <= len("2026-11-01"):
+            moment += timedelta(days=1)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@click.command("export")
+@click.option("--format", "form", type=click.Choice(("jsonl", "csv")), default="jsonl", show_default=True)
+@click.option("--since", type=Day(ends=False), help="Only entries from this day or moment on (UTC).")
+@click.option(
+    "--until", type=Day(ends=True), help="Only entries up to the end of this day, or before this moment (UTC)."
+)
+@click.option(
+    "--names",
+    is_flag=True,
+    help="Print people's names for their ids. Such a body is for reading: it no longer fits its leaf.",
+)
+@click.option(
+    "--out",
+    type=click.File("w", encoding="utf-8", atomic=True),
+    default="-",
+    help="Write into this file, which is complete or not there. Default: print.",
+)
+@telling_mistakes
+def export(form: str, since: datetime | None, until: datetime | None, names: bool, out: TextIO) -> None:
+    """Write the ledger's entries: number, time, kind, body, leaf and head.
+
+    A CSV cell that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    from bot.ledger_rows import LedgerRows, unhurried
+    from bot.people import PeopleRows
+
+    with services_for() as services, unhurried(services.store.engine) as connection:
+        known = PeopleRows(connection).all_names() if names else {}
+        write = {"jsonl": _write_lines, "csv": _write_csv}[form]
+        write(LedgerRows(connection).entries(since=since, until=until), _named(known), out)
+
+
+def safe_cell(text: str) -> str:
+    """What a spreadsheet shows and does not run."""
+    return f"'{text}" if text.startswith(STARTS_A_FORMULA) else text
+
+
+def _write_lines(entries: Iterable[Entry], named: Callable[[str], str], out: TextIO) -> None:
+    from bot.domain.proofs import plain_entry
+
+    for entry in entries:
+        out.write(json.dumps({**plain_entry(entry), "body": named(entry.body)}, ensure_ascii=False) + "\n")
+
+
+def _write_csv(entries: Iterable[Entry], named: Callable[[str], str], out: TextIO) -> None:
+    from bot.domain.proofs import plain_entry
+
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for entry in entries:
+        plain = {**plain_entry(entry), "body": named(entry.body)}
+        rows.writerow([safe_cell(str(plain[column])) for column in COLUMNS])
+
+
+def _named(names: Mapping[str, str]) -> Callable[[str], str]:
+    """The name goes into a body that is JSON, so it is written as JSON writes text."""
+
+    def name_of(found: re.Match[str]) -> str:
+        name = names.get(found[0])
+        return found[0] if name is None else json.dumps(name, ensure_ascii=False)[1:-1]
+
+    return lambda body: ID.sub(name_of, body) if names else body

@@ -1,0 +1,116 @@
+"""`countersign describe`: the walk back from a model version, who held what at a past moment, and the data itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.commands.context import as_json, printable, services_for, settings_for, telling_mistakes
+from bot.domain.description_text import holders_in_words, in_words
+from bot.domain.ledger import Plain, as_plain
+from bot.domain.model_uri import ModelUri
+from config.settings import Need
+
+if TYPE_CHECKING:
+    from handlers.fetching import Brought
+
+
+@click.command("describe")
+@click.argument("uri", metavar="models:/NAME/VERSION")
+@click.option(
+    "--at",
+    "moment",
+    default="",
+    help="Who held each target then: 2026-11-01 (its beginning) or 2026-11-01T12:00, in UTC.",
+)
+@click.option(
+    "--fetch",
+    "into",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Bring its data back from DVC, below here.",
+)
+@click.option(
+    "--remote",
+    default="",
+    help="The DVC remote to fetch from. Default: the one that the git remote's .dvc/config names.",
+)
+@as_json
+@telling_mistakes
+def describe(uri: str, moment: str, into: Path | None, remote: str, as_json: bool) -> None:
+    """Everything known of a model version: run, commit, pipeline, data, votes, and whether the signatures hold.
+
+    models:/NAME@ALIAS is understood as well.
+    """
+    if moment and into:
+        raise click.UsageError("--at and --fetch are two questions; ask one of them")
+    if remote and not into:
+        raise click.UsageError("--remote says where --fetch finds the data; add --fetch DIR")
+    if moment:
+        _tell_past(uri, _moment_of(moment), as_json=as_json)
+    elif into:
+        _fetch(uri, into, remote, as_json=as_json)
+    else:
+        _tell(uri, as_json=as_json)
+
+
+def _tell(uri: str, *, as_json: bool) -> None:
+    from handlers import describing
+
+    with services_for(Need.REGISTRY) as services:
+        found = describing.describe(uri, services)
+    _print(as_plain(found), in_words(found), as_json=as_json)
+
+
+def _tell_past(uri: str, at: datetime, *, as_json: bool) -> None:
+    from handlers.past_holders import held_at
+
+    with services_for() as services:
+        past = held_at(ModelUri.parse(uri).model, at, services)
+    _print(as_plain(past), holders_in_words(past.model, past.at, past.held, past.unknown), as_json=as_json)
+
+
+def _fetch(uri: str, into: Path, remote: str, *, as_json: bool) -> None:
+    from bot.clients.git_mirror import GitMirrors
+    from handlers.fetching import fetch_data
+
+    mirror = GitMirrors(settings_for().home / "mirrors")
+    with services_for(Need.REGISTRY) as services:
+        brought = fetch_data(uri, into, remote, mirror, services)
+    _print(as_plain({**asdict(brought), "is_good": brought.is_good}), _brought_in_words(brought, into), as_json=as_json)
+    if not brought.is_good:
+        raise click.exceptions.Exit(1)
+
+
+def _brought_in_words(brought: Brought, into: Path) -> Iterable[str]:
+    yield f"{brought.version}: its data below {into}, every byte as dvc.lock names it"
+    for file in brought.fetched:
+        yield f"  {file.path}  {file.size:,} bytes  md5 {file.md5}  sha256 {file.sha256}"
+    for path in brought.in_git:
+        yield f"  {path}  is in git, with the same md5"
+    for one in brought.left:
+        yield f"  {'NOT BROUGHT BACK' if one.is_fault else 'not there'}  {one.why}"
+    if not brought.is_good:
+        yield "Not all of it could be brought back and proven."
+
+
+def _print(found: Plain, lines: Iterable[str], *, as_json: bool) -> None:
+    """Names and reasons come from outside: nothing in them may steer the terminal."""
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for line in lines:
+        click.echo(printable(line) if line else "")
+
+
+def _moment_of(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f'"{text}" is no moment. Write 2026-11-01 or 2026-11-01T12:00') from None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -1,0 +1,127 @@
+"""What a `dvc.lock` says, as plain values: stages, what each read and wrote, and how they hang together. Reading the text: `bot.dvc_texts`.
+
+prepare                      as the tree shows it: a stage stands below the one whose outputs it reads
+  train
+    evaluate  (also after prepare)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from posixpath import dirname, join, normpath
+
+LOCK = "dvc.lock"
+TELLS_NOTHING = (".md", ".rst", ".gitignore", ".dvcignore")  # endings of files that shape no model
+AROUND = (".dvc/", ".github/", "docs/")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file or folder with its hash. `md5` ends in `.dir` for a folder and is empty when DVC recorded none.
+
+    `is_current` tells DVC 3's plain md5 from that of DVC 2, which counted line breaks of texts as one.
+    """
+
+    path: str
+    md5: str
+    size: int | None = None
+    is_current: bool = True
+
+    @property
+    def is_folder(self) -> bool:
+        return self.md5.endswith(".dir")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`params` are what the stage's parameter files said, by dotted names, as they were written."""
+
+    name: str
+    command: str
+    deps: tuple[Entry, ...]
+    outs: tuple[Entry, ...]
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Lock:
+    stages: tuple[Stage, ...]
+
+    @property
+    def outs(self) -> tuple[Entry, ...]:
+        return tuple(out for stage in self.stages for out in stage.outs)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(entry for stage in self.stages for entry in (*stage.deps, *stage.outs))
+
+    @property
+    def sources(self) -> tuple[Entry, ...]:
+        """What was read and no stage wrote: code and source data, each once, by path."""
+        read = {dep.path: dep for stage in self.stages for dep in stage.deps}
+        return tuple(read[path] for path in sorted(read) if not any(overlap(path, out.path) for out in self.outs))
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        return {name: text for stage in self.stages for name, text in stage.params.items()}
+
+
+def overlap(one: str, other: str) -> bool:
+    """The same path, or one lies in the other."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def unexplained(changed: Iterable[str], lock: Lock, lock_path: str) -> tuple[str, ...]:
+    """Of the files that changed between the code's commit and the lock's: those that neither the pipeline wrote nor are mere papers.
+
+    Paths are from the top of the repository, and `lock_path` says where the lock is in it.
+    """
+    written = [normpath(join(dirname(lock_path), out.path)) for out in lock.outs]
+    return tuple(
+        path
+        for path in changed
+        if path != lock_path
+        and not path.endswith(TELLS_NOTHING)
+        and not path.startswith(AROUND)
+        and not any(path == out or path.startswith(f"{out}/") for out in written)
+    )
+
+
+def edges(lock: Lock) -> tuple[tuple[str, str], ...]:
+    """Which stage feeds which, by their names, in the lock's order."""
+    return tuple(
+        (before.name, after.name)
+        for before in lock.stages
+        for after in lock.stages
+        if before is not after and _feeds(before, after)
+    )
+
+
+def stage_tree(lock: Lock) -> tuple[str, ...]:
+    """One line a stage, each once, two spaces further in below the first stage that feeds it."""
+    fed_by: dict[str, list[str]] = {stage.name: [] for stage in lock.stages}
+    for before, after in edges(lock):
+        fed_by[after].append(before)
+    shown: set[str] = set()
+    first = [stage.name for stage in lock.stages if not fed_by[stage.name]]
+    lines = [line for name in first for line in _below(name, 0, fed_by, shown)]
+    rest = (stage.name for stage in lock.stages)  # only stages that feed each other in a ring are left
+    return (*lines, *(line for name in rest if name not in shown for line in _below(name, 0, fed_by, shown)))
+
+
+def _below(name: str, depth: int, fed_by: Mapping[str, list[str]], shown: set[str]) -> Iterator[str]:
+    waiting = [(name, depth, "")]
+    while waiting:
+        stage, level, above = waiting.pop()
+        if stage in shown:
+            continue
+        shown.add(stage)
+        others = [before for before in fed_by[stage] if before != above]
+        also = f"  (also after {', '.join(others)})" if above and others else ""
+        yield f"{'  ' * level}{stage}{also}"
+        waiting += [(after, level + 1, stage) for after in reversed(list(fed_by)) if stage in fed_by[after]]
+
+
+def _feeds(before: Stage, after: Stage) -> bool:
+    return any(overlap(dep.path, out.path) for dep in after.deps for out in before.outs)

@@ -1,0 +1,219 @@
+"""Brings files back from a DVC remote by the hashes in a dvc.lock, and proves every byte on the way.
+
+The layout is DVC 3's: `<remote>/files/md5/ab/cdef...`, and for a folder a JSON list of its files under a name that ends in `.dir`. How a
+remote is reached (a directory, s3, gs, azure, ssh) is DVC's own matter, and needs the `dvc` extra; nothing else of Countersign does.
+"""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
+
+from bot.domain.dvc_lock import Entry
+
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+CHUNK = 2**20
+READABLE = 0o644  # a temporary file is its owner's alone
+LARGEST_LIST = 64 * 2**20  # bytes; a folder of half a million files
+EXTRA_WANTED = "bringing data back needs the dvc extra: pip install 'mlflow-countersign[dvc]'"
+
+
+class NotFetched(Exception):
+    """The file is not brought back; the sentence says why."""
+
+
+class NotOnRemote(NotFetched):
+    """The remote has nothing of that hash."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file as it stands below the directory now: its md5 is the one in the lock, byte for byte."""
+
+    path: str
+    md5: str
+    sha256: str
+    size: int
+
+
+class Files(Protocol):
+    """What is asked of DVC's file systems."""
+
+    def open(self, path: str, mode: str) -> BinaryIO: ...
+
+    def exists(self, path: str) -> bool: ...
+
+
+class DvcRemote:
+    """`url` is what `dvc remote list` shows: a directory, or an address such as s3://bucket/path. Raises NotFetched."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._files, self._root = _file_system(url)
+
+    def fetch(self, entry: Entry, into: Path) -> list[Fetched]:
+        """Writes below `into` and nowhere else. Raises NotFetched, NotOnRemote among it; what is there already is never overwritten."""
+        if not MD5.fullmatch(entry.md5):
+            raise NotFetched(f"{entry.path}: the lock has no md5 of it, so nothing could be proven")
+        if not entry.is_current:
+            raise NotFetched(
+                f"{entry.path}: the lock is DVC 2's, whose md5 leaves line ends out, so its bytes cannot be proven. "
+                "Run `dvc repro` with DVC 3"
+            )
+        if not entry.is_folder:
+            return [self._bring(entry.path, entry.md5, entry.size, into)]
+        listed = self._folder(entry)
+        return [self._bring(f"{entry.path}/{path}", md5, None, into) for path, md5 in listed]
+
+    def _folder(self, entry: Entry) -> list[tuple[str, str]]:
+        """The folder's files and their md5s, from a list that itself has the hash that the lock names."""
+        with self._opened(entry.path, entry.md5) as file:
+            text = file.read(LARGEST_LIST + 1)
+        if len(text) > LARGEST_LIST or _md5(text) != entry.md5.removesuffix(".dir"):
+            raise NotFetched(f"{entry.path}: the remote's list of its files is not the one that the lock names")
+        try:
+            listed = [(str(one["relpath"]), str(one["md5"])) for one in json.loads(text)]
+        except (ValueError, TypeError, KeyError):
+            raise NotFetched(f"{entry.path}: the remote's list of its files is not as DVC writes it") from None
+        wrong = [md5 for _, md5 in listed if not MD5.fullmatch(md5) or md5.endswith(".dir")]
+        if wrong:
+            raise NotFetched(f"{entry.path}: the remote's list names {wrong[0][:40]!r}, which is no md5")
+        return listed
+
+    def _bring(self, path: str, md5: str, size: int | None, into: Path) -> Fetched:
+        place = place_below(into, path)
+        with self._opened(path, md5) as file, _written_beside(place) as (copy, name):
+            found = _copy(file, copy, size)
+            if found.md5 != md5:
+                raise NotFetched(f"{path}: the remote has other bytes than the lock names (md5 {found.md5}, not {md5})")
+            copy.flush()
+            _put(name, place, found)
+        return Fetched(path, found.md5, found.sha256, found.size)
+
+    @contextmanager
+    def _opened(self, path: str, md5: str) -> Iterator[BinaryIO]:
+        from dvc.exceptions import DvcException
+
+        where = f"{self._root}/files/md5/{md5[:2]}/{md5[2:]}"
+        try:
+            if not self._files.exists(where):
+                raise NotOnRemote(f"{path}: the remote {self._url} has nothing with the md5 {md5}")
+            with self._files.open(where, "rb") as file:
+                yield file
+        except (OSError, DvcException) as trouble:
+            raise NotFetched(f"{path}: the remote {self._url} cannot be read: {trouble}") from trouble
+
+
+@dataclass(frozen=True)
+class _Copied:
+    md5: str
+    sha256: str
+    size: int
+
+
+def place_below(root: Path, path: str) -> Path:
+    """Where `path` belongs below `root`. Raises NotFetched for one that leads out of it, by its words or by a link that is there."""
+    parts = PurePosixPath(path).parts
+    if not parts or {"..", "/", "//"} & set(parts) or any(letter in path for letter in "\\\0"):
+        raise NotFetched(f"{path!r} leads out of the directory, so nothing is written there")
+    root = root.resolve()
+    place = root.joinpath(*parts)
+    for parent in (place, *place.parents):
+        if parent == root:
+            break
+        if parent.is_symlink():
+            raise NotFetched(f"{path!r} leads through the link {parent.name!r}, so nothing is written there")
+    return place
+
+
+def remote_in(config: str) -> str:
+    """The address of the default remote in a repository's `.dvc/config`; of the only one when none is the default. Raises NotFetched."""
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(config)
+    except configparser.Error:
+        raise NotFetched("the repository's .dvc/config cannot be read. Name the remote with --remote") from None
+    remotes = {
+        _bare(section, "remote"): parser[section].get("url", "")
+        for section in parser.sections()
+        if _bare(section, "remote")
+    }
+    named = parser.get("core", "remote", fallback=next(iter(remotes)) if len(remotes) == 1 else "")
+    url = remotes.get(named, "")
+    if not url:
+        raise NotFetched("the repository's .dvc/config names no default remote. Name one with --remote")
+    if "://" not in url and not Path(url).is_absolute():
+        raise NotFetched(f"the remote {url!r} is a path in the trainer's own checkout. Name one with --remote")
+    return url
+
+
+def _bare(section: str, kind: str) -> str:
+    """DVC writes the section as ['remote "storage"']."""
+    found = re.fullmatch(rf"'?{kind} \"(.+?)\"'?", section)
+    return found[1] if found else ""
+
+
+def _file_system(url: str) -> tuple[Files, str]:
+    try:
+        from dvc.exceptions import DvcException
+        from dvc.fs import get_cloud_fs
+    except ImportError:
+        raise NotFetched(EXTRA_WANTED) from None
+    try:
+        made, options, root = get_cloud_fs({}, url=url)
+        return made(**options), str(root).rstrip("/")
+    except ImportError as missing:
+        raise NotFetched(f"the remote {url} needs more than the dvc extra: {missing}") from None
+    except DvcException as mistake:
+        raise NotFetched(f"the remote {url} is none that DVC knows: {mistake}. Correct --remote") from None
+
+
+@contextmanager
+def _written_beside(place: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A file in the same directory, which is gone again unless it was put in its place."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".fetching-", dir=place.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file, Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _put(name: Path, place: Path, found: _Copied) -> None:
+    if place.is_file():
+        with place.open("rb") as there:
+            if hashlib.file_digest(there, "sha256").hexdigest() != found.sha256:
+                raise NotFetched(f"{place} is there already with other bytes. Choose an empty directory")
+        return
+    try:
+        os.link(name, place)  # fails where something is, and never follows a link
+    except OSError as trouble:
+        raise NotFetched(f"{place} cannot be written: {trouble.strerror}. Choose an empty directory") from None
+    place.chmod(READABLE)
+
+
+def _copy(file: BinaryIO, copy: BinaryIO, size: int | None) -> _Copied:
+    """Hashes while it copies, and stops at more bytes than the lock says there are."""
+    md5, sha256, so_far = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
+    while chunk := file.read(CHUNK):
+        so_far += len(chunk)
+        if size is not None and so_far > size:
+            break
+        md5.update(chunk)
+        sha256.update(chunk)
+        copy.write(chunk)
+    return _Copied(md5.hexdigest() if size is None or so_far <= size else "of more bytes", sha256.hexdigest(), so_far)
+
+
+def _md5(text: bytes) -> str:
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()

@@ -1,0 +1,112 @@
+"""Reads DVC's texts: `dvc.lock`, `dvc.yaml` and parameter files. What they mean is in `bot.domain.dvc_lock`; DVC itself is not needed.
+
+The texts come from outside. The base loader makes texts, lists and mappings of YAML and nothing else, and what its anchors could blow up
+to millions of entries is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import yaml
+
+from bot.domain.dvc_lock import Entry, Lock, Stage
+
+MOST_NODES = 50_000
+MOST_STAGES = 500  # the graph compares each with each
+DEEPEST = 60
+
+
+class Unreadable(Exception):
+    """The text is not what DVC writes; the message completes "dvc.lock ..."."""
+
+
+def read_lock(text: str) -> Lock:
+    """Raises Unreadable."""
+    stages = _mapping(_mapping(_parsed(text)).get("stages"), "has no stages")
+    if len(stages) > MOST_STAGES:
+        raise Unreadable(f"has more than {MOST_STAGES} stages")
+    return Lock(tuple(_stage(name, _mapping(body)) for name, body in stages.items()))
+
+
+def read_params(text: str) -> dict[str, str]:
+    """Every value by its dotted name, as it was written; a list is one value. Raises Unreadable."""
+    return dict(_flat(_parsed(text)))
+
+
+def metric_files(dvc_yaml: str) -> tuple[str, ...]:
+    """The files that `dvc.yaml` calls metrics, of the whole pipeline or of a stage. Raises Unreadable."""
+    whole = _mapping(_parsed(dvc_yaml))
+    named = [*_paths(whole.get("metrics"))]
+    for body in _mapping(whole.get("stages") or {}).values():
+        named += _paths(body.get("metrics") if isinstance(body, dict) else None)
+    return tuple(dict.fromkeys(path for path in named if "${" not in path))
+
+
+def _parsed(text: str) -> object:
+    try:
+        found: object = yaml.load(text, Loader=yaml.BaseLoader)  # nosec B506
+        _count(found)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise Unreadable("is not YAML as DVC writes it") from error
+    return found
+
+
+def _count(whole: object) -> None:
+    """Walks as deep and as far as anything here will, and no further."""
+    waiting, seen = [(whole, 0)], 0
+    while waiting:
+        node, depth = waiting.pop()
+        seen += 1
+        if seen > MOST_NODES or depth > DEEPEST:
+            raise Unreadable(f"has more than {MOST_NODES:,} entries, or is nested deeper than {DEEPEST}")
+        below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        waiting += [(one, depth + 1) for one in below]
+
+
+def _stage(name: object, body: Mapping[str, object]) -> Stage:
+    command = body.get("cmd", "")
+    files = _mapping(body.get("params") or {})
+    return Stage(
+        name=str(name),
+        command=" && ".join(map(str, command)) if isinstance(command, list) else str(command),
+        deps=_entries(body.get("deps")),
+        outs=_entries(body.get("outs")),
+        params={key: text for named in files.values() for key, text in _flat(named)},
+    )
+
+
+def _entries(listed: object) -> tuple[Entry, ...]:
+    return tuple(_entry(_mapping(one)) for one in (listed if isinstance(listed, list) else ()))
+
+
+def _entry(body: Mapping[str, object]) -> Entry:
+    size = str(body.get("size", ""))
+    whole = int(size) if size.isdecimal() and len(size) < 16 else None
+    return Entry(str(body.get("path", "")), str(body.get("md5") or ""), whole, body.get("hash") == "md5")
+
+
+def _flat(node: object, name: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        for key, below in node.items():
+            yield from _flat(below, f"{name}.{key}" if name else str(key))
+    elif name:
+        yield name, _written(node)
+
+
+def _written(node: object) -> str:
+    if isinstance(node, list):
+        return f"[{', '.join(map(_written, node))}]"
+    return str(node)
+
+
+def _paths(listed: object) -> Iterator[str]:
+    """`- metrics.json`, or `- metrics.json: {cache: false}`."""
+    for one in listed if isinstance(listed, list) else ():
+        yield from one if isinstance(one, dict) else [str(one)]
+
+
+def _mapping(node: object, otherwise: str = "is not YAML as DVC writes it") -> Mapping[str, object]:
+    if not isinstance(node, dict):
+        raise Unreadable(otherwise)
+    return node

@@ -1,0 +1,31 @@
+"""What the ledger says of one request's decision and of its attestations, looked up without reading all of it."""
+
+from __future__ import annotations
+
+import json
+
+import sqlalchemy as sa
+
+from bot import tables
+from bot.domain.events import AttestationSigned, RequestApproved, RequestRejected
+
+DECIDING = (RequestApproved.__name__, RequestRejected.__name__)
+
+
+class EvidenceRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def decided_at_entry(self, request_id: str) -> int | None:
+        """The number of the entry that says what was decided; None while nobody has."""
+        rows = tables.ledger.c
+        mine = rows.body.contains(f'"request_id":"{request_id}"', autoescape=True)  # canonical JSON says it in one way
+        query = sa.select(sa.func.max(rows.seq)).where(rows.kind.in_(DECIDING), mine)
+        return self._connection.execute(query).scalar()
+
+    def recorded_digest(self, seq: int) -> str:
+        """Of the envelope that this entry vouches for; empty when it vouches for none."""
+        rows = tables.ledger.c
+        query = sa.select(rows.body).where(rows.seq == seq, rows.kind == AttestationSigned.__name__)
+        body = self._connection.execute(query).scalar()
+        return str(json.loads(body)["digest"]) if body else ""

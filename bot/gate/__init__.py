@@ -1,0 +1,48 @@
+"""The gate that CI and serving ask: may this version ship? Imports neither MLflow nor Flask, so that asking is quick.
+
+In Python: `load_model("models:/bike-demand@champion", keys=["countersign.pem"])`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.domain.gate import CannotTell, Denied, NotAllowed
+
+if TYPE_CHECKING:
+    from mlflow.pyfunc import PyFuncModel
+
+__all__ = ["CannotTell", "Denied", "NotAllowed", "load_model"]
+
+
+def load_model(
+    uri: str,
+    *,
+    target: str | None = None,
+    keys: Iterable[str | Path] = (),
+    bot: str | None = None,
+    max_age: timedelta | None = None,
+    folder: str | Path | None = None,
+) -> PyFuncModel:
+    """The approved version as a pyfunc model, loaded from a folder whose bytes were compared with those approved.
+
+    `uri`, `target`, `keys` (PEM files), `bot` (its address) and `max_age` mean what they mean for `countersign gate check`; `folder` is
+    where the files go, by default a new temporary one. Raises Denied or CannotTell, each with `reasons`, and Refused for a question
+    that is wrong in itself.
+    """
+    from bot.gate.checks import check, proof_of
+    from bot.gate.keys import read_keys
+    from bot.gate.serving import checked_folder
+
+    proof = proof_of(os.environ, read_keys(map(Path, keys)), bot, max_age)
+    result = check(uri, target, proof, os.environ, datetime.now(UTC))
+    place = checked_folder(result, Path(folder) if folder is not None else None)
+
+    import mlflow.pyfunc
+
+    model: PyFuncModel = mlflow.pyfunc.load_model(str(place))
+    return model

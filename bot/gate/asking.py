@@ -1,0 +1,155 @@
+"""One question over HTTP: one attempt, a deadline, a cap on the answer, and no redirect, which could carry the credentials elsewhere.
+
+By the standard library alone, because asking must be quick. What is asked stands in `registry` and `online`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
+
+TIMEOUT = 10.0  # seconds without a sign of life
+DEADLINE = 30.0  # seconds for the whole answer
+LARGEST_ANSWER = 16 * 2**20  # bytes; a version with every tag that MLflow allows it stays below
+CHUNK = 64 * 1024
+
+
+class NoAnswer(Exception):
+    """Nobody has answered, or not with anything to go by; the text is a sentence that says who, why, and what next."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Server:
+    """Whom to ask. `name` begins sentences, `setting` is the variable to mend; `authorization` is a whole header, or empty.
+
+    `certificates` is a file of CAs to trust instead of the usual ones; `client_certificate` a file with certificate and key.
+    """
+
+    name: str
+    setting: str
+    address: str
+    authorization: str = ""
+    certificates: str = ""
+    client_certificate: str = ""
+    verifies: bool = True
+
+    @property
+    def shown(self) -> str:
+        """The address without a password."""
+        parts = urlsplit(self.address)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def is_http(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def basic(username: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+def ask(server: Server, path: str, parameters: Mapping[str, str]) -> Answer:
+    """GET; any status that comes with a JSON object is an answer. Raises NoAnswer."""
+    query = f"?{urlencode(parameters)}" if parameters else ""
+    request = Request(f"{server.shown.rstrip('/')}{path}{query}", headers={"Accept": "application/json"})
+    if server.authorization:
+        request.add_unredirected_header("Authorization", server.authorization)
+    try:
+        with _opener(server).open(request, timeout=TIMEOUT) as response:
+            return _answer(server, response.status, _body(server, response))
+    except HTTPError as error:
+        with error:
+            return _refusal(server, error)
+    except (URLError, HTTPException, OSError, ValueError) as trouble:
+        why = str(getattr(trouble, "reason", trouble)) or type(trouble).__name__
+        raise NoAnswer(f"{server.name} at {server.shown} does not answer ({why}). Check {server.setting}.") from None
+
+
+def _opener(server: Server) -> OpenerDirector:
+    """Knows proxies, http and https; files, ftp and redirects it knows nothing of."""
+    opener = OpenerDirector()
+    for handler in (ProxyHandler(), HTTPHandler(), HTTPDefaultErrorHandler(), HTTPErrorProcessor()):
+        opener.add_handler(handler)
+    if server.address.startswith("https:"):
+        opener.add_handler(HTTPSHandler(context=_trust(server)))
+    return opener
+
+
+def _trust(server: Server) -> ssl.SSLContext:
+    """The system's CAs and, where `certifi` is installed, those that MLflow's own client trusts."""
+    context = ssl.create_default_context(cafile=server.certificates or None)
+    if not server.certificates:
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    if server.client_certificate:
+        context.load_cert_chain(server.client_certificate)
+    if not server.verifies:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _body(server: Server, response: HTTPResponse | HTTPError) -> bytes:
+    """Read with a deadline, so that a byte a second keeps nobody waiting for ever."""
+    not_after, read = time.monotonic() + DEADLINE, bytearray()
+    while chunk := response.read(CHUNK):
+        read += chunk
+        if len(read) > LARGEST_ANSWER:
+            raise NoAnswer(f"{server.name} at {server.shown} answers with more than {LARGEST_ANSWER // 2**20} MiB.")
+        if time.monotonic() > not_after:
+            raise NoAnswer(
+                f"{server.name} at {server.shown} takes more than {DEADLINE:g} seconds to answer. Try again."
+            )
+    return bytes(read)
+
+
+def _refusal(server: Server, error: HTTPError) -> Answer:
+    location = error.headers.get("Location") if 300 <= error.code < 400 else None
+    if location is not None:
+        raise NoAnswer(
+            f"{server.name} at {server.shown} redirects to {_without_secrets(location)}, and the credentials go nowhere else. "
+            f"Set {server.setting} to the right address."
+        )
+    return _answer(server, error.code, _body(server, error))
+
+
+def _answer(server: Server, status: int, body: bytes) -> Answer:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise NoAnswer(f"{server.name} at {server.shown} answered {status} and no JSON. Check {server.setting}.")
+    return Answer(status, said)
+
+
+def _without_secrets(location: str) -> str:
+    parts = urlsplit(location)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))[:200]

@@ -1,0 +1,97 @@
+"""One check from end to end: resolve the version once, find out whose word counts, and answer. Printing is in `reports`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from bot.domain.gate import GateResult, Question, Reason, Why
+from bot.domain.model import Refused, Target
+from bot.domain.seen import VersionSeen
+from bot.gate.asking import NoAnswer, Server, is_http
+from bot.gate.envelopes import TrustedKey
+from bot.gate.offline import judge_tags, judge_verdicts
+from bot.gate.online import bot_at, judge_online
+from bot.gate.registry import Registry, registry_of
+from bot.gate.uris import Wanted
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Whose word counts: the bot's, that of what a key of the ring has signed, or both together."""
+
+    ring: Mapping[str, TrustedKey] = field(default_factory=dict)
+    bot: Server | None = None
+    max_age: timedelta | None = None
+
+
+def proof_of(
+    environ: Mapping[str, str], ring: Mapping[str, TrustedKey], bot: str | None, max_age: timedelta | None
+) -> Proof:
+    """`bot` is an address; without one, COUNTERSIGN_URL counts where its token is set as well. Raises Refused."""
+    token = environ.get("COUNTERSIGN_API_TOKEN", "").strip()
+    address = bot or (environ.get("COUNTERSIGN_URL", "").strip() if token else "")
+    if bot and not token:
+        raise Refused(
+            "the bot answers only to its token. Set COUNTERSIGN_API_TOKEN, or leave --bot out and give --key."
+        )
+    if address and not is_http(address):
+        raise Refused(
+            f'"{address[:200]}" is not the address of a bot. Give one such as https://countersign.example.com.'
+        )
+    if not address and not ring:
+        raise Refused("nobody's word counts. Give --key FILE with the bot's public key, or --bot URL to ask the bot.")
+    return Proof(ring, bot_at(address, token) if address else None, max_age)
+
+
+def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str], now: datetime) -> GateResult:
+    """Raises Refused when the question itself is wrong; whatever cannot be told is an answer that allows nothing."""
+    wanted = Wanted.parse(uri)
+    wished = wanted.target(target)
+    server = registry_of(environ)
+    if not is_http(server.address):
+        raise Refused(
+            "MLFLOW_TRACKING_URI is not the address of an MLflow server. Set it to one, such as https://mlflow.example.com."
+        )
+    registry = Registry(server)
+    try:
+        seen = registry.find(wanted)
+        if seen is None:
+            return _nothing_there(wanted, wished, server)
+        return _judged(registry.question(seen, wished), seen, proof, now)
+    except NoAnswer as trouble:
+        return GateResult(False, (Reason(Why.CANNOT_TELL, str(trouble)),), str(wanted), wished, decided=False)
+
+
+def _judged(question: Question, seen: VersionSeen, proof: Proof, now: datetime) -> GateResult:
+    if proof.bot is None:
+        return judge_tags(question, seen.tags, proof.ring, now, proof.max_age)
+    try:
+        return judge_online(question, proof.bot, proof.ring, now)
+    except NoAnswer as trouble:
+        return _while_the_bot_is_down(question, seen, proof, now, str(trouble))
+
+
+def _while_the_bot_is_down(
+    question: Question, seen: VersionSeen, proof: Proof, now: datetime, trouble: str
+) -> GateResult:
+    """A verdict that the bot has signed lately stands in for it, and the answer says so."""
+    down = Reason(Why.CANNOT_TELL, trouble)
+    if not proof.ring:
+        without = Reason(Why.CANNOT_TELL, "With --key, a verdict that the bot has signed before would still count.")
+        return _undecided(question, down, without)
+    vouched = judge_verdicts(question, seen.tags, proof.ring, now, proof.max_age)
+    if vouched.allowed:
+        return replace(vouched, reasons=(*vouched.reasons, down))
+    return _undecided(question, down, *vouched.reasons)
+
+
+def _undecided(question: Question, *reasons: Reason) -> GateResult:
+    uri = f"models:/{question.version.model}/{question.version.version}"
+    return GateResult(False, reasons, uri, question.target, decided=False)
+
+
+def _nothing_there(wanted: Wanted, target: Target, server: Server) -> GateResult:
+    sentence = f"{wanted} leads to no version in the registry at {server.shown}. Check the name, or register it first."
+    return GateResult(False, (Reason(Why.NO_SUCH_VERSION, sentence),), str(wanted), target)

@@ -1,0 +1,68 @@
+"""A version's files on disk, the very bytes that will be served. Only here does the gate import MLflow."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from bot.gate.asking import NoAnswer
+from bot.gate.manifests import WRITTEN_BY_CLIENTS, UnsafePath, check_path
+
+if TYPE_CHECKING:
+    from mlflow.entities import FileInfo
+
+MOST_ENTRIES = 10_000  # files and folders, as many as the bot reads
+
+
+class Files(Protocol):
+    """What is used of MLflow's artifact repositories."""
+
+    def list_artifacts(self, path: str | None) -> Sequence[FileInfo]: ...
+
+    def _download_file(self, remote_file_path: str, local_path: str) -> None: ...
+
+
+def download(uri: str, folder: Path) -> None:
+    """All files of `models:/NAME/VERSION` into an empty folder. Raises UnsafePath and NoAnswer."""
+    os.environ.setdefault(
+        "MLFLOW_DISABLE_TELEMETRY", "true"
+    )  # the gate calls the addresses it was given, and no others
+    import requests
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
+
+    try:
+        fetch_all(ModelsArtifactRepository(uri), folder)
+    except (MlflowException, requests.RequestException) as trouble:
+        why = " ".join(str(trouble).split())[:300]
+        raise NoAnswer(f"The files of {uri} cannot be read: {why}. Check that this account may read them.") from None
+
+
+def fetch_all(files: Files, folder: Path) -> None:
+    """No name is used before it is known to stay inside the folder. Raises UnsafePath."""
+    for path in list(_paths(files)):
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        files._download_file(path, str(place))
+
+
+def _paths(files: Files) -> Iterator[str]:
+    unseen: list[str | None] = [None]
+    seen: set[str] = set()
+    while unseen:
+        folder = unseen.pop()
+        for entry in files.list_artifacts(folder):
+            if entry.path in (".", folder):  # some stores list a folder in itself
+                continue
+            check_path(entry.path)
+            if entry.path in seen:
+                raise UnsafePath(f"The file name {entry.path!r} is listed twice")
+            seen.add(entry.path)
+            if entry.is_dir:
+                unseen.append(entry.path)
+            elif entry.path != WRITTEN_BY_CLIENTS:
+                yield entry.path
+        if len(seen) > MOST_ENTRIES:
+            raise UnsafePath(f"The version has more than {MOST_ENTRIES:,} files and folders, so they are not fetched")

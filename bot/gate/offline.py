@@ -1,0 +1,72 @@
+"""The gate without the bot: signed approvals and verdicts from the version's tags, believed only with a public key.
+
+A tag is transport and proves nothing: anyone who may write to the registry can copy, delete or put back one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.domain.gate import GateResult, Question, Reason, Why, judge, read_claim
+from bot.domain.statements import NotOurs
+from bot.domain.verdict import read_vouching, vouched
+from bot.gate.envelopes import NotVerified, TrustedKey, verify
+
+ATTESTATIONS = "countersign.attestation."
+VERDICTS = "countersign.verdict."
+
+Ring = Mapping[str, TrustedKey]
+
+
+Said = TypeVar("Said")
+
+
+def judge_tags(
+    question: Question, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
+) -> GateResult:
+    """What the version's own tags prove. An approval that is too old counts when a verdict has vouched for it since."""
+    claims, doubts = read_each(_tagged(tags, ATTESTATIONS), ring, read_claim)
+    result = judge(question, claims, doubts, now=now, max_age=max_age)
+    if result.reasons[0].why is not Why.TOO_OLD:
+        return result
+    renewed = judge_verdicts(question, tags, ring, now, max_age)
+    return renewed if renewed.allowed else replace(result, reasons=(*result.reasons, *renewed.reasons))
+
+
+def judge_verdicts(
+    question: Question, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
+) -> GateResult:
+    """What the short-lived verdicts among the tags say."""
+    vouchings, doubts = read_each(_tagged(tags, VERDICTS), ring, read_vouching)
+    return vouched(question, vouchings, doubts, now=now, max_age=max_age)
+
+
+def read_each(
+    envelopes: Mapping[str, str], ring: Ring, read: Callable[[Mapping[str, object], str], Said]
+) -> tuple[list[Said], list[Reason]]:
+    """What the envelopes say that a key of the ring has signed, and why the others do not count. By the place they were found in."""
+    said, doubts = [], []
+    for where, envelope in sorted(envelopes.items()):
+        try:
+            said.append(read(verify(envelope, ring).statement, _begun(where)))
+        except (NotVerified, NotOurs) as trouble:
+            doubts.append(_doubt(where, trouble))
+    return said, doubts
+
+
+def _tagged(tags: Mapping[str, str], beginning: str) -> Mapping[str, str]:
+    """Whatever the rest of a tag's name claims: what counts is what was signed."""
+    return {f"the tag {tag}": text for tag, text in tags.items() if tag.startswith(beginning)}
+
+
+def _doubt(where: str, trouble: NotVerified | NotOurs) -> Reason:
+    why = Why.NOT_VERIFIED if isinstance(trouble, NotVerified) else Why.NOT_OURS
+    said = str(trouble).rstrip(".")
+    return Reason(why, f"{_begun(where)} does not count: {said if why is Why.NOT_VERIFIED else f'it {said}'}.")
+
+
+def _begun(where: str) -> str:
+    return where[:1].upper() + where[1:]

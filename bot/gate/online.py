@@ -1,0 +1,74 @@
+"""The gate with the bot: its route knows what tags cannot tell, retired keys and rollbacks. With a key, neither bot nor registry is
+believed alone: the bot must allow it, and the envelope that it hands out must say so too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from urllib.parse import quote
+
+from bot.domain.gate import GateResult, Question, Reason, Why, denied, judge, read_claim
+from bot.domain.statements import identity_digest, uri_of
+from bot.gate.asking import Answer, NoAnswer, Server, ask
+from bot.gate.envelopes import TrustedKey
+from bot.gate.offline import read_each
+
+
+@dataclass(frozen=True)
+class BotSaid:
+    allowed: bool
+    reasons: tuple[str, ...]
+    identity: str
+    envelope: str
+    artifacts: str
+
+
+def bot_at(address: str, token: str) -> Server:
+    return Server("Countersign", "COUNTERSIGN_URL", address, f"Bearer {token}")
+
+
+def judge_online(question: Question, server: Server, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
+    """Raises NoAnswer. Without a ring, the bot's word alone counts."""
+    said = _said(server, question)
+    if said.identity and said.identity != identity_digest(question.version):
+        sentence = f"{server.shown} knows another {question.version} than this registry does. Let both look at the same MLflow."
+        return denied(question, Reason(Why.OTHER_VERSION, sentence))
+    reasons = tuple(Reason(Why.APPROVED if said.allowed else Why.REFUSED_BY_BOT, one) for one in said.reasons)
+    if not said.allowed:
+        return denied(question, *reasons)
+    if not ring:
+        return GateResult(True, reasons, uri_of(question.version), question.target, said.artifacts)
+    proven = _proven(question, said, ring, now)
+    return replace(proven, reasons=reasons) if proven.allowed else proven
+
+
+def _proven(question: Question, said: BotSaid, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
+    where = "the envelope in the bot's answer"
+    claims, doubts = read_each({where: said.envelope} if said.envelope else {}, ring, read_claim)
+    return judge(question, claims, doubts, now=now)
+
+
+def _said(server: Server, question: Question) -> BotSaid:
+    version = question.version
+    path = f"/gate/{quote(version.model, safe='')}/{version.version}"
+    answer = ask(server, path, {"target": str(question.target)})
+    if answer.status == 401:
+        raise NoAnswer(f"Countersign at {server.shown} does not know this COUNTERSIGN_API_TOKEN. Set the bot's own.")
+    if answer.status not in (200, 404) or not isinstance(answer.body.get("allowed"), bool):
+        why = str(answer.body.get("error", ""))[:300] or "Check COUNTERSIGN_URL."
+        raise NoAnswer(f"Countersign at {server.shown} answered {answer.status}: {why}")
+    return _read(answer)
+
+
+def _read(answer: Answer) -> BotSaid:
+    body, reasons = answer.body, answer.body.get("reasons")
+    texts = tuple(str(one) for one in reasons) if isinstance(reasons, list) else ()
+    return BotSaid(
+        allowed=answer.status == 200 and body["allowed"] is True,
+        reasons=texts or ("The bot gives no reason.",),
+        identity=str(body.get("identity") or ""),
+        envelope=str(body.get("envelope") or ""),
+        artifacts=str(body.get("artifacts") or ""),
+    )

@@ -1,0 +1,125 @@
+"""MLflow as the gate reads it: over REST, with the credentials that MLflow's own client would use, and one call where one is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote, urlsplit
+
+from bot.domain.gate import Question, may_be_copy, source_of
+from bot.domain.model import DEFAULT_WORKSPACE, Target, VersionId
+from bot.domain.seen import VersionSeen
+from bot.gate.asking import Answer, NoAnswer, Server, ask, basic
+from bot.gate.uris import Wanted
+
+ROUTES = "/api/2.0/mlflow"
+NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
+NO_SUCH_ALIAS = "INVALID_PARAMETER_VALUE"  # mlflow/store/model_registry/sqlalchemy_store.py, get_model_version_by_alias
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MENDS = {
+    401: "Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
+    403: "Give this account the right to read the model.",
+}
+
+
+def registry_of(environ: Mapping[str, str]) -> Server:
+    """Username and password win over a token, as in MLflow's client."""
+    address = environ.get("MLFLOW_TRACKING_URI", "").strip()
+    parts = urlsplit(address)
+    username = environ.get("MLFLOW_TRACKING_USERNAME") or unquote(parts.username or "")
+    password = environ.get("MLFLOW_TRACKING_PASSWORD") or unquote(parts.password or "")
+    token = environ.get("MLFLOW_TRACKING_TOKEN", "")
+    bearer = f"Bearer {token}" if token else ""
+    return Server(
+        name="MLflow",
+        setting="MLFLOW_TRACKING_URI",
+        address=address,
+        authorization=basic(username, password) if username and password else bearer,
+        certificates=environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH", ""),
+        client_certificate=environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH", ""),
+        verifies=environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() not in ("true", "1"),
+    )
+
+
+@dataclass(frozen=True)
+class Registry:
+    server: Server
+
+    def find(self, wanted: Wanted) -> VersionSeen | None:
+        """The version that is meant just now; None when there is none. Raises NoAnswer."""
+        if wanted.alias is not None:
+            return self._by_alias(wanted.model, wanted.alias)
+        if wanted.stage is not None:
+            return self._by_stage(wanted.model, wanted.stage)
+        return self._by_number(wanted.model, wanted.version or 0)
+
+    def question(self, seen: VersionSeen, target: Target) -> Question:
+        """Copies need a second call: they live on the approval of the version they were made from. Raises NoAnswer."""
+        origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
+        source = self._by_number(*origin) if origin else None
+        return Question(seen.id, target, source.id if source else None)
+
+    def _by_alias(self, model: str, alias: str) -> VersionSeen | None:
+        answer = ask(self.server, f"{ROUTES}/registered-models/alias", {"name": model, "alias": alias})
+        return None if self._is_missing(answer, NOT_THERE, NO_SUCH_ALIAS) else self._version(answer.body)
+
+    def _by_stage(self, model: str, stage: str) -> VersionSeen | None:
+        """MLflow's own meaning of `models:/NAME/Stage`: the highest number there."""
+        answer = ask(self.server, f"{ROUTES}/registered-models/get-latest-versions", {"name": model, "stages": stage})
+        if self._is_missing(answer, NOT_THERE):
+            return None
+        found = answer.body.get("model_versions", [])
+        if not isinstance(found, list):
+            raise self._unreadable()
+        versions = [self._version({"model_version": one}) for one in found]
+        return max((seen for seen in versions if seen.stage == stage), key=lambda seen: seen.id.version, default=None)
+
+    def _by_number(self, model: str, version: int) -> VersionSeen | None:
+        answer = ask(self.server, f"{ROUTES}/model-versions/get", {"name": model, "version": str(version)})
+        return None if self._is_missing(answer, NOT_THERE) else self._version(answer.body)
+
+    def _is_missing(self, answer: Answer, *codes: str) -> bool:
+        """Anything but the version itself, or MLflow's word that it is not there, leaves the question open."""
+        if answer.status == 200:
+            return False
+        if answer.status in (400, 404) and answer.body.get("error_code") in codes:
+            return True
+        mend = MENDS.get(answer.status, "Try again, and look at the MLflow server.")
+        raise NoAnswer(f"MLflow at {self.server.shown} answered {answer.status}. {mend}")
+
+    def _version(self, body: Mapping[str, object]) -> VersionSeen:
+        try:
+            return _seen(body["model_version"])
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise self._unreadable() from None
+
+    def _unreadable(self) -> NoAnswer:
+        return NoAnswer(
+            f"MLflow at {self.server.shown} answered something that is no model version. Check MLFLOW_TRACKING_URI."
+        )
+
+
+def _seen(found: object) -> VersionSeen:
+    """Raises KeyError, TypeError or ValueError for whatever is not as MLflow writes it."""
+    if not isinstance(found, dict):
+        raise TypeError(found)
+    created = _time(found["creation_timestamp"])
+    return VersionSeen(
+        id=VersionId(DEFAULT_WORKSPACE, _encodable(str(found["name"])), int(found["version"]), created),
+        stage=str(found.get("current_stage") or "None"),
+        tags={str(tag["key"]): str(tag.get("value", "")) for tag in found.get("tags", ())},
+        source=str(found.get("source") or ""),
+        run_id=str(found["run_id"]) if found.get("run_id") else None,
+        updated=max(created, _time(found.get("last_updated_timestamp", 0))),
+    )
+
+
+def _time(milliseconds: object) -> datetime:
+    """Exact to the millisecond, as a version's identity needs: a float of seconds would round."""
+    return EPOCH + timedelta(milliseconds=int(str(milliseconds)))
+
+
+def _encodable(text: str) -> str:
+    """JSON can name half of a surrogate pair, which nothing that is signed can hold."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,102 @@
+"""Signed links to the pages of this bot, which expire: whoever has one may read that page until then, and no other.
+
+A link is the page's path, the second at which it ends, and an HMAC-SHA256 over both. Several keys may be good, newest first: the newest
+signs, all of them verify, so that a key can be changed without breaking the links of yesterday. What a page shows is a handler's matter.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from bot.ports import Rejected
+
+GOOD_FOR = timedelta(days=90)
+PURPOSE = b"countersign link v1"
+KEY_FILE = Path("keys") / "link.key"
+FORBIDDEN = 403
+ASK_ANEW = "Open the page from the card in Slack or from the ticket, or read the same with: countersign describe models:/NAME/VERSION"
+
+
+class Links:
+    """`url` is the bot's public address. Without it, or without a key, there are no links, and no page opens."""
+
+    def __init__(self, url: str, keys: Sequence[str]) -> None:
+        self._url = url.rstrip("/")
+        self._keys = tuple(key.encode() for key in keys)
+
+    def to_version(self, model: str, version: int, now: datetime) -> str:
+        """Good for 90 days from the end of this day, so that it stays the same link all day; empty when there can be none."""
+        if not self._url or not self._keys:
+            return ""
+        path, expires = path_of(model, version), _ends(now)
+        query = urlencode({"expires": expires, "signature": _signature(self._keys[0], path, expires)})
+        return f"{self._url}{path}?{query}"
+
+    def check(self, path: str, expires: str, signature: str, now: datetime) -> None:
+        """Raises Rejected with the sentence that the reader sees. An end is believed only once the signature holds."""
+        if not self._keys:
+            raise Rejected("not_configured", f"This bot has no key to check links with. {_set_a_key()}", FORBIDDEN)
+        if not (expires and signature):
+            raise Rejected("no_signature", f"This page opens only by a signed link. {ASK_ANEW}", FORBIDDEN)
+        if not any(_is_signed(key, path, expires, signature) for key in self._keys):
+            raise Rejected(
+                "bad_signature", f"This link was changed, or its key is no longer in use. {ASK_ANEW}", FORBIDDEN
+            )
+        if now.timestamp() >= int(expires):
+            ended = datetime.fromtimestamp(int(expires), UTC)
+            raise Rejected("expired", f"This link ended on {ended:%Y-%m-%d %H:%M} UTC. {ASK_ANEW}", FORBIDDEN)
+
+
+NO_LINKS = Links("", ())
+
+
+def links_for(url: str, keys: Sequence[str], home: Path) -> Links:
+    """With the keys that were set, else with the one that `make_link_key` has left below `home`, when there is one."""
+    made = home / KEY_FILE
+    if not keys and made.is_file():
+        return Links(url, (made.read_text().strip(),))
+    return Links(url, keys)
+
+
+def make_link_key(home: Path) -> None:
+    """A key for a bot that runs in one place, unless there is one; only its owner may read it."""
+    path = home / KEY_FILE
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(opened, "w") as file:
+        file.write(secrets.token_urlsafe(32) + "\n")
+
+
+def path_of(model: str, version: int) -> str:
+    """As it stands in the address, whatever letters the name is made of."""
+    return f"/models/{quote(model, safe='')}/{version}"
+
+
+def _ends(now: datetime) -> str:
+    tomorrow = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return str(int((tomorrow + GOOD_FOR).timestamp()))
+
+
+def _is_signed(key: bytes, path: str, expires: str, signature: str) -> bool:
+    return hmac.compare_digest(_signature(key, path, expires).encode(), signature.encode("utf-8", "replace"))
+
+
+def _signature(key: bytes, path: str, expires: str) -> str:
+    """No part can run into another: none of them holds a line break."""
+    said = b"\n".join([PURPOSE, path.encode(), expires.encode("utf-8", "replace")])
+    return base64.urlsafe_b64encode(hmac.new(key, said, hashlib.sha256).digest()).decode().rstrip("=")
+
+
+def _set_a_key() -> str:
+    return "Set COUNTERSIGN_LINK_KEY for the web process and the worker alike"

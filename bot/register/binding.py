@@ -1,0 +1,115 @@
+"""What registering writes: the lineage files and tags of the run, the version, and last the alias that asks.
+
+All of it is safe to repeat: one run makes one version, and the same call finds it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from bot.clients.mlflow_http import AlreadyThere, writing
+from bot.clients.mlflow_lineage_files import FOLDER, RUN_FILE
+from bot.clients.mlflow_trail import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT, LOCK_PATH
+from bot.domain.dvc_lock import LOCK
+from bot.domain.model import Refused
+from bot.register.checks import Workbench
+from bot.register.findings import Finding
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+COMMIT_AUTHOR = "countersign.commit_author"
+MISSING = "countersign.missing"
+NOTHING = "nothing"  # MLflow keeps no empty tag apart from one that is not there
+
+
+def refuse_if_bound_elsewhere(bench: Workbench, name: str) -> None:
+    """One run, one commit, one version; raises Refused."""
+    others = [one for one in bench.run.versions if one.name != name]
+    if others:
+        raise Refused(
+            f"run {bench.run.id} is {others[0].name} version {others[0].version} already. One run makes one version. "
+            "Fix: change the parameters, the code or the data, commit, run `dvc repro`, and register the new run."
+        )
+    bound = bench.run.tag(BOUND_COMMIT)
+    if bench.run.versions and bound and bound != bench.commit:
+        raise Refused(
+            f"run {bench.run.id} is {name} version {bench.run.versions[0].version} already, bound to commit {bound[:8]} and not to "
+            f"{bench.commit[:8]}. One run has one commit. Fix: git checkout {bound[:8]}, or run `dvc repro --force` for a new run."
+        )
+
+
+def bind(bench: Workbench, findings: tuple[Finding, ...], client: MlflowClient) -> None:
+    """Leaves with the run what leads from it back to the code, the parameters and the data."""
+    _log_files(bench, client)
+    for key, text in tags_of(bench, findings).items():
+        with writing(f"setting tag {key} on run {bench.run.id}"):
+            client.set_tag(bench.run.id, key, text)
+
+
+def tags_of(bench: Workbench, findings: tuple[Finding, ...]) -> dict[str, str]:
+    code = bench.code_commit
+    tags = {
+        CODE_COMMIT: code,
+        COMMIT_AUTHOR: bench.repository.author_of(code) if code else "",
+        ENVIRONMENT: bench.run.environment,
+        MISSING: ", ".join(sorted({one.part for one in findings})) or NOTHING,
+        BOUND_COMMIT: bench.commit,
+    }
+    if bench.pipeline is not None:
+        tags |= {
+            LOCK_PATH: bench.lock_path,
+            "dvc_lock_sha256": hashlib.sha256(bench.pipeline.text.encode()).hexdigest(),
+            "dvc_version": bench.dvc.version(),
+            "data_md5": bench.data_md5,
+        }
+    return {key: text for key, text in tags.items() if text}
+
+
+def register(bench: Workbench, name: str, client: MlflowClient) -> int:
+    """The version's number, new or the one that the run made before."""
+    if bench.run.versions:
+        return int(bench.run.versions[0].version)
+    with suppress(AlreadyThere), writing(f'creating model "{name}"'):
+        client.create_registered_model(name)
+    model_id = bench.run.logged_model.model_id if bench.run.logged_model else ""
+    with writing(f"registering run {bench.run.id} as a version of {name}"):
+        made = client.create_model_version(
+            name,
+            f"models:/{model_id}",
+            bench.run.id,
+            description=_description(bench),
+            await_creation_for=0,
+            model_id=model_id,
+        )
+    return int(made.version)
+
+
+def ask_by_alias(name: str, alias: str, number: int, client: MlflowClient) -> None:
+    with writing(f"setting alias {alias} of {name} to v{number}"):
+        client.set_registered_model_alias(name, alias, str(number))
+
+
+def _log_files(bench: Workbench, client: MlflowClient) -> None:
+    """Under the names that the bot looks for, whatever they are called here."""
+    folder = bench.repository.folder
+    texts = {name: folder / name for name in (LOCK, "dvc.yaml", "params.yaml")} | {RUN_FILE: folder / bench.run_file}
+    with TemporaryDirectory(prefix="countersign-") as temporary:
+        for name, path in texts.items():
+            if bench.pipeline is None or not path.is_file():
+                continue
+            copy = Path(temporary, name)
+            copy.write_bytes(path.read_bytes())
+            with writing(f"logging {FOLDER}/{name} with run {bench.run.id}"):
+                client.log_artifact(bench.run.id, str(copy), FOLDER)
+
+
+def _description(bench: Workbench) -> str:
+    intention = bench.repository.subject_of(bench.code_commit) if bench.code_commit else ""
+    figures = ", ".join(f"{name} {figure:.6g}" for name, figure in sorted(bench.run.figures.items()))
+    said = [intention.rstrip(".") or "Registered without a commit", figures]
+    return " ".join(f"{part}." for part in said if part)

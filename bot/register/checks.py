@@ -1,0 +1,255 @@
+"""Whether commit, dvc.lock and run belong together, and whether others can fetch them: every finding at once.
+
+With a dvc.lock all of it must hold. Without one the run is registered as far as it can be, and what is missing is recorded with it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from bot.clients.mlflow_trail import CODE_COMMIT, COMMIT, MLFLOW_COMMIT
+from bot.domain.dvc_lock import LOCK, Entry, unexplained
+from bot.domain.lineage_checks import run_named_in
+from bot.domain.run_params import SEED_NAMES, differences, is_seed
+from bot.dvc_texts import Unreadable, metric_files, read_params
+from bot.register.findings import AGAIN, RETRAIN, Finding, finding
+from bot.register.pipeline import Dvc, Pipeline, md5_of
+from bot.register.repository import Repository
+from bot.register.run import TrainedRun
+
+TAG_LIMIT = 8_000  # characters; MLflow cuts what is longer off a run's tag without a word
+CLOSE_ENOUGH = 1e-6  # of a figure; a file keeps fewer digits than MLflow
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What lies here and what the server has. `pipeline` is None without a dvc.lock."""
+
+    repository: Repository
+    pipeline: Pipeline | None
+    dvc: Dvc
+    run_file: str
+    run: TrainedRun
+
+    @property
+    def code_commit(self) -> str:
+        """What the training ran from, by the tag that the training set, or MLflow."""
+        return self.run.tag(CODE_COMMIT) or self.run.tag(MLFLOW_COMMIT)
+
+    @property
+    def commit(self) -> str:
+        """What pins the run: HEAD with its dvc.lock; without one, the commit of the code."""
+        return self.repository.head if self.pipeline else self.code_commit
+
+    @property
+    def lock_path(self) -> str:
+        return self.repository.from_top(self.repository.folder / LOCK)
+
+    @property
+    def source_data(self) -> tuple[Entry, ...]:
+        """Sources in the lock that git does not keep: those are code."""
+        sources = self.pipeline.lock.sources if self.pipeline else ()
+        return tuple(source for source in sources if not self.repository.tracks(source.path))
+
+    @property
+    def data_md5(self) -> str:
+        """As `md5sum` writes it."""
+        return "\n".join(f"{entry.md5}  {entry.path}" for entry in self.source_data)
+
+
+def check(bench: Workbench) -> tuple[Finding, ...]:
+    found = [*_of_the_run(bench), *_of_the_commit(bench)]
+    if bench.pipeline is None:
+        gaps = (replace(one, refuses=one.part in REFUSED_WITHOUT_DVC) for one in found)
+        return (WITHOUT_DVC, *gaps)
+    return (*found, *_of_the_files(bench, bench.pipeline), *_of_the_figures(bench, bench.pipeline))
+
+
+REFUSED_WITHOUT_DVC = frozenset({"finished run", "logged model", "commit on the remote"})
+WITHOUT_DVC = finding(
+    "dvc.lock",
+    "there is no dvc.lock here",
+    "Nobody can tell from the version which data made it",
+    "make a DVC pipeline of the training, when you can",
+    refuses=False,
+)
+
+
+def _of_the_run(bench: Workbench) -> Iterator[Finding]:
+    run, which = bench.run, f"run {bench.run.id}"
+    info = run.run.info
+    if info.status != "FINISHED" or info.lifecycle_stage != "active":
+        state = info.status if info.lifecycle_stage == "active" else info.lifecycle_stage
+        yield finding("finished run", f"{which} is {state}", "Only a whole run can be vouched for", RETRAIN)
+    if run.logged_model is None:
+        yield finding(
+            "logged model", f"{which} logged no model", "There is nothing to register", f"log one, then {RETRAIN}"
+        )
+    if run.tag("git_dirty").lower() != "false":
+        said = (
+            "was trained with uncommitted changes" if run.tag("git_dirty") else "does not say whether all was committed"
+        )
+        mend = f"set the tag git_dirty in the training, commit, {RETRAIN}"
+        yield finding(
+            "clean tree", f"{which} {said} (tag git_dirty)", "Its commit may not describe the code that ran", mend
+        )
+    if not run.environment:
+        mend = "log the model with pip_requirements or conda_env, and train again"
+        what = f"the logged model of {which} lists no packages"
+        yield finding("environment", what, "Other packages may give another model from the same code", mend)
+    if not any(is_seed(name) for name in run.params):
+        mend = "log it as a parameter, or `seed` as none when nothing is random, and train again"
+        what = f"no parameter of {which} is a seed ({', '.join(SEED_NAMES)})"
+        yield finding("seed", what, "Training again may give another model", mend)
+    if not run.has_training_data:
+        mend = "log it with mlflow.log_input and the context training, and train again"
+        what = f"{which} names no training data set"
+        yield finding("training data set", what, "MLflow cannot show what it was trained on", mend, refuses=False)
+    if not run.figures:
+        yield finding(
+            "metrics", f"{which} has no metrics", "There is nothing to judge it by", f"log what was measured, {RETRAIN}"
+        )
+
+
+def _of_the_commit(bench: Workbench) -> Iterator[Finding]:
+    repository, code = bench.repository, bench.code_commit
+    if not COMMIT.fullmatch(code):
+        mend = f"set the tag code_commit in the training, {RETRAIN}"
+        yield finding("commit", f"run {bench.run.id} names no commit", "Nobody can tell which code ran", mend)
+    elif not repository.knows(code):
+        mend = f"fetch it, or {RETRAIN}"
+        yield finding(
+            "commit", f"commit {code[:8]} of run {bench.run.id} is not here", "The run is another repository's", mend
+        )
+    elif bench.pipeline is not None:
+        yield from _of_the_code(bench, bench.pipeline, code)
+    if bench.pipeline is not None and (left := repository.uncommitted()):
+        why = "The version would name a commit that does not hold what is here"
+        yield finding(
+            "clean tree",
+            f"uncommitted changes in {_listed(left)}",
+            why,
+            "commit them, or take them back, and register again",
+        )
+    reason = repository.why_unreachable(bench.commit) if COMMIT.fullmatch(bench.commit) else ""
+    if reason:
+        what = f"commit {bench.commit[:8]} {reason}"
+        yield finding(
+            "commit on the remote", what, "Nobody else could look at what was trained", "git push, and register again"
+        )
+
+
+def _of_the_code(bench: Workbench, pipeline: Pipeline, code: str) -> Iterator[Finding]:
+    changed = bench.repository.changed_between(code, bench.repository.head)
+    strange = unexplained(changed, pipeline.lock, bench.lock_path)
+    if strange:
+        what = f"changed since run {bench.run.id} was trained: {_listed(strange)}"
+        yield finding("commit", what, "HEAD does not hold the code and parameters of that run", RETRAIN)
+
+
+def _of_the_files(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
+    bare = sorted({entry.path for entry in pipeline.lock.entries if not entry.md5})
+    if bare:
+        yield finding(
+            "hashes in dvc.lock",
+            f"dvc.lock has no md5 for {_listed(bare)}",
+            "Nobody can tell which bytes were used",
+            RETRAIN,
+        )
+    altered = pipeline.altered()
+    if altered:
+        what = f"dvc.lock pins another {_listed(altered)}"
+        yield finding("outputs as locked", what, "The lock does not describe what is here", RETRAIN)
+    older = sorted({entry.path for entry in pipeline.lock.entries if entry.md5 and not entry.is_current})
+    if older:
+        what = f"dvc.lock has DVC 2's hashes of {_listed(older)}, which are not compared with the files"
+        mend = "run `dvc repro --force` with DVC 3 for the next version"
+        yield finding("outputs as locked", what, "They count line breaks in another way", mend, refuses=False)
+    yield from _of_the_pin(bench, pipeline)
+    if not bench.source_data:
+        mend = "let DVC track the source data (`dvc add`), name it under deps, and train again"
+        yield finding(
+            "source data", "dvc.lock names no source data", "Nobody can tell what the version was trained on", mend
+        )
+    elif len(bench.data_md5) > TAG_LIMIT:
+        what = f"dvc.lock names {len(bench.source_data)} single files of source data"
+        mend = "let DVC track their folder, and train again"
+        yield finding("source data", what, "A run's tag cannot hold so many", mend)
+    if not bench.dvc.is_there:
+        what = "dvc is not installed here"
+        yield finding(
+            "data pushed", what, "Nobody can tell whether the data was pushed", "install dvc, and register again"
+        )
+    elif reason := bench.dvc.why_not_pushed():
+        yield finding(
+            "data pushed", reason, "Nobody else could bring the data back", "run `dvc push`, and register again"
+        )
+
+
+def _of_the_pin(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
+    path = bench.repository.folder / bench.run_file
+    if not path.is_file():
+        what = f"there is no {bench.run_file}, so dvc.lock pins no run"
+        mend = f"let the training write its run's id into it as an output without cache, {RETRAIN}"
+        yield finding("lock pins the run", what, "The lock could belong to any run", mend, refuses=False)
+        return
+    if run_named_in(path.read_text(encoding="utf-8", errors="replace")) != bench.run.id:
+        what = f"{bench.run_file} names another run than {bench.run.id}"
+        yield finding("lock pins the run", what, "The lock belongs to that other run", f"leave out --run, or {RETRAIN}")
+    elif md5_of(path) not in {out.md5 for out in pipeline.lock.outs}:
+        what = f"{bench.run_file} is no output in dvc.lock with these bytes"
+        yield finding(
+            "lock pins the run", what, "The lock could belong to any run", f"name it under outs in dvc.yaml, {RETRAIN}"
+        )
+
+
+def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
+    equal, other = differences(bench.run.params, pipeline.lock.params)
+    if other:
+        what = f"parameters differ between run {bench.run.id} and dvc.lock: {_listed(other)}"
+        yield finding("parameters as locked", what, "The lock does not describe how it was trained", RETRAIN)
+    elif not equal:
+        what = f"run {bench.run.id} and dvc.lock have no parameter in common"
+        mend = f"name them under params of the stage in dvc.yaml and log them on the run, {RETRAIN}"
+        yield finding("parameters as locked", what, "Nobody can tell how it was trained", mend)
+    try:
+        strange = tuple(_strange_figures(bench, pipeline))
+    except (Unreadable, UnicodeDecodeError, OSError) as error:
+        yield finding(
+            "metrics",
+            f"the metrics of dvc.yaml cannot be read: {error}",
+            "They cannot be compared",
+            f"mend them, {AGAIN}",
+        )
+        return
+    if strange:
+        what = f"metrics differ between run {bench.run.id} and dvc.yaml's files: {_listed(strange)}"
+        yield finding("metrics", what, "One of the two was measured on something else", RETRAIN)
+
+
+def _strange_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[str]:
+    described = pipeline.folder / "dvc.yaml"
+    for path in metric_files(described.read_text(encoding="utf-8")) if described.is_file() else ():
+        for name, text in read_params((pipeline.folder / path).read_text(encoding="utf-8")).items():
+            figure, logged = _number(text), _figure_called(name, bench.run.figures)
+            if figure is not None and (logged is None or not math.isclose(figure, logged, rel_tol=CLOSE_ENOUGH)):
+                yield f"{name}: run {'has none' if logged is None else f'{logged:.10g}'} / {path} {figure:.10g}"
+
+
+def _figure_called(name: str, figures: dict[str, float]) -> float | None:
+    return figures.get(name, figures.get(name.rpartition(".")[2]))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    shown = [json.dumps(name)[1:-1] if not name.isprintable() else name for name in names[:5]]
+    return ", ".join(shown) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

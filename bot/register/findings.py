@@ -1,0 +1,21 @@
+"""What stands against registering a run: each finding says what is wrong, why it matters, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AGAIN = "commit what it leaves, push, and register again"
+RETRAIN = f"run `dvc repro --force`, {AGAIN}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`part` is what it is about, in a word or two; a finding that does not refuse is recorded with the run as missing."""
+
+    part: str
+    sentence: str
+    refuses: bool = True
+
+
+def finding(part: str, wrong: str, why: str, mend: str, *, refuses: bool = True) -> Finding:
+    return Finding(part, f"{wrong}. {why}. Fix: {mend}.", refuses)

@@ -1,0 +1,113 @@
+"""The git repository that one trains in: what is uncommitted, which commit this is, whether others can fetch it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from bot.domain.model import Refused
+
+TIMEOUT = 120  # seconds; asking the remote goes over the network
+
+
+class Repository:
+    """`folder` is where dvc.lock lies, somewhere in the repository. Raises Refused when there is no repository."""
+
+    def __init__(self, folder: Path) -> None:
+        git = shutil.which("git")
+        if git is None:
+            raise Refused("git is not on the PATH. The version would name no commit. Fix: install git.")
+        self._git = git
+        self.folder = folder
+        top = self._run("rev-parse", "--show-toplevel")
+        if top.returncode:
+            raise Refused(
+                f"{folder} is in no git repository. The version would name no commit. "
+                "Fix: register where the training code is checked out, or name that place with --lock-dir."
+            )
+        self.top = Path(top.stdout.strip())
+
+    @property
+    def head(self) -> str:
+        return self._word("rev-parse", "--verify", "--quiet", "HEAD")
+
+    @property
+    def user_email(self) -> str:
+        return self._word("config", "user.email")
+
+    def uncommitted(self) -> tuple[str, ...]:
+        """Paths from the top. With -z a name is never quoted, and a rename's old name follows as an entry of its own."""
+        entries = self._run("status", "--porcelain", "-z", "--untracked-files=all").stdout.split("\0")
+        paths, is_old_name = [], False
+        for entry in filter(None, entries):
+            if is_old_name:
+                is_old_name = False
+                continue
+            paths.append(entry[3:])
+            is_old_name = entry[0] in "RC"
+        return tuple(paths)
+
+    def knows(self, commit: str) -> bool:
+        return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
+
+    def changed_between(self, before: str, after: str) -> tuple[str, ...]:
+        return tuple(
+            filter(None, self._run("diff", "--name-only", "--no-renames", "-z", before, after).stdout.split("\0"))
+        )
+
+    def tracks(self, path: str) -> bool:
+        return bool(self._run("ls-files", "--", path).stdout.strip())
+
+    def subject_of(self, commit: str) -> str:
+        return self._word("log", "-1", "--format=%s", commit)
+
+    def author_of(self, commit: str) -> str:
+        return self._word("log", "-1", "--format=%ae", commit)
+
+    def from_top(self, path: Path) -> str:
+        return path.resolve().relative_to(self.top.resolve()).as_posix()
+
+    def why_unreachable(self, commit: str) -> str:
+        """Completes "commit X ..."; empty when a branch of the remote holds it. Asks the remote itself."""
+        remote = self._remote()
+        if not remote:
+            return "cannot be fetched by anybody, because this repository has no git remote"
+        heads = self._run("ls-remote", "--heads", remote)
+        if heads.returncode:
+            said = " ".join(heads.stderr.split())[:200].removeprefix("fatal: ")
+            return f"cannot be looked for, because the git remote {remote} does not answer ({said})"
+        tips = [line.split()[0] for line in heads.stdout.splitlines()]
+        is_there = any(tip == commit or self._leads_to(tip, commit) for tip in tips)
+        return "" if is_there else f"is in no branch of the git remote {remote}"
+
+    def _leads_to(self, tip: str, commit: str) -> bool:
+        """False for a tip that this repository has not fetched yet."""
+        return self._run("merge-base", "--is-ancestor", commit, tip).returncode == 0
+
+    def _remote(self) -> str:
+        """Where this branch is pushed to; else origin, else the first."""
+        branch = self._word("symbolic-ref", "--quiet", "--short", "HEAD")
+        named = self._word("config", f"branch.{branch}.remote") if branch else ""
+        known = self._run("remote").stdout.split()
+        return next((one for one in (named, "origin", *known) if one and one in known), "")
+
+    def _word(self, *arguments: str) -> str:
+        return self._run(*arguments).stdout.strip()
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Quiet about failures: whoever asks judges the answer."""
+        try:
+            return subprocess.run(
+                [self._git, *arguments],
+                cwd=self.folder,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Refused(
+                f"`git {arguments[0]}` took longer than {TIMEOUT} s. Fix: see that the remote answers."
+            ) from error

@@ -1,0 +1,111 @@
+"""Two roles of the database: the owner makes the tables, and the role that the bot runs as can append to the ledger and not change it.
+
+The triggers of the ledger stay as a second lock; an owner could put them aside, and this role cannot. Who the roles are is said by
+DATABASE_OWNER_URL and DATABASE_URL; making them is the matter of whoever runs the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, LiteralString, TypeAlias
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+
+from bot import job_rows, tables
+from bot.database import connect, create_engine
+
+Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
+
+ENGINE_TABLES = "procrastinate_%"
+READ_ONLY = frozenset({"alembic_version"})
+APPENDED_TO = frozenset({"ledger", "attestations", "checkpoints", "policies"})
+
+POWERS = """
+select current_user, pg_has_role(current_user, relowner, 'member'), has_any_column_privilege(oid, 'update')
+  or has_table_privilege(oid, 'delete') or has_table_privilege(oid, 'truncate') or has_table_privilege(oid, 'trigger')
+from pg_class where oid = 'ledger'::regclass
+"""
+OWNS = "select pg_has_role(%s, relowner, 'member') from pg_class where oid = 'ledger'::regclass"
+OURS = (
+    "select tablename from pg_tables where schemaname = current_schema() and (tablename = any(%s) or tablename like %s)"
+)
+THEIR_SEQUENCES = """
+select s.relname from pg_class s
+  join pg_depend d on d.objid = s.oid and d.deptype in ('a', 'i')
+  join pg_class t on t.oid = d.refobjid and t.relnamespace = current_schema()::regnamespace
+where s.relkind = 'S' and t.relname = any(%s)
+"""
+
+
+class RolesNotApart(Exception):
+    """The ledger cannot be kept from the role that the bot runs as; the text is a sentence that says why, and what next."""
+
+
+@dataclass(frozen=True)
+class Powers:
+    """What the role of a connection may do to the ledger."""
+
+    role: str
+    owns: bool
+    changes: bool
+
+
+def powers_of(connection: sa.Connection) -> Powers:
+    return Powers(*connection.execute(sa.text(POWERS)).one())
+
+
+def keep_apart(owner_url: str, url: str) -> str:
+    """Gives the role of `url` just what the bot needs, and takes away what it had beyond; returns its name. Raises RolesNotApart."""
+    with connect(url) as connection:
+        role = str(_one(connection, "select current_user"))
+    with connect(owner_url) as connection:
+        if _one(connection, OWNS, role):
+            raise RolesNotApart(
+                f'DATABASE_URL connects as "{role}", which owns the ledger or is a member of the role that does, so it could change it. '
+                "Give the bot a role of its own (create role countersign login password '...'), or let the tables change hands "
+                f'(reassign owned by "{role}" to the owner)'
+            )
+        _grant(connection, role)
+    with create_engine(url, pooled=False).connect() as bot:
+        still = powers_of(bot).changes
+    if still:
+        raise RolesNotApart(
+            f'"{role}" may still change the ledger: somebody else granted it that, or granted it to everybody. '
+            "Look at `\\dp ledger` in psql and revoke it there"
+        )
+    return role
+
+
+def _grant(connection: Connection, role: str) -> None:
+    known = [*tables.metadata.tables, *job_rows.metadata.tables, *READ_ONLY]
+    ours = {str(row[0]) for row in connection.execute(OURS, (known, ENGINE_TABLES))}
+    _say(connection, "grant usage on schema {schema} to {role}", role)
+    _say(connection, "revoke create on schema {schema} from {role}", role)
+    for table in sorted(ours):
+        _say(connection, "revoke all on {table} from {role}", role, table)
+        _say(connection, "grant " + _rights_on(table) + " on {table} to {role}", role, table)
+    for row in connection.execute(THEIR_SEQUENCES, (sorted(ours),)).fetchall():
+        _say(connection, "grant usage on sequence {table} to {role}", role, str(row[0]))
+
+
+def _rights_on(table: str) -> LiteralString:
+    if table in READ_ONLY:
+        return "select"
+    if table in APPENDED_TO:
+        return "select, insert"
+    if table == "keys":
+        return "select, insert, update (retired_seq, retired_because)"
+    return "select, insert, update, delete"
+
+
+def _say(connection: Connection, statement: LiteralString, role: str, table: str = "") -> None:
+    schema = str(_one(connection, "select current_schema()"))
+    names = {"role": sql.Identifier(role), "table": sql.Identifier(table or "-"), "schema": sql.Identifier(schema)}
+    connection.execute(sql.SQL(statement).format(**names))
+
+
+def _one(connection: Connection, question: LiteralString, *values: str) -> object:
+    row = connection.execute(question, values).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,148 @@
+"""Story of the audit: does everything in the database still follow from the ledger, and the ledger from what was signed over it?
+
+Everything is read in one picture of the database and streamed, so that the size of the ledger costs time and no memory. The first thing
+that does not hold ends the audit with its sentence.
+"""
+
+from __future__ import annotations
+
+import base64
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from bot.attestations import KeyRows, KnownKey
+from bot.audited_rows import check_attestations, check_keys, check_requests
+from bot.checkpoints import signer_of
+from bot.domain.auditing import Claim, walk
+from bot.domain.checkpoint import NotANote, Note, read_note
+from bot.domain.ledger import Broken
+from bot.domain.merkle import consistency_proof, inclusion_proof
+from bot.domain.model import DECISION, Refused
+from bot.domain.proofs import Continuation, Inclusion, Proof
+from bot.gate.envelopes import TrustedKey
+from bot.ledger_rows import CheckpointRows, LedgerRows, Recorded, unhurried
+from bot.services import Services
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A past checkpoint that somebody kept outside; `where` says in a sentence where it was found."""
+
+    note: Note
+    where: str
+
+
+@dataclass(frozen=True)
+class Audited:
+    """What was looked at, and all of it held. `head` is in hex, `root` in base64, as in a checkpoint."""
+
+    entries: int
+    head: str
+    root: str
+    checkpoints: int
+    witnesses: int
+    keys: int
+    attestations: int
+    requests: int
+
+
+def audit(engine: sa.Engine, witnesses: Sequence[Witness] = (), trusted: Sequence[TrustedKey] = ()) -> Audited:
+    """`trusted` are the keys that witnesses are believed by, in place of those in the database. Raises Broken."""
+    with unhurried(engine) as connection:
+        known = {key.id: key for key in KeyRows(connection).all()}
+        ring = KeyRows(connection).ring()
+        told = [_told(witness, trusted or ring.values(), {} if trusted else known) for witness in witnesses]
+        on_record = (_recorded(row, ring.values(), known) for row in CheckpointRows(connection).all())
+        claims = heapq.merge(sorted(told, key=_size), on_record, key=_size)
+        walked = walk(LedgerRows(connection).entries(), claims)
+        return Audited(
+            entries=walked.frontier.size,
+            head=walked.head.hex(),
+            root=base64.b64encode(walked.frontier.root()).decode(),
+            checkpoints=walked.checkpoints - len(witnesses),
+            witnesses=len(witnesses),
+            keys=check_keys(connection),
+            attestations=check_attestations(connection),
+            requests=check_requests(connection),
+        )
+
+
+def prove_entry(entry: str, size: int | None, s: Services) -> Proof:
+    """`entry` is its number, or a request's id, which stands for the signed decision about it. Raises Refused."""
+    with unhurried(s.store.engine) as connection:
+        rows = LedgerRows(connection)
+        seq = int(entry) if entry.isascii() and entry.isdecimal() and len(entry) < 19 else _decision_on(entry, s)
+        if not 1 <= seq <= rows.count():
+            raise Refused(f"there is no entry {seq}: the ledger has {rows.count()}, and they are counted from 1")
+        checkpoint = _checkpoint_for(seq, size, connection)
+        path = inclusion_proof(seq - 1, checkpoint.checkpoint.size, rows.leaves())
+        return Inclusion(rows.get(seq), path, checkpoint)
+
+
+def prove_continuation(before: int, size: int | None, s: Services) -> Proof:
+    """That the checkpoint of `size`, or else the newest, continues the one of `before` entries. Raises Refused."""
+    with unhurried(s.store.engine) as connection:
+        earlier = _checkpoint_for(before, before, connection)
+        newest = CheckpointRows(connection).newest()
+        later = _checkpoint_for(before, size or (newest.size if newest else before), connection)
+        path = consistency_proof(before, later.checkpoint.size, LedgerRows(connection).leaves())
+        return Continuation(earlier, path, later)
+
+
+def _decision_on(request_id: str, s: Services) -> int:
+    with s.store.transaction() as tx:
+        request = tx.get_request(request_id)
+        signed = [one.seq for one in tx.attestations.of(request.id) if one.about == DECISION]
+    if not signed:
+        raise Refused(
+            f"request {request.short_id} is {request.state}, and no decision on it was signed. Name an entry by its number"
+        )
+    return max(signed)
+
+
+def _checkpoint_for(seq: int, size: int | None, connection: sa.Connection) -> Note:
+    found = CheckpointRows(connection).first_over(max(seq, size or 0))
+    if found is None:
+        raise Refused(
+            f"no checkpoint covers entry {max(seq, size or 0)} yet. Make one with `countersign audit checkpoint`"
+        )
+    if size is not None and found.size != size:
+        raise Refused(
+            f"no checkpoint of {size} entries was signed; the next one has {found.size}. Say --size {found.size}"
+        )
+    return read_note(found.note)
+
+
+def _size(claim: Claim) -> int:
+    return claim.checkpoint.size
+
+
+def _told(witness: Witness, keys: Iterable[TrustedKey], known: Mapping[str, KnownKey]) -> Claim:
+    whose = f"the checkpoint of {witness.note.checkpoint.size} entries {witness.where}"
+    _check_signed(witness.note, whose, keys, known)
+    return Claim(witness.note.checkpoint, whose)
+
+
+def _recorded(row: Recorded, keys: Iterable[TrustedKey], known: Mapping[str, KnownKey]) -> Claim:
+    whose = f"the checkpoint of {row.size} entries on record"
+    try:
+        note = read_note(row.note)
+    except NotANote as damage:
+        raise Broken(f"{whose} was changed: {damage}") from None
+    if str(note) != row.note or note.checkpoint.size != row.size:
+        raise Broken(f"{whose} was changed: it is not the text that was signed")
+    _check_signed(note, whose, keys, known)
+    return Claim(note.checkpoint, whose, row.frontier)
+
+
+def _check_signed(note: Note, whose: str, keys: Iterable[TrustedKey], known: Mapping[str, KnownKey]) -> None:
+    """A retired key counts for the entries before it was retired, and for none after."""
+    signer = signer_of(note, keys)
+    if signer is None:
+        raise Broken(f"{whose} is not signed by a key of this ledger, or it was changed")
+    key = known.get(signer.id)
+    if key is not None and key.retired_seq is not None and note.checkpoint.size >= key.retired_seq:
+        raise Broken(f"{whose} is signed by key {key.id[:12]}, which was retired at entry {key.retired_seq}")

@@ -1,0 +1,83 @@
+"""Story of a past moment: who held each target of a model then, and on whose approval. Read from the ledger; it changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from bot.domain.description import Held, approval_text
+from bot.domain.events import BaselineTaken, Event
+from bot.domain.holders import KINDS, Place, concerns, places_at
+from bot.domain.ledger import Entry
+from bot.domain.model import DEFAULT_WORKSPACE, Refused
+from bot.domain.wording import moment
+from bot.placements import Placement
+from bot.services import Services
+from bot.store import Transaction
+
+READ: Mapping[str, TypeAdapter[Event]] = {kind.__name__: TypeAdapter(kind) for kind in KINDS}
+
+
+@dataclass(frozen=True)
+class PastHolders:
+    """`unknown` says what cannot be told of that moment; empty when all of it can."""
+
+    model: str
+    at: datetime
+    held: tuple[Held, ...]
+    unknown: str
+
+
+def held_at(model: str, at: datetime, s: Services) -> PastHolders:
+    """Raises Refused for a moment that has not come yet."""
+    if at > s.clock.now():
+        raise Refused(f"{moment(at)} has not come yet. Leave --at away to see who holds what now")
+    with s.store.transaction() as tx:
+        names = tx.people.all_names()
+        places = places_at(_events(tx.ledger.entries(*READ)), at)
+        mine = [place for place in places if concerns(place, model)]
+        held = [_held(place, tx, names) for place in mine]
+        held += [_since_the_beginning(place) for place in _never_moved(model, places, tx) if place.since <= at]
+        unknown = _unknown(at, tx)
+    return PastHolders(model, at, tuple(sorted(held, key=lambda one: one.target)), unknown)
+
+
+def _events(entries: Iterable[Entry]) -> Iterator[Event]:
+    for entry in entries:
+        yield READ[entry.kind].validate_python(json.loads(entry.body))
+
+
+def _held(place: Place, tx: Transaction, names: Mapping[str, str]) -> Held:
+    request = tx.get_request(place.request_id) if place.request_id else None
+    ticket = request.ticket.key if request and request.ticket else ""
+    approval = approval_text(request, names) if place.since else "nothing is recorded of an approval"
+    return Held(place.target, place.version, place.since, approval, ticket, place.request_id)
+
+
+def _never_moved(model: str, places: Sequence[Place], tx: Transaction) -> Iterator[Placement]:
+    """What was there at the baseline and has stayed: the ledger counts it, the registry's record names it."""
+    told = {place.target for place in places if place.model == model}
+    for placement in tx.registry.placements(DEFAULT_WORKSPACE, model):
+        if placement.target not in told:
+            yield placement
+
+
+def _since_the_beginning(placement: Placement) -> Held:
+    return Held(placement.target, placement.version, placement.since, "there since before the baseline")
+
+
+def _unknown(at: datetime, tx: Transaction) -> str:
+    """Before the first baseline nobody was watching."""
+    baselines = list(tx.ledger.entries(BaselineTaken.__name__))
+    if not baselines:
+        return "Countersign has taken no baseline yet, so it knows of no target before its first sweep."
+    if at < baselines[0].at:
+        return (
+            f"Countersign began to watch on {moment(baselines[0].at)}. Of a time before that it knows only who was found "
+            "on a target that has been moved since."
+        )
+    return ""

@@ -1,0 +1,121 @@
+"""Whether an approval stands, as the bot's own rows tell: what the gate's door answers, and what verdicts are made of.
+
+The same pure judgement as offline, over the envelopes of the database instead of the tags, and then what no envelope can know: a key
+that was retired, a rollback since, an approval that went stale or waits for the end of a freeze.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.attestations import Attestation, KnownKey
+from bot.domain.attestation import verdict_of
+from bot.domain.gate import Claim, GateResult, Question, Reason, Why, judge, may_be_copy, read_claim, source_of
+from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict, VersionId
+from bot.domain.rollback import failure_of
+from bot.domain.seen import VersionSeen
+from bot.gate.envelopes import APPROVALS, TrustedKey
+from bot.gate.offline import read_each
+from bot.services import Services
+from bot.store import Transaction
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`request` is the one of the newest decision, `envelope` that decision's, `inputs` are the digests of all envelopes looked at."""
+
+    result: GateResult
+    request: TransitionRequest | None
+    envelope: str | None
+    inputs: tuple[str, ...]
+
+
+def question_about(seen: VersionSeen, target: Target, s: Services) -> Question:
+    """A copy in its own target model lives on the approval of the version that it was made from."""
+    origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
+    model = s.registry.find_model(seen.id.workspace, origin[0]) if origin else None
+    source = model.version(origin[1]) if model and origin else None
+    return Question(seen.id, target, source.id if source else None)
+
+
+def standing_of(question: Question, tx: Transaction, now: datetime) -> Standing:
+    requests = _requests_about(question, tx)
+    decided = [request for request in requests if request.decided_at is not None]
+    newest = max(decided, key=lambda request: request.decided_at or now, default=None)
+    attestations = [one for request in requests for one in tx.attestations.of(request.id)]
+    claims, doubts = _read(attestations, tx.keys.all())
+    result = judge(question, claims, [*doubts, *_elsewhere(question, tx)], now=now)
+    objections = list(_objections(question, newest, tx)) if result.allowed else []
+    if objections:
+        result = replace(result, allowed=False, reasons=tuple(objections))
+    signed = [one for one in attestations if newest and (one.request_id, one.about) == (newest.id, DECISION)]
+    return Standing(result, newest, signed[0].envelope if signed else None, tuple(one.digest for one in attestations))
+
+
+def _requests_about(question: Question, tx: Transaction) -> list[TransitionRequest]:
+    versions = [version for version in (question.version, question.source) if version is not None]
+    return [request for version in versions for request in tx.find_requests(version=version, target=question.target)]
+
+
+def _elsewhere(question: Question, tx: Transaction) -> list[Reason]:
+    """For whoever asks about the wrong target."""
+    approved = tx.find_requests(version=question.version, states=(State.APPROVED, State.APPLIED))
+    others = sorted({str(request.target) for request in approved} - {str(question.target)})
+    return [
+        Reason(Why.OTHER_TARGET, f"{question.version} is approved for {other}, not for {question.target}.")
+        for other in others
+    ]
+
+
+def _read(attestations: Iterable[Attestation], keys: list[KnownKey]) -> tuple[list[Claim], list[Reason]]:
+    """Each with the keys that counted at its place in the ledger."""
+    claims: list[Claim] = []
+    doubts: list[Reason] = []
+    for one in attestations:
+        counting = [key for key in keys if key.purpose == APPROVALS and key.covers(one.seq)]
+        ring = {key.id: TrustedKey(key.id, key.algorithm, key.pem) for key in counting}
+        retired = next((key for key in keys if key.id == one.key_id and key.id not in ring), None)
+        if retired is not None:
+            doubts.append(_retired(one, retired))
+            continue
+        read, doubted = read_each({f"the {_name(one)}": one.envelope}, ring, read_claim)
+        claims += read
+        doubts += doubted
+    return claims, doubts
+
+
+def _objections(question: Question, newest: TransitionRequest | None, tx: Transaction) -> Iterator[Reason]:
+    if newest is None:
+        return
+    if verdict_of(newest) is Verdict.REJECT:  # and not signed yet, or the envelopes would have said so
+        yield Reason(Why.REJECTED, f"{newest.version} was rejected for {question.target}: {newest.outcome}.")
+    if newest.state is State.STALE:
+        yield Reason(
+            Why.STALE, f"The approval for {question.target} did not hold: {newest.outcome.rstrip('.')}. Ask anew."
+        )
+    if newest.frozen_until is not None:
+        until = f"{newest.frozen_until:%Y-%m-%d %H:%M} UTC"
+        yield Reason(Why.FROZEN, f"Approved, but the freeze {newest.frozen_by} holds it back until {until}.")
+    failure = _failure(newest.version, question.target, tx)
+    if failure:
+        yield Reason(
+            Why.ROLLED_BACK, f"{question.version} was {failure}. Have it approved again, or ship another version."
+        )
+
+
+def _failure(version: VersionId, target: Target, tx: Transaction) -> str:
+    return failure_of(version, tx.applied(version, version.workspace, version.model, target))
+
+
+def _retired(one: Attestation, key: KnownKey) -> Reason:
+    if key.retired_seq is None or one.seq < key.retired_seq:
+        why = "was not registered for approvals when it signed"
+    else:
+        why = f"had been retired before it signed: {key.retired_because}"
+    return Reason(Why.RETIRED_KEY, f"The {_name(one)} does not count: key {key.id[:12]} {why}.")
+
+
+def _name(one: Attestation) -> str:
+    return f"{one.about} {one.digest[:8]} of request {one.request_id[:8]}"

@@ -1,0 +1,158 @@
+"""Key files, and signers: what is made, what is read, and what a person is told when it is of no use."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
+
+from bot.clients.keys import ALGORITHMS, KeyMistake, make_key, make_key_unless_there, readable_by
+from bot.clients.signers import SERVICES, DsseSigner, KeyService, NoSigner, read_signer, signer_with
+from bot.domain.attestation import of_vote, payload_of
+from bot.gate.envelopes import PAYLOAD_TYPE, trusted_key, verify
+from bot.ports import Permanent, Temporary
+from tests.builders import a_request, a_rule, a_vote
+
+PAYLOAD = payload_of(of_vote(a_request(), a_vote(), a_rule(), {}))
+
+
+def pem_of(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, encryption: KeySerializationEncryption | None = None
+) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_new_key_signs_what_its_public_half_verifies(tmp_path: Path, algorithm: str) -> None:
+    made = make_key(tmp_path / "keys" / "approvals.pem", algorithm)
+
+    signer = read_signer(str(tmp_path / "keys" / "approvals.pem"))
+
+    assert (signer.key, made.algorithm) == (made, algorithm)
+    assert verify(signer.sign(PAYLOAD, PAYLOAD_TYPE), {made.id: trusted_key(made.pem)}).key == made.id
+
+
+def test_a_key_file_is_its_owners_alone_and_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "approvals.pem"
+    make_key(path)
+    before = path.read_bytes()
+
+    with pytest.raises(KeyMistake, match="is there already, and a key is never overwritten"):
+        make_key(path)
+    make_key_unless_there(path)
+
+    assert (stat.S_IMODE(path.stat().st_mode), path.read_bytes()) == (0o600, before)
+
+
+@pytest.mark.parametrize(("mode", "others"), [(0o600, ""), (0o640, "its group"), (0o604, "everybody")])
+def test_who_else_may_read_a_key_is_told(tmp_path: Path, mode: int, others: str) -> None:
+    path = tmp_path / "approvals.pem"
+    make_key(path)
+
+    path.chmod(mode)
+
+    assert readable_by(path) == others
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "is not there. Make a key with: countersign keys new --out"),
+        (b"none", "holds no private key in PEM"),
+        (
+            pem_of(ec.generate_private_key(ec.SECP256R1()), BestAvailableEncryption(b"word")),
+            "encrypted with a passphrase",
+        ),
+        (pem_of(ec.generate_private_key(ec.SECP384R1())), "a key of another kind"),
+        (pem_of(rsa.generate_private_key(65537, 2048)), "a key of another kind"),
+    ],
+    ids=["missing", "no key", "encrypted", "P-384", "RSA"],
+)
+def test_a_file_that_is_of_no_use_says_why(tmp_path: Path, content: bytes | None, sentence: str) -> None:
+    path = tmp_path / "approvals.pem"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(KeyMistake, match=sentence):
+        read_signer(str(path))
+
+
+def test_a_directory_where_no_file_can_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(KeyMistake, match="cannot be written"):
+        make_key(tmp_path / "file" / "approvals.pem")
+
+
+@pytest.mark.parametrize(("scheme", "extra"), [("awskms", "awskms"), ("gcpkms", "gcpkms"), ("hv", "vault")])
+def test_a_key_service_whose_packages_are_missing_is_told_with_what_to_install(scheme: str, extra: str) -> None:
+    with pytest.raises(KeyMistake, match=rf"pip install \"securesystemslib\[{extra}\]\""):
+        read_signer(f"{scheme}:our-key")
+
+
+class AnAnswer:
+    """A key service, as securesystemslib shows it: signs with its key, or raises what it is told to."""
+
+    def __init__(self, trouble: Exception | None = None) -> None:
+        self.trouble = trouble
+        self._inner = signer_with(ec.generate_private_key(ec.SECP256R1()))
+
+    @property
+    def public_key(self) -> SSlibKey:
+        return self._inner._signer.public_key
+
+    def sign(self, payload: bytes) -> object:
+        if self.trouble is not None:
+            raise self.trouble
+        return self._inner._signer.sign(payload)
+
+    @property
+    def service(self) -> KeyService:
+        return KeyService("A key service", "none", lambda rest: (rest, self.public_key), ())
+
+    @property
+    def signer(self) -> DsseSigner:
+        return DsseSigner(self, self._inner.key, self.service)  # type: ignore[arg-type]
+
+
+class Forbidden(OSError):
+    """As HashiCorp Vault calls it."""
+
+
+def test_a_key_service_signs_like_a_file() -> None:
+    service = AnAnswer()
+
+    envelope = service.signer.sign(PAYLOAD, PAYLOAD_TYPE)
+
+    key = service.signer.key
+    assert verify(envelope, {key.id: trusted_key(key.pem)}).payload == PAYLOAD
+
+
+def test_a_key_service_that_does_not_answer_is_asked_again_and_one_that_refuses_is_not() -> None:
+    with pytest.raises(Temporary, match=r"A key service did not sign: ConnectionError: gone\. It is tried again"):
+        AnAnswer(ConnectionError("gone")).signer.sign(PAYLOAD, PAYLOAD_TYPE)
+    with pytest.raises(Permanent, match=r"did not sign: Forbidden: no\. Let the worker's account sign"):
+        AnAnswer(Forbidden("no")).signer.sign(PAYLOAD, PAYLOAD_TYPE)
+
+
+def test_every_key_service_is_one_that_the_settings_know() -> None:
+    from config.settings_values import KEY_SERVICES
+
+    assert set(SERVICES) == set(KEY_SERVICES)
+
+
+def test_whoever_is_no_worker_signs_nothing() -> None:
+    with pytest.raises(Permanent, match="only the worker signs approvals"):
+        NoSigner().sign(PAYLOAD, PAYLOAD_TYPE)
+    with pytest.raises(Permanent, match="only the worker has a signing key"):
+        _ = NoSigner().key

@@ -1,0 +1,163 @@
+"""The gate's decision with plain values: what a verified statement must say to count, and what short-lived verdicts are worth."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.gate import Question, Why, judge, read_claim, source_of
+from bot.domain.model import Target
+from bot.domain.statements import NotOurs
+from bot.domain.verdict import Verdict, as_statement, read_vouching, vouched
+from bot.gate.envelopes import payload_of
+from bot.gate.uris import Wanted
+from tests.builders import CHAMPION, LATER, NOON, PRODUCTION, a_version
+from tests.gate.approvals import approval
+
+QUESTION = Question(a_version(), CHAMPION)
+DIGEST = "sha256:" + "ab" * 32
+HOUR = timedelta(hours=1)
+
+
+def statement(**choices: object) -> dict[str, object]:
+    """Of an approval of bike-demand v7 for champion, given an hour after noon."""
+    return json.loads(payload_of(approval(a_version(), at=LATER, artifacts=DIGEST, **choices)))  # type: ignore[arg-type, no-any-return]
+
+
+def a_verdict(**changes: object) -> Verdict:
+    usual = Verdict(a_version(), CHAMPION, True, DIGEST, "bike-*", "sha256:1", ("ab",), NOON, NOON + 24 * HOUR)
+    return replace(usual, **changes)  # type: ignore[arg-type]
+
+
+def said_of(verdict: Verdict, question: Question = QUESTION, **when: object) -> tuple[bool, Why]:
+    vouching = read_vouching(as_statement(verdict), "The tag")  # type: ignore[arg-type]
+    result = vouched(question, [vouching], now=LATER, **when)  # type: ignore[arg-type]
+    return result.allowed, result.reasons[0].why
+
+
+def test_the_answer_carries_the_digest_of_the_files_that_were_approved() -> None:
+    result = judge(QUESTION, [read_claim(statement(), "The tag")], now=LATER)
+
+    assert (result.allowed, result.artifacts, result.uri) == (True, DIGEST, "models:/bike-demand/7")
+
+
+def test_of_two_decisions_in_one_moment_the_rejection_counts() -> None:
+    claims = [read_claim(statement(), "One"), read_claim(statement(rejected=True), "Two")]
+
+    result = judge(QUESTION, claims, now=LATER)
+
+    assert (result.allowed, result.reasons[0].why) == (False, Why.REJECTED)
+
+
+def test_a_subject_that_is_not_the_version_spoken_of_counts_for_nothing() -> None:
+    forged = statement()
+    forged["subject"][0]["digest"]["sha256"] = "00" * 32  # type: ignore[index]
+
+    result = judge(QUESTION, [read_claim(forged, "The tag")], now=LATER)
+
+    assert [reason.why for reason in result.reasons] == [Why.NO_APPROVAL, Why.NOT_OURS]
+
+
+@given(st.data())
+def test_a_statement_without_one_of_its_parts_is_none_of_ours_and_nothing_worse(data: st.DataObject) -> None:
+    broken = copy.deepcopy(statement())
+    holder = data.draw(st.sampled_from([broken, broken["predicate"], broken["predicate"]["version"]]))  # type: ignore[index]
+    part = data.draw(st.sampled_from(sorted(holder)))  # type: ignore[arg-type]
+    holder[part] = data.draw(st.none() | st.integers() | st.lists(st.integers()) | st.just({}))  # type: ignore[index]
+
+    try:
+        claim = read_claim(broken, "The tag")
+    except NotOurs:
+        return
+    result = judge(QUESTION, [claim], now=LATER)
+
+    assert result.allowed == (claim == read_claim(statement(), "The tag"))
+
+
+def test_a_copy_that_is_older_than_what_was_approved_was_made_of_something_else() -> None:
+    target = Target.parse("model:prod.bike")
+    claim = read_claim(json.loads(payload_of(approval(a_version(), str(target), at=LATER))), "The tag")
+    young, old = a_version(1, "prod.bike", NOON + HOUR), a_version(1, "prod.bike", NOON - HOUR)
+
+    assert judge(Question(young, target, a_version()), [claim], now=LATER).allowed
+    assert not judge(Question(old, target, a_version()), [claim], now=LATER).allowed
+    assert not judge(Question(young, target, None), [claim], now=LATER).allowed
+
+
+def test_a_fresh_verdict_vouches_for_its_own_version_and_target_alone() -> None:
+    assert said_of(a_verdict()) == (True, Why.STILL_VOUCHED_FOR)
+    assert said_of(a_verdict(target=PRODUCTION)) == (False, Why.NO_APPROVAL)
+    assert said_of(a_verdict(version=a_version(6))) == (False, Why.NO_APPROVAL)
+    assert said_of(a_verdict(version=a_version(7, created=LATER))) == (False, Why.NO_APPROVAL)
+
+
+def test_a_verdict_that_has_expired_failed_or_grown_too_old_vouches_for_nothing() -> None:
+    assert said_of(a_verdict(expires_at=LATER)) == (False, Why.TOO_OLD)
+    assert said_of(a_verdict(passed=False)) == (False, Why.ROLLED_BACK)
+    assert said_of(a_verdict(), max_age=timedelta(minutes=59)) == (False, Why.TOO_OLD)
+
+
+def test_of_several_verdicts_the_newest_counts() -> None:
+    passed, failed = a_verdict(), a_verdict(passed=False, made_at=NOON + HOUR / 2)
+    read = [read_vouching(as_statement(one), "The tag") for one in (failed, passed)]  # type: ignore[arg-type]
+
+    assert not vouched(QUESTION, read, now=LATER).allowed
+
+
+def test_a_verdict_is_a_verification_summary_as_slsa_has_it() -> None:
+    """https://slsa.dev/spec/v1.1/verification_summary"""
+    said = as_statement(a_verdict())
+
+    assert said == {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [
+            {"name": "models:/bike-demand/7", "digest": said["subject"][0]["digest"]},  # type: ignore[index, call-overload]
+            {"name": "artifacts", "digest": {"sha256": "ab" * 32}},
+        ],
+        "predicateType": "https://slsa.dev/verification_summary/v1",
+        "predicate": {
+            "verifier": {"id": "urn:countersign"},
+            "timeVerified": "2026-03-02T12:00:00+00:00",
+            "resourceUri": "models:/bike-demand/7?target=alias:champion",
+            "policy": {"uri": "urn:countersign:rule:bike-%2A", "digest": {"sha256": "1"}},
+            "inputAttestations": [{"uri": "urn:countersign:attestation", "digest": {"sha256": "ab"}}],
+            "verificationResult": "PASSED",
+            "verifiedLevels": ["COUNTERSIGN_APPROVED"],
+            "urn:countersign:expires": "2026-03-03T12:00:00+00:00",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "origin"),
+    [
+        ("models:/bike/7", ("bike", 7)),
+        ("models:/m-0123", None),
+        ("s3://models/7", None),
+        ("models:/bike/x", None),
+        ("models://7", None),
+    ],
+)
+def test_only_a_copys_source_names_a_version(source: str, origin: tuple[str, int] | None) -> None:
+    assert source_of(source) == origin
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("models:/bike@champion", "alias:champion"),
+        ("models:/bike/Production", "stage:Production"),
+        ("models:/bike/staging", "stage:Staging"),
+    ],
+)
+def test_an_alias_or_a_stage_is_its_own_target_unless_another_is_said(text: str, target: str) -> None:
+    wanted = Wanted.parse(text)
+
+    assert str(wanted.target(None)) == target
+    assert str(wanted.target("model:prod.bike")) == "model:prod.bike"
