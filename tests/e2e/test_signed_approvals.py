@@ -151,7 +151,6 @@ def test_a_rejection_is_signed_with_its_reason(house: House) -> None:
 def test_what_the_fast_track_decides_is_signed_without_an_approver(open_house: Callable[..., House]) -> None:
     house = open_house(extra=FAST_TRACK)
     house.sweep()
-    house.approve(house.asked())
 
     request = house.asked(house.register(metrics={"mae": 30.0}))
 
