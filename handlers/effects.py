@@ -154,6 +154,7 @@ def _link_from_failed(request: TransitionRequest, s: Services) -> None:
     if failed is not None and request.ticket is not None:
         key = request.ticket.key
         s.tickets.link(failed, f"rollback:{request.id}", f"{key}: the rollback", request.ticket.url)
+        s.tickets.comment(failed, f"rolled-back:{request.id}", f"{outcome_text(request)} Reason: {request.comment}")
 
 
 def _failed_ticket(request: TransitionRequest, s: Services) -> TicketRef | None:

@@ -201,10 +201,9 @@ class Champion:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the vote is based on, as the registry told it when it was frozen.
+    """What the vote is based on, as the registry told it when it was frozen; authors are as the clients claim.
 
-    `author` is the run's user, `commit_author` who made the commit, both as the clients claim. `signature` is the model's own
-    (inputs, outputs, params) as canonical JSON. `artifacts` is None when they were not read, and then `artifacts_unread` says why.
+    `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
     """
 
     source: str
@@ -253,7 +252,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture that the notifier keeps: its id there, and what it shows in words."""
+    """A picture that the notifier keeps, by its id there; `alt` says what it shows."""
 
     file: str
     alt: str
@@ -291,10 +290,9 @@ class TicketRef:
 class TransitionRequest:
     """Our record that somebody asks for a transition. `requester`, `author` and those who `joined` the ask are ids of people.
 
-    Once the target is settled, `settled_holder` is who holds it, and `settled_by_us` whether we have moved it. A rollback leads
-    `away_from` the version that failed; `people_decide` says why it is no way back to what was approved, and so needs votes.
-    `failed_before` says when and why this version itself was rolled back from the target once; `asked_since` when the first request was
-    opened, where this one took the place of a stale one. `frozen_until` is set while an approval waits for the end of `frozen_by`.
+    Once settled, `settled_holder` holds the target, and `settled_by_us` says whether we have moved it. A rollback leads `away_from` what
+    failed; `people_decide` says why it needs votes. `failed_before`: when and why this version was rolled back itself. `asked_since`:
+    when the first of its kind was opened. `frozen_until`: when the freeze ends that an approval waits for.
     """
 
     id: str
@@ -340,12 +338,11 @@ class TransitionRequest:
     @property
     def parties(self) -> frozenset[str]:
         """Who asked, joined the ask, trained the version or made its commit, as far as known: none of them decides."""
-        known = (self.requester, self.author, self.commit_author, *self.joined)
-        return frozenset(person for person in known if person is not None)
+        return frozenset(filter(None, (self.requester, self.author, self.commit_author, *self.joined)))
 
     @property
     def is_adopted(self) -> bool:
-        """Held since before the baseline; a rejection is recorded and moves nothing, for nobody knows a lawful holder."""
+        """Held since before the baseline; a rejection moves nothing, for nobody knows a lawful holder."""
         return self.ask.kind is AskKind.ADOPTED
 
     @property
