@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.clients.jira_checkup import PERMISSIONS, CreateScreen, ProjectSeen
 from bot.clients.jira_roads import same
 from bot.doctor_findings import Finding, Findings, World, failure, fine, warning
-from bot.domain.model import TicketPlan
+from bot.domain.references import TicketPlan
 from bot.ports import Permanent
 
 FILLED_IN = frozenset({"project", "issuetype", "summary", "description", "labels"})

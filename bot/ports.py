@@ -17,8 +17,9 @@ from typing import Protocol
 from bot.domain.cards import Card
 from bot.domain.checkpoint import Checkpoint, Note
 from bot.domain.lineage import Mirrored
-from bot.domain.model import Evidence, Image, Metric, PostedCard, TicketPlan, TicketRef, VersionId
+from bot.domain.model import Evidence, Metric, VersionId
 from bot.domain.policy import LineageDemand
+from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
 from bot.domain.seen import ModelSeen, VersionSeen
 
 

@@ -34,6 +34,10 @@ __all__ = [
     "schema",
 ]
 
+# Parts of a rule that can be missing while the rest of it is judged.
+LEFT_OUT = frozenset(
+    {"observed", "notify", "ticket", "expire_after", "remind_after", "rollback", "fast_track", "freezes"}
+)
 Shape = TypeVar("Shape", bound=BaseModel)
 Place = TypeVar("Place", str, int)
 
@@ -155,11 +159,30 @@ def _sound_parts(content: dict[str, object]) -> Parts:
         people=_sound(PersonShape, enumerate(as_list(content.get("people")))),
         groups=_sound(GroupShape, groups.items()),
         group_names=frozenset(groups),
-        rules=_sound(RuleShape, enumerate(as_list(content.get("rules")))),
+        rules=_sound(
+            RuleShape, ((place, _judgeable(rule)) for place, rule in enumerate(as_list(content.get("rules"))))
+        ),
         freezes=_sound(FreezeShape, freezes.items()),
         freeze_names=frozenset(freezes),
         timezone=calendar.get("calendar", CalendarShape()).timezone,
     )
+
+
+def _judgeable(rule: object) -> object:
+    """The rule without those of its broken parts that no law about the others looks at: they are reported already."""
+    if not isinstance(rule, dict):
+        return rule
+    try:
+        RuleShape.model_validate(rule)
+    except ValidationError as error:
+        broken = {str(mistake["loc"][0]) for mistake in error.errors() if mistake["loc"]}
+        spared = {key: value for key, value in rule.items() if key not in broken or key not in LEFT_OUT}
+        stand_in = {"notify": {"slack": "#channel"}} if "notify" in broken else {}
+        approve = spared.get("approve")
+        if isinstance(approve, dict) and "reason" in approve:
+            spared["approve"] = {key: value for key, value in approve.items() if key != "reason"}
+        return {key: value for key, value in {**spared, **stand_in}.items() if key in RuleShape.model_fields}
+    return rule
 
 
 def _sound(shape: type[Shape], entries: Iterable[tuple[Place, object]]) -> dict[Place, Shape]:

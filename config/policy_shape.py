@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict
 
-from bot.domain.model import DEFAULT_WORKSPACE, Ask, AskKind, Target, TargetKind, TicketPlan
+from bot.domain.model import DEFAULT_WORKSPACE, Ask, AskKind, Target, TargetKind
 from bot.domain.policy import (
     ARTIFACTS_FROM_MLFLOW,
     Approve,
@@ -28,6 +28,7 @@ from bot.domain.policy import (
     UnknownRequester,
     Unruled,
 )
+from bot.domain.references import TicketPlan
 from config.policy_calendar_shape import CalendarShape, FreezeShape
 from config.policy_fast_track_shape import FastTrackShape
 from config.policy_lineage_shape import LineageShape

@@ -26,6 +26,7 @@ class Reply:
 
     text: str = ""
     asked: bool = False
+    refused: bool = False
 
 
 def press(click: Click, s: Services) -> Reply:

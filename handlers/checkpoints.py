@@ -12,7 +12,8 @@ from bot.checkpoints import signer_of
 from bot.domain.checkpoint import Checkpoint, NotANote, origin_of, read_note
 from bot.domain.events import KeyAdded
 from bot.domain.merkle import Frontier
-from bot.domain.model import DECISION, TicketRef, TransitionRequest
+from bot.domain.model import DECISION, TransitionRequest
+from bot.domain.references import TicketRef
 from bot.gate.envelopes import LEDGER, TrustedKey
 from bot.ledger_rows import CheckpointRows, Recorded
 from bot.ports import Permanent, PublicKey

@@ -9,7 +9,8 @@ import json
 
 from bot.domain.cards import Card
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
-from bot.domain.model import ENDED_UNDECIDED, Kind, State, TicketPlan, TicketRef, TransitionRequest
+from bot.domain.model import ENDED_UNDECIDED, Kind, State, TransitionRequest
+from bot.domain.references import TicketPlan, TicketRef
 from bot.domain.request_card import outcome_card, request_card, ticket_card
 from bot.domain.wording import Printed, decision_text, outcome_text, story
 from bot.ports import Permanent, Ticket
@@ -172,6 +173,7 @@ def _link_from_failed(request: TransitionRequest, s: Services) -> None:
     if failed is not None and request.ticket is not None:
         key = request.ticket.key
         s.tickets.link(failed, f"rollback:{request.id}", f"{key}: the rollback", request.ticket.url)
+        s.tickets.comment(failed, f"rolled-back:{request.id}", f"{outcome_text(request)} Reason: {request.comment}")
 
 
 def _failed_ticket(request: TransitionRequest, s: Services) -> TicketRef | None:

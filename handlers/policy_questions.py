@@ -31,8 +31,10 @@ from bot.domain.policy import Group, Policy, Rule
 from bot.domain.replay import Replayed, replay
 from bot.domain.rollback import failure_of
 from bot.domain.seen import ModelSeen
+from bot.domain.wording import moment
 from bot.ports import Account, AccountKind, OutsideError
 from bot.services import Services
+from bot.store import Transaction
 from handlers.guard import freeze_on
 from handlers.voters import UNWELCOME
 
@@ -54,7 +56,10 @@ class Explained:
 
 @dataclass(frozen=True)
 class Question:
-    """What every answer about one version needs. `asks_notifier` is False when there is none to ask."""
+    """What every answer about one version needs. `asks_notifier` is False when there is none to ask.
+
+    `away` says by e-mail until when somebody is away and who decides for them.
+    """
 
     policy: Policy
     model: ModelSeen
@@ -63,6 +68,7 @@ class Question:
     asks_notifier: bool
     now: datetime
     s: Services
+    away: Mapping[str, str]
 
 
 def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *, asks_notifier: bool) -> Explained:
@@ -71,9 +77,10 @@ def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *
     if model is None:
         raise Refused(f'MLflow has no registered model "{uri.model}". Check the name')
     version = _version_of(uri, model)
+    now = s.clock.now()
     with s.store.transaction() as tx:
-        is_switched_on = tx.switches.fast_track_is_on()
-    question = Question(policy, model, version, is_switched_on, asks_notifier, s.clock.now(), s)
+        is_switched_on, away = tx.switches.fast_track_is_on(), _away(tx, now)
+    question = Question(policy, model, version, is_switched_on, asks_notifier, now, s, away)
 
     targets = [target] if target else explanation.targets_of(policy, model.workspace, model.name)
     read: dict[VersionId | None, Evidence] = {}
@@ -193,7 +200,7 @@ def _judged(request: TransitionRequest, rule: Rule, question: Question) -> Judge
 
 def _seen(group: Group, rule: Rule, request: TransitionRequest, question: Question) -> GroupSeen:
     quorum = next((one.quorum for one in rule.approve.all_of if one.group == group.name), 0)
-    parties = _parties(request)
+    parties = {**question.away, **_parties(request)}
     handle = group.slack_group
     if handle is None:
         members = [Member(_name(email, question.policy), parties.get(email, "")) for email in group.people]
@@ -215,6 +222,17 @@ def _member(account: Account, parties: Mapping[str, str], policy: Policy) -> Mem
     why = UNWELCOME[account.kind] if account.kind is not AccountKind.MEMBER else parties.get(email, "")
     entry = policy.person_by_email(email)
     return Member(entry.name if entry else account.name, why)
+
+
+def _away(tx: Transaction, now: datetime) -> Mapping[str, str]:
+    people = {
+        absence: (tx.people.get(absence.person), tx.people.get(absence.delegate))
+        for absence in tx.absences.everybody(now)
+    }
+    return {
+        who.email: f"away until {moment(absence.until)}, {stand_in.name} decides for them"
+        for absence, (who, stand_in) in people.items()
+    }
 
 
 def _parties(request: TransitionRequest) -> Mapping[str, str]:

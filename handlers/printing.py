@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy import Rule
+from bot.domain.rollback import failure_of, ways_back
 from bot.domain.wording import Printed
 from bot.ports import Permanent
 from bot.store import Transaction, target_model
@@ -17,17 +18,28 @@ REMEMBERED = timedelta(days=90)  # how far back the fast track's record on a car
 def printed_for(request: TransitionRequest, tx: Transaction, now: datetime) -> Printed:
     policy = tx.policy()
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
+    holds = _holds(request, tx)
+    applied = _applied(request, tx)
     voters = {person for vote in request.votes for person in (vote.person, *vote.standing_in_for)}
     return Printed(
         names=tx.people.names(voters | request.parties | _claimed(request)),
         rule=rule,
         rule_hash=policy.rule_hash(rule) if rule else "",
-        holds=_holds(request, tx),
+        holds=holds,
+        may_go_back=holds and bool(ways_back(request.version, applied)),
+        rolled_back=failure_of(request.version, applied) if applied and not holds else "",
         may_undo=_may_undo(request, rule, now),
         freeze=freeze_on(request, policy, now),
         agreement=tx.ledger.agreement(rule.label, now - REMEMBERED) if rule and rule.fast_track else None,
         groups=policy.groups_of(rule) if rule else (),
     )
+
+
+def _applied(request: TransitionRequest, tx: Transaction) -> list[TransitionRequest]:
+    """What was applied for the same target; only asked where the card speaks of it."""
+    if request.state is not State.APPLIED:
+        return []
+    return tx.applied(request.version, request.version.workspace, request.version.model, request.target)
 
 
 def _claimed(request: TransitionRequest) -> set[str]:

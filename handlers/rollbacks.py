@@ -25,7 +25,7 @@ from bot.domain.model import (
     VersionId,
 )
 from bot.domain.quorum import groups_with_a_say
-from bot.domain.rollback import FAILED_TAG, brought_by, failed_tag, needs_no_vote, ways_back
+from bot.domain.rollback import FAILED_TAG, brought_by, failed_tag, failure_of, needs_no_vote, ways_back
 from bot.domain.seen import ModelSeen
 from bot.domain.wording import goal
 from bot.ports import Click
@@ -196,10 +196,16 @@ def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now
     Whoever asks for what is asked already does not join: they would lose their own vote on it.
     """
     for overtaken in tx.find_requests(version=back_to, target=target, states=LIVE, for_update=True):
-        if overtaken.kind is Kind.ROLLBACK and (ask.kind is not AskKind.UNDO or not overtaken.state.is_open):
+        if overtaken.kind is Kind.ROLLBACK and not _is_quicker(ask, overtaken):
             card = f" Its card: {overtaken.card.url}" if overtaken.card else ""
             raise Refused(f"{goal(overtaken)} is being taken back to {back_to} already: {overtaken.state}.{card}")
         tx.record(lifecycle.withdraw(overtaken, f"{target} is to go back to {back_to} now, by a rollback", now))
+
+
+def _is_quicker(ask: Ask, waiting: TransitionRequest) -> bool:
+    """Undo needs no votes where only the rule wants them; what people must decide keeps the votes that it has."""
+    waits_for_the_rule = waiting.state.is_open and waiting.ask.kind is not AskKind.UNDO and not waiting.people_decide
+    return ask.kind is AskKind.UNDO and waits_for_the_rule
 
 
 def _nothing_to_go_back_to(model: str, target: Target) -> str:
@@ -226,9 +232,9 @@ def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
     places = tx.registry.placements(request.version.workspace, target_model(request))
     newest = next((place for place in places if place.target == request.target), None)
     if newest is None or newest.request_id != request.id:
-        raise Refused(
-            f"{request.version} no longer holds {goal(request)} by this request. Use the card of the one that does"
-        )
+        taken_back = failure_of(request.version, tx.applied(request.version, *_place_of(request)))
+        why = f"it was {taken_back}" if taken_back else "use the card of the one that does"
+        raise Refused(f"version {request.version.version} no longer holds {goal(request)} by this request: {why}")
 
 
 def _place_of(request: TransitionRequest) -> tuple[str, str, Target]:

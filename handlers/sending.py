@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.domain.cards import Card
-from bot.domain.model import PostedCard
+from bot.domain.references import PostedCard
 from bot.ports import OutcomeUnknown, OutsideError, Temporary
 from bot.services import Services
 

@@ -67,10 +67,10 @@ def listen_to_actions(bolt: App, s: Services) -> None:
 
     def sent(ack: Ack, body: Mapping[str, object]) -> None:
         reply = _answer(body, s)
-        if reply.text:
+        if reply.refused:
             ack(response_action="errors", errors={"reason": reply.text})
         else:
-            ack()
+            ack()  # the form closes, and the card says the rest
 
     bolt.action(ANY_BUTTON)(pressed)
     bolt.view(FORM)(sent)
@@ -83,13 +83,13 @@ def _answer(body: Mapping[str, object], s: Services) -> Reply:
         reply = STORIES.get(click.action, approvals.press)(click, s)
     except Refused as refusal:
         metrics.clicks.labels("refused").inc()
-        return Reply(as_sentence(str(refusal)))
+        return Reply(as_sentence(str(refusal)), refused=True)
     except Rejected as rejection:
         metrics.webhooks_rejected.labels("slack", rejection.reason).inc()
-        return Reply(as_sentence(str(rejection)))
+        return Reply(as_sentence(str(rejection)), refused=True)
     except OutsideError as trouble:
         metrics.clicks.labels("refused").inc()
-        return Reply(f"Nothing was recorded: {as_sentence(str(trouble))} Press again.")
+        return Reply(f"Nothing was recorded: {as_sentence(str(trouble))} Press again.", refused=True)
     metrics.clicks.labels("asked" if reply.asked else "recorded").inc()
     return reply
 

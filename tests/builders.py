@@ -18,16 +18,12 @@ from bot.domain.model import (
     Check,
     Evidence,
     FastTrackMode,
-    Image,
     Judgement,
     Kind,
     Metric,
-    PostedCard,
     State,
     Target,
     TargetKind,
-    TicketPlan,
-    TicketRef,
     TransitionRequest,
     Verdict,
     VersionId,
@@ -46,6 +42,7 @@ from bot.domain.policy import (
     UnknownRequester,
     Unruled,
 )
+from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
 from bot.domain.seen import ModelSeen, VersionSeen
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -15,7 +15,6 @@ from bot.domain.model import (
     DecidedBy,
     Evidence,
     FastTrackMode,
-    Image,
     Judgement,
     Kind,
     Metric,
@@ -28,6 +27,7 @@ from bot.domain.model import (
     Vote,
 )
 from bot.domain.policy import Escalate, ReasonDemand, Rule, UnknownRequester
+from bot.domain.references import Image
 from tests.builders import CARD, NOON, RULE_HASH, TICKET, a_request, a_rule
 
 GROUPS = ("leads", "risk")

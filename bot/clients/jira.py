@@ -20,7 +20,7 @@ from bot.clients.jira_roads import Road, ScreenField, choose_road, same
 from bot.clients.jira_wiki import card_as_wiki, text_as_wiki
 from bot.clients.plain_text import is_web_address, one_line
 from bot.domain.cards import Card
-from bot.domain.model import TicketPlan, TicketRef
+from bot.domain.references import TicketPlan, TicketRef
 from bot.ports import Permanent, Ticket, TicketHint
 
 LABEL = "countersign"

@@ -89,7 +89,7 @@ def _champion(client: MlflowClient, version: VersionId, stores: Sequence[str]) -
 
 
 def _author(version: ModelVersion, lineage: Lineage) -> str | None:
-    return lineage.tag(USER) or version.user_id  # who trained it, before who registered it
+    return lineage.tag(USER) or version.user_id or None  # who trained it, before who registered it
 
 
 def _params(lineage: Lineage) -> dict[str, str]:

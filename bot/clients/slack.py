@@ -23,7 +23,7 @@ from bot.clients.slack_mentions import SlackMentions
 from bot.clients.slack_people import Remembered, SlackPeople
 from bot.clients.slack_text import fallback
 from bot.domain.cards import Card, Mention
-from bot.domain.model import Image, PostedCard
+from bot.domain.references import Image, PostedCard
 from bot.ports import Account, Click, OutcomeUnknown, OutsideError, Permanent, Temporary
 
 log = structlog.get_logger()

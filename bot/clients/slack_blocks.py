@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from bot.clients.plain_text import NOTHING, is_web_address, one_line, paragraph
 from bot.domain.cards import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
-from bot.domain.model import Image
+from bot.domain.references import Image
 from bot.ports import Click
 
 Block = dict[str, object]

@@ -12,7 +12,7 @@ import requests
 
 from bot.clients.plain_text import is_web_address, one_line
 from bot.clients.slack_calls import SlackCalls, text_at
-from bot.domain.model import Image
+from bot.domain.references import Image
 from bot.ports import Temporary
 
 ALT_LIMIT = 1_000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal#errors, alt_txt_too_large

@@ -10,6 +10,7 @@ import click
 from bot.commands.context import as_json, git_email, print_rows, services_for, settings_for, telling_mistakes
 from bot.commands.wishes import asks_over_http, post, target_of
 from bot.domain.model import OPEN, Ask, AskKind, DecidedBy, Target, TransitionRequest
+from bot.domain.quorum import under
 from config.settings import Need, Settings
 
 
@@ -147,7 +148,8 @@ def approved_by(request: TransitionRequest, names: Mapping[str, str]) -> str:
         return "fast track"
     if request.decided_by is DecidedBy.RULE and not request.votes:
         return "rule"
-    return ", ".join(names.get(vote.person, vote.person) for vote in request.votes)
+    decided_under = under(request, request.rule_hash) if request.decided_by else request
+    return ", ".join(names.get(vote.person, vote.person) for vote in decided_under.votes)
 
 
 def _people_in(request: TransitionRequest) -> list[str]:

@@ -21,7 +21,6 @@ from bot.domain.model import (
     DecidedBy,
     Evidence,
     Metric,
-    PostedCard,
     State,
     Target,
     TransitionRequest,
@@ -31,6 +30,7 @@ from bot.domain.model import (
 )
 from bot.domain.policy import Rule
 from bot.domain.quorum import groups_with_a_say, standing, under
+from bot.domain.references import PostedCard
 from bot.domain.statements import APPROVAL_TYPE, STATEMENT_TYPE, subjects_of
 
 PREDICATE_TYPE = APPROVAL_TYPE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.cards import Table
 from bot.domain.fast_track import demand_text
@@ -110,7 +110,7 @@ def _row(metric: Metric, evidence: Evidence, threshold: Threshold | None, checks
         candidate=figure(metric.value),
         holder=_holder_cell(metric, beside, evidence),
         difference=_difference(metric, beside, threshold) if beside else NOTHING,
-        threshold=_demand(threshold, checks) if threshold else NOTHING,
+        threshold=_met(threshold, checks, evidence) if threshold else NOTHING,
         source=metric.source,
     )
 
@@ -145,6 +145,15 @@ def _difference(metric: Metric, beside: Metric, threshold: Threshold | None) -> 
     if threshold is None or not math.isfinite(difference):
         return f"{difference:+.4g}"
     return f"{difference:+.4g}, {'better' if (difference > 0) is threshold.greater_is_better else 'worse'}"
+
+
+def _met(threshold: Threshold, checks: tuple[Check, ...], evidence: Evidence) -> str:
+    """Where there is no champion, the bound that is met is not marked as missed for it."""
+    if evidence.champion is not None or not threshold.compares or threshold.threshold is None:
+        return _demand(threshold, checks)
+    alone = replace(threshold, min_absolute_change=None, min_relative_change=None)
+    about_it = [check for check in checks if check.metric == threshold.metric]
+    return f"{_demand(alone, tuple(about_it[:1]))}, no champion yet"
 
 
 def _demand(threshold: Threshold, checks: tuple[Check, ...]) -> str:

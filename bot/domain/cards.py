@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.domain.model import Image
+from bot.domain.references import Image
 
 
 class Tone(StrEnum):

@@ -5,19 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.model import (
-    Ask,
-    DecidedBy,
-    Evidence,
-    Image,
-    Judgement,
-    Kind,
-    PostedCard,
-    Target,
-    TicketRef,
-    VersionId,
-    Vote,
-)
+from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Target, VersionId, Vote
+from bot.domain.references import Image, PostedCard, TicketRef
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,8 @@ class _Gain:
             return self._check(passed, self._deed(BETTER_THAN_ZERO), "of 0 there is no share, so any gain was asked")
         relative = self.amount / abs(self.champion)
         deed = f"{self._deed()} ({_percent(abs(relative), share)})" if self.amount else self._deed()
-        return self._check(relative >= share, deed, f"at least {_asked_percent(share)} was asked")
+        asked = f"at least {_asked_percent(share)} was asked" if share else "and not to be worse was asked"
+        return self._check(relative >= share, deed, asked)
 
     def _is_better_by(self, change: float) -> bool:
         """As MLflow reckons, which by rounding may differ from `amount >= change` in the last digit."""

@@ -63,7 +63,9 @@ def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -
         case e.AskJoined():
             return "joined", _names((event.person,), names), _because(str(event.ask), event.comment)
         case e.RequestApproved():
-            decider, grounds = WITHOUT_PEOPLE.get(event.by, (_names(event.approvers, names), _reasons(event, request)))
+            decider, grounds = WITHOUT_PEOPLE.get(
+                event.by, (_deciders(event, request, names), _reasons(event, request))
+            )
             return APPROVED[request.kind], decider, grounds
         case e.RequestRejected():
             who = "the rule" if event.person == BY_RULE else _names((event.person,), names)
@@ -106,6 +108,16 @@ def _move(event: e.RequestEvent, request: TransitionRequest) -> Words | None:
 
 def _names(people: Iterable[str | None], names: Names) -> str:
     return " and ".join(names.get(person, UNKNOWN) for person in people if person)
+
+
+def _deciders(event: e.RequestApproved, request: TransitionRequest, names: Mapping[str, str]) -> str:
+    """Each by name, and for whom who was away they stood in."""
+    lent = {vote.person: vote.standing_in_for for vote in request.votes if vote.standing_in_for}
+    said = [
+        f"{_names((person,), names)} for {_names(lent[person], names)}" if person in lent else _names((person,), names)
+        for person in event.approvers
+    ]
+    return " and ".join(said)
 
 
 def _reasons(event: e.RequestApproved, request: TransitionRequest) -> str:

@@ -23,7 +23,7 @@ def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
         would = "let it through" if judgement.passes else "held it"
         return _sentence(f"Fast track (shadow): would have {would}", _reasons(judgement))
     if judgement.decides:
-        by = f"rule {rule}, policy {rule_hash[:HASH_SHOWN]}…"
+        by = f"rule {rule} ({rule_hash[:HASH_SHOWN]}…)"
         return _sentence(f"Let through by the fast track: {by}", _reasons(judgement))
     if judgement.passes:
         return _sentence(f"Passes the fast track, but {judgement.held_back}, so people decide", _reasons(judgement))

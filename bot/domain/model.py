@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from bot.domain.references import Image, PostedCard, TicketRef
+
 DEFAULT_WORKSPACE = "default"
 
 
@@ -202,11 +204,10 @@ class Champion:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the vote is based on, as the registry told it when it was frozen.
+    """What the vote is based on, as the registry told it when it was frozen; authors are as the clients claim.
 
-    `author` is the run's user, `commit_author` who made the commit, both as the clients claim. `signature` is the model's own
-    (inputs, outputs, params) as canonical JSON. `lineage` is what the checks found; `vouched_by` says on whose word: the trainer's own
-    tags and files, or the git mirror's. `artifacts` is None when they were not read, and then `artifacts_unread` says why.
+    `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
+    `lineage` is what the checks found, and `vouched_by` on whose word: the trainer's own tags and files, or the git mirror's.
     """
 
     source: str
@@ -269,50 +270,13 @@ class LineageCheck:
 
 
 @dataclass(frozen=True)
-class Image:
-    """A picture that the notifier keeps: its id there, and what it shows in words."""
-
-    file: str
-    alt: str
-
-
-@dataclass(frozen=True)
-class PostedCard:
-    """The message that stands for a request; a click must come from just there."""
-
-    team: str
-    app: str
-    channel: str
-    message: str
-    url: str
-
-
-@dataclass(frozen=True)
-class TicketPlan:
-    """What a rule says of tickets. `approved` and `rejected` name a transition (id or name) or the status it leads to."""
-
-    project: str
-    type: str
-    approved: str
-    rejected: str
-
-
-@dataclass(frozen=True)
-class TicketRef:
-    id: str
-    key: str
-    url: str
-
-
-@dataclass(frozen=True)
 class TransitionRequest:
     """Our record that somebody asks for a transition. `requester`, `author` and those who `joined` the ask are ids of people.
 
-    Once the target is settled, `settled_holder` is who holds it, and `settled_by_us` whether we have moved it. A rollback leads
-    `away_from` the version that failed; `people_decide` says why it is no way back to what was approved, and so needs votes.
-    `failed_before` says when and why this version itself was rolled back from the target once; `asked_since` when the first request was
-    opened, where this one took the place of a stale one. `attested_at` is when the decision was signed: the target moves only after it.
-    `frozen_until` is set while an approval waits for the end of `frozen_by`.
+    Once settled, `settled_holder` holds the target, and `settled_by_us` says whether we have moved it. A rollback leads `away_from` what
+    failed; `people_decide` says why it needs votes. `failed_before`: when and why this version was rolled back itself. `asked_since`:
+    when the first of its kind was opened. `attested_at`: when the decision was signed, after which
+    alone the target moves. `frozen_until`: when the freeze ends that an approval waits for.
     """
 
     id: str
@@ -359,12 +323,11 @@ class TransitionRequest:
     @property
     def parties(self) -> frozenset[str]:
         """Who asked, joined the ask, trained the version or made its commit, as far as known: none of them decides."""
-        known = (self.requester, self.author, self.commit_author, *self.joined)
-        return frozenset(person for person in known if person is not None)
+        return frozenset(filter(None, (self.requester, self.author, self.commit_author, *self.joined)))
 
     @property
     def is_adopted(self) -> bool:
-        """Held since before the baseline; a rejection is recorded and moves nothing, for nobody knows a lawful holder."""
+        """Held since before the baseline; a rejection moves nothing, for nobody knows a lawful holder."""
         return self.ask.kind is AskKind.ADOPTED
 
     @property

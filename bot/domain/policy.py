@@ -10,7 +10,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from bot.domain.calendars import Freeze, WorkingHours
-from bot.domain.model import Ask, AskKind, FastTrackMode, Target, TargetKind, TicketPlan
+from bot.domain.model import Ask, AskKind, FastTrackMode, Target, TargetKind
+from bot.domain.references import TicketPlan
 
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
 ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)

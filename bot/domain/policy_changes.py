@@ -13,8 +13,9 @@ from datetime import timedelta
 from difflib import SequenceMatcher
 
 from bot.domain.calendars import Dated, Freeze, Weekly, Window, WorkingHours
-from bot.domain.model import DEFAULT_WORKSPACE, Ask, TicketPlan
+from bot.domain.model import DEFAULT_WORKSPACE, Ask
 from bot.domain.policy import FastTrack, Group, LineageDemand, PersonEntry, Policy, Requirement, Rule, Threshold
+from bot.domain.references import TicketPlan
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 COUNTS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

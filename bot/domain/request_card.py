@@ -31,8 +31,6 @@ from bot.domain.wording import (
     what_reject_does,
 )
 
-WITH_A_PLOT = (State.COLLECTING, State.PENDING, State.APPROVED, State.APPLIED)
-
 
 def request_card(request: TransitionRequest, printed: Printed, walk_back: str = "") -> Card:
     """`walk_back` is a link to everything that is known of the version; empty when there is none."""
@@ -45,7 +43,7 @@ def request_card(request: TransitionRequest, printed: Printed, walk_back: str = 
         paragraphs=tuple(_paragraphs(request, printed)),
         buttons=_buttons(request, printed),
         footer=_footer(request),
-        image=request.plot if request.state in WITH_A_PLOT else None,
+        image=request.plot,
     )
 
 
@@ -234,7 +232,7 @@ def _buttons(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]
 
 def _way_back(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
     """A form asks why, and confirms as well."""
-    if request.kind is Kind.OBSERVED or not printed.holds or request.previous is None:
+    if request.kind is Kind.OBSERVED or not printed.may_go_back:
         return ()
     return (Button("roll_back", "Undo" if printed.may_undo else "Roll back", request.id, Tone.DANGER),)
 

@@ -5,6 +5,7 @@ What the fast track says is in `judgement_words`, what to do after an outcome in
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,6 +66,9 @@ MEANINGS = {
 }
 
 
+COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+
+
 @dataclass(frozen=True)
 class FreezeNow:
     name: str
@@ -76,14 +80,16 @@ class Printed:
     """What the words need beside the request.
 
     `names` are those of the people in it; `rule` is None when no rule speaks of it any more; `holds` says that the version has the target
-    by this request still, `may_undo` that Undo stands open, `freeze` which one is on for the rule; `agreement` is the fast track's record;
-    `groups` are the rule's, the one that it escalates to among them.
+    by this request still, `may_go_back` that there is a version to go back to, `may_undo` that Undo stands open, `rolled_back` when and
+    why it was taken back; `freeze` which one is on for the rule; `agreement` is the fast track's record; `groups` may have a say.
     """
 
     names: Mapping[str, str]
     rule: Rule | None
     rule_hash: str = ""
     holds: bool = False
+    may_go_back: bool = False
+    rolled_back: str = ""
     may_undo: bool = False
     freeze: FreezeNow | None = None
     agreement: Agreement | None = None
@@ -121,7 +127,7 @@ def _without_votes(request: TransitionRequest, printed: Printed) -> list[str]:
     if request.decided_by is DecidedBy.FAST_TRACK:
         rule = f"rule {printed.rule.label}" if printed.rule else "a rule that is no longer in the policy"
         figures = checks_text(request.judgement.checks) if request.judgement else ""
-        return [f"Decided{when} by {rule}, policy {request.rule_hash}.", *([f"{figures}."] if figures else [])]
+        return [f"Decided{when} by {rule}, its hash {request.rule_hash}.", *([f"{figures}."] if figures else [])]
     if request.decided_by is DecidedBy.RULE:
         return [f"Decided{when} by the rule itself: approved for this target before, so no new vote was needed."]
     return []
@@ -225,10 +231,13 @@ def _requirement(vote: Vote, request: TransitionRequest, printed: Printed) -> st
 
 
 def _lapsed(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
-    if request.state is State.PENDING and vote.person in request.parties:
-        return " They have asked for it themselves since, so this vote no longer counts."
-    if request.state is State.PENDING and vote.rule_hash != printed.rule_hash:
-        return " The rule has changed since, so this vote no longer counts."
+    """Once it is decided, what it was decided under counts: the rule in force may have changed again."""
+    counted_under = printed.rule_hash if request.state is State.PENDING else request.rule_hash
+    no_longer = "no longer counts" if request.state is State.PENDING else "did not count any more"
+    if vote.person in request.parties:
+        return f" They have asked for it themselves since, so this vote {no_longer}."
+    if vote.rule_hash != counted_under:
+        return f" The rule has changed since, so this vote {no_longer}."
     return ""
 
 
@@ -237,7 +246,7 @@ def story(request: TransitionRequest, printed: Printed) -> str:
     if request.state is State.PENDING:
         return _waiting(request, printed)
     if request.state is State.APPLIED:
-        return _applied(request)
+        return _no_longer(request, printed.rolled_back) if printed.rolled_back else _applied(request)
     if request.state is State.REJECTED:
         return _rejected(request)
     if request.state is State.APPROVED:
@@ -264,9 +273,10 @@ def may_stand_in(request: TransitionRequest, printed: Printed) -> str:
 def _waiting(request: TransitionRequest, printed: Printed) -> str:
     if printed.rule is None:
         return "No rule in the policy speaks of this target any more, so nobody can decide it."
+    counted = Counter(what_is_missing(request, printed))
     missing = [
-        "one of any group that decides" if group == ANYONE else f"one of {group}"
-        for group in what_is_missing(request, printed)
+        f"{COUNTED.get(number, number)} of {'any group that decides' if group == ANYONE else group}"
+        for group, number in counted.items()
     ]
     if not missing:  # somebody unknown asked, which cost a vote more, and is known now
         return "The votes that the rule demands are there; one more vote by anyone of its groups decides."
@@ -279,6 +289,11 @@ def _approved(request: TransitionRequest) -> str:
     if request.frozen_until is not None:
         return f"{goal(request)} moves when the freeze ({request.frozen_by}) ends, on {moment(request.frozen_until)}."
     return f"{goal(request)} moves as soon as the registry answers."
+
+
+def _no_longer(request: TransitionRequest, rolled_back: str) -> str:
+    when = f" since {moment(request.settled_at)}" if request.settled_at else ""
+    return f"{request.version} was {goal(request)}{when}, and was {rolled_back.rstrip('.')}."
 
 
 def _applied(request: TransitionRequest) -> str:

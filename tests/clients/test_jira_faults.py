@@ -10,7 +10,7 @@ import pytest
 
 from bot.clients.jira import JiraTickets
 from bot.domain.cards import Card
-from bot.domain.model import TicketPlan, TicketRef
+from bot.domain.references import TicketPlan, TicketRef
 from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary, Ticket
 from bot.sandbox.jira import Deployment, JiraSandbox
 from bot.sandbox.serving import serving

@@ -10,7 +10,7 @@ from flask import Flask, request
 
 from bot.clients.jira import JiraTickets
 from bot.domain.cards import Card, Fact, Link, Table
-from bot.domain.model import TicketPlan, TicketRef
+from bot.domain.references import TicketPlan, TicketRef
 from bot.ports import Permanent, Rejected, Temporary, TicketHint
 from bot.sandbox.jira import Category, Deployment, JiraSandbox, Project, Status, Transition, Workflow
 from bot.sandbox.serving import serving

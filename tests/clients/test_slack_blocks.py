@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.clients.slack_blocks import REASON_FORM, blocks_of, reason_form
 from bot.clients.slack_inbound import read_click
 from bot.domain.cards import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
-from bot.domain.model import Image
+from bot.domain.references import Image
 from bot.ports import Click
 from bot.sandbox.slack.validation import checked_blocks, checked_view
 

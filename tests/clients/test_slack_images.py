@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from bot.clients.slack import SlackNotifier
 from bot.domain.cards import Button, Card
-from bot.domain.model import Image
+from bot.domain.references import Image
 from bot.ports import Permanent, Temporary
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import Message, SlackSandbox

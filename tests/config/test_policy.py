@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.model import Ask, AskKind, FastTrackMode, Target, TargetKind, TicketPlan
+from bot.domain.model import Ask, AskKind, FastTrackMode, Target, TargetKind
 from bot.domain.policy import (
     ARTIFACTS_FROM_MLFLOW,
     EVERY_DAY_AT_WORK,
@@ -22,6 +22,7 @@ from bot.domain.policy import (
     UnknownRequester,
     Unruled,
 )
+from bot.domain.references import TicketPlan
 from config import policy as reader
 from config.policy import PolicyMistakes, notices, policy_text_of, read_policy
 from tests.config.policies import SMALL, mistakes_of, replaced
@@ -323,3 +324,23 @@ def test_mistakes_carry_lines_and_sentences_and_the_name_of_the_file() -> None:
 
 def test_the_schema_for_editors_is_the_one_that_the_code_generates() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == reader.schema()
+
+
+def test_a_broken_value_hides_none_of_the_other_mistakes_of_its_rule() -> None:
+    text = """
+version: 1
+groups:
+  leads: {people: [ana@example.com]}
+rules:
+  - models: "bike-*"
+    target: {alias: champion}
+    notify: {slack: model-approvals}
+    freezes: [xmas]
+    approve: {all_of: [{group: rsik, quorum: 1}, {group: leads, quorum: 3}], reason: on_rejct}
+    expire_after: 3x
+"""
+
+    with pytest.raises(PolicyMistakes) as raised:
+        read_policy(text)
+
+    assert [mistake.line for mistake in raised.value.mistakes] == [8, 9, 10, 10, 10, 11]

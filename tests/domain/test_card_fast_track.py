@@ -9,8 +9,9 @@ import pytest
 
 from bot.domain.agreement import Agreement
 from bot.domain.cards import Button, Tone
-from bot.domain.model import DecidedBy, FastTrackMode, Image, Judgement, State, TransitionRequest
+from bot.domain.model import DecidedBy, FastTrackMode, Judgement, State, TransitionRequest
 from bot.domain.policy import Rule
+from bot.domain.references import Image
 from bot.domain.request_card import outcome_card, request_card, ticket_card
 from bot.domain.wording import Printed, decision_text
 from tests.builders import NOON, a_judgement, a_request, a_rule, a_version, an_evidence, an_observed
@@ -19,9 +20,7 @@ RULE_HASH = "sha256:1234abcd5678"
 PRINTED = Printed({}, a_rule(), RULE_HASH)
 PASSED = a_judgement(mode=FastTrackMode.ON)
 QUIET = an_evidence(description="")
-LET_THROUGH = (
-    "Let through by the fast track: rule bike-* → alias:champion, policy sha256:1234abcd…: mae 31.5 is at most 40."
-)
+LET_THROUGH = "Let through by the fast track: rule bike-* → alias:champion (sha256:1234abcd…): mae 31.5 is at most 40."
 
 
 def judged(judgement: Judgement | None, state: State = State.PENDING, **changes: Any) -> TransitionRequest:
@@ -105,10 +104,10 @@ def test_the_record_of_a_fast_track_stays_true_whatever_comes() -> None:
 
     assert texts == {
         "Approved by the fast track: bike-demand v7 for alias:champion.\n"
-        "Decided on 2026-03-02 13:00 UTC by rule bike-* → alias:champion, policy sha256:1234abcd5678.\n"
+        "Decided on 2026-03-02 13:00 UTC by rule bike-* → alias:champion, its hash sha256:1234abcd5678.\n"
         "mae 31.5 is at most 40."
     }
-    assert "by a rule that is no longer in the policy, policy sha256:1234abcd5678." in without_its_rule
+    assert "by a rule that is no longer in the policy, its hash sha256:1234abcd5678." in without_its_rule
 
 
 def test_the_requester_learns_that_no_person_has_looked_yet() -> None:
@@ -127,7 +126,7 @@ def test_the_requester_learns_that_no_person_has_looked_yet() -> None:
 
 @pytest.mark.parametrize(("may_undo", "label"), [(True, "Undo"), (False, "Roll back")])
 def test_who_holds_the_target_can_be_taken_back_from_the_card(may_undo: bool, label: str) -> None:
-    card = request_card(let_through(), replace(PRINTED, holds=True, may_undo=may_undo))
+    card = request_card(let_through(), replace(PRINTED, holds=True, may_go_back=True, may_undo=may_undo))
 
     assert card.buttons == (Button("roll_back", label, let_through().id, Tone.DANGER),)
 
@@ -155,9 +154,9 @@ def test_there_is_no_button_where_there_is_no_way_back(
 
 
 @pytest.mark.parametrize("state", State)
-def test_the_plot_is_on_the_card_while_it_matters(state: State) -> None:
+def test_the_plot_stays_on_the_card_whatever_becomes_of_the_request(state: State) -> None:
     plot = Image("F1", "mae over versions 1 to 7")
 
     card = request_card(judged(None, state, plot=plot, expires_at=NOON), PRINTED)
 
-    assert (card.image == plot) is (state in (State.COLLECTING, State.PENDING, State.APPROVED, State.APPLIED))
+    assert card.image == plot

@@ -204,7 +204,7 @@ def test_two_data_sets_of_the_chosen_name_are_no_choice() -> None:
         (
             replace(BETTER_BY_ONE_PERCENT, min_relative_change=0.0),
             24.51,
-            "mae equals the champion's 24.51, at least 0 % was asked",
+            "mae equals the champion's 24.51, and not to be worse was asked",
         ),
         (
             replace(BETTER_BY_ONE_PERCENT, greater_is_better=True),
@@ -241,7 +241,7 @@ def test_a_figure_that_is_better_by_what_was_asked_passes(threshold: Threshold, 
         (
             replace(BETTER_BY_ONE_PERCENT, min_relative_change=0.0),
             23.41,
-            "mae is worse than the champion's 23.41 by 1.1 (4.7 %), at least 0 % was asked",
+            "mae is worse than the champion's 23.41 by 1.1 (4.7 %), and not to be worse was asked",
         ),
         (BETTER_BY_HALF, 24.51, "mae equals the champion's 24.51, at least 0.5 was asked"),
         (

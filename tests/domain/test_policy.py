@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.model import Ask, AskKind, Target, TargetKind, TicketPlan
+from bot.domain.model import Ask, AskKind, Target, TargetKind
 from bot.domain.policy import (
     Approve,
     Group,
@@ -23,6 +23,7 @@ from bot.domain.policy import (
     UnknownRequester,
     Unruled,
 )
+from bot.domain.references import TicketPlan
 
 CHAMPION = Target(TargetKind.ALIAS, "champion")
 SHADOW = Target(TargetKind.ALIAS, "shadow")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.domain.calendars import Dated, Freeze, Weekly, WorkingHours
-from bot.domain.model import Ask, AskKind, FastTrackMode, TicketPlan
+from bot.domain.model import Ask, AskKind, FastTrackMode
 from bot.domain.policy import (
     Approve,
     Demand,
@@ -31,6 +31,7 @@ from bot.domain.policy import (
     Unruled,
 )
 from bot.domain.policy_changes import addresses_in, changes, digest_of, with_people_as
+from bot.domain.references import TicketPlan
 from tests.builders import PRODUCTION, a_policy, a_rule
 
 

@@ -311,6 +311,24 @@ def test_a_say_that_a_stand_in_has_used_is_used(house: House) -> None:
     assert len(house.reread(request).votes) == 1
 
 
+def test_a_say_that_was_lent_ends_when_its_owner_asks_for_the_same_themselves(house: House) -> None:
+    use_groups(house, BOTH)
+    go_away(house, "cy", "ben")
+    request = house.asked()
+    house.approve(request, "ben")
+    lent = house.reread(request).votes[0].standing_in_for
+
+    request_transition(house.model, 1, CHAMPION, "cy@example.com", "mine", Ask(AskKind.COMMAND), house.s)
+    house.settle()
+    house.approve(request, "ana")
+
+    now = house.reread(request)
+    assert lent == (id_of(house, "cy@example.com"),)
+    assert now.state is State.PENDING
+    assert "Waiting for one of risk" in house.card(request).all_text
+    assert house.champion() is None
+
+
 def test_somebody_whose_account_is_gone_lends_nothing(house: House) -> None:
     use_groups(house, RISK_ALONE)
     request = house.asked()

@@ -289,3 +289,14 @@ def after_a_minute() -> Iterator[Callable[[House], None]]:
     for server, s in servers:
         server.__exit__(None, None, None)
         s.store.engine.dispose()
+
+
+def test_a_form_closes_when_its_vote_is_recorded_though_others_are_missing(house: House) -> None:
+    house.use_policy(reason="always", quorum=2)
+    request = house.asked()
+
+    house.click("ana", request, "approve")
+    sent = house.slack.submit_view("ana", {"reason": "better on every holdout"})
+
+    assert (sent.status, sent.errors, sent.trouble) == (200, {}, "")
+    assert [vote.reason for vote in house.reread(request).votes] == ["better on every holdout"]

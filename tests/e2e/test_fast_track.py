@@ -15,6 +15,7 @@ from typing import cast
 import pytest
 import sqlalchemy as sa
 
+from bot.domain import lifecycle
 from bot.domain.events import FastTrackCompared, FastTrackJudged, RequestApproved, VoteCast
 from bot.domain.model import Ask, AskKind, DecidedBy, Evidence, State, Target, TransitionRequest, VersionId
 from bot.ports import ModelRegistry
@@ -44,6 +45,17 @@ def ask_in_words(house: House, version: int) -> TransitionRequest:
     """Opened, and nothing else has happened yet."""
     target = Target.parse("alias:champion")
     return request_transition(house.model, version, target, "cy@example.com", "", Ask(AskKind.COMMAND), house.s)
+
+
+def drawn(house: House, version: int) -> str:
+    """Why it is held back though it passes, when somebody asks for it; whoever is held back takes the wish away again."""
+    request = ask_in_words(house, version)
+    freeze_evidence(request.id, house.s)
+    with house.s.store.transaction() as tx:
+        judged = tx.get_request(request.id, for_update=True)
+        tx.record(lifecycle.withdraw(judged, "asked in vain", house.clock.now()))
+    assert judged.judgement is not None
+    return judged.judgement.held_back
 
 
 def switch(house: House, *, on: bool) -> None:
@@ -89,7 +101,7 @@ def test_a_version_that_beats_the_champion_on_the_same_data_is_promoted_and_nobo
     assert "Approved by the fast track" in house.card(request).all_text
     assert "mae 30 is at most 40; mae improves on the champion's 40 by 10 (25 %)" in house.card(request).all_text
     assert house.ticket_status(request) == "Done"
-    assert f"by rule {house.model}* → alias:champion, policy {request.rule_hash}." in house.comments(request)
+    assert f"by rule {house.model}* → alias:champion, its hash {request.rule_hash}." in house.comments(request)
     assert "Approved by the fast track" in house.told("bea")
     assert "Nobody has looked at it yet, so do." in house.told("bea")
     assert [job.name for job in house.unfinished()] == ["sync_card"]  # when the time for Undo is over
@@ -167,6 +179,28 @@ def test_a_share_of_those_that_pass_goes_to_people_all_the_same(house: House) ->
     assert "Passes the fast track, but 99.9999 % of the versions that pass go to people all the same" in (
         house.card(request).all_text
     )
+
+
+def test_asking_again_draws_no_second_lot(house: House) -> None:
+    house.use_policy(extra=track("on", more=", sample_to_people: 0.5"))
+    held = next(version for version in (house.register() for _ in range(40)) if "go to people" in drawn(house, version))
+
+    again = {drawn(house, held) for _ in range(10)}
+
+    assert again == {"50 % of the versions that pass go to people all the same, and this is one of them"}
+
+
+def test_a_version_whose_files_were_not_read_never_passes(house: House) -> None:
+    house.use_policy(extra=track("on"))
+    run = house.run_of(house.register())
+    elsewhere = house.mlflow.create_model_version(house.model, "s3://elsewhere/model", run, await_creation_for=0)
+
+    request = house.asked(int(elsewhere.version))
+
+    assert request.state is State.PENDING
+    assert "nobody can vouch for files that were not read" in house.card(request).all_text
+    assert "s3://elsewhere/model" in house.card(request).all_text
+    assert house.champion() is None
 
 
 # Shadow: it looks on

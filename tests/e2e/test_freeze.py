@@ -145,3 +145,15 @@ def test_what_changes_during_a_freeze_is_not_applied_after_it(house: House) -> N
     assert "mae was 31.5 and is 12.5 now" in house.card(request).all_text
     assert house.champion() is None
     assert [fresh.follows for fresh in house.requests(State.PENDING)] == [request.id]
+
+
+def test_a_freeze_whose_end_nobody_can_see_is_recorded_once(house: House) -> None:
+    """Nobody looks further ahead than some years, so its end moves with every look."""
+    freeze(house, for_ever="deny: [{from: '2020-01-01 00:00', until: '2099-01-01 00:00'}]")
+    request = approved(house)
+
+    for _ in range(3):
+        go_to(house, house.clock.now() + timedelta(minutes=1))
+
+    assert house.reread(request).state is State.APPROVED
+    assert len(house.entries(ApprovalHeld)) == 1

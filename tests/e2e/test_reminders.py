@@ -8,7 +8,7 @@ from time import time as real_time
 
 import pytest
 
-from bot.domain.events import ReminderDue, RequestEscalated
+from bot.domain.events import ReminderDue, RequestApproved, RequestEscalated
 from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
 from bot.sandbox.slack import Message
 from handlers.asking import request_transition
@@ -119,6 +119,28 @@ def test_a_second_group_may_stand_in_after_a_time_and_not_before(
     assert "Cy Lindqvist on" in house.card(request).all_text
     assert "approved for ml-leads" in house.card(request).all_text
     assert house.happened(RequestEscalated) == ["RequestEscalated"]
+
+
+def test_a_vote_that_was_cast_before_counts_for_the_second_group_as_soon_as_that_is_let_in(
+    house: House, go_to: Callable[[int, str], None]
+) -> None:
+    """Ana is in the second group as well, so that her place in the first one is Ben's."""
+    groups = f"{RISK}\ndirectors: {{people: [ana@example.com]}}"
+    both = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
+    house.use_policy(groups=groups, all_of=both, extra="escalate: {after: 8h, group: directors}")
+    go_to(MONDAY, "09:00")
+    request = house.asked()
+    for person in ("ana", "ben"):
+        house.approve(request, person)
+    before = house.reread(request).state
+
+    go_to(MONDAY, "17:30")
+    remind(house)
+
+    assert before is State.PENDING
+    assert house.reread(request).state is State.APPLIED
+    assert house.champion() == 1
+    assert house.happened(RequestEscalated, RequestApproved) == ["RequestEscalated", "RequestApproved"]
 
 
 def test_whoever_asked_is_told_that_nobody_decided_in_time_and_what_to_do(house: House) -> None:

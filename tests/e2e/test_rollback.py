@@ -1,13 +1,14 @@
-"""Going back: by the button on an applied card, with votes or without, and what becomes of the version that failed."""
+"""Going back: by the button on an applied card, at once, and what becomes of the version that failed.
+
+When votes are needed to go back, and what a second wish to go back meets, is in `test_rollback_votes`.
+"""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import pytest
 
 from bot.domain.events import RequestApproved, TargetMoved
-from bot.domain.model import AskKind, DecidedBy, Kind, State, TransitionRequest
+from bot.domain.model import DecidedBy, Kind, State, TransitionRequest
 from handlers.policies import activate_policy
 from tests.fixtures.house import CHANNEL, House, policy_text
 
@@ -16,12 +17,6 @@ FROZEN = """
 freezes:
   always: {timezone: UTC, deny: [{from: "2020-01-01 00:00", until: "2099-01-01 00:00"}]}
 """
-FAST_TRACK = """rollback: by_votes
-fast_track:
-  mode: "on"
-  metrics:
-    mae: {threshold: 40, greater_is_better: false}
-  undo_for: 1h"""
 
 
 def promoted(house: House, version: int | None = None) -> TransitionRequest:
@@ -132,51 +127,6 @@ def test_asking_again_for_a_version_that_failed_warns_and_wants_a_reason(house: 
     assert house.reread(again).state is State.PENDING
 
 
-def test_a_rule_may_want_votes_to_go_back(house: House) -> None:
-    house.use_policy(extra="rollback: by_votes")
-    promoted(house)
-    second = promoted(house)
-
-    back = roll_back(house, second, person="ben")
-    waiting = house.champion(), back.state
-    house.approve(back, "ben")
-    refused = house.whispered("ben")
-    house.approve(back, "ana")
-
-    assert waiting == (2, State.PENDING)
-    assert "You asked for this transition" in refused
-    assert house.champion() == 1
-    assert house.reread(back).decided_by is DecidedBy.PEOPLE
-
-
-def test_a_second_press_while_the_votes_are_awaited_joins_the_first(house: House) -> None:
-    house.use_policy(extra="rollback: by_votes")
-    promoted(house)
-    second = promoted(house)
-
-    first = roll_back(house, second, person="ben")
-    joined = roll_back(house, second, person="ana")
-
-    assert joined.id == first.id
-    assert len(joined.joined) == 1
-    assert len(rollbacks(house)) == 1
-
-
-def test_going_back_to_who_was_there_before_the_baseline_needs_votes(open_house: Callable[..., House]) -> None:
-    house = open_house()
-    house.register()
-    house.ask(1, "champion")
-    house.sweep()
-    second = promoted(house)
-
-    back = roll_back(house, second)
-    waiting = house.champion(), back.state
-    house.approve(back, "ben")
-
-    assert waiting == (2, State.PENDING)
-    assert house.champion() == 1
-
-
 def test_two_steps_back_pass_over_what_failed(house: House) -> None:
     promoted(house)
     promoted(house)
@@ -215,6 +165,19 @@ def test_nobody_outside_the_rules_groups_goes_back(house: House, outsider: str, 
     assert rollbacks(house) == []
 
 
+def test_the_second_group_goes_back_only_where_it_has_been_let_in(house: House) -> None:
+    house.use_policy(groups="risk: {people: [cy@example.com]}", extra="escalate: {after: 8h, group: risk}")
+    promoted(house)
+    second = promoted(house)
+
+    house.click("cy", second, "roll_back")
+    house.settle()
+
+    assert "Only members of ml-leads may take champion back" in house.whispered("cy")
+    assert house.slack.open_view_of("cy") is None
+    assert rollbacks(house) == []
+
+
 def test_an_older_card_is_no_way_back(house: House) -> None:
     promoted(house)
     second = promoted(house)
@@ -250,30 +213,6 @@ def test_a_version_that_waits_for_the_target_gets_there_by_the_rollback(house: H
     assert house.champion() == 1
     assert house.reread(waiting).state is State.WITHDRAWN
     assert "by a rollback" in house.card(waiting).all_text
-
-
-def test_undo_of_the_fast_track_needs_no_votes_while_it_stands_open(house: House) -> None:
-    house.use_policy(extra=FAST_TRACK)
-    house.asked()
-    second = house.asked()
-    assert second.decided_by is DecidedBy.FAST_TRACK
-
-    back = roll_back(house, second)
-
-    assert back.ask.kind is AskKind.UNDO
-    assert house.champion() == 1
-
-
-def test_after_its_time_undo_is_a_rollback_like_any_other(house: House) -> None:
-    house.use_policy(extra=FAST_TRACK)
-    house.asked()
-    second = house.asked()
-    house.clock.ahead = second.expires_at - second.opened_at if second.expires_at else house.clock.ahead
-
-    back = roll_back(house, second)
-
-    assert (back.ask.kind, back.state) == (AskKind.ROLLBACK, State.PENDING)
-    assert house.champion() == 2
 
 
 # The world moves on

@@ -67,7 +67,7 @@ def test_the_api_takes_the_target_back_and_says_so(house: House) -> None:
         "state": "collecting",
         "version": f"{house.model} v1",
         "target": "alias:champion",
-        "next": f"{house.model} v1 was approved for champion before, so it goes back at once. "
+        "next": f"{house.model} v1 was approved for champion before, so it goes back at once, if it is still what was approved. "
         "Its card comes to #model-approvals.",
     }
     assert (back.state, back.follows) == (State.APPLIED, second.id)
@@ -89,8 +89,10 @@ def test_a_version_that_nobody_has_approved_yet_needs_the_votes(house: House) ->
     assert the_rollback(house).state is State.PENDING
     card = the_rollback(house).card
     assert card is not None
-    assert again.json()["next"].endswith(f"Its card: {card.url}")
-    assert again.json()["id"] == answer.json()["id"]
+    assert again.status_code == 409
+    assert again.json()["error"].endswith(
+        f"is being taken back to {house.model} v3 already: pending. Its card: {card.url}"
+    )
 
 
 def test_a_version_that_failed_itself_is_gone_back_to_by_votes_and_only_when_it_is_named(house: House) -> None:

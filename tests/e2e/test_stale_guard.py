@@ -1,14 +1,23 @@
 """Between decision and application the world may change. What was decided on is gone then: nothing is applied, and people decide anew.
 
-Freezes, which hold an approval back for longer, are in `test_freeze`; an alias that is moved while we move it is in `tests/faults`.
+Freezes, which hold an approval back for longer, are in `test_freeze`. An alias that is moved while we move it is in `tests/faults`,
+and so is a move that failed and is tried again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 from bot.domain.events import ApprovalStale, TargetMoved
-from bot.domain.model import AskKind, State, TransitionRequest
+from bot.domain.model import Ask, AskKind, Evidence, Kind, State, Target, TransitionRequest, VersionId
+from bot.ports import ModelRegistry
+from handlers.asking import request_transition
+from handlers.evidence import freeze_evidence
+from handlers.moves import sync_target
+from handlers.switches import person_named, switch_fast_track
 from tests.fixtures.house import House
 
 MLMODEL = """
@@ -20,6 +29,7 @@ signature:
 CY = "risk: {people: [cy@example.com]}"
 CY_AND_BEN = "risk: {people: [cy@example.com, ben@example.com]}"
 BY_RISK = "[{group: risk, quorum: 1}]"
+BY_FIGURES = "fast_track: {mode: on, metrics: {mae: {threshold: 40, greater_is_better: false}}}"
 
 
 def put_file(house: House, version: int, path: str, text: str) -> None:
@@ -45,12 +55,26 @@ def assert_not_applied(house: House, request: TransitionRequest, *why: str) -> T
         assert sentence in house.card(request).all_text
         assert sentence in house.comments(request)
         assert sentence in house.told("bea")
-    assert "Approved, but not applied" in house.card(request).all_text
+    assert ", but not applied: " in house.card(request).all_text
     assert not house.card(request).buttons
     assert house.ticket_status(request) == "Won't Do"
     (fresh,) = house.requests(State.PENDING)
     assert (fresh.follows, fresh.ask.kind, fresh.votes) == (request.id, AskKind.REOPENED, ())
     return fresh
+
+
+def move_slowly(house: House, request: TransitionRequest, meanwhile: Callable[[], object]) -> TransitionRequest:
+    """A worker applies it, and reading the artifacts takes it so long that something else happens first; it cannot move anything."""
+    registry = house.s.registry
+
+    def read_evidence(version: VersionId, champion: VersionId | None, stores: Sequence[str]) -> Evidence:
+        seen = registry.read_evidence(version, champion, stores)
+        meanwhile()
+        return seen
+
+    slow = cast("ModelRegistry", SimpleNamespace(find_model=registry.find_model, read_evidence=read_evidence))
+    sync_target(request.id, replace(house.s, registry=slow))
+    return house.reread(request)
 
 
 def test_a_rule_that_has_changed_asks_anew_and_the_votes_of_before_do_not_count(house: House) -> None:
@@ -149,3 +173,54 @@ def test_another_version_under_the_same_name_and_number_is_not_taken_for_the_one
     assert f"{house.model} v1 was deleted, or deleted and created again" in house.comments(request)
     assert house.requests(State.PENDING) == []
     assert house.champion() is None
+
+
+# While the artifacts are read, which may take minutes
+
+
+def test_a_switch_that_goes_off_while_the_artifacts_are_read_is_in_time(house: House) -> None:
+    house.use_policy(extra=BY_FIGURES)
+    target, ask = Target.parse("alias:champion"), Ask(AskKind.COMMAND)
+    request = request_transition(house.model, house.register(), target, "bea@example.com", "", ask, house.s)
+    freeze_evidence(request.id, house.s)
+    decided = house.reread(request).state
+
+    ana = person_named("ana@example.com", house.s)
+    applied = move_slowly(house, request, lambda: switch_fast_track(False, ana, "mae looks forged", house.s))
+    house.settle()
+
+    assert decided is State.APPROVED
+    assert_not_applied(house, applied, "the fast track was switched off before its decision was applied")
+    assert house.champion() is None
+
+
+def test_a_rule_that_changes_while_the_artifacts_are_read_changes_in_time(house: House) -> None:
+    request = house.asked()
+    house.click("ana", request, "approve")
+
+    applied = move_slowly(house, request, lambda: house.use_policy(quorum=2))
+    house.settle()
+
+    assert_not_applied(house, applied, "the rule, or a group that it names, is another one than was decided under")
+    assert house.champion() is None
+
+
+# What somebody moved without asking
+
+
+def test_what_people_let_stay_must_be_what_they_looked_at(house: House) -> None:
+    house.approve(house.asked())
+    moved = house.register()
+    put_file(house, moved, "model.bin", "weights")
+    house.move(moved)
+    observed = house.request(moved)
+
+    put_file(house, moved, "model.bin", "weighed")
+    house.approve(observed)
+    (fresh,) = house.requests(State.PENDING)
+    house.reject(fresh, "Nobody looked at it.")
+
+    assert house.reread(observed).state is State.STALE
+    assert "the artifacts are other bytes now" in house.card(observed).all_text
+    assert (fresh.kind, fresh.follows, fresh.previous) == (Kind.OBSERVED, observed.id, house.request(1).version)
+    assert house.champion() == 1

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from bot.domain.events import RequestApproved
-from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from bot.domain.events import RequestApproved, VoteCast
+from bot.domain.model import Ask, AskKind, Refused, State, Target, TransitionRequest
+from bot.ports import Account, Click, Notifier
+from handlers import approvals
 from handlers.asking import request_transition
+from handlers.voters import POLICY_CHANGED
 from tests.fixtures.house import House
 
 BOTH = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
@@ -18,6 +27,12 @@ def ask_in_words(house: House, version: int, requester: str) -> TransitionReques
     request = request_transition(house.model, version, target, requester, "", ask, house.s)
     house.settle()
     return request
+
+
+def approve_by_cy(house: House, request: TransitionRequest) -> Click:
+    card = house.reread(request).card
+    assert card is not None
+    return Click(card.team, card.app, card.channel, card.message, "U0CY0000003", "approve", request.id, "no-trigger")
 
 
 def test_one_of_each_group_is_needed_and_the_card_shows_who_stood_for_which(house: House) -> None:
@@ -96,3 +111,21 @@ def test_whoever_joins_the_ask_may_not_decide_and_a_vote_of_before_no_longer_cou
     assert "They have asked for it themselves since, so this vote no longer counts." in joined
     assert house.reread(request).state is State.PENDING
     assert house.champion() is None
+
+
+def test_a_policy_that_changes_while_slack_is_asked_refuses_the_vote_of_whoever_it_turns_out(house: House) -> None:
+    by_risk = "[{group: risk, quorum: 1}]"
+    house.use_policy(groups=CY, all_of=by_risk)
+    request = house.asked()
+
+    def account(account_id: str) -> Account:
+        house.use_policy(groups="risk: {people: [ben@example.com]}", all_of=by_risk)
+        return house.s.notifier.account(account_id)
+
+    slack = cast("Notifier", SimpleNamespace(account=account))
+    with pytest.raises(Refused) as refused:
+        approvals.press(approve_by_cy(house, request), replace(house.s, notifier=slack))
+
+    assert str(refused.value) == POLICY_CHANGED
+    assert house.happened(VoteCast) == []
+    assert house.reread(request).state is State.PENDING

@@ -23,7 +23,8 @@ from bot.domain.events import (
     VoteCast,
 )
 from bot.domain.lifecycle import NewRequest
-from bot.domain.model import Ask, AskKind, Evidence, PostedCard, Refused, State, Target, TransitionRequest, VersionId
+from bot.domain.model import Ask, AskKind, Evidence, Refused, State, Target, TransitionRequest, VersionId
+from bot.domain.references import PostedCard
 from bot.ports import Click
 from bot.services import Services
 from bot.store import new_request_id

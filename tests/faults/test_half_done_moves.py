@@ -1,4 +1,7 @@
-"""A stage is moved by two calls. Whatever happens between them, it is never left to nobody, and in the end to the lawful one alone."""
+"""A stage is moved by two calls. Whatever happens between them, it is never left to nobody, and in the end to the lawful one alone.
+
+As long as none of them has been made, the move can still be called off.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,16 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from bot.domain.events import MoveObserved, TargetMoved, TargetPutBack
-from bot.domain.model import State, TransitionRequest
+from bot.domain.model import DecidedBy, State, TransitionRequest
 from bot.sandbox.faults import Faults
+from handlers.switches import person_named, switch_fast_track
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.house import House
 
 TRANSITION = "model-versions/transition-stage$"
 FOR_EVER = 1_000
+PRODUCTION = "{stage: Production}"
+BY_FIGURES = "fast_track: {mode: on, metrics: {mae: {threshold: 40, greater_is_better: false}}}"
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def registry(mlflow_server: str) -> Iterator[tuple[str, Faults]]:
 
 @pytest.fixture
 def house(open_house: Callable[..., House], registry: tuple[str, Faults]) -> House:
-    ready = open_house(registry_url=registry[0], target="{stage: Production}")
+    ready = open_house(registry_url=registry[0], target=PRODUCTION)
     ready.sweep()
     return ready
 
@@ -102,3 +108,42 @@ def test_a_promotion_whose_archiving_fails_is_not_settled_before_the_stage_is_it
     assert house.reread(request).state is State.APPLIED
     assert f"{house.model} v{before} held it before" in house.card(request).all_text
     assert house.happened(MoveObserved, TargetMoved) == ["TargetMoved", "TargetMoved"]
+
+
+def test_a_move_that_has_not_begun_is_called_off_when_the_bytes_have_changed_before_it_is_tried_again(
+    house: House, registry: tuple[str, Faults]
+) -> None:
+    version = house.register()
+    house.mlflow.log_text(house.run_of(version), "weights", "model/model.bin")
+    request = to_production(house, version)
+    registry[1].add("down", path=TRANSITION, times=FOR_EVER)
+    house.approve(request)
+    waiting = house.reread(request).state
+
+    house.mlflow.log_text(house.run_of(version), "weighed", "model/model.bin")
+    registry[1].clear()
+    house.settle_all()
+
+    assert waiting is State.APPROVED
+    assert house.reread(request).state is State.STALE
+    assert "the artifacts are other bytes now" in house.card(request).all_text
+    assert [fresh.follows for fresh in house.requests(State.PENDING)] == [request.id]
+    assert in_production(house) == []
+
+
+def test_a_move_that_has_not_begun_is_called_off_when_the_fast_track_was_switched_off_before_it_is_tried_again(
+    house: House, registry: tuple[str, Faults]
+) -> None:
+    house.use_policy(target=PRODUCTION, extra=BY_FIGURES)
+    registry[1].add("down", path=TRANSITION, times=FOR_EVER)
+    request = to_production(house, house.register())
+
+    switch_fast_track(False, person_named("ana@example.com", house.s), "mae looks forged", house.s)
+    registry[1].clear()
+    house.settle_all()
+
+    assert (request.state, request.decided_by) == (State.APPROVED, DecidedBy.FAST_TRACK)
+    assert house.reread(request).state is State.STALE
+    assert "the fast track was switched off before its decision was applied" in house.card(request).all_text
+    assert [fresh.follows for fresh in house.requests(State.PENDING)] == [request.id]
+    assert in_production(house) == []

@@ -120,3 +120,18 @@ def test_no_secret_is_logged_printed_shown_or_kept(
         (secret, place) for secret, value in secrets_of(house).items() for place in places if value in places[place]
     ]
     assert leaks == []
+
+
+def test_no_address_of_who_trained_or_committed_gets_into_the_ledger(house: House) -> None:
+    """Ana is in the policy and Zoe is not; the card names both."""
+    committed = {"mlflow.source.git.commit": "4f1c2aa0", "countersign.commit_author": "ana@example.com"}
+
+    request = house.asked(house.register(user="zoe@example.org", tags=committed))
+    house.reject(request, "worse on rainy days", "ben")
+
+    with house.s.store.transaction() as tx:
+        ledger = "\n".join(entry.body for entry in tx.ledger.entries())
+    assert request.evidence is not None
+    assert "@example" not in ledger
+    assert "zoe@example.org (not in the policy's people)" in house.card(request).all_text
+    assert "Ana Ruiz" in house.card(request).all_text
