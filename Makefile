@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTS ?= tests
-# Two workers: the tests share one MLflow server and one PostgreSQL, and mostly wait.
-WORKERS ?= 2
+# Three workers on two cores: the tests share one MLflow server and one PostgreSQL, and mostly wait.
+WORKERS ?= 3
 
 .PHONY: demo test check bench pictures format clean
 

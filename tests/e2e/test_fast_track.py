@@ -206,7 +206,8 @@ def test_a_version_whose_files_were_not_read_never_passes(house: House) -> None:
 # Shadow: it looks on
 
 
-def test_in_shadow_it_says_what_it_would_have_done_and_learns_what_people_do(house: House) -> None:
+def test_in_shadow_it_says_what_it_would_have_done_and_learns_what_people_do(with_champion: House) -> None:
+    house = with_champion
     house.use_policy(extra=track("shadow"))
     passing = house.asked(house.register(metrics={"mae": 30.0}))
     said = house.card(passing).all_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
+from structlog.testing import capture_logs
 
 from bot.domain.events import PlotUploaded
 from bot.domain.model import State
@@ -78,18 +78,20 @@ def test_what_has_ended_needs_no_picture_any_more(house: House) -> None:
     assert uploaded(house) == {}
 
 
-def test_a_card_without_a_picture_is_a_card_all_the_same(house: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_card_without_a_picture_is_a_card_all_the_same(house: House) -> None:
     """The app may upload nothing, whatever the request: no job waits for that, and the worker says it on its console."""
     house.slack.app.scopes -= {"files:write"}
     house.register()
 
-    request = house.asked(house.register())
-    house.settle()
+    with capture_logs() as said:
+        request = house.asked(house.register())
+        house.settle()
     house.approve(request)
     house.settle_until(lambda: house.champion() == 2)
 
-    said = capsys.readouterr().out
     assert house.reread(request).plot is None
     assert house.unfinished() == []
-    assert "plot_not_shown" in said
-    assert "files:write" in said
+    (why,) = [
+        str(entry["why"]) for entry in said if entry["event"] == "plot_not_shown" and entry["request"] == request.id
+    ]
+    assert "files:write" in why
