@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot import tables
 from bot.attestations import KeyRows
 from bot.domain import events, evolution
-from bot.domain.events import AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
+from bot.domain.events import SIGNATURES, AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
 from bot.domain.ledger import Broken, Entry, as_plain
 from bot.domain.model import TransitionRequest
 from bot.gate.envelopes import NotVerified, digest_of, trusted_key
@@ -64,7 +64,7 @@ def check_keys(connection: sa.Connection) -> int:
 
 def check_attestations(connection: sa.Connection) -> int:
     query = sa.select(tables.attestations).order_by(tables.attestations.c.seq)
-    entries = LedgerRows(connection).entries(AttestationSigned.__name__)
+    entries = LedgerRows(connection).entries(*(kind.__name__ for kind in SIGNATURES))
     count = 0
     with connection.execute(query.execution_options(yield_per=A_FETCH)) as rows:
         for row, entry in zip_longest(rows, entries):

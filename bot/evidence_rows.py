@@ -7,7 +7,7 @@ import json
 import sqlalchemy as sa
 
 from bot import tables
-from bot.domain.events import AttestationSigned, RequestApproved, RequestRejected
+from bot.domain.events import SIGNATURES, RequestApproved, RequestRejected
 
 DECIDING = (RequestApproved.__name__, RequestRejected.__name__)
 
@@ -26,6 +26,7 @@ class EvidenceRows:
     def recorded_digest(self, seq: int) -> str:
         """Of the envelope that this entry vouches for; empty when it vouches for none."""
         rows = tables.ledger.c
-        query = sa.select(rows.body).where(rows.seq == seq, rows.kind == AttestationSigned.__name__)
+        signed = [kind.__name__ for kind in SIGNATURES]
+        query = sa.select(rows.body).where(rows.seq == seq, rows.kind.in_(signed))
         body = self._connection.execute(query).scalar()
         return str(json.loads(body)["digest"]) if body else ""

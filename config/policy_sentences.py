@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from config.guessing import guess
 from config.policy_calendar_shape import CalendarShape, FreezeShape, WindowShape
 from config.policy_fast_track_shape import FastTrackShape, MetricShape
+from config.policy_lineage_shape import LineageShape
 from config.policy_parts import Finding
 from config.policy_shape import (
     ApproveShape,
@@ -43,6 +44,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "all_of": RequirementShape,
     "escalate": EscalateShape,
     "fast_track": FastTrackShape,
+    "lineage": LineageShape,
 }
 
 NAMED = {"groups": "group", "freezes": "freeze"}  # mappings from names that people chose

@@ -39,7 +39,6 @@ mark_failed = FollowUp("mark_failed", Lane.REGISTRY)
 sync_card = FollowUp("sync_card", Lane.SLACK)
 sync_ticket = FollowUp("sync_ticket", Lane.JIRA)
 renew_verdict = FollowUp("renew_verdict", Lane.REGISTRY)
-witness = FollowUp("witness", Lane.JIRA)
 tell = FollowUp("tell", Lane.SLACK)
 announce = FollowUp("announce", Lane.NOTES)
 show_plot = FollowUp("show_plot", Lane.PLOTS)
@@ -53,7 +52,7 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.VoteCast: [sign, sync_card],
     e.RequestApproved: [sign, sync_card, sync_ticket],
     e.RequestRejected: [sign, sync_card, sync_ticket, tell],
-    e.AttestationSigned: [sync_target, sync_tags, witness],
+    e.DecisionSigned: [sync_target, sync_tags, sync_ticket],
     e.RequestExpired: [sync_card, sync_ticket, tell],
     e.RequestWithdrawn: [sync_card, sync_ticket, tell],
     e.RequestSuperseded: [sync_card, sync_ticket, tell],
@@ -87,7 +86,6 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "mark_failed": rollbacks.mark_failed,
     "sync_card": effects.sync_card,
     "sync_ticket": effects.sync_ticket,
-    "witness": effects.witness,
     "renew_verdict": verdicts.renew_verdict,
     "renew_verdicts": verdicts.renew_verdicts,
     "look_at_ticket": effects.look_at_ticket,

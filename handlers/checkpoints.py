@@ -19,6 +19,7 @@ from bot.ledger_rows import CheckpointRows, Recorded
 from bot.ports import Permanent, PublicKey
 from bot.services import Services
 from bot.store import Transaction
+from handlers.sending import once
 
 SAID = (
     "Checkpoint of the ledger after this decision: {size} entries. Keep this text: with it in a FILE, "
@@ -52,16 +53,14 @@ def witness_decision(request: TransitionRequest, ticket: TicketRef, s: Services)
     """Once the decision is signed, its ticket holds the checkpoint that covers it, where the bot cannot take it back."""
     if request.attested_at is None:
         return
-    key = f"checkpoint:{request.id}"
+    once(f"checkpoint:{request.id}", lambda: _give_checkpoint(request, ticket, s), s)
+
+
+def _give_checkpoint(request: TransitionRequest, ticket: TicketRef, s: Services) -> None:
     with s.store.transaction() as tx:
-        if tx.is_sent(key):
-            return
         seq = max(signed.seq for signed in tx.attestations.of(request.id) if signed.about == DECISION)
     checkpoint = checkpoint_over(seq, s)
-    s.tickets.comment(ticket, key, SAID.format(size=checkpoint.size, note=checkpoint.note))
-    with s.store.transaction() as tx:
-        tx.begin_sending(key, s.clock.now())
-        tx.finish_sending(key, s.clock.now())
+    s.tickets.comment(ticket, f"checkpoint:{request.id}", SAID.format(size=checkpoint.size, note=checkpoint.note))
 
 
 def _register(key: PublicKey, tx: Transaction, s: Services) -> None:

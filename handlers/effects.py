@@ -19,7 +19,7 @@ from handlers.checkpoints import witness_decision
 from handlers.notes import note_of
 from handlers.printing import needed_rule, printed_for
 from handlers.rollbacks import failed_request
-from handlers.sending import create_once, post_once, wait_until_settled
+from handlers.sending import create_once, once, post_once, wait_until_settled
 
 
 def sync_card(request_id: str, s: Services) -> None:
@@ -52,25 +52,17 @@ def sync_ticket(request_id: str, s: Services) -> None:
     _link(request, s)
     if request.state.is_open or request.ticket is None:
         return
-    s.tickets.comment(request.ticket, f"decision:{request.id}", decision_text(request, printed))
+    _comment(request.ticket, f"decision:{request.id}", decision_text(request, printed), s)
     if request.state is State.APPROVED and request.frozen_until is not None:
         key = f"held:{request.id}:{request.frozen_until:%Y%m%dT%H%M}"
-        s.tickets.comment(request.ticket, key, story(request, printed))
+        _comment(request.ticket, key, story(request, printed), s)
     witness_decision(request, request.ticket, s)
     if request.settled_at is not None or request.state is State.STALE:
-        s.tickets.comment(request.ticket, f"outcome:{request.id}", outcome_text(request))
+        _comment(request.ticket, f"outcome:{request.id}", outcome_text(request), s)
     if _is_finished(request) and not request.ticket_status:
         _close_ticket(request, _plan_of(request, printed), s)
     if request.state is State.APPLIED:
         _link_from_failed(request, s)
-
-
-def witness(request_id: str, s: Services) -> None:
-    """A signed decision gives the ticket its checkpoint; of a signed vote the ticket says nothing."""
-    with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
-    if request.attested_at is not None:
-        sync_ticket(request_id, s)
 
 
 def look_at_ticket(request_id: str, s: Services) -> None:
@@ -145,21 +137,34 @@ def _open_once(request: TransitionRequest, plan: TicketPlan, printed: Printed, s
     return create_once(key, lambda: s.tickets.open_ticket(plan, card, key), s)
 
 
+def _comment(ticket: TicketRef, key: str, text: str, s: Services) -> None:
+    once(f"comment:{key}", lambda: s.tickets.comment(ticket, key, text), s)
+
+
 def _link(request: TransitionRequest, s: Services) -> None:
-    if request.ticket is None or request.ticket_status:
+    """The link to all that is known of the version expires, so that each state brings a fresh one."""
+    ticket = request.ticket
+    if ticket is None or request.ticket_status:
         return
     if request.evidence is not None:
-        s.tickets.link(
-            request.ticket, f"version:{request.id}", f"MLflow: {request.version}", request.evidence.version_url
-        )
+        _link_to(ticket, f"version:{request.id}", f"MLflow: {request.version}", request.evidence.version_url, s)
     if request.card is not None:
-        s.tickets.link(request.ticket, f"card:{request.id}", "Slack: the card", request.card.url)
+        _link_to(ticket, f"card:{request.id}", "Slack: the card", request.card.url, s)
     walk_back = _walk_back(request, s)
     if walk_back:
-        s.tickets.link(request.ticket, f"walk-back:{request.id}", f"Countersign: {request.version}", walk_back)
+        key = f"walk-back:{request.id}"
+        once(
+            f"link:{key}:{request.state}",
+            lambda: s.tickets.link(ticket, key, f"Countersign: {request.version}", walk_back),
+            s,
+        )
     failed = _failed_ticket(request, s)
     if failed is not None:
-        s.tickets.link(request.ticket, f"away-from:{request.id}", f"{failed.key}: what is rolled back", failed.url)
+        _link_to(ticket, f"away-from:{request.id}", f"{failed.key}: what is rolled back", failed.url, s)
+
+
+def _link_to(ticket: TicketRef, key: str, title: str, url: str, s: Services) -> None:
+    once(f"link:{key}", lambda: s.tickets.link(ticket, key, title, url), s)
 
 
 def _walk_back(request: TransitionRequest, s: Services) -> str:
@@ -172,8 +177,8 @@ def _link_from_failed(request: TransitionRequest, s: Services) -> None:
     failed = _failed_ticket(request, s)
     if failed is not None and request.ticket is not None:
         key = request.ticket.key
-        s.tickets.link(failed, f"rollback:{request.id}", f"{key}: the rollback", request.ticket.url)
-        s.tickets.comment(failed, f"rolled-back:{request.id}", f"{outcome_text(request)} Reason: {request.comment}")
+        _link_to(failed, f"rollback:{request.id}", f"{key}: the rollback", request.ticket.url, s)
+        _comment(failed, f"rolled-back:{request.id}", f"{outcome_text(request)} Reason: {request.comment}", s)
 
 
 def _failed_ticket(request: TransitionRequest, s: Services) -> TicketRef | None:

@@ -35,6 +35,17 @@ def post_once(key: str, channel: str, card: Card, s: Services, *, thread: str | 
     return posted
 
 
+def once(key: str, deed: Callable[[], None], s: Services) -> None:
+    """For what is safe to repeat but costs the other side: a ticket takes few writes in a second. Not done again once it has succeeded."""
+    with s.store.transaction() as tx:
+        if tx.is_sent(key):
+            return
+    deed()
+    with s.store.transaction() as tx:
+        tx.begin_sending(key, s.clock.now())
+        tx.finish_sending(key, s.clock.now())
+
+
 def wait_until_settled(begun: datetime, seconds: float, s: Services, why: str) -> None:
     """Late is better than twice: what may still turn up is waited for before anything is created again."""
     remaining = (begun + timedelta(seconds=seconds) - s.clock.now()).total_seconds()

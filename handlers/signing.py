@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from bot.attestations import Attestation, KnownKey
 from bot.domain import attestation
-from bot.domain.events import AttestationSigned, KeyAdded, KeyRetired
+from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.ledger import Plain
 from bot.domain.model import DECISION, VOTE, Refused, TransitionRequest
 from bot.domain.policy import Rule
@@ -79,7 +79,8 @@ def _sign(request: TransitionRequest, due: Due, s: Services) -> None:
         if _signed(request.id, tx)[due.about, due.person] > due.earlier:
             return  # another worker was quicker
         _check_counts(key, tx)
-        seq = tx.record_now(AttestationSigned(now, request.id, due.about, due.person, key.id, digest))
+        signed = VoteSigned if due.about == VOTE else DecisionSigned
+        seq = tx.record_now(signed(now, request.id, due.about, due.person, key.id, digest))
         tx.attestations.add(
             Attestation(request.id, due.about, due.person, key.id, envelope, digest, seq=seq, signed_at=now)
         )

@@ -34,12 +34,19 @@ def _tags_of(request: TransitionRequest, tx: Transaction) -> dict[str, str]:
     verdict = verdict_of(request)
     if verdict is None:
         return {}
-    tags = {"countersign.decision": DECIDED[verdict], "countersign.request_id": request.id}
-    if request.ticket is not None:
-        tags["countersign.ticket"] = request.ticket.key
-    for one in tx.attestations.of(request.id):
-        tags[tag_of(request.target, one.about, one.person)] = one.envelope
+    tags = {tag_of(request.target, one.about, one.person): one.envelope for one in tx.attestations.of(request.id)}
+    if not _was_decided_since(request, tx):
+        tags |= {"countersign.decision": DECIDED[verdict], "countersign.request_id": request.id}
+        if request.ticket is not None:
+            tags["countersign.ticket"] = request.ticket.key
     return tags
+
+
+def _was_decided_since(request: TransitionRequest, tx: Transaction) -> bool:
+    """Three of the tags speak of the version's newest decision, whatever its target."""
+    others = tx.find_requests(version=request.version)
+    decided = [other.decided_at for other in others if other.decided_at is not None and verdict_of(other) is not None]
+    return request.decided_at is not None and any(at > request.decided_at for at in decided)
 
 
 def _copies_of(request: TransitionRequest, tx: Transaction) -> tuple[VersionId, ...]:

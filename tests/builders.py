@@ -11,6 +11,7 @@ from bot.domain import events as e
 from bot.domain.evolution import evolve
 from bot.domain.model import (
     DECISION,
+    VOTE,
     Artifacts,
     Ask,
     AskKind,
@@ -221,7 +222,8 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.ApprovalStale(LATER, request_id, "alias:champion is held by nobody now"),
         e.TargetMoved(LATER + timedelta(hours=1), request_id, a_version(), CHAMPION, a_version(5), moved=True),
         e.TargetPutBack(LATER + timedelta(hours=1), request_id, CHAMPION, a_version(), a_version(5), moved=True),
-        e.AttestationSigned(LATER, request_id, DECISION, "", "a1b2c3", "sha256:5"),
+        e.VoteSigned(LATER, request_id, VOTE, "cy", "a1b2c3", "sha256:4"),
+        e.DecisionSigned(LATER, request_id, DECISION, "", "a1b2c3", "sha256:5"),
         e.CardPosted(LATER, request_id, CARD),
         e.TicketOpened(LATER, request_id, TICKET),
         e.TicketClosed(LATER, request_id, TICKET, "Done"),

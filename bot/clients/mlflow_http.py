@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -90,8 +92,16 @@ def open_client(tracking_uri: str, timeout: float) -> MlflowClient:
     from mlflow import MlflowClient
 
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    _settle_that_these_are_missing()
     _session().mount(tracking_uri.rstrip("/") + "/", OneAttempt(timeout))
     return MlflowClient(tracking_uri, registry_uri=tracking_uri)
+
+
+def _settle_that_these_are_missing() -> None:
+    """Before every call MLflow tries a dozen times to import what only a notebook has; each failure costs a search of the whole path."""
+    for name in ("dbruntime", "IPython", "pyspark"):
+        if name not in sys.modules and find_spec(name) is None:
+            sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that it is not there
 
 
 def _is_http(tracking_uri: str) -> bool:

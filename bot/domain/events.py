@@ -183,6 +183,19 @@ class AttestationSigned(RequestEvent):
 
 
 @dataclass(frozen=True)
+class VoteSigned(AttestationSigned):
+    pass
+
+
+@dataclass(frozen=True)
+class DecisionSigned(AttestationSigned):
+    """From now on the target may move."""
+
+
+SIGNATURES = (VoteSigned, DecisionSigned)
+
+
+@dataclass(frozen=True)
 class CardPosted(RequestEvent):
     card: PostedCard
 

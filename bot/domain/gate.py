@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain import statements
-from bot.domain.model import DECISION, VOTE, Refused, Target, TargetKind, Verdict, VersionId
+from bot.domain.model import DECISION, VOTE, DecidedBy, Refused, Target, TargetKind, Verdict, VersionId
 from bot.domain.statements import ARTIFACTS, NotOurs, identity_digest, uri_of
+
+WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
 
 
 class Why(StrEnum):
@@ -209,10 +211,13 @@ def _named(version: VersionId) -> tuple[str, str, int]:
 def _by(predicate: Mapping[str, object], about: str) -> str:
     if about == VOTE:
         return statements.text(statements.mapping(predicate, "person"), "name")
-    found = predicate.get("approvers")
-    seated = [_with_reason(approver) for approver in found] if isinstance(found, list) else []
     decided_by = statements.text(predicate, "decidedBy")
-    return ", ".join(seated) or {"fast_track": "the fast track", "rule": "the rule"}.get(decided_by, "people")
+    if decided_by in set(WITHOUT_PEOPLE):
+        return WITHOUT_PEOPLE[DecidedBy(decided_by)]
+    found = predicate.get("approvers")
+    if not isinstance(found, list) or not found:
+        raise NotOurs("names nobody who decided it")
+    return ", ".join(_with_reason(approver) for approver in found)
 
 
 def _with_reason(approver: object) -> str:

@@ -59,7 +59,8 @@ def resource_of(version: VersionId, target: Target) -> str:
 
 def as_statement(verdict: Verdict) -> Plain:
     inputs: list[Plain] = [
-        {"uri": "urn:countersign:attestation", "digest": {"sha256": digest}} for digest in verdict.inputs
+        {"uri": "urn:countersign:attestation", "digest": {"sha256": digest.removeprefix("sha256:")}}
+        for digest in verdict.inputs
     ]
     return {
         "_type": statements.STATEMENT_TYPE,

@@ -42,7 +42,6 @@ rules:
     expire_after: 3d
     freezes: [year-end, weekend]
     rollback: by_votes
-    lineage: {git: "https://git.example.com/bikes.git", main: trunk, block: [L01, L14]}
     fast_track:
       mode: shadow
       metrics:
@@ -50,6 +49,7 @@ rules:
       require: [lineage, signature]
       sample_to_people: 0.1
       undo_for: 2h
+    lineage: {git: "https://git.example.com/bikes.git", main: trunk, block: [L01, L14]}
 """
 
 

@@ -111,7 +111,7 @@ def test_a_vote_names_the_person_the_reason_and_the_message_where_the_button_was
 
 
 def test_the_subjects_are_the_identity_and_the_files() -> None:
-    (alone,) = said(of_decision(approved(), a_rule(), NAMES))["subject"]
+    (alone,) = said(of_decision(approved(evidence=an_evidence(artifacts=None)), a_rule(), NAMES))["subject"]
     both = said(of_decision(approved(evidence=an_evidence(artifacts=FILES)), a_rule(), NAMES))["subject"]
 
     identity = {"workspace": "default", "name": "bike-demand", "version": 7, "created": NOON.isoformat()}

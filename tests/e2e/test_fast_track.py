@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from bot.domain import lifecycle
 from bot.domain.events import FastTrackCompared, FastTrackJudged, RequestApproved, VoteCast
 from bot.domain.model import Ask, AskKind, DecidedBy, Evidence, State, Target, TransitionRequest, VersionId
+from bot.domain.policy import LineageDemand
 from bot.ports import ModelRegistry
 from handlers.asking import request_transition
 from handlers.evidence import freeze_evidence
@@ -65,9 +66,11 @@ def switch(house: House, *, on: bool) -> None:
 def slowly(registry: ModelRegistry, meanwhile: Callable[[], None]) -> ModelRegistry:
     """The registry, whose evidence takes so long to read that something else happens first."""
 
-    def read_evidence(version: VersionId, champion: VersionId | None, stores: Sequence[str]) -> Evidence:
+    def read_evidence(
+        version: VersionId, champion: VersionId | None, stores: Sequence[str], lineage: LineageDemand | None = None
+    ) -> Evidence:
         meanwhile()
-        return registry.read_evidence(version, champion, stores)
+        return registry.read_evidence(version, champion, stores, lineage)
 
     return cast("ModelRegistry", SimpleNamespace(find_model=registry.find_model, read_evidence=read_evidence))
 

@@ -13,6 +13,7 @@ from typing import cast
 
 from bot.domain.events import ApprovalStale, TargetMoved
 from bot.domain.model import Ask, AskKind, Evidence, Kind, State, Target, TransitionRequest, VersionId
+from bot.domain.policy import LineageDemand
 from bot.ports import ModelRegistry
 from handlers.asking import request_transition
 from handlers.evidence import freeze_evidence
@@ -67,8 +68,10 @@ def move_slowly(house: House, request: TransitionRequest, meanwhile: Callable[[]
     """A worker applies it, and reading the artifacts takes it so long that something else happens first; it cannot move anything."""
     registry = house.s.registry
 
-    def read_evidence(version: VersionId, champion: VersionId | None, stores: Sequence[str]) -> Evidence:
-        seen = registry.read_evidence(version, champion, stores)
+    def read_evidence(
+        version: VersionId, champion: VersionId | None, stores: Sequence[str], lineage: LineageDemand | None = None
+    ) -> Evidence:
+        seen = registry.read_evidence(version, champion, stores, lineage)
         meanwhile()
         return seen
 

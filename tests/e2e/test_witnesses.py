@@ -25,7 +25,7 @@ from bot.checkpoints import ledger_key, signer_of
 from bot.commands.audit_export import safe_cell
 from bot.database import migrate
 from bot.domain.checkpoint import Note, read_note
-from bot.domain.events import AttestationSigned, CardPosted, TargetMoved
+from bot.domain.events import CardPosted, DecisionSigned, TargetMoved
 from bot.domain.ledger import leaf_of
 from bot.domain.model import State, TransitionRequest
 from bot.gate.envelopes import TrustedKey
@@ -92,7 +92,7 @@ def test_an_approved_request_leaves_a_signed_checkpoint_in_its_ticket_that_cover
 
     note = read_note(comment)
     assert signer_of(note, [public_key(house)]) is not None
-    assert note.checkpoint.size >= seq_of(house, AttestationSigned)
+    assert note.checkpoint.size >= seq_of(house, DecisionSigned)
     assert house.ticket_status(request) == "Done"
 
 
@@ -102,7 +102,7 @@ def test_a_rejected_request_leaves_one_as_well(house: House) -> None:
     house.reject(request, "The error on Sundays is twice as high.")
 
     (comment,) = witnessed(house, request)
-    assert read_note(comment).checkpoint.size >= seq_of(house, AttestationSigned)
+    assert read_note(comment).checkpoint.size >= seq_of(house, DecisionSigned)
 
 
 def test_nothing_is_said_before_the_decision_and_nothing_twice_after_it(house: House) -> None:
@@ -271,7 +271,7 @@ def test_one_decision_is_proved_to_somebody_who_has_only_the_public_key(house: H
 
     assert result.exit_code == 0, result.output
     body = json.loads(proof["entry"]["body"])
-    assert (body["event"], body["about"], body["request_id"]) == ("AttestationSigned", "decision", request.id)
+    assert (body["event"], body["about"], body["request_id"]) == ("DecisionSigned", "decision", request.id)
     assert read_note(proof["checkpoint"]) == read_note(witnessed(house, request)[0])
 
 

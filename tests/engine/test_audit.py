@@ -20,6 +20,7 @@ from bot.clients.notes_key import NoteKey
 from bot.domain.checkpoint import Checkpoint, origin_of, read_note
 from bot.domain.events import (
     AttestationSigned,
+    DecisionSigned,
     KeyAdded,
     KeyRetired,
     RequestApproved,
@@ -68,7 +69,7 @@ def s(engine: sa.Engine, jobs: Jobs) -> Services:
     with services.store.transaction() as tx:
         tx.record([opened("r2", version=a_version(8)), VoteCast(LATER, REQUEST_ID, a_vote())])
         tx.record([RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1"), TicketOpened(LATER, REQUEST_ID, TICKET)])
-        event = AttestationSigned(LATER, REQUEST_ID, DECISION, "", "a-key", digest_of(ENVELOPE))
+        event = DecisionSigned(LATER, REQUEST_ID, DECISION, "", "a-key", digest_of(ENVELOPE))
         seq = tx.record_now(event)
         tx.attestations.add(
             Attestation(REQUEST_ID, DECISION, "", "a-key", ENVELOPE, event.digest, seq=seq, signed_at=LATER)
@@ -368,7 +369,7 @@ def test_a_request_stands_for_the_signed_decision_about_it(s: Services) -> None:
     proof = prove_entry(REQUEST_ID, None, s).as_plain()
 
     assert isinstance(proof["entry"], dict)
-    assert proof["entry"]["kind"] == "AttestationSigned"
+    assert proof["entry"]["kind"] == "DecisionSigned"
     assert f'"request_id":"{REQUEST_ID}"' in str(proof["entry"]["body"])
 
 
