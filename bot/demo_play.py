@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from bot.app import build_services
 from bot.demo import CHANNEL, DemoFailed, Say, World, find_card, train
-from bot.domain.description_text import in_words
+from bot.demo_evidence import at_the_gate, the_ledger_holds, walk_back
 from bot.sandbox.slack import Message
-from config.settings import read_settings
-from handlers.describing import describe
 
 GOOD_ENOUGH = ()  # the pipeline's own params: mae 26
 BETTER = ("train.learning_rate=0.1", "train.max_iter=120")
@@ -39,27 +36,10 @@ def play(world: World, say: Say) -> None:
     )
     for issue in reversed(world.jira.issues()):
         say(f"checked: Jira says {issue.key} is {issue.status.name}")
-    _walk_back(world, model, say)
-
-
-def _walk_back(world: World, model: str, say: Say) -> None:
-    """What `countersign describe` prints, but for the tables of parameters and figures."""
-    uri = f"models:/{model}@champion"
-    say(f"4. Where the champion comes from, as `countersign describe {uri}` tells it:")
-    services = build_services(read_settings(world.environment, frozenset()), world.environment["DATABASE_URL"])
-    try:
-        found = describe(uri, services)
-    finally:
-        services.store.engine.dispose()
-    told = in_words(found)
-    witnesses = [line for line in told if line.split()[:1] in (["signed"], ["witnessed"])]
-    for line in [*told[: told.index("Parameters")], *witnesses]:
-        if line:
-            say(f"   {line}")
-    signed = [one for request in found.requests for one in request.signed]
-    if not signed or not all(one.is_verified for one in signed):
-        raise DemoFailed(f"the approval of {found.version} cannot be verified")
-    say(f"checked: every signature about {found.version} verifies")
+    champion = _champion(world, model)
+    walk_back(world, model, say)
+    at_the_gate(world, model, champion or 0, version, say)
+    the_ledger_holds(world, say)
 
 
 def people_approve(world: World, model: str, version: int, say: Say) -> None:

@@ -18,7 +18,10 @@ from config.policy_shape import PollShape
 from config.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "guide.md", ROOT / "docs" / "settings.md"]
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("guide", "settings", "evidence", "gate", "ledger", "lineage")),
+]
 GUIDE = (ROOT / "docs" / "guide.md").read_text()
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -34,7 +37,7 @@ def typed(page: Path) -> Iterator[list[str]]:
         for line in block.splitlines():
             words = shlex.split(line, comments=True)
             if words[:1] == ["countersign"]:
-                yield filled_in(words)
+                yield filled_in(words[: words.index(">")] if ">" in words else words)
 
 
 def mentioned(page: Path) -> list[list[str]]:
@@ -61,7 +64,15 @@ def ids(case: object) -> str | None:
 
 
 @pytest.mark.parametrize("words", [words for page in PAGES for words in typed(page)], ids=ids)
-def test_every_command_line_can_be_typed_as_it_stands(words: list[str]) -> None:
+def test_every_command_line_can_be_typed_as_it_stands(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for word in words:
+        if Path(word).suffix in (".pem", ".json", ".txt", ".yaml"):  # a file that lies there
+            (tmp_path / word).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / word).touch()
+
     parse(main, words)
 
 

@@ -1,0 +1,118 @@
+"""What `countersign demo --auto` shows at the end: the walk back, the gate with two forgeries, the ledger against a ticket's checkpoint.
+
+Each is the command that a user types, in a process of its own that knows no more than a CI job would. Every answer is checked.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from bot.clients.signers import read_signer
+from bot.demo import DemoFailed, Say, World
+
+OURS = "countersign."
+ALLOWED, DENIED = 0, 1
+
+
+def walk_back(world: World, model: str, say: Say) -> None:
+    """What `countersign describe` prints, but for the tables of parameters and figures."""
+    uri = f"models:/{model}@champion"
+    say(f"4. Where the champion comes from: countersign describe {uri}")
+    told = _run(world, ["describe", uri], world.environment).stdout.splitlines()
+    witnesses = [line for line in told if line.split()[:1] in (["signed"], ["witnessed"])]
+    _show([*told[: told.index("Parameters")], *witnesses], say)
+    if not witnesses or any("not verified" in line for line in witnesses):
+        raise DemoFailed(f"the approval of {uri} cannot be verified")
+    say(f"checked: every signature about {uri} verifies")
+
+
+def at_the_gate(world: World, model: str, champion: int, rejected: int, say: Say) -> None:
+    """The champion passes; its approval copied to another version does not, nor does the champion with one byte changed."""
+    key = world.home / "countersign.pem"
+    key.write_text(read_signer(world.environment["COUNTERSIGN_SIGNING_KEY"]).key.pem)
+    say("5. The gate, with nothing but the public key: countersign gate check")
+    _ask(world, ["check", f"models:/{model}@champion"], key, ALLOWED, say)
+
+    say(f"   Somebody copies the champion's approval to v{rejected}, which was rejected:")
+    with _approval_copied(world, model, champion, rejected):
+        _ask(world, ["check", f"models:/{model}/{rejected}", "--target", "alias:champion"], key, DENIED, say)
+
+    say("   Somebody changes one byte of the champion where MLflow keeps it, and it is to be served:")
+    with _byte_swapped(world, model, champion):
+        _ask(world, ["serve", f"models:/{model}@champion"], key, DENIED, say)
+
+
+def the_ledger_holds(world: World, say: Say) -> None:
+    """Against the checkpoint in the newest ticket that has one, which the bot cannot take back."""
+    comments = [comment.text for issue in world.jira.issues() for comment in world.jira.comments(issue.key)]
+    witness = world.home / "ticket.txt"
+    witness.write_text(next(text for text in comments if text.startswith("Checkpoint")))
+    say(
+        "6. The ledger, against a checkpoint that was taken out of a ticket: countersign audit verify --checkpoint ticket.txt"
+    )
+    done = _run(world, ["audit", "verify", "--checkpoint", str(witness)], world.environment)
+    _show(done.stdout.splitlines(), say)
+    if done.returncode:
+        raise DemoFailed(f"the ledger does not verify: {done.stderr.strip()}")
+
+
+def _ask(world: World, words: list[str], key: Path, expected: int, say: Say) -> None:
+    done = _run(world, ["gate", *words, "--key", str(key)], {})
+    _show(done.stderr.splitlines(), say)
+    if done.returncode != expected:
+        raise DemoFailed(f"countersign gate {' '.join(words)} answered {done.returncode} instead of {expected}")
+
+
+def _run(world: World, words: list[str], more: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """As in somebody else's shell: of the demo it knows where MLflow is, and what it is told."""
+    outside = {name: text for name, text in os.environ.items() if not name.startswith("COUNTERSIGN_")}
+    environment = {**outside, "MLFLOW_TRACKING_URI": world.addresses["mlflow"], **more}
+    command = [sys.executable, "-m", "bot", *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def _show(lines: list[str], say: Say) -> None:
+    for line in lines:
+        if line.strip():
+            say(f"   {line}")
+
+
+@contextmanager
+def _approval_copied(world: World, model: str, approved: int, other: int) -> Iterator[None]:
+    before = _tags(world, model, other)
+    _set_tags(world, model, other, _tags(world, model, approved))
+    try:
+        yield
+    finally:
+        for name in _tags(world, model, other).keys() - before.keys():
+            world.mlflow.delete_model_version_tag(model, str(other), name)
+        _set_tags(world, model, other, before)
+
+
+def _tags(world: World, model: str, version: int) -> dict[str, str]:
+    tags = world.mlflow.get_model_version(model, str(version)).tags
+    return {name: text for name, text in tags.items() if name.startswith(OURS)}
+
+
+def _set_tags(world: World, model: str, version: int, tags: Mapping[str, str]) -> None:
+    for name, text in tags.items():
+        world.mlflow.set_model_version_tag(model, str(version), name, text)
+
+
+@contextmanager
+def _byte_swapped(world: World, model: str, version: int) -> Iterator[None]:
+    """In the last byte of the version's largest file."""
+    model_id = str(world.mlflow.get_model_version(model, str(version)).source).rpartition("/")[2]
+    folder = next((world.home / "mlflow" / "artifacts").rglob(model_id))
+    largest = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    before = largest.read_bytes()
+    largest.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        yield
+    finally:
+        largest.write_bytes(before)
