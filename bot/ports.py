@@ -139,6 +139,16 @@ class ModelRegistry(Protocol):
     def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None: ...
 
 
+@dataclass(frozen=True)
+class Attachment:
+    """A file to hand over. `name` is plain, such as countersign-2026-W47.pdf; `alt` says what a picture shows."""
+
+    name: str
+    media_type: str
+    content: bytes
+    alt: str = ""
+
+
 class AccountKind(StrEnum):
     MEMBER = "member"
     GUEST = "guest"
@@ -210,6 +220,9 @@ class Notifier(Protocol):
         A card whose image the vendor does not take is posted or updated without it: the card is never lost for its picture.
         """
 
+    def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
+        """Puts the files into the message's thread, each once: what is there already under its name is left alone. Raises OutcomeUnknown."""
+
     def whisper(self, reply_to: str, text: str) -> None:
         """What only the one who pressed sees. One try within a second; raises Temporary."""
 
@@ -248,6 +261,9 @@ class TicketSystem(Protocol):
     def comment(self, ref: TicketRef, key: str, text: str) -> None:
         """Adds the comment unless one with this key is there."""
 
+    def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
+        """Each once: what our account has attached already under its name is left alone. Raises OutcomeUnknown."""
+
     def move(self, ref: TicketRef, to: str) -> None:
         """Takes the transition with that id, name or target status; already there is fine. Permanent lists the roads."""
 
@@ -280,6 +296,25 @@ class Notary(Protocol):
 
     def sign(self, checkpoint: Checkpoint) -> Note:
         """Raises Permanent as `key` does."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """`key` becomes the Message-ID, so that a mail server or reader can tell a repeat."""
+
+    key: str
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    html: str
+    files: tuple[Attachment, ...]
+
+
+class Mailer(Protocol):
+    """An SMTP server, where SMTP_URL names one."""
+
+    def send(self, mail: Mail) -> None:
+        """Raises Permanent when there is no server to send with or it refuses, Temporary, or OutcomeUnknown after the mail was handed over."""
 
 
 class GitMirror(Protocol):

@@ -48,6 +48,7 @@ ledger = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("leaf", sa.LargeBinary, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
+    sa.Index("ledger_by_time", "at"),
     # Every card under a rule with a fast track counts these; all others in the ledger are in the way.
     sa.Index("fast_track_compared", "seq", postgresql_where=sa.text("kind = 'FastTrackCompared'")),
 )
@@ -187,6 +188,25 @@ manifests = sa.Table(
     metadata,
     sa.Column("digest", sa.Text, primary_key=True),
     sa.Column("text", sa.Text, nullable=False),
+)
+
+# One row a week: the frozen figures (canonical JSON), the files that are not made anew, and what was delivered where.
+digests = sa.Table(
+    "digests",
+    metadata,
+    sa.Column("week", sa.Text, primary_key=True),
+    sa.Column("timezone", sa.Text, nullable=False),
+    sa.Column("starts", Moment, nullable=False),
+    sa.Column("ends", Moment, nullable=False),
+    sa.Column("closed_at", Moment, nullable=False),
+    sa.Column("figures", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("pdf", sa.LargeBinary, nullable=False),
+    sa.Column("chart", sa.LargeBinary, nullable=False),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("posted", sa.Text),
+    sa.Column("ticket", sa.Text),
+    sa.Column("mailed_at", Moment),
 )
 
 people = sa.Table(

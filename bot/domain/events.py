@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -282,6 +283,31 @@ class FastTrackSwitched(Event):
     on: bool
     person: str
     reason: str
+
+
+@dataclass(frozen=True)
+class DigestClosed(Event):
+    """A week's figures were frozen. `digest` is the sha256 of their canonical JSON, `files` those of the report's files by name."""
+
+    week: str
+    digest: str
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DigestDelivered(Event):
+    """`to` is slack, jira or email; `where` leads there."""
+
+    week: str
+    to: str
+    where: str
+
+
+@dataclass(frozen=True)
+class DigestsLeftOut(Event):
+    """After a long stop only the newest weeks are told; these are not, and the next digest says so."""
+
+    weeks: tuple[str, ...]
 
 
 @dataclass(frozen=True)

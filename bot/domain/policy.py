@@ -149,6 +149,20 @@ class Escalate:
 
 
 @dataclass(frozen=True)
+class DigestPlan:
+    """When the digest of the week before is due, and who gets it: a channel, a ticket, addresses; each may be left out but not all.
+
+    `cron` has five fields. `ticket` is project and type.
+    """
+
+    cron: str
+    timezone: str
+    channel: str | None = None
+    ticket: tuple[str, str] | None = None
+    email: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Rule:
     """`models` is a shell pattern; `{name}` in a model target stands for the model's own name."""
 
@@ -167,6 +181,7 @@ class Rule:
     fast_track: FastTrack | None = None
     rollback: RollbackBy = RollbackBy.RULE
     lineage: LineageDemand | None = None
+    approval_valid_for: timedelta | None = None
 
     @property
     def label(self) -> str:
@@ -206,6 +221,7 @@ class Policy:
     calendar: WorkingHours = EVERY_DAY_AT_WORK
     freezes: tuple[Freeze, ...] = ()
     artifact_stores: tuple[str, ...] = ARTIFACTS_FROM_MLFLOW
+    digest: DigestPlan | None = None
 
     def rule_for(self, workspace: str, model: str, target: Target) -> Rule | None:
         """The first rule that matches workspace, model and target holds."""
