@@ -221,7 +221,7 @@ class Notifier(Protocol):
         """
 
     def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
-        """Puts the files into the message's thread, each once: what is there already under its name is left alone. Raises OutcomeUnknown."""
+        """Puts files into the message's thread, each once: what is there under its name is left alone. Raises OutcomeUnknown."""
 
     def whisper(self, reply_to: str, text: str) -> None:
         """What only the one who pressed sees. One try within a second; raises Temporary."""
@@ -314,7 +314,7 @@ class Mailer(Protocol):
     """An SMTP server, where SMTP_URL names one."""
 
     def send(self, mail: Mail) -> None:
-        """Raises Permanent when there is no server to send with or it refuses, Temporary, or OutcomeUnknown after the mail was handed over."""
+        """Raises Permanent when there is no server or it refuses, Temporary, or OutcomeUnknown once the mail was handed over."""
 
 
 class GitMirror(Protocol):
