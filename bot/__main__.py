@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "keys": "bot.commands.keys:keys_group",
     "attestation": "bot.commands.attestation:attestation",
     "audit": "bot.commands.audit:audit_group",
+    "digest": "bot.commands.digest:digest",
     "gate": "bot.gate.command:gate",
 }
 """Each command's name and where it stands."""

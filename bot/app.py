@@ -26,6 +26,7 @@ from bot import embedded, metrics
 from bot.clients import keys
 from bot.clients.git_mirror import GitMirrors
 from bot.clients.jira import JiraTickets
+from bot.clients.mail import SmtpMailer
 from bot.clients.mlflow import MlflowRegistry
 from bot.clients.notes_key import NoteKeyFile
 from bot.clients.signers import NoSigner, read_signer
@@ -65,7 +66,16 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
     notary = NoteKeyFile(settings.checkpoint_key_path)
     links = links_for(settings.public_url, [key.get_secret_value() for key in settings.link_keys], settings.home)
     return Services(
-        store, _registry(settings), _notifier(settings), _tickets(settings), clock, signer or NoSigner(), notary, links
+        store,
+        _registry(settings),
+        _notifier(settings),
+        _tickets(settings),
+        clock,
+        signer or NoSigner(),
+        notary,
+        SmtpMailer(settings.smtp_url.get_secret_value()),
+        links,
+        settings.templates,
     )
 
 
@@ -217,11 +227,13 @@ def _watch_routes(app: Flask, s: Services, url: str) -> None:
         pending = pending_migrations(url)
         with s.store.transaction() as tx:
             policy = tx.policy_digest()
+            undelivered = [] if pending else [str(digest) for digest in tx.digests.undelivered()]
         counts = s.store.jobs.counts()
         parked = sum(counts.parked.values())
         ready = not pending and policy is not None
         said = {"ready": ready, "pending_migrations": pending, "policy": policy, "parked_jobs": parked}
-        return {**said, "status": "degraded" if parked else "ok"}, 200 if ready else 503
+        status = "degraded" if parked or undelivered else "ok"
+        return {**said, "undelivered_digests": undelivered, "status": status}, 200 if ready else 503
 
     @app.get("/metrics")
     def metrics_page() -> Response:

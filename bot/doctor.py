@@ -21,9 +21,10 @@ from bot import doctor_ledger as ledger
 from bot import doctor_mlflow as mlflow
 from bot import doctor_slack as slack
 from bot.doctor_findings import Check, Finding, Findings, Section, Status, World, failure, fine
+from bot.domain.policy import Policy
 from bot.embedded import NoDatabase
 from bot.ports import OutsideError
-from config.policy import PolicyMistakes, policy_text_of, read_policy
+from config.policy import PolicyMistakes, opens_tickets, policy_text_of, read_policy, sends_mail
 from config.settings import Need, Process, Settings, SettingsMistakes, needs_of, read_settings
 
 SECTIONS = (
@@ -107,9 +108,8 @@ def read_world(environ: Mapping[str, str]) -> World:
         policy = read_policy(text, str(path))
     except PolicyMistakes as wrong:
         mistakes += str(wrong).splitlines()
-    tickets = policy is not None and any(rule.ticket for rule in policy.rules)
     try:
-        settings = read_settings(environ, _all_needs(environ, tickets=tickets))
+        settings = read_settings(environ, _all_needs(environ, policy))
     except SettingsMistakes as wrong:
         raise SettingsMistakes((*wrong.mistakes, *mistakes)) from None
     if policy is None:
@@ -117,11 +117,13 @@ def read_world(environ: Mapping[str, str]) -> World:
     return World(settings, policy, text)
 
 
-def _all_needs(environ: Mapping[str, str], *, tickets: bool) -> frozenset[Need]:
+def _all_needs(environ: Mapping[str, str], policy: Policy | None) -> frozenset[Need]:
+    tickets = policy is not None and opens_tickets(policy)
+    mail = policy is not None and sends_mail(policy)
     processes = [Process.WEB, Process.WORKER, Process.CLOCK]
     if environ.get("SLACK_APP_TOKEN", "").strip():
         processes.append(Process.SOCKET)
-    return frozenset[Need]().union(*(needs_of(process, tickets=tickets) for process in processes))
+    return frozenset[Need]().union(*(needs_of(process, tickets=tickets, mail=mail) for process in processes))
 
 
 def _processes(settings: Settings) -> list[str]:

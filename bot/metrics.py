@@ -38,7 +38,7 @@ clicks = Counter(
 
 
 class Housekeeping(Collector):
-    """Requests by state, jobs waiting and parked, and the age of the last sweeps."""
+    """Requests by state, jobs waiting and parked, the age of the last sweeps, and the weekly digests."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -47,6 +47,7 @@ class Housekeeping(Collector):
         with self.store.transaction() as tx:
             requests, sweeps = tx.count_requests(), tx.registry.last_sweeps()
             entries = tx.ledger.count()
+            newest, undelivered = tx.digests.newest(), tx.digests.undelivered()
         jobs = self.store.jobs.counts()
         yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)
         yield _gauge("countersign_jobs_pending", "Jobs that wait, by effect.", "kind", jobs.waiting)
@@ -61,6 +62,11 @@ class Housekeeping(Collector):
         total = GaugeMetricFamily("countersign_ledger_entries", "Entries in the ledger.")
         total.add_metric([], entries)
         yield total
+        waiting = GaugeMetricFamily("countersign_digests_undelivered", "Weekly digests that somebody has not got yet.")
+        waiting.add_metric([], len(undelivered))
+        yield waiting
+        ends = {newest.week: newest.ends.timestamp()} if newest else {}
+        yield _gauge("countersign_digest_last_week", "When the newest week ended that was closed.", "week", ends)
 
 
 def _gauge(name: str, help_text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bot.links import NO_LINKS, Links
-from bot.ports import Clock, ModelRegistry, Notary, Notifier, Signer, TicketSystem
+from bot.ports import Clock, Mailer, ModelRegistry, Notary, Notifier, Signer, TicketSystem
 from bot.store import Store
 
 
 @dataclass(frozen=True)
 class Services:
+    """`templates` is where an organisation keeps its own for the digest's report, None where it has none."""
+
     store: Store
     registry: ModelRegistry
     notifier: Notifier
@@ -19,7 +22,9 @@ class Services:
     clock: Clock
     signer: Signer
     notary: Notary
+    mailer: Mailer
     links: Links = NO_LINKS
+    templates: Path | None = None
 
 
 class SystemClock:

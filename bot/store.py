@@ -24,8 +24,9 @@ from sqlalchemy.dialects.postgresql import insert
 from bot import tables
 from bot.absences import AbsenceRows, SwitchRows
 from bot.attestations import AttestationRows, KeyRows
+from bot.digest_store import DigestRows
 from bot.domain import evolution, ledger
-from bot.domain.events import Event, RequestEvent, RequestOpened
+from bot.domain.events import DigestClosed, Event, RequestEvent, RequestOpened
 from bot.domain.model import OPEN, Kind, Refused, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.ledger_rows import LedgerRows
 from bot.people import PeopleRows
@@ -53,6 +54,7 @@ class Lane(StrEnum):
     EVIDENCE = "evidence"
     NOTES = "notes"
     PLOTS = "plots"
+    DIGEST = "digest"
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class Transaction:
         self.attestations = AttestationRows(connection)
         self.keys = KeyRows(connection)
         self.verdicts = VerdictRows(connection)
+        self.digests = DigestRows(connection)
         self._store = store
         self._events: list[Event] = []
 
@@ -309,14 +312,14 @@ class Transaction:
         for follow_up in self._store.follow_ups.get(type(event), ()):
             if isinstance(event, RequestEvent):
                 self.defer_for(follow_up, self.get_request(event.request_id))
+            elif isinstance(event, DigestClosed):  # week after week, and no receiver waits for another
+                self.defer(follow_up.effect, event.week, f"{follow_up.lane}:{follow_up.effect}")
             else:
                 self.defer(follow_up.effect, str(seq), f"{follow_up.lane}:{seq}")
 
     def defer_for(self, follow_up: FollowUp, request: TransitionRequest) -> None:
-        if follow_up.lane is Lane.REGISTRY:
-            lane = registry_lane(request.version.workspace, target_model(request))
-        else:
-            lane = f"{follow_up.lane}:{request.id}"
+        of_model = registry_lane(request.version.workspace, target_model(request))
+        lane = of_model if follow_up.lane is Lane.REGISTRY else f"{follow_up.lane}:{request.id}"
         self.defer(follow_up.effect, request.id, lane)
 
 

@@ -29,14 +29,19 @@ __all__ = [
     "PolicyMistakes",
     "line_of",
     "notices",
+    "opens_tickets",
     "policy_text_of",
     "read_policy",
     "schema",
+    "sends_mail",
 ]
 
 # Parts of a rule that can be missing while the rest of it is judged.
 LEFT_OUT = frozenset(
-    {"observed", "notify", "ticket", "expire_after", "remind_after", "rollback", "fast_track", "freezes"}
+    {
+        *("observed", "notify", "ticket", "expire_after", "remind_after", "rollback", "fast_track", "freezes"),
+        "approval_valid_for",
+    }
 )
 Shape = TypeVar("Shape", bound=BaseModel)
 Place = TypeVar("Place", str, int)
@@ -99,6 +104,16 @@ def policy_text_of(path: FilePath) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         sentence = "This line is not UTF-8. Save the file in that encoding."
         raise PolicyMistakes(str(path), [Mistake(line, sentence)]) from error
+
+
+def opens_tickets(policy: Policy) -> bool:
+    """Whether the worker needs Jira."""
+    return any(rule.ticket for rule in policy.rules) or (policy.digest is not None and policy.digest.ticket is not None)
+
+
+def sends_mail(policy: Policy) -> bool:
+    """Whether the worker needs a mail server."""
+    return policy.digest is not None and bool(policy.digest.email)
 
 
 def schema() -> str:
@@ -205,4 +220,5 @@ def _as_policy(shape: PolicyShape) -> Policy:
         calendar=shape.calendar.as_calendar(),
         freezes=tuple(freeze.as_freeze(name, shape.calendar.timezone) for name, freeze in shape.freezes.items()),
         artifact_stores=shape.artifact_stores,
+        digest=None if shape.digest is None else shape.digest.as_plan(shape.calendar.timezone),
     )

@@ -1,4 +1,5 @@
-"""What is allowed in a policy and still worth a word: rules that overlap, groups and freezes that nobody uses.
+"""What is allowed in a policy and still worth a word: rules that overlap, groups and freezes that nobody uses, and an age of
+approvals that nobody would be told of.
 
 What is not allowed is `config.policy_laws`'s.
 """
@@ -17,6 +18,7 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _rules_that_overlap(policy.rules)
     yield from _groups_without_a_rule(policy)
     yield from _freezes_without_a_rule(policy)
+    yield from _ages_without_a_digest(policy)
 
 
 def _rules_that_overlap(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:
@@ -58,3 +60,13 @@ def _freezes_without_a_rule(policy: PolicyShape) -> Iterator[Finding]:
         if name not in named:
             sentence = f'freeze "{name}" holds nothing back, because no rule names it. Add it to a rule\'s freezes, or remove it.'
             yield ("freezes", name), sentence
+
+
+def _ages_without_a_digest(policy: PolicyShape) -> Iterator[Finding]:
+    for index, rule in enumerate(policy.rules):
+        if rule.approval_valid_for is not None and policy.digest is None:
+            yield (
+                ("rules", index, "approval_valid_for"),
+                f'rule "{rule.models}" says how old an approval may get, and only the digest would tell, which there is none of. '
+                "Add digest, or remove approval_valid_for.",
+            )

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from config.guessing import guess
 from config.policy_calendar_shape import CalendarShape, FreezeShape, WindowShape
+from config.policy_digest_shape import DigestNotifyShape, DigestShape, DigestTicketShape
 from config.policy_fast_track_shape import FastTrackShape, MetricShape
 from config.policy_lineage_shape import LineageShape
 from config.policy_parts import Finding
@@ -45,6 +46,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "escalate": EscalateShape,
     "fast_track": FastTrackShape,
     "lineage": LineageShape,
+    "digest": DigestShape,
 }
 
 NAMED = {"groups": "group", "freezes": "freeze"}  # mappings from names that people chose
@@ -130,6 +132,10 @@ def _shape_at(path: Path) -> type[BaseModel]:
             return WindowShape
         case (*_, "metrics", str()):
             return MetricShape
+        case ("digest", "notify"):
+            return DigestNotifyShape
+        case ("digest", "ticket"):
+            return DigestTicketShape
     named = [step for step in path if isinstance(step, str)]
     return SHAPES[named[-1]] if named else PolicyShape
 

@@ -30,6 +30,7 @@ from bot.domain.policy import (
 )
 from bot.domain.references import TicketPlan
 from config.policy_calendar_shape import CalendarShape, FreezeShape
+from config.policy_digest_shape import DigestShape
 from config.policy_fast_track_shape import FastTrackShape
 from config.policy_lineage_shape import LineageShape
 from config.policy_times import Duration, Pause
@@ -213,6 +214,8 @@ class RuleShape(Shape):
     """Which figures approve a version without a person; without it, people always decide."""
     lineage: LineageShape | None = None
     """What is demanded of where a version comes from; without it, the checks are shown and block nothing."""
+    approval_valid_for: Duration | None = None
+    """How old an approval may get before the digest asks for a new one; without it, any age."""
 
     def as_rule(self) -> Rule:
         return Rule(
@@ -231,6 +234,7 @@ class RuleShape(Shape):
             fast_track=None if self.fast_track is None else self.fast_track.as_fast_track(),
             rollback=self.rollback,
             lineage=None if self.lineage is None else self.lineage.as_demand(),
+            approval_valid_for=self.approval_valid_for,
         )
 
 
@@ -255,3 +259,5 @@ class PolicyShape(Shape):
     """How the locations begin that evidence is read from, for example s3://models/; nothing is read from any other."""
     default: Annotated[Unruled, Strict(False)] = Unruled.REPORT
     """What becomes of moved targets that no rule speaks of."""
+    digest: DigestShape | None = None
+    """The weekly digest; without it, there is none."""

@@ -44,6 +44,7 @@ class Need(StrEnum):
     MLFLOW_WEBHOOK = "mlflow_webhook"
     JIRA_WEBHOOK = "jira_webhook"
     API = "api"
+    MAIL = "mail"
     PUBLIC_URL = "public_url"
 
 
@@ -64,6 +65,7 @@ VARIABLES_OF: Mapping[Need, tuple[str, ...]] = {
     Need.MLFLOW_WEBHOOK: ("MLFLOW_WEBHOOK_SECRET",),
     Need.JIRA_WEBHOOK: ("JIRA_WEBHOOK_SECRET",),
     Need.API: ("COUNTERSIGN_API_TOKEN",),
+    Need.MAIL: ("SMTP_URL",),
     Need.PUBLIC_URL: ("COUNTERSIGN_URL",),
 }
 
@@ -104,6 +106,8 @@ class Settings(BaseModel):
     link_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(values.link_keys)] = Field(
         (), alias="COUNTERSIGN_LINK_KEY"
     )
+    templates: Annotated[Path | None, BeforeValidator(values.directory)] = Field(None, alias="COUNTERSIGN_TEMPLATES")
+    smtp_url: Annotated[SecretStr, BeforeValidator(values.smtp_url)] = Field(UNSET, alias="SMTP_URL")
     port: Annotated[int, BeforeValidator(values.port)] = Field(8080, alias="PORT")
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")
     mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")
@@ -146,9 +150,10 @@ class SettingsMistakes(Exception):
         return "\n".join(self.mistakes)
 
 
-def needs_of(process: Process, *, tickets: bool) -> frozenset[Need]:
-    """`tickets` says whether a rule of the policy opens any; only the worker talks to Jira."""
-    return NEEDS[process] | ({Need.JIRA} if tickets and process is Process.WORKER else frozenset())
+def needs_of(process: Process, *, tickets: bool, mail: bool = False) -> frozenset[Need]:
+    """`tickets` says whether the policy opens any, `mail` whether its digest is sent; only the worker talks to Jira and mail servers."""
+    asked = {need for need, wanted in ((Need.JIRA, tickets), (Need.MAIL, mail)) if wanted}
+    return NEEDS[process] | (asked if process is Process.WORKER else set())
 
 
 def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Settings:

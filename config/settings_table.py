@@ -74,6 +74,19 @@ SETTINGS: tuple[Setting, ...] = (
         "new-secret,old-secret",
         "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",
     ),
+    Setting(
+        "COUNTERSIGN_TEMPLATES",
+        "a directory with templates of your own for the weekly digest's report",
+        "none: the templates that come with Countersign",
+        "/etc/countersign/templates",
+    ),
+    Setting(
+        "SMTP_URL",
+        "the mail server that sends the weekly digest, and after ?from= the sender",
+        "none; needed when the policy's digest has an email",
+        "smtp://countersign:PASSWORD@mail.example.com:587?from=countersign@example.com",
+        "Set it to your mail server, such as smtps://user:password@mail.example.com, or remove `email` from the policy's digest.",
+    ),
     Setting("PORT", "the port that the web process listens on", "8080", "8080"),
     Setting(
         "MLFLOW_TRACKING_URI",
@@ -119,7 +132,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "JIRA_URL",
         "the Jira that gets the tickets",
-        "none; needed when a rule of the policy has a ticket",
+        "none; needed when a rule of the policy, or its digest, has a ticket",
         "https://example.atlassian.net",
         "Set it to the address of your Jira, for example https://example.atlassian.net, or remove `ticket` from the policy's rules.",
     ),

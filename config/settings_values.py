@@ -5,12 +5,14 @@ No sentence here ever repeats the value: many of them are secrets. Which setting
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 API_TOKEN_LENGTH = 16
 KEY_SERVICES = ("awskms", "gcpkms", "hv")
 HIGHEST_PORT = 65535
+SENDER = re.compile(r"[!-~]+@[!-~]+")
 
 # https://docs.slack.dev/authentication/tokens and https://support.atlassian.com for ATATT; the longer prefix first
 PASTED = {
@@ -155,6 +157,42 @@ def _split(text: str) -> SplitResult:
     if " " in text or not text.isprintable():
         raise ValueError("contains white space. Remove it")
     return parts
+
+
+def smtp_url(text: str) -> str:
+    """`?from=` names the sender, where the account's name is no address."""
+    example = "Write it as smtp://user:password@mail.example.com:587, or smtps:// for a server that is encrypted from the first byte"
+    if "://" not in text:
+        raise ValueError(f"has no scheme. {example}")
+    parts = _split(text)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError(f"is not the address of a mail server. {example}")
+    if bool(parts.username) is not bool(parts.password):
+        raise ValueError(
+            "has a user without a password, or the reverse. Write both, or neither for a server that asks for none"
+        )
+    if parts.path not in ("", "/") or parts.fragment:
+        raise ValueError(
+            "has more than a user, a host and a port. Write a / # or ? within a password as %2F, %23 or %3F"
+        )
+    _check_sender(parts.query)
+    return text
+
+
+def _check_sender(query: str) -> None:
+    asked = parse_qs(query, keep_blank_values=True)
+    if query and (list(asked) != ["from"] or len(asked["from"]) > 1 or not SENDER.fullmatch(asked["from"][0])):
+        raise ValueError(
+            "may end in ?from= and the sender's address, such as ?from=countersign@example.com, and in nothing else"
+        )
+
+
+def directory(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise ValueError(
+            "names no directory. Make it, or remove the setting to use the templates that come with Countersign"
+        )
+    return Path(text)
 
 
 def email(text: str) -> str:

@@ -63,6 +63,7 @@ def tell_the_story(world: World, page: Page) -> None:
     page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
     page.screenshot(path=DOCS / "ticket.png", full_page=True)
 
+    keep_digest(world)
     replay = ("policy", "replay", "--since", "1d")
     (world.home / GENTLER).write_text(
         POLICY.read_text().replace("min_relative_change: 0.01", "min_relative_change: 0.0")
@@ -89,6 +90,17 @@ def keep_answers(world: World, name: str, *commands: tuple[str, ...]) -> None:
         )
         told.append(f"$ countersign {' '.join(words)}\n{done.stdout}")
     (DOCS / name).write_text("\n".join(told))
+
+
+def keep_digest(world: World) -> None:
+    """The report of the week in which all of this happened, as a page and for paper. The week is not over, and the report says so."""
+    environment = {**os.environ, **world.environment}
+    with tempfile.TemporaryDirectory(prefix="countersign-digest-") as out:
+        words = ("digest", "--dry-run", "--out", out)
+        subprocess.run([*COUNTERSIGN, *words], cwd=world.home, env=environment, check=True)
+        for ending in ("html", "pdf"):
+            (report,) = Path(out).glob(f"countersign-*.{ending}")
+            shutil.copyfile(report, DOCS / f"digest.{ending}")
 
 
 def say(line: str) -> None:

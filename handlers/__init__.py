@@ -3,7 +3,8 @@
 Doors let the outside in: `mlflow_webhook`, `slack_actions`, `slack_commands`, `jira_webhook`, `api`, `ci_gate`, `clock`, and the command
 line in `bot.__main__`. Stories say what we do about it: `transitions` (somebody asks, something moved), `sweeps` (the poller), `evidence`
 (what the vote is based on, and the fast track), `approvals` (votes), `rollbacks`, `reminders`, `absences`, `switches`, `policies`,
-`signing` (what was decided, signed), `verdicts` (whether it still stands), `effects`, `moves` and `tags` (what is to become true outside).
+`signing` (what was decided, signed), `verdicts` (whether it still stands), `effects`, `moves` and `tags` (what is to become true outside),
+`digests` and `digest_delivery` (what compliance is told every week).
 Below stands which event leads to which effects.
 """
 
@@ -17,6 +18,8 @@ from bot.services import Services
 from bot.store import FollowUp, Lane
 from handlers import (
     absences,
+    digest_delivery,
+    digests,
     effects,
     evidence,
     expiry,
@@ -44,6 +47,9 @@ announce = FollowUp("announce", Lane.NOTES)
 show_plot = FollowUp("show_plot", Lane.PLOTS)
 remind = FollowUp("remind", Lane.SLACK)
 tell_delegate = FollowUp("tell_delegate", Lane.NOTES)
+post_digest = FollowUp("post_digest", Lane.DIGEST)
+file_digest = FollowUp("file_digest", Lane.DIGEST)
+mail_digest = FollowUp("mail_digest", Lane.DIGEST)
 
 ON: dict[type[Event], list[FollowUp]] = {
     e.RequestOpened: [freeze_evidence],
@@ -74,9 +80,11 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.FastTrackSwitched: [announce],
     e.AwayDeclared: [tell_delegate],
     e.AwayEnded: [tell_delegate],
+    e.DigestClosed: [post_digest, file_digest, mail_digest],
 }
 
-# Everything a worker can be asked to run. The text is a request's id, a ledger entry's sequence, or workspace/model.
+
+# Everything a worker can be asked to run. The text is a request's id, a ledger entry's sequence, workspace/model, or a week.
 EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
     "sync_target": moves.sync_target,
@@ -101,4 +109,9 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "thaw_approvals": reminders.thaw_approvals,
     "expire_requests": expiry.expire_requests,
     "forget_old": expiry.forget_old,
+    "close_digests": digests.close_digests,
+    "close_week": digests.close_week,
+    "post_digest": digest_delivery.post_digest,
+    "file_digest": digest_delivery.file_digest,
+    "mail_digest": digest_delivery.mail_digest,
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain import lifecycle
-from bot.domain.events import Event, RequestApproved, RequestRejected
-from bot.domain.lifecycle import AlreadyDecided
+from bot.domain.events import Event, RequestApproved, RequestRejected, SelfApprovalRefused
+from bot.domain.lifecycle import AlreadyDecided, OwnRequest
 from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Refused, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy import Rule
 from bot.domain.wording import deeds, what_approve_does, what_reject_does
@@ -47,7 +49,7 @@ def press(click: Click, s: Services) -> Reply:
 def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
     """A verdict, with its reason if one was asked for."""
     now = s.clock.now()
-    with s.store.transaction() as tx:
+    with _own_requests_noted(click, voter, s), s.store.transaction() as tx:
         request = tx.get_request(click.value, for_update=True)
         rule = rule_of(request, tx)
         check_is_here(voter.person.id, tx, now)
@@ -122,13 +124,31 @@ def rule_of(request: TransitionRequest, tx: Transaction) -> Rule:
 def _check_may_vote(request: TransitionRequest, click: Click, voter: Voter, rule: Rule, s: Services) -> None:
     """Asked before the form for a reason is opened, so that nobody writes one in vain."""
     now = s.clock.now()
-    with s.store.transaction() as tx:
+    with _own_requests_noted(click, voter, s), s.store.transaction() as tx:
         check_is_here(voter.person.id, tx, now)
         vote = replace(_vote_of(click, voter, now), rule_hash=tx.policy().rule_hash(rule))
         try:
             lifecycle.check_may_vote(request, vote, rule)
         except AlreadyDecided as late:
             raise Refused(who_decided(late.request, tx)) from None
+
+
+@contextmanager
+def _own_requests_noted(click: Click, voter: Voter, s: Services) -> Iterator[None]:
+    """The digest tells who wanted to approve what is theirs; the refusal goes on to the one who pressed."""
+    try:
+        yield
+    except OwnRequest:
+        if _verdict_of(click) is Verdict.APPROVE:
+            _note_self_approval(click.value, voter.person.id, s)
+        raise
+
+
+def _note_self_approval(request_id: str, person: str, s: Services) -> None:
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        if tx.is_new_tick("self_approval", f"{request_id}/{person}/{now:%Y-%m-%d}", now):
+            tx.record([SelfApprovalRefused(now, request_id, person)])
 
 
 def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:

@@ -19,6 +19,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "expire_requests": timedelta(minutes=1),
     "remind_people": timedelta(minutes=1),
     "thaw_approvals": timedelta(minutes=1),
+    "close_digests": timedelta(minutes=1),
     "forget_old": timedelta(hours=1),
     "renew_verdicts": timedelta(hours=1),
 }

@@ -30,6 +30,7 @@ from bot.database import create_engine, migrate
 from bot.domain.ledger import GENESIS, Entry, first_fault, head_of, leaf_of
 from config.settings import Settings
 from handlers.audits import audit
+from tests.bench_digest import digest_cost
 from tests.bench_gate import gate_ratio
 
 ROUNDS = 9
@@ -56,7 +57,7 @@ class Bar:
 
 
 def main() -> int:
-    bars = [*webhook_bars(), ledger_bar(), Bar("gate check, processor time", gate_ratio(), 2.0)]
+    bars = [*webhook_bars(), ledger_bar(), Bar("gate check, processor time", gate_ratio(), 2.0), *digest_bars()]
     for bar in bars:
         print(bar)  # noqa: T201
     return 0 if all(bar.is_met for bar in bars) else 1
@@ -85,6 +86,13 @@ def ledger_bar() -> Bar:
         ours, _ = timed(lambda: first_fault(entries), 1)
         ratios.append(ours / floor)
     return Bar(f"ledger, {ENTRIES:,} entries verified with their columns", statistics.median(ratios), 15.0)
+
+
+def digest_bars() -> Iterator[Bar]:
+    with database() as url:
+        cost = digest_cost(url)
+    yield Bar("digest of 100,000 entries, processor time, the database's too", cost.ratio, 2.0)
+    yield Bar("digest of 100,000 entries, memory grown, in 20 MB", cost.grown / 20, 1.0)
 
 
 def audit_bar() -> Bar:

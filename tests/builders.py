@@ -214,6 +214,7 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.FreezeEnded(LATER, request_id, "year-end"),
         e.PlotUploaded(LATER, request_id, Image("F1", "mae over versions 1 to 7")),
         e.VoteCast(LATER, request_id, a_vote()),
+        e.SelfApprovalRefused(LATER, request_id, "ana"),
         e.RequestApproved(LATER, request_id, ("cy",), "sha256:2"),
         e.RequestRejected(LATER, request_id, "cy", "worse on rainy days", "sha256:2"),
         e.RequestExpired(LATER, request_id, "nobody decided in time"),

@@ -40,6 +40,9 @@ NEEDS_NO_FOLLOW_UP = {
     events.FastTrackCompared,
     events.KeyAdded,
     events.KeyRetired,
+    events.DigestDelivered,
+    events.DigestsLeftOut,
+    events.SelfApprovalRefused,
 }
 ABSTRACT = {events.RequestEvent, events.RegistryEvent}
 

@@ -1,13 +1,14 @@
 """The TicketSystem on Jira, Cloud and Data Center: finding, opening, describing, linking, commenting and moving tickets.
 
 The calls and their failures are in `jira_calls`, a text's form in `jira_adf` (Cloud) and `jira_wiki` (Data Center), the choice of a
-transition in `jira_roads`, the parsing of webhooks in `jira_webhook`.
+transition in `jira_roads`, files in `jira_files`, the parsing of webhooks in `jira_webhook`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from jira import JIRA, Issue
 from jira.resources import Comment
@@ -15,13 +16,14 @@ from jira.resources import Comment
 from bot.clients import jira_webhook
 from bot.clients.jira_adf import card_as_adf, text_as_adf
 from bot.clients.jira_calls import TIMEOUT, JiraCalls, object_in, objects_in, post, put
+from bot.clients.jira_files import account_of, attached_by, name_on_ticket, post_file
 from bot.clients.jira_fit import fitting_card, fitting_text
 from bot.clients.jira_roads import Road, ScreenField, choose_road, same
 from bot.clients.jira_wiki import card_as_wiki, text_as_wiki
 from bot.clients.plain_text import is_web_address, one_line
 from bot.domain.cards import Card
 from bot.domain.references import TicketPlan, TicketRef
-from bot.ports import Permanent, Ticket, TicketHint
+from bot.ports import Attachment, Permanent, Ticket, TicketHint
 
 LABEL = "countersign"
 PROPERTY = "countersign"  # on a comment: its key; on an issue: which transition was meant to lead where
@@ -120,6 +122,17 @@ class JiraTickets:
         if not any(comment.body.rstrip().endswith(f"\n{marker}") for comment in mine):
             self._add_comment(ref, {"body": f"{fitting_text(text, text_as_wiki)}\n\n{marker}"})
 
+    def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
+        """One call for a file, so that one which Jira refuses does not keep the others away."""
+        look = partial(attached_by, self._me(), issue_id=ref.id)
+        there = self._calls.read(f"reading what is attached to {ref.key}", look)
+        refused: list[Permanent] = []
+        for file in files:
+            if name_on_ticket(file) not in there:
+                refused += self._attach(ref, file)
+        if refused:
+            raise refused[0]
+
     def move(self, ref: TicketRef, to: str) -> None:
         """A transition that has another name than its status is noted first, so that a repeat knows that it was taken."""
         status, noted = self._standing(ref)
@@ -135,6 +148,16 @@ class JiraTickets:
             f'moving {ref.key} by "{road.name}"', lambda client: post(client, f"issue/{ref.id}/transitions", body)
         )
 
+    def _attach(self, ref: TicketRef, file: Attachment) -> list[Permanent]:
+        """What Jira said when it refused."""
+        try:
+            self._calls.write_once(
+                f"attaching {file.name} to {ref.key}", partial(post_file, issue_id=ref.id, file=file)
+            )
+        except Permanent as refusal:
+            return [refusal]
+        return []
+
     # Comments of our own
 
     def _own_comments(self, ref: TicketRef) -> list[Comment]:
@@ -143,7 +166,7 @@ class JiraTickets:
         comments = self._calls.read(
             f"reading the comments of {ref.key}", lambda client: list(_all_comments(client, ref.id))
         )
-        return [comment for comment in comments if _account_of(comment.raw.get("author")) == me]
+        return [comment for comment in comments if account_of(comment.raw.get("author")) == me]
 
     def _is_marked(self, comments: list[Comment], key: str) -> bool:
         """The listing does not show properties; asking by ids is the documented way."""
@@ -215,14 +238,8 @@ def _all_comments(client: JIRA, issue_id: str) -> list[Comment]:
             return list(comments.values())
 
 
-def _account_of(person: object) -> str:
-    """The account id on Cloud, the user's key on Data Center (its name can be changed); empty for nobody."""
-    account = person if isinstance(person, Mapping) else {}
-    return str(account.get("accountId") or account.get("key") or "")
-
-
 def _myself(client: JIRA) -> str:
-    account = _account_of(client.myself())
+    account = account_of(client.myself())
     if not account:
         raise ValueError("an account without an id")
     return account

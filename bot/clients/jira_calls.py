@@ -32,6 +32,7 @@ MENDS: Mapping[int, str] = {
     400: "Check the rule's ticket section (project, type, transitions) against Jira's fields and screens. Then replay the job.",
     403: "Give the bot's account this permission in the project's permission scheme. Then replay the job.",
     404: "It was deleted, moved out of the account's sight, or JIRA_URL points to another site.",
+    413: "The file is larger than this Jira takes: raise the limit under System, Attachments. Then replay the job.",
     410: "This Jira no longer has that call: update the `jira` package.",
 }
 

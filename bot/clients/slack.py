@@ -1,14 +1,14 @@
 """The Notifier on Slack: posting, finding again, updating, people, and what comes back.
 
 The card's rendering is in `slack_blocks`, the calls and their failures in `slack_calls`, people in `slack_people` and
-`slack_mentions`, pictures in `slack_images`, the parsing of clicks in `slack_inbound`.
+`slack_mentions`, pictures in `slack_images`, files in `slack_files`, the parsing of clicks in `slack_inbound`.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from http.client import HTTPException
@@ -18,13 +18,15 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.clients import slack_blocks, slack_inbound
 from bot.clients.slack_calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
+from bot.clients.slack_files import SlackFiles
 from bot.clients.slack_images import SlackImages, Wait
 from bot.clients.slack_mentions import SlackMentions
+from bot.clients.slack_pace import Pace
 from bot.clients.slack_people import Remembered, SlackPeople
 from bot.clients.slack_text import fallback
 from bot.domain.cards import Card, Mention
 from bot.domain.references import Image, PostedCard
-from bot.ports import Account, Click, OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.ports import Account, Attachment, Click, OutcomeUnknown, OutsideError, Permanent, Temporary
 
 log = structlog.get_logger()
 EVENT_TYPE = "countersign"
@@ -43,7 +45,8 @@ Content = dict[str, object]
 class SlackNotifier:
     """Thread-safe; opens no connection before the first call.
 
-    `timeout` is in seconds; `clock` counts them for what is remembered, and `wait` lets them pass while Slack looks through a picture.
+    `timeout` is in seconds; `clock` counts them for what is remembered, and `wait` lets them pass while Slack looks through a picture
+    and between the replies of a long thread (`pace`).
     """
 
     def __init__(
@@ -59,7 +62,9 @@ class SlackNotifier:
         self._calls = SlackCalls(token, api_url, timeout)
         self._people = SlackPeople(self._calls, clock)
         self._mentions = SlackMentions(self._people, clock)
-        self._images = SlackImages(self._calls, timeout, wait)
+        self._files = SlackFiles(self._calls, self._people, timeout)
+        self._images = SlackImages(self._calls, self._files, wait)
+        self.pace = Pace(clock, wait)
         self._channels = Remembered[str](clock)
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
@@ -74,7 +79,11 @@ class SlackNotifier:
             "unfurl_links": False,
             "unfurl_media": False,
         }
+        if thread:  # a card waits for nobody, the replies of a long thread for one another
+            self.pace.keep(place)
         sent = self._send(card, lambda content: self._calls.call_once("chat.postMessage", {**message, **content}))
+        if not thread:
+            self.pace.note(text_at(sent, "channel"))
 
         return self._posted(text_at(sent, "channel"), text_at(sent, "ts"), thread)
 
@@ -105,6 +114,9 @@ class SlackNotifier:
 
     def upload_image(self, content: bytes, name: str, alt: str) -> Image:
         return self._images.upload(content, name, alt)
+
+    def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
+        self._files.share(posted, files, key)
 
     def ask_reason(self, click: Click, title: str, prompt: str) -> None:
         view = slack_blocks.reason_form(click, title, prompt)

@@ -55,8 +55,10 @@ MENDS: Mapping[str, str] = {
     "user_not_found": "Slack does not know this account.",
     "users_not_found": "Slack does not know this account.",
     "user_disabled": "The account is deactivated.",
-    "file_uploads_disabled": "A workspace admin has switched file uploads off: cards come without their plots until they are allowed.",
-    "file_type_not_allowed": "A workspace admin does not allow PNG files: cards come without their plots until they are allowed.",
+    "file_uploads_disabled": "A workspace admin has switched file uploads off: cards come without their plots, and the weekly digest "
+    "without its files, until they are allowed.",
+    "file_type_not_allowed": "A workspace admin does not allow this kind of file: cards need PNG, the digest HTML, PDF, CSV and JSON.",
+    "storage_limit_reached": "The workspace has no room for files left. Make room there, then replay the job.",
     "invalid_blocks": "Slack refuses how the card is built, which is a fault of ours. Please report it with this message.",
     "msg_blocks_too_long": "The card is longer than Slack takes, which is a fault of ours. Please report it with this message.",
 }
@@ -172,7 +174,7 @@ def _refusal(method: str, code: str, error: SlackApiError, arguments: Arguments)
     about = next(
         (
             f" for {arguments[name]}"
-            for name in ("channel", "user", "email", "usergroup", "filename", "file")
+            for name in ("channel", "channel_id", "user", "email", "usergroup", "filename", "file")
             if name in arguments
         ),
         "",

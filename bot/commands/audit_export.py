@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from bot.commands.context import services_for, telling_mistakes
+from bot.reports.records import safe_cell
 
 if TYPE_CHECKING:
     from bot.domain.ledger import Entry
 
 COLUMNS = ("seq", "at", "kind", "body", "leaf", "head")
-STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
 ID = re.compile(r"\b[0-9a-f]{32}\b")
 
 
@@ -69,11 +69,6 @@ def export(form: str, since: datetime | None, until: datetime | None, names: boo
         known = PeopleRows(connection).all_names() if names else {}
         write = {"jsonl": _write_lines, "csv": _write_csv}[form]
         write(LedgerRows(connection).entries(since=since, until=until), _named(known), out)
-
-
-def safe_cell(text: str) -> str:
-    """What a spreadsheet shows and does not run."""
-    return f"'{text}" if text.startswith(STARTS_A_FORMULA) else text
 
 
 def _write_lines(entries: Iterable[Entry], named: Callable[[str], str], out: TextIO) -> None:

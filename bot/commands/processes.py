@@ -16,7 +16,7 @@ from bot import embedded
 from bot.commands.context import Mistake, settings_for, telling_mistakes
 from bot.logs import write_logs
 from config.policy import policy_text_of
-from config.settings import Process, Settings, needs_of
+from config.settings import Need, Process, Settings, needs_of
 
 log = structlog.get_logger()
 EVERYWHERE = "0.0.0.0"  # nosec B104 - webhooks and Slack come from outside; --host narrows it
@@ -52,7 +52,7 @@ def worker() -> None:
 
     write_logs()
     quieten_vendors()
-    settings = settings_for(*needs_of(Process.WORKER, tickets=_opens_tickets(settings_for())))
+    settings = settings_for(*_needs_of_worker())
     signer = signer_of(settings)
     sys.exit(run_worker(build_services(settings, database_url(settings), signer)))
 
@@ -90,9 +90,7 @@ def serve(host: str) -> None:
     from bot.supervisor import only_one
 
     write_logs()
-    settings = settings_for(
-        *needs_of(Process.WEB, tickets=False), *needs_of(Process.WORKER, tickets=_opens_tickets(settings_for()))
-    )
+    settings = settings_for(*needs_of(Process.WEB, tickets=False), *_needs_of_worker())
     _check_port(host, settings.port)
     with only_one(settings.home / "serve.lock", f"countersign serve runs in {settings.home}"):
         _serve(settings, host)
@@ -181,8 +179,10 @@ def _check_database(settings: Settings) -> None:
     database_url(settings)
 
 
-def _opens_tickets(settings: Settings) -> bool:
-    from config.policy import read_policy
+def _needs_of_worker() -> frozenset[Need]:
+    """What the policy's file wants written outside decides it."""
+    from config.policy import opens_tickets, read_policy, sends_mail
 
-    path: Path = settings.policy_path
-    return any(rule.ticket for rule in read_policy(policy_text_of(path), str(path)).rules)
+    path: Path = settings_for().policy_path
+    policy = read_policy(policy_text_of(path), str(path))
+    return needs_of(Process.WORKER, tickets=opens_tickets(policy), mail=sends_mail(policy))

@@ -114,6 +114,13 @@ class VoteCast(RequestEvent):
 
 
 @dataclass(frozen=True)
+class SelfApprovalRefused(RequestEvent):
+    """Somebody wanted to approve what they had asked for or trained. Once a request, person and day, however often they press."""
+
+    person: str
+
+
+@dataclass(frozen=True)
 class RequestApproved(RequestEvent):
     """`approvers` is empty when the fast track or the rule itself decided."""
 

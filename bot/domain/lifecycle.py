@@ -66,6 +66,10 @@ class AlreadyDecided(Refused):
         self.request = request
 
 
+class OwnRequest(Refused):
+    """Separation of duties: whoever asked or trained does not decide."""
+
+
 @dataclass(frozen=True)
 class NewRequest:
     """What somebody asks for, before it has an id."""
@@ -155,7 +159,7 @@ def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
     if request.expires_at is not None and vote.at >= request.expires_at:
         raise Refused("the time to decide is over. Whoever still wants it asks again")
     if vote.person in request.parties:
-        raise Refused("you asked for this transition or trained the version, so someone else must decide it")
+        raise OwnRequest("you asked for this transition or trained the version, so someone else must decide it")
     wanted = groups_with_a_say(request, rule)
     if not set(wanted) & set(vote.groups):
         raise Refused(f"only members of {', '.join(wanted)} may decide this. Ask one of them")

@@ -14,7 +14,17 @@ from difflib import SequenceMatcher
 
 from bot.domain.calendars import Dated, Freeze, Weekly, Window, WorkingHours
 from bot.domain.model import DEFAULT_WORKSPACE, Ask
-from bot.domain.policy import FastTrack, Group, LineageDemand, PersonEntry, Policy, Requirement, Rule, Threshold
+from bot.domain.policy import (
+    DigestPlan,
+    FastTrack,
+    Group,
+    LineageDemand,
+    PersonEntry,
+    Policy,
+    Requirement,
+    Rule,
+    Threshold,
+)
 from bot.domain.references import TicketPlan
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -52,14 +62,16 @@ def changes(before: Policy | None, after: Policy) -> tuple[str, ...]:
 def addresses_in(policy: Policy) -> tuple[str, ...]:
     """Every e-mail address that the policy names."""
     listed = (email for group in policy.groups for email in group.people)
-    return tuple(dict.fromkeys((*(entry.email for entry in policy.people), *listed)))
+    told = policy.digest.email if policy.digest else ()
+    return tuple(dict.fromkeys((*(entry.email for entry in policy.people), *listed, *told)))
 
 
 def with_people_as(policy: Policy, names: Mapping[str, str]) -> Policy:
     """The policy with `names` in the place of its e-mail addresses."""
     people = tuple(replace(entry, email=names[entry.email]) for entry in policy.people)
     groups = tuple(replace(group, people=tuple(names[email] for email in group.people)) for group in policy.groups)
-    return replace(policy, people=people, groups=groups)
+    digest = policy.digest and replace(policy.digest, email=tuple(names[email] for email in policy.digest.email))
+    return replace(policy, people=people, groups=groups, digest=digest)
 
 
 def _rule_changes(before: Sequence[Rule], after: Sequence[Rule]) -> Iterator[str]:
@@ -145,6 +157,17 @@ def _house_fields(policy: Policy) -> Fields:
         **{name: text for freeze in policy.freezes for name, text in _freeze_fields(freeze).items()},
         "artifact_stores": _listed(policy.artifact_stores),
         "default": policy.default,
+        **(_digest_fields(policy.digest) if policy.digest else {}),
+    }
+
+
+def _digest_fields(plan: DigestPlan) -> Fields:
+    return {
+        "digest.cron": plan.cron,
+        "digest.timezone": plan.timezone,
+        "digest.notify": plan.channel or NONE,
+        "digest.ticket": f"project {plan.ticket[0]} type {plan.ticket[1]}" if plan.ticket else NONE,
+        "digest.email": _listed(plan.email),
     }
 
 
@@ -179,6 +202,7 @@ def _rule_fields(rule: Rule) -> Fields:
         "expire_after": _lasting(rule.expire_after),
         "freezes": _listed(rule.freezes),
         "rollback": rule.rollback,
+        "approval_valid_for": _lasting(rule.approval_valid_for),
         **(_fast_track_fields(rule.fast_track) if rule.fast_track else {}),
         **(_lineage_fields(rule.lineage) if rule.lineage else {}),
     }

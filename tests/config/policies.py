@@ -50,6 +50,13 @@ rules:
       sample_to_people: 0.1
       undo_for: 2h
     lineage: {git: "https://git.example.com/bikes.git", main: trunk, block: [L01, L14]}
+    approval_valid_for: 90d
+digest:
+  cron: "30 7 * * tue"
+  timezone: Asia/Tokyo
+  notify: {slack: "#compliance"}
+  ticket: {project: GOV, type: Task}
+  email: [audit@example.com]
 """
 
 

@@ -136,6 +136,32 @@ def test_only_the_worker_needs_jira_and_only_for_tickets() -> None:
     assert needing == {(Process.WORKER, True)}
 
 
+def test_only_the_worker_needs_a_mail_server_and_only_for_a_digest_that_is_sent() -> None:
+    needing = {process for process in Process if Need.MAIL in needs_of(process, tickets=True, mail=True)}
+
+    assert needing == {Process.WORKER}
+    assert Need.MAIL not in needs_of(Process.WORKER, tickets=True)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "smtp://mail.example.com",
+        "smtp://bot:pass%2Fword@mail.example.com:587",
+        "smtps://bot%40example.com:pw@[::1]:465/?from=countersign@example.com",
+    ],
+)
+def test_a_mail_server_is_told_with_or_without_an_account(written: str) -> None:
+    settings = read_settings({"SMTP_URL": written}, frozenset({Need.MAIL}))
+
+    assert settings.smtp_url.get_secret_value() == written
+
+
+def test_templates_are_in_a_directory(tmp_path: Path) -> None:
+    assert read_settings({"COUNTERSIGN_TEMPLATES": str(tmp_path)}, NOTHING).templates == tmp_path
+    assert read_settings({}, NOTHING).templates is None
+
+
 def test_with_socket_mode_nobody_demands_the_signing_secret() -> None:
     environ = {**WEB, "SLACK_SIGNING_SECRET": "", "SLACK_APP_TOKEN": "xapp-1-abc"}
 
@@ -201,6 +227,19 @@ WRONG = [
     ("JIRA_EMAIL", "ana", "is not an e-mail address."),
     ("SLACK_API_URL", "https://slack.com/api", "must end in /api/, as in https://slack.com/api/."),
     ("SLACK_API_URL", "slack.com/api/", "has no scheme."),
+    (
+        "SMTP_URL",
+        "mail.example.com",
+        "has no scheme. Write it as smtp://user:password@mail.example.com:587, or smtps://",
+    ),
+    ("SMTP_URL", f"https://bot:{CANARY}@mail", "is not the address of a mail server. Write it as smtp://"),
+    ("SMTP_URL", f"smtp://bot:{CANARY}@", "is not the address of a mail server."),
+    ("SMTP_URL", f"smtp://bot:{CANARY}@mail:port", "is not an address: look at the host and the port."),
+    ("SMTP_URL", "smtp://bot@mail", "has a user without a password, or the reverse."),
+    ("SMTP_URL", f"smtp://bot:{CANARY}@mail/x", "has more than a user, a host and a port."),
+    ("SMTP_URL", f"smtp://bot:x@mail?from={CANARY}", "may end in ?from= and the sender's address, such as ?from="),
+    ("SMTP_URL", "smtp://bot:x@mail?tls=no", "may end in ?from="),
+    ("COUNTERSIGN_TEMPLATES", f"/nowhere/{CANARY}", "names no directory. Make it, or remove the setting to use"),
     ("PORT", "http", "is not a port. Write a number from 1 to 65535, such as 8080."),
     ("PORT", "0", "is not a port."),
     ("PORT", "65536", "is not a port."),
@@ -279,6 +318,7 @@ def test_printed_settings_show_no_secret() -> None:
         "DATABASE_OWNER_URL": f"postgresql://owner:{CANARY}@db/c",
         "COUNTERSIGN_API_TOKEN": CANARY,
         "MLFLOW_WEBHOOK_SECRET": f"{CANARY},{CANARY}",
+        "SMTP_URL": f"smtp://bot:{CANARY}@mail.example.com",
         "SLACK_BOT_TOKEN": f"xoxb-{CANARY}",
         "SLACK_SIGNING_SECRET": CANARY,
         "SLACK_APP_TOKEN": f"xapp-{CANARY}",

@@ -6,12 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.events import ApprovalStale, FastTrackCompared, RequestEvent, RequestOpened
+from bot.domain.events import ApprovalStale, FastTrackCompared, RequestEvent, RequestOpened, SelfApprovalRefused
 from bot.domain.evolution import born, evolve
 from bot.domain.model import State
 from tests.builders import LATER, REQUEST_ID, a_request, every_request_event, opened
 
-ONLY_FOR_THE_RECORD = {FastTrackCompared}  # its parts stand in the request already
+ONLY_FOR_THE_RECORD = {
+    FastTrackCompared,  # its parts stand in the request already
+    SelfApprovalRefused,  # which was no vote
+}
 
 
 def test_the_builders_know_every_event_of_a_request() -> None:

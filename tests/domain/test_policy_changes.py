@@ -14,6 +14,7 @@ from bot.domain.model import Ask, AskKind, FastTrackMode
 from bot.domain.policy import (
     Approve,
     Demand,
+    DigestPlan,
     Escalate,
     FastTrack,
     Group,
@@ -91,6 +92,7 @@ OF_A_RULE: dict[str, tuple[Any, str]] = {
     "escalate": (Escalate(timedelta(minutes=90), "heads"), "escalate: after 90m to heads, was none"),
     "freezes": (("year-end",), "freezes: year-end, was none"),
     "rollback": (RollbackBy.VOTES, "rollback: by_votes, was at_once"),
+    "approval_valid_for": (timedelta(days=180), "approval_valid_for: 180d, was none"),
 }
 OF_APPROVE: dict[str, tuple[Any, str]] = {
     "all_of": ((Requirement("leads", 12),), "approve: 12 of leads, was one of leads"),
@@ -165,7 +167,8 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         Approve: {*OF_APPROVE},
         FastTrack: {*OF_A_FAST_TRACK, "metrics"},
         Threshold: {*OF_A_THRESHOLD, "metric"},
-        Policy: {"poll", "people", "groups", "rules", "default", "calendar", "freezes", "artifact_stores"},
+        Policy: {"poll", "people", "groups", "rules", "default", "calendar", "freezes", "artifact_stores", "digest"},
+        DigestPlan: {"cron", "timezone", "channel", "ticket", "email"},
         PersonEntry: {"name", "email", "mlflow_user"},
         Group: {"name", "slack_group", "people"},
         TicketPlan: {"project", "type", "approved", "rejected"},
@@ -272,7 +275,8 @@ def test_people_that_change_are_said_without_their_names(people: tuple[PersonEnt
 
 def test_no_address_is_left_where_ids_stand_for_people() -> None:
     before = replace(BEFORE, groups=LISTED.groups)
-    after = replace(before, people=(ANA,), groups=(Group("risk", None, ("eve@example.com",)),))
+    digest = DigestPlan("0 9 * * mon", "UTC", "#compliance", email=("audit@example.com", "eve@example.com"))
+    after = replace(before, people=(ANA,), groups=(Group("risk", None, ("eve@example.com",)),), digest=digest)
     ids = {email: f"person:{place}" for place, email in enumerate((*addresses_in(before), *addresses_in(after)))}
 
     said = changes(with_people_as(before, ids), with_people_as(after, ids))
@@ -282,7 +286,25 @@ def test_no_address_is_left_where_ids_stand_for_people() -> None:
         f"group risk: {ids['cy@example.com']} was removed",
         f"group risk: {ids['dora@example.com']} was removed",
         f"people: {ids['bea@example.com']} was removed",
+        "digest.cron: 0 9 * * mon, was none",
+        "digest.timezone: UTC, was none",
+        "digest.notify: #compliance, was none",
+        f"digest.email: {ids['audit@example.com']} and {ids['eve@example.com']}, was none",
     )
+
+
+def test_what_changes_about_the_digest_is_said() -> None:
+    plan = DigestPlan("0 9 * * mon", "UTC", "#compliance", ("GOV", "Task"))
+    before, after = (
+        replace(BEFORE, digest=plan),
+        replace(BEFORE, digest=replace(plan, channel=None, cron="0 7 * * tue")),
+    )
+
+    assert changes(before, after) == (
+        "digest.cron: 0 7 * * tue, was 0 9 * * mon",
+        "digest.notify: none, was #compliance",
+    )
+    assert "digest.ticket: none, was project GOV type Task" in changes(before, BEFORE)
 
 
 # What concerns all rules

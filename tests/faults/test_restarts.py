@@ -139,6 +139,7 @@ class Processes:
             fresh.clock,
             cast(Signer, Mortal(fresh.signer, self.fate)),
             fresh.notary,
+            fresh.mailer,
         )
 
     def run(self, job: str, deed: Callable[[Services], object]) -> None:

@@ -55,10 +55,13 @@ PEOPLE = (
 PROJECTS = (Project("GOV", "Model governance"),)
 BOT_EMAIL = "countersign@example.com"
 CALLS_KEPT = 2000
+ATTACHMENT_LIMIT = 10 * 1024 * 1024  # bytes; Data Center's own default
 
 
 class JiraSandbox:
-    """A WSGI application. `search_lag`, `webhook_url`, `limit_writes` and `denied_permissions` may be changed while it runs."""
+    """A WSGI application. `search_lag`, `webhook_url`, `limit_writes`, `denied_permissions` and `attachment_limit` may be changed
+    while it runs; the last is in bytes.
+    """
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class JiraSandbox:
         self.site.tell = self.webhooks.tell
         self.credentials = Credentials(email, api_token, token)
         self.write_limit = WriteLimit(on=limit_writes)
+        self.attachment_limit = ATTACHMENT_LIMIT
         self.faults = Faults(_application())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 
 from bot.sandbox.jira.access import read_object, sandbox, site
 from bot.sandbox.jira.refusals import Refusal, bad_request
+from bot.sandbox.jira.rest_extras import download
 from bot.sandbox.jira.views import View
 from bot.sandbox.jira.workflow import RESOLUTIONS
 
@@ -55,6 +56,12 @@ def ticket(key: str) -> tuple[str, int]:
     return render_template(
         "ticket.html", **_frame(issue.project), issue=issue, roads=roads, resolutions=RESOLUTIONS
     ), 200
+
+
+@pages.get("/_sandbox/attachments/<attachment_id>/<filename>")
+def attachment(attachment_id: str, filename: str) -> Response:
+    """For whoever looks at the pages, who is logged in there; a bot shows its token at `/secure/attachment`."""
+    return download(attachment_id, filename)
 
 
 def _frame(project: Project) -> dict[str, object]:

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from flask import Response, jsonify, request, send_file
 
-from bot.sandbox.jira.access import caller, get_issue_for_writing, read_object, require_credentials, site, view
+from bot.sandbox.jira.access import caller, get_issue_for_writing, read_object, require_credentials, sandbox, site, view
 from bot.sandbox.jira.fields import JsonObject, object_in
 from bot.sandbox.jira.records import Attachment, Deployment, RemoteLink
 from bot.sandbox.jira.refusals import Refusal, bad_fields
@@ -144,12 +144,27 @@ def add_attachments(id_or_key: str) -> Response:
         raise Refusal(403, ("XSRF check failed",))
     issue = get_issue_for_writing(id_or_key)
     added = [
-        site().add_attachment(
-            issue, file.filename or "unnamed", file.mimetype or "application/octet-stream", file.read(), caller()
-        )
-        for file in request.files.getlist("file")
+        site().add_attachment(issue, name, mime_type, content, caller()) for name, mime_type, content in _sent_files()
     ]
     return created([view().attachment(attachment) for attachment in added], 200)
+
+
+def _sent_files() -> list[tuple[str, str, bytes]]:
+    """All of them or none: one that is too large keeps the others out."""
+    sent = [
+        (file.filename or "unnamed", file.mimetype or "application/octet-stream", file.read())
+        for file in request.files.getlist("file")
+    ]
+    limit = sandbox().attachment_limit
+    for name, _, content in sent:
+        if len(content) > limit:
+            raise Refusal(413, (f"The file {name} exceeds its maximum permitted size of {limit} bytes.",))
+    return sent
+
+
+@api.get("/attachment/meta")
+def attachment_settings() -> Response:
+    return jsonify(enabled=True, uploadLimit=sandbox().attachment_limit)
 
 
 @api.get("/attachment/<attachment_id>")
@@ -158,8 +173,13 @@ def attachment(attachment_id: str) -> Response:
 
 
 def attachment_content(attachment_id: str, filename: str) -> Response:
-    """Outside of the REST API, as in Jira: always a download, so that an attached page never runs on the site."""
+    """Outside of the REST API, as in Jira."""
     require_credentials()
+    return download(attachment_id, filename)
+
+
+def download(attachment_id: str, filename: str) -> Response:
+    """Always as a file to save, so that an attached page never runs on the site."""
     found = _find_attachment(attachment_id)
     if filename != found.filename:
         raise Refusal(404, ("The attachment does not exist.",))

@@ -63,15 +63,24 @@ def _channel(call: Call) -> Channel:
     channel = call.backend.workspace.channels.get(call.text("channel_id"))
     if channel is None:
         raise SlackError("channel_not_found")
+    if channel.is_archived:
+        raise SlackError("is_archived")
     if not channel.bot_is_member:
         raise SlackError("not_in_channel")
     return channel
 
 
 def _share(call: Call, channel: Channel, files: list[UploadedFile]) -> None:
+    """All of them in one message, which has no metadata: Slack's method takes none."""
     workspace, author = call.backend.workspace, call.backend.app.bot_user_id
-    comment, thread_ts = call.text("initial_comment"), call.text("thread_ts")
-    workspace.put(Message(channel.id, workspace.new_ts(), author, comment, thread_ts=thread_ts, files=files))
+    thread_ts = call.text("thread_ts")
+    with workspace.lock:
+        parent = workspace.find_message(channel.id, thread_ts)
+        if thread_ts and parent is None:
+            raise SlackError("thread_not_found")
+        thread = parent.thread_ts or parent.ts if parent else ""
+        said = Message(channel.id, workspace.new_ts(), author, call.text("initial_comment"), thread_ts=thread)
+        workspace.put(replace(said, files=files))
 
 
 METHODS: dict[str, tuple[Method, str]] = {

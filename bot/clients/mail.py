@@ -1,0 +1,206 @@
+"""The Mailer on SMTP: one connection for a mail, and what became of it in our words.
+
+`smtps://` is encrypted from the first byte, port 465; `smtp://` by STARTTLS where the server offers it, port 587, and a password never
+travels in the clear. `?from=` names the sender; without it that is the user, when it is an address. The mail's form is in `mail_form`.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from bot.clients.mail_form import as_message, message_id
+from bot.clients.plain_text import one_line
+from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary
+
+TIMEOUT = 20.0  # seconds, for each step
+PORTS = {"smtp": 587, "smtps": 465}
+SAID_LIMIT = 200
+GO_AHEAD = 354
+NO_SERVER = (
+    "SMTP_URL names no mail server. Write smtp://user:password@mail.example.com:587 or smtps://mail.example.com."
+)
+STARTS_WITH_A_DOT = re.compile(rb"^\.", re.MULTILINE)
+
+Reply = tuple[int, bytes]
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """What SMTP_URL says. `sender` is the address that the mail comes from."""
+
+    host: str
+    port: int
+    is_encrypted: bool
+    user: str
+    password: str
+    sender: str
+
+
+class SmtpMailer:
+    """Opens no connection before a mail is sent; thread-safe. Without a `url` every mail is refused with a sentence."""
+
+    def __init__(self, url: str = "", *, timeout: float = TIMEOUT) -> None:
+        self._server = read_server(url) if url else None
+        self._timeout = timeout
+
+    def send(self, mail: Mail) -> None:
+        server = self._server
+        if server is None:
+            raise Permanent(
+                "No mail can be sent because SMTP_URL is not set. Set it, such as smtps://user:password@mail.example.com, "
+                "or take `email:` out of the policy's digest. Then replay the job."
+            )
+        for address in mail.to:
+            if not address.isascii() or one_line(address, len(address) + 1) != address:
+                raise Permanent(
+                    f"{address!r} is no address that a mail server takes. Correct it in the policy's digest."
+                )
+        content = as_message(mail, server.sender)
+        with _telling(server), self._connected(server) as smtp:
+            _announce(smtp, server, mail.to, len(content))
+            _hand_over(smtp, server, mail, content)
+
+    @contextmanager
+    def _connected(self, server: MailServer) -> Iterator[smtplib.SMTP]:
+        smtp = self._open(server)
+        try:
+            _log_in(smtp, server)
+            yield smtp
+            with suppress(smtplib.SMTPException, OSError):  # the mail is delivered: how we part changes nothing
+                smtp.quit()
+        finally:
+            smtp.close()
+
+    def _open(self, server: MailServer) -> smtplib.SMTP:
+        """Encrypted when the server can be; its certificate is verified."""
+        if server.is_encrypted:
+            context = ssl.create_default_context()
+            return smtplib.SMTP_SSL(server.host, server.port, timeout=self._timeout, context=context)
+        smtp = smtplib.SMTP(server.host, server.port, timeout=self._timeout)
+        try:
+            _encrypt(smtp, server)
+        except BaseException:  # a connection that is of no use must not stay open
+            smtp.close()
+            raise
+        return smtp
+
+
+def read_server(url: str) -> MailServer:
+    """Raises Permanent, naming what is wrong and never the password."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # half a bracket, or a port that is no number
+        raise Permanent(NO_SERVER) from None
+    if parts.scheme not in PORTS or not host:
+        raise Permanent(NO_SERVER)
+    user = unquote(parts.username or "")
+    sender = parse_qs(parts.query).get("from", [user if "@" in user else f"countersign@{host}"])[0]
+    if not re.fullmatch(r"[!-~]+@[!-~]+", sender):
+        raise Permanent("SMTP_URL names no sender that is an address. Write it as ?from=countersign@example.com.")
+    return MailServer(
+        host, port or PORTS[parts.scheme], parts.scheme == "smtps", user, unquote(parts.password or ""), sender
+    )
+
+
+def _encrypt(smtp: smtplib.SMTP, server: MailServer) -> None:
+    smtp.ehlo_or_helo_if_needed()
+    if smtp.has_extn("starttls"):
+        smtp.starttls(context=ssl.create_default_context())
+    elif server.user:
+        raise Permanent(
+            f"The mail server {server.host} offers no STARTTLS, so the password would travel in the clear. "
+            "Write smtps:// in SMTP_URL, or name a server that encrypts."
+        )
+
+
+def _log_in(smtp: smtplib.SMTP, server: MailServer) -> None:
+    smtp.ehlo_or_helo_if_needed()
+    if server.user:
+        smtp.login(server.user, server.password)
+
+
+def _announce(smtp: smtplib.SMTP, server: MailServer, to: Sequence[str], size: int) -> None:
+    """Nobody gets the mail unless all of them can: half a delivery could not be repeated."""
+    options = [f"size={size}"] if smtp.has_extn("size") else []
+    _require(smtp.mail(server.sender, options), f"the sender {server.sender} with a mail of {size} bytes", server)
+    for address in to:
+        _require(smtp.rcpt(address), address, server)
+
+
+def _hand_over(smtp: smtplib.SMTP, server: MailServer, mail: Mail, content: bytes) -> None:
+    """A mail without its last line is thrown away by the server; once that line is out, only the server's answer can tell."""
+    smtp.putcmd("data")
+    begun = smtp.getreply()
+    if begun[0] != GO_AHEAD:
+        raise _refusal(begun, "the mail", server)
+    smtp.send(STARTS_WITH_A_DOT.sub(b"..", content))
+    try:
+        smtp.send(b".\r\n")
+        answer = smtp.getreply()
+    except (smtplib.SMTPException, OSError) as error:
+        raise _lost(mail, server, type(error).__name__) from None
+    if not 200 <= answer[0] < 600:
+        raise _lost(mail, server, "an answer that is not SMTP")
+    _require(answer, "the mail", server)
+
+
+def _require(reply: Reply, what: str, server: MailServer) -> None:
+    if not 200 <= reply[0] < 300:
+        raise _refusal(reply, what, server)
+
+
+def _refusal(reply: Reply, what: str, server: MailServer) -> OutsideError:
+    """4xx passes by itself, 5xx does not: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1"""
+    code, said = reply[0], one_line(reply[1].decode(errors="replace"), SAID_LIMIT)
+    if not 500 <= code < 600:
+        return Temporary(
+            f"The mail server {server.host} does not take {what} just now ({code} {said}). It is tried again."
+        )
+    return Permanent(
+        f"The mail server {server.host} refused {what} ({code} {said}). Correct SMTP_URL or the addresses in the policy's digest. "
+        "Then replay the job."
+    )
+
+
+def _lost(mail: Mail, server: MailServer, what: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"The mail server {server.host} was handed the mail {message_id(mail.key, server.sender)} and its answer was lost ({what}), "
+        "so it may or may not have been delivered."
+    )
+
+
+@contextmanager
+def _telling(server: MailServer) -> Iterator[None]:
+    """What fails before the last line of the mail has certainly delivered nothing."""
+    try:
+        yield
+    except smtplib.SMTPAuthenticationError as error:
+        if error.smtp_code < 500:
+            raise _refusal((error.smtp_code, b"try later"), "the password", server) from None
+        raise Permanent(
+            f"The mail server {server.host} does not accept the user and password in SMTP_URL ({error.smtp_code}). Correct them, "
+            "restart, and replay the job."
+        ) from None
+    except smtplib.SMTPResponseException as error:
+        said = error.smtp_error if isinstance(error.smtp_error, bytes) else str(error.smtp_error).encode()
+        raise _refusal((error.smtp_code, said), "the connection", server) from None
+    except smtplib.SMTPNotSupportedError:
+        raise Permanent(
+            f"The mail server {server.host} takes no user and password. Leave them out of SMTP_URL, or correct its host and port."
+        ) from None
+    except ssl.SSLCertVerificationError as error:
+        raise Permanent(
+            f"The certificate of the mail server {server.host} is not to be trusted ({error.verify_message}). Correct the host in "
+            "SMTP_URL, or name your authority's certificates in SSL_CERT_FILE."
+        ) from None
+    except (smtplib.SMTPException, OSError) as error:
+        raise Temporary(
+            f"The mail server {server.host}:{server.port} cannot be reached ({type(error).__name__}). It is tried again."
+        ) from None

@@ -1,0 +1,70 @@
+"""Brings files to Slack, and shares them in a message's thread. Pictures for cards are in `slack_images`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import requests
+
+from bot.clients.plain_text import is_web_address, one_line
+from bot.clients.slack_calls import Answer, SlackCalls, objects_at, text_at
+from bot.clients.slack_people import SlackPeople
+from bot.domain.references import PostedCard
+from bot.ports import Attachment, OutcomeUnknown, Temporary
+
+ALT_LIMIT = 1_000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal#errors, alt_txt_too_large
+NAME_LIMIT = 100
+PAGE = 200
+
+
+class SlackFiles:
+    """Each upload makes a new file; one that is then shared nowhere is seen by nobody."""
+
+    def __init__(self, calls: SlackCalls, people: SlackPeople, timeout: float) -> None:
+        self._calls = calls
+        self._people = people
+        self._timeout = timeout
+
+    def bring(self, content: bytes, name: str, alt: str) -> dict[str, str]:
+        """The bytes are there; what is returned completes the upload, in a channel or in none. Safe to repeat."""
+        name = one_line(name, NAME_LIMIT)
+        words = {"alt_txt": one_line(alt, ALT_LIMIT)} if alt else {}
+        ticket = self._calls.call("files.getUploadURLExternal", {"filename": name, "length": len(content), **words})
+        self._send(text_at(ticket, "upload_url"), content, name)
+        return {"id": text_at(ticket, "file_id"), "title": name}
+
+    def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
+        """One message with all that the thread does not hold yet. Slack keeps no key of ours with a file, so its name is what counts."""
+        there = self._names_in(posted)
+        missing = [file for file in files if one_line(file.name, NAME_LIMIT) not in there]
+        if not missing:
+            return
+        brought = [self.bring(file.content, file.name, file.alt) for file in missing]
+        place = {"channel_id": posted.channel, "thread_ts": posted.message}
+        try:
+            self._calls.call_once("files.completeUploadExternal", {"files": brought, **place})
+        except OutcomeUnknown as lost:
+            raise OutcomeUnknown(f"{lost} The files of {key} are looked up in their thread.") from None
+
+    def _names_in(self, posted: PostedCard) -> set[str]:
+        """The files of our own: nobody can keep ours out by sharing another one under its name."""
+        thread = {"channel": posted.channel, "ts": posted.message, "limit": PAGE}
+        pages = self._calls.pages("conversations.replies", thread)
+        own = [message for page in pages for message in objects_at(page, "messages") if self._is_ours(message)]
+        return {text_at(file, "name") for message in own for file in objects_at(message, "files")}
+
+    def _is_ours(self, message: Answer) -> bool:
+        """Slack does not always name the bot beside its user in a message that is a file."""
+        bot = self._people.bot()
+        return text_at(message, "bot_id") == bot.id or (bool(bot.user) and text_at(message, "user") == bot.user)
+
+    def _send(self, address: str, content: bytes, name: str) -> None:
+        """The address is a ticket in itself and gets no token."""
+        if not is_web_address(address):
+            raise Temporary(f"Slack named no address to send {name} to. It is tried again.")
+        try:
+            taken = requests.post(address, data=content, timeout=self._timeout, allow_redirects=False).status_code
+        except requests.RequestException as error:
+            raise Temporary(f"Slack did not take {name} ({type(error).__name__}). It is tried again.") from None
+        if taken != 200:
+            raise Temporary(f"Slack did not take {name} (HTTP {taken}). It is tried again.")

@@ -1,0 +1,100 @@
+"""`countersign digest`: a past week told again, or a look at one that is not closed, printed or written into a directory.
+
+What a digest says is in `bot.domain.digest_words`, which weeks can be told in `handlers.digest_retelling`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.commands.context import as_json, printable, services_for, telling_mistakes
+from bot.domain.model import Refused
+from bot.domain.periods import period_of
+from config.settings import Need
+
+if TYPE_CHECKING:
+    from bot.domain.digest import Digest
+    from handlers.digest_retelling import Told, Written
+
+DRY = "Dry run: nothing was stored or sent."
+
+
+class Week(click.ParamType[str]):
+    """An ISO week such as 2026-W47."""
+
+    name = "week"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return period_of(str(value), "UTC").week
+        except (Refused, OverflowError):  # the calendar ends with the year 9999
+            self.fail(f'"{value}" is no ISO week. Write one such as 2026-W47', param, ctx)
+
+
+@click.command("digest")
+@click.option(
+    "--week", type=Week(), help="Such as 2026-W47. Default: the last closed one; with --dry-run the one that runs."
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the report, its records, its chart and its figures into this directory; each file is complete or not there.",
+)
+@click.option("--dry-run", is_flag=True, help="Gather a week that is not closed, and store and send nothing.")
+@as_json
+@telling_mistakes
+def digest(week: str | None, out: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Tell a week again from the figures that were frozen when it was closed: the same bytes as were delivered then."""
+    from handlers.digest_retelling import look_at_week, tell_again, write_report
+
+    needs = [Need.REGISTRY] if dry_run else []  # a closed week has its pipelines among its figures
+    with services_for(*needs) as services:
+        told = look_at_week(week, services) if dry_run else tell_again(week, services)
+        written = write_report(told, out, services) if out else ()
+    if dry_run:
+        click.echo(DRY, err=True)
+    if out:
+        _say_written(written, out, as_json=as_json)
+    elif as_json:
+        click.echo(told.row.figures)
+    else:
+        _say(told)
+
+
+def _say(told: Told) -> None:
+    from bot.domain.digest_words import headline, period_text, title
+
+    click.echo(f"{printable(title(told.digest))}\n{printable(period_text(told.digest.period))}\n")
+    for name, said in headline(told.digest):
+        click.echo(f"{name}: {printable(said)}")
+    for line in _matters(told.digest):
+        click.echo(line)
+    click.echo("\nAdd --out DIR for the whole report, or --json for the figures.")
+
+
+def _matters(digest: Digest) -> Iterable[str]:
+    """What needs attention, the gravest first."""
+    if digest.attention.shown:
+        yield ""
+    yield from (f"- {printable(one.sentence)}" for one in digest.attention.shown)
+    more = digest.attention.total - len(digest.attention.shown)
+    if more:
+        yield f"- and {more} more"
+
+
+def _say_written(written: Iterable[Written], out: Path, *, as_json: bool) -> None:
+    """As `sha256sum` does, so that it can check them."""
+    if as_json:
+        click.echo(json.dumps([asdict(file) for file in written], indent=2))
+        return
+    for file in written:
+        click.echo(f"{file.sha256}  {out / file.name}")
+        if not file.is_as_delivered:
+            said = "is not what was delivered: the templates, or Countersign itself, have changed since the week was closed"
+            click.echo(f"{file.name} {said}", err=True)

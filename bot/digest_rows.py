@@ -1,0 +1,261 @@
+"""What the digest asks of the database, which does the counting: a week may have a hundred thousand entries, and an answer has a few rows.
+
+Moments are those that the entries themselves say, and a week is read by them. The ledger's bodies are canonical JSON, which writes a value
+in one way only, keeps keys in order and escapes quotes within texts: so `"by":"rule"` is found exactly without parsing, which would cost
+more than all the counting. What is made of the answers is in `handlers.digest_gathering`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.domain import events as e
+from bot.domain.holders import KINDS
+from bot.domain.model import OPEN, State
+from bot.domain.periods import Period
+
+ENDINGS: Mapping[str, State] = {
+    e.TargetMoved.__name__: State.APPLIED,
+    e.RequestRejected.__name__: State.REJECTED,
+    e.RequestExpired.__name__: State.EXPIRED,
+    e.RequestWithdrawn.__name__: State.WITHDRAWN,
+    e.RequestSuperseded.__name__: State.SUPERSEDED,
+    e.ApprovalStale.__name__: State.STALE,
+}
+NO_LONGER_WAITS = [e.RequestApproved.__name__, *(kind for kind in ENDINGS if kind != e.TargetMoved.__name__)]
+OF_DIGESTS = (e.DigestClosed.__name__, e.DigestDelivered.__name__, e.DigestsLeftOut.__name__)
+A_FETCH = 500  # rows
+
+IN_THE_WEEK = "at >= :starts and at < :ends"
+BY_PEOPLE = """
+    (kind = 'RequestApproved' and strpos(body, '"by":"fast_track"') = 0 and strpos(body, '"by":"rule"') = 0
+     or kind = 'RequestRejected' and strpos(body, '"person":"policy"') = 0)
+"""
+REQUEST_ID = """split_part(split_part(ledger.body, '"request_id":"', 2), '"', 1)"""
+RULE_HASH = """split_part(split_part(ledger.body, '"rule_hash":"', 2), '"', 1)"""
+DECISIONS = f"""
+    select {RULE_HASH} as rule_hash, ledger.at - requests.opened_at as took
+    from ledger join requests on requests.id = {REQUEST_ID}
+    where ledger.at >= :starts and ledger.at < :ends and {BY_PEOPLE.replace("body", "ledger.body").replace("kind", "ledger.kind")}
+"""
+FIGURES = """
+    count(*) as decided,
+    percentile_cont(0.5) within group (order by took) as median,
+    percentile_cont(0.95) within group (order by took) as p95
+"""
+
+
+PASSES = """strpos(body, '"checks":[{') > 0 and strpos(body, '"passed"\\:false') = 0"""
+
+
+@dataclass(frozen=True)
+class KindCounts:
+    """How many entries of each kind the week has, and the numbers of its first and last; those about digests do not count as news."""
+
+    counts: Mapping[str, int]
+    first: int
+    last: int
+
+    def of(self, *kinds: str) -> int:
+        return sum(self.counts.get(kind, 0) for kind in kinds)
+
+
+@dataclass(frozen=True)
+class Decided:
+    """From asking to the decision by people; None where nobody decided anything."""
+
+    decided: int
+    median: timedelta | None
+    p95: timedelta | None
+
+
+@dataclass(frozen=True)
+class Told:
+    """A ledger entry of interest. `request` is the body of its request's row, where it has one."""
+
+    seq: int
+    at: datetime
+    kind: str
+    body: str
+    request: str | None = None
+
+
+class DigestFigures:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    # The week's entries
+
+    def kinds(self, period: Period) -> KindCounts:
+        query = f"select kind, count(*) as times, min(seq) as first, max(seq) as last from ledger where {IN_THE_WEEK} group by kind"
+        rows = self._rows(query, period)
+        news = [row for row in rows if row.kind not in OF_DIGESTS]
+        first, last = min((row.first for row in news), default=0), max((row.last for row in news), default=0)
+        return KindCounts({row.kind: row.times for row in rows}, first, last)
+
+    def count_at(self, moment: datetime) -> int:
+        """How many entries there were then."""
+        query = "select coalesce(max(seq), 0) from ledger where at < :moment"
+        return int(self.connection.execute(sa.text(query), {"moment": moment}).scalar_one())
+
+    def told(self, period: Period, kinds: Sequence[str], limit: int) -> list[Told]:
+        """The first of these kinds, each with its request's row."""
+        query = f"""
+            select entry.*, requests.body as request
+            from (select seq, at, kind, body from ledger where {IN_THE_WEEK} and kind = any(:kinds) order by seq limit :limit) entry
+            left join requests on requests.id = entry.body::json->>'request_id'
+            order by entry.seq
+        """
+        return [_told(row) for row in self._rows(query, period, kinds=list(kinds), limit=limit)]
+
+    # Decisions and the fast track
+
+    def latency(self, period: Period) -> Mapping[str, Decided]:
+        """By the hash of the rule that was decided under; under no hash, all of them together."""
+        query = f"""
+            select grouping(rule_hash) as overall, rule_hash, {FIGURES} from ({DECISIONS}) decisions
+            group by grouping sets ((), (rule_hash)) order by 1 desc, 2
+        """
+        rows = self._rows(query, period)
+        return {"" if row.overall else row.rule_hash: Decided(row.decided, row.median, row.p95) for row in rows}
+
+    def latency_under(self, hashes: Sequence[str], period: Period) -> Decided:
+        """Of several hashes together: those that one rule had in the week."""
+        query = f"select {FIGURES} from ({DECISIONS}) decisions where rule_hash = any(:hashes)"
+        [row] = self._rows(query, period, hashes=list(hashes))
+        return Decided(row.decided, row.median, row.p95)
+
+    def decided(self, period: Period) -> Decided:
+        """All rules together."""
+        [row] = self._rows(f"select {FIGURES} from ({DECISIONS}) decisions", period)
+        return Decided(row.decided, row.median, row.p95)
+
+    def judged(self, period: Period) -> Mapping[str, tuple[int, int]]:
+        """By the rule's label: how many passed, and how many were held."""
+        query = f"""
+            select split_part(split_part(body, '"rule":', 2), ',"rule_hash":', 1) as rule,
+                count(*) filter (where {PASSES}) as passed, count(*) filter (where not ({PASSES})) as held
+            from ledger where {IN_THE_WEEK} and kind = 'FastTrackJudged' group by 1
+        """
+        return {json.loads(row.rule): (row.passed, row.held) for row in self._rows(query, period)}
+
+    def compared(self, period: Period) -> Mapping[str, Mapping[str, int]]:
+        """By the rule's label: how often each outcome came of comparing the fast track with people."""
+        query = f"""
+            select split_part(split_part(body, '"rule":', 2), ',"seq":', 1) as rule,
+                split_part(split_part(body, '"outcome":"', 2), '"', 1) as outcome, count(*) as times
+            from ledger where {IN_THE_WEEK} and kind = 'FastTrackCompared' group by 1, 2
+        """
+        found: dict[str, dict[str, int]] = {}
+        for row in self._rows(query, period):
+            found.setdefault(json.loads(row.rule), {})[row.outcome] = row.times
+        return found
+
+    def undone(self, period: Period) -> Mapping[str, int]:
+        """How many decisions of the fast track somebody began to take back, by the hash of the rule that they were made under."""
+        query = f"""
+            select requests.body::json->>'rule_hash' as rule_hash, count(*) as times
+            from (
+                select body::json->>'follows' as follows from ledger
+                where {IN_THE_WEEK} and kind = 'RequestOpened' and strpos(body, '"kind":"undo"') > 0
+            ) undo join requests on requests.id = undo.follows
+            where requests.body::json->>'decided_by' = 'fast_track' group by 1
+        """
+        return {row.rule_hash: row.times for row in self._rows(query, period)}
+
+    def frozen_trend(self, weeks: Sequence[str]) -> Mapping[str, str]:
+        """What the digests of these weeks say of themselves, as JSON: they need not be counted again."""
+        query = "select week, figures::json->'trend'->-1 as own from digests where week = any(:weeks)"
+        rows = self.connection.execute(sa.text(query), {"weeks": list(weeks)})
+        return {row.week: json.dumps(row.own) for row in rows if row.own is not None}
+
+    # Requests
+
+    def waiting(self, period: Period, limit: int) -> tuple[list[str], int]:
+        """The rows of those that nobody had decided when the week ended, the oldest first, and how many there are in all."""
+        query = """
+            select body, count(*) over () as total from requests
+            where opened_at < :ends and (state = any(:open) or id in (
+                select body::json->>'request_id' from ledger where at >= :ends and kind = any(:kinds)))
+            order by opened_at, id limit :limit
+        """
+        states = [str(state) for state in OPEN]
+        rows = self._rows(query, period, open=states, kinds=NO_LONGER_WAITS, limit=limit)
+        return [row.body for row in rows], rows[0].total if rows else 0
+
+    def requests(self, ids: Sequence[str]) -> Iterator[str]:
+        query = sa.text("select body from requests where id = any(:ids)")
+        yield from self.connection.execute(query, {"ids": list(ids)}).scalars()
+
+    def observed(self, moments: Sequence[datetime]) -> Iterator[str]:
+        """The requests that moves seen at these moments led to."""
+        query = sa.text("select body from requests where kind = 'observed' and opened_at = any(:moments)")
+        yield from self.connection.execute(query, {"moments": list(moments)}).scalars()
+
+    def applied(self, workspace: str, model: str, version: int, target: str) -> Iterator[str]:
+        query = """
+            select body from requests
+            where workspace = :workspace and model = :model and version = :version and target = :target and state = 'applied'
+        """
+        values = {"workspace": workspace, "model": model, "version": version, "target": target}
+        yield from self.connection.execute(sa.text(query), values).scalars()
+
+    # Moves
+
+    def moves_since(self, moment: datetime) -> list[Told]:
+        query = "select seq, at, kind, body, null as request from ledger where at >= :moment and kind = any(:kinds) order by seq"
+        rows = self.connection.execute(sa.text(query), {"moment": moment, "kinds": [kind.__name__ for kind in KINDS]})
+        return [_told(row) for row in rows]
+
+    def moves_about(self, models: Sequence[str]) -> Iterator[Told]:
+        """All that were ever recorded of these registered models, oldest first, and every rename and deletion; streamed."""
+        query = sa.text(
+            """
+            select seq, at, kind, body, null as request from ledger
+            where kind = any(:kinds) and (kind in ('ModelRenamed', 'ModelGone')
+                or exists (select from unnest(cast(:names as text[])) as name where strpos(body, name) > 0))
+            order by seq
+            """
+        )
+        names = [json.dumps(name, ensure_ascii=False) for name in models]
+        values = {"kinds": [kind.__name__ for kind in KINDS], "names": names}
+        with self.connection.execute(query.execution_options(yield_per=A_FETCH), values) as rows:
+            for row in rows:
+                yield _told(row)
+
+    def baseline_at(self) -> datetime | None:
+        """When the first baseline was taken, near the ledger's beginning; what was there then has been there since nobody knows when."""
+        query = "select at from ledger where kind = 'BaselineTaken' order by seq limit 1"
+        found: datetime | None = self.connection.execute(sa.text(query)).scalar()
+        return found
+
+    # What was in force, and what came of digests before
+
+    def policy_texts(self, until: datetime) -> Iterator[str]:
+        """Those that came into force before then, the newest first."""
+        query = sa.text("select text from policies where activated_at < :until order by id desc")
+        yield from self.connection.execute(query, {"until": until}).scalars()
+
+    def left_out(self, period: Period) -> list[Told]:
+        """What was said of weeks without a digest since the digest before this one was closed."""
+        query = """
+            select seq, at, kind, body, null as request from ledger
+            where kind = 'DigestsLeftOut'
+            and at >= coalesce((select max(closed_at) from digests where week < :week), :ends)
+            order by seq
+        """
+        return [_told(row) for row in self._rows(query, period, week=period.week)]
+
+    def _rows(self, query: str, period: Period, **values: object) -> Sequence[sa.Row[Any]]:
+        bound = {"starts": period.starts, "ends": period.ends, **values}
+        return self.connection.execute(sa.text(query), bound).all()
+
+
+def _told(row: sa.Row[Any]) -> Told:
+    return Told(row.seq, row.at, row.kind, row.body, row.request)

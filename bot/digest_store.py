@@ -1,0 +1,141 @@
+"""The rows of the weekly digests: what was frozen of each week, the files that are not made anew, and what was delivered where.
+
+When a week is due is `bot.digest_clock`'s matter, what its figures say `bot.domain.digest`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from sqlalchemy.dialects.postgresql import insert
+
+from bot import tables
+from bot.domain.periods import Period
+from bot.domain.policy import DigestPlan
+from bot.domain.references import PostedCard, TicketRef
+
+PLAN = TypeAdapter(DigestPlan)
+POSTED = TypeAdapter(PostedCard)
+TICKET = TypeAdapter(TicketRef)
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A week as it was frozen. `figures` is canonical JSON and `digest` the sha256 of it; `plan` held when the week was closed."""
+
+    period: Period
+    closed_at: datetime
+    figures: str
+    digest: str
+    pdf: bytes
+    chart: bytes
+    plan: DigestPlan
+
+
+@dataclass(frozen=True)
+class DigestRow(Closed):
+    """And where it went: each is None until then, and stays so when the plan names no such receiver."""
+
+    posted: PostedCard | None = None
+    ticket: TicketRef | None = None
+    mailed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """A closed week, and who has not got its digest yet: slack, jira, email."""
+
+    week: str
+    receivers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.week} to {' and '.join(self.receivers)}"
+
+
+class DigestRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def newest(self) -> Period | None:
+        """The last week that was closed."""
+        rows = tables.digests.c
+        query = sa.select(rows.week, rows.timezone, rows.starts, rows.ends).order_by(rows.starts.desc()).limit(1)
+        row = self.connection.execute(query).first()
+        return Period(*row) if row else None
+
+    def find(self, week: str) -> DigestRow | None:
+        row = self.connection.execute(sa.select(tables.digests).where(tables.digests.c.week == week)).first()
+        return _row_of(row) if row else None
+
+    def add(self, closed: Closed) -> bool:
+        """False when the week was closed before, by whichever worker: that one's figures stand."""
+        values = {
+            **asdict(closed.period),
+            "closed_at": closed.closed_at,
+            "figures": closed.figures,
+            "digest": closed.digest,
+            "pdf": closed.pdf,
+            "chart": closed.chart,
+            "plan": PLAN.dump_json(closed.plan).decode(),
+        }
+        row = insert(tables.digests).values(values).on_conflict_do_nothing().returning(tables.digests.c.week)
+        return self.connection.execute(row).first() is not None
+
+    def note_posted(self, week: str, posted: PostedCard) -> None:
+        self._note(week, posted=POSTED.dump_json(posted).decode())
+
+    def note_ticket(self, week: str, ticket: TicketRef) -> None:
+        self._note(week, ticket=TICKET.dump_json(ticket).decode())
+
+    def note_mailed(self, week: str, at: datetime) -> None:
+        self._note(week, mailed_at=at)
+
+    def undelivered(self) -> tuple[Undelivered, ...]:
+        """Oldest first."""
+        rows = tables.digests.c
+        somebody_waits = sa.or_(rows.posted.is_(None), rows.ticket.is_(None), rows.mailed_at.is_(None))
+        query = sa.select(rows.week, rows.plan, rows.posted, rows.ticket, rows.mailed_at).where(somebody_waits)
+        found = (
+            Undelivered(row.week, _missing(PLAN.validate_json(row.plan), row.posted, row.ticket, row.mailed_at))
+            for row in self.connection.execute(query.order_by(rows.starts))
+        )
+        return tuple(one for one in found if one.receivers)
+
+    def policies_that_may_plan(self) -> Iterator[tuple[datetime, str]]:
+        """When each policy came into force that may speak of a digest, and its text; the oldest first."""
+        rows = tables.policies.c
+        query = sa.select(rows.activated_at, rows.text).where(rows.text.contains("digest")).order_by(rows.id)
+        for row in self.connection.execute(query):
+            yield row.activated_at, row.text
+
+    def _note(self, week: str, **values: object) -> None:
+        self.connection.execute(sa.update(tables.digests).where(tables.digests.c.week == week).values(values))
+
+
+def _missing(plan: DigestPlan, posted: str | None, ticket: str | None, mailed_at: datetime | None) -> tuple[str, ...]:
+    wanted = {
+        "slack": plan.channel is not None and posted is None,
+        "jira": plan.ticket is not None and ticket is None,
+        "email": bool(plan.email) and mailed_at is None,
+    }
+    return tuple(receiver for receiver, waits in wanted.items() if waits)
+
+
+def _row_of(row: sa.Row[Any]) -> DigestRow:
+    return DigestRow(
+        period=Period(row.week, row.timezone, row.starts, row.ends),
+        closed_at=row.closed_at,
+        figures=row.figures,
+        digest=row.digest,
+        pdf=bytes(row.pdf),
+        chart=bytes(row.chart),
+        plan=PLAN.validate_json(row.plan),
+        posted=POSTED.validate_json(row.posted) if row.posted else None,
+        ticket=TICKET.validate_json(row.ticket) if row.ticket else None,
+        mailed_at=row.mailed_at,
+    )

@@ -1,0 +1,75 @@
+"""What has changed in who decides and how, in sentences: policies, the kill switch, absences, keys. Pure.
+
+The ledger holds ids, so whoever prints looks the names up; in a policy's changes a person stands as `person:` and an id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from bot.domain import events as e
+from bot.domain.digest import PolicyChange
+from bot.domain.ledger import Plain
+from bot.domain.wording import UNKNOWN, moment
+
+PERSON_ID = re.compile(r"person:([0-9a-f]{32})")
+Body = Mapping[str, Plain]
+Names = Mapping[str, str]
+
+
+def change_text(kind: str, at: datetime, body: Body, names: Names) -> PolicyChange:
+    """`kind` is one of CHANGES, `body` the entry's."""
+    said = body.get("changes") or body.get("mistakes")
+    lines = tuple(_printed(str(line), names) for line in said) if isinstance(said, list) else ()
+    return PolicyChange(at, kind, CHANGES[kind](body, names), lines)
+
+
+def _activated(body: Body, _names: Names) -> str:
+    return f"Policy {body['policy_id']} came into force, from {body['source']}."
+
+
+def _refused(body: Body, _names: Names) -> str:
+    return f"A broken policy was refused, from {body['source']}. The one before stayed in force."
+
+
+def _switched(body: Body, names: Names) -> str:
+    because = f": {str(body['reason']).rstrip('.')}" if body["reason"] else ""
+    return f"{_name(body, 'person', names)} switched the fast track {'on' if body['on'] else 'off'}{because}."
+
+
+def _away(body: Body, names: Names) -> str:
+    until = moment(datetime.fromisoformat(str(body["until"])))
+    return f"{_name(body, 'delegate', names)} stands in for {_name(body, 'person', names)} until {until}."
+
+
+def _back(body: Body, names: Names) -> str:
+    return f"{_name(body, 'delegate', names)} stands in for {_name(body, 'person', names)} no longer."
+
+
+def _key_added(body: Body, _names: Names) -> str:
+    return f"Key {str(body['key'])[:12]} ({body['algorithm']}) signs the {body['purpose']} from here on."
+
+
+def _key_retired(body: Body, _names: Names) -> str:
+    return f"Key {str(body['key'])[:12]} was retired: {str(body['reason']).rstrip('.')}."
+
+
+CHANGES: Mapping[str, Callable[[Body, Names], str]] = {
+    e.PolicyActivated.__name__: _activated,
+    e.PolicyRefused.__name__: _refused,
+    e.FastTrackSwitched.__name__: _switched,
+    e.AwayDeclared.__name__: _away,
+    e.AwayEnded.__name__: _back,
+    e.KeyAdded.__name__: _key_added,
+    e.KeyRetired.__name__: _key_retired,
+}
+
+
+def _name(body: Body, key: str, names: Names) -> str:
+    return names.get(str(body[key]), UNKNOWN)
+
+
+def _printed(line: str, names: Names) -> str:
+    return PERSON_ID.sub(lambda found: names.get(found[1], UNKNOWN), line)

@@ -1,0 +1,129 @@
+"""What needs attention, in sentences: what, which, and what next. Pure; finding it is `handlers.digest_gathering`'s work.
+
+How a whole digest is told is in `digest_words`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.domain.digest import LISTED, Attention, Concern, Listed
+from bot.domain.model import Kind, State, Target, TransitionRequest, VersionId
+from bot.domain.wording import moment
+
+GAPS_TOLD = 3
+ERROR_TOLD = 300  # characters
+ADOPT = "To have the holder ratified, run: countersign adopt"
+
+
+def in_order(found: Sequence[Listed[Attention]]) -> Listed[Attention]:
+    """The gravest first. When there are more than fit, each concern gets its share, so that no flood hides another matter."""
+    total = sum(one.total for one in found)
+    gravest_first = sorted(found, key=lambda one: list(Concern).index(one.shown[0].concern) if one.shown else 0)
+    if sum(len(one.shown) for one in found) <= LISTED:
+        return Listed(tuple(matter for one in gravest_first for matter in one.shown), total)
+    share = LISTED // len(Concern)
+    spare = LISTED - sum(min(len(one.shown), share) for one in gravest_first)
+    shown: list[Attention] = []
+    for one in gravest_first:
+        more = min(max(len(one.shown) - share, 0), spare)
+        shown += one.shown[: share + more]
+        spare -= more
+    return Listed(tuple(shown), total)
+
+
+def ledger_broken(fault: str) -> Attention:
+    said = f"The ledger does not verify: {fault.rstrip('.')}. Run `countersign audit verify`, and find out who changed the database."
+    return Attention(Concern.LEDGER_BROKEN, said)
+
+
+def moved_without_approval(
+    model: str,
+    target: Target,
+    version: VersionId | None,
+    previous: VersionId | None,
+    at: datetime,
+    asked: TransitionRequest | None,
+) -> Attention:
+    """`asked` is the request that the move led to, as it was when the week ended; None when the rule only wants it reported."""
+    if version is None:
+        what = f"{target} of {model} was taken away from {previous or 'nobody'} on {moment(at)} without an approval."
+    else:
+        before = f"; {previous} held it before" if previous else ""
+        what = f"{version} was put on {target} of {model} on {moment(at)} without an approval{before}."
+    link = asked.card.url if asked and asked.card else ""
+    return Attention(Concern.MOVED_WITHOUT_APPROVAL, f"{what} {_what_became(asked, version)}", at, model, link)
+
+
+def held_without_approval(version: VersionId, model: str, target: Target, since: datetime | None) -> Attention:
+    when = f"since {moment(since)}" if since else "since before anything was recorded"
+    said = f"{version} has held {target} of {model} {when}, and nobody has approved it. {ADOPT}"
+    return Attention(Concern.HELD_WITHOUT_APPROVAL, said, since, model)
+
+
+def approval_too_old(
+    version: VersionId, model: str, target: Target, approved_at: datetime, age: timedelta, valid_for: timedelta
+) -> Attention:
+    said = (
+        f"{version} holds {target} of {model} on an approval of {moment(approved_at)}, {_days(age)} old when the week ended; "
+        f"the rule lets one count for {_days(valid_for)}. Have it approved anew: countersign request-transition"
+    )
+    return Attention(Concern.APPROVAL_TOO_OLD, said, approved_at, model)
+
+
+def lineage_incomplete(version: VersionId, model: str, target: Target, gaps: Sequence[str], link: str) -> Attention:
+    more = f" And {len(gaps) - GAPS_TOLD} more." if len(gaps) > GAPS_TOLD else ""
+    told = "; ".join(gap.rstrip(".") for gap in gaps[:GAPS_TOLD])
+    said = f"{version} holds {target} of {model}, and its lineage is not complete: {told}.{more}"
+    return Attention(Concern.LINEAGE_INCOMPLETE, said, None, model, link)
+
+
+def no_rule(version: VersionId, model: str, target: Target) -> Attention:
+    said = f"{version} holds {target} of {model}, and no rule speaks of it. Write a rule for it, or say `default: ignore` in the policy."
+    return Attention(Concern.NO_RULE, said, None, model)
+
+
+def parked_job(job: int, effect: str, subject: str, error: str, at: datetime | None) -> Attention:
+    of = f" of {subject[:32]}" if subject else ""
+    why = f": {_short(error)}" if error else ""
+    said = f"{effect}{of} is parked{why}. Mend the cause, then run: countersign jobs replay {job}"
+    return Attention(Concern.PARKED_JOBS, said, at)
+
+
+def self_approval_refused(name: str, request: TransitionRequest, at: datetime) -> Attention:
+    said = f"{name} wanted to approve {request.version} for {request.target}, which they had asked for or trained. It was refused."
+    link = request.card.url if request.card else ""
+    return Attention(Concern.SELF_APPROVAL_REFUSED, said, at, request.version.model, link)
+
+
+def digests_left_out(weeks: Sequence[str], at: datetime) -> Attention:
+    told = weeks[0] if len(weeks) == 1 else f"{len(weeks)} weeks, {weeks[0]} to {weeks[-1]}"
+    said = f"No digest was made of {told}: the bot had stood still for too long. Tell one with: countersign digest --week {weeks[0]}"
+    return Attention(Concern.DIGESTS_LEFT_OUT, said, at)
+
+
+def _what_became(asked: TransitionRequest | None, version: VersionId | None) -> str:
+    if asked is None or asked.kind is not Kind.OBSERVED:
+        return ADOPT if version else "Nobody holds it by an approval now, unless it was set again since."
+    became = {
+        State.APPLIED: "It was ratified since.",
+        State.APPROVED: "It was ratified since.",
+        State.REJECTED: "It was rejected, and the target goes back.",
+    }
+    open_still = asked.state.is_open
+    ended = f"Its request is {asked.state}, so it stands undecided. {ADOPT}"
+    return (
+        "Nobody has decided about it yet: ratify it, or put it back." if open_still else became.get(asked.state, ended)
+    )
+
+
+def _days(length: timedelta) -> str:
+    if length < timedelta(days=1):
+        return f"{length // timedelta(hours=1)} h"
+    return "1 day" if length.days == 1 else f"{length.days} days"
+
+
+def _short(error: str) -> str:
+    flat = " ".join(error.split()).rstrip(".")
+    return flat if len(flat) <= ERROR_TOLD else flat[: ERROR_TOLD - 1] + "…"

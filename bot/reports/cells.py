@@ -1,0 +1,120 @@
+"""How single values are written in the report: moments in the policy's time zone, people by name, digests shortened.
+
+Every text that may come from outside passes `legible`: neither HTML nor PDF has a place for control characters, and a name that turns the
+text around it would make a report say what nobody wrote. The records have the very letters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from bot.domain.digest import Digest, Listed
+from bot.domain.digest_words import decider, duration_text
+from bot.domain.model import VersionId
+from bot.domain.wording import UNKNOWN
+from bot.reports.shape import Cell, Look
+
+T = TypeVar("T")
+
+NOTHING = "–"
+LETTERS_OF_A_HASH = 12
+HASH = re.compile(r"((?:[a-z0-9-]+:)?)([0-9a-f]{32,128})((?:\.dir)?)")
+NOT_FOR_PAPER = {
+    "Cc",
+    "Cs",
+    "Co",
+}  # control characters, half characters, and those that mean something in one house only
+NONCHARACTERS = range(0xFDD0, 0xFDF0)
+TURNS_LETTERS = {
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+    0xFEFF,
+}  # a name reads right to left by its letters, not by order
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes the values of one digest."""
+
+    digest: Digest
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.digest.period.timezone)
+
+    def moment(self, at: datetime | None, unknown: str = NOTHING) -> Cell:
+        if at is None:
+            return Cell(unknown)
+        return Cell(self.wall_clock(at), Look.MOMENT, full=at.isoformat())
+
+    def wall_clock(self, at: datetime) -> str:
+        """In the night when clocks go back an hour comes twice, so it says which one."""
+        local = at.astimezone(self.zone)
+        other = local.replace(fold=1 - local.fold)
+        said = f"{local:%Y-%m-%d %H:%M}"
+        return said if local.utcoffset() == other.utcoffset() else f"{said} {_offset(local)}"
+
+    def decider(self, decided: str, by: tuple[str, ...]) -> str:
+        return legible(decider(decided, by, self.digest.names))
+
+    def person(self, one: str | None) -> str:
+        return legible(self.digest.names.get(one, UNKNOWN)) if one else NOTHING
+
+
+def _offset(local: datetime) -> str:
+    offset = f"{local:%z}"
+    return f"UTC{offset[:3]}:{offset[3:5]}"
+
+
+def version(named: VersionId, link: str = "") -> Cell:
+    return Cell(legible(str(named)), link=web(link))
+
+
+def text(words: str, link: str = "") -> Cell:
+    return Cell(legible(words) or NOTHING, link=web(link))
+
+
+def number(count: int) -> Cell:
+    return Cell(f"{count:,}", Look.NUMBER)
+
+
+def duration(took: timedelta | None) -> Cell:
+    return Cell(duration_text(took), Look.NUMBER)
+
+
+def digest_of(whole: str) -> Cell:
+    """A commit or a hash by its first letters. What is no hash is not shortened."""
+    said = legible(whole)
+    found = HASH.fullmatch(said)
+    if found is None:
+        return Cell(said or NOTHING, Look.CODE if said else Look.TEXT)
+    return Cell(f"{found[1]}{found[2][:LETTERS_OF_A_HASH]}{found[3]}", Look.CODE, full=said)
+
+
+def legible(words: str) -> str:
+    """In one line, with a replacement character for what no page can show."""
+    return "".join(letter if _is_for_paper(letter) else "\ufffd" for letter in " ".join(words.split()))
+
+
+def web(link: str) -> str:
+    """What came from outside becomes a link only when it leads to the web."""
+    return legible(link) if link.startswith(("https://", "http://")) else ""
+
+
+def rest_note(listed: Listed[T], where: str) -> str:
+    """Empty when all are shown."""
+    if listed.total <= len(listed.shown):
+        return ""
+    return f"Shown here: {len(listed.shown):,} of {listed.total:,}. {where}"
+
+
+def _is_for_paper(letter: str) -> bool:
+    code = ord(letter)
+    if code in NONCHARACTERS or code in TURNS_LETTERS or code & 0xFFFE == 0xFFFE:
+        return False
+    return unicodedata.category(letter) not in NOT_FOR_PAPER

@@ -1,0 +1,116 @@
+"""The report as a document: what stands at its top, what needs attention, and its sections in order. The lists are in `tables`, counts and
+pictures in `figures`."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from bot.domain import digest_words as words
+from bot.domain.digest import Attention, Concern, Digest
+from bot.reports import figures, tables
+from bot.reports.cells import Writer, duration, legible, rest_note, web
+from bot.reports.graph_svg import SCREEN, Pen
+from bot.reports.shape import Document, Group, Headline, Matter, Section
+
+GRAVE = (Concern.LEDGER_BROKEN, Concern.MOVED_WITHOUT_APPROVAL, Concern.HELD_WITHOUT_APPROVAL)
+REST_OF_ATTENTION = "What happened in the week stands in the records; what is held now: countersign list."
+
+
+def document_of(digest: Digest, pen: Pen = SCREEN) -> Document:
+    """The same digest gives the same document. The pen is for its pictures."""
+    w = Writer(digest)
+    return Document(
+        week=digest.period.week,
+        title=words.title(digest),
+        days=words.period_text(digest.period),
+        bounds=_bounds(w),
+        closed=digest.closed_at.isoformat(),
+        quiet=words.QUIET if digest.is_quiet else "",
+        headlines=_headlines(digest),
+        sections=_sections(w, pen),
+        footer=_footer(digest),
+    )
+
+
+def _sections(w: Writer, pen: Pen) -> tuple[Section, ...]:
+    return (
+        attention(w),
+        tables.inventory(w),
+        tables.transitions(w),
+        tables.waiting(w),
+        figures.latency(w),
+        figures.trend(w, pen),
+        figures.fast_track(w),
+        tables.changes(w),
+        figures.pipelines(w, pen),
+        ledger(w),
+    )
+
+
+def attention(w: Writer) -> Section:
+    """The gravest first, as the figures have them."""
+    listed = w.digest.attention
+    if not listed.total:
+        return Section("attention", "What needs attention", (words.ALL_IN_ORDER,))
+    groups = tuple(
+        _group(concern, tuple(found), w) for concern, found in groupby(listed.shown, key=lambda one: one.concern)
+    )
+    return Section("attention", "What needs attention", groups=groups, note=rest_note(listed, REST_OF_ATTENTION))
+
+
+def ledger(w: Writer) -> Section:
+    told = w.digest.ledger
+    said = f"The ledger: {legible(words.ledger_text(told))}."
+    how = "The signed checkpoint below fixes all of them. Check it: countersign audit verify."
+    unsigned = "No checkpoint was signed over them."
+    sentences = (said, how if told.checkpoint else unsigned)
+    return Section("ledger", "Ledger", sentences, verbatim=_kept(told.checkpoint))
+
+
+def _group(concern: Concern, found: tuple[Attention, ...], w: Writer) -> Group:
+    in_all = w.digest.concerns.get(concern, len(found))
+    matters = tuple(Matter(legible(one.sentence), w.moment(one.at) if one.at else None, web(one.link)) for one in found)
+    return Group(words.CONCERNS[concern], f"{in_all:,}", concern in GRAVE, matters)
+
+
+def _headlines(digest: Digest) -> tuple[Headline, ...]:
+    median = next((one.median for one in digest.latency if not one.rule), None)
+    return (
+        _headline(digest.attention.total, "matter needs attention", "matters need attention", wants_eyes=True),
+        _headline(digest.transitions.total, "transition ended", "transitions ended"),
+        _headline(digest.waiting.total, "request waiting", "requests waiting"),
+        Headline(duration(median).text, "median time to decision"),
+        _headline(digest.inventory.total, "target held", "targets held"),
+    )
+
+
+def _headline(count: int, one: str, several: str, *, wants_eyes: bool = False) -> Headline:
+    return Headline(f"{count:,}", one if count == 1 else several, wants_eyes and count > 0)
+
+
+def _bounds(w: Writer) -> str:
+    period, closed = w.digest.period, w.wall_clock(w.digest.closed_at)
+    told = f"closed {closed}" if _is_over(w.digest) else f"told on {closed} while it ran"
+    return (
+        f"From {w.wall_clock(period.starts)} until {w.wall_clock(period.ends)}, {told}. "
+        f"All times are those of {period.timezone}."
+    )
+
+
+def _footer(digest: Digest) -> tuple[str, ...]:
+    if not _is_over(digest):
+        return ("Made by Countersign for a look at a week that was not over. These figures were not kept.",)
+    return (
+        "Made by Countersign from figures that were frozen when the week closed. "
+        f"To tell this week again: countersign digest --week {digest.period.week}",
+    )
+
+
+def _is_over(digest: Digest) -> bool:
+    """Nobody closes a week that runs, but one may look at it."""
+    return digest.closed_at >= digest.period.ends
+
+
+def _kept(text: str) -> str:
+    """Line by line, because a signed note means its letters."""
+    return "\n".join(legible(line) for line in text.split("\n")).strip("\n")

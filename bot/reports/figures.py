@@ -1,0 +1,107 @@
+"""The report's sections that are counts and pictures: how long decisions took, the fast track, the pipelines."""
+
+from __future__ import annotations
+
+from bot.domain import digest_chart
+from bot.domain.digest import FastTrackFigures, Latency, Pipeline, WeekOfTrend
+from bot.domain.digest_chart import chart_svg, chart_words
+from bot.domain.digest_words import rule_name
+from bot.domain.pipeline_graph import graph_of, in_words
+from bot.reports.cells import Writer, duration, legible, number, text
+from bot.reports.graph_svg import Pen, graph_svg, labels_of
+from bot.reports.shape import Cell, Column, Drawing, Look, Section, Table
+
+LATENCY = (
+    Column("Rule", 3),
+    Column("Requests decided", 1, Look.NUMBER),
+    Column("Median", 1, Look.NUMBER),
+    Column("95th percentile", 1, Look.NUMBER),
+)
+TREND = (
+    Column("Week", 1.4),
+    Column("Transitions ended", 1.2, Look.NUMBER),
+    Column("Requests decided", 1.2, Look.NUMBER),
+    Column("Median", 1, Look.NUMBER),
+    Column("95th percentile", 1, Look.NUMBER),
+)
+FAST_TRACK = (
+    Column("Rule", 3),
+    Column("Passed", 0.8, Look.NUMBER),
+    Column("Held", 0.8, Look.NUMBER),
+    Column("Undone", 0.8, Look.NUMBER),
+    Column("Agreed", 0.8, Look.NUMBER),
+    Column("False passes", 0.9, Look.NUMBER),
+    Column("False holds", 0.9, Look.NUMBER),
+)
+HOW_MEASURED = (
+    "Measured from the opening of a request to the decision by people. What the fast track decided is not in it."
+)
+FAST_TRACK_WORDS = (
+    "Passed and held: what the thresholds said. Agreed: people decided the same. A false pass is a version that the thresholds passed "
+    "and people rejected, a false hold one that they held and people approved."
+)
+
+
+def latency(w: Writer) -> Section:
+    by_rule = Table("Time to decision in this week, by rule", LATENCY, tuple(_latency(one) for one in w.digest.latency))
+    return Section("latency", "Time to decision", (HOW_MEASURED,), tables=(by_rule,) if by_rule.rows else ())
+
+
+def trend(w: Writer, pen: Pen) -> Section:
+    weeks = w.digest.trend
+    if not weeks:
+        return Section("trend", "Trend", (chart_words(w.digest),))
+    title = f"Time to decision and transitions, {weeks[0].week} to {weeks[-1].week}"
+    drawing = Drawing(title, chart_svg(w.digest, pen.font), chart_words(w.digest), digest_chart.WIDTH)
+    table = Table("The same figures as numbers", TREND, tuple(_week(one) for one in weeks))
+    return Section("trend", "Trend", drawings=(drawing,), tables=(table,))
+
+
+def fast_track(w: Writer) -> Section:
+    if not w.digest.fast_track:
+        return Section("fast-track", "Fast track", ("The fast track judged nothing in this week.",))
+    table = Table(
+        "What the fast track said in this week, by rule", FAST_TRACK, tuple(_judged(one) for one in w.digest.fast_track)
+    )
+    return Section("fast-track", "Fast track", (FAST_TRACK_WORDS,), tables=(table,))
+
+
+def pipelines(w: Writer, pen: Pen) -> Section:
+    held = w.digest.pipelines
+    if not held:
+        return Section("pipelines", "Pipelines", ("No version that is held has a pipeline to show.",))
+    drawings = tuple(_pipeline(one, place, pen) for place, one in enumerate(held, start=1))
+    return Section("pipelines", "Pipelines", drawings=drawings)
+
+
+def _latency(one: Latency) -> tuple[Cell, ...]:
+    return text(rule_name(one.rule)), number(one.decided), duration(one.median), duration(one.p95)
+
+
+def _week(one: WeekOfTrend) -> tuple[Cell, ...]:
+    return text(one.week), number(one.transitions), number(one.decided), duration(one.median), duration(one.p95)
+
+
+def _judged(one: FastTrackFigures) -> tuple[Cell, ...]:
+    counts = (one.passed, one.held, one.undone, one.agreed, one.false_passes, one.false_holds)
+    return text(one.rule), *(number(count) for count in counts)
+
+
+def _pipeline(one: Pipeline, place: int, pen: Pen) -> Drawing:
+    """The picture where there is one to draw, else the tree in words, else why there is neither."""
+    edges = [(legible(before), legible(after)) for before, after in one.edges]
+    graph = graph_of(edges)
+    title = legible(f"{one.version} ({one.target})")
+    tree = tuple(_stage(line) for line in one.stages)
+    missing = (legible(f"No pipeline is known: {one.missing}."),) if one.missing else ()
+    if graph is None:
+        return Drawing(title, lines=tree or missing or ("No pipeline is known.",))
+    words = in_words(edges)
+    picture = graph_svg(graph, f"tip-{place}", words, pen)
+    return Drawing(title, picture, words, graph.width, labels_of(graph, pen), missing)
+
+
+def _stage(line: str) -> str:
+    """The depth in the tree is the room before the name."""
+    name = line.lstrip(" ")
+    return "\u00a0" * (len(line) - len(name)) + legible(name)

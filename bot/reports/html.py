@@ -1,0 +1,97 @@
+"""The report as one HTML file: no script, nothing from outside, and a content security policy that keeps it so."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from jinja2 import StrictUndefined, TemplateNotFound, TemplateSyntaxError
+from jinja2.exceptions import TemplateError
+from jinja2.loaders import FunctionLoader
+from jinja2.sandbox import SandboxedEnvironment
+from markupsafe import Markup, escape
+
+from bot.domain.digest import Digest
+from bot.ports import Permanent
+from bot.reports.document import document_of
+from bot.reports.looks import OURS, broken, logo_of, place_of, text_of
+
+PAGE, STYLE = "report.html", "report.css"
+OF_OURS = "countersign/"  # before a name it means ours, even where the company has one of that name
+ENDS_THE_STYLE = re.compile(r"</style|<!--", re.IGNORECASE)
+JOINTS = re.compile(r"(?<=[^\W\d][:/_.])(?=\w)")
+FOUND = tuple[str, str, Callable[[], bool]]
+
+# What a template can do wrong when it runs: Jinja's own errors, and Python's for the expressions in it.
+MISTAKES = (TemplateError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
+
+
+def html_of(digest: Digest, templates: Path | None = None) -> str:
+    """The same digest and templates give the same text. Raises Permanent when a template of the company's cannot be used."""
+    css = _css(templates)
+    logo = logo_of(templates)
+    environment = SandboxedEnvironment(
+        loader=FunctionLoader(lambda name: _found(name, templates)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"svg": Markup, "breakable": _breakable}
+    document = document_of(digest)
+    try:
+        page = environment.get_template(PAGE)
+        # The operator's own file, which cannot end the style it stands in.
+        style = Markup(css)  # nosec B704
+        return page.render(report=document, css=style, policy=_policy(css), logo=logo.url if logo else "")
+    except MISTAKES as mistake:
+        raise _told(mistake, templates) from mistake
+
+
+def _breakable(text: str) -> Markup:
+    """Long names break where they have joints, and only then in the middle of a word."""
+    return Markup("<wbr>").join(escape(part) for part in JOINTS.split(text))
+
+
+def _css(templates: Path | None) -> str:
+    path = place_of(STYLE, templates)
+    css = text_of(path)
+    ending = ENDS_THE_STYLE.search(css)
+    if ending:
+        raise broken(path, css.count("\n", 0, ending.start()) + 1, f"{ending[0]} would end the style in the page")
+    return css.replace("\r\n", "\n")
+
+
+def _policy(css: str) -> str:
+    """The style by its hash, pictures and letters only from inside the file."""
+    style = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{style}'; img-src data:; font-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _found(name: str, templates: Path | None) -> FOUND | None:
+    """A template by its name in the directory; names that lead out of it are not found."""
+    plain = name.removeprefix(OF_OURS)
+    if "/" in plain or plain.startswith("."):
+        return None
+    path = OURS / plain if plain != name else place_of(plain, templates)
+    return (text_of(path), str(path), lambda: True) if path.exists() else None
+
+
+def _told(mistake: BaseException, templates: Path | None) -> Permanent:
+    """Jinja writes the template's own file and line into the traceback."""
+    path = place_of(PAGE, templates)
+    if isinstance(mistake, TemplateSyntaxError) and mistake.filename:
+        return broken(Path(mistake.filename), mistake.lineno, mistake.message or "it is no template")
+    frames = traceback.extract_tb(mistake.__traceback__)
+    mine = [frame for frame in frames if Path(frame.filename).suffix == path.suffix]
+    where, line = (Path(mine[-1].filename), mine[-1].lineno) if mine else (path, None)
+    why = f'there is no template "{mistake.name}"' if isinstance(mistake, TemplateNotFound) else str(mistake)
+    return broken(where, line, why or type(mistake).__name__)

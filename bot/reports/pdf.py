@@ -1,0 +1,94 @@
+"""The report as a PDF, accessible by PDF/UA-1: tagged, with a language, a title, and words for its pictures. Typst sets it.
+
+The figures go in as JSON and never as markup. Typst reads no file outside the template's own directory, and imports from the network are
+refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Container
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from bot.domain.digest import Digest
+from bot.domain.ledger import Plain, as_plain
+from bot.ports import Permanent
+from bot.reports.document import document_of
+from bot.reports.graph_svg import PAPER
+from bot.reports.looks import Logo, broken, logo_of, place_of, text_of
+from bot.reports.setting import NotSet, Task, fonts, set_pdf
+
+log = structlog.get_logger()
+
+TEMPLATE = "report.typ"
+FONT = "DejaVuSans.ttf"
+REPLACED = "\ufffd"
+FROM_THE_NETWORK = re.compile(r'(?:import|include)\s*\(?\s*"@')
+PLACE = re.compile(r"┌─ (?P<file>.+?):(?P<line>\d+):\d+")
+
+
+def pdf_of(digest: Digest, templates: Path | None = None) -> bytes:
+    """The same digest, templates and fonts give the same bytes. Raises Permanent when a template of the company's cannot be used.
+
+    PDF/UA refuses a letter that no font here can draw, and a strange name must not keep the digest from being told: then such letters are
+    replaced, on paper only. A template that is broken is so with plain letters too.
+    """
+    path = place_of(TEMPLATE, templates)
+    _refuse_packages(path)
+    document = as_plain(document_of(digest, PAPER))
+    logo = logo_of(templates)
+    try:
+        return set_pdf(_task(path, document, digest.closed_at, logo))
+    except NotSet as refusal:
+        log.warning("report_set_again_in_plain_letters", week=digest.period.week, why=str(refusal))
+    try:
+        return set_pdf(_task(path, _in_letters(document, _drawable()), digest.closed_at, logo))
+    except NotSet as mistake:
+        raise _told(mistake, path) from mistake
+
+
+def _task(path: Path, document: Plain, closed: datetime, logo: Logo | None) -> Task:
+    """What the inputs say is everything that a template knows, ours or a company's own."""
+    picture: Plain = {"content": list(logo.content), "format": logo.format} if logo else None
+    date: Plain = {"year": closed.year, "month": closed.month, "day": closed.day}
+    inputs = {"report": document, "date": date, "logo": picture}
+    return Task(path, {name: json.dumps(value, ensure_ascii=False) for name, value in inputs.items()}, closed)
+
+
+def _in_letters(said: Plain, letters: Container[int]) -> Plain:
+    if isinstance(said, str):
+        return "".join(letter if ord(letter) in letters else REPLACED for letter in said)
+    if isinstance(said, list):
+        return [_in_letters(one, letters) for one in said]
+    if isinstance(said, dict):
+        return {name: _in_letters(one, letters) for name, one in said.items()}
+    return said
+
+
+def _drawable() -> Container[int]:
+    """The letters that the report's own font has, and line breaks, which need none."""
+    from matplotlib.ft2font import FT2Font
+
+    return {ord("\n"), *FT2Font(str(fonts() / FONT)).get_charmap()}
+
+
+def _refuse_packages(path: Path) -> None:
+    """Typst would fetch them while the digest waits."""
+    text = text_of(path)
+    found = FROM_THE_NETWORK.search(text)
+    if found:
+        line = text.count("\n", 0, found.end()) + 1
+        raise broken(
+            path, line, "it imports a package from the network. Put its files beside the template and import them"
+        )
+
+
+def _told(mistake: NotSet, path: Path) -> Permanent:
+    """Typst names the file from where it stands, and the line."""
+    place = PLACE.search(mistake.diagnostic)
+    where = path.parent / Path(place["file"]).name if place else path
+    return broken(where, int(place["line"]) if place else None, str(mistake))

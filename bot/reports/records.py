@@ -1,0 +1,74 @@
+"""The records of a week: every ledger entry of it, for other people's tools. Written one after the other, however many there are.
+
+The body is the very text that the leaf is the hash of, so who holds the file can check it. People's names, as they were when the week
+closed, stand beside their ids and not in their place.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TextIO
+
+from bot.domain.ledger import Entry
+from bot.domain.proofs import plain_entry
+
+COLUMNS = ("seq", "at", "kind", "names", "body", "leaf", "head")
+STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
+NOBODY: Mapping[str, str] = MappingProxyType({})
+TEXT = re.compile(r'"([^"\\]*)"')  # an id has no letter that JSON escapes
+
+
+@dataclass(frozen=True)
+class FileNames:
+    """What the week's files are called, wherever they go."""
+
+    html: str
+    pdf: str
+    csv: str
+    json: str
+    chart: str
+    figures: str
+
+
+def file_names(week: str) -> FileNames:
+    stem = f"countersign-{week}"
+    return FileNames(
+        html=f"{stem}.html",
+        pdf=f"{stem}.pdf",
+        csv=f"{stem}.csv",
+        json=f"{stem}.json",
+        chart=f"{stem}.png",
+        figures=f"{stem}-figures.json",
+    )
+
+
+def write_records_csv(entries: Iterable[Entry], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
+    """A row for each entry under a row of titles. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for entry in entries:
+        told = "; ".join(f"{name} = {one}" for one, name in _named_in(entry.body, names).items())
+        plain = {**plain_entry(entry), "names": told}
+        rows.writerow([safe_cell(str(plain[column])) for column in COLUMNS])
+
+
+def write_records_json(entries: Iterable[Entry], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
+    """JSON lines: an object for each entry, each on a line of its own."""
+    for entry in entries:
+        plain = {**plain_entry(entry), "names": _named_in(entry.body, names)}
+        out.write(json.dumps({column: plain[column] for column in COLUMNS}, ensure_ascii=False) + "\n")
+
+
+def safe_cell(text: str) -> str:
+    """What a spreadsheet shows and does not run."""
+    return f"'{text}" if text.startswith(STARTS_A_FORMULA) else text
+
+
+def _named_in(body: str, names: Mapping[str, str]) -> dict[str, str]:
+    """The people whose ids the body has, each once, in its order."""
+    return {one: names[one] for one in TEXT.findall(body) if one in names}

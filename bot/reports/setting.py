@@ -1,0 +1,76 @@
+"""Has a document set as PDF in a process of its own, which takes its memory with it when it ends, and may not take for ever."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bot.ports import Permanent, Temporary
+from bot.reports.typesetter import REFUSED
+
+# -P: beside the program lie modules whose names are those of Python's own.
+TYPESETTER = (sys.executable, "-P", str(Path(__file__).with_name("typesetter.py")))
+LONGEST = 120.0  # seconds; a crowded report takes one
+FONTS = "mpl-data/fonts/ttf"  # matplotlib brings DejaVu, so that the report looks the same on every machine
+
+
+class NotSet(Exception):
+    """Typst refused; `diagnostic` says where, as Typst prints it."""
+
+    def __init__(self, message: str, diagnostic: str) -> None:
+        super().__init__(message)
+        self.diagnostic = diagnostic
+
+
+@dataclass(frozen=True)
+class Task:
+    """`inputs` are the texts that the template finds in `sys.inputs`; it reads no file outside its own directory."""
+
+    template: Path
+    inputs: Mapping[str, str]
+    at: datetime
+
+
+def set_pdf(task: Task) -> bytes:
+    """Accessible by PDF/UA-1, and the same bytes for the same task and fonts. Raises NotSet, or Temporary when there was no answer."""
+    said = {
+        "template": str(task.template),
+        "root": str(task.template.parent),
+        "fonts": str(fonts()),
+        "inputs": dict(task.inputs),
+        "at": task.at.isoformat(),
+    }
+    done = _run(json.dumps(said).encode(), task.template)
+    if done.returncode == REFUSED:
+        refusal = json.loads(done.stdout)
+        raise NotSet(refusal["message"], refusal["diagnostic"])
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise Temporary(f"setting the report with {task.template} ended with {done.returncode}: {last or 'no word'}")
+    return done.stdout
+
+
+def fonts() -> Path:
+    """Found without the half second that importing matplotlib takes."""
+    spec = importlib.util.find_spec("matplotlib")
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
+        raise Permanent(
+            "matplotlib is not installed, and its letters are those of the report. Install Countersign again"
+        )
+    return Path(folders[0]) / FONTS
+
+
+def _run(task: bytes, template: Path) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(TYPESETTER, input=task, capture_output=True, timeout=LONGEST, check=False)
+    except subprocess.TimeoutExpired:
+        raise Temporary(
+            f"setting the report with {template} took longer than {LONGEST:.0f} s and was stopped"
+        ) from None

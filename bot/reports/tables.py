@@ -1,0 +1,146 @@
+"""The report's sections that are lists: who holds what, transitions, requests that wait, and changes of policy and people."""
+
+from __future__ import annotations
+
+from bot.domain.digest import Holding, PolicyChange, Transition, Waiting
+from bot.domain.digest_words import counted, transitions_text
+from bot.domain.model import Kind
+from bot.reports.cells import (
+    NOTHING,
+    Writer,
+    digest_of,
+    duration,
+    legible,
+    rest_note,
+    text,
+    version,
+)
+from bot.reports.shape import Cell, Column, Look, Section, Table
+
+HOLDINGS = (
+    Column("Version", 1.5),
+    Column("Target", 1.35),
+    Column("Held since", 1.05),
+    Column("Approved by", 1.25),
+    Column("Age of approval", 0.9, Look.NUMBER),
+    Column("Commit", 1.15),
+    Column("Training data", 1.2),
+    Column("Ticket", 0.8),
+)
+TRANSITIONS = (
+    Column("Version", 1.4),
+    Column("Target", 1.3),
+    Column("When", 1.05),
+    Column("Outcome", 0.95),
+    Column("Decided by", 1.15),
+    Column("Asked by", 1.1),
+    Column("Why", 1.7),
+    Column("Ticket", 0.8),
+)
+WAITING = (
+    Column("Version", 1.6),
+    Column("Target", 1.4),
+    Column("Asked", 1.1),
+    Column("Age", 0.8, Look.NUMBER),
+    Column("Still missing", 2),
+    Column("Ticket", 0.8),
+)
+CHANGES = (Column("What", 3), Column("When", 1.4), Column("In detail", 2.6))
+SINCE_BEFORE = "before records began"
+RECORDS_HAVE_THEM = "Every one of them stands in the records that were filed with this report."
+
+
+def inventory(w: Writer) -> Section:
+    listed = w.digest.inventory
+    if not listed.total:
+        return Section("holdings", "Who holds what", ("No target was held when the week ended.",))
+    table = Table(
+        caption=f"{counted(listed.total, 'target')} held when the week ended",
+        columns=HOLDINGS,
+        rows=tuple(_holding(one, w) for one in listed.shown),
+        note=rest_note(listed, "The rest: countersign list."),
+    )
+    return Section("holdings", "Who holds what", tables=(table,))
+
+
+def transitions(w: Writer) -> Section:
+    listed = w.digest.transitions
+    if not listed.total:
+        return Section("transitions", "Transitions", ("No request for a transition ended in this week.",))
+    table = Table(
+        caption=f"{counted(listed.total, 'transition')} that ended in this week",
+        columns=TRANSITIONS,
+        rows=tuple(_transition(one, w) for one in listed.shown),
+        note=rest_note(listed, RECORDS_HAVE_THEM),
+    )
+    return Section("transitions", "Transitions", (f"{legible(transitions_text(w.digest))}.",), tables=(table,))
+
+
+def waiting(w: Writer) -> Section:
+    listed = w.digest.waiting
+    if not listed.total:
+        return Section("waiting", "Waiting for a decision", ("No request was waiting when the week ended.",))
+    table = Table(
+        caption=f"{counted(listed.total, 'request')} that nobody had decided when the week ended",
+        columns=WAITING,
+        rows=tuple(_waiting(one, w) for one in listed.shown),
+        note=rest_note(listed, "The rest: countersign requests list."),
+    )
+    return Section("waiting", "Waiting for a decision", tables=(table,))
+
+
+def changes(w: Writer) -> Section:
+    listed, title = w.digest.changes, "Changes of policy and people"
+    if not listed.total:
+        return Section("changes", title, ("Neither the policy nor the keys nor who stands in for whom changed.",))
+    table = Table(
+        caption=f"{counted(listed.total, 'change')} of this week",
+        columns=CHANGES,
+        rows=tuple(_change(one, w) for one in listed.shown),
+        note=rest_note(listed, RECORDS_HAVE_THEM),
+    )
+    return Section("changes", title, tables=(table,))
+
+
+def _holding(one: Holding, w: Writer) -> tuple[Cell, ...]:
+    approved = (w.wall_clock(one.approved_at),) if one.approved_at else ()
+    return (
+        version(one.version, one.evidence_url),
+        text(str(one.target)),
+        w.moment(one.since, SINCE_BEFORE),
+        Cell(w.decider(one.decided, one.by), more=approved),
+        duration(one.approval_age),
+        digest_of(one.commit),
+        digest_of(one.data),
+        text(one.ticket),
+    )
+
+
+def _transition(one: Transition, w: Writer) -> tuple[Cell, ...]:
+    kind = () if one.kind is Kind.PROMOTION else (str(one.kind),)
+    return (
+        version(one.version, one.evidence_url),
+        text(str(one.target)),
+        w.moment(one.at),
+        Cell(legible(one.outcome), more=kind),
+        Cell(w.decider(one.decided, one.by)),
+        Cell(w.person(one.requester)),
+        text(one.reason),
+        text(one.ticket, one.ticket_url),
+    )
+
+
+def _waiting(one: Waiting, w: Writer) -> tuple[Cell, ...]:
+    return (
+        version(one.version),
+        text(str(one.target)),
+        w.moment(one.opened_at),
+        duration(one.age),
+        text(one.missing),
+        text(one.ticket),
+    )
+
+
+def _change(one: PolicyChange, w: Writer) -> tuple[Cell, ...]:
+    lines = tuple(legible(line) for line in one.changes)
+    return text(one.sentence), w.moment(one.at), Cell(lines[0] if lines else NOTHING, more=lines[1:])

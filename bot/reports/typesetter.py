@@ -1,0 +1,37 @@
+"""A program of its own: reads a task as JSON, sets it with Typst, writes the PDF. `bot.reports.setting` runs it.
+
+Typst keeps what it has set, up to 100 MB for each crowded report, until the process ends: so this one ends. It imports nothing of
+Countersign.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+
+REFUSED = 65
+
+
+def main() -> None:
+    import typst  # here, so that whoever only wants to know the program's exit code does not load it
+
+    task = json.load(sys.stdin)
+    try:
+        pdf = typst.compile(
+            task["template"],
+            root=task["root"],
+            format="pdf",
+            font_paths=[task["fonts"]],
+            sys_inputs=task["inputs"],
+            pdf_standards="ua-1",
+            timestamp=datetime.fromisoformat(task["at"]),
+        )
+    except typst.TypstError as refusal:
+        json.dump({"message": refusal.message, "diagnostic": refusal.diagnostic}, sys.stdout)
+        sys.exit(REFUSED)
+    sys.stdout.buffer.write(pdf)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The shape of `digest`: when the weekly digest is due, and who gets it. When a cron fires is `bot.digest_clock`'s matter."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Self
+
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import AfterValidator, Field, Strict, model_validator
+
+from bot.domain.policy import DigestPlan
+from config.policy_times import WEEKDAYS, TimeZone
+from config.policy_values import Channel, Email, ProjectKey, Shape, Text, different
+
+EVERY_MONDAY = "0 9 * * mon"
+ADDRESSES_LIMIT = 20
+A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
+WEEKS = 1461  # 28 years, in which every date falls on every day of the week
+A_WEEK = timedelta(weeks=1)
+NUMBERS = re.compile(r"(\*|\d+(-\d+)?)(/\d+)?(,(\*|\d+(-\d+)?)(/\d+)?)*")
+MONTHS = re.compile(r"[\w*/,-]+")
+DAY = "|".join(WEEKDAYS)
+DAYS = re.compile(rf"\*|({DAY})(-({DAY}))?(,({DAY})(-({DAY}))?)*")
+FORMS = (NUMBERS, NUMBERS, NUMBERS, MONTHS, DAYS)
+NAMES = ("minute", "hour", "day", "month", "day of the week")
+
+
+def _cron(text: str) -> str:
+    fields = text.lower().split()
+    if len(fields) != 5:
+        raise ValueError(
+            f'must be a cron of five fields, minute, hour, day, month and day of the week, such as "{EVERY_MONDAY}"'
+        )
+    days = fields[4]
+    if any(letter.isdigit() for letter in days):
+        raise ValueError(
+            f'gives the day of the week as a number, "{days[:20]}", and programs do not agree which day that is. '
+            "Write its name: mon, tue, wed, thu, fri, sat, sun"
+        )
+    trigger = _trigger(fields)
+    if (fields[2], fields[3]) != ("*", "*"):
+        _refuse_silent_weeks(trigger)
+    return " ".join(fields)
+
+
+def _trigger(fields: list[str]) -> CronTrigger:
+    try:
+        _check_forms(fields)
+        return CronTrigger.from_crontab(" ".join(fields), timezone=UTC)
+    except ValueError as mistake:
+        said = str(mistake).rstrip(".")
+        raise ValueError(f'is no cron. {said}. Write one such as "{EVERY_MONDAY}"') from None
+
+
+def _check_forms(fields: list[str]) -> None:
+    """APScheduler looks at the beginning of a field alone, so that `mon#1` would pass for mon."""
+    for name, form, field in zip(NAMES, FORMS, fields, strict=True):
+        if not form.fullmatch(field):
+            raise ValueError(f'The {name} is "{field[:20]}", which means nothing there')
+
+
+def _refuse_silent_weeks(trigger: CronTrigger) -> None:
+    """Day and month narrow it further, and a week in which it does not fire at all would have no digest."""
+    for monday in (A_MONDAY + number * A_WEEK for number in range(WEEKS)):
+        fire = trigger.get_next_fire_time(None, monday)
+        if fire is None or fire >= monday + A_WEEK:
+            year, week, _ = monday.isocalendar()
+            raise ValueError(
+                f"does not fire in every week, for example not in {year}-W{week:02}, and each week has its digest. "
+                f'Leave day and month as *, as in "{EVERY_MONDAY}"'
+            )
+
+
+class DigestNotifyShape(Shape):
+    """Where the digest is posted."""
+
+    slack: Channel
+    """A channel, for example "#compliance". Keep the quotes: # begins a comment."""
+
+
+class DigestTicketShape(Shape):
+    """The Jira ticket that each digest gets, with the report attached."""
+
+    project: ProjectKey
+    """The key of the Jira project."""
+    type: Text
+    """The issue type, for example Task."""
+
+
+class DigestShape(Shape):
+    """The weekly digest for compliance: when it is due, and who gets it."""
+
+    cron: Annotated[str, AfterValidator(_cron)] = EVERY_MONDAY
+    """When the digest of the week before is due: minute, hour, day, month, day of the week by name."""
+    timezone: TimeZone | None = None
+    """The time zone of the cron and of the weeks, which begin on Monday at midnight; without it, the calendar's."""
+    notify: DigestNotifyShape | None = None
+    """Where the digest is posted; without it, nowhere."""
+    ticket: DigestTicketShape | None = None
+    """The ticket that each digest gets; without it, none."""
+    email: Annotated[
+        tuple[Email, ...], Strict(False), Field(max_length=ADDRESSES_LIMIT), AfterValidator(different)
+    ] = ()
+    """The addresses that it is sent to; this needs SMTP_URL."""
+
+    @model_validator(mode="after")
+    def _reaches_somebody(self) -> Self:
+        if self.notify is None and self.ticket is None and not self.email:
+            raise ValueError("has nobody who gets it. Add notify, ticket or email")
+        return self
+
+    def as_plan(self, timezone: str) -> DigestPlan:
+        """`timezone` is what holds unless the digest has one of its own."""
+        return DigestPlan(
+            cron=self.cron,
+            timezone=self.timezone or timezone,
+            channel=None if self.notify is None else self.notify.slack,
+            ticket=None if self.ticket is None else (self.ticket.project, self.ticket.type),
+            email=self.email,
+        )

@@ -1,0 +1,111 @@
+"""What is counted of decisions: how long they took, under which rule, week for week, and how the fast track has done.
+
+The database counts (`bot.digest_rows`); here its answers get the names that rules have in the policies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+
+from bot.digest_rows import ENDINGS, Decided, DigestFigures, KindCounts
+from bot.domain import events as e
+from bot.domain.agreement import Agreement
+from bot.domain.digest import TREND_WEEKS, FastTrackFigures, Latency, WeekOfTrend
+from bot.domain.periods import Period, previous_period
+from bot.domain.policy import Policy
+from bot.domain.policy_changes import BrokenPolicy
+from bot.store import Store
+
+NO_LONGER_KNOWN = "rules that are no longer known"
+
+
+class Policies:
+    """Those that were in force before the week ended, the newest first; what this release cannot read is as if it had never been."""
+
+    def __init__(self, figures: DigestFigures, store: Store, ends: datetime) -> None:
+        self._texts = list(figures.policy_texts(ends))
+        self._store = store
+
+    def in_force(self) -> Policy | None:
+        return self._read(self._texts[0]) if self._texts else None
+
+    def labels(self, hashes: Iterable[str]) -> Mapping[str, str]:
+        """The labels of the rules with these hashes."""
+        wanted = dict.fromkeys(hashes, NO_LONGER_KNOWN)
+        unknown = set(wanted)
+        for text in self._texts:
+            if not unknown:
+                break
+            policy = self._read(text)
+            by_hash = {policy.rule_hash(rule): rule.label for rule in policy.rules} if policy else {}
+            wanted |= {one: by_hash[one] for one in unknown & by_hash.keys()}
+            unknown -= by_hash.keys()
+        return wanted
+
+    def _read(self, text: str) -> Policy | None:
+        try:
+            return self._store.parse_policy(text)
+        except BrokenPolicy:
+            return None
+
+
+def weeks_before(period: Period, figures: DigestFigures) -> Iterator[WeekOfTrend]:
+    """Oldest first. What a digest was frozen with is not counted again."""
+    weeks: list[Period] = []
+    earlier = period
+    for _ in range(TREND_WEEKS - 1):
+        earlier = previous_period(earlier)
+        weeks.insert(0, earlier)
+    frozen = figures.frozen_trend([week.week for week in weeks])
+    for week in weeks:
+        if week.week in frozen:
+            yield _frozen_week(week.week, frozen[week.week])
+        else:
+            ended = figures.kinds(week).of(*ENDINGS)
+            yield week_of_trend(week.week, figures.decided(week), ended)
+
+
+def _frozen_week(week: str, text: str) -> WeekOfTrend:
+    said = json.loads(text)
+    median, p95 = (None if said[key] is None else timedelta(seconds=said[key]) for key in ("median", "p95"))
+    return WeekOfTrend(week, said["decided"], median, p95, said["transitions"])
+
+
+def week_of_trend(week: str, decided: Decided, ended: int) -> WeekOfTrend:
+    return WeekOfTrend(week, decided.decided, decided.median, decided.p95, ended)
+
+
+def latency_by_rule(
+    period: Period, by_hash: Mapping[str, Decided], policies: Policies, figures: DigestFigures
+) -> Iterator[Latency]:
+    """All rules together first, then each by its label; a rule that was changed in the week has several hashes."""
+    yield _as_latency("", by_hash[""])
+    labels = policies.labels(one for one in by_hash if one)
+    for label in sorted(set(labels.values())):
+        hashes = [one for one in labels if labels[one] == label]
+        yield _as_latency(label, by_hash[hashes[0]] if len(hashes) == 1 else figures.latency_under(hashes, period))
+
+
+def _as_latency(label: str, decided: Decided) -> Latency:
+    return Latency(label, decided.decided, decided.median, decided.p95)
+
+
+def fast_track_by_rule(
+    period: Period, kinds: KindCounts, policies: Policies, figures: DigestFigures
+) -> tuple[FastTrackFigures, ...]:
+    judged = figures.judged(period) if kinds.of(e.FastTrackJudged.__name__) else {}
+    compared = figures.compared(period) if kinds.of(e.FastTrackCompared.__name__) else {}
+    by_hash = figures.undone(period) if kinds.of(e.RequestOpened.__name__) else {}
+    labels = policies.labels(by_hash)
+    undone: dict[str, int] = {}
+    for rule_hash, times in by_hash.items():
+        undone[labels[rule_hash]] = undone.get(labels[rule_hash], 0) + times
+    told = []
+    for rule in sorted({*judged, *compared, *undone}):
+        passed, held = judged.get(rule, (0, 0))
+        agreement = Agreement.of(compared.get(rule, {}))
+        said = agreement.agreed, agreement.false_passes, agreement.false_holds
+        told.append(FastTrackFigures(rule, passed, held, undone.get(rule, 0), *said))
+    return tuple(told)

@@ -1,0 +1,48 @@
+"""Story of the pipelines: what the version on each target was made by, read from the dvc.lock that its run keeps.
+
+The registry is asked once a version; when it does not answer, it is not asked for the rest, and each pipeline says why it is not told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from bot import dvc_texts
+from bot.domain.description import pipeline_of
+from bot.domain.digest import Holding, Pipeline
+from bot.domain.model import VersionId
+from bot.domain.policy import ARTIFACTS_FROM_MLFLOW, Policy
+from bot.ports import OutsideError
+from bot.services import Services
+
+
+def pipelines_of(held: Sequence[Holding], policy: Policy | None, s: Services) -> Iterator[Pipeline]:
+    """Each version once, however many targets it holds."""
+    stores = policy.artifact_stores if policy else ARTIFACTS_FROM_MLFLOW
+    trouble = ""
+    seen: set[VersionId] = set()
+    for holding in held:
+        if holding.version in seen:
+            continue
+        seen.add(holding.version)
+        text: str | None = None
+        if not trouble:
+            try:
+                text = s.registry.read_lock(holding.version, stores)
+            except OutsideError as silent:
+                trouble = f"the registry could not tell when the week was closed: {silent}"
+        yield _pipeline(holding, text, trouble)
+
+
+def _pipeline(holding: Holding, text: str | None, trouble: str) -> Pipeline:
+    nothing = Pipeline(
+        holding.version, holding.target, (), (), trouble or "the run has logged no lineage/dvc.lock that may be read"
+    )
+    if text is None:
+        return nothing
+    try:
+        read = pipeline_of(dvc_texts.read_lock(text), "", None)
+    except dvc_texts.Unreadable as fault:
+        return replace(nothing, missing=f"the run's dvc.lock {fault}")
+    return Pipeline(holding.version, holding.target, read.tree, read.edges)

@@ -1,0 +1,182 @@
+"""Files in the thread of a message, each once, whatever becomes of the answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import requests
+
+from bot.clients.slack import SlackNotifier
+from bot.domain.cards import Card
+from bot.domain.references import PostedCard
+from bot.ports import Attachment, OutcomeUnknown, Permanent, Temporary
+from bot.sandbox.serving import serving
+from bot.sandbox.slack import Message, SlackSandbox
+
+CHANNEL = "compliance"
+REPORT = Attachment("countersign-2026-W47.html", "text/html", b"<!doctype html><title>W47</title>")
+TABLE = Attachment("countersign-2026-W47.csv", "text/csv", "seq,at\n1,Zürich\n".encode())
+CHART = Attachment("trend.png", "image/png", b"\x89PNG\r\n\x1a\n and so on", alt="the median fell to 2 h")
+FILES = (REPORT, TABLE)
+KEY = "digest-files:2026-W47"
+
+
+@dataclass
+class Bench:
+    slack: SlackSandbox
+    notifier: SlackNotifier
+    url: str
+
+    def card(self) -> PostedCard:
+        return self.notifier.post(f"#{CHANNEL}", Card("Week 47", "the digest of week 47"), "digest:2026-W47")
+
+    def shared(self) -> list[Message]:
+        return [message for message in self.slack.messages(CHANNEL) if message.files]
+
+    def names(self) -> list[str]:
+        return [file.name for message in self.shared() for file in message.files]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    slack = SlackSandbox()
+    with serving(slack) as url:
+        yield Bench(slack, SlackNotifier("xoxb-sandbox", api_url=f"{url}/api/", timeout=0.4), url)
+
+
+def test_files_stand_in_the_thread_of_their_message_with_the_very_bytes(bench: Bench) -> None:
+    card = bench.card()
+
+    bench.notifier.share(card, FILES, KEY)
+
+    (message,) = bench.shared()
+    assert message.thread_ts == card.message
+    assert [(file.name, file.title, file.content) for file in message.files] == [
+        (file.name, file.name, file.content) for file in FILES
+    ]
+
+
+def test_a_shared_file_can_be_fetched_again(bench: Bench) -> None:
+    bench.notifier.share(bench.card(), FILES, KEY)
+
+    file = bench.shared()[0].files[0]
+    answer = requests.get(f"{bench.url}/files/{file.id}/{file.name}", timeout=5)
+
+    assert (answer.content, answer.headers["Content-Disposition"]) == (REPORT.content, "attachment")
+
+
+def test_a_picture_keeps_what_it_shows_in_words(bench: Bench) -> None:
+    bench.notifier.share(bench.card(), (CHART,), KEY)
+
+    assert [file.alt for file in bench.shared()[0].files] == [CHART.alt]
+
+
+def test_what_is_there_already_is_left_alone(bench: Bench) -> None:
+    card = bench.card()
+    bench.notifier.share(card, (REPORT,), KEY)
+
+    bench.notifier.share(card, FILES, KEY)
+    bench.notifier.share(card, FILES, KEY)
+
+    assert bench.names() == [REPORT.name, TABLE.name]
+
+
+def test_another_ones_file_of_that_name_keeps_ours_from_nobody(bench: Bench) -> None:
+    card = bench.card()
+    bench.notifier.share(card, (REPORT,), KEY)
+    (ours,) = bench.shared()
+    bench.slack.workspace.put(
+        Message(ours.channel, bench.slack.workspace.new_ts(), "U0ANA000001", thread_ts=card.message, files=ours.files)
+    )
+    bench.slack.workspace.remove(ours)
+
+    bench.notifier.share(card, (REPORT,), KEY)
+
+    assert bench.names() == [REPORT.name, REPORT.name]
+
+
+def test_the_files_of_one_thread_are_not_those_of_another(bench: Bench) -> None:
+    first, second = bench.card(), bench.card()
+
+    bench.notifier.share(first, FILES, KEY)
+    bench.notifier.share(second, FILES, KEY)
+
+    assert [message.thread_ts for message in bench.shared()] == [first.message, second.message]
+
+
+@pytest.mark.parametrize("fault", ["cut", "malformed", "slow"])
+def test_an_answer_that_was_lost_is_unknown_and_makes_no_second_message(bench: Bench, fault: str) -> None:
+    card = bench.card()
+    bench.slack.faults.add(fault, "files.completeUploadExternal", seconds=0.8)
+
+    with pytest.raises(OutcomeUnknown, match=KEY):
+        bench.notifier.share(card, FILES, KEY)
+    wait_for(bench)
+    bench.notifier.share(card, FILES, KEY)
+
+    assert bench.names() == [REPORT.name, TABLE.name]
+
+
+def wait_for(bench: Bench) -> None:
+    """A slow answer is written after the client gave up: five seconds at the most."""
+    deadline = time.monotonic() + 5
+    while not bench.shared() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("step", ["conversations.replies", "files.getUploadURLExternal", "upload/v1/"])
+@pytest.mark.parametrize("fault", ["down", "cut", "status"])
+def test_a_step_that_is_lost_before_the_sharing_is_temporary_and_shares_nothing(
+    bench: Bench, step: str, fault: str
+) -> None:
+    card = bench.card()
+    bench.slack.faults.add(fault, step)
+
+    with pytest.raises(Temporary):
+        bench.notifier.share(card, FILES, KEY)
+
+    assert bench.names() == []
+    bench.notifier.share(card, FILES, KEY)
+    assert bench.names() == [REPORT.name, TABLE.name]
+
+
+def test_a_bot_that_may_not_upload_says_which_scope_is_missing(bench: Bench) -> None:
+    card = bench.card()
+    bench.slack.app.scopes -= {"files:write"}
+
+    with pytest.raises(Permanent, match=r"files:write.*reinstall"):
+        bench.notifier.share(card, FILES, KEY)
+
+
+def test_a_thread_whose_message_was_deleted_says_so(bench: Bench) -> None:
+    card = bench.card()
+    bench.slack.workspace.remove(bench.slack.messages(CHANNEL)[0])
+
+    with pytest.raises(Permanent, match="thread_not_found"):
+        bench.notifier.share(card, FILES, KEY)
+
+
+class TestPace:
+    def test_replies_keep_a_second_from_the_message_before(self) -> None:
+        slack, waited = SlackSandbox(), list[float]()
+        with serving(slack) as url:
+            notifier = SlackNotifier("xoxb-sandbox", api_url=f"{url}/api/", clock=lambda: 100.0, wait=waited.append)
+
+            card = notifier.post("#compliance", Card("t", "s"), "key")
+            for number in range(3):
+                notifier.post(card.channel, Card("t", "s"), f"key-{number}", thread=card.message)
+
+        assert waited == [1.0, 2.0, 3.0]  # by a clock that stands still
+
+    def test_a_card_waits_for_nobody(self) -> None:
+        slack, waited = SlackSandbox(), list[float]()
+        with serving(slack) as url:
+            notifier = SlackNotifier("xoxb-sandbox", api_url=f"{url}/api/", clock=lambda: 100.0, wait=waited.append)
+
+            for number in range(3):
+                notifier.post("#compliance", Card("t", "s"), f"key-{number}")
+
+        assert waited == []

@@ -1,0 +1,79 @@
+"""What needs attention: the gravest first, and no flood of one matter hides another."""
+
+from __future__ import annotations
+
+from bot.domain import digest_matters as matters
+from bot.domain.digest import LISTED, Attention, Concern, Listed
+from bot.domain.model import Kind, State
+from tests.builders import CHAMPION, NOON, a_request, a_version, an_observed
+
+
+def many(concern: Concern, number: int) -> Listed[Attention]:
+    return Listed(tuple(Attention(concern, f"{concern} {which}.") for which in range(min(number, LISTED))), number)
+
+
+def test_the_gravest_come_first_whatever_order_they_were_found_in() -> None:
+    found = matters.in_order([many(Concern.PARKED_JOBS, 2), Listed((), 0), many(Concern.LEDGER_BROKEN, 1)])
+
+    assert [matter.concern for matter in found.shown] == [Concern.LEDGER_BROKEN, *[Concern.PARKED_JOBS] * 2]
+    assert found.total == 3
+
+
+def test_a_flood_of_one_matter_hides_no_other() -> None:
+    found = matters.in_order([many(Concern.MOVED_WITHOUT_APPROVAL, 100_000), many(Concern.PARKED_JOBS, 3)])
+
+    assert len(found.shown) == LISTED
+    assert sum(matter.concern is Concern.PARKED_JOBS for matter in found.shown) == 3
+    assert found.total == 100_003
+
+
+def test_when_all_flood_each_has_its_share() -> None:
+    found = matters.in_order([many(concern, LISTED) for concern in Concern])
+
+    shown = [matter.concern for matter in found.shown]
+    assert len(shown) == LISTED
+    assert min(shown.count(concern) for concern in Concern) == LISTED // len(Concern)
+    assert shown == sorted(shown, key=list(Concern).index)
+
+
+def test_what_has_become_of_a_move_by_hand_is_told() -> None:
+    ends = {
+        State.PENDING: "Nobody has decided about it yet: ratify it, or put it back.",
+        State.APPLIED: "It was ratified since.",
+        State.REJECTED: "It was rejected, and the target goes back.",
+        State.WITHDRAWN: f"Its request is withdrawn, so it stands undecided. {matters.ADOPT}",
+    }
+
+    for state, said in ends.items():
+        matter = matters.moved_without_approval(
+            "bike-demand", CHAMPION, a_version(7), a_version(5), NOON, an_observed(state)
+        )
+        assert matter.sentence.endswith(said)
+        assert "bike-demand v5 held it before" in matter.sentence
+
+
+def test_a_target_that_was_taken_away_is_told_as_such() -> None:
+    matter = matters.moved_without_approval("bike-demand", CHAMPION, None, a_version(5), NOON, None)
+
+    assert matter.sentence.startswith("alias:champion of bike-demand was taken away from bike-demand v5 on 2026-03-02")
+
+
+def test_more_gaps_than_can_be_read_are_counted() -> None:
+    gaps = [f"there is no part {number}." for number in range(5)]
+
+    matter = matters.lineage_incomplete(a_version(), "bike-demand", CHAMPION, gaps, "https://mlflow.example.com")
+
+    assert matter.sentence.endswith("there is no part 0; there is no part 1; there is no part 2. And 2 more.")
+
+
+def test_a_long_error_of_a_parked_job_is_cut_and_the_way_on_is_not() -> None:
+    matter = matters.parked_job(7, "sync_ticket", "3f1c9a70", "no\n" * 1000, NOON)
+
+    assert len(matter.sentence) < 500
+    assert matter.sentence.endswith("Mend the cause, then run: countersign jobs replay 7")
+
+
+def test_a_refused_self_approval_names_who_and_what() -> None:
+    matter = matters.self_approval_refused("Ana Ruiz", a_request(kind=Kind.PROMOTION), NOON)
+
+    assert matter.sentence.startswith("Ana Ruiz wanted to approve bike-demand v7 for alias:champion")
