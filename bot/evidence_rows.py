@@ -5,11 +5,26 @@ from __future__ import annotations
 import json
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from bot import tables
 from bot.domain.events import SIGNATURES, RequestApproved, RequestRejected
 
 DECIDING = (RequestApproved.__name__, RequestRejected.__name__)
+
+
+class ManifestRows:
+    """The lists of files that attestations name by their digest, in `sha256sum` format."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def keep(self, digest: str, text: str) -> None:
+        self._connection.execute(insert(tables.manifests).values(digest=digest, text=text).on_conflict_do_nothing())
+
+    def find(self, digest: str) -> str | None:
+        query = sa.select(tables.manifests.c.text).where(tables.manifests.c.digest == digest)
+        return self._connection.execute(query).scalar()
 
 
 class EvidenceRows:

@@ -84,6 +84,16 @@ class ModelGlance:
     newest: int
 
 
+class Follower(Protocol):
+    """Follows how a version's files are read, which takes long for a large model."""
+
+    def progressed(self, done: int, size: int) -> None:
+        """So many bytes of all are read; told before each file."""
+
+    def listed(self, manifest: str) -> None:
+        """Every file was read: their list in `sha256sum` format, whose sha256 is `Artifacts.digest`."""
+
+
 class ModelRegistry(Protocol):
     """MLflow. Reads raise Temporary or Permanent; writes may also raise OutcomeUnknown and are all safe to repeat after a look."""
 
@@ -111,6 +121,7 @@ class ModelRegistry(Protocol):
         champion: VersionId | None,
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
+        follower: Follower | None = None,
     ) -> Evidence:
         """Metrics, params, tags, author, data sets, signature, the digest of the artifacts.
 

@@ -6,6 +6,7 @@ How a thing is created once although answers get lost is in `sending`. Moves in 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from bot.domain.cards import Card
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
@@ -25,6 +26,17 @@ from handlers.sending import create_once, once, post_once, wait_until_settled
 def sync_card(request_id: str, s: Services) -> None:
     """One message for each request, always showing its current state."""
     request, printed = _read(request_id, s)
+    _show(request, printed, s)
+
+
+def show_progress(request_id: str, progress: str, s: Services) -> None:
+    """On the card, while the evidence is being collected."""
+    request, printed = _read(request_id, s)
+    if request.state is State.COLLECTING:
+        _show(request, replace(printed, progress=progress), s)
+
+
+def _show(request: TransitionRequest, printed: Printed, s: Services) -> None:
     if request.card is None and request.state in ENDED_UNDECIDED:
         return  # it ended before anybody saw it, so there is nothing to tell
     card = request_card(request, printed, _walk_back(request, s))
@@ -33,8 +45,8 @@ def sync_card(request_id: str, s: Services) -> None:
         return
     posted = post_once(f"card:{request.id}", needed_rule(request, printed.rule).channel, card, s)
     with s.store.transaction() as tx:
-        if tx.get_request(request_id, for_update=True).card is None:
-            tx.record([CardPosted(s.clock.now(), request_id, posted)])
+        if tx.get_request(request.id, for_update=True).card is None:
+            tx.record([CardPosted(s.clock.now(), request.id, posted)])
 
 
 def sync_ticket(request_id: str, s: Services) -> None:

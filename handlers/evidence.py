@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain import fast_track, lifecycle, lineage
+from bot.domain.card_changes import size_of
 from bot.domain.events import Event
 from bot.domain.evidence import changes
 from bot.domain.lifecycle import Authors
@@ -15,8 +16,12 @@ from bot.domain.rollback import needs_no_vote
 from bot.domain.wording import goal
 from bot.services import Services
 from bot.store import Transaction, target_model
+from handlers.effects import show_progress
 from handlers.printing import needed_rule
 from handlers.rollbacks import overtaken
+
+LARGE = 10**9  # bytes; what takes minutes to read
+TELL_EVERY = timedelta(seconds=15)
 
 
 def freeze_evidence(request_id: str, s: Services) -> None:
@@ -34,7 +39,8 @@ def freeze_evidence(request_id: str, s: Services) -> None:
             tx.record(lifecycle.withdraw(tx.get_request(request_id, for_update=True), pointless, s.clock.now()))
         return
     demand = (rule.lineage if rule else None) or LineageDemand()
-    seen = s.registry.read_evidence(request.version, champion, policy.artifact_stores, demand)
+    reading = _Reading(request_id, s)
+    seen = s.registry.read_evidence(request.version, champion, policy.artifact_stores, demand, reading)
 
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -46,9 +52,31 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         why_people = _why_people_decide(locked, evidence, tx)
         rule_hash = policy.rule_hash(rule)
         frozen = lifecycle.freeze_evidence(locked, evidence, authors, rule_hash, now, people_decide=why_people)
+        if seen.artifacts is not None:
+            tx.manifests.keep(seen.artifacts.digest, reading.manifest)
         tx.record(frozen)
         if frozen:  # else another worker was quicker, and the vote is open since
             tx.record(_decide_without_people(tx.get_request(request_id), rule, rule_hash, tx, now))
+
+
+class _Reading:
+    """Tells on the card how far it is when the files are so large that people begin to wonder."""
+
+    def __init__(self, request_id: str, s: Services) -> None:
+        self._request_id = request_id
+        self._s = s
+        self._told_at: datetime | None = None
+        self.manifest = ""
+
+    def progressed(self, done: int, size: int) -> None:
+        now = self._s.clock.now()
+        if size < LARGE or (self._told_at is not None and now - self._told_at < TELL_EVERY):
+            return
+        self._told_at = now
+        show_progress(self._request_id, f"{size_of(done)} of {size_of(size)} of its files are read.", self._s)
+
+    def listed(self, manifest: str) -> None:
+        self.manifest = manifest
 
 
 def _decide_without_people(

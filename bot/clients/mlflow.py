@@ -23,7 +23,7 @@ from bot.clients.mlflow_versions import as_glance, as_time, as_version_seen
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.policy import LineageDemand
 from bot.domain.seen import ModelSeen, VersionSeen
-from bot.ports import GitMirror, ModelGlance, Permanent, RegistryHint
+from bot.ports import Follower, GitMirror, ModelGlance, Permanent, RegistryHint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -133,9 +133,10 @@ class MlflowRegistry:
         champion: VersionId | None,
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
+        follower: Follower | None = None,
     ) -> Evidence:
         sources = Sources(stores, lineage, self._mirror) if lineage else None
-        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion, stores, sources)
+        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
         return mlflow_evidence.read_lock(self._client, version, stores)

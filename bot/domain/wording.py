@@ -81,7 +81,8 @@ class Printed:
 
     `names` are those of the people in it; `rule` is None when no rule speaks of it any more; `holds` says that the version has the target
     by this request still, `may_go_back` that there is a version to go back to, `may_undo` that Undo stands open, `rolled_back` when and
-    why it was taken back; `freeze` which one is on for the rule; `agreement` is the fast track's record; `groups` may have a say.
+    why it was taken back; `freeze` which one is on for the rule; `agreement` is the fast track's record; `groups` may have a say;
+    `progress` is how far the reading of the files has come.
     """
 
     names: Mapping[str, str]
@@ -94,6 +95,7 @@ class Printed:
     freeze: FreezeNow | None = None
     agreement: Agreement | None = None
     groups: tuple[Group, ...] = ()
+    progress: str = ""
 
     def name(self, person_id: str | None) -> str:
         return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN
@@ -252,7 +254,7 @@ def story(request: TransitionRequest, printed: Printed) -> str:
     if request.state is State.APPROVED:
         return _approved(request)
     if request.state is State.COLLECTING:
-        return "The evidence is being collected; the vote opens after that."
+        return f"The evidence is being collected; the vote opens after that. {printed.progress}".rstrip()
     return f"{request.outcome}."
 
 

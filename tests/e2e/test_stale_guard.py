@@ -14,7 +14,7 @@ from typing import cast
 from bot.domain.events import ApprovalStale, TargetMoved
 from bot.domain.model import Ask, AskKind, Evidence, Kind, State, Target, TransitionRequest, VersionId
 from bot.domain.policy import LineageDemand
-from bot.ports import ModelRegistry
+from bot.ports import Follower, ModelRegistry
 from handlers.asking import request_transition
 from handlers.evidence import freeze_evidence
 from handlers.moves import sync_target
@@ -69,9 +69,13 @@ def move_slowly(house: House, request: TransitionRequest, meanwhile: Callable[[]
     registry = house.s.registry
 
     def read_evidence(
-        version: VersionId, champion: VersionId | None, stores: Sequence[str], lineage: LineageDemand | None = None
+        version: VersionId,
+        champion: VersionId | None,
+        stores: Sequence[str],
+        lineage: LineageDemand | None = None,
+        follower: Follower | None = None,
     ) -> Evidence:
-        seen = registry.read_evidence(version, champion, stores, lineage)
+        seen = registry.read_evidence(version, champion, stores, lineage, follower)
         meanwhile()
         return seen
 
