@@ -132,11 +132,16 @@ def blocking(evidence: Evidence, demand: LineageDemand | None) -> tuple[LineageC
     return tuple(check for check in failed(evidence) if check.code in codes)
 
 
-def check_may_approve(request: TransitionRequest, rule: Rule) -> None:
-    """Raises Refused with what is wrong. A way back to what was approved once must stay open, whatever is known of its origin."""
+def in_the_way(request: TransitionRequest, rule: Rule) -> tuple[LineageCheck, ...]:
+    """What keeps it from being approved. A way back to what was approved once must stay open, whatever is known of its origin."""
     if request.evidence is None or request.kind is Kind.ROLLBACK:
-        return
-    found = blocking(request.evidence, rule.lineage)
+        return ()
+    return blocking(request.evidence, rule.lineage)
+
+
+def check_may_approve(request: TransitionRequest, rule: Rule) -> None:
+    """Raises Refused with what is wrong."""
+    found = in_the_way(request, rule)
     if found:
         told = " ".join(f"{check.code}: {check.sentence}" for check in found)
         raise Refused(f"the rule approves nothing of such lineage, so it can only be rejected. {told}")

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from bot.domain.agreement import Agreement
 from bot.domain.judgement_words import checks_text
+from bot.domain.lineage import in_the_way
 from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
 from bot.domain.policy import Group, Rule
 from bot.domain.quorum import ANYONE, standing, under
@@ -275,6 +276,10 @@ def may_stand_in(request: TransitionRequest, printed: Printed) -> str:
 def _waiting(request: TransitionRequest, printed: Printed) -> str:
     if printed.rule is None:
         return "No rule in the policy speaks of this target any more, so nobody can decide it."
+    approve, reject = deeds(request)
+    blocked = [check.code for check in in_the_way(request, printed.rule)]
+    if blocked:
+        return f"The rule approves nothing that fails {' and '.join(blocked)}, so it can only be rejected: {reject}."
     counted = Counter(what_is_missing(request, printed))
     missing = [
         f"{COUNTED.get(number, number)} of {'any group that decides' if group == ANYONE else group}"
@@ -282,7 +287,6 @@ def _waiting(request: TransitionRequest, printed: Printed) -> str:
     ]
     if not missing:  # somebody unknown asked, which cost a vote more, and is known now
         return "The votes that the rule demands are there; one more vote by anyone of its groups decides."
-    approve, reject = deeds(request)
     waits = f"Waiting for {' and '.join(missing)}: {approve} or {reject}."
     return f"{waits} {may_stand_in(request, printed)}".rstrip()
 
