@@ -15,8 +15,6 @@ from mlflow.entities import LoggedModelOutput
 from bot.dvc_texts import read_lock
 from tests.fixtures.training_repository import Training
 
-pytestmark = pytest.mark.xdist_group("training-repository")  # one worker, so that it trains once
-
 
 def test_what_was_not_committed_kept_or_pushed_is_refused_all_at_once(copied: Training) -> None:
     copied.write("train.py", "raise SystemExit('changed')\n")

@@ -20,7 +20,6 @@ from bot.gate.envelopes import ED25519, PAYLOAD_TYPE, as_sigstore_bundle, pae, s
 from bot.gate.envelopes import payload_of as inside
 from tests.builders import a_request, a_rule, a_vote
 
-pytestmark = pytest.mark.xdist_group("sigstore")  # one worker, so that npm installs once
 SIGSTORE = ("@sigstore/verify@2.1.1", "@sigstore/bundle@3.1.0")
 VERIFY_JS = """
 const fs = require('fs'), crypto = require('crypto');

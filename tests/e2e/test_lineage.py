@@ -5,14 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from bot.domain.lineage import GIT_MIRROR, TRAINER
 from bot.domain.model import Evidence, State, TransitionRequest
 from tests.fixtures.house import House
 from tests.fixtures.training_repository import Training
-
-pytestmark = pytest.mark.xdist_group("training-repository")  # one worker, so that it trains once
 
 
 def evidence_of(request: TransitionRequest) -> Evidence:
