@@ -8,7 +8,7 @@ OutsideError
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -299,6 +299,9 @@ class GitMirror(Protocol):
     def look(self, remote: str, commit: str, main: str, lock_path: str, code: str) -> Mirrored:
         """What the remote has of the commit now, and of the file `lock_path` in it. `code` is the commit that the training ran from,
         empty when none is named. Raises Temporary or Permanent."""
+
+    def read_files(self, remote: str, commit: str, paths: Collection[str]) -> Mapping[str, bytes]:
+        """The bytes of these files as the commit has them; without those that it does not have. Raises Temporary or Permanent."""
 
 
 class Clock(Protocol):

@@ -27,7 +27,7 @@ from bot.attestations import AttestationRows, KeyRows
 from bot.domain import evolution, ledger
 from bot.domain.events import Event, RequestEvent, RequestOpened
 from bot.domain.model import OPEN, Kind, Refused, State, Target, TargetKind, TransitionRequest, VersionId
-from bot.evidence_rows import ManifestRows
+from bot.evidence_rows import ManifestRows, ReadingRows
 from bot.ledger_rows import LedgerRows
 from bot.people import PeopleRows
 from bot.placements import RegistryRows
@@ -124,6 +124,7 @@ class Transaction:
         self.keys = KeyRows(connection)
         self.verdicts = VerdictRows(connection)
         self.manifests = ManifestRows(connection)
+        self.readings = ReadingRows(connection)
         self._store = store
         self._events: list[Event] = []
 

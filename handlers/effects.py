@@ -6,7 +6,6 @@ How a thing is created once although answers get lost is in `sending`. Moves in 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from bot.domain.cards import Card
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
@@ -16,7 +15,6 @@ from bot.domain.request_card import outcome_card, request_card, ticket_card
 from bot.domain.wording import Printed, decision_text, outcome_text, story
 from bot.ports import Permanent, Ticket
 from bot.services import Services
-from handlers.checkpoints import witness_decision
 from handlers.notes import note_of
 from handlers.printing import needed_rule, printed_for
 from handlers.rollbacks import failed_request
@@ -26,17 +24,6 @@ from handlers.sending import create_once, once, post_once, wait_until_settled
 def sync_card(request_id: str, s: Services) -> None:
     """One message for each request, always showing its current state."""
     request, printed = _read(request_id, s)
-    _show(request, printed, s)
-
-
-def show_progress(request_id: str, progress: str, s: Services) -> None:
-    """On the card, while the evidence is being collected."""
-    request, printed = _read(request_id, s)
-    if request.state is State.COLLECTING:
-        _show(request, replace(printed, progress=progress), s)
-
-
-def _show(request: TransitionRequest, printed: Printed, s: Services) -> None:
     if request.card is None and request.state in ENDED_UNDECIDED:
         return  # it ended before anybody saw it, so there is nothing to tell
     card = request_card(request, printed, _walk_back(request, s))
@@ -68,7 +55,6 @@ def sync_ticket(request_id: str, s: Services) -> None:
     if request.state is State.APPROVED and request.frozen_until is not None:
         key = f"held:{request.id}:{request.frozen_until:%Y%m%dT%H%M}"
         _comment(request.ticket, key, story(request, printed), s)
-    witness_decision(request, request.ticket, s)
     if request.settled_at is not None or request.state is State.STALE:
         _comment(request.ticket, f"outcome:{request.id}", outcome_text(request), s)
     if _is_finished(request) and not request.ticket_status:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain import fast_track, lifecycle, lineage
-from bot.domain.card_changes import size_of
 from bot.domain.events import Event
 from bot.domain.evidence import changes
 from bot.domain.lifecycle import Authors
@@ -15,8 +14,7 @@ from bot.domain.policy import Demand, LineageDemand, Policy, Rule
 from bot.domain.rollback import needs_no_vote
 from bot.domain.wording import goal
 from bot.services import Services
-from bot.store import Transaction, target_model
-from handlers.effects import show_progress
+from bot.store import Lane, Transaction, target_model
 from handlers.printing import needed_rule
 from handlers.rollbacks import overtaken
 
@@ -54,6 +52,7 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         frozen = lifecycle.freeze_evidence(locked, evidence, authors, rule_hash, now, people_decide=why_people)
         if seen.artifacts is not None:
             tx.manifests.keep(seen.artifacts.digest, reading.manifest)
+        tx.readings.forget(request_id)
         tx.record(frozen)
         if frozen:  # else another worker was quicker, and the vote is open since
             tx.record(_decide_without_people(tx.get_request(request_id), rule, rule_hash, tx, now))
@@ -69,11 +68,17 @@ class _Reading:
         self.manifest = ""
 
     def progressed(self, done: int, size: int) -> None:
+        """Only leaves word: the card is brought up to date in its own lane, and the reading waits for nobody."""
         now = self._s.clock.now()
         if size < LARGE or (self._told_at is not None and now - self._told_at < TELL_EVERY):
             return
+        with self._s.store.transaction() as tx:
+            tx.readings.put(self._request_id, done, size)
+            if (
+                self._told_at is None or tx.get_request(self._request_id).card is not None
+            ):  # else the first job still tries
+                tx.defer("sync_card", self._request_id, f"{Lane.SLACK}:{self._request_id}", once=True)
         self._told_at = now
-        show_progress(self._request_id, f"{size_of(done)} of {size_of(size)} of its files are read.", self._s)
 
     def listed(self, manifest: str) -> None:
         self.manifest = manifest

@@ -40,8 +40,9 @@ NEEDS_NO_FOLLOW_UP = {
     events.FastTrackCompared,
     events.KeyAdded,
     events.KeyRetired,
+    events.VoteSigned,
 }
-ABSTRACT = {events.RequestEvent, events.RegistryEvent}
+ABSTRACT = {events.RequestEvent, events.RegistryEvent, events.AttestationSigned}
 
 WORLDLY = {"open", "input", "print", "now", "today", "utcnow", "time", "monotonic", "uuid4", "getenv", "environ"}
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "data", "info"}

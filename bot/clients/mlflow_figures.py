@@ -48,7 +48,7 @@ def _of_logged_model(client: MlflowClient, lineage: Lineage) -> Iterator[Metric]
     latest = _latest(lineage)
     names = [name for name, _ in latest]
     run_id = lineage.run.info.run_id if lineage.run else None
-    data_sets = data_sets_of(lineage)
+    data_sets = _guessable(lineage)
     for (name, data_set), metric in latest.items():
         where = f", data set {data_set or 'not named'}" if names.count(name) > 1 else ""
         yield Metric(
@@ -60,6 +60,12 @@ def _of_logged_model(client: MlflowClient, lineage: Lineage) -> Iterator[Metric]
         )
 
 
+def _guessable(lineage: Lineage) -> tuple[DataSet, ...]:
+    """A training that names the data set of some figures has said all it knows: of its others nothing is guessed."""
+    says_itself = any(data_set for _, data_set in _latest(lineage))
+    return () if says_itself else data_sets_of(lineage)
+
+
 def _latest(lineage: Lineage) -> dict[tuple[str, str], LoggedMetric]:
     """The LoggedModel keeps every figure ever logged; the latest of a name and data set stands."""
     logged = (lineage.logged_model.metrics or []) if lineage.logged_model else []
@@ -69,7 +75,7 @@ def _latest(lineage: Lineage) -> dict[tuple[str, str], LoggedMetric]:
 
 def _of_run(lineage: Lineage) -> Iterator[Metric]:
     """`run.data.metrics` forgets when a figure was logged; the list that it is made from does not."""
-    data_sets = data_sets_of(lineage)
+    data_sets = _guessable(lineage)
     for metric in lineage.run.data._metric_objs if lineage.run else ():
         yield Metric(
             metric.key, _unclamped(metric.value), RUN, _measured_on(metric, data_sets), as_time(metric.timestamp)

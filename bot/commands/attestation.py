@@ -11,6 +11,7 @@ from bot.attestations import Attestation
 from bot.commands.context import services_for, telling_mistakes
 from bot.domain.model import DECISION, VOTE, Refused
 from bot.gate.envelopes import as_sigstore_bundle
+from bot.request_ids import full_id
 from bot.store import Transaction
 
 FORMATS: Mapping[str, Callable[[str], str]] = {"dsse": str, "sigstore": as_sigstore_bundle}
@@ -47,7 +48,7 @@ def attestation(request_id: str, about: str | None, person: str, form: str, out:
 
 def _manifest(request_id: str, tx: Transaction) -> str:
     """Its sha256 is the subject `artifacts` of what was signed. Raises Refused."""
-    request = tx.get_request(request_id)
+    request = tx.get_request(full_id(request_id, tx.connection))
     artifacts = request.evidence.artifacts if request.evidence else None
     manifest = tx.manifests.find(artifacts.digest) if artifacts else None
     if manifest is None:
@@ -58,7 +59,7 @@ def _manifest(request_id: str, tx: Transaction) -> str:
 
 def _chosen(request_id: str, about: str | None, email: str, tx: Transaction) -> list[Attestation]:
     """Raises Refused when there is nothing of the kind."""
-    request = tx.get_request(request_id)
+    request = tx.get_request(full_id(request_id, tx.connection))
     voter = _voter(email, tx) if email else ""
     signed = tx.attestations.of(request.id)
     found = [one for one in signed if about in (None, one.about) and (not voter or one.person == voter)]

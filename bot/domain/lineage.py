@@ -82,7 +82,7 @@ class Mirrored:
     """What a mirror of the git remote knows of a commit. `lock` is the text of its dvc.lock.
 
     `author` is the e-mail of who committed the code, and `changed` what changed from that code to this commit; None when the code's
-    commit is not there.
+    commit is not there. Where more changed than is listed, the last of `changed` says so and is no path.
     """
 
     remote: str
@@ -98,12 +98,14 @@ class Mirrored:
 class Trail:
     """Everything that the checks look at. `lock` is the parsed one; when the logged text is none, `lock_trouble` says why.
 
+    `commit` is the one whose dvc.lock pins the run, and `code` the one that the training ran from, as the tags say.
     `environment` is the sha256 of the file that lists the logged model's packages. `mirrored` is None when no mirror was asked, and
     then `not_mirrored` says why.
     """
 
     run: RunSeen | None
     commit: str = ""
+    code: str = ""
     lock_path: str = LOCK
     files: LoggedFiles = field(default_factory=LoggedFiles)
     lock: Lock | None = None

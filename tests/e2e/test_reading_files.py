@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bot.domain.model import Evidence, State
+from bot.job_rows import JobStatus
 from bot.ports import Follower, ModelRegistry
 from tests.fixtures.house import House
 
@@ -41,6 +42,7 @@ def test_how_far_the_reading_of_a_large_model_is_stands_on_its_card(house: House
     def read(follower: Follower) -> None:
         for done, later in ((0, 5), (1, 11), (2, 0)):
             follower.progressed(done * GB, 14 * GB)
+            house.settle()  # as another thread of the worker does meanwhile
             shown.append(house.cards()[-1].all_text)
             house.clock.ahead += timedelta(seconds=later)
 
@@ -54,6 +56,24 @@ def test_how_far_the_reading_of_a_large_model_is_stands_on_its_card(house: House
     assert f"{collecting} 2.0 GB of 14.0 GB of its files are read." in shown[2]
     assert len(house.cards()) == 1
     assert (house.reread(request).state, "being collected" in house.card(request).all_text) == (State.PENDING, False)
+    with house.s.store.transaction() as tx:
+        assert tx.readings.find(request.id) is None
+
+
+def test_a_slack_that_refuses_does_not_keep_a_large_model_from_being_read(house: House) -> None:
+    def read(follower: Follower) -> None:
+        for done in (0, 1, 2):
+            follower.progressed(done * GB, 14 * GB)
+            house.settle()
+            house.clock.ahead += timedelta(minutes=1)
+
+    house.s = replace(house.s, registry=cast("ModelRegistry", HoldingLargeModels(house.s.registry, read)))
+    house.slack.app.revoked = True
+    request = house.asked()
+
+    parked = [job.name for job in house.s.store.jobs.listing(JobStatus.PARKED)]
+    assert house.reread(request).state is State.PENDING
+    assert parked == ["sync_card"] * 3  # the reading's first word, then the frozen evidence and the ticket
 
 
 def test_a_small_model_is_read_before_anybody_wonders(house: House) -> None:
