@@ -20,7 +20,7 @@ from bot.services import Services
 from handlers.describing import find_version, newest_evidence
 
 CONFIG = ".dvc/config"
-NAME_A_REMOTE = "Name the DVC remote with --remote, as `dvc remote list` shows it"
+NAME_A_REMOTE = "Name the DVC remote's address with --remote: it stands beside its name in `dvc remote list`"
 
 
 @dataclass(frozen=True)
