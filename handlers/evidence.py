@@ -12,6 +12,7 @@ from bot.domain.lifecycle import Authors
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
 from bot.domain.policy import Demand, LineageDemand, Policy, Rule
 from bot.domain.rollback import needs_no_vote
+from bot.domain.seen import ModelSeen
 from bot.domain.wording import goal
 from bot.services import Services
 from bot.store import Lane, Transaction, target_model
@@ -30,8 +31,9 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     if request.state is not State.COLLECTING:
         return
-    champion = _champion(request, s)
-    pointless = _why_pointless(request, champion, s)
+    model = s.registry.find_model(request.version.workspace, request.version.model)
+    champion = _champion(request, _target_model(request, model, s))
+    pointless = _why_pointless(request, champion, model, s)
     if pointless:
         with s.store.transaction() as tx:
             tx.record(lifecycle.withdraw(tx.get_request(request_id, for_update=True), pointless, s.clock.now()))
@@ -117,18 +119,13 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
     return f"{request.version} is not what was approved: {differs}" if differs else ""
 
 
-def _why_pointless(request: TransitionRequest, champion: VersionId | None, s: Services) -> str:
+def _why_pointless(request: TransitionRequest, champion: VersionId | None, model: ModelSeen | None, s: Services) -> str:
     """What has become of the wish since it was asked; empty when it still makes sense."""
-    if not _is_in_the_registry(request, s):
+    seen = model.version(request.version.version) if model else None
+    if seen is None or seen.id != request.version:
         return f"{request.version} is no longer in the registry"
     with s.store.transaction() as tx:
         return overtaken(request, champion, tx)
-
-
-def _is_in_the_registry(request: TransitionRequest, s: Services) -> bool:
-    model = s.registry.find_model(request.version.workspace, request.version.model)
-    seen = model.version(request.version.version) if model else None
-    return seen is not None and seen.id == request.version
 
 
 def _authors_of(evidence: Evidence, policy: Policy, tx: Transaction) -> Authors:
@@ -149,8 +146,13 @@ def _person(claimed: str | None, policy: Policy, tx: Transaction) -> str | None:
     return tx.people.get_or_add(entry.email, entry.name).id if entry else None
 
 
-def _champion(request: TransitionRequest, s: Services) -> VersionId | None:
-    model = s.registry.find_model(request.version.workspace, target_model(request))
+def _target_model(request: TransitionRequest, own: ModelSeen | None, s: Services) -> ModelSeen | None:
+    """The model whose target it is: the version's own, unless it is to be copied into another."""
+    name = target_model(request)
+    return own if name == request.version.model else s.registry.find_model(request.version.workspace, name)
+
+
+def _champion(request: TransitionRequest, model: ModelSeen | None) -> VersionId | None:
     if request.kind is Kind.OBSERVED:
         before = model.version(request.previous.version) if model and request.previous else None
         return before.id if before and before.id == request.previous else None  # it may have been deleted since
