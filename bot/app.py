@@ -28,7 +28,7 @@ from bot.clients.git_mirror import GitMirrors
 from bot.clients.jira import JiraTickets
 from bot.clients.mail import SmtpMailer
 from bot.clients.mlflow import MlflowRegistry
-from bot.clients.notes_key import NoteKeyFile
+from bot.clients.notes_key import NoteKeyFile, read_note_key
 from bot.clients.signers import NoSigner, read_signer
 from bot.clients.slack import SlackNotifier
 from bot.database import create_engine, pending_migrations
@@ -85,6 +85,15 @@ def signer_of(settings: Settings) -> Signer:
         return read_signer(settings.signing_key_location)
     except keys.KeyMistake as mistake:
         raise SettingsMistakes((f"COUNTERSIGN_SIGNING_KEY: {mistake}.",)) from None
+
+
+def check_checkpoint_key(settings: Settings) -> None:
+    """A worker without it would decide what no witness outside ever hears of. Raises SettingsMistakes."""
+    try:
+        read_note_key(settings.checkpoint_key_path)
+    except keys.KeyMistake as mistake:
+        mend = "Checkpoints want an Ed25519 key: countersign keys new --algorithm ed25519 --out FILE"
+        raise SettingsMistakes((f"COUNTERSIGN_CHECKPOINT_KEY: {mistake}. {mend}",)) from None
 
 
 def make_missing_keys(settings: Settings) -> None:

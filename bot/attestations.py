@@ -7,15 +7,17 @@ A key counts by places in the ledger, never by a time that a signer claims: from
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from bot import tables
-from bot.gate.envelopes import TrustedKey
+from bot.domain.events import KeyAdded, KeyRetired
+from bot.gate.envelopes import NotVerified, TrustedKey, trusted_key
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,16 @@ class KnownKey:
         return self.added_seq < seq and (self.retired_seq is None or seq < self.retired_seq)
 
 
+KINDS: sa.BindParameter[Any] = sa.bindparam(
+    "kinds", [KeyAdded.__name__, KeyRetired.__name__], expanding=True, literal_execute=True
+)  # as literals, so that PostgreSQL sees that the index `key_entries` has them all
+ABOUT_KEYS = (
+    sa.select(tables.ledger.c.seq, tables.ledger.c.kind, tables.ledger.c.body)
+    .where(tables.ledger.c.kind.in_(KINDS))
+    .order_by(tables.ledger.c.seq)
+)
+
+
 class AttestationRows:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
@@ -70,7 +82,7 @@ class AttestationRows:
 
 
 class KeyRows:
-    """`ring` is what `bot.gate.envelopes.verify` wants; whether a key counts at a place in the ledger is `KnownKey.covers`."""
+    """`ring` is what `bot.gate.envelopes.verify` wants; whether a key counts at a place in the ledger is told by `recorded`'s keys."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
@@ -97,6 +109,18 @@ class KeyRows:
         query = sa.select(tables.keys).order_by(tables.keys.c.added_seq)
         return [_key_of(row) for row in self.connection.execute(query.with_for_update() if for_update else query)]
 
+    def recorded(self) -> dict[str, KnownKey]:
+        """By id, from where to where the ledger's own entries say that they count: the columns here could be changed."""
+        there, found = {key.id: key for key in self.all() if _is_itself(key)}, dict[str, KnownKey]()
+        for entry in self.connection.execute(ABOUT_KEYS):
+            said = json.loads(entry.body)
+            key = found.get(said["key"])
+            if entry.kind == KeyAdded.__name__ and key is None and said["key"] in there:
+                found[said["key"]] = _as_added(there[said["key"]], entry.seq, said["purpose"])
+            elif entry.kind == KeyRetired.__name__ and key is not None and key.retired_seq is None:
+                found[key.id] = replace(key, retired_seq=entry.seq, retired_because=said["reason"])
+        return found
+
     def ring(self) -> dict[str, TrustedKey]:
         """All keys by id, the retired ones among them: what those signed before still counts."""
         return {key.id: TrustedKey(key.id, key.algorithm, key.pem, key.purpose) for key in self.all()}
@@ -108,6 +132,18 @@ class KeyRows:
     def _one(self, query: sa.Select[Any]) -> KnownKey | None:
         row = self.connection.execute(query).first()
         return _key_of(row) if row else None
+
+
+def _is_itself(key: KnownKey) -> bool:
+    """A key's id is the digest of its very bytes."""
+    try:
+        return trusted_key(key.pem).id == key.id
+    except NotVerified:
+        return False
+
+
+def _as_added(key: KnownKey, seq: int, purpose: str) -> KnownKey:
+    return replace(key, purpose=purpose, added_seq=seq, retired_seq=None, retired_because="")
 
 
 def _attestation_of(row: sa.Row[Any]) -> Attestation:

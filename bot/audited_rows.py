@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
 from bot import tables
-from bot.attestations import KeyRows
+from bot.attestations import KeyRows, KnownKey
 from bot.domain import events, evolution
 from bot.domain.events import SIGNATURES, AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
 from bot.domain.ledger import Broken, Entry, as_plain
 from bot.domain.model import TransitionRequest
-from bot.gate.envelopes import NotVerified, digest_of, trusted_key
+from bot.gate.envelopes import NotVerified, TrustedKey, digest_of, trusted_key, verify
 from bot.ledger_rows import A_FETCH, LedgerRows
 from bot.store import REQUEST
 
@@ -63,6 +63,8 @@ def check_keys(connection: sa.Connection) -> int:
 
 
 def check_attestations(connection: sa.Connection) -> int:
+    """Each is signed by the key that its row names, and that key counted there by the ledger's own entries."""
+    known = KeyRows(connection).recorded()
     query = sa.select(tables.attestations).order_by(tables.attestations.c.seq)
     entries = LedgerRows(connection).entries(*(kind.__name__ for kind in SIGNATURES))
     count = 0
@@ -74,6 +76,7 @@ def check_attestations(connection: sa.Connection) -> int:
                 raise Broken(
                     f"the envelope of request {row.request_id} is not the one that ledger entry {row.seq} vouches for"
                 )
+            _check_signed(row, known.get(row.key_id))
             count += 1
     return count
 
@@ -106,6 +109,19 @@ def _vouches(entry: Entry, row: sa.Row[Any]) -> bool:
         return False
     said = (event.at, event.request_id, event.about, event.person, event.key, event.digest)
     return said == (row.signed_at, row.request_id, row.about, row.person, row.key_id, row.digest)
+
+
+def _check_signed(row: sa.Row[Any], key: KnownKey | None) -> None:
+    whose = f"the envelope that ledger entry {row.seq} vouches for"
+    if key is None:
+        raise Broken(f"{whose} names key {row.key_id[:12]}, which was never registered")
+    try:
+        verify(row.envelope, {key.id: TrustedKey(key.id, key.algorithm, key.pem, key.purpose)})
+    except NotVerified as why:
+        raise Broken(f"{whose} proves nothing: {why}") from None
+    if not key.covers(row.seq):
+        until = f" and was retired at entry {key.retired_seq}" if key.retired_seq is not None else ""
+        raise Broken(f"{whose} is signed by key {key.id[:12]}, which was added at entry {key.added_seq}{until}")
 
 
 def _replayed(connection: sa.Connection) -> Iterator[TransitionRequest]:

@@ -27,6 +27,7 @@ from mlflow import MlflowClient
 from bot import embedded
 from bot.clients.keys import make_key
 from bot.clients.mlflow_checkup import MlflowCheckup
+from bot.clients.signers import read_signer
 from bot.domain.agreement import Outcome
 from bot.domain.ledger import Entry
 from bot.domain.model import Ask, AskKind, DecidedBy
@@ -258,6 +259,9 @@ def _make_keys(directory: Path) -> dict[str, str]:
     approvals, checkpoints = directory / "approvals.pem", directory / "checkpoints.pem"
     make_key(approvals)
     make_key(checkpoints, ED25519)
+    (directory.parent / "countersign.pem").write_text(
+        read_signer(str(approvals)).key.pem
+    )  # for the gate, as a CI job has it
     return {
         "COUNTERSIGN_SIGNING_KEY": str(approvals),
         "COUNTERSIGN_CHECKPOINT_KEY": str(checkpoints),

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.clients.signers import read_signer
 from bot.demo import DemoFailed, Say, World
 
 OURS = "countersign."
@@ -34,7 +33,6 @@ def walk_back(world: World, model: str, say: Say) -> None:
 def at_the_gate(world: World, model: str, champion: int, rejected: int, say: Say) -> None:
     """The champion passes; its approval copied to another version does not, nor does the champion with one byte changed."""
     key = world.home / "countersign.pem"
-    key.write_text(read_signer(world.environment["COUNTERSIGN_SIGNING_KEY"]).key.pem)
     say("5. The gate, with nothing but the public key: countersign gate check")
     _ask(world, ["check", f"models:/{model}@champion"], key, ALLOWED, say)
 

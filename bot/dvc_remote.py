@@ -170,6 +170,11 @@ def _file_system(url: str) -> tuple[Files, str]:
         raise NotFetched(EXTRA_WANTED) from None
     try:
         made, options, root = get_cloud_fs({}, url=url)
+        if made.protocol == "local" and not Path(str(root)).is_dir():
+            raise NotFetched(
+                f"there is no directory {url}. Correct --remote: it wants the address that stands beside the remote's name in "
+                "`dvc remote list`"
+            )
         return made(**options), str(root).rstrip("/")
     except ImportError as missing:
         raise NotFetched(f"the remote {url} needs more than the dvc extra: {missing}") from None

@@ -91,10 +91,12 @@ class LedgerRows:
             for row in found:
                 yield row.request_id, _entry_of(row)
 
-    def leaves(self, after: int = 0) -> Iterator[bytes]:
-        """The leaves of the entries after that one; streamed as `entries` are."""
+    def leaves(self, after: int = 0, until: int | None = None) -> Iterator[bytes]:
+        """The leaves of the entries after that one, up to `until` and with it; streamed as `entries` are."""
         rows = tables.ledger.c
         query = sa.select(rows.leaf).where(rows.seq > after).order_by(rows.seq)
+        if until is not None:
+            query = query.where(rows.seq <= until)
         with self.connection.execute(query.execution_options(yield_per=10 * A_FETCH)) as found:
             for leaf in found.scalars():
                 yield bytes(leaf)

@@ -8,7 +8,7 @@ OutsideError
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -84,6 +84,16 @@ class ModelGlance:
     newest: int
 
 
+class Follower(Protocol):
+    """Follows how a version's files are read, which takes long for a large model."""
+
+    def progressed(self, done: int, size: int) -> None:
+        """So many bytes of all are read; told before each file."""
+
+    def listed(self, manifest: str) -> None:
+        """Every file was read: their list in `sha256sum` format, whose sha256 is `Artifacts.digest`."""
+
+
 class ModelRegistry(Protocol):
     """MLflow. Reads raise Temporary or Permanent; writes may also raise OutcomeUnknown and are all safe to repeat after a look."""
 
@@ -111,6 +121,7 @@ class ModelRegistry(Protocol):
         champion: VersionId | None,
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
+        follower: Follower | None = None,
     ) -> Evidence:
         """Metrics, params, tags, author, data sets, signature, the digest of the artifacts.
 
@@ -323,6 +334,9 @@ class GitMirror(Protocol):
     def look(self, remote: str, commit: str, main: str, lock_path: str, code: str) -> Mirrored:
         """What the remote has of the commit now, and of the file `lock_path` in it. `code` is the commit that the training ran from,
         empty when none is named. Raises Temporary or Permanent."""
+
+    def read_files(self, remote: str, commit: str, paths: Collection[str]) -> Mapping[str, bytes]:
+        """The bytes of these files as the commit has them; without those that it does not have. Raises Temporary or Permanent."""
 
 
 class Clock(Protocol):

@@ -28,6 +28,7 @@ from bot.digest_store import DigestRows
 from bot.domain import evolution, ledger
 from bot.domain.events import DigestClosed, Event, RequestEvent, RequestOpened
 from bot.domain.model import OPEN, Kind, Refused, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.evidence_rows import ManifestRows, ReadingRows
 from bot.ledger_rows import LedgerRows
 from bot.people import PeopleRows
 from bot.placements import RegistryRows
@@ -124,6 +125,8 @@ class Transaction:
         self.attestations = AttestationRows(connection)
         self.keys = KeyRows(connection)
         self.verdicts = VerdictRows(connection)
+        self.manifests = ManifestRows(connection)
+        self.readings = ReadingRows(connection)
         self.digests = DigestRows(connection)
         self._store = store
         self._events: list[Event] = []

@@ -8,6 +8,10 @@ metadata = sa.MetaData()
 
 Moment = sa.DateTime(timezone=True)
 
+# As the index on the ledger has them, letter for letter: with bound values in their place it would not be found.
+decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
+entry_request: sa.ColumnElement[str] = sa.literal_column("(body::json ->> 'request_id')", sa.Text)
+
 requests = sa.Table(
     "requests",
     metadata,
@@ -51,6 +55,10 @@ ledger = sa.Table(
     sa.Index("ledger_by_time", "at"),
     # Every card under a rule with a fast track counts these; all others in the ledger are in the way.
     sa.Index("fast_track_compared", "seq", postgresql_where=sa.text("kind = 'FastTrackCompared'")),
+    # And each page about a version asks where in the ledger its requests were decided.
+    sa.Index("decisions_by_request", entry_request, postgresql_where=decides),
+    # Whether a key counts is asked with every signature, and few entries tell of keys.
+    sa.Index("key_entries", "seq", postgresql_where=sa.text("kind in ('KeyAdded', 'KeyRetired')")),
 )
 
 deliveries = sa.Table(
@@ -188,6 +196,15 @@ manifests = sa.Table(
     metadata,
     sa.Column("digest", sa.Text, primary_key=True),
     sa.Column("text", sa.Text, nullable=False),
+)
+
+# While the files of a large version are read: how many bytes are, of how many.
+readings = sa.Table(
+    "readings",
+    metadata,
+    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("done", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
 )
 
 # One row a week: the frozen figures (canonical JSON), the files that are not made anew, and what was delivered where.

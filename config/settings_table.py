@@ -48,7 +48,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "COUNTERSIGN_API_TOKEN",
-        "the bearer token of POST /api/requests",
+        "the bearer token of the API and of the gate's questions",
         "none, and the API refuses every call",
         "kq3v0Yx6WmS2c9dT1uLrB8nE",
         "Make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'",

@@ -3,9 +3,9 @@
 Doors let the outside in: `mlflow_webhook`, `slack_actions`, `slack_commands`, `jira_webhook`, `api`, `ci_gate`, `clock`, and the command
 line in `bot.__main__`. Stories say what we do about it: `transitions` (somebody asks, something moved), `sweeps` (the poller), `evidence`
 (what the vote is based on, and the fast track), `approvals` (votes), `rollbacks`, `reminders`, `absences`, `switches`, `policies`,
-`signing` (what was decided, signed), `verdicts` (whether it still stands), `effects`, `moves` and `tags` (what is to become true outside),
-`digests` and `digest_delivery` (what compliance is told every week).
-Below stands which event leads to which effects.
+`signing` (what was decided, signed), `checkpoints` (the ledger, witnessed), `verdicts` (whether it still stands), `effects`, `moves` and
+`tags` (what is to become true outside), `digests` and `digest_delivery` (what compliance is told every week). Below stands which event
+leads to which effects.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bot.services import Services
 from bot.store import FollowUp, Lane
 from handlers import (
     absences,
+    checkpoints,
     digest_delivery,
     digests,
     effects,
@@ -41,6 +42,7 @@ sync_tags = FollowUp("sync_tags", Lane.REGISTRY)
 mark_failed = FollowUp("mark_failed", Lane.REGISTRY)
 sync_card = FollowUp("sync_card", Lane.SLACK)
 sync_ticket = FollowUp("sync_ticket", Lane.JIRA)
+witness = FollowUp("witness", Lane.JIRA)
 renew_verdict = FollowUp("renew_verdict", Lane.REGISTRY)
 tell = FollowUp("tell", Lane.SLACK)
 announce = FollowUp("announce", Lane.NOTES)
@@ -58,11 +60,11 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.VoteCast: [sign, sync_card],
     e.RequestApproved: [sign, sync_card, sync_ticket],
     e.RequestRejected: [sign, sync_card, sync_ticket, tell],
-    e.DecisionSigned: [sync_target, sync_tags, sync_ticket],
+    e.DecisionSigned: [sync_target, sync_tags, renew_verdict, witness],
     e.RequestExpired: [sync_card, sync_ticket, tell],
     e.RequestWithdrawn: [sync_card, sync_ticket, tell],
     e.RequestSuperseded: [sync_card, sync_ticket, tell],
-    e.ApprovalStale: [sync_card, sync_ticket, tell],
+    e.ApprovalStale: [renew_verdict, sync_card, sync_ticket, tell],
     e.ReminderDue: [remind],
     e.RequestEscalated: [sync_card, remind],
     e.ApprovalHeld: [sync_card, sync_ticket, tell],
@@ -70,8 +72,8 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.PlotUploaded: [sync_card],
     e.TargetMoved: [sync_tags, mark_failed, renew_verdict, sync_card, sync_ticket, tell],
     e.TargetPutBack: [renew_verdict, sync_card, sync_ticket],
-    e.CardPosted: [sync_ticket],
-    e.TicketOpened: [sync_card, sync_tags],
+    e.CardPosted: [sync_ticket, witness],
+    e.TicketOpened: [sync_card, sync_tags, witness],
     e.BaselineTaken: [announce],
     e.MoveObserved: [announce],
     e.MoveReverted: [announce],
@@ -94,6 +96,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "mark_failed": rollbacks.mark_failed,
     "sync_card": effects.sync_card,
     "sync_ticket": effects.sync_ticket,
+    "witness": checkpoints.witness,
     "renew_verdict": verdicts.renew_verdict,
     "renew_verdicts": verdicts.renew_verdicts,
     "look_at_ticket": effects.look_at_ticket,

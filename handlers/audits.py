@@ -24,6 +24,7 @@ from bot.domain.model import DECISION, Refused
 from bot.domain.proofs import Continuation, Inclusion, Proof
 from bot.gate.envelopes import TrustedKey
 from bot.ledger_rows import CheckpointRows, LedgerRows, Recorded, unhurried
+from bot.request_ids import full_id
 from bot.services import Services
 
 
@@ -94,7 +95,7 @@ def prove_continuation(before: int, size: int | None, s: Services) -> Proof:
 
 def _decision_on(request_id: str, s: Services) -> int:
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.get_request(full_id(request_id, tx.connection))
         signed = [one.seq for one in tx.attestations.of(request.id) if one.about == DECISION]
     if not signed:
         raise Refused(

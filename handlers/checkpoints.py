@@ -9,17 +9,17 @@ from collections.abc import Iterable
 
 from bot.attestations import KnownKey
 from bot.checkpoints import signer_of
+from bot.domain.cards import Card
 from bot.domain.checkpoint import Checkpoint, NotANote, origin_of, read_note
 from bot.domain.events import KeyAdded
 from bot.domain.merkle import Frontier
 from bot.domain.model import DECISION, TransitionRequest
-from bot.domain.references import TicketRef
 from bot.gate.envelopes import LEDGER, TrustedKey
 from bot.ledger_rows import CheckpointRows, Recorded
 from bot.ports import Permanent, PublicKey
 from bot.services import Services
 from bot.store import Transaction
-from handlers.sending import once
+from handlers.sending import once, post_once
 
 SAID = (
     "Checkpoint of the ledger after this decision: {size} entries. Keep this text: with it in a FILE, "
@@ -49,18 +49,32 @@ def checkpoint_over(seq: int, s: Services) -> Recorded:
     return newest if newest is not None and newest.size >= seq else take_checkpoint(s)
 
 
-def witness_decision(request: TransitionRequest, ticket: TicketRef, s: Services) -> None:
-    """Once the decision is signed, its ticket holds the checkpoint that covers it, where the bot cannot take it back."""
-    if request.attested_at is None:
-        return
-    once(f"checkpoint:{request.id}", lambda: _give_checkpoint(request, ticket, s), s)
+def witness(request_id: str, s: Services) -> None:
+    """Once a decision is signed, a checkpoint covers it, and its ticket holds that where the bot cannot take it back.
 
-
-def _give_checkpoint(request: TransitionRequest, ticket: TicketRef, s: Services) -> None:
+    Where the rule has no tickets, the thread under the card does. Whichever of them is still missing leads here when it is there.
+    """
+    key = f"checkpoint:{request_id}"
     with s.store.transaction() as tx:
-        seq = max(signed.seq for signed in tx.attestations.of(request.id) if signed.about == DECISION)
-    checkpoint = checkpoint_over(seq, s)
-    s.tickets.comment(ticket, f"checkpoint:{request.id}", SAID.format(size=checkpoint.size, note=checkpoint.note))
+        request = tx.get_request(request_id)
+        signed = [one.seq for one in tx.attestations.of(request_id) if one.about == DECISION]
+        opens_ticket = _opens_ticket(request, tx)
+        if not signed or tx.is_sent(key):
+            return
+    checkpoint = checkpoint_over(max(signed), s)
+    said = SAID.format(size=checkpoint.size, note=checkpoint.note)
+    ticket, card = request.ticket, request.card
+    if ticket is not None:
+        once(key, lambda: s.tickets.comment(ticket, key, said), s)
+    elif card is not None and not opens_ticket:
+        summary = f"A checkpoint of the ledger covers the decision on {request.version}."
+        reply = Card("Checkpoint of the ledger", summary, paragraphs=(said,))
+        post_once(key, card.channel, reply, s, thread=card.message)
+
+
+def _opens_ticket(request: TransitionRequest, tx: Transaction) -> bool:
+    rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
+    return rule is not None and rule.ticket is not None
 
 
 def _register(key: PublicKey, tx: Transaction, s: Services) -> None:
@@ -81,10 +95,11 @@ def _register(key: PublicKey, tx: Transaction, s: Services) -> None:
 def _grown(newest: Recorded | None, tx: Transaction) -> Frontier:
     """The tree as it stands, grown from what was signed before: an unsigned frontier would let a rewritten past be signed."""
     before = _signed_frontier(newest, tx.keys.ring().values()) if newest else Frontier()
-    grown = before.extended(tx.ledger.leaves(after=before.size))
-    if grown.size != tx.ledger.count():
+    size = tx.ledger.count()  # others go on writing meanwhile: what comes after this belongs to the next checkpoint
+    grown = before.extended(tx.ledger.leaves(after=before.size, until=size))
+    if grown.size != size:
         raise Permanent(
-            f"the ledger ends at entry {tx.ledger.count()}, and {before.size} were signed before: entries are missing. "
+            f"the ledger ends at entry {size}, and {before.size} were signed before: entries are missing. "
             "Run `countersign audit verify`; nothing more is signed until they are back"
         )
     return grown

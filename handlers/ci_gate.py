@@ -47,6 +47,7 @@ def _answer(seen: VersionSeen, standing: Standing, verdict: str | None) -> dict[
         "target": str(result.target),
         "identity": identity_digest(seen.id),
         "artifacts": result.artifacts or None,
+        "size": result.size,
         "envelope": standing.envelope,
         "verdict": verdict,
     }

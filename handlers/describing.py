@@ -6,13 +6,13 @@ store of the run's files for its dvc.lock. When one of them does not answer, the
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot import dvc_texts
 from bot.domain.description import Checkpoint, Description, Held, Pipeline, Told, approval_text, pipeline_of, told
+from bot.domain.dvc_lock import sha256_of
 from bot.domain.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
@@ -54,7 +54,7 @@ def describe(uri: str, s: Services) -> Description:
         newest_first = tuple(_told(request, names, tx) for request in reversed(requests))
         history = _figures(requests, tx)
         stores = tx.policy().artifact_stores
-    evidence = next((request.evidence for request in reversed(requests) if request.evidence), None)
+    evidence = newest_evidence(requests)
     return Description(
         version=found.version,
         is_registered=found.is_registered,
@@ -67,13 +67,18 @@ def describe(uri: str, s: Services) -> Description:
     )
 
 
+def newest_evidence(requests: Sequence[TransitionRequest]) -> Evidence | None:
+    """Of a version's requests in their order; what was frozen last."""
+    return next((request.evidence for request in reversed(requests) if request.evidence), None)
+
+
 def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[str], s: Services) -> Pipeline:
     """What cannot be told now is said, and the rest is told all the same."""
     try:
         text = s.registry.read_lock(version, stores)
         if text is None:
             return Pipeline(unread="unknown: the run has logged no lineage/dvc.lock that may be read")
-        return pipeline_of(dvc_texts.read_lock(text), hashlib.sha256(text.encode()).hexdigest(), evidence)
+        return pipeline_of(dvc_texts.read_lock(text), sha256_of(text), evidence)
     except OutsideError as trouble:
         return Pipeline(unread=f"cannot be read now: {trouble}")
     except dvc_texts.Unreadable as fault:

@@ -6,7 +6,7 @@ What was frozen is told, by the plan that held when the week was closed. The mes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
@@ -19,12 +19,12 @@ from bot.domain.digest_json import read_digest
 from bot.domain.digest_mail import mail_html, mail_text
 from bot.domain.digest_words import counted
 from bot.domain.events import DigestDelivered
-from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
+from bot.domain.references import Image, PostedCard, TicketPlan
 from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.reports.records import file_names
 from bot.services import Services
 from handlers.digest_files import KEPT_AT_MOST, Parcel, files_of, parcel_of
-from handlers.sending import create_once, once, post_once, wait_until_settled
+from handlers.sending import create_once, hand_over_once, once, open_ticket_once, post_once
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ def post_digest(week: str, s: Services) -> None:
     for number, card in enumerate(_lists(digest), start=1):
         _reply_once(f"{key}:{number}", posted, card, s)
     parcel = parcel_of(files_of(row, digest, s), each=KEPT_AT_MOST)
-    _hand_over_once(
+    hand_over_once(
         f"{key}:shared",
         s.notifier.post_settles,
         lambda: s.notifier.share(posted, parcel.attached, f"digest:{week}"),
@@ -62,16 +62,12 @@ def file_digest(week: str, s: Services) -> None:
     if row.plan.ticket is None or row.ticket is not None:
         return
     project, issue_type = row.plan.ticket
-    ref = _open_once(
-        f"countersign-digest-{week}",
-        TicketPlan(project, issue_type, approved="", rejected=""),
-        ticket_card(digest),
-        s,
-    )
+    plan = TicketPlan(project, issue_type, approved="", rejected="")
+    ref = open_ticket_once(f"countersign-digest-{week}", plan, ticket_card(digest), s).ref
     parcel = parcel_of(files_of(row, digest, s), each=ON_A_TICKET)
     key = f"digest:{week}"
     once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, witness_text(digest, parcel.told)), s)
-    _hand_over_once(
+    hand_over_once(
         f"{key}:{ref.id}:attached", s.tickets.search_settles, lambda: s.tickets.attach(ref, parcel.attached), s
     )
     with s.store.transaction() as tx:
@@ -139,25 +135,6 @@ def _reply_once(key: str, posted: PostedCard, card: Card, s: Services) -> None:
     post_once(key, posted.channel, card, s, thread=posted.message)
 
 
-# Jira
-
-
-def _open_once(key: str, plan: TicketPlan, card: Card, s: Services) -> TicketRef:
-    """Opens, or adopts what an earlier try opened."""
-    now = s.clock.now()
-    with s.store.transaction() as tx:
-        begun = tx.begin_sending(key, now)
-    found = s.tickets.find_ticket(plan, key) if begun else None
-    if begun is not None and found is None:
-        why = "a ticket may have been created, but the search lags behind"
-        wait_until_settled(begun, s.tickets.search_settles, s, why)
-    if found is None:
-        found = create_once(key, lambda: s.tickets.open_ticket(plan, card, key), s)
-    with s.store.transaction() as tx:
-        tx.finish_sending(key, now)
-    return found.ref
-
-
 # E-mail
 
 
@@ -201,16 +178,3 @@ def _what_next(troubles: dict[str, OutsideError], s: Services) -> OutsideError:
         " Ask whether it came: drop this job if it did, and replay it to send the mail again if not." if unknown else ""
     )
     return Permanent(" ".join(map(str, troubles.values())) + advice)
-
-
-def _hand_over_once(key: str, settles: float, hand_over: Callable[[], None], s: Services) -> None:
-    """For what looks by itself at what is there already, but must not look before a lost answer has had its time."""
-    with s.store.transaction() as tx:
-        if tx.is_sent(key):
-            return
-        begun = tx.begin_sending(key, s.clock.now())
-    if begun is not None:
-        wait_until_settled(begun, settles, s, "files may have been handed over, but they are not to be seen yet")
-    create_once(key, hand_over, s)
-    with s.store.transaction() as tx:
-        tx.finish_sending(key, s.clock.now())

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,15 +18,13 @@ from bot.digest_store import DigestRow
 from bot.domain.digest import Digest
 from bot.domain.digest_json import read_digest
 from bot.domain.events import DigestClosed
-from bot.domain.ledger import Entry
 from bot.domain.model import Refused
 from bot.domain.periods import Period, period_at, period_of
 from bot.domain.policy import DigestPlan
-from bot.ledger_rows import LedgerRows, unhurried
-from bot.reports.records import file_names, write_records_csv, write_records_json
+from bot.reports.records import file_names
 from bot.services import Services
 from bot.store import Transaction
-from handlers.digest_files import MadeFile, files_of
+from handlers.digest_files import MadeFile, files_of, write_records
 from handlers.digests import first_unclosed, frozen, gathered, weeks_left_out
 
 LOOK = "Add --dry-run to see it as it stands"
@@ -94,27 +91,14 @@ def _write_made(file: MadeFile, digest: Digest, directory: Path, s: Services) ->
     if file.content is not None:
         _write(directory / file.name, file.content)
     else:
-        _stream(file.name, digest, directory, s)
+        with (directory / file.name).open("w", encoding="utf-8", newline="") as out:
+            write_records(file.name, digest, out, s)  # too many to be held in memory
     return Written(file.name, file.sha256, file.is_as_recorded)
 
 
 def _write(path: Path, content: bytes) -> Written:
     path.write_bytes(content)
     return Written(path.name, hashlib.sha256(content).hexdigest(), is_as_delivered=True)
-
-
-def _stream(name: str, digest: Digest, directory: Path, s: Services) -> None:
-    """Records that are too many to be held in memory."""
-    write = write_records_csv if name.endswith(".csv") else write_records_json
-    with (directory / name).open("w", encoding="utf-8", newline="") as out, unhurried(s.store.engine) as connection:
-        write(_entries(digest, LedgerRows(connection)), out, digest.names)
-
-
-def _entries(digest: Digest, ledger: LedgerRows) -> Iterator[Entry]:
-    """The very ones that the week was closed over."""
-    first, last = digest.ledger.first, digest.ledger.last
-    of_the_week = ledger.entries(since=digest.period.starts, until=digest.period.ends)
-    return (entry for entry in of_the_week if first <= entry.seq <= last)
 
 
 def _check_figures(row: DigestRow, tx: Transaction) -> None:

@@ -13,13 +13,12 @@ from bot.domain.model import ENDED_UNDECIDED, Kind, State, TransitionRequest
 from bot.domain.references import TicketPlan, TicketRef
 from bot.domain.request_card import outcome_card, request_card, ticket_card
 from bot.domain.wording import Printed, decision_text, outcome_text, story
-from bot.ports import Permanent, Ticket
+from bot.ports import Permanent
 from bot.services import Services
-from handlers.checkpoints import witness_decision
 from handlers.notes import note_of
 from handlers.printing import needed_rule, printed_for
 from handlers.rollbacks import failed_request
-from handlers.sending import create_once, once, post_once, wait_until_settled
+from handlers.sending import once, open_ticket_once, post_once
 
 
 def sync_card(request_id: str, s: Services) -> None:
@@ -33,8 +32,8 @@ def sync_card(request_id: str, s: Services) -> None:
         return
     posted = post_once(f"card:{request.id}", needed_rule(request, printed.rule).channel, card, s)
     with s.store.transaction() as tx:
-        if tx.get_request(request_id, for_update=True).card is None:
-            tx.record([CardPosted(s.clock.now(), request_id, posted)])
+        if tx.get_request(request.id, for_update=True).card is None:
+            tx.record([CardPosted(s.clock.now(), request.id, posted)])
 
 
 def sync_ticket(request_id: str, s: Services) -> None:
@@ -44,7 +43,7 @@ def sync_ticket(request_id: str, s: Services) -> None:
         if request.state in ENDED_UNDECIDED or needed_rule(request, printed.rule).ticket is None:
             return
         plan = _plan_of(request, printed)
-        ticket = _open_once(request, plan, printed, s)
+        ticket = open_ticket_once(f"countersign-{request.id}", plan, ticket_card(request, printed), s)
         with s.store.transaction() as tx:
             if tx.get_request(request_id, for_update=True).ticket is None:
                 tx.record([TicketOpened(s.clock.now(), request_id, ticket.ref)])
@@ -56,7 +55,6 @@ def sync_ticket(request_id: str, s: Services) -> None:
     if request.state is State.APPROVED and request.frozen_until is not None:
         key = f"held:{request.id}:{request.frozen_until:%Y%m%dT%H%M}"
         _comment(request.ticket, key, story(request, printed), s)
-    witness_decision(request, request.ticket, s)
     if request.settled_at is not None or request.state is State.STALE:
         _comment(request.ticket, f"outcome:{request.id}", outcome_text(request), s)
     if _is_finished(request) and not request.ticket_status:
@@ -118,23 +116,6 @@ def announce(seq: str, s: Services) -> None:
             if tx.is_sent(key):
                 continue
         post_once(key, channel, note.card, s)
-
-
-def _open_once(request: TransitionRequest, plan: TicketPlan, printed: Printed, s: Services) -> Ticket:
-    """Opens, or adopts what an earlier try opened."""
-    key = f"countersign-{request.id}"
-    now = s.clock.now()
-    with s.store.transaction() as tx:
-        begun = tx.begin_sending(key, now)
-    if begun is not None:
-        found = s.tickets.find_ticket(plan, key)
-        if found is not None:
-            return found
-        wait_until_settled(
-            begun, s.tickets.search_settles, s, "a ticket may have been created, but the search lags behind"
-        )
-    card = ticket_card(request, printed)
-    return create_once(key, lambda: s.tickets.open_ticket(plan, card, key), s)
 
 
 def _comment(ticket: TicketRef, key: str, text: str, s: Services) -> None:

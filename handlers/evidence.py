@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain import fast_track, lifecycle, lineage
 from bot.domain.events import Event
@@ -12,11 +12,15 @@ from bot.domain.lifecycle import Authors
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
 from bot.domain.policy import Demand, LineageDemand, Policy, Rule
 from bot.domain.rollback import needs_no_vote
+from bot.domain.seen import ModelSeen
 from bot.domain.wording import goal
 from bot.services import Services
-from bot.store import Transaction, target_model
+from bot.store import Lane, Transaction, target_model
 from handlers.printing import needed_rule
 from handlers.rollbacks import overtaken
+
+LARGE = 10**9  # bytes; what takes minutes to read
+TELL_EVERY = timedelta(seconds=15)
 
 
 def freeze_evidence(request_id: str, s: Services) -> None:
@@ -27,14 +31,16 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     if request.state is not State.COLLECTING:
         return
-    champion = _champion(request, s)
-    pointless = _why_pointless(request, champion, s)
+    model = s.registry.find_model(request.version.workspace, request.version.model)
+    champion = _champion(request, _target_model(request, model, s))
+    pointless = _why_pointless(request, champion, model, s)
     if pointless:
         with s.store.transaction() as tx:
             tx.record(lifecycle.withdraw(tx.get_request(request_id, for_update=True), pointless, s.clock.now()))
         return
     demand = (rule.lineage if rule else None) or LineageDemand()
-    seen = s.registry.read_evidence(request.version, champion, policy.artifact_stores, demand)
+    reading = _Reading(request_id, s)
+    seen = s.registry.read_evidence(request.version, champion, policy.artifact_stores, demand, reading)
 
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -46,9 +52,38 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         why_people = _why_people_decide(locked, evidence, tx)
         rule_hash = policy.rule_hash(rule)
         frozen = lifecycle.freeze_evidence(locked, evidence, authors, rule_hash, now, people_decide=why_people)
+        if seen.artifacts is not None:
+            tx.manifests.keep(seen.artifacts.digest, reading.manifest)
+        tx.readings.forget(request_id)
         tx.record(frozen)
         if frozen:  # else another worker was quicker, and the vote is open since
             tx.record(_decide_without_people(tx.get_request(request_id), rule, rule_hash, tx, now))
+
+
+class _Reading:
+    """Tells on the card how far it is when the files are so large that people begin to wonder."""
+
+    def __init__(self, request_id: str, s: Services) -> None:
+        self._request_id = request_id
+        self._s = s
+        self._told_at: datetime | None = None
+        self.manifest = ""
+
+    def progressed(self, done: int, size: int) -> None:
+        """Only leaves word: the card is brought up to date in its own lane, and the reading waits for nobody."""
+        now = self._s.clock.now()
+        if size < LARGE or (self._told_at is not None and now - self._told_at < TELL_EVERY):
+            return
+        with self._s.store.transaction() as tx:
+            tx.readings.put(self._request_id, done, size)
+            if (
+                self._told_at is None or tx.get_request(self._request_id).card is not None
+            ):  # else the first job still tries
+                tx.defer("sync_card", self._request_id, f"{Lane.SLACK}:{self._request_id}", once=True)
+        self._told_at = now
+
+    def listed(self, manifest: str) -> None:
+        self.manifest = manifest
 
 
 def _decide_without_people(
@@ -84,18 +119,13 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
     return f"{request.version} is not what was approved: {differs}" if differs else ""
 
 
-def _why_pointless(request: TransitionRequest, champion: VersionId | None, s: Services) -> str:
+def _why_pointless(request: TransitionRequest, champion: VersionId | None, model: ModelSeen | None, s: Services) -> str:
     """What has become of the wish since it was asked; empty when it still makes sense."""
-    if not _is_in_the_registry(request, s):
+    seen = model.version(request.version.version) if model else None
+    if seen is None or seen.id != request.version:
         return f"{request.version} is no longer in the registry"
     with s.store.transaction() as tx:
         return overtaken(request, champion, tx)
-
-
-def _is_in_the_registry(request: TransitionRequest, s: Services) -> bool:
-    model = s.registry.find_model(request.version.workspace, request.version.model)
-    seen = model.version(request.version.version) if model else None
-    return seen is not None and seen.id == request.version
 
 
 def _authors_of(evidence: Evidence, policy: Policy, tx: Transaction) -> Authors:
@@ -116,8 +146,13 @@ def _person(claimed: str | None, policy: Policy, tx: Transaction) -> str | None:
     return tx.people.get_or_add(entry.email, entry.name).id if entry else None
 
 
-def _champion(request: TransitionRequest, s: Services) -> VersionId | None:
-    model = s.registry.find_model(request.version.workspace, target_model(request))
+def _target_model(request: TransitionRequest, own: ModelSeen | None, s: Services) -> ModelSeen | None:
+    """The model whose target it is: the version's own, unless it is to be copied into another."""
+    name = target_model(request)
+    return own if name == request.version.model else s.registry.find_model(request.version.workspace, name)
+
+
+def _champion(request: TransitionRequest, model: ModelSeen | None) -> VersionId | None:
     if request.kind is Kind.OBSERVED:
         before = model.version(request.previous.version) if model and request.previous else None
         return before.id if before and before.id == request.previous else None  # it may have been deleted since

@@ -7,19 +7,20 @@ proves those by the same hashes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot import dvc_texts
-from bot.domain.dvc_lock import Entry, Lock
+from bot.domain.dvc_lock import Entry, Lock, sha256_of
 from bot.domain.model import Evidence, Refused, TransitionRequest, VersionId
 from bot.dvc_remote import DvcRemote, Fetched, NotFetched, NotOnRemote, remote_in
 from bot.ports import GitMirror
 from bot.services import Services
-from handlers.describing import find_version
+from handlers.describing import find_version, newest_evidence
 
 CONFIG = ".dvc/config"
-NAME_A_REMOTE = "Name the DVC remote with --remote, as `dvc remote list` shows it"
+NAME_A_REMOTE = "Name the DVC remote's address with --remote: it stands beside its name in `dvc remote list`"
 
 
 @dataclass(frozen=True)
@@ -50,27 +51,28 @@ class Source:
     """Where a version's repository is; `git` is empty when no rule names one."""
 
     git: str
-    main: str
     commit: str
 
 
 def fetch_data(uri: str, into: Path, remote: str, mirror: GitMirror, s: Services) -> Brought:
     """`remote` is empty for the one that the repository names. Raises Refused, OutsideError."""
     version = find_version(uri, s).version
-    source, lock = _source_of(version, s), _lock_of(version, s)
+    lock, source = _lock_of(version, s), _source_of(version, s)
+    wanted = _each_once(lock)
+    committed = _committed(source, wanted, mirror)
     try:
-        opened = DvcRemote(remote or _named_by_repository(version, source, mirror))
+        opened = DvcRemote(remote or _named_by_repository(version, source, committed))
     except NotFetched as mistake:
         raise Refused(str(mistake)) from None
     into.mkdir(parents=True, exist_ok=True)
     fetched: list[Fetched] = []
     in_git: list[str] = []
     left: list[NotBrought] = []
-    for entry in _each_once(lock):
+    for entry in wanted:
         try:
             fetched += opened.fetch(entry, into)
         except NotOnRemote as missing:
-            if _is_in_git(entry, source, mirror):
+            if _has_bytes_of(entry, committed.get(entry.path)):
                 in_git.append(entry.path)
             else:
                 left.append(_missing(entry, missing))
@@ -94,9 +96,16 @@ def _each_once(lock: Lock) -> list[Entry]:
 def _lock_of(version: VersionId, s: Services) -> Lock:
     with s.store.transaction() as tx:
         stores = tx.policy().artifact_stores
+        evidence = newest_evidence(tx.find_requests(version=version))
     text = s.registry.read_lock(version, stores)
     if text is None:
         raise Refused(f"the run of {version} has logged no lineage/dvc.lock that may be read, so nobody knows its data")
+    if evidence and evidence.lock_sha256 not in ("", sha256_of(text)):
+        raise Refused(
+            f"the run of {version} keeps another dvc.lock now (sha256 {sha256_of(text)}) than the one of the frozen evidence "
+            f"(sha256 {evidence.lock_sha256}), so this would not be the data that people decided on. Put that lock back as "
+            f"lineage/dvc.lock of the run: commit {evidence.commit or 'unknown'} of the training repository has it"
+        )
     try:
         return dvc_texts.read_lock(text)
     except dvc_texts.Unreadable as fault:
@@ -112,8 +121,8 @@ def _source_of(version: VersionId, s: Services) -> Source:
         ]
     for request, rule in reversed(demands):
         if rule and rule.lineage and rule.lineage.git and _commit_of(request):
-            return Source(rule.lineage.git, rule.lineage.main, _commit_of(request))
-    return Source("", "", "")
+            return Source(rule.lineage.git, _commit_of(request))
+    return Source("", "")
 
 
 def _commit_of(request: TransitionRequest) -> str:
@@ -121,24 +130,22 @@ def _commit_of(request: TransitionRequest) -> str:
     return (evidence.commit or "") if evidence else ""
 
 
-def _named_by_repository(version: VersionId, source: Source, mirror: GitMirror) -> str:
+def _named_by_repository(version: VersionId, source: Source, committed: Mapping[str, bytes]) -> str:
     if not source.git:
         raise Refused(
             f"no rule names the git remote of {version} (lineage: git), so nobody says where its data is. {NAME_A_REMOTE}"
         )
-    config = _text_in_git(CONFIG, source, mirror)
+    config = committed.get(CONFIG)
     if config is None:
         raise Refused(f"commit {source.commit[:12]} has no {CONFIG} in {source.git}. {NAME_A_REMOTE}")
-    return remote_in(config)
+    return remote_in(config.decode(errors="replace"))
 
 
-def _is_in_git(entry: Entry, source: Source, mirror: GitMirror) -> bool:
-    if not source.git or entry.is_folder:
-        return False
-    text = _text_in_git(entry.path, source, mirror)
-    return text is not None and hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() == entry.md5
+def _committed(source: Source, wanted: Sequence[Entry], mirror: GitMirror) -> Mapping[str, bytes]:
+    """One look at the mirror for all that git may have; empty when no rule names a git remote."""
+    paths = [CONFIG, *(entry.path for entry in wanted if not entry.is_folder)]
+    return mirror.read_files(source.git, source.commit, paths) if source.git else {}
 
 
-def _text_in_git(path: str, source: Source, mirror: GitMirror) -> str | None:
-    """The mirror's look at a lock reads whatever text file is named."""
-    return mirror.look(source.git, source.commit, source.main, path, "").lock
+def _has_bytes_of(entry: Entry, content: bytes | None) -> bool:
+    return content is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() == entry.md5

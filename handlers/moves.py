@@ -67,10 +67,12 @@ def restore_target(intent_id: str, s: Services) -> None:
 
 
 def _promote(request: TransitionRequest, s: Services) -> None:
-    if not _is_there(request.version, s.registry.find_model(request.version.workspace, request.version.model)):
+    model = s.registry.find_model(request.version.workspace, request.version.model)
+    if not _is_there(request.version, model):
         _go_stale(request, f"{request.version} was deleted, or deleted and created again", s, reopen=False)
         return
-    holders = _holders(request, s)
+    is_copy = request.target.kind is TargetKind.MODEL
+    holders = _holders(request, s) if is_copy or model is None else model.holders(request.target)
     others = tuple(holder for holder in holders if holder != request.version)
     intent = _find_open_intent(request, s)
     if intent is None and request.version in holders and not others:
@@ -97,7 +99,6 @@ def _promote(request: TransitionRequest, s: Services) -> None:
             return
 
     _move(request, intent, holders, s)
-    is_copy = request.target.kind is TargetKind.MODEL
     after, ours = _holders(request, s), _copies(request, intent, s) if is_copy else (request.version,)
     if not ours or not set(ours) <= set(after):
         raise Temporary(f"{request.target} was set to {request.version}, but the registry does not show it there yet")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from bot.domain.card_changes import size_of
 from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy import Rule
 from bot.domain.rollback import failure_of, ways_back
@@ -32,6 +33,7 @@ def printed_for(request: TransitionRequest, tx: Transaction, now: datetime) -> P
         freeze=freeze_on(request, policy, now),
         agreement=tx.ledger.agreement(rule.label, now - REMEMBERED) if rule and rule.fast_track else None,
         groups=policy.groups_of(rule) if rule else (),
+        progress=_progress(request, tx),
     )
 
 
@@ -40,6 +42,11 @@ def _applied(request: TransitionRequest, tx: Transaction) -> list[TransitionRequ
     if request.state is not State.APPLIED:
         return []
     return tx.applied(request.version, request.version.workspace, request.version.model, request.target)
+
+
+def _progress(request: TransitionRequest, tx: Transaction) -> str:
+    reading = tx.readings.find(request.id) if request.state is State.COLLECTING else None
+    return f"{size_of(reading[0])} of {size_of(reading[1])} of its files are read." if reading else ""
 
 
 def _claimed(request: TransitionRequest) -> set[str]:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from bot.attestations import Attestation, KnownKey
+from bot.domain.attestation import evidence_digest, verdict_of
 from bot.domain.description import Signed
-from bot.domain.model import TransitionRequest
-from bot.domain.statements import APPROVAL_TYPE, NotOurs, digests_of, identity_digest, predicate_of, uri_of
+from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
+from bot.domain.statements import (
+    APPROVAL_TYPE,
+    NotOurs,
+    digests_of,
+    identity_digest,
+    mapping,
+    predicate_of,
+    text,
+    uri_of,
+)
 from bot.domain.wording import UNKNOWN
 from bot.evidence_rows import EvidenceRows
 from bot.gate.envelopes import NotVerified, Verified, digest_of, verify
@@ -34,12 +45,13 @@ def fault_of(attestation: Attestation, request: TransitionRequest, tx: Transacti
     """Why it proves nothing; empty when it holds."""
     try:
         verified = verify(attestation.envelope, tx.keys.ring())
-        key = tx.keys.find(verified.key)
+        key = tx.keys.recorded().get(verified.key)
         recorded = EvidenceRows(tx.connection).recorded_digest(attestation.seq)
         return (
             _fault_of_key(attestation, verified, key)
             or _fault_of_record(attestation, recorded)
             or _fault_of_words(verified, attestation, request)
+            or (_fault_of_votes(request, tx) if attestation.about == DECISION else "")
         )
     except (NotVerified, NotOurs) as fault:
         return f"it {fault}" if isinstance(fault, NotOurs) else str(fault)
@@ -75,4 +87,41 @@ def _fault_of_words(verified: Verified, attestation: Attestation, request: Trans
         return f"what was signed is about another target: {said.get('target')}"
     if digests_of(verified.statement).get(uri_of(request.version)) != identity_digest(request.version):
         return "what was signed is about another version"
+    frozen = evidence_digest(request.evidence) if request.evidence else None
+    if (mapping(said, "evidence").get("digest") if said.get("evidence") is not None else None) != frozen:
+        return "what was signed is about other evidence than the record has now"
+    return _fault_of_vote(said, request) if attestation.about == VOTE else _fault_of_decision(said, request)
+
+
+def _fault_of_vote(said: Mapping[str, object], request: TransitionRequest) -> str:
+    signed = (text(said, "verdict"), *_word_of(mapping(said, "person"), said))
+    cast = {(str(vote.verdict), *_word_as_recorded(vote)) for vote in request.votes}
+    return "" if signed in cast else "what was signed is another vote than the record has now"
+
+
+def _fault_of_decision(said: Mapping[str, object], request: TransitionRequest) -> str:
+    at = request.decided_at.isoformat() if request.decided_at else ""
+    reason = request.outcome if request.state is State.REJECTED else ""
+    recorded = (str(verdict_of(request)), str(request.decided_by or DecidedBy.PEOPLE), reason, at)
+    if tuple(text(said, name) for name in ("verdict", "decidedBy", "reason", "at")) != recorded:
+        return "what was signed is another decision than the record has now"
+    approvers = said.get("approvers")
+    signed = {_word_of(one, one) for one in approvers} if isinstance(approvers, list) else set()
+    if not signed <= {_word_as_recorded(vote) for vote in request.votes}:
+        return "what was signed names other votes than the record has now"
     return ""
+
+
+def _fault_of_votes(request: TransitionRequest, tx: Transaction) -> str:
+    """All votes are signed before the decision is, so none may stand beside them that nobody signed."""
+    signed = Counter(one.person for one in tx.attestations.of(request.id) if one.about == VOTE)
+    more = Counter(vote.person for vote in request.votes) - signed
+    return "the record has votes now that nobody signed" if more else ""
+
+
+def _word_of(person: object, vote: object) -> tuple[str, str, str]:
+    return text(person, "id"), text(vote, "reason"), text(vote, "at")
+
+
+def _word_as_recorded(vote: Vote) -> tuple[str, str, str]:
+    return vote.person, vote.reason, vote.at.isoformat()

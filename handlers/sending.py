@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.domain.cards import Card
-from bot.domain.references import PostedCard
-from bot.ports import OutcomeUnknown, OutsideError, Temporary
+from bot.domain.references import PostedCard, TicketPlan
+from bot.ports import OutcomeUnknown, OutsideError, Temporary, Ticket
 from bot.services import Services
 
 T = TypeVar("T")
@@ -33,6 +33,35 @@ def post_once(key: str, channel: str, card: Card, s: Services, *, thread: str | 
     with s.store.transaction() as tx:
         tx.finish_sending(key, now)
     return posted
+
+
+def open_ticket_once(key: str, plan: TicketPlan, card: Card, s: Services) -> Ticket:
+    """Opens, or adopts what an earlier try opened."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        begun = tx.begin_sending(key, now)
+    ticket = s.tickets.find_ticket(plan, key) if begun else None
+    if begun is not None and ticket is None:
+        why = "a ticket may have been created, but the search lags behind"
+        wait_until_settled(begun, s.tickets.search_settles, s, why)
+    if ticket is None:
+        ticket = create_once(key, lambda: s.tickets.open_ticket(plan, card, key), s)
+    with s.store.transaction() as tx:
+        tx.finish_sending(key, now)
+    return ticket
+
+
+def hand_over_once(key: str, settles: float, hand_over: Callable[[], None], s: Services) -> None:
+    """For what looks by itself at what is there already, but must not look before a lost answer has had its time."""
+    with s.store.transaction() as tx:
+        if tx.is_sent(key):
+            return
+        begun = tx.begin_sending(key, s.clock.now())
+    if begun is not None:
+        wait_until_settled(begun, settles, s, "files may have been handed over, but they are not to be seen yet")
+    create_once(key, hand_over, s)
+    with s.store.transaction() as tx:
+        tx.finish_sending(key, s.clock.now())
 
 
 def once(key: str, deed: Callable[[], None], s: Services) -> None:

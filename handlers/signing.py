@@ -78,7 +78,7 @@ def _sign(request: TransitionRequest, due: Due, s: Services) -> None:
         tx.get_request(request.id, for_update=True)
         if _signed(request.id, tx)[due.about, due.person] > due.earlier:
             return  # another worker was quicker
-        _check_counts(key, tx)
+        check_counts(key, tx)
         signed = VoteSigned if due.about == VOTE else DecisionSigned
         seq = tx.record_now(signed(now, request.id, due.about, due.person, key.id, digest))
         tx.attestations.add(
@@ -120,7 +120,7 @@ def _rule_with(rule_hash: str, request: TransitionRequest, tx: Transaction, s: S
     return needed_rule(request, tx.policy().rule_for(version.workspace, version.model, target))
 
 
-def _check_counts(key: PublicKey, tx: Transaction) -> None:
+def check_counts(key: PublicKey, tx: Transaction) -> None:
     """Raises Permanent unless what the key signs now will count."""
     known = tx.keys.find_and_hold(key.id)
     if known is None or known.purpose != APPROVALS:

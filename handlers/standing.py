@@ -16,7 +16,8 @@ from bot.domain.gate import Claim, GateResult, Question, Reason, Why, judge, may
 from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict, VersionId
 from bot.domain.rollback import failure_of
 from bot.domain.seen import VersionSeen
-from bot.gate.envelopes import APPROVALS, TrustedKey
+from bot.evidence_rows import EvidenceRows
+from bot.gate.envelopes import APPROVALS, TrustedKey, digest_of
 from bot.gate.offline import read_each
 from bot.services import Services
 from bot.store import Transaction
@@ -42,16 +43,21 @@ def question_about(seen: VersionSeen, target: Target, s: Services) -> Question:
 
 def standing_of(question: Question, tx: Transaction, now: datetime) -> Standing:
     requests = _requests_about(question, tx)
-    decided = [request for request in requests if request.decided_at is not None]
-    newest = max(decided, key=lambda request: request.decided_at or now, default=None)
+    newest = _newest_verdict(requests)
     attestations = [one for request in requests for one in tx.attestations.of(request.id)]
-    claims, doubts = _read(attestations, tx.keys.all())
+    claims, doubts = _read(attestations, tx)
     result = judge(question, claims, [*doubts, *_elsewhere(question, tx)], now=now)
     objections = list(_objections(question, newest, tx)) if result.allowed else []
     if objections:
         result = replace(result, allowed=False, reasons=tuple(objections))
     signed = [one for one in attestations if newest and (one.request_id, one.about) == (newest.id, DECISION)]
     return Standing(result, newest, signed[0].envelope if signed else None, tuple(one.digest for one in attestations))
+
+
+def _newest_verdict(requests: list[TransitionRequest]) -> TransitionRequest | None:
+    """Of those that were approved or rejected: one that expired or was withdrawn says nothing of the version."""
+    decided = [request for request in requests if verdict_of(request) is not None]
+    return max(decided, key=lambda request: request.decided_at or request.opened_at, default=None)
 
 
 def _requests_about(question: Question, tx: Transaction) -> list[TransitionRequest]:
@@ -69,20 +75,23 @@ def _elsewhere(question: Question, tx: Transaction) -> list[Reason]:
     ]
 
 
-def _read(attestations: Iterable[Attestation], keys: list[KnownKey]) -> tuple[list[Claim], list[Reason]]:
-    """Each with the keys that counted at its place in the ledger."""
+def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[Claim], list[Reason]]:
+    """Each that the ledger vouches for, with the keys that counted at its place there."""
+    keys = [key for key in tx.keys.recorded().values() if key.purpose == APPROVALS]
+    entries = EvidenceRows(tx.connection)
     claims: list[Claim] = []
     doubts: list[Reason] = []
     for one in attestations:
-        counting = [key for key in keys if key.purpose == APPROVALS and key.covers(one.seq)]
-        ring = {key.id: TrustedKey(key.id, key.algorithm, key.pem) for key in counting}
+        ring = {key.id: TrustedKey(key.id, key.algorithm, key.pem) for key in keys if key.covers(one.seq)}
         retired = next((key for key in keys if key.id == one.key_id and key.id not in ring), None)
-        if retired is not None:
+        if not entries.recorded_digest(one.seq) == one.digest == digest_of(one.envelope):
+            doubts.append(_not_recorded(one))
+        elif retired is not None:
             doubts.append(_retired(one, retired))
-            continue
-        read, doubted = read_each({f"the {_name(one)}": one.envelope}, ring, read_claim)
-        claims += read
-        doubts += doubted
+        else:
+            read, doubted = read_each({f"the {_name(one)}": one.envelope}, ring, read_claim)
+            claims += read
+            doubts += doubted
     return claims, doubts
 
 
@@ -107,6 +116,11 @@ def _objections(question: Question, newest: TransitionRequest | None, tx: Transa
 
 def _failure(version: VersionId, target: Target, tx: Transaction) -> str:
     return failure_of(version, tx.applied(version, version.workspace, version.model, target))
+
+
+def _not_recorded(one: Attestation) -> Reason:
+    sentence = f"The {_name(one)} does not count: ledger entry {one.seq} vouches for no such envelope. Run countersign audit verify."
+    return Reason(Why.NOT_VERIFIED, sentence)
 
 
 def _retired(one: Attestation, key: KnownKey) -> Reason:

@@ -7,7 +7,7 @@ whom it speaks of.
 from __future__ import annotations
 
 from bot.domain.attestation import tag_of, verdict_of
-from bot.domain.model import TransitionRequest, Verdict, VersionId
+from bot.domain.model import DECISION, Target, TransitionRequest, Verdict, VersionId
 from bot.services import Services
 from bot.store import Transaction, target_model
 
@@ -15,10 +15,10 @@ DECIDED = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
 
 def sync_tags(request_id: str, s: Services) -> None:
-    """Only what is missing or differs is written, to the version and to the copy that the approval made of it."""
+    """Only what is missing or differs is written, to the version and to the copies that its approvals made of it."""
     with s.store.transaction() as tx:
         request = tx.get_request(request_id)
-        tags = _tags_of(request, tx)
+        tags = _tags_of(request.version, request.target, tx)
         versions = (request.version, *_copies_of(request, tx))
     for version in versions if tags else ():
         model = s.registry.find_model(version.workspace, version.model)
@@ -29,28 +29,28 @@ def sync_tags(request_id: str, s: Services) -> None:
         s.registry.tag_version(version.model, version.version, news)
 
 
-def _tags_of(request: TransitionRequest, tx: Transaction) -> dict[str, str]:
-    """Nothing before there is a decision."""
+def _tags_of(version: VersionId, target: Target, tx: Transaction) -> dict[str, str]:
+    """The newest that is signed, whichever request asks: an older one that runs again puts nothing back. Nothing before a decision."""
+    found = [request for request in tx.find_requests(version=version) if verdict_of(request) is not None]
+    in_order = sorted(found, key=lambda request: request.decided_at or request.opened_at)
+    signed = {request.id: tx.attestations.of(request.id) for request in in_order}
+    decided = [request for request in in_order if any(one.about == DECISION for one in signed[request.id])]
+    about_target = [request for request in in_order if request.target == target]
+    envelopes = [one for request in about_target for one in signed[request.id]]
+    tags = {tag_of(target, one.about, one.person): one.envelope for one in envelopes}
+    return {**tags, **_decision_tags(decided[-1])} if decided else tags
+
+
+def _decision_tags(request: TransitionRequest) -> dict[str, str]:
+    """These speak of the version's newest decision, whatever its target."""
     verdict = verdict_of(request)
-    if verdict is None:
-        return {}
-    tags = {tag_of(request.target, one.about, one.person): one.envelope for one in tx.attestations.of(request.id)}
-    if not _was_decided_since(request, tx):
-        tags |= {"countersign.decision": DECIDED[verdict], "countersign.request_id": request.id}
-        if request.ticket is not None:
-            tags["countersign.ticket"] = request.ticket.key
-    return tags
-
-
-def _was_decided_since(request: TransitionRequest, tx: Transaction) -> bool:
-    """Three of the tags speak of the version's newest decision, whatever its target."""
-    others = tx.find_requests(version=request.version)
-    decided = [other.decided_at for other in others if other.decided_at is not None and verdict_of(other) is not None]
-    return request.decided_at is not None and any(at > request.decided_at for at in decided)
+    tags = {"countersign.decision": DECIDED[verdict] if verdict else "", "countersign.request_id": request.id}
+    return {**tags, "countersign.ticket": request.ticket.key} if request.ticket else tags
 
 
 def _copies_of(request: TransitionRequest, tx: Transaction) -> tuple[VersionId, ...]:
-    """What the approval has put into a target model."""
+    """What approvals of the version have put into the target model, by this request or another."""
     held = tx.registry.placements(request.version.workspace, target_model(request))
-    mine = (place.version for place in held if (place.request_id, place.target) == (request.id, request.target))
+    about_it = {other.id for other in tx.find_requests(version=request.version, target=request.target)}
+    mine = (place.version for place in held if place.target == request.target and place.request_id in about_it)
     return tuple(version for version in mine if version != request.version)

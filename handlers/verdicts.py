@@ -1,7 +1,7 @@
 """Effects: short-lived verdicts, so that serving survives an outage of the bot. They travel as tags on the version.
 
 One is made when a target has moved, renewed by the clock while the approval stands, and followed by one that says FAILED as soon as the
-approval is seen to stand no longer.
+approval stands no longer: after a rejection, a rollback, or a change that made it stale.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import structlog
 
 from bot.domain.attestation import TAG_PREFIX, payload_of, tag_prefix
 from bot.domain.gate import Question
-from bot.domain.model import Target, VersionId
+from bot.domain.model import State, Target, VersionId
 from bot.domain.seen import VersionSeen
 from bot.domain.statements import NotOurs
 from bot.domain.verdict import Verdict, as_statement, read_vouching
@@ -22,7 +22,7 @@ from bot.gate.envelopes import payload_of as payload_in
 from bot.services import Services
 from bot.store import Transaction, registry_lane, target_model
 from bot.verdict_rows import VerdictRow
-from handlers.signing import register_key
+from handlers.signing import check_counts, register_key
 from handlers.standing import Standing, question_about, standing_of
 
 log = structlog.get_logger()
@@ -31,7 +31,7 @@ RENEWED_BEFORE = timedelta(hours=12)  # how long an outage of the bot may last a
 
 
 def renew_verdict(request_id: str, s: Services) -> None:
-    """Brings the verdicts of this request's target up to date: of whoever holds it now, and of whoever had one before."""
+    """Brings the verdicts of this request's target up to date: of its version, of whoever holds it now, and of whoever had one before."""
     register_key(s)
     with s.store.transaction() as tx:
         if _is_retired(tx, s):
@@ -41,7 +41,10 @@ def renew_verdict(request_id: str, s: Services) -> None:
         holders = _holders(workspace, model, target, tx)
         rows = tx.verdicts.of(workspace, model, str(target))
     seen = s.registry.find_model(workspace, model)
-    for number in sorted({*rows, *(version.version for version in holders)}) if seen else ():
+    concerned = {*rows, *(version.version for version in holders)}
+    if request.version.model == model:
+        concerned.add(request.version.version)
+    for number in sorted(concerned) if seen else ():
         version = seen.version(number) if seen else None
         if version is not None:
             _renew(version, target, rows.get(number), s, holds=version.id in holders)
@@ -66,9 +69,11 @@ def _renew(seen: VersionSeen, target: Target, row: VerdictRow | None, s: Service
     with s.store.transaction() as tx:
         standing = standing_of(question, tx, now)
     stands = standing.result.allowed
-    if (row is None and not stands) or (stands and not holds):
-        return  # nothing was ever said of it, or it gave way to another: what was said runs out by itself
-    if row is None or _passes(row) is not stands or row.expires_at - now < RENEWED_BEFORE:
+    if row is None and not stands and not _is_void_approval(standing):
+        return  # nothing was ever said of it
+    if stands and not holds and (row is None or _passes(row)):
+        return  # it gave way to another: what was said runs out by itself
+    if row is None or _passes(row) is not stands or _is_outdated(row, standing, now):
         row = _sign(question, standing, now, s)
     tag = tag_of(target)
     if seen.tags.get(tag) != row.envelope:
@@ -82,6 +87,7 @@ def _sign(question: Question, standing: Standing, now: datetime, s: Services) ->
     version = question.version
     row = VerdictRow(version.workspace, version.model, version.version, str(question.target), envelope, expires)
     with s.store.transaction() as tx:
+        check_counts(s.signer.key, tx)  # it may have been retired since we looked
         tx.verdicts.put(row)
     return row
 
@@ -106,6 +112,19 @@ def _verdict(question: Question, standing: Standing, now: datetime, expires: dat
 def tag_of(target: Target) -> str:
     """Named as the tags of attestations are, so that MLflow takes it whatever the target is called."""
     return "countersign.verdict." + tag_prefix(target).removeprefix(TAG_PREFIX).removesuffix(".")
+
+
+def _is_void_approval(standing: Standing) -> bool:
+    """A signed approval that stands no longer: its envelope is on the version, for everybody to believe."""
+    was_approved = standing.request is not None and standing.request.state is not State.REJECTED
+    return was_approved and standing.envelope is not None and not standing.result.allowed
+
+
+def _is_outdated(row: VerdictRow, standing: Standing, now: datetime) -> bool:
+    """It has less than half its time left, or says nothing of a decision that came after it."""
+    decided_at = standing.request.decided_at if standing.request else None
+    made_at = row.expires_at - VALID_FOR
+    return row.expires_at - now < RENEWED_BEFORE or (decided_at is not None and decided_at >= made_at)
 
 
 def _passes(row: VerdictRow) -> bool:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+    from xdist.remote import Producer
+
+    from tests.scheduling import Together
+
 pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.mlflow_server",
@@ -11,3 +19,9 @@ pytest_plugins = [
     "tests.fixtures.training_repository",
     "tests.fixtures.browser",
 ]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    from tests.scheduling import Together
+
+    return Together(config, log)

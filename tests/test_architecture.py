@@ -22,6 +22,7 @@ from bot.domain import events
 from bot.domain.events import Event
 from bot.supervisor import COUNTERSIGN
 from handlers import EFFECTS, ON
+from tests.scheduling import TOGETHER
 
 ROOT = Path(bot.__file__).parents[1]
 SOURCES = sorted(path for package in ("bot", "handlers", "config") for path in (ROOT / package).rglob("*.py"))
@@ -40,11 +41,12 @@ NEEDS_NO_FOLLOW_UP = {
     events.FastTrackCompared,
     events.KeyAdded,
     events.KeyRetired,
+    events.VoteSigned,
     events.DigestDelivered,
     events.DigestsLeftOut,
     events.SelfApprovalRefused,
 }
-ABSTRACT = {events.RequestEvent, events.RegistryEvent}
+ABSTRACT = {events.RequestEvent, events.RegistryEvent, events.AttestationSigned}
 
 WORLDLY = {"open", "input", "print", "now", "today", "utcnow", "time", "monotonic", "uuid4", "getenv", "environ"}
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "manager", "common", "misc", "data", "info"}
@@ -263,3 +265,7 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_what_is_kept_on_one_worker_is_there() -> None:
+    assert [path for path in TOGETHER if not (ROOT / path).exists()] == []

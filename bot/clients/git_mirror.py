@@ -11,9 +11,10 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bot.domain.git_remote import why_no_remote
@@ -21,7 +22,10 @@ from bot.domain.lineage import Mirrored
 from bot.ports import Permanent, Temporary
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-LARGEST_LOCK = 4 * 2**20  # bytes
+LARGEST_FILE = 4 * 2**20  # bytes
+FIRST_FETCH, OTHERWISE = 15 * 60, 60  # seconds; the first time all of the history is brought here
+ENDING = 5  # seconds that git has to take its lock files away
+BUSY = 5  # seconds
 MOST_CHANGED = 1000
 LOCKED_DOWN = (
     "core.hooksPath=/dev/null",
@@ -46,17 +50,15 @@ NOBODY_IS_ASKED = {
 
 
 class GitMirrors:
-    """One bare repository for each remote, below `home`. `timeout` is in seconds and holds for each git command."""
+    """One bare repository for each remote, below `home`. `first` is for the first fetch, `timeout` for each other command, in seconds."""
 
-    def __init__(self, home: Path, timeout: float = 60) -> None:
+    def __init__(self, home: Path, first: float = FIRST_FETCH, timeout: float = OTHERWISE) -> None:
         self._home = home
+        self._first = first
         self._timeout = timeout
 
     def look(self, remote: str, commit: str, main: str, lock_path: str, code: str) -> Mirrored:
         """Fetches first, so that what was pushed is seen and what was taken away is not. Raises Temporary or Permanent."""
-        reason = why_no_remote(remote)
-        if reason:
-            raise Permanent(f"The git remote {reason}.")
         with self._fetched(remote) as repository:
             if not COMMIT.fullmatch(commit) or not repository.holds(commit):
                 return Mirrored(remote, is_there=False)
@@ -71,21 +73,35 @@ class GitMirrors:
                 changed=repository.changed_between(code, commit) if knows_code else None,
             )
 
+    def read_files(self, remote: str, commit: str, paths: Collection[str]) -> dict[str, bytes]:
+        """After one fetch; without those that the commit does not have, or that are too large. Raises Temporary or Permanent."""
+        with self._fetched(remote) as repository:
+            if not COMMIT.fullmatch(commit) or not repository.holds(commit):
+                return {}
+            found = ((path, repository.bytes_at(commit, path)) for path in paths)
+            return {path: content for path, content in found if content is not None}
+
     @contextmanager
     def _fetched(self, remote: str) -> Iterator[Repository]:
-        """Workers share the mirror, so one fetches and looks at a time."""
+        """Workers share the mirror, so one fetches and looks at a time; the others come again."""
+        reason = why_no_remote(remote)
+        if reason:
+            raise Permanent(f"The git remote {reason}.")
         git = shutil.which("git")
         if git is None:
             raise Permanent(
                 "git is not on the worker's PATH, so no git remote can be mirrored. Install git beside the worker."
             )
         self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        repository = Repository(
-            git, self._home / f"{hashlib.sha256(remote.encode()).hexdigest()[:24]}.git", self._timeout
-        )
-        with repository.path.with_suffix(".lock").open("w") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            repository.fetch(remote)
+        path = self._home / f"{hashlib.sha256(remote.encode()).hexdigest()[:24]}.git"
+        repository = Repository(git, path, self._timeout)
+        with path.with_suffix(".lock").open("w") as turn:
+            try:
+                fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                busy = f"Another process reads the mirror of {remote} just now. It will be tried again."
+                raise Temporary(busy, retry_after=BUSY) from error
+            repository.fetch(remote, self._first)
             yield repository
 
 
@@ -97,73 +113,104 @@ class Repository:
         self._timeout = timeout
         self.path = path
 
-    def fetch(self, remote: str) -> None:
+    def fetch(self, remote: str, first: float) -> None:
         if not (self.path / "HEAD").exists():
-            self._run(remote, "init", "--quiet", "--bare", "--template=", str(self.path))
-        done = self._run(
-            remote, "fetch", "--quiet", "--prune", "--no-tags", "--no-auto-gc", "--force", "--", remote, "+refs/heads/*:refs/heads/*"
-        )  # fmt: skip
+            self._run(remote, self._timeout, "init", "--quiet", "--bare", "--template=", str(self.path))
+        is_first = not self._told("for-each-ref", "--count=1")
+        careful = ("--quiet", "--prune", "--no-tags", "--no-auto-gc", "--force")
+        words = ("--git-dir", str(self.path), "fetch", *careful, "--", remote, "+refs/heads/*:refs/heads/*")
+        done = self._run(remote, first if is_first else self._timeout, *words)
         if done.returncode:
-            raise _unreachable(remote, done.stderr.decode(errors="replace"))
+            raise Temporary(
+                f"The git remote {remote} cannot be read: {_why(done)}. Check the address, and that the worker's account may read it; "
+                "it will be tried again."
+            )
 
     def holds(self, commit: str) -> bool:
         return self._asked("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
     def branches_with(self, commit: str) -> tuple[str, ...]:
-        listed = self._asked("for-each-ref", "--contains", commit, "--format=%(refname:lstrip=2)", "refs/heads")
-        return tuple(listed.stdout.decode(errors="replace").split())
+        listed = self._told("for-each-ref", "--contains", commit, "--format=%(refname:lstrip=2)", "refs/heads")
+        return tuple(listed.decode(errors="replace").split())
 
     def is_on(self, branch: str, commit: str) -> bool:
         return self._asked("merge-base", "--is-ancestor", commit, f"refs/heads/{branch}").returncode == 0
 
     def text_at(self, commit: str, path: str) -> str | None:
         """None when the commit has no such file, or one that is too large or no text."""
-        where = f"{commit}:{path}"
-        size = self._asked("cat-file", "-s", where)
-        if size.returncode or int(size.stdout) > LARGEST_LOCK:
-            return None
+        content = self.bytes_at(commit, path)
         try:
-            return self._asked("cat-file", "blob", where).stdout.decode()
+            return None if content is None else content.decode()
         except UnicodeDecodeError:
             return None
 
+    def bytes_at(self, commit: str, path: str) -> bytes | None:
+        """None when the commit has no such file, or one that is too large."""
+        where = f"{commit}:{path}"
+        kind = self._asked("cat-file", "-t", where)
+        if kind.stdout.strip() != b"blob" or int(self._told("cat-file", "-s", where)) > LARGEST_FILE:
+            return None
+        return self._told("cat-file", "blob", where)
+
     def author_of(self, commit: str) -> str:
-        return self._asked("log", "-1", "--format=%ae", commit).stdout.decode(errors="replace").strip()
+        return self._told("log", "-1", "--format=%ae", commit).decode(errors="replace").strip()
 
     def changed_between(self, code: str, commit: str) -> tuple[str, ...]:
-        """Paths from the top; the first thousand."""
-        listed = self._asked("diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", code, commit, "--")
-        return tuple(name.decode(errors="replace") for name in listed.stdout.split(b"\0")[:MOST_CHANGED] if name)
+        """Paths from the top. After the first thousand a sentence in place of the rest, which explains itself to nobody."""
+        listed = self._told("diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", code, commit, "--")
+        names = [name.decode(errors="replace") for name in listed.split(b"\0") if name]
+        more = len(names) - MOST_CHANGED
+        return (*names[:MOST_CHANGED], f"{more} more than the first {MOST_CHANGED}") if more > 0 else tuple(names)
+
+    def _told(self, *arguments: str) -> bytes:
+        """What git must be able to tell of a mirror that is whole. Raises Temporary."""
+        done = self._asked(*arguments)
+        if done.returncode:
+            raise Temporary(
+                f"git cannot read the mirror {self.path}: {_why(done)}. It will be tried again; if it stays so, remove that directory, "
+                "which is fetched anew."
+            )
+        return done.stdout
 
     def _asked(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        return self._run("the mirror", "--git-dir", str(self.path), *arguments)
+        """Where the exit code may be the answer."""
+        return self._run("the mirror", self._timeout, "--git-dir", str(self.path), *arguments)
 
-    def _run(self, remote: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, about: str, timeout: float, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         options = [part for setting in LOCKED_DOWN for part in ("-c", setting)]
-        where = ["--git-dir", str(self.path)] if arguments[0] == "fetch" else []
         environment = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")} | NOBODY_IS_ASKED
-        try:
-            return subprocess.run(
-                [self._git, *options, *where, *arguments],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=self._timeout,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise Temporary(
-                f"git did not answer within {self._timeout:g} s about {remote}. It will be tried again."
-            ) from error
+        command = [self._git, *options, *arguments]
+        with subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            try:
+                said, complained = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired as error:
+                raise Temporary(
+                    f"git did not answer within {timeout:g} s about {about}. It will be tried again."
+                ) from error
+            finally:
+                if process.returncode is None:
+                    _end(process)
+        return subprocess.CompletedProcess(command, process.returncode, said, complained)
 
 
-def _unreachable(remote: str, said: str) -> Temporary:
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With its helpers (ssh, index-pack), which would hold its pipes and the connection open. First kindly, so that no lock file stays."""
+    os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(ENDING)
+    with suppress(ProcessLookupError):  # all of them are gone
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _why(done: subprocess.CompletedProcess[bytes]) -> str:
     """Git's exit code does not tell a remote that is down from one that refuses us, so both are tried again."""
-    lines = [
-        line.removeprefix("fatal: ") for line in said.splitlines() if line.startswith(("fatal:", "error:", "ERROR"))
-    ]
-    why = " ".join(lines[0].split())[:200].rstrip(".") if lines else "git gave no reason"
-    return Temporary(
-        f"The git remote {remote} cannot be read: {why}. Check the address, and that the worker's account may read it; "
-        "it will be tried again."
-    )
+    said = done.stderr.decode(errors="replace").splitlines()
+    lines = [line.removeprefix("fatal: ") for line in said if line.startswith(("fatal:", "error:", "ERROR"))]
+    return " ".join(lines[0].split())[:200].rstrip(".") if lines else "git gave no reason"

@@ -23,12 +23,13 @@ from bot.clients.mlflow_versions import as_glance, as_time, as_version_seen
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.policy import LineageDemand
 from bot.domain.seen import ModelSeen, VersionSeen
-from bot.ports import GitMirror, ModelGlance, Permanent, RegistryHint
+from bot.ports import Follower, GitMirror, ModelGlance, Permanent, RegistryHint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.store.entities import PagedList
+    from mlflow.tracking._model_registry.client import ModelRegistryClient
 
 MODELS_A_PAGE = 1000  # the most that MLflow gives: mlflow/store/model_registry/__init__.py
 VERSIONS_A_PAGE = 1000
@@ -133,9 +134,10 @@ class MlflowRegistry:
         champion: VersionId | None,
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
+        follower: Follower | None = None,
     ) -> Evidence:
         sources = Sources(stores, lineage, self._mirror) if lineage else None
-        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion, stores, sources)
+        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
         return mlflow_evidence.read_lock(self._client, version, stores)
@@ -145,13 +147,19 @@ class MlflowRegistry:
 
     # Writing
 
+    @property
+    def _plainly(self) -> ModelRegistryClient:
+        """Beneath the client's own methods, each of which first asks the server whether the model is a prompt: ours never are."""
+        client: ModelRegistryClient = self._client._get_registry_client()  # type: ignore[no-untyped-call]
+        return client
+
     def set_alias(self, model: str, alias: str, version: int) -> None:
         with writing(f"setting alias {alias} of {model} to v{version}"):
-            self._client.set_registered_model_alias(model, alias, str(version))
+            self._plainly.set_registered_model_alias(model, alias, str(version))  # type: ignore[no-untyped-call]
 
     def delete_alias(self, model: str, alias: str) -> None:
         with writing(f"deleting alias {alias} of {model}"):
-            self._client.delete_registered_model_alias(model, alias)
+            self._plainly.delete_registered_model_alias(model, alias)  # type: ignore[no-untyped-call]
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """MLflow warns that stages are deprecated; who uses them knows, so the function is called beneath the warning."""
@@ -189,7 +197,7 @@ class MlflowRegistry:
     def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
             with writing(f"setting tag {key} on {model} v{version}"):
-                self._client.set_model_version_tag(model, str(version), key, value)
+                self._plainly.set_model_version_tag(model, str(version), key, value)  # type: ignore[no-untyped-call]
 
 
 def _pages(call: Callable[[str | None], PagedList[Found]], what: str) -> Iterator[Iterable[Found]]:

@@ -19,6 +19,7 @@ from bot.clients.mlflow_stores import Folder, Unread, opened_folder
 from bot.domain.model import Artifacts
 from bot.gate import manifests
 from bot.gate.manifests import WRITTEN_BY_CLIENTS, UnsafePath, check_path, digest_of, sha256_of
+from bot.ports import Follower
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -66,18 +67,17 @@ class Manifest:
         return digest_of(self.text)
 
 
-def read_files(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> FilesRead:
+def read_files(
+    client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: Follower | None = None
+) -> FilesRead:
     """Reads every file once. Raises Temporary or Permanent; what cannot be read for good is told in the answer."""
     try:
-        manifest = _manifest(client, version, stores)
+        manifest = _manifest(client, version, stores, follower)
     except Unread as reason:
         return FilesRead(None, unread=str(reason))
+    if follower is not None:
+        follower.listed(manifest.text)
     return FilesRead(Artifacts(manifest.digest, manifest.files, manifest.size), manifest.signature)
-
-
-def manifest_of(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> str:
-    """The manifest whose sha256 is `Artifacts.digest`, in `sha256sum` format. Raises Unread, Temporary or Permanent."""
-    return _manifest(client, version, stores).text
 
 
 def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> str | None:
@@ -93,15 +93,21 @@ def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence
         return None
 
 
-def _manifest(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> Manifest:
-    digests, signature = {}, None
+def _manifest(
+    client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: Follower | None
+) -> Manifest:
+    digests, signature, done = {}, None, 0
     with opened_folder(client, version, stores) as folder:
         sizes = _files_in(folder)
+        whole = sum(sizes.values())
         for path in sizes:
+            if follower is not None:
+                follower.progressed(done, whole)
             with folder.fetched(path, sizes[path]) as file:
                 digests[path] = sha256_of(file)
                 signature = signature_in(file) if path == MLMODEL else signature
-    return Manifest(manifests.manifest_of(digests), len(digests), sum(sizes.values()), signature)
+            done += sizes[path]
+    return Manifest(manifests.manifest_of(digests), len(digests), whole, signature)
 
 
 def _files_in(folder: Folder) -> dict[str, int]:

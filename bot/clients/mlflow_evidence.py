@@ -16,16 +16,19 @@ from bot.clients.mlflow_figures import data_sets_of, metrics_of
 from bot.clients.mlflow_lineage import Lineage, get_version, lineage_of
 from bot.clients.mlflow_lineage_files import read_lineage_files
 from bot.clients.mlflow_trail import Sources, commit_of, trail_of
-from bot.domain.lineage import GIT_MIRROR, who_vouches
+from bot.domain.dvc_lock import sha256_of
+from bot.domain.lineage import GIT_MIRROR, LoggedFiles, who_vouches
 from bot.domain.lineage_checks import check_lineage
 from bot.domain.model import Champion, Evidence, Metric, VersionId
-from bot.ports import Permanent, Temporary
+from bot.ports import Follower, Permanent, Temporary
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 USER = "mlflow.user"
+SOURCE_DATA = "data_md5"
+OURS = ("countersign.attestation.", "countersign.verdict.")  # what we have said of it before is no evidence
 COMMIT_AUTHOR = "countersign.commit_author"  # MLflow has no tag for it; the training pipeline sets ours
 
 
@@ -36,12 +39,14 @@ def read_evidence(
     champion: VersionId | None,
     stores: Sequence[str],
     sources: Sources | None = None,
+    follower: Follower | None = None,
 ) -> Evidence:
     """`ui` is the address under which people see MLflow, without a slash at its end. Without `sources` no lineage is checked."""
     found = get_version(client, version)
     lineage = lineage_of(client, found)
     run = lineage.run
-    files = read_files(client, found, stores)
+    files = read_files(client, found, stores, follower)
+    logged = read_lineage_files(client, run, stores) if run else LoggedFiles()
     metrics = metrics_of(client, lineage)
     evidence = Evidence(
         source=found.source or "",
@@ -50,7 +55,7 @@ def read_evidence(
         description=found.description or "",
         metrics=metrics,
         params=_params(lineage),
-        tags=dict(found.tags),
+        tags={name: text for name, text in found.tags.items() if not name.startswith(OURS)},
         version_url=f"{ui}/#/models/{quote(version.model, safe='')}/versions/{version.version}",
         run_url=f"{ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}" if run else None,
         champion=_champion(client, champion, stores) if champion else None,
@@ -60,10 +65,12 @@ def read_evidence(
         signature=files.signature,
         artifacts=files.artifacts,
         artifacts_unread=files.unread,
+        lock_sha256="" if logged.lock is None else sha256_of(logged.lock),
+        data_md5=run.data.tags.get(SOURCE_DATA, "") if run else "",
     )
     if sources is None:
         return evidence
-    trail = trail_of(client, found, lineage, (metric.name for metric in metrics), sources)
+    trail = trail_of(client, found, lineage, (metric.name for metric in metrics), logged, sources)
     checks = check_lineage(trail, sources.demand)
     vouched_by = who_vouches(checks)
     known = trail.mirrored.author if trail.mirrored and vouched_by == GIT_MIRROR else ""

@@ -48,16 +48,21 @@ def _of_logged_model(client: MlflowClient, lineage: Lineage) -> Iterator[Metric]
     latest = _latest(lineage)
     names = [name for name, _ in latest]
     run_id = lineage.run.info.run_id if lineage.run else None
-    data_sets = data_sets_of(lineage)
+    data_sets, guess = data_sets_of(lineage), not _says_itself(lineage)
     for (name, data_set), metric in latest.items():
         where = f", data set {data_set or 'not named'}" if names.count(name) > 1 else ""
         yield Metric(
             name,
             _true_value(client, metric),
             LOGGED_MODEL + where,
-            _measured_on(metric, data_sets if metric.run_id == run_id else ()),
+            _measured_on(metric, data_sets if metric.run_id == run_id else (), guess=guess),
             as_time(metric.timestamp),
         )
+
+
+def _says_itself(lineage: Lineage) -> bool:
+    """A training that names the data set of some figures has said all it knows: of its others nothing is guessed."""
+    return any(data_set for _, data_set in _latest(lineage))
 
 
 def _latest(lineage: Lineage) -> dict[tuple[str, str], LoggedMetric]:
@@ -69,20 +74,24 @@ def _latest(lineage: Lineage) -> dict[tuple[str, str], LoggedMetric]:
 
 def _of_run(lineage: Lineage) -> Iterator[Metric]:
     """`run.data.metrics` forgets when a figure was logged; the list that it is made from does not."""
-    data_sets = data_sets_of(lineage)
+    data_sets, guess = data_sets_of(lineage), not _says_itself(lineage)
     for metric in lineage.run.data._metric_objs if lineage.run else ():
         yield Metric(
-            metric.key, _unclamped(metric.value), RUN, _measured_on(metric, data_sets), as_time(metric.timestamp)
+            metric.key,
+            _unclamped(metric.value),
+            RUN,
+            _measured_on(metric, data_sets, guess=guess),
+            as_time(metric.timestamp),
         )
 
 
-def _measured_on(metric: LoggedMetric, used: tuple[DataSet, ...]) -> DataSet | None:
+def _measured_on(metric: LoggedMetric, used: tuple[DataSet, ...], *, guess: bool) -> DataSet | None:
     """What the figure itself names; else the one data set that its run used for evaluation, if it is the only one."""
     if metric.dataset_name or metric.dataset_digest:
         named = DataSet(metric.dataset_name or "", metric.dataset_digest or "")
         return next((known for known in used if (known.name, known.digest) == (named.name, named.digest)), named)
     evaluating = [known for known in used if known.context.lower() in EVALUATING]
-    return evaluating[0] if len(evaluating) == 1 else None
+    return evaluating[0] if guess and len(evaluating) == 1 else None
 
 
 def _as_data_set(used: DatasetInput) -> DataSet:

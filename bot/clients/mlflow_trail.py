@@ -1,4 +1,4 @@
-"""Gathers what the lineage checks look at: the run, the files it keeps, other versions of the run and the commit, the mirror's answers.
+"""Gathers what the lineage checks look at: the run, other versions of the run and the commit, the mirror's answers.
 
 Judging it is `bot.domain.lineage_checks`'s.
 """
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from bot.clients.mlflow_figures import data_sets_of
 from bot.clients.mlflow_http import reading
 from bot.clients.mlflow_lineage import COPY_SOURCE
-from bot.clients.mlflow_lineage_files import read_environment, read_lineage_files
+from bot.clients.mlflow_lineage_files import read_environment
 from bot.domain.dvc_lock import LOCK
-from bot.domain.lineage import RunSeen, Trail
+from bot.domain.lineage import LoggedFiles, RunSeen, Trail
 from bot.domain.policy import MIRRORED_CODES, LineageDemand
 from bot.dvc_texts import Unreadable, read_lock
 from bot.ports import GitMirror, Temporary
@@ -30,6 +30,7 @@ BOUND_COMMIT = "git_commit"  # what `countersign register` found to pin the run
 CODE_COMMIT = "code_commit"
 MLFLOW_COMMIT = "mlflow.source.git.commit"
 LOCK_PATH = "dvc_lock_path"
+ASKED_OF_MIRROR = frozenset({"L04", *MIRRORED_CODES})  # without a mirror L04 believes the trainer's tag
 ENVIRONMENT = "environment_sha256"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 PLAIN_PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[^/\x00-\x1f:][^\x00-\x1f:]{0,400}")
@@ -50,32 +51,38 @@ def commit_of(lineage: Lineage) -> str | None:
 
 
 def trail_of(
-    client: MlflowClient, version: ModelVersion, lineage: Lineage, metrics: Iterable[str], where: Sources
+    client: MlflowClient,
+    version: ModelVersion,
+    lineage: Lineage,
+    metrics: Iterable[str],
+    files: LoggedFiles,
+    where: Sources,
 ) -> Trail:
     """Raises Temporary or Permanent."""
-    trail = _registered(client, version, lineage, metrics, where)
-    return _mirrored(trail, lineage, where)
+    trail = Trail(
+        run=_run_seen(lineage, metrics),
+        commit=commit_of(lineage) or "",
+        code=lineage.tag(CODE_COMMIT) or lineage.tag(MLFLOW_COMMIT) or "",
+        lock_path=_lock_path(lineage),
+        files=files,
+        main=where.demand.main,
+    )
+    return _mirrored(_registered(client, version, lineage, trail, where), where)
 
 
-def _registered(
-    client: MlflowClient, version: ModelVersion, lineage: Lineage, metrics: Iterable[str], where: Sources
-) -> Trail:
-    run = _run_seen(lineage, metrics)
-    commit = commit_of(lineage) or ""
-    trail = Trail(run=run, commit=commit, lock_path=_lock_path(lineage), main=where.demand.main)
-    if run is None or lineage.run is None:
+def _registered(client: MlflowClient, version: ModelVersion, lineage: Lineage, trail: Trail, where: Sources) -> Trail:
+    run, text = trail.run, trail.files.lock
+    if run is None:
         return trail
-    files = read_lineage_files(client, lineage.run, where.stores)
     has_digest = bool(run.tags.get(ENVIRONMENT))
     trail = replace(
         trail,
-        files=files,
         environment=read_environment(client, version, where.stores) if has_digest else "",
         same_run=_other_versions(client, lineage, (run.id,)),
-        same_commit=_of_the_commit(client, lineage, commit),
+        same_commit=_of_the_commit(client, lineage, trail.commit),
     )
     try:
-        return replace(trail, lock=read_lock(files.lock)) if files.lock is not None else trail
+        return trail if text is None else replace(trail, lock=read_lock(text))
     except Unreadable as reason:
         return replace(trail, lock_trouble=str(reason))
 
@@ -120,17 +127,16 @@ def _of_the_commit(client: MlflowClient, lineage: Lineage, commit: str) -> tuple
     return _other_versions(client, lineage, others) if others else ()
 
 
-def _mirrored(trail: Trail, lineage: Lineage, where: Sources) -> Trail:
-    """A remote that does not answer is waited for only when the rule insists on what it would say."""
+def _mirrored(trail: Trail, where: Sources) -> Trail:
+    """A remote that does not answer is waited for only when the rule insists on what it would say; a mirror that is busy always."""
     if where.demand.git is None:
         return trail
     if where.mirror is None:
         return replace(trail, not_mirrored="this process keeps no git mirror")
-    code = lineage.tag(CODE_COMMIT) or lineage.tag(MLFLOW_COMMIT) or ""
     try:
-        seen = where.mirror.look(where.demand.git, trail.commit, where.demand.main, trail.lock_path, code)
+        seen = where.mirror.look(where.demand.git, trail.commit, where.demand.main, trail.lock_path, trail.code)
     except Temporary as trouble:
-        if set(MIRRORED_CODES) & set(where.demand.block):
+        if trouble.retry_after or ASKED_OF_MIRROR.intersection(where.demand.block):
             raise
         return replace(trail, not_mirrored=str(trouble).split(". ")[0])
     return replace(trail, mirrored=seen)

@@ -44,15 +44,17 @@ class NoteKeyFile:
     @cached_property
     def _opened(self) -> NoteKey:
         try:
-            key = read_key(self.path)
+            return read_note_key(self.path)
         except KeyMistake as mistake:
-            raise self._refusal(str(mistake)) from None
-        if not isinstance(key, Ed25519PrivateKey):
-            raise self._refusal(f"{self.path} holds a key that is not Ed25519")
-        return NoteKey(key)
+            raise Permanent(
+                f"no checkpoint of the ledger can be signed, because {mistake}. Checkpoints want a key made with "
+                "`countersign keys new --algorithm ed25519 --out FILE` and named in COUNTERSIGN_CHECKPOINT_KEY"
+            ) from None
 
-    def _refusal(self, why: str) -> Permanent:
-        return Permanent(
-            f"no checkpoint of the ledger can be signed, because {why.removesuffix('.')}. Checkpoints want a key made with "
-            "`countersign keys new --algorithm ed25519 --out FILE` and named in COUNTERSIGN_CHECKPOINT_KEY"
-        )
+
+def read_note_key(path: Path) -> NoteKey:
+    """Raises KeyMistake for what is no key that signs checkpoints."""
+    key = read_key(path)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyMistake(f"{path} holds a key that is not Ed25519")
+    return NoteKey(key)

@@ -11,9 +11,11 @@ from bot.attestations import Attestation
 from bot.commands.context import services_for, telling_mistakes
 from bot.domain.model import DECISION, VOTE, Refused
 from bot.gate.envelopes import as_sigstore_bundle
+from bot.request_ids import full_id
 from bot.store import Transaction
 
 FORMATS: Mapping[str, Callable[[str], str]] = {"dsse": str, "sigstore": as_sigstore_bundle}
+MANIFEST = "manifest"
 
 
 @click.command("attestation")
@@ -23,16 +25,19 @@ FORMATS: Mapping[str, Callable[[str], str]] = {"dsse": str, "sigstore": as_sigst
 @click.option(
     "--format",
     "form",
-    type=click.Choice(list(FORMATS)),
+    type=click.Choice([*FORMATS, MANIFEST]),
     default="dsse",
     show_default=True,
-    help="A DSSE envelope, or a Sigstore bundle v0.3.",
+    help="A DSSE envelope, a Sigstore bundle v0.3, or the list of the files that it speaks of, for sha256sum -c.",
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A directory: one file for each.")
 @telling_mistakes
 def attestation(request_id: str, about: str | None, person: str, form: str, out: Path | None) -> None:
     """Hand out what was signed about a request: each vote and the decision, one line of JSON for each."""
     with services_for() as services, services.store.transaction() as tx:
+        if form == MANIFEST:
+            click.echo(_manifest(request_id, tx), nl=False)
+            return
         found = _chosen(request_id, about, person, tx)
     if out is None:
         for one in found:
@@ -41,9 +46,20 @@ def attestation(request_id: str, about: str | None, person: str, form: str, out:
         _write(found, form, out)
 
 
+def _manifest(request_id: str, tx: Transaction) -> str:
+    """Its sha256 is the subject `artifacts` of what was signed. Raises Refused."""
+    request = tx.get_request(full_id(request_id, tx.connection))
+    artifacts = request.evidence.artifacts if request.evidence else None
+    manifest = tx.manifests.find(artifacts.digest) if artifacts else None
+    if manifest is None:
+        why = request.evidence.artifacts_unread if request.evidence else "Its evidence is not collected yet."
+        raise Refused(f"there is no list of the files of {request.version}. {why}".rstrip())
+    return manifest
+
+
 def _chosen(request_id: str, about: str | None, email: str, tx: Transaction) -> list[Attestation]:
     """Raises Refused when there is nothing of the kind."""
-    request = tx.get_request(request_id)
+    request = tx.get_request(full_id(request_id, tx.connection))
     voter = _voter(email, tx) if email else ""
     signed = tx.attestations.of(request.id)
     found = [one for one in signed if about in (None, one.about) and (not voter or one.person == voter)]

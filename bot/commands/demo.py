@@ -89,6 +89,9 @@ def _print_addresses(world: World) -> None:
 
        {countersign} policy explain models:/bike-demand/3
        {countersign} history bike-demand
+       {countersign} describe models:/bike-demand@champion
+       {countersign} gate check models:/bike-demand@champion --key {world.home}/countersign.pem
+       {countersign} audit verify
        {countersign} doctor
 
   In Slack, /countersign help lists what can be typed. Ctrl-C ends everything; the next demo starts from the beginning again.

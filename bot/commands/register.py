@@ -107,9 +107,11 @@ def _register(wanted: Wanted, settings: Settings) -> None:
     binding.refuse_if_bound_elsewhere(bench, wanted.name)
     if wanted.dry_run:
         _say_missing(findings)
-        click.echo(
+        told = (
             f"Nothing stands against registering run {bench.run.id} as a version of {wanted.name}; nothing was written."
         )
+        as_said = {"model": wanted.name, "run_id": bench.run.id, "dry_run": True}
+        click.echo(json.dumps(as_said) if wanted.as_json else told)
         return
     binding.bind(bench, findings, client)
     number = binding.register(bench, wanted.name, client)

@@ -205,6 +205,8 @@ def _evidence(evidence: Evidence | None) -> Plain:
             "metrics": [_metric(metric) for metric in evidence.metrics],
             "params": evidence.params,
             "datasets": evidence.datasets,
+            "lockSha256": evidence.lock_sha256,
+            "dataMd5": evidence.data_md5,
             "artifacts": evidence.artifacts,
             "signature": evidence.signature,
             "lineage": [check.code for check in evidence.lineage if not check.passed],

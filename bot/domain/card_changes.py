@@ -95,10 +95,10 @@ def _artifacts(artifacts: Artifacts | None, unread: str) -> str:
     if artifacts.files == 0:
         return "no files"
     files = "1 file" if artifacts.files == 1 else f"{artifacts.files} files"
-    return f"{files}, {_size(artifacts.size)}, sha256 {artifacts.digest.removeprefix('sha256:')[:DIGEST_SHOWN]}"
+    return f"{files}, {size_of(artifacts.size)}, sha256 {artifacts.digest.removeprefix('sha256:')[:DIGEST_SHOWN]}"
 
 
-def _size(size: int) -> str:
+def size_of(size: int) -> str:
     if size < 1000:
         return f"{size} bytes"
     for unit, one in (("GB", 1e9), ("MB", 1e6)):

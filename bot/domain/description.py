@@ -28,7 +28,6 @@ from bot.domain.wording import UNKNOWN, WAS_APPROVED, title_of
 
 Names = Mapping[str, str]
 Edge = tuple[str, str]
-LOCK_TAG = "dvc_lock_sha256"  # set by `countersign register`
 WITHOUT_VOTES = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
 
 
@@ -167,7 +166,7 @@ def pipeline_of(lock: Lock, lock_sha256: str, evidence: Evidence | None) -> Pipe
     """`lock_sha256` is of the lock's text."""
     made_by = {out.path: stage.name for stage in lock.stages for out in stage.outs}
     files = {entry.path: entry for entry in (*lock.sources, *lock.outs)}
-    frozen = evidence.tags.get(LOCK_TAG, "").removeprefix("sha256:") if evidence else ""
+    frozen = evidence.lock_sha256 if evidence else ""
     differs = f"this is not the dvc.lock of the frozen evidence, whose sha256 was {frozen}"
     return Pipeline(
         tree=stage_tree(lock),

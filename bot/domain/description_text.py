@@ -54,7 +54,7 @@ def held_text(place: Held) -> str:
 def decision_text(request: Told) -> str:
     """Who decided and when; what became of it when nobody did."""
     when = f" on {moment(request.decided_at)}" if request.decided_at else ""
-    if request.decided_by:
+    if request.decided_by and not request.title.endswith(f"by {request.decided_by}"):
         return f"{request.title} by {request.decided_by}{when}"
     return f"{request.title}{when}"
 

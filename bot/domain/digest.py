@@ -1,8 +1,8 @@
 """The weekly digest: an auditor's questions answered, as plain values that are frozen when the week closes. Pure.
 
 Counting is the database's work (`bot.digest_rows`), gathering a story's (`handlers.digest_gathering`). Lists are capped at LISTED and say
-how many there are in all; every one of them stands in the records, which are written straight from the ledger. People are ids here, as in the
-ledger; `names` says how they were called when the week closed, so that a past week is told in the same bytes again.
+how many there are in all; every one of them stands in the records, which are written straight from the ledger. People are ids here, as in
+the ledger; `names` says how they were called when the week closed, so that a past week is told in the same bytes again.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ prepare                      as the tree shows it: a stage stands below the one 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import dirname, join, normpath
@@ -65,6 +66,11 @@ class Lock:
     @property
     def params(self) -> Mapping[str, str]:
         return {name: text for stage in self.stages for name, text in stage.params.items()}
+
+
+def sha256_of(text: str) -> str:
+    """In hex: by this a lock is named wherever it is bound to something."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def overlap(one: str, other: str) -> bool:

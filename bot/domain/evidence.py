@@ -22,6 +22,7 @@ def changes(decided_on: Evidence, now: Evidence) -> tuple[str, ...]:
         *_metrics(decided_on.metrics, now.metrics),
         *_params(decided_on.params, now.params),
         *_data_sets(decided_on.datasets, now.datasets),
+        *_lock(decided_on, now),
         *_origin("commit", decided_on.commit, now.commit),
         *_origin("run", decided_on.run_id, now.run_id),
         *_origin("source", decided_on.source, now.source),
@@ -118,6 +119,16 @@ def _data_sets(before: tuple[DataSet, ...], now: tuple[DataSet, ...]) -> Iterato
     for known in now:
         if known not in before:
             yield f"{_named(known)}{_used_for(known)} was added to the run's data sets"
+
+
+def _lock(before: Evidence, now: Evidence) -> Iterator[str]:
+    """A decision without a lock, or without named source data, is bound to none."""
+    if before.lock_sha256 and not now.lock_sha256:
+        yield "the run keeps no dvc.lock any more that may be read"
+    elif before.lock_sha256 and before.lock_sha256 != now.lock_sha256:
+        yield f"dvc.lock had the sha256 {before.lock_sha256[:12]} and has {now.lock_sha256[:12]} now"
+    if before.data_md5 and before.data_md5 != now.data_md5:
+        yield "the run names other source data now (tag data_md5)"
 
 
 def _used_for(data_set: DataSet) -> str:

@@ -53,7 +53,7 @@ class GateResult:
     """The answer. `decided` is False when it could not be told, and then nothing is allowed.
 
     `uri` names the resolved version, `models:/N/V`, or what was asked when it leads to none; `artifacts` is the digest of the files
-    that the approval speaks of (`sha256:...`), empty when it names none.
+    that the approval speaks of (`sha256:...`), empty when it names none, and `size` how many bytes they have together.
     """
 
     allowed: bool
@@ -62,6 +62,7 @@ class GateResult:
     target: Target
     artifacts: str = ""
     decided: bool = True
+    size: int | None = None
 
 
 class NotAllowed(Exception):
@@ -102,6 +103,7 @@ class Claim:
     by: str
     at: datetime
     artifacts: str
+    size: int | None
     identity: str
 
 
@@ -130,6 +132,7 @@ def read_claim(statement: Mapping[str, object], where: str) -> Claim:
         by=_by(predicate, about),
         at=statements.moment(predicate, "at"),
         artifacts=f"sha256:{files}" if files else "",
+        size=_size(predicate) if files else None,
         identity=digests.get(uri_of(version), ""),
     )
 
@@ -144,16 +147,22 @@ def judge(
 ) -> GateResult:
     """The newest decision for this very version and target counts. `doubts` say what else was found there and proves nothing."""
     misfits = {claim.where: found for claim in claims if (found := misfit(claim, question)) is not None}
-    fitting = [claim for claim in claims if claim.where not in misfits]
-    decisions = [claim for claim in fitting if claim.about == DECISION]
-    if not decisions:
+    newest = newest_decision(question, claims)
+    if newest is None:
+        fitting = [claim for claim in claims if claim.where not in misfits]
         return denied(question, _without_decision(question, fitting), *misfits.values(), *doubts)
-    newest = max(decisions, key=lambda claim: (claim.at, claim.verdict is Verdict.REJECT))
     if newest.verdict is Verdict.REJECT:
         return denied(question, _rejected(newest, question))
     if max_age is not None and now - newest.at > max_age:
         return denied(question, _too_old(newest, max_age))
-    return GateResult(True, (_approved(newest),), uri_of(question.version), question.target, newest.artifacts)
+    uri = uri_of(question.version)
+    return GateResult(True, (_approved(newest),), uri, question.target, newest.artifacts, size=newest.size)
+
+
+def newest_decision(question: Question, claims: Sequence[Claim]) -> Claim | None:
+    """Of two in one moment, the rejection."""
+    decisions = [claim for claim in claims if claim.about == DECISION and misfit(claim, question) is None]
+    return max(decisions, key=lambda claim: (claim.at, claim.verdict is Verdict.REJECT), default=None)
 
 
 def denied(question: Question, *reasons: Reason) -> GateResult:
@@ -223,6 +232,13 @@ def _by(predicate: Mapping[str, object], about: str) -> str:
 def _with_reason(approver: object) -> str:
     name, reason = statements.text(approver, "name"), statements.text(approver, "reason")
     return f'{name} ("{reason}")' if reason else name
+
+
+def _size(predicate: Mapping[str, object]) -> int:
+    found = statements.mapping(statements.mapping(predicate, "evidence"), "artifacts").get("size")
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise NotOurs("names files and not how many bytes they have")
+    return found
 
 
 def _approved(claim: Claim) -> Reason:

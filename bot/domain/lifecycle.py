@@ -211,12 +211,12 @@ def wants_reason(request: TransitionRequest, verdict: Verdict, rule: Rule) -> bo
 
 def _compared(request: TransitionRequest, rule: Rule, at: datetime, *, approved: bool) -> list[Event]:
     """What people decided beside what the fast track would have: how a team learns whether to trust it."""
-    had_no_champion = request.evidence is None or request.evidence.champion is None
-    if request.judgement is None or (
-        had_no_champion and not request.judgement.passes
-    ):  # it was no verdict on the version
+    if request.judgement is None:
         return []
     would_pass = request.judgement.passes
+    had_no_champion = request.evidence is None or request.evidence.champion is None
+    if had_no_champion and not would_pass:  # held for want of a champion: no verdict on the version
+        return []
     return [FastTrackCompared(at, request.id, rule.label, would_pass, approved, compare(would_pass, approved))]
 
 

@@ -82,7 +82,7 @@ class Mirrored:
     """What a mirror of the git remote knows of a commit. `lock` is the text of its dvc.lock.
 
     `author` is the e-mail of who committed the code, and `changed` what changed from that code to this commit; None when the code's
-    commit is not there.
+    commit is not there. Where more changed than is listed, the last of `changed` says so and is no path.
     """
 
     remote: str
@@ -98,12 +98,14 @@ class Mirrored:
 class Trail:
     """Everything that the checks look at. `lock` is the parsed one; when the logged text is none, `lock_trouble` says why.
 
+    `commit` is the one whose dvc.lock pins the run, and `code` the one that the training ran from, as the tags say.
     `environment` is the sha256 of the file that lists the logged model's packages. `mirrored` is None when no mirror was asked, and
     then `not_mirrored` says why.
     """
 
     run: RunSeen | None
     commit: str = ""
+    code: str = ""
     lock_path: str = LOCK
     files: LoggedFiles = field(default_factory=LoggedFiles)
     lock: Lock | None = None
@@ -132,11 +134,16 @@ def blocking(evidence: Evidence, demand: LineageDemand | None) -> tuple[LineageC
     return tuple(check for check in failed(evidence) if check.code in codes)
 
 
-def check_may_approve(request: TransitionRequest, rule: Rule) -> None:
-    """Raises Refused with what is wrong. A way back to what was approved once must stay open, whatever is known of its origin."""
+def in_the_way(request: TransitionRequest, rule: Rule) -> tuple[LineageCheck, ...]:
+    """What keeps it from being approved. A way back to what was approved once must stay open, whatever is known of its origin."""
     if request.evidence is None or request.kind is Kind.ROLLBACK:
-        return
-    found = blocking(request.evidence, rule.lineage)
+        return ()
+    return blocking(request.evidence, rule.lineage)
+
+
+def check_may_approve(request: TransitionRequest, rule: Rule) -> None:
+    """Raises Refused with what is wrong."""
+    found = in_the_way(request, rule)
     if found:
         told = " ".join(f"{check.code}: {check.sentence}" for check in found)
         raise Refused(f"the rule approves nothing of such lineage, so it can only be rejected. {told}")

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from bot.domain.dvc_lock import Lock, unexplained
+from bot.domain.dvc_lock import Lock, sha256_of, unexplained
 from bot.domain.lineage import Trail, was_trained_on
 from bot.domain.model import LineageCheck
 from bot.domain.policy import LINEAGE_CODES, LineageDemand
@@ -19,6 +19,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 SHOWN = 4
 REGISTER = "register it with `countersign register`"
 REPRO = "run `dvc repro --force`, commit, and register the new run"
+PUSH_CODE = "git push both, set the tag code_commit in the training, and ask again"
 
 Found = tuple[bool, str]
 
@@ -78,10 +79,14 @@ def _clean(trail: Trail) -> Found:
 
 def _unchanged_since(trail: Trail) -> Found:
     """The run's tag names the code that ran, and the lock's commit must hold the same; only a mirror can compare the two."""
-    changed = trail.mirrored.changed if trail.mirrored else None
-    if changed is None or trail.lock is None:
+    mirrored = trail.mirrored
+    if mirrored is None:
         return True, "trained without uncommitted changes, as its tag says"
-    strange = unexplained(changed, trail.lock, trail.lock_path)
+    if mirrored.changed is None:
+        held = f"the code's commit {trail.code[:8] or 'none'} beside commit {trail.commit[:8] or 'none'}"
+        what = f"the remote {mirrored.remote} does not hold {held}"
+        return wrong(what, "Nobody can compare the code that ran with what was committed", PUSH_CODE)
+    strange = unexplained(mirrored.changed, trail.lock or Lock(()), trail.lock_path)
     if strange:
         what = f"commit {trail.commit[:8]} holds other code than the run was trained with: {_listed(strange)}"
         return wrong(what, "The commit does not describe the code that ran", REPRO)
@@ -106,7 +111,7 @@ def _lock_tagged(trail: Trail) -> Found:
     if trail.run is None or trail.files.lock is None:
         return _without("the digest of dvc.lock", "it is not logged")
     tagged = trail.run.tags.get("dvc_lock_sha256", "")
-    logged = hashlib.sha256(trail.files.lock.encode()).hexdigest()
+    logged = sha256_of(trail.files.lock)
     if tagged != logged:
         how = f"says {tagged[:12]}" if tagged else "is missing"
         what = f"the tag dvc_lock_sha256 {how}, and the logged dvc.lock has {logged[:12]}"

@@ -208,6 +208,8 @@ class Evidence:
 
     `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
     `lineage` is what the checks found, and `vouched_by` on whose word: the trainer's own tags and files, or the git mirror's.
+    `lock_sha256` is of the `dvc.lock` that the run keeps, empty when there is none that may be read; `data_md5` is the source data as the
+    run names it, in the format of `md5sum`.
     """
 
     source: str
@@ -228,6 +230,8 @@ class Evidence:
     artifacts_unread: str = ""
     lineage: tuple[LineageCheck, ...] = ()
     vouched_by: str = ""
+    lock_sha256: str = ""
+    data_md5: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.domain.model import Refused
@@ -31,11 +31,12 @@ def period_of(week: str, timezone: str) -> Period:
     found = WEEK.fullmatch(week)
     try:
         monday = date.fromisocalendar(int(found[1]), int(found[2]), 1) if found else None
-    except ValueError:
-        monday = None
-    if monday is None:
+        following = monday and monday + timedelta(days=7)
+    except (ValueError, OverflowError):
+        monday = following = None
+    if monday is None or following is None:
         raise Refused(f'"{week[:40]}" is no ISO week. Write one such as 2026-W47')
-    return Period(week, timezone, _midnight(monday, timezone), _midnight(monday + timedelta(days=7), timezone))
+    return Period(week, timezone, _midnight(monday, timezone), _midnight(following, timezone))
 
 
 def period_at(moment: datetime, timezone: str) -> Period:
@@ -62,4 +63,4 @@ def periods_from(first: Period, until: datetime) -> Iterator[Period]:
 
 def _midnight(day: date, timezone: str) -> datetime:
     """Where the clocks skip midnight, the first moment after it: zoneinfo reads the skipped time by the offset before."""
-    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)).astimezone(UTC)

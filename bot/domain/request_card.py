@@ -12,6 +12,7 @@ from bot.domain.card_tables import left_out, metric_tables
 from bot.domain.cards import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
 from bot.domain.judgement_words import agreement_text, judgement_text
 from bot.domain.lifecycle import wants_reason
+from bot.domain.lineage import in_the_way
 from bot.domain.model import FastTrackMode, Kind, State, TransitionRequest, Verdict
 from bot.domain.next_steps import next_step
 from bot.domain.policy import Group
@@ -212,7 +213,7 @@ def _judgement(request: TransitionRequest, printed: Printed, *, with_the_record:
 
 
 def _what_happens(request: TransitionRequest, printed: Printed) -> list[str]:
-    if request.state is not State.PENDING or printed.rule is None:
+    if request.state is not State.PENDING or printed.rule is None or in_the_way(request, printed.rule):
         return []
     deed = deeds(request)[0].lower()
     happens = f"What happens on {deed}: {what_approve_does(request)}"
@@ -241,10 +242,10 @@ def _votes(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
     approve, reject = deeds(request)
     yes = _confirm(request, Verdict.APPROVE, approve, what_approve_does(request), printed)
     no = _confirm(request, Verdict.REJECT, reject, what_reject_does(request), printed)
-    return (
-        Button("approve", approve, request.id, Tone.PRIMARY, yes),
-        Button("reject", reject, request.id, Tone.DANGER, no),
-    )
+    rejects = Button("reject", reject, request.id, Tone.DANGER, no)
+    if printed.rule is not None and in_the_way(request, printed.rule):
+        return (rejects,)
+    return (Button("approve", approve, request.id, Tone.PRIMARY, yes), rejects)
 
 
 def _confirm(request: TransitionRequest, verdict: Verdict, deed: str, happens: str, printed: Printed) -> Confirm | None:

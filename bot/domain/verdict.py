@@ -111,13 +111,12 @@ def vouched(
     max_age: timedelta | None = None,
 ) -> GateResult:
     """Whether an unexpired verdict says that the approval stands; the newest counts."""
-    about_this = [one for one in found if _speaks_of(one, question)]
-    newest = max(about_this, key=lambda one: one.made_at, default=None)
+    newest = _newest(question, found)
     if newest is None:
         none = Reason(Why.NO_APPROVAL, f"{question.version} carries no verdict for {question.target}.")
         return denied(question, none, *doubts)
     if not newest.passed:
-        return denied(question, Reason(Why.ROLLED_BACK, f"{newest.where} says that the approval no longer stands."))
+        return denied(question, _no_longer(newest))
     if now >= newest.expires_at:
         expired = f"{newest.where} expired at {newest.expires_at:%Y-%m-%d %H:%M:%S} UTC."
         return denied(question, Reason(Why.TOO_OLD, expired))
@@ -130,6 +129,26 @@ def vouched(
     )
     reason = Reason(Why.STILL_VOUCHED_FOR, sentence)
     return GateResult(True, (reason,), uri_of(question.version), question.target, newest.files)
+
+
+def revoked(question: Question, found: Sequence[Vouching], decided_at: datetime) -> Reason | None:
+    """What the newest verdict says against a decision that was made before it. That it has expired makes it no less true."""
+    newest = _newest(question, found)
+    return _no_longer(newest) if newest and not newest.passed and newest.made_at > decided_at else None
+
+
+def _no_longer(one: Vouching) -> Reason:
+    sentence = (
+        f"{one.where} says that the approval no longer stands: made {one.made_at:%Y-%m-%d %H:%M:%S} UTC. "
+        "Have the version approved again, or ship another one; --bot tells why."
+    )
+    return Reason(Why.ROLLED_BACK, sentence)
+
+
+def _newest(question: Question, found: Sequence[Vouching]) -> Vouching | None:
+    """Of two in one moment, the one that says no."""
+    about_this = [one for one in found if _speaks_of(one, question)]
+    return max(about_this, key=lambda one: (one.made_at, not one.passed), default=None)
 
 
 def _speaks_of(one: Vouching, question: Question) -> bool:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from bot.domain.agreement import Agreement
 from bot.domain.judgement_words import checks_text
+from bot.domain.lineage import in_the_way
 from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
 from bot.domain.policy import Group, Rule
 from bot.domain.quorum import ANYONE, standing, under
@@ -81,7 +82,8 @@ class Printed:
 
     `names` are those of the people in it; `rule` is None when no rule speaks of it any more; `holds` says that the version has the target
     by this request still, `may_go_back` that there is a version to go back to, `may_undo` that Undo stands open, `rolled_back` when and
-    why it was taken back; `freeze` which one is on for the rule; `agreement` is the fast track's record; `groups` may have a say.
+    why it was taken back; `freeze` which one is on for the rule; `agreement` is the fast track's record; `groups` may have a say;
+    `progress` is how far the reading of the files has come.
     """
 
     names: Mapping[str, str]
@@ -94,6 +96,7 @@ class Printed:
     freeze: FreezeNow | None = None
     agreement: Agreement | None = None
     groups: tuple[Group, ...] = ()
+    progress: str = ""
 
     def name(self, person_id: str | None) -> str:
         return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN
@@ -252,7 +255,7 @@ def story(request: TransitionRequest, printed: Printed) -> str:
     if request.state is State.APPROVED:
         return _approved(request)
     if request.state is State.COLLECTING:
-        return "The evidence is being collected; the vote opens after that."
+        return f"The evidence is being collected; the vote opens after that. {printed.progress}".rstrip()
     return f"{request.outcome}."
 
 
@@ -273,6 +276,10 @@ def may_stand_in(request: TransitionRequest, printed: Printed) -> str:
 def _waiting(request: TransitionRequest, printed: Printed) -> str:
     if printed.rule is None:
         return "No rule in the policy speaks of this target any more, so nobody can decide it."
+    approve, reject = deeds(request)
+    blocked = [check.code for check in in_the_way(request, printed.rule)]
+    if blocked:
+        return f"The rule approves nothing that fails {' and '.join(blocked)}, so it can only be rejected: {reject}."
     counted = Counter(what_is_missing(request, printed))
     missing = [
         f"{COUNTED.get(number, number)} of {'any group that decides' if group == ANYONE else group}"
@@ -280,7 +287,6 @@ def _waiting(request: TransitionRequest, printed: Printed) -> str:
     ]
     if not missing:  # somebody unknown asked, which cost a vote more, and is known now
         return "The votes that the rule demands are there; one more vote by anyone of its groups decides."
-    approve, reject = deeds(request)
     waits = f"Waiting for {' and '.join(missing)}: {approve} or {reject}."
     return f"{waits} {may_stand_in(request, printed)}".rstrip()
 

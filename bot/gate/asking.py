@@ -11,8 +11,8 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
-from urllib.error import HTTPError, URLError
+from http.client import HTTPException, HTTPResponse, IncompleteRead
+from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit, urlunsplit
 from urllib.request import (
     HTTPDefaultErrorHandler,
@@ -32,6 +32,10 @@ CHUNK = 64 * 1024
 
 class NoAnswer(Exception):
     """Nobody has answered, or not with anything to go by; the text is a sentence that says who, why, and what next."""
+
+
+class Down(NoAnswer):
+    """Nobody was reached in time, or the server itself says that it is broken (5xx). Whoever answers anything else is there."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def basic(username: str, password: str) -> str:
 
 
 def ask(server: Server, path: str, parameters: Mapping[str, str]) -> Answer:
-    """GET; any status that comes with a JSON object is an answer. Raises NoAnswer."""
+    """GET; any status that comes with a JSON object is an answer. Raises Down and NoAnswer."""
     query = f"?{urlencode(parameters)}" if parameters else ""
     request = Request(f"{server.shown.rstrip('/')}{path}{query}", headers={"Accept": "application/json"})
     if server.authorization:
@@ -86,9 +90,15 @@ def ask(server: Server, path: str, parameters: Mapping[str, str]) -> Answer:
     except HTTPError as error:
         with error:
             return _refusal(server, error)
-    except (URLError, HTTPException, OSError, ValueError) as trouble:
-        why = str(getattr(trouble, "reason", trouble)) or type(trouble).__name__
-        raise NoAnswer(f"{server.name} at {server.shown} does not answer ({why}). Check {server.setting}.") from None
+    except (OSError, IncompleteRead) as trouble:
+        raise Down(_unanswered(server, trouble)) from None
+    except (HTTPException, ValueError) as trouble:
+        raise NoAnswer(_unanswered(server, trouble)) from None
+
+
+def _unanswered(server: Server, trouble: Exception) -> str:
+    why = str(getattr(trouble, "reason", trouble)) or type(trouble).__name__
+    return f"{server.name} at {server.shown} does not answer ({why}). Check {server.setting}."
 
 
 def _opener(server: Server) -> OpenerDirector:
@@ -124,9 +134,7 @@ def _body(server: Server, response: HTTPResponse | HTTPError) -> bytes:
         if len(read) > LARGEST_ANSWER:
             raise NoAnswer(f"{server.name} at {server.shown} answers with more than {LARGEST_ANSWER // 2**20} MiB.")
         if time.monotonic() > not_after:
-            raise NoAnswer(
-                f"{server.name} at {server.shown} takes more than {DEADLINE:g} seconds to answer. Try again."
-            )
+            raise Down(f"{server.name} at {server.shown} takes more than {DEADLINE:g} seconds to answer. Try again.")
     return bytes(read)
 
 
@@ -146,8 +154,15 @@ def _answer(server: Server, status: int, body: bytes) -> Answer:
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
-        raise NoAnswer(f"{server.name} at {server.shown} answered {status} and no JSON. Check {server.setting}.")
+        raise fault_with(status)(
+            f"{server.name} at {server.shown} answered {status} and no JSON. Check {server.setting}."
+        )
     return Answer(status, said)
+
+
+def fault_with(status: int) -> type[NoAnswer]:
+    """A status that is no answer to the question: a server that is broken, or one that was asked wrongly."""
+    return Down if status >= 500 else NoAnswer
 
 
 def _without_secrets(location: str) -> str:

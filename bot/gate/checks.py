@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.domain.gate import GateResult, Question, Reason, Why
 from bot.domain.model import Refused, Target
 from bot.domain.seen import VersionSeen
-from bot.gate.asking import NoAnswer, Server, is_http
+from bot.gate.asking import Down, NoAnswer, Server, is_http
 from bot.gate.envelopes import TrustedKey
 from bot.gate.offline import judge_tags, judge_verdicts
 from bot.gate.online import bot_at, judge_online
@@ -69,8 +69,10 @@ def _judged(question: Question, seen: VersionSeen, proof: Proof, now: datetime) 
         return judge_tags(question, seen.tags, proof.ring, now, proof.max_age)
     try:
         return judge_online(question, proof.bot, proof.ring, now)
-    except NoAnswer as trouble:
+    except Down as trouble:
         return _while_the_bot_is_down(question, seen, proof, now, str(trouble))
+    except NoAnswer as trouble:  # it is there, or something in its place, so no verdict stands in for it
+        return _undecided(question, Reason(Why.CANNOT_TELL, str(trouble)))
 
 
 def _while_the_bot_is_down(

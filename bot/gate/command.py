@@ -105,7 +105,11 @@ def check_version(
 @gate.command("serve")
 @asking
 @click.option(
-    "--dir", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Where the files go. Default: a new one."
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where a new folder for the files is made. Default: the temporary directory.",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def serve_version(

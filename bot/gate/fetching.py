@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 MOST_ENTRIES = 10_000  # files and folders, as many as the bot reads
 
 
+class TooLarge(Exception):
+    """There is more than was approved; nothing beyond it is fetched."""
+
+
 class Files(Protocol):
     """What is used of MLflow's artifact repositories."""
 
@@ -24,8 +28,8 @@ class Files(Protocol):
     def _download_file(self, remote_file_path: str, local_path: str) -> None: ...
 
 
-def download(uri: str, folder: Path) -> None:
-    """All files of `models:/NAME/VERSION` into an empty folder. Raises UnsafePath and NoAnswer."""
+def download(uri: str, folder: Path, size: int) -> None:
+    """All files of `models:/NAME/VERSION`, of so many bytes at most, into an empty folder. Raises TooLarge, UnsafePath and NoAnswer."""
     os.environ.setdefault(
         "MLFLOW_DISABLE_TELEMETRY", "true"
     )  # the gate calls the addresses it was given, and no others
@@ -34,21 +38,32 @@ def download(uri: str, folder: Path) -> None:
     from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 
     try:
-        fetch_all(ModelsArtifactRepository(uri), folder)
+        fetch_all(ModelsArtifactRepository(uri), folder, size)
     except (MlflowException, requests.RequestException) as trouble:
         why = " ".join(str(trouble).split())[:300]
         raise NoAnswer(f"The files of {uri} cannot be read: {why}. Check that this account may read them.") from None
 
 
-def fetch_all(files: Files, folder: Path) -> None:
-    """No name is used before it is known to stay inside the folder. Raises UnsafePath."""
-    for path in list(_paths(files)):
-        place = folder / path
+def fetch_all(files: Files, folder: Path, size: int) -> None:
+    """No name is used before it is known to stay inside the folder. Raises TooLarge and UnsafePath.
+
+    The listed sizes are added up before anything is fetched; a store whose list says too little is stopped after the file with which
+    it shows.
+    """
+    entries = list(_entries(files))
+    if sum(entry.file_size or 0 for entry in entries) > size:
+        raise TooLarge
+    fetched = 0
+    for entry in entries:
+        place = folder / entry.path
         place.parent.mkdir(parents=True, exist_ok=True)
-        files._download_file(path, str(place))
+        files._download_file(entry.path, str(place))
+        fetched += place.lstat().st_size
+        if fetched > size:
+            raise TooLarge
 
 
-def _paths(files: Files) -> Iterator[str]:
+def _entries(files: Files) -> Iterator[FileInfo]:
     unseen: list[str | None] = [None]
     seen: set[str] = set()
     while unseen:
@@ -63,6 +78,6 @@ def _paths(files: Files) -> Iterator[str]:
             if entry.is_dir:
                 unseen.append(entry.path)
             elif entry.path != WRITTEN_BY_CLIENTS:
-                yield entry.path
+                yield entry
         if len(seen) > MOST_ENTRIES:
             raise UnsafePath(f"The version has more than {MOST_ENTRIES:,} files and folders, so they are not fetched")

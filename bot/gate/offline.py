@@ -10,38 +10,44 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.gate import GateResult, Question, Reason, Why, judge, read_claim
+from bot.domain.gate import GateResult, Question, Reason, Why, denied, judge, newest_decision, read_claim
 from bot.domain.statements import NotOurs
-from bot.domain.verdict import read_vouching, vouched
+from bot.domain.verdict import read_vouching, revoked, vouched
 from bot.gate.envelopes import NotVerified, TrustedKey, verify
 
 ATTESTATIONS = "countersign.attestation."
 VERDICTS = "countersign.verdict."
 
 Ring = Mapping[str, TrustedKey]
-
-
 Said = TypeVar("Said")
 
 
 def judge_tags(
     question: Question, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
 ) -> GateResult:
-    """What the version's own tags prove. An approval that is too old counts when a verdict has vouched for it since."""
+    """What the version's own tags prove. A verdict since the decision that says no denies; one that vouches makes up for `max_age`."""
     claims, doubts = read_each(_tagged(tags, ATTESTATIONS), ring, read_claim)
     result = judge(question, claims, doubts, now=now, max_age=max_age)
-    if result.reasons[0].why is not Why.TOO_OLD:
+    if result.reasons[0].why is Why.TOO_OLD:
+        renewed = judge_verdicts(question, tags, ring, now, max_age)
+        return renewed if renewed.allowed else replace(result, reasons=(*result.reasons, *renewed.reasons))
+    newest = newest_decision(question, claims)
+    if newest is None or not result.allowed:
         return result
-    renewed = judge_verdicts(question, tags, ring, now, max_age)
-    return renewed if renewed.allowed else replace(result, reasons=(*result.reasons, *renewed.reasons))
+    vouchings, _ = read_each(_tagged(tags, VERDICTS), ring, read_vouching)
+    against = revoked(question, vouchings, newest.at)
+    return denied(question, against) if against else result
 
 
 def judge_verdicts(
     question: Question, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
 ) -> GateResult:
-    """What the short-lived verdicts among the tags say."""
+    """What the short-lived verdicts among the tags say. They name the files; how large those are stands in the approval of them."""
     vouchings, doubts = read_each(_tagged(tags, VERDICTS), ring, read_vouching)
-    return vouched(question, vouchings, doubts, now=now, max_age=max_age)
+    result = vouched(question, vouchings, doubts, now=now, max_age=max_age)
+    claims, _ = read_each(_tagged(tags, ATTESTATIONS), ring, read_claim)
+    sizes = {claim.artifacts: claim.size for claim in claims}
+    return replace(result, size=sizes.get(result.artifacts)) if result.artifacts else result
 
 
 def read_each(

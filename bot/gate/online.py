@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from bot.domain.gate import GateResult, Question, Reason, Why, denied, judge, read_claim
 from bot.domain.statements import identity_digest, uri_of
-from bot.gate.asking import Answer, NoAnswer, Server, ask
+from bot.gate.asking import Answer, NoAnswer, Server, ask, fault_with
 from bot.gate.envelopes import TrustedKey
 from bot.gate.offline import read_each
 
@@ -23,6 +23,7 @@ class BotSaid:
     identity: str
     envelope: str
     artifacts: str
+    size: int | None
 
 
 def bot_at(address: str, token: str) -> Server:
@@ -30,8 +31,10 @@ def bot_at(address: str, token: str) -> Server:
 
 
 def judge_online(question: Question, server: Server, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
-    """Raises NoAnswer. Without a ring, the bot's word alone counts."""
+    """Raises Down while the bot is down, else NoAnswer. Without a ring, the bot's word alone counts."""
     said = _said(server, question)
+    if said.allowed and not said.identity:
+        raise NoAnswer(f"{server.shown} does not say which version it allows. Check COUNTERSIGN_URL.")
     if said.identity and said.identity != identity_digest(question.version):
         sentence = f"{server.shown} knows another {question.version} than this registry does. Let both look at the same MLflow."
         return denied(question, Reason(Why.OTHER_VERSION, sentence))
@@ -39,7 +42,8 @@ def judge_online(question: Question, server: Server, ring: Mapping[str, TrustedK
     if not said.allowed:
         return denied(question, *reasons)
     if not ring:
-        return GateResult(True, reasons, uri_of(question.version), question.target, said.artifacts)
+        uri = uri_of(question.version)
+        return GateResult(True, reasons, uri, question.target, said.artifacts, size=said.size)
     proven = _proven(question, said, ring, now)
     return replace(proven, reasons=reasons) if proven.allowed else proven
 
@@ -58,12 +62,12 @@ def _said(server: Server, question: Question) -> BotSaid:
         raise NoAnswer(f"Countersign at {server.shown} does not know this COUNTERSIGN_API_TOKEN. Set the bot's own.")
     if answer.status not in (200, 404) or not isinstance(answer.body.get("allowed"), bool):
         why = str(answer.body.get("error", ""))[:300] or "Check COUNTERSIGN_URL."
-        raise NoAnswer(f"Countersign at {server.shown} answered {answer.status}: {why}")
+        raise fault_with(answer.status)(f"Countersign at {server.shown} answered {answer.status}: {why}")
     return _read(answer)
 
 
 def _read(answer: Answer) -> BotSaid:
-    body, reasons = answer.body, answer.body.get("reasons")
+    body, reasons, size = answer.body, answer.body.get("reasons"), answer.body.get("size")
     texts = tuple(str(one) for one in reasons) if isinstance(reasons, list) else ()
     return BotSaid(
         allowed=answer.status == 200 and body["allowed"] is True,
@@ -71,4 +75,5 @@ def _read(answer: Answer) -> BotSaid:
         identity=str(body.get("identity") or ""),
         envelope=str(body.get("envelope") or ""),
         artifacts=str(body.get("artifacts") or ""),
+        size=size if isinstance(size, int) else None,
     )

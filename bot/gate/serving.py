@@ -3,39 +3,58 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.gate import CannotTell, Denied, GateResult, Reason, Why
 from bot.domain.model import Refused
 from bot.gate.asking import NoAnswer
-from bot.gate.fetching import download
+from bot.gate.fetching import TooLarge, download
 from bot.gate.manifests import UnsafePath, digest_of, manifest_in
 
 OURS = ("-m", "--model-uri")
 
 
 def checked_folder(result: GateResult, folder: Path | None) -> Path:
-    """The folder with the version's files, equal to those approved. Raises Denied, CannotTell and Refused."""
+    """A new folder with the version's files, equal to those approved; nothing is left of others. `folder` is where to make it.
+
+    Raises Denied, CannotTell and Refused.
+    """
     if not result.decided:
         raise CannotTell(result)
     if not result.allowed:
         raise Denied(result)
-    if not result.artifacts:
+    if not result.artifacts or result.size is None:
         sentence = (
-            "The approval names no digest of the files, because the bot did not read them, so there is nothing to compare with. "
-            "Add their store to the policy's artifact_stores, and ask for an approval anew."
+            "The approval names no digest of the files and no size, because the bot did not read them, so there is nothing to "
+            "compare with. Add their store to the policy's artifact_stores, and ask for an approval anew."
         )
         raise _denied(result, Why.FILES_UNKNOWN, sentence)
-    place = _empty_folder(folder)
+    place = _new_folder(folder)
+    with ExitStack() as unless_approved:
+        unless_approved.callback(shutil.rmtree, place)
+        _fetch_approved(result, result.size, place)
+        unless_approved.pop_all()
+    return place
+
+
+def _fetch_approved(result: GateResult, size: int, place: Path) -> None:
+    """Raises Denied and CannotTell."""
     try:
-        download(result.uri, place)
+        download(result.uri, place, size)
         found = digest_of(manifest_in(place))
     except UnsafePath as trouble:
         raise _denied(result, Why.UNSAFE_PATH, f"{trouble}. Log the model again with plain file names.") from None
+    except TooLarge:
+        sentence = (
+            f"The files of {result.uri} are not those that were approved: they have more than those {size:,} bytes."
+        )
+        raise _denied(result, Why.OTHER_FILES, sentence) from None
     except (NoAnswer, OSError) as trouble:
         raise CannotTell(
             replace(result, allowed=False, decided=False, reasons=(Reason(Why.CANNOT_TELL, str(trouble)),))
@@ -43,7 +62,6 @@ def checked_folder(result: GateResult, folder: Path | None) -> Path:
     if found != result.artifacts:
         sentence = f"The files of {result.uri} are not those that were approved: {found} instead of {result.artifacts}."
         raise _denied(result, Why.OTHER_FILES, sentence)
-    return place
 
 
 def serve(folder: Path, arguments: Sequence[str]) -> None:
@@ -59,18 +77,14 @@ def check_arguments(arguments: Sequence[str]) -> None:
             raise Refused(f'"{argument}" would serve something else than what is checked here. Leave it out.')
 
 
-def _empty_folder(folder: Path | None) -> Path:
-    """Whatever lay there before would be served, or denied, with the rest."""
-    if folder is None:
-        return Path(tempfile.mkdtemp(prefix="countersign-gate-"))
+def _new_folder(parent: Path | None) -> Path:
+    """Always a new one: whatever an earlier try has left would be served, or denied, with the rest."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        is_empty = not any(folder.iterdir())
+        if parent is not None:
+            parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return Path(tempfile.mkdtemp(prefix="countersign-gate-", dir=parent))
     except OSError as trouble:
-        raise Refused(f"--dir {folder} cannot be used: {trouble.strerror}. Name a new or empty directory.") from None
-    if not is_empty:
-        raise Refused(f"--dir {folder} is not empty. Name a new or empty directory.")
-    return folder
+        raise Refused(f"--dir {parent} cannot be used: {trouble.strerror}. Name a directory to write in.") from None
 
 
 def _denied(result: GateResult, why: Why, sentence: str) -> Denied:

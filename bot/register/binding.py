@@ -5,7 +5,6 @@ All of it is safe to repeat: one run makes one version, and the same call finds 
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from bot.clients.mlflow_http import AlreadyThere, writing
 from bot.clients.mlflow_lineage_files import FOLDER, RUN_FILE
 from bot.clients.mlflow_trail import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT, LOCK_PATH
-from bot.domain.dvc_lock import LOCK
+from bot.domain.dvc_lock import LOCK, sha256_of
 from bot.domain.model import Refused
 from bot.register.checks import Workbench
 from bot.register.findings import Finding
@@ -63,7 +62,7 @@ def tags_of(bench: Workbench, findings: tuple[Finding, ...]) -> dict[str, str]:
     if bench.pipeline is not None:
         tags |= {
             LOCK_PATH: bench.lock_path,
-            "dvc_lock_sha256": hashlib.sha256(bench.pipeline.text.encode()).hexdigest(),
+            "dvc_lock_sha256": sha256_of(bench.pipeline.text),
             "dvc_version": bench.dvc.version(),
             "data_md5": bench.data_md5,
         }

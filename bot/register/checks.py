@@ -194,7 +194,7 @@ def _of_the_pin(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
     if not path.is_file():
         what = f"there is no {bench.run_file}, so dvc.lock pins no run"
         mend = f"let the training write its run's id into it as an output without cache, {RETRAIN}"
-        yield finding("lock pins the run", what, "The lock could belong to any run", mend, refuses=False)
+        yield finding("lock pins the run", what, "The lock could belong to any run", mend)
         return
     if run_named_in(path.read_text(encoding="utf-8", errors="replace")) != bench.run.id:
         what = f"{bench.run_file} names another run than {bench.run.id}"

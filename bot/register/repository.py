@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from os.path import normpath
 from pathlib import Path
 
 from bot.domain.model import Refused
@@ -38,7 +39,7 @@ class Repository:
 
     def uncommitted(self) -> tuple[str, ...]:
         """Paths from the top. With -z a name is never quoted, and a rename's old name follows as an entry of its own."""
-        entries = self._run("status", "--porcelain", "-z", "--untracked-files=all").stdout.split("\0")
+        entries = self._told("status", "--porcelain", "-z", "--untracked-files=all").split("\0")
         paths, is_old_name = [], False
         for entry in filter(None, entries):
             if is_old_name:
@@ -52,12 +53,12 @@ class Repository:
         return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
     def changed_between(self, before: str, after: str) -> tuple[str, ...]:
-        return tuple(
-            filter(None, self._run("diff", "--name-only", "--no-renames", "-z", before, after).stdout.split("\0"))
-        )
+        return tuple(filter(None, self._told("diff", "--name-only", "--no-renames", "-z", before, after).split("\0")))
 
     def tracks(self, path: str) -> bool:
-        return bool(self._run("ls-files", "--", path).stdout.strip())
+        """False for what lies outside of the repository, which DVC may well read."""
+        place = Path(normpath(self.folder.resolve() / path))
+        return place.is_relative_to(self.top.resolve()) and bool(self._told("ls-files", "--", path).strip())
 
     def subject_of(self, commit: str) -> str:
         return self._word("log", "-1", "--format=%s", commit)
@@ -94,6 +95,16 @@ class Repository:
 
     def _word(self, *arguments: str) -> str:
         return self._run(*arguments).stdout.strip()
+
+    def _told(self, *arguments: str) -> str:
+        """What git must be able to tell: silence would pass for "nothing has changed". Raises Refused."""
+        done = self._run(*arguments)
+        if done.returncode:
+            said = " ".join(done.stderr.split())[:200].removeprefix("fatal: ").rstrip(".") or "it gave no reason"
+            raise Refused(
+                f"`git {arguments[0]}` failed: {said}. Nobody can tell what is committed. Fix: see that `git status` works here."
+            )
+        return done.stdout
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Quiet about failures: whoever asks judges the answer."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.fixtures.house import House
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def open_channel(page: Page, house: House, person: str = "ana") -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from bot.domain.model import Kind, TransitionRequest
 from tests.browser.test_cards import open_channel
 from tests.fixtures.house import House
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 AT_MOST_30 = "metrics: {mae: {threshold: 30, greater_is_better: false}}"
 SHADOW = f"fast_track: {{mode: shadow, {AT_MOST_30}}}"

@@ -13,8 +13,6 @@ from bot.links import Links
 from tests.fixtures.house import House
 from tests.fixtures.version_page import served_pages
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 PICTURES = os.environ.get("VERSION_PAGE_PICTURES")  # a directory, for whoever wants to look
 HOSTILE = "<img src=x onerror=alert(1)> \u202egpj"
 LOCK = """

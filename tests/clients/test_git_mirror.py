@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.clients.git_mirror import LARGEST_LOCK, GitMirrors
+from bot.clients.git_mirror import LARGEST_FILE, MOST_CHANGED, GitMirrors
+from bot.domain.dvc_lock import Lock, unexplained
 from bot.domain.git_remote import why_no_remote
 from bot.domain.lineage import Mirrored
 from bot.ports import Permanent, Temporary
@@ -107,7 +109,7 @@ def test_a_tree_or_a_file_is_no_commit(remote: Remote, mirrors: GitMirrors) -> N
     assert not look(mirrors, remote, tree).is_there
 
 
-@pytest.mark.parametrize("text", [b"\xff\xfe", b"x" * (LARGEST_LOCK + 1)], ids=["no text", "too large"])
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"x" * (LARGEST_FILE + 1)], ids=["no text", "too large"])
 def test_a_lock_that_is_no_text_or_too_large_is_not_read(remote: Remote, mirrors: GitMirrors, text: bytes) -> None:
     (remote.path / "dvc.lock").write_bytes(text)
     commit = remote.commit("README.md", "")
@@ -142,6 +144,84 @@ def test_no_hook_and_no_setting_of_the_remote_runs_here(remote: Remote, mirrors:
 def test_a_remote_that_is_not_there_is_tried_again_later(mirrors: GitMirrors, tmp_path: Path) -> None:
     with pytest.raises(Temporary, match=r"cannot be read: .* does not appear to be a git repository"):
         look(mirrors, Remote(tmp_path / "nobody"), "0" * 40)
+
+
+def test_what_changed_beyond_the_first_thousand_is_said_and_explained_by_nothing(
+    remote: Remote, mirrors: GitMirrors
+) -> None:
+    code = remote.commit("src/train.py", "good")
+    (remote.path / "docs").mkdir()
+    for number in range(MOST_CHANGED):
+        (remote.path / "docs" / f"{number:04}.md").write_text("x")
+    commit = remote.commit("src/train.py", "evil")
+
+    changed = look(mirrors, remote, commit, code=code).changed
+
+    assert changed is not None
+    assert unexplained(changed, Lock(()), "dvc.lock") == (f"1 more than the first {MOST_CHANGED}",)
+
+
+def test_what_git_cannot_compare_does_not_pass_for_unchanged(
+    remote: Remote, mirrors: GitMirrors, tmp_path: Path
+) -> None:
+    code = remote.commit("train.py", "good")
+    commit = remote.commit("train.py", "evil")
+    look(mirrors, remote, commit)
+    (mirror,) = (tmp_path / "home" / "mirrors").glob("*.git")
+    tree = remote.git("rev-parse", f"{code}^{{tree}}")
+    for path in (mirror / "objects" / tree[:2]).glob(tree[2:]):
+        path.unlink()
+
+    with pytest.raises(Temporary, match=r"git cannot read the mirror .* remove that directory"):
+        look(mirrors, remote, commit, code=code)
+
+
+def test_several_files_are_read_byte_for_byte_with_one_look(remote: Remote, mirrors: GitMirrors) -> None:
+    (remote.path / "hours.csv").write_bytes(b"\xff\xfe1")
+    commit = remote.commit("src/train.py", "print(1)\n")
+
+    found = mirrors.read_files(str(remote.path), commit, ["hours.csv", "src/train.py", "src", "nobody.py", ""])
+
+    assert found == {"hours.csv": b"\xff\xfe1", "src/train.py": b"print(1)\n"}
+    assert mirrors.read_files(str(remote.path), "0" * 40, ["hours.csv"]) == {}
+
+
+def test_a_mirror_that_another_worker_reads_is_tried_again_soon(
+    remote: Remote, mirrors: GitMirrors, tmp_path: Path
+) -> None:
+    commit = remote.commit("dvc.lock", "1")
+    look(mirrors, remote, commit)
+    (turn,) = (tmp_path / "home" / "mirrors").glob("*.lock")
+
+    with turn.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(Temporary, match="Another process reads the mirror") as busy:
+            look(mirrors, remote, commit)
+
+    assert busy.value.retry_after > 0
+    assert look(mirrors, remote, commit).lock == "1"
+
+
+def test_a_git_that_hangs_is_ended_with_its_helpers_and_leaves_a_mirror_that_works(
+    remote: Remote, mirrors: GitMirrors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = remote.commit("dvc.lock", "1")
+    os.mkfifo(tmp_path / "pipe")
+    helper = tmp_path / "programs" / "ssh"
+    helper.parent.mkdir()
+    helper.write_text(f"#!/bin/sh\nexec sleep 60 > {tmp_path}/pipe\n")
+    helper.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{helper.parent}{os.pathsep}{os.environ['PATH']}")
+    listening = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+    hasty = GitMirrors(tmp_path / "home" / "mirrors", first=2)
+    with pytest.raises(Temporary, match=r"git did not answer within 2 s about git@nobody\.example\.com"):
+        hasty.look("git@nobody.example.com:x.git", commit, "main", "dvc.lock", "")
+
+    os.set_blocking(listening, True)
+    assert os.read(listening, 1) == b""  # at once: nobody holds the other end any more
+    os.close(listening)
+    assert look(mirrors, remote, commit).lock == "1"
 
 
 def test_nobody_is_asked_for_a_password(mirrors: GitMirrors) -> None:

@@ -14,7 +14,7 @@ from werkzeug import Request, Response
 from werkzeug.wsgi import responder
 
 from bot.clients.mlflow import MlflowRegistry
-from bot.clients.mlflow_artifacts import FilesRead, manifest_of, read_files, signature_in
+from bot.clients.mlflow_artifacts import FilesRead, read_files, signature_in
 from bot.clients.mlflow_http import open_client
 from bot.clients.mlflow_locations import is_within
 from bot.clients.mlflow_stores import Unread
@@ -87,6 +87,19 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
+class Kept:
+    """Whoever follows the reading."""
+
+    def __init__(self):
+        self.told, self.manifest = [], ""
+
+    def progressed(self, done, size):
+        self.told.append((done, size))
+
+    def listed(self, manifest):
+        self.manifest = manifest
+
+
 @pytest.mark.filterwarnings("ignore:.*Any type hint is inferred:UserWarning")  # MLflow's own, on import
 def test_anyone_can_check_the_files_against_the_manifest_whose_sha256_is_the_digest(
     registry, client, version, folder, saved, tmp_path
@@ -95,8 +108,9 @@ def test_anyone_can_check_the_files_against_the_manifest_whose_sha256_is_the_dig
     (saved / "sub" / "empty file").touch()
     client.log_model_artifacts(folder.split("/")[-2], str(saved))
 
-    evidence = read(registry, version)
-    manifest = manifest_of(client, client.get_model_version(version.model, "1"), STORES)
+    kept = Kept()
+    evidence = registry.read_evidence(version, None, STORES, follower=kept)
+    manifest = kept.manifest
 
     files = [path for path in saved.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
@@ -104,6 +118,8 @@ def test_anyone_can_check_the_files_against_the_manifest_whose_sha256_is_the_dig
         "sha256:" + hashlib.sha256(manifest.encode()).hexdigest(), files=len(files), size=size
     )
     assert evidence.artifacts_unread == ""
+    assert (len(kept.told), kept.told[0], {whole for _, whole in kept.told}) == (len(files), (0, size), {size})
+    assert kept.told == sorted(kept.told)
     (tmp_path / "manifest").write_text(manifest)
     subprocess.run(["sha256sum", "--check", "--strict", tmp_path / "manifest"], cwd=saved, check=True)
     assert json.loads(evidence.signature) == {

@@ -111,6 +111,24 @@ def test_a_figure_says_on_which_data_set_it_was_measured_and_when_it_was_logged(
     assert mae.logged_at == datetime(2023, 11, 14, 22, 13, 20, 123000, tzinfo=UTC)
 
 
+def test_of_a_training_that_names_the_data_set_of_some_figures_nothing_is_guessed_for_the_others(
+    registry, client, model_name
+):
+    run_id = new_run(client, {"r2": 0.9})
+    log_data_sets(client, run_id, ("rides", "d1", "training"), ("rides", "d2", "evaluation"))
+    version = logged_version(client, model_name, run_id, {"train_mae": 22.5})
+    mine = {"model_id": model_id_of(client, model_name), "dataset_name": "rides", "dataset_digest": "d2"}
+    client.log_metric(run_id, "mae", 44.0, **mine)
+
+    metrics = registry.read_evidence(version, None, STORES).metrics
+
+    assert {metric.name: metric.measured_on for metric in metrics} == {
+        "mae": DataSet("rides", "d2", "evaluation"),
+        "r2": None,
+        "train_mae": None,
+    }
+
+
 @pytest.mark.parametrize("context", ["eval", "evaluation", "Test", "validation", "holdout"])
 def test_a_figure_that_names_no_data_set_was_measured_on_the_only_one_that_its_run_evaluated_with(
     registry, client, model_name, context

@@ -12,10 +12,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
 
+from bot.domain.model import Refused
 from bot.dvc_texts import read_lock
+from bot.register.repository import Repository
 from tests.fixtures.training_repository import Training
-
-pytestmark = pytest.mark.xdist_group("training-repository")  # one worker, so that it trains once
 
 
 def test_what_was_not_committed_kept_or_pushed_is_refused_all_at_once(copied: Training) -> None:
@@ -112,6 +112,38 @@ def test_without_a_lock_that_pins_a_run_there_is_nothing_to_register(
     assert refusal.exit_code == 1
     assert sentence in refusal.stderr
     assert "Fix: " in refusal.stderr
+
+
+def test_a_run_that_is_named_and_that_the_lock_does_not_pin_is_refused(copied: Training) -> None:
+    run_id = copied.run_id
+    copied.git("rm", "--quiet", "mlflow_run.json")
+
+    refusal = copied.register("--name", copied.model, "--run", run_id)
+
+    assert refusal.exit_code == 1
+    assert (
+        "there is no mlflow_run.json, so dvc.lock pins no run. The lock could belong to any run. Fix: "
+        in refusal.stderr
+    )
+
+
+def test_what_git_cannot_tell_does_not_pass_for_unchanged(copied: Training) -> None:
+    repository = Repository(copied.repository)
+    (copied.repository / ".git" / "index").write_bytes(b"no index")
+
+    questions: tuple[Callable[[], object], ...] = (
+        repository.uncommitted,
+        lambda: repository.tracks("train.py"),
+        lambda: repository.changed_between("0" * 40, "HEAD"),
+    )
+
+    for question in questions:
+        with pytest.raises(
+            Refused, match=r"`git (status|ls-files|diff)` failed: .*Fix: see that `git status` works here"
+        ):
+            question()
+    assert not repository.tracks("/data/elsewhere.csv")
+    assert not repository.tracks("../elsewhere.csv")
 
 
 def test_it_binds_the_run_to_the_commit_and_makes_one_version_however_often_it_is_called(

@@ -168,6 +168,8 @@ def test_the_evidence_is_told_and_bound_by_its_digest() -> None:
         champion=a_champion(a_metric(value=40.0)),
         lineage=(LineageCheck("L04", False, "dirty"), LineageCheck("L05", True, "there")),
         vouched_by="git mirror",
+        lock_sha256="cd" * 32,
+        data_md5=f"{'e' * 32}  data/raw.csv",
         metrics=(a_metric(), Metric("r2", float("nan"), "run")),
     )
 
@@ -175,6 +177,7 @@ def test_the_evidence_is_told_and_bound_by_its_digest() -> None:
 
     assert told["digest"] == "sha256:" + hashlib.sha256(rfc8785.dumps(as_plain(evidence))).hexdigest()
     assert (told["lineage"], told["vouchedBy"], told["params"]) == (["L04"], "git mirror", {"depth": "6"})
+    assert (told["lockSha256"], told["dataMd5"]) == ("cd" * 32, f"{'e' * 32}  data/raw.csv")
     assert told["metrics"][0] == {"name": "mae", "value": 31.5, "source": "run", "dataset": None}
     assert told["metrics"][1]["value"] == "nan"
     assert told["champion"]["version"]["version"] == 5

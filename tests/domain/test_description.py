@@ -311,8 +311,8 @@ def test_a_pipeline_names_its_files_and_which_stage_makes_them() -> None:
 
 
 def test_another_lock_than_the_frozen_one_is_told() -> None:
-    same = pipeline_of(LOCK, "f" * 64, an_evidence(tags={"dvc_lock_sha256": f"sha256:{'f' * 64}"}))
-    other = pipeline_of(LOCK, "f" * 64, an_evidence(tags={"dvc_lock_sha256": "e" * 64}))
+    same = pipeline_of(LOCK, "f" * 64, an_evidence(lock_sha256="f" * 64))
+    other = pipeline_of(LOCK, "f" * 64, an_evidence(lock_sha256="e" * 64))
 
     assert same.warning == ""
     assert other.warning == f"this is not the dvc.lock of the frozen evidence, whose sha256 was {'e' * 64}"

@@ -20,6 +20,8 @@ BEFORE = an_evidence(
     commit="c02d8cc",
     signature='{"inputs":[]}',
     artifacts=Artifacts("sha256:1", 3, 4_096),
+    lock_sha256="a" * 64,
+    data_md5=f"{'1' * 32}  data/raw.csv",
 )
 
 
@@ -72,6 +74,9 @@ def test_what_nobody_decides_on_may_change() -> None:
         (but(params={}), "parameter depth was 6 and is gone"),
         (but(params={"depth": "6", "lr": "0.1"}), "parameter lr was added: 0.1"),
         (but(commit="23c0bfb"), "the commit was c02d8cc and is 23c0bfb now"),
+        (but(lock_sha256="b" * 64), "dvc.lock had the sha256 aaaaaaaaaaaa and has bbbbbbbbbbbb now"),
+        (but(lock_sha256=""), "the run keeps no dvc.lock any more that may be read"),
+        (but(data_md5=f"{'2' * 32}  data/raw.csv"), "the run names other source data now (tag data_md5)"),
         (but(run_id=None), "the run was 5d3c9f21aa and is unknown now"),
         (but(source="models:/m-2"), "the source was models:/m-1 and is models:/m-2 now"),
         (but(datasets=()), "data set held out (d1) for test is no longer among the run's data sets"),
@@ -98,6 +103,10 @@ def test_what_could_be_read_neither_then_nor_now_is_no_change() -> None:
     then = but(artifacts=None, artifacts_unread="The store needs boto3.")
 
     assert changes(then, but(artifacts=None, artifacts_unread="The files are at s3://x.")) == ()
+
+
+def test_what_was_frozen_without_a_lock_is_bound_to_none() -> None:
+    assert changes(but(lock_sha256="", data_md5=""), BEFORE) == ()
 
 
 def test_nan_equals_nan() -> None:

@@ -123,6 +123,7 @@ MIRRORED = Mirrored(
 WHOLE = Trail(
     run=RUN,
     commit=COMMIT,
+    code="c0dec0de" * 5,
     files=LoggedFiles(LOCK, RUN_FILE),
     lock=read_lock(LOCK),
     environment=ENVIRONMENT,
@@ -170,6 +171,8 @@ def test_a_whole_trail_passes_every_check_and_the_mirror_vouches_for_it() -> Non
         (with_tags(git_dirty="true"), "L04", 'was trained with uncommitted changes (git_dirty is "true"). '),
         (with_tags(git_dirty=""), "L04", "(git_dirty tag is missing). The commit does not describe the code that ran. "),
         (with_mirror(changed=("train.py",)), "L04", "commit 239a8ffd holds other code than the run was trained with: train.py. "),
+        (with_mirror(changed=("train.py", "1 more than the first 1000")), "L04", "train.py, 1 more than the first 1000. "),
+        (with_mirror(changed=None), "L04", f"the remote {GIT} does not hold the code's commit c0dec0de beside commit 239a8ffd. "),
         (with_tags(dvc_lock_sha256="0" * 64), "L06", "the tag dvc_lock_sha256 says 000000000000, and the logged dvc.lock has "),
         (with_tags(dvc_lock_sha256=""), "L06", "the tag dvc_lock_sha256 is missing, "),
         (with_tags(data_md5=""), "L08", "does not name its source data (tag data_md5). "),
@@ -237,7 +240,7 @@ def test_a_lock_that_cannot_be_read_says_so() -> None:
 def test_a_commit_that_is_none_is_found(commit: str) -> None:
     found = failures(replace(WHOLE, commit=commit, mirrored=Mirrored(GIT, is_there=False)))
 
-    assert list(found) == ["L03", "L13", "L14", "L15", "L16"]
+    assert list(found) == ["L03", "L04", "L13", "L14", "L15", "L16"]
 
 
 def test_a_version_without_a_run_fails_what_the_run_would_tell() -> None:

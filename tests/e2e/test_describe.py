@@ -7,9 +7,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -123,6 +124,9 @@ class NoMirror:
     def look(self, remote: str, commit: str, main: str, lock_path: str, code: str) -> Mirrored:
         raise AssertionError(f"nobody should be asked about {remote}")
 
+    def read_files(self, remote: str, commit: str, paths: Collection[str]) -> Mapping[str, bytes]:
+        raise AssertionError(f"nobody should be asked about {remote}")
+
 
 # What is told
 
@@ -234,6 +238,38 @@ def test_a_good_envelope_of_another_request_proves_nothing(house: House) -> None
     assert "ledger entry" in told(house, 1).requests[0].signed[0].fault
 
 
+@pytest.mark.parametrize(
+    ("edit", "faults"),
+    [
+        (lambda row: row["votes"][0].update(reason="by the board"), ("another vote", "names other votes")),
+        (
+            lambda row: row["votes"].append({**row["votes"][0], "person": "mallory"}),
+            ("", "votes now that nobody signed"),
+        ),
+        (lambda row: row["evidence"].update(commit="f" * 40), ("other evidence", "other evidence")),
+        (lambda row: row.update(decided_at="2026-01-01T00:00:00+00:00"), ("", "another decision")),
+    ],
+    ids=["a reason", "a vote more", "the evidence", "the time of the decision"],
+)
+def test_words_that_were_changed_in_the_row_are_not_shown_as_verified(
+    house: House, edit: Callable[[dict[str, Any]], object], faults: tuple[str, str]
+) -> None:
+    request = house.asked()
+    house.approve(request)
+    requests = tables.requests
+    with house.s.store.engine.begin() as connection:
+        found = connection.execute(sa.select(requests.c.body).where(requests.c.id == request.id)).scalar_one()
+        body = json.loads(found) if isinstance(found, str) else dict(found)
+        edit(body)
+        changed = json.dumps(body) if isinstance(found, str) else body
+        connection.execute(sa.update(requests).where(requests.c.id == request.id).values(body=changed))
+
+    vote, decision = told(house).requests[0].signed
+
+    assert [part in one.fault for part, one in zip(faults, (vote, decision), strict=True)] == [True, True]
+    assert [one.is_verified for one in (vote, decision)] == [not part for part in faults]
+
+
 # Who held what
 
 
@@ -305,6 +341,23 @@ def test_a_byte_that_was_changed_on_the_remote_is_found_out_and_nothing_is_left(
     assert "other bytes than the lock names" in report.left[0].why
     assert not (tmp_path / "out/data/raw.csv").exists()
     assert not (tmp_path / "out/data/ready/train.csv").exists()
+
+
+def test_another_lock_than_the_frozen_one_is_told_and_nothing_is_brought_back_by_it(
+    house: House, remote: Path, tmp_path: Path
+) -> None:
+    house.register()
+    log_lock(house, a_lock(remote))
+    house.approve(house.asked(1))
+    same = told(house).pipeline
+
+    log_lock(house, a_lock(remote).replace("prepare.py", "other.py"))
+
+    assert (same.lock_sha256, same.warning) == (hashlib.sha256(a_lock(remote).encode()).hexdigest(), "")
+    assert "this is not the dvc.lock of the frozen evidence" in told(house).pipeline.warning
+    with pytest.raises(Refused, match=r"keeps another dvc\.lock now"):
+        brought(house, tmp_path / "out", remote)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("path", ["../out.csv", "/tmp/out.csv", "a/../../out.csv", "a\\b", ""])

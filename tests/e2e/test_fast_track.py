@@ -19,7 +19,7 @@ from bot.domain import lifecycle
 from bot.domain.events import FastTrackCompared, FastTrackJudged, RequestApproved, VoteCast
 from bot.domain.model import Ask, AskKind, DecidedBy, Evidence, State, Target, TransitionRequest, VersionId
 from bot.domain.policy import LineageDemand
-from bot.ports import ModelRegistry
+from bot.ports import Follower, ModelRegistry
 from handlers.asking import request_transition
 from handlers.evidence import freeze_evidence
 from handlers.switches import person_named, switch_fast_track
@@ -67,10 +67,14 @@ def slowly(registry: ModelRegistry, meanwhile: Callable[[], None]) -> ModelRegis
     """The registry, whose evidence takes so long to read that something else happens first."""
 
     def read_evidence(
-        version: VersionId, champion: VersionId | None, stores: Sequence[str], lineage: LineageDemand | None = None
+        version: VersionId,
+        champion: VersionId | None,
+        stores: Sequence[str],
+        lineage: LineageDemand | None = None,
+        follower: Follower | None = None,
     ) -> Evidence:
         meanwhile()
-        return registry.read_evidence(version, champion, stores, lineage)
+        return registry.read_evidence(version, champion, stores, lineage, follower)
 
     return cast("ModelRegistry", SimpleNamespace(find_model=registry.find_model, read_evidence=read_evidence))
 

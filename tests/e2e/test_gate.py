@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -10,11 +11,19 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from bot.domain.model import State, TransitionRequest
-from bot.gate.envelopes import payload_of, trusted_key, verify
+from bot.attestations import Attestation
+from bot.domain.attestation import of_decision
+from bot.domain.attestation import payload_of as payload_of_statement
+from bot.domain.events import DecisionSigned
+from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest
+from bot.gate.envelopes import PAYLOAD_TYPE, digest_of, payload_of, trusted_key, verify
+from bot.ports import Permanent, PublicKey, Signer
+from handlers.describing import describe
 from handlers.policies import activate_policy
 from handlers.signing import retire_key
-from handlers.verdicts import RENEWED_BEFORE, VALID_FOR
+from handlers.tags import sync_tags
+from handlers.verdicts import RENEWED_BEFORE, VALID_FOR, renew_verdict
+from tests.builders import a_rule
 from tests.fixtures.house import API_TOKEN, House, policy_text
 from tests.gate.approvals import Outcome, gate
 
@@ -269,19 +278,142 @@ def test_a_signature_of_a_retired_key_counts_if_it_was_made_before(house: House,
     assert online(house, "@champion", "--key", key).code == 0
 
 
-def test_a_signature_made_after_the_key_was_retired_does_not_count(house: House, key: str) -> None:
-    request = promoted(house)
+def slipped_in(house: House, request: TransitionRequest, at_entry: int | None = None) -> None:
+    """An approval of the pending request, as whoever has the worker's key and the bot's role in the database would add one."""
+    stolen = replace(request, state=State.APPROVED, decided_by=DecidedBy.RULE, decided_at=house.clock.now())
+    envelope = house.s.signer.sign(payload_of_statement(of_decision(stolen, a_rule(), {})), PAYLOAD_TYPE)
+    now, key, digest = house.clock.now(), house.s.signer.key.id, digest_of(envelope)
+    with house.s.store.transaction() as tx:
+        entry = at_entry or tx.record_now(DecisionSigned(now, request.id, DECISION, "", key, digest))
+        tx.attestations.add(Attestation(request.id, DECISION, "", key, envelope, digest, entry, now))
+
+
+def test_a_signature_made_after_the_key_was_retired_does_not_count(house: House) -> None:
+    promoted(house)
+    pending = house.asked(house.register())
     retire_key(house.s.signer.key.id[:12], "the laptop was stolen", house.s)
-    with (
-        house.s.store.transaction() as tx
-    ):  # as whoever has stolen the key, and the database with it, would slip one in
-        later = {"by": tx.ledger.count(), "id": request.id}
-        tx.connection.exec_driver_sql("update attestations set seq = seq + %(by)s where request_id = %(id)s", later)
 
-    told = online(house, "@champion", "--key", key)
+    slipped_in(house, pending)
 
-    assert told.code == 1
-    assert "had been retired before it signed: the laptop was stolen" in told.err
+    said = ask_bot(house, 2).json()
+    assert said["allowed"] is False
+    assert "had been retired before it signed: the laptop was stolen" in " ".join(said["reasons"])
+
+
+def test_a_signature_counts_at_its_own_entry_of_the_ledger_whatever_the_row_says(house: House) -> None:
+    promoted(house)
+    pending = house.asked(house.register())
+    retired = retire_key(house.s.signer.key.id[:12], "the laptop was stolen", house.s)
+    assert retired.retired_seq is not None
+
+    slipped_in(house, pending, at_entry=retired.retired_seq - 1)
+
+    said = ask_bot(house, 2).json()
+    assert said["allowed"] is False
+    assert f"ledger entry {retired.retired_seq - 1} vouches for no such envelope" in " ".join(said["reasons"])
+    described = describe(f"models:/{house.model}/2", house.s)
+    assert not any(one.is_verified for told in described.requests for one in told.signed)
+
+
+def test_a_key_is_retired_by_its_entry_in_the_ledger_whatever_the_row_says(house: House) -> None:
+    promoted(house)
+    pending = house.asked(house.register())
+    retire_key(house.s.signer.key.id[:12], "the laptop was stolen", house.s)
+    slipped_in(house, pending)
+
+    with house.s.store.transaction() as tx:
+        tx.connection.exec_driver_sql("update keys set retired_seq = null, retired_because = ''")
+
+    assert ask_bot(house, 2).json()["allowed"] is False
+    described = describe(f"models:/{house.model}/2", house.s)
+    assert [one.fault for told in described.requests for one in told.signed if "was retired at" in one.fault]
+
+
+def test_an_approval_that_went_stale_stays_refused_after_its_new_request_has_ended(house: House, key: str) -> None:
+    number = house.register()
+    request = house.asked(number)
+    house.click("ana", request, "approve")
+    house.mlflow.log_metric(house.run_of(number), "mae", 99.0)
+    house.settle()
+
+    house.clock.ahead = timedelta(days=4)
+    house.sweep("expire_requests")
+
+    assert [one.state for one in house.requests()] == [State.STALE, State.EXPIRED]
+    assert "did not hold" in " ".join(ask_bot(house, number).json()["reasons"])
+    without_bot = offline(house, f"/{number}", "--target", "alias:champion", "--key", key)
+    assert without_bot.code == 1
+    assert "says that the approval no longer stands" in without_bot.err
+
+
+def test_a_wish_that_was_withdrawn_takes_no_earlier_approval_away(house: House, key: str) -> None:
+    promoted(house)
+    promoted(house)
+    again = house.asked(1)
+    house.mlflow.delete_registered_model_alias(house.model, "candidate")
+    house.sweep()
+
+    with_both = online(house, "/1", "--target", "alias:champion", "--key", key)
+
+    assert house.reread(again).state is State.WITHDRAWN
+    assert with_both.code == 0, with_both.err
+
+
+def test_a_rejection_turns_the_verdict_at_once_and_an_older_request_puts_nothing_back(house: House, key: str) -> None:
+    first = promoted(house)
+    promoted(house)
+    house.reject(house.asked(1), "worse on rainy days")
+    before = tags(house, 1)
+
+    sync_tags(first.id, house.s)
+
+    assert verdict_of(house, 1)["verificationResult"] == "FAILED"
+    assert tags(house, 1) == before
+    assert before["countersign.decision"] == "rejected"
+    without_bot = offline(house, "/1", "--target", "alias:champion", "--key", key)
+    assert "was rejected for alias:champion" in without_bot.err
+
+
+def test_an_old_approval_that_is_put_back_is_denied_by_the_verdict(house: House, key: str) -> None:
+    promoted(house)
+    approved = tags(house, 1)
+    promoted(house)
+    house.reject(house.asked(1), "worse on rainy days")
+
+    decision = "countersign.attestation.alias.champion.decision"
+    house.mlflow.set_model_version_tag(house.model, "1", decision, approved[decision])
+
+    without_bot = offline(house, "/1", "--target", "alias:champion", "--key", key)
+    assert without_bot.code == 1
+    assert "says that the approval no longer stands" in without_bot.err
+
+
+@dataclass(frozen=True)
+class Retiring:
+    """The worker's signer, whose key somebody retires while it signs."""
+
+    house: House
+    signer: Signer
+
+    @property
+    def key(self) -> PublicKey:
+        return self.signer.key
+
+    def sign(self, payload: bytes, payload_type: str) -> str:
+        retire_key(self.key.id, "the laptop was stolen", self.house.s)
+        return self.signer.sign(payload, payload_type)
+
+
+def test_no_verdict_is_given_by_a_key_that_is_retired_while_it_signs(house: House) -> None:
+    request = promoted(house)
+    first = tags(house, 1)[VERDICT]
+    house.clock.ahead = VALID_FOR - RENEWED_BEFORE + timedelta(minutes=1)
+
+    with pytest.raises(Permanent, match="was retired: the laptop was stolen"):
+        renew_verdict(request.id, replace(house.s, signer=Retiring(house, house.s.signer)))
+
+    assert tags(house, 1)[VERDICT] == first
+    assert ask_bot(house, 1).json()["verdict"] == first
 
 
 def test_an_approval_that_a_freeze_holds_back_does_not_ship_yet(house: House) -> None:
@@ -312,6 +444,26 @@ def test_a_copy_in_a_target_model_ships_on_its_originals_approval(open_house, tm
     down = gate(uri, *arguments, environ={**setting, "COUNTERSIGN_URL": "http://127.0.0.1:9"})
 
     assert (without_bot.code, with_bot.code, down.code) == (0, 0, 0), (without_bot.err, with_bot.err, down.err)
+
+
+def test_a_copy_is_told_of_a_later_rejection_of_its_original(open_house, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    house = open_house(target='{model: "prod.{name}"}', ask_on="[{alias: candidate}]")
+    house.sweep()
+    number, target = house.register(), f"model:prod.{house.model}"
+    house.ask(number)
+    house.sweep()
+    house.approve(house.request(number, target))
+    house.mlflow.delete_registered_model_alias(house.model, "candidate")
+    house.sweep()
+
+    house.ask(number)
+    house.sweep()
+    house.reject(house.request(number, target), "worse on rainy days")
+
+    assert tags(house, 1, f"prod.{house.model}")["countersign.decision"] == "rejected"
+    arguments = ("check", f"models:/prod.{house.model}/1", "--target", target, "--key", key_of(house, tmp_path))
+    told = gate(house.settings.mlflow_tracking_uri, *arguments)
+    assert "was rejected for" in told.err
 
 
 def test_another_version_of_the_same_number_is_not_what_the_bot_approved(house: House, key: str) -> None:

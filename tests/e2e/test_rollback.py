@@ -19,12 +19,6 @@ freezes:
 """
 
 
-def promoted(house: House, version: int | None = None) -> TransitionRequest:
-    request = house.asked(version)
-    house.approve(request)
-    return house.reread(request)
-
-
 def roll_back(house: House, request: TransitionRequest, reason: str = DRIFT, person: str = "ana") -> TransitionRequest:
     """Presses the button, says why, and returns the request that this opened."""
     house.click(person, request, "roll_back")
@@ -56,8 +50,8 @@ def links(house: House, request: TransitionRequest) -> dict[str, str]:
 
 
 def test_the_button_takes_the_target_back_at_once_to_the_version_approved_before(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
 
     back = roll_back(house, second)
 
@@ -71,8 +65,8 @@ def test_the_button_takes_the_target_back_at_once_to_the_version_approved_before
 
 
 def test_the_decision_that_was_rolled_back_stands(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
     assert "roll_back" in house.card(second).buttons
 
     roll_back(house, second)
@@ -84,8 +78,8 @@ def test_the_decision_that_was_rolled_back_stands(house: House) -> None:
 
 
 def test_the_tickets_of_the_rollback_and_of_what_failed_lead_to_each_other(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
 
     back = roll_back(house, second)
 
@@ -96,8 +90,8 @@ def test_the_tickets_of_the_rollback_and_of_what_failed_lead_to_each_other(house
 
 
 def test_a_version_that_failed_is_marked_until_it_is_approved_again(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
 
     back = roll_back(house, second)
     marked = failed_tag(house, 2)
@@ -113,8 +107,8 @@ def test_a_version_that_failed_is_marked_until_it_is_approved_again(house: House
 
 
 def test_asking_again_for_a_version_that_failed_warns_and_wants_a_reason(house: House) -> None:
-    promoted(house)
-    roll_back(house, promoted(house))
+    house.promoted()
+    roll_back(house, house.promoted())
 
     again = asked_again(house, 2)
     house.click("ana", again, "approve")
@@ -128,9 +122,9 @@ def test_asking_again_for_a_version_that_failed_warns_and_wants_a_reason(house: 
 
 
 def test_two_steps_back_pass_over_what_failed(house: House) -> None:
-    promoted(house)
-    promoted(house)
-    third = promoted(house)
+    house.promoted()
+    house.promoted()
+    third = house.promoted()
 
     first = roll_back(house, third)
     second = roll_back(house, first)
@@ -141,8 +135,8 @@ def test_two_steps_back_pass_over_what_failed(house: House) -> None:
 
 
 def test_the_author_may_press_the_button_too(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
 
     roll_back(house, second, person="bea")
 
@@ -154,8 +148,8 @@ def test_the_author_may_press_the_button_too(house: House) -> None:
     [("cy", "Only members of ml-leads may take champion back"), ("gil", "Guests of the workspace may not decide")],
 )
 def test_nobody_outside_the_rules_groups_goes_back(house: House, outsider: str, sentence: str) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
 
     house.click(outsider, second, "roll_back")
     house.settle()
@@ -167,8 +161,8 @@ def test_nobody_outside_the_rules_groups_goes_back(house: House, outsider: str, 
 
 def test_the_second_group_goes_back_only_where_it_has_been_let_in(house: House) -> None:
     house.use_policy(groups="risk: {people: [cy@example.com]}", extra="escalate: {after: 8h, group: risk}")
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
 
     house.click("cy", second, "roll_back")
     house.settle()
@@ -179,10 +173,10 @@ def test_the_second_group_goes_back_only_where_it_has_been_let_in(house: House) 
 
 
 def test_an_older_card_is_no_way_back(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
     pressed_late = house.slack.click_payload("ana", CHANNEL, house.card(second).ts, "roll_back")
-    promoted(house)
+    house.promoted()
 
     house.slack.send(pressed_late)
     house.settle()
@@ -192,8 +186,8 @@ def test_an_older_card_is_no_way_back(house: House) -> None:
 
 
 def test_a_freeze_keeps_nobody_from_going_back(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
     frozen = policy_text(f"{house.model}*", extra="freezes: [always]") + FROZEN
     activate_policy(frozen, "test", house.s)
 
@@ -203,8 +197,8 @@ def test_a_freeze_keeps_nobody_from_going_back(house: House) -> None:
 
 
 def test_a_version_that_waits_for_the_target_gets_there_by_the_rollback(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
     waiting = house.asked(1)
     assert waiting.state is State.PENDING
 
@@ -219,8 +213,8 @@ def test_a_version_that_waits_for_the_target_gets_there_by_the_rollback(house: H
 
 
 def test_a_move_by_hand_that_comes_before_the_reason_is_left_alone(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
     house.register()
     house.click("ana", second, "roll_back")
     house.ask(3, "champion")
@@ -234,8 +228,8 @@ def test_a_move_by_hand_that_comes_before_the_reason_is_left_alone(house: House)
 
 
 def test_a_move_by_hand_that_comes_before_the_evidence_is_left_alone(house: House) -> None:
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
     house.register()
     house.click("ana", second, "roll_back")
     house.slack.submit_view("ana", {"reason": DRIFT})
@@ -250,8 +244,8 @@ def test_a_move_by_hand_that_comes_before_the_evidence_is_left_alone(house: Hous
 
 def test_a_move_by_hand_that_comes_while_votes_are_awaited_is_left_alone(house: House) -> None:
     house.use_policy(extra="rollback: by_votes")
-    promoted(house)
-    back = roll_back(house, promoted(house), person="ben")
+    house.promoted()
+    back = roll_back(house, house.promoted(), person="ben")
     house.register()
     house.ask(3, "champion")
 

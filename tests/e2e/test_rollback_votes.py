@@ -28,12 +28,6 @@ freezes:
 """
 
 
-def promoted(house: House, version: int | None = None) -> TransitionRequest:
-    request = house.asked(version)
-    house.approve(request)
-    return house.reread(request)
-
-
 def press(house: House, request: TransitionRequest, person: str = "ana") -> str:
     """Presses the button and says why; returns what the form answers, which is nothing when it was taken."""
     house.click(person, request, "roll_back")
@@ -76,8 +70,8 @@ def log_another_figure(house: House) -> None:
 
 def test_a_rule_may_want_votes_to_go_back(house: House) -> None:
     house.use_policy(extra=BY_VOTES)
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
 
     back = roll_back(house, second, person="ben")
     waiting = house.champion(), back.state
@@ -96,7 +90,7 @@ def test_going_back_to_who_was_there_before_the_baseline_needs_votes(open_house:
     house.register()
     house.ask(1, "champion")
     house.sweep()
-    second = promoted(house)
+    second = house.promoted()
 
     back = roll_back(house, second)
     waiting = house.champion(), back.state
@@ -115,8 +109,8 @@ def test_a_version_that_is_not_what_was_approved_goes_back_by_votes_alone(
 ) -> None:
     first = house.register()
     put_file(house, first, "weights")
-    promoted(house, first)
-    second = promoted(house)
+    house.promoted(first)
+    second = house.promoted()
 
     change(house)
     back = roll_back(house, second)
@@ -130,7 +124,7 @@ def test_a_version_that_is_not_what_was_approved_goes_back_by_votes_alone(
 
 
 def test_a_way_back_to_a_version_that_was_never_approved_waits_in_a_freeze_like_any_promotion(house: House) -> None:
-    promoted(house)
+    house.promoted()
     never_approved = house.register()
     frozen = policy_text(f"{house.model}*", extra="freezes: [always]") + FROZEN
     activate_policy(frozen, "test", house.s)
@@ -212,8 +206,8 @@ def test_a_second_undo_leaves_the_first_and_its_votes_alone(house: House) -> Non
 
 def test_whoever_presses_while_the_votes_are_awaited_is_shown_the_card_and_keeps_their_vote(house: House) -> None:
     house.use_policy(extra=BY_VOTES)
-    promoted(house)
-    second = promoted(house)
+    house.promoted()
+    second = house.promoted()
     back = roll_back(house, second, person="ben")
 
     refused = press(house, second, person="ana")
@@ -229,8 +223,8 @@ def test_whoever_presses_while_the_votes_are_awaited_is_shown_the_card_and_keeps
 
 def test_whoever_asks_in_words_while_the_votes_are_awaited_joins_nobody_either(house: House) -> None:
     house.use_policy(extra=BY_VOTES)
-    promoted(house)
-    promoted(house)
+    house.promoted()
+    house.promoted()
     back = in_words(house)
 
     with pytest.raises(Refused) as refused:
@@ -243,8 +237,8 @@ def test_whoever_asks_in_words_while_the_votes_are_awaited_joins_nobody_either(h
 
 def test_an_asking_alias_that_is_set_and_taken_away_leaves_a_way_back_alone(house: House) -> None:
     house.use_policy(extra=BY_VOTES)
-    promoted(house)
-    promoted(house)
+    house.promoted()
+    house.promoted()
     back = in_words(house)
 
     house.ask(1)

@@ -15,7 +15,7 @@ import pytest
 
 from bot.app import build_services, effects_of
 from bot.attestations import Attestation
-from bot.clients.keys import make_key
+from bot.clients.keys import make_key, make_key_unless_there
 from bot.clients.signers import read_signer
 from bot.domain.attestation import evidence_digest, tag_prefix
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
@@ -260,7 +260,7 @@ def test_the_commands_list_hand_out_and_retire(house: House, tmp_path: Path) -> 
     vote, decision = signed(house, request)
 
     listed = json.loads(countersign(house, "keys", "list", "--json").stdout)
-    printed = countersign(house, "attestation", request.id, "--about", "decision").stdout
+    printed = countersign(house, "attestation", request.short_id, "--about", "decision").stdout
     by_ana = countersign(house, "attestation", request.id, "--person", "ana@example.com").stdout
     by_ben = countersign(house, "attestation", request.id, "--person", "ben@example.com")
     files = countersign(house, "attestation", request.id, "--format", "sigstore", "--out", str(tmp_path / "out"))
@@ -297,3 +297,10 @@ def test_a_worker_without_its_key_says_so_and_does_not_start(house: House, tmp_p
     assert told.returncode == 2
     assert "COUNTERSIGN_SIGNING_KEY" in told.stderr
     assert "countersign keys new --out" in told.stderr
+
+    make_key_unless_there(tmp_path / "elsewhere" / "keys" / "approvals.pem")
+    told = run(["worker"], database_of(house), COUNTERSIGN_HOME=str(tmp_path / "elsewhere"), **outside, **tickets)
+
+    assert told.returncode == 2
+    assert "COUNTERSIGN_CHECKPOINT_KEY" in told.stderr
+    assert "countersign keys new --algorithm ed25519 --out FILE" in told.stderr

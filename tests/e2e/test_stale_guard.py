@@ -14,10 +14,11 @@ from typing import cast
 from bot.domain.events import ApprovalStale, TargetMoved
 from bot.domain.model import Ask, AskKind, Evidence, Kind, State, Target, TransitionRequest, VersionId
 from bot.domain.policy import LineageDemand
-from bot.ports import ModelRegistry
+from bot.ports import Follower, ModelRegistry
 from handlers.asking import request_transition
 from handlers.evidence import freeze_evidence
 from handlers.moves import sync_target
+from handlers.signing import sign
 from handlers.switches import person_named, switch_fast_track
 from tests.fixtures.house import House
 
@@ -66,12 +67,17 @@ def assert_not_applied(house: House, request: TransitionRequest, *why: str) -> T
 
 def move_slowly(house: House, request: TransitionRequest, meanwhile: Callable[[], object]) -> TransitionRequest:
     """A worker applies it, and reading the artifacts takes it so long that something else happens first; it cannot move anything."""
+    sign(request.id, house.s)
     registry = house.s.registry
 
     def read_evidence(
-        version: VersionId, champion: VersionId | None, stores: Sequence[str], lineage: LineageDemand | None = None
+        version: VersionId,
+        champion: VersionId | None,
+        stores: Sequence[str],
+        lineage: LineageDemand | None = None,
+        follower: Follower | None = None,
     ) -> Evidence:
-        seen = registry.read_evidence(version, champion, stores, lineage)
+        seen = registry.read_evidence(version, champion, stores, lineage, follower)
         meanwhile()
         return seen
 
@@ -146,6 +152,22 @@ def test_bytes_that_were_exchanged_in_the_store_are_not_promoted(house: House) -
     request = approved_and_then(house, lambda: put_file(house, version, "model.bin", "weighed"), version=version)
 
     assert_not_applied(house, request, "the artifacts are other bytes now")
+    assert house.champion() is None
+
+
+def test_a_lock_that_was_exchanged_after_the_vote_is_not_promoted(house: House) -> None:
+    version = house.register()
+    run = house.run_of(version)
+    house.mlflow.set_tag(run, "data_md5", f"{'1' * 32}  raw.csv")
+    house.mlflow.log_text(run, "stages: {train: {cmd: good}}\n", "lineage/dvc.lock")
+
+    def changed() -> None:
+        house.mlflow.log_text(run, "stages: {train: {cmd: evil}}\n", "lineage/dvc.lock")
+        house.mlflow.set_tag(run, "data_md5", f"{'2' * 32}  raw.csv")
+
+    request = approved_and_then(house, changed, version=version)
+
+    assert_not_applied(house, request, "dvc.lock had the sha256 ", "the run names other source data now (tag data_md5)")
     assert house.champion() is None
 
 

@@ -12,6 +12,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from click.testing import CliRunner, Result
 
 from bot.__main__ import main
 from bot.checkpoints import ledger_key, signer_of
+from bot.clients.notes_key import NoteKeyFile
 from bot.commands.audit_export import safe_cell
 from bot.database import migrate
 from bot.domain.checkpoint import Note, read_note
@@ -29,8 +31,10 @@ from bot.domain.events import CardPosted, DecisionSigned, TargetMoved
 from bot.domain.ledger import leaf_of
 from bot.domain.model import State, TransitionRequest
 from bot.gate.envelopes import TrustedKey
+from bot.job_rows import JobStatus
 from bot.roles import RolesNotApart, keep_apart, powers_of
-from tests.fixtures.house import API_TOKEN, House, policy_text
+from handlers.policies import activate_policy
+from tests.fixtures.house import API_TOKEN, CHANNEL, House, policy_text
 from tests.fixtures.postgres import limited_role, named_role
 
 
@@ -118,6 +122,38 @@ def test_nothing_is_said_before_the_decision_and_nothing_twice_after_it(house: H
 
     assert before == []
     assert len(witnessed(house, request)) == 1
+
+
+def test_without_a_key_for_checkpoints_the_ticket_is_finished_and_the_checkpoint_alone_waits(
+    house: House, tmp_path: Path
+) -> None:
+    whole = house.s
+    house.s = replace(house.s, notary=NoteKeyFile(tmp_path / "nothing.pem"))
+    request = approved(house)
+    (parked,) = whole.store.jobs.listing(JobStatus.PARKED)
+    before = (request.state, house.ticket_status(request), witnessed(house, request))
+
+    house.s = whole
+    whole.store.jobs.replay_all()
+    house.settle()
+
+    assert before == (State.APPLIED, "Done", [])
+    assert (parked.name, "COUNTERSIGN_CHECKPOINT_KEY" in parked.errors[-1].error) == ("witness", True)
+    assert len(witnessed(house, request)) == 1
+
+
+def test_where_the_rule_has_no_ticket_the_thread_under_the_card_holds_the_checkpoint(house: House) -> None:
+    lines = policy_text(f"{house.model}*").splitlines()
+    activate_policy("\n".join(line for line in lines if "ticket:" not in line), "test", house.s)
+
+    request = approved(house)
+
+    (reply,) = [message for message in house.slack.messages(CHANNEL) if message.is_reply]
+    note = read_note(reply.all_text)
+    assert (request.state, request.ticket) == (State.APPLIED, None)
+    assert signer_of(note, [public_key(house)]) is not None
+    assert note.checkpoint.size >= seq_of(house, DecisionSigned)
+    assert house.unfinished() == []
 
 
 def test_decisions_at_the_same_time_are_all_covered(house: House) -> None:

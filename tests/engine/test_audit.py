@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,28 +16,32 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.attestations import Attestation
+from bot.attestations import Attestation, KnownKey
 from bot.checkpoints import ledger_key
 from bot.clients.notes_key import NoteKey
+from bot.clients.signers import signer_with
 from bot.domain.checkpoint import Checkpoint, origin_of, read_note
 from bot.domain.events import (
     AttestationSigned,
     DecisionSigned,
     KeyAdded,
     KeyRetired,
+    ModelGone,
     RequestApproved,
     RequestEvent,
     TicketOpened,
     VoteCast,
+    VoteSigned,
 )
 from bot.domain.ledger import GENESIS, Broken, head_of, leaf_of
 from bot.domain.merkle import Frontier, root_of
-from bot.domain.model import DECISION
-from bot.gate.envelopes import digest_of
-from bot.ledger_rows import CheckpointRows
+from bot.domain.model import DECISION, VOTE
+from bot.domain.statements import APPROVAL_TYPE, STATEMENT_TYPE
+from bot.gate.envelopes import APPROVALS, PAYLOAD_TYPE, digest_of
+from bot.ledger_rows import CheckpointRows, LedgerRows
 from bot.ports import Permanent
 from bot.services import Services, SystemClock
-from bot.store import Store
+from bot.store import Store, Transaction
 from config.policy import read_policy
 from handlers import ON
 from handlers.audits import Witness, audit, prove_continuation, prove_entry
@@ -45,7 +51,10 @@ from tests.builders import LATER, REQUEST_ID, TICKET, a_version, a_vote, every_e
 if TYPE_CHECKING:
     from bot.jobs import Jobs
 
-ENVELOPE = '{"payload":"eyJ9","payloadType":"application/vnd.in-toto+json","signatures":[]}'
+STATEMENT = {"_type": STATEMENT_TYPE, "predicateType": APPROVAL_TYPE, "subject": [], "predicate": {}}
+SIGNER = signer_with(Ed25519PrivateKey.generate())
+ENVELOPE = SIGNER.sign(json.dumps(STATEMENT).encode(), PAYLOAD_TYPE)
+OF_ANOTHER_KEY = signer_with(Ed25519PrivateKey.generate()).sign(json.dumps(STATEMENT).encode(), PAYLOAD_TYPE)
 KEY = NoteKey(Ed25519PrivateKey.generate())
 HAS_A_ROW = (AttestationSigned, KeyAdded, KeyRetired)  # beside its entry, which those who record it add
 ELSEWHERE = [event for event in every_event() if not isinstance(event, (RequestEvent, *HAS_A_ROW))]
@@ -69,13 +78,23 @@ def s(engine: sa.Engine, jobs: Jobs) -> Services:
     with services.store.transaction() as tx:
         tx.record([opened("r2", version=a_version(8)), VoteCast(LATER, REQUEST_ID, a_vote())])
         tx.record([RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1"), TicketOpened(LATER, REQUEST_ID, TICKET)])
-        event = DecisionSigned(LATER, REQUEST_ID, DECISION, "", "a-key", digest_of(ENVELOPE))
-        seq = tx.record_now(event)
-        tx.attestations.add(
-            Attestation(REQUEST_ID, DECISION, "", "a-key", ENVELOPE, event.digest, seq=seq, signed_at=LATER)
-        )
+        added = tx.record_now(KeyAdded(LATER, SIGNER.key.id, SIGNER.key.algorithm, APPROVALS))
+        tx.keys.add(KnownKey(SIGNER.key.id, APPROVALS, SIGNER.key.algorithm, SIGNER.key.pem, LATER, added))
+    keep(services, DecisionSigned(LATER, REQUEST_ID, DECISION, "", SIGNER.key.id, digest_of(ENVELOPE)), ENVELOPE)
     take_checkpoint(services)
     return services
+
+
+def keep(s: Services, signed: AttestationSigned, envelope: str) -> int:
+    """The envelope, and the entry that vouches for it."""
+    with s.store.transaction() as tx:
+        seq = tx.record_now(signed)
+        tx.attestations.add(
+            Attestation(
+                REQUEST_ID, signed.about, signed.person, signed.key, envelope, signed.digest, seq=seq, signed_at=LATER
+            )
+        )
+    return seq
 
 
 @pytest.fixture
@@ -129,7 +148,7 @@ def test_a_ledger_that_nobody_touched_holds(s: Services) -> None:
         entries = list(tx.ledger.entries())
     assert found.entries == len(entries)
     assert found.head == entries[-1].head.hex()
-    assert (found.checkpoints, found.witnesses, found.keys, found.attestations, found.requests) == (2, 1, 1, 1, 2)
+    assert (found.checkpoints, found.witnesses, found.keys, found.attestations, found.requests) == (2, 1, 2, 1, 2)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -227,6 +246,40 @@ def test_whatever_was_changed_is_found_and_named(
     assert re.search(said, fault(s) or "nothing was found")
 
 
+@pytest.mark.parametrize(
+    ("key", "envelope", "said"),
+    [
+        (SIGNER.key.id, OF_ANOTHER_KEY, r"proves nothing: the envelope is signed by an unknown key"),
+        (
+            SIGNER.key.id,
+            ENVELOPE.replace('"sig": "', '"sig": "AAAA').replace('"sig":"', '"sig":"AAAA'),
+            r"proves nothing",
+        ),
+        ("no-such-key", ENVELOPE, r"names key no-such-key, which was never registered"),
+    ],
+    ids=["another key's", "nobody's", "a key that is not there"],
+)
+def test_an_envelope_that_nobody_of_ours_has_signed_is_found_although_its_entry_vouches_for_it(
+    s: Services, key: str, envelope: str, said: str
+) -> None:
+    seq = keep(s, VoteSigned(LATER, REQUEST_ID, VOTE, "cy", key, digest_of(envelope)), envelope)
+
+    assert re.search(f"the envelope that ledger entry {seq} vouches for {said}", fault(s) or "nothing was found")
+
+
+def test_an_envelope_that_came_after_its_key_was_retired_is_found(s: Services) -> None:
+    with s.store.transaction() as tx:
+        retired = tx.record_now(KeyRetired(LATER, SIGNER.key.id, "stolen"))
+        tx.keys.retire(SIGNER.key.id, retired, "stolen")
+    before = fault(s)
+
+    seq = keep(s, VoteSigned(LATER, REQUEST_ID, VOTE, "cy", SIGNER.key.id, digest_of(ENVELOPE)), ENVELOPE)
+
+    assert before is None
+    said = rf"the envelope that ledger entry {seq} vouches for is signed by key .* and was retired at entry {retired}$"
+    assert re.search(said, fault(s) or "nothing was found")
+
+
 def test_a_ledger_that_was_rewritten_from_its_middle_on_is_found_by_a_checkpoint(
     s: Services, as_owner: Callable[..., int]
 ) -> None:
@@ -317,6 +370,48 @@ def test_checkpoints_grow_from_the_one_before_and_have_the_root_of_all(s: Servic
     assert read_note(taken.note).checkpoint.root == root_of(leaves)
     assert taken.frontier == Frontier().extended(leaves).as_bytes()
     assert take_checkpoint(s) == taken  # nothing has happened since
+
+
+class WhileOthersWrite(LedgerRows):
+    """After each look at the ledger, somebody else has added an entry."""
+
+    def __init__(self, connection: sa.Connection, write: Callable[[], None]) -> None:
+        super().__init__(connection)
+        self.write = write
+
+    def count(self) -> int:
+        counted = super().count()
+        self.write()
+        return counted
+
+    def leaves(self, after: int = 0, until: int | None = None) -> Iterator[bytes]:
+        yield from super().leaves(after, until)
+        self.write()
+
+
+class BusyStore(Store):
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        with super().transaction() as tx:
+            tx.ledger = WhileOthersWrite(tx.connection, self.write)
+            yield tx
+
+    def write(self) -> None:
+        with super().transaction() as other:
+            other.record([ModelGone(LATER, "default", "churn", "it was deleted")])
+
+
+def test_what_others_write_while_a_checkpoint_is_taken_belongs_to_the_next(s: Services) -> None:
+    quiet = s.store
+    with quiet.transaction() as tx:
+        size = tx.record_now(ModelGone(LATER, "default", "churn", "it was deleted"))
+    busy = BusyStore(quiet.engine, quiet.jobs, quiet.clock, quiet.follow_ups, read_policy)
+
+    taken = take_checkpoint(OnlyTheLedger(busy, KEY))
+
+    assert taken.size == size
+    assert take_checkpoint(s).size > size
+    assert fault(s) is None
 
 
 def test_several_decisions_share_a_checkpoint_that_covers_them(s: Services) -> None:

@@ -9,11 +9,27 @@ from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import IntegrityError
 
+from bot.attestations import ABOUT_KEYS, KnownKey
+from bot.clients.signers import signer_with
 from bot.domain import lifecycle
-from bot.domain.events import CardPosted, EvidenceFrozen, RequestApproved, RequestWithdrawn, TicketOpened, VoteCast
-from bot.domain.model import Refused, State, Target, TargetKind
+from bot.domain.events import (
+    CardPosted,
+    DecisionSigned,
+    EvidenceFrozen,
+    KeyAdded,
+    KeyRetired,
+    RequestApproved,
+    RequestWithdrawn,
+    TicketOpened,
+    VoteCast,
+)
+from bot.domain.model import DECISION, Refused, State, Target, TargetKind
+from bot.evidence_rows import EvidenceRows, decisions_on
+from bot.gate.envelopes import trusted_key
 from bot.services import SystemClock
 from bot.store import Store
 from config.policy import read_policy
@@ -36,12 +52,12 @@ from tests.builders import (
 )
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
     from bot.domain.events import Event, RequestOpened
     from bot.jobs import Jobs
 
 FROZEN = EvidenceFrozen(LATER, REQUEST_ID, an_evidence(), "bea", "sha256:1")
+APPROVED = RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1")
+SIGNED = DecisionSigned(LATER, REQUEST_ID, DECISION, "", "a1b2c3", "sha256:5")
 GONE = RequestWithdrawn(LATER, REQUEST_ID, "it was deleted")
 
 
@@ -119,9 +135,7 @@ def test_every_event_defers_what_the_table_of_contents_says(store: Store) -> Non
 
 
 def test_moves_of_one_registered_model_share_one_lane(store: Store) -> None:
-    approved = RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1")
-
-    record(store, opened(), FROZEN, approved)
+    record(store, opened(), FROZEN, APPROVED, SIGNED)
 
     lanes = {lane for effect, _, lane in waiting(store) if effect == "sync_target"}
     assert lanes == {"registry:default/bike-demand"}
@@ -129,9 +143,8 @@ def test_moves_of_one_registered_model_share_one_lane(store: Store) -> None:
 
 def test_a_copy_runs_in_the_lane_of_the_model_that_it_is_copied_into(store: Store) -> None:
     into = Target(TargetKind.MODEL, "prod.bike")
-    approved = RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1")
 
-    record(store, opened(target=into), FROZEN, approved)
+    record(store, opened(target=into), FROZEN, APPROVED, SIGNED)
 
     lanes = {lane for effect, _, lane in waiting(store) if effect == "sync_target"}
     assert lanes == {"registry:default/prod.bike"}
@@ -189,7 +202,7 @@ def test_another_wish_is_another_request(store: Store, other: RequestOpened) -> 
 
 
 def test_an_approval_that_waits_for_mlflow_is_still_live(store: Store) -> None:
-    record(store, opened(), FROZEN, RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1"))
+    record(store, opened(), FROZEN, APPROVED)
 
     with pytest.raises(IntegrityError, match="one_live_request"):
         record(store, opened("another"))
@@ -270,6 +283,44 @@ def test_requests_are_found_by_what_is_asked_of_them(store: Store) -> None:
         assert found(model="churn") == []
         assert found(workspace="another") == []
         assert found(for_update=True) == ["a", "b", "c"]
+
+
+def test_the_entry_that_decides_is_found_without_reading_the_ledger(store: Store) -> None:
+    record(store, opened(), FROZEN, APPROVED)
+
+    with store.transaction() as tx:
+        found = EvidenceRows(tx.connection).decided_at_entry(REQUEST_ID)
+        query = decisions_on(REQUEST_ID).compile(tx.connection, compile_kwargs={"literal_binds": True})
+        tx.connection.execute(sa.text("set local enable_seqscan = off"))  # a ledger of three entries is read whole else
+        plan = "\n".join(tx.connection.execute(sa.text(f"explain {query}")).scalars())
+
+    assert found == 3
+    assert "decisions_by_request" in plan
+
+
+def test_whether_a_key_counts_is_found_without_reading_the_ledger(store: Store) -> None:
+    with store.transaction() as tx:
+        query = ABOUT_KEYS.compile(tx.connection, compile_kwargs={"render_postcompile": True})
+        tx.connection.execute(sa.text("set local enable_seqscan = off"))
+        plan = "\n".join(tx.connection.execute(sa.text(f"explain {query}")).scalars())
+
+    assert "key_entries" in plan
+
+
+def test_a_key_counts_where_its_own_entries_say_and_no_column_changes_that(store: Store) -> None:
+    key = trusted_key(signer_with(Ed25519PrivateKey.generate()).key.pem)
+    with store.transaction() as tx:
+        added = tx.record_now(KeyAdded(NOON, key.id, key.algorithm, key.purpose))
+        tx.keys.add(KnownKey(key.id, key.purpose, key.algorithm, key.pem, NOON, added_seq=0))
+        tx.keys.add(KnownKey("of nobody", key.purpose, key.algorithm, key.pem, NOON, added_seq=0))
+        retired = tx.record_now(KeyRetired(NOON, key.id, "it was in a backup"))
+        tx.record_now(KeyAdded(NOON, key.id, key.algorithm, key.purpose))
+
+        found = tx.keys.recorded()
+
+    assert list(found) == [key.id]
+    assert (found[key.id].added_seq, found[key.id].retired_seq) == (added, retired)
+    assert found[key.id].retired_because == "it was in a backup"
 
 
 def test_a_request_that_is_not_there_is_refused_with_its_name(store: Store) -> None:

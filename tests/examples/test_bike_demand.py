@@ -19,7 +19,6 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-pytestmark = pytest.mark.xdist_group("bike-demand")  # one worker, so that it trains once
 EXAMPLE = Path(__file__).parents[2] / "examples" / "bike-demand"
 
 

@@ -33,6 +33,7 @@ from handlers.asking import request_transition
 from handlers.effects import sync_card
 from handlers.evidence import freeze_evidence
 from handlers.moves import sync_target
+from handlers.signing import sign
 from tests.fixtures.house import API_TOKEN, House, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 from tests.fixtures.workers import eventually
@@ -148,6 +149,8 @@ def test_of_two_approved_requests_for_one_alias_the_second_to_be_applied_is_aske
     house: House, rivals: list[TransitionRequest], order: Sequence[int]
 ) -> None:
     first, second = (rivals[place] for place in order)
+    sign(first.id, house.s)
+    sign(second.id, house.s)
 
     sync_target(first.id, house.s)
     sync_target(second.id, house.s)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import pytest
@@ -27,6 +28,9 @@ from tests.fixtures.workers import eventually
 
 # Everything that a promotion changes outside.
 WRITES = ("post", "update", "open_ticket", "link", "comment", "move", "set_alias", "tag_version")
+
+
+MOST_DEATHS = 1_000  # a promotion has some two hundred boundaries
 
 
 class Killed(BaseException):
@@ -120,6 +124,7 @@ class Processes:
     house: House
     fate: Fate
     services: Services = field(init=False)
+    deaths: int = 0
 
     def __post_init__(self) -> None:
         self.start()
@@ -148,13 +153,22 @@ class Processes:
         try:
             deed(self.services)
         except Killed as death:
+            self.deaths += 1
             self.services.store.engine.dispose()
             self.start()
             raise Temporary(f"killed: {death}") from None
         self.fate.end()
 
     def settle(self) -> None:
-        eventually(self._nothing_waits)
+        """Each death is a step further, and patience begins anew with it: how long all of them take is the machine's matter."""
+        for _ in range(MOST_DEATHS):
+            eventually(partial(self._comes_further, self.deaths))
+            if not self.house.unfinished():
+                return
+        pytest.fail(f"it died {self.deaths} times and is still not at its end")
+
+    def _comes_further(self, deaths: int) -> bool:
+        return self._nothing_waits() or self.deaths > deaths
 
     def _nothing_waits(self) -> bool:
         self.house.s.store.jobs.drain({name: self._mortal(name) for name in handlers.EFFECTS})

@@ -41,10 +41,11 @@ def approval(
     *,
     rejected: bool = False,
     artifacts: str = "",
+    size: int = 1_000_000,
     at: datetime | None = None,
     signer: DsseSigner = SIGNER,
 ) -> str:
-    """The envelope of a decision; `artifacts` is the digest of the version's files, empty when they were not read."""
+    """The envelope of a decision; `artifacts` is the digest of the version's files, empty when they were not read, `size` their bytes."""
     decided = at or datetime.now(UTC)
     vote = a_rejection("cy", at=decided) if rejected else a_vote("cy", at=decided, reason="better on rainy days")
     request = a_request(
@@ -53,7 +54,7 @@ def approval(
         target=Target.parse(target),
         decided_at=decided,
         votes=(vote,),
-        evidence=an_evidence(artifacts=Artifacts(artifacts, 1, 1) if artifacts else None),
+        evidence=an_evidence(artifacts=Artifacts(artifacts, 1, size) if artifacts else None),
     )
     return signed(attestation.of_decision(request, a_rule(), NAMES), signer)
 

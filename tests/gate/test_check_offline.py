@@ -250,6 +250,63 @@ def test_an_approval_that_is_too_old_counts_only_with_a_verdict_that_renews_it(s
     assert "vouches for the approval for alias:champion" in renewed.err
 
 
+def test_a_verdict_that_says_no_denies_every_decision_before_it_even_when_it_has_expired(
+    shelf: Shelf, key: str
+) -> None:
+    version = shelf.version()
+    shelf.put(version, approval(version, at=datetime.now(UTC) - 3 * YESTERDAY))
+    arguments = ("check", f"models:/{shelf.model}/1", "--target", "alias:champion", "--key", key)
+
+    shelf.put(version, verdict(version, passed=False, age=2 * YESTERDAY), "countersign.verdict.alias.champion")
+    failed, young = gate(shelf.url, *arguments), gate(shelf.url, *arguments, "--max-age", "30d")
+    shelf.put(version, approval(version))
+    again = gate(shelf.url, *arguments)
+
+    assert (failed.code, young.code, again.code) == (1, 1, 0)
+    assert "says that the approval no longer stands: made" in failed.err
+
+
+APPROVES = {"allowed": True, "reasons": ["Approved."]}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"error": "who are you?"}, "401 Unauthorized"),
+        ({"error": "not here"}, "403 Forbidden"),
+        ("<html>Log in</html>", "200 OK"),
+        ({"hello": "world"}, "200 OK"),
+        (APPROVES, "200 OK"),
+    ],
+)
+def test_a_bot_that_answers_something_else_is_not_down_so_no_verdict_stands_in(
+    shelf: Shelf, key: str, body: object, status: str
+) -> None:
+    version = shelf.approved()
+    shelf.put(version, verdict(version), "countersign.verdict.alias.champion")
+    arguments = ("check", f"models:/{shelf.model}/1", "--target", "alias:champion", "--key", key)
+
+    with serving(answering(body, status)) as bot:
+        told = gate(shelf.url, *arguments, "--bot", bot, environ={"COUNTERSIGN_API_TOKEN": "a-token"})
+        alone = gate(shelf.url, *arguments[:-2], "--bot", bot, environ={"COUNTERSIGN_API_TOKEN": "a-token"})
+
+    assert (told.code, told.out, alone.code) == (3, "", 3)
+    assert "vouches for" not in told.err
+
+
+@pytest.mark.parametrize("body", [{"error": "no database"}, "<html>Bad gateway</html>"])
+def test_a_verdict_stands_in_for_a_bot_that_is_broken(shelf: Shelf, key: str, body: object) -> None:
+    version = shelf.approved()
+    shelf.put(version, verdict(version), "countersign.verdict.alias.champion")
+    arguments = ("check", f"models:/{shelf.model}/1", "--target", "alias:champion", "--key", key)
+
+    with serving(answering(body, "502 Bad Gateway")) as bot:
+        told = gate(shelf.url, *arguments, "--bot", bot, environ={"COUNTERSIGN_API_TOKEN": "a-token"})
+
+    assert told.code == 0
+    assert "vouches for the approval" in told.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -15,7 +15,7 @@ from mlflow.entities import FileInfo
 import bot
 from bot.domain.model import VersionId
 from bot.gate import CannotTell, Denied, load_model
-from bot.gate.fetching import download, fetch_all
+from bot.gate.fetching import TooLarge, download, fetch_all
 from bot.gate.manifests import UnsafePath, digest_of, manifest_in
 from bot.gate.serving import check_arguments
 from tests.gate.approvals import Shelf, approval, gate, tag_of
@@ -149,7 +149,8 @@ def test_gate_serve_becomes_mlflow_on_the_checked_folder(
 
     assert told.returncode == 0, told.stderr
     assert "Usage: python -P -m mlflow models serve" in told.stdout or "models serve [OPTIONS]" in told.stdout
-    assert digest_of(manifest_in(folder)) == stored.digest
+    (checked,) = folder.iterdir()
+    assert digest_of(manifest_in(checked)) == stored.digest
 
 
 @pytest.mark.parametrize("argument", ["-m", "-mother", "--model-uri", "--model-uri=models:/other/1", "--"])
@@ -164,14 +165,30 @@ def test_arguments_that_are_mlflows_own_matter_pass() -> None:
     check_arguments(["--port", "5000", "--env-manager", "local", "--enable-mlserver", "-h", "0.0.0.0"])
 
 
-def test_a_folder_that_is_not_empty_is_refused(shelf: Shelf, stored: Stored, key: str, tmp_path: Path) -> None:
+def test_a_refusal_leaves_nothing_behind_and_the_next_try_works_in_the_same_directory(
+    shelf: Shelf, stored: Stored, key: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "models"
+    shelf.put(stored.version, approval(stored.version, artifacts="sha256:" + "0" * 64))
+    with pytest.raises(Denied, match="are not those that were approved"):
+        load_model(stored.uri, target="alias:champion", keys=[key], folder=place)
+    left = list(place.iterdir())
+
     shelf.put(stored.version, approval(stored.version, artifacts=stored.digest))
-    (tmp_path / "left over").touch()
+    models = [load_model(stored.uri, target="alias:champion", keys=[key], folder=place) for _ in range(2)]
 
-    told = gate(shelf.url, "serve", stored.uri, "--target", "alias:champion", "--key", key, "--dir", str(tmp_path))
+    assert left == []
+    assert [model.predict([1.5]) for model in models] == [[3.0], [3.0]]
+    assert [digest_of(manifest_in(folder)) for folder in place.iterdir()] == [stored.digest] * 2
 
-    assert told.code == 2
-    assert "is not empty. Name a new or empty directory." in told.err
+
+def test_more_bytes_than_were_approved_are_not_fetched(shelf: Shelf, stored: Stored, key: str, tmp_path: Path) -> None:
+    shelf.put(stored.version, approval(stored.version, artifacts=stored.digest, size=100))
+
+    with pytest.raises(Denied, match="more than those 100 bytes"):
+        load_model(stored.uri, target="alias:champion", keys=[key], folder=tmp_path / "models")
+
+    assert list((tmp_path / "models").iterdir()) == []
 
 
 @dataclass
@@ -194,7 +211,7 @@ def test_a_path_that_climbs_out_is_refused_before_anything_is_written(tmp_path: 
     store = Listing([FileInfo("MLmodel", False, 1), FileInfo(path, False, 1)])
 
     with pytest.raises(UnsafePath, match=r"leads out of|backslash"):
-        fetch_all(store, tmp_path)
+        fetch_all(store, tmp_path, 1_000_000)
 
     assert store.written == 0
     assert list(tmp_path.iterdir()) == []
@@ -202,13 +219,31 @@ def test_a_path_that_climbs_out_is_refused_before_anything_is_written(tmp_path: 
 
 def test_a_file_that_is_listed_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsafePath, match="listed twice"):
-        fetch_all(Listing([FileInfo("MLmodel", False, 1)] * 2), tmp_path)
+        fetch_all(Listing([FileInfo("MLmodel", False, 1)] * 2), tmp_path, 1_000_000)
+
+
+def test_a_store_that_lists_more_than_was_approved_is_not_even_begun(tmp_path: Path) -> None:
+    store = Listing([FileInfo("one", False, 60), FileInfo("two", False, 60)])
+
+    with pytest.raises(TooLarge):
+        fetch_all(store, tmp_path, 100)
+
+    assert store.written == 0
+
+
+def test_a_store_that_lists_less_than_it_sends_is_stopped_at_the_file_that_shows_it(tmp_path: Path) -> None:
+    store = Listing([FileInfo("one", False, 1), FileInfo("two", False, 1), FileInfo("three", False, 1)])
+
+    with pytest.raises(TooLarge):
+        fetch_all(store, tmp_path, Path(__file__).stat().st_size + 1)
+
+    assert store.written == 2
 
 
 def test_what_is_fetched_is_what_the_store_holds(stored: Stored, tmp_path: Path) -> None:
     folder = tmp_path / "fetched"
     folder.mkdir()
 
-    download(stored.uri, folder)
+    download(stored.uri, folder, 1_000_000)
 
     assert digest_of(manifest_in(folder)) == stored.digest

@@ -21,7 +21,6 @@ CHANNEL, ANA = "model-approvals", "U0ANA000001"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAAAAADRSSBWAAAAC0lEQVR4nGNwOAAAAUMBAQURd3wAAAAASUVORK5CYII="
 )  # two pixels wide
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def words(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Keys, signed approvals, short-lived verdicts, checkpoints of the ledger, and lists of artifacts."""
+"""Keys, signed approvals, short-lived verdicts, checkpoints of the ledger, lists of artifacts, and how far their reading is."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("signed_at", MOMENT, nullable=False),
     )
     op.create_index("attestations_by_request", "attestations", ["request_id"])
+    op.create_index("key_entries", "ledger", ["seq"], postgresql_where=sa.text("kind in ('KeyAdded', 'KeyRetired')"))
     op.create_table(
         "checkpoints",
         sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -53,4 +54,16 @@ def upgrade() -> None:
     )
     op.create_table(
         "manifests", sa.Column("digest", sa.Text, primary_key=True), sa.Column("text", sa.Text, nullable=False)
+    )
+    op.create_table(
+        "readings",
+        sa.Column("request_id", sa.Text, primary_key=True),
+        sa.Column("done", sa.BigInteger, nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+    )
+    op.create_index(
+        "decisions_by_request",
+        "ledger",
+        [sa.text("(body::json ->> 'request_id')")],
+        postgresql_where=sa.text("kind in ('RequestApproved', 'RequestRejected')"),
     )
