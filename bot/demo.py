@@ -170,6 +170,8 @@ def told(entry: Entry, names: Mapping[str, str]) -> str:
         "PolicyActivated": lambda: str(body["digest"])[:19],
         "FastTrackSwitched": lambda: f"{'on' if body['on'] else 'off'} by {names.get(body['person'], '?')}",
         "AwayDeclared": lambda: f"{names.get(body['person'], '?')}; {names.get(body['delegate'], '?')} stands in",
+        "DigestClosed": lambda: f"{body['week']}, with the clock put forward to its end",
+        "DigestDelivered": lambda: f"{body['week']} to {body['to']}",
     }
     return f"{entry.kind:<17}  {details.get(entry.kind, str)()}".rstrip()
 

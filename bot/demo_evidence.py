@@ -22,7 +22,7 @@ def walk_back(world: World, model: str, say: Say) -> None:
     """What `countersign describe` prints, but for the tables of parameters and figures."""
     uri = f"models:/{model}@champion"
     say(f"4. Where the champion comes from: countersign describe {uri}")
-    told = _run(world, ["describe", uri], world.environment).stdout.splitlines()
+    told = run(world, ["describe", uri], world.environment).stdout.splitlines()
     witnesses = [line for line in told if line.split()[:1] in (["signed"], ["witnessed"])]
     _show([*told[: told.index("Parameters")], *witnesses], say)
     if not witnesses or any("not verified" in line for line in witnesses):
@@ -53,20 +53,20 @@ def the_ledger_holds(world: World, say: Say) -> None:
     say(
         "6. The ledger, against a checkpoint that was taken out of a ticket: countersign audit verify --checkpoint ticket.txt"
     )
-    done = _run(world, ["audit", "verify", "--checkpoint", str(witness)], world.environment)
+    done = run(world, ["audit", "verify", "--checkpoint", str(witness)], world.environment)
     _show(done.stdout.splitlines(), say)
     if done.returncode:
         raise DemoFailed(f"the ledger does not verify: {done.stderr.strip()}")
 
 
 def _ask(world: World, words: list[str], key: Path, expected: int, say: Say) -> None:
-    done = _run(world, ["gate", *words, "--key", str(key)], {})
+    done = run(world, ["gate", *words, "--key", str(key)], {})
     _show(done.stderr.splitlines(), say)
     if done.returncode != expected:
         raise DemoFailed(f"countersign gate {' '.join(words)} answered {done.returncode} instead of {expected}")
 
 
-def _run(world: World, words: list[str], more: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def run(world: World, words: list[str], more: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """As in somebody else's shell: of the demo it knows where MLflow is, and what it is told."""
     outside = {name: text for name, text in os.environ.items() if not name.startswith("COUNTERSIGN_")}
     environment = {**outside, "MLFLOW_TRACKING_URI": world.addresses["mlflow"], **more}

@@ -32,6 +32,7 @@ from bot.evidence_rows import ManifestRows, ReadingRows
 from bot.ledger_rows import LedgerRows
 from bot.people import PeopleRows
 from bot.placements import RegistryRows
+from bot.sendings import SendingRows
 from bot.verdict_rows import VerdictRows
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class Transaction:
         self.manifests = ManifestRows(connection)
         self.readings = ReadingRows(connection)
         self.digests = DigestRows(connection)
+        self.sendings = SendingRows(connection)
         self._store = store
         self._events: list[Event] = []
 
@@ -238,7 +240,7 @@ class Transaction:
             self._defer_what_follows(event, seq)
         self._events.clear()
 
-    # Deliveries, sendings, policies, the clock
+    # Deliveries, policies, the clock
 
     def is_new_delivery(self, source: str, delivery_id: str, now: datetime) -> bool:
         """Remembers the id; False when it was here before. Ids older than a week are forgotten."""
@@ -258,28 +260,6 @@ class Transaction:
         values = {"kind": kind, "period": period, "at": now}
         row = insert(tables.clock_ticks).values(values).on_conflict_do_nothing().returning(tables.clock_ticks.c.kind)
         return self.connection.execute(row).first() is not None
-
-    def begin_sending(self, key: str, now: datetime) -> datetime | None:
-        """Our word that we are about to create something outside; when it was given before, since when."""
-        rows = tables.sendings
-        begun = self.connection.execute(sa.select(rows.c.begun_at).where(rows.c.key == key)).scalar()
-        if begun is None:
-            self.connection.execute(sa.insert(rows).values(key=key, begun_at=now))
-        return begun
-
-    def renew_sending(self, key: str, now: datetime) -> None:
-        self.connection.execute(sa.update(tables.sendings).where(tables.sendings.c.key == key).values(begun_at=now))
-
-    def call_off_sending(self, key: str) -> None:
-        """It is certain that nothing was created."""
-        self.connection.execute(sa.delete(tables.sendings).where(tables.sendings.c.key == key))
-
-    def finish_sending(self, key: str, now: datetime) -> None:
-        self.connection.execute(sa.update(tables.sendings).where(tables.sendings.c.key == key).values(done_at=now))
-
-    def is_sent(self, key: str) -> bool:
-        query = sa.select(tables.sendings.c.done_at).where(tables.sendings.c.key == key)
-        return self.connection.execute(query).scalar() is not None
 
     def active_policy(self) -> ActivePolicy:
         row = self.connection.execute(sa.select(tables.policies).order_by(tables.policies.c.id.desc()).limit(1)).first()

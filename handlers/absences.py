@@ -77,7 +77,7 @@ def tell_delegate(seq: str, s: Services) -> None:
     with s.store.transaction() as tx:
         body = json.loads(tx.ledger.get(int(seq)).body)
         person, delegate = tx.people.get(body["person"]), tx.people.get(body["delegate"])
-        if tx.is_sent(key):
+        if tx.sendings.is_sent(key):
             return
     account = s.notifier.find_account(delegate.email)
     if account is None:

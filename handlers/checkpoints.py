@@ -59,7 +59,7 @@ def witness(request_id: str, s: Services) -> None:
         request = tx.get_request(request_id)
         signed = [one.seq for one in tx.attestations.of(request_id) if one.about == DECISION]
         opens_ticket = _opens_ticket(request, tx)
-        if not signed or tx.is_sent(key):
+        if not signed or tx.sendings.is_sent(key):
             return
     checkpoint = checkpoint_over(max(signed), s)
     said = SAID.format(size=checkpoint.size, note=checkpoint.note)

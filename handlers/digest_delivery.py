@@ -109,7 +109,7 @@ def _post_card(row: DigestRow, digest: Digest, channel: str, s: Services) -> Pos
     """What was posted by an earlier try is found again, and needs no second picture."""
     key = f"digest:{row.period.week}"
     with s.store.transaction() as tx:
-        is_posted = tx.is_sent(key)
+        is_posted = tx.sendings.is_sent(key)
     chart = None if is_posted else _upload_chart(row, digest, s)
     return post_once(key, channel, digest_card(digest, chart), s)
 
@@ -130,7 +130,7 @@ def _lists(digest: Digest) -> tuple[Card, ...]:
 
 def _reply_once(key: str, posted: PostedCard, card: Card, s: Services) -> None:
     with s.store.transaction() as tx:
-        if tx.is_sent(key):
+        if tx.sendings.is_sent(key):
             return
     post_once(key, posted.channel, card, s, thread=posted.message)
 
@@ -149,9 +149,9 @@ def _mails(row: DigestRow, digest: Digest, parcel: Parcel) -> Sequence[Mail]:
 def _mail_once(mail: Mail, s: Services) -> OutsideError | None:
     """A mail cannot be looked up: whatever may have been handed over is not sent again by itself."""
     with s.store.transaction() as tx:
-        if tx.is_sent(mail.key):
+        if tx.sendings.is_sent(mail.key):
             return None
-        begun = tx.begin_sending(mail.key, s.clock.now())
+        begun = tx.sendings.begin(mail.key, s.clock.now())
     if begun is not None:
         return OutcomeUnknown(
             f"It is not known whether the mail to {mail.to[0]} of {begun:%Y-%m-%d %H:%M} UTC was delivered."
@@ -161,7 +161,7 @@ def _mail_once(mail: Mail, s: Services) -> OutsideError | None:
     except OutsideError as trouble:
         return trouble
     with s.store.transaction() as tx:
-        tx.finish_sending(mail.key, s.clock.now())
+        tx.sendings.finish(mail.key, s.clock.now())
     return None
 
 
@@ -173,7 +173,7 @@ def _what_next(troubles: dict[str, OutsideError], s: Services) -> OutsideError:
     unknown = [key for key, trouble in troubles.items() if isinstance(trouble, OutcomeUnknown)]
     with s.store.transaction() as tx:
         for key in unknown:
-            tx.call_off_sending(key)
+            tx.sendings.call_off(key)
     advice = (
         " Ask whether it came: drop this job if it did, and replay it to send the mail again if not." if unknown else ""
     )

@@ -95,7 +95,7 @@ def tell(request_id: str, s: Services) -> None:
 def _tell_once(key: str, person_id: str, card: Card, s: Services) -> None:
     with s.store.transaction() as tx:
         person = tx.people.get(person_id)
-        if tx.is_sent(key):
+        if tx.sendings.is_sent(key):
             return
     account = s.notifier.find_account(person.email)
     if account is not None:  # else not in this workspace; the card and the ticket say it as well
@@ -113,7 +113,7 @@ def announce(seq: str, s: Services) -> None:
     for channel in note.channels:
         key = f"note:{seq}:{channel}"
         with s.store.transaction() as tx:
-            if tx.is_sent(key):
+            if tx.sendings.is_sent(key):
                 continue
         post_once(key, channel, note.card, s)
 

@@ -42,7 +42,7 @@ def remind(request_id: str, s: Services) -> None:
         return
     key = f"reminder:{request.id}:{request.reminders}:{'escalated' if request.escalated_at else 'first'}"
     with s.store.transaction() as tx:
-        if tx.is_sent(key):
+        if tx.sendings.is_sent(key):
             return
     post_once(key, request.card.channel, reminder_card(request, printed), s, thread=request.card.message)
 

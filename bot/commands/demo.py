@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -30,6 +32,7 @@ def demo(auto: bool, home: Path | None) -> None:
     """Show the main job: a real pipeline, a real registry, and a Slack and a Jira to click on."""
     try:
         from bot.demo import DemoFailed, demo_world
+        from bot.demo_digest import compliance_is_told
         from bot.demo_play import play
         from bot.supervisor import only_one
     except ImportError as missing:
@@ -39,7 +42,9 @@ def demo(auto: bool, home: Path | None) -> None:
         with only_one(place.parent / f"{place.name}.lock", f"a demo runs in {place}"), demo_world(place, _say) as world:
             if auto:
                 play(world, _say)
-                _tell(world)
+                with _services(world) as services:
+                    compliance_is_told(world, services, _say)
+                    _tell(world, services)
             else:
                 _show(world)
     except DemoFailed as failure:
@@ -85,6 +90,8 @@ def _print_addresses(world: World) -> None:
 
        {next_version} {" ".join(BAD)}
 
+  4. The week's end: press Enter here, and compliance gets its digest in #compliance and as a ticket.
+
   What the bot says of it:
 
        {countersign} policy explain models:/bike-demand/3
@@ -92,6 +99,7 @@ def _print_addresses(world: World) -> None:
        {countersign} describe models:/bike-demand@champion
        {countersign} gate check models:/bike-demand@champion --key {world.home}/countersign.pem
        {countersign} audit verify
+       {countersign} digest
        {countersign} doctor
 
   In Slack, /countersign help lists what can be typed. Ctrl-C ends everything; the next demo starts from the beginning again.
@@ -101,9 +109,11 @@ def _print_addresses(world: World) -> None:
 
 def _follow(world: World) -> None:
     from bot.demo import story
+    from bot.demo_digest import end_week
 
     with _services(world) as services:
         shown = 0
+        enter = _presses()
         while not world.supervisor.stopping.is_set():
             lines = story(world, services)
             for line in lines[shown:]:
@@ -111,17 +121,31 @@ def _follow(world: World) -> None:
             shown = len(lines)
             world.supervisor.mind()
             world.supervisor.stopping.wait(0.5)
+            if not enter.empty() and enter.get():
+                _say(f"week {end_week(services)} ends: its digest comes to #compliance and into a ticket")
     click.echo("stopping")
 
 
-def _tell(world: World) -> None:
+def _presses() -> SimpleQueue[str]:
+    """Each time that somebody presses Enter; never, where nobody can."""
+    presses: SimpleQueue[str] = SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            presses.put(line)
+
+    if sys.stdin.isatty():
+        Thread(target=listen, daemon=True).start()
+    return presses
+
+
+def _tell(world: World, services: Services) -> None:
     from bot.demo import story
 
-    with _services(world) as services:
-        click.echo("\nWhat happened, from the ledger:")
-        for line in story(world, services):
-            click.echo(printable(line))
-        click.echo("")
+    click.echo("\nWhat happened, from the ledger:")
+    for line in story(world, services):
+        click.echo(printable(line))
+    click.echo("")
 
 
 @contextmanager

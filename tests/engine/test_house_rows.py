@@ -193,22 +193,22 @@ def test_a_decision_waits_for_whoever_is_just_switching_it_off(store: Store) -> 
 
 def test_a_sending_is_remembered_from_its_first_word_to_its_end(store: Store) -> None:
     with store.transaction() as tx:
-        assert tx.begin_sending("card:r1", NOON) is None
-        assert tx.begin_sending("card:r1", LATER) == NOON
-        assert not tx.is_sent("card:r1")
-        tx.renew_sending("card:r1", LATER)
-        assert tx.begin_sending("card:r1", LATER) == LATER
-        tx.finish_sending("card:r1", LATER)
-        assert tx.is_sent("card:r1")
-        assert not tx.is_sent("card:r2")
+        assert tx.sendings.begin("card:r1", NOON) is None
+        assert tx.sendings.begin("card:r1", LATER) == NOON
+        assert not tx.sendings.is_sent("card:r1")
+        tx.sendings.renew("card:r1", LATER)
+        assert tx.sendings.begin("card:r1", LATER) == LATER
+        tx.sendings.finish("card:r1", LATER)
+        assert tx.sendings.is_sent("card:r1")
+        assert not tx.sendings.is_sent("card:r2")
 
 
 def test_a_sending_that_was_called_off_begins_anew(store: Store) -> None:
     with store.transaction() as tx:
-        tx.begin_sending("card:r1", NOON)
-        tx.call_off_sending("card:r1")
+        tx.sendings.begin("card:r1", NOON)
+        tx.sendings.call_off("card:r1")
 
-        assert tx.begin_sending("card:r1", LATER) is None
+        assert tx.sendings.begin("card:r1", LATER) is None
 
 
 def test_a_delivery_is_new_once_for_each_source_until_it_is_forgotten(store: Store) -> None:

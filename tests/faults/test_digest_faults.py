@@ -193,7 +193,7 @@ class TestMail:
 
     def test_a_worker_that_died_while_it_sent_leaves_no_second_mail(self, office: Office) -> None:
         with office.s.store.transaction() as tx:
-            tx.begin_sending(f"digest-mail:{WEEK}:{ANA}", office.clock.now())
+            tx.sendings.begin(f"digest-mail:{WEEK}:{ANA}", office.clock.now())
 
         office.close()
         office.settle_all()

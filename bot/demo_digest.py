@@ -1,0 +1,80 @@
+"""The end of a demo's week: compliance gets the digest of everything that has happened in it, as it would on Monday.
+
+Nobody can wait until then, so this one story runs with the clock put forward; the bot's own worker does all that follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from bot.demo import DemoFailed, Say, World
+from bot.demo_evidence import run
+from bot.digest_clock import due_at
+from bot.sandbox.slack import Message
+from bot.services import Services
+from handlers.digests import close_week, first_unclosed
+
+CHANNEL = "compliance"
+
+
+def end_week(s: Services) -> str:
+    """Closes the week that runs, or the one after the last that was closed, and returns its name."""
+    with s.store.transaction() as tx:
+        plan = tx.policy().digest
+        period = first_unclosed(plan, tx, s) if plan else None
+    if plan is None or period is None:
+        raise DemoFailed("the demo's policy plans no digest")
+    close_week(period.week, replace(s, clock=_ClockAt(due_at(plan, period))))
+    return period.week
+
+
+def compliance_is_told(world: World, s: Services, say: Say) -> None:
+    """The digest in Slack and as a ticket; told again, its files come out in the very bytes that the ledger speaks of."""
+    say("7. The week ends; the clock is put forward to Monday, and compliance gets its digest.")
+    week = end_week(s)
+    world.wait_for("the digest's delivery", lambda: _is_delivered(week, s))
+    messages = world.slack.messages(CHANNEL)
+    _show(next(message for message in messages if not message.is_reply), say)
+    shared = [file.name for message in messages for file in message.files]
+    say(f"   #{CHANNEL} has {len(messages) - 1} answers below it, and the files {', '.join(shared)}")
+    ticket = next(issue for issue in world.jira.issues() if issue.attachments)
+    say(f"   {ticket.key} has {len(ticket.attachments)} attachments: {ticket.summary}")
+
+    out = world.home / "digest"
+    say(f"   The same week told again: countersign digest --week {week} --out {out.name}")
+    told = run(world, ["digest", "--week", week, "--out", str(out)], world.environment)
+    for line in told.stdout.splitlines():
+        say(f"   {line}")
+    if told.returncode or told.stderr.strip():
+        raise DemoFailed(f"the digest of {week} cannot be told again as it was: {told.stderr.strip()}")
+    in_slack = "\n".join(message.all_text for message in messages)
+    same = [name for sha256, name in map(_written, told.stdout.splitlines()) if name in shared and sha256 in in_slack]
+    if sorted(same) != sorted(shared):
+        raise DemoFailed(f"of {shared}, only {same} came out in the bytes that Slack was told of")
+    say(f"checked: all {len(shared)} files are the very bytes whose sha256 stands in Slack and in the ledger")
+
+
+@dataclass(frozen=True)
+class _ClockAt:
+    moment: datetime
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+def _is_delivered(week: str, s: Services) -> bool:
+    with s.store.transaction() as tx:
+        return tx.digests.find(week) is not None and not tx.digests.undelivered()
+
+
+def _written(line: str) -> tuple[str, str]:
+    """A line as `sha256sum` writes it: the hash, and the file's name without its directory."""
+    sha256, path = line.split(maxsplit=1)
+    return sha256, Path(path).name
+
+
+def _show(card: Message, say: Say) -> None:
+    for line in card.all_text.splitlines():
+        say(f"   {line}")

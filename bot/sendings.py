@@ -1,0 +1,35 @@
+"""Our word, before something is created outside, that we are about to; and whether it was created. See `handlers.sending`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from bot.tables import sendings
+
+
+class SendingRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def begin(self, key: str, now: datetime) -> datetime | None:
+        """Gives our word; when it was given before, since when."""
+        begun = self.connection.execute(sa.select(sendings.c.begun_at).where(sendings.c.key == key)).scalar()
+        if begun is None:
+            self.connection.execute(sa.insert(sendings).values(key=key, begun_at=now))
+        return begun
+
+    def renew(self, key: str, now: datetime) -> None:
+        self.connection.execute(sa.update(sendings).where(sendings.c.key == key).values(begun_at=now))
+
+    def call_off(self, key: str) -> None:
+        """It is certain that nothing was created."""
+        self.connection.execute(sa.delete(sendings).where(sendings.c.key == key))
+
+    def finish(self, key: str, now: datetime) -> None:
+        self.connection.execute(sa.update(sendings).where(sendings.c.key == key).values(done_at=now))
+
+    def is_sent(self, key: str) -> bool:
+        query = sa.select(sendings.c.done_at).where(sendings.c.key == key)
+        return self.connection.execute(query).scalar() is not None
