@@ -1,7 +1,7 @@
 """`countersign doctor`: the table of all checks, and how they are run so that one broken vendor hides no other.
 
 A check yields findings and changes nothing. The checks themselves are in `doctor_house`, `doctor_ledger`, `doctor_mlflow`,
-`doctor_slack` and `doctor_jira`; what they ask the vendors is in the clients' `*_checkup` modules.
+`doctor_slack`, `doctor_jira` and `doctor_digest`; what they ask the vendors is in the clients' `*_checkup` modules.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from bot import doctor_digest as digest
 from bot import doctor_house as house
 from bot import doctor_jira as jira
 from bot import doctor_ledger as ledger
@@ -66,6 +67,14 @@ SECTIONS = (
         (
             Check("jira", jira.jira_knows_the_bot, "check JIRA_URL and the account's token"),
             Check("jira projects", jira.projects_are_ready),
+        )
+    ),
+    Section(
+        (
+            Check("digest", digest.digest_is_planned),
+            Check("digest report", digest.report_can_be_made, "correct the templates in COUNTERSIGN_TEMPLATES"),
+            Check("digest mail", digest.mail_server_takes_us, "check SMTP_URL, and the way out to the mail server"),
+            Check("digest", digest.digests_are_delivered),
         )
     ),
 )

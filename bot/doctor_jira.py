@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.clients.jira_checkup import PERMISSIONS, CreateScreen, ProjectSeen
+from bot.clients.jira_checkup import PERMISSIONS, PERMISSIONS_FOR_DIGEST, CreateScreen, ProjectSeen
 from bot.clients.jira_roads import same
 from bot.doctor_findings import Finding, Findings, World, failure, fine, warning
 from bot.domain.references import TicketPlan
@@ -13,8 +13,8 @@ FILLED_BY_JIRA = frozenset({"reporter"})
 
 
 def jira_knows_the_bot(world: World) -> Findings:
-    if not _plans(world):
-        yield fine("jira", "not needed: no rule of the policy opens tickets")
+    if not _plans(world) and not _of_the_digest(world):
+        yield fine("jira", "not needed: the policy opens no tickets")
         return
     if other := _credentials_of_the_other_kind(world):
         yield other
@@ -37,7 +37,7 @@ def _credentials_of_the_other_kind(world: World) -> Finding | None:
 
 
 def projects_are_ready(world: World) -> Findings:
-    for plan in _plans(world):
+    for plan in (*_plans(world), *_of_the_digest(world)):
         try:
             project = world.jira.project(plan.project)
         except Permanent as refusal:
@@ -48,16 +48,21 @@ def projects_are_ready(world: World) -> Findings:
             )
             continue
         yield fine(f"jira project {plan.project}", "found")
-        yield _permissions(project, world)
+        yield _permissions(project, plan, world)
         yield from _issue_type(plan, project, world)
 
 
-def _permissions(project: ProjectSeen, world: World) -> Finding:
-    what = f"jira permissions in {project.key}"
-    missing = world.jira.missing_permissions(project.key)
+def _permissions(project: ProjectSeen, plan: TicketPlan, world: World) -> Finding:
+    wanted = PERMISSIONS if _is_decided(plan) else PERMISSIONS_FOR_DIGEST
+    what = (
+        f"jira permissions in {project.key}"
+        if _is_decided(plan)
+        else f"jira permissions in {project.key} for the digest"
+    )
+    missing = world.jira.missing_permissions(project.key, wanted)
     if not missing:
-        return fine(what, f"all {len(PERMISSIONS)} that it takes")
-    listed = "; ".join(f"{name} (to {PERMISSIONS[name]})" for name in missing)
+        return fine(what, f"all {len(wanted)} that it takes")
+    listed = "; ".join(f"{name} (to {wanted[name]})" for name in missing)
     return failure(what, f"the account lacks {listed}", "give it these in the project's permission scheme")
 
 
@@ -68,6 +73,8 @@ def _issue_type(plan: TicketPlan, project: ProjectSeen, world: World) -> Finding
         yield failure(what, f"does not exist; there are: {known}", "name one of these in the policy's ticket section")
         return
     yield _screen(what, world.jira.create_screen(project, plan.type))
+    if not _is_decided(plan):
+        return
     statuses = world.jira.statuses(project, plan.type)
     yield _road("approved", plan.approved, statuses, plan)
     yield _road("rejected", plan.rejected, statuses, plan)
@@ -101,3 +108,13 @@ def _road(decision: str, wish: str, statuses: tuple[str, ...], plan: TicketPlan)
 
 def _plans(world: World) -> list[TicketPlan]:
     return list(dict.fromkeys(rule.ticket for rule in world.policy.rules if rule.ticket))
+
+
+def _of_the_digest(world: World) -> list[TicketPlan]:
+    """Nobody decides on its ticket, so it has no way to go."""
+    digest = world.policy.digest
+    return [TicketPlan(*digest.ticket, approved="", rejected="")] if digest and digest.ticket else []
+
+
+def _is_decided(plan: TicketPlan) -> bool:
+    return bool(plan.approved)

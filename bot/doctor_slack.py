@@ -44,7 +44,9 @@ def scopes_are_complete(world: World) -> Findings:
 def channels_are_joined(world: World) -> Findings:
     scopes = world.slack.installation().scopes
     seen = world.slack.channels(private=not scopes or "groups:read" in scopes)
-    for wanted in world.policy.channels():
+    digest = world.policy.digest
+    of_the_digest = (digest.channel,) if digest and digest.channel else ()
+    for wanted in dict.fromkeys((*world.policy.channels(), *of_the_digest)):
         name = wanted.removeprefix("#")
         channel = next((channel for channel in seen if name in (channel.name, channel.id)), None)
         yield _missing_channel(wanted) if channel is None else _channel(wanted, channel, scopes, world)

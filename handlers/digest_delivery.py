@@ -19,6 +19,7 @@ from bot.domain.digest_json import read_digest
 from bot.domain.digest_mail import mail_html, mail_text
 from bot.domain.digest_words import counted
 from bot.domain.events import DigestDelivered
+from bot.domain.model import Refused
 from bot.domain.references import Image, PostedCard, TicketPlan
 from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.reports.records import file_names
@@ -99,7 +100,10 @@ def _read(week: str, s: Services) -> tuple[DigestRow, Digest]:
         raise Permanent(
             f"there is no closed digest of {week}. `countersign digest --week {week} --dry-run` tells of it"
         )
-    return row, read_digest(row.figures)
+    try:
+        return row, read_digest(row.figures)
+    except Refused as unreadable:
+        raise Permanent(str(unreadable)) from None
 
 
 # Slack

@@ -29,7 +29,7 @@ from bot.services import Services
 KEPT_AT_MOST = 32 * 1024 * 1024  # bytes of one file in memory
 NEAR = timedelta(minutes=1)
 
-WRITERS = {".csv": write_records_csv, ".json": write_records_json}
+WRITERS = {".csv": write_records_csv, ".jsonl": write_records_json}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def files_of(row: DigestRow, digest: Digest, s: Services) -> tuple[MadeFile, ...
         _kept(names.html, "text/html", html, recorded),
         _kept(names.pdf, "application/pdf", row.pdf, recorded),
         _records(names.csv, "text/csv", digest, recorded, s),
-        _records(names.json, "application/json", digest, recorded, s),
+        _records(names.json, "application/jsonl", digest, recorded, s),
     )
 
 

@@ -28,6 +28,7 @@ from bot.domain.digest import (
     PolicyChange,
     Transition,
     Waiting,
+    blank,
 )
 from bot.domain.digest_changes import CHANGES, change_text
 from bot.domain.digest_words import NOBODY
@@ -101,23 +102,7 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
 
 def _uncounted(period: Period, ledger: LedgerFigures, s: Services) -> Digest:
     broken = _broken(ledger)
-    return Digest(
-        period=period,
-        closed_at=s.clock.now(),
-        attention=broken,
-        concerns=_counts([broken]),
-        inventory=Listed((), 0),
-        transitions=Listed((), 0),
-        outcomes={},
-        waiting=Listed((), 0),
-        latency=(),
-        trend=(),
-        fast_track=(),
-        changes=Listed((), 0),
-        pipelines=(),
-        ledger=ledger,
-        names={},
-    )
+    return replace(blank(period, s.clock.now()), attention=broken, concerns=_counts([broken]), ledger=ledger)
 
 
 def _transition(told: Told) -> Transition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import requests
@@ -19,6 +19,12 @@ PERMISSIONS: Mapping[str, str] = {
     "ADD_COMMENTS": "write the decision",
     "TRANSITION_ISSUES": "close them",
     "LINK_ISSUES": "link them to MLflow and Slack",
+}
+PERMISSIONS_FOR_DIGEST: Mapping[str, str] = {
+    "BROWSE_PROJECTS": "see the project and its tickets",
+    "CREATE_ISSUES": "open the week's ticket",
+    "ADD_COMMENTS": "write the sha256 of the files and the ledger's checkpoint",
+    "CREATE_ATTACHMENTS": "attach the report and the records",
 }
 
 
@@ -67,11 +73,11 @@ class JiraCheckup:
         types = {str(type_["name"]): str(type_["id"]) for type_ in objects_in(found, "issueTypes")}
         return ProjectSeen(str(found["key"]), types)
 
-    def missing_permissions(self, key: str) -> tuple[str, ...]:
-        asked = {"projectKey": key, "permissions": ",".join(PERMISSIONS)}
+    def missing_permissions(self, key: str, wanted: Iterable[str]) -> tuple[str, ...]:
+        asked = {"projectKey": key, "permissions": ",".join(wanted)}
         answer = self._get(f"asking what the account may do in {key}", "mypermissions", asked)
         held = object_in(answer, "permissions")
-        return tuple(name for name in PERMISSIONS if object_in(held, name).get("havePermission") is not True)
+        return tuple(name for name in wanted if object_in(held, name).get("havePermission") is not True)
 
     def create_screen(self, project: ProjectSeen, issue_type: str) -> CreateScreen:
         """Cloud calls the list `fields`, Data Center `values`; what has a default need not be filled in."""

@@ -66,6 +66,15 @@ class SmtpMailer:
             _announce(smtp, server, mail.to, len(content))
             _hand_over(smtp, server, mail, content)
 
+    def greet(self) -> str:
+        """Connects and logs in as for a mail, sends none, and returns where to. Raises OutsideError."""
+        server = self._server
+        if server is None:
+            raise Permanent("SMTP_URL is not set")
+        with _telling(server), self._connected(server) as smtp:
+            _require(smtp.noop(), "anything", server)
+        return f"{server.host}:{server.port}"
+
     @contextmanager
     def _connected(self, server: MailServer) -> Iterator[smtplib.SMTP]:
         smtp = self._open(server)

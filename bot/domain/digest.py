@@ -198,3 +198,24 @@ class Digest:
     def is_quiet(self) -> bool:
         """Nothing moved, was asked, decided or changed in the week; what is held and waits may still need attention."""
         return self.ledger.last == 0
+
+
+def blank(period: Period, closed_at: datetime) -> Digest:
+    """One in which nothing was counted."""
+    return Digest(
+        period=period,
+        closed_at=closed_at,
+        attention=Listed((), 0),
+        concerns={},
+        inventory=Listed((), 0),
+        transitions=Listed((), 0),
+        outcomes={},
+        waiting=Listed((), 0),
+        latency=(),
+        trend=(),
+        fast_track=(),
+        changes=Listed((), 0),
+        pipelines=(),
+        ledger=LedgerFigures(0, 0, 0, "", ""),
+        names={},
+    )

@@ -18,6 +18,7 @@ import rfc8785
 
 from bot.domain.digest import Digest
 from bot.domain.ledger import Plain, as_plain
+from bot.domain.model import Refused
 
 Bound = dict[TypeVar, object]  # what a generic's letters stand for, such as the T of Listed
 
@@ -27,13 +28,15 @@ def as_json(digest: Digest) -> str:
 
 
 def read_digest(text: str) -> Digest:
-    """The exact inverse. Raises ValueError for what is no digest, or one that another release has written."""
+    """The exact inverse. Raises Refused for what is no digest, or one that another release has written."""
     try:
         found = _read(Digest, json.loads(text), {})
-    except (KeyError, TypeError, AttributeError) as fault:
-        raise ValueError(f"these figures were not written by this release of Countersign: {fault!r}") from fault
+    except (KeyError, TypeError, AttributeError, ValueError) as fault:
+        raise Refused(
+            f"these figures were not written by this release of Countersign ({fault!r}). Tell the week with the release that closed it"
+        ) from fault
     if not isinstance(found, Digest):
-        raise ValueError("these are no figures of a digest")  # noqa: TRY004
+        raise Refused("these are no figures of a digest")
     return found
 
 

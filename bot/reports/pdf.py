@@ -56,7 +56,11 @@ def _task(path: Path, document: Plain, closed: datetime, logo: Logo | None) -> T
     picture: Plain = {"content": list(logo.content), "format": logo.format} if logo else None
     date: Plain = {"year": closed.year, "month": closed.month, "day": closed.day}
     inputs = {"report": document, "date": date, "logo": picture}
-    return Task(path, {name: json.dumps(value, ensure_ascii=False) for name, value in inputs.items()}, closed)
+    return Task(
+        path,
+        {name: json.dumps(value, ensure_ascii=False) for name, value in inputs.items()},
+        closed.replace(microsecond=0),
+    )
 
 
 def _in_letters(said: Plain, letters: Container[int]) -> Plain:

@@ -41,7 +41,7 @@ def file_names(week: str) -> FileNames:
         html=f"{stem}.html",
         pdf=f"{stem}.pdf",
         csv=f"{stem}.csv",
-        json=f"{stem}.json",
+        json=f"{stem}.jsonl",
         chart=f"{stem}.png",
         figures=f"{stem}-figures.json",
     )

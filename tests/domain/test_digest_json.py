@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot.domain.digest import Digest, Latency, WeekOfTrend
 from bot.domain.digest_json import as_json, read_digest
+from bot.domain.model import Refused
 from tests.builders_digest import (
     NAMES,
     ODD_NAMES,
@@ -83,7 +84,7 @@ def test_the_order_in_which_names_were_looked_up_means_nothing() -> None:
     ],
 )
 def test_what_is_no_digest_of_this_release_is_refused(text: str) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(Refused):
         read_digest(text)
 
 

@@ -85,7 +85,7 @@ def test_nothing_is_due_before_its_time_and_then_the_week_is_frozen(planned: Hou
     assert entry["digest"] == row.digest == hashlib.sha256(row.figures.encode()).hexdigest()
     assert as_json(digest) == row.figures
     assert entry["files"][f"countersign-{week.week}.pdf"] == hashlib.sha256(row.pdf).hexdigest()
-    assert sorted(name.rpartition(".")[2] for name in entry["files"]) == ["csv", "html", "json", "pdf"]
+    assert sorted(name.rpartition(".")[2] for name in entry["files"]) == ["csv", "html", "jsonl", "pdf"]
     assert digest.ledger.checkpoint
     assert planned.ledger_fault() is None
 

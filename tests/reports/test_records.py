@@ -101,4 +101,4 @@ def test_the_memory_stays_flat_however_many_entries_there_are() -> None:
 def test_the_files_are_called_after_their_week() -> None:
     names = file_names("2026-W47")
 
-    assert (names.html, names.json) == ("countersign-2026-W47.html", "countersign-2026-W47.json")
+    assert (names.html, names.json) == ("countersign-2026-W47.html", "countersign-2026-W47.jsonl")

@@ -1,0 +1,62 @@
+"""Checks of the weekly digest: whether one is planned, looks as it should, and reaches whom the plan names.
+
+Its channel and its project are looked at in `doctor_slack` and `doctor_jira`, beside those of the rules.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from bot.clients.mail import SmtpMailer
+from bot.digest_clock import due_at
+from bot.doctor_findings import Findings, World, failure, fine
+from bot.domain.digest import blank
+from bot.domain.periods import period_at
+from bot.domain.policy import DigestPlan
+from bot.reports.html import html_of
+from bot.reports.pdf import pdf_of
+
+
+def digest_is_planned(world: World) -> Findings:
+    plan = world.policy.digest
+    if plan is None:
+        yield fine("digest", "not planned: the policy has no `digest:`, so compliance is told nothing by itself")
+        return
+    week = period_at(datetime.now(UTC), plan.timezone)
+    due = due_at(plan, week).astimezone(ZoneInfo(plan.timezone))
+    yield fine("digest", f"of {week.week} on {due:%Y-%m-%d at %H:%M} ({plan.timezone}), to {_receivers(plan)}")
+
+
+def report_can_be_made(world: World) -> Findings:
+    """With the templates of the company, where there are any. Raises Permanent, naming the file and the line."""
+    if world.policy.digest is None:
+        return
+    now, templates = datetime.now(UTC), world.settings.templates
+    sample = blank(period_at(now, world.policy.digest.timezone), now)
+    html_of(sample, templates)
+    pdf_of(sample, templates)
+    yield fine("digest report", f"page and PDF can be made, with {templates or 'the templates of Countersign'}")
+
+
+def mail_server_takes_us(world: World) -> Findings:
+    plan = world.policy.digest
+    if plan is None or not plan.email:
+        return
+    mailer = SmtpMailer(world.settings.smtp_url.get_secret_value())
+    yield fine("digest mail", f"{mailer.greet()} takes our mail; none was sent")
+
+
+def digests_are_delivered(world: World) -> Findings:
+    with world.services.store.transaction() as tx:
+        undelivered = tx.digests.undelivered()
+    for digest in undelivered:
+        yield failure(
+            "digest", f"not delivered: {digest}", "look for it in `countersign jobs list`, mend the cause and replay it"
+        )
+
+
+def _receivers(plan: DigestPlan) -> str:
+    ticket = f"a ticket in {plan.ticket[0]}" if plan.ticket else ""
+    email = ", ".join(plan.email)
+    return ", ".join(filter(None, (plan.channel, ticket, email)))
