@@ -18,6 +18,10 @@ from bot import tables
 from bot.domain.periods import Period
 from bot.domain.policy import DigestPlan
 from bot.domain.references import PostedCard, TicketRef
+from bot.job_rows import dropped
+
+SLACK, JIRA, EMAIL = "slack", "jira", "email"
+RECEIVERS = {"post_digest": SLACK, "file_digest": JIRA, "mail_digest": EMAIL}  # the effect that delivers to each
 
 PLAN = TypeAdapter(DigestPlan)
 POSTED = TypeAdapter(PostedCard)
@@ -96,14 +100,18 @@ class DigestRows:
         self._note(week, mailed_at=at)
 
     def undelivered(self) -> tuple[Undelivered, ...]:
-        """Oldest first."""
-        rows = tables.digests.c
+        """Oldest first. What a person has dropped is owed to nobody any more; why stands beside the job."""
+        rows, given_up = tables.digests.c, dropped(self.connection, list(RECEIVERS))
         somebody_waits = sa.or_(rows.posted.is_(None), rows.ticket.is_(None), rows.mailed_at.is_(None))
         query = sa.select(rows.week, rows.plan, rows.posted, rows.ticket, rows.mailed_at).where(somebody_waits)
-        found = (
-            Undelivered(row.week, _missing(PLAN.validate_json(row.plan), row.posted, row.ticket, row.mailed_at))
-            for row in self.connection.execute(query.order_by(rows.starts))
-        )
+        found = []
+        for row in self.connection.execute(query.order_by(rows.starts)):
+            wanted = _receivers(PLAN.validate_json(row.plan))
+            have = {SLACK: row.posted, JIRA: row.ticket, EMAIL: row.mailed_at}
+            settled = {name for name, at in have.items() if at} | {
+                RECEIVERS[job] for job, week in given_up if week == row.week
+            }
+            found.append(Undelivered(row.week, tuple(name for name in wanted if name not in settled)))
         return tuple(one for one in found if one.receivers)
 
     def policies_that_may_plan(self) -> Iterator[tuple[datetime, str]]:
@@ -117,13 +125,9 @@ class DigestRows:
         self.connection.execute(sa.update(tables.digests).where(tables.digests.c.week == week).values(values))
 
 
-def _missing(plan: DigestPlan, posted: str | None, ticket: str | None, mailed_at: datetime | None) -> tuple[str, ...]:
-    wanted = {
-        "slack": plan.channel is not None and posted is None,
-        "jira": plan.ticket is not None and ticket is None,
-        "email": bool(plan.email) and mailed_at is None,
-    }
-    return tuple(receiver for receiver, waits in wanted.items() if waits)
+def _receivers(plan: DigestPlan) -> tuple[str, ...]:
+    planned = {SLACK: plan.channel, JIRA: plan.ticket, EMAIL: plan.email}
+    return tuple(name for name, where in planned.items() if where)
 
 
 def _row_of(row: sa.Row[Any]) -> DigestRow:

@@ -156,6 +156,14 @@ def replay_parked(connection: sa.Connection, horizon: timedelta) -> int:
     return _send_back(connection, sa.true(), horizon)
 
 
+def dropped(connection: sa.Connection, names: Sequence[str]) -> set[tuple[str, str]]:
+    """The name and the subject of each job of these names that somebody has given up."""
+    name, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext
+    theirs = [status for status, ours in MEANING.items() if ours is JobStatus.DROPPED]
+    query = sa.select(name, subject).where(engine_jobs.c.status.in_(theirs), name.in_(names))
+    return {(row[0], row[1]) for row in connection.execute(query)}
+
+
 def drop_job(connection: sa.Connection, job_id: int, reason: str) -> Job:
     """Gives a parked or waiting job up, with the reason beside its errors. Raises JobRefused."""
     job = get_job(connection, job_id)

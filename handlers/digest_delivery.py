@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from bot.digest_store import DigestRow
+from bot.digest_store import EMAIL, JIRA, SLACK, DigestRow
 from bot.domain.cards import Card
 from bot.domain.digest import Digest
 from bot.domain.digest_card import digest_card, files_card, subject, thread_cards, ticket_card, witness_text
@@ -29,7 +29,6 @@ from handlers.sending import create_once, hand_over_once, once, open_ticket_once
 
 log = structlog.get_logger()
 
-SLACK, JIRA, EMAIL = "slack", "jira", "email"
 MEGABYTE = 1024 * 1024
 ON_A_TICKET = 10 * MEGABYTE  # Data Center's own limit for a file, unless somebody has changed it
 IN_A_MAIL = 7 * MEGABYTE  # for all of them; mail makes four bytes of three, and many servers take 10 MB

@@ -54,6 +54,18 @@ def test_it_comes_right_when_each_thing_fails_once(office: Office, fault: str) -
     office.assert_delivered_once()
 
 
+def test_what_somebody_gives_up_is_owed_to_nobody_any_more(office: Office) -> None:
+    office.slack.app.revoked = True
+    office.close()
+    office.settle_all()
+    (parked,) = office.parked()
+    assert office.owed() == [f"{WEEK} to slack"]
+
+    office.s.store.jobs.drop(parked.id, "compliance reads it in Jira")
+
+    assert office.owed() == []
+
+
 @pytest.mark.parametrize("times", [1, 2, 3, 4, 5])
 def test_no_message_is_doubled_wherever_in_the_thread_an_answer_is_lost(office: Office, times: int) -> None:
     misbehave(office.slack.faults, ("chat.postMessage",), kind="cut", times=times)
@@ -80,8 +92,7 @@ def test_slack_is_down_on_monday_morning(office: Office) -> None:
     office.close()
     office.settle()
     without_slack = sorted(office.delivered())
-    with office.s.store.transaction() as tx:
-        owed = [str(one) for one in tx.digests.undelivered()]
+    owed = office.owed()
     office.slack.faults.clear()
     office.settle_all()
 
