@@ -115,6 +115,9 @@ class ModelRegistry(Protocol):
     def find_model(self, workspace: str, name: str) -> ModelSeen | None:
         """The model with its aliases and all its versions; None when it does not exist."""
 
+    def find_version(self, workspace: str, name: str, number: int) -> VersionSeen | None:
+        """This one alone, which is one call however many there are; None when it does not exist."""
+
     def read_evidence(
         self,
         version: VersionId,

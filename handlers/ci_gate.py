@@ -24,8 +24,7 @@ def ci_gate(s: Services, token: str) -> Blueprint:
     def may_ship(model: str, version: str) -> ResponseReturnValue:
         check_token(token)
         target, number = _target_of(request.args.get("target", "")), _number_of(version)
-        known = s.registry.find_model(DEFAULT_WORKSPACE, model)
-        seen = known.version(number) if known else None
+        seen = s.registry.find_version(DEFAULT_WORKSPACE, model, number)
         if seen is None:
             return _no_such_version(model, number, target), 404
         question = question_about(seen, target, s)

@@ -125,8 +125,7 @@ def mark_failed(request_id: str, s: Services) -> None:
         )
     in_order = sorted(applied, key=lambda one: one.settled_at or one.opened_at)
     for version in concerned:
-        model = s.registry.find_model(version.workspace, version.model)
-        seen = model.version(version.version) if model else None
+        seen = s.registry.find_version(version.workspace, version.model, version.version)
         if seen is not None and seen.id == version:
             s.registry.tag_version(version.model, version.version, {FAILED_TAG: failed_tag(version, in_order)})
 

@@ -36,8 +36,7 @@ class Standing:
 def question_about(seen: VersionSeen, target: Target, s: Services) -> Question:
     """A copy in its own target model lives on the approval of the version that it was made from."""
     origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
-    model = s.registry.find_model(seen.id.workspace, origin[0]) if origin else None
-    source = model.version(origin[1]) if model and origin else None
+    source = s.registry.find_version(seen.id.workspace, *origin) if origin else None
     return Question(seen.id, target, source.id if source else None)
 
 

@@ -21,8 +21,7 @@ def sync_tags(request_id: str, s: Services) -> None:
         tags = _tags_of(request.version, request.target, tx)
         versions = (request.version, *_copies_of(request, tx))
     for version in versions if tags else ():
-        model = s.registry.find_model(version.workspace, version.model)
-        seen = model.version(version.version) if model else None
+        seen = s.registry.find_version(version.workspace, version.model, version.version)
         if seen is None or seen.id != version:
             continue  # it was deleted, or deleted and created again
         news = {name: text for name, text in tags.items() if seen.tags.get(name) != text}

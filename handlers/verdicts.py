@@ -40,14 +40,13 @@ def renew_verdict(request_id: str, s: Services) -> None:
         workspace, model, target = request.version.workspace, target_model(request), request.target
         holders = _holders(workspace, model, target, tx)
         rows = tx.verdicts.of(workspace, model, str(target))
-    seen = s.registry.find_model(workspace, model)
     concerned = {*rows, *(version.version for version in holders)}
     if request.version.model == model:
         concerned.add(request.version.version)
-    for number in sorted(concerned) if seen else ():
-        version = seen.version(number) if seen else None
-        if version is not None:
-            _renew(version, target, rows.get(number), s, holds=version.id in holders)
+    for number in sorted(concerned):
+        seen = s.registry.find_version(workspace, model, number)
+        if seen is not None:
+            _renew(seen, target, rows.get(number), s, holds=seen.id in holders)
 
 
 def renew_verdicts(_: str, s: Services) -> None:

@@ -100,8 +100,7 @@ class MlflowRegistry:
 
     def find_model(self, workspace: str, name: str) -> ModelSeen | None:
         """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile."""
-        if workspace != DEFAULT_WORKSPACE:
-            raise Permanent(f'Model "{name}" is in workspace "{workspace}"; only "{DEFAULT_WORKSPACE}" is watched.')
+        _refuse_other_workspaces(workspace, name)
         try:
             with reading(f'reading model "{name}"'):
                 found = self._client.get_registered_model(name)
@@ -115,6 +114,14 @@ class MlflowRegistry:
             aliases={alias: int(number) for alias, number in found.aliases.items() if int(number) in versions},
             versions=tuple(versions[number] for number in sorted(versions, reverse=True)),
         )
+
+    def find_version(self, workspace: str, name: str, number: int) -> VersionSeen | None:
+        _refuse_other_workspaces(workspace, name)
+        try:
+            with reading(f'reading version {number} of "{name}"'):
+                return as_version_seen(self._client.get_model_version(name, str(number)))
+        except NotThere:
+            return None
 
     def _versions_of(self, name: str) -> Iterator[VersionSeen]:
         found = self._search_versions(
@@ -198,6 +205,11 @@ class MlflowRegistry:
         for key, value in tags.items():
             with writing(f"setting tag {key} on {model} v{version}"):
                 self._plainly.set_model_version_tag(model, str(version), key, value)  # type: ignore[no-untyped-call]
+
+
+def _refuse_other_workspaces(workspace: str, name: str) -> None:
+    if workspace != DEFAULT_WORKSPACE:
+        raise Permanent(f'Model "{name}" is in workspace "{workspace}"; only "{DEFAULT_WORKSPACE}" is watched.')
 
 
 def _pages(call: Callable[[str | None], PagedList[Found]], what: str) -> Iterator[Iterable[Found]]:

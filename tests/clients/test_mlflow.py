@@ -47,6 +47,17 @@ def test_a_model_that_does_not_exist_is_none(registry):
     assert registry.find_model("default", "no such model") is None
 
 
+def test_one_version_is_read_as_it_is_among_all(registry, mlflow_server, model_name):
+    client = client_of(mlflow_server)
+    new_model(client, model_name, versions=2)
+    client.set_model_version_tag(model_name, "1", "countersign.ask", "champion")
+    first = registry.find_model("default", model_name).version(1)
+
+    assert registry.find_version("default", model_name, 1) == first
+    assert registry.find_version("default", model_name, 3) is None
+    assert registry.find_version("default", "no such model", 1) is None
+
+
 def test_a_prompt_is_not_a_model(registry, mlflow_server, model_name):
     client_of(mlflow_server).create_prompt(model_name)
 
@@ -85,6 +96,8 @@ def test_a_model_with_an_odd_name_is_found_with_its_own_versions_only(registry, 
 def test_another_workspace_than_the_default_is_refused(registry):
     with pytest.raises(Permanent, match='workspace "team-b"'):
         registry.find_model("team-b", "bike-demand")
+    with pytest.raises(Permanent, match='workspace "team-b"'):
+        registry.find_version("team-b", "bike-demand", 1)
 
 
 def test_the_glance_shows_aliases_and_the_latest_version_of_each_stage(registry, mlflow_server, model_name):

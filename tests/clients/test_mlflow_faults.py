@@ -100,9 +100,9 @@ def test_retry_after_is_understood_as_seconds_and_as_a_date(header, seconds):
     assert trouble.value.retry_after == seconds
 
 
-def test_an_answer_of_another_shape_is_not_believed():
-    elsewhere = Response('{"registered_model": {"name": ["not", "a", "name"]}}', mimetype="application/json")
-    with serving(elsewhere) as url:
+@pytest.mark.parametrize("answer", ['["not", "an", "answer"]', "not JSON"])
+def test_an_answer_of_another_shape_is_not_believed(answer: str):
+    with serving(Response(answer, mimetype="application/json")) as url:
         registry = MlflowRegistry(url, webhook_secrets=[])
 
         with pytest.raises(Temporary, match="cannot be read"):

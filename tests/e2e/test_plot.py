@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from bot.domain.events import PlotUploaded
@@ -13,6 +14,11 @@ from handlers.plots import show_plot
 from tests.fixtures.house import House
 
 AT_MOST_40 = "fast_track: {mode: shadow, metrics: {mae: {threshold: 40, greater_is_better: false}}}"
+
+
+@pytest.fixture(autouse=True)
+def drawing(house: House) -> None:
+    house.draws = True
 
 
 def images_of(house: House, message: Any) -> list[tuple[str, str]]:

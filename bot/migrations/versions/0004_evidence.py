@@ -64,6 +64,6 @@ def upgrade() -> None:
     op.create_index(
         "decisions_by_request",
         "ledger",
-        [sa.text("(body::json ->> 'request_id')")],
+        [sa.text("""(split_part(split_part(body, '"request_id":"', 2), '"', 1))""")],
         postgresql_where=sa.text("kind in ('RequestApproved', 'RequestRejected')"),
     )
