@@ -2,7 +2,7 @@
 
 Moments are those that the entries themselves say, and a week is read by them. The ledger's bodies are canonical JSON, which writes a value
 in one way only, keeps keys in order and escapes quotes within texts: so `"by":"rule"` is found exactly without parsing, which would cost
-more than all the counting. What is made of the answers is in `handlers.digest_gathering`.
+more than all the counting, and fail on a NUL that somebody has typed. What is made of the answers is in `handlers.digest_gathering`.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class DigestFigures:
         query = f"""
             select entry.*, requests.body as request
             from (select seq, at, kind, body from ledger where {IN_THE_WEEK} and kind = any(:kinds) order by seq limit :limit) entry
-            left join requests on requests.id = entry.body::json->>'request_id'
+            left join requests on requests.id = {REQUEST_ID.replace("ledger.", "entry.")}
             order by entry.seq
         """
         return [_told(row) for row in self._rows(query, period, kinds=list(kinds), limit=limit)]
@@ -160,29 +160,31 @@ class DigestFigures:
     def undone(self, period: Period) -> Mapping[str, int]:
         """How many decisions of the fast track somebody began to take back, by the hash of the rule that they were made under."""
         query = f"""
-            select requests.body::json->>'rule_hash' as rule_hash, count(*) as times
+            select {RULE_HASH} as rule_hash, count(*) as times
             from (
-                select body::json->>'follows' as follows from ledger
+                select split_part(split_part(body, '"follows":"', 2), '"', 1) as follows from ledger
                 where {IN_THE_WEEK} and kind = 'RequestOpened' and strpos(body, '"kind":"undo"') > 0
-            ) undo join requests on requests.id = undo.follows
-            where requests.body::json->>'decided_by' = 'fast_track' group by 1
+            ) undo join ledger on {REQUEST_ID} = undo.follows
+            where ledger.kind = 'RequestApproved' and strpos(ledger.body, '"by":"fast_track"') > 0 group by 1
         """
         return {row.rule_hash: row.times for row in self._rows(query, period)}
 
-    def frozen_trend(self, weeks: Sequence[str]) -> Mapping[str, str]:
-        """What the digests of these weeks say of themselves, as JSON: they need not be counted again."""
-        query = "select week, figures::json->'trend'->-1 as own from digests where week = any(:weeks)"
+    def frozen_trend(self, weeks: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
+        """What the digests of these weeks say of themselves, the last one of each trend: they need not be counted again."""
+        query = """
+            select week, split_part(split_part(figures, '"trend":[', 2), ']', 1) as trend from digests where week = any(:weeks)
+        """
         rows = self.connection.execute(sa.text(query), {"weeks": list(weeks)})
-        return {row.week: json.dumps(row.own) for row in rows if row.own is not None}
+        return {row.week: json.loads(f"[{row.trend}]")[-1] for row in rows if row.trend}
 
     # Requests
 
     def waiting(self, period: Period, limit: int) -> tuple[list[str], int]:
         """The rows of those that nobody had decided when the week ended, the oldest first, and how many there are in all."""
-        query = """
+        query = f"""
             select body, count(*) over () as total from requests
             where opened_at < :ends and (state = any(:open) or id in (
-                select body::json->>'request_id' from ledger where at >= :ends and kind = any(:kinds)))
+                select {REQUEST_ID} from ledger where at >= :ends and kind = any(:kinds)))
             order by opened_at, id limit :limit
         """
         states = [str(state) for state in OPEN]

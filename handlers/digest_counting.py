@@ -5,9 +5,9 @@ The database counts (`bot.digest_rows`); here its answers get the names that rul
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.digest_rows import ENDINGS, Decided, DigestFigures, KindCounts
 from bot.domain import events as e
@@ -67,8 +67,7 @@ def weeks_before(period: Period, figures: DigestFigures) -> Iterator[WeekOfTrend
             yield week_of_trend(week.week, figures.decided(week), ended)
 
 
-def _frozen_week(week: str, text: str) -> WeekOfTrend:
-    said = json.loads(text)
+def _frozen_week(week: str, said: Mapping[str, Any]) -> WeekOfTrend:
     median, p95 = (None if said[key] is None else timedelta(seconds=said[key]) for key in ("median", "p95"))
     return WeekOfTrend(week, said["decided"], median, p95, said["transitions"])
 

@@ -298,3 +298,22 @@ def test_a_renamed_model_keeps_what_it_held(with_policy: Services) -> None:
     [held] = told(with_policy).inventory.shown
 
     assert (held.version, held.request_id, held.decided) == (a_version(7, "bike-old"), "r1", "people")
+
+
+def test_a_nul_that_somebody_has_typed_keeps_no_digest_from_being_made(with_policy: Services) -> None:
+    before, nul = previous_period(PERIOD), "worse \x00"
+    frozen = replace(told(with_policy, before), names={"ana": nul})
+    row = Closed(before, before.ends, as_json(frozen), "sha256:1", b"", b"", DigestPlan("0 9 * * mon", "Europe/Madrid"))
+    with with_policy.store.transaction() as tx:
+        tx.digests.add(DigestRow(**vars(row)))
+    record(
+        with_policy, opened("r1", at=MONDAY, comment=nul), opened("r2", at=MONDAY, version=a_version(8), follows="r1")
+    )
+    record(with_policy, e.RequestRejected(MONDAY + HOUR, "r1", "cy", nul, "sha256:1"))
+    record(with_policy, e.RequestRejected(PERIOD.ends + HOUR, "r2", "cy", nul, "sha256:1"))
+
+    digest = told(with_policy)
+
+    assert [one.reason for one in digest.transitions.shown] == [nul]
+    assert [one.request_id for one in digest.waiting.shown] == ["r2"]
+    assert len(digest.trend) == 12
