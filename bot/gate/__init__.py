@@ -23,14 +23,14 @@ def load_model(
     uri: str,
     *,
     target: str | None = None,
-    keys: Iterable[str | Path] = (),
+    keys: str | Path | Iterable[str | Path] = (),
     bot: str | None = None,
     max_age: timedelta | None = None,
     folder: str | Path | None = None,
 ) -> PyFuncModel:
     """The approved version as a pyfunc model, loaded from a folder whose bytes were compared with those approved.
 
-    `uri`, `target`, `keys` (PEM files), `bot` (its address) and `max_age` mean what they mean for `countersign gate check`; `folder` is
+    `uri`, `target`, `keys` (PEM files, or one), `bot` (its address) and `max_age` mean what they mean for `countersign gate check`; `folder` is
     where a new folder for the files is made, by default the temporary directory. Raises Denied or CannotTell, each with `reasons`, and
     Refused for a question that is wrong in itself.
     """
@@ -38,7 +38,8 @@ def load_model(
     from bot.gate.keys import read_keys
     from bot.gate.serving import checked_folder
 
-    proof = proof_of(os.environ, read_keys(map(Path, keys)), bot, max_age)
+    files = [keys] if isinstance(keys, str | Path) else keys
+    proof = proof_of(os.environ, read_keys(map(Path, files)), bot, max_age)
     result = check(uri, target, proof, os.environ, datetime.now(UTC))
     place = checked_folder(result, Path(folder) if folder is not None else None)
 

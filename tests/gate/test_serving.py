@@ -78,7 +78,7 @@ def swap_a_byte(shelf: Shelf, stored: Stored, tmp_path: Path) -> None:
 def test_the_approved_version_is_loaded_and_predicts(shelf: Shelf, stored: Stored, key: str) -> None:
     shelf.put(stored.version, approval(stored.version, artifacts=stored.digest))
 
-    model = load_model(stored.uri, target="alias:champion", keys=[key])
+    model = load_model(stored.uri, target="alias:champion", keys=key)
 
     assert model.predict([1.5]) == [3.0]
 
