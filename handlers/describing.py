@@ -7,7 +7,7 @@ store of the run's files for its dvc.lock. When one of them does not answer, the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot import dvc_texts
@@ -16,6 +16,7 @@ from bot.domain.dvc_lock import sha256_of
 from bot.domain.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
+    PERSON,
     Evidence,
     Kind,
     Refused,
@@ -60,11 +61,21 @@ def describe(uri: str, s: Services) -> Description:
         is_registered=found.is_registered,
         holds=tuple(held for held in holders if held.version == found.version),
         holders=holders,
-        evidence=evidence,
+        evidence=_named(evidence, names),
         pipeline=_pipeline(found.version, evidence, stores, s),
         requests=newest_first,
         history=history,
     )
+
+
+def _named(evidence: Evidence | None, names: Mapping[str, str]) -> Evidence | None:
+    """The ledger has ids where a client gave an address; whoever reads wants names."""
+
+    def name(claimed: str | None) -> str | None:
+        is_id = claimed is not None and claimed.startswith(PERSON)
+        return names.get(claimed.removeprefix(PERSON), UNKNOWN) if claimed and is_id else claimed
+
+    return evidence and replace(evidence, author=name(evidence.author), commit_author=name(evidence.commit_author))
 
 
 def newest_evidence(requests: Sequence[TransitionRequest]) -> Evidence | None:

@@ -30,9 +30,9 @@ def load_model(
 ) -> PyFuncModel:
     """The approved version as a pyfunc model, loaded from a folder whose bytes were compared with those approved.
 
-    `uri`, `target`, `keys` (PEM files, or one), `bot` (its address) and `max_age` mean what they mean for `countersign gate check`; `folder` is
-    where a new folder for the files is made, by default the temporary directory. Raises Denied or CannotTell, each with `reasons`, and
-    Refused for a question that is wrong in itself.
+    `uri`, `target`, `keys` (PEM files, or one), `bot` (its address) and `max_age` mean what they mean for `countersign gate check`;
+    `folder` is where a new folder for the files is made, by default the temporary directory. Raises Denied or CannotTell, each with
+    `reasons`, and Refused for a question that is wrong in itself.
     """
     from bot.gate.checks import check, proof_of
     from bot.gate.keys import read_keys

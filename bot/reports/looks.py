@@ -76,6 +76,4 @@ def logo_of(folder: Path | None) -> Logo | None:
 
 def broken(path: Path, line: int | None, why: str) -> Permanent:
     where = f"{path} line {line}" if line else str(path)
-    return Permanent(
-        f"{where}: {why.strip().rstrip('.')}. Mend the template, then replay the job: countersign jobs replay"
-    )
+    return Permanent(f"{where}: {why.strip().rstrip('.')}. Mend the template. Then replay the job.")

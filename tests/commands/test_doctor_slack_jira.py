@@ -147,11 +147,11 @@ def test_a_transitions_name_cannot_be_checked_without_a_ticket_and_is_said_so(in
     assert "on a ticket only" in trouble.mend
 
 
-def test_jira_is_not_asked_when_no_rule_opens_tickets(installed: Installation) -> None:
+def test_jira_is_not_asked_when_the_policy_opens_no_tickets(installed: Installation) -> None:
     ticket = next(line for line in installed.policy_path.read_text().splitlines(keepends=True) if "ticket:" in line)
     installed.rewrite_policy(ticket, "")
     installed.environ["JIRA_URL"] = ""
 
     found = {finding.what: finding for finding in installed.examine()}
 
-    assert found["jira"].why == "not needed: no rule of the policy opens tickets"
+    assert found["jira"].why == "not needed: the policy opens no tickets"

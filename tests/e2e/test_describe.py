@@ -152,6 +152,16 @@ def test_an_approved_version_is_told_with_its_run_its_figures_its_votes_and_thei
     assert decided.now == "holds the target by this request"
 
 
+def test_who_trained_or_committed_under_an_address_is_told_by_name(house: House) -> None:
+    committed = {"countersign.commit_author": "bea@example.com"}
+    house.asked(house.register(user="zoe@example.com", tags=committed))
+
+    evidence = told(house).evidence
+
+    assert evidence is not None
+    assert (evidence.author, evidence.commit_author) == ("zoe@example.com", "Bea Baker")
+
+
 def test_an_alias_leads_to_the_version_that_holds_it(house: House) -> None:
     house.approve(house.asked())
 

@@ -65,7 +65,7 @@ class OnlyTheLedger(Services):
 
     def __init__(self, store: Store, notary: NoteKey) -> None:
         clock = SystemClock()
-        super().__init__(store, None, None, None, clock, None, notary)  # type: ignore[arg-type]
+        super().__init__(store, None, None, None, clock, None, notary, None)  # type: ignore[arg-type]
 
 
 @pytest.fixture
