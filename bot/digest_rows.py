@@ -99,6 +99,11 @@ class DigestFigures:
         first, last = min((row.first for row in news), default=0), max((row.last for row in news), default=0)
         return KindCounts({row.kind: row.times for row in rows}, first, last)
 
+    def began_at(self) -> datetime | None:
+        """When the ledger began; None before it has an entry."""
+        found: datetime | None = self.connection.execute(sa.text("select at from ledger where seq = 1")).scalar()
+        return found
+
     def count_at(self, moment: datetime) -> int:
         """How many entries there were then."""
         query = "select coalesce(max(seq), 0) from ledger where at < :moment"

@@ -52,12 +52,12 @@ class Policies:
 
 
 def weeks_before(period: Period, figures: DigestFigures) -> Iterator[WeekOfTrend]:
-    """Oldest first. What a digest was frozen with is not counted again."""
+    """Oldest first, none from before the ledger began. What a digest was frozen with is not counted again."""
     weeks: list[Period] = []
-    earlier = period
-    for _ in range(TREND_WEEKS - 1):
-        earlier = previous_period(earlier)
+    earlier, began = previous_period(period), figures.began_at()
+    while began is not None and earlier.ends > began and len(weeks) < TREND_WEEKS - 1:
         weeks.insert(0, earlier)
+        earlier = previous_period(earlier)
     frozen = figures.frozen_trend([week.week for week in weeks])
     for week in weeks:
         if week.week in frozen:

@@ -73,7 +73,8 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
     names = PeopleRows(figures.connection).all_names()
     policies = Policies(figures, s.store, period.ends)
     policy = policies.in_force()
-    inventory = take_inventory(figures, policy, period.ends)
+    until = min(period.ends, s.clock.now())  # a week that is looked at while it runs has no end yet
+    inventory = take_inventory(figures, policy, until)
     held = inventory.listed()
     transitions = [_transition(told) for told in figures.told(period, list(ENDINGS), LISTED)]
     outcomes = {str(state): kinds.of(kind) for kind, state in ENDINGS.items() if kinds.of(kind)}
@@ -89,7 +90,7 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
         inventory=held,
         transitions=Listed(tuple(transitions), sum(outcomes.values())),
         outcomes=outcomes,
-        waiting=_waiting(period, figures, policy),
+        waiting=_waiting(period, until, figures, policy),
         latency=tuple(latency_by_rule(period, by_hash, policies, figures)),
         trend=(*weeks_before(period, figures), this_week),
         fast_track=fast_track_by_rule(period, kinds, policies, figures),
@@ -135,9 +136,9 @@ def _why(request: TransitionRequest) -> str:
     return request.outcome or reasons or request.comment
 
 
-def _waiting(period: Period, figures: DigestFigures, policy: Policy | None) -> Listed[Waiting]:
+def _waiting(period: Period, until: datetime, figures: DigestFigures, policy: Policy | None) -> Listed[Waiting]:
     rows, total = figures.waiting(period, LISTED)
-    return Listed(tuple(_as_waiting(read_request(row), period.ends, policy) for row in rows), total)
+    return Listed(tuple(_as_waiting(read_request(row), until, policy) for row in rows), total)
 
 
 def _as_waiting(request: TransitionRequest, ends: datetime, policy: Policy | None) -> Waiting:

@@ -199,6 +199,7 @@ def _holding(held: Held, ends: datetime) -> Holding:
         commit=(evidence.commit or "") if evidence else "",
         data=_data_of(evidence) if evidence else "",
         ticket=approval.ticket.key if approval and approval.ticket else "",
+        ticket_url=approval.ticket.url if approval and approval.ticket else "",
         request_id=approval.id if approval else "",
         evidence_url=evidence.version_url if evidence else "",
     )

@@ -165,6 +165,7 @@ def a_holding(model: str = "bike-demand", number: int = 7, **changes: Any) -> Ho
         commit=COMMIT,
         data=DATA,
         ticket="GOV-7",
+        ticket_url="https://example.atlassian.net/browse/GOV-7",
         request_id="3f1c9a7000000000000000000000beef",
         evidence_url=EVIDENCE.format(model="bike-demand", number=number),
     )

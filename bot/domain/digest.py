@@ -73,6 +73,7 @@ class Holding:
     commit: str
     data: str
     ticket: str
+    ticket_url: str
     request_id: str
     evidence_url: str
 

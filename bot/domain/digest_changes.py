@@ -27,11 +27,11 @@ def change_text(kind: str, at: datetime, body: Body, names: Names) -> PolicyChan
 
 
 def _activated(body: Body, _names: Names) -> str:
-    return f"Policy {body['policy_id']} came into force, from {body['source']}."
+    return f"Policy {body['policy_id']} came into force, from {_file(body)}."
 
 
 def _refused(body: Body, _names: Names) -> str:
-    return f"A broken policy was refused, from {body['source']}. The one before stayed in force."
+    return f"A broken policy was refused, from {_file(body)}. The one before stayed in force."
 
 
 def _switched(body: Body, names: Names) -> str:
@@ -65,6 +65,11 @@ CHANGES: Mapping[str, Callable[[Body, Names], str]] = {
     e.KeyAdded.__name__: _key_added,
     e.KeyRetired.__name__: _key_retired,
 }
+
+
+def _file(body: Body) -> str:
+    """Where it lies on the bot's machine concerns nobody here."""
+    return str(body["source"]).rpartition("/")[2]
 
 
 def _name(body: Body, key: str, names: Names) -> str:

@@ -208,7 +208,7 @@ def duration_text(length: timedelta | None) -> str:
     days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
     units = [(counted(days, "day"), days), (f"{hours} h", hours), (f"{rest} min", rest)]
     told = [text for text, number in units if number]
-    return " ".join(told[:2]) or "less than a minute"
+    return " ".join(told[:2]) or "under 1 min"
 
 
 def counted(number: int, noun: str) -> str:

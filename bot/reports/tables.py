@@ -112,7 +112,7 @@ def _holding(one: Holding, w: Writer) -> tuple[Cell, ...]:
         duration(one.approval_age),
         digest_of(one.commit),
         digest_of(one.data),
-        text(one.ticket),
+        text(one.ticket, one.ticket_url),
     )
 
 

@@ -169,7 +169,7 @@ def test_the_trend_is_told_to_whoever_does_not_see_the_picture() -> None:
     ("length", "said"),
     [
         (None, "–"),
-        (timedelta(seconds=59), "less than a minute"),
+        (timedelta(seconds=59), "under 1 min"),
         (timedelta(minutes=59), "59 min"),
         (timedelta(hours=1), "1 h"),
         (timedelta(hours=25, minutes=5), "1 day 1 h"),

@@ -22,8 +22,8 @@ from tests.fixtures.digest_figures import OnlyTheLedger, OnMonday, told
 
 @pytest.fixture
 def s(engine: sa.Engine, jobs: Jobs) -> Services:
-    store = Store(engine, jobs, OnMonday(), {}, read_policy)
-    return OnlyTheLedger(store)
+    monday = OnMonday(WEEKS[-1].ends)
+    return OnlyTheLedger(Store(engine, jobs, monday, {}, read_policy), monday)
 
 
 def test_every_week_of_a_year_is_told_as_it_was(s: Services) -> None:
