@@ -12,7 +12,6 @@ from pathlib import Path
 from bot.demo import DemoFailed, Say, World
 from bot.demo_evidence import run
 from bot.digest_clock import due_at
-from bot.sandbox.slack import Message
 from bot.services import Services
 from handlers.digests import close_week, first_unclosed
 
@@ -36,7 +35,7 @@ def compliance_is_told(world: World, s: Services, say: Say) -> None:
     week = end_week(s)
     world.wait_for("the digest's delivery", lambda: _is_delivered(week, s))
     messages = world.slack.messages(CHANNEL)
-    _show(next(message for message in messages if not message.is_reply), say)
+    say(f"   {next(message.text for message in messages if not message.is_reply)}")
     shared = [file.name for message in messages for file in message.files]
     say(f"   #{CHANNEL} has {len(messages) - 1} answers below it, and the files {', '.join(shared)}")
     ticket = next(issue for issue in world.jira.issues() if issue.attachments)
@@ -73,8 +72,3 @@ def _written(line: str) -> tuple[str, str]:
     """A line as `sha256sum` writes it: the hash, and the file's name without its directory."""
     sha256, path = line.split(maxsplit=1)
     return sha256, Path(path).name
-
-
-def _show(card: Message, say: Say) -> None:
-    for line in card.all_text.splitlines():
-        say(f"   {line}")

@@ -20,6 +20,7 @@ MOST_STEPS = 4
 NO_DECISIONS = "People decided nothing in these weeks"
 BETWEEN_LINES = 91  # where words on the empty axis are not struck through
 BAR = 0.56  # of the room that a week has
+FEWEST = 6  # weeks that there is room for, so that the first ones make no walls of their bars
 RADIUS = 3.5
 
 # Okabe and Ito's colours, told apart by everybody; the two lines differ in their marks and dashes as well.
@@ -197,7 +198,7 @@ def _runs(points: Iterable[tuple[float, float] | None]) -> Iterator[list[tuple[f
 
 
 def _room(weeks: Sequence[object]) -> float:
-    return (WIDTH - LEFT - RIGHT) / max(len(weeks), 1)
+    return (WIDTH - LEFT - RIGHT) / max(len(weeks), FEWEST)
 
 
 def _across(place: int, weeks: Sequence[object]) -> float:

@@ -97,10 +97,10 @@ def headline(digest: Digest) -> tuple[tuple[str, str], ...]:
 
 def attention_text(digest: Digest) -> str:
     """Each concern with its number, the gravest first."""
-    told = [f"{CONCERNS[one].lower()}: {digest.concerns[one]}" for one in Concern if digest.concerns.get(one)]
+    told = [f"{CONCERNS[one].lower()} ({digest.concerns[one]:,})" for one in Concern if digest.concerns.get(one)]
     if not told:
         return ALL_IN_ORDER
-    return f"{counted(digest.attention.total, 'matter')}: {'; '.join(told)}."
+    return f"{counted(digest.attention.total, 'matter')}: {', '.join(told)}."
 
 
 def transitions_text(digest: Digest) -> str:
@@ -158,7 +158,7 @@ def latency_text(latency: Latency) -> str:
     if latency.median is None or latency.p95 is None:
         return NO_DECISIONS
     half, most = duration_text(latency.median), duration_text(latency.p95)
-    return f"half within {half}, 95 % within {most} ({counted(latency.decided, 'decision')})"
+    return f"median {half}, 95th percentile {most} ({counted(latency.decided, 'decision')})"
 
 
 def rule_name(label: str) -> str:

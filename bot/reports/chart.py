@@ -15,6 +15,7 @@ from bot.domain.digest import Digest, WeekOfTrend
 from bot.domain.digest_chart import (
     BAR,
     BARS,
+    FEWEST,
     GRID,
     IN_FULL,
     INK,
@@ -82,7 +83,7 @@ def _draw_counts(axes: Axes, weeks: Sequence[WeekOfTrend], scale: Scale) -> None
     _frame(axes, "Transitions ended", scale)
     axes.bar(range(len(weeks)), [week.transitions for week in weeks], width=BAR, color=BARS)
     axes.set_xticks(range(len(weeks)), [week.week[5:] for week in weeks], fontsize=SMALL, color=INK)
-    axes.set_xlim(-0.5, max(len(weeks), 1) - 0.5)
+    axes.set_xlim(-0.5, max(len(weeks), FEWEST) - 0.5)
     if weeks:
         axes.get_xticklabels()[-1].set_fontweight("bold")
 

@@ -59,7 +59,7 @@ class TestCard:
         assert card.image is chart
         assert facts(card)["Week"] == "16 November 2026 to 22 November 2026, Europe/Madrid"
         assert facts(card)["Transitions"] == "4 transitions ended: 2 applied, 1 rejected, 1 expired"
-        assert facts(card)["Needs attention"].startswith("7 matters: moved without an approval: 1")
+        assert facts(card)["Needs attention"].startswith("7 matters: moved without an approval (1)")
 
     def test_a_week_without_activity_says_so(self) -> None:
         card = digest_card(a_quiet_digest())

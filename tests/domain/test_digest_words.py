@@ -54,7 +54,7 @@ def test_a_quiet_week_says_that_nothing_happened() -> None:
 def test_a_week_in_which_nothing_moved_is_not_quiet_about_what_needs_attention() -> None:
     digest = a_quiet_digest(attention=a_digest().attention, concerns=a_digest().concerns)
 
-    assert summary(digest).startswith(f"{QUIET} 7 matters: moved without an approval: 1;")
+    assert summary(digest).startswith(f"{QUIET} 7 matters: moved without an approval (1),")
 
 
 def test_the_summary_says_what_ended_what_waits_and_what_needs_attention() -> None:
@@ -81,7 +81,7 @@ def test_every_concern_has_a_name() -> None:
 def test_the_gravest_concern_comes_first() -> None:
     digest = a_digest(attention=Listed((), 5), concerns={Concern.PARKED_JOBS: 4, Concern.LEDGER_BROKEN: 1})
 
-    assert attention_text(digest) == "5 matters: the ledger does not verify: 1; parked jobs: 4."
+    assert attention_text(digest) == "5 matters: the ledger does not verify (1), parked jobs (4)."
 
 
 def test_the_period_is_told_in_whole_days_on_the_wall_clock() -> None:
@@ -126,7 +126,7 @@ def test_one_request_waits_and_two_wait() -> None:
 
 def test_latency_says_how_long_half_and_nearly_all_took() -> None:
     assert latency_text(Latency("", 3, timedelta(hours=3), timedelta(days=1, hours=2))) == (
-        "half within 3 h, 95 % within 1 day 2 h (3 decisions)"
+        "median 3 h, 95th percentile 1 day 2 h (3 decisions)"
     )
     assert latency_text(Latency("", 0, None, None)) == NO_DECISIONS
 
