@@ -85,7 +85,7 @@ def objects_in(value: object) -> Iterator[dict[str, object]]:
         yield from objects_in(part)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cards, st.booleans())
 def test_slack_accepts_whatever_stands_on_a_card(card: Card, are_found: bool) -> None:
     found = {mention: "U0ANA000001" for mention in card.mentions if are_found}
@@ -96,7 +96,7 @@ def test_slack_accepts_whatever_stands_on_a_card(card: Card, are_found: bool) ->
     assert len(accepted) == len(blocks)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cards)
 def test_no_text_of_a_card_is_in_a_place_where_slack_looks_for_markup(card: Card) -> None:
     parts = list(objects_in(blocks_of(card)))
@@ -238,7 +238,6 @@ def test_the_buttons_stay_when_the_rest_is_cut() -> None:
     assert "more paragraphs" in json.dumps(blocks)
 
 
-@settings(deadline=None)
 @given(texts, texts)
 def test_the_reason_form_is_accepted_and_remembers_where_the_click_came_from(title: str, prompt: str) -> None:
     click = Click("T1", "A1", "C1", "1.2", "U1", "reject", "r-1", "trigger")

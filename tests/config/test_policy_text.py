@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.domain.policy import Policy
@@ -71,14 +71,12 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 @given(TREES)
-@settings(deadline=None)
 def test_any_yaml_is_read_or_refused(tree: object) -> None:
     assert is_judged(yaml.safe_dump(tree, allow_unicode=True))
 
 
 @pytest.mark.parametrize("good", [SMALL, FULL], ids=["small", "full"])
 @given(data=st.data())
-@settings(deadline=None)
 def test_any_slip_in_a_good_policy_is_read_or_refused(good: str, data: st.DataObject) -> None:
     lines = good.splitlines()
     place = data.draw(st.integers(0, len(lines) - 1))
@@ -91,7 +89,6 @@ def test_any_slip_in_a_good_policy_is_read_or_refused(good: str, data: st.DataOb
 
 
 @given(st.fixed_dictionaries({"version": st.just(1), "groups": TREES, "rules": st.lists(TREES, max_size=3)}))
-@settings(deadline=None)
 def test_any_groups_and_rules_are_read_or_refused(tree: object) -> None:
     assert is_judged(yaml.safe_dump(tree))
 
@@ -105,7 +102,6 @@ TRACKS = st.fixed_dictionaries(
 
 
 @given(SECTIONS, TRACKS)
-@settings(deadline=None)
 def test_any_calendar_freeze_and_fast_track_is_read_or_refused(sections: dict[str, object], track: object) -> None:
     policy = yaml.safe_load(SMALL) | sections
     policy["rules"][0]["fast_track"] = track

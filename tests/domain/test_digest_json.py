@@ -38,7 +38,7 @@ def test_what_was_frozen_is_read_back_just_as_it_was(digest: Digest) -> None:
     assert as_json(found) == frozen
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(median=LENGTHS, age=LENGTHS)
 def test_lengths_of_time_keep_their_microseconds(median: timedelta, age: timedelta) -> None:
     digest = a_digest(
@@ -50,7 +50,7 @@ def test_lengths_of_time_keep_their_microseconds(median: timedelta, age: timedel
     assert read_digest(as_json(digest)) == digest
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(name=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_name_goes_through_unchanged(name: str) -> None:
     digest = a_digest(names={"p-ana": name, name: "x"}, inventory=listed(a_holding(name or "x", 1, ticket=name)))

@@ -63,7 +63,7 @@ def test_the_summary_says_what_ended_what_waits_and_what_needs_attention() -> No
     assert said.startswith(
         "4 transitions ended: 2 applied, 1 rejected, 1 expired. 2 requests wait, the oldest for 3 days."
     )
-    assert "parked jobs: 1" in said
+    assert "parked jobs (1)" in said
 
 
 def test_a_ledger_that_was_changed_beyond_counting_claims_no_figures() -> None:

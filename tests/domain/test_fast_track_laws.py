@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from mlflow.models.evaluation import EvaluationResult
 from mlflow.models.evaluation.validation import (
@@ -87,7 +87,6 @@ def mlflow_passes(candidate: float, champion: float, threshold: Threshold) -> bo
     return True
 
 
-@settings(deadline=None)
 @given(NEAR | FINITE, NEAR | FINITE, thresholds())
 def test_on_finite_figures_of_the_same_data_it_agrees_with_mlflow(
     candidate: float, champion: float, threshold: Threshold
@@ -95,7 +94,6 @@ def test_on_finite_figures_of_the_same_data_it_agrees_with_mlflow(
     assert on_the_same_data(candidate, champion, threshold).passes is mlflow_passes(candidate, champion, threshold)
 
 
-@settings(deadline=None)
 @given(NEAR, SHARES, GAINS, st.booleans())
 def test_it_agrees_with_mlflow_also_at_the_very_bound(champion: float, share: float, gain: float, up: bool) -> None:
     by_share = Threshold("mae", up, min_relative_change=share)

@@ -187,7 +187,6 @@ def comes_twice(moment: datetime, zone: ZoneInfo) -> bool:
     return shown.replace(fold=0).utcoffset() != shown.replace(fold=1).utcoffset()
 
 
-@settings(deadline=None)
 @given(FREEZES, MOMENTS)
 def test_it_is_on_when_the_clock_on_the_wall_says_so(freeze: Freeze, moment: datetime) -> None:
     zone = ZoneInfo(freeze.timezone)
@@ -199,7 +198,7 @@ def test_it_is_on_when_the_clock_on_the_wall_says_so(freeze: Freeze, moment: dat
     assert is_on is (denied or not allowed) or comes_twice(moment, zone)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(FREEZES, MOMENTS, st.floats(0, 1, exclude_max=True))
 def test_it_ends_at_the_first_moment_at_which_it_is_off(freeze: Freeze, moment: datetime, part: float) -> None:
     ends = freeze.until(moment)

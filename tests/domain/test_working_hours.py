@@ -190,7 +190,6 @@ CALENDARS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(CALENDARS, ANY_MOMENT, ANY_MOMENT, ANY_MOMENT)
 def test_two_stretches_of_time_add_up(calendar: WorkingHours, a: datetime, b: datetime, c: datetime) -> None:
     first, second, third = sorted((a, b, c))
@@ -201,7 +200,7 @@ def test_two_stretches_of_time_add_up(calendar: WorkingHours, a: datetime, b: da
     assert timedelta() <= parts <= third - first
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(CALENDARS, ANY_MOMENT.map(lambda moment: moment.replace(second=0, microsecond=0)))
 def test_what_has_passed_in_two_days_is_the_minutes_in_which_it_was_open(
     calendar: WorkingHours, since: datetime

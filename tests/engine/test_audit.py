@@ -151,7 +151,7 @@ def test_a_ledger_that_nobody_touched_holds(s: Services) -> None:
     assert (found.checkpoints, found.witnesses, found.keys, found.attestations, found.requests) == (2, 1, 2, 1, 2)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_single_byte_that_was_changed_in_the_ledger_is_found(
     s: Services, as_owner: Callable[..., int], data: st.DataObject
