@@ -38,6 +38,7 @@ from bot.sandbox.serving import serving
 from bot.sandbox.slack import Message, SandboxPerson, SlackSandbox
 from bot.services import Services
 from bot.supervisor import Supervisor, supervised
+from config.settings import read_settings
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "bike-demand"
 POLICY = Path(__file__).resolve().parent.parent / "config" / "policy.yaml"
@@ -132,6 +133,20 @@ def find_card(world: World, model: str, version: int) -> Message | None:
         if f"{model} v{version}" in message.all_text and "approve" in message.buttons:
             return message
     return None
+
+
+@contextmanager
+def services_of(world: World) -> Iterator[Services]:
+    """The bot's own services on the demo's settings."""
+    from bot.app import build_services, quieten_vendors
+
+    quieten_vendors()
+    settings = read_settings(world.environment, frozenset())
+    services = build_services(settings, world.environment["DATABASE_URL"])
+    try:
+        yield services
+    finally:
+        services.store.engine.dispose()
 
 
 def story(world: World, services: Services) -> list[str]:

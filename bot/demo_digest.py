@@ -33,7 +33,7 @@ def compliance_is_told(world: World, s: Services, say: Say) -> None:
     """The digest in Slack and as a ticket; told again, its files come out in the very bytes that the ledger speaks of."""
     say("7. The week ends; the clock is put forward to Monday, and compliance gets its digest.")
     week = end_week(s)
-    world.wait_for("the digest's delivery", lambda: _is_delivered(week, s))
+    world.wait_for("the digest's delivery", lambda: is_delivered(week, s))
     messages = world.slack.messages(CHANNEL)
     say(f"   {next(message.text for message in messages if not message.is_reply)}")
     shared = [file.name for message in messages for file in message.files]
@@ -63,7 +63,7 @@ class _ClockAt:
         return self.moment
 
 
-def _is_delivered(week: str, s: Services) -> bool:
+def is_delivered(week: str, s: Services) -> bool:
     with s.store.transaction() as tx:
         return tx.digests.find(week) is not None and not tx.digests.undelivered()
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from bot.demo import POLICY, World, demo_world, find_card, train
+from bot.demo import POLICY, World, demo_world, find_card, services_of, train
+from bot.demo_digest import CHANNEL, end_week, is_delivered
 from bot.demo_play import BAD, BETTER, GOOD_ENOUGH, it_passes_by_itself, people_approve, people_reject
 from bot.supervisor import COUNTERSIGN
 
@@ -63,17 +64,19 @@ def tell_the_story(world: World, page: Page) -> None:
     page.goto(f"{world.addresses['jira']}/browse/{world.jira.issues()[0].key}")
     page.screenshot(path=DOCS / "ticket.png", full_page=True)
 
-    keep_digest(world)
     replay = ("policy", "replay", "--since", "1d")
     (world.home / GENTLER).write_text(
         POLICY.read_text().replace("min_relative_change: 0.01", "min_relative_change: 0.0")
     )
     keep_answers(world, "policy-replay.txt", replay, (*replay, "--file", GENTLER))
+    keep_digest(world, page)
 
 
-def picture_of_card(world: World, page: Page, title: str, name: str) -> None:
+def picture_of_card(world: World, page: Page, title: str, name: str, channel: str = "") -> None:
     """The card alone, once its plot is there."""
     page.goto(f"{world.addresses['slack']}/?as=ana")
+    if channel:
+        page.get_by_role("button", name=channel).click()
     card = page.get_by_test_id("message").filter(has_text=title)
     card.locator("figure img").wait_for()
     page.wait_for_timeout(1500)
@@ -92,11 +95,17 @@ def keep_answers(world: World, name: str, *commands: tuple[str, ...]) -> None:
     (DOCS / name).write_text("\n".join(told))
 
 
-def keep_digest(world: World) -> None:
-    """The report of the week in which all of this happened, as a page and for paper. The week is not over, and the report says so."""
+def keep_digest(world: World, page: Page) -> None:
+    """Of the week in which all of this happened: the card in Slack, and the report as a page and for paper."""
+    with services_of(world) as services:
+        week = end_week(services)
+        world.wait_for("the digest's delivery", lambda: is_delivered(week, services))
+    page.set_viewport_size(FOR_A_CARD)
+    picture_of_card(world, page, "Model approvals", "digest.png", channel=CHANNEL)
+
     environment = {**os.environ, **world.environment}
     with tempfile.TemporaryDirectory(prefix="countersign-digest-") as out:
-        words = ("digest", "--dry-run", "--out", out)
+        words = ("digest", "--week", week, "--out", out)
         subprocess.run([*COUNTERSIGN, *words], cwd=world.home, env=environment, check=True)
         for ending in ("html", "pdf"):
             (report,) = Path(out).glob(f"countersign-*.{ending}")

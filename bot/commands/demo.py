@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -31,7 +29,7 @@ EXTRA = 'the demo needs more than the bot itself. Install it with: pip install "
 def demo(auto: bool, home: Path | None) -> None:
     """Show the main job: a real pipeline, a real registry, and a Slack and a Jira to click on."""
     try:
-        from bot.demo import DemoFailed, demo_world
+        from bot.demo import DemoFailed, demo_world, services_of
         from bot.demo_digest import compliance_is_told
         from bot.demo_play import play
         from bot.supervisor import only_one
@@ -42,7 +40,7 @@ def demo(auto: bool, home: Path | None) -> None:
         with only_one(place.parent / f"{place.name}.lock", f"a demo runs in {place}"), demo_world(place, _say) as world:
             if auto:
                 play(world, _say)
-                with _services(world) as services:
+                with services_of(world) as services:
                     compliance_is_told(world, services, _say)
                     _tell(world, services)
             else:
@@ -108,10 +106,10 @@ def _print_addresses(world: World) -> None:
 
 
 def _follow(world: World) -> None:
-    from bot.demo import story
+    from bot.demo import services_of, story
     from bot.demo_digest import end_week
 
-    with _services(world) as services:
+    with services_of(world) as services:
         shown = 0
         enter = _presses()
         while not world.supervisor.stopping.is_set():
@@ -146,21 +144,6 @@ def _tell(world: World, services: Services) -> None:
     for line in story(world, services):
         click.echo(printable(line))
     click.echo("")
-
-
-@contextmanager
-def _services(world: World) -> Iterator[Services]:
-    """The bot's own services on the demo's settings."""
-    from bot.app import build_services, quieten_vendors
-    from config.settings import read_settings
-
-    quieten_vendors()
-    settings = read_settings(world.environment, frozenset())
-    services = build_services(settings, world.environment["DATABASE_URL"])
-    try:
-        yield services
-    finally:
-        services.store.engine.dispose()
 
 
 def _say(line: str) -> None:

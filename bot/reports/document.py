@@ -6,7 +6,8 @@ from __future__ import annotations
 from itertools import groupby
 
 from bot.domain import digest_words as words
-from bot.domain.digest import Attention, Concern, Digest
+from bot.domain.checkpoint import NotANote, read_note
+from bot.domain.digest import Attention, Concern, Digest, LedgerFigures
 from bot.reports import figures, tables
 from bot.reports.cells import Writer, duration, legible, rest_note, web
 from bot.reports.graph_svg import SCREEN, Pen
@@ -61,10 +62,19 @@ def attention(w: Writer) -> Section:
 def ledger(w: Writer) -> Section:
     told = w.digest.ledger
     said = f"The ledger: {legible(words.ledger_text(told))}."
-    how = "The signed checkpoint below fixes all of them. Check it: countersign audit verify."
-    unsigned = "No checkpoint was signed over them."
-    sentences = (said, how if told.checkpoint else unsigned)
-    return Section("ledger", "Ledger", sentences, verbatim=_kept(told.checkpoint))
+    return Section("ledger", "Ledger", (said, _fixed(told)), verbatim=_kept(told.checkpoint))
+
+
+def _fixed(told: LedgerFigures) -> str:
+    """A week that is looked at while it runs has entries that nobody has signed yet."""
+    if not told.checkpoint:
+        return "No checkpoint was signed over them."
+    try:
+        size = read_note(told.checkpoint).checkpoint.size
+    except NotANote:  # it was changed, which the ledger's fault says
+        return "The newest checkpoint, as it stands in the database:"
+    which = "all of them" if size >= told.count else f"the first {size:,} of them"
+    return f"The signed checkpoint below fixes {which}. Check it: countersign audit verify."
 
 
 def _group(concern: Concern, found: tuple[Attention, ...], w: Writer) -> Group:
