@@ -5,7 +5,8 @@ When a week is due is `bot.digest_clock`'s matter, what its figures say `bot.dom
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -30,7 +31,10 @@ TICKET = TypeAdapter(TicketRef)
 
 @dataclass(frozen=True)
 class Closed:
-    """A week as it was frozen. `figures` is canonical JSON and `digest` the sha256 of it; `plan` held when the week was closed."""
+    """A week as it was frozen. `figures` is canonical JSON and `digest` the sha256 of it; `plan` held when the week was closed.
+
+    `holdings` and `waiting` are the whole lists at the end of the week as CSV; `sizes` is of the files by their names, in bytes.
+    """
 
     period: Period
     closed_at: datetime
@@ -39,6 +43,9 @@ class Closed:
     pdf: bytes
     chart: bytes
     plan: DigestPlan
+    holdings: str
+    waiting: str
+    sizes: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,9 @@ class DigestRows:
             "digest": closed.digest,
             "pdf": closed.pdf,
             "chart": closed.chart,
+            "holdings": closed.holdings,
+            "waiting": closed.waiting,
+            "sizes": json.dumps(dict(closed.sizes)),
             "plan": PLAN.dump_json(closed.plan).decode(),
         }
         row = insert(tables.digests).values(values).on_conflict_do_nothing().returning(tables.digests.c.week)
@@ -138,6 +148,9 @@ def _row_of(row: sa.Row[Any]) -> DigestRow:
         digest=row.digest,
         pdf=bytes(row.pdf),
         chart=bytes(row.chart),
+        holdings=row.holdings,
+        waiting=row.waiting,
+        sizes=json.loads(row.sizes),
         plan=PLAN.validate_json(row.plan),
         posted=POSTED.validate_json(row.posted) if row.posted else None,
         ticket=TICKET.validate_json(row.ticket) if row.ticket else None,

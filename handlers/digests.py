@@ -129,5 +129,8 @@ def frozen(digest: Digest, plan: DigestPlan, s: Services) -> DigestRow:
         digest=hashlib.sha256(figures.encode()).hexdigest(),
         pdf=pdf_of(digest, s.templates),
         chart=chart_of(digest),
+        holdings="",
+        waiting="",
+        sizes={},
         plan=plan,
     )

@@ -282,7 +282,18 @@ def test_a_week_that_was_frozen_is_not_counted_again_for_the_trend(with_policy: 
     before = previous_period(PERIOD)
     record(with_policy, opened("r0", at=before.starts))
     frozen = replace(told(with_policy, before), trend=(WeekOfTrend(before.week, 7, HOUR / 7, 2 * HOUR, 9),))
-    row = Closed(before, before.ends, as_json(frozen), "sha256:1", b"", b"", DigestPlan("0 9 * * mon", "Europe/Madrid"))
+    row = Closed(
+        before,
+        before.ends,
+        as_json(frozen),
+        "sha256:1",
+        b"",
+        b"",
+        DigestPlan("0 9 * * mon", "Europe/Madrid"),
+        "",
+        "",
+        {},
+    )
     with with_policy.store.transaction() as tx:
         tx.digests.add(DigestRow(**vars(row)))
 
@@ -306,7 +317,18 @@ def test_a_nul_that_somebody_has_typed_keeps_no_digest_from_being_made(with_poli
     record(with_policy, opened("r0", at=before.starts, version=a_version(6)))
     record(with_policy, e.RequestRejected(before.starts + HOUR, "r0", "cy", nul, "sha256:1"))
     frozen = replace(told(with_policy, before), names={"ana": nul})
-    row = Closed(before, before.ends, as_json(frozen), "sha256:1", b"", b"", DigestPlan("0 9 * * mon", "Europe/Madrid"))
+    row = Closed(
+        before,
+        before.ends,
+        as_json(frozen),
+        "sha256:1",
+        b"",
+        b"",
+        DigestPlan("0 9 * * mon", "Europe/Madrid"),
+        "",
+        "",
+        {},
+    )
     with with_policy.store.transaction() as tx:
         tx.digests.add(DigestRow(**vars(row)))
     record(
