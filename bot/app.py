@@ -44,6 +44,7 @@ from config.settings import Process, Settings, SettingsMistakes, needs_of, read_
 from handlers import signing
 from handlers.api import api
 from handlers.ci_gate import ci_gate
+from handlers.digests import owed
 from handlers.inbound import answer_refusals
 from handlers.jira_webhook import jira_webhook
 from handlers.mlflow_webhook import mlflow_webhook
@@ -223,7 +224,7 @@ def _say_what_broke(error: Exception, body: Mapping[str, object]) -> BoltRespons
 
 def _watch_routes(app: Flask, s: Services, url: str) -> None:
     metrics_registry = metrics.REGISTRY
-    housekeeping = metrics.Housekeeping(s.store)
+    housekeeping = metrics.Housekeeping(s.store, lambda tx: owed(tx, s))
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
@@ -236,7 +237,7 @@ def _watch_routes(app: Flask, s: Services, url: str) -> None:
         pending = pending_migrations(url)
         with s.store.transaction() as tx:
             policy = tx.policy_digest()
-            undelivered = [] if pending else [str(digest) for digest in tx.digests.undelivered()]
+            undelivered = [] if pending else list(owed(tx, s))
         counts = s.store.jobs.counts()
         parked = sum(counts.parked.values())
         ready = not pending and policy is not None

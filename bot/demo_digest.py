@@ -12,19 +12,27 @@ from pathlib import Path
 from bot.demo import DemoFailed, Say, World
 from bot.demo_evidence import run
 from bot.digest_clock import due_at
+from bot.domain.model import Refused
+from bot.domain.periods import period_at
 from bot.services import Services
-from handlers.digests import close_week, first_unclosed
+from handlers.digests import close_week
 
 CHANNEL = "compliance"
 
 
 def end_week(s: Services) -> str:
-    """Closes the week that runs, or the one after the last that was closed, and returns its name."""
+    """Closes the week that runs, and returns its name. Raises Refused the second time, for no digest would tell what came after."""
+    now = s.clock.now()
     with s.store.transaction() as tx:
-        plan = tx.policy().digest
-        period = first_unclosed(plan, tx, s) if plan else None
-    if plan is None or period is None:
+        plan, closed = tx.policy().digest, tx.digests.newest()
+    if plan is None:
         raise DemoFailed("the demo's policy plans no digest")
+    if closed is not None and closed.ends > now:
+        raise Refused(
+            f"{closed.week} has ended already, which a demo's week does once: what happens now still belongs to it, and its figures "
+            "stand. Start the demo again to end another"
+        )
+    period = period_at(now, plan.timezone)
     close_week(period.week, replace(s, clock=_ClockAt(due_at(plan, period))))
     return period.week
 

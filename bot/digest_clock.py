@@ -44,6 +44,15 @@ def period_after(closed: Period, plan: DigestPlan) -> Period:
     return Period(week, plan.timezone, closed.ends, period_of(week, plan.timezone).ends)
 
 
+def gone_on(following: Period, planned: Period) -> Period:
+    """Where to go on when a digest is planned anew: a plan that was away for a few weeks leaves none of them untold.
+
+    After a longer time it is the week in which it came back, for nobody wanted a digest of those before.
+    """
+    away = list(periods_from(following, planned.starts))
+    return following if len(away) <= CATCH_UP else planned
+
+
 def caught_up(due: list[Period]) -> tuple[list[Period], list[Period]]:
     """Those that are too many to be told after a long stop, and those that are told."""
     return due[:-CATCH_UP], due[-CATCH_UP:]

@@ -8,7 +8,7 @@ more than all the counting, and fail on a NUL that somebody has typed. What is m
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +28,8 @@ ENDINGS: Mapping[str, State] = {
     e.RequestSuperseded.__name__: State.SUPERSEDED,
     e.ApprovalStale.__name__: State.STALE,
 }
-NO_LONGER_WAITS = [e.RequestApproved.__name__, *(kind for kind in ENDINGS if kind != e.TargetMoved.__name__)]
+OF_THE_APPROVED = (e.TargetMoved.__name__, e.ApprovalStale.__name__)  # what ends a request that waited no longer
+NO_LONGER_WAITS = [e.RequestApproved.__name__, *(kind for kind in ENDINGS if kind not in OF_THE_APPROVED)]
 OF_DIGESTS = (e.DigestClosed.__name__, e.DigestDelivered.__name__, e.DigestsLeftOut.__name__)
 A_FETCH = 500  # rows
 
@@ -49,18 +50,34 @@ FIGURES = """
     percentile_cont(0.5) within group (order by took) as median,
     percentile_cont(0.95) within group (order by took) as p95
 """
-
-
 PASSES = """strpos(body, '"checks":[{') > 0 and strpos(body, '"passed"\\:false') = 0"""
+
+
+# The name of the registered model whose target moved, as JSON writes it.
+MODEL_OF_MOVE = """
+    case kind
+        when 'TargetMoved' then case when strpos(body, '"target":{"kind":"model"') > 0
+            then split_part(split_part(body, '"target":{"kind":"model","name":', 2), '},"version":', 1)
+            else split_part(split_part(split_part(body, '"version":{', 2), '"model":', 2), ',"version":', 1) end
+        when 'TargetPutBack' then split_part(split_part(body, '"model":', 2), ',"version":', 1)
+        when 'MoveObserved' then split_part(split_part(body, '"model":', 2), ',"previous":', 1)
+        when 'MoveReverted' then split_part(split_part(body, '"model":', 2), ',"seq":', 1)
+    end
+"""
 
 
 @dataclass(frozen=True)
 class KindCounts:
-    """How many entries of each kind the week has, and the numbers of its first and last; those about digests do not count as news."""
+    """How many entries of each kind the week has, and the numbers of its first and last."""
 
     counts: Mapping[str, int]
     first: int
     last: int
+
+    @property
+    def news(self) -> int:
+        """Those about digests are none."""
+        return sum(times for kind, times in self.counts.items() if kind not in OF_DIGESTS)
 
     def of(self, *kinds: str) -> int:
         return sum(self.counts.get(kind, 0) for kind in kinds)
@@ -95,8 +112,7 @@ class DigestFigures:
     def kinds(self, period: Period) -> KindCounts:
         query = f"select kind, count(*) as times, min(seq) as first, max(seq) as last from ledger where {IN_THE_WEEK} group by kind"
         rows = self._rows(query, period)
-        news = [row for row in rows if row.kind not in OF_DIGESTS]
-        first, last = min((row.first for row in news), default=0), max((row.last for row in news), default=0)
+        first, last = min((row.first for row in rows), default=0), max((row.last for row in rows), default=0)
         return KindCounts({row.kind: row.times for row in rows}, first, last)
 
     def began_at(self) -> datetime | None:
@@ -184,17 +200,19 @@ class DigestFigures:
 
     # Requests
 
-    def waiting(self, period: Period, limit: int) -> tuple[list[str], int]:
-        """The rows of those that nobody had decided when the week ended, the oldest first, and how many there are in all."""
-        query = f"""
-            select body, count(*) over () as total from requests
+    def waiting(self, period: Period) -> Iterator[str]:
+        """The rows of those that nobody had decided when the week ended, the oldest first; streamed."""
+        query = sa.text(
+            f"""
+            select body from requests
             where opened_at < :ends and (state = any(:open) or id in (
                 select {REQUEST_ID} from ledger where at >= :ends and kind = any(:kinds)))
-            order by opened_at, id limit :limit
-        """
-        states = [str(state) for state in OPEN]
-        rows = self._rows(query, period, open=states, kinds=NO_LONGER_WAITS, limit=limit)
-        return [row.body for row in rows], rows[0].total if rows else 0
+            order by opened_at, id
+            """
+        )
+        values = {"ends": period.ends, "open": [str(state) for state in OPEN], "kinds": NO_LONGER_WAITS}
+        with self.connection.execute(query.execution_options(yield_per=A_FETCH), values) as rows:
+            yield from rows.scalars()
 
     def requests(self, ids: Sequence[str]) -> Iterator[str]:
         query = sa.text("select body from requests where id = any(:ids)")
@@ -215,24 +233,24 @@ class DigestFigures:
 
     # Moves
 
-    def moves_since(self, moment: datetime) -> list[Told]:
-        query = "select seq, at, kind, body, null as request from ledger where at >= :moment and kind = any(:kinds) order by seq"
-        rows = self.connection.execute(sa.text(query), {"moment": moment, "kinds": [kind.__name__ for kind in KINDS]})
-        return [_told(row) for row in rows]
+    def moves_since(self, moment: datetime) -> Iterator[Told]:
+        """Oldest first; streamed, for a week that is closed late has months behind it."""
+        return self._moves("at >= :moment", moment=moment)
 
-    def moves_about(self, models: Sequence[str]) -> Iterator[Told]:
+    def renames(self) -> Iterator[Told]:
+        return self._moves("kind = 'ModelRenamed'")
+
+    def moves_about(self, models: Iterable[str]) -> Iterator[Told]:
         """All that were ever recorded of these registered models, oldest first, and every rename and deletion; streamed."""
+        about = f"(kind in ('ModelRenamed', 'ModelGone') or {MODEL_OF_MOVE} in (select unnest(cast(:names as text[]))))"
+        return self._moves(about, names=[json.dumps(name, ensure_ascii=False) for name in models])
+
+    def _moves(self, condition: str, **values: object) -> Iterator[Told]:
         query = sa.text(
-            """
-            select seq, at, kind, body, null as request from ledger
-            where kind = any(:kinds) and (kind in ('ModelRenamed', 'ModelGone')
-                or exists (select from unnest(cast(:names as text[])) as name where strpos(body, name) > 0))
-            order by seq
-            """
+            f"select seq, at, kind, body, null as request from ledger where kind = any(:kinds) and {condition} order by seq"
         )
-        names = [json.dumps(name, ensure_ascii=False) for name in models]
-        values = {"kinds": [kind.__name__ for kind in KINDS], "names": names}
-        with self.connection.execute(query.execution_options(yield_per=A_FETCH), values) as rows:
+        bound = {"kinds": [kind.__name__ for kind in KINDS], **values}
+        with self.connection.execute(query.execution_options(yield_per=A_FETCH), bound) as rows:
             for row in rows:
                 yield _told(row)
 

@@ -124,10 +124,12 @@ class DigestRows:
             found.append(Undelivered(row.week, tuple(name for name in wanted if name not in settled)))
         return tuple(one for one in found if one.receivers)
 
-    def policies_that_may_plan(self) -> Iterator[tuple[datetime, str]]:
-        """When each policy came into force that may speak of a digest, and its text; the oldest first."""
+    def policies(self, after: datetime | None) -> Iterator[tuple[datetime, str]]:
+        """When each policy came into force, and its text, the newest first; only those after that moment."""
         rows = tables.policies.c
-        query = sa.select(rows.activated_at, rows.text).where(rows.text.contains("digest")).order_by(rows.id)
+        query = sa.select(rows.activated_at, rows.text).order_by(rows.id.desc())
+        if after is not None:
+            query = query.where(rows.activated_at > after)
         for row in self.connection.execute(query):
             yield row.activated_at, row.text
 

@@ -12,6 +12,7 @@ from bot.clients.mail import SmtpMailer
 from bot.digest_clock import due_at
 from bot.doctor_findings import Findings, World, failure, fine
 from bot.domain.digest import blank
+from bot.domain.digest_sample import sample
 from bot.domain.periods import period_at
 from bot.domain.policy import DigestPlan
 from bot.reports.html import html_of
@@ -29,13 +30,14 @@ def digest_is_planned(world: World) -> Findings:
 
 
 def report_can_be_made(world: World) -> Findings:
-    """With the templates of the company, where there are any. Raises Permanent, naming the file and the line."""
+    """With the templates of the company, of the fullest week and of the emptiest. Raises Permanent, naming the file and the line."""
     if world.policy.digest is None:
         return
     now, templates = datetime.now(UTC), world.settings.templates
-    sample = blank(period_at(now, world.policy.digest.timezone), now)
-    html_of(sample, templates)
-    pdf_of(sample, templates)
+    period = period_at(now, world.policy.digest.timezone)
+    for digest in (sample(period, now), blank(period, now)):
+        html_of(digest, templates)
+        pdf_of(digest, templates)
     yield fine("digest report", f"page and PDF can be made, with {templates or 'the templates of Countersign'}")
 
 
@@ -44,7 +46,7 @@ def mail_server_takes_us(world: World) -> Findings:
     if plan is None or not plan.email:
         return
     mailer = SmtpMailer(world.settings.smtp_url.get_secret_value())
-    yield fine("digest mail", f"{mailer.greet()} takes our mail; none was sent")
+    yield fine("digest mail", f"{mailer.greet()}; none was sent")
 
 
 def digests_are_delivered(world: World) -> Findings:

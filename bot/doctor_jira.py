@@ -37,6 +37,15 @@ def _credentials_of_the_other_kind(world: World) -> Finding | None:
 
 
 def projects_are_ready(world: World) -> Findings:
+    """Rules and digest often share a project and a type, and nobody wants to read of one twice."""
+    told: set[Finding] = set()
+    for finding in _projects(world):
+        if finding not in told:
+            told.add(finding)
+            yield finding
+
+
+def _projects(world: World) -> Findings:
     for plan in (*_plans(world), *_of_the_digest(world)):
         try:
             project = world.jira.project(plan.project)

@@ -156,6 +156,15 @@ def replay_parked(connection: sa.Connection, horizon: timedelta) -> int:
     return _send_back(connection, sa.true(), horizon)
 
 
+def hold_parked(connection: sa.Connection, name: str, job_id: int | None) -> list[str]:
+    """The subjects of the parked jobs of that name, or of that one alone: none of them goes back before the transaction ends."""
+    subject = engine_jobs.c.args["request_id"].astext
+    query = sa.select(subject).where(engine_jobs.c.status == "failed", engine_jobs.c.args["name"].astext == name)
+    if job_id is not None:
+        query = query.where(engine_jobs.c.id == job_id)
+    return list(connection.execute(query.with_for_update()).scalars())
+
+
 def dropped(connection: sa.Connection, names: Sequence[str]) -> set[tuple[str, str]]:
     """The name and the subject of each job of these names that somebody has given up."""
     name, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from sqlalchemy.exc import ProgrammingError
 
 if TYPE_CHECKING:
-    from bot.store import Store
+    from bot.store import Store, Transaction
 
 REGISTRY = CollectorRegistry()
 
@@ -38,16 +39,16 @@ clicks = Counter(
 
 
 class Housekeeping(Collector):
-    """Requests by state, jobs waiting and parked, the age of the last sweeps, and the weekly digests."""
+    """Requests by state, jobs waiting and parked, the age of the last sweeps, and the weekly digests. `owed` tells of those."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, owed: Callable[[Transaction], Sequence[str]]) -> None:
         self.store = store
+        self.owed = owed
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         with self.store.transaction() as tx:
             requests, sweeps = tx.count_requests(), tx.registry.last_sweeps()
             entries = tx.ledger.count()
-            newest, undelivered = tx.digests.newest(), tx.digests.undelivered()
         jobs = self.store.jobs.counts()
         yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)
         yield _gauge("countersign_jobs_pending", "Jobs that wait, by effect.", "kind", jobs.waiting)
@@ -62,8 +63,18 @@ class Housekeeping(Collector):
         total = GaugeMetricFamily("countersign_ledger_entries", "Entries in the ledger.")
         total.add_metric([], entries)
         yield total
-        waiting = GaugeMetricFamily("countersign_digests_undelivered", "Weekly digests that somebody has not got yet.")
-        waiting.add_metric([], len(undelivered))
+        yield from self._digests()
+
+    def _digests(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            with self.store.transaction() as tx:
+                newest, owed = tx.digests.newest(), self.owed(tx)
+        except ProgrammingError:  # no such table: the migration that makes it is still to come, which /readyz says
+            return
+        waiting = GaugeMetricFamily(
+            "countersign_digests_undelivered", "Weekly digests that are due and not with everybody."
+        )
+        waiting.add_metric([], len(owed))
         yield waiting
         ends = {newest.week: newest.ends.timestamp()} if newest else {}
         yield _gauge("countersign_digest_last_week", "When the newest week ended that was closed.", "week", ends)

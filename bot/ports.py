@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from bot.domain.cards import Card
@@ -155,11 +156,11 @@ class ModelRegistry(Protocol):
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file to hand over. `name` is plain, such as countersign-2026-W47.pdf; `alt` says what a picture shows."""
+    """A file on disk to hand over, however large. `name` is plain, such as countersign-2026-W47.pdf; `alt` says what a picture shows."""
 
     name: str
     media_type: str
-    content: bytes
+    path: Path
     alt: str = ""
 
 

@@ -27,6 +27,11 @@ class SendingRows:
         """It is certain that nothing was created."""
         self.connection.execute(sa.delete(sendings).where(sendings.c.key == key))
 
+    def call_off_unfinished(self, prefix: str) -> None:
+        """Somebody has looked for what we cannot look up: it is to be created again."""
+        uncertain = sa.and_(sendings.c.key.startswith(prefix, autoescape=True), sendings.c.done_at.is_(None))
+        self.connection.execute(sa.delete(sendings).where(uncertain))
+
     def finish(self, key: str, now: datetime) -> None:
         self.connection.execute(sa.update(sendings).where(sendings.c.key == key).values(done_at=now))
 

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from bot.ports import Clock
 
 DELIVERIES_KEPT = timedelta(days=7)
-DEEDS_KEPT = timedelta(days=90)  # longer than any job can be replayed with sense
+DEEDS_KEPT = timedelta(
+    days=90
+)  # longer than any job can be replayed with sense, but for a digest's: its auditors may come late
 REQUEST = TypeAdapter(TransitionRequest)
 APPLIED_READ = 100  # a target may be promoted every hour for years, and Undo is answered within three seconds
 LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
@@ -252,8 +254,10 @@ class Transaction:
         kept_since = now - DELIVERIES_KEPT
         self.connection.execute(sa.delete(tables.deliveries).where(tables.deliveries.c.at < kept_since))
         self.connection.execute(sa.delete(tables.clock_ticks).where(tables.clock_ticks.c.at < kept_since))
-        for table in (tables.sendings, tables.intents):
-            self.connection.execute(sa.delete(table).where(table.c.done_at < now - DEEDS_KEPT))
+        sendings, intents, before = tables.sendings.c, tables.intents.c, now - DEEDS_KEPT
+        of_a_digest = sendings.key.contains("digest")
+        self.connection.execute(sa.delete(tables.sendings).where(sendings.done_at < before, ~of_a_digest))
+        self.connection.execute(sa.delete(tables.intents).where(intents.done_at < before))
 
     def is_new_tick(self, kind: str, period: str, now: datetime) -> bool:
         """True for the first clock that reaches this period."""

@@ -82,7 +82,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "SMTP_URL",
-        "the mail server that sends the weekly digest, and after ?from= the sender",
+        "the mail server that sends the weekly digest; ?from= names the sender, who else is the user, when that is an address",
         "none; needed when the policy's digest has an email",
         "smtp://countersign:PASSWORD@mail.example.com:587?from=countersign@example.com",
         "Set it to your mail server, such as smtps://user:password@mail.example.com, or remove `email` from the policy's digest.",

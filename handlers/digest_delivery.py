@@ -1,12 +1,14 @@
 """Effects: a closed week's digest to Slack, to Jira and by e-mail, each on its own and each once, however often it is tried.
 
-What was frozen is told, by the plan that held when the week was closed. The messages are in `bot.domain.digest_card`, the files in
-`digest_files`, how a thing is created once although answers get lost in `sending`.
+What was frozen is told, and to those who were to have it when the week was closed. Where they are the policy in force says, so that a
+wrong place can be corrected. The messages are in `bot.domain.digest_card`, the files in `digest_files`, how a thing is created once
+although answers get lost in `sending`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -20,11 +22,13 @@ from bot.domain.digest_mail import mail_html, mail_text
 from bot.domain.digest_words import counted
 from bot.domain.events import DigestDelivered
 from bot.domain.model import Refused
+from bot.domain.policy import DigestPlan
 from bot.domain.references import Image, PostedCard, TicketPlan
+from bot.job_rows import hold_parked
 from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.reports.records import file_names
 from bot.services import Services
-from handlers.digest_files import KEPT_AT_MOST, Parcel, files_of, parcel_of
+from handlers.digest_files import Parcel, files_on_disk, parcel_of
 from handlers.sending import create_once, hand_over_once, once, open_ticket_once, post_once
 
 log = structlog.get_logger()
@@ -32,25 +36,23 @@ log = structlog.get_logger()
 MEGABYTE = 1024 * 1024
 ON_A_TICKET = 10 * MEGABYTE  # Data Center's own limit for a file, unless somebody has changed it
 IN_A_MAIL = 7 * MEGABYTE  # for all of them; mail makes four bytes of three, and many servers take 10 MB
+IN_A_THREAD = 200 * MEGABYTE  # Slack takes 1 GB: https://slack.com/help/articles/201330736-Add-files-to-Slack
+
+ASK = " Ask whether it came: drop this job if everybody has the mail; only a replay sends it again."
 
 
 def post_digest(week: str, s: Services) -> None:
     """A card with the figures and the chart; in its thread the lists, the files, and last their sha256 with the ledger's checkpoint."""
     row, digest = _read(week, s)
-    if row.plan.channel is None or row.posted is not None:
+    channel = _where(row, s).channel
+    if channel is None or row.posted is not None:
         return
-    posted = _post_card(row, digest, row.plan.channel, s)
+    posted = _post_card(row, digest, channel, s)
     key = f"digest:{week}:{posted.message}"  # should somebody delete the card, another one gets a thread of its own
     for number, card in enumerate(_lists(digest), start=1):
         _reply_once(f"{key}:{number}", posted, card, s)
-    parcel = parcel_of(files_of(row, digest, s), each=KEPT_AT_MOST)
-    hand_over_once(
-        f"{key}:shared",
-        s.notifier.post_settles,
-        lambda: s.notifier.share(posted, parcel.attached, f"digest:{week}"),
-        s,
-    )
-    _reply_once(f"{key}:files", posted, files_card(digest, parcel.told), s)
+    with files_on_disk(row, digest, s, at_most=IN_A_THREAD) as files:
+        _share(key, posted, digest, parcel_of(files, each=IN_A_THREAD), s)
     with s.store.transaction() as tx:
         tx.digests.note_posted(week, posted)
         tx.record([DigestDelivered(s.clock.now(), week, SLACK, posted.url)])
@@ -59,17 +61,19 @@ def post_digest(week: str, s: Services) -> None:
 def file_digest(week: str, s: Services) -> None:
     """A ticket with the summary and the lists, the hashes and the checkpoint as a comment, and the files."""
     row, digest = _read(week, s)
-    if row.plan.ticket is None or row.ticket is not None:
+    ticket = _where(row, s).ticket
+    if ticket is None or row.ticket is not None:
         return
-    project, issue_type = row.plan.ticket
+    project, issue_type = ticket
     plan = TicketPlan(project, issue_type, approved="", rejected="")
     ref = open_ticket_once(f"countersign-digest-{week}", plan, ticket_card(digest), s).ref
-    parcel = parcel_of(files_of(row, digest, s), each=ON_A_TICKET)
     key = f"digest:{week}"
-    once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, witness_text(digest, parcel.told)), s)
-    hand_over_once(
-        f"{key}:{ref.id}:attached", s.tickets.search_settles, lambda: s.tickets.attach(ref, parcel.attached), s
-    )
+    with files_on_disk(row, digest, s, at_most=ON_A_TICKET) as files:
+        parcel = parcel_of(files, each=ON_A_TICKET)
+        once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, witness_text(digest, parcel.told)), s)
+        hand_over_once(
+            f"{key}:{ref.id}:attached", s.tickets.search_settles, lambda: s.tickets.attach(ref, parcel.attached), s
+        )
     with s.store.transaction() as tx:
         tx.digests.note_ticket(week, ref)
         tx.record([DigestDelivered(s.clock.now(), week, JIRA, ref.url)])
@@ -78,18 +82,38 @@ def file_digest(week: str, s: Services) -> None:
 def mail_digest(week: str, s: Services) -> None:
     """A mail for each address, so that one which is refused keeps the others from nothing."""
     row, digest = _read(week, s)
-    if not row.plan.email or row.mailed_at is not None:
+    addresses = _where(row, s).email
+    if not addresses or row.mailed_at is not None:
         return
-    parcel = parcel_of(files_of(row, digest, s), each=KEPT_AT_MOST, together=IN_A_MAIL)
-    troubles = {
-        mail.key: trouble for mail in _mails(row, digest, parcel) if (trouble := _mail_once(mail, s)) is not None
-    }
+    with files_on_disk(row, digest, s, at_most=IN_A_MAIL) as files:
+        mails = _mails(addresses, digest, parcel_of(files, each=IN_A_MAIL, together=IN_A_MAIL))
+        troubles = [trouble for mail in mails if (trouble := _mail_once(mail, s)) is not None]
     if troubles:
-        raise _what_next(troubles, s)
+        raise _what_next(troubles)
     now = s.clock.now()
     with s.store.transaction() as tx:
         tx.digests.note_mailed(week, now)
-        tx.record([DigestDelivered(now, week, EMAIL, counted(len(row.plan.email), "address"))])
+        tx.record([DigestDelivered(now, week, EMAIL, counted(len(addresses), "address"))])
+
+
+def before_replay(job_id: int | None, s: Services) -> None:
+    """Who replays a job, or all with None, has asked whether the mail came whose answer was lost: it is to be sent again."""
+    with s.store.transaction() as tx:
+        for week in hold_parked(tx.connection, mail_digest.__name__, job_id):
+            tx.sendings.call_off_unfinished(_mail_key(week, ""))
+
+
+def _where(row: DigestRow, s: Services) -> DigestPlan:
+    """The receivers are those of the closing. What the policy in force says of them counts, and of one that it leaves out what it was."""
+    then = row.plan
+    with s.store.transaction() as tx:
+        now = (tx.policy().digest if tx.policy_digest() else None) or then
+    return replace(
+        then,
+        channel=then.channel and (now.channel or then.channel),
+        ticket=then.ticket and (now.ticket or then.ticket),
+        email=then.email and (now.email or then.email),
+    )
 
 
 def _read(week: str, s: Services) -> tuple[DigestRow, Digest]:
@@ -127,8 +151,31 @@ def _upload_chart(row: DigestRow, digest: Digest, s: Services) -> Image | None:
 
 
 def _lists(digest: Digest) -> tuple[Card, ...]:
-    names = file_names(digest.period.week)
-    return thread_cards(digest, names.csv, names.html)
+    return thread_cards(digest, file_names(digest.period.week))
+
+
+def _share(key: str, posted: PostedCard, digest: Digest, parcel: Parcel, s: Services) -> None:
+    """The last word does not wait for files that Slack refuses: it is the ledger's witness. Once they are there it is corrected."""
+    try:
+        hand_over_once(
+            f"{key}:shared",
+            s.notifier.post_settles,
+            lambda: s.notifier.share(posted, parcel.attached, f"digest:{digest.period.week}"),
+            s,
+        )
+    except Permanent as refusal:
+        told = [replace(file, absent=file.absent or str(refusal)) for file in parcel.told]
+        _say_last(f"{key}:files", posted, files_card(digest, told), s)
+        raise
+    _say_last(f"{key}:files", posted, files_card(digest, parcel.told), s)
+
+
+def _say_last(key: str, posted: PostedCard, card: Card, s: Services) -> None:
+    with s.store.transaction() as tx:
+        is_said = tx.sendings.is_sent(key)
+    said = post_once(key, posted.channel, card, s, thread=posted.message)
+    if is_said:
+        s.notifier.update(said, card)
 
 
 def _reply_once(key: str, posted: PostedCard, card: Card, s: Services) -> None:
@@ -141,12 +188,16 @@ def _reply_once(key: str, posted: PostedCard, card: Card, s: Services) -> None:
 # E-mail
 
 
-def _mails(row: DigestRow, digest: Digest, parcel: Parcel) -> Sequence[Mail]:
+def _mails(addresses: Sequence[str], digest: Digest, parcel: Parcel) -> Sequence[Mail]:
     text, html = mail_text(digest, parcel.told), mail_html(digest, parcel.told)
     return [
-        Mail(f"digest-mail:{row.period.week}:{address}", (address,), subject(digest), text, html, parcel.attached)
-        for address in row.plan.email
+        Mail(_mail_key(digest.period.week, address), (address,), subject(digest), text, html, parcel.attached)
+        for address in addresses
     ]
+
+
+def _mail_key(week: str, address: str) -> str:
+    return f"digest-mail:{week}:{address}"
 
 
 def _mail_once(mail: Mail, s: Services) -> OutsideError | None:
@@ -168,16 +219,10 @@ def _mail_once(mail: Mail, s: Services) -> OutsideError | None:
     return None
 
 
-def _what_next(troubles: dict[str, OutsideError], s: Services) -> OutsideError:
-    """What passes by itself first. Once nothing does, the job is parked, and a person who replays it wants the mail sent again."""
-    passing = next((trouble for trouble in troubles.values() if isinstance(trouble, Temporary)), None)
-    if passing is not None:
-        return passing
-    unknown = [key for key, trouble in troubles.items() if isinstance(trouble, OutcomeUnknown)]
-    with s.store.transaction() as tx:
-        for key in unknown:
-            tx.sendings.call_off(key)
-    advice = (
-        " Ask whether it came: drop this job if it did, and replay it to send the mail again if not." if unknown else ""
-    )
-    return Permanent(" ".join(map(str, troubles.values())) + advice)
+def _what_next(troubles: Sequence[OutsideError]) -> OutsideError:
+    """What passes by itself is tried again. Once nothing does, the job is parked; what is unknown stays so until a person replays it."""
+    said = " ".join(map(str, troubles))
+    if any(isinstance(trouble, OutcomeUnknown) for trouble in troubles):
+        said += ASK
+    passing = [trouble.retry_after for trouble in troubles if isinstance(trouble, Temporary)]
+    return Temporary(said, max(passing)) if passing else Permanent(said)

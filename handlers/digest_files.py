@@ -1,46 +1,53 @@
-"""The files of a digest: two are made anew from the frozen figures, two from the ledger's own entries, and the PDF is the stored one.
+"""The files of a digest, on disk while they are handed over: what was frozen, and what is made from it and from the ledger's entries.
 
-How they look is in `bot.reports`; who gets them, in `digest_delivery`. What would take too much memory is made and measured on disk.
+How they look is in `bot.reports`; who gets them, in `digest_delivery`. The entries of a week pass through memory one after the other,
+however many they are.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from io import TextIOWrapper
-from pathlib import PurePath
-from tempfile import TemporaryFile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from math import inf
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from bot.digest_store import DigestRow
 from bot.domain.digest import Digest
 from bot.domain.digest_card import ReportFile
-from bot.domain.events import DigestClosed
 from bot.domain.ledger import Entry
 from bot.ledger_rows import LedgerRows, unhurried
 from bot.ports import Attachment
 from bot.reports.html import html_of
 from bot.reports.records import file_names, write_records_csv, write_records_json
 from bot.services import Services
+from handlers.digest_ledger import closing_of
 
-KEPT_AT_MOST = 32 * 1024 * 1024  # bytes of one file in memory
-NEAR = timedelta(minutes=1)
+WriteRecords = Callable[[Iterable[Entry], TextIO, Mapping[str, str]], None]
 
-WRITERS = {".csv": write_records_csv, ".jsonl": write_records_json}
+
+@dataclass(frozen=True)
+class Form:
+    """A file of the digest; `write` makes it at a path."""
+
+    name: str
+    media_type: str
+    write: Callable[[Path], object]
 
 
 @dataclass(frozen=True)
 class MadeFile:
-    """`content` is None when it is larger than what is kept in memory. `recorded` is the ledger's sha256, empty before the closing."""
+    """`path` is None when nobody takes it and it was not made. `recorded` is the ledger's sha256, empty before the closing."""
 
     name: str
     media_type: str
     size: int
     sha256: str
-    content: bytes | None
+    path: Path | None
     recorded: str = ""
 
     @property
@@ -56,16 +63,33 @@ class Parcel:
     told: tuple[ReportFile, ...]
 
 
-def files_of(row: DigestRow, digest: Digest, s: Services) -> tuple[MadeFile, ...]:
-    names = file_names(digest.period.week)
+@contextmanager
+def files_on_disk(
+    row: DigestRow, digest: Digest, s: Services, *, at_most: float = inf
+) -> Iterator[tuple[MadeFile, ...]]:
+    """In a directory that is gone afterwards. What had more bytes than `at_most` when the week closed is not even made."""
+    with TemporaryDirectory(prefix="countersign-") as room:
+        yield write_files(Path(room), row, digest, s, at_most=at_most)
+
+
+def write_files(
+    room: Path, row: DigestRow, digest: Digest, s: Services, *, at_most: float = inf
+) -> tuple[MadeFile, ...]:
     recorded = _recorded(row, s)
-    html = html_of(digest, s.templates).encode()
-    return (
-        _kept(names.html, "text/html", html, recorded),
-        _kept(names.pdf, "application/pdf", row.pdf, recorded),
-        _records(names.csv, "text/csv", digest, recorded, s),
-        _records(names.json, "application/jsonl", digest, recorded, s),
+    too_large = {name: size for name, size in row.sizes.items() if name in recorded and size > at_most}
+    return tuple(
+        _not_made(form, too_large[form.name], recorded[form.name])
+        if form.name in too_large
+        else _made(form, room, recorded.get(form.name, ""))
+        for form in _forms(row, digest, s)
     )
+
+
+def measured(row: DigestRow, digest: Digest, s: Services) -> tuple[DigestRow, Mapping[str, str]]:
+    """The row with the sizes of its files, and the sha256 of each for the ledger."""
+    with files_on_disk(row, digest, s) as made:
+        sizes = {file.name: file.size for file in made}
+        return replace(row, sizes=sizes), {file.name: file.sha256 for file in made}
 
 
 def parcel_of(files: Iterable[MadeFile], *, each: int, together: int | None = None) -> Parcel:
@@ -77,8 +101,8 @@ def parcel_of(files: Iterable[MadeFile], *, each: int, together: int | None = No
         limit = each if room is None else min(each, room)
         absent = _why_absent(file, limit)
         told.append(ReportFile(file.name, file.recorded or file.sha256, absent))
-        if not absent and file.content is not None:
-            attached.append(Attachment(file.name, file.media_type, file.content))
+        if not absent and file.path is not None:
+            attached.append(Attachment(file.name, file.media_type, file.path))
             room = None if room is None else room - file.size
     return Parcel(tuple(attached), tuple(told))
 
@@ -88,7 +112,7 @@ def _why_absent(file: MadeFile, limit: int) -> str:
         return "it no longer comes out as it was when the week closed, because the templates or Countersign have changed since"
     if file.size == 0:  # Slack takes no empty file
         return "it is empty, for the ledger has no entry of this week"
-    if file.content is None or file.size > limit:
+    if file.path is None or file.size > limit:
         return f"it has {file.size / 1024 / 1024:.1f} MB. `countersign digest --week` with `--out` writes it"
     return ""
 
@@ -96,34 +120,37 @@ def _why_absent(file: MadeFile, limit: int) -> str:
 def _recorded(row: DigestRow, s: Services) -> Mapping[str, str]:
     """What the ledger says of the files since the week was closed."""
     with s.store.transaction() as tx:
-        near = tx.ledger.entries(DigestClosed.__name__, since=row.closed_at - NEAR, until=row.closed_at + NEAR)
-        bodies = [json.loads(entry.body) for entry in near]
-    return next((dict(body["files"]) for body in bodies if body["week"] == row.period.week), {})
+        return dict(closing_of(row, tx).get("files", {}))
 
 
-def _kept(name: str, media_type: str, content: bytes, recorded: Mapping[str, str]) -> MadeFile:
-    digest = hashlib.sha256(content).hexdigest()
-    return MadeFile(name, media_type, len(content), digest, content, recorded.get(name, ""))
+def _forms(row: DigestRow, digest: Digest, s: Services) -> tuple[Form, ...]:
+    """What is read first comes first, for where there is not room for all."""
+    names = file_names(digest.period.week)
+    return (
+        Form(names.html, "text/html", lambda path: path.write_bytes(html_of(digest, s.templates).encode())),
+        Form(names.pdf, "application/pdf", lambda path: path.write_bytes(row.pdf)),
+        Form(names.holdings, "text/csv", lambda path: path.write_bytes(row.holdings.encode())),
+        Form(names.waiting, "text/csv", lambda path: path.write_bytes(row.waiting.encode())),
+        Form(names.csv, "text/csv", partial(_write_records, write_records_csv, digest, s)),
+        Form(names.json, "application/jsonl", partial(_write_records, write_records_json, digest, s)),
+    )
 
 
-def write_records(name: str, digest: Digest, out: TextIO, s: Services) -> None:
-    """The file of that name, entry after entry, however many there are."""
-    write = WRITERS[PurePath(name).suffix]
-    with unhurried(s.store.engine) as connection:
+def _made(form: Form, room: Path, recorded: str) -> MadeFile:
+    path = room / form.name
+    form.write(path)
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return MadeFile(form.name, form.media_type, path.stat().st_size, sha256, path, recorded)
+
+
+def _not_made(form: Form, size: int, sha256: str) -> MadeFile:
+    return MadeFile(form.name, form.media_type, size, sha256, None, sha256)
+
+
+def _write_records(write: WriteRecords, digest: Digest, s: Services, path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as out, unhurried(s.store.engine) as connection:
         write(_entries(digest, LedgerRows(connection)), out, digest.names)
-
-
-def _records(name: str, media_type: str, digest: Digest, recorded: Mapping[str, str], s: Services) -> MadeFile:
-    with TemporaryFile() as out:
-        lines = TextIOWrapper(out, encoding="utf-8", newline="")
-        write_records(name, digest, lines, s)
-        lines.detach()  # flushed, and the file stays open
-        size = out.tell()
-        out.seek(0)
-        sha256 = hashlib.file_digest(out, "sha256").hexdigest()
-        out.seek(0)
-        content = out.read() if size <= KEPT_AT_MOST else None
-    return MadeFile(name, media_type, size, sha256, content, recorded.get(name, ""))
 
 
 def _entries(digest: Digest, ledger: LedgerRows) -> Iterator[Entry]:

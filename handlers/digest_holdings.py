@@ -1,35 +1,30 @@
 """Story of the inventory: who held each target when the week ended, on whose approval, and what is wrong with that.
 
-What has moved since is told by the ledger, as `bot.domain.holders` folds it; all the rest is as the registry was last seen.
+Who was where is told by `digest_places`. All of it goes into a list of its own; the digest keeps the first of them, and the counts.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 
 from bot.digest_rows import DigestFigures
 from bot.domain import digest_matters as matters
-from bot.domain import events as e
 from bot.domain.digest import LISTED, Attention, Concern, Holding, Listed
 from bot.domain.digest_words import FAST_TRACK, NOBODY, PEOPLE, RULE
-from bot.domain.events import Event
-from bot.domain.holders import Place, places_at
 from bot.domain.lineage import missing, was_trained_on
 from bot.domain.model import DecidedBy, Evidence, State, Target, TargetKind, TransitionRequest, Verdict, VersionId
-from bot.domain.policy import Observed, Policy, Unruled
+from bot.domain.periods import Period
+from bot.domain.policy import Policy, Unruled
 from bot.domain.quorum import under
 from bot.domain.wording import WAS_APPROVED
-from bot.placements import RegistryRows
-from bot.store import REQUEST
-from handlers.past_holders import READ
+from bot.reports.lists import HoldingsAsCsv
+from handlers.digest_places import Standing, read_request, standing_at
 
 AT_ONCE = 200  # requests in memory
 WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: FAST_TRACK, DecidedBy.RULE: RULE}
-Where = tuple[str, Target]
 
 
 @dataclass(frozen=True)
@@ -45,14 +40,16 @@ class Held:
 
 @dataclass
 class Inventory:
-    """What is kept of all that is held: the first of the lists, and the counts."""
+    """`whole` is the list of all that is held; besides it only the first of the lists are kept, and the counts."""
 
+    whole: HoldingsAsCsv
     shown: list[Holding] = field(default_factory=list)
     total: int = 0
     concerned: dict[Concern, list[Attention]] = field(default_factory=dict)
     counts: dict[Concern, int] = field(default_factory=dict)
 
-    def add(self, holding: Holding, found: Iterable[Attention]) -> None:
+    def add(self, holding: Holding, found: Sequence[Attention]) -> None:
+        self.whole.add_holding(holding, [matter.concern for matter in found])
         self.total += 1
         if len(self.shown) < LISTED:
             self.shown.append(holding)
@@ -69,15 +66,14 @@ class Inventory:
         return [Listed(tuple(kept), self.counts[concern]) for concern, kept in self.concerned.items()]
 
 
-def take_inventory(figures: DigestFigures, policy: Policy | None, ends: datetime) -> Inventory:
-    inventory = Inventory()
+def take_inventory(
+    figures: DigestFigures, policy: Policy | None, period: Period, ends: datetime, names: Mapping[str, str]
+) -> Inventory:
+    """`ends` is earlier than the period's own end when a week is looked at while it runs."""
+    inventory = Inventory(HoldingsAsCsv(names))
     for held in _all_held(figures, ends):
-        inventory.add(_holding(held, ends), _matters(held, policy, ends))
+        inventory.add(_holding(held, ends), list(_matters(held, policy, period, ends)))
     return inventory
-
-
-def read_request(body: str) -> TransitionRequest:
-    return REQUEST.validate_python(json.loads(body))
 
 
 def deciders(request: TransitionRequest) -> tuple[str, tuple[str, ...]]:
@@ -92,90 +88,34 @@ def deciders(request: TransitionRequest) -> tuple[str, tuple[str, ...]]:
 
 
 def _all_held(figures: DigestFigures, ends: datetime) -> Iterator[Held]:
-    """By workspace, model and target, some at a time."""
-    places = iter(sorted(_places(figures, ends), key=lambda one: (one.model, one.target, one.version)))
+    """Some at a time."""
+    places = iter(standing_at(figures, ends))
     while some := list(islice(places, AT_ONCE)):
         ids = [one.request_id for one in some if one.request_id]
         requests = {request.id: request for request in map(read_request, figures.requests(ids))}
         yield from (_approved(place, requests.get(place.request_id), figures, ends) for place in some)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """`request_id` is of the request that should have approved it; `or_before` that an earlier approval counts as well."""
-
-    model: str
-    target: Target
-    version: VersionId
-    since: datetime | None
-    request_id: str
-    or_before: bool
-
-
-def _places(figures: DigestFigures, ends: datetime) -> Iterator[_Place]:
-    moved = [read_event(told.kind, told.body) for told in figures.moves_since(ends)]
-    touched = {model for event in moved for model in _models_of(event)}
-    folded = _folded(figures, touched, ends) if touched else {}
-    yield from (place for place in folded.values() if place is not None)
-    since_ever = figures.baseline_at()
-    for seen in RegistryRows(figures.connection).placements():
-        model = seen.version.model
-        if (model, seen.target) not in folded and seen.since < ends:
-            since = None if seen.since == since_ever else seen.since  # at the baseline it was there already
-            yield _Place(model, seen.target, seen.version, since, seen.request_id or "", or_before=False)
-
-
-def _folded(figures: DigestFigures, touched: set[str], ends: datetime) -> Mapping[Where, _Place | None]:
-    """What the ledger says of the models that something has happened to since; None for a target that nobody held."""
-    events = _history(figures, touched)
-    last: dict[Where, Event] = {}
-    for event in events:
-        if event.at < ends:
-            last.update(dict.fromkeys(_place_of(event), event))
-    found = places_at(events, ends - timedelta(microseconds=1))
-    return {
-        (place.model, place.target): _as_place(place, last.get((place.model, place.target)), figures)
-        for place in found
-        if place.model in touched
-    }
-
-
-def _history(figures: DigestFigures, touched: set[str]) -> list[Event]:
-    """Under former names as well."""
-    names = set(touched)
-    renames = [read_event(told.kind, told.body) for told in figures.moves_about(())]
-    for event in reversed(renames):
-        if isinstance(event, e.ModelRenamed) and event.after in names:
-            names.add(event.before)
-    return [read_event(told.kind, told.body) for told in figures.moves_about(sorted(names))]
-
-
-def _as_place(place: Place, last: Event | None, figures: DigestFigures) -> _Place | None:
-    if place.version is None:
-        return None
-    or_before = not isinstance(last, e.TargetMoved)
-    if isinstance(last, e.MoveObserved):
-        or_before = last.handling != Observed.REPORT and not _was_asked_about(last, figures)
-    return _Place(place.model, place.target, place.version, place.since, place.request_id, or_before)
-
-
-def _was_asked_about(move: e.MoveObserved, figures: DigestFigures) -> bool:
-    """A move that led to no question put back who was approved before."""
-    asked = map(read_request, figures.observed([move.at]))
-    return any((request.version, request.target) == (move.version, move.target) for request in asked)
-
-
-def _approved(place: _Place, request: TransitionRequest | None, figures: DigestFigures, ends: datetime) -> Held:
+def _approved(place: Standing, request: TransitionRequest | None, figures: DigestFigures, ends: datetime) -> Held:
     """A copy in a target model stands for the version that was copied."""
     version = place.version
     if request is not None and place.target.kind is TargetKind.MODEL:
         version = request.version
     approval = request if request and _is_approval(request, version, ends) else None
-    if approval is None and place.or_before:
-        rows = figures.applied(version.workspace, version.model, version.version, str(place.target))
-        before = [one for one in map(read_request, rows) if _is_approval(one, version, ends)]
-        approval = max(before, key=lambda one: one.settled_at or one.opened_at, default=None)
+    if approval is None and (place.or_before or request is not None):
+        approval = last_approval(figures, version, place.target, ends, None if place.or_before else place.since)
     return Held(place.model, version, place.target, place.since, approval)
+
+
+def last_approval(
+    figures: DigestFigures, version: VersionId, target: Target, ends: datetime, settled_since: datetime | None = None
+) -> TransitionRequest | None:
+    """What was approved anew after the week was held by an approval that was settled `since` it came."""
+    rows = figures.applied(version.workspace, version.model, version.version, str(target))
+    before = [one for one in map(read_request, rows) if _is_approval(one, version, ends)]
+    if settled_since is not None:
+        before = [one for one in before if one.settled_at is not None and one.settled_at >= settled_since]
+    return max(before, key=lambda one: one.settled_at or one.opened_at, default=None)
 
 
 def _is_approval(request: TransitionRequest, version: VersionId, ends: datetime) -> bool:
@@ -205,7 +145,7 @@ def _holding(held: Held, ends: datetime) -> Holding:
     )
 
 
-def _matters(held: Held, policy: Policy | None, ends: datetime) -> Iterator[Attention]:
+def _matters(held: Held, policy: Policy | None, period: Period, ends: datetime) -> Iterator[Attention]:
     version, model, target = held.version, held.model, held.target
     rule = policy.rule_for(version.workspace, model, target) if policy else None
     if rule is None and policy is not None:  # nobody can approve what no rule speaks of
@@ -213,12 +153,12 @@ def _matters(held: Held, policy: Policy | None, ends: datetime) -> Iterator[Atte
             yield matters.no_rule(version, model, target)
         return
     if held.approval is None:
-        yield matters.held_without_approval(version, model, target, held.since)
+        yield matters.held_without_approval(version, model, target, held.since, period)
         return
     approved_at, valid_for = held.approval.decided_at, rule.approval_valid_for if rule else None
     if approved_at is not None and valid_for is not None and ends - approved_at > valid_for:
         age = _age(approved_at, ends)
-        yield matters.approval_too_old(version, model, target, approved_at, age, valid_for)
+        yield matters.approval_too_old(version, model, target, approved_at, age, valid_for, period)
     evidence = held.approval.evidence
     gaps = missing(evidence) if evidence else ("no evidence was frozen",)
     if gaps:
@@ -232,22 +172,3 @@ def _data_of(evidence: Evidence) -> str:
 
 def _age(approved_at: datetime, ends: datetime) -> timedelta:
     return timedelta(seconds=int((ends - approved_at).total_seconds()))
-
-
-def read_event(kind: str, body: str) -> Event:
-    return READ[kind].validate_python(json.loads(body))
-
-
-def _place_of(event: Event) -> Sequence[Where]:
-    if isinstance(event, e.TargetMoved):
-        model = event.target.name if event.target.kind is TargetKind.MODEL else event.version.model
-        return [(model, event.target)]
-    if isinstance(event, e.TargetPutBack):
-        return [(event.away_from.model, event.target)] if event.moved else []
-    return [(event.model, event.target)] if isinstance(event, e.MoveObserved | e.MoveReverted) else []
-
-
-def _models_of(event: Event) -> set[str]:
-    if isinstance(event, e.ModelRenamed):
-        return {event.after}
-    return {event.model} if isinstance(event, e.ModelGone) else {model for model, _ in _place_of(event)}

@@ -6,14 +6,24 @@ longer; whoever reads of a fault here runs it.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
 import sqlalchemy as sa
 
 from bot.attestations import KeyRows
 from bot.checkpoints import signer_of
+from bot.digest_store import Closed
 from bot.domain.checkpoint import NotANote, read_note
+from bot.domain.events import DigestClosed
 from bot.domain.ledger import GENESIS
 from bot.domain.merkle import Frontier
 from bot.ledger_rows import CheckpointRows, LedgerRows, Recorded
+from bot.store import Transaction
+
+A_MOMENT = timedelta(microseconds=1)
 
 # The laws of `bot.domain.ledger.checked`, in one pass and without fetching a body. What the body says is looked for where canonical JSON
 # has it, for parsing costs as much as all the rest; the first `at` in it is the entry's own, as the keys are in order.
@@ -36,6 +46,13 @@ FAULTS = {
     "place": "entry {seq} was changed or put in another place: it does not follow from the one before",
     "columns": "entry {seq} was changed: its number, time or kind is not what its body says",
 }
+
+
+def closing_of(row: Closed, tx: Transaction) -> Mapping[str, Any]:
+    """What the ledger says of the week's closing, `digest` and `files`; nothing of a week that is only looked at."""
+    then = tx.ledger.entries(DigestClosed.__name__, since=row.closed_at, until=row.closed_at + A_MOMENT)
+    said = (json.loads(entry.body) for entry in then)
+    return next((closing for closing in said if closing["week"] == row.period.week), {})
 
 
 def fault_in(connection: sa.Connection) -> str:

@@ -1,6 +1,7 @@
 """Story of the pipelines: what the version on each target was made by, read from the dvc.lock that its run keeps.
 
-The registry is asked once a version; when it does not answer, it is not asked for the rest, and each pipeline says why it is not told.
+The registry is asked once a version. A refusal speaks of that version alone; when there is no answer at all, nothing is asked for the
+rest, and each pipeline says why it is not told.
 """
 
 from __future__ import annotations
@@ -12,26 +13,28 @@ from bot import dvc_texts
 from bot.domain.description import pipeline_of
 from bot.domain.digest import Holding, Pipeline
 from bot.domain.model import VersionId
-from bot.domain.policy import ARTIFACTS_FROM_MLFLOW, Policy
-from bot.ports import OutsideError
+from bot.ports import OutsideError, Permanent
 from bot.services import Services
 
+UNTOLD = "the registry could not tell when the week was closed: {}"
 
-def pipelines_of(held: Sequence[Holding], policy: Policy | None, s: Services) -> Iterator[Pipeline]:
+
+def pipelines_of(held: Sequence[Holding], stores: Sequence[str], s: Services) -> Iterator[Pipeline]:
     """Each version once, however many targets it holds."""
-    stores = policy.artifact_stores if policy else ARTIFACTS_FROM_MLFLOW
-    trouble = ""
+    silence = ""
     seen: set[VersionId] = set()
     for holding in held:
         if holding.version in seen:
             continue
         seen.add(holding.version)
-        text: str | None = None
-        if not trouble:
+        text, trouble = None, silence
+        if not silence:
             try:
                 text = s.registry.read_lock(holding.version, stores)
+            except Permanent as refusal:
+                trouble = UNTOLD.format(refusal)
             except OutsideError as silent:
-                trouble = f"the registry could not tell when the week was closed: {silent}"
+                trouble = silence = UNTOLD.format(silent)
         yield _pipeline(holding, text, trouble)
 
 

@@ -6,9 +6,8 @@ Nothing is stored or sent here. Where a week cannot be told, the sentence says w
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
@@ -17,19 +16,18 @@ from bot.digest_clock import due_at, period_after
 from bot.digest_store import DigestRow
 from bot.domain.digest import Digest
 from bot.domain.digest_json import read_digest
-from bot.domain.events import DigestClosed
 from bot.domain.model import Refused
 from bot.domain.periods import Period, period_at, period_of
 from bot.domain.policy import DigestPlan
 from bot.reports.records import file_names
 from bot.services import Services
 from bot.store import Transaction
-from handlers.digest_files import MadeFile, files_of, write_records
+from handlers.digest_files import write_files
+from handlers.digest_ledger import closing_of
 from handlers.digests import first_unclosed, frozen, gathered, weeks_left_out
 
 LOOK = "Add --dry-run to see it as it stands"
 NO_PLAN = DigestPlan(cron="0 9 * * mon", timezone="UTC")  # for a look where the policy plans no digest
-NEAR = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -69,31 +67,23 @@ def look_at_week(week: str | None, s: Services) -> Told:
         plan = _plan(tx)
         period = _period(week, plan, tx, s.clock.now())
         _refuse_to_look(period, tx, s.clock.now())
-    digest = gathered(period, s)
-    return Told(frozen(digest, plan, s), digest)
+    found = gathered(period, s)
+    return Told(frozen(found, plan, s), found.digest)
 
 
 def write_report(told: Told, out: Path, s: Services) -> tuple[Written, ...]:
     """All files into `out`, which is made; each is complete or not there."""
     out.mkdir(parents=True, exist_ok=True)
-    names, made = file_names(told.digest.period.week), files_of(told.row, told.digest, s)
+    names = file_names(told.digest.period.week)
     with TemporaryDirectory(dir=out, prefix=".countersign-") as room:
         beside = Path(room)
-        written = [_write_made(file, told.digest, beside, s) for file in made]
+        made = write_files(beside, told.row, told.digest, s)
+        written = [Written(file.name, file.sha256, file.is_as_recorded) for file in made]
         written.append(_write(beside / names.chart, told.row.chart))
         written.append(_write(beside / names.figures, told.row.figures.encode()))
         for file in written:
             (beside / file.name).replace(out / file.name)
     return tuple(written)
-
-
-def _write_made(file: MadeFile, digest: Digest, directory: Path, s: Services) -> Written:
-    if file.content is not None:
-        _write(directory / file.name, file.content)
-    else:
-        with (directory / file.name).open("w", encoding="utf-8", newline="") as out:
-            write_records(file.name, digest, out, s)  # too many to be held in memory
-    return Written(file.name, file.sha256, file.is_as_recorded)
 
 
 def _write(path: Path, content: bytes) -> Written:
@@ -102,10 +92,7 @@ def _write(path: Path, content: bytes) -> Written:
 
 
 def _check_figures(row: DigestRow, tx: Transaction) -> None:
-    entries = tx.ledger.entries(DigestClosed.__name__, since=row.closed_at - NEAR, until=row.closed_at + NEAR)
-    closings = [json.loads(entry.body) for entry in entries]
-    recorded = [closing["digest"] for closing in closings if closing["week"] == row.period.week]
-    if recorded != [hashlib.sha256(row.figures.encode()).hexdigest()]:
+    if closing_of(row, tx).get("digest") != hashlib.sha256(row.figures.encode()).hexdigest():
         raise Refused(
             f"the figures of {row.period.week} are not those that the ledger recorded when the week was closed: they were changed "
             "since. Run `countersign audit verify`, and go by the files that were delivered"
@@ -146,9 +133,8 @@ def _why_untold(week: str, tx: Transaction, s: Services) -> str:
         return f"{week} was left out: nobody closed it in time, and only the newest weeks were told afterwards. {LOOK}"
     if plan is NO_PLAN:
         return f"{week} was not closed, because the policy plans no digest. Add `digest:` to it. {LOOK}"
-    first = first_unclosed(plan, tx, s)
-    if first is not None and week < first.week:
-        return f"{week} has no digest: it was over before one was planned. {LOOK}"
+    if week < first_unclosed(plan, tx, s).week:
+        return f"{week} has no digest: the policy planned none for it. {LOOK}"
     return _not_yet(period, plan, now)
 
 

@@ -215,7 +215,10 @@ def _settle(
     model, workspace = target_model(request), request.version.workspace
     with s.store.transaction() as tx:
         locked = tx.get_request(request.id, for_update=True)
-        tx.record(lifecycle.apply(locked, _previous_of(request), now, moved=moved))
+        on_record = [held.version for held in tx.registry.placements(workspace, model) if held.target == request.target]
+        previous = _previous_of(request)
+        besides = tuple(version for version in on_record if moved and version not in (*holders, previous))
+        tx.record(lifecycle.apply(locked, previous, now, moved=moved, besides=besides))
         _take_the_buttons_away(locked, model, tx, now)
         tx.registry.place_ours(workspace, model, request.target, holders, ours, now, request.id)
         tx.registry.close_intents(workspace, model, request.target, now)

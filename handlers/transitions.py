@@ -11,7 +11,7 @@ from datetime import datetime
 from bot.domain import lifecycle
 from bot.domain.events import Event, ModelGone, ModelRenamed
 from bot.domain.lifecycle import NewRequest
-from bot.domain.model import OPEN
+from bot.domain.model import OPEN, Placed
 from bot.domain.policy import Policy
 from bot.domain.seen import ModelSeen
 from bot.domain.watching import Known, News, StandingAsk, compare, fingerprint
@@ -127,8 +127,11 @@ def _withdraw_what_is_gone(seen: ModelSeen, tx: Transaction, now: datetime) -> N
 def _forget(workspace: str, name: str, why: str, tx: Transaction, now: datetime) -> None:
     if tx.registry.find_model(workspace, name, for_update=True) is None:
         return
+    held = tuple(
+        Placed(one.target, one.version, one.since, one.request_id) for one in tx.registry.placements(workspace, name)
+    )
     tx.registry.forget_model(workspace, name)
-    events: list[Event] = [ModelGone(now, workspace, name, why)]
+    events: list[Event] = [ModelGone(now, workspace, name, why, held)]
     for request in tx.find_requests(workspace=workspace, model=name, states=OPEN, for_update=True):
         events += lifecycle.withdraw(request, f"{name} is gone: {why}", now)
     tx.record(events)

@@ -79,7 +79,7 @@ def a_digest(**changes: Any) -> Digest:
         fast_track=(FastTrackFigures(BIKES, passed=3, held=1, undone=1, agreed=2, false_passes=1, false_holds=0),),
         changes=listed(*SOME_CHANGES),
         pipelines=SOME_PIPELINES,
-        ledger=LedgerFigures(first=4101, last=4208, count=4208, checkpoint=NOTE, fault=""),
+        ledger=LedgerFigures(first=4101, last=4208, count=4208, checkpoint=NOTE, fault="", news=106),
         names=NAMES,
     )
     return replace(usual, **changes)
@@ -99,7 +99,7 @@ def a_quiet_digest(**changes: Any) -> Digest:
         fast_track=(),
         changes=listed(),
         pipelines=(SOME_PIPELINES[0],),
-        ledger=LedgerFigures(first=0, last=0, count=4100, checkpoint=NOTE, fault=""),
+        ledger=LedgerFigures(first=0, last=0, count=4100, checkpoint=NOTE, fault="", news=0),
         names={"p-ana": NAMES["p-ana"]},
     )
     return replace(usual, **changes)
@@ -207,7 +207,7 @@ def a_waiting(model: str = "bike-demand", number: int = 9, **changes: Any) -> Wa
 SOME_ATTENTION = (
     Attention(
         Concern.MOVED_WITHOUT_APPROVAL,
-        "fraud v4 was put on stage:Production on 2026-11-18 at 10:00 UTC and nobody approved it. Ratify it or put it back.",
+        "fraud v4 was put on stage:Production on 2026-11-18 at 10:04 and nobody approved it. Ratify it or put it back.",
         at(2.42),
         "fraud",
         "https://jira.example.com/browse/GOV-8",
@@ -311,7 +311,7 @@ SOME_CHANGES = (
         ("ml-leads: Cy Lindqvist was added",),
     ),
     PolicyChange(at(1.5), "FastTrackSwitched", "Ana Ruiz switched the fast track off: the holidays."),
-    PolicyChange(at(2), "AwayDeclared", "Ben Okafor stands in for Ana Ruiz until 2026-11-21 at 09:00 UTC."),
+    PolicyChange(at(2), "AwayDeclared", "Ben Okafor stands in for Ana Ruiz until 2026-11-21 at 09:00."),
 )
 SOME_PIPELINES = (
     Pipeline(

@@ -33,7 +33,7 @@ def attached_by(account: str, client: JIRA, issue_id: str) -> frozenset[str]:
 
 def post_file(client: JIRA, issue_id: str, file: Attachment) -> None:
     """The library's own `add_attachment` forgets the media type and reads the answer as a list that must not be empty."""
-    part = {"file": (name_on_ticket(file), file.content, file.media_type)}
+    part = {"file": (name_on_ticket(file), file.path.read_bytes(), file.media_type)}
     response = client._session.post(
         client._get_url(f"issue/{issue_id}/attachments"), files=part, headers=NOT_FROM_A_PAGE
     )

@@ -53,13 +53,13 @@ class SmtpMailer:
         server = self._server
         if server is None:
             raise Permanent(
-                "No mail can be sent because SMTP_URL is not set. Set it, such as smtps://user:password@mail.example.com, "
-                "or take `email:` out of the policy's digest. Then replay the job."
+                "No mail can be sent because SMTP_URL is not set. Set it, such as smtps://user:password@mail.example.com, and replay the "
+                "job; or take `email:` out of the policy's digest and drop it."
             )
         for address in mail.to:
             if not address.isascii() or one_line(address, len(address) + 1) != address:
                 raise Permanent(
-                    f"{address!r} is no address that a mail server takes. Correct it in the policy's digest."
+                    f"{address!r} is no address that a mail server takes. Correct it in the policy's digest. Then replay the job."
                 )
         content = as_message(mail, server.sender)
         with _telling(server), self._connected(server) as smtp:
@@ -67,13 +67,13 @@ class SmtpMailer:
             _hand_over(smtp, server, mail, content)
 
     def greet(self) -> str:
-        """Connects and logs in as for a mail, sends none, and returns where to. Raises OutsideError."""
+        """Connects and logs in as for a mail, sends none, and says where and from whom it would come. Raises OutsideError."""
         server = self._server
         if server is None:
             raise Permanent("SMTP_URL is not set")
         with _telling(server), self._connected(server) as smtp:
             _require(smtp.noop(), "anything", server)
-        return f"{server.host}:{server.port}"
+        return f"{server.host}:{server.port} takes mail from {server.sender}"
 
     @contextmanager
     def _connected(self, server: MailServer) -> Iterator[smtplib.SMTP]:

@@ -15,11 +15,12 @@ from bot.ports import Mail
 SUBJECT_LIMIT = 200
 NAME_LIMIT = 100
 SENDER_NAME = "Countersign"
+FOR_ANY_SERVER = SMTP.clone(cte_type="7bit")  # not each takes more: https://www.rfc-editor.org/rfc/rfc6152
 
 
 def as_message(mail: Mail, sender: str) -> bytes:
     """With CRLF line ends, the last one included."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=FOR_ANY_SERVER)
     message["From"] = Address(SENDER_NAME, addr_spec=sender)
     message["To"] = ", ".join(mail.to)
     message["Subject"] = one_line(mail.subject, SUBJECT_LIMIT)
@@ -32,7 +33,9 @@ def as_message(mail: Mail, sender: str) -> bytes:
     message.add_alternative(mail.html, subtype="html")
     for file in mail.files:
         kind, _, form = file.media_type.partition("/")
-        message.add_attachment(file.content, maintype=kind, subtype=form, filename=one_line(file.name, NAME_LIMIT))
+        message.add_attachment(
+            file.path.read_bytes(), maintype=kind, subtype=form, filename=one_line(file.name, NAME_LIMIT)
+        )
     return message.as_bytes()
 
 

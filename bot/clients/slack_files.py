@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import requests
 
@@ -25,11 +26,11 @@ class SlackFiles:
         self._people = people
         self._timeout = timeout
 
-    def bring(self, content: bytes, name: str, alt: str) -> dict[str, str]:
-        """The bytes are there; what is returned completes the upload, in a channel or in none. Safe to repeat."""
+    def bring(self, content: BinaryIO, size: int, name: str, alt: str) -> dict[str, str]:
+        """Piece by piece; what is returned completes the upload, in a channel or in none. Safe to repeat."""
         name = one_line(name, NAME_LIMIT)
         words = {"alt_txt": one_line(alt, ALT_LIMIT)} if alt else {}
-        ticket = self._calls.call("files.getUploadURLExternal", {"filename": name, "length": len(content), **words})
+        ticket = self._calls.call("files.getUploadURLExternal", {"filename": name, "length": size, **words})
         self._send(text_at(ticket, "upload_url"), content, name)
         return {"id": text_at(ticket, "file_id"), "title": name}
 
@@ -39,12 +40,16 @@ class SlackFiles:
         missing = [file for file in files if one_line(file.name, NAME_LIMIT) not in there]
         if not missing:
             return
-        brought = [self.bring(file.content, file.name, file.alt) for file in missing]
+        brought = [self._bring_file(file) for file in missing]
         place = {"channel_id": posted.channel, "thread_ts": posted.message}
         try:
             self._calls.call_once("files.completeUploadExternal", {"files": brought, **place})
         except OutcomeUnknown as lost:
             raise OutcomeUnknown(f"{lost} The files of {key} are looked up in their thread.") from None
+
+    def _bring_file(self, file: Attachment) -> dict[str, str]:
+        with file.path.open("rb") as content:
+            return self.bring(content, file.path.stat().st_size, file.name, file.alt)
 
     def _names_in(self, posted: PostedCard) -> set[str]:
         """The files of our own: nobody can keep ours out by sharing another one under its name."""
@@ -58,7 +63,7 @@ class SlackFiles:
         bot = self._people.bot()
         return text_at(message, "bot_id") == bot.id or (bool(bot.user) and text_at(message, "user") == bot.user)
 
-    def _send(self, address: str, content: bytes, name: str) -> None:
+    def _send(self, address: str, content: BinaryIO, name: str) -> None:
         """The address is a ticket in itself and gets no token."""
         if not is_web_address(address):
             raise Temporary(f"Slack named no address to send {name} to. It is tried again.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from io import BytesIO
 
 from bot.clients.slack_calls import SlackCalls, text_at
 from bot.clients.slack_files import SlackFiles
@@ -31,7 +32,7 @@ class SlackImages:
 
     def upload(self, content: bytes, name: str, alt: str) -> Image:
         """Raises Temporary until Slack has looked through the file: another upload later is as good."""
-        file = self._files.bring(content, name, alt)
+        file = self._files.bring(BytesIO(content), len(content), name, alt)
         self._calls.call("files.completeUploadExternal", {"files": [file]})
         self._wait_until_shown(file["id"])
 

@@ -88,7 +88,7 @@ def _print_addresses(world: World) -> None:
 
        {next_version} {" ".join(BAD)}
 
-  4. The week's end: press Enter here, and compliance gets its digest in #compliance and as a ticket.
+  4. The week's end, once and last: press Enter here, and compliance gets the digest of all this in #compliance and as a ticket.
 
   What the bot says of it:
 
@@ -107,7 +107,6 @@ def _print_addresses(world: World) -> None:
 
 def _follow(world: World) -> None:
     from bot.demo import services_of, story
-    from bot.demo_digest import end_week
 
     with services_of(world) as services:
         shown = 0
@@ -120,8 +119,18 @@ def _follow(world: World) -> None:
             world.supervisor.mind()
             world.supervisor.stopping.wait(0.5)
             if not enter.empty() and enter.get():
-                _say(f"week {end_week(services)} ends: its digest comes to #compliance and into a ticket")
+                _end_week(services)
     click.echo("stopping")
+
+
+def _end_week(services: Services) -> None:
+    from bot.demo_digest import end_week
+    from bot.domain.model import Refused
+
+    try:
+        _say(f"week {end_week(services)} ends: its digest comes to #compliance and into a ticket")
+    except Refused as once:
+        _say(str(once))
 
 
 def _presses() -> SimpleQueue[str]:

@@ -33,7 +33,7 @@ class Week(click.ParamType[str]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
             return period_of(str(value), "UTC").week
-        except (Refused, OverflowError):  # the calendar ends with the year 9999
+        except Refused:
             self.fail(f'"{value}" is no ISO week. Write one such as 2026-W47', param, ctx)
 
 

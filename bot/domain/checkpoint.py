@@ -17,10 +17,11 @@ ED25519 = b"\x01"  # the algorithm's number in a signed note
 KEY_HASH_SIZE = 4  # bytes
 ORIGIN = "countersign/"
 BASE64 = r"[A-Za-z0-9+/]+={0,2}"
-# People paste notes out of tickets and messages, which indent lines and put empty ones between them.
+BROKEN_BASE64 = r"[A-Za-z0-9+/]+(?:\s+[A-Za-z0-9+/]+)*={0,2}"
+# People paste notes out of tickets, pages and reports, which indent lines, put empty ones between them, break long ones, and hold tags.
 NOTE = re.compile(
-    rf"^[ \t]*(?P<origin>{ORIGIN}[0-9a-f]{{16}})\s+(?P<size>0|[1-9][0-9]{{0,17}})\s+(?P<root>{BASE64})\s+"
-    rf"— (?P<name>\S+) (?P<signature>{BASE64})[ \t]*\r?$",
+    rf"(?:^|>)[ \t]*(?P<origin>{ORIGIN}[0-9a-f]{{16}})\s+(?P<size>0|[1-9][0-9]{{0,17}})\s+(?P<root>{BASE64})\s+"
+    rf"— (?P<name>\S+)\s+(?P<signature>{BROKEN_BASE64})[ \t]*(?=\r?$|<)",
     re.MULTILINE,
 )
 
@@ -88,9 +89,9 @@ def read_notes(text: str) -> tuple[Note, ...]:
 def _note_of(found: re.Match[str]) -> Note:
     origin, size = found["origin"], int(found["size"])
     try:
-        root, signed = (base64.b64decode(found[part], validate=True) for part in ("root", "signature"))
-    except ValueError as trouble:
-        raise NotANote(f"the checkpoint of {size} entries is damaged: {trouble}") from None
+        root, signed = (base64.b64decode("".join(found[part].split()), validate=True) for part in ("root", "signature"))
+    except ValueError:
+        raise NotANote(f"the checkpoint of {size} entries is damaged: some of its letters are missing. Copy it whole") from None
     if found["name"] != origin or len(root) != HASH_SIZE or len(signed) <= KEY_HASH_SIZE:
         raise NotANote(f"the checkpoint of {size} entries is damaged: its root or its signature is not whole")
     return Note(Checkpoint(origin, size, root), signed[:KEY_HASH_SIZE], signed[KEY_HASH_SIZE:])

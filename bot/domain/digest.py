@@ -1,8 +1,9 @@
 """The weekly digest: an auditor's questions answered, as plain values that are frozen when the week closes. Pure.
 
 Counting is the database's work (`bot.digest_rows`), gathering a story's (`handlers.digest_gathering`). Lists are capped at LISTED and say
-how many there are in all; every one of them stands in the records, which are written straight from the ledger. People are ids here, as in
-the ledger; `names` says how they were called when the week closed, so that a past week is told in the same bytes again.
+how many there are in all: what happened stands in the records, which are written straight from the ledger, and what was held and waited
+in lists of their own (`bot.reports.lists`). People are ids here, as in the ledger; `names` says how they were called when the week closed,
+so that a past week is told in the same bytes again.
 """
 
 from __future__ import annotations
@@ -167,7 +168,8 @@ class Pipeline:
 class LedgerFigures:
     """`first` and `last` are the numbers of the week's entries (both 0 for a week without any), `count` is all there were at its end.
 
-    `checkpoint` is the signed note that the digest was closed over; `fault` is empty when everything verified.
+    `news` are the week's entries that are not about digests. `checkpoint` is the signed note that the digest was closed over; `fault` is
+    empty when everything verified.
     """
 
     first: int
@@ -175,6 +177,7 @@ class LedgerFigures:
     count: int
     checkpoint: str
     fault: str
+    news: int
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,7 @@ class Digest:
     @property
     def is_quiet(self) -> bool:
         """Nothing moved, was asked, decided or changed in the week; what is held and waits may still need attention."""
-        return self.ledger.last == 0
+        return self.ledger.news == 0
 
 
 def blank(period: Period, closed_at: datetime) -> Digest:
@@ -217,6 +220,6 @@ def blank(period: Period, closed_at: datetime) -> Digest:
         fast_track=(),
         changes=Listed((), 0),
         pipelines=(),
-        ledger=LedgerFigures(0, 0, 0, "", ""),
+        ledger=LedgerFigures(0, 0, 0, "", "", 0),
         names={},
     )

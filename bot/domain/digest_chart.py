@@ -69,8 +69,8 @@ def chart_words(digest: Digest) -> str:
     newest = weeks[-1]
     if len(weeks) == 1:
         ended = f"{counted(newest.transitions, 'transition')} ended."
-        return f"Approval latency and transitions of {newest.week}. {_decided_words(newest)} {ended}"
-    whole = f"Approval latency and transitions by week, {weeks[0].week} to {newest.week}."
+        return f"Time to decision and transitions of {newest.week}. {_decided_words(newest)} {ended}"
+    whole = f"Time to decision and transitions by week, {weeks[0].week} to {newest.week}."
     medians = [week.median for week in weeks if week.median is not None]
     span = (
         f" Over these weeks the median lay between {duration_text(min(medians))} and {duration_text(max(medians))}."

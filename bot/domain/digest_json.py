@@ -1,13 +1,14 @@
 """A digest as canonical JSON (RFC 8785) and back: the text that a week's figures are frozen in, equal for equal figures.
 
 Lengths of time are seconds, moments ISO 8601 in UTC. What a digest is made of is in `digest`; reading goes by the types written there.
+Figures outlive the release that froze them: a field that came later takes its default, and one that is known no more is passed over.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
@@ -28,12 +29,12 @@ def as_json(digest: Digest) -> str:
 
 
 def read_digest(text: str) -> Digest:
-    """The exact inverse. Raises Refused for what is no digest, or one that another release has written."""
+    """The exact inverse. Raises Refused for what is no digest, and for one that lacks or holds what this release cannot make sense of."""
     try:
         found = _read(Digest, json.loads(text), {})
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
         raise Refused(
-            f"these figures were not written by this release of Countersign ({fault!r}). Tell the week with the release that closed it"
+            f"this release of Countersign cannot read these figures ({fault!r}). Tell the week with the release that closed it"
         ) from fault
     if not isinstance(found, Digest):
         raise Refused("these are no figures of a digest")
@@ -73,11 +74,8 @@ def _read(kind: object, value: object, bound: Bound) -> object:
 
 def _record(kind: type, value: object, bound: Bound) -> object:
     said = _mapping(value)
-    types = _types(kind)
-    unknown = said.keys() - types.keys()
-    if unknown:
-        raise ValueError(f"these figures have a {min(unknown)} that this release of Countersign does not know")
-    return kind(**{name: _read(of, said[name], bound) for name, of in types.items()})
+    known = _known(kind).items()
+    return kind(**{name: _read(of, said[name], bound) for name, (of, needed) in known if needed or name in said})
 
 
 def _tuple(of: tuple[object, ...], value: object, bound: Bound) -> tuple[object, ...]:
@@ -105,9 +103,14 @@ READ: Mapping[type, Callable[..., object]] = {
 
 
 @cache
-def _types(kind: type) -> Mapping[str, object]:
+def _known(kind: type) -> Mapping[str, tuple[object, bool]]:
+    """Of each field its type, and whether it has no default."""
     hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
+    return {field.name: (hints[field.name], _is_needed(field)) for field in fields(kind)}
+
+
+def _is_needed(field: Field[object]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def _letters(generic: type) -> tuple[TypeVar, ...]:

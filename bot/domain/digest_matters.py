@@ -1,6 +1,6 @@
 """What needs attention, in sentences: what, which, and what next. Pure; finding it is `handlers.digest_gathering`'s work.
 
-How a whole digest is told is in `digest_words`.
+How a whole digest is told is in `digest_words`. Moments are those of the wall clock where the digest is read.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.digest import LISTED, Attention, Concern, Listed
+from bot.domain.digest_words import local_moment
 from bot.domain.model import Kind, State, Target, TransitionRequest, VersionId
-from bot.domain.wording import moment
+from bot.domain.periods import Period
 
 GAPS_TOLD = 3
 ERROR_TOLD = 300  # characters
@@ -45,28 +46,66 @@ def moved_without_approval(
     previous: VersionId | None,
     at: datetime,
     asked: TransitionRequest | None,
+    period: Period,
 ) -> Attention:
     """`asked` is the request that the move led to, as it was when the week ended; None when the rule only wants it reported."""
-    if version is None:
-        what = f"{target} of {model} was taken away from {previous or 'nobody'} on {moment(at)} without an approval."
-    else:
-        before = f"; {previous} held it before" if previous else ""
-        what = f"{version} was put on {target} of {model} on {moment(at)} without an approval{before}."
+    what = _moved(model, target, version, previous, local_moment(at, period), "without an approval")
     link = asked.card.url if asked and asked.card else ""
     return Attention(Concern.MOVED_WITHOUT_APPROVAL, f"{what} {_what_became(asked, version)}", at, model, link)
 
 
-def held_without_approval(version: VersionId, model: str, target: Target, since: datetime | None) -> Attention:
-    when = f"since {moment(since)}" if since else "since before anything was recorded"
+def moved_back(
+    model: str,
+    target: Target,
+    version: VersionId,
+    previous: VersionId | None,
+    at: datetime,
+    approved: str,
+    period: Period,
+) -> Attention:
+    """By hand, to a version whose approval for the target counts again. `approved` says whose it is and when it was given."""
+    what = _moved(model, target, version, previous, local_moment(at, period), "without asking")
+    said = f"{what} It had been approved for it before, {approved}, and is held by that approval: nothing needs to be adopted."
+    return Attention(Concern.MOVED_WITHOUT_APPROVAL, said, at, model)
+
+
+def given_back(
+    model: str, target: Target, to: VersionId, taken_at: datetime, given_at: datetime, period: Period
+) -> Attention:
+    """An emptied target that the rule has filled again."""
+    what = _moved(model, target, None, to, local_moment(taken_at, period), "without asking")
+    said = f"{what} The rule gave it back to {to} on {local_moment(given_at, period)}, so nothing is left to do."
+    return Attention(Concern.MOVED_WITHOUT_APPROVAL, said, taken_at, model)
+
+
+def _moved(
+    model: str, target: Target, version: VersionId | None, previous: VersionId | None, when: str, how: str
+) -> str:
+    if version is None:
+        return f"{target} of {model} was taken away from {previous or 'nobody'} on {when} {how}."
+    before = f"; {previous} held it before" if previous else ""
+    return f"{version} was put on {target} of {model} on {when} {how}{before}."
+
+
+def held_without_approval(
+    version: VersionId, model: str, target: Target, since: datetime | None, period: Period
+) -> Attention:
+    when = f"since {local_moment(since, period)}" if since else "since before anything was recorded"
     said = f"{version} has held {target} of {model} {when}, and nobody has approved it. {ADOPT}"
     return Attention(Concern.HELD_WITHOUT_APPROVAL, said, since, model)
 
 
 def approval_too_old(
-    version: VersionId, model: str, target: Target, approved_at: datetime, age: timedelta, valid_for: timedelta
+    version: VersionId,
+    model: str,
+    target: Target,
+    approved_at: datetime,
+    age: timedelta,
+    valid_for: timedelta,
+    period: Period,
 ) -> Attention:
     said = (
-        f"{version} holds {target} of {model} on an approval of {moment(approved_at)}, {_days(age)} old when the week ended; "
+        f"{version} holds {target} of {model} on an approval of {local_moment(approved_at, period)}, {_days(age)} old when the week ended; "
         f"the rule lets one count for {_days(valid_for)}. Have it approved anew: countersign request-transition"
     )
     return Attention(Concern.APPROVAL_TOO_OLD, said, approved_at, model)
@@ -99,7 +138,8 @@ def self_approval_refused(name: str, request: TransitionRequest, at: datetime) -
 
 def digests_left_out(weeks: Sequence[str], at: datetime) -> Attention:
     told = weeks[0] if len(weeks) == 1 else f"{len(weeks)} weeks, {weeks[0]} to {weeks[-1]}"
-    said = f"No digest was made of {told}: the bot had stood still for too long. Tell one with: countersign digest --week {weeks[0]}"
+    look = f"countersign digest --week {weeks[0]} --dry-run"
+    said = f"No digest was made of {told}: the bot had stood still for too long. Look at one with: {look}"
     return Attention(Concern.DIGESTS_LEFT_OUT, said, at)
 
 

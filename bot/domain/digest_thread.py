@@ -1,14 +1,15 @@
 """What stands in the thread below a digest's card: its lists as tables and lines, over as many cards as they need. Pure.
 
 A card here is never longer than a notifier takes in one message: its table stays a table, and none of its lines is cut away.
-What is beyond CARDS_A_LIST is counted and stands in the records.
+What is beyond LINES_A_LIST or CARDS_A_LIST is counted, and the file that has it is named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from itertools import islice
+from typing import Protocol, TypeVar
 
 from bot.domain import digest_words as words
 from bot.domain.cards import Card, Fact, Link, Table
@@ -18,7 +19,7 @@ from bot.domain.wording import UNKNOWN
 T = TypeVar("T")
 
 CARDS_A_LIST = 3
-ROWS_A_CARD = 50
+LINES_A_LIST = 50
 LETTERS_A_TABLE = 8_000
 LETTERS_OF_A_CELL = 200
 LINES_A_CARD = 15
@@ -31,21 +32,31 @@ NOTHING = "–"
 Row = tuple[str, ...]
 
 
-def thread_cards(digest: Digest, records: str, report: str) -> tuple[Card, ...]:
-    """In the order of the report. A list with nothing in it has no card.
+class Files(Protocol):
+    """What the files are called that have the rest."""
 
-    `records` names the file that holds every record, and `report` the one that has room for every tree.
-    """
+    @property
+    def html(self) -> str: ...
+    @property
+    def csv(self) -> str: ...
+    @property
+    def holdings(self) -> str: ...
+    @property
+    def waiting(self) -> str: ...
+
+
+def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
+    """In the order of the report. A list with nothing in it has no card."""
     matters = [matter_line(one) for one in digest.attention.shown]
     return (
-        *_lined("What needs attention", matters, digest.attention.total, records),
-        *_tabled(inventory_table(digest), digest.inventory.total, records),
-        *_tabled(transitions_table(digest), digest.transitions.total, records),
-        *_tabled(_waiting_table(digest), digest.waiting.total, records),
-        *_tabled(_latency_table(digest), 0, records),
-        *_tabled(_fast_track_table(digest), len(digest.fast_track), records),
-        *_lined("Policy and people", _change_lines(digest), digest.changes.total, records),
-        *_treed("Pipelines of what is held", digest.pipelines, report),
+        *_lined("What needs attention", matters, digest.attention.total, files.html),
+        *_tabled(inventory_table(digest), digest.inventory.total, files.holdings),
+        *_tabled(transitions_table(digest), digest.transitions.total, files.csv),
+        *_tabled(_waiting_table(digest), digest.waiting.total, files.waiting),
+        *_tabled(_latency_table(digest), 0, files.html),
+        *_tabled(_fast_track_table(digest), len(digest.fast_track), files.html),
+        *_lined("Policy and people", _change_lines(digest), digest.changes.total, files.csv),
+        *_treed("Pipelines of what is held", digest.pipelines, files.html),
     )
 
 
@@ -136,7 +147,7 @@ def _lined(title: str, lines: Sequence[Fact], total: int, where: str) -> Iterato
 
 
 def _tabled(table: Table, total: int, where: str) -> Iterator[Card]:
-    pages = _pages(table.rows, _letters_of_row, ROWS_A_CARD, LETTERS_A_TABLE)
+    pages = _pages(table.rows, _letters_of_row, LINES_A_LIST, LETTERS_A_TABLE)
     return _numbered(
         table.title,
         pages,
@@ -154,7 +165,7 @@ def _treed(title: str, pipelines: Sequence[Pipeline], where: str) -> Iterator[Ca
 def _tree(pipeline: Pipeline) -> str:
     """Slack keeps no spaces at the beginning of a line, so the branches are drawn."""
     heading = f"{pipeline.version} on {pipeline.target}"
-    lines = [_branch(line) for line in pipeline.stages] or [words.pipeline_text(pipeline)]
+    lines = [_branch(line) for line in pipeline.stages] or [f"No pipeline is known: {pipeline.missing}"]
     return _cut("\n".join((heading, *lines)), LETTERS_OF_A_TREE)
 
 
@@ -166,7 +177,7 @@ def _branch(line: str) -> str:
 def _pages(items: Iterable[T], letters: Callable[[T], int], most: int, room: int) -> Iterator[list[T]]:
     page: list[T] = []
     used = 0
-    for item in items:
+    for item in islice(items, LINES_A_LIST):
         if page and (len(page) == most or used + letters(item) > room):
             yield page
             page, used = [], 0

@@ -7,26 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from bot.domain.digest import (
     Concern,
     Digest,
-    FastTrackFigures,
-    Holding,
     Latency,
     LedgerFigures,
-    Listed,
-    Pipeline,
-    Transition,
-    Waiting,
-    WeekOfTrend,
 )
 from bot.domain.periods import Period
-from bot.domain.wording import UNKNOWN, moment
+from bot.domain.wording import UNKNOWN
 
-T = TypeVar("T")
 Names = Mapping[str, str]
 
 PEOPLE, FAST_TRACK, RULE, NOBODY = "people", "the fast track", "the rule", "nobody"  # what `decided` says
@@ -65,8 +56,11 @@ def day_text(day: date) -> str:
 
 
 def local_moment(at: datetime, period: Period) -> str:
-    """As clocks on the wall show it where the digest is read."""
-    return f"{at.astimezone(ZoneInfo(period.timezone)):%Y-%m-%d %H:%M}"
+    """As clocks on the wall show it where the digest is read. In the night when they go back an hour comes twice: it says which one."""
+    local = at.astimezone(ZoneInfo(period.timezone))
+    other = local.replace(fold=1 - local.fold)
+    said, offset = f"{local:%Y-%m-%d %H:%M}", f"{local:%z}"
+    return said if local.utcoffset() == other.utcoffset() else f"{said} UTC{offset[:3]}:{offset[3:]}"
 
 
 def is_counted(digest: Digest) -> bool:
@@ -128,29 +122,6 @@ def decider(decided: str, by: tuple[str, ...], names: Names) -> str:
     return " and ".join(names.get(person, UNKNOWN) for person in by) if by else decided
 
 
-def holding_text(held: Holding, names: Names) -> str:
-    since = f"since {moment(held.since)}" if held.since else "since before anything was recorded"
-    approved = "without an approval"
-    if held.approved_at is not None:
-        approved = f"approved by {decider(held.decided, held.by, names)} on {moment(held.approved_at)}"
-    ticket = f" ({held.ticket})" if held.ticket else ""
-    return f"{held.version} holds {held.target} {since}, {approved}{ticket}"
-
-
-def transition_text(one: Transition, names: Names) -> str:
-    """Who, when and why in a line."""
-    by = f" by {decider(one.decided, one.by, names)}" if one.decided != NOBODY else ""
-    asked = f", asked by {names.get(one.requester, UNKNOWN)}" if one.requester else ""
-    why = f": {one.reason}" if one.reason else ""
-    ticket = f" ({one.ticket})" if one.ticket else ""
-    return f"{moment(one.at)} {one.version} → {one.target}: {one.outcome}{by}{asked}{ticket}{why}"
-
-
-def waiting_text(one: Waiting) -> str:
-    ticket = f" ({one.ticket})" if one.ticket else ""
-    return f"{one.version} → {one.target} has waited for {duration_text(one.age)}, for {one.missing}{ticket}"
-
-
 NO_DECISIONS = "people decided nothing this week"
 
 
@@ -165,20 +136,6 @@ def rule_name(label: str) -> str:
     return label or ALL_RULES
 
 
-def fast_track_text(figures: FastTrackFigures) -> str:
-    judged = f"{figures.passed} passed, {figures.held} held, {figures.undone} undone"
-    compared = figures.agreed + figures.false_passes + figures.false_holds
-    if not compared:
-        return f"{judged}; people decided none that it had judged"
-    wrong = f"{_several(figures.false_passes, 'false pass')}, {_several(figures.false_holds, 'false hold')}"
-    return f"{judged}; people agreed with it on {figures.agreed} of {compared} ({wrong})"
-
-
-def pipeline_text(pipeline: Pipeline) -> str:
-    """The stages as a tree, or why there is none."""
-    return "\n".join(pipeline.stages) or f"No pipeline is known: {pipeline.missing}"
-
-
 def ledger_text(ledger: LedgerFigures) -> str:
     week = (
         f"entries {ledger.first} to {ledger.last} are of this week"
@@ -187,17 +144,6 @@ def ledger_text(ledger: LedgerFigures) -> str:
     )
     holds = f"it does not verify: {ledger.fault.rstrip('.')}" if ledger.fault else "it verifies"
     return f"{counted(ledger.count, 'entry')} at the week's end, {week}; {holds}"
-
-
-def trend_text(trend: tuple[WeekOfTrend, ...]) -> str:
-    """What a picture of the trend shows, for whoever does not see it."""
-    return " ".join(f"{one.week}: {_week_of_trend(one)}." for one in trend)
-
-
-def more_text(listed: Listed[T]) -> str:
-    """What a list leaves out; empty when it shows everything."""
-    hidden = listed.total - len(listed.shown)
-    return f"and {hidden:,} more; every one stands in the records" if hidden else ""
 
 
 def duration_text(length: timedelta | None) -> str:
@@ -215,19 +161,10 @@ def counted(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number:,} {_plural(noun)}"
 
 
-def _week_of_trend(one: WeekOfTrend) -> str:
-    ended = counted(one.transitions, "transition")
-    return f"{ended}, median {duration_text(one.median)}" if one.median is not None else f"{ended}, no decision"
-
-
 def _plural(noun: str) -> str:
     return (
         f"{noun[:-1]}ies" if noun.endswith("y") and noun != "day" else f"{noun}es" if noun.endswith("s") else f"{noun}s"
     )
-
-
-def _several(number: int, noun: str) -> str:
-    return f"{number} {noun if number == 1 else _plural(noun)}"
 
 
 def _sentence(said: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Target, VersionId, Vote
+from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Placed, Target, VersionId, Vote
 from bot.domain.references import Image, PostedCard, TicketRef
 
 
@@ -159,12 +159,13 @@ class ApprovalStale(RequestEvent):
 
 @dataclass(frozen=True)
 class TargetMoved(RequestEvent):
-    """The target was moved after an approval, or, for an observed transition, left where it is: `moved` tells."""
+    """Moved after an approval, or, if observed, left where it is: `moved` tells. `besides` left a stage together with `previous`."""
 
     version: VersionId
     target: Target
     previous: VersionId | None
     moved: bool
+    besides: tuple[VersionId, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,7 @@ class TargetPutBack(RequestEvent):
 class AttestationSigned(RequestEvent):
     """A vote, or the decision, was signed: `about` says which, `person` whose vote it is (empty for the decision).
 
-    `digest` is the sha256 of the envelope's text, so that the ledger vouches for when it was signed.
-    """
+    `digest` is the sha256 of the envelope's text, so that the ledger vouches for when it was signed."""
 
     about: str
     person: str
@@ -262,6 +262,7 @@ class ModelRenamed(RegistryEvent):
 class ModelGone(RegistryEvent):
     model: str
     reason: str
+    placements: tuple[Placed, ...] = ()
 
 
 @dataclass(frozen=True)

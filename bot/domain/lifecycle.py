@@ -297,11 +297,18 @@ def supersede(older: TransitionRequest, newer: TransitionRequest, at: datetime) 
     return [RequestSuperseded(at, older.id, newer.id, reason)]
 
 
-def apply(request: TransitionRequest, previous: VersionId | None, at: datetime, *, moved: bool) -> list[Event]:
+def apply(
+    request: TransitionRequest,
+    previous: VersionId | None,
+    at: datetime,
+    *,
+    moved: bool,
+    besides: tuple[VersionId, ...] = (),
+) -> list[Event]:
     """The target is where the approval wants it: `moved` there by us, or found there."""
     if request.state is not State.APPROVED:
         return []
-    return [TargetMoved(at, request.id, request.version, request.target, previous, moved)]
+    return [TargetMoved(at, request.id, request.version, request.target, previous, moved, besides)]
 
 
 def put_back(request: TransitionRequest, to: VersionId | None, at: datetime, *, moved: bool) -> list[Event]:

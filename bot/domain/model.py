@@ -56,6 +56,16 @@ class VersionId:
         return f"{self.model} v{self.version}"
 
 
+@dataclass(frozen=True)
+class Placed:
+    """That a version held a target, since when, and by which request; None when nobody had approved it."""
+
+    target: Target
+    version: VersionId
+    since: datetime
+    request_id: str | None
+
+
 class State(StrEnum):
     COLLECTING = "collecting"
     PENDING = "pending"

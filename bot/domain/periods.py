@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.domain.model import Refused
 
-WEEK = re.compile(r"(\d{4})-W(\d{2})")
+WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
+A_WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True, order=True)
@@ -29,14 +31,11 @@ class Period:
 def period_of(week: str, timezone: str) -> Period:
     """Raises Refused when there is no such week."""
     found = WEEK.fullmatch(week)
-    try:
-        monday = date.fromisocalendar(int(found[1]), int(found[2]), 1) if found else None
-        following = monday and monday + timedelta(days=7)
-    except (ValueError, OverflowError):
-        monday = following = None
-    if monday is None or following is None:
-        raise Refused(f'"{week[:40]}" is no ISO week. Write one such as 2026-W47')
-    return Period(week, timezone, _midnight(monday, timezone), _midnight(following, timezone))
+    if found:
+        with suppress(ValueError, OverflowError):  # the calendar begins with the year 1 and ends with 9999, also in UTC
+            monday = date.fromisocalendar(int(found[1]), int(found[2]), 1)
+            return Period(week, timezone, _midnight(monday, timezone), _midnight(monday + A_WEEK, timezone))
+    raise Refused(f'"{week[:40]}" is no ISO week. Write one such as 2026-W47')
 
 
 def period_at(moment: datetime, timezone: str) -> Period:

@@ -11,12 +11,12 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from bot.domain.digest import Digest, Listed
-from bot.domain.digest_words import decider, duration_text
+from bot.domain.digest_words import decider, duration_text, local_moment
 from bot.domain.model import VersionId
 from bot.domain.wording import UNKNOWN
+from bot.reports.records import FileNames, file_names
 from bot.reports.shape import Cell, Look
 
 T = TypeVar("T")
@@ -44,8 +44,8 @@ class Writer:
     digest: Digest
 
     @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.digest.period.timezone)
+    def files(self) -> FileNames:
+        return file_names(self.digest.period.week)
 
     def moment(self, at: datetime | None, unknown: str = NOTHING) -> Cell:
         if at is None:
@@ -53,11 +53,7 @@ class Writer:
         return Cell(self.wall_clock(at), Look.MOMENT, full=at.isoformat())
 
     def wall_clock(self, at: datetime) -> str:
-        """In the night when clocks go back an hour comes twice, so it says which one."""
-        local = at.astimezone(self.zone)
-        other = local.replace(fold=1 - local.fold)
-        said = f"{local:%Y-%m-%d %H:%M}"
-        return said if local.utcoffset() == other.utcoffset() else f"{said} {_offset(local)}"
+        return local_moment(at, self.digest.period)
 
     def decider(self, decided: str, by: tuple[str, ...]) -> str:
         return legible(decider(decided, by, self.digest.names))
@@ -66,17 +62,13 @@ class Writer:
         return legible(self.digest.names.get(one, UNKNOWN)) if one else NOTHING
 
 
-def _offset(local: datetime) -> str:
-    offset = f"{local:%z}"
-    return f"UTC{offset[:3]}:{offset[3:5]}"
-
-
 def version(named: VersionId, link: str = "") -> Cell:
     return Cell(legible(str(named)), link=web(link))
 
 
 def text(words: str, link: str = "") -> Cell:
-    return Cell(legible(words) or NOTHING, link=web(link))
+    said = legible(words)
+    return Cell(said, link=web(link)) if said else Cell(NOTHING)
 
 
 def number(count: int) -> Cell:

@@ -14,7 +14,6 @@ from bot.reports.graph_svg import SCREEN, Pen
 from bot.reports.shape import Document, Group, Headline, Matter, Section
 
 GRAVE = (Concern.LEDGER_BROKEN, Concern.MOVED_WITHOUT_APPROVAL, Concern.HELD_WITHOUT_APPROVAL)
-REST_OF_ATTENTION = "What happened in the week stands in the records; what is held now: countersign list."
 
 
 def document_of(digest: Digest, pen: Pen = SCREEN) -> Document:
@@ -56,7 +55,8 @@ def attention(w: Writer) -> Section:
     groups = tuple(
         _group(concern, tuple(found), w) for concern, found in groupby(listed.shown, key=lambda one: one.concern)
     )
-    return Section("attention", "What needs attention", groups=groups, note=rest_note(listed, REST_OF_ATTENTION))
+    rest = f"What is held stands in {w.files.holdings}, and what happened in {w.files.csv}."
+    return Section("attention", "What needs attention", groups=groups, note=rest_note(listed, rest))
 
 
 def ledger(w: Writer) -> Section:
@@ -74,7 +74,7 @@ def _fixed(told: LedgerFigures) -> str:
     except NotANote:  # it was changed, which the ledger's fault says
         return "The newest checkpoint, as it stands in the database:"
     which = "all of them" if size >= told.count else f"the first {size:,} of them"
-    return f"The signed checkpoint below fixes {which}. Check it: countersign audit verify."
+    return f"The signed checkpoint below fixes {which}. To check, whenever: countersign audit verify --checkpoint, and this file."
 
 
 def _group(concern: Concern, found: tuple[Attention, ...], w: Writer) -> Group:
@@ -111,7 +111,7 @@ def _footer(digest: Digest) -> tuple[str, ...]:
     if not _is_over(digest):
         return ("Made by Countersign for a look at a week that was not over. These figures were not kept.",)
     return (
-        "Made by Countersign from figures that were frozen when the week closed. "
+        "Made by Countersign from figures that were frozen when the week closed.",
         f"To tell this week again: countersign digest --week {digest.period.week}",
     )
 

@@ -51,8 +51,8 @@ def trend(w: Writer, pen: Pen) -> Section:
     weeks = w.digest.trend
     if not weeks:
         return Section("trend", "Trend", (chart_words(w.digest),))
-    span = weeks[0].week if len(weeks) == 1 else f"{weeks[0].week} to {weeks[-1].week}"
-    title = f"Time to decision and transitions, {span}"
+    span = f"so far {weeks[0].week} alone" if len(weeks) == 1 else f"{weeks[0].week} to {weeks[-1].week}"
+    title = f"Week by week, {span}"
     drawing = Drawing(title, chart_svg(w.digest, pen.font), chart_words(w.digest), digest_chart.WIDTH)
     table = Table("The same figures as numbers", TREND, tuple(_week(one) for one in weeks))
     return Section("trend", "Trend", drawings=(drawing,), tables=(table,))

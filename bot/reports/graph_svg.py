@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from unicodedata import east_asian_width
 
 from bot.domain.digest_chart import INK, SOFT
-from bot.domain.pipeline_graph import BOX_HEIGHT, BOX_WIDTH, Box, Graph
+from bot.domain.pipeline_graph import BOX_HEIGHT, BOX_WIDTH, LETTERS_SHOWN, Box, Graph
 from bot.reports.shape import Label
 
 STAGE_FILL, STAGE_EDGE, SOURCE_FILL = "#E9F2FE", "#0B5CAD", "#F4F5F7"
 TEXT_SIZE = 12.5
+ROOM = BOX_WIDTH - 10
 
 
 @dataclass(frozen=True)
@@ -60,5 +62,7 @@ def _box(box: Box) -> str:
 def _name(box: Box) -> str:
     """What there is no room for shows when one points at it."""
     x, y = box.left + BOX_WIDTH // 2, box.middle + 4
-    shown = f'<text x="{x}" y="{y}" text-anchor="middle" fill="{INK}">{escape(box.shown)}</text>'
+    wide = sum(letter in "MWmw@%" or east_asian_width(letter) in "WF" for letter in box.shown)
+    squeezed = f' textLength="{ROOM}" lengthAdjust="spacingAndGlyphs"' if len(box.shown) + wide > LETTERS_SHOWN else ""
+    shown = f'<text x="{x}" y="{y}" text-anchor="middle" fill="{INK}"{squeezed}>{escape(box.shown)}</text>'
     return f"<g><title>{escape(box.name)}</title>{shown}</g>"

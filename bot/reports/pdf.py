@@ -1,7 +1,6 @@
 """The report as a PDF, accessible by PDF/UA-1: tagged, with a language, a title, and words for its pictures. Typst sets it.
 
-The figures go in as JSON and never as markup. Typst reads no file outside the template's own directory, and imports from the network are
-refused.
+The figures go in as JSON and never as markup. What a template may read is told in `bot.reports.setting`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from bot.domain.ledger import Plain, as_plain
 from bot.ports import Permanent
 from bot.reports.document import document_of
 from bot.reports.graph_svg import PAPER
-from bot.reports.looks import Logo, broken, logo_of, place_of, text_of
+from bot.reports.looks import Logo, broken, logo_of, place_of
 from bot.reports.setting import NotSet, Task, fonts, set_pdf
 
 log = structlog.get_logger()
@@ -27,7 +26,8 @@ log = structlog.get_logger()
 TEMPLATE = "report.typ"
 FONT = "DejaVuSans.ttf"
 REPLACED = "\ufffd"
-FROM_THE_NETWORK = re.compile(r'(?:import|include)\s*\(?\s*"@')
+A_PACKAGE = ("failed to download package", "package not found")
+NO_PACKAGES = "it imports a package, and none is fetched. Put its files beside the template and import them"
 PLACE = re.compile(r"┌─ (?P<file>.+?):(?P<line>\d+):\d+")
 
 
@@ -38,7 +38,6 @@ def pdf_of(digest: Digest, templates: Path | None = None) -> bytes:
     replaced, on paper only. A template that is broken is so with plain letters too.
     """
     path = place_of(TEMPLATE, templates)
-    _refuse_packages(path)
     document = as_plain(document_of(digest, PAPER))
     logo = logo_of(templates)
     try:
@@ -80,19 +79,9 @@ def _drawable() -> Container[int]:
     return {ord("\n"), *FT2Font(str(fonts() / FONT)).get_charmap()}
 
 
-def _refuse_packages(path: Path) -> None:
-    """Typst would fetch them while the digest waits."""
-    text = text_of(path)
-    found = FROM_THE_NETWORK.search(text)
-    if found:
-        line = text.count("\n", 0, found.end()) + 1
-        raise broken(
-            path, line, "it imports a package from the network. Put its files beside the template and import them"
-        )
-
-
 def _told(mistake: NotSet, path: Path) -> Permanent:
-    """Typst names the file from where it stands, and the line."""
+    """Typst names the file from the template's directory, and the line."""
     place = PLACE.search(mistake.diagnostic)
-    where = path.parent / Path(place["file"]).name if place else path
-    return broken(where, int(place["line"]) if place else None, str(mistake))
+    where = path.parent / place["file"] if place else path
+    why = NO_PACKAGES if str(mistake).startswith(A_PACKAGE) else str(mistake)
+    return broken(where, int(place["line"]) if place else None, why)

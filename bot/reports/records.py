@@ -20,7 +20,7 @@ from bot.domain.proofs import plain_entry
 COLUMNS = ("seq", "at", "kind", "names", "body", "leaf", "head")
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
 NOBODY: Mapping[str, str] = MappingProxyType({})
-TEXT = re.compile(r'"([^"\\]*)"')  # an id has no letter that JSON escapes
+AN_ID = re.compile(r'(?:"|person:)([0-9a-f]{32})(?![0-9a-f])')  # in a policy's changes `person:` stands before it
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class FileNames:
     pdf: str
     csv: str
     json: str
+    holdings: str
+    waiting: str
     chart: str
     figures: str
 
@@ -42,6 +44,8 @@ def file_names(week: str) -> FileNames:
         pdf=f"{stem}.pdf",
         csv=f"{stem}.csv",
         json=f"{stem}.jsonl",
+        holdings=f"{stem}-holdings.csv",
+        waiting=f"{stem}-waiting.csv",
         chart=f"{stem}.png",
         figures=f"{stem}-figures.json",
     )
@@ -71,4 +75,4 @@ def safe_cell(text: str) -> str:
 
 def _named_in(body: str, names: Mapping[str, str]) -> dict[str, str]:
     """The people whose ids the body has, each once, in its order."""
-    return {one: names[one] for one in TEXT.findall(body) if one in names}
+    return {one: names[one] for one in AN_ID.findall(body) if one in names}

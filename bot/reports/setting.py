@@ -1,9 +1,14 @@
-"""Has a document set as PDF in a process of its own, which takes its memory with it when it ends, and may not take for ever."""
+"""Has a document set as PDF in a process of its own, which takes its memory with it when it ends, and may not take for ever.
+
+It works in the template's directory and reads nothing outside it. Its way to the network leads nowhere, and it knows no packages of the
+machine: else a template would have things fetched while the digest waits, or look another way on the next machine.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,6 +21,8 @@ from bot.reports.typesetter import REFUSED
 
 # -P: beside the program lie modules whose names are those of Python's own.
 TYPESETTER = (sys.executable, "-P", str(Path(__file__).with_name("typesetter.py")))
+NOWHERE = "http://127.0.0.1:0"
+NO_PACKAGES = os.devnull
 LONGEST = 120.0  # seconds; a crowded report takes one
 FONTS = "mpl-data/fonts/ttf"  # matplotlib brings DejaVu, so that the report looks the same on every machine
 
@@ -30,7 +37,7 @@ class NotSet(Exception):
 
 @dataclass(frozen=True)
 class Task:
-    """`inputs` are the texts that the template finds in `sys.inputs`; it reads no file outside its own directory."""
+    """`inputs` are the texts that the template finds in `sys.inputs`."""
 
     template: Path
     inputs: Mapping[str, str]
@@ -40,8 +47,8 @@ class Task:
 def set_pdf(task: Task) -> bytes:
     """Accessible by PDF/UA-1, and the same bytes for the same task and fonts. Raises NotSet, or Temporary when there was no answer."""
     said = {
-        "template": str(task.template),
-        "root": str(task.template.parent),
+        "template": task.template.name,
+        "packages": NO_PACKAGES,
         "fonts": str(fonts()),
         "inputs": dict(task.inputs),
         "at": task.at.isoformat(),
@@ -68,8 +75,18 @@ def fonts() -> Path:
 
 
 def _run(task: bytes, template: Path) -> subprocess.CompletedProcess[bytes]:
+    offline = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    offline |= {"https_proxy": NOWHERE}
     try:
-        return subprocess.run(TYPESETTER, input=task, capture_output=True, timeout=LONGEST, check=False)
+        return subprocess.run(
+            TYPESETTER,
+            input=task,
+            capture_output=True,
+            timeout=LONGEST,
+            check=False,
+            cwd=template.parent,
+            env=offline,
+        )
     except subprocess.TimeoutExpired:
         raise Temporary(
             f"setting the report with {template} took longer than {LONGEST:.0f} s and was stopped"

@@ -18,13 +18,13 @@ from bot.reports.cells import (
 from bot.reports.shape import Cell, Column, Look, Section, Table
 
 HOLDINGS = (
-    Column("Version", 1.5),
+    Column("Version", 1.45),
     Column("Target", 1.35),
     Column("Held since", 1.05),
-    Column("Approved by", 1.25),
-    Column("Age of approval", 0.9, Look.NUMBER),
-    Column("Commit", 1.15),
-    Column("Training data", 1.2),
+    Column("Approved by", 1.3),
+    Column("Age of approval", 1.05, Look.NUMBER),
+    Column("Commit", 1.1),
+    Column("Training data", 1.15),
     Column("Ticket", 0.8),
 )
 TRANSITIONS = (
@@ -47,7 +47,6 @@ WAITING = (
 )
 CHANGES = (Column("What", 3), Column("When", 1.4), Column("In detail", 2.6))
 SINCE_BEFORE = "before records began"
-RECORDS_HAVE_THEM = "Every one of them stands in the records that were filed with this report."
 
 
 def inventory(w: Writer) -> Section:
@@ -58,7 +57,7 @@ def inventory(w: Writer) -> Section:
         caption=f"{counted(listed.total, 'target')} held when the week ended",
         columns=HOLDINGS,
         rows=tuple(_holding(one, w) for one in listed.shown),
-        note=rest_note(listed, "The rest: countersign list."),
+        note=rest_note(listed, f"All of them stand in {w.files.holdings}."),
     )
     return Section("holdings", "Who holds what", tables=(table,))
 
@@ -71,7 +70,7 @@ def transitions(w: Writer) -> Section:
         caption=f"{counted(listed.total, 'transition')} that ended in this week",
         columns=TRANSITIONS,
         rows=tuple(_transition(one, w) for one in listed.shown),
-        note=rest_note(listed, RECORDS_HAVE_THEM),
+        note=rest_note(listed, f"All of them stand in {w.files.csv}."),
     )
     return Section("transitions", "Transitions", (f"{legible(transitions_text(w.digest))}.",), tables=(table,))
 
@@ -84,7 +83,7 @@ def waiting(w: Writer) -> Section:
         caption=f"{counted(listed.total, 'request')} that nobody had decided when the week ended",
         columns=WAITING,
         rows=tuple(_waiting(one, w) for one in listed.shown),
-        note=rest_note(listed, "The rest: countersign requests list."),
+        note=rest_note(listed, f"All of them stand in {w.files.waiting}."),
     )
     return Section("waiting", "Waiting for a decision", tables=(table,))
 
@@ -97,7 +96,7 @@ def changes(w: Writer) -> Section:
         caption=f"{counted(listed.total, 'change')} of this week",
         columns=CHANGES,
         rows=tuple(_change(one, w) for one in listed.shown),
-        note=rest_note(listed, RECORDS_HAVE_THEM),
+        note=rest_note(listed, f"All of them stand in {w.files.csv}."),
     )
     return Section("changes", title, tables=(table,))
 

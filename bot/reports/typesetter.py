@@ -1,4 +1,4 @@
-"""A program of its own: reads a task as JSON, sets it with Typst, writes the PDF. `bot.reports.setting` runs it.
+"""A program of its own: reads a task as JSON, sets it with Typst, writes the PDF. `bot.reports.setting` runs it beside the template.
 
 Typst keeps what it has set, up to 100 MB for each crowded report, until the process ends: so this one ends. It imports nothing of
 Countersign.
@@ -20,9 +20,11 @@ def main() -> None:
     try:
         pdf = typst.compile(
             task["template"],
-            root=task["root"],
+            root=".",
             format="pdf",
             font_paths=[task["fonts"]],
+            package_path=task["packages"],
+            package_cache_path=task["packages"],
             sys_inputs=task["inputs"],
             pdf_standards="ua-1",
             timestamp=datetime.fromisoformat(task["at"]),

@@ -12,9 +12,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bot.domain.digest import Digest
+from bot.domain.pipeline_graph import BOX_WIDTH
 from bot.reports.html import html_of
 from tests.browser.test_version_page import TOO_FAINT
 from tests.builders_digest import ODD_NAMES, a_crowded_digest, a_digest, a_quiet_digest, an_oddly_named_digest
+from tests.builders_long_names import PIPELINE, a_full_digest_of_long_names
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -87,15 +89,20 @@ def test_the_tree_that_is_read_aloud_has_the_headings_the_tables_and_the_picture
         == SECTIONS
     )
     expect(page.get_by_role("table", name="4 targets held when the week ended")).to_be_visible()
-    expect(page.get_by_role("img", name="Approval latency and transitions by week")).to_be_visible()
+    expect(page.get_by_role("img", name="Time to decision and transitions by week")).to_be_visible()
     expect(page.get_by_role("img", name="prepare needs data/rides.csv.")).to_be_visible()
     expect(page.get_by_role("rowheader", name="bike-demand v7").first).to_be_visible()
 
 
 @pytest.mark.parametrize(
     ("name", "digest"),
-    [("week", a_digest()), ("quiet", a_quiet_digest()), ("odd", an_oddly_named_digest())],
-    ids=["a full week", "a quiet week", "odd names"],
+    [
+        ("week", a_digest()),
+        ("quiet", a_quiet_digest()),
+        ("odd", an_oddly_named_digest()),
+        ("long", a_full_digest_of_long_names(8)),
+    ],
+    ids=["a full week", "a quiet week", "odd names", "long names"],
 )
 def test_it_fits_a_wide_screen_a_phone_and_paper(page: Page, tmp_path: Path, name: str, digest: Digest) -> None:
     open_report(page, digest, tmp_path)
@@ -135,6 +142,15 @@ def test_no_heading_is_left_behind_at_the_foot_of_a_page(page: Page, tmp_path: P
     last_words = [re.sub(r" ?Countersign weekly digest|Page \d+ of \d+", "", one).strip() for one in pages]
     titles = page.locator("h2, h3, caption").all_inner_texts()
     assert [words for words in last_words if words.endswith(tuple(titles))] == []
+
+
+def test_no_name_is_wider_than_its_box_in_a_pipeline(page: Page, tmp_path: Path) -> None:
+    open_report(page, a_full_digest_of_long_names(), tmp_path)
+
+    widths = page.locator("svg g text").evaluate_all("all => all.map(one => one.getBBox().width)")
+
+    assert len(widths) == PIPELINE
+    assert max(widths) < BOX_WIDTH
 
 
 def test_names_from_outside_run_nothing_load_nothing_and_turn_nothing_around(page: Page, tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import pytest
 from bot.clients.jira import JiraTickets
 from bot.domain.cards import Card
 from bot.domain.references import TicketPlan, TicketRef
-from bot.ports import Attachment, OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.sandbox.jira import Deployment, JiraSandbox
 from bot.sandbox.serving import serving
+from tests.fixtures.attachments import an_attachment
 
 PLAN = TicketPlan("GOV", "Task", approved="", rejected="")
-REPORT = Attachment("countersign-2026-W47.html", "text/html", b"<!doctype html><title>W47</title>")
-TABLE = Attachment("countersign-2026-W47.csv", "text/csv", "seq,at\n1,Zürich\n".encode())
+REPORT = an_attachment("countersign-2026-W47.html", "text/html", b"<!doctype html><title>W47</title>")
+TABLE = an_attachment("countersign-2026-W47.csv", "text/csv", "seq,at\n1,Zürich\n".encode())
 FILES = (REPORT, TABLE)
 
 # kind of fault -> (its options, what the client raises, whether Jira wrote)
@@ -57,7 +58,7 @@ def test_files_hang_on_the_ticket_with_the_very_bytes(site: JiraSandbox, tickets
 
     attached = site.issue(ref.key).attachments
     assert [(one.filename, one.mime_type, one.content) for one in attached] == [
-        (file.name, file.media_type, file.content) for file in FILES
+        (file.name, file.media_type, file.path.read_bytes()) for file in FILES
     ]
     assert {one.author for one in attached} == {site.bot}
 
@@ -79,7 +80,7 @@ def test_another_ones_file_of_that_name_keeps_ours_from_nobody(
 
     tickets.attach(ref, (REPORT,))
 
-    assert [one.content for one in site.issue(ref.key).attachments] == [b"forged", REPORT.content]
+    assert [one.content for one in site.issue(ref.key).attachments] == [b"forged", REPORT.path.read_bytes()]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -100,7 +101,7 @@ def test_every_fault_ends_in_each_file_once(
 def test_a_file_that_is_too_large_is_named_and_keeps_the_others_from_nothing(
     site: JiraSandbox, tickets: JiraTickets, ref: TicketRef
 ) -> None:
-    site.attachment_limit = len(TABLE.content)
+    site.attachment_limit = len(TABLE.path.read_bytes())
 
     with pytest.raises(Permanent, match=r"attaching countersign-2026-W47.html to GOV-1 \(HTTP 413\).*raise the limit"):
         tickets.attach(ref, FILES)

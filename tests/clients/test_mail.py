@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bot.clients.mail import SmtpMailer, read_server
-from bot.ports import Attachment, Mail, OutcomeUnknown, Permanent, Temporary
+from bot.ports import Mail, OutcomeUnknown, Permanent, Temporary
+from tests.fixtures.attachments import an_attachment
 from tests.fixtures.post_office import PostOffice, free_port, serving_mail
 
 ANA, BEN = "ana@example.com", "ben@example.com"
-REPORT = Attachment("countersign-2026-W47.pdf", "application/pdf", b"%PDF-1.7 \x00\xff and so on")
-TABLE = Attachment("countersign-2026-W47.csv", "text/csv", "seq,at\r\n1,Zürich\n".encode())
+REPORT = an_attachment("countersign-2026-W47.pdf", "application/pdf", b"%PDF-1.7 \x00\xff and so on")
+TABLE = an_attachment("countersign-2026-W47.csv", "text/csv", "seq,at\r\n1,Zürich\n".encode())
 MAIL = Mail(
     key="digest-mail:2026-W47:ana@example.com",
     to=(ANA,),
@@ -57,7 +59,7 @@ class TestForm:
             (part.get_filename(), part.get_content_type(), part.get_payload(decode=True))
             for part in mail.iter_attachments()
         ]
-        assert files == [(file.name, file.media_type, file.content) for file in MAIL.files]
+        assert files == [(file.name, file.media_type, file.path.read_bytes()) for file in MAIL.files]
 
     def test_it_says_from_whom_to_whom_and_that_a_machine_wrote_it(
         self, office: PostOffice, mailer: SmtpMailer
@@ -67,6 +69,16 @@ class TestForm:
         (mail,) = office.received
         assert (str(mail["From"]), str(mail["To"])) == ("Countersign <countersign@example.com>", ANA)
         assert (str(mail["Subject"]), str(mail["Auto-Submitted"])) == (MAIL.subject, "auto-generated")
+
+    def test_a_server_that_takes_only_seven_bits_loses_none(self, office: PostOffice, mailer: SmtpMailer) -> None:
+        mailer.send(replace(MAIL, text="Zürich\n", html="<p>Zürich</p>"))
+
+        (sent,), (mail,) = office.mails, office.received
+        text = mail.get_body(("plain",))
+        assert text is not None
+        assert sent.isascii()
+        assert b"8bit" not in sent
+        assert text.get_content().strip() == "Zürich"
 
     def test_the_same_key_makes_the_same_message_id_and_tells_no_address(
         self, office: PostOffice, mailer: SmtpMailer

@@ -5,21 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 
 import pytest
 import requests
 
 from bot.clients.slack import SlackNotifier
+from bot.clients.slack_calls import SlackCalls
+from bot.clients.slack_files import SlackFiles
+from bot.clients.slack_people import SlackPeople
 from bot.domain.cards import Card
 from bot.domain.references import PostedCard
-from bot.ports import Attachment, OutcomeUnknown, Permanent, Temporary
+from bot.ports import OutcomeUnknown, Permanent, Temporary
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import Message, SlackSandbox
+from tests.fixtures.attachments import an_attachment
 
 CHANNEL = "compliance"
-REPORT = Attachment("countersign-2026-W47.html", "text/html", b"<!doctype html><title>W47</title>")
-TABLE = Attachment("countersign-2026-W47.csv", "text/csv", "seq,at\n1,Zürich\n".encode())
-CHART = Attachment("trend.png", "image/png", b"\x89PNG\r\n\x1a\n and so on", alt="the median fell to 2 h")
+REPORT = an_attachment("countersign-2026-W47.html", "text/html", b"<!doctype html><title>W47</title>")
+TABLE = an_attachment("countersign-2026-W47.csv", "text/csv", "seq,at\n1,Zürich\n".encode())
+CHART = an_attachment("trend.png", "image/png", b"\x89PNG\r\n\x1a\n and so on", alt="the median fell to 2 h")
 FILES = (REPORT, TABLE)
 KEY = "digest-files:2026-W47"
 
@@ -55,8 +60,32 @@ def test_files_stand_in_the_thread_of_their_message_with_the_very_bytes(bench: B
     (message,) = bench.shared()
     assert message.thread_ts == card.message
     assert [(file.name, file.title, file.content) for file in message.files] == [
-        (file.name, file.name, file.content) for file in FILES
+        (file.name, file.name, file.path.read_bytes()) for file in FILES
     ]
+
+
+class Pieces(BytesIO):
+    """Keeps how many bytes were asked for at a time."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.asked: list[int | None] = []
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.asked.append(size)
+        return super().read(size)
+
+
+def test_a_large_file_goes_to_slack_piece_by_piece(bench: Bench) -> None:
+    large = Pieces(b"x" * 3_000_000)
+    calls = SlackCalls("xoxb-sandbox", f"{bench.url}/api/", 5.0)
+    files = SlackFiles(calls, SlackPeople(calls, time.monotonic), 5.0)
+
+    brought = files.bring(large, 3_000_000, "countersign-2026-W47.jsonl", "")
+    calls.call("files.completeUploadExternal", {"files": [brought]})
+
+    assert bench.slack.workspace.files[brought["id"]].content == large.getvalue()
+    assert all(size is not None and 0 < size < 100_000 for size in large.asked)
 
 
 def test_a_shared_file_can_be_fetched_again(bench: Bench) -> None:
@@ -65,7 +94,7 @@ def test_a_shared_file_can_be_fetched_again(bench: Bench) -> None:
     file = bench.shared()[0].files[0]
     answer = requests.get(f"{bench.url}/files/{file.id}/{file.name}", timeout=5)
 
-    assert (answer.content, answer.headers["Content-Disposition"]) == (REPORT.content, "attachment")
+    assert (answer.content, answer.headers["Content-Disposition"]) == (REPORT.path.read_bytes(), "attachment")
 
 
 def test_a_picture_keeps_what_it_shows_in_words(bench: Bench) -> None:

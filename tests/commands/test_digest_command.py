@@ -81,6 +81,9 @@ def test_a_closed_week_is_told_in_the_same_bytes_again_whatever_happens_afterwar
     assert contents(tmp_path / "new" / "again") == files
     assert (files[f"{stem}.pdf"], files[f"{stem}.png"]) == (row.pdf, row.chart)
     assert files[f"{stem}-figures.json"] == row.figures.encode()
+    assert files[f"{stem}-holdings.csv"] == row.holdings.encode()
+    assert files[f"{stem}-waiting.csv"] == row.waiting.encode()
+    assert row.sizes == {name: len(files[name]) for name in recorded["files"]}
     assert recorded["files"].items() <= hashes.items()
     assert sorted(first.stdout.split()[::2]) == sorted(hashes.values())
 
@@ -113,7 +116,7 @@ def test_a_dry_run_tells_of_the_week_that_runs_and_stores_and_sends_nothing(plan
     assert json.loads(told.stdout)["period"]["week"] == this_week().week
     assert json.loads(told.stdout)["outcomes"] == {"applied": 1}
     assert written.exit_code == 0
-    assert len(contents(tmp_path / "look")) == 6
+    assert len(contents(tmp_path / "look")) == 8
     assert (after, newest) == (before, None)
     assert planned.slack.messages("compliance") == []
 

@@ -78,13 +78,35 @@ def test_a_mail_server_that_is_down_is_a_failure(planned: Installation) -> None:
     assert "tried again" not in trouble.why
 
 
-def test_a_broken_template_is_named_with_its_line(planned: Installation, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "template", "line"),
+    [
+        ("report.html", "<h1>\n{{ report.title }\n", 2),
+        (
+            "report.html",
+            "{% for section in report.sections %}{% for table in section.tables %}\n"
+            "{% for r in table.rows %}\n{{ r.nope }}\n{% endfor %}{% endfor %}{% endfor %}",
+            3,
+        ),
+        (
+            "report.typ",
+            "#let report = json(bytes(sys.inputs.report))\n#for section in report.sections { for table in section.tables {\n"
+            "for r in table.rows {\n[#r.nope]\n} } }",
+            4,
+        ),
+        ("report.html", "{% if report.quiet %}\n{{ report.nope }}\n{% endif %}", 2),
+    ],
+    ids=["on every page", "in a row of the page", "in a row of the PDF", "in a quiet week"],
+)
+def test_a_broken_template_is_named_with_its_line(
+    planned: Installation, tmp_path: Path, name: str, template: str, line: int
+) -> None:
     templates = tmp_path / "templates"
     templates.mkdir()
-    (templates / "report.html").write_text("<h1>\n{{ report.title }\n")
+    (templates / name).write_text(template)
     planned.environ["COUNTERSIGN_TEMPLATES"] = str(templates)
 
     trouble = planned.troubles()["digest report"]
 
-    assert f"{templates / 'report.html'} line 2" in trouble.why
+    assert f"{templates / name} line {line}" in trouble.why
     assert "replay" not in trouble.why

@@ -65,6 +65,8 @@ def test_what_was_written_is_read_again(note: Note, ring: list[TrustedKey]) -> N
         "{indented}",
         "{spaced}",
         "{windows}",
+        '<p>The ledger:</p><pre tabindex="0">{bare}</pre><p>Keep it.</p>',
+        "Page 3\n{broken}\nMade by Countersign",
     ],
 )
 def test_a_note_is_found_in_what_people_paste(note: Note, around: str) -> None:
@@ -74,6 +76,8 @@ def test_a_note_is_found_in_what_people_paste(note: Note, around: str) -> None:
         indented="\n".join(f"    {line}" for line in lines),
         spaced="\n\n".join(lines),
         windows="\r\n".join(lines),
+        bare=str(note).strip(),
+        broken=f"{str(note).strip()[:-30]}\n{str(note).strip()[-30:]}",
     )
 
     assert read_notes(text) == (note,)

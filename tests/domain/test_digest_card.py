@@ -13,8 +13,9 @@ from bot.domain.cards import Card, Link
 from bot.domain.digest import Attention, Concern, Digest, Listed
 from bot.domain.digest_card import ReportFile, digest_card, files_card, subject, thread_cards, ticket_card, witness_text
 from bot.domain.digest_mail import MATTERS_SHOWN, mail_html, mail_text
-from bot.domain.digest_thread import CARDS_A_LIST
+from bot.domain.digest_thread import CARDS_A_LIST, LINES_A_LIST
 from bot.domain.references import Image
+from bot.reports.records import file_names
 from bot.sandbox.slack.validation import checked_blocks
 from bot.sandbox.slack.wire import every_text
 from tests.builders_digest import (
@@ -33,7 +34,7 @@ FILES = (ReportFile(HTML, "ab" * 32), ReportFile(CSV, "cd" * 32, "it has 40.0 MB
 
 
 def thread(digest: Digest) -> list[Card]:
-    return list(thread_cards(digest, CSV, HTML))
+    return list(thread_cards(digest, file_names("2026-W47")))
 
 
 def titles(digest: Digest) -> list[str]:
@@ -126,14 +127,23 @@ class TestThread:
         assert "No pipeline is known" in trees.paragraphs[1]
 
     def test_a_long_list_goes_over_several_messages_and_the_last_says_how_many_more_there_are(self) -> None:
-        digest = a_crowded_digest()
+        wordy = tuple(a_transition(f"model-{n:04}", n + 1, reason="why not? " * 30) for n in range(200))
 
-        moved = [card for card in thread(digest) if card.title.startswith("Transitions")]
+        moved = [card for card in thread(a_digest(transitions=Listed(wordy, 100_000))) if "Transitions" in card.title]
 
         shown = sum(len(table.rows) for card in moved for table in card.tables)
-        assert [card.title for card in moved] == [f"Transitions ({n} of 3)" for n in (1, 2, 3)]
+        assert [card.title for card in moved] == [f"Transitions ({n} of 2)" for n in (1, 2)]
+        assert shown == LINES_A_LIST
         assert moved[-1].footer == f"and {100_000 - shown:,} more: see {CSV}"
-        assert [card.footer for card in moved[:-1]] == ["", ""]
+        assert [card.footer for card in moved[:-1]] == [""]
+
+    def test_each_list_names_the_file_that_has_the_rest(self) -> None:
+        footers = {card.title.partition(" (")[0]: card.footer for card in thread(a_crowded_digest())}
+
+        assert footers["What needs attention"] == f"and 1,355 more: see {HTML}"
+        assert footers["What holds which target"] == "and 550 more: see countersign-2026-W47-holdings.csv"
+        assert footers["Waiting for a decision"] == "and 350 more: see countersign-2026-W47-waiting.csv"
+        assert footers["Transitions"] == f"and 99,950 more: see {CSV}"
 
     def test_no_digest_makes_an_endless_thread(self) -> None:
         assert len(thread(a_crowded_digest())) <= 8 * CARDS_A_LIST

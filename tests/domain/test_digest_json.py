@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.digest import Digest, Latency, WeekOfTrend
+from bot.domain.digest import Attention, Concern, Digest, Latency, WeekOfTrend
 from bot.domain.digest_json import as_json, read_digest
 from bot.domain.model import Refused
 from tests.builders_digest import (
@@ -25,6 +25,7 @@ from tests.builders_digest import (
     listed,
 )
 
+MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
 LENGTHS = st.timedeltas(timedelta(0), timedelta(days=50 * 365))
 
 
@@ -83,9 +84,37 @@ def test_the_order_in_which_names_were_looked_up_means_nothing() -> None:
         as_json(a_digest()).replace('"week":"2026-W47"', '"week":47'),
     ],
 )
-def test_what_is_no_digest_of_this_release_is_refused(text: str) -> None:
-    with pytest.raises(Refused):
+def test_what_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match=r"cannot read these figures|no figures of a digest"):
         read_digest(text)
+
+
+def test_figures_of_an_older_release_are_read_with_the_defaults_of_what_came_later() -> None:
+    matter = Attention(Concern.NO_RULE, "No rule speaks of fraud.", MONDAY, "fraud", "https://slack.example/1")
+    frozen = json.loads(as_json(a_digest(attention=listed(matter))))
+    (older,) = frozen["attention"]["shown"]
+    for later in ("at", "model", "link"):
+        del older[later]
+
+    found = read_digest(json.dumps(frozen))
+
+    assert found == a_digest(attention=listed(Attention(Concern.NO_RULE, "No rule speaks of fraud.")))
+
+
+def test_of_figures_of_a_newer_release_is_read_what_this_one_knows() -> None:
+    frozen = json.loads(as_json(a_digest()))
+    for record in (frozen, frozen["ledger"], frozen["period"], frozen["attention"], *frozen["inventory"]["shown"]):
+        record["of_a_later_release"] = {"any": ["thing"]}
+
+    assert read_digest(json.dumps(frozen)) == a_digest()
+
+
+def test_a_concern_that_this_release_does_not_know_is_not_passed_over() -> None:
+    frozen = json.loads(as_json(a_digest()))
+    frozen["concerns"]["of_a_later_release"] = 1
+
+    with pytest.raises(Refused, match="of_a_later_release"):
+        read_digest(json.dumps(frozen))
 
 
 def test_half_a_character_is_no_reason_to_fail() -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from bot.domain import digest_matters as matters
 from bot.domain.digest import LISTED, Attention, Concern, Listed
 from bot.domain.model import Kind, State
+from bot.domain.periods import period_of
 from tests.builders import CHAMPION, NOON, a_request, a_version, an_observed
+
+PERIOD = period_of("2026-W10", "Europe/Madrid")
 
 
 def many(concern: Concern, number: int) -> Listed[Attention]:
@@ -46,16 +51,47 @@ def test_what_has_become_of_a_move_by_hand_is_told() -> None:
 
     for state, said in ends.items():
         matter = matters.moved_without_approval(
-            "bike-demand", CHAMPION, a_version(7), a_version(5), NOON, an_observed(state)
+            "bike-demand", CHAMPION, a_version(7), a_version(5), NOON, an_observed(state), PERIOD
         )
         assert matter.sentence.endswith(said)
         assert "bike-demand v5 held it before" in matter.sentence
 
 
 def test_a_target_that_was_taken_away_is_told_as_such() -> None:
-    matter = matters.moved_without_approval("bike-demand", CHAMPION, None, a_version(5), NOON, None)
+    matter = matters.moved_without_approval("bike-demand", CHAMPION, None, a_version(5), NOON, None, PERIOD)
 
-    assert matter.sentence.startswith("alias:champion of bike-demand was taken away from bike-demand v5 on 2026-03-02")
+    assert matter.sentence.startswith(
+        "alias:champion of bike-demand was taken away from bike-demand v5 on 2026-03-02 13:00 without an approval."
+    )
+
+
+def test_a_move_back_to_who_was_approved_needs_no_adopting() -> None:
+    matter = matters.moved_back(
+        "bike-demand", CHAMPION, a_version(7), a_version(8), NOON, "by Cy on 2026-03-01 10:00", PERIOD
+    )
+
+    assert matter.concern is Concern.MOVED_WITHOUT_APPROVAL
+    assert matter.sentence == (
+        "bike-demand v7 was put on alias:champion of bike-demand on 2026-03-02 13:00 without asking; bike-demand v8 held it before. "
+        "It had been approved for it before, by Cy on 2026-03-01 10:00, and is held by that approval: nothing needs to be adopted."
+    )
+
+
+def test_every_moment_is_that_of_the_wall_clock() -> None:
+    target = a_version(), "bike-demand", CHAMPION
+    told = [
+        matters.held_without_approval(*target, NOON, PERIOD),
+        matters.approval_too_old(*target, NOON, timedelta(days=9), timedelta(days=7), PERIOD),
+        matters.given_back("bike-demand", CHAMPION, a_version(), NOON, NOON, PERIOD),
+    ]
+
+    assert all("2026-03-02 13:00" in matter.sentence and "UTC" not in matter.sentence for matter in told)
+
+
+def test_weeks_left_out_can_be_looked_at() -> None:
+    matter = matters.digests_left_out(["2026-W01", "2026-W02"], NOON)
+
+    assert matter.sentence.endswith("Look at one with: countersign digest --week 2026-W01 --dry-run")
 
 
 def test_more_gaps_than_can_be_read_are_counted() -> None:

@@ -74,8 +74,26 @@ def test_only_weeks_that_are_over_are_passed_through() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-W54", "2027-W53", "2026-W00", "0000-W01", "2026-47", "last week", "2026-W7", ""]
+    "text",
+    ["2026-W54", "2027-W53", "2026-W00", "0000-W01", "2026-47", "last week", "2026-W7", "", "٢٠٢٦-W47", "2026-W47\n"],
 )
 def test_what_is_no_week_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(Refused, match=r"is no ISO week\. Write one such as 2026-W47"):
         period_of(text, "UTC")
+
+
+@pytest.mark.parametrize(
+    ("week", "zone"),
+    [("0001-W01", "Asia/Tokyo"), ("9999-W52", "America/New_York"), ("9999-W52", "Asia/Tokyo"), ("9999-W52", "UTC")],
+)
+def test_a_week_that_reaches_beyond_the_calendar_is_none(week: str, zone: str) -> None:
+    with pytest.raises(Refused, match="is no ISO week"):
+        period_of(week, zone)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_weeks_beside_the_ends_of_the_calendar_are_weeks(zone: str) -> None:
+    first, last = period_of("0001-W02", zone), period_of("9999-W51", zone)
+
+    assert (first.week, last.week) == ("0001-W02", "9999-W51")
+    assert last.ends - last.starts == timedelta(days=7)

@@ -3,67 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import requests
 
-from bot.digest_clock import due_at
-from bot.digest_store import DigestRow
+from bot.demo_digest import end_week
 from bot.domain.digest import Concern
 from bot.domain.digest_json import as_json, read_digest
-from bot.domain.events import DigestClosed, DigestDelivered, DigestsLeftOut
-from bot.domain.periods import Period, next_period, period_at
+from bot.domain.events import DigestClosed, DigestDelivered, DigestsLeftOut, KeyAdded
+from bot.domain.model import Refused
 from bot.job_rows import JobStatus
 from handlers.clock import HOUSEKEEPING, tick
+from handlers.digest_retelling import tell_again, write_report
 from handlers.digests import close_week
+from tests.fixtures.digest_weeks import A_MOMENT, DIGEST, closed, go_to, go_to_due, look, rows, weeks_from_now
 from tests.fixtures.house import House, services_with
-
-MADRID = "Europe/Madrid"
-DIGEST = 'digest: {cron: "0 9 * * mon", timezone: Europe/Madrid, notify: {slack: "#compliance"}}'
-A_MOMENT = timedelta(seconds=1)
 
 
 @pytest.fixture
 def planned(house: House) -> House:
     house.use_policy(top=DIGEST)
     return house
-
-
-def weeks_from_now(count: int) -> list[Period]:
-    """This one and the next ones, as real time has them."""
-    weeks = [period_at(datetime.now(UTC), MADRID)]
-    while len(weeks) < count:
-        weeks.append(next_period(weeks[-1]))
-    return weeks
-
-
-def go_to(house: House, moment: datetime) -> None:
-    house.clock.ahead = moment - datetime.now(UTC)
-
-
-def go_to_due(house: House, period: Period) -> None:
-    plan = house.s.store.policy().digest
-    assert plan is not None
-    go_to(house, due_at(plan, period) + A_MOMENT)
-
-
-def look(house: House) -> None:
-    """What the clock brings about every minute."""
-    house.sweep("close_digests")
-
-
-def rows(house: House, weeks: list[Period]) -> list[DigestRow]:
-    with house.s.store.transaction() as tx:
-        return [row for period in weeks if (row := tx.digests.find(period.week)) is not None]
-
-
-def closed(house: House) -> list[str]:
-    return [entry["week"] for entry in house.entries(DigestClosed)]
 
 
 def test_nothing_is_due_before_its_time_and_then_the_week_is_frozen(planned: House) -> None:
@@ -85,7 +48,7 @@ def test_nothing_is_due_before_its_time_and_then_the_week_is_frozen(planned: Hou
     assert entry["digest"] == row.digest == hashlib.sha256(row.figures.encode()).hexdigest()
     assert as_json(digest) == row.figures
     assert entry["files"][f"countersign-{week.week}.pdf"] == hashlib.sha256(row.pdf).hexdigest()
-    assert sorted(name.rpartition(".")[2] for name in entry["files"]) == ["csv", "html", "jsonl", "pdf"]
+    assert {name.rpartition(".")[2] for name in entry["files"]} == {"csv", "html", "jsonl", "pdf"}
     assert digest.ledger.checkpoint
     assert planned.ledger_fault() is None
 
@@ -180,6 +143,56 @@ def test_a_plan_that_was_away_for_a_monday_leaves_no_week_untold(planned: House)
     assert closed(planned) == [weeks[0].week, weeks[1].week]
 
 
+def test_a_plan_that_comes_back_after_months_tells_no_week_that_nobody_planned(planned: House) -> None:
+    weeks = weeks_from_now(14)
+    go_to_due(planned, weeks[0])
+    look(planned)
+    planned.use_policy()
+    go_to(planned, weeks[12].ends + timedelta(hours=10))
+    look(planned)
+    planned.use_policy(top=DIGEST)
+    planned.use_policy(top=DIGEST.replace("compliance", "model-approvals"))
+    look(planned)
+    before = closed(planned)
+
+    go_to_due(planned, weeks[13])
+    look(planned)
+
+    assert before == [weeks[0].week]
+    assert closed(planned) == [weeks[0].week, weeks[13].week]
+    assert planned.entries(DigestsLeftOut) == []
+    assert read_digest(rows(planned, weeks[13:])[0].figures).concerns.get(Concern.DIGESTS_LEFT_OUT, 0) == 0
+    with pytest.raises(Refused, match=f"{weeks[5].week} has no digest: the policy planned none for it"):
+        tell_again(weeks[5].week, planned.s)
+
+
+def test_a_first_plan_counts_from_when_it_came_to_stay(house: House) -> None:
+    weeks = weeks_from_now(4)
+    house.use_policy(top=DIGEST)
+    house.use_policy()
+    go_to(house, weeks[2].starts + timedelta(days=3))
+    house.use_policy(top=DIGEST)
+    go_to(house, weeks[3].starts + timedelta(hours=5))
+    house.use_policy(top=DIGEST.replace("compliance", "model-approvals"))
+
+    go_to_due(house, weeks[3])
+    look(house)
+
+    assert closed(house) == [weeks[2].week, weeks[3].week]
+
+
+def test_a_policy_that_only_another_release_can_read_does_not_end_the_plan(planned: House) -> None:
+    weeks = weeks_from_now(3)
+    with planned.s.store.transaction() as tx:
+        tx.add_policy("version: 99\ndigest: {}\n", "sha256:99", "another release", planned.clock.now())
+    go_to(planned, weeks[2].starts + timedelta(days=1))
+    planned.use_policy(top=DIGEST.replace("compliance", "model-approvals"))
+
+    look(planned)
+
+    assert closed(planned) == [weeks[0].week, weeks[1].week]
+
+
 def test_a_policy_without_a_digest_closes_nothing(house: House) -> None:
     go_to(house, weeks_from_now(3)[-1].ends)
 
@@ -227,18 +240,44 @@ def test_a_ledger_that_was_cut_has_its_digest_and_that_stands_first(planned: Hou
     assert digest.attention.shown[0].concern is Concern.LEDGER_BROKEN
 
 
-def test_what_was_not_delivered_is_shown_by_readyz_and_the_metrics_until_it_is(planned: House) -> None:
-    (week,) = weeks_from_now(1)
+def test_what_is_recorded_late_belongs_to_no_closed_week_and_changes_none(planned: House, tmp_path: Path) -> None:
+    week, following = weeks_from_now(2)
+    planned.approve(planned.asked())
     go_to_due(planned, week)
-    close_week(week.week, planned.s)
-    ready = requests.get(f"{planned.url}/readyz", timeout=10)
-    metrics = requests.get(f"{planned.url}/metrics", timeout=10).text
-    planned.settle_all()
-    afterwards = requests.get(f"{planned.url}/readyz", timeout=10).json()
+    look(planned)
+    before = tell_again(week.week, planned.s)
+    write_report(before, tmp_path / "before", planned.s)
 
-    assert (ready.status_code, ready.json()["ready"], ready.json()["status"]) == (200, True, "degraded")
-    assert ready.json()["undelivered_digests"] == [f"{week.week} to slack"]
-    assert "\ncountersign_digests_undelivered 1.0\n" in metrics
-    (ended,) = re.findall(rf'^countersign_digest_last_week{{week="{week.week}"}} (\S+)$', metrics, re.MULTILINE)
-    assert float(ended) == week.ends.timestamp()
-    assert (afterwards["undelivered_digests"], afterwards["status"]) == ([], "ok")
+    with planned.s.store.transaction() as tx:
+        tx.record([KeyAdded(week.ends - A_MOMENT, "a-late-key", "ed25519", "ledger")])
+    go_to_due(planned, following)
+    look(planned)
+
+    after = tell_again(week.week, planned.s)
+    write_report(after, tmp_path / "after", planned.s)
+    write_report(tell_again(following.week, planned.s), tmp_path / "following", planned.s)
+    assert replace(after.row, posted=before.row.posted) == before.row
+    assert after.digest == before.digest
+    assert contents(tmp_path / "after") == contents(tmp_path / "before")
+    assert not [
+        path
+        for path in tmp_path.glob("*/*")
+        if path.suffix in (".csv", ".jsonl", ".html", ".json") and b"a-late-key" in path.read_bytes()
+    ]
+
+
+def test_a_demos_week_ends_once_so_that_nothing_is_told_in_no_digest(planned: House) -> None:
+    (week,) = weeks_from_now(1)
+    ended = end_week(planned.s)
+    planned.settle_all()
+    planned.approve(planned.asked())
+
+    with pytest.raises(Refused, match=f"{week.week} has ended already"):
+        end_week(planned.s)
+
+    assert ended == week.week
+    assert closed(planned) == [week.week]
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,23 @@ from pathlib import Path
 import pytest
 
 from bot.domain.digest_json import read_digest
-from bot.domain.events import DigestDelivered
+from bot.domain.events import DigestClosed, DigestDelivered
 from bot.domain.policy import DigestPlan
-from handlers import digest_delivery
-from handlers.digest_files import MadeFile, parcel_of
+from handlers.digest_files import MadeFile, files_on_disk, parcel_of
 from tests.builders_digest import NOTE, a_digest, a_quiet_digest
-from tests.fixtures.digest_office import BEN, CHANNEL, FILES, PDF, PLAN, PNG, WEEK, Office, open_office
+from tests.fixtures.digest_office import (
+    BEN,
+    CHANNEL,
+    FILES,
+    HOLDINGS,
+    PDF,
+    PLAN,
+    PNG,
+    WAITING,
+    WEEK,
+    Office,
+    open_office,
+)
 
 MORE = 1_000_000
 
@@ -132,7 +144,7 @@ class TestJira:
         assert job.name == "file_digest"
         assert "raise the limit" in job.errors[-1].error
         office.jira.attachment_limit = MORE
-        office.s.store.jobs.replay_all()
+        office.replay()
         office.settle_all()
         assert sorted(office.attached()) == sorted(FILES)
         assert len(office.jira.issues()) == len(office.jira.comments("GOV-1")) == 1
@@ -191,7 +203,9 @@ class TestPlan:
         assert sorted(office.delivered()) == told
         assert office.parked() == []
 
-    def test_the_plan_counts_that_held_when_the_week_was_closed(self, office: Office) -> None:
+    def test_the_plan_counts_that_held_when_the_week_was_closed_unless_the_policy_says_where_else(
+        self, office: Office
+    ) -> None:
         row = office.close(plan=replace(PLAN, channel="#general", email=(BEN,)))
 
         office.settle_all()
@@ -231,15 +245,58 @@ class TestFiles:
 
     def test_what_was_appended_after_the_closing_belongs_to_no_frozen_week(self, office: Office) -> None:
         row = office.close()
-        before = digest_delivery.files_of(row, read_digest(row.figures), office.s)
+        with files_on_disk(row, read_digest(row.figures), office.s) as files:
+            before = [file.sha256 for file in files]
 
         with office.s.store.transaction() as tx:
             tx.record([DigestDelivered(row.period.starts, "2026-W01", "slack", "somewhere")])
 
-        assert digest_delivery.files_of(row, read_digest(row.figures), office.s) == before
+        with files_on_disk(row, read_digest(row.figures), office.s) as files:
+            assert [file.sha256 for file in files] == before
+
+    def test_the_whole_lists_go_along_as_they_were_frozen_and_one_with_nothing_in_it_too(self, office: Office) -> None:
+        office.close()
+
+        office.settle_all()
+
+        lists = {f"countersign-{WEEK}-holdings.csv": HOLDINGS, f"countersign-{WEEK}-waiting.csv": WAITING}
+        shared = {file.name: file.content for message in office.thread() for file in message.files}
+        attached = {file.filename: file.content for file in office.jira.issues()[0].attachments}
+        mailed = {
+            part.get_filename(): part.get_payload(decode=True) for part in office.post.received[0].iter_attachments()
+        }
+        (closed,) = office.bodies(DigestClosed)
+        for name, text in lists.items():
+            assert shared[name] == attached[name] == mailed[name] == text.encode()
+            assert closed["files"][name] == hashlib.sha256(text.encode()).hexdigest()
+            assert f"sha256 {closed['files'][name]}" in office.thread()[-1].all_text
+
+    def test_what_is_too_large_for_its_receiver_is_not_even_made_and_known_by_what_was_recorded(
+        self, office: Office
+    ) -> None:
+        row = office.close()
+        (closed,) = office.bodies(DigestClosed)
+
+        with files_on_disk(row, read_digest(row.figures), office.s, at_most=len(WAITING)) as files:
+            made = [path.name for path in files[3].path.parent.iterdir()] if files[3].path else []
+
+        assert made == [f"countersign-{WEEK}-waiting.csv"]
+        assert [file.name for file in files] == FILES
+        assert {file.name: file.size for file in files} == row.sizes
+        assert {file.name: file.sha256 for file in files} == closed["files"]
+
+    def test_nothing_is_left_on_disk(self, office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "room"))
+        (tmp_path / "room").mkdir()
+        office.close()
+
+        office.settle_all()
+
+        assert list((tmp_path / "room").iterdir()) == []
 
     def test_as_many_files_go_as_there_is_room_for_and_the_others_are_named(self) -> None:
-        files = [MadeFile(f"{size}.csv", "text/csv", size, "ab", b"x" * size) for size in (600, 500, 300)]
+        sizes = (600, 500, 300)
+        files = [MadeFile(f"{size}.csv", "text/csv", size, "ab", Path(f"{size}.csv")) for size in sizes]
         files.append(MadeFile("huge.json", "application/json", 40_000_000, "cd", None))
 
         parcel = parcel_of(files, each=1_000, together=1_000)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.digest_clock import CATCH_UP, SETTLED, caught_up, due_at, due_periods, period_after
+from bot.digest_clock import CATCH_UP, SETTLED, caught_up, due_at, due_periods, gone_on, period_after
 from bot.domain.periods import Period, next_period, period_of, periods_from
 from bot.domain.policy import DigestPlan
 
@@ -111,3 +111,20 @@ def test_another_time_zone_in_the_plan_leaves_out_no_hour_and_tells_none_twice(z
     assert (following.week, following.timezone) == ("2026-W48", zone)
     assert following.starts == closed.ends
     assert following.ends == period_of("2026-W48", zone).ends
+
+
+@pytest.mark.parametrize(
+    ("planned", "first"),
+    [
+        ("2026-W20", "2026-W40"),  # it was never away
+        ("2026-W40", "2026-W40"),
+        ("2026-W41", "2026-W40"),
+        ("2026-W48", "2026-W40"),  # eight weeks can still be told
+        ("2026-W49", "2026-W49"),
+        ("2027-W10", "2027-W10"),
+    ],
+)
+def test_a_plan_that_was_away_goes_on_where_it_was_or_after_long_where_it_is(planned: str, first: str) -> None:
+    went_on = gone_on(period_of("2026-W40", MADRID), period_of(planned, MADRID))
+
+    assert went_on == period_of(first, MADRID)

@@ -17,7 +17,7 @@ from bot.domain.evolution import BY_RULE
 from bot.domain.model import Ask, AskKind, DataSet, DecidedBy, Kind, Target, TargetKind
 from bot.domain.periods import next_period, previous_period
 from bot.domain.policy import DigestPlan
-from bot.ports import Permanent, Temporary
+from bot.ports import Permanent
 from bot.services import Services
 from bot.store import Store
 from config.policy import read_policy
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 from tests.fixtures.digest_figures import (
     DAY,
     HOUR,
-    LOCK,
     MONDAY,
     PERIOD,
     OnlyTheLedger,
@@ -77,7 +76,37 @@ def test_the_digest_of_the_week_before_does_not_make_a_week_eventful(with_policy
     digest = told(with_policy)
 
     assert digest.is_quiet
-    assert digest.ledger.count == 2
+    assert (digest.ledger.first, digest.ledger.last, digest.ledger.count) == (1, 2, 2)
+
+
+def test_the_records_are_every_entry_of_the_week_whatever_it_is_about(with_policy: Services) -> None:
+    record(with_policy, e.DigestDelivered(MONDAY, "2026-W09", "slack", "https://slack.example.com/1"))
+    record(with_policy, opened(at=MONDAY + HOUR, requester=None))
+    record(with_policy, e.DigestDelivered(MONDAY + 2 * HOUR, "2026-W09", "jira", "https://jira.example.com/1"))
+
+    digest = told(with_policy)
+
+    assert (digest.ledger.first, digest.ledger.last, digest.ledger.news) == (1, 3, 1)
+    assert not digest.is_quiet
+
+
+def test_whoever_an_entry_of_the_week_names_has_a_name_in_the_records(with_policy: Services) -> None:
+    with with_policy.store.transaction() as tx:
+        ana = tx.people.get_or_add("ana@example.com", "Ana").id
+    record(with_policy, e.FastTrackSwitched(MONDAY, False, ana, "the figures drifted"))
+
+    digest = told(with_policy)
+
+    assert digest.names[ana] == "Ana Ruiz"
+
+
+def test_an_approval_that_went_stale_after_the_week_did_not_wait_in_it(with_policy: Services) -> None:
+    vote = a_vote("cy", at=MONDAY + HOUR, rule_hash="sha256:1")
+    record(with_policy, opened("r1", at=MONDAY), e.EvidenceFrozen(MONDAY, "r1", an_evidence(), None, "sha256:1"))
+    record(with_policy, e.VoteCast(vote.at, "r1", vote), e.RequestApproved(vote.at, "r1", ("cy",), "sha256:1"))
+    record(with_policy, e.ApprovalStale(PERIOD.ends + HOUR, "r1", "the version was deleted"))
+
+    assert told(with_policy).waiting.total == 0
 
 
 def test_a_holding_says_who_approved_it_when_and_where_it_comes_from(with_policy: Services) -> None:
@@ -176,7 +205,7 @@ def test_changes_are_told_with_the_names_of_people(with_policy: Services) -> Non
 
     away, policy = told(with_policy).changes.shown
 
-    assert away.sentence.startswith("Ben Okafor stands in for Ana Ruiz until 2026-03-02")
+    assert away.sentence.startswith("Ben Okafor stands in for Ana Ruiz until 2026-03-03 00:00.")
     assert policy.changes == ("risk: Ben Okafor was added",)
 
 
@@ -186,32 +215,6 @@ def test_weeks_left_out_are_told_by_the_next_digest(with_policy: Services) -> No
     [sentence] = of(told(with_policy), Concern.DIGESTS_LEFT_OUT)
 
     assert "2 weeks, 2026-W01 to 2026-W02" in sentence
-
-
-def test_the_pipeline_of_what_is_held_is_told_or_why_there_is_none(with_policy: Services) -> None:
-    with_lock, without = a_version(7, "bike-day"), a_version(8, "bike-night")
-    with_policy.registry.locks[with_lock] = LOCK  # type: ignore[attr-defined]
-    promoted(with_policy, with_lock, MONDAY)
-    promoted(with_policy, without, MONDAY, request_id="r2")
-
-    first, second = told(with_policy).pipelines
-
-    assert first.stages == ("prepare", "  train")
-    assert first.edges == (("rides.csv", "prepare"), ("prepare", "train"))
-    assert second.missing == "the run has logged no lineage/dvc.lock that may be read"
-
-
-def test_a_registry_that_does_not_answer_is_asked_once(with_policy: Services) -> None:
-    with_policy.registry.trouble = Temporary("MLflow does not answer")  # type: ignore[attr-defined]
-    promoted(with_policy, a_version(7, "bike-day"), MONDAY)
-    promoted(with_policy, a_version(8, "bike-night"), MONDAY, request_id="r2")
-
-    pipelines = told(with_policy).pipelines
-
-    assert [one.missing for one in pipelines] == [
-        "the registry could not tell when the week was closed: MLflow does not answer"
-    ] * 2
-    assert len(with_policy.registry.asked) == 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)

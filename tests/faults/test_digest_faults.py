@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.ports import Permanent
 from bot.sandbox.faults import Faults
+from handlers.digest_delivery import mail_digest
+from handlers.expiry import forget_old
+from tests.builders_digest import NOTE
 from tests.fixtures.digest_office import ANA, BEN, CHANNEL, FILES, PLAN, WEEK, Office, open_office
 
 FAULTS: dict[str, dict[str, object]] = {
@@ -121,7 +126,7 @@ def test_a_revoked_token_parks_the_post_and_nothing_else_and_a_replay_posts_it(o
     parked = office.parked()
 
     office.slack.app.revoked = False
-    office.s.store.jobs.replay_all()
+    office.replay()
     office.settle_all()
 
     assert [job.name for job in parked] == ["post_digest"]
@@ -145,6 +150,51 @@ def test_a_card_that_somebody_deleted_on_the_way_is_posted_anew_with_its_whole_t
     assert {message.thread_ts for message in office.thread()} == {card.ts}
     assert (titles[0], titles[-1]) == ("What needs attention", "Files and ledger")
     assert office.shared() == FILES
+
+
+def test_without_leave_to_upload_the_thread_still_witnesses_the_ledger_and_says_why_no_file_is_there(
+    office: Office,
+) -> None:
+    office.slack.app.scopes -= {"files:write"}
+    office.close()
+    office.settle_all()
+    (parked,) = office.parked()
+    last = office.thread()[-1].all_text
+    office.replay()
+    office.settle_all()
+
+    office.slack.app.scopes |= {"files:write"}
+    office.replay()
+    office.settle_all()
+
+    assert "files:write" in parked.errors[-1].error
+    assert all(line in last for line in NOTE.split("\n") if line)
+    assert last.count("not attached: Slack refused") == len(FILES)
+    (said,) = (message.all_text for message in office.thread() if message.all_text.startswith("Files and ledger"))
+    assert "not attached" not in said
+    assert office.shared() == FILES
+    assert office.owed() == []
+
+
+def test_a_job_that_is_replayed_months_later_doubles_nothing(office: Office) -> None:
+    office.slack.app.scopes -= {"files:write"}
+    office.jira.attachment_limit = 30
+    office.post.answers = {BEN: "550 5.1.1 nobody of that name"}
+    office.close()
+    office.settle_all()
+    assert len(office.parked()) == 3
+
+    office.clock.ahead = timedelta(days=400)
+    forget_old("", office.s)
+    office.slack.app.scopes |= {"files:write"}
+    office.jira.attachment_limit = 1_000_000
+    office.replay()
+    office.settle_all()
+
+    assert len(office.cards()) == len(office.jira.issues()) == len(office.jira.comments("GOV-1")) == 1
+    assert sorted(office.shared()) == sorted(office.attached()) == sorted(FILES)
+    assert office.mailed() == [ANA, BEN]
+    assert office.parked() == []
 
 
 class TestMail:
@@ -184,12 +234,40 @@ class TestMail:
         office.close()
         office.settle_all()
 
-        office.s.store.jobs.replay_all()
+        office.replay()
         office.settle_all()
 
         assert office.mailed() == [ANA, ANA, BEN]
         assert office.row().mailed_at is not None
         assert office.parked() == []
+
+    def test_only_the_job_that_is_replayed_sends_its_mail_again(self, office: Office) -> None:
+        office.post.cuts = ["once"]
+        office.close(plan=replace(PLAN, channel="#nowhere", ticket=None))
+        office.settle_all()
+        mail, post = office.parked()
+        assert (mail.name, post.name) == ("mail_digest", "post_digest")
+
+        office.replay(str(post.id))
+        office.again("mail_digest")
+        before = office.mailed()
+        office.replay(str(mail.id))
+        office.settle_all()
+
+        assert before == [ANA, BEN]
+        assert office.mailed() == [ANA, ANA, BEN]
+
+    def test_a_worker_that_died_before_it_could_park_the_job_leaves_no_second_mail(self, office: Office) -> None:
+        office.post.cuts = ["once"]
+        office.close(plan=replace(PLAN, channel=None, ticket=None))
+        with pytest.raises(Permanent):
+            mail_digest(WEEK, office.s)
+
+        office.settle_all()
+
+        (job,) = office.parked()
+        assert office.mailed() == [ANA, BEN]
+        assert "Ask whether it came" in job.errors[-1].error
 
     def test_a_lost_answer_stays_unknown_while_another_address_is_tried_again(self, office: Office) -> None:
         office.post.cuts = ["once"]

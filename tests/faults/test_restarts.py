@@ -6,23 +6,20 @@ worker's job comes back when a real process is killed is in `test_worker_death`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import cast
 
 import pytest
 
 import handlers
 from bot.domain.events import RequestRejected, TargetPutBack, TicketClosed, VoteCast
 from bot.domain.model import Refused, State, TransitionRequest
-from bot.ports import Click, ModelRegistry, Notifier, Signer, Temporary, TicketSystem
+from bot.ports import Click, Temporary
 from bot.services import Services
-from bot.store import Store, Transaction
 from handlers.approvals import press
 from tests.fixtures.house import House, services_with
+from tests.fixtures.mortal import AtEveryBoundary, Fate, Killed, Once, with_fate
 from tests.fixtures.outcomes import assert_happened_once, assert_promoted_once, assert_told_once
 from tests.fixtures.workers import eventually
 
@@ -31,90 +28,6 @@ WRITES = ("post", "update", "open_ticket", "link", "comment", "move", "set_alias
 
 
 MOST_DEATHS = 1_000  # a promotion has some two hundred boundaries
-
-
-class Killed(BaseException):
-    """The process is gone: no handler runs, nothing more is written."""
-
-
-class Fate:
-    """Is asked at each boundary between two steps whether the process dies there."""
-
-    def begin(self, job: str) -> None:
-        """An attempt at this job begins."""
-
-    def end(self) -> None:
-        """The attempt came to its end."""
-
-    def pass_by(self, boundary: str) -> None:
-        """Raises Killed, or does not."""
-
-
-@dataclass
-class AtEveryBoundary(Fate):
-    """Each attempt at a job comes one boundary further than the one before, and dies there."""
-
-    deaths: Counter[str] = field(default_factory=Counter)
-    total: int = 0
-    job: str = ""
-    passed: int = 0
-
-    def begin(self, job: str) -> None:
-        self.job, self.passed = job, 0
-
-    def end(self) -> None:
-        del self.deaths[self.job]
-
-    def pass_by(self, boundary: str) -> None:
-        self.passed += 1
-        if self.passed > self.deaths[self.job]:
-            self.deaths[self.job] += 1
-            self.total += 1
-            raise Killed(f"{self.job} {boundary}")
-
-
-@dataclass
-class Once(Fate):
-    """Dies the first time that it comes to this boundary."""
-
-    boundary: str
-    done: bool = False
-
-    def pass_by(self, boundary: str) -> None:
-        if boundary == self.boundary and not self.done:
-            self.done = True
-            raise Killed(boundary)
-
-
-class Mortal:
-    """Something outside, with a boundary before and after each call."""
-
-    def __init__(self, outside: object, fate: Fate) -> None:
-        self._outside, self._fate = outside, fate
-
-    def __getattr__(self, name: str) -> object:
-        found = getattr(self._outside, name)
-        if not callable(found):
-            return found
-
-        def call(*arguments: object, **named: object) -> object:
-            self._fate.pass_by(f"before {name}")
-            answer = found(*arguments, **named)
-            self._fate.pass_by(f"after {name}")
-            return answer
-
-        return call
-
-
-class MortalStore(Store):
-    fate: Fate
-
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        with super().transaction() as tx:
-            yield tx
-            self.fate.pass_by("before a commit")
-        self.fate.pass_by("after a commit")
 
 
 @dataclass
@@ -133,19 +46,7 @@ class Processes:
         fresh = services_with(
             self.house.settings, str(self.house.settings.database_url.get_secret_value()), self.house.clock
         )
-        whole = fresh.store
-        store = MortalStore(whole.engine, whole.jobs, whole.clock, whole.follow_ups, whole.parse_policy)
-        store.fate = self.fate
-        self.services = Services(
-            store,
-            cast(ModelRegistry, Mortal(fresh.registry, self.fate)),
-            cast(Notifier, Mortal(fresh.notifier, self.fate)),
-            cast(TicketSystem, Mortal(fresh.tickets, self.fate)),
-            fresh.clock,
-            cast(Signer, Mortal(fresh.signer, self.fate)),
-            fresh.notary,
-            fresh.mailer,
-        )
+        self.services = with_fate(fresh, self.fate)
 
     def run(self, job: str, deed: Callable[[Services], object]) -> None:
         """Raises Temporary when the process died over it, as the sweeper would send the job back."""

@@ -69,7 +69,7 @@ def test_a_week_without_decisions_is_a_gap_in_both_lines() -> None:
 def test_the_words_tell_this_week_and_how_it_was_before() -> None:
     words = chart_words(a_digest())
 
-    assert words.startswith("Approval latency and transitions by week, 2026-W36 to 2026-W47.")
+    assert words.startswith("Time to decision and transitions by week, 2026-W36 to 2026-W47.")
     assert "In 2026-W47 people decided 6 requests, with a median of 3 h and a 95th percentile of 1 day 7 h." in words
     assert "9 transitions ended in 2026-W47" in words
 

@@ -17,6 +17,7 @@ from bot.ports import Permanent
 from bot.reports.html import html_of
 from tests.builders_digest import (
     ODD_NAMES,
+    a_crowded_digest,
     a_digest,
     a_holding,
     a_quiet_digest,
@@ -118,8 +119,18 @@ def test_a_long_list_says_how_many_there_are_and_where_the_rest_is() -> None:
     text = Reader(html_of(a_digest(transitions=transitions, outcomes={"applied": MANY}))).text
 
     assert "12,000 transitions ended" in text
-    assert "Shown here: 200 of 12,000. Every one of them stands in the records" in text
+    assert "Shown here: 200 of 12,000. All of them stand in countersign-2026-W47.csv." in text
     assert "m-199 v1" in text
+
+
+def test_each_list_names_the_file_that_has_the_whole_of_it() -> None:
+    text = Reader(html_of(a_crowded_digest())).text
+
+    held = "What is held stands in countersign-2026-W47-holdings.csv, and what happened in countersign-2026-W47.csv."
+    assert f"Shown here: 200 of 1,400. {held}" in text
+    assert "Shown here: 200 of 600. All of them stand in countersign-2026-W47-holdings.csv." in text
+    assert "Shown here: 200 of 400. All of them stand in countersign-2026-W47-waiting.csv." in text
+    assert "Shown here: 200 of 100,000. All of them stand in countersign-2026-W47.csv." in text
 
 
 def test_names_from_outside_stay_text() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socketserver
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pypdfium2
@@ -25,6 +28,23 @@ from tests.reports.test_html import SECTIONS
 
 PICTURES = os.environ.get("DIGEST_PICTURES")  # a directory, for whoever wants to look
 ENOUGH_COLOURS = 20
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
+    """What is asked of the proxy that stands between this machine and the network."""
+    asked: list[bytes] = []
+
+    class Proxy(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            asked.append(self.request.recv(1024))
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        for name in ("https_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.server_address[1]}")
+        yield asked
+        proxy.shutdown()
 
 
 def pages_of(pdf: bytes, name: str = "") -> list[str]:
@@ -89,7 +109,7 @@ def test_a_long_list_repeats_its_titles_on_every_page_and_says_where_the_rest_is
     pages = pages_of(pdf_of(a_crowded_digest()), "crowded")
 
     text = " ".join(pages)
-    assert "Shown here: 200 of 100,000. Every one of them stands in the records" in text
+    assert "Shown here: 200 of 100,000. All of them stand in countersign-2026-W47.csv." in text
     assert all("model-0199" in text for _ in pages)
     assert sum("Version Target When Outcome" in page for page in pages) > 1
 
@@ -147,7 +167,8 @@ def test_our_template_shows_a_companys_logo(tmp_path: Path) -> None:
         ("= a\n\n#nothing-of-the-kind()", 3, "unknown variable"),
         ('\n#read("/etc/passwd")', 2, "file not found"),
         ('\n#read("../../../../etc/passwd")', 2, "would escape"),
-        ('= a\n#import "@preview/cetz:0.4.0": *', 2, "imports a package from the network"),
+        ('= a\n#import "@preview/cetz:0.4.0": *', 2, "it imports a package, and none is fetched"),
+        ('= a\n\n#import "@local/ours:1.0.0": *', 3, "it imports a package, and none is fetched"),
     ],
 )
 def test_a_broken_template_is_told_with_file_and_line(tmp_path: Path, template: str, line: int, why: str) -> None:
@@ -159,6 +180,19 @@ def test_a_broken_template_is_told_with_file_and_line(tmp_path: Path, template: 
 
     assert f"{path} line {line}: " in str(told.value)
     assert why in str(told.value)
+
+
+def test_a_package_is_asked_of_nobody_wherever_it_is_imported(tmp_path: Path, network: list[bytes]) -> None:
+    (tmp_path / "report.typ").write_text('#set document(title: "Ours")\n#import "parts/table.typ": *')
+    part = tmp_path / "parts" / "table.typ"
+    part.parent.mkdir()
+    part.write_text('\n#let package = "@preview/cetz:0.4.0"\n#import package: *')
+
+    with capture_logs(), pytest.raises(Permanent) as told:
+        pdf_of(a_digest(), tmp_path)
+
+    assert f"{part} line 3: it imports a package, and none is fetched" in str(told.value)
+    assert network == []
 
 
 def test_a_template_that_is_never_done_does_not_hold_the_worker(tmp_path: Path) -> None:

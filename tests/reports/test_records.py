@@ -66,6 +66,14 @@ def test_names_stand_beside_the_ids_and_not_in_their_place() -> None:
     assert all(ANA in one["body"] for one in objects[:1])
 
 
+def test_whoever_a_change_of_the_policy_names_is_named() -> None:
+    out = io.StringIO()
+
+    write_records_csv(entries(f"risk: person:{BEN} was added", f"the hash {BEN}{ANA}"), out, NAMES)
+
+    assert [row["names"] for row in csv.DictReader(io.StringIO(out.getvalue()))] == [f"Ben Okafor = {BEN}", ""]
+
+
 def test_no_cell_is_a_formula() -> None:
     out = io.StringIO()
 
@@ -102,3 +110,4 @@ def test_the_files_are_called_after_their_week() -> None:
     names = file_names("2026-W47")
 
     assert (names.html, names.json) == ("countersign-2026-W47.html", "countersign-2026-W47.jsonl")
+    assert (names.holdings, names.waiting) == ("countersign-2026-W47-holdings.csv", "countersign-2026-W47-waiting.csv")

@@ -1,0 +1,101 @@
+"""The whole lists at the end of a week, as CSV: every held target and every request that waited, of which the report shows the first.
+
+They are written line by line while the database is read, so that only text is kept. Moments are ISO 8601 in UTC, lengths are in seconds,
+and people's names stand beside their ids.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from io import StringIO
+
+from bot.domain.digest import Concern, Holding, Waiting
+from bot.domain.wording import UNKNOWN
+from bot.reports.records import safe_cell
+
+HOLDINGS = (
+    "workspace",
+    "model",
+    "version",
+    "target",
+    "since",
+    "decided",
+    "by",
+    "approved_at",
+    "approval_age_seconds",
+    "commit",
+    "data",
+    "ticket",
+    "ticket_url",
+    "request_id",
+    "evidence_url",
+    "concerns",
+)
+WAITING = ("workspace", "model", "version", "target", "opened_at", "age_seconds", "missing", "ticket", "request_id")
+
+
+class ListAsCsv:
+    """A row of titles, and the rows that are added. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
+
+    def __init__(self, titles: tuple[str, ...]) -> None:
+        self._text = StringIO(newline="")
+        self._rows = csv.writer(self._text, lineterminator="\n")
+        self._rows.writerow(titles)
+
+    def add(self, *cells: object) -> None:
+        self._rows.writerow([safe_cell("" if cell is None else str(cell)) for cell in cells])
+
+    def __str__(self) -> str:
+        return self._text.getvalue()
+
+
+class HoldingsAsCsv(ListAsCsv):
+    """`names` are those of the people, by their ids."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__(HOLDINGS)
+        self._names = names
+
+    def add_holding(self, one: Holding, concerns: Iterable[Concern]) -> None:
+        self.add(
+            one.version.workspace,
+            one.version.model,
+            one.version.version,
+            one.target,
+            _moment(one.since),
+            one.decided,
+            "; ".join(f"{self._names.get(person, UNKNOWN)} = {person}" for person in one.by),
+            _moment(one.approved_at),
+            None if one.approval_age is None else int(one.approval_age.total_seconds()),
+            one.commit,
+            one.data,
+            one.ticket,
+            one.ticket_url,
+            one.request_id,
+            one.evidence_url,
+            "; ".join(concerns),
+        )
+
+
+class WaitingAsCsv(ListAsCsv):
+    def __init__(self) -> None:
+        super().__init__(WAITING)
+
+    def add_waiting(self, one: Waiting) -> None:
+        self.add(
+            one.version.workspace,
+            one.version.model,
+            one.version.version,
+            one.target,
+            _moment(one.opened_at),
+            int(one.age.total_seconds()),
+            one.missing,
+            one.ticket,
+            one.request_id,
+        )
+
+
+def _moment(at: datetime | None) -> str:
+    return at.astimezone(UTC).isoformat() if at else ""
