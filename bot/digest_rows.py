@@ -223,10 +223,12 @@ class DigestFigures:
         query = sa.text("select body from requests where kind = 'observed' and opened_at = any(:moments)")
         yield from self.connection.execute(query, {"moments": list(moments)}).scalars()
 
-    def applied(self, workspace: str, model: str, version: int, target: str) -> Iterator[str]:
+    def about(self, workspace: str, model: str, version: int, target: str) -> Iterator[str]:
+        """Every request for this transition, the oldest first."""
         query = """
             select body from requests
-            where workspace = :workspace and model = :model and version = :version and target = :target and state = 'applied'
+            where workspace = :workspace and model = :model and version = :version and target = :target
+            order by opened_at
         """
         values = {"workspace": workspace, "model": model, "version": version, "target": target}
         yield from self.connection.execute(sa.text(query), values).scalars()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
 
 from bot.digest_rows import ENDINGS, DigestFigures, KindCounts, Told
 from bot.domain import digest_matters as matters
@@ -15,10 +13,10 @@ from bot.domain.digest_changes import CHANGES, Reader, change_text
 from bot.domain.digest_words import NOBODY, decider, local_moment
 from bot.domain.holders import Where
 from bot.domain.ledger import Broken
-from bot.domain.model import State, TransitionRequest
+from bot.domain.model import DecidedBy, State, TransitionRequest
 from bot.domain.periods import Period
 from bot.domain.wording import UNKNOWN, WAS_APPROVED
-from handlers.digest_holdings import deciders, last_approval
+from handlers.digest_holdings import as_of, deciders, last_approval
 from handlers.digest_places import put_back_by_hand, read_event, read_request
 
 Names = Mapping[str, str]
@@ -48,9 +46,11 @@ def transition_of(told: Told) -> Transition:
 
 
 def _why(request: TransitionRequest) -> str:
-    """What ended it, or the reasons of those who approved it, or what was said when it was asked."""
+    """What ended it, or why it was decided so: the reasons of those people, or what the thresholds said. Else what was said when asking."""
     _, by = deciders(request)
     reasons = "; ".join(vote.reason for vote in request.votes if vote.person in by and vote.reason)
+    if request.decided_by is DecidedBy.FAST_TRACK and request.judgement is not None:
+        reasons = "; ".join(check.sentence for check in request.judgement.checks)
     return request.outcome or reasons or request.comment
 
 
@@ -79,7 +79,7 @@ def matters_of_the_week(
 
 def _moves(period: Period, figures: DigestFigures, names: Names) -> Iterator[Attention]:
     seen = figures.told(period, [e.MoveObserved.__name__], LISTED)
-    asked = [_as_of(read_request(body), period.ends) for body in figures.observed([told.at for told in seen])]
+    asked = [as_of(read_request(body), period.ends) for body in figures.observed([told.at for told in seen])]
     led_to = {(request.version, request.target, request.opened_at): request for request in asked}
     given_back = _given_back(seen, period, figures)
     for told in seen:
@@ -126,13 +126,6 @@ def _approved_before(move: e.MoveObserved, figures: DigestFigures) -> Transition
 def _approval_text(approval: TransitionRequest, period: Period, names: Names) -> str:
     when = f" on {local_moment(approval.decided_at, period)}" if approval.decided_at else ""
     return f"by {decider(*deciders(approval), names)}{when}"
-
-
-def _as_of(request: TransitionRequest, ends: datetime) -> TransitionRequest:
-    """What was decided after the week was open still when it ended."""
-    if request.decided_at is not None and request.decided_at >= ends:
-        return replace(request, state=State.PENDING)
-    return request
 
 
 def _self_approval(told: Told, names: Names) -> Attention:

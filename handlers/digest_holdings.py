@@ -6,14 +6,14 @@ Who was where is told by `digest_places`. All of it goes into a list of its own;
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
 from bot.digest_rows import DigestFigures
 from bot.domain import digest_matters as matters
 from bot.domain.digest import LISTED, Attention, Concern, Holding, Listed
-from bot.domain.digest_words import FAST_TRACK, NOBODY, PEOPLE, RULE
+from bot.domain.digest_words import FAST_TRACK, NOBODY, PEOPLE, RULE, decider
 from bot.domain.lineage import missing, was_trained_on
 from bot.domain.model import DecidedBy, Evidence, State, Target, TargetKind, TransitionRequest, Verdict, VersionId
 from bot.domain.periods import Period
@@ -29,13 +29,17 @@ WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: FAST_TRACK, DecidedBy.RULE: RULE}
 
 @dataclass(frozen=True)
 class Held:
-    """`model` is the registered model whose target it is; `approval` the request that approved it, None when nobody has."""
+    """`model` is the registered model whose target it is; `approval` the request that approved it, None when nobody has.
+
+    `asked` is the newest request for it, whatever came of that.
+    """
 
     model: str
     version: VersionId
     target: Target
     since: datetime | None
     approval: TransitionRequest | None
+    asked: TransitionRequest | None
 
 
 @dataclass
@@ -72,7 +76,7 @@ def take_inventory(
     """`ends` is earlier than the period's own end when a week is looked at while it runs."""
     inventory = Inventory(HoldingsAsCsv(names))
     for held in _all_held(figures, ends):
-        inventory.add(_holding(held, ends), list(_matters(held, policy, period, ends)))
+        inventory.add(_holding(held, ends), list(_matters(held, policy, period, ends, names)))
     return inventory
 
 
@@ -104,18 +108,34 @@ def _approved(place: Standing, request: TransitionRequest | None, figures: Diges
     approval = request if request and _is_approval(request, version, ends) else None
     if approval is None and (place.or_before or request is not None):
         approval = last_approval(figures, version, place.target, ends, None if place.or_before else place.since)
-    return Held(place.model, version, place.target, place.since, approval)
+    asked = approval or _newest_request(figures, version, place.target, ends)
+    return Held(place.model, version, place.target, place.since, approval, asked)
+
+
+def _newest_request(
+    figures: DigestFigures, version: VersionId, target: Target, ends: datetime
+) -> TransitionRequest | None:
+    rows = map(read_request, figures.about(version.workspace, version.model, version.version, str(target)))
+    asked = [one for one in rows if one.version == version and one.opened_at < ends]
+    return asked[-1] if asked else None
 
 
 def last_approval(
     figures: DigestFigures, version: VersionId, target: Target, ends: datetime, settled_since: datetime | None = None
 ) -> TransitionRequest | None:
     """What was approved anew after the week was held by an approval that was settled `since` it came."""
-    rows = figures.applied(version.workspace, version.model, version.version, str(target))
-    before = [one for one in map(read_request, rows) if _is_approval(one, version, ends)]
+    rows = map(read_request, figures.about(version.workspace, version.model, version.version, str(target)))
+    before = [one for one in rows if one.state is State.APPLIED and _is_approval(one, version, ends)]
     if settled_since is not None:
         before = [one for one in before if one.settled_at is not None and one.settled_at >= settled_since]
     return max(before, key=lambda one: one.settled_at or one.opened_at, default=None)
+
+
+def as_of(request: TransitionRequest, ends: datetime) -> TransitionRequest:
+    """What was decided after the week was open still when it ended."""
+    if request.decided_at is not None and request.decided_at >= ends:
+        return replace(request, state=State.PENDING)
+    return request
 
 
 def _is_approval(request: TransitionRequest, version: VersionId, ends: datetime) -> bool:
@@ -124,8 +144,8 @@ def _is_approval(request: TransitionRequest, version: VersionId, ends: datetime)
 
 
 def _holding(held: Held, ends: datetime) -> Holding:
-    approval = held.approval
-    evidence = approval.evidence if approval else None
+    approval, asked = held.approval, held.asked
+    evidence = asked.evidence if asked else None
     decided, by = deciders(approval) if approval else (NOBODY, ())
     approved_at = approval.decided_at if approval else None
     return Holding(
@@ -138,14 +158,16 @@ def _holding(held: Held, ends: datetime) -> Holding:
         approval_age=_age(approved_at, ends) if approved_at else None,
         commit=(evidence.commit or "") if evidence else "",
         data=_data_of(evidence) if evidence else "",
-        ticket=approval.ticket.key if approval and approval.ticket else "",
-        ticket_url=approval.ticket.url if approval and approval.ticket else "",
+        ticket=asked.ticket.key if asked and asked.ticket else "",
+        ticket_url=asked.ticket.url if asked and asked.ticket else "",
         request_id=approval.id if approval else "",
         evidence_url=evidence.version_url if evidence else "",
     )
 
 
-def _matters(held: Held, policy: Policy | None, period: Period, ends: datetime) -> Iterator[Attention]:
+def _matters(
+    held: Held, policy: Policy | None, period: Period, ends: datetime, names: Mapping[str, str]
+) -> Iterator[Attention]:
     version, model, target = held.version, held.model, held.target
     rule = policy.rule_for(version.workspace, model, target) if policy else None
     if rule is None and policy is not None:  # nobody can approve what no rule speaks of
@@ -153,7 +175,9 @@ def _matters(held: Held, policy: Policy | None, period: Period, ends: datetime) 
             yield matters.no_rule(version, model, target)
         return
     if held.approval is None:
-        yield matters.held_without_approval(version, model, target, held.since, period)
+        asked = as_of(held.asked, ends) if held.asked else None
+        rejected_by = decider(*deciders(asked), names) if asked and asked.state is State.REJECTED else ""
+        yield matters.held_without_approval(version, model, target, held.since, period, asked, rejected_by)
         return
     approved_at, valid_for = held.approval.decided_at, rule.approval_valid_for if rule else None
     if approved_at is not None and valid_for is not None and ends - approved_at > valid_for:

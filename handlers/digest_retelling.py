@@ -72,18 +72,26 @@ def look_at_week(week: str | None, s: Services) -> Told:
 
 
 def write_report(told: Told, out: Path, s: Services) -> tuple[Written, ...]:
-    """All files into `out`, which is made; each is complete or not there."""
-    out.mkdir(parents=True, exist_ok=True)
+    """All files into `out`, which is made; each is complete or not there. Raises Refused."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=out, prefix=".countersign-") as room:
+            written = _write_beside(Path(room), told, s)
+            for file in written:
+                (Path(room) / file.name).replace(out / file.name)
+    except OSError as trouble:
+        raise Refused(f"{out} cannot be written: {trouble.strerror}. Name another directory") from None
+    return written
+
+
+def _write_beside(room: Path, told: Told, s: Services) -> tuple[Written, ...]:
     names = file_names(told.digest.period.week)
-    with TemporaryDirectory(dir=out, prefix=".countersign-") as room:
-        beside = Path(room)
-        made = write_files(beside, told.row, told.digest, s)
-        written = [Written(file.name, file.sha256, file.is_as_recorded) for file in made]
-        written.append(_write(beside / names.chart, told.row.chart))
-        written.append(_write(beside / names.figures, told.row.figures.encode()))
-        for file in written:
-            (beside / file.name).replace(out / file.name)
-    return tuple(written)
+    made = write_files(room, told.row, told.digest, s)
+    return (
+        *(Written(file.name, file.sha256, file.is_as_recorded) for file in made),
+        _write(room / names.chart, told.row.chart),
+        _write(room / names.figures, told.row.figures.encode()),
+    )
 
 
 def _write(path: Path, content: bytes) -> Written:

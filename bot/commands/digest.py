@@ -92,9 +92,10 @@ def _say_written(written: Iterable[Written], out: Path, *, as_json: bool) -> Non
     """As `sha256sum` does, so that it can check them."""
     if as_json:
         click.echo(json.dumps([asdict(file) for file in written], indent=2))
-        return
-    for file in written:
-        click.echo(f"{file.sha256}  {out / file.name}")
-        if not file.is_as_delivered:
-            said = "is not what was delivered: the templates, or Countersign itself, have changed since the week was closed"
-            click.echo(f"{file.name} {said}", err=True)
+    else:
+        for file in written:
+            click.echo(f"{file.sha256}  {out / file.name}")
+    changed = [file.name for file in written if not file.is_as_delivered]
+    if changed:
+        why = "the templates, or Countersign itself, have changed since the week was closed"
+        raise click.ClickException(f"{', '.join(changed)}: not what was delivered, for {why}")

@@ -91,7 +91,9 @@ def _note_of(found: re.Match[str]) -> Note:
     try:
         root, signed = (base64.b64decode("".join(found[part].split()), validate=True) for part in ("root", "signature"))
     except ValueError:
-        raise NotANote(f"the checkpoint of {size} entries is damaged: some of its letters are missing. Copy it whole") from None
+        raise NotANote(
+            f"the checkpoint of {size} entries is damaged: some of its letters are missing. Copy it whole"
+        ) from None
     if found["name"] != origin or len(root) != HASH_SIZE or len(signed) <= KEY_HASH_SIZE:
         raise NotANote(f"the checkpoint of {size} entries is damaged: its root or its signature is not whole")
     return Note(Checkpoint(origin, size, root), signed[:KEY_HASH_SIZE], signed[KEY_HASH_SIZE:])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.domain import digest_words as words
 from bot.domain.cards import Card, Fact, Table
 from bot.domain.digest import Digest
-from bot.domain.digest_thread import inventory_table, thread_cards, transitions_table
+from bot.domain.digest_thread import inventory_table, thread_cards, transitions_table, waiting_table
 from bot.domain.references import Image
 
 __all__ = [
@@ -70,7 +70,7 @@ def files_card(digest: Digest, files: Sequence[ReportFile]) -> Card:
 
 
 def ticket_card(digest: Digest) -> Card:
-    tables = (_attention_table(digest), transitions_table(digest), inventory_table(digest))
+    tables = (_attention_table(digest), inventory_table(digest), transitions_table(digest), waiting_table(digest))
     return Card(
         subject(digest),
         words.summary(digest),

@@ -40,7 +40,7 @@ def change_text(kind: str, at: datetime, body: Body, reader: Reader) -> PolicyCh
 
 
 def _activated(body: Body, _reader: Reader) -> str:
-    return f"Policy {body['policy_id']} came into force, from {_file(body)}."
+    return f"Policy {body['policy_id']} came into force, from {_file(body)} ({str(body['digest'])[:19]})."
 
 
 def _refused(body: Body, _reader: Reader) -> str:

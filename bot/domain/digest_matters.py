@@ -15,6 +15,7 @@ from bot.domain.periods import Period
 
 GAPS_TOLD = 3
 ERROR_TOLD = 300  # characters
+BY_WHOM = "MLflow does not tell by whom."
 ADOPT = "To have the holder ratified, run: countersign adopt"
 
 
@@ -82,17 +83,39 @@ def _moved(
     model: str, target: Target, version: VersionId | None, previous: VersionId | None, when: str, how: str
 ) -> str:
     if version is None:
-        return f"{target} of {model} was taken away from {previous or 'nobody'} on {when} {how}."
+        return f"{target} of {model} was taken away from {previous or 'nobody'} on {when} {how}. {BY_WHOM}"
     before = f"; {previous} held it before" if previous else ""
-    return f"{version} was put on {target} of {model} on {when} {how}{before}."
+    return f"{version} was put on {target} of {model} on {when} {how}{before}. {BY_WHOM}"
 
 
 def held_without_approval(
-    version: VersionId, model: str, target: Target, since: datetime | None, period: Period
+    version: VersionId,
+    model: str,
+    target: Target,
+    since: datetime | None,
+    period: Period,
+    asked: TransitionRequest | None = None,
+    rejected_by: str = "",
 ) -> Attention:
+    """`asked` is the newest request for it, as it was when the week ended, and `rejected_by` who said no to that one."""
     when = f"since {local_moment(since, period)}" if since else "since before anything was recorded"
-    said = f"{version} has held {target} of {model} {when}, and nobody has approved it. {ADOPT}"
-    return Attention(Concern.HELD_WITHOUT_APPROVAL, said, since, model)
+    what = f"{version} has held {target} of {model} {when}"
+    link = asked.card.url if asked and asked.card else ""
+    return Attention(
+        Concern.HELD_WITHOUT_APPROVAL, f"{what}, {_unapproved(asked, rejected_by, period)}", since, model, link
+    )
+
+
+def _unapproved(asked: TransitionRequest | None, rejected_by: str, period: Period) -> str:
+    if asked is None:
+        return f"and nobody has approved it. {ADOPT}"
+    ticket = f" ({asked.ticket.key})" if asked.ticket else ""
+    if asked.state.is_open:
+        return f"and nobody has approved it. The request for it waits for a decision{ticket}"
+    if asked.state is State.REJECTED and asked.decided_at is not None:
+        when = local_moment(asked.decided_at, period)
+        return f"although {rejected_by} rejected it on {when}{ticket}. Put the target back, or ask once more: countersign adopt"
+    return f"and nobody has approved it: its request is {asked.state}{ticket}. {ADOPT}"
 
 
 def approval_too_old(

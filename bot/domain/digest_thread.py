@@ -52,7 +52,7 @@ def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
         *_lined("What needs attention", matters, digest.attention.total, files.html),
         *_tabled(inventory_table(digest), digest.inventory.total, files.holdings),
         *_tabled(transitions_table(digest), digest.transitions.total, files.csv),
-        *_tabled(_waiting_table(digest), digest.waiting.total, files.waiting),
+        *_tabled(waiting_table(digest), digest.waiting.total, files.waiting),
         *_tabled(_latency_table(digest), 0, files.html),
         *_tabled(_fast_track_table(digest), len(digest.fast_track), files.html),
         *_lined("Policy and people", _change_lines(digest), digest.changes.total, files.csv),
@@ -96,12 +96,12 @@ def _moved(one: Transition, digest: Digest) -> Row:
         one.outcome,
         words.decider(one.decided, one.by, digest.names),
         digest.names.get(one.requester, UNKNOWN) if one.requester else NOTHING,
-        one.reason,
+        _cut(one.reason, LETTERS_OF_A_CELL),
         one.ticket,
     )
 
 
-def _waiting_table(digest: Digest) -> Table:
+def waiting_table(digest: Digest) -> Table:
     rows = (
         _row(str(one.version), str(one.target), words.duration_text(one.age), one.missing, one.ticket)
         for one in digest.waiting.shown

@@ -137,11 +137,14 @@ def rule_name(label: str) -> str:
 
 
 def ledger_text(ledger: LedgerFigures) -> str:
-    week = (
-        f"entries {ledger.first} to {ledger.last} are of this week"
-        if ledger.last
-        else "none of its entries is of this week"
-    )
+    week = "none of its entries is of this week"
+    if ledger.last:
+        one = ledger.first == ledger.last
+        week = (
+            f"entry {ledger.first} is of this week"
+            if one
+            else f"entries {ledger.first} to {ledger.last} are of this week"
+        )
     holds = f"it does not verify: {ledger.fault.rstrip('.')}" if ledger.fault else "it verifies"
     return f"{counted(ledger.count, 'entry')} at the week's end, {week}; {holds}"
 

@@ -38,7 +38,8 @@ HOW_MEASURED = (
 )
 FAST_TRACK_WORDS = (
     "Passed and held: what the thresholds said. Agreed: people decided the same. A false pass is a version that the thresholds passed "
-    "and people rejected, a false hold one that they held and people approved."
+    "and people rejected, a false hold one that they held and people approved. What people did not decide, or "
+    "what had no champion to be compared with, is none of the three."
 )
 
 

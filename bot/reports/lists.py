@@ -13,7 +13,7 @@ from io import StringIO
 
 from bot.domain.digest import Concern, Holding, Waiting
 from bot.domain.wording import UNKNOWN
-from bot.reports.records import safe_cell
+from bot.reports.records import BYTE_ORDER_MARK, safe_cell
 
 HOLDINGS = (
     "workspace",
@@ -41,6 +41,7 @@ class ListAsCsv:
 
     def __init__(self, titles: tuple[str, ...]) -> None:
         self._text = StringIO(newline="")
+        self._text.write(BYTE_ORDER_MARK)
         self._rows = csv.writer(self._text, lineterminator="\n")
         self._rows.writerow(titles)
 

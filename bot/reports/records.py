@@ -19,6 +19,7 @@ from bot.domain.proofs import plain_entry
 
 COLUMNS = ("seq", "at", "kind", "names", "body", "leaf", "head")
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
 NOBODY: Mapping[str, str] = MappingProxyType({})
 AN_ID = re.compile(r'(?:"|person:)([0-9a-f]{32})(?![0-9a-f])')  # in a policy's changes `person:` stands before it
 
@@ -53,6 +54,7 @@ def file_names(week: str) -> FileNames:
 
 def write_records_csv(entries: Iterable[Entry], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
     """A row for each entry under a row of titles. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
+    out.write(BYTE_ORDER_MARK)
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(COLUMNS)
     for entry in entries:

@@ -196,6 +196,16 @@ def test_figures_that_were_changed_are_not_told(planned: House) -> None:
     assert f"the figures of {week.week} are not those that the ledger recorded when the week was closed" in told.stderr
 
 
+def test_a_directory_that_cannot_be_made_is_a_sentence(planned: House, tmp_path: Path) -> None:
+    close(planned, this_week())
+    (tmp_path / "a file").write_text("")
+
+    told = digest(planned, "--out", str(tmp_path / "a file" / "out"))
+
+    assert told.exit_code == 1
+    assert "out cannot be written: Not a directory. Name another directory" in told.stderr
+
+
 def test_a_template_that_has_changed_since_is_said_of_the_file_that_it_changes(planned: House, tmp_path: Path) -> None:
     week = this_week()
     close(planned, week)
@@ -205,8 +215,6 @@ def test_a_template_that_has_changed_since_is_said_of_the_file_that_it_changes(p
     told = digest(planned, *words, COUNTERSIGN_TEMPLATES=str(tmp_path))
     listed = json.loads(digest(planned, *words, "--json", COUNTERSIGN_TEMPLATES=str(tmp_path)).stdout)
 
-    assert told.exit_code == 0
-    assert told.stderr.startswith(
-        f"countersign-{week.week}.html is not what was delivered: the templates, or Countersign"
-    )
+    assert told.exit_code == 1
+    assert f"countersign-{week.week}.html: not what was delivered, for the templates" in told.stderr
     assert [file["name"] for file in listed if not file["is_as_delivered"]] == [f"countersign-{week.week}.html"]

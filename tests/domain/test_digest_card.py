@@ -210,8 +210,9 @@ class TestTicket:
         assert {"Week", "Needs attention", "Ledger"} <= facts(card).keys()
         assert [table.title for table in card.tables] == [
             "What needs attention",
-            "Transitions",
             "What holds which target",
+            "Transitions",
+            "Waiting for a decision",
         ]
 
     def test_its_comment_is_a_witness_of_files_and_ledger(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain import digest_matters as matters
 from bot.domain.digest import LISTED, Attention, Concern, Listed
 from bot.domain.model import Kind, State
 from bot.domain.periods import period_of
-from tests.builders import CHAMPION, NOON, a_request, a_version, an_observed
+from tests.builders import CARD, CHAMPION, NOON, TICKET, a_request, a_version, an_observed
 
 PERIOD = period_of("2026-W10", "Europe/Madrid")
 
@@ -73,8 +74,29 @@ def test_a_move_back_to_who_was_approved_needs_no_adopting() -> None:
     assert matter.concern is Concern.MOVED_WITHOUT_APPROVAL
     assert matter.sentence == (
         "bike-demand v7 was put on alias:champion of bike-demand on 2026-03-02 13:00 without asking; bike-demand v8 held it before. "
+        "MLflow does not tell by whom. "
         "It had been approved for it before, by Cy on 2026-03-01 10:00, and is held by that approval: nothing needs to be adopted."
     )
+
+
+def test_a_holder_that_was_rejected_is_told_with_who_said_no() -> None:
+    no = replace(a_request(), state=State.REJECTED, decided_at=NOON, ticket=TICKET)
+
+    matter = matters.held_without_approval(a_version(), "bike-demand", CHAMPION, NOON, PERIOD, no, "Ana Ruiz")
+
+    assert matter.sentence == (
+        "bike-demand v7 has held alias:champion of bike-demand since 2026-03-02 13:00, although Ana Ruiz rejected it on "
+        "2026-03-02 13:00 (GOV-7). Put the target back, or ask once more: countersign adopt"
+    )
+
+
+def test_a_holder_whose_request_waits_needs_no_other_one() -> None:
+    asked = replace(a_request(), state=State.PENDING, ticket=TICKET, card=CARD)
+
+    matter = matters.held_without_approval(a_version(), "bike-demand", CHAMPION, NOON, PERIOD, asked)
+
+    assert matter.sentence.endswith("and nobody has approved it. The request for it waits for a decision (GOV-7)")
+    assert matter.link == CARD.url
 
 
 def test_every_moment_is_that_of_the_wall_clock() -> None:

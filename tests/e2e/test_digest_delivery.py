@@ -77,7 +77,7 @@ class TestSlack:
 
         office.settle()
 
-        shared = {file.name: file.content.decode() for message in office.thread() for file in message.files}
+        shared = {file.name: file.content.decode("utf-8-sig") for message in office.thread() for file in message.files}
         lines = shared[f"countersign-{WEEK}.jsonl"].splitlines()
         assert [json.loads(line)["seq"] for line in lines] == [1, 2, 3]
         assert [line[0] for line in shared[f"countersign-{WEEK}.csv"].splitlines()] == ["s", "1", "2", "3"]

@@ -75,9 +75,10 @@ def test_no_picture_of_the_database_is_kept_while_the_registry_is_asked(
 
     def read_lock(_version: VersionId, _stores: Iterable[str]) -> None:
         with with_policy.store.engine.connect() as connection:
-            others = (
-                "select count(*) from pg_stat_activity where state = 'idle in transaction' and pid <> pg_backend_pid()"
-            )
+            others = """
+                select count(*) from pg_stat_activity
+                where datname = current_database() and state = 'idle in transaction' and pid <> pg_backend_pid()
+            """
             in_use.append(connection.execute(sa.text(others)).scalar())
 
     monkeypatch.setattr(with_policy.registry, "read_lock", read_lock)

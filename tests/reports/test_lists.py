@@ -13,7 +13,7 @@ from tests.builders_digest import NAMES, SOME_HOLDINGS, a_holding, a_waiting
 
 
 def rows(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
 def test_a_holding_is_told_with_all_that_is_known_of_it() -> None:
@@ -67,4 +67,4 @@ def test_no_cell_is_a_formula() -> None:
 
 
 def test_a_list_of_nothing_has_its_titles() -> None:
-    assert str(WaitingAsCsv()) == ",".join(WAITING) + "\n"
+    assert str(WaitingAsCsv()) == "\ufeff" + ",".join(WAITING) + "\n"

@@ -47,7 +47,7 @@ def test_every_entry_becomes_a_row_whose_leaf_can_be_checked() -> None:
 
     write_records_csv(entries("lost", "=1+1\nnew line"), out, NAMES)
 
-    rows = list(csv.DictReader(io.StringIO(out.getvalue(), newline="")))
+    rows = list(csv.DictReader(io.StringIO(out.getvalue().removeprefix("\ufeff"), newline="")))
     assert [row["seq"] for row in rows] == ["1", "2"]
     assert [row["kind"] for row in rows] == ["KeyRetired", "KeyRetired"]
     assert [hashlib.sha256(b"\0" + row["body"].encode()).hexdigest() for row in rows] == [row["leaf"] for row in rows]
@@ -59,7 +59,7 @@ def test_names_stand_beside_the_ids_and_not_in_their_place() -> None:
     write_records_csv(entries(ANA, BEN, "nobody"), table, NAMES)
     write_records_json(entries(ANA, BEN, "nobody"), lines, NAMES)
 
-    rows = list(csv.DictReader(io.StringIO(table.getvalue())))
+    rows = list(csv.DictReader(io.StringIO(table.getvalue().removeprefix("\ufeff"))))
     objects = [json.loads(line) for line in lines.getvalue().splitlines()]
     assert [row["names"] for row in rows] == [f"'{NAMES[ANA]} = {ANA}", f"Ben Okafor = {BEN}", ""]
     assert [one["names"] for one in objects] == [{ANA: NAMES[ANA]}, {BEN: "Ben Okafor"}, {}]
@@ -71,7 +71,10 @@ def test_whoever_a_change_of_the_policy_names_is_named() -> None:
 
     write_records_csv(entries(f"risk: person:{BEN} was added", f"the hash {BEN}{ANA}"), out, NAMES)
 
-    assert [row["names"] for row in csv.DictReader(io.StringIO(out.getvalue()))] == [f"Ben Okafor = {BEN}", ""]
+    assert [row["names"] for row in csv.DictReader(io.StringIO(out.getvalue().removeprefix("\ufeff")))] == [
+        f"Ben Okafor = {BEN}",
+        "",
+    ]
 
 
 def test_no_cell_is_a_formula() -> None:
@@ -89,7 +92,7 @@ def test_a_week_without_entries_has_titles_and_no_rows() -> None:
     write_records_csv(entries(), table, {})
     write_records_json(entries(), lines, {})
 
-    assert table.getvalue() == "seq,at,kind,names,body,leaf,head\n"
+    assert table.getvalue() == "\ufeffseq,at,kind,names,body,leaf,head\n"
     assert lines.getvalue() == ""
 
 
