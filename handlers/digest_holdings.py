@@ -96,8 +96,8 @@ def _all_held(figures: DigestFigures, ends: datetime) -> Iterator[Held]:
     places = iter(standing_at(figures, ends))
     while some := list(islice(places, AT_ONCE)):
         ids = [one.request_id for one in some if one.request_id]
-        requests = {request.id: request for request in map(read_request, figures.requests(ids))}
-        yield from (_approved(place, requests.get(place.request_id), figures, ends) for place in some)
+        asked = {request.id: request for request in map(read_request, figures.requests(ids))}
+        yield from (_approved(place, asked.get(place.request_id), figures, ends) for place in some)
 
 
 def _approved(place: Standing, request: TransitionRequest | None, figures: DigestFigures, ends: datetime) -> Held:
