@@ -29,7 +29,7 @@ NOT_PROCESSED = frozenset({408, 409, 423, 425, 503})  # refused before anything 
 SHAPELESS = (ValueError, KeyError, TypeError, AttributeError)  # what the library raises when an answer is not Jira's
 
 MENDS: Mapping[int, str] = {
-    400: "Check the rule's ticket section (project, type, transitions) against Jira's fields and screens. Then replay the job.",
+    400: "Check the policy's ticket section (project, type, transitions) against Jira's fields and screens. Then replay the job.",
     403: "Give the bot's account this permission in the project's permission scheme. Then replay the job.",
     404: "It was deleted, moved out of the account's sight, or JIRA_URL points to another site.",
     413: "The file is larger than this Jira takes: raise the limit under System, Attachments. Then replay the job.",
