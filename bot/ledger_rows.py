@@ -5,10 +5,11 @@ What an entry holds and how the chain is made is in `bot.domain.ledger`, the tre
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import rfc8785
@@ -21,9 +22,11 @@ from bot.domain.agreement import Agreement
 from bot.domain.checkpoint import Note
 from bot.domain.events import Event, FastTrackCompared
 from bot.domain.merkle import Frontier
+from bot.domain.subjects import Subject, subject_in
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the appends, for a few milliseconds each
 A_FETCH = 1000  # rows
+A_LOOKUP = 500  # entries whose requests are asked for at once
 ABOUT_REQUESTS = sorted(
     name for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, events.RequestEvent)
 )
@@ -101,6 +104,15 @@ class LedgerRows:
             for leaf in found.scalars():
                 yield bytes(leaf)
 
+    def with_subjects(self, entries: Iterable[ledger.Entry]) -> Iterator[tuple[ledger.Entry, Subject]]:
+        """Each with what it is about: as its request says, which never changes in this, or else as it says itself."""
+        rest = iter(entries)
+        while some := list(islice(rest, A_LOOKUP)):
+            said = [subject_in(entry.body) for entry in some]
+            asked = self._asked({one.request_id for one in said if one.request_id})
+            for entry, one in zip(some, said, strict=True):
+                yield entry, asked.get(one.request_id or "", one)
+
     def get(self, seq: int) -> ledger.Entry:
         return _entry_of(self.connection.execute(sa.select(tables.ledger).where(tables.ledger.c.seq == seq)).one())
 
@@ -115,6 +127,12 @@ class LedgerRows:
             .group_by(outcome)
         )
         return Agreement.of({row[0]: row[1] for row in self.connection.execute(query)})
+
+    def _asked(self, ids: Iterable[str]) -> Mapping[str, Subject]:
+        """What these requests are about, by their ids."""
+        rows = tables.requests.c
+        query = sa.select(rows.id, rows.model, rows.version, rows.target).where(rows.id.in_(ids))
+        return {row.id: Subject(row.id, row.model, row.version, row.target) for row in self.connection.execute(query)}
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from bot.domain.ledger import Entry
 from bot.ledger_rows import LedgerRows, unhurried
 from bot.ports import Attachment
 from bot.reports.html import html_of
-from bot.reports.records import file_names, write_records_csv, write_records_json
+from bot.reports.records import Record, file_names, write_records_csv, write_records_json
 from bot.services import Services
 from handlers.digest_ledger import closing_of
 
-WriteRecords = Callable[[Iterable[Entry], TextIO, Mapping[str, str]], None]
+WriteRecords = Callable[[Iterable[Record], TextIO, Mapping[str, str]], None]
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,8 @@ def _not_made(form: Form, size: int, sha256: str) -> MadeFile:
 
 def _write_records(write: WriteRecords, digest: Digest, s: Services, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as out, unhurried(s.store.engine) as connection:
-        write(_entries(digest, LedgerRows(connection)), out, digest.names)
+        ledger = LedgerRows(connection)
+        write(ledger.with_subjects(_entries(digest, ledger)), out, digest.names)
 
 
 def _entries(digest: Digest, ledger: LedgerRows) -> Iterator[Entry]:

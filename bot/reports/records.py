@@ -1,7 +1,7 @@
 """The records of a week: every ledger entry of it, for other people's tools. Written one after the other, however many there are.
 
-The body is the very text that the leaf is the hash of, so who holds the file can check it. People's names, as they were when the week
-closed, stand beside their ids and not in their place.
+The body is the very text that the leaf is the hash of, so who holds the file can check it. Beside it stands what a spreadsheet filters
+by: the transition that the entry is about, and people's names, as they were when the week closed.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
-from bot.domain.ledger import Entry
+from bot.domain.ledger import Entry, Plain
 from bot.domain.proofs import plain_entry
+from bot.domain.subjects import Subject
 
-COLUMNS = ("seq", "at", "kind", "names", "body", "leaf", "head")
+Record: TypeAlias = tuple[Entry, Subject]
+
+COLUMNS = ("seq", "at", "kind", "request_id", "model", "version", "target", "names", "body", "leaf", "head")
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
 NOBODY: Mapping[str, str] = MappingProxyType({})
@@ -52,27 +55,31 @@ def file_names(week: str) -> FileNames:
     )
 
 
-def write_records_csv(entries: Iterable[Entry], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
+def write_records_csv(records: Iterable[Record], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
     """A row for each entry under a row of titles. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
     out.write(BYTE_ORDER_MARK)
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(COLUMNS)
-    for entry in entries:
+    for entry, subject in records:
         told = "; ".join(f"{name} = {one}" for one, name in _named_in(entry.body, names).items())
-        plain = {**plain_entry(entry), "names": told}
-        rows.writerow([safe_cell(str(plain[column])) for column in COLUMNS])
+        plain = {**_plain(entry, subject), "names": told}
+        rows.writerow(["" if plain[column] is None else safe_cell(str(plain[column])) for column in COLUMNS])
 
 
-def write_records_json(entries: Iterable[Entry], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
-    """JSON lines: an object for each entry, each on a line of its own."""
-    for entry in entries:
-        plain = {**plain_entry(entry), "names": _named_in(entry.body, names)}
+def write_records_json(records: Iterable[Record], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
+    """JSON lines: an object for each entry, each on a line of its own. What an entry does not tell is null."""
+    for entry, subject in records:
+        plain = {**_plain(entry, subject), "names": _named_in(entry.body, names)}
         out.write(json.dumps({column: plain[column] for column in COLUMNS}, ensure_ascii=False) + "\n")
 
 
 def safe_cell(text: str) -> str:
     """What a spreadsheet shows and does not run."""
     return f"'{text}" if text.startswith(STARTS_A_FORMULA) else text
+
+
+def _plain(entry: Entry, subject: Subject) -> dict[str, Plain]:
+    return {**plain_entry(entry), **asdict(subject)}
 
 
 def _named_in(body: str, names: Mapping[str, str]) -> dict[str, str]:

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 
 import rfc8785
 
-from bot.domain.events import KeyRetired
+from bot.domain.events import KeyRetired, RequestApproved
 from bot.domain.ledger import GENESIS, Entry, body_of, head_of, leaf_of
-from bot.reports.records import file_names, write_records_csv, write_records_json
+from bot.domain.subjects import NO_SUBJECT, Subject
+from bot.reports.records import Record, file_names, write_records_csv, write_records_json
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)
 ANA, BEN = "a" * 32, "b" * 32
@@ -23,13 +24,23 @@ MANY = 5_000
 ONE_MB = 1_000_000
 
 
-def entries(*reasons: str) -> Iterator[Entry]:
+def entries(*reasons: str) -> Iterator[Record]:
     head = GENESIS
     for seq, reason in enumerate(reasons, start=1):
         body = rfc8785.dumps(body_of(KeyRetired(NOON, "k1", reason), seq)).decode()
         leaf = leaf_of(body)
         head = head_of(head, leaf)
-        yield Entry(seq, NOON, "KeyRetired", body, leaf, head)
+        yield Entry(seq, NOON, "KeyRetired", body, leaf, head), NO_SUBJECT
+
+
+def approved(subject: Subject) -> Record:
+    """Its body has the request's id alone."""
+    body = rfc8785.dumps(body_of(RequestApproved(NOON, "r1", (), "sha256:1"), 1)).decode()
+    return Entry(1, NOON, "RequestApproved", body, leaf_of(body), leaf_of(body)), subject
+
+
+def rows_of(table: io.StringIO) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(table.getvalue().removeprefix("\ufeff"), newline="")))
 
 
 class Sink(io.StringIO):
@@ -51,6 +62,43 @@ def test_every_entry_becomes_a_row_whose_leaf_can_be_checked() -> None:
     assert [row["seq"] for row in rows] == ["1", "2"]
     assert [row["kind"] for row in rows] == ["KeyRetired", "KeyRetired"]
     assert [hashlib.sha256(b"\0" + row["body"].encode()).hexdigest() for row in rows] == [row["leaf"] for row in rows]
+
+
+def test_every_row_says_what_it_is_about() -> None:
+    table, lines = io.StringIO(), io.StringIO()
+    record = approved(Subject("r1", "bike-demand", 7, "alias:champion"))
+
+    write_records_csv([record, *entries("lost")], table)
+    write_records_json([record, *entries("lost")], lines)
+
+    columns = ("request_id", "model", "version", "target")
+    rows, objects = rows_of(table), [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [[row[column] for column in columns] for row in rows] == [
+        ["r1", "bike-demand", "7", "alias:champion"],
+        [""] * 4,
+    ]
+    assert [[one[column] for column in columns] for one in objects] == [
+        ["r1", "bike-demand", 7, "alias:champion"],
+        [None] * 4,
+    ]
+    assert list(objects[0]) == list(rows[0])
+
+
+def test_a_model_that_is_named_like_a_formula_is_none() -> None:
+    table, lines = io.StringIO(), io.StringIO()
+    record = approved(Subject("-r1", "=1+1", -7, "@alias:champion"))
+
+    write_records_csv([record], table)
+    write_records_json([record], lines)
+
+    (row,) = rows_of(table)
+    assert (row["request_id"], row["model"], row["version"], row["target"]) == (
+        "'-r1",
+        "'=1+1",
+        "'-7",
+        "'@alias:champion",
+    )
+    assert json.loads(lines.getvalue())["model"] == "=1+1"
 
 
 def test_names_stand_beside_the_ids_and_not_in_their_place() -> None:
@@ -92,7 +140,7 @@ def test_a_week_without_entries_has_titles_and_no_rows() -> None:
     write_records_csv(entries(), table, {})
     write_records_json(entries(), lines, {})
 
-    assert table.getvalue() == "\ufeffseq,at,kind,names,body,leaf,head\n"
+    assert table.getvalue() == "\ufeffseq,at,kind,request_id,model,version,target,names,body,leaf,head\n"
     assert lines.getvalue() == ""
 
 
