@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 from bot.domain.digest import Digest
 from bot.ports import Permanent
+from bot.reports.blocks import blocks_of
 from bot.reports.document import document_of
 from bot.reports.looks import OURS, broken, logo_of, place_of, text_of
 
@@ -48,9 +49,11 @@ def html_of(digest: Digest, templates: Path | None = None) -> str:
         page = environment.get_template(PAGE)
         # The operator's own file, which cannot end the style it stands in.
         style = Markup(css)  # nosec B704
-        return page.render(report=document, css=style, policy=_policy(css), logo=logo.url if logo else "")
+        told = page.render(report=document, css=style, policy=_policy(css), logo=logo.url if logo else "")
+        blocks_of(PAGE, environment)
     except MISTAKES as mistake:
         raise _told(mistake, templates) from mistake
+    return told
 
 
 def _breakable(text: str) -> Markup:

@@ -23,6 +23,7 @@ LARGEST_LOGO = 500_000  # bytes; it is in every report again
 
 @dataclass(frozen=True)
 class Logo:
+    path: Path
     content: bytes
     media_type: str
 
@@ -71,9 +72,10 @@ def logo_of(folder: Path | None) -> Logo | None:
         raise Permanent(
             f"{path} has {len(content):,} bytes. A logo may have {LARGEST_LOGO:,}: it is in every report again"
         )
-    return Logo(content, LOGOS[path.name])
+    return Logo(path, content, LOGOS[path.name])
 
 
 def broken(path: Path, line: int | None, why: str) -> Permanent:
     where = f"{path} line {line}" if line else str(path)
-    return Permanent(f"{where}: {why.strip().rstrip('.')}. Mend the template. Then replay the job.")
+    thing = "logo" if path.name in LOGOS else "template"
+    return Permanent(f"{where}: {why.strip().rstrip('.')}. Mend the {thing}. Then replay the job.")

@@ -18,12 +18,13 @@ from bot.domain.ledger import Plain, as_plain
 from bot.ports import Permanent
 from bot.reports.document import document_of
 from bot.reports.graph_svg import PAPER
-from bot.reports.looks import Logo, broken, logo_of, place_of
+from bot.reports.looks import OURS, Logo, broken, logo_of, place_of
 from bot.reports.setting import NotSet, Task, fonts, set_pdf
 
 log = structlog.get_logger()
 
 TEMPLATE = "report.typ"
+ALONE = "logo.typ"
 FONT = "DejaVuSans.ttf"
 REPLACED = "\ufffd"
 A_PACKAGE = ("failed to download package", "package not found")
@@ -47,19 +48,33 @@ def pdf_of(digest: Digest, templates: Path | None = None) -> bytes:
     try:
         return set_pdf(_task(path, _in_letters(document, _drawable()), digest.closed_at, logo))
     except NotSet as mistake:
+        _refuse_logo(logo, digest.closed_at)
         raise _told(mistake, path) from mistake
+
+
+def _refuse_logo(logo: Logo | None, at: datetime) -> None:
+    """Set alone, it shows whether it is what is broken. Raises Permanent, naming it."""
+    if logo is None:
+        return
+    try:
+        set_pdf(Task(OURS / ALONE, {"logo": json.dumps(_picture(logo))}, at.replace(microsecond=0)))
+    except NotSet as mistake:
+        raise broken(logo.path, None, str(mistake)) from mistake
 
 
 def _task(path: Path, document: Plain, closed: datetime, logo: Logo | None) -> Task:
     """What the inputs say is everything that a template knows, ours or a company's own."""
-    picture: Plain = {"content": list(logo.content), "format": logo.format} if logo else None
     date: Plain = {"year": closed.year, "month": closed.month, "day": closed.day}
-    inputs = {"report": document, "date": date, "logo": picture}
+    inputs = {"report": document, "date": date, "logo": _picture(logo) if logo else None}
     return Task(
         path,
         {name: json.dumps(value, ensure_ascii=False) for name, value in inputs.items()},
         closed.replace(microsecond=0),
     )
+
+
+def _picture(logo: Logo) -> Plain:
+    return {"content": list(logo.content), "format": logo.format}
 
 
 def _in_letters(said: Plain, letters: Container[int]) -> Plain:

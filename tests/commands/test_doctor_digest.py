@@ -95,8 +95,9 @@ def test_a_mail_server_that_is_down_is_a_failure(planned: Installation) -> None:
             4,
         ),
         ("report.html", "{% if report.quiet %}\n{{ report.nope }}\n{% endif %}", 2),
+        ("report.html", '{% extends "countersign/report.html" %}\n{% block foot %}{% endblock %}', 2),
     ],
-    ids=["on every page", "in a row of the page", "in a row of the PDF", "in a quiet week"],
+    ids=["on every page", "in a row of the page", "in a row of the PDF", "in a quiet week", "in a block that is none"],
 )
 def test_a_broken_template_is_named_with_its_line(
     planned: Installation, tmp_path: Path, name: str, template: str, line: int
@@ -109,4 +110,15 @@ def test_a_broken_template_is_named_with_its_line(
     trouble = planned.troubles()["digest report"]
 
     assert f"{templates / name} line {line}" in trouble.why
-    assert "replay" not in trouble.why
+    assert trouble.why.endswith("Mend the template.")
+    assert trouble.mend == ""
+
+
+def test_a_broken_logo_is_named(planned: Installation, tmp_path: Path) -> None:
+    (tmp_path / "logo.svg").write_text("<svg")
+    planned.environ["COUNTERSIGN_TEMPLATES"] = str(tmp_path)
+
+    trouble = planned.troubles()["digest report"]
+
+    assert trouble.why.startswith(f"{tmp_path / 'logo.svg'}: failed to parse SVG")
+    assert trouble.why.endswith("Mend the logo.")
