@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bot.gate.envelopes import TrustedKey
     from handlers.audits import Audited, Witness
 
+PDF = b"%PDF"  # how each begins
 LONGEST_FILE = 1_000_000  # bytes; a checkpoint has about 200, a proof about 2,000
 NEXT = (
     "Leave the database as it is, compare it with the newest backup or export in which this still holds, "
@@ -189,10 +190,10 @@ def _witnesses(text: str) -> list[Witness]:
     is_file = path is not None and path.is_file()
     where = f"in {path}" if is_file else "given on the command line"
     try:
-        return [Witness(note, where) for note in read_notes(_read(path) if path and is_file else text)]
+        return [Witness(note, where) for note in read_notes(_read_text(path) if path and is_file else text)]
     except NotANote as mistake:
-        named = f"{path} (no such file, and as text" if not is_file else f"{path} ("
-        raise click.BadParameter(f"{named} {mistake})", param_hint="--checkpoint") from None
+        why = f"{mistake}" if is_file else f"no such file, and as text {mistake}"
+        raise click.BadParameter(f"{path or 'this text'} ({why})", param_hint="--checkpoint") from None
 
 
 def _public_key(path: Path) -> TrustedKey:
@@ -203,6 +204,16 @@ def _public_key(path: Path) -> TrustedKey:
         return ledger_key(_read(path))
     except NotVerified as mistake:
         raise click.BadParameter(f"{path}: {mistake}", param_hint="--key") from None
+
+
+def _read_text(path: Path) -> str:
+    """Raises NotANote for a PDF: a digest's shows its checkpoint, but not to a program that looks for text."""
+    from bot.domain.checkpoint import NotANote
+
+    with path.open("rb") as file:
+        if file.read(len(PDF)) == PDF:
+            raise NotANote("it is a PDF. Bring the page (.html), or the text of the PDF in a file")
+    return _read(path)
 
 
 def _read(path: Path) -> str:

@@ -242,7 +242,12 @@ def test_what_was_looked_at_is_told_to_programs(house: House) -> None:
     ("words", "said"),
     [
         (["verify", "--checkpoint", "nonsense"], "no such file, and as text"),
-        (["verify", "--checkpoint", "{file}"], "no checkpoint is in it"),
+        (["verify", "--checkpoint", "{file}"], "note.txt (no checkpoint is in it"),
+        (["verify", "--checkpoint", "nothing\nto see"], "this text (no such file, and as text no checkpoint is in it"),
+        (
+            ["verify", "--checkpoint", "{pdf}"],
+            "report.pdf (it is a PDF. Bring the page (.html), or the text of the PDF in a file)",
+        ),
         (["verify", "--key", "{file}"], "this is no public key"),
         (["verify", "--proof", "{file}"], "--proof wants --key FILE"),
         (["prove"], "name an entry by its number"),
@@ -251,9 +256,11 @@ def test_what_was_looked_at_is_told_to_programs(house: House) -> None:
     ],
 )
 def test_what_cannot_be_understood_is_wrong_usage(house: House, tmp_path: Path, words: list[str], said: str) -> None:
-    (tmp_path / "note.txt").write_text("nothing to see here")
+    note, pdf = tmp_path / "note.txt", tmp_path / "report.pdf"
+    note.write_text("nothing to see here")
+    pdf.write_bytes(b"%PDF-1.7\n" + b"\xff" * 2_000_000)
 
-    result = audit(house, *(word.format(file=tmp_path / "note.txt") for word in words))
+    result = audit(house, *(word.format(file=note, pdf=pdf) for word in words))
 
     assert result.exit_code == 2
     assert said in result.stderr
