@@ -86,7 +86,7 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
     waiting, all_waiting = _waiting(period, until, figures, policy)
     transitions = [transition_of(told) for told in figures.told(period, list(ENDINGS), LISTED)]
     outcomes = {str(state): kinds.of(kind) for kind, state in ENDINGS.items() if kinds.of(kind)}
-    of_the_week = matters_of_the_week(period, figures, kinds, names)
+    of_the_week = matters_of_the_week(period, figures, kinds, names, policy)
     found = [_broken(ledger), *inventory.attention(), *of_the_week, _parked(figures.connection)]
     by_hash = figures.latency(period)
     this_week = week_of_trend(period.week, by_hash[""], sum(outcomes.values()))
@@ -140,6 +140,8 @@ def _as_waiting(request: TransitionRequest, ends: datetime, policy: Policy | Non
         age=_whole_seconds(ends - request.opened_at),
         missing=_missing(request, ends, policy),
         ticket=request.ticket.key if request.ticket else "",
+        ticket_url=request.ticket.url if request.ticket else "",
+        decide_by=request.expires_at,
     )
 
 

@@ -13,10 +13,11 @@ from bot.domain.digest_changes import CHANGES, Reader, change_text
 from bot.domain.digest_words import NOBODY, decider, local_moment
 from bot.domain.holders import Where
 from bot.domain.ledger import Broken
-from bot.domain.model import DecidedBy, State, TransitionRequest
+from bot.domain.model import DecidedBy, State, TransitionRequest, VersionId
 from bot.domain.periods import Period
+from bot.domain.policy import Policy
 from bot.domain.wording import UNKNOWN, WAS_APPROVED
-from handlers.digest_holdings import as_of, deciders, last_approval
+from handlers.digest_holdings import as_of, claimed_author, deciders, last_approval, roles_of
 from handlers.digest_places import put_back_by_hand, read_event, read_request
 
 Names = Mapping[str, str]
@@ -42,7 +43,16 @@ def transition_of(told: Told) -> Transition:
         ticket=request.ticket.key if request.ticket else "",
         ticket_url=request.ticket.url if request.ticket else "",
         evidence_url=request.evidence.version_url if request.evidence else "",
+        roles=roles_of(request, by),
+        author=request.author,
+        claimed_author=claimed_author(request),
+        previous=_previous(told),
     )
+
+
+def _previous(told: Told) -> VersionId | None:
+    event = read_event(told.kind, told.body) if told.kind == e.TargetMoved.__name__ else None
+    return event.previous if isinstance(event, e.TargetMoved) and event.previous != event.version else None
 
 
 def _why(request: TransitionRequest) -> str:
@@ -65,11 +75,11 @@ def changes_of_the_week(
 
 
 def matters_of_the_week(
-    period: Period, figures: DigestFigures, kinds: KindCounts, names: Names
+    period: Period, figures: DigestFigures, kinds: KindCounts, names: Names, policy: Policy | None
 ) -> Iterator[Listed[Attention]]:
     """What the week's entries tell of, each kind with its number."""
     moved, refused = e.MoveObserved.__name__, e.SelfApprovalRefused.__name__
-    yield Listed(tuple(_moves(period, figures, names)) if kinds.of(moved) else (), kinds.of(moved))
+    yield Listed(tuple(_moves(period, figures, names, policy)) if kinds.of(moved) else (), kinds.of(moved))
     refusals = figures.told(period, [refused], LISTED) if kinds.of(refused) else []
     yield Listed(tuple(_self_approval(told, names) for told in refusals), kinds.of(refused))
     left_out = figures.left_out(period)
@@ -77,7 +87,7 @@ def matters_of_the_week(
     yield Listed(tuple(told[:LISTED]), len(told))
 
 
-def _moves(period: Period, figures: DigestFigures, names: Names) -> Iterator[Attention]:
+def _moves(period: Period, figures: DigestFigures, names: Names, policy: Policy | None) -> Iterator[Attention]:
     seen = figures.told(period, [e.MoveObserved.__name__], LISTED)
     asked = [as_of(read_request(body), period.ends) for body in figures.observed([told.at for told in seen])]
     led_to = {(request.version, request.target, request.opened_at): request for request in asked}
@@ -96,7 +106,8 @@ def _moves(period: Period, figures: DigestFigures, names: Names) -> Iterator[Att
             yield matters.moved_back(event.model, event.target, event.version, event.previous, event.at, whose, period)
         else:
             where = event.model, event.target, event.version, event.previous
-            yield matters.moved_without_approval(*where, event.at, request, period)
+            is_ruled = policy is None or policy.rule_for(event.workspace, event.model, event.target) is not None
+            yield matters.moved_without_approval(*where, event.at, request, period, is_ruled=is_ruled)
 
 
 def _given_back(seen: Sequence[Told], period: Period, figures: DigestFigures) -> Mapping[int, e.MoveReverted]:

@@ -31,7 +31,7 @@ WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: FAST_TRACK, DecidedBy.RULE: RULE}
 class Held:
     """`model` is the registered model whose target it is; `approval` the request that approved it, None when nobody has.
 
-    `asked` is the newest request for it, whatever came of that.
+    `asked` is the newest request for it, whatever came of that; `lapsed` an approval that another holder has ended since.
     """
 
     model: str
@@ -40,6 +40,7 @@ class Held:
     since: datetime | None
     approval: TransitionRequest | None
     asked: TransitionRequest | None
+    lapsed: TransitionRequest | None
 
 
 @dataclass
@@ -91,6 +92,16 @@ def deciders(request: TransitionRequest) -> tuple[str, tuple[str, ...]]:
     return PEOPLE, tuple(dict.fromkeys(vote.person for vote in counted if vote.verdict is wanted))
 
 
+def roles_of(request: TransitionRequest, people: Sequence[str]) -> tuple[str, ...]:
+    """The groups that each of these people voted for, as they were at that moment."""
+    groups = {vote.person: ", ".join(vote.groups) for vote in under(request, request.rule_hash).votes}
+    return tuple(groups.get(person, "") for person in people)
+
+
+def claimed_author(request: TransitionRequest) -> str:
+    return (request.evidence.author or "") if request.evidence else ""
+
+
 def _all_held(figures: DigestFigures, ends: datetime) -> Iterator[Held]:
     """Some at a time."""
     places = iter(standing_at(figures, ends))
@@ -109,7 +120,8 @@ def _approved(place: Standing, request: TransitionRequest | None, figures: Diges
     if approval is None and (place.or_before or request is not None):
         approval = last_approval(figures, version, place.target, ends, None if place.or_before else place.since)
     asked = approval or _newest_request(figures, version, place.target, ends)
-    return Held(place.model, version, place.target, place.since, approval, asked)
+    lapsed = last_approval(figures, version, place.target, ends) if approval is None and asked else None
+    return Held(place.model, version, place.target, place.since, approval, asked, lapsed)
 
 
 def _newest_request(
@@ -162,6 +174,9 @@ def _holding(held: Held, ends: datetime) -> Holding:
         ticket_url=asked.ticket.url if asked and asked.ticket else "",
         request_id=approval.id if approval else "",
         evidence_url=evidence.version_url if evidence else "",
+        roles=roles_of(approval, by) if approval else (),
+        author=asked.author if asked else None,
+        claimed_author=claimed_author(asked) if asked else "",
     )
 
 
@@ -177,7 +192,8 @@ def _matters(
     if held.approval is None:
         asked = as_of(held.asked, ends) if held.asked else None
         rejected_by = decider(*deciders(asked), names) if asked and asked.state is State.REJECTED else ""
-        yield matters.held_without_approval(version, model, target, held.since, period, asked, rejected_by)
+        lapsed = f"by {decider(*deciders(held.lapsed), names)}" if held.lapsed else ""
+        yield matters.held_without_approval(version, model, target, held.since, period, asked, rejected_by, lapsed)
         return
     approved_at, valid_for = held.approval.decided_at, rule.approval_valid_for if rule else None
     if approved_at is not None and valid_for is not None and ends - approved_at > valid_for:

@@ -6,7 +6,8 @@ Nothing is stored or sent here. Where a week cannot be told, the sentence says w
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from bot.digest_clock import due_at, period_after
 from bot.digest_store import DigestRow
 from bot.domain.digest import Digest
 from bot.domain.digest_json import read_digest
+from bot.domain.digest_words import edition
 from bot.domain.model import Refused
 from bot.domain.periods import Period, period_at, period_of
 from bot.domain.policy import DigestPlan
@@ -72,16 +74,23 @@ def look_at_week(week: str | None, s: Services) -> Told:
 
 
 def write_report(told: Told, out: Path, s: Services) -> tuple[Written, ...]:
-    """All files into `out`, which is made; each is complete or not there. Raises Refused."""
+    """All files into `out`, which is made; each is complete or not there. Those of a week that runs say so. Raises Refused."""
+    said = _names_to_keep(told.digest)
     try:
         out.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=out, prefix=".countersign-") as room:
             written = _write_beside(Path(room), told, s)
             for file in written:
-                (Path(room) / file.name).replace(out / file.name)
+                (Path(room) / file.name).replace(out / said[file.name])
     except OSError as trouble:
         raise Refused(f"{out} cannot be written: {trouble.strerror}. Name another directory") from None
-    return written
+    return tuple(replace(file, name=said[file.name]) for file in written)
+
+
+def _names_to_keep(digest: Digest) -> Mapping[str, str]:
+    """By the names that the files are made under."""
+    made, kept = file_names(digest.period.week), file_names(edition(digest))
+    return dict(zip(astuple(made), astuple(kept), strict=True))
 
 
 def _write_beside(room: Path, told: Told, s: Services) -> tuple[Written, ...]:

@@ -168,6 +168,8 @@ def a_holding(model: str = "bike-demand", number: int = 7, **changes: Any) -> Ho
         ticket_url="https://example.atlassian.net/browse/GOV-7",
         request_id="3f1c9a7000000000000000000000beef",
         evidence_url=EVIDENCE.format(model="bike-demand", number=number),
+        roles=("ml-leads",),
+        author="p-ben",
     )
     return replace(usual, **changes)
 
@@ -187,6 +189,9 @@ def a_transition(model: str = "bike-demand", number: int = 7, **changes: Any) ->
         ticket="GOV-7",
         ticket_url="https://jira.example.com/browse/GOV-7",
         evidence_url=EVIDENCE.format(model="bike-demand", number=number),
+        roles=("ml-leads",),
+        claimed_author="dana",
+        previous=a_version_of("bike-demand", 6),
     )
     return replace(usual, **changes)
 
@@ -200,6 +205,8 @@ def a_waiting(model: str = "bike-demand", number: int = 9, **changes: Any) -> Wa
         age=timedelta(days=3),
         missing="1 of ml-leads",
         ticket="GOV-9",
+        ticket_url="https://example.atlassian.net/browse/GOV-9",
+        decide_by=at(6),
     )
     return replace(usual, **changes)
 

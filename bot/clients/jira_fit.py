@@ -13,7 +13,13 @@ from bot.domain.cards import Card, Fact, Link, Table
 T = TypeVar("T", str, dict[str, object])
 
 TEXT_LIMIT = 32_767  # https://support.atlassian.com/jira-cloud-administration/docs/configure-advanced-settings/
-CARD_SIZES = ((200, 4_000), (50, 1_500), (15, 500), (5, 150))  # rows of a table and letters of a text, tried in turn
+CARD_SIZES = (
+    (200, 4_000),
+    (50, 1_500),
+    (15, 500),
+    (5, 150),
+    (3, 80),
+)  # a table's rows, a text's letters, tried in turn
 TEXT_SIZES = (20_000, 5_000)
 LEAST = 500  # letters; even escaped and one to a line they fit
 

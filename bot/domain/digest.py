@@ -61,7 +61,8 @@ class Holding:
     """One line of the inventory: who held a target when the week ended.
 
     `since` is None when that was before anything was recorded. `by` are person ids, empty when `decided` says otherwise (the fast track,
-    the rule, nobody). `data` is the digest of the training data set, `approval_age` how old the approval was at the end of the week.
+    the rule, nobody), and `roles` the groups that each of them voted for. `author` is the person who trained the version, or else
+    `claimed_author` what the client said. `data` is the digest of the training data set, `approval_age` that at the end of the week.
     """
 
     version: VersionId
@@ -77,11 +78,17 @@ class Holding:
     ticket_url: str
     request_id: str
     evidence_url: str
+    roles: tuple[str, ...] = ()
+    author: str | None = None
+    claimed_author: str = ""
 
 
 @dataclass(frozen=True)
 class Transition:
-    """One that ended in the week: `outcome` is applied, rejected, expired, ... as the request's state says."""
+    """One that ended in the week: `outcome` is applied, rejected, expired, ... as the request's state says.
+
+    `previous` held the target before it was applied. `roles`, `author` and `claimed_author` as in `Holding`.
+    """
 
     request_id: str
     kind: Kind
@@ -96,11 +103,15 @@ class Transition:
     ticket: str
     ticket_url: str
     evidence_url: str
+    roles: tuple[str, ...] = ()
+    author: str | None = None
+    claimed_author: str = ""
+    previous: VersionId | None = None
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that nobody had decided when the week ended."""
+    """A request that nobody had decided when the week ended. After `decide_by` it expires."""
 
     request_id: str
     version: VersionId
@@ -109,6 +120,8 @@ class Waiting:
     age: timedelta
     missing: str
     ticket: str
+    ticket_url: str = ""
+    decide_by: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from bot.domain import digest_words as words
 from bot.domain.cards import Card, Fact, Table
 from bot.domain.digest import Digest
-from bot.domain.digest_thread import inventory_table, thread_cards, transitions_table, waiting_table
+from bot.domain.digest_thread import (
+    changes_table,
+    fast_track_table,
+    inventory_table,
+    thread_cards,
+    transitions_table,
+    waiting_table,
+)
 from bot.domain.references import Image
 
 __all__ = [
@@ -26,8 +33,8 @@ __all__ = [
 ]
 
 CHECKPOINT = (
-    "Checkpoint of the ledger when the week was closed. Keep this text: with it in a FILE, `countersign audit verify "
-    "--checkpoint FILE` finds out whether anything up to here was changed since."
+    "Checkpoint of the ledger when the week was closed. Keep this text. To check, whenever, that nothing up to here was "
+    "changed: `countersign audit verify --checkpoint FILE`, where FILE is the page (.html) or this text."
 )
 
 
@@ -70,7 +77,14 @@ def files_card(digest: Digest, files: Sequence[ReportFile]) -> Card:
 
 
 def ticket_card(digest: Digest) -> Card:
-    tables = (_attention_table(digest), inventory_table(digest), transitions_table(digest), waiting_table(digest))
+    tables = (
+        _attention_table(digest),
+        inventory_table(digest),
+        transitions_table(digest),
+        waiting_table(digest),
+        fast_track_table(digest),
+        changes_table(digest),
+    )
     return Card(
         subject(digest),
         words.summary(digest),

@@ -16,6 +16,7 @@ from bot.domain.periods import Period
 GAPS_TOLD = 3
 ERROR_TOLD = 300  # characters
 BY_WHOM = "MLflow does not tell by whom."
+RULE_IT = "Write a rule for it, or say default: ignore in the policy."
 ADOPT = "To have the holder ratified, run: countersign adopt"
 
 
@@ -36,7 +37,7 @@ def in_order(found: Sequence[Listed[Attention]]) -> Listed[Attention]:
 
 
 def ledger_broken(fault: str) -> Attention:
-    said = f"The ledger does not verify: {fault.rstrip('.')}. Run `countersign audit verify`, and find out who changed the database."
+    said = f"The ledger does not verify: {fault.rstrip('.')}. Find out who changed the database, and run: countersign audit verify"
     return Attention(Concern.LEDGER_BROKEN, said)
 
 
@@ -48,11 +49,22 @@ def moved_without_approval(
     at: datetime,
     asked: TransitionRequest | None,
     period: Period,
+    *,
+    is_ruled: bool = True,
 ) -> Attention:
-    """`asked` is the request that the move led to, as it was when the week ended; None when the rule only wants it reported."""
+    """`asked` is the request that the move led to, as it was when the week ended; None when the rule only wants it reported.
+
+    `is_ruled` is false where no rule speaks of the target, so that nobody can be asked.
+    """
     what = _moved(model, target, version, previous, local_moment(at, period), "without an approval")
     link = asked.card.url if asked and asked.card else ""
-    return Attention(Concern.MOVED_WITHOUT_APPROVAL, f"{what} {_what_became(asked, version)}", at, model, link)
+    return Attention(
+        Concern.MOVED_WITHOUT_APPROVAL,
+        f"{what} {_what_became(asked, version) if is_ruled else f'No rule speaks of it. {RULE_IT}'}",
+        at,
+        model,
+        link,
+    )
 
 
 def moved_back(
@@ -96,26 +108,32 @@ def held_without_approval(
     period: Period,
     asked: TransitionRequest | None = None,
     rejected_by: str = "",
+    lapsed: str = "",
 ) -> Attention:
-    """`asked` is the newest request for it, as it was when the week ended, and `rejected_by` who said no to that one."""
+    """`asked` is the newest request for it, as it was when the week ended, and `rejected_by` who said no to that one.
+
+    `lapsed` tells whose approval it had, before another version took its place.
+    """
     when = f"since {local_moment(since, period)}" if since else "since before anything was recorded"
     what = f"{version} has held {target} of {model} {when}"
     link = asked.card.url if asked and asked.card else ""
     return Attention(
-        Concern.HELD_WITHOUT_APPROVAL, f"{what}, {_unapproved(asked, rejected_by, period)}", since, model, link
+        Concern.HELD_WITHOUT_APPROVAL, f"{what}, {_unapproved(asked, rejected_by, lapsed, period)}", since, model, link
     )
 
 
-def _unapproved(asked: TransitionRequest | None, rejected_by: str, period: Period) -> str:
+def _unapproved(asked: TransitionRequest | None, rejected_by: str, lapsed: str, period: Period) -> str:
+    nobody = f"and nobody has approved that: its earlier approval, {lapsed}, ended when another version took its place"
+    nobody = nobody if lapsed else "and nobody has approved it"
     if asked is None:
-        return f"and nobody has approved it. {ADOPT}"
+        return f"{nobody}. {ADOPT}"
     ticket = f" ({asked.ticket.key})" if asked.ticket else ""
     if asked.state.is_open:
-        return f"and nobody has approved it. The request for it waits for a decision{ticket}"
+        return f"{nobody}. The request for it waits for a decision{ticket}"
     if asked.state is State.REJECTED and asked.decided_at is not None:
         when = local_moment(asked.decided_at, period)
         return f"although {rejected_by} rejected it on {when}{ticket}. Put the target back, or ask once more: countersign adopt"
-    return f"and nobody has approved it: its request is {asked.state}{ticket}. {ADOPT}"
+    return f"{nobody}. Its request is {asked.state}{ticket}. {ADOPT}"
 
 
 def approval_too_old(
@@ -142,7 +160,7 @@ def lineage_incomplete(version: VersionId, model: str, target: Target, gaps: Seq
 
 
 def no_rule(version: VersionId, model: str, target: Target) -> Attention:
-    said = f"{version} holds {target} of {model}, and no rule speaks of it. Write a rule for it, or say `default: ignore` in the policy."
+    said = f"{version} holds {target} of {model}, and no rule speaks of it. {RULE_IT}"
     return Attention(Concern.NO_RULE, said, None, model)
 
 
@@ -174,10 +192,13 @@ def _what_became(asked: TransitionRequest | None, version: VersionId | None) -> 
         State.APPROVED: "It was ratified since.",
         State.REJECTED: "It was rejected, and the target goes back.",
     }
+    ticket = f" ({asked.ticket.key})" if asked.ticket else ""
     open_still = asked.state.is_open
     ended = f"Its request is {asked.state}, so it stands undecided. {ADOPT}"
     return (
-        "Nobody has decided about it yet: ratify it, or put it back." if open_still else became.get(asked.state, ended)
+        f"Nobody has decided about it yet{ticket}: ratify it, or put it back."
+        if open_still
+        else became.get(asked.state, ended)
     )
 
 

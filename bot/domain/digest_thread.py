@@ -28,6 +28,8 @@ LETTERS_OF_A_LINE = 480
 LETTERS_OF_A_TREE = 1_000  # each of a page's trees
 LETTERS_OF_A_HASH = 12
 NOTHING = "–"
+SINCE_BEFORE, NOT_SAID = "before records began", "MLflow does not say"  # as on the page
+CHANGES = "Changes of policy and people"
 
 Row = tuple[str, ...]
 
@@ -54,9 +56,9 @@ def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
         *_tabled(transitions_table(digest), digest.transitions.total, files.csv),
         *_tabled(waiting_table(digest), digest.waiting.total, files.waiting),
         *_tabled(_latency_table(digest), 0, files.html),
-        *_tabled(_fast_track_table(digest), len(digest.fast_track), files.html),
-        *_lined("Policy and people", _change_lines(digest), digest.changes.total, files.csv),
-        *_treed("Pipelines of what is held", digest.pipelines, files.html),
+        *_tabled(fast_track_table(digest), len(digest.fast_track), files.html),
+        *_lined(CHANGES, _change_lines(digest), digest.changes.total, files.csv),
+        *_treed("Pipelines", digest.pipelines, files.html),
     )
 
 
@@ -66,21 +68,21 @@ def matter_line(matter: Attention) -> Fact:
 
 
 def inventory_table(digest: Digest) -> Table:
-    columns = ("Target", "Version", "Since", "Approved by", "Approval's age", "Commit", "Data", "Ticket")
-    return Table("What holds which target", columns, tuple(_held(one, digest) for one in digest.inventory.shown))
+    columns = ("Version", "Target", "Held since", "Approved by", "Age of approval", "Commit", "Training data", "Ticket")
+    return Table("Who holds what", columns, tuple(_held(one, digest) for one in digest.inventory.shown))
 
 
 def transitions_table(digest: Digest) -> Table:
-    columns = ("When", "Version", "Target", "Outcome", "Decided by", "Asked by", "Why", "Ticket")
+    columns = ("Version", "Target", "When", "Outcome", "Decided by", "Asked by", "Why", "Ticket")
     return Table("Transitions", columns, tuple(_moved(one, digest) for one in digest.transitions.shown))
 
 
 def _held(one: Holding, digest: Digest) -> Row:
     return _row(
-        str(one.target),
         str(one.version),
-        words.local_moment(one.since, digest.period) if one.since else "before the records",
-        words.decider(one.decided, one.by, digest.names),
+        str(one.target),
+        words.local_moment(one.since, digest.period) if one.since else SINCE_BEFORE,
+        words.decider(one.decided, one.by, digest.names, one.roles),
         words.duration_text(one.approval_age),
         _shortened(one.commit),
         _shortened(one.data),
@@ -90,23 +92,38 @@ def _held(one: Holding, digest: Digest) -> Row:
 
 def _moved(one: Transition, digest: Digest) -> Row:
     return _row(
-        words.local_moment(one.at, digest.period),
-        str(one.version),
+        f"{one.version} (instead of {one.previous})" if one.previous else str(one.version),
         str(one.target),
+        words.local_moment(one.at, digest.period),
         one.outcome,
-        words.decider(one.decided, one.by, digest.names),
-        digest.names.get(one.requester, UNKNOWN) if one.requester else NOTHING,
+        words.decider(one.decided, one.by, digest.names, one.roles),
+        _asked_by(one, digest),
         _cut(one.reason, LETTERS_OF_A_CELL),
         one.ticket,
     )
 
 
+def _asked_by(one: Transition, digest: Digest) -> str:
+    asked = digest.names.get(one.requester, UNKNOWN) if one.requester else NOT_SAID
+    trained = words.trainer(one.author, one.claimed_author, digest.names)
+    return f"{asked}; trained by {trained}" if trained else asked
+
+
 def waiting_table(digest: Digest) -> Table:
     rows = (
-        _row(str(one.version), str(one.target), words.duration_text(one.age), one.missing, one.ticket)
+        _row(
+            str(one.version),
+            str(one.target),
+            words.local_moment(one.opened_at, digest.period),
+            words.duration_text(one.age),
+            words.local_moment(one.decide_by, digest.period) if one.decide_by else NOTHING,
+            one.missing,
+            one.ticket,
+        )
         for one in digest.waiting.shown
     )
-    return Table("Waiting for a decision", ("Version", "Target", "Has waited", "Missing", "Ticket"), tuple(rows))
+    columns = ("Version", "Target", "Asked", "Age", "Decide by", "Still missing", "Ticket")
+    return Table("Waiting for a decision", columns, tuple(rows))
 
 
 def _latency_table(digest: Digest) -> Table:
@@ -116,11 +133,11 @@ def _latency_table(digest: Digest) -> Table:
         for one in digest.latency
         if one.decided
     )
-    return Table("From asking to decision", ("Rule", "Decisions", "Median", "95th percentile"), tuple(rows))
+    return Table("Time to decision", ("Rule", "Requests decided", "Median", "95th percentile"), tuple(rows))
 
 
-def _fast_track_table(digest: Digest) -> Table:
-    columns = ("Rule", "Passed", "Held", "Undone", "People agreed", "False passes", "False holds")
+def fast_track_table(digest: Digest) -> Table:
+    columns = ("Rule", "Passed", "Held", "Undone", "Agreed", "False passes", "False holds")
     rows = (
         _row(
             one.rule,
@@ -129,6 +146,18 @@ def _fast_track_table(digest: Digest) -> Table:
         for one in digest.fast_track
     )
     return Table("Fast track", columns, tuple(rows))
+
+
+def changes_table(digest: Digest) -> Table:
+    rows = (
+        _row(
+            _cut(one.sentence, LETTERS_OF_A_LINE),
+            words.local_moment(one.at, digest.period),
+            _cut("; ".join(change.rstrip(".") for change in one.changes), LETTERS_OF_A_LINE),
+        )
+        for one in digest.changes.shown
+    )
+    return Table(CHANGES, ("What", "When", "In detail"), tuple(rows))
 
 
 def _change_lines(digest: Digest) -> list[Fact]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
 from bot.domain.digest import (
@@ -40,7 +41,19 @@ ALL_IN_ORDER = "Nothing needs attention."
 
 
 def title(digest: Digest) -> str:
-    return f"Model approvals, week {digest.period.week}"
+    """A week that runs has none that could be taken for a closed one's."""
+    said = f"Model approvals, week {digest.period.week}"
+    return said if is_over(digest) else f"Preview: {said}"
+
+
+def edition(digest: Digest) -> str:
+    """What its files are called after."""
+    return digest.period.week if is_over(digest) else f"{digest.period.week}-preview"
+
+
+def is_over(digest: Digest) -> bool:
+    """Nobody closes a week that runs, but one may look at it."""
+    return digest.closed_at >= digest.period.ends
 
 
 def period_text(period: Period) -> str:
@@ -84,8 +97,8 @@ def headline(digest: Digest) -> tuple[tuple[str, str], ...]:
         ("Transitions", transitions_text(digest)),
         ("Waiting", waiting_count(digest)),
         ("Held targets", str(digest.inventory.total)),
-        ("From asking to decision", latency_text(overall) if overall else NO_DECISIONS),
-        ("Ledger", ledger_text(digest.ledger)),
+        ("Time to decision", latency_text(overall) if overall else NO_DECISIONS),
+        ("Ledger", ledger_text(digest.ledger, so_far=not is_over(digest))),
     )
 
 
@@ -117,9 +130,15 @@ def waiting_count(digest: Digest) -> str:
     return f"{counted(digest.waiting.total, 'request')} {waits}{since}"
 
 
-def decider(decided: str, by: tuple[str, ...], names: Names) -> str:
-    """Who decided, in print: names, the fast track, the rule, or nobody."""
-    return " and ".join(names.get(person, UNKNOWN) for person in by) if by else decided
+def decider(decided: str, by: tuple[str, ...], names: Names, roles: tuple[str, ...] = ()) -> str:
+    """Who decided, in print: names with the groups they voted for, the fast track, the rule, or nobody."""
+    told = zip_longest((names.get(person, UNKNOWN) for person in by), roles[: len(by)], fillvalue="")
+    return " and ".join(f"{name} ({role})" if role else name for name, role in told) if by else decided
+
+
+def trainer(author: str | None, claimed: str, names: Names) -> str:
+    """A person of ours by name, or what the client said; empty when neither is known."""
+    return names.get(author, UNKNOWN) if author else claimed
 
 
 NO_DECISIONS = "people decided nothing this week"
@@ -136,7 +155,8 @@ def rule_name(label: str) -> str:
     return label or ALL_RULES
 
 
-def ledger_text(ledger: LedgerFigures) -> str:
+def ledger_text(ledger: LedgerFigures, *, so_far: bool = False) -> str:
+    """`so_far` of a week that runs."""
     week = "none of its entries is of this week"
     if ledger.last:
         one = ledger.first == ledger.last
@@ -146,7 +166,8 @@ def ledger_text(ledger: LedgerFigures) -> str:
             else f"entries {ledger.first} to {ledger.last} are of this week"
         )
     holds = f"it does not verify: {ledger.fault.rstrip('.')}" if ledger.fault else "it verifies"
-    return f"{counted(ledger.count, 'entry')} at the week's end, {week}; {holds}"
+    when = "so far" if so_far else "at the week's end"
+    return f"{counted(ledger.count, 'entry')} {when}, {week}; {holds}"
 
 
 def duration_text(length: timedelta | None) -> str:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.digest import Digest, Listed
-from bot.domain.digest_words import decider, duration_text, local_moment
+from bot.domain.digest import Digest, Holding, Listed, Transition
+from bot.domain.digest_words import decider, duration_text, edition, is_over, local_moment, trainer
 from bot.domain.model import VersionId
 from bot.domain.wording import UNKNOWN
 from bot.reports.records import FileNames, file_names
@@ -22,6 +22,7 @@ from bot.reports.shape import Cell, Look
 T = TypeVar("T")
 
 NOTHING = "–"
+NOT_SAID = "MLflow does not say"  # of an alias, a tag or a stage that was set
 LETTERS_OF_A_HASH = 12
 HASH = re.compile(r"((?:[a-z0-9-]+:)?)([0-9a-f]{32,128})((?:\.dir)?)")
 NOT_FOR_PAPER = {
@@ -45,7 +46,12 @@ class Writer:
 
     @property
     def files(self) -> FileNames:
-        return file_names(self.digest.period.week)
+        return file_names(edition(self.digest))
+
+    @property
+    def at_the_end(self) -> str:
+        """When the inventory was taken."""
+        return "when the week ended" if is_over(self.digest) else "so far"
 
     def moment(self, at: datetime | None, unknown: str = NOTHING) -> Cell:
         if at is None:
@@ -55,11 +61,16 @@ class Writer:
     def wall_clock(self, at: datetime) -> str:
         return local_moment(at, self.digest.period)
 
-    def decider(self, decided: str, by: tuple[str, ...]) -> str:
-        return legible(decider(decided, by, self.digest.names))
+    def decider(self, one: Holding | Transition) -> str:
+        return legible(decider(one.decided, one.by, self.digest.names, one.roles))
+
+    def trained_by(self, one: Holding | Transition) -> tuple[str, ...]:
+        """A line to stand below another, or none."""
+        name = legible(trainer(one.author, one.claimed_author, self.digest.names))
+        return (f"trained by {name}",) if name else ()
 
     def person(self, one: str | None) -> str:
-        return legible(self.digest.names.get(one, UNKNOWN)) if one else NOTHING
+        return legible(self.digest.names.get(one, UNKNOWN)) if one else NOT_SAID
 
 
 def version(named: VersionId, link: str = "") -> Cell:

@@ -13,6 +13,9 @@ from bot.reports.cells import Writer, duration, legible, rest_note, web
 from bot.reports.graph_svg import SCREEN, Pen
 from bot.reports.shape import Document, Group, Headline, Matter, Section
 
+TO_CHECK = (
+    "To check, whenever: countersign audit verify --checkpoint FILE, where FILE is the page (.html) or this text."
+)
 GRAVE = (Concern.LEDGER_BROKEN, Concern.MOVED_WITHOUT_APPROVAL, Concern.HELD_WITHOUT_APPROVAL)
 
 
@@ -61,7 +64,7 @@ def attention(w: Writer) -> Section:
 
 def ledger(w: Writer) -> Section:
     told = w.digest.ledger
-    said = f"The ledger: {legible(words.ledger_text(told))}."
+    said = f"The ledger: {legible(words.ledger_text(told, so_far=not words.is_over(w.digest)))}."
     return Section("ledger", "Ledger", (said, _fixed(told)), verbatim=_kept(told.checkpoint))
 
 
@@ -74,7 +77,7 @@ def _fixed(told: LedgerFigures) -> str:
     except NotANote:  # it was changed, which the ledger's fault says
         return "The newest checkpoint, as it stands in the database:"
     which = "all of them" if size >= told.count else f"the first {size:,} of them"
-    return f"The signed checkpoint below fixes {which}. To check, whenever: countersign audit verify --checkpoint, and this file."
+    return f"The signed checkpoint below fixes {which}. {TO_CHECK}"
 
 
 def _group(concern: Concern, found: tuple[Attention, ...], w: Writer) -> Group:
@@ -100,7 +103,7 @@ def _headline(count: int, one: str, several: str, *, wants_eyes: bool = False) -
 
 def _bounds(w: Writer) -> str:
     period, closed = w.digest.period, w.wall_clock(w.digest.closed_at)
-    told = f"closed {closed}" if _is_over(w.digest) else f"told on {closed} while it ran"
+    told = f"closed {closed}" if words.is_over(w.digest) else f"told on {closed} while it ran"
     return (
         f"From {w.wall_clock(period.starts)} until {w.wall_clock(period.ends)}, {told}. "
         f"All times are those of {period.timezone}."
@@ -108,17 +111,12 @@ def _bounds(w: Writer) -> str:
 
 
 def _footer(digest: Digest) -> tuple[str, ...]:
-    if not _is_over(digest):
+    if not words.is_over(digest):
         return ("Made by Countersign for a look at a week that was not over. These figures were not kept.",)
     return (
         "Made by Countersign from figures that were frozen when the week closed.",
         f"To tell this week again: countersign digest --week {digest.period.week}",
     )
-
-
-def _is_over(digest: Digest) -> bool:
-    """Nobody closes a week that runs, but one may look at it."""
-    return digest.closed_at >= digest.period.ends
 
 
 def _kept(text: str) -> str:

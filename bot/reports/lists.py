@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from io import StringIO
 
 from bot.domain.digest import Concern, Holding, Waiting
+from bot.domain.digest_words import trainer
 from bot.domain.wording import UNKNOWN
 from bot.reports.records import BYTE_ORDER_MARK, safe_cell
 
@@ -23,8 +24,10 @@ HOLDINGS = (
     "since",
     "decided",
     "by",
+    "roles",
     "approved_at",
     "approval_age_seconds",
+    "trained_by",
     "commit",
     "data",
     "ticket",
@@ -33,7 +36,19 @@ HOLDINGS = (
     "evidence_url",
     "concerns",
 )
-WAITING = ("workspace", "model", "version", "target", "opened_at", "age_seconds", "missing", "ticket", "request_id")
+WAITING = (
+    "workspace",
+    "model",
+    "version",
+    "target",
+    "opened_at",
+    "age_seconds",
+    "decide_by",
+    "missing",
+    "ticket",
+    "ticket_url",
+    "request_id",
+)
 
 
 class ListAsCsv:
@@ -68,8 +83,10 @@ class HoldingsAsCsv(ListAsCsv):
             _moment(one.since),
             one.decided,
             "; ".join(f"{self._names.get(person, UNKNOWN)} = {person}" for person in one.by),
+            "; ".join(one.roles),
             _moment(one.approved_at),
             None if one.approval_age is None else int(one.approval_age.total_seconds()),
+            trainer(one.author, one.claimed_author, self._names),
             one.commit,
             one.data,
             one.ticket,
@@ -92,8 +109,10 @@ class WaitingAsCsv(ListAsCsv):
             one.target,
             _moment(one.opened_at),
             int(one.age.total_seconds()),
+            _moment(one.decide_by),
             one.missing,
             one.ticket,
+            one.ticket_url,
             one.request_id,
         )
 

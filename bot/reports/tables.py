@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain.digest import Holding, PolicyChange, Transition, Waiting
 from bot.domain.digest_words import counted, transitions_text
 from bot.domain.model import Kind
@@ -42,7 +44,8 @@ WAITING = (
     Column("Target", 1.4),
     Column("Asked", 1.1),
     Column("Age", 0.8, Look.NUMBER),
-    Column("Still missing", 2),
+    Column("Decide by", 1.1),
+    Column("Still missing", 1.8),
     Column("Ticket", 0.8),
 )
 CHANGES = (Column("What", 3), Column("When", 1.4), Column("In detail", 2.6))
@@ -52,9 +55,9 @@ SINCE_BEFORE = "before records began"
 def inventory(w: Writer) -> Section:
     listed = w.digest.inventory
     if not listed.total:
-        return Section("holdings", "Who holds what", ("No target was held when the week ended.",))
+        return Section("holdings", "Who holds what", (f"No target was held {w.at_the_end}.",))
     table = Table(
-        caption=f"{counted(listed.total, 'target')} held when the week ended",
+        caption=f"{counted(listed.total, 'target')} held {w.at_the_end}",
         columns=HOLDINGS,
         rows=tuple(_holding(one, w) for one in listed.shown),
         note=rest_note(listed, f"All of them stand in {w.files.holdings}."),
@@ -78,9 +81,9 @@ def transitions(w: Writer) -> Section:
 def waiting(w: Writer) -> Section:
     listed = w.digest.waiting
     if not listed.total:
-        return Section("waiting", "Waiting for a decision", ("No request was waiting when the week ended.",))
+        return Section("waiting", "Waiting for a decision", (f"No request was waiting {w.at_the_end}.",))
     table = Table(
-        caption=f"{counted(listed.total, 'request')} that nobody had decided when the week ended",
+        caption=f"{counted(listed.total, 'request')} that nobody had decided {w.at_the_end}",
         columns=WAITING,
         rows=tuple(_waiting(one, w) for one in listed.shown),
         note=rest_note(listed, f"All of them stand in {w.files.waiting}."),
@@ -107,9 +110,9 @@ def _holding(one: Holding, w: Writer) -> tuple[Cell, ...]:
         version(one.version, one.evidence_url),
         text(str(one.target)),
         w.moment(one.since, SINCE_BEFORE),
-        Cell(w.decider(one.decided, one.by), more=approved),
+        Cell(w.decider(one), more=approved),
         duration(one.approval_age),
-        digest_of(one.commit),
+        replace(digest_of(one.commit), more=w.trained_by(one)),
         digest_of(one.data),
         text(one.ticket, one.ticket_url),
     )
@@ -117,13 +120,14 @@ def _holding(one: Holding, w: Writer) -> tuple[Cell, ...]:
 
 def _transition(one: Transition, w: Writer) -> tuple[Cell, ...]:
     kind = () if one.kind is Kind.PROMOTION else (str(one.kind),)
+    instead = (f"instead of {legible(str(one.previous))}",) if one.previous else ()
     return (
-        version(one.version, one.evidence_url),
+        replace(version(one.version, one.evidence_url), more=instead),
         text(str(one.target)),
         w.moment(one.at),
         Cell(legible(one.outcome), more=kind),
-        Cell(w.decider(one.decided, one.by)),
-        Cell(w.person(one.requester)),
+        Cell(w.decider(one)),
+        Cell(w.person(one.requester), more=w.trained_by(one)),
         text(one.reason),
         text(one.ticket, one.ticket_url),
     )
@@ -135,9 +139,15 @@ def _waiting(one: Waiting, w: Writer) -> tuple[Cell, ...]:
         text(str(one.target)),
         w.moment(one.opened_at),
         duration(one.age),
+        _deadline(one, w),
         text(one.missing),
-        text(one.ticket),
+        text(one.ticket, one.ticket_url),
     )
+
+
+def _deadline(one: Waiting, w: Writer) -> Cell:
+    is_over = one.decide_by is not None and one.decide_by < one.opened_at + one.age
+    return replace(w.moment(one.decide_by), more=("overdue",) if is_over else ())
 
 
 def _change(one: PolicyChange, w: Writer) -> tuple[Cell, ...]:

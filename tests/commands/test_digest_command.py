@@ -116,7 +116,11 @@ def test_a_dry_run_tells_of_the_week_that_runs_and_stores_and_sends_nothing(plan
     assert json.loads(told.stdout)["period"]["week"] == this_week().week
     assert json.loads(told.stdout)["outcomes"] == {"applied": 1}
     assert written.exit_code == 0
-    assert len(contents(tmp_path / "look")) == 8
+    made, stem = contents(tmp_path / "look"), f"countersign-{this_week().week}-preview"
+    assert len(made) == 8
+    assert all(name.startswith(stem) for name in made)
+    assert {line.rpartition("/")[2] for line in written.stdout.splitlines()} == made.keys()
+    assert f"<title>Preview: Model approvals, week {this_week().week}" in made[f"{stem}.html"].decode()
     assert (after, newest) == (before, None)
     assert planned.slack.messages("compliance") == []
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
+from bot.clients.jira import card_as_adf, card_as_wiki
+from bot.clients.jira_fit import TEXT_LIMIT, fitting_card
 from bot.clients.slack_blocks import MESSAGE_LIMIT, blocks_of
 from bot.domain.cards import Card, Link
 from bot.domain.digest import Attention, Concern, Digest, Listed
@@ -15,7 +20,10 @@ from bot.domain.digest_card import ReportFile, digest_card, files_card, subject,
 from bot.domain.digest_mail import MATTERS_SHOWN, mail_html, mail_text
 from bot.domain.digest_thread import CARDS_A_LIST, LINES_A_LIST
 from bot.domain.references import Image
+from bot.reports import figures, tables
+from bot.reports.document import document_of
 from bot.reports.records import file_names
+from bot.reports.shape import Column
 from bot.sandbox.slack.validation import checked_blocks
 from bot.sandbox.slack.wire import every_text
 from tests.builders_digest import (
@@ -25,6 +33,7 @@ from tests.builders_digest import (
     a_holding,
     a_quiet_digest,
     a_transition,
+    a_waiting,
     an_oddly_named_digest,
     listed,
 )
@@ -71,17 +80,44 @@ class TestCard:
     def test_the_lists_stand_in_the_thread_in_the_order_of_the_report(self) -> None:
         assert titles(a_digest()) == [
             "What needs attention",
-            "What holds which target",
+            "Who holds what",
             "Transitions",
             "Waiting for a decision",
-            "From asking to decision",
+            "Time to decision",
             "Fast track",
-            "Policy and people",
-            "Pipelines of what is held",
+            "Changes of policy and people",
+            "Pipelines",
         ]
 
     def test_a_list_with_nothing_in_it_has_no_message(self) -> None:
-        assert titles(a_quiet_digest()) == ["What holds which target", "Pipelines of what is held"]
+        assert titles(a_quiet_digest()) == ["Who holds what", "Pipelines"]
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("title", "columns"),
+        [
+            ("Who holds what", tables.HOLDINGS),
+            ("Transitions", tables.TRANSITIONS),
+            ("Waiting for a decision", tables.WAITING),
+            ("Time to decision", figures.LATENCY),
+            ("Fast track", figures.FAST_TRACK),
+            ("Changes of policy and people", tables.CHANGES),
+        ],
+    )
+    def test_the_tables_of_thread_and_ticket_have_the_titles_of_the_page(
+        self, title: str, columns: tuple[Column, ...]
+    ) -> None:
+        cards = (*thread(a_digest()), ticket_card(a_digest()))
+        told = [shown.columns for card in cards for shown in card.tables if title == (shown.title or card.title)]
+
+        assert told
+        assert set(told) == {tuple(column.title for column in columns)}
+
+    def test_the_lists_of_the_thread_are_called_as_on_the_page(self) -> None:
+        on_the_page = [section.title for section in document_of(a_digest()).sections]
+
+        assert titles(a_digest()) == [title for title in on_the_page if title not in ("Trend", "Ledger")]
 
 
 class TestThread:
@@ -93,11 +129,11 @@ class TestThread:
         assert matters[0].label == "Moved without an approval"
 
     def test_the_inventory_tells_since_when_by_whom_and_from_what(self) -> None:
-        assert rows(a_digest(), "What holds")[2] == (
-            "model:prod.fraud",
+        assert rows(a_digest(), "Who holds")[2] == (
             "fraud v2",
+            "model:prod.fraud",
             "2026-05-07 01:00",
-            "Ana Ruiz and Cy Lindqvist",
+            "Ana Ruiz (ml-leads) and Cy Lindqvist",
             "200 days",
             "23c0bfb1d7e9",
             "md5:9f0c1d2e",
@@ -105,17 +141,19 @@ class TestThread:
         )
 
     def test_a_transition_tells_who_when_and_why_on_the_wall_clock(self) -> None:
-        moved = a_transition(requester="p-ben", reason="better on rainy days")
+        moved = a_transition(
+            requester="p-ben", reason="better on rainy days"
+        )  # it replaced v6, and dana says to have trained it
 
         (row,) = rows(a_digest(transitions=listed(moved)), "Transitions")
 
         assert row == (
-            "2026-11-18 00:00",
-            "bike-demand v7",
+            "bike-demand v7 (instead of bike-demand v6)",
             "alias:champion",
+            "2026-11-18 00:00",
             "applied",
-            "Ana Ruiz",
-            "Ben Okafor",
+            "Ana Ruiz (ml-leads)",
+            "Ben Okafor; trained by dana",
             "better on rainy days",
             "GOV-7",
         )
@@ -132,16 +170,16 @@ class TestThread:
         moved = [card for card in thread(a_digest(transitions=Listed(wordy, 100_000))) if "Transitions" in card.title]
 
         shown = sum(len(table.rows) for card in moved for table in card.tables)
-        assert [card.title for card in moved] == [f"Transitions ({n} of 2)" for n in (1, 2)]
+        assert [card.title for card in moved] == [f"Transitions ({n} of 3)" for n in (1, 2, 3)]
         assert shown == LINES_A_LIST
         assert moved[-1].footer == f"and {100_000 - shown:,} more: see {CSV}"
-        assert [card.footer for card in moved[:-1]] == [""]
+        assert {card.footer for card in moved[:-1]} == {""}
 
     def test_each_list_names_the_file_that_has_the_rest(self) -> None:
         footers = {card.title.partition(" (")[0]: card.footer for card in thread(a_crowded_digest())}
 
         assert footers["What needs attention"] == f"and 1,355 more: see {HTML}"
-        assert footers["What holds which target"] == "and 550 more: see countersign-2026-W47-holdings.csv"
+        assert footers["Who holds what"] == "and 550 more: see countersign-2026-W47-holdings.csv"
         assert footers["Waiting for a decision"] == "and 350 more: see countersign-2026-W47-waiting.csv"
         assert footers["Transitions"] == f"and 99,950 more: see {CSV}"
 
@@ -150,6 +188,18 @@ class TestThread:
 
 
 LONG = "a-name-that-does-not-end-" * 30
+
+
+def a_long_named_digest() -> Digest:
+    return a_digest(
+        attention=listed(*(Attention(Concern.NO_RULE, LONG, link="https://x.example/" + LONG),) * 200),
+        inventory=listed(*(a_holding(LONG, number, commit=LONG, data=LONG, ticket=LONG) for number in range(200))),
+        transitions=listed(*(a_transition(LONG, number, reason=LONG, ticket=LONG) for number in range(200))),
+        waiting=listed(*(a_waiting(LONG, number, missing=LONG, ticket=LONG) for number in range(200))),
+        fast_track=tuple(replace(one, rule=LONG) for one in a_digest().fast_track) * 200,
+        changes=listed(*(replace(one, sentence=LONG, changes=(LONG,)) for one in a_digest().changes.shown * 70)),
+        names={"p-ana": LONG, "p-ben": LONG, "p-cy": LONG},
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,10 +260,28 @@ class TestTicket:
         assert {"Week", "Needs attention", "Ledger"} <= facts(card).keys()
         assert [table.title for table in card.tables] == [
             "What needs attention",
-            "What holds which target",
+            "Who holds what",
             "Transitions",
             "Waiting for a decision",
+            "Fast track",
+            "Changes of policy and people",
         ]
+        assert card.tables[-1].rows[0] == (
+            "Policy 4 came into force, from config/policy.yaml.",
+            "2026-11-17 00:00",
+            "ml-leads: Cy Lindqvist was added",
+        )
+
+    @pytest.mark.parametrize("render", [card_as_adf, card_as_wiki])
+    def test_jira_takes_it_with_all_of_its_lists_however_long_they_and_their_names_are(
+        self, render: Callable[[Card], Any]
+    ) -> None:
+        card = ticket_card(a_long_named_digest())
+
+        shown = json.dumps(fitting_card(card, render), ensure_ascii=False)
+
+        assert len(shown) <= TEXT_LIMIT
+        assert all(table.title in shown for table in card.tables)
 
     def test_its_comment_is_a_witness_of_files_and_ledger(self) -> None:
         said = witness_text(a_digest(), FILES)

@@ -99,6 +99,27 @@ def test_a_holder_whose_request_waits_needs_no_other_one() -> None:
     assert matter.link == CARD.url
 
 
+def test_a_holder_that_came_back_is_told_with_the_approval_that_it_had() -> None:
+    asked = replace(a_request(), state=State.PENDING, ticket=TICKET)
+
+    matter = matters.held_without_approval(
+        a_version(), "bike-demand", CHAMPION, NOON, PERIOD, asked, lapsed="by Ana Ruiz"
+    )
+
+    assert matter.sentence == (
+        "bike-demand v7 has held alias:champion of bike-demand since 2026-03-02 13:00, and nobody has approved that: its earlier "
+        "approval, by Ana Ruiz, ended when another version took its place. The request for it waits for a decision (GOV-7)"
+    )
+
+
+def test_where_no_rule_speaks_nobody_is_sent_to_adopt() -> None:
+    move = "bike-demand", CHAMPION, a_version(7), None, NOON, None, PERIOD
+
+    matter = matters.moved_without_approval(*move, is_ruled=False)
+
+    assert matter.sentence.endswith("No rule speaks of it. Write a rule for it, or say default: ignore in the policy.")
+
+
 def test_every_moment_is_that_of_the_wall_clock() -> None:
     target = a_version(), "bike-demand", CHAMPION
     told = [

@@ -116,6 +116,7 @@ def test_a_holding_says_who_approved_it_when_and_where_it_comes_from(with_policy
     [held] = told(with_policy).inventory.shown
 
     assert (held.decided, held.by, held.ticket) == ("people", ("cy",), "GOV-7")
+    assert (held.roles, held.author, held.claimed_author) == (("leads",), None, an_evidence().author)
     assert (held.commit, held.data) == ("23c0bfb", "9f0c1d2e")
     assert held.approval_age == PERIOD.ends - (MONDAY + 1.5 * HOUR)
 
@@ -129,6 +130,57 @@ def test_what_moved_after_the_week_is_told_as_it_was_before(with_policy: Service
 
     assert (held.version, held.request_id) == (first, "r1")
     assert (later.version, later.request_id) == (second, "r2")
+
+
+def test_a_transition_says_for_which_groups_people_decided_and_whom_it_replaced(with_policy: Services) -> None:
+    first, second = a_version(7, created=MONDAY), a_version(8, created=MONDAY)
+    promoted(with_policy, first, MONDAY + HOUR)
+    record(
+        with_policy,
+        opened("r2", at=MONDAY + DAY, version=second, rule_hash="sha256:1"),
+        e.EvidenceFrozen(MONDAY + DAY, "r2", an_evidence(), "ana", "sha256:1"),
+        e.VoteCast(MONDAY + DAY, "r2", a_vote("cy", "leads", "risk", at=MONDAY + DAY, rule_hash="sha256:1")),
+        e.RequestApproved(MONDAY + DAY, "r2", ("cy",), "sha256:1"),
+        e.TargetMoved(MONDAY + DAY, "r2", second, CHAMPION, first, moved=True),
+    )
+
+    newer, older = sorted(told(with_policy).transitions.shown, key=lambda one: one.version.version, reverse=True)
+
+    assert (newer.by, newer.roles, newer.author, newer.previous) == (("cy",), ("leads, risk",), "ana", first)
+    assert older.previous is None
+
+
+def test_who_was_put_back_by_hand_and_waits_to_be_ratified_is_told_with_the_approval_that_it_had(
+    with_policy: Services,
+) -> None:
+    first, second = a_version(7, created=MONDAY), a_version(8, created=MONDAY)
+    promoted(with_policy, first, MONDAY + HOUR)
+    promoted(with_policy, second, MONDAY + DAY, request_id="r2")
+    record(
+        with_policy,
+        e.MoveObserved(MONDAY + 2 * DAY, "default", CHAMPION, "bike-demand", first, second, "ratify"),
+        opened("r3", at=MONDAY + 2 * DAY, version=first, kind=Kind.OBSERVED),
+    )
+    with with_policy.store.transaction() as tx:
+        tx.registry.put_placements("default", "bike-demand", CHAMPION, (first,), MONDAY + 2 * DAY, "r3")
+
+    [held] = of(told(with_policy), Concern.HELD_WITHOUT_APPROVAL)
+
+    assert (
+        "nobody has approved that: its earlier approval, by unknown, ended when another version took its place" in held
+    )
+
+
+def test_a_move_where_no_rule_speaks_is_told_with_advice_that_works(with_policy: Services) -> None:
+    record(
+        with_policy,
+        e.MoveObserved(MONDAY, "default", CHAMPION, "ranking", a_version(1, "ranking"), None, "report"),
+    )
+
+    [sentence] = of(told(with_policy), Concern.MOVED_WITHOUT_APPROVAL)
+
+    assert "No rule speaks of it. Write a rule for it" in sentence
+    assert "adopt" not in sentence
 
 
 def test_a_copy_in_a_target_model_stands_for_the_version_that_was_copied(with_policy: Services) -> None:
@@ -156,7 +208,7 @@ def test_a_target_that_no_rule_speaks_of_is_told_of_and_not_called_unapproved(wi
 
     assert of(digest, Concern.NO_RULE) == [
         "ranking v1 holds alias:champion of ranking, and no rule speaks of it. "
-        "Write a rule for it, or say `default: ignore` in the policy."
+        "Write a rule for it, or say default: ignore in the policy."
     ]
     assert of(digest, Concern.HELD_WITHOUT_APPROVAL) == []
 

@@ -40,6 +40,7 @@ IN_AUCKLAND = {
     "2026-03-04 09:30",  # approved
     "2026-03-04 10:00",  # moved
     "2026-03-05 09:00",  # the end of an absence
+    "2026-03-06 01:00",  # to be decided by
     "2025-11-24 09:00",  # a hundred days before
     "2025-11-24 09:30",
     "2025-11-24 10:00",

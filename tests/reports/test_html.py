@@ -22,6 +22,7 @@ from tests.builders_digest import (
     a_holding,
     a_quiet_digest,
     a_transition,
+    a_waiting,
     an_oddly_named_digest,
     at,
 )
@@ -98,10 +99,15 @@ def test_a_quiet_week_says_so_and_still_tells_who_holds_what() -> None:
 
 
 def test_a_look_at_a_week_that_runs_does_not_pass_for_a_closed_one() -> None:
-    text = Reader(html_of(a_digest(closed_at=at(3)))).text
+    page = html_of(a_digest(closed_at=at(3), waiting=Listed((a_waiting(),), MANY)))
 
+    text = Reader(page).text
+    assert headings(page, 1) == ["Preview: Model approvals, week 2026-W47"]
+    assert "<title>Preview: Model approvals, week 2026-W47 · Countersign</title>" in page
+    assert "All of them stand in countersign-2026-W47-preview-waiting.csv." in text
     assert "told on 2026-11-19 00:00 while it ran" in text
     assert "These figures were not kept." in text
+    assert "4,208 entries so far, entries 4101 to 4208 are of this week" in text
     assert "frozen" not in text
 
 
@@ -193,6 +199,11 @@ def test_a_companys_files_take_the_place_of_ours_one_by_one(tmp_path: Path) -> N
     [
         ("<p>\n{% if %}", 2, "Expected an expression"),
         ("<p>\n\n{{ report.nothing_of_the_kind }}", 3, "nothing_of_the_kind"),
+        (
+            '{% extends "countersign/report.html" %}\n\n{% block foot %}Example AG{% endblock %}',
+            3,
+            'there is no block "foot" to replace. The blocks of countersign/report.html are brand, footer, summary, title.',
+        ),
         ("{{ report.week + 1 }}", 1, "concatenate"),
         ('\n{% include "/etc/passwd" %}', 2, 'there is no template "/etc/passwd"'),
         ('\n{% include "../report.html" %}', 2, 'there is no template "../report.html"'),
@@ -209,6 +220,15 @@ def test_a_broken_page_is_told_with_file_and_line(tmp_path: Path, template: str,
 
     assert f"{path} line {line}: " in str(told.value)
     assert why in str(told.value)
+
+
+def test_a_new_block_within_one_of_ours_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "base.html").write_text(
+        '{% extends "countersign/report.html" %}{% block footer %}{% block house %}Nobody{% endblock %}{% endblock %}'
+    )
+    (tmp_path / "report.html").write_text('{% extends "base.html" %}{% block house %}Example AG{% endblock %}')
+
+    assert "Example AG" in html_of(a_digest(), tmp_path)
 
 
 def test_a_style_that_would_end_the_style_is_told_with_file_and_line(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def test_a_holding_is_told_with_all_that_is_known_of_it() -> None:
     )
     assert row["since"] == "2026-11-17T23:00:00+00:00"
     assert row["by"] == "Ana Ruiz = p-ana; unknown = p-x"
+    assert (row["roles"], row["trained_by"]) == ("ml-leads", "Ben Okafor")
     assert row["approval_age_seconds"] == str(int(timedelta(days=5.1).total_seconds()))
     assert row["concerns"] == "approval_too_old; lineage_incomplete"
 
@@ -53,6 +54,7 @@ def test_a_request_that_waits_is_told_with_what_is_missing() -> None:
     [row] = rows(str(table))
     assert tuple(row) == WAITING
     assert (row["model"], row["age_seconds"], row["missing"]) == ("bike-demand", str(3 * 86400), "1 of ml-leads")
+    assert (row["decide_by"], row["ticket_url"]) == (a_waiting().decide_by.isoformat(), a_waiting().ticket_url)
 
 
 def test_no_cell_is_a_formula() -> None:

@@ -23,6 +23,7 @@ from tests.builders_digest import (
     a_holding,
     a_quiet_digest,
     an_oddly_named_digest,
+    at,
 )
 from tests.reports.test_html import SECTIONS
 
@@ -180,6 +181,34 @@ def test_a_broken_template_is_told_with_file_and_line(tmp_path: Path, template: 
 
     assert f"{path} line {line}: " in str(told.value)
     assert why in str(told.value)
+
+
+@pytest.mark.parametrize(("name", "why"), [("logo.svg", "failed to parse SVG"), ("logo.png", "failed to decode")])
+def test_a_broken_logo_is_named_and_not_the_template(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / name).write_text("<svg")
+
+    with capture_logs(), pytest.raises(Permanent) as told:
+        pdf_of(a_digest(), tmp_path)
+
+    assert str(told.value).startswith(f"{tmp_path / name}: {why}")
+    assert "Mend the logo." in str(told.value)
+
+
+def test_a_broken_template_beside_a_logo_is_named_and_not_the_logo(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 20), (200, 0, 0)).save(tmp_path / "logo.png")
+    (tmp_path / "report.typ").write_text("#nothing-of-the-kind()")
+
+    with capture_logs(), pytest.raises(Permanent, match=r"report\.typ line 1: unknown variable"):
+        pdf_of(a_digest(), tmp_path)
+
+
+def test_a_look_at_a_week_that_runs_is_headed_as_a_preview() -> None:
+    pdf = pdf_of(a_digest(closed_at=at(3)))
+
+    with pypdfium2.PdfDocument(pdf) as document:
+        title = document.get_metadata_value("Title")
+    assert title == "Preview: Model approvals, week 2026-W47"
+    assert all(title in page for page in pages_of(pdf))
 
 
 def test_a_package_is_asked_of_nobody_wherever_it_is_imported(tmp_path: Path, network: list[bytes]) -> None:

@@ -68,7 +68,7 @@ def upon_each_other(boxes: Iterable[Box]) -> Iterator[tuple[Box, Box]]:
 
 
 def squeezed(words: str) -> str:
-    return words.translate(INVISIBLE)
+    return words.replace("\ufffe", "-").translate(INVISIBLE)  # how pdfium tells of a hyphen at the end of a line
 
 
 def words_of(section: Section) -> Iterator[str]:
