@@ -22,7 +22,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import handlers
-from bot import embedded, metrics
+from bot import metrics
 from bot.clients import keys
 from bot.clients.git_mirror import GitMirrors
 from bot.clients.jira import JiraTickets
@@ -31,14 +31,15 @@ from bot.clients.mlflow import MlflowRegistry
 from bot.clients.notes_key import NoteKeyFile, read_note_key
 from bot.clients.signers import NoSigner, read_signer
 from bot.clients.slack import SlackNotifier
-from bot.database import create_engine, pending_migrations
-from bot.gate.envelopes import ED25519
-from bot.jobs import Jobs
+from bot.database import embedded
+from bot.database.connect import create_engine, pending_migrations
+from bot.engine.jobs import Jobs
 from bot.links import links_for, make_link_key
 from bot.logs import write_logs
 from bot.ports import Signer
 from bot.services import Services, SystemClock
-from bot.store import Store
+from bot.signatures import ED25519
+from bot.store.transaction import Store
 from config.policy import read_policy
 from config.settings import Process, Settings, SettingsMistakes, needs_of, read_settings
 from handlers import signing

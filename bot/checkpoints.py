@@ -12,7 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bot.domain.checkpoint import Note, key_hint
-from bot.gate.envelopes import ED25519, LEDGER, NotVerified, TrustedKey, read_verifier, trusted_key
+from bot.signatures import ED25519, LEDGER, NotVerified, TrustedKey, read_verifier, trusted_key
 
 
 def ledger_key(pem: str) -> TrustedKey:

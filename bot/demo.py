@@ -24,19 +24,19 @@ from typing import Any
 import requests
 from mlflow import MlflowClient
 
-from bot import embedded
 from bot.clients.keys import make_key
 from bot.clients.mlflow_checkup import MlflowCheckup
 from bot.clients.signers import read_signer
+from bot.database import embedded
 from bot.domain.agreement import Outcome
 from bot.domain.ledger import Entry
 from bot.domain.model import Ask, AskKind, DecidedBy
-from bot.gate.envelopes import ED25519
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import Message, SandboxPerson, SlackSandbox
 from bot.services import Services
+from bot.signatures import ED25519
 from bot.supervisor import Supervisor, supervised
 from config.settings import read_settings
 

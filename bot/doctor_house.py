@@ -10,13 +10,13 @@ import requests
 import sqlalchemy as sa
 from slack_sdk.signature import SignatureVerifier
 
-from bot import tables
 from bot.clients.keys import KeyMistake, readable_by
 from bot.clients.signers import read_signer
-from bot.database import pending_migrations
+from bot.database.connect import pending_migrations
 from bot.doctor_findings import Findings, World, failure, fine, warning
 from bot.domain.policy_changes import digest_of
-from bot.sweeper import Timing
+from bot.engine.sweeper import Timing
+from bot.store import tables
 
 CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, comes every minute
 ADDRESS_TIMEOUT = 10.0  # seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.doctor_findings import Findings, World, failure, fine, warning
 from bot.ports import Permanent
-from bot.roles import powers_of
+from bot.store.roles import powers_of
 
 
 def ledger_is_out_of_reach(world: World) -> Findings:

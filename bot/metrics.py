@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import ProgrammingError
 
 if TYPE_CHECKING:
-    from bot.store import Store, Transaction
+    from bot.store.transaction import Store, Transaction
 
 REGISTRY = CollectorRegistry()
 

@@ -22,7 +22,8 @@ PIXELS_PER_INCH = 200  # twice what a message is wide, for screens that are twic
 EDGE = 0.08  # inches
 SMALL, USUAL, LARGE = 12, 13, 14  # still legible at half the size
 
-# Okabe and Ito's colours, told apart by everybody; each also has a shape of its own, which the legend names. https://jfly.uni-koeln.de/color/
+# Okabe and Ito's colours, told apart by everybody; each also has a shape of its own, which the legend names.
+# https://jfly.uni-koeln.de/color/
 LINE, CANDIDATE, HOLDER, LIMIT, FAINT = "#0072B2", "#D55E00", "#007A5A", "#333333", "#7A7A7A"
 TEXT, GRID = "#1D1C1D", "#E3E3E3"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.links import NO_LINKS, Links
 from bot.ports import Clock, Mailer, ModelRegistry, Notary, Notifier, Signer, TicketSystem
-from bot.store import Store
+from bot.store.transaction import Store
 
 
 @dataclass(frozen=True)

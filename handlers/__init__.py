@@ -15,7 +15,7 @@ from collections.abc import Callable
 from bot.domain import events as e
 from bot.domain.events import Event
 from bot.services import Services
-from bot.store import FollowUp, Lane
+from bot.store.transaction import FollowUp, Lane
 from handlers import (
     absences,
     checkpoints,

@@ -7,14 +7,14 @@ import re
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.absences import Absence
 from bot.domain.cards import Card
 from bot.domain.events import AwayDeclared, AwayEnded
 from bot.domain.model import Refused
 from bot.domain.wording import moment
-from bot.people import Person
 from bot.services import Services
-from bot.store import Transaction
+from bot.store.absences import Absence
+from bot.store.people import Person
+from bot.store.transaction import Transaction
 from handlers.sending import post_once
 from handlers.voters import NotTold, any_approver, person_of
 

@@ -15,7 +15,7 @@ from bot.domain.policy import Rule
 from bot.domain.wording import deeds, what_approve_does, what_reject_does
 from bot.ports import Click
 from bot.services import Services
-from bot.store import Transaction
+from bot.store.transaction import Transaction
 from handlers.absences import check_is_here
 from handlers.voters import POLICY_CHANGED, Voter, voter_for
 

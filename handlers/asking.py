@@ -21,9 +21,9 @@ from bot.domain.model import (
 from bot.domain.policy import Policy, Rule
 from bot.domain.rollback import failure_of
 from bot.domain.watching import StandingAsk
-from bot.people import Person
 from bot.services import Services
-from bot.store import LIVE, Transaction, new_request_id
+from bot.store.people import Person
+from bot.store.transaction import LIVE, Transaction, new_request_id
 
 ASKED_IN_WORDS = (AskKind.COMMAND, AskKind.API)
 COMMENT_LIMIT = 2_000  # characters

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from bot.attestations import KeyRows, KnownKey
-from bot.audited_rows import check_attestations, check_keys, check_requests
 from bot.checkpoints import signer_of
 from bot.domain.auditing import Claim, walk
 from bot.domain.checkpoint import NotANote, Note, read_note
@@ -22,10 +20,12 @@ from bot.domain.ledger import Broken
 from bot.domain.merkle import consistency_proof, inclusion_proof
 from bot.domain.model import DECISION, Refused
 from bot.domain.proofs import Continuation, Inclusion, Proof
-from bot.gate.envelopes import TrustedKey
-from bot.ledger_rows import CheckpointRows, LedgerRows, Recorded, unhurried
-from bot.request_ids import full_id
 from bot.services import Services
+from bot.signatures import TrustedKey
+from bot.store.attestations import KeyRows, KnownKey
+from bot.store.audit import check_attestations, check_keys, check_requests
+from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, unhurried
+from bot.store.request_ids import full_id
 
 
 @dataclass(frozen=True)

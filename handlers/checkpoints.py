@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.attestations import KnownKey
 from bot.checkpoints import signer_of
 from bot.domain.cards import Card
 from bot.domain.checkpoint import Checkpoint, NotANote, origin_of, read_note
 from bot.domain.events import KeyAdded
 from bot.domain.merkle import Frontier
 from bot.domain.model import DECISION, TransitionRequest
-from bot.gate.envelopes import LEDGER, TrustedKey
-from bot.ledger_rows import CheckpointRows, Recorded
 from bot.ports import Permanent, PublicKey
 from bot.services import Services
-from bot.store import Transaction
+from bot.signatures import LEDGER, TrustedKey
+from bot.store.attestations import KnownKey
+from bot.store.ledger import CheckpointRows, Recorded
+from bot.store.transaction import Transaction
 from handlers.sending import once, post_once
 
 SAID = (

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot import dvc_texts
+from bot import dvc_files
 from bot.domain.description import Checkpoint, Description, Held, Pipeline, Told, approval_text, pipeline_of, told
 from bot.domain.dvc_lock import sha256_of
 from bot.domain.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
@@ -28,12 +28,12 @@ from bot.domain.model import (
 from bot.domain.model_uri import ModelUri
 from bot.domain.seen import ModelSeen
 from bot.domain.wording import UNKNOWN, moment
-from bot.evidence_rows import EvidenceRows
-from bot.ledger_rows import CheckpointRows
-from bot.placements import Placement
 from bot.ports import OutsideError
 from bot.services import Services
-from bot.store import Transaction, target_model
+from bot.store.evidence import EvidenceRows
+from bot.store.ledger import CheckpointRows
+from bot.store.registry import Placement
+from bot.store.transaction import Transaction, target_model
 from handlers.proving import signed_for
 
 
@@ -89,10 +89,10 @@ def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[st
         text = s.registry.read_lock(version, stores)
         if text is None:
             return Pipeline(unread="unknown: the run has logged no lineage/dvc.lock that may be read")
-        return pipeline_of(dvc_texts.read_lock(text), sha256_of(text), evidence)
+        return pipeline_of(dvc_files.read_lock(text), sha256_of(text), evidence)
     except OutsideError as trouble:
         return Pipeline(unread=f"cannot be read now: {trouble}")
-    except dvc_texts.Unreadable as fault:
+    except dvc_files.Unreadable as fault:
         return Pipeline(unread=f"cannot be read: the run's dvc.lock {fault}")
 
 

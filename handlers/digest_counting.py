@@ -1,6 +1,6 @@
 """What is counted of decisions: how long they took, under which rule, week for week, and how the fast track has done.
 
-The database counts (`bot.digest_rows`); here its answers get the names that rules have in the policies.
+The database counts (`bot.store.digest_figures`); here its answers get the names that rules have in the policies.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.digest_rows import ENDINGS, Decided, DigestFigures, KindCounts
 from bot.domain import events as e
 from bot.domain.agreement import Agreement
 from bot.domain.digest import TREND_WEEKS, FastTrackFigures, Latency, WeekOfTrend
 from bot.domain.periods import Period, previous_period
 from bot.domain.policy import Policy
 from bot.domain.policy_changes import BrokenPolicy
-from bot.store import Store
+from bot.store.digest_figures import ENDINGS, Decided, DigestFigures, KindCounts
+from bot.store.transaction import Store
 
 NO_LONGER_KNOWN = "rules that are no longer known"
 

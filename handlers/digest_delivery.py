@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import structlog
 
-from bot.digest_store import EMAIL, JIRA, SLACK, DigestRow
 from bot.domain.cards import Card
 from bot.domain.digest import Digest
 from bot.domain.digest_card import digest_card, files_card, subject, thread_cards, ticket_card, witness_text
@@ -24,10 +23,11 @@ from bot.domain.events import DigestDelivered
 from bot.domain.model import Refused
 from bot.domain.policy import DigestPlan
 from bot.domain.references import Image, PostedCard, TicketPlan
-from bot.job_rows import hold_parked
+from bot.engine.rows import hold_parked
 from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.reports.records import file_names
 from bot.services import Services
+from bot.store.digests import EMAIL, JIRA, SLACK, DigestRow
 from handlers.digest_files import Parcel, files_on_disk, parcel_of
 from handlers.sending import create_once, hand_over_once, once, open_ticket_once, post_once
 

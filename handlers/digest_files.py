@@ -16,15 +16,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from bot.digest_store import DigestRow
 from bot.domain.digest import Digest
 from bot.domain.digest_card import ReportFile
 from bot.domain.ledger import Entry
-from bot.ledger_rows import LedgerRows, unhurried
 from bot.ports import Attachment
 from bot.reports.html import html_of
 from bot.reports.records import Record, file_names, write_records_csv, write_records_json
 from bot.services import Services
+from bot.store.digests import DigestRow
+from bot.store.ledger import LedgerRows, unhurried
 from handlers.digest_ledger import closing_of
 
 WriteRecords = Callable[[Iterable[Record], TextIO, Mapping[str, str]], None]

@@ -1,6 +1,7 @@
 """Story of the week's figures: gathered in one picture of the database, so that they fit together however busy the bot is meanwhile.
 
-The figures are those of the end of the week; only parked jobs are as of now. The database counts (`bot.digest_rows`), the inventory is in
+The figures are those of the end of the week; only parked jobs are as of now. The database counts
+(`bot.store.digest_figures`), the inventory is in
 `digest_holdings`, what happened in `digest_happenings`, the ledger's verification in `digest_ledger`. Here nothing is written, and nobody
 outside is asked: the pipelines are added when the picture is closed.
 """
@@ -13,7 +14,6 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from bot.digest_rows import ENDINGS, DigestFigures, KindCounts
 from bot.domain import digest_matters as matters
 from bot.domain.digest import (
     LISTED,
@@ -30,10 +30,11 @@ from bot.domain.model import State, TransitionRequest
 from bot.domain.periods import Period
 from bot.domain.policy import ARTIFACTS_FROM_MLFLOW, Policy
 from bot.domain.wording import Printed, what_is_missing
-from bot.job_rows import JobStatus, count_jobs, select_jobs
-from bot.people import PeopleRows
+from bot.engine.rows import JobStatus, count_jobs, select_jobs
 from bot.reports.lists import HoldingsAsCsv, WaitingAsCsv
 from bot.services import Services
+from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts
+from bot.store.people import PeopleRows
 from handlers.digest_counting import Policies, fast_track_by_rule, latency_by_rule, week_of_trend, weeks_before
 from handlers.digest_happenings import changes_of_the_week, matters_of_the_week, transition_of
 from handlers.digest_holdings import take_inventory
@@ -54,7 +55,7 @@ class Gathered:
 
 
 def gather(period: Period, s: Services, connection: sa.Connection) -> Gathered:
-    """`connection` shows one picture of the database for as long as this takes: `bot.ledger_rows.unhurried`.
+    """`connection` shows one picture of the database for as long as this takes: `bot.store.ledger.unhurried`.
 
     The names are those of everybody who is known, a few hundred as a rule: the records name whoever an entry names, and to look through
     a hundred thousand entries for them costs more than all the counting.

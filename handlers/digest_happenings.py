@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from bot.digest_rows import ENDINGS, DigestFigures, KindCounts, Told
 from bot.domain import digest_matters as matters
 from bot.domain import events as e
 from bot.domain.digest import LISTED, Attention, Listed, PolicyChange, Transition
@@ -17,6 +16,7 @@ from bot.domain.model import DecidedBy, State, TransitionRequest, VersionId
 from bot.domain.periods import Period
 from bot.domain.policy import Policy
 from bot.domain.wording import UNKNOWN, WAS_APPROVED
+from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
 from handlers.digest_holdings import as_of, claimed_author, deciders, last_approval, roles_of
 from handlers.digest_places import put_back_by_hand, read_event, read_request
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from bot.digest_rows import DigestFigures
 from bot.domain import digest_matters as matters
 from bot.domain.digest import LISTED, Attention, Concern, Holding, Listed
 from bot.domain.digest_words import FAST_TRACK, NOBODY, PEOPLE, RULE, decider
@@ -21,6 +20,7 @@ from bot.domain.policy import Policy, Unruled
 from bot.domain.quorum import under
 from bot.domain.wording import WAS_APPROVED
 from bot.reports.lists import HoldingsAsCsv
+from bot.store.digest_figures import DigestFigures
 from handlers.digest_places import Standing, read_request, standing_at
 
 AT_ONCE = 200  # requests in memory

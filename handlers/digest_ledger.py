@@ -13,15 +13,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.attestations import KeyRows
 from bot.checkpoints import signer_of
-from bot.digest_store import Closed
 from bot.domain.checkpoint import NotANote, read_note
 from bot.domain.events import DigestClosed
 from bot.domain.ledger import GENESIS
 from bot.domain.merkle import Frontier
-from bot.ledger_rows import CheckpointRows, LedgerRows, Recorded
-from bot.store import Transaction
+from bot.store.attestations import KeyRows
+from bot.store.digests import Closed
+from bot.store.ledger import CheckpointRows, LedgerRows, Recorded
+from bot.store.transaction import Transaction
 
 A_MOMENT = timedelta(microseconds=1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from bot import dvc_texts
+from bot import dvc_files
 from bot.domain.description import pipeline_of
 from bot.domain.digest import Holding, Pipeline
 from bot.domain.model import VersionId
@@ -45,7 +45,7 @@ def _pipeline(holding: Holding, text: str | None, trouble: str) -> Pipeline:
     if text is None:
         return nothing
     try:
-        read = pipeline_of(dvc_texts.read_lock(text), "", None)
-    except dvc_texts.Unreadable as fault:
+        read = pipeline_of(dvc_files.read_lock(text), "", None)
+    except dvc_files.Unreadable as fault:
         return replace(nothing, missing=f"the run's dvc.lock {fault}")
     return Pipeline(holding.version, holding.target, read.tree, read.edges)

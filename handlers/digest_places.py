@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.digest_rows import DigestFigures
 from bot.domain import events as e
 from bot.domain.events import Event
 from bot.domain.holders import Past, Place, may_be_shared, past_at, place_after
 from bot.domain.model import Target, TransitionRequest, VersionId
 from bot.domain.policy import Observed
-from bot.placements import RegistryRows
-from bot.store import REQUEST
+from bot.store.digest_figures import DigestFigures
+from bot.store.registry import RegistryRows
+from bot.store.transaction import REQUEST
 from handlers.past_holders import READ
 
 Model = tuple[str, str]  # the workspace and the name of a registered model

@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from bot.digest_clock import due_at, period_after
-from bot.digest_store import DigestRow
 from bot.domain.digest import Digest
 from bot.domain.digest_json import read_digest
 from bot.domain.digest_words import edition
@@ -23,7 +22,8 @@ from bot.domain.periods import Period, period_at, period_of
 from bot.domain.policy import DigestPlan
 from bot.reports.records import file_names
 from bot.services import Services
-from bot.store import Transaction
+from bot.store.digests import DigestRow
+from bot.store.transaction import Transaction
 from handlers.digest_files import write_files
 from handlers.digest_ledger import closing_of
 from handlers.digests import first_unclosed, frozen, gathered, weeks_left_out

@@ -14,18 +14,18 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.digest_clock import caught_up, due_periods, gone_on, period_after
-from bot.digest_store import DigestRow
 from bot.domain.digest_json import as_json
 from bot.domain.events import DigestClosed, DigestsLeftOut
 from bot.domain.periods import Period, period_at, period_of, periods_from
 from bot.domain.policy import DigestPlan
 from bot.domain.policy_changes import BrokenPolicy
-from bot.ledger_rows import unhurried
 from bot.ports import Permanent
 from bot.reports.chart import chart_of
 from bot.reports.pdf import pdf_of
 from bot.services import Services
-from bot.store import Lane, Transaction
+from bot.store.digests import DigestRow
+from bot.store.ledger import unhurried
+from bot.store.transaction import Lane, Transaction
 from handlers.checkpoints import take_checkpoint
 from handlers.digest_files import measured
 from handlers.digest_gathering import Gathered, gather

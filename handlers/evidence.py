@@ -15,7 +15,7 @@ from bot.domain.rollback import needs_no_vote
 from bot.domain.seen import ModelSeen
 from bot.domain.wording import goal
 from bot.services import Services
-from bot.store import Lane, Transaction, target_model
+from bot.store.transaction import Lane, Transaction, target_model
 from handlers.printing import needed_rule
 from handlers.rollbacks import overtaken
 

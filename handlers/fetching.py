@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot import dvc_texts
+from bot import dvc_files
 from bot.domain.dvc_lock import Entry, Lock, sha256_of
 from bot.domain.model import Evidence, Refused, TransitionRequest, VersionId
 from bot.dvc_remote import DvcRemote, Fetched, NotFetched, NotOnRemote, remote_in
@@ -107,8 +107,8 @@ def _lock_of(version: VersionId, s: Services) -> Lock:
             f"lineage/dvc.lock of the run: commit {evidence.commit or 'unknown'} of the training repository has it"
         )
     try:
-        return dvc_texts.read_lock(text)
-    except dvc_texts.Unreadable as fault:
+        return dvc_files.read_lock(text)
+    except dvc_files.Unreadable as fault:
         raise Refused(f"the dvc.lock of {version} {fault}") from None
 
 

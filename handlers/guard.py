@@ -9,7 +9,7 @@ from bot.domain.model import DecidedBy, Kind, TransitionRequest
 from bot.domain.policy import Policy
 from bot.domain.wording import FreezeNow
 from bot.services import Services
-from bot.store import Transaction
+from bot.store.transaction import Transaction
 
 
 def freeze_on(request: TransitionRequest, policy: Policy, now: datetime) -> FreezeNow | None:

@@ -16,7 +16,7 @@ from bot.domain.happenings import Happening, happening, seen_in_the_registry
 from bot.domain.ledger import Entry
 from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRequest
 from bot.services import Services
-from bot.store import Transaction
+from bot.store.transaction import Transaction
 
 KINDS: tuple[type[Event], ...] = (
     e.RequestOpened,

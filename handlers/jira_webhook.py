@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from bot import metrics
 from bot.ports import TicketHint
 from bot.services import Services
-from bot.store import Lane
+from bot.store.transaction import Lane
 from handlers.inbound import raw_body
 
 BODY_LIMIT = 1024 * 1024  # bytes; Jira sends the whole issue

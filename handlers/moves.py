@@ -12,10 +12,10 @@ from bot.domain import lifecycle
 from bot.domain.events import Event, MoveReverted
 from bot.domain.model import DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.seen import ModelSeen
-from bot.placements import Intent
 from bot.ports import Permanent, Temporary
 from bot.services import Services
-from bot.store import FollowUp, Lane, Transaction, target_model
+from bot.store.registry import Intent
+from bot.store.transaction import FollowUp, Lane, Transaction, target_model
 from handlers.asking import open_new
 from handlers.guard import freeze_on, what_changed, why_not_now
 

@@ -11,8 +11,8 @@ from bot.domain.model import OPEN, Ask, AskKind, Kind, State, Target, TargetKind
 from bot.domain.policy import Observed, Policy, Unruled
 from bot.domain.seen import ModelSeen
 from bot.domain.watching import Move
-from bot.placements import Intent
-from bot.store import Transaction, new_request_id, registry_lane
+from bot.store.registry import Intent
+from bot.store.transaction import Transaction, new_request_id, registry_lane
 from handlers.asking import open_new
 
 UNRATIFIED = (State.COLLECTING, State.PENDING, State.REJECTED, State.EXPIRED, State.WITHDRAWN)

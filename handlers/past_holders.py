@@ -15,9 +15,9 @@ from bot.domain.holders import KINDS, Place, concerns, places_at
 from bot.domain.ledger import Entry
 from bot.domain.model import DEFAULT_WORKSPACE, Refused
 from bot.domain.wording import moment
-from bot.placements import Placement
 from bot.services import Services
-from bot.store import Transaction
+from bot.store.registry import Placement
+from bot.store.transaction import Transaction
 
 READ: Mapping[str, TypeAdapter[Event]] = {kind.__name__: TypeAdapter(kind) for kind in KINDS}
 

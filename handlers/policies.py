@@ -13,7 +13,7 @@ from bot.domain.model import OPEN, Refused, State
 from bot.domain.policy import Policy
 from bot.domain.policy_changes import BrokenPolicy, addresses_in, changes, digest_of, with_people_as
 from bot.services import Services
-from bot.store import ActivePolicy, FollowUp, Lane, Transaction
+from bot.store.transaction import ActivePolicy, FollowUp, Lane, Transaction
 
 MISTAKES_KEPT = 30  # whoever mends the file sees all of them; the ledger need not
 MISTAKE_LIMIT = 500  # characters

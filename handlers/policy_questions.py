@@ -34,7 +34,7 @@ from bot.domain.seen import ModelSeen
 from bot.domain.wording import moment
 from bot.ports import Account, AccountKind, OutsideError
 from bot.services import Services
-from bot.store import Transaction
+from bot.store.transaction import Transaction
 from handlers.guard import freeze_on
 from handlers.voters import UNWELCOME
 

@@ -10,7 +10,7 @@ from bot.domain.policy import Rule
 from bot.domain.rollback import failure_of, ways_back
 from bot.domain.wording import Printed
 from bot.ports import Permanent
-from bot.store import Transaction, target_model
+from bot.store.transaction import Transaction, target_model
 from handlers.guard import freeze_on
 
 REMEMBERED = timedelta(days=90)  # how far back the fast track's record on a card goes

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from bot.attestations import Attestation, KnownKey
 from bot.domain.attestation import evidence_digest, verdict_of
 from bot.domain.description import Signed
 from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
@@ -20,9 +19,10 @@ from bot.domain.statements import (
     uri_of,
 )
 from bot.domain.wording import UNKNOWN
-from bot.evidence_rows import EvidenceRows
-from bot.gate.envelopes import NotVerified, Verified, digest_of, verify
-from bot.store import Transaction
+from bot.signatures import NotVerified, Verified, digest_of, verify
+from bot.store.attestations import Attestation, KnownKey
+from bot.store.evidence import EvidenceRows
+from bot.store.transaction import Transaction
 
 
 def signed_for(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> tuple[Signed, ...]:

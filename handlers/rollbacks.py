@@ -30,7 +30,7 @@ from bot.domain.seen import ModelSeen
 from bot.domain.wording import goal
 from bot.ports import Click
 from bot.services import Services
-from bot.store import LIVE, Transaction, target_model
+from bot.store.transaction import LIVE, Transaction, target_model
 from handlers.approvals import Reply, request_under, rule_of
 from handlers.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
 from handlers.printing import printed_for

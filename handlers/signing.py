@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from bot.attestations import Attestation, KnownKey
 from bot.domain import attestation
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.ledger import Plain
 from bot.domain.model import DECISION, VOTE, Refused, TransitionRequest
 from bot.domain.policy import Rule
 from bot.domain.policy_changes import BrokenPolicy
-from bot.gate.envelopes import APPROVALS, PAYLOAD_TYPE, digest_of
 from bot.ports import Permanent, PublicKey
 from bot.services import Services
-from bot.store import Transaction
+from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
+from bot.store.attestations import Attestation, KnownKey
+from bot.store.transaction import Transaction
 from handlers.printing import needed_rule
 
 

@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.attestations import Attestation, KnownKey
 from bot.domain.attestation import verdict_of
 from bot.domain.gate import Claim, GateResult, Question, Reason, Why, judge, may_be_copy, read_claim, source_of
 from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict, VersionId
 from bot.domain.rollback import failure_of
 from bot.domain.seen import VersionSeen
-from bot.evidence_rows import EvidenceRows
-from bot.gate.envelopes import APPROVALS, TrustedKey, digest_of
 from bot.gate.offline import read_each
 from bot.services import Services
-from bot.store import Transaction
+from bot.signatures import APPROVALS, TrustedKey, digest_of
+from bot.store.attestations import Attestation, KnownKey
+from bot.store.evidence import EvidenceRows
+from bot.store.transaction import Transaction
 
 
 @dataclass(frozen=True)

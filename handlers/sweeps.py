@@ -14,10 +14,10 @@ from bot.domain.events import BaselineTaken
 from bot.domain.model import DEFAULT_WORKSPACE, OPEN
 from bot.domain.seen import ModelSeen, VersionSeen
 from bot.domain.watching import fingerprint
-from bot.placements import Sweep
 from bot.ports import ModelGlance
 from bot.services import Services
-from bot.store import Transaction
+from bot.store.registry import Sweep
+from bot.store.transaction import Transaction
 from handlers.transitions import defer_look, take_baseline
 
 OVERLAP = timedelta(

@@ -5,12 +5,12 @@ What a switched-off fast track means for a request is in `bot.domain.fast_track`
 
 from __future__ import annotations
 
-from bot.absences import Switch
 from bot.domain.events import FastTrackSwitched
 from bot.domain.model import Refused
 from bot.domain.wording import moment
-from bot.people import Person
 from bot.services import Services
+from bot.store.absences import Switch
+from bot.store.people import Person
 from handlers.asking import checked_email
 
 REASON_LIMIT = 1_000  # characters; as many as a reason on a card may have

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bot.domain.attestation import tag_of, verdict_of
 from bot.domain.model import DECISION, Target, TransitionRequest, Verdict, VersionId
 from bot.services import Services
-from bot.store import Transaction, target_model
+from bot.store.transaction import Transaction, target_model
 
 DECIDED = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 

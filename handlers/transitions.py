@@ -15,9 +15,9 @@ from bot.domain.model import OPEN, Placed
 from bot.domain.policy import Policy
 from bot.domain.seen import ModelSeen
 from bot.domain.watching import Known, News, StandingAsk, compare, fingerprint
-from bot.placements import ModelRow
 from bot.services import Services
-from bot.store import Transaction, registry_lane
+from bot.store.registry import ModelRow
+from bot.store.transaction import Transaction, registry_lane
 from handlers.asking import open_new, take_away
 from handlers.observed import judge
 

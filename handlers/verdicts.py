@@ -17,11 +17,11 @@ from bot.domain.model import State, Target, VersionId
 from bot.domain.seen import VersionSeen
 from bot.domain.statements import NotOurs
 from bot.domain.verdict import Verdict, as_statement, read_vouching
-from bot.gate.envelopes import PAYLOAD_TYPE, NotVerified
-from bot.gate.envelopes import payload_of as payload_in
 from bot.services import Services
-from bot.store import Transaction, registry_lane, target_model
-from bot.verdict_rows import VerdictRow
+from bot.signatures import PAYLOAD_TYPE, NotVerified
+from bot.signatures import payload_of as payload_in
+from bot.store.transaction import Transaction, registry_lane, target_model
+from bot.store.verdicts import VerdictRow
 from handlers.signing import check_counts, register_key
 from handlers.standing import Standing, question_about, standing_of
 

@@ -13,9 +13,9 @@ from typing import TypeVar
 from bot.domain.model import Refused, TransitionRequest
 from bot.domain.policy import Group, PersonEntry, Policy, Rule
 from bot.domain.quorum import under
-from bot.people import Person
 from bot.ports import Account, AccountKind, OutsideError, Temporary
 from bot.services import Services
+from bot.store.people import Person
 
 Found = TypeVar("Found")
 

@@ -24,9 +24,9 @@ import psycopg
 import sqlalchemy as sa
 from flask import Flask, request
 
-from bot import embedded
 from bot.app import build_services, flask_app
-from bot.database import create_engine, migrate
+from bot.database import embedded
+from bot.database.connect import create_engine, migrate
 from bot.domain.ledger import GENESIS, Entry, first_fault, head_of, leaf_of
 from config.settings import Settings
 from handlers.audits import audit

@@ -21,17 +21,17 @@ import psycopg
 import rfc8785
 import sqlalchemy as sa
 
-from bot.database import create_engine
+from bot.database.connect import create_engine
 from bot.domain import events as e
 from bot.domain.evolution import born, evolve
 from bot.domain.ledger import GENESIS, as_plain, body_of, head_of, leaf_of
 from bot.domain.model import DecidedBy, TransitionRequest, VersionId
 from bot.domain.periods import Period, period_of
 from bot.domain.policy import DigestPlan
-from bot.jobs import Jobs
-from bot.ledger_rows import unhurried
+from bot.engine.jobs import Jobs
 from bot.services import Services, SystemClock
-from bot.store import Store
+from bot.store.ledger import unhurried
+from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers.digest_files import measured
 from handlers.digest_gathering import gather

@@ -30,7 +30,7 @@ SCRIPTS = Path(sys.executable).parent
 POLICY = ROOT / "config" / "policy.yaml"
 
 # The job runner, which parks whatever an effect raises. The other place that meets any exception is Bolt's error handler, a function.
-MEETS_ANY_EXCEPTION = {"bot/attempts.py"}
+MEETS_ANY_EXCEPTION = {"bot/engine/attempts.py"}
 
 # What these say is known to whoever recorded it, or told by what comes after; nothing has to be brought about.
 NEEDS_NO_FOLLOW_UP = {

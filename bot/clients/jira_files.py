@@ -11,7 +11,8 @@ from bot.clients.plain_text import one_line
 from bot.ports import Attachment, Permanent
 
 NAME_LIMIT = 250
-# Jira refuses a file that a page could send from a browser: https://support.atlassian.com/jira/kb/rest-api-calls-with-a-browser-user-agent-header-may-fail-csrf-checks/
+# Jira refuses a file that a page could send from a browser:
+# https://support.atlassian.com/jira/kb/rest-api-calls-with-a-browser-user-agent-header-may-fail-csrf-checks/
 NOT_FROM_A_PAGE = {"X-Atlassian-Token": "no-check", "Content-Type": None}
 
 

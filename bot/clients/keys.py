@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from bot.gate.envelopes import ECDSA_P256, ED25519, trusted_key
 from bot.ports import PublicKey
+from bot.signatures import ECDSA_P256, ED25519, trusted_key
 
 ALGORITHMS = (ECDSA_P256, ED25519)
 OWNER_ONLY = 0o600

@@ -17,7 +17,7 @@ from bot.clients.mlflow_lineage_files import read_environment
 from bot.domain.dvc_lock import LOCK
 from bot.domain.lineage import LoggedFiles, RunSeen, Trail
 from bot.domain.policy import MIRRORED_CODES, LineageDemand
-from bot.dvc_texts import Unreadable, read_lock
+from bot.dvc_files import Unreadable, read_lock
 from bot.ports import GitMirror, Temporary
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # its own p
 )
 
 from bot.clients.keys import KeyMistake, PrivateKey, public_key, public_key_of, read_key
-from bot.gate.envelopes import NotVerified
 from bot.ports import Permanent, PublicKey, Temporary
+from bot.signatures import NotVerified
 
 Importer = Callable[[str], tuple[str, SSlibKey]]
 

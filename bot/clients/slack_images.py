@@ -1,6 +1,7 @@
 """Brings a picture to Slack for a card to show. The card itself, with and without its picture, is sent in `slack`.
 
-A file that was shared nowhere belongs to the bot alone, until an image block shows it: https://github.com/slackapi/python-slack-sdk/issues/1658
+A file that was shared nowhere belongs to the bot alone, until an image block shows it:
+https://github.com/slackapi/python-slack-sdk/issues/1658
 How the bytes get there is in `slack_files`.
 """
 

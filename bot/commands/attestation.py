@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from bot.attestations import Attestation
 from bot.commands.context import services_for, telling_mistakes
 from bot.domain.model import DECISION, VOTE, Refused
-from bot.gate.envelopes import as_sigstore_bundle
-from bot.request_ids import full_id
-from bot.store import Transaction
+from bot.signatures import as_sigstore_bundle
+from bot.store.attestations import Attestation
+from bot.store.request_ids import full_id
+from bot.store.transaction import Transaction
 
 FORMATS: Mapping[str, Callable[[str], str]] = {"dsse": str, "sigstore": as_sigstore_bundle}
 MANIFEST = "manifest"

@@ -20,7 +20,7 @@ from bot.commands.context import as_json, services_for, telling_mistakes
 if TYPE_CHECKING:
     from bot.domain.checkpoint import Note
     from bot.domain.proofs import Proof
-    from bot.gate.envelopes import TrustedKey
+    from bot.signatures import TrustedKey
     from handlers.audits import Audited, Witness
 
 PDF = b"%PDF"  # how each begins
@@ -198,7 +198,7 @@ def _witnesses(text: str) -> list[Witness]:
 
 def _public_key(path: Path) -> TrustedKey:
     from bot.checkpoints import ledger_key
-    from bot.gate.envelopes import NotVerified
+    from bot.signatures import NotVerified
 
     try:
         return ledger_key(_read(path))

@@ -62,8 +62,8 @@ def export(form: str, since: datetime | None, until: datetime | None, names: boo
 
     A CSV cell that a spreadsheet would take for a formula gets an apostrophe in front.
     """
-    from bot.ledger_rows import LedgerRows, unhurried
-    from bot.people import PeopleRows
+    from bot.store.ledger import LedgerRows, unhurried
+    from bot.store.people import PeopleRows
 
     with services_for() as services, unhurried(services.store.engine) as connection:
         known = PeopleRows(connection).all_names() if names else {}

@@ -15,9 +15,9 @@ import click
 import psycopg
 from sqlalchemy.exc import OperationalError
 
+from bot.database.embedded import NoDatabase
 from bot.domain.model import Refused
-from bot.embedded import NoDatabase
-from bot.job_rows import JobRefused
+from bot.engine.rows import JobRefused
 from bot.ports import OutsideError
 from bot.services import Services
 from bot.supervisor import AlreadyRunning

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bot.commands.context import as_json, print_rows, printable, services_for, telling_mistakes
-from bot.job_rows import Job, JobStatus
+from bot.engine.rows import Job, JobStatus
 
 
 @click.group("jobs")

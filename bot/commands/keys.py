@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from bot.attestations import KnownKey
 from bot.clients.keys import ALGORITHMS, KeyMistake, make_key
 from bot.commands.context import as_json, print_rows, services_for, settings_for, telling_mistakes
-from bot.gate.envelopes import ECDSA_P256
+from bot.signatures import ECDSA_P256
+from bot.store.attestations import KnownKey
 
 
 @click.group("keys")

@@ -12,8 +12,8 @@ import click
 import structlog
 
 import config.policy
-from bot import embedded
 from bot.commands.context import Mistake, settings_for, telling_mistakes
+from bot.database import embedded
 from bot.logs import write_logs
 from config.policy import policy_text_of
 from config.settings import Need, Process, Settings, needs_of
@@ -136,7 +136,7 @@ def _check_port(host: str, port: int) -> None:
 
 def run_migrate(settings: Settings, url: str) -> None:
     from bot.app import build_services, quieten_vendors
-    from bot.database import migrate as migrate_schema
+    from bot.database.connect import migrate as migrate_schema
     from handlers.policies import activate_policy
 
     quieten_vendors()
@@ -156,7 +156,7 @@ def run_migrate(settings: Settings, url: str) -> None:
 
 def _keep_roles_apart(settings: Settings) -> None:
     """The role that the bot runs as cannot change the ledger, where there are two; with one URL there is one role, and `doctor` says so."""
-    from bot.roles import RolesNotApart, keep_apart
+    from bot.store.roles import RolesNotApart, keep_apart
 
     owner, url = (given.get_secret_value() for given in (settings.database_owner_url, settings.database_url))
     if not owner or not url or owner == url:

@@ -121,7 +121,7 @@ def _register(wanted: Wanted, settings: Settings) -> None:
 
 
 def _workbench(wanted: Wanted, client: MlflowClient) -> Workbench:
-    from bot.dvc_texts import Unreadable
+    from bot.dvc_files import Unreadable
     from bot.register.checks import Workbench
     from bot.register.findings import AGAIN
     from bot.register.pipeline import Dvc, Pipeline
@@ -216,7 +216,7 @@ def _alias(ask: str) -> str:
 
 
 def _name_in_params(folder: Path) -> str:
-    from bot.dvc_texts import Unreadable, read_params
+    from bot.dvc_files import Unreadable, read_params
 
     path = folder / PARAMS
     try:

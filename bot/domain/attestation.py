@@ -1,6 +1,6 @@
 """What is signed about a vote and about a decision: an in-toto Statement v1 with a predicate of our own, as plain values.
 
-Pure: who signs it, and how, is in `bot.clients.signers`; reading and verifying it is `bot.gate.envelopes`.
+Pure: who signs it, and how, is in `bot.clients.signers`; reading and verifying it is `bot.signatures`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a `dvc.lock` says, as plain values: stages, what each read and wrote, and how they hang together. Reading the text: `bot.dvc_texts`.
+"""What a `dvc.lock` says, as plain values: stages, what each read and wrote, and how they hang together. Reading the text: `bot.dvc_files`.
 
 prepare                      as the tree shows it: a stage stands below the one whose outputs it reads
   train

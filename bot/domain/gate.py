@@ -1,6 +1,6 @@
 """The gate's decision: may this version ship to this target? Both sides use it: the bot's own route, and CI and serving offline.
 
-Signatures are verified before (`bot.gate.envelopes`); here only what the signed statements say is held against what was asked.
+Signatures are verified before (`bot.signatures`); here only what the signed statements say is held against what was asked.
 """
 
 from __future__ import annotations

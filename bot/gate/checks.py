@@ -10,11 +10,11 @@ from bot.domain.gate import GateResult, Question, Reason, Why
 from bot.domain.model import Refused, Target
 from bot.domain.seen import VersionSeen
 from bot.gate.asking import Down, NoAnswer, Server, is_http
-from bot.gate.envelopes import TrustedKey
 from bot.gate.offline import judge_tags, judge_verdicts
 from bot.gate.online import bot_at, judge_online
 from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
+from bot.signatures import TrustedKey
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bot.domain.model import Refused
-from bot.gate.envelopes import NotVerified, TrustedKey, trusted_key
+from bot.signatures import NotVerified, TrustedKey, trusted_key
 
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
 MEND = "Give the PEM file of a public key that the bot signs with, as `countersign keys new` prints it."

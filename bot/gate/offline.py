@@ -13,7 +13,7 @@ from typing import TypeVar
 from bot.domain.gate import GateResult, Question, Reason, Why, denied, judge, newest_decision, read_claim
 from bot.domain.statements import NotOurs
 from bot.domain.verdict import read_vouching, revoked, vouched
-from bot.gate.envelopes import NotVerified, TrustedKey, verify
+from bot.signatures import NotVerified, TrustedKey, verify
 
 ATTESTATIONS = "countersign.attestation."
 VERDICTS = "countersign.verdict."

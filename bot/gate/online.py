@@ -12,8 +12,8 @@ from urllib.parse import quote
 from bot.domain.gate import GateResult, Question, Reason, Why, denied, judge, read_claim
 from bot.domain.statements import identity_digest, uri_of
 from bot.gate.asking import Answer, NoAnswer, Server, ask, fault_with
-from bot.gate.envelopes import TrustedKey
 from bot.gate.offline import read_each
+from bot.signatures import TrustedKey
 
 
 @dataclass(frozen=True)

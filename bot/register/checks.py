@@ -14,7 +14,7 @@ from bot.clients.mlflow_trail import CODE_COMMIT, COMMIT, MLFLOW_COMMIT
 from bot.domain.dvc_lock import LOCK, Entry, unexplained
 from bot.domain.lineage_checks import run_named_in
 from bot.domain.run_params import SEED_NAMES, differences, is_seed
-from bot.dvc_texts import Unreadable, metric_files, read_params
+from bot.dvc_files import Unreadable, metric_files, read_params
 from bot.register.findings import AGAIN, RETRAIN, Finding, finding
 from bot.register.pipeline import Dvc, Pipeline, md5_of
 from bot.register.repository import Repository

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bot.domain.dvc_lock import LOCK, Entry, Lock
 from bot.domain.model import Refused
-from bot.dvc_texts import read_lock
+from bot.dvc_files import read_lock
 
 TIMEOUT = 600  # seconds; a remote may hold many files
 SHOWN = 5

@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from bot import tables
 from bot.__main__ import main
 from bot.doctor_findings import Status
 from bot.ports import Permanent
 from bot.sandbox.jira import Deployment
+from bot.store import tables
 from tests.fixtures.doctor_world import ELSEWHERE, Installation
 from tests.fixtures.workers import Bench
 

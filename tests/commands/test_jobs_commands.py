@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.database import create_engine
-from bot.jobs import Jobs
+from bot.database.connect import create_engine
+from bot.engine.jobs import Jobs
 from bot.ports import Permanent
 
 COUNTERSIGN = Path(sys.executable).with_name("countersign")

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
 
 from bot.domain.model import Refused
-from bot.dvc_texts import read_lock
+from bot.dvc_files import read_lock
 from bot.register.repository import Repository
 from tests.fixtures.training_repository import Training
 

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from bot.clients.signers import DsseSigner, signer_with
 from bot.domain.attestation import of_decision, payload_of
 from bot.domain.model import DecidedBy, State
-from bot.gate.envelopes import ED25519, PAYLOAD_TYPE, as_sigstore_bundle, pae, signatures_of
-from bot.gate.envelopes import payload_of as inside
+from bot.signatures import ED25519, PAYLOAD_TYPE, as_sigstore_bundle, pae, signatures_of
+from bot.signatures import payload_of as inside
 from tests.builders import a_request, a_rule, a_vote
 
 SIGSTORE = ("@sigstore/verify@2.1.1", "@sigstore/bundle@3.1.0")

@@ -16,8 +16,8 @@ from bot.checkpoints import ledger_key, signer_of
 from bot.clients.keys import make_key
 from bot.clients.notes_key import NoteKey, NoteKeyFile
 from bot.domain.checkpoint import Checkpoint, NotANote, Note, origin_of, read_note, read_notes
-from bot.gate.envelopes import APPROVALS, ECDSA_P256, ED25519, NotVerified, TrustedKey, trusted_key
 from bot.ports import Permanent
+from bot.signatures import APPROVALS, ECDSA_P256, ED25519, NotVerified, TrustedKey, trusted_key
 
 ROOT = hashlib.sha256(b"the root").digest()
 ORIGIN = origin_of(hashlib.sha256(b"the first leaf").digest())

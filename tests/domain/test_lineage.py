@@ -27,7 +27,7 @@ from bot.domain.model import DataSet, Kind, LineageCheck, Refused
 from bot.domain.policy import LINEAGE_CODES, MIRRORED_CODES, LineageDemand
 from bot.domain.run_params import differences
 from bot.domain.wording import Printed
-from bot.dvc_texts import read_lock
+from bot.dvc_files import read_lock
 from tests.builders import a_rejection, a_request, a_rule, a_vote, an_evidence
 
 TRAINED_ON = DataSet("rides", "1a2b3c4d", "training")

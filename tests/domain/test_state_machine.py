@@ -40,7 +40,7 @@ from bot.domain.model import (
 from bot.domain.policy import Escalate, ReasonDemand, Rule, UnknownRequester
 from bot.domain.request_card import request_card
 from bot.domain.wording import Printed
-from bot.store import REQUEST
+from bot.store.transaction import REQUEST
 from tests.builders import (
     CARD,
     NOON,

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.absences import Absence
 from bot.domain.events import AwayDeclared, AwayEnded
 from bot.domain.model import Ask, AskKind, State, TransitionRequest
+from bot.store.absences import Absence
 from handlers.asking import request_transition
 from handlers.policies import activate_policy
 from handlers.voters import NotTold, any_approver

@@ -15,7 +15,7 @@ from bot.domain.digest import Concern
 from bot.domain.digest_json import as_json, read_digest
 from bot.domain.events import DigestClosed, DigestDelivered, DigestsLeftOut, KeyAdded
 from bot.domain.model import Refused
-from bot.job_rows import JobStatus
+from bot.engine.rows import JobStatus
 from handlers.clock import HOUSEKEEPING, tick
 from handlers.digest_retelling import tell_again, write_report
 from handlers.digests import close_week

@@ -10,7 +10,7 @@ import requests
 
 from bot.domain.events import DigestDelivered
 from bot.domain.periods import Period
-from bot.job_rows import JobStatus
+from bot.engine.rows import JobStatus
 from bot.ports import Temporary
 from handlers import digests
 from handlers.clock import HOUSEKEEPING, tick

@@ -11,13 +11,13 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from bot.attestations import Attestation
 from bot.domain.attestation import of_decision
 from bot.domain.attestation import payload_of as payload_of_statement
 from bot.domain.events import DecisionSigned
 from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest
-from bot.gate.envelopes import PAYLOAD_TYPE, digest_of, payload_of, trusted_key, verify
 from bot.ports import Permanent, PublicKey, Signer
+from bot.signatures import PAYLOAD_TYPE, digest_of, payload_of, trusted_key, verify
+from bot.store.attestations import Attestation
 from handlers.describing import describe
 from handlers.policies import activate_policy
 from handlers.signing import retire_key

@@ -17,7 +17,7 @@ from bot.domain.dvc_lock import sha256_of
 from bot.domain.lineage import GIT_MIRROR, TRAINER
 from bot.domain.model import Evidence, State, TransitionRequest
 from bot.domain.policy import LineageDemand
-from bot.dvc_texts import read_lock
+from bot.dvc_files import read_lock
 from tests.fixtures.house import House
 from tests.fixtures.training_repository import Training
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from mlflow import MlflowClient
 
 from bot.__main__ import main
-from bot.absences import Switch
 from bot.domain.events import PolicyActivated, PolicyRefused
+from bot.store.absences import Switch
 from tests.fixtures.house import House, policy_text
 
 FAST_TRACK = "fast_track: {{mode: {mode}, metrics: {{{metric}: {{threshold: {limit}, greater_is_better: false}}}}}}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from bot.domain.model import Evidence, State
-from bot.job_rows import JobStatus
+from bot.engine.rows import JobStatus
 from bot.ports import Follower, ModelRegistry
 from tests.fixtures.house import House
 

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from bot.app import build_services, effects_of
-from bot.attestations import Attestation
 from bot.clients.keys import make_key, make_key_unless_there
 from bot.clients.signers import read_signer
 from bot.domain.attestation import evidence_digest, tag_prefix
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.model import DECISION, VOTE, Refused, State, Target, TransitionRequest
-from bot.gate.envelopes import digest_of, verify
-from bot.job_rows import JobStatus
+from bot.engine.rows import JobStatus
 from bot.ports import Permanent
+from bot.signatures import digest_of, verify
+from bot.store.attestations import Attestation
 from handlers.signing import register_key, retire_key, sign
 from tests.builders import CHAMPION
 from tests.fixtures.house import House

@@ -25,14 +25,14 @@ from bot.__main__ import main
 from bot.checkpoints import ledger_key, signer_of
 from bot.clients.notes_key import NoteKeyFile
 from bot.commands.audit_export import safe_cell
-from bot.database import migrate
+from bot.database.connect import migrate
 from bot.domain.checkpoint import Note, read_note
 from bot.domain.events import CardPosted, DecisionSigned, TargetMoved
 from bot.domain.ledger import leaf_of
 from bot.domain.model import State, TransitionRequest
-from bot.gate.envelopes import TrustedKey
-from bot.job_rows import JobStatus
-from bot.roles import RolesNotApart, keep_apart, powers_of
+from bot.engine.rows import JobStatus
+from bot.signatures import TrustedKey
+from bot.store.roles import RolesNotApart, keep_apart, powers_of
 from handlers.policies import activate_policy
 from tests.fixtures.house import API_TOKEN, CHANNEL, House, policy_text
 from tests.fixtures.postgres import limited_role, named_role

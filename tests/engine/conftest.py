@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.database import create_engine
-from bot.jobs import Jobs
+from bot.database.connect import create_engine
+from bot.engine.jobs import Jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

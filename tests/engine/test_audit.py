@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.attestations import Attestation, KnownKey
 from bot.checkpoints import ledger_key
 from bot.clients.notes_key import NoteKey
 from bot.clients.signers import signer_with
@@ -37,11 +36,12 @@ from bot.domain.ledger import GENESIS, Broken, head_of, leaf_of
 from bot.domain.merkle import Frontier, root_of
 from bot.domain.model import DECISION, VOTE
 from bot.domain.statements import APPROVAL_TYPE, STATEMENT_TYPE
-from bot.gate.envelopes import APPROVALS, PAYLOAD_TYPE, digest_of
-from bot.ledger_rows import CheckpointRows, LedgerRows
 from bot.ports import Permanent
 from bot.services import Services, SystemClock
-from bot.store import Store, Transaction
+from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
+from bot.store.attestations import Attestation, KnownKey
+from bot.store.ledger import CheckpointRows, LedgerRows
+from bot.store.transaction import Store, Transaction
 from config.policy import read_policy
 from handlers import ON
 from handlers.audits import Witness, audit, prove_continuation, prove_entry
@@ -49,7 +49,7 @@ from handlers.checkpoints import checkpoint_over, take_checkpoint
 from tests.builders import LATER, REQUEST_ID, TICKET, a_version, a_vote, every_event, opened
 
 if TYPE_CHECKING:
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 STATEMENT = {"_type": STATEMENT_TYPE, "predicateType": APPROVAL_TYPE, "subject": [], "predicate": {}}
 SIGNER = signer_with(Ed25519PrivateKey.generate())

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from bot.digest_store import Closed, DigestRow
 from bot.domain import events as e
 from bot.domain.digest import Concern, Latency, WeekOfTrend
 from bot.domain.digest_json import as_json
@@ -19,7 +18,8 @@ from bot.domain.periods import next_period, previous_period
 from bot.domain.policy import DigestPlan
 from bot.ports import Permanent
 from bot.services import Services
-from bot.store import Store
+from bot.store.digests import Closed, DigestRow
+from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.builders import (
     CHAMPION,
@@ -32,7 +32,7 @@ from tests.builders_digest import ODD_NAMES
 from tests.fixtures.house import policy_text
 
 if TYPE_CHECKING:
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 from tests.fixtures.digest_figures import (
     DAY,

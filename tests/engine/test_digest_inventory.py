@@ -16,7 +16,7 @@ from bot.domain.digest import Concern
 from bot.domain.model import Ask, AskKind, Kind, Placed, Target, TargetKind, VersionId
 from bot.domain.policy import DigestPlan
 from bot.services import Services
-from bot.store import Store
+from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers.digests import frozen, gathered
 from tests.builders import CHAMPION, a_version, a_vote, an_evidence, opened
@@ -36,7 +36,7 @@ from tests.fixtures.digest_figures import (
 from tests.fixtures.house import policy_text
 
 if TYPE_CHECKING:
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 PRODUCTION = Target(TargetKind.STAGE, "Production")
 COPIES = Target(TargetKind.MODEL, "prod.bike")

@@ -15,7 +15,7 @@ from bot.domain.digest import Concern
 from bot.domain.ledger import head_of, leaf_of
 from bot.domain.periods import period_at
 from bot.services import Services
-from bot.store import Store
+from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers.checkpoints import take_checkpoint
 from tests.builders import (
@@ -27,7 +27,7 @@ from tests.builders import (
 from tests.fixtures.house import policy_text
 
 if TYPE_CHECKING:
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 from tests.fixtures.digest_figures import DAY, MONDAY, OnlyTheLedger, OnMonday, record, told, use_policy
 

@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from bot.domain.model import VersionId
 from bot.ports import Temporary
 from bot.services import Services
-from bot.store import Store
+from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.builders import a_version
 from tests.fixtures.digest_figures import LOCK, MONDAY, OnlyTheLedger, OnMonday, promoted, told, use_policy
 from tests.fixtures.house import policy_text
 
 if TYPE_CHECKING:
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 
 @pytest.fixture

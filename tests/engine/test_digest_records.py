@@ -15,17 +15,17 @@ import sqlalchemy as sa
 
 from bot.domain import events as e
 from bot.domain.subjects import NO_SUBJECT, Subject
-from bot.ledger_rows import A_LOOKUP, LedgerRows, unhurried
 from bot.reports.records import write_records_csv
 from bot.services import Services
-from bot.store import Store
+from bot.store.ledger import A_LOOKUP, LedgerRows, unhurried
+from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.builders import CHAMPION, a_version, every_event, every_request_event, opened
 from tests.fixtures.digest_figures import HOUR, MONDAY, OnlyTheLedger, OnMonday, record
 
 if TYPE_CHECKING:
     from bot.domain.ledger import Entry
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 BIKES = Subject("r1", "bike-demand", 7, "alias:champion")
 

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from bot.domain.digest import Concern
 from bot.domain.digest_json import as_json, read_digest
 from bot.services import Services
-from bot.store import Store
+from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.fixtures.generated_year import QUIET_WEEKS, WEEKS, GeneratedYear
 
 if TYPE_CHECKING:
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 from tests.fixtures.digest_figures import OnlyTheLedger, OnMonday, told
 

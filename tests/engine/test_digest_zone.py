@@ -19,13 +19,13 @@ from bot.domain.periods import period_of
 from bot.reports.html import html_of
 from bot.reports.pdf import pdf_of
 from bot.reports.records import file_names
-from bot.store import Store
+from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.builders import CHAMPION, a_version, opened
 from tests.fixtures.house import policy_text
 
 if TYPE_CHECKING:
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 from tests.fixtures.digest_figures import DAY, HOUR, OnlyTheLedger, OnMonday, promoted, record, told, use_policy
 

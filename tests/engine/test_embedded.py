@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from bot import embedded
+from bot.database import embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 import config.policy
-from bot.absences import Absence, Switch
 from bot.domain.model import Refused
 from bot.domain.policy import PersonEntry
 from bot.services import SystemClock
-from bot.store import Store, Transaction
+from bot.store.absences import Absence, Switch
+from bot.store.transaction import Store, Transaction
 from config.policy import read_policy
 from handlers import ON
 from tests.builders import LATER, NOON
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from bot.jobs import Jobs
-    from bot.people import Person
+    from bot.engine.jobs import Jobs
+    from bot.store.people import Person
 
 POLICY_FILE = Path(config.policy.__file__).with_name("policy.yaml")
 

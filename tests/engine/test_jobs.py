@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.attempts import Patience
-from bot.job_rows import Job, JobRefused, JobStatus
-from bot.jobs import Jobs
+from bot.engine.attempts import Patience
+from bot.engine.jobs import Jobs
+from bot.engine.rows import Job, JobRefused, JobStatus
 from bot.ports import OutcomeUnknown, Permanent, Temporary
 
 if TYPE_CHECKING:

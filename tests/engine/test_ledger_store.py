@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from bot.domain.events import Event, EvidenceFrozen
 from bot.domain.ledger import GENESIS, Entry, first_fault, head_of, leaf_of
 from bot.services import SystemClock
-from bot.store import Store
+from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers import ON
 from tests.builders import NOON, REQUEST_ID, a_metric, an_evidence, every_event, opened
 
 if TYPE_CHECKING:
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 WRITERS, EACH = 6, 20
 ELSEWHERE = [event for event in every_event() if not hasattr(event, "request_id")]

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from alembic import command
 
-from bot.database import alembic_config, connect, create_engine, migrate, pending_migrations
+from bot.database.connect import alembic_config, connect, create_engine, migrate, pending_migrations
 
-MIGRATE = "import sys; from bot.database import migrate; migrate(sys.argv[1])"
+MIGRATE = "import sys; from bot.database.connect import migrate; migrate(sys.argv[1])"
 
 
 def test_a_fresh_database_says_that_migrations_wait(empty_database_url: str) -> None:

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import IntegrityError
 
-from bot.attestations import ABOUT_KEYS, KnownKey
 from bot.clients.signers import signer_with
 from bot.domain import lifecycle
 from bot.domain.events import (
@@ -28,10 +27,11 @@ from bot.domain.events import (
     VoteCast,
 )
 from bot.domain.model import DECISION, Refused, State, Target, TargetKind
-from bot.evidence_rows import EvidenceRows, decisions_on
-from bot.gate.envelopes import trusted_key
 from bot.services import SystemClock
-from bot.store import Store
+from bot.signatures import trusted_key
+from bot.store.attestations import ABOUT_KEYS, KnownKey
+from bot.store.evidence import EvidenceRows, decisions_on
+from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers import ON
 from tests.builders import (
@@ -53,7 +53,7 @@ from tests.builders import (
 
 if TYPE_CHECKING:
     from bot.domain.events import Event, RequestOpened
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
 
 FROZEN = EvidenceFrozen(LATER, REQUEST_ID, an_evidence(), "bea", "sha256:1")
 APPROVED = RequestApproved(LATER, REQUEST_ID, ("cy",), "sha256:1")

@@ -27,7 +27,7 @@ from bot.domain.model import Ask, AskKind, Evidence, Refused, State, Target, Tra
 from bot.domain.references import PostedCard
 from bot.ports import Click
 from bot.services import Services
-from bot.store import new_request_id
+from bot.store.transaction import new_request_id
 from handlers.approvals import press
 from handlers.asking import request_transition
 from handlers.effects import sync_card

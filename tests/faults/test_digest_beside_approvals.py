@@ -17,7 +17,7 @@ import pytest
 from bot.app import effects_of
 from bot.domain.events import DigestClosed, DigestDelivered
 from bot.domain.periods import Period
-from bot.job_rows import JobStatus
+from bot.engine.rows import JobStatus
 from bot.services import Services
 from handlers.clock import HOUSEKEEPING, tick
 from tests.fixtures.digest_weeks import DIGEST, closed, go_to_due, rows, weeks_from_now

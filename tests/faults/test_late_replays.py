@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.events import MoveObserved
 from bot.domain.model import Kind, State, TransitionRequest
-from bot.job_rows import JobStatus
+from bot.engine.rows import JobStatus
 from bot.sandbox.faults import Faults
 from handlers import asking
 from tests.fixtures.fault_proxy import fault_proxy

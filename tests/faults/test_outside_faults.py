@@ -11,7 +11,7 @@ import requests
 
 from bot.domain.events import ApprovalStale, RequestRejected, TargetMoved, TicketClosed
 from bot.domain.model import State
-from bot.job_rows import JobStatus
+from bot.engine.rows import JobStatus
 from bot.ports import OutcomeUnknown
 from bot.sandbox.faults import Faults
 from handlers.moves import sync_target

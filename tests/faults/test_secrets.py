@@ -13,7 +13,7 @@ import structlog
 
 from bot.app import flask_app
 from bot.domain.model import TransitionRequest
-from bot.job_rows import JobStatus
+from bot.engine.rows import JobStatus
 from bot.logs import write_logs
 from bot.sandbox.serving import serving
 from bot.services import Services

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot import embedded
-from bot.database import migrate
-from bot.job_rows import JobStatus
-from bot.worker import CUT_SHORT, NO_DATABASE, NO_SCHEMA, STOPPED
+from bot.database import embedded
+from bot.database.connect import migrate
+from bot.engine.rows import JobStatus
+from bot.engine.worker import CUT_SHORT, NO_DATABASE, NO_SCHEMA, STOPPED
 from tests.fixtures.workers import PATIENCE, Bench, eventually
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from bot.domain import attestation
 from bot.domain.ledger import Plain
 from bot.domain.model import DECISION, Artifacts, Kind, State, Target, VersionId
 from bot.domain.verdict import Verdict, as_statement
-from bot.gate.envelopes import PAYLOAD_TYPE
+from bot.signatures import PAYLOAD_TYPE
 from tests.builders import a_rejection, a_request, a_rule, a_vote, an_evidence
 from tests.fixtures.mlflow_seed import identity
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bot.clients.signers import DsseSigner, signer_with
 from bot.domain.attestation import of_vote, payload_of
-from bot.gate.envelopes import (
+from bot.signatures import (
     ENVELOPE_LIMIT,
     LEDGER,
     PAYLOAD_TYPE,

@@ -15,8 +15,8 @@ from bot.domain.gate import Question, Why, judge, read_claim, source_of
 from bot.domain.model import Target
 from bot.domain.statements import NotOurs
 from bot.domain.verdict import Verdict, as_statement, read_vouching, vouched
-from bot.gate.envelopes import payload_of
 from bot.gate.uris import Wanted
+from bot.signatures import payload_of
 from tests.builders import CHAMPION, LATER, NOON, PRODUCTION, a_version
 from tests.gate.approvals import approval
 

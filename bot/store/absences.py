@@ -11,7 +11,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot import tables
+from bot.store import tables
 
 FAST_TRACK = "fast_track"
 

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
-from bot import tables
 from bot.domain.periods import Period
 from bot.domain.policy import DigestPlan
 from bot.domain.references import PostedCard, TicketRef
-from bot.job_rows import dropped
+from bot.engine.rows import dropped
+from bot.store import tables
 
 SLACK, JIRA, EMAIL = "slack", "jira", "email"
 RECEIVERS = {"post_digest": SLACK, "file_digest": JIRA, "mail_digest": EMAIL}  # the effect that delivers to each

@@ -1,6 +1,6 @@
 """Jobs as rows: reading, counting, replaying and dropping them, and the errors of their attempts.
 
-The engine's tables belong to procrastinate; of them we name only the columns that we use. Running jobs is in `bot.worker`.
+The engine's tables belong to procrastinate; of them we name only the columns that we use. Running jobs is in `bot.engine.worker`.
 """
 
 from __future__ import annotations

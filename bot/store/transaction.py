@@ -1,8 +1,9 @@
 """One transaction: requests, ledger, deliveries, policy, and the jobs that follow, all in one commit.
 
 `with store.transaction() as tx:` is the only way to write. Row locks come first, by `get_request(..., for_update=True)`; the ledger's lock
-comes last, when the block ends, and no I/O happens under it. What the registry was last seen to hold is `tx.registry` (`bot.placements`),
-who people are is `tx.people` (`bot.people`).
+comes last, when the block ends, and no I/O happens under it. What the registry was last seen to hold is
+`tx.registry` (`bot.store.registry`),
+who people are is `tx.people` (`bot.store.people`).
 """
 
 from __future__ import annotations
@@ -21,23 +22,23 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
-from bot import tables
-from bot.absences import AbsenceRows, SwitchRows
-from bot.attestations import AttestationRows, KeyRows
-from bot.digest_store import DigestRows
 from bot.domain import evolution, ledger
 from bot.domain.events import DigestClosed, Event, RequestEvent, RequestOpened
 from bot.domain.model import OPEN, Kind, Refused, State, Target, TargetKind, TransitionRequest, VersionId
-from bot.evidence_rows import ManifestRows, ReadingRows
-from bot.ledger_rows import LedgerRows
-from bot.people import PeopleRows
-from bot.placements import RegistryRows
-from bot.sendings import SendingRows
-from bot.verdict_rows import VerdictRows
+from bot.store import tables
+from bot.store.absences import AbsenceRows, SwitchRows
+from bot.store.attestations import AttestationRows, KeyRows
+from bot.store.digests import DigestRows
+from bot.store.evidence import ManifestRows, ReadingRows
+from bot.store.ledger import LedgerRows
+from bot.store.outbox import SendingRows
+from bot.store.people import PeopleRows
+from bot.store.registry import RegistryRows
+from bot.store.verdicts import VerdictRows
 
 if TYPE_CHECKING:
     from bot.domain.policy import Policy
-    from bot.jobs import Jobs
+    from bot.engine.jobs import Jobs
     from bot.ports import Clock
 
 DELIVERIES_KEPT = timedelta(days=7)

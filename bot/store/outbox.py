@@ -6,7 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from bot.tables import sendings
+from bot.store.tables import sendings
 
 
 class SendingRows:

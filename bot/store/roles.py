@@ -13,8 +13,9 @@ import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
-from bot import job_rows, tables
-from bot.database import connect, create_engine
+from bot.database.connect import connect, create_engine
+from bot.engine import rows
+from bot.store import tables
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
@@ -79,7 +80,7 @@ def keep_apart(owner_url: str, url: str) -> str:
 
 
 def _grant(connection: Connection, role: str) -> None:
-    known = [*tables.metadata.tables, *job_rows.metadata.tables, *READ_ONLY]
+    known = [*tables.metadata.tables, *rows.metadata.tables, *READ_ONLY]
     ours = {str(row[0]) for row in connection.execute(OURS, (known, ENGINE_TABLES))}
     _say(connection, "grant usage on schema {schema} to {role}", role)
     _say(connection, "revoke create on schema {schema} from {role}", role)

@@ -11,9 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot import tables
 from bot.domain.model import Ask, AskKind, Target, VersionId
 from bot.domain.watching import Known, StandingAsk
+from bot.store import tables
 
 
 @dataclass(frozen=True)

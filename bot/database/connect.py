@@ -1,11 +1,11 @@
 """How we reach PostgreSQL: connections that give up in time, and one `migrate` for our tables and the job engine's.
 
-The tables are in `bot.tables` and `bot.job_rows`; what changes them is in `bot/migrations`.
+The tables are in `bot.store.tables` and `bot.engine.rows`; what changes them is in `bot/store/migrations`.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -82,5 +82,5 @@ def _unpooled(url: str) -> sa.Engine:
 
 def alembic_config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(files("bot") / "store" / "migrations").replace("%", "%%"))
     return config

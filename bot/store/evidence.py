@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot import tables
 from bot.domain.events import SIGNATURES
+from bot.store import tables
 
 
 def decisions_on(request_id: str) -> sa.Select[Any]:

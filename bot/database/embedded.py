@@ -2,7 +2,7 @@
 
 It lives in `<home>/postgres`, listens on a unix socket in a directory that only its owner may enter, and outlives whoever started it.
 We drive `initdb` and `pg_ctl` ourselves instead of calling the package's `get_server`: that one trusts a stale `postmaster.pid`, opens
-parent directories to everyone, and gives up after ten seconds. Where the programs are and who runs them: `bot.embedded_programs`.
+parent directories to everyone, and gives up after ten seconds. Where the programs are and who runs them: `bot.database.embedded_programs`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from bot.embedded_programs import Account, NoDatabase, account_for, find_programs
+from bot.database.embedded_programs import Account, NoDatabase, account_for, find_programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

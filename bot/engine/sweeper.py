@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import structlog
 
-from bot.database import connect
+from bot.database.connect import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bot.attempts import Attempts
+    from bot.engine.attempts import Attempts
 
 CLEAN_EVERY = 3600.0  # seconds
 

@@ -1,6 +1,7 @@
 """The worker process: runs effects until it is told to stop, or until the database stays away. No effect is known by name here.
 
-Judging a failed effect is in `bot.attempts`; taking over the jobs of dead workers, and watching the database, is in `bot.sweeper`.
+Judging a failed effect is in `bot.engine.attempts`; taking over the jobs of dead workers, and watching the database,
+is in `bot.engine.sweeper`.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker as Engine
 
-from bot.attempts import engine_app
-from bot.database import patience_for
-from bot.sweeper import Sweeper, Timing
+from bot.database.connect import patience_for
+from bot.engine.attempts import engine_app
+from bot.engine.sweeper import Sweeper, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from procrastinate.connector import Notify
 
-    from bot.attempts import Attempts
+    from bot.engine.attempts import Attempts
 
 SPARE_THREADS = 4  # beside one for each job: asyncio's own look-ups
 STOPPED, CUT_SHORT, NO_SCHEMA, NO_DATABASE = 0, 1, 2, 3  # exit codes

@@ -16,13 +16,13 @@ import rfc8785
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot import tables
 from bot.domain import events, ledger
 from bot.domain.agreement import Agreement
 from bot.domain.checkpoint import Note
 from bot.domain.events import Event, FastTrackCompared
 from bot.domain.merkle import Frontier
 from bot.domain.subjects import Subject, subject_in
+from bot.store import tables
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the appends, for a few milliseconds each
 A_FETCH = 1000  # rows

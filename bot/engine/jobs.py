@@ -1,7 +1,7 @@
 """The job engine as the rest of the bot sees it: defer an effect inside a transaction, run effects, look after the jobs.
 
-procrastinate carries it: its `lock` is our lane, its `queueing_lock` our `once`. An attempt and its verdict are in `bot.attempts`,
-the long-running worker in `bot.worker`, jobs as rows in `bot.job_rows`. What an effect does is none of this module's business.
+procrastinate carries it: its `lock` is our lane, its `queueing_lock` our `once`. An attempt and its verdict are in `bot.engine.attempts`,
+the long-running worker in `bot.engine.worker`, jobs as rows in `bot.engine.rows`. What an effect does is none of this module's business.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
 
-from bot import job_rows
-from bot.attempts import QUEUE, TASK, Attempts, Effects, OnParked, Patience, engine_app
-from bot.database import create_engine, patience_for
-from bot.job_rows import Job, JobCounts, JobStatus
-from bot.sweeper import Timing
-from bot.worker import Worker
+from bot.database.connect import create_engine, patience_for
+from bot.engine import rows as job_rows
+from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, Patience, engine_app
+from bot.engine.rows import Job, JobCounts, JobStatus
+from bot.engine.sweeper import Timing
+from bot.engine.worker import Worker
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -141,7 +141,7 @@ class Jobs:
 
 
 def _quieten_engine() -> None:
-    """procrastinate tells every job three times, and every retry with a traceback; `bot.attempts` says it in one line."""
+    """procrastinate tells every job three times, and every retry with a traceback; `bot.engine.attempts` says it in one line."""
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
     logging.getLogger("procrastinate.worker").addFilter(_is_news)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -15,9 +15,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot import tables
 from bot.domain.events import KeyAdded, KeyRetired
-from bot.gate.envelopes import NotVerified, TrustedKey, trusted_key
+from bot.signatures import NotVerified, TrustedKey, trusted_key
+from bot.store import tables
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class AttestationRows:
 
 
 class KeyRows:
-    """`ring` is what `bot.gate.envelopes.verify` wants; whether a key counts at a place in the ledger is told by `recorded`'s keys."""
+    """`ring` is what `bot.signatures.verify` wants; whether a key counts at a place in the ledger is told by `recorded`'s keys."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection

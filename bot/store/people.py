@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot import tables
 from bot.domain.model import Refused
 from bot.domain.policy import PersonEntry
+from bot.store import tables
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One attempt of one effect: run it, and judge what went wrong. Again later, or parked for a person; never dropped.
 
-The worker in `bot.worker` and `Jobs.drain` both run effects through here.
+The worker in `bot.engine.worker` and `Jobs.drain` both run effects through here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
-from bot.job_rows import Job, JobStatus, let_go_of_queueing_lock, note_error
+from bot.engine.rows import Job, JobStatus, let_go_of_queueing_lock, note_error
 from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
 
 if TYPE_CHECKING:

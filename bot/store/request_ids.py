@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot import tables
 from bot.domain.model import Refused
+from bot.store import tables
 
 SHORTEST = 8  # letters; what is printed
 

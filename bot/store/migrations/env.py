@@ -1,11 +1,12 @@
-"""What Alembic runs for `bot.database.migrate`: all pending revisions in one transaction, one migrating process at a time."""
+"""What Alembic runs for `bot.database.connect.migrate`: all pending revisions in one transaction, one migrating process at a time."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import context
 
-from bot import job_rows, tables
+from bot.engine import rows
+from bot.store import tables
 
 ONE_AT_A_TIME = 7_062_001  # the advisory lock's key; any number will do as long as it never changes
 
@@ -17,6 +18,6 @@ def is_ours(name: str | None, kind: str, _parents: object) -> bool:
 
 connection: sa.Connection = context.config.attributes["connection"]
 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ONE_AT_A_TIME)))
-context.configure(connection=connection, target_metadata=[job_rows.metadata, tables.metadata], include_name=is_ours)
+context.configure(connection=connection, target_metadata=[rows.metadata, tables.metadata], include_name=is_ours)
 with context.begin_transaction():
     context.run_migrations()

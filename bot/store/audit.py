@@ -15,15 +15,15 @@ import rfc8785
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
-from bot import tables
-from bot.attestations import KeyRows, KnownKey
 from bot.domain import events, evolution
 from bot.domain.events import SIGNATURES, AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
 from bot.domain.ledger import Broken, Entry, as_plain
 from bot.domain.model import TransitionRequest
-from bot.gate.envelopes import NotVerified, TrustedKey, digest_of, trusted_key, verify
-from bot.ledger_rows import A_FETCH, LedgerRows
-from bot.store import REQUEST
+from bot.signatures import NotVerified, TrustedKey, digest_of, trusted_key, verify
+from bot.store import tables
+from bot.store.attestations import KeyRows, KnownKey
+from bot.store.ledger import A_FETCH, LedgerRows
+from bot.store.transaction import REQUEST
 
 EVENTS: dict[str, TypeAdapter[Event]] = {
     name: TypeAdapter(kind) for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, Event)

@@ -1,0 +1,1 @@
+"""The job engine: deferring, running, retrying, parking and replaying jobs on procrastinate."""

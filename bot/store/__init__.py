@@ -1,0 +1,1 @@
+"""Tables, the rows of each subject, and the one transaction that writes them."""
