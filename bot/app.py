@@ -24,13 +24,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 import handlers
 from bot import metrics
 from bot.clients import keys
-from bot.clients.git_mirror import GitMirrors
-from bot.clients.jira import JiraTickets
+from bot.clients.git import GitMirrors
+from bot.clients.jira.tickets import JiraTickets
 from bot.clients.mail import SmtpMailer
-from bot.clients.mlflow import MlflowRegistry
+from bot.clients.mlflow.registry import MlflowRegistry
 from bot.clients.notes_key import NoteKeyFile, read_note_key
 from bot.clients.signers import NoSigner, read_signer
-from bot.clients.slack import SlackNotifier
+from bot.clients.slack.notifier import SlackNotifier
 from bot.database import embedded
 from bot.database.connect import create_engine, pending_migrations
 from bot.engine.jobs import Jobs

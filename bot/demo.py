@@ -25,7 +25,7 @@ import requests
 from mlflow import MlflowClient
 
 from bot.clients.keys import make_key
-from bot.clients.mlflow_checkup import MlflowCheckup
+from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.clients.signers import read_signer
 from bot.database import embedded
 from bot.domain.agreement import Outcome

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 
 from bot.app import build_services, database_url
-from bot.clients.jira_checkup import JiraCheckup
-from bot.clients.mlflow_checkup import MlflowCheckup
-from bot.clients.slack_checkup import SlackCheckup
+from bot.clients.jira.checkup import JiraCheckup
+from bot.clients.mlflow.checkup import MlflowCheckup
+from bot.clients.slack.checkup import SlackCheckup
 from bot.domain.policy import Policy
 from bot.services import Services
 from config.settings import Settings

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import yaml
 
-from bot.clients.slack_checkup import ChannelSeen
+from bot.clients.slack.checkup import ChannelSeen
 from bot.doctor_findings import Finding, Findings, World, failure, fine, warning
 from bot.ports import AccountKind, OutsideError, Temporary
 

@@ -1,6 +1,6 @@
 """Story of bringing data back: the files that a version's dvc.lock names, out of the DVC remote, with every byte proven.
 
-How a remote is read is in `bot.dvc_remote`. Code and small files that git keeps are not on it; the git mirror, where a rule names one,
+How a remote is read is in `bot.clients.dvc`. Code and small files that git keeps are not on it; the git mirror, where a rule names one,
 proves those by the same hashes.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import dvc_files
+from bot.clients.dvc import DvcRemote, Fetched, NotFetched, NotOnRemote, remote_in
 from bot.domain.dvc_lock import Entry, Lock, sha256_of
 from bot.domain.model import Evidence, Refused, TransitionRequest, VersionId
-from bot.dvc_remote import DvcRemote, Fetched, NotFetched, NotOnRemote, remote_in
 from bot.ports import GitMirror
 from bot.services import Services
 from handlers.describing import find_version, newest_evidence

@@ -76,7 +76,7 @@ def _tell_past(uri: str, at: datetime, *, as_json: bool) -> None:
 
 
 def _fetch(uri: str, into: Path, remote: str, *, as_json: bool) -> None:
-    from bot.clients.git_mirror import GitMirrors
+    from bot.clients.git import GitMirrors
     from handlers.fetching import fetch_data
 
     mirror = GitMirrors(settings_for().home / "mirrors")

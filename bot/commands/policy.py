@@ -101,7 +101,7 @@ def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool
 
 def _registry_knows(policy: Policy, address: str) -> RegistryKnows:
     from bot.app import quieten_vendors
-    from bot.clients.mlflow import MlflowRegistry
+    from bot.clients.mlflow.registry import MlflowRegistry
     from handlers.logged_metrics import ask_registry
 
     quieten_vendors()

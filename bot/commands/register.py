@@ -94,7 +94,7 @@ def register(
 
 def _register(wanted: Wanted, settings: Settings) -> None:
     """Looks at everything, and writes only when nothing stands against it."""
-    from bot.clients.mlflow_http import open_client
+    from bot.clients.mlflow.http import open_client
     from bot.register import binding, checks
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bot.clients.mlflow_http import AlreadyThere, writing
-from bot.clients.mlflow_lineage_files import FOLDER, RUN_FILE
-from bot.clients.mlflow_trail import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT, LOCK_PATH
+from bot.clients.mlflow.http import AlreadyThere, writing
+from bot.clients.mlflow.run_files import FOLDER, RUN_FILE
+from bot.clients.mlflow.trail import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT, LOCK_PATH
 from bot.domain.dvc_lock import LOCK, sha256_of
 from bot.domain.model import Refused
 from bot.register.checks import Workbench

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.clients.mlflow_figures import data_sets_of, metrics_of
-from bot.clients.mlflow_http import NotThere, reading
-from bot.clients.mlflow_lineage import COPY_SOURCE, Lineage, find_run
-from bot.clients.mlflow_lineage_files import environment_in
-from bot.clients.mlflow_stores import Unread, opened_at
+from bot.clients.mlflow.http import NotThere, reading
+from bot.clients.mlflow.lineage import COPY_SOURCE, Lineage, find_run
+from bot.clients.mlflow.metrics import data_sets_of, metrics_of
+from bot.clients.mlflow.run_files import environment_in
+from bot.clients.mlflow.stores import Unread, opened_at
 from bot.domain.lineage import was_trained_on
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.clients.git_mirror import LARGEST_FILE, MOST_CHANGED, GitMirrors
+from bot.clients.git import LARGEST_FILE, MOST_CHANGED, GitMirrors
 from bot.domain.dvc_lock import Lock, unexplained
 from bot.domain.git_remote import why_no_remote
 from bot.domain.lineage import Mirrored

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bot.clients.jira import JiraTickets
+from bot.clients.jira.tickets import JiraTickets
 from bot.domain.cards import Card
 from bot.domain.references import TicketPlan, TicketRef
 from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary, Ticket

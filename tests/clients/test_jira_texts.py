@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.clients.jira_adf import card_as_adf, text_as_adf
-from bot.clients.jira_fit import fitting_card, fitting_text
-from bot.clients.jira_roads import Road, ScreenField, choose_road
-from bot.clients.jira_webhook import BODY_LIMIT, read_webhook
-from bot.clients.jira_wiki import card_as_wiki, escaped
+from bot.clients.jira.documents import card_as_adf, text_as_adf
+from bot.clients.jira.fit import fitting_card, fitting_text
+from bot.clients.jira.transitions import Road, ScreenField, choose_road
+from bot.clients.jira.webhook import BODY_LIMIT, read_webhook
+from bot.clients.jira.wiki import card_as_wiki, escaped
 from bot.domain.cards import Card, Fact, Link, Table
 from bot.ports import Permanent, Rejected
 from bot.sandbox.jira import adf, wiki

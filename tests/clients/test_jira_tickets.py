@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask, request
 
-from bot.clients.jira import JiraTickets
+from bot.clients.jira.tickets import JiraTickets
 from bot.domain.cards import Card, Fact, Link, Table
 from bot.domain.references import TicketPlan, TicketRef
 from bot.ports import Permanent, Rejected, Temporary, TicketHint

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from bot.clients.mlflow import MlflowRegistry
+from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.model import Target
 from bot.ports import Permanent
 from tests.fixtures.fault_proxy import fault_proxy

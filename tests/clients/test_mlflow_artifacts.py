@@ -13,11 +13,11 @@ import requests
 from werkzeug import Request, Response
 from werkzeug.wsgi import responder
 
-from bot.clients.mlflow import MlflowRegistry
-from bot.clients.mlflow_artifacts import FilesRead, read_files, signature_in
-from bot.clients.mlflow_http import open_client
-from bot.clients.mlflow_locations import is_within
-from bot.clients.mlflow_stores import Unread
+from bot.clients.mlflow.artifacts import FilesRead, read_files, signature_in
+from bot.clients.mlflow.http import open_client
+from bot.clients.mlflow.locations import is_within
+from bot.clients.mlflow.registry import MlflowRegistry
+from bot.clients.mlflow.stores import Unread
 from bot.domain.model import Artifacts, Evidence, VersionId
 from bot.ports import Permanent, Temporary
 from bot.sandbox.serving import serving

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.clients.mlflow import MlflowRegistry
+from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.model import DataSet
 from bot.ports import Permanent, Temporary
 from tests.fixtures.mlflow_seed import (

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from werkzeug import Response
 
-from bot.clients.mlflow import MlflowRegistry
-from bot.clients.mlflow_http import LONGEST_WAIT
+from bot.clients.mlflow.http import LONGEST_WAIT
+from bot.clients.mlflow.registry import MlflowRegistry
 from bot.ports import OutcomeUnknown, Permanent, Temporary
 from bot.sandbox.faults import Faults
 from bot.sandbox.serving import serving

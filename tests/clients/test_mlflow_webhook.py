@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask, request
 
-from bot.clients.mlflow import MlflowRegistry
+from bot.clients.mlflow.registry import MlflowRegistry
 from bot.ports import RegistryHint, Rejected
 from bot.sandbox.serving import serving
 from tests.fixtures.mlflow_seed import client_of, new_model

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.clients.slack import SlackNotifier
+from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.cards import Button, Card, Fact
 from bot.ports import AccountKind, Click, Notifier, OutcomeUnknown, Permanent, Temporary
 from bot.sandbox.serving import serving

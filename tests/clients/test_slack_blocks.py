@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.clients.slack_blocks import REASON_FORM, blocks_of, reason_form
-from bot.clients.slack_inbound import read_click
+from bot.clients.slack.blocks import REASON_FORM, blocks_of, reason_form
+from bot.clients.slack.inbound import read_click
 from bot.domain.cards import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
 from bot.domain.references import Image
 from bot.ports import Click

@@ -10,10 +10,10 @@ from io import BytesIO
 import pytest
 import requests
 
-from bot.clients.slack import SlackNotifier
-from bot.clients.slack_calls import SlackCalls
-from bot.clients.slack_files import SlackFiles
-from bot.clients.slack_people import SlackPeople
+from bot.clients.slack.calls import SlackCalls
+from bot.clients.slack.files import SlackFiles
+from bot.clients.slack.notifier import SlackNotifier
+from bot.clients.slack.people import SlackPeople
 from bot.domain.cards import Card
 from bot.domain.references import PostedCard
 from bot.ports import OutcomeUnknown, Permanent, Temporary

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from structlog.testing import capture_logs
 
-from bot.clients.slack import SlackNotifier
+from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.cards import Button, Card
 from bot.domain.references import Image
 from bot.ports import Permanent, Temporary

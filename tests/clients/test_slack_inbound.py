@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.clients.slack_inbound import check_headers, read_click, read_mention
+from bot.clients.slack.inbound import check_headers, read_click, read_mention
 from bot.ports import Click, Rejected
 
 PRESS: dict[str, object] = {

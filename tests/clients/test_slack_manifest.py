@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bot.clients.slack import SlackNotifier
+from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.cards import Card
 from bot.ports import Notifier, Permanent
 from bot.sandbox.serving import serving

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from bot.clients.slack import SlackNotifier
+from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.cards import Called, Card, Mention
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.clients.mlflow_webhook import read_webhook
+from bot.clients.mlflow.webhook import read_webhook
 from bot.ports import RegistryHint, Rejected
 
 DELIVERY = "930c4bd7-2532-4d21-8d6a-600e47128129"
@@ -251,7 +251,7 @@ def test_the_workspace_in_the_body_is_not_believed():
 def test_reading_a_webhook_does_not_import_mlflow():
     script = (
         "import sys\n"
-        "from bot.clients.mlflow import MlflowRegistry\n"
+        "from bot.clients.mlflow.registry import MlflowRegistry\n"
         "from bot.ports import Rejected\n"
         "from datetime import datetime, UTC\n"
         "try: MlflowRegistry('http://mlflow', webhook_secrets=['s']).read_webhook({}, b'', datetime.now(UTC))\n"

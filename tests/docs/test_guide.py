@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from bot.__main__ import main
-from bot.clients.mlflow_checkup import OLDEST, TOO_NEW
+from bot.clients.mlflow.checkup import OLDEST, TOO_NEW
 from config.policy_shape import PollShape
 from config.settings import SETTINGS
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bot.clients.jira import card_as_adf, card_as_wiki
-from bot.clients.jira_fit import TEXT_LIMIT, fitting_card
-from bot.clients.slack_blocks import MESSAGE_LIMIT, blocks_of
+from bot.clients.jira.fit import TEXT_LIMIT, fitting_card
+from bot.clients.jira.tickets import card_as_adf, card_as_wiki
+from bot.clients.slack.blocks import MESSAGE_LIMIT, blocks_of
 from bot.domain.cards import Card, Link
 from bot.domain.digest import Attention, Concern, Digest, Listed
 from bot.domain.digest_card import ReportFile, digest_card, files_card, subject, thread_cards, ticket_card, witness_text

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.clients.git_mirror import GitMirrors
+from bot.clients.dvc import DvcRemote, NotFetched, place_below, remote_in
+from bot.clients.git import GitMirrors
 from bot.commands.describe import describe as command
 from bot.domain.description import Description
 from bot.domain.description_text import in_words
 from bot.domain.lineage import Mirrored
 from bot.domain.model import Refused, State
-from bot.dvc_remote import DvcRemote, NotFetched, place_below, remote_in
 from bot.store import tables
 from handlers.describing import describe
 from handlers.fetching import Brought, fetch_data

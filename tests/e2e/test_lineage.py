@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from bot.clients.git_mirror import GitMirrors
-from bot.clients.mlflow import MlflowRegistry
+from bot.clients.git import GitMirrors
+from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.dvc_lock import sha256_of
 from bot.domain.lineage import GIT_MIRROR, TRAINER
 from bot.domain.model import Evidence, State, TransitionRequest

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from bot.clients.mlflow import NEWEST_A_PAGE
+from bot.clients.mlflow.registry import NEWEST_A_PAGE
 from bot.domain.events import ModelGone, MoveObserved, RequestOpened, TargetMoved
 from bot.domain.model import State
 from bot.ports import ModelRegistry

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from jira import JIRA
 
-from bot.clients.jira_calls import object_in, objects_in
+from bot.clients.jira.calls import object_in, objects_in
 from bot.clients.plain_text import one_line
 from bot.ports import Attachment, Permanent
 

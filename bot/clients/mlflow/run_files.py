@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.clients.mlflow_stores import Unread, opened_at, opened_folder
+from bot.clients.mlflow.stores import Unread, opened_at, opened_folder
 from bot.domain.dvc_lock import LOCK
 from bot.domain.lineage import LoggedFiles
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-    from bot.clients.mlflow_stores import Folder
+    from bot.clients.mlflow.stores import Folder
 
 FOLDER = "lineage"
 RUN_FILE = "mlflow_run.json"

@@ -16,14 +16,15 @@ from http.client import HTTPException
 import structlog
 from slack_sdk.webhook import WebhookClient
 
-from bot.clients import slack_blocks, slack_inbound
-from bot.clients.slack_calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
-from bot.clients.slack_files import SlackFiles
-from bot.clients.slack_images import SlackImages, Wait
-from bot.clients.slack_mentions import SlackMentions
-from bot.clients.slack_pace import Pace
-from bot.clients.slack_people import Remembered, SlackPeople
-from bot.clients.slack_text import fallback
+from bot.clients.slack import blocks as slack_blocks
+from bot.clients.slack import inbound
+from bot.clients.slack.calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
+from bot.clients.slack.files import SlackFiles
+from bot.clients.slack.images import SlackImages, Wait
+from bot.clients.slack.mentions import SlackMentions
+from bot.clients.slack.pace import Pace
+from bot.clients.slack.people import Remembered, SlackPeople
+from bot.clients.slack.text import fallback
 from bot.domain.cards import Card, Mention
 from bot.domain.references import Image, PostedCard
 from bot.ports import Account, Attachment, Click, OutcomeUnknown, OutsideError, Permanent, Temporary
@@ -123,7 +124,7 @@ class SlackNotifier:
         self._calls.call("views.open", {"trigger_id": click.trigger, "view": view}, timeout=FORM_TIMEOUT)
 
     def check_request(self, headers: Mapping[str, str]) -> None:
-        slack_inbound.check_headers(headers)
+        inbound.check_headers(headers)
 
     def whisper(self, reply_to: str, text: str) -> None:
         """Bolt's own `respond` would wait for half a minute, while Slack waits for our answer, and say it twice after a lost one."""
@@ -140,10 +141,10 @@ class SlackNotifier:
         return {"response_type": "ephemeral", **_content(replace(card, image=None))}
 
     def read_click(self, body: Mapping[str, object]) -> Click:
-        return slack_inbound.read_click(body)
+        return inbound.read_click(body)
 
     def read_mention(self, text: str) -> str | None:
-        return slack_inbound.read_mention(text)
+        return inbound.read_mention(text)
 
     def _send(self, card: Card, send: Callable[[Content], Answer]) -> Answer:
         """A picture that Slack has not looked through, or no longer has, makes it refuse the whole card: then it goes without.

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.clients.mlflow_figures import data_sets_of
-from bot.clients.mlflow_http import reading
-from bot.clients.mlflow_lineage import COPY_SOURCE
-from bot.clients.mlflow_lineage_files import read_environment
+from bot.clients.mlflow.http import reading
+from bot.clients.mlflow.lineage import COPY_SOURCE
+from bot.clients.mlflow.metrics import data_sets_of
+from bot.clients.mlflow.run_files import read_environment
 from bot.domain.dvc_lock import LOCK
 from bot.domain.lineage import LoggedFiles, RunSeen, Trail
 from bot.domain.policy import MIRRORED_CODES, LineageDemand
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-    from bot.clients.mlflow_lineage import Lineage
+    from bot.clients.mlflow.lineage import Lineage
 
 BOUND_COMMIT = "git_commit"  # what `countersign register` found to pin the run
 CODE_COMMIT = "code_commit"

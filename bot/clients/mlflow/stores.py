@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bot.clients.mlflow_http import MENDS, TRY_AGAIN, reading
-from bot.clients.mlflow_lineage import find_run
-from bot.clients.mlflow_locations import is_within, shown
+from bot.clients.mlflow.http import MENDS, TRY_AGAIN, reading
+from bot.clients.mlflow.lineage import find_run
+from bot.clients.mlflow.locations import is_within, shown
 from bot.ports import Permanent, Temporary
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import BinaryIO
 import requests
 
 from bot.clients.plain_text import is_web_address, one_line
-from bot.clients.slack_calls import Answer, SlackCalls, objects_at, text_at
-from bot.clients.slack_people import SlackPeople
+from bot.clients.slack.calls import Answer, SlackCalls, objects_at, text_at
+from bot.clients.slack.people import SlackPeople
 from bot.domain.references import PostedCard
 from bot.ports import Attachment, OutcomeUnknown, Temporary
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from bot.clients.mlflow_artifacts import read_files, read_signature
-from bot.clients.mlflow_figures import data_sets_of, metrics_of
-from bot.clients.mlflow_lineage import Lineage, get_version, lineage_of
-from bot.clients.mlflow_lineage_files import read_lineage_files
-from bot.clients.mlflow_trail import Sources, commit_of, trail_of
+from bot.clients.mlflow.artifacts import read_files, read_signature
+from bot.clients.mlflow.lineage import Lineage, get_version, lineage_of
+from bot.clients.mlflow.metrics import data_sets_of, metrics_of
+from bot.clients.mlflow.run_files import read_lineage_files
+from bot.clients.mlflow.trail import Sources, commit_of, trail_of
 from bot.domain.dvc_lock import sha256_of
 from bot.domain.lineage import GIT_MIRROR, LoggedFiles, who_vouches
 from bot.domain.lineage_checks import check_lineage

@@ -13,13 +13,13 @@ from functools import partial
 from jira import JIRA, Issue
 from jira.resources import Comment
 
-from bot.clients import jira_webhook
-from bot.clients.jira_adf import card_as_adf, text_as_adf
-from bot.clients.jira_calls import TIMEOUT, JiraCalls, object_in, objects_in, post, put
-from bot.clients.jira_files import account_of, attached_by, name_on_ticket, post_file
-from bot.clients.jira_fit import fitting_card, fitting_text
-from bot.clients.jira_roads import Road, ScreenField, choose_road, same
-from bot.clients.jira_wiki import card_as_wiki, text_as_wiki
+from bot.clients.jira import webhook
+from bot.clients.jira.calls import TIMEOUT, JiraCalls, object_in, objects_in, post, put
+from bot.clients.jira.documents import card_as_adf, text_as_adf
+from bot.clients.jira.files import account_of, attached_by, name_on_ticket, post_file
+from bot.clients.jira.fit import fitting_card, fitting_text
+from bot.clients.jira.transitions import Road, ScreenField, choose_road, same
+from bot.clients.jira.wiki import card_as_wiki, text_as_wiki
 from bot.clients.plain_text import is_web_address, one_line
 from bot.domain.cards import Card
 from bot.domain.references import TicketPlan, TicketRef
@@ -61,7 +61,7 @@ class JiraTickets:
         self.search_settles = SETTLES_ON_CLOUD if api_token else SETTLES_ON_DATA_CENTER
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes) -> TicketHint:
-        return jira_webhook.read_webhook(headers, body, self._secrets)
+        return webhook.read_webhook(headers, body, self._secrets)
 
     # Found or opened
 

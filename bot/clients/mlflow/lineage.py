@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.clients.mlflow_http import NotThere, reading
-from bot.clients.mlflow_versions import as_version_seen
+from bot.clients.mlflow.http import NotThere, reading
+from bot.clients.mlflow.versions import as_version_seen
 from bot.domain.model import VersionId
 from bot.ports import Permanent
 

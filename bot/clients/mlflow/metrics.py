@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bot.clients.mlflow_http import NotThere, reading
-from bot.clients.mlflow_versions import as_time
+from bot.clients.mlflow.http import NotThere, reading
+from bot.clients.mlflow.versions import as_time
 from bot.domain.lineage import EVALUATING
 from bot.domain.model import DataSet, Metric
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
     from mlflow.entities import Metric as LoggedMetric
 
-    from bot.clients.mlflow_lineage import Lineage
+    from bot.clients.mlflow.lineage import Lineage
 
 LOGGED_MODEL = "logged model"
 RUN = "run"

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bot.clients.mlflow_http import NotThere, open_client, reading, writing
-from bot.clients.mlflow_webhook import MODEL_NEWS
+from bot.clients.mlflow.http import NotThere, open_client, reading, writing
+from bot.clients.mlflow.webhook import MODEL_NEWS
 from bot.ports import Permanent, Temporary
 
 if TYPE_CHECKING:

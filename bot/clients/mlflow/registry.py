@@ -16,10 +16,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from bot.clients import mlflow_evidence, mlflow_webhook
-from bot.clients.mlflow_http import AlreadyThere, NotThere, open_client, reading, writing
-from bot.clients.mlflow_trail import Sources
-from bot.clients.mlflow_versions import as_glance, as_time, as_version_seen
+from bot.clients.mlflow import evidence, webhook
+from bot.clients.mlflow.http import AlreadyThere, NotThere, open_client, reading, writing
+from bot.clients.mlflow.trail import Sources
+from bot.clients.mlflow.versions import as_glance, as_time, as_version_seen
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.policy import LineageDemand
 from bot.domain.seen import ModelSeen, VersionSeen
@@ -67,7 +67,7 @@ class MlflowRegistry:
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RegistryHint:
-        return mlflow_webhook.read_webhook(headers, body, now, self._webhook_secrets)
+        return webhook.read_webhook(headers, body, now, self._webhook_secrets)
 
     # Reading
 
@@ -144,13 +144,13 @@ class MlflowRegistry:
         follower: Follower | None = None,
     ) -> Evidence:
         sources = Sources(stores, lineage, self._mirror) if lineage else None
-        return mlflow_evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
+        return evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
-        return mlflow_evidence.read_lock(self._client, version, stores)
+        return evidence.read_lock(self._client, version, stores)
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
-        return mlflow_evidence.read_metrics(self._client, version)
+        return evidence.read_metrics(self._client, version)
 
     # Writing
 

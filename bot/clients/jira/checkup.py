@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import requests
 from jira import JIRA
 
-from bot.clients.jira_calls import TIMEOUT, JiraCalls, object_in, objects_in
+from bot.clients.jira.calls import TIMEOUT, JiraCalls, object_in, objects_in
 from bot.ports import Permanent
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/ and what each is needed for

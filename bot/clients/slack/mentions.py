@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from bot.clients.slack_people import Remembered, Seconds, SlackPeople
+from bot.clients.slack.people import Remembered, Seconds, SlackPeople
 from bot.domain.cards import Called, Mention
 from bot.ports import OutsideError, Permanent
 

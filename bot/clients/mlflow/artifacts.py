@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import rfc8785
 import yaml
 
-from bot.clients.mlflow_stores import Folder, Unread, opened_folder
+from bot.clients.mlflow.stores import Folder, Unread, opened_folder
 from bot.domain.model import Artifacts
 from bot.gate import manifests
 from bot.gate.manifests import WRITTEN_BY_CLIENTS, UnsafePath, check_path, digest_of, sha256_of

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from io import BytesIO
 
-from bot.clients.slack_calls import SlackCalls, text_at
-from bot.clients.slack_files import SlackFiles
+from bot.clients.slack.calls import SlackCalls, text_at
+from bot.clients.slack.files import SlackFiles
 from bot.domain.references import Image
 from bot.ports import Temporary
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from bot.clients.slack_calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
+from bot.clients.slack.calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
 from bot.ports import Account, AccountKind, Permanent, Temporary
 
 PATIENCE = 1.5  # seconds: a click is answered within three, and the decision is recorded before that

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from bot.clients.slack_calls import SlackCalls, objects_at, text_at
-from bot.clients.slack_people import SlackPeople
+from bot.clients.slack.calls import SlackCalls, objects_at, text_at
+from bot.clients.slack.people import SlackPeople
 from bot.ports import Account
 
 TIMEOUT = 10.0  # seconds

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from bot.clients.slack_blocks import REASON_BLOCK, REASON_FORM, REASON_LIMIT
+from bot.clients.slack.blocks import REASON_BLOCK, REASON_FORM, REASON_LIMIT
 from bot.ports import Click, Rejected
 
 FIELD_LIMIT = 2_000  # the longest value that a button may carry

@@ -1,0 +1,1 @@
+"""MLflow: the registry, its runs, their artifacts and its webhooks."""

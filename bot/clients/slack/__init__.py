@@ -1,0 +1,1 @@
+"""Slack: cards, replies, files, people and clicks."""
