@@ -1,6 +1,7 @@
 """Verifying checkpoints: which Ed25519 key has signed a note, with `cryptography` alone and without a database.
 
-What a checkpoint says is in `bot.domain.checkpoint`; the private key is in `bot.clients.notes_key`; when one is made and where it goes,
+What a checkpoint says is in `bot.domain.ledger.checkpoint`; the private key is in `bot.clients.notes_key`; when one
+is made and where it goes,
 in `handlers.checkpoints`.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from bot.domain.checkpoint import Note, key_hint
+from bot.domain.ledger.checkpoint import Note, key_hint
 from bot.signatures import ED25519, LEDGER, NotVerified, TrustedKey, read_verifier, trusted_key
 
 

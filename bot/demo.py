@@ -28,9 +28,9 @@ from bot.clients.keys import make_key
 from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.clients.signers import read_signer
 from bot.database import embedded
-from bot.domain.agreement import Outcome
-from bot.domain.ledger import Entry
+from bot.domain.ledger.chain import Entry
 from bot.domain.model import Ask, AskKind, DecidedBy
+from bot.domain.request.agreement import Outcome
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow
 from bot.sandbox.serving import serving

@@ -1,6 +1,6 @@
 """When a week's digest is due: the cron of the plan, read by APScheduler, on the wall clock of the plan's time zone.
 
-Which week a moment belongs to is `bot.domain.periods`' matter. Nothing here waits or looks at the time.
+Which week a moment belongs to is `bot.domain.digest.periods`' matter. Nothing here waits or looks at the time.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-from bot.domain.periods import Period, next_period, period_of, periods_from
-from bot.domain.policy import DigestPlan
+from bot.domain.digest.periods import Period, next_period, period_of, periods_from
+from bot.domain.policy.rules import DigestPlan
 
 CATCH_UP = 8  # weeks; after a longer stop the older ones are left out, and that is said
 SETTLED = timedelta(minutes=2)  # longer than any transaction that was begun before midnight

@@ -23,7 +23,7 @@ from bot import doctor_mlflow as mlflow
 from bot import doctor_slack as slack
 from bot.database.embedded import NoDatabase
 from bot.doctor_findings import Check, Finding, Findings, Section, Status, World, failure, fine
-from bot.domain.policy import Policy
+from bot.domain.policy.rules import Policy
 from bot.ports import OutsideError
 from config.policy import PolicyMistakes, opens_tickets, policy_text_of, read_policy, sends_mail
 from config.settings import Need, Process, Settings, SettingsMistakes, needs_of, read_settings

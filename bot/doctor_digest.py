@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from bot.clients.mail import SmtpMailer
 from bot.digest_clock import due_at
 from bot.doctor_findings import Findings, World, failure, fine
-from bot.domain.digest import blank
-from bot.domain.digest_sample import sample
-from bot.domain.periods import period_at
-from bot.domain.policy import DigestPlan
+from bot.domain.digest.figures import blank
+from bot.domain.digest.periods import period_at
+from bot.domain.digest.sample import sample
+from bot.domain.policy.rules import DigestPlan
 from bot.reports.html import html_of
 from bot.reports.pdf import pdf_of
 

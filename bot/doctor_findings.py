@@ -12,7 +12,7 @@ from bot.app import build_services, database_url
 from bot.clients.jira.checkup import JiraCheckup
 from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.clients.slack.checkup import SlackCheckup
-from bot.domain.policy import Policy
+from bot.domain.policy.rules import Policy
 from bot.services import Services
 from config.settings import Settings
 

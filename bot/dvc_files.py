@@ -1,4 +1,5 @@
-"""Reads DVC's texts: `dvc.lock`, `dvc.yaml` and parameter files. What they mean is in `bot.domain.dvc_lock`; DVC itself is not needed.
+"""Reads DVC's texts: `dvc.lock`, `dvc.yaml` and parameter files. What they mean is in
+`bot.domain.evidence.dvc_lock`; DVC itself is not needed.
 
 The texts come from outside. The base loader makes texts, lists and mappings of YAML and nothing else, and what its anchors could blow up
 to millions of entries is refused.
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import yaml
 
-from bot.domain.dvc_lock import Entry, Lock, Stage
+from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
 
 MOST_NODES = 50_000
 MOST_STAGES = 500  # the graph compares each with each

@@ -1,4 +1,4 @@
-"""Draws the history of a metric as a PNG. What is in it is decided in `bot.domain.metric_history`.
+"""Draws the history of a metric as a PNG. What is in it is decided in `bot.domain.card.metric_history`.
 
 Matplotlib costs half a second and much memory, so it is imported by whoever draws, and only then: the web process never does. It is used
 without `pyplot`, which keeps every figure that it ever made.
@@ -10,8 +10,8 @@ import io
 import logging
 from typing import TYPE_CHECKING
 
-from bot.domain.card_tables import figure
-from bot.domain.metric_history import MetricHistory, demanded
+from bot.domain.card.metric_history import MetricHistory, demanded
+from bot.domain.card.metrics_table import figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

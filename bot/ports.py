@@ -15,13 +15,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from bot.domain.cards import Card
-from bot.domain.checkpoint import Checkpoint, Note
-from bot.domain.lineage import Mirrored
+from bot.domain.card.card import Card
+from bot.domain.evidence.lineage import Mirrored
+from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.model import Evidence, Metric, VersionId
-from bot.domain.policy import LineageDemand
+from bot.domain.policy.rules import LineageDemand
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
-from bot.domain.seen import ModelSeen, VersionSeen
+from bot.domain.registry.snapshot import ModelSeen, VersionSeen
 
 
 class OutsideError(Exception):

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from bot.domain.statements import APPROVAL_TYPE, STATEMENT_TYPE, VERDICT_TYPE
+from bot.domain.attestation.in_toto import APPROVAL_TYPE, STATEMENT_TYPE, VERDICT_TYPE
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 APPROVALS, LEDGER = "approvals", "ledger"  # what a key is for

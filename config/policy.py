@@ -1,4 +1,4 @@
-"""`policy.yaml` -> `bot.domain.policy.Policy`, or all of its mistakes at once, each with its line and what to do about it.
+"""`policy.yaml` -> `bot.domain.policy.rules.Policy`, or all of its mistakes at once, each with its line and what to do about it.
 
 The keys and single values are described in `config.policy_shape`, what they must be to each other in `config.policy_laws`.
 """
@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.domain.policy import Policy
-from bot.domain.policy_changes import BrokenPolicy
+from bot.domain.policy.changes import BrokenPolicy
+from bot.domain.policy.rules import Policy
 from config.policy_calendar_shape import CalendarShape, FreezeShape
 from config.policy_laws import broken_laws
 from config.policy_notices import notable

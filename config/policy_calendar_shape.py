@@ -10,8 +10,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from bot.domain.calendars import Dated, Freeze, Weekly, WorkingHours
-from bot.domain.calendars import Window as DomainWindow
+from bot.domain.policy.calendars import Dated, Freeze, Weekly, WorkingHours
+from bot.domain.policy.calendars import Window as DomainWindow
 from config.policy_times import MIDNIGHT, CalendarDay, Hours, Moment, TimeZone, Weekday, as_weekdays
 from config.policy_values import Shape, different
 

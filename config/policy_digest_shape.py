@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, Field, Strict, model_validator
 
-from bot.domain.policy import DigestPlan
+from bot.domain.policy.rules import DigestPlan
 from config.policy_times import WEEKDAYS, TimeZone
 from config.policy_values import Channel, Email, ProjectKey, Shape, Text, different
 

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema, model_validator
 
 from bot.domain.model import FastTrackMode
-from bot.domain.policy import Demand, FastTrack, Threshold
+from bot.domain.policy.rules import Demand, FastTrack, Threshold
 from config.policy_times import Duration
 from config.policy_values import Gain, MetricName, Number, Shape, Share, Text, different
 

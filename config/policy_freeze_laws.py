@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.calendars import Dated, Freeze
+from bot.domain.policy.calendars import Dated, Freeze
 from config.guessing import guess
 from config.policy_parts import Finding, Parts
 from config.policy_shape import RuleShape

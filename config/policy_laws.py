@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.domain.model import AskKind, FastTrackMode, Target, TargetKind
-from bot.domain.policy import MIRRORED_CODES
+from bot.domain.policy.rules import MIRRORED_CODES
 from config.guessing import guess
 from config.policy_freeze_laws import freezes_exist, freezes_open_again
 from config.policy_parts import Finding, Parts

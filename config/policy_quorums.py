@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain, combinations
 
-from bot.domain.policy import UnknownRequester
+from bot.domain.policy.rules import UnknownRequester
 from config.policy_parts import Finding, Parts
 from config.policy_shape import RuleShape
 from config.yaml_lines import Path

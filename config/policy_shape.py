@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, Strict
 
 from bot.domain.model import DEFAULT_WORKSPACE, Ask, AskKind, Target, TargetKind
-from bot.domain.policy import (
+from bot.domain.policy.rules import (
     ARTIFACTS_FROM_MLFLOW,
     Approve,
     Escalate,

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from bot.domain.git_remote import why_no_remote
+from bot.domain.policy.git_remote import why_no_remote
 
 STAGES = ("None", "Staging", "Production", "Archived")  # mlflow/entities/model_registry/model_version_stages.py
 ALIAS_LIMIT = 255  # mlflow/utils/validation.py, as the two patterns below

@@ -7,10 +7,10 @@ import re
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.cards import Card
+from bot.domain.card.card import Card
+from bot.domain.card.sentences import moment
 from bot.domain.events import AwayDeclared, AwayEnded
 from bot.domain.model import Refused
-from bot.domain.wording import moment
 from bot.services import Services
 from bot.store.absences import Absence
 from bot.store.people import Person

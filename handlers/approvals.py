@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain import lifecycle
+from bot.domain.card.sentences import deeds, what_approve_does, what_reject_does
 from bot.domain.events import Event, RequestApproved, RequestRejected, SelfApprovalRefused
-from bot.domain.lifecycle import AlreadyDecided, OwnRequest
 from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Refused, State, TransitionRequest, Verdict, Vote
-from bot.domain.policy import Rule
-from bot.domain.wording import deeds, what_approve_does, what_reject_does
+from bot.domain.policy.rules import Rule
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import AlreadyDecided, OwnRequest
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction

@@ -6,8 +6,6 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain import lifecycle
-from bot.domain.lifecycle import NewRequest
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
     OPEN,
@@ -18,9 +16,11 @@ from bot.domain.model import (
     Target,
     TransitionRequest,
 )
-from bot.domain.policy import Policy, Rule
-from bot.domain.rollback import failure_of
-from bot.domain.watching import StandingAsk
+from bot.domain.policy.rules import Policy, Rule
+from bot.domain.registry.diff import StandingAsk
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import NewRequest
+from bot.domain.request.rollback import failure_of
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import LIVE, Transaction, new_request_id

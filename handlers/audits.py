@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from bot.checkpoints import signer_of
-from bot.domain.auditing import Claim, walk
-from bot.domain.checkpoint import NotANote, Note, read_note
-from bot.domain.ledger import Broken
-from bot.domain.merkle import consistency_proof, inclusion_proof
+from bot.domain.ledger.audit import Claim, walk
+from bot.domain.ledger.chain import Broken
+from bot.domain.ledger.checkpoint import NotANote, Note, read_note
+from bot.domain.ledger.merkle import consistency_proof, inclusion_proof
+from bot.domain.ledger.proofs import Continuation, Inclusion, Proof
 from bot.domain.model import DECISION, Refused
-from bot.domain.proofs import Continuation, Inclusion, Proof
 from bot.services import Services
 from bot.signatures import TrustedKey
 from bot.store.attestations import KeyRows, KnownKey

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.checkpoints import signer_of
-from bot.domain.cards import Card
-from bot.domain.checkpoint import Checkpoint, NotANote, origin_of, read_note
+from bot.domain.card.card import Card
 from bot.domain.events import KeyAdded
-from bot.domain.merkle import Frontier
+from bot.domain.ledger.checkpoint import Checkpoint, NotANote, origin_of, read_note
+from bot.domain.ledger.merkle import Frontier
 from bot.domain.model import DECISION, TransitionRequest
 from bot.ports import Permanent, PublicKey
 from bot.services import Services

@@ -1,13 +1,14 @@
-"""Door: the question that CI and serving ask, may this version ship? Only reads; what counts is in `standing` and `bot.domain.gate`."""
+"""Door: the question that CI and serving ask, may this version ship? Only reads; what counts is in `standing` and
+`bot.domain.attestation.gate`."""
 
 from __future__ import annotations
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from bot.domain.attestation.in_toto import identity_digest
 from bot.domain.model import DEFAULT_WORKSPACE, Refused, Target
-from bot.domain.seen import VersionSeen
-from bot.domain.statements import identity_digest
+from bot.domain.registry.snapshot import VersionSeen
 from bot.ports import Rejected
 from bot.services import Services
 from handlers.api import check_token

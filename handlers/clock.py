@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.domain.model import Refused
-from bot.domain.policy import Poll
+from bot.domain.policy.rules import Poll
 from bot.services import Services
 
 log = structlog.get_logger()

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot import dvc_files
-from bot.domain.description import Checkpoint, Description, Held, Pipeline, Told, approval_text, pipeline_of, told
-from bot.domain.dvc_lock import sha256_of
-from bot.domain.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
+from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
+from bot.domain.card.sentences import UNKNOWN, moment
+from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
     PERSON,
@@ -25,9 +25,18 @@ from bot.domain.model import (
     TransitionRequest,
     VersionId,
 )
-from bot.domain.model_uri import ModelUri
-from bot.domain.seen import ModelSeen
-from bot.domain.wording import UNKNOWN, moment
+from bot.domain.queries.description import (
+    Checkpoint,
+    Description,
+    Held,
+    Pipeline,
+    Told,
+    approval_text,
+    pipeline_of,
+    told,
+)
+from bot.domain.registry.model_uri import ModelUri
+from bot.domain.registry.snapshot import ModelSeen
 from bot.ports import OutsideError
 from bot.services import Services
 from bot.store.evidence import EvidenceRows

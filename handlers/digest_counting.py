@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain import events as e
-from bot.domain.agreement import Agreement
-from bot.domain.digest import TREND_WEEKS, FastTrackFigures, Latency, WeekOfTrend
-from bot.domain.periods import Period, previous_period
-from bot.domain.policy import Policy
-from bot.domain.policy_changes import BrokenPolicy
+from bot.domain.digest.figures import TREND_WEEKS, FastTrackFigures, Latency, WeekOfTrend
+from bot.domain.digest.periods import Period, previous_period
+from bot.domain.policy.changes import BrokenPolicy
+from bot.domain.policy.rules import Policy
+from bot.domain.request.agreement import Agreement
 from bot.store.digest_figures import ENDINGS, Decided, DigestFigures, KindCounts
 from bot.store.transaction import Store
 

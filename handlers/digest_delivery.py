@@ -1,7 +1,7 @@
 """Effects: a closed week's digest to Slack, to Jira and by e-mail, each on its own and each once, however often it is tried.
 
 What was frozen is told, and to those who were to have it when the week was closed. Where they are the policy in force says, so that a
-wrong place can be corrected. The messages are in `bot.domain.digest_card`, the files in `digest_files`, how a thing is created once
+wrong place can be corrected. The messages are in `bot.domain.digest.card`, the files in `digest_files`, how a thing is created once
 although answers get lost in `sending`.
 """
 
@@ -12,16 +12,16 @@ from dataclasses import replace
 
 import structlog
 
-from bot.domain.cards import Card
-from bot.domain.digest import Digest
-from bot.domain.digest_card import digest_card, files_card, subject, thread_cards, ticket_card, witness_text
-from bot.domain.digest_chart import chart_words
-from bot.domain.digest_json import read_digest
-from bot.domain.digest_mail import mail_html, mail_text
-from bot.domain.digest_words import counted
+from bot.domain.card.card import Card
+from bot.domain.digest.card import digest_card, files_card, subject, thread_cards, ticket_card, witness_text
+from bot.domain.digest.chart import chart_words
+from bot.domain.digest.figures import Digest
+from bot.domain.digest.json_form import read_digest
+from bot.domain.digest.mail import mail_html, mail_text
+from bot.domain.digest.sentences import counted
 from bot.domain.events import DigestDelivered
 from bot.domain.model import Refused
-from bot.domain.policy import DigestPlan
+from bot.domain.policy.rules import DigestPlan
 from bot.domain.references import Image, PostedCard, TicketPlan
 from bot.engine.rows import hold_parked
 from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary

@@ -16,9 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TextIO
 
-from bot.domain.digest import Digest
-from bot.domain.digest_card import ReportFile
-from bot.domain.ledger import Entry
+from bot.domain.digest.card import ReportFile
+from bot.domain.digest.figures import Digest
+from bot.domain.ledger.chain import Entry
 from bot.ports import Attachment
 from bot.reports.html import html_of
 from bot.reports.records import Record, file_names, write_records_csv, write_records_json

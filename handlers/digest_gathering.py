@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from bot.domain import digest_matters as matters
-from bot.domain.digest import (
+from bot.domain.card.sentences import Printed, what_is_missing
+from bot.domain.digest import findings as matters
+from bot.domain.digest.figures import (
     LISTED,
     Attention,
     Concern,
@@ -25,11 +26,10 @@ from bot.domain.digest import (
     Waiting,
     blank,
 )
-from bot.domain.ledger import Broken
+from bot.domain.digest.periods import Period
+from bot.domain.ledger.chain import Broken
 from bot.domain.model import State, TransitionRequest
-from bot.domain.periods import Period
-from bot.domain.policy import ARTIFACTS_FROM_MLFLOW, Policy
-from bot.domain.wording import Printed, what_is_missing
+from bot.domain.policy.rules import ARTIFACTS_FROM_MLFLOW, Policy
 from bot.engine.rows import JobStatus, count_jobs, select_jobs
 from bot.reports.lists import HoldingsAsCsv, WaitingAsCsv
 from bot.services import Services

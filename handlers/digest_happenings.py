@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from bot.domain import digest_matters as matters
 from bot.domain import events as e
-from bot.domain.digest import LISTED, Attention, Listed, PolicyChange, Transition
-from bot.domain.digest_changes import CHANGES, Reader, change_text
-from bot.domain.digest_words import NOBODY, decider, local_moment
-from bot.domain.holders import Where
-from bot.domain.ledger import Broken
+from bot.domain.card.sentences import UNKNOWN, WAS_APPROVED
+from bot.domain.digest import findings as matters
+from bot.domain.digest.figures import LISTED, Attention, Listed, PolicyChange, Transition
+from bot.domain.digest.periods import Period
+from bot.domain.digest.policy_changes import CHANGES, Reader, change_text
+from bot.domain.digest.sentences import NOBODY, decider, local_moment
+from bot.domain.ledger.chain import Broken
 from bot.domain.model import DecidedBy, State, TransitionRequest, VersionId
-from bot.domain.periods import Period
-from bot.domain.policy import Policy
-from bot.domain.wording import UNKNOWN, WAS_APPROVED
+from bot.domain.policy.rules import Policy
+from bot.domain.registry.holders import Where
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
 from handlers.digest_holdings import as_of, claimed_author, deciders, last_approval, roles_of
 from handlers.digest_places import put_back_by_hand, read_event, read_request

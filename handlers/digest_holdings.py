@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from bot.domain import digest_matters as matters
-from bot.domain.digest import LISTED, Attention, Concern, Holding, Listed
-from bot.domain.digest_words import FAST_TRACK, NOBODY, PEOPLE, RULE, decider
-from bot.domain.lineage import missing, was_trained_on
+from bot.domain.card.sentences import WAS_APPROVED
+from bot.domain.digest import findings as matters
+from bot.domain.digest.figures import LISTED, Attention, Concern, Holding, Listed
+from bot.domain.digest.periods import Period
+from bot.domain.digest.sentences import FAST_TRACK, NOBODY, PEOPLE, RULE, decider
+from bot.domain.evidence.lineage import missing, was_trained_on
 from bot.domain.model import DecidedBy, Evidence, State, Target, TargetKind, TransitionRequest, Verdict, VersionId
-from bot.domain.periods import Period
-from bot.domain.policy import Policy, Unruled
-from bot.domain.quorum import under
-from bot.domain.wording import WAS_APPROVED
+from bot.domain.policy.rules import Policy, Unruled
+from bot.domain.request.quorum import under
 from bot.reports.lists import HoldingsAsCsv
 from bot.store.digest_figures import DigestFigures
 from handlers.digest_places import Standing, read_request, standing_at

@@ -14,10 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.checkpoints import signer_of
-from bot.domain.checkpoint import NotANote, read_note
 from bot.domain.events import DigestClosed
-from bot.domain.ledger import GENESIS
-from bot.domain.merkle import Frontier
+from bot.domain.ledger.chain import GENESIS
+from bot.domain.ledger.checkpoint import NotANote, read_note
+from bot.domain.ledger.merkle import Frontier
 from bot.store.attestations import KeyRows
 from bot.store.digests import Closed
 from bot.store.ledger import CheckpointRows, LedgerRows, Recorded
@@ -25,7 +25,8 @@ from bot.store.transaction import Transaction
 
 A_MOMENT = timedelta(microseconds=1)
 
-# The laws of `bot.domain.ledger.checked`, in one pass and without fetching a body. What the body says is looked for where canonical JSON
+# The laws of `bot.domain.ledger.chain.checked`, in one pass and without fetching a body. What the body says is
+# looked for where canonical JSON
 # has it, for parsing costs as much as all the rest; the first `at` in it is the entry's own, as the keys are in order.
 FIRST_FAULT = """
     select seq, fault from (

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot import dvc_files
-from bot.domain.description import pipeline_of
-from bot.domain.digest import Holding, Pipeline
+from bot.domain.digest.figures import Holding, Pipeline
 from bot.domain.model import VersionId
+from bot.domain.queries.description import pipeline_of
 from bot.ports import OutsideError, Permanent
 from bot.services import Services
 

@@ -1,7 +1,7 @@
 """Story of who was where when the week ended: as the registry was last seen, less what the ledger tells has happened since.
 
 What a version holds now and came to before the week ended, it held then. A target that something has happened to since is told by the
-ledger, as `bot.domain.holders` folds it, entry by entry, so that closing a week late needs no more memory than closing it in time.
+ledger, as `bot.domain.registry.holders` folds it, entry by entry, so that closing a week late needs no more memory than closing it in time.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from bot.domain import events as e
 from bot.domain.events import Event
-from bot.domain.holders import Past, Place, may_be_shared, past_at, place_after
 from bot.domain.model import Target, TransitionRequest, VersionId
-from bot.domain.policy import Observed
+from bot.domain.policy.rules import Observed
+from bot.domain.registry.holders import Past, Place, may_be_shared, past_at, place_after
 from bot.store.digest_figures import DigestFigures
 from bot.store.registry import RegistryRows
 from bot.store.transaction import REQUEST

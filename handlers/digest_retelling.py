@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 from bot.digest_clock import due_at, period_after
-from bot.domain.digest import Digest
-from bot.domain.digest_json import read_digest
-from bot.domain.digest_words import edition
+from bot.domain.digest.figures import Digest
+from bot.domain.digest.json_form import read_digest
+from bot.domain.digest.periods import Period, period_at, period_of
+from bot.domain.digest.sentences import edition
 from bot.domain.model import Refused
-from bot.domain.periods import Period, period_at, period_of
-from bot.domain.policy import DigestPlan
+from bot.domain.policy.rules import DigestPlan
 from bot.reports.records import file_names
 from bot.services import Services
 from bot.store.digests import DigestRow

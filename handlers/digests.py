@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.digest_clock import caught_up, due_periods, gone_on, period_after
-from bot.domain.digest_json import as_json
+from bot.domain.digest.json_form import as_json
+from bot.domain.digest.periods import Period, period_at, period_of, periods_from
 from bot.domain.events import DigestClosed, DigestsLeftOut
-from bot.domain.periods import Period, period_at, period_of, periods_from
-from bot.domain.policy import DigestPlan
-from bot.domain.policy_changes import BrokenPolicy
+from bot.domain.policy.changes import BrokenPolicy
+from bot.domain.policy.rules import DigestPlan
 from bot.ports import Permanent
 from bot.reports.chart import chart_of
 from bot.reports.pdf import pdf_of

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 
-from bot.domain.cards import Card
+from bot.domain.card.card import Card
+from bot.domain.card.request_card import outcome_card, request_card, ticket_card
+from bot.domain.card.sentences import Printed, decision_text, outcome_text, story
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, Kind, State, TransitionRequest
 from bot.domain.references import TicketPlan, TicketRef
-from bot.domain.request_card import outcome_card, request_card, ticket_card
-from bot.domain.wording import Printed, decision_text, outcome_text, story
 from bot.ports import Permanent
 from bot.services import Services
 from handlers.notes import note_of

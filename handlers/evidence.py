@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain import fast_track, lifecycle, lineage
+from bot.domain.card.sentences import goal
 from bot.domain.events import Event
-from bot.domain.evidence import changes
-from bot.domain.lifecycle import Authors
+from bot.domain.evidence import lineage
+from bot.domain.evidence.changes import changes
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
-from bot.domain.policy import Demand, LineageDemand, Policy, Rule
-from bot.domain.rollback import needs_no_vote
-from bot.domain.seen import ModelSeen
-from bot.domain.wording import goal
+from bot.domain.policy.rules import Demand, LineageDemand, Policy, Rule
+from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.request import fast_track, lifecycle
+from bot.domain.request.lifecycle import Authors
+from bot.domain.request.rollback import needs_no_vote
 from bot.services import Services
 from bot.store.transaction import Lane, Transaction, target_model
 from handlers.printing import needed_rule

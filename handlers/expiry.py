@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.domain import lifecycle
+from bot.domain.request import lifecycle
 from bot.services import Services
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bot.domain.agreement import Agreement
 from bot.domain.events import FastTrackJudged, FastTrackSwitched, RequestApproved, RequestOpened, RequestRejected
-from bot.domain.evolution import BY_RULE
-from bot.domain.ledger import Entry
+from bot.domain.ledger.chain import Entry
 from bot.domain.model import Ask, AskKind, DecidedBy, FastTrackMode, Judgement
-from bot.domain.policy import Policy
+from bot.domain.policy.rules import Policy
+from bot.domain.request.agreement import Agreement
+from bot.domain.request.evolution import BY_RULE
 from bot.services import Services
 
 

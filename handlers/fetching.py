@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bot import dvc_files
 from bot.clients.dvc import DvcRemote, Fetched, NotFetched, NotOnRemote, remote_in
-from bot.domain.dvc_lock import Entry, Lock, sha256_of
+from bot.domain.evidence.dvc_lock import Entry, Lock, sha256_of
 from bot.domain.model import Evidence, Refused, TransitionRequest, VersionId
 from bot.ports import GitMirror
 from bot.services import Services

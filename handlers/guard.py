@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.domain.evidence import changes
+from bot.domain.card.sentences import FreezeNow
+from bot.domain.evidence.changes import changes
 from bot.domain.model import DecidedBy, Kind, TransitionRequest
-from bot.domain.policy import Policy
-from bot.domain.wording import FreezeNow
+from bot.domain.policy.rules import Policy
 from bot.services import Services
 from bot.store.transaction import Transaction
 

@@ -1,6 +1,6 @@
 """Story of the past: everything that has happened to the targets of a registered model, read from the ledger. It changes nothing.
 
-What an entry says in words is in `bot.domain.happenings`. The ledger holds ids of people only, so names are looked up.
+What an entry says in words is in `bot.domain.queries.history`. The ledger holds ids of people only, so names are looked up.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from bot.domain import events as e
 from bot.domain.events import Event, RequestEvent
-from bot.domain.happenings import Happening, happening, seen_in_the_registry
-from bot.domain.ledger import Entry
+from bot.domain.ledger.chain import Entry
 from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRequest
+from bot.domain.queries.history import Happening, happening, seen_in_the_registry
 from bot.services import Services
 from bot.store.transaction import Transaction
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bot.domain.policy import Policy, Rule, Unruled
+from bot.domain.policy.rules import Policy, Rule, Unruled
 from bot.ports import ModelGlance, ModelRegistry
 
 MODELS_LOOKED_AT = 20  # of those that a rule matches, the latest to have changed

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.domain import lifecycle
 from bot.domain.events import Event, MoveReverted
 from bot.domain.model import DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
-from bot.domain.seen import ModelSeen
+from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.request import lifecycle
 from bot.ports import Permanent, Temporary
 from bot.services import Services
 from bot.store.registry import Intent

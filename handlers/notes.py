@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.cards import Card
+from bot.domain.card.card import Card
 from bot.domain.events import (
     BaselineTaken,
     FastTrackSwitched,
@@ -15,9 +15,9 @@ from bot.domain.events import (
     PolicyActivated,
     PolicyRefused,
 )
-from bot.domain.ledger import Plain
+from bot.domain.ledger.chain import Plain
 from bot.domain.model import Target, TargetKind
-from bot.domain.policy import Observed, Policy, Rule
+from bot.domain.policy.rules import Observed, Policy, Rule
 
 LINES_SHOWN = 15
 PERSON = re.compile(r"person:([0-9a-f]{32})")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.domain import lifecycle
 from bot.domain.events import MoveObserved
-from bot.domain.lifecycle import NewRequest
 from bot.domain.model import OPEN, Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest, VersionId
-from bot.domain.policy import Observed, Policy, Unruled
-from bot.domain.seen import ModelSeen
-from bot.domain.watching import Move
+from bot.domain.policy.rules import Observed, Policy, Unruled
+from bot.domain.registry.diff import Move
+from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import NewRequest
 from bot.store.registry import Intent
 from bot.store.transaction import Transaction, new_request_id, registry_lane
 from handlers.asking import open_new

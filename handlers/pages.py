@@ -15,16 +15,16 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 import bot
-from bot.domain import description_text as words
-from bot.domain.card_tables import figure
-from bot.domain.cards import Link
-from bot.domain.description import Description
-from bot.domain.happenings import Happening
-from bot.domain.ledger import as_plain
-from bot.domain.metric_plot import MetricPlot, plot_of
+from bot.domain.card.card import Link
+from bot.domain.card.metric_plot import MetricPlot, plot_of
+from bot.domain.card.metrics_table import figure
+from bot.domain.card.sentences import moment
+from bot.domain.evidence.pipeline_graph import Graph, graph_of
+from bot.domain.ledger.chain import as_plain
 from bot.domain.model import Refused
-from bot.domain.pipeline_graph import Graph, graph_of
-from bot.domain.wording import moment
+from bot.domain.queries import description_text as words
+from bot.domain.queries.description import Description
+from bot.domain.queries.history import Happening
 from bot.links import Links, path_of
 from bot.ports import Rejected
 from bot.services import Services

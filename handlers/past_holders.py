@@ -9,12 +9,12 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from bot.domain.description import Held, approval_text
+from bot.domain.card.sentences import moment
 from bot.domain.events import BaselineTaken, Event
-from bot.domain.holders import KINDS, Place, concerns, places_at
-from bot.domain.ledger import Entry
+from bot.domain.ledger.chain import Entry
 from bot.domain.model import DEFAULT_WORKSPACE, Refused
-from bot.domain.wording import moment
+from bot.domain.queries.description import Held, approval_text
+from bot.domain.registry.holders import KINDS, Place, concerns, places_at
 from bot.services import Services
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction

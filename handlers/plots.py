@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import structlog
 
+from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, history_of, in_words, plotted_metric
 from bot.domain.events import PlotUploaded
-from bot.domain.metric_history import SHOWN_VERSIONS, MetricHistory, history_of, in_words, plotted_metric
 from bot.domain.model import Evidence, Metric, State, TransitionRequest
-from bot.domain.policy import Rule
+from bot.domain.policy.rules import Rule
 from bot.plots import draw
 from bot.ports import Permanent
 from bot.services import Services

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from bot.domain.events import PolicyActivated, PolicyRefused
 from bot.domain.model import OPEN, Refused, State
-from bot.domain.policy import Policy
-from bot.domain.policy_changes import BrokenPolicy, addresses_in, changes, digest_of, with_people_as
+from bot.domain.policy.changes import BrokenPolicy, addresses_in, changes, digest_of, with_people_as
+from bot.domain.policy.rules import Policy
 from bot.services import Services
 from bot.store.transaction import ActivePolicy, FollowUp, Lane, Transaction
 

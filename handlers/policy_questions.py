@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain import explanation, fast_track
-from bot.domain.explanation import Explanation, GroupSeen, Held, Member
+from bot.domain.card.sentences import moment
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
     Ask,
@@ -26,12 +25,14 @@ from bot.domain.model import (
     TransitionRequest,
     VersionId,
 )
-from bot.domain.model_uri import ModelUri
-from bot.domain.policy import Group, Policy, Rule
-from bot.domain.replay import Replayed, replay
-from bot.domain.rollback import failure_of
-from bot.domain.seen import ModelSeen
-from bot.domain.wording import moment
+from bot.domain.policy.rules import Group, Policy, Rule
+from bot.domain.queries import policy_explanation
+from bot.domain.queries.policy_explanation import Explanation, GroupSeen, Held, Member
+from bot.domain.queries.policy_replay import Replayed, replay
+from bot.domain.registry.model_uri import ModelUri
+from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.request import fast_track
+from bot.domain.request.rollback import failure_of
 from bot.ports import Account, AccountKind, OutsideError
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -82,7 +83,7 @@ def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *
         is_switched_on, away = tx.switches.fast_track_is_on(), _away(tx, now)
     question = Question(policy, model, version, is_switched_on, asks_notifier, now, s, away)
 
-    targets = [target] if target else explanation.targets_of(policy, model.workspace, model.name)
+    targets = [target] if target else policy_explanation.targets_of(policy, model.workspace, model.name)
     read: dict[VersionId | None, Evidence] = {}
     answers = tuple(_explain_target(question, one, read) for one in targets)
     evidence = next(iter(read.values()), None) or s.registry.read_evidence(version, None, ())
@@ -122,7 +123,7 @@ def _version_of(uri: ModelUri, model: ModelSeen) -> VersionId:
 
 def _explain_target(question: Question, target: Target, read: dict[VersionId | None, Evidence]) -> Explanation:
     policy, version = question.policy, question.version
-    passed_over = explanation.passed_over(policy, version.workspace, version.model, target)
+    passed_over = policy_explanation.passed_over(policy, version.workspace, version.model, target)
     rule = policy.rule_for(version.workspace, version.model, target)
     champion = _champion(question, target)
     if rule is None:
@@ -132,12 +133,12 @@ def _explain_target(question: Question, target: Target, read: dict[VersionId | N
         read[champion] = question.s.registry.read_evidence(version, other, policy.artifact_stores)
     request = _as_if_asked(question, target, read[champion])
     held = Held(
-        place=explanation.place_of(rule, policy),
+        place=policy_explanation.place_of(rule, policy),
         rule=rule,
         rule_hash=policy.rule_hash(rule),
         groups=tuple(_seen(group, rule, request, question) for group in policy.groups_of(rule)),
-        requester_known=explanation.approvals(request, rule, WHOEVER_ASKS),
-        requester_unknown=explanation.approvals(request, rule, None),
+        requester_known=policy_explanation.approvals(request, rule, WHOEVER_ASKS),
+        requester_unknown=policy_explanation.approvals(request, rule, None),
         judgement=_judged(request, rule, question),
         freeze=freeze_on(request, policy, question.now),
         failed_before=request.failed_before,

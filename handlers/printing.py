@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.domain.card_changes import size_of
+from bot.domain.card.changes import size_of
+from bot.domain.card.sentences import Printed
 from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
-from bot.domain.policy import Rule
-from bot.domain.rollback import failure_of, ways_back
-from bot.domain.wording import Printed
+from bot.domain.policy.rules import Rule
+from bot.domain.request.rollback import failure_of, ways_back
 from bot.ports import Permanent
 from bot.store.transaction import Transaction, target_model
 from handlers.guard import freeze_on

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from bot.domain.attestation import evidence_digest, verdict_of
-from bot.domain.description import Signed
-from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
-from bot.domain.statements import (
+from bot.domain.attestation.decision import evidence_digest, verdict_of
+from bot.domain.attestation.in_toto import (
     APPROVAL_TYPE,
     NotOurs,
     digests_of,
@@ -18,7 +16,9 @@ from bot.domain.statements import (
     text,
     uri_of,
 )
-from bot.domain.wording import UNKNOWN
+from bot.domain.card.sentences import UNKNOWN
+from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
+from bot.domain.queries.description import Signed
 from bot.signatures import NotVerified, Verified, digest_of, verify
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.evidence import EvidenceRows

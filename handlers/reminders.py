@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.domain import lifecycle
+from bot.domain.card.request_card import reminder_card
 from bot.domain.events import Event
 from bot.domain.model import State, TransitionRequest
-from bot.domain.policy import Policy, Rule
-from bot.domain.request_card import reminder_card
+from bot.domain.policy.rules import Policy, Rule
+from bot.domain.request import lifecycle
 from bot.services import Services
 from handlers.guard import freeze_on
 from handlers.printing import printed_for

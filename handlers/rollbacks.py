@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain import lifecycle
-from bot.domain.lifecycle import NewRequest
+from bot.domain.card.sentences import goal
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
     Ask,
@@ -24,10 +23,11 @@ from bot.domain.model import (
     TransitionRequest,
     VersionId,
 )
-from bot.domain.quorum import groups_with_a_say
-from bot.domain.rollback import FAILED_TAG, brought_by, failed_tag, failure_of, needs_no_vote, ways_back
-from bot.domain.seen import ModelSeen
-from bot.domain.wording import goal
+from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import NewRequest
+from bot.domain.request.quorum import groups_with_a_say
+from bot.domain.request.rollback import FAILED_TAG, brought_by, failed_tag, failure_of, needs_no_vote, ways_back
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import LIVE, Transaction, target_model

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.cards import Card
+from bot.domain.card.card import Card
 from bot.domain.references import PostedCard, TicketPlan
 from bot.ports import OutcomeUnknown, OutsideError, Temporary, Ticket
 from bot.services import Services

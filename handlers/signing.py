@@ -1,6 +1,7 @@
 """Effect of the signature: each vote after it has committed, then the decision; and whose keys count.
 
-What is signed is put together in `bot.domain.attestation`. The target moves only once the decision is signed (`moves`), and the envelopes
+What is signed is put together in `bot.domain.attestation.decision`. The target moves only once the decision is
+signed (`moves`), and the envelopes
 travel with the version as its tags (`tags`).
 """
 
@@ -9,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from bot.domain import attestation
+from bot.domain.attestation import decision as attestation
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
-from bot.domain.ledger import Plain
+from bot.domain.ledger.chain import Plain
 from bot.domain.model import DECISION, VOTE, Refused, TransitionRequest
-from bot.domain.policy import Rule
-from bot.domain.policy_changes import BrokenPolicy
+from bot.domain.policy.changes import BrokenPolicy
+from bot.domain.policy.rules import Rule
 from bot.ports import Permanent, PublicKey
 from bot.services import Services
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of

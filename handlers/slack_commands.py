@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from bot.domain.cards import Card, Fact, Link
+from bot.domain.card.card import Card, Fact, Link
+from bot.domain.card.sentences import goal, moment, title_of
 from bot.domain.model import OPEN, Refused, TransitionRequest
-from bot.domain.wording import goal, moment, title_of
 from bot.ports import OutsideError
 from bot.services import Services
 from handlers.absences import come_back, declare_away, who_is_away

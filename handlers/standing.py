@@ -10,11 +10,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.attestation import verdict_of
-from bot.domain.gate import Claim, GateResult, Question, Reason, Why, judge, may_be_copy, read_claim, source_of
+from bot.domain.attestation.decision import verdict_of
+from bot.domain.attestation.gate import (
+    Claim,
+    GateResult,
+    Question,
+    Reason,
+    Why,
+    judge,
+    may_be_copy,
+    read_claim,
+    source_of,
+)
 from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict, VersionId
-from bot.domain.rollback import failure_of
-from bot.domain.seen import VersionSeen
+from bot.domain.registry.snapshot import VersionSeen
+from bot.domain.request.rollback import failure_of
 from bot.gate.offline import read_each
 from bot.services import Services
 from bot.signatures import APPROVALS, TrustedKey, digest_of

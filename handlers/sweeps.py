@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain.events import BaselineTaken
 from bot.domain.model import DEFAULT_WORKSPACE, OPEN
-from bot.domain.seen import ModelSeen, VersionSeen
-from bot.domain.watching import fingerprint
+from bot.domain.registry.diff import fingerprint
+from bot.domain.registry.snapshot import ModelSeen, VersionSeen
 from bot.ports import ModelGlance
 from bot.services import Services
 from bot.store.registry import Sweep

@@ -1,13 +1,13 @@
 """Stories of the fast track's kill switch: on or off for all rules and replicas at once, by any approver, and recorded.
 
-What a switched-off fast track means for a request is in `bot.domain.fast_track`; who decides it asks under the switch's lock.
+What a switched-off fast track means for a request is in `bot.domain.request.fast_track`; who decides it asks under the switch's lock.
 """
 
 from __future__ import annotations
 
+from bot.domain.card.sentences import moment
 from bot.domain.events import FastTrackSwitched
 from bot.domain.model import Refused
-from bot.domain.wording import moment
 from bot.services import Services
 from bot.store.absences import Switch
 from bot.store.people import Person

@@ -6,7 +6,7 @@ whom it speaks of.
 
 from __future__ import annotations
 
-from bot.domain.attestation import tag_of, verdict_of
+from bot.domain.attestation.decision import tag_of, verdict_of
 from bot.domain.model import DECISION, Target, TransitionRequest, Verdict, VersionId
 from bot.services import Services
 from bot.store.transaction import Transaction, target_model

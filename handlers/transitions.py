@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.domain import lifecycle
 from bot.domain.events import Event, ModelGone, ModelRenamed
-from bot.domain.lifecycle import NewRequest
 from bot.domain.model import OPEN, Placed
-from bot.domain.policy import Policy
-from bot.domain.seen import ModelSeen
-from bot.domain.watching import Known, News, StandingAsk, compare, fingerprint
+from bot.domain.policy.rules import Policy
+from bot.domain.registry.diff import Known, News, StandingAsk, compare, fingerprint
+from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import NewRequest
 from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction, registry_lane

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.attestation import TAG_PREFIX, payload_of, tag_prefix
-from bot.domain.gate import Question
+from bot.domain.attestation.decision import TAG_PREFIX, payload_of, tag_prefix
+from bot.domain.attestation.gate import Question
+from bot.domain.attestation.in_toto import NotOurs
+from bot.domain.attestation.vsa import Verdict, as_statement, read_vouching
 from bot.domain.model import State, Target, VersionId
-from bot.domain.seen import VersionSeen
-from bot.domain.statements import NotOurs
-from bot.domain.verdict import Verdict, as_statement, read_vouching
+from bot.domain.registry.snapshot import VersionSeen
 from bot.services import Services
 from bot.signatures import PAYLOAD_TYPE, NotVerified
 from bot.signatures import payload_of as payload_in

@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.model import Refused, TransitionRequest
-from bot.domain.policy import Group, PersonEntry, Policy, Rule
-from bot.domain.quorum import under
+from bot.domain.policy.rules import Group, PersonEntry, Policy, Rule
+from bot.domain.request.quorum import under
 from bot.ports import Account, AccountKind, OutsideError, Temporary
 from bot.services import Services
 from bot.store.people import Person

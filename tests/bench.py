@@ -27,7 +27,7 @@ from flask import Flask, request
 from bot.app import build_services, flask_app
 from bot.database import embedded
 from bot.database.connect import create_engine, migrate
-from bot.domain.ledger import GENESIS, Entry, first_fault, head_of, leaf_of
+from bot.domain.ledger.chain import GENESIS, Entry, first_fault, head_of, leaf_of
 from config.settings import Settings
 from handlers.audits import audit
 from tests.bench_digest import digest_cost

@@ -23,11 +23,11 @@ import sqlalchemy as sa
 
 from bot.database.connect import create_engine
 from bot.domain import events as e
-from bot.domain.evolution import born, evolve
-from bot.domain.ledger import GENESIS, as_plain, body_of, head_of, leaf_of
+from bot.domain.digest.periods import Period, period_of
+from bot.domain.ledger.chain import GENESIS, as_plain, body_of, head_of, leaf_of
 from bot.domain.model import DecidedBy, TransitionRequest, VersionId
-from bot.domain.periods import Period, period_of
-from bot.domain.policy import DigestPlan
+from bot.domain.policy.rules import DigestPlan
+from bot.domain.request.evolution import born, evolve
 from bot.engine.jobs import Jobs
 from bot.services import Services, SystemClock
 from bot.store.ledger import unhurried

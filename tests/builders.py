@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain import events as e
-from bot.domain.evolution import evolve
 from bot.domain.model import (
     DECISION,
     VOTE,
@@ -30,7 +29,7 @@ from bot.domain.model import (
     VersionId,
     Vote,
 )
-from bot.domain.policy import (
+from bot.domain.policy.rules import (
     Approve,
     Group,
     Observed,
@@ -44,7 +43,8 @@ from bot.domain.policy import (
     Unruled,
 )
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
-from bot.domain.seen import ModelSeen, VersionSeen
+from bot.domain.registry.snapshot import ModelSeen, VersionSeen
+from bot.domain.request.evolution import evolve
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from bot.domain.digest import (
+from bot.domain.digest.figures import (
     Attention,
     Concern,
     Digest,
@@ -21,8 +21,8 @@ from bot.domain.digest import (
     Waiting,
     WeekOfTrend,
 )
+from bot.domain.digest.periods import Period, period_of
 from bot.domain.model import Kind, Target, TargetKind, VersionId
-from bot.domain.periods import Period, period_of
 
 T = TypeVar("T")
 

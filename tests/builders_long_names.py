@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
-from bot.domain.digest import Attention, Concern, Digest, FastTrackFigures, Latency, Pipeline, PolicyChange
+from bot.domain.digest.figures import Attention, Concern, Digest, FastTrackFigures, Latency, Pipeline, PolicyChange
 from bot.domain.model import Target, TargetKind
 from tests.builders_digest import a_digest, a_holding, a_transition, a_version_of, a_waiting, at, listed
 

@@ -26,7 +26,7 @@ from bot.domain.model import (
     VersionId,
     Vote,
 )
-from bot.domain.policy import Escalate, ReasonDemand, Rule, UnknownRequester
+from bot.domain.policy.rules import Escalate, ReasonDemand, Rule, UnknownRequester
 from bot.domain.references import Image
 from tests.builders import CARD, NOON, RULE_HASH, TICKET, a_request, a_rule
 

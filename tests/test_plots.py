@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.metric_history import Holder, MetricHistory, Point
-from bot.domain.policy import Threshold
+from bot.domain.card.metric_history import Holder, MetricHistory, Point
+from bot.domain.policy.rules import Threshold
 from bot.plots import draw
 
 ROOT = Path(__file__).parents[1]

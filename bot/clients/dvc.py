@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
-from bot.domain.dvc_lock import Entry
+from bot.domain.evidence.dvc_lock import Entry
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 CHUNK = 2**20

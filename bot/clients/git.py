@@ -17,8 +17,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bot.domain.git_remote import why_no_remote
-from bot.domain.lineage import Mirrored
+from bot.domain.evidence.lineage import Mirrored
+from bot.domain.policy.git_remote import why_no_remote
 from bot.ports import Permanent, Temporary
 
 COMMIT = re.compile(r"[0-9a-f]{40}")

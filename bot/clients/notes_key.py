@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bot.clients.keys import KeyMistake, public_key_of, read_key
-from bot.domain.checkpoint import Checkpoint, Note, key_hint
+from bot.domain.ledger.checkpoint import Checkpoint, Note, key_hint
 from bot.ports import Permanent, PublicKey
 
 

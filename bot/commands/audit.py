@@ -18,8 +18,8 @@ from bot.commands.audit_export import export
 from bot.commands.context import as_json, services_for, telling_mistakes
 
 if TYPE_CHECKING:
-    from bot.domain.checkpoint import Note
-    from bot.domain.proofs import Proof
+    from bot.domain.ledger.checkpoint import Note
+    from bot.domain.ledger.proofs import Proof
     from bot.signatures import TrustedKey
     from handlers.audits import Audited, Witness
 
@@ -119,7 +119,7 @@ audit_group.add_command(export)
 
 
 def _verify_ledger(witnesses: Sequence[Witness], trusted: Sequence[TrustedKey], *, as_json: bool) -> None:
-    from bot.domain.ledger import Broken
+    from bot.domain.ledger.chain import Broken
     from handlers.audits import audit
 
     with services_for() as services:
@@ -134,7 +134,7 @@ def _verify_ledger(witnesses: Sequence[Witness], trusted: Sequence[TrustedKey], 
 
 
 def _verify_proof(path: Path, trusted: Sequence[TrustedKey], *, as_json: bool) -> None:
-    from bot.domain.proofs import NotAProof, read_proof
+    from bot.domain.ledger.proofs import NotAProof, read_proof
 
     try:
         proof = read_proof(_read(path))
@@ -154,7 +154,7 @@ def _verify_proof(path: Path, trusted: Sequence[TrustedKey], *, as_json: bool) -
 
 def _unsigned(proof: Proof, trusted: Sequence[TrustedKey]) -> str:
     from bot.checkpoints import signer_of
-    from bot.domain.proofs import Continuation
+    from bot.domain.ledger.proofs import Continuation
 
     notes: list[Note] = [proof.checkpoint, *([proof.before] if isinstance(proof, Continuation) else [])]
     for note in notes:
@@ -183,7 +183,7 @@ def _say_fault(fault: str, *, as_json: bool) -> None:
 
 
 def _witnesses(text: str) -> list[Witness]:
-    from bot.domain.checkpoint import NotANote, read_notes
+    from bot.domain.ledger.checkpoint import NotANote, read_notes
     from handlers.audits import Witness
 
     path = Path(text) if "\n" not in text and len(text) < 1000 else None
@@ -208,7 +208,7 @@ def _public_key(path: Path) -> TrustedKey:
 
 def _read_text(path: Path) -> str:
     """Raises NotANote for a PDF: a digest's shows its checkpoint, but not to a program that looks for text."""
-    from bot.domain.checkpoint import NotANote
+    from bot.domain.ledger.checkpoint import NotANote
 
     with path.open("rb") as file:
         if file.read(len(PDF)) == PDF:

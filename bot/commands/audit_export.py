@@ -15,7 +15,7 @@ from bot.commands.context import services_for, telling_mistakes
 from bot.reports.records import safe_cell
 
 if TYPE_CHECKING:
-    from bot.domain.ledger import Entry
+    from bot.domain.ledger.chain import Entry
 
 COLUMNS = ("seq", "at", "kind", "body", "leaf", "head")
 ID = re.compile(r"\b[0-9a-f]{32}\b")
@@ -72,14 +72,14 @@ def export(form: str, since: datetime | None, until: datetime | None, names: boo
 
 
 def _write_lines(entries: Iterable[Entry], named: Callable[[str], str], out: TextIO) -> None:
-    from bot.domain.proofs import plain_entry
+    from bot.domain.ledger.proofs import plain_entry
 
     for entry in entries:
         out.write(json.dumps({**plain_entry(entry), "body": named(entry.body)}, ensure_ascii=False) + "\n")
 
 
 def _write_csv(entries: Iterable[Entry], named: Callable[[str], str], out: TextIO) -> None:
-    from bot.domain.proofs import plain_entry
+    from bot.domain.ledger.proofs import plain_entry
 
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(COLUMNS)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import as_json, printable, services_for, settings_for, telling_mistakes
-from bot.domain.description_text import holders_in_words, in_words
-from bot.domain.ledger import Plain, as_plain
-from bot.domain.model_uri import ModelUri
+from bot.domain.ledger.chain import Plain, as_plain
+from bot.domain.queries.description_text import holders_in_words, in_words
+from bot.domain.registry.model_uri import ModelUri
 from config.settings import Need
 
 if TYPE_CHECKING:

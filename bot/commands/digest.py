@@ -1,6 +1,6 @@
 """`countersign digest`: a past week told again, or a look at one that is not closed, printed or written into a directory.
 
-What a digest says is in `bot.domain.digest_words`, which weeks can be told in `handlers.digest_retelling`.
+What a digest says is in `bot.domain.digest.sentences`, which weeks can be told in `handlers.digest_retelling`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import as_json, printable, services_for, telling_mistakes
+from bot.domain.digest.periods import period_of
 from bot.domain.model import Refused
-from bot.domain.periods import period_of
 from config.settings import Need
 
 if TYPE_CHECKING:
-    from bot.domain.digest import Digest
+    from bot.domain.digest.figures import Digest
     from handlers.digest_retelling import Told, Written
 
 DRY = "Dry run: nothing was stored or sent."
@@ -68,7 +68,7 @@ def digest(week: str | None, out: Path | None, dry_run: bool, as_json: bool) -> 
 
 
 def _say(told: Told) -> None:
-    from bot.domain.digest_words import headline, period_text, title
+    from bot.domain.digest.sentences import headline, period_text, title
 
     click.echo(f"{printable(title(told.digest))}\n{printable(period_text(told.digest.period))}\n")
     for name, said in headline(told.digest):

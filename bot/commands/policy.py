@@ -17,7 +17,7 @@ from config.guessing import guess
 from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
 
 if TYPE_CHECKING:
-    from bot.domain.policy import Policy
+    from bot.domain.policy.rules import Policy
     from handlers.logged_metrics import NeverLogged, RegistryKnows
 
 LISTED = 20  # models that no rule speaks of

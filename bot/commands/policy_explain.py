@@ -13,14 +13,14 @@ import click
 
 from bot.commands.context import as_json, printable, services_for, settings_for, telling_mistakes
 from bot.commands.durations import in_words
-from bot.domain.explanation import Approvals, Explanation, GroupSeen, Held, coming_to
 from bot.domain.model import Refused, Target
-from bot.domain.model_uri import ModelUri
+from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to
+from bot.domain.registry.model_uri import ModelUri
 from config.policy import policy_text_of, read_policy
 from config.settings import Need
 
 if TYPE_CHECKING:
-    from bot.domain.policy import Policy
+    from bot.domain.policy.rules import Policy
     from bot.services import Services
     from handlers.policy_questions import Explained
 

@@ -1,4 +1,4 @@
-"""`policy replay`: the past under another policy, printed. How one request is replayed stands in `bot.domain.replay`."""
+"""`policy replay`: the past under another policy, printed. How one request is replayed stands in `bot.domain.queries.policy_replay`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
 from bot.commands.durations import in_words, since_option
 from bot.commands.policy_explain import IN_FORCE, file_option, policy_under
-from bot.domain.replay import Comparison, Replayed, Summary, happened, summed_up
+from bot.domain.queries.policy_replay import Comparison, Replayed, Summary, happened, summed_up
 
 COLUMNS = ("id", "opened", "version", "target", "what happened", "under this policy", "why")
 

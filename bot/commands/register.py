@@ -12,7 +12,7 @@ import click
 
 from bot.commands.context import settings_for, telling_mistakes
 from bot.commands.wishes import asks_over_http, post, target_of
-from bot.domain.dvc_lock import LOCK
+from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.model import Refused, Target, TargetKind
 from config.settings import Need, Settings
 
@@ -144,7 +144,7 @@ def _workbench(wanted: Wanted, client: MlflowClient) -> Workbench:
 
 
 def _run_id_here(wanted: Wanted) -> str:
-    from bot.domain.lineage_checks import run_named_in
+    from bot.domain.evidence.lineage_checks import run_named_in
 
     if not (wanted.folder / LOCK).is_file():
         raise Refused(

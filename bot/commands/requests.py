@@ -10,7 +10,7 @@ import click
 from bot.commands.context import as_json, git_email, print_rows, services_for, settings_for, telling_mistakes
 from bot.commands.wishes import asks_over_http, post, target_of
 from bot.domain.model import OPEN, Ask, AskKind, DecidedBy, Target, TransitionRequest
-from bot.domain.quorum import under
+from bot.domain.request.quorum import under
 from config.settings import Need, Settings
 
 

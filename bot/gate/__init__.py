@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.domain.gate import CannotTell, Denied, NotAllowed
+from bot.domain.attestation.gate import CannotTell, Denied, NotAllowed
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.domain.gate import GateResult, Question, Reason, Why
+from bot.domain.attestation.gate import GateResult, Question, Reason, Why
 from bot.domain.model import Refused, Target
-from bot.domain.seen import VersionSeen
+from bot.domain.registry.snapshot import VersionSeen
 from bot.gate.asking import Down, NoAnswer, Server, is_http
 from bot.gate.offline import judge_tags, judge_verdicts
 from bot.gate.online import bot_at, judge_online

@@ -15,7 +15,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from bot.domain.gate import GateResult, NotAllowed
+from bot.domain.attestation.gate import GateResult, NotAllowed
 from bot.domain.model import Refused
 from bot.gate.checks import check, proof_of
 from bot.gate.keys import read_keys

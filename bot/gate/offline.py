@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.gate import GateResult, Question, Reason, Why, denied, judge, newest_decision, read_claim
-from bot.domain.statements import NotOurs
-from bot.domain.verdict import read_vouching, revoked, vouched
+from bot.domain.attestation.gate import GateResult, Question, Reason, Why, denied, judge, newest_decision, read_claim
+from bot.domain.attestation.in_toto import NotOurs
+from bot.domain.attestation.vsa import read_vouching, revoked, vouched
 from bot.signatures import NotVerified, TrustedKey, verify
 
 ATTESTATIONS = "countersign.attestation."

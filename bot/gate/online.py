@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
-from bot.domain.gate import GateResult, Question, Reason, Why, denied, judge, read_claim
-from bot.domain.statements import identity_digest, uri_of
+from bot.domain.attestation.gate import GateResult, Question, Reason, Why, denied, judge, read_claim
+from bot.domain.attestation.in_toto import identity_digest, uri_of
 from bot.gate.asking import Answer, NoAnswer, Server, ask, fault_with
 from bot.gate.offline import read_each
 from bot.signatures import TrustedKey

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
 
-from bot.domain.gate import Question, may_be_copy, source_of
+from bot.domain.attestation.gate import Question, may_be_copy, source_of
 from bot.domain.model import DEFAULT_WORKSPACE, Target, VersionId
-from bot.domain.seen import VersionSeen
+from bot.domain.registry.snapshot import VersionSeen
 from bot.gate.asking import Answer, NoAnswer, Server, ask, basic
 from bot.gate.uris import Wanted
 

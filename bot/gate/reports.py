@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from xml.etree import ElementTree  # nosec B405
 
-from bot.domain.gate import GateResult
+from bot.domain.attestation.gate import GateResult
 
 SUITE = "countersign gate"
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bot.domain.gate import CannotTell, Denied, GateResult, Reason, Why
+from bot.domain.attestation.gate import CannotTell, Denied, GateResult, Reason, Why
 from bot.domain.model import Refused
 from bot.gate.asking import NoAnswer
 from bot.gate.fetching import TooLarge, download

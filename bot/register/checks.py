@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bot.clients.mlflow.trail import CODE_COMMIT, COMMIT, MLFLOW_COMMIT
-from bot.domain.dvc_lock import LOCK, Entry, unexplained
-from bot.domain.lineage_checks import run_named_in
-from bot.domain.run_params import SEED_NAMES, differences, is_seed
+from bot.domain.evidence.dvc_lock import LOCK, Entry, unexplained
+from bot.domain.evidence.lineage_checks import run_named_in
+from bot.domain.evidence.run_params import SEED_NAMES, differences, is_seed
 from bot.dvc_files import Unreadable, metric_files, read_params
 from bot.register.findings import AGAIN, RETRAIN, Finding, finding
 from bot.register.pipeline import Dvc, Pipeline, md5_of

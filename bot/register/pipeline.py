@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from bot.domain.dvc_lock import LOCK, Entry, Lock
+from bot.domain.evidence.dvc_lock import LOCK, Entry, Lock
 from bot.domain.model import Refused
 from bot.dvc_files import read_lock
 

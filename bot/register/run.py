@@ -10,7 +10,7 @@ from bot.clients.mlflow.lineage import COPY_SOURCE, Lineage, find_run
 from bot.clients.mlflow.metrics import data_sets_of, metrics_of
 from bot.clients.mlflow.run_files import environment_in
 from bot.clients.mlflow.stores import Unread, opened_at
-from bot.domain.lineage import was_trained_on
+from bot.domain.evidence.lineage import was_trained_on
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.digest import Digest, Holding, Listed, Transition
-from bot.domain.digest_words import decider, duration_text, edition, is_over, local_moment, trainer
+from bot.domain.card.sentences import UNKNOWN
+from bot.domain.digest.figures import Digest, Holding, Listed, Transition
+from bot.domain.digest.sentences import decider, duration_text, edition, is_over, local_moment, trainer
 from bot.domain.model import VersionId
-from bot.domain.wording import UNKNOWN
 from bot.reports.records import FileNames, file_names
 from bot.reports.shape import Cell, Look
 

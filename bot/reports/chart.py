@@ -1,4 +1,4 @@
-"""The trend as a PNG for messages: the figures and units that `bot.domain.digest_chart` draws for the report. Its alt text is there.
+"""The trend as a PNG for messages: the figures and units that `bot.domain.digest.chart` draws for the report. Its alt text is there.
 
 Matplotlib is imported by whoever draws, and only then, as in `bot.plots`.
 """
@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.domain.digest import Digest, WeekOfTrend
-from bot.domain.digest_chart import (
+from bot.domain.digest.chart import (
     BAR,
     BARS,
     FEWEST,
@@ -27,6 +26,7 @@ from bot.domain.digest_chart import (
     count_scale,
     latency_scale,
 )
+from bot.domain.digest.figures import Digest, WeekOfTrend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

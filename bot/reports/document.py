@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from bot.domain import digest_words as words
-from bot.domain.checkpoint import NotANote, read_note
-from bot.domain.digest import Attention, Concern, Digest, LedgerFigures
+from bot.domain.digest import sentences as words
+from bot.domain.digest.figures import Attention, Concern, Digest, LedgerFigures
+from bot.domain.ledger.checkpoint import NotANote, read_note
 from bot.reports import figures, tables
 from bot.reports.cells import Writer, duration, legible, rest_note, web
 from bot.reports.graph_svg import SCREEN, Pen

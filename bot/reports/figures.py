@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.domain import digest_chart
-from bot.domain.digest import FastTrackFigures, Latency, Pipeline, WeekOfTrend
-from bot.domain.digest_chart import chart_svg, chart_words
-from bot.domain.digest_words import rule_name
-from bot.domain.pipeline_graph import graph_of, in_words
+from bot.domain.digest import chart
+from bot.domain.digest.chart import chart_svg, chart_words
+from bot.domain.digest.figures import FastTrackFigures, Latency, Pipeline, WeekOfTrend
+from bot.domain.digest.sentences import rule_name
+from bot.domain.evidence.pipeline_graph import graph_of, in_words
 from bot.reports.cells import Writer, duration, legible, number, text
 from bot.reports.graph_svg import Pen, graph_svg, labels_of
 from bot.reports.shape import Cell, Column, Drawing, Look, Section, Table
@@ -54,7 +54,7 @@ def trend(w: Writer, pen: Pen) -> Section:
         return Section("trend", "Trend", (chart_words(w.digest),))
     span = f"so far {weeks[0].week} alone" if len(weeks) == 1 else f"{weeks[0].week} to {weeks[-1].week}"
     title = f"Week by week, {span}"
-    drawing = Drawing(title, chart_svg(w.digest, pen.font), chart_words(w.digest), digest_chart.WIDTH)
+    drawing = Drawing(title, chart_svg(w.digest, pen.font), chart_words(w.digest), chart.WIDTH)
     table = Table("The same figures as numbers", TREND, tuple(_week(one) for one in weeks))
     return Section("trend", "Trend", drawings=(drawing,), tables=(table,))
 

@@ -1,4 +1,5 @@
-"""A pipeline's graph as an SVG that stands alone or in a page. Where its boxes and arrows are is decided in `bot.domain.pipeline_graph`."""
+"""A pipeline's graph as an SVG that stands alone or in a page. Where its boxes and arrows are is decided in
+`bot.domain.evidence.pipeline_graph`."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from unicodedata import east_asian_width
 
-from bot.domain.digest_chart import INK, SOFT
-from bot.domain.pipeline_graph import BOX_HEIGHT, BOX_WIDTH, LETTERS_SHOWN, Box, Graph
+from bot.domain.digest.chart import INK, SOFT
+from bot.domain.evidence.pipeline_graph import BOX_HEIGHT, BOX_WIDTH, LETTERS_SHOWN, Box, Graph
 from bot.reports.shape import Label
 
 STAGE_FILL, STAGE_EDGE, SOURCE_FILL = "#E9F2FE", "#0B5CAD", "#F4F5F7"

@@ -15,7 +15,7 @@ from jinja2.loaders import FunctionLoader
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup, escape
 
-from bot.domain.digest import Digest
+from bot.domain.digest.figures import Digest
 from bot.ports import Permanent
 from bot.reports.blocks import blocks_of
 from bot.reports.document import document_of

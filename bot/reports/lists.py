@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from io import StringIO
 
-from bot.domain.digest import Concern, Holding, Waiting
-from bot.domain.digest_words import trainer
-from bot.domain.wording import UNKNOWN
+from bot.domain.card.sentences import UNKNOWN
+from bot.domain.digest.figures import Concern, Holding, Waiting
+from bot.domain.digest.sentences import trainer
 from bot.reports.records import BYTE_ORDER_MARK, safe_cell
 
 HOLDINGS = (

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import structlog
 
-from bot.domain.digest import Digest
-from bot.domain.ledger import Plain, as_plain
+from bot.domain.digest.figures import Digest
+from bot.domain.ledger.chain import Plain, as_plain
 from bot.ports import Permanent
 from bot.reports.document import document_of
 from bot.reports.graph_svg import PAPER

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TextIO, TypeAlias
 
-from bot.domain.ledger import Entry, Plain
-from bot.domain.proofs import plain_entry
-from bot.domain.subjects import Subject
+from bot.domain.ledger.chain import Entry, Plain
+from bot.domain.ledger.proofs import plain_entry
+from bot.domain.ledger.subjects import Subject
 
 Record: TypeAlias = tuple[Entry, Subject]
 

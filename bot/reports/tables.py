@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.domain.digest import Holding, PolicyChange, Transition, Waiting
-from bot.domain.digest_words import counted, transitions_text
+from bot.domain.digest.figures import Holding, PolicyChange, Transition, Waiting
+from bot.domain.digest.sentences import counted, transitions_text
 from bot.domain.model import Kind
 from bot.reports.cells import (
     NOTHING,

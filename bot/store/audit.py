@@ -1,7 +1,7 @@
 """Whether the rows beside the ledger still say what the ledger says: keys, signed approvals, requests.
 
 Each comparison streams both sides in the same order and raises Broken at the first row that differs. The chain itself is walked in
-`bot.domain.auditing`, and must hold before anything here means something.
+`bot.domain.ledger.audit`, and must hold before anything here means something.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import rfc8785
 import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
-from bot.domain import events, evolution
+from bot.domain import events
 from bot.domain.events import SIGNATURES, AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
-from bot.domain.ledger import Broken, Entry, as_plain
+from bot.domain.ledger.chain import Broken, Entry, as_plain
 from bot.domain.model import TransitionRequest
+from bot.domain.request import evolution
 from bot.signatures import NotVerified, TrustedKey, digest_of, trusted_key, verify
 from bot.store import tables
 from bot.store.attestations import KeyRows, KnownKey

@@ -16,9 +16,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain import events as e
-from bot.domain.holders import KINDS
+from bot.domain.digest.periods import Period
 from bot.domain.model import OPEN, State
-from bot.domain.periods import Period
+from bot.domain.registry.holders import KINDS
 
 ENDINGS: Mapping[str, State] = {
     e.TargetMoved.__name__: State.APPLIED,

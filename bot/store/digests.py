@@ -1,6 +1,6 @@
 """The rows of the weekly digests: what was frozen of each week, the files that are not made anew, and what was delivered where.
 
-When a week is due is `bot.digest_clock`'s matter, what its figures say `bot.domain.digest`'s.
+When a week is due is `bot.digest_clock`'s matter, what its figures say `bot.domain.digest.figures`'s.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.periods import Period
-from bot.domain.policy import DigestPlan
+from bot.domain.digest.periods import Period
+from bot.domain.policy.rules import DigestPlan
 from bot.domain.references import PostedCard, TicketRef
 from bot.engine.rows import dropped
 from bot.store import tables

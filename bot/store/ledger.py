@@ -1,6 +1,6 @@
 """The ledger's rows, and those of its checkpoints: appended under one lock, read in order.
 
-What an entry holds and how the chain is made is in `bot.domain.ledger`, the tree over it in `bot.domain.merkle`.
+What an entry holds and how the chain is made is in `bot.domain.ledger.chain`, the tree over it in `bot.domain.ledger.merkle`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import rfc8785
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain import events, ledger
-from bot.domain.agreement import Agreement
-from bot.domain.checkpoint import Note
+from bot.domain import events
 from bot.domain.events import Event, FastTrackCompared
-from bot.domain.merkle import Frontier
-from bot.domain.subjects import Subject, subject_in
+from bot.domain.ledger import chain as ledger
+from bot.domain.ledger.checkpoint import Note
+from bot.domain.ledger.merkle import Frontier
+from bot.domain.ledger.subjects import Subject, subject_in
+from bot.domain.request.agreement import Agreement
 from bot.store import tables
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the appends, for a few milliseconds each

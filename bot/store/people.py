@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.model import Refused
-from bot.domain.policy import PersonEntry
+from bot.domain.policy.rules import PersonEntry
 from bot.store import tables
 
 

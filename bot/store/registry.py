@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.model import Ask, AskKind, Target, VersionId
-from bot.domain.watching import Known, StandingAsk
+from bot.domain.registry.diff import Known, StandingAsk
 from bot.store import tables
 
 

@@ -22,9 +22,10 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain import evolution, ledger
 from bot.domain.events import DigestClosed, Event, RequestEvent, RequestOpened
+from bot.domain.ledger import chain
 from bot.domain.model import OPEN, Kind, Refused, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.request import evolution
 from bot.store import tables
 from bot.store.absences import AbsenceRows, SwitchRows
 from bot.store.attestations import AttestationRows, KeyRows
@@ -37,7 +38,7 @@ from bot.store.registry import RegistryRows
 from bot.store.verdicts import VerdictRows
 
 if TYPE_CHECKING:
-    from bot.domain.policy import Policy
+    from bot.domain.policy.rules import Policy
     from bot.engine.jobs import Jobs
     from bot.ports import Clock
 
@@ -333,5 +334,5 @@ def _columns(request: TransitionRequest) -> dict[str, object]:
         "opened_at": request.opened_at,
         "expires_at": request.expires_at,
         "ticket_id": request.ticket.id if request.ticket else None,
-        "body": json.dumps(ledger.as_plain(request)),  # a NaN metric survives as text
+        "body": json.dumps(chain.as_plain(request)),  # a NaN metric survives as text
     }

@@ -11,8 +11,8 @@ import pypdfium2
 import pytest
 from playwright.sync_api import Page, expect
 
-from bot.domain.digest import Digest
-from bot.domain.pipeline_graph import BOX_WIDTH
+from bot.domain.digest.figures import Digest
+from bot.domain.evidence.pipeline_graph import BOX_WIDTH
 from bot.reports.html import html_of
 from tests.browser.test_version_page import TOO_FAINT
 from tests.builders_digest import ODD_NAMES, a_crowded_digest, a_digest, a_quiet_digest, an_oddly_named_digest

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from bot.clients.jira.tickets import JiraTickets
-from bot.domain.cards import Card
+from bot.domain.card.card import Card
 from bot.domain.references import TicketPlan, TicketRef
 from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.sandbox.jira import Deployment, JiraSandbox

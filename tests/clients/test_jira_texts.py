@@ -16,7 +16,7 @@ from bot.clients.jira.fit import fitting_card, fitting_text
 from bot.clients.jira.transitions import Road, ScreenField, choose_road
 from bot.clients.jira.webhook import BODY_LIMIT, read_webhook
 from bot.clients.jira.wiki import card_as_wiki, escaped
-from bot.domain.cards import Card, Fact, Link, Table
+from bot.domain.card.card import Card, Fact, Link, Table
 from bot.ports import Permanent, Rejected
 from bot.sandbox.jira import adf, wiki
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, request
 
 from bot.clients.jira.tickets import JiraTickets
-from bot.domain.cards import Card, Fact, Link, Table
+from bot.domain.card.card import Card, Fact, Link, Table
 from bot.domain.references import TicketPlan, TicketRef
 from bot.ports import Permanent, Rejected, Temporary, TicketHint
 from bot.sandbox.jira import Category, Deployment, JiraSandbox, Project, Status, Transition, Workflow

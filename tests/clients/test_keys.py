@@ -18,7 +18,7 @@ from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
 from bot.clients.keys import ALGORITHMS, KeyMistake, make_key, make_key_unless_there, readable_by
 from bot.clients.signers import SERVICES, DsseSigner, KeyService, NoSigner, read_signer, signer_with
-from bot.domain.attestation import of_vote, payload_of
+from bot.domain.attestation.decision import of_vote, payload_of
 from bot.ports import Permanent, Temporary
 from bot.signatures import PAYLOAD_TYPE, trusted_key, verify
 from tests.builders import a_request, a_rule, a_vote

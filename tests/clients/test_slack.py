@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.clients.slack.notifier import SlackNotifier
-from bot.domain.cards import Button, Card, Fact
+from bot.domain.card.card import Button, Card, Fact
 from bot.ports import AccountKind, Click, Notifier, OutcomeUnknown, Permanent, Temporary
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SandboxPerson, SlackSandbox

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.clients.slack.blocks import REASON_FORM, blocks_of, reason_form
 from bot.clients.slack.inbound import read_click
-from bot.domain.cards import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
+from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
 from bot.domain.references import Image
 from bot.ports import Click
 from bot.sandbox.slack.validation import checked_blocks, checked_view

@@ -14,7 +14,7 @@ from bot.clients.slack.calls import SlackCalls
 from bot.clients.slack.files import SlackFiles
 from bot.clients.slack.notifier import SlackNotifier
 from bot.clients.slack.people import SlackPeople
-from bot.domain.cards import Card
+from bot.domain.card.card import Card
 from bot.domain.references import PostedCard
 from bot.ports import OutcomeUnknown, Permanent, Temporary
 from bot.sandbox.serving import serving

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.clients.slack.notifier import SlackNotifier
-from bot.domain.cards import Button, Card
+from bot.domain.card.card import Button, Card
 from bot.domain.references import Image
 from bot.ports import Permanent, Temporary
 from bot.sandbox.serving import serving

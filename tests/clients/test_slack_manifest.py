@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from bot.clients.slack.notifier import SlackNotifier
-from bot.domain.cards import Card
+from bot.domain.card.card import Card
 from bot.ports import Notifier, Permanent
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.clients.slack.notifier import SlackNotifier
-from bot.domain.cards import Called, Card, Mention
+from bot.domain.card.card import Called, Card, Mention
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.wire import Json, every_object

@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
+from bot.domain.digest.periods import Period, next_period, period_at, previous_period
 from bot.domain.events import DigestClosed
 from bot.domain.model import Refused
-from bot.domain.periods import Period, next_period, period_at, previous_period
 from bot.store.digests import DigestRow
 from handlers.digest_retelling import look_at_week, tell_again
 from handlers.digests import close_week

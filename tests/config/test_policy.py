@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.model import Ask, AskKind, FastTrackMode, Target, TargetKind
-from bot.domain.policy import (
+from bot.domain.policy.rules import (
     ARTIFACTS_FROM_MLFLOW,
     EVERY_DAY_AT_WORK,
     Escalate,

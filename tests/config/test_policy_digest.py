@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.policy import DigestPlan
+from bot.domain.policy.rules import DigestPlan
 from config.policy import notices, read_policy
 from tests.config.policies import FULL, SMALL, mistakes_of
 

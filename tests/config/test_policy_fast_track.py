@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import MetricThreshold
 
 from bot.domain.model import FastTrackMode
-from bot.domain.policy import Demand, FastTrack, Threshold
+from bot.domain.policy.rules import Demand, FastTrack, Threshold
 from config.policy import line_of, read_policy
 from tests.config.policies import FULL, mistakes_of, replaced
 

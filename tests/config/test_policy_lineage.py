@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.policy import LINEAGE_CODES, LineageDemand
+from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand
 from config.policy import read_policy
 from tests.config.policies import FULL, SMALL, mistakes_of
 

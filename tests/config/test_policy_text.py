@@ -9,8 +9,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.domain.policy import Policy
-from bot.domain.policy_changes import digest_of
+from bot.domain.policy.changes import digest_of
+from bot.domain.policy.rules import Policy
 from config.policy import PolicyMistakes, notices, policy_text_of, read_policy
 from tests.config.policies import FULL, SMALL
 

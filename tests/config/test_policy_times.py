@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from bot.domain.calendars import Dated, Freeze, Weekly, WorkingHours
-from bot.domain.policy import Escalate, RollbackBy
+from bot.domain.policy.calendars import Dated, Freeze, Weekly, WorkingHours
+from bot.domain.policy.rules import Escalate, RollbackBy
 from config.policy import read_policy
 from tests.config.policies import FULL, SMALL, mistakes_of, replaced
 

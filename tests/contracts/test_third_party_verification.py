@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bot.clients.signers import DsseSigner, signer_with
-from bot.domain.attestation import of_decision, payload_of
+from bot.domain.attestation.decision import of_decision, payload_of
 from bot.domain.model import DecidedBy, State
 from bot.signatures import ED25519, PAYLOAD_TYPE, as_sigstore_bundle, pae, signatures_of
 from bot.signatures import payload_of as inside

@@ -12,7 +12,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.attestation import (
+from bot.domain.attestation.decision import (
     STATEMENT_LIMIT,
     evidence_digest,
     of_decision,
@@ -22,7 +22,7 @@ from bot.domain.attestation import (
     tag_prefix,
     verdict_of,
 )
-from bot.domain.ledger import as_plain
+from bot.domain.ledger.chain import as_plain
 from bot.domain.model import (
     DECISION,
     VOTE,
@@ -36,7 +36,7 @@ from bot.domain.model import (
     TransitionRequest,
     Verdict,
 )
-from bot.domain.policy import Rule
+from bot.domain.policy.rules import Rule
 from tests.builders import (
     CARD,
     CHAMPION,

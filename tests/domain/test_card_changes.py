@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.cards import Link
+from bot.domain.card.card import Link
+from bot.domain.card.request_card import request_card
+from bot.domain.card.sentences import Printed
 from bot.domain.model import Artifacts, Champion, DataSet, Evidence
-from bot.domain.request_card import request_card
-from bot.domain.wording import Printed
 from tests.builders import a_champion, a_request, a_rule, a_version, an_evidence
 
 PRINTED = Printed({"bea": "Bea Baker"}, a_rule())

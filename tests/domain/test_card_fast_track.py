@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.domain.agreement import Agreement
-from bot.domain.cards import Button, Tone
+from bot.domain.card.card import Button, Tone
+from bot.domain.card.request_card import outcome_card, request_card, ticket_card
+from bot.domain.card.sentences import Printed, decision_text
 from bot.domain.model import DecidedBy, FastTrackMode, Judgement, State, TransitionRequest
-from bot.domain.policy import Rule
+from bot.domain.policy.rules import Rule
 from bot.domain.references import Image
-from bot.domain.request_card import outcome_card, request_card, ticket_card
-from bot.domain.wording import Printed, decision_text
+from bot.domain.request.agreement import Agreement
 from tests.builders import NOON, a_judgement, a_request, a_rule, a_version, an_evidence, an_observed
 
 RULE_HASH = "sha256:1234abcd5678"

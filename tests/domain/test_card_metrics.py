@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.card_tables import figure
-from bot.domain.cards import Table
+from bot.domain.card.card import Table
+from bot.domain.card.metrics_table import figure
+from bot.domain.card.request_card import request_card
+from bot.domain.card.sentences import Printed
 from bot.domain.model import Check, DataSet, FastTrackMode, Judgement
-from bot.domain.policy import FastTrack, Threshold
-from bot.domain.request_card import request_card
-from bot.domain.wording import Printed
+from bot.domain.policy.rules import FastTrack, Threshold
 from tests.builders import RULE_HASH, a_champion, a_metric, a_request, a_rule, an_evidence, an_observed
 
 PRINTED = Printed({}, a_rule())

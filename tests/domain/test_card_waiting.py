@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.cards import Called, Fact, Link, Mention
+from bot.domain.card.card import Called, Fact, Link, Mention
+from bot.domain.card.next_steps import next_step
+from bot.domain.card.request_card import mentions_of, reminder_card, request_card
+from bot.domain.card.sentences import FreezeNow, Printed
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest
-from bot.domain.next_steps import next_step
-from bot.domain.policy import Escalate, Group, UnknownRequester
-from bot.domain.request_card import mentions_of, reminder_card, request_card
-from bot.domain.wording import FreezeNow, Printed
+from bot.domain.policy.rules import Escalate, Group, UnknownRequester
 from tests.builders import (
     BY_ALIAS,
     CARD,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bot.checkpoints import ledger_key, signer_of
 from bot.clients.keys import make_key
 from bot.clients.notes_key import NoteKey, NoteKeyFile
-from bot.domain.checkpoint import Checkpoint, NotANote, Note, origin_of, read_note, read_notes
+from bot.domain.ledger.checkpoint import Checkpoint, NotANote, Note, origin_of, read_note, read_notes
 from bot.ports import Permanent
 from bot.signatures import APPROVALS, ECDSA_P256, ED25519, NotVerified, TrustedKey, trusted_key
 

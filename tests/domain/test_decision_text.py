@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.cards import Fact, Link
+from bot.domain.card.card import Fact, Link
+from bot.domain.card.request_card import outcome_card, ticket_card
+from bot.domain.card.sentences import Printed, decision_text, outcome_text
 from bot.domain.model import State, TransitionRequest
-from bot.domain.request_card import outcome_card, ticket_card
-from bot.domain.wording import Printed, decision_text, outcome_text
 from tests.builders import (
     CARD,
     LATER,

@@ -8,8 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain import events as e
-from bot.domain.cards import Link
-from bot.domain.description import (
+from bot.domain.card.card import Link
+from bot.domain.card.metric_history import Holder, MetricHistory, Point
+from bot.domain.card.metric_plot import plot_of
+from bot.domain.card.request_card import request_card
+from bot.domain.card.sentences import Printed
+from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
+from bot.domain.evidence.lineage import GIT_MIRROR
+from bot.domain.evidence.pipeline_graph import MOST_NAMES, graph_of
+from bot.domain.ledger.chain import as_plain
+from bot.domain.model import DecidedBy, LineageCheck, Metric, State, Target, TargetKind
+from bot.domain.queries.description import (
     Checkpoint,
     Description,
     Held,
@@ -20,17 +29,8 @@ from bot.domain.description import (
     pipeline_of,
     told,
 )
-from bot.domain.description_text import holders_in_words, in_words
-from bot.domain.dvc_lock import Entry, Lock, Stage
-from bot.domain.holders import Place, concerns, places_at
-from bot.domain.ledger import as_plain
-from bot.domain.lineage import GIT_MIRROR
-from bot.domain.metric_history import Holder, MetricHistory, Point
-from bot.domain.metric_plot import plot_of
-from bot.domain.model import DecidedBy, LineageCheck, Metric, State, Target, TargetKind
-from bot.domain.pipeline_graph import MOST_NAMES, graph_of
-from bot.domain.request_card import request_card
-from bot.domain.wording import Printed
+from bot.domain.queries.description_text import holders_in_words, in_words
+from bot.domain.registry.holders import Place, concerns, places_at
 from tests.builders import (
     CHAMPION,
     LATER,

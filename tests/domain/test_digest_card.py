@@ -14,11 +14,11 @@ import pytest
 from bot.clients.jira.fit import TEXT_LIMIT, fitting_card
 from bot.clients.jira.tickets import card_as_adf, card_as_wiki
 from bot.clients.slack.blocks import MESSAGE_LIMIT, blocks_of
-from bot.domain.cards import Card, Link
-from bot.domain.digest import Attention, Concern, Digest, Listed
-from bot.domain.digest_card import ReportFile, digest_card, files_card, subject, thread_cards, ticket_card, witness_text
-from bot.domain.digest_mail import MATTERS_SHOWN, mail_html, mail_text
-from bot.domain.digest_thread import CARDS_A_LIST, LINES_A_LIST
+from bot.domain.card.card import Card, Link
+from bot.domain.digest.card import ReportFile, digest_card, files_card, subject, thread_cards, ticket_card, witness_text
+from bot.domain.digest.figures import Attention, Concern, Digest, Listed
+from bot.domain.digest.mail import MATTERS_SHOWN, mail_html, mail_text
+from bot.domain.digest.thread import CARDS_A_LIST, LINES_A_LIST
 from bot.domain.references import Image
 from bot.reports import figures, tables
 from bot.reports.document import document_of

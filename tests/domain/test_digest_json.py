@@ -11,8 +11,8 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.digest import Attention, Concern, Digest, Latency, WeekOfTrend
-from bot.domain.digest_json import as_json, read_digest
+from bot.domain.digest.figures import Attention, Concern, Digest, Latency, WeekOfTrend
+from bot.domain.digest.json_form import as_json, read_digest
 from bot.domain.model import Refused
 from tests.builders_digest import (
     NAMES,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain import digest_matters as matters
-from bot.domain.digest import LISTED, Attention, Concern, Listed
+from bot.domain.digest import findings as matters
+from bot.domain.digest.figures import LISTED, Attention, Concern, Listed
+from bot.domain.digest.periods import period_of
 from bot.domain.model import Kind, State
-from bot.domain.periods import period_of
 from tests.builders import CARD, CHAMPION, NOON, TICKET, a_request, a_version, an_observed
 
 PERIOD = period_of("2026-W10", "Europe/Madrid")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.digest import Concern, Latency, Listed
-from bot.domain.digest_words import (
+from bot.domain.digest.figures import Concern, Latency, Listed
+from bot.domain.digest.sentences import (
     ALL_IN_ORDER,
     CONCERNS,
     NO_DECISIONS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.dvc_lock import Entry, edges, stage_tree, unexplained
+from bot.domain.evidence.dvc_lock import Entry, edges, stage_tree, unexplained
 from bot.dvc_files import Unreadable, metric_files, read_lock, read_params
 
 LOCK = """\

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain import lifecycle
 from bot.domain.events import (
     RequestExpired,
     RequestRejected,
@@ -16,6 +15,7 @@ from bot.domain.events import (
     TargetPutBack,
 )
 from bot.domain.model import Ask, AskKind, Kind, State, TransitionRequest
+from bot.domain.request import lifecycle
 from tests.builders import (
     CHAMPION,
     LATER,

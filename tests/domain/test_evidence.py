@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.evidence import changes
+from bot.domain.evidence.changes import changes
 from bot.domain.model import Artifacts, DataSet, Evidence, Metric
 from tests.builders import LATER, NOON, a_champion, a_metric, an_evidence
 

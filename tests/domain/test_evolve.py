@@ -16,8 +16,8 @@ from bot.domain.events import (
     SelfApprovalRefused,
     VoteSigned,
 )
-from bot.domain.evolution import born, evolve
 from bot.domain.model import State
+from bot.domain.request.evolution import born, evolve
 from tests.builders import LATER, REQUEST_ID, a_request, every_request_event, opened
 
 ONLY_FOR_THE_RECORD = {

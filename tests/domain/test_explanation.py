@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.explanation import Approvals, Held, approvals, coming_to, passed_over, targets_of
 from bot.domain.model import FastTrackMode, Judgement, Target, TargetKind
-from bot.domain.policy import FastTrack, Rule, Threshold, UnknownRequester
-from bot.domain.quorum import ANYONE
+from bot.domain.policy.rules import FastTrack, Rule, Threshold, UnknownRequester
+from bot.domain.queries.policy_explanation import Approvals, Held, approvals, coming_to, passed_over, targets_of
+from bot.domain.request.quorum import ANYONE
 from tests.builders import CHAMPION, PRODUCTION, a_judgement, a_policy, a_request, a_rule
 
 TRACK = FastTrack(FastTrackMode.ON, (Threshold("mae", greater_is_better=False, threshold=40),))

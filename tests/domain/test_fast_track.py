@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from bot.domain.fast_track import demand_text, judge
 from bot.domain.model import (
     Champion,
     Check,
@@ -22,7 +21,8 @@ from bot.domain.model import (
     State,
     TransitionRequest,
 )
-from bot.domain.policy import Demand, FastTrack, Threshold
+from bot.domain.policy.rules import Demand, FastTrack, Threshold
+from bot.domain.request.fast_track import demand_text, judge
 from tests.builders import LATER, NOON, a_request, a_version, an_evidence, an_observed
 
 TEST = DataSet("test", "1a2b3c4d", "evaluation")

@@ -15,9 +15,9 @@ from mlflow.models.evaluation.validation import (
     validate_evaluation_results,
 )
 
-from bot.domain.fast_track import demand_text, judge
 from bot.domain.model import Champion, DataSet, Evidence, FastTrackMode, Judgement, Metric, State
-from bot.domain.policy import FastTrack, Threshold
+from bot.domain.policy.rules import FastTrack, Threshold
+from bot.domain.request.fast_track import demand_text, judge
 from tests.builders import LATER, NOON, a_request, a_version, an_evidence
 
 NAMES = ("mae", "r2", "rmse")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.calendars import LOOKED_AHEAD, Dated, Freeze, Weekly, Window
+from bot.domain.policy.calendars import LOOKED_AHEAD, Dated, Freeze, Weekly, Window
 
 MIDNIGHT = 24 * 60
 EVERY_DAY = tuple(range(7))

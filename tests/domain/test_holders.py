@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain import events as e
-from bot.domain.holders import past_at, places_at
 from bot.domain.model import Placed, Target, TargetKind
+from bot.domain.registry.holders import past_at, places_at
 from tests.builders import CHAMPION, NOON, a_version
 
 DAY = timedelta(days=1)

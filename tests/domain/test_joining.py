@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain import lifecycle
-from bot.domain.lifecycle import cast_vote
 from bot.domain.model import Ask, AskKind, Refused, State
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import cast_vote
 from tests.builders import (
     LATER,
     RULE_HASH,

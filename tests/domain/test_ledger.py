@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.events import Event, EvidenceFrozen
-from bot.domain.ledger import GENESIS, Entry, as_plain, body_of, first_fault, head_of, leaf_of
+from bot.domain.ledger.chain import GENESIS, Entry, as_plain, body_of, first_fault, head_of, leaf_of
 from bot.domain.model import Evidence, State
 from tests.builders import LATER, NOON, REQUEST_ID, a_metric, an_evidence, every_event, opened
 from tests.strategies import evidences

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import lifecycle
 from bot.domain.events import (
     RequestApproved,
     RequestRejected,
     VoteCast,
 )
-from bot.domain.evolution import born
-from bot.domain.lifecycle import AlreadyDecided, Authors, NewRequest, cast_vote, check_may_vote, freeze_evidence
 from bot.domain.model import Ask, AskKind, Refused, State, TransitionRequest, Vote
-from bot.domain.policy import ReasonDemand, Rule, UnknownRequester
+from bot.domain.policy.rules import ReasonDemand, Rule, UnknownRequester
+from bot.domain.request import lifecycle
+from bot.domain.request.evolution import born
+from bot.domain.request.lifecycle import AlreadyDecided, Authors, NewRequest, cast_vote, check_may_vote, freeze_evidence
 from tests.builders import (
     CHAMPION,
     LATER,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain.card_changes import change_facts
-from bot.domain.lifecycle import cast_vote
-from bot.domain.lineage import (
+from bot.domain.card.changes import change_facts
+from bot.domain.card.sentences import Printed
+from bot.domain.evidence.lineage import (
     GIT_MIRROR,
     PARTS,
     TITLES,
@@ -22,11 +22,11 @@ from bot.domain.lineage import (
     missing,
     who_vouches,
 )
-from bot.domain.lineage_checks import check_lineage
+from bot.domain.evidence.lineage_checks import check_lineage
+from bot.domain.evidence.run_params import differences
 from bot.domain.model import DataSet, Kind, LineageCheck, Refused
-from bot.domain.policy import LINEAGE_CODES, MIRRORED_CODES, LineageDemand
-from bot.domain.run_params import differences
-from bot.domain.wording import Printed
+from bot.domain.policy.rules import LINEAGE_CODES, MIRRORED_CODES, LineageDemand
+from bot.domain.request.lifecycle import cast_vote
 from bot.dvc_files import read_lock
 from tests.builders import a_rejection, a_request, a_rule, a_vote, an_evidence
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.merkle import (
+from bot.domain.ledger.merkle import (
     EMPTY_ROOT,
     Frontier,
     consistency_proof,

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.metric_history import (
+from bot.domain.card.metric_history import (
     Holder,
     MetricHistory,
     Point,
@@ -18,7 +18,7 @@ from bot.domain.metric_history import (
     plotted_metric,
 )
 from bot.domain.model import DataSet, Evidence, FastTrackMode, Metric
-from bot.domain.policy import FastTrack, Threshold
+from bot.domain.policy.rules import FastTrack, Threshold
 from tests.builders import a_champion, a_metric, a_request, a_rule, a_version, an_evidence, an_observed
 from tests.strategies import metrics
 

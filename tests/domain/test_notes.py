@@ -13,8 +13,8 @@ from bot.domain.events import (
     PolicyActivated,
     PolicyRefused,
 )
-from bot.domain.ledger import body_of
-from bot.domain.policy import Policy
+from bot.domain.ledger.chain import body_of
+from bot.domain.policy.rules import Policy
 from handlers.notes import Note, note_of
 from tests.builders import CHAMPION, NOON, PRODUCTION, a_policy, a_rule, a_version, every_event
 

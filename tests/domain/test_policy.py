@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.model import Ask, AskKind, Target, TargetKind
-from bot.domain.policy import (
+from bot.domain.policy.rules import (
     Approve,
     Group,
     Observed,

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from bot.domain.calendars import Dated, Freeze, Weekly, WorkingHours
 from bot.domain.model import Ask, AskKind, FastTrackMode
-from bot.domain.policy import (
+from bot.domain.policy.calendars import Dated, Freeze, Weekly, WorkingHours
+from bot.domain.policy.changes import addresses_in, changes, digest_of, with_people_as
+from bot.domain.policy.rules import (
     Approve,
     Demand,
     DigestPlan,
@@ -31,7 +32,6 @@ from bot.domain.policy import (
     UnknownRequester,
     Unruled,
 )
-from bot.domain.policy_changes import addresses_in, changes, digest_of, with_people_as
 from bot.domain.references import TicketPlan
 from tests.builders import PRODUCTION, a_policy, a_rule
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.model import Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest, Verdict, VersionId, Vote
-from bot.domain.policy import Approve, Observed, ReasonDemand, Requirement, Rule, UnknownRequester
-from bot.domain.quorum import ANYONE, places, requester_is_unknown, standing
+from bot.domain.policy.rules import Approve, Observed, ReasonDemand, Requirement, Rule, UnknownRequester
+from bot.domain.request.quorum import ANYONE, places, requester_is_unknown, standing
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GROUPS = ("leads", "risk", "legal")

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.model import Ask, AskKind, DecidedBy, FastTrackMode, Kind, Refused, State, TransitionRequest
-from bot.domain.model_uri import ModelUri
-from bot.domain.policy import FastTrack, Observed, Policy, RollbackBy, Threshold, UnknownRequester
-from bot.domain.replay import Comparison, happened, replay, summed_up
+from bot.domain.policy.rules import FastTrack, Observed, Policy, RollbackBy, Threshold, UnknownRequester
+from bot.domain.queries.policy_replay import Comparison, happened, replay, summed_up
+from bot.domain.registry.model_uri import ModelUri
 from tests.builders import (
     LATER,
     NOON,

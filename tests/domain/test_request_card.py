@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.cards import Card, Confirm, Fact, Link, Table, Tone
+from bot.domain.card.card import Card, Confirm, Fact, Link, Table, Tone
+from bot.domain.card.request_card import outcome_card, reminder_card, request_card, ticket_card
+from bot.domain.card.sentences import Printed, decision_text, goal
 from bot.domain.model import Ask, AskKind, State, Target, TargetKind, TransitionRequest
-from bot.domain.policy import ReasonDemand, Rule
-from bot.domain.request_card import outcome_card, reminder_card, request_card, ticket_card
-from bot.domain.wording import Printed, decision_text, goal
+from bot.domain.policy.rules import ReasonDemand, Rule
 from tests.builders import (
     RULE_HASH,
     TICKET,

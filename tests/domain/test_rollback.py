@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bot.domain.model import Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest, VersionId
-from bot.domain.policy import RollbackBy
-from bot.domain.rollback import TAG_LIMIT, failed_tag, failing, failure_of, needs_no_vote, ways_back
+from bot.domain.policy.rules import RollbackBy
+from bot.domain.request.rollback import TAG_LIMIT, failed_tag, failing, failure_of, needs_no_vote, ways_back
 from tests.builders import NOON, PRODUCTION, a_request, a_rule, a_version
 
 V1, V2, V3 = a_version(1), a_version(2), a_version(3)

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bot.domain import events as e
-from bot.domain import evolution, lifecycle
+from bot.domain.card.request_card import request_card
+from bot.domain.card.sentences import Printed
 from bot.domain.events import Event, RequestEvent, RequestOpened
-from bot.domain.ledger import as_plain
+from bot.domain.ledger.chain import as_plain
 from bot.domain.model import (
     Ask,
     AskKind,
@@ -37,9 +38,8 @@ from bot.domain.model import (
     VersionId,
     Vote,
 )
-from bot.domain.policy import Escalate, ReasonDemand, Rule, UnknownRequester
-from bot.domain.request_card import request_card
-from bot.domain.wording import Printed
+from bot.domain.policy.rules import Escalate, ReasonDemand, Rule, UnknownRequester
+from bot.domain.request import evolution, lifecycle
 from bot.store.transaction import REQUEST
 from tests.builders import (
     CARD,

@@ -8,8 +8,8 @@ import pytest
 import rfc8785
 
 from bot.domain import events as e
-from bot.domain.ledger import body_of
-from bot.domain.subjects import NO_SUBJECT, Subject, subject_in
+from bot.domain.ledger.chain import body_of
+from bot.domain.ledger.subjects import NO_SUBJECT, Subject, subject_in
 from tests.builders import CHAMPION, NOON, a_version, opened
 
 

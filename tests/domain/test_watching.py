@@ -10,9 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.model import Ask, AskKind, Target, TargetKind
-from bot.domain.policy import Policy
-from bot.domain.seen import ModelSeen, VersionSeen
-from bot.domain.watching import Known, Move, News, StandingAsk, compare, fingerprint, standing_asks, watched_holders
+from bot.domain.policy.rules import Policy
+from bot.domain.registry.diff import (
+    Known,
+    Move,
+    News,
+    StandingAsk,
+    compare,
+    fingerprint,
+    standing_asks,
+    watched_holders,
+)
+from bot.domain.registry.snapshot import ModelSeen, VersionSeen
 from tests.builders import (
     BY_ALIAS,
     CHAMPION,

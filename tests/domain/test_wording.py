@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.cards import Card, Link
+from bot.domain.card.card import Card, Link
+from bot.domain.card.request_card import request_card
+from bot.domain.card.sentences import Printed
 from bot.domain.model import Ask, AskKind, State, TransitionRequest
-from bot.domain.policy import UnknownRequester
-from bot.domain.request_card import request_card
-from bot.domain.wording import Printed
+from bot.domain.policy.rules import UnknownRequester
 from tests.builders import (
     BY_ALIAS,
     LATER,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.calendars import WorkingHours
+from bot.domain.policy.calendars import WorkingHours
 
 EVERY_DAY = tuple(range(7))
 MONDAY_TO_FRIDAY = (0, 1, 2, 3, 4)

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from bot.clients.dvc import DvcRemote, NotFetched, place_below, remote_in
 from bot.clients.git import GitMirrors
 from bot.commands.describe import describe as command
-from bot.domain.description import Description
-from bot.domain.description_text import in_words
-from bot.domain.lineage import Mirrored
+from bot.domain.evidence.lineage import Mirrored
 from bot.domain.model import Refused, State
+from bot.domain.queries.description import Description
+from bot.domain.queries.description_text import in_words
 from bot.store import tables
 from handlers.describing import describe
 from handlers.fetching import Brought, fetch_data

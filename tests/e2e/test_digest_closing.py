@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.demo_digest import end_week
-from bot.domain.digest import Concern
-from bot.domain.digest_json import as_json, read_digest
+from bot.domain.digest.figures import Concern
+from bot.domain.digest.json_form import as_json, read_digest
 from bot.domain.events import DigestClosed, DigestDelivered, DigestsLeftOut, KeyAdded
 from bot.domain.model import Refused
 from bot.engine.rows import JobStatus

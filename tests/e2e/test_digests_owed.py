@@ -8,8 +8,8 @@ from typing import NoReturn
 import pytest
 import requests
 
+from bot.domain.digest.periods import Period
 from bot.domain.events import DigestDelivered
-from bot.domain.periods import Period
 from bot.engine.rows import JobStatus
 from bot.ports import Temporary
 from handlers import digests

@@ -15,10 +15,10 @@ from typing import cast
 import pytest
 import sqlalchemy as sa
 
-from bot.domain import lifecycle
 from bot.domain.events import FastTrackCompared, FastTrackJudged, RequestApproved, VoteCast
 from bot.domain.model import Ask, AskKind, DecidedBy, Evidence, State, Target, TransitionRequest, VersionId
-from bot.domain.policy import LineageDemand
+from bot.domain.policy.rules import LineageDemand
+from bot.domain.request import lifecycle
 from bot.ports import Follower, ModelRegistry
 from handlers.asking import request_transition
 from handlers.evidence import freeze_evidence

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from bot.domain.card.sentences import moment
 from bot.domain.events import ApprovalHeld, FreezeEnded, TargetMoved
 from bot.domain.model import DecidedBy, State, TransitionRequest
-from bot.domain.wording import moment
 from handlers.switches import person_named, switch_fast_track
 from tests.fixtures.house import House
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from bot.domain.attestation import of_decision
-from bot.domain.attestation import payload_of as payload_of_statement
+from bot.domain.attestation.decision import of_decision
+from bot.domain.attestation.decision import payload_of as payload_of_statement
 from bot.domain.events import DecisionSigned
 from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest
 from bot.ports import Permanent, PublicKey, Signer

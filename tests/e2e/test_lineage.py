@@ -13,10 +13,10 @@ from mlflow import MlflowClient
 
 from bot.clients.git import GitMirrors
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.domain.dvc_lock import sha256_of
-from bot.domain.lineage import GIT_MIRROR, TRAINER
+from bot.domain.evidence.dvc_lock import sha256_of
+from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER
 from bot.domain.model import Evidence, State, TransitionRequest
-from bot.domain.policy import LineageDemand
+from bot.domain.policy.rules import LineageDemand
 from bot.dvc_files import read_lock
 from tests.fixtures.house import House
 from tests.fixtures.training_repository import Training

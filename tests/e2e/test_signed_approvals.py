@@ -16,7 +16,7 @@ import pytest
 from bot.app import build_services, effects_of
 from bot.clients.keys import make_key, make_key_unless_there
 from bot.clients.signers import read_signer
-from bot.domain.attestation import evidence_digest, tag_prefix
+from bot.domain.attestation.decision import evidence_digest, tag_prefix
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.model import DECISION, VOTE, Refused, State, Target, TransitionRequest
 from bot.engine.rows import JobStatus

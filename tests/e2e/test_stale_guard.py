@@ -13,7 +13,7 @@ from typing import cast
 
 from bot.domain.events import ApprovalStale, TargetMoved
 from bot.domain.model import Ask, AskKind, Evidence, Kind, State, Target, TransitionRequest, VersionId
-from bot.domain.policy import LineageDemand
+from bot.domain.policy.rules import LineageDemand
 from bot.ports import Follower, ModelRegistry
 from handlers.asking import request_transition
 from handlers.evidence import freeze_evidence

@@ -26,9 +26,9 @@ from bot.checkpoints import ledger_key, signer_of
 from bot.clients.notes_key import NoteKeyFile
 from bot.commands.audit_export import safe_cell
 from bot.database.connect import migrate
-from bot.domain.checkpoint import Note, read_note
 from bot.domain.events import CardPosted, DecisionSigned, TargetMoved
-from bot.domain.ledger import leaf_of
+from bot.domain.ledger.chain import leaf_of
+from bot.domain.ledger.checkpoint import Note, read_note
 from bot.domain.model import State, TransitionRequest
 from bot.engine.rows import JobStatus
 from bot.signatures import TrustedKey

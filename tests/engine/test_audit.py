@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from bot.checkpoints import ledger_key
 from bot.clients.notes_key import NoteKey
 from bot.clients.signers import signer_with
-from bot.domain.checkpoint import Checkpoint, origin_of, read_note
+from bot.domain.attestation.in_toto import APPROVAL_TYPE, STATEMENT_TYPE
 from bot.domain.events import (
     AttestationSigned,
     DecisionSigned,
@@ -32,10 +32,10 @@ from bot.domain.events import (
     VoteCast,
     VoteSigned,
 )
-from bot.domain.ledger import GENESIS, Broken, head_of, leaf_of
-from bot.domain.merkle import Frontier, root_of
+from bot.domain.ledger.chain import GENESIS, Broken, head_of, leaf_of
+from bot.domain.ledger.checkpoint import Checkpoint, origin_of, read_note
+from bot.domain.ledger.merkle import Frontier, root_of
 from bot.domain.model import DECISION, VOTE
-from bot.domain.statements import APPROVAL_TYPE, STATEMENT_TYPE
 from bot.ports import Permanent
 from bot.services import Services, SystemClock
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of

@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain import events as e
-from bot.domain.digest import Concern, Latency, WeekOfTrend
-from bot.domain.digest_json import as_json
-from bot.domain.evolution import BY_RULE
+from bot.domain.digest.figures import Concern, Latency, WeekOfTrend
+from bot.domain.digest.json_form import as_json
+from bot.domain.digest.periods import next_period, previous_period
 from bot.domain.model import Ask, AskKind, DataSet, DecidedBy, Kind, Target, TargetKind
-from bot.domain.periods import next_period, previous_period
-from bot.domain.policy import DigestPlan
+from bot.domain.policy.rules import DigestPlan
+from bot.domain.request.evolution import BY_RULE
 from bot.ports import Permanent
 from bot.services import Services
 from bot.store.digests import Closed, DigestRow

@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain import events as e
-from bot.domain.digest import Concern
+from bot.domain.digest.figures import Concern
 from bot.domain.model import Ask, AskKind, Kind, Placed, Target, TargetKind, VersionId
-from bot.domain.policy import DigestPlan
+from bot.domain.policy.rules import DigestPlan
 from bot.services import Services
 from bot.store.transaction import Store
 from config.policy import read_policy

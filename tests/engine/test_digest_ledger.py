@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain import events as e
-from bot.domain.digest import Concern
-from bot.domain.ledger import head_of, leaf_of
-from bot.domain.periods import period_at
+from bot.domain.digest.figures import Concern
+from bot.domain.digest.periods import period_at
+from bot.domain.ledger.chain import head_of, leaf_of
 from bot.services import Services
 from bot.store.transaction import Store
 from config.policy import read_policy

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain import events as e
-from bot.domain.subjects import NO_SUBJECT, Subject
+from bot.domain.ledger.subjects import NO_SUBJECT, Subject
 from bot.reports.records import write_records_csv
 from bot.services import Services
 from bot.store.ledger import A_LOOKUP, LedgerRows, unhurried
@@ -24,7 +24,7 @@ from tests.builders import CHAMPION, a_version, every_event, every_request_event
 from tests.fixtures.digest_figures import HOUR, MONDAY, OnlyTheLedger, OnMonday, record
 
 if TYPE_CHECKING:
-    from bot.domain.ledger import Entry
+    from bot.domain.ledger.chain import Entry
     from bot.engine.jobs import Jobs
 
 BIKES = Subject("r1", "bike-demand", 7, "alias:champion")

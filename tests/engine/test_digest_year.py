@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.digest import Concern
-from bot.domain.digest_json import as_json, read_digest
+from bot.domain.digest.figures import Concern
+from bot.domain.digest.json_form import as_json, read_digest
 from bot.services import Services
 from bot.store.transaction import Store
 from config.policy import read_policy

@@ -11,11 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain import events as e
-from bot.domain.cards import Card, Link
-from bot.domain.digest import Concern, Digest
-from bot.domain.digest_card import digest_card, files_card, thread_cards, ticket_card
-from bot.domain.digest_mail import mail_html, mail_text
-from bot.domain.periods import period_of
+from bot.domain.card.card import Card, Link
+from bot.domain.digest.card import digest_card, files_card, thread_cards, ticket_card
+from bot.domain.digest.figures import Concern, Digest
+from bot.domain.digest.mail import mail_html, mail_text
+from bot.domain.digest.periods import period_of
 from bot.reports.html import html_of
 from bot.reports.pdf import pdf_of
 from bot.reports.records import file_names

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 import config.policy
 from bot.domain.model import Refused
-from bot.domain.policy import PersonEntry
+from bot.domain.policy.rules import PersonEntry
 from bot.services import SystemClock
 from bot.store.absences import Absence, Switch
 from bot.store.transaction import Store, Transaction

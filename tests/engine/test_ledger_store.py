@@ -13,7 +13,7 @@ import rfc8785
 import sqlalchemy as sa
 
 from bot.domain.events import Event, EvidenceFrozen
-from bot.domain.ledger import GENESIS, Entry, first_fault, head_of, leaf_of
+from bot.domain.ledger.chain import GENESIS, Entry, first_fault, head_of, leaf_of
 from bot.services import SystemClock
 from bot.store.transaction import Store
 from config.policy import read_policy

@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.exc import IntegrityError
 
 from bot.clients.signers import signer_with
-from bot.domain import lifecycle
 from bot.domain.events import (
     CardPosted,
     DecisionSigned,
@@ -27,6 +26,7 @@ from bot.domain.events import (
     VoteCast,
 )
 from bot.domain.model import DECISION, Refused, State, Target, TargetKind
+from bot.domain.request import lifecycle
 from bot.services import SystemClock
 from bot.signatures import trusted_key
 from bot.store.attestations import ABOUT_KEYS, KnownKey

@@ -12,7 +12,6 @@ import pytest
 import requests
 
 from bot.app import effects_of
-from bot.domain import lifecycle
 from bot.domain.events import (
     CardPosted,
     EvidenceFrozen,
@@ -22,9 +21,10 @@ from bot.domain.events import (
     TargetMoved,
     VoteCast,
 )
-from bot.domain.lifecycle import NewRequest
 from bot.domain.model import Ask, AskKind, Evidence, Refused, State, Target, TransitionRequest, VersionId
 from bot.domain.references import PostedCard
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import NewRequest
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import new_request_id

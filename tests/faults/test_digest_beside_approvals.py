@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from bot.app import effects_of
+from bot.domain.digest.periods import Period
 from bot.domain.events import DigestClosed, DigestDelivered
-from bot.domain.periods import Period
 from bot.engine.rows import JobStatus
 from bot.services import Services
 from handlers.clock import HOUSEKEEPING, tick

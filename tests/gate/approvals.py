@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bot.__main__ import main
 from bot.clients.signers import DsseSigner, signer_with
-from bot.domain import attestation
-from bot.domain.ledger import Plain
+from bot.domain.attestation import decision as attestation
+from bot.domain.attestation.vsa import Verdict, as_statement
+from bot.domain.ledger.chain import Plain
 from bot.domain.model import DECISION, Artifacts, Kind, State, Target, VersionId
-from bot.domain.verdict import Verdict, as_statement
 from bot.signatures import PAYLOAD_TYPE
 from tests.builders import a_rejection, a_request, a_rule, a_vote, an_evidence
 from tests.fixtures.mlflow_seed import identity

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.clients.signers import DsseSigner, signer_with
-from bot.domain.attestation import of_vote, payload_of
+from bot.domain.attestation.decision import of_vote, payload_of
 from bot.signatures import (
     ENVELOPE_LIMIT,
     LEDGER,

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.gate import Question, Why, judge, read_claim, source_of
+from bot.domain.attestation.gate import Question, Why, judge, read_claim, source_of
+from bot.domain.attestation.in_toto import NotOurs
+from bot.domain.attestation.vsa import Verdict, as_statement, read_vouching, vouched
 from bot.domain.model import Target
-from bot.domain.statements import NotOurs
-from bot.domain.verdict import Verdict, as_statement, read_vouching, vouched
 from bot.gate.uris import Wanted
 from bot.signatures import payload_of
 from tests.builders import CHAMPION, LATER, NOON, PRODUCTION, a_version

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bot.domain.gate import GateResult, Reason, Why
+from bot.domain.attestation.gate import GateResult, Reason, Why
 from bot.domain.model import Target
 from bot.gate.reports import RENDER, Format
 from tests.gate.approvals import Shelf, gate

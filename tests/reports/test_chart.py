@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.digest import TREND_WEEKS, Digest
-from bot.domain.digest_chart import chart_svg, chart_words, count_scale, latency_scale
+from bot.domain.digest.chart import chart_svg, chart_words, count_scale, latency_scale
+from bot.domain.digest.figures import TREND_WEEKS, Digest
 from bot.reports.chart import chart_of
 from tests.builders_digest import a_digest, a_quiet_digest, a_trend
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.digest import LISTED, Listed
-from bot.domain.digest_json import as_json, read_digest
-from bot.domain.periods import period_of
+from bot.domain.digest.figures import LISTED, Listed
+from bot.domain.digest.json_form import as_json, read_digest
+from bot.domain.digest.periods import period_of
 from bot.ports import Permanent
 from bot.reports.html import html_of
 from tests.builders_digest import (

@@ -7,7 +7,7 @@ import io
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.digest import Concern
+from bot.domain.digest.figures import Concern
 from bot.reports.lists import HOLDINGS, WAITING, HoldingsAsCsv, WaitingAsCsv
 from tests.builders_digest import NAMES, SOME_HOLDINGS, a_holding, a_waiting
 

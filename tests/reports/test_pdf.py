@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from structlog.testing import capture_logs
 
-from bot.domain.digest import Digest, Listed
+from bot.domain.digest.figures import Digest, Listed
 from bot.ports import OutsideError, Permanent
 from bot.reports.pdf import pdf_of
 from tests.builders_digest import (

@@ -11,8 +11,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 import pytest
 
-from bot.domain.digest import Digest, Listed
-from bot.domain.digest_chart import BARS, INK, MEDIAN, P95, SOFT
+from bot.domain.digest.chart import BARS, INK, MEDIAN, P95, SOFT
+from bot.domain.digest.figures import Digest, Listed
 from bot.reports.document import document_of
 from bot.reports.graph_svg import PAPER
 from bot.reports.looks import OURS

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import rfc8785
 
 from bot.domain.events import KeyRetired, RequestApproved
-from bot.domain.ledger import GENESIS, Entry, body_of, head_of, leaf_of
-from bot.domain.subjects import NO_SUBJECT, Subject
+from bot.domain.ledger.chain import GENESIS, Entry, body_of, head_of, leaf_of
+from bot.domain.ledger.subjects import NO_SUBJECT, Subject
 from bot.reports.records import Record, file_names, write_records_csv, write_records_json
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC)

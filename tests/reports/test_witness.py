@@ -8,9 +8,9 @@ from dataclasses import replace
 import pypdfium2
 import pytest
 
-from bot.domain.checkpoint import Checkpoint, Note, read_note
-from bot.domain.digest import Digest
-from bot.domain.digest_card import checkpoint_text
+from bot.domain.digest.card import checkpoint_text
+from bot.domain.digest.figures import Digest
+from bot.domain.ledger.checkpoint import Checkpoint, Note, read_note
 from bot.reports.html import html_of
 from bot.reports.pdf import pdf_of
 from tests.builders_digest import a_digest

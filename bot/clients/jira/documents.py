@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from bot.clients.plain_text import is_web_address
-from bot.domain.cards import Card, Fact, Link, Table
+from bot.domain.card.card import Card, Fact, Link, Table
 
 Node: TypeAlias = dict[str, object]
 

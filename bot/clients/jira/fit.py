@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bot.clients.plain_text import one_line, paragraph
-from bot.domain.cards import Card, Fact, Link, Table
+from bot.domain.card.card import Card, Fact, Link, Table
 
 T = TypeVar("T", str, dict[str, object])
 

@@ -21,7 +21,7 @@ from bot.clients.jira.fit import fitting_card, fitting_text
 from bot.clients.jira.transitions import Road, ScreenField, choose_road, same
 from bot.clients.jira.wiki import card_as_wiki, text_as_wiki
 from bot.clients.plain_text import is_web_address, one_line
-from bot.domain.cards import Card
+from bot.domain.card.card import Card
 from bot.domain.references import TicketPlan, TicketRef
 from bot.ports import Attachment, Permanent, Ticket, TicketHint
 

@@ -11,7 +11,7 @@ import re
 from urllib.parse import quote
 
 from bot.clients.plain_text import is_web_address
-from bot.domain.cards import Card, Fact, Link, Table
+from bot.domain.card.card import Card, Fact, Link, Table
 
 LIVE = re.compile(
     r"""

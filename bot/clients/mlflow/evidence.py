@@ -16,9 +16,9 @@ from bot.clients.mlflow.lineage import Lineage, get_version, lineage_of
 from bot.clients.mlflow.metrics import data_sets_of, metrics_of
 from bot.clients.mlflow.run_files import read_lineage_files
 from bot.clients.mlflow.trail import Sources, commit_of, trail_of
-from bot.domain.dvc_lock import sha256_of
-from bot.domain.lineage import GIT_MIRROR, LoggedFiles, who_vouches
-from bot.domain.lineage_checks import check_lineage
+from bot.domain.evidence.dvc_lock import sha256_of
+from bot.domain.evidence.lineage import GIT_MIRROR, LoggedFiles, who_vouches
+from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.model import Champion, Evidence, Metric, VersionId
 from bot.ports import Follower, Permanent, Temporary
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bot.clients.mlflow.http import NotThere, reading
 from bot.clients.mlflow.versions import as_time
-from bot.domain.lineage import EVALUATING
+from bot.domain.evidence.lineage import EVALUATING
 from bot.domain.model import DataSet, Metric
 
 if TYPE_CHECKING:

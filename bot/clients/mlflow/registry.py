@@ -21,8 +21,8 @@ from bot.clients.mlflow.http import AlreadyThere, NotThere, open_client, reading
 from bot.clients.mlflow.trail import Sources
 from bot.clients.mlflow.versions import as_glance, as_time, as_version_seen
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
-from bot.domain.policy import LineageDemand
-from bot.domain.seen import ModelSeen, VersionSeen
+from bot.domain.policy.rules import LineageDemand
+from bot.domain.registry.snapshot import ModelSeen, VersionSeen
 from bot.ports import Follower, GitMirror, ModelGlance, Permanent, RegistryHint
 
 if TYPE_CHECKING:

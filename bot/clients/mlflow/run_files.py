@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bot.clients.mlflow.stores import Unread, opened_at, opened_folder
-from bot.domain.dvc_lock import LOCK
-from bot.domain.lineage import LoggedFiles
+from bot.domain.evidence.dvc_lock import LOCK
+from bot.domain.evidence.lineage import LoggedFiles
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,6 +1,6 @@
 """Gathers what the lineage checks look at: the run, other versions of the run and the commit, the mirror's answers.
 
-Judging it is `bot.domain.lineage_checks`'s.
+Judging it is `bot.domain.evidence.lineage_checks`'s.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from bot.clients.mlflow.http import reading
 from bot.clients.mlflow.lineage import COPY_SOURCE
 from bot.clients.mlflow.metrics import data_sets_of
 from bot.clients.mlflow.run_files import read_environment
-from bot.domain.dvc_lock import LOCK
-from bot.domain.lineage import LoggedFiles, RunSeen, Trail
-from bot.domain.policy import MIRRORED_CODES, LineageDemand
+from bot.domain.evidence.dvc_lock import LOCK
+from bot.domain.evidence.lineage import LoggedFiles, RunSeen, Trail
+from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
 from bot.dvc_files import Unreadable, read_lock
 from bot.ports import GitMirror, Temporary
 

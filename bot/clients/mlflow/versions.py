@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.domain.model import DEFAULT_WORKSPACE, VersionId
-from bot.domain.seen import VersionSeen
+from bot.domain.registry.snapshot import VersionSeen
 from bot.ports import ModelGlance
 
 if TYPE_CHECKING:

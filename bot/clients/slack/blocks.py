@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from bot.clients.plain_text import NOTHING, is_web_address, one_line, paragraph
-from bot.domain.cards import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
+from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
 from bot.domain.references import Image
 from bot.ports import Click
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from bot.clients.slack.people import Remembered, Seconds, SlackPeople
-from bot.domain.cards import Called, Mention
+from bot.domain.card.card import Called, Mention
 from bot.ports import OutsideError, Permanent
 
 log = structlog.get_logger()

@@ -25,7 +25,7 @@ from bot.clients.slack.mentions import SlackMentions
 from bot.clients.slack.pace import Pace
 from bot.clients.slack.people import Remembered, SlackPeople
 from bot.clients.slack.text import fallback
-from bot.domain.cards import Card, Mention
+from bot.domain.card.card import Card, Mention
 from bot.domain.references import Image, PostedCard
 from bot.ports import Account, Attachment, Click, OutcomeUnknown, OutsideError, Permanent, Temporary
 

@@ -1,0 +1,1 @@
+"""Signed statements about decisions, and what the gate answers from them."""

@@ -1,0 +1,231 @@
+"""What is signed about a vote and about a decision: an in-toto Statement v1 with a predicate of our own, as plain values.
+
+Pure: who signs it, and how, is in `bot.clients.signers`; reading and verifying it is `bot.signatures`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+import rfc8785
+
+from bot.domain.attestation.in_toto import APPROVAL_TYPE, STATEMENT_TYPE, subjects_of
+from bot.domain.ledger.chain import Plain, as_plain
+from bot.domain.model import (
+    DECISION,
+    VOTE,
+    Champion,
+    DecidedBy,
+    Evidence,
+    Metric,
+    State,
+    Target,
+    TransitionRequest,
+    Verdict,
+    VersionId,
+    Vote,
+)
+from bot.domain.policy.rules import Rule
+from bot.domain.references import PostedCard
+from bot.domain.request.quorum import groups_with_a_say, standing, under
+
+PREDICATE_TYPE = APPROVAL_TYPE
+TAG_PREFIX = "countersign.attestation."
+STATEMENT_LIMIT = 60_000  # bytes; in base64 it must fit into a tag of MLflow, which has 100,000
+LONGEST_IN_TAG = 150  # characters of a target's name; MLflow's tag names have 250 at the most
+NOT_IN_TAG = re.compile(r"[^\w.\- ]")  # MLflow refuses these in a tag's name, and allows some of them in a model's
+
+Names = Mapping[str, str]
+
+
+def of_vote(request: TransitionRequest, vote: Vote, rule: Rule, names: Names) -> Plain:
+    """The statement about one person's vote."""
+    return _statement(
+        request,
+        {
+            "about": VOTE,
+            "verdict": str(vote.verdict),
+            "person": _person(vote.person, names),
+            "reason": vote.reason,
+            "at": vote.at.isoformat(),
+            "message": _message(request.card),
+            "rule": {"label": rule.label, "hash": vote.rule_hash},
+        },
+        names,
+    )
+
+
+def of_decision(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
+    """The statement about what became of the request: approved or rejected, by whom, on which evidence."""
+    decided_by = request.decided_by or DecidedBy.PEOPLE
+    judged = request.judgement.checks if request.judgement and decided_by is DecidedBy.FAST_TRACK else ()
+    return _statement(
+        request,
+        {
+            "about": DECISION,
+            "verdict": str(verdict_of(request)),
+            "decidedBy": str(decided_by),
+            "approvers": _approvers(request, rule, names) if decided_by is DecidedBy.PEOPLE else [],
+            "reason": request.outcome if request.state is State.REJECTED else "",
+            "at": request.decided_at.isoformat() if request.decided_at else "",
+            "message": _message(request.card if decided_by is DecidedBy.PEOPLE else None),
+            "rule": {"label": rule.label, "hash": request.rule_hash},
+            "checks": [check.sentence for check in judged],
+        },
+        names,
+    )
+
+
+def verdict_of(request: TransitionRequest) -> Verdict | None:
+    """What the decision came to; None while there is none. An approval that went stale was one."""
+    if request.state in (State.APPROVED, State.APPLIED, State.STALE):
+        return Verdict.APPROVE
+    return Verdict.REJECT if request.state is State.REJECTED else None
+
+
+def payload_of(statement: Plain) -> bytes:
+    """Canonical (RFC 8785), so that the same statement always gives the same bytes."""
+    return bytes(rfc8785.dumps(as_plain(statement)))
+
+
+def evidence_digest(evidence: Evidence) -> str:
+    """Of the whole evidence as it was frozen and stands in the ledger."""
+    return "sha256:" + hashlib.sha256(payload_of(as_plain(evidence))).hexdigest()
+
+
+def tag_prefix(target: Target) -> str:
+    """How the tags begin that carry the envelopes of one target. A name that MLflow takes in no tag is cut and gets a digest."""
+    name = NOT_IN_TAG.sub("_", target.name)
+    if name != target.name or len(name) > LONGEST_IN_TAG:
+        name = f"{name[:LONGEST_IN_TAG]}-{hashlib.sha256(target.name.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    return f"{TAG_PREFIX}{target.kind}.{name}."
+
+
+def tag_of(target: Target, about: str, person: str) -> str:
+    """The tag of one envelope; `person` is the voter's id."""
+    return tag_prefix(target) + (DECISION if about == DECISION else person[:12])
+
+
+def _statement(request: TransitionRequest, predicate: dict[str, Plain], names: Names) -> Plain:
+    """Figures and params that are too many for an envelope are left out of it, and it says so: the digest covers them all the same."""
+    whole = _about(request, predicate, _evidence(request.evidence), names)
+    if request.evidence is None or len(payload_of(whole)) <= STATEMENT_LIMIT:
+        return whole
+    return _about(request, predicate, _shortened(request.evidence), names)
+
+
+def _about(request: TransitionRequest, predicate: dict[str, Plain], evidence: Plain, names: Names) -> Plain:
+    known: dict[str, Plain] = {
+        "request": request.id,
+        "kind": str(request.kind),
+        "version": _identity(request.version),
+        "target": str(request.target),
+        "evidence": evidence,
+        "requester": _person(request.requester, names),
+        "author": _person(request.author, names),
+        "ticket": request.ticket.key if request.ticket else None,
+        "follows": request.follows,
+    }
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": subjects_of(request.version, _artifacts_digest(request.evidence)),
+        "predicateType": PREDICATE_TYPE,
+        "predicate": as_plain({**known, **predicate}),
+    }
+
+
+def _artifacts_digest(evidence: Evidence | None) -> str:
+    return evidence.artifacts.digest if evidence and evidence.artifacts else ""
+
+
+def _identity(version: VersionId) -> dict[str, Plain]:
+    return {
+        "workspace": version.workspace,
+        "name": version.model,
+        "version": version.version,
+        "created": version.created.isoformat(),
+    }
+
+
+def _approvers(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
+    """Who was seated; of a rejection, who rejected it. With the reasons and times of their votes."""
+    counted = under(request, request.rule_hash)
+    if verdict_of(request) is Verdict.REJECT:
+        seated = [(vote, _say_of(vote, request, rule)) for vote in counted.votes if vote.verdict is Verdict.REJECT]
+    else:
+        votes = {vote.person: vote for vote in counted.votes}
+        seated = [(votes[person], group) for person, group in standing(counted, rule).met]
+    return [
+        {
+            "id": vote.person,
+            "name": names.get(vote.person, ""),
+            "for": group,
+            "reason": vote.reason,
+            "at": as_plain(vote.at),
+        }
+        for vote, group in seated
+    ]
+
+
+def _say_of(vote: Vote, request: TransitionRequest, rule: Rule) -> str:
+    """The first of the rule's groups by which this person has a say."""
+    return next((group for group in groups_with_a_say(request, rule) if group in vote.groups), "")
+
+
+def _person(person: str | None, names: Names) -> Plain:
+    return {"id": person, "name": names.get(person, "")} if person else None
+
+
+def _message(card: PostedCard | None) -> Plain:
+    """Where the button was pressed."""
+    return {"team": card.team, "channel": card.channel, "ts": card.message, "url": card.url} if card else None
+
+
+def _shortened(evidence: Evidence) -> Plain:
+    champion = replace(evidence.champion, metrics=(), params={}) if evidence.champion else None
+    short = replace(evidence, metrics=(), params={}, datasets=(), signature=None, champion=champion)
+    told = cast("dict[str, Plain]", _evidence(short))
+    return {**told, "digest": evidence_digest(evidence), "leftOut": ["metrics", "params", "datasets", "signature"]}
+
+
+def _evidence(evidence: Evidence | None) -> Plain:
+    if evidence is None:
+        return None
+    return as_plain(
+        {
+            "digest": evidence_digest(evidence),
+            "run": evidence.run_id,
+            "commit": evidence.commit,
+            "source": evidence.source,
+            "author": evidence.author,
+            "metrics": [_metric(metric) for metric in evidence.metrics],
+            "params": evidence.params,
+            "datasets": evidence.datasets,
+            "lockSha256": evidence.lock_sha256,
+            "dataMd5": evidence.data_md5,
+            "artifacts": evidence.artifacts,
+            "signature": evidence.signature,
+            "lineage": [check.code for check in evidence.lineage if not check.passed],
+            "vouchedBy": evidence.vouched_by,
+            "champion": _champion(evidence.champion),
+        }
+    )
+
+
+def _champion(champion: Champion | None) -> Plain:
+    if champion is None:
+        return None
+    return {"version": as_plain(_identity(champion.version)), "metrics": [_metric(one) for one in champion.metrics]}
+
+
+def _metric(metric: Metric) -> dict[str, Plain]:
+    return {
+        "name": metric.name,
+        "value": as_plain(metric.value),
+        "source": metric.source,
+        "dataset": metric.measured_on.name if metric.measured_on else None,
+    }

@@ -1,0 +1,286 @@
+"""The gate's decision: may this version ship to this target? Both sides use it: the bot's own route, and CI and serving offline.
+
+Signatures are verified before (`bot.signatures`); here only what the signed statements say is held against what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.domain.attestation import in_toto
+from bot.domain.attestation.in_toto import ARTIFACTS, NotOurs, identity_digest, uri_of
+from bot.domain.model import DECISION, VOTE, DecidedBy, Refused, Target, TargetKind, Verdict, VersionId
+
+WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
+
+
+class Why(StrEnum):
+    """Short names of the reasons, for programs; they never change."""
+
+    APPROVED = "approved"
+    STILL_VOUCHED_FOR = "still-vouched-for"
+    NO_APPROVAL = "no-approval"
+    OTHER_TARGET = "other-target"
+    OTHER_VERSION = "other-version"
+    CREATED_AGAIN = "created-again"
+    REJECTED = "rejected"
+    TOO_OLD = "too-old"
+    NOT_VERIFIED = "not-verified"
+    NOT_OURS = "not-an-approval"
+    RETIRED_KEY = "retired-key"
+    ROLLED_BACK = "rolled-back"
+    STALE = "stale"
+    FROZEN = "frozen"
+    NO_SUCH_VERSION = "no-such-version"
+    OTHER_FILES = "other-files"
+    FILES_UNKNOWN = "files-unknown"
+    UNSAFE_PATH = "unsafe-path"
+    REFUSED_BY_BOT = "refused-by-the-bot"
+    CANNOT_TELL = "cannot-tell"
+
+
+@dataclass(frozen=True)
+class Reason:
+    why: Why
+    sentence: str
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """The answer. `decided` is False when it could not be told, and then nothing is allowed.
+
+    `uri` names the resolved version, `models:/N/V`, or what was asked when it leads to none; `artifacts` is the digest of the files
+    that the approval speaks of (`sha256:...`), empty when it names none, and `size` how many bytes they have together.
+    """
+
+    allowed: bool
+    reasons: tuple[Reason, ...]
+    uri: str
+    target: Target
+    artifacts: str = ""
+    decided: bool = True
+    size: int | None = None
+
+
+class NotAllowed(Exception):
+    """The version may not ship; `reasons` are the sentences that say why."""
+
+    def __init__(self, result: GateResult) -> None:
+        super().__init__(" ".join(reason.sentence for reason in result.reasons))
+        self.result = result
+        self.reasons = tuple(reason.sentence for reason in result.reasons)
+
+
+class Denied(NotAllowed):
+    """It has no approval that counts."""
+
+
+class CannotTell(NotAllowed):
+    """Registry or bot did not answer, so nobody knows."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """`source` is the version that this one was copied from, as the registry shows it now, when the target is the copy's own model."""
+
+    version: VersionId
+    target: Target
+    source: VersionId | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one verified approval says. `where` names the place it was found in; `by` is who decided, and why, in words."""
+
+    where: str
+    about: str
+    version: VersionId
+    target: Target
+    verdict: Verdict
+    by: str
+    at: datetime
+    artifacts: str
+    size: int | None
+    identity: str
+
+
+def read_claim(statement: Mapping[str, object], where: str) -> Claim:
+    """Raises NotOurs."""
+    predicate = in_toto.predicate_of(statement, in_toto.APPROVAL_TYPE)
+    version = in_toto.identity(predicate, "version")
+    digests = in_toto.digests_of(statement)
+    try:
+        target, verdict = (
+            Target.parse(in_toto.text(predicate, "target")),
+            Verdict(in_toto.text(predicate, "verdict")),
+        )
+    except (Refused, ValueError):
+        raise NotOurs("speaks of no target or verdict that Countersign knows") from None
+    about = in_toto.text(predicate, "about")
+    if about not in (VOTE, DECISION):
+        raise NotOurs("is about neither a vote nor a decision")
+    files = digests.get(ARTIFACTS, "")
+    return Claim(
+        where=where,
+        about=about,
+        version=version,
+        target=target,
+        verdict=verdict,
+        by=_by(predicate, about),
+        at=in_toto.moment(predicate, "at"),
+        artifacts=f"sha256:{files}" if files else "",
+        size=_size(predicate) if files else None,
+        identity=digests.get(uri_of(version), ""),
+    )
+
+
+def judge(
+    question: Question,
+    claims: Sequence[Claim],
+    doubts: Sequence[Reason] = (),
+    *,
+    now: datetime,
+    max_age: timedelta | None = None,
+) -> GateResult:
+    """The newest decision for this very version and target counts. `doubts` say what else was found there and proves nothing."""
+    misfits = {claim.where: found for claim in claims if (found := misfit(claim, question)) is not None}
+    newest = newest_decision(question, claims)
+    if newest is None:
+        fitting = [claim for claim in claims if claim.where not in misfits]
+        return denied(question, _without_decision(question, fitting), *misfits.values(), *doubts)
+    if newest.verdict is Verdict.REJECT:
+        return denied(question, _rejected(newest, question))
+    if max_age is not None and now - newest.at > max_age:
+        return denied(question, _too_old(newest, max_age))
+    uri = uri_of(question.version)
+    return GateResult(True, (_approved(newest),), uri, question.target, newest.artifacts, size=newest.size)
+
+
+def newest_decision(question: Question, claims: Sequence[Claim]) -> Claim | None:
+    """Of two in one moment, the rejection."""
+    decisions = [claim for claim in claims if claim.about == DECISION and misfit(claim, question) is None]
+    return max(decisions, key=lambda claim: (claim.at, claim.verdict is Verdict.REJECT), default=None)
+
+
+def denied(question: Question, *reasons: Reason) -> GateResult:
+    return GateResult(False, reasons, uri_of(question.version), question.target)
+
+
+def misfit(claim: Claim, question: Question) -> Reason | None:
+    """Why the claim says nothing about what was asked; None when it does."""
+    version, said = question.version, claim.version
+    is_this = said == version or _is_copied_from(said, question)
+    if not is_this and _named(said) == _named(version):
+        sentence = (
+            f"{claim.where} is about an earlier {said}, created {_at(said.created)}; this one was created "
+            f"{_at(version.created)} under the same number. Ask for an approval of this one."
+        )
+        return Reason(Why.CREATED_AGAIN, sentence)
+    if not is_this:
+        sentence = (
+            f"{claim.where} is about {said}, not about {version}: it was copied from there and counts only there."
+        )
+        return Reason(Why.OTHER_VERSION, sentence)
+    if claim.identity != identity_digest(said):
+        return Reason(Why.NOT_OURS, f"{claim.where} names another subject than the version it speaks of.")
+    if claim.target != question.target:
+        sentence = f"{claim.where} is for {claim.target}, not for {question.target}. Ask for {question.target} as well."
+        return Reason(Why.OTHER_TARGET, sentence)
+    return None
+
+
+def source_of(source: str) -> tuple[str, int] | None:
+    """Model and number in the source of a copy, `models:/NAME/VERSION`; None for whatever is no copy."""
+    model, _, number = source.removeprefix("models:/").rpartition("/")
+    is_copy = source.startswith("models:/") and model and number.isascii() and number.isdigit()
+    return (model, int(number)) if is_copy else None
+
+
+def may_be_copy(version: VersionId, target: Target) -> bool:
+    """Only in its own target model does a copy live on its original's approval."""
+    return target.kind is TargetKind.MODEL and target.name == version.model
+
+
+def _is_copied_from(said: VersionId, question: Question) -> bool:
+    """A copy that is older than what is approved was made of an earlier version of the same number."""
+    return (
+        may_be_copy(question.version, question.target)
+        and said == question.source
+        and question.version.created >= said.created
+    )
+
+
+def _named(version: VersionId) -> tuple[str, str, int]:
+    return version.workspace, version.model, version.version
+
+
+def _by(predicate: Mapping[str, object], about: str) -> str:
+    if about == VOTE:
+        return in_toto.text(in_toto.mapping(predicate, "person"), "name")
+    decided_by = in_toto.text(predicate, "decidedBy")
+    if decided_by in set(WITHOUT_PEOPLE):
+        return WITHOUT_PEOPLE[DecidedBy(decided_by)]
+    found = predicate.get("approvers")
+    if not isinstance(found, list) or not found:
+        raise NotOurs("names nobody who decided it")
+    return ", ".join(_with_reason(approver) for approver in found)
+
+
+def _with_reason(approver: object) -> str:
+    name, reason = in_toto.text(approver, "name"), in_toto.text(approver, "reason")
+    return f'{name} ("{reason}")' if reason else name
+
+
+def _size(predicate: Mapping[str, object]) -> int:
+    found = in_toto.mapping(in_toto.mapping(predicate, "evidence"), "artifacts").get("size")
+    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
+        raise NotOurs("names files and not how many bytes they have")
+    return found
+
+
+def _approved(claim: Claim) -> Reason:
+    return Reason(Why.APPROVED, f"Approved for {claim.target} by {claim.by} on {_at(claim.at)}.")
+
+
+def _rejected(claim: Claim, question: Question) -> Reason:
+    sentence = (
+        f"{question.version} was rejected for {claim.target} by {claim.by} on {_at(claim.at)}. Ship another version."
+    )
+    return Reason(Why.REJECTED, sentence)
+
+
+def _too_old(claim: Claim, max_age: timedelta) -> Reason:
+    sentence = (
+        f"{claim.where} is from {_at(claim.at)}, which is longer ago than the {_span(max_age)} that --max-age allows, and no verdict "
+        "vouches for it since. Ask the bot with --bot, or allow more."
+    )
+    return Reason(Why.TOO_OLD, sentence)
+
+
+def _without_decision(question: Question, votes: Sequence[Claim]) -> Reason:
+    version = question.version
+    if votes:
+        voters = ", ".join(dict.fromkeys(vote.by for vote in votes))
+        sentence = f"{version} has no signed decision for {question.target} yet, only the vote of {voters}. Wait for the decision."
+        return Reason(Why.NO_APPROVAL, sentence)
+    sentence = (
+        f"{version} has no approval for {question.target}. Ask for one: countersign request-transition "
+        f"--name {version.model} --version {version.version} --to {question.target} --comment WHY."
+    )
+    return Reason(Why.NO_APPROVAL, sentence)
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _span(age: timedelta) -> str:
+    """In the largest unit that says it exactly, as people write it: 30d, 36h, 90s."""
+    seconds = int(age.total_seconds())
+    return next(
+        (f"{seconds // size}{unit}" for size, unit in ((86_400, "d"), (3_600, "h")) if not seconds % size),
+        f"{seconds}s",
+    )

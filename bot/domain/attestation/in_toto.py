@@ -1,0 +1,100 @@
+"""What the statements that Countersign signs have in common: their types, their subjects, and how untrusted plain values are read.
+
+Nothing here says what is approved; see `attestation` for what is written about a decision, and `gate` and `verdict` for what is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import rfc8785
+
+from bot.domain.model import VersionId
+
+if TYPE_CHECKING:
+    from bot.domain.ledger.chain import Plain
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+APPROVAL_TYPE = "urn:countersign:approval:v1"
+VERDICT_TYPE = "https://slsa.dev/verification_summary/v1"  # https://slsa.dev/spec/v1.1/verification_summary
+ARTIFACTS = "artifacts"  # the subject that names the list of the version's files
+
+
+class NotOurs(Exception):
+    """The statement is none that Countersign writes; the text completes "it ..."."""
+
+
+def uri_of(version: VersionId) -> str:
+    return f"models:/{version.model}/{version.version}"
+
+
+def identity_digest(version: VersionId) -> str:
+    """Hex. Name and number alone are used again after delete and re-create, so the creation time is part of it."""
+    identity: dict[str, Plain] = {
+        "workspace": version.workspace,
+        "name": version.model,
+        "version": version.version,
+        "created": version.created.isoformat(),
+    }
+    return hashlib.sha256(rfc8785.dumps(identity)).hexdigest()
+
+
+def subjects_of(version: VersionId, artifacts: str) -> list[Plain]:
+    """`artifacts` is the digest of the list of files, as `Artifacts.digest` writes it; empty when nobody has read them."""
+    identity: Plain = {"name": uri_of(version), "digest": {"sha256": identity_digest(version)}}
+    files: Plain = {"name": ARTIFACTS, "digest": {"sha256": artifacts.removeprefix("sha256:")}}
+    return [identity, files] if artifacts else [identity]
+
+
+def predicate_of(statement: Mapping[str, object], predicate_type: str) -> Mapping[str, object]:
+    """Raises NotOurs."""
+    if statement.get("_type") != STATEMENT_TYPE:
+        raise NotOurs("is no in-toto Statement v1")
+    said = statement.get("predicateType")
+    if said != predicate_type:
+        raise NotOurs(f"is of the type {str(said)[:100]}, not {predicate_type}")
+    return mapping(statement, "predicate")
+
+
+def digests_of(statement: Mapping[str, object]) -> Mapping[str, str]:
+    """The sha256 of each subject by the subject's name. Raises NotOurs."""
+    subjects = statement.get("subject")
+    if not isinstance(subjects, list):
+        raise NotOurs("names no subject")
+    return {text(subject, "name"): text(mapping(subject, "digest"), "sha256") for subject in subjects}
+
+
+def mapping(holder: object, key: str) -> Mapping[str, object]:
+    found = holder.get(key) if isinstance(holder, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise NotOurs(f'has no "{key}" in it as Countersign writes it')
+    return found
+
+
+def text(holder: object, key: str) -> str:
+    found = holder.get(key) if isinstance(holder, Mapping) else None
+    if not isinstance(found, str):
+        raise NotOurs(f'has no text "{key}" in it')
+    return found
+
+
+def moment(holder: object, key: str) -> datetime:
+    """Aware; a time without its zone means nothing to a reader elsewhere."""
+    try:
+        found = datetime.fromisoformat(text(holder, key))
+    except ValueError:
+        raise NotOurs(f'has no time in its "{key}"') from None
+    if found.tzinfo is None:
+        raise NotOurs(f'has a time without a zone in its "{key}"')
+    return found
+
+
+def identity(holder: object, key: str) -> VersionId:
+    found = mapping(holder, key)
+    number = found.get("version")
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise NotOurs(f'has no number in its "{key}"')
+    return VersionId(text(found, "workspace"), text(found, "name"), number, moment(found, "created"))

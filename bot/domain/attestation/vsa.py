@@ -1,0 +1,157 @@
+"""Short-lived verdicts (SLSA Verification Summary v1): the bot's word of just now that an approval stands, so that serving survives an
+outage of the bot. What they are made from and when they are renewed is a handler's story.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from bot.domain.attestation import in_toto
+from bot.domain.attestation.gate import GateResult, Question, Reason, Why, denied
+from bot.domain.attestation.in_toto import ARTIFACTS, NotOurs, identity_digest, uri_of
+from bot.domain.model import Target, VersionId
+
+if TYPE_CHECKING:
+    from bot.domain.ledger.chain import Plain
+
+VERIFIER = "urn:countersign"
+LEVEL = "COUNTERSIGN_APPROVED"  # levels of one's own must not begin with SLSA_
+EXPIRES = "urn:countersign:expires"  # the standard knows no expiry; names of extensions are URIs
+PASSED, FAILED = "PASSED", "FAILED"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`files` is the digest of the version's files as the approval names it, `inputs` the digests (hex) of all envelopes behind it."""
+
+    version: VersionId
+    target: Target
+    passed: bool
+    files: str
+    rule: str
+    rule_hash: str
+    inputs: tuple[str, ...]
+    made_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Vouching:
+    """What one verified verdict says. `where` names the place it was found in."""
+
+    where: str
+    resource: str
+    identity: str
+    passed: bool
+    files: str
+    made_at: datetime
+    expires_at: datetime
+
+
+def resource_of(version: VersionId, target: Target) -> str:
+    """The target is in it, so that what passed for staging cannot be shown for production."""
+    return f"{uri_of(version)}?target={quote(str(target), safe=':')}"
+
+
+def as_statement(verdict: Verdict) -> Plain:
+    inputs: list[Plain] = [
+        {"uri": "urn:countersign:attestation", "digest": {"sha256": digest.removeprefix("sha256:")}}
+        for digest in verdict.inputs
+    ]
+    return {
+        "_type": in_toto.STATEMENT_TYPE,
+        "subject": in_toto.subjects_of(verdict.version, verdict.files),
+        "predicateType": in_toto.VERDICT_TYPE,
+        "predicate": {
+            "verifier": {"id": VERIFIER},
+            "timeVerified": verdict.made_at.isoformat(),
+            "resourceUri": resource_of(verdict.version, verdict.target),
+            "policy": {
+                "uri": f"urn:countersign:rule:{quote(verdict.rule, safe=':')}",
+                "digest": {"sha256": verdict.rule_hash.removeprefix("sha256:")},
+            },
+            "inputAttestations": inputs,
+            "verificationResult": PASSED if verdict.passed else FAILED,
+            "verifiedLevels": [LEVEL] if verdict.passed else [],
+            EXPIRES: verdict.expires_at.isoformat(),
+        },
+    }
+
+
+def read_vouching(statement: Mapping[str, object], where: str) -> Vouching:
+    """Raises NotOurs."""
+    predicate = in_toto.predicate_of(statement, in_toto.VERDICT_TYPE)
+    levels, result = predicate.get("verifiedLevels"), in_toto.text(predicate, "verificationResult")
+    if result not in (PASSED, FAILED) or not isinstance(levels, list):
+        raise NotOurs("has no result and levels as Countersign writes them")
+    digests = in_toto.digests_of(statement)
+    resource = in_toto.text(predicate, "resourceUri")
+    files = digests.get(ARTIFACTS, "")
+    return Vouching(
+        where=where,
+        resource=resource,
+        identity=digests.get(resource.partition("?")[0], ""),
+        passed=result == PASSED and LEVEL in levels,
+        files=f"sha256:{files}" if files else "",
+        made_at=in_toto.moment(predicate, "timeVerified"),
+        expires_at=in_toto.moment(predicate, EXPIRES),
+    )
+
+
+def vouched(
+    question: Question,
+    found: Sequence[Vouching],
+    doubts: Sequence[Reason] = (),
+    *,
+    now: datetime,
+    max_age: timedelta | None = None,
+) -> GateResult:
+    """Whether an unexpired verdict says that the approval stands; the newest counts."""
+    newest = _newest(question, found)
+    if newest is None:
+        none = Reason(Why.NO_APPROVAL, f"{question.version} carries no verdict for {question.target}.")
+        return denied(question, none, *doubts)
+    if not newest.passed:
+        return denied(question, _no_longer(newest))
+    if now >= newest.expires_at:
+        expired = f"{newest.where} expired at {newest.expires_at:%Y-%m-%d %H:%M:%S} UTC."
+        return denied(question, Reason(Why.TOO_OLD, expired))
+    if max_age is not None and now - newest.made_at > max_age:
+        old = f"{newest.where} was made at {newest.made_at:%Y-%m-%d %H:%M:%S} UTC, longer ago than --max-age allows."
+        return denied(question, Reason(Why.TOO_OLD, old))
+    sentence = (
+        f"{newest.where} vouches for the approval for {question.target}: made {newest.made_at:%Y-%m-%d %H:%M:%S} UTC, "
+        f"good until {newest.expires_at:%Y-%m-%d %H:%M:%S} UTC."
+    )
+    reason = Reason(Why.STILL_VOUCHED_FOR, sentence)
+    return GateResult(True, (reason,), uri_of(question.version), question.target, newest.files)
+
+
+def revoked(question: Question, found: Sequence[Vouching], decided_at: datetime) -> Reason | None:
+    """What the newest verdict says against a decision that was made before it. That it has expired makes it no less true."""
+    newest = _newest(question, found)
+    return _no_longer(newest) if newest and not newest.passed and newest.made_at > decided_at else None
+
+
+def _no_longer(one: Vouching) -> Reason:
+    sentence = (
+        f"{one.where} says that the approval no longer stands: made {one.made_at:%Y-%m-%d %H:%M:%S} UTC. "
+        "Have the version approved again, or ship another one; --bot tells why."
+    )
+    return Reason(Why.ROLLED_BACK, sentence)
+
+
+def _newest(question: Question, found: Sequence[Vouching]) -> Vouching | None:
+    """Of two in one moment, the one that says no."""
+    about_this = [one for one in found if _speaks_of(one, question)]
+    return max(about_this, key=lambda one: (one.made_at, not one.passed), default=None)
+
+
+def _speaks_of(one: Vouching, question: Question) -> bool:
+    return one.resource == resource_of(question.version, question.target) and one.identity == identity_digest(
+        question.version
+    )

@@ -1,0 +1,1 @@
+"""Vendor-free cards and the sentences on them."""

@@ -1,0 +1,172 @@
+"""The card's facts on what was changed since the holder, where the version comes from, and what is missing of that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from bot.domain.card.card import Fact
+from bot.domain.card.sentences import Printed
+from bot.domain.evidence import lineage
+from bot.domain.model import PERSON, Artifacts, Champion, DataSet, Evidence, TransitionRequest
+
+SHOWN = 8
+ROOM = 400  # characters; a line on a card is cut at 500
+NAME_SHOWN = 60
+VALUE_SHOWN = 30
+COMMIT_SHOWN = 12
+DIGEST_SHOWN = 12
+SIGNATURE_PARTS = ("inputs", "outputs", "params")
+
+
+def change_facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
+    """What is known, in one line each; what nobody recorded has no line, but for what a complete lineage would need."""
+    evidence = request.evidence
+    if evidence is None:
+        return []
+    lines = [
+        ("Commit", _commit(request, evidence, printed)),
+        ("Parameters", _parameters(evidence.params, evidence.champion)),
+        ("Model signature", _signature(evidence.signature, evidence.champion)),
+        ("Artifacts", _artifacts(evidence.artifacts, evidence.artifacts_unread)),
+        ("Data sets", _bounded([_data_set(found) for found in evidence.datasets])),
+        ("Lineage", _lineage(evidence)),
+        ("Missing", _bounded([part.name for part in lineage.PARTS if not part.is_there(evidence)])),
+    ]
+    return [Fact(label, text) for label, text in lines if text]
+
+
+def named_or_claimed(person_id: str | None, claimed: str | None, printed: Printed) -> str:
+    """A person of ours by their printed name, or what a client claimed, and that nobody here is called so."""
+    if person_id is None and claimed and claimed.startswith(PERSON):
+        claimed = printed.name(claimed.removeprefix(PERSON))
+    if person_id is None and claimed:
+        return f"{claimed} (not in the policy's people)"
+    return printed.name(person_id)
+
+
+def _lineage(evidence: Evidence) -> str:
+    """What blocks goes first. The whole sentences stand in the page and in what an approver is told."""
+    if not evidence.lineage:
+        return ""
+    mirrored = evidence.vouched_by == lineage.GIT_MIRROR
+    word = "vouched for by the git mirror" if mirrored else "on the trainer's own word alone"
+    failed = sorted(lineage.failed(evidence), key=lambda check: not check.blocks)
+    if not failed:
+        return f"complete, {word}"
+    blocked = [lineage.TITLES[check.code] for check in failed if check.blocks]
+    others = [lineage.TITLES[check.code] for check in failed if not check.blocks]
+    stops = f"cannot be approved without: {_bounded(blocked)}; " if blocked else ""
+    lacks = f"not shown: {_bounded(others)}; " if others else ""
+    return f"{stops}{lacks}{word}"
+
+
+def _commit(request: TransitionRequest, evidence: Evidence, printed: Printed) -> str:
+    if not evidence.commit:
+        return ""
+    known = request.commit_author is not None or bool(evidence.commit_author)
+    by = f", by {named_or_claimed(request.commit_author, evidence.commit_author, printed)}" if known else ""
+    return f"{evidence.commit[:COMMIT_SHOWN]}{by}"
+
+
+def _parameters(params: Mapping[str, str], champion: Champion | None) -> str:
+    if champion is None or not champion.params:
+        return ""
+    return _bounded(_differences(champion.params, params)) or f"the same as {champion.version}"
+
+
+def _signature(signature: str | None, champion: Champion | None) -> str:
+    if champion is None or (signature is None and champion.signature is None):
+        return ""
+    if signature is None or champion.signature is None:
+        lacking = "none, but" if signature is None else "there is one now;"
+        return f"{lacking} {champion.version} has {'one' if signature is None else 'none'}"
+    if signature == champion.signature:
+        return "unchanged"
+    before, after = _parts(champion.signature), _parts(signature)
+    changed = [(part, _differences(before[part], after[part])) for part in SIGNATURE_PARTS]
+    told = _bounded([f"{part} {', '.join(found)}" for part, found in changed if found], "; ")
+    return f"changed: {told}" if told else "changed"
+
+
+def _artifacts(artifacts: Artifacts | None, unread: str) -> str:
+    if artifacts is None:
+        return f"not read: {unread}" if unread else ""
+    if artifacts.files == 0:
+        return "no files"
+    files = "1 file" if artifacts.files == 1 else f"{artifacts.files} files"
+    return f"{files}, {size_of(artifacts.size)}, sha256 {artifacts.digest.removeprefix('sha256:')[:DIGEST_SHOWN]}"
+
+
+def size_of(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    for unit, one in (("GB", 1e9), ("MB", 1e6)):
+        if size >= one:
+            return f"{size / one:.1f} {unit}"
+    return f"{size / 1e3:.1f} kB"
+
+
+def _data_set(found: DataSet) -> str:
+    used_for = f" ({found.context})" if found.context else ""
+    return f"{_short(found.name, NAME_SHOWN)} {found.digest}{used_for}"
+
+
+def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """What has another value first, then what came, then what went."""
+    changed = [name for name in sorted(after) if name in before and before[name] != after[name]]
+    added, removed = sorted(set(after) - set(before)), sorted(set(before) - set(after))
+    return [
+        *(f"{_short(name, NAME_SHOWN)} {_value(before[name])} → {_value(after[name])}" for name in changed),
+        *(f"+{_short(name, NAME_SHOWN)} {_value(after[name])}" for name in added),
+        *(f"−{_short(name, NAME_SHOWN)}" for name in removed),
+    ]
+
+
+def _bounded(items: Sequence[str], between: str = ", ") -> str:
+    """As many as fit into a line; the others are counted."""
+    shown = len(items)
+    while shown > 1 and (shown > SHOWN or len(between.join(items[:shown])) > ROOM):
+        shown -= 1
+    more = f" and {len(items) - shown} more" if shown < len(items) else ""
+    return between.join(items[:shown]) + more
+
+
+def _value(text: str) -> str:
+    return _short(text, VALUE_SHOWN)
+
+
+def _short(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _parts(signature: str) -> dict[str, dict[str, str]]:
+    """The types of the named columns of each part; a part that cannot be read has none."""
+    whole = _read(signature)
+    parts = whole if isinstance(whole, dict) else {}
+    return {part: _columns(_read(parts.get(part))) for part in SIGNATURE_PARTS}
+
+
+def _read(text: object) -> object:
+    """MLflow keeps each part as JSON in a text of its own."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _columns(part: object) -> dict[str, str]:
+    columns: Iterable[object] = part if isinstance(part, list) else ()
+    return dict(_column(number, column) for number, column in enumerate(columns, start=1))
+
+
+def _column(number: int, column: object) -> tuple[str, str]:
+    if not isinstance(column, dict):
+        return f"column {number}", str(column)
+    tensor = column.get("tensor-spec")
+    kind = f"{tensor.get('dtype')} {tensor.get('shape')}" if isinstance(tensor, dict) else column.get("type")
+    text = kind if isinstance(kind, str) else json.dumps(kind, sort_keys=True)
+    optional = ", optional" if column.get("required") is False else ""
+    return str(column.get("name") or f"column {number}"), f"{text}{optional}"

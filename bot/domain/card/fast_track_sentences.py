@@ -1,0 +1,53 @@
+"""What the fast track says, in words: the paragraph on the card, and the figures in the record of a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.domain.model import Check, FastTrackMode, Judgement
+from bot.domain.request.agreement import Agreement
+
+HASH_SHOWN = len("sha256:") + 8
+
+
+def checks_text(checks: Iterable[Check]) -> str:
+    """What was found, with the figures: one sentence without a full stop."""
+    return "; ".join(check.sentence.rstrip(".") for check in checks)
+
+
+def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
+    """What the fast track made of the version, and why; empty when it is off. `rule` is the rule's label."""
+    if judgement.mode is FastTrackMode.OFF:
+        return ""
+    if judgement.mode is FastTrackMode.SHADOW:
+        would = "let it through" if judgement.passes else "held it"
+        return _sentence(f"Fast track (shadow): would have {would}", _reasons(judgement))
+    if judgement.decides:
+        by = f"rule {rule} ({rule_hash[:HASH_SHOWN]}…)"
+        return _sentence(f"Let through by the fast track: {by}", _reasons(judgement))
+    if judgement.passes:
+        return _sentence(f"Passes the fast track, but {judgement.held_back}, so people decide", _reasons(judgement))
+    return _sentence("Held by the fast track, so people decide", _reasons(judgement))
+
+
+def agreement_text(agreement: Agreement | None) -> str:
+    """How often the fast track in shadow and people said the same; empty before people have decided any."""
+    if agreement is None or not agreement.decided:
+        return ""
+    passes, holds = _count(agreement.false_passes, "false pass"), _count(agreement.false_holds, "false hold")
+    of = "1 version" if agreement.decided == 1 else f"{agreement.decided} versions"
+    return f"It agreed with people on {agreement.agreed} of {of} in 90 days ({passes}, {holds})."
+
+
+def _reasons(judgement: Judgement) -> str:
+    """Everything that spoke for it, or only what speaks against it."""
+    return checks_text(check for check in judgement.checks if judgement.passes or not check.passed)
+
+
+def _sentence(says: str, why: str) -> str:
+    return f"{says}: {why}." if why else f"{says}."
+
+
+def _count(number: int, what: str) -> str:
+    several = f"{what}es" if what.endswith("s") else f"{what}s"
+    return f"{number} {what if number == 1 else several}"

@@ -1,0 +1,129 @@
+"""A metric over the versions of a model: which figures the plot shows, and what it shows in words. Drawing it is `bot.plots`'s work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.domain.card.metrics_table import figure, meant_by, roles_of, same_data
+from bot.domain.model import Evidence, Metric, TransitionRequest
+from bot.domain.policy.rules import Rule, Threshold
+
+SHOWN_VERSIONS = 20
+LARGEST = 1e100  # nobody's figure; the distance between two that are larger may be too large for a float
+
+
+@dataclass(frozen=True)
+class Point:
+    """`is_comparable` is False when the figure was measured on other data than the candidate's."""
+
+    version: int
+    value: float
+    is_comparable: bool = True
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who held the target when the evidence was frozen. `point` is None when it is none of the versions shown."""
+
+    name: str
+    role: str
+    value: float
+    point: Point | None
+
+
+@dataclass(frozen=True)
+class MetricHistory:
+    """`points` go from the oldest version to the candidate, all of them finite; `role` is what the card calls the candidate."""
+
+    model: str
+    metric: str
+    points: tuple[Point, ...]
+    candidate: Point
+    holder: Holder | None
+    threshold: Threshold | None
+    role: str = "candidate"
+
+    @property
+    def limit(self) -> float | None:
+        return self.threshold.threshold if self.threshold else None
+
+
+def plotted_metric(evidence: Evidence, rule: Rule) -> tuple[Metric, Threshold | None] | None:
+    """The first figure that the rule's fast track looks at, else the version's first; None when there is no finite one."""
+    finite = [metric for metric in evidence.metrics if _is_drawable(metric)]
+    for threshold in rule.fast_track.metrics if rule.fast_track else ():
+        meant = meant_by(threshold, finite)
+        if meant:
+            return meant[0], threshold
+    return (finite[0], None) if finite else None
+
+
+def history_of(
+    request: TransitionRequest, evidence: Evidence, rule: Rule, earlier: Mapping[int, tuple[Metric, ...]]
+) -> MetricHistory | None:
+    """`earlier` holds the figures of older versions by their number; None when there are not two figures to draw a line between."""
+    found = plotted_metric(evidence, rule)
+    if found is None:
+        return None
+    metric, threshold = found
+    candidate = Point(request.version.version, metric.value)
+    before = [_point(number, metrics, metric) for number, metrics in sorted(earlier.items())]
+    points = (*(point for point in before if point is not None), candidate)
+    if len(points) < 2:
+        return None
+    holder = _holder(request, evidence, metric, points)
+    role, _ = roles_of(request)
+    return MetricHistory(request.version.model, metric.name, points, candidate, holder, threshold, role)
+
+
+def in_words(history: MetricHistory) -> str:
+    """The whole picture for whoever does not see it."""
+    first, last = history.points[0].version, history.candidate.version
+    holder = (
+        f"{figure(history.holder.value)} ({history.holder.name}, {history.holder.role}), " if history.holder else ""
+    )
+    threshold = f", {demanded(history)}" if demanded(history) else ""
+    figures = ", ".join(f"v{point.version} {figure(point.value)}{_apart(point)}" for point in history.points)
+    return (
+        f"{history.metric} over versions {first} to {last} of {history.model}: {holder}"
+        f"{history.role} v{last} {figure(history.candidate.value)}{threshold}. All figures: {figures}."
+    )
+
+
+def demanded(history: MetricHistory) -> str:
+    """The threshold in words; empty where the rule names no figure."""
+    if history.threshold is None or history.limit is None:
+        return ""
+    return f"threshold {'at least' if history.threshold.greater_is_better else 'at most'} {figure(history.limit)}"
+
+
+def _is_drawable(metric: Metric) -> bool:
+    return abs(metric.value) < LARGEST  # neither is NaN
+
+
+def _apart(point: Point) -> str:
+    return "" if point.is_comparable else " (other data)"
+
+
+def _point(number: int, metrics: tuple[Metric, ...], like: Metric) -> Point | None:
+    """A version's figure of the same name: measured on the same data when there is such a one."""
+    named = [metric for metric in metrics if metric.name == like.name and _is_drawable(metric)]
+    if not named:
+        return None
+    best = next((metric for metric in named if same_data(metric, like)), named[0])
+    return Point(number, best.value, same_data(best, like))
+
+
+def _holder(request: TransitionRequest, evidence: Evidence, metric: Metric, points: tuple[Point, ...]) -> Holder | None:
+    """The frozen figure, as the table shows it; the holder of a model target has no place among this model's versions."""
+    if evidence.champion is None:
+        return None
+    version = evidence.champion.version
+    found = _point(version.version, evidence.champion.metrics, metric)
+    if found is None or version == request.version:
+        return None
+    is_ours = version.model == request.version.model
+    point = next((point for point in points if is_ours and point.version == version.version), None)
+    name = f"v{version.version}" if is_ours else str(version)
+    return Holder(name, roles_of(request)[1], point.value if point else found.value, point)

@@ -1,0 +1,162 @@
+"""The card's table of figures: the candidate's beside the holder's, what the fast track demands, and what is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bot.domain.card.card import Table
+from bot.domain.card.sentences import Printed
+from bot.domain.model import Check, Evidence, Kind, Metric, TransitionRequest
+from bot.domain.policy.rules import Threshold
+from bot.domain.request.fast_track import demand_text
+
+SHOWN_METRICS = 20
+NOTHING = "-"
+MISSING = "missing"
+OTHER_FIGURES = "other data"  # the holder has the figure, but from a data set with another fingerprint
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure as cells of text; `NOTHING` where there is none."""
+
+    metric: str
+    candidate: str
+    holder: str = NOTHING
+    difference: str = NOTHING
+    threshold: str = NOTHING
+    source: str = NOTHING
+
+
+def metric_tables(request: TransitionRequest, printed: Printed) -> list[Table]:
+    """One table, or none when there is nothing to show in it. What the fast track looks at stands first."""
+    evidence = request.evidence
+    rows = _rows(request, printed)[:SHOWN_METRICS]
+    if evidence is None or not rows:
+        return []
+    role, holds = roles_of(request)
+    holder = f"v{evidence.champion.version.version} ({holds})" if evidence.champion else ""
+    columns = [
+        ("Metric", [row.metric for row in rows]),
+        (f"v{request.version.version} ({role})", [row.candidate for row in rows]),
+        (holder, [row.holder for row in rows]),
+        ("Difference", [row.difference for row in rows]),
+        ("Threshold", [row.threshold for row in rows]),
+    ]
+    if all(row.holder == NOTHING for row in rows):
+        columns.append(("Read from", [row.source for row in rows]))
+    filled = [(heading, cells) for heading, cells in columns if any(cell != NOTHING for cell in cells)]
+    cells = zip(*(cells for _, cells in filled), strict=True)
+    return [Table("Metrics", tuple(heading for heading, _ in filled), tuple(cells))]
+
+
+def left_out(request: TransitionRequest, printed: Printed) -> int:
+    """How many figures the table has no room for."""
+    return max(0, len(_rows(request, printed)) - SHOWN_METRICS)
+
+
+def figure(value: float) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else str(value)
+
+
+def thresholds_of(request: TransitionRequest, printed: Printed) -> tuple[Threshold, ...]:
+    """What the request's own rule demands of figures; nothing once the rule is another one than the request goes by."""
+    if printed.rule is None or printed.rule.fast_track is None or printed.rule_hash != request.rule_hash:
+        return ()
+    return printed.rule.fast_track.metrics
+
+
+def meant_by(threshold: Threshold, metrics: Iterable[Metric]) -> list[Metric]:
+    """The figures that a threshold speaks of: those of its data set, where it names one."""
+    named = [metric for metric in metrics if metric.name == threshold.metric]
+    if threshold.dataset is None:
+        return named
+    return [metric for metric in named if metric.measured_on and metric.measured_on.name == threshold.dataset]
+
+
+def same_data(one: Metric, other: Metric) -> bool:
+    """Whether two figures may stand side by side: measured on the same data, as far as the registry tells."""
+    digests = [metric.measured_on.digest if metric.measured_on else None for metric in (one, other)]
+    return digests[0] == digests[1]
+
+
+def roles_of(request: TransitionRequest) -> tuple[str, str]:
+    """What the version is beside the one that held the target when the evidence was frozen, and what that one is."""
+    return ("now", "before") if request.kind is Kind.OBSERVED else ("candidate", request.target.name)
+
+
+def _rows(request: TransitionRequest, printed: Printed) -> list[Row]:
+    evidence = request.evidence
+    if evidence is None:
+        return []
+    checks = request.judgement.checks if request.judgement else ()
+    rows: list[Row] = []
+    demanded: list[Metric] = []
+    for threshold in thresholds_of(request, printed):
+        meant = meant_by(threshold, evidence.metrics)
+        demanded += meant
+        rows += [_row(metric, evidence, threshold, checks) for metric in meant] or [_missing(threshold, checks)]
+    others = [metric for metric in evidence.metrics if metric not in demanded]
+    return rows + [_row(metric, evidence, None, ()) for metric in sorted(others, key=lambda metric: metric.name)]
+
+
+def _row(metric: Metric, evidence: Evidence, threshold: Threshold | None, checks: tuple[Check, ...]) -> Row:
+    is_repeated = sum(other.name == metric.name for other in evidence.metrics) > 1
+    beside = _beside(metric, evidence)
+    return Row(
+        metric=f"{metric.name}, {_where(metric)}" if is_repeated else metric.name,
+        candidate=figure(metric.value),
+        holder=_holder_cell(metric, beside, evidence),
+        difference=_difference(metric, beside, threshold) if beside else NOTHING,
+        threshold=_met(threshold, checks, evidence) if threshold else NOTHING,
+        source=metric.source,
+    )
+
+
+def _missing(threshold: Threshold, checks: tuple[Check, ...]) -> Row:
+    where = f", {threshold.dataset}" if threshold.dataset else ""
+    return Row(f"{threshold.metric}{where}", MISSING, threshold=_demand(threshold, checks))
+
+
+def _where(metric: Metric) -> str:
+    return f"{metric.measured_on.name} {metric.measured_on.digest}" if metric.measured_on else metric.source
+
+
+def _beside(metric: Metric, evidence: Evidence) -> Metric | None:
+    """The holder's figure of the same name, from the same place and the same data; one logged model may have several of a name."""
+    theirs = evidence.champion.metrics if evidence.champion else ()
+    same = [m for m in theirs if (m.name, m.source) == (metric.name, metric.source) and same_data(m, metric)]
+    return same[0] if same else None
+
+
+def _holder_cell(metric: Metric, beside: Metric | None, evidence: Evidence) -> str:
+    if beside is not None:
+        return figure(beside.value)
+    theirs = [m for m in (evidence.champion.metrics if evidence.champion else ()) if m.name == metric.name]
+    return OTHER_FIGURES if theirs and not any(same_data(m, metric) for m in theirs) else NOTHING
+
+
+def _difference(metric: Metric, beside: Metric, threshold: Threshold | None) -> str:
+    difference = metric.value - beside.value
+    if difference == 0:
+        return "the same"
+    if threshold is None or not math.isfinite(difference):
+        return f"{difference:+.4g}"
+    return f"{difference:+.4g}, {'better' if (difference > 0) is threshold.greater_is_better else 'worse'}"
+
+
+def _met(threshold: Threshold, checks: tuple[Check, ...], evidence: Evidence) -> str:
+    """Where there is no champion, the bound that is met is not marked as missed for it."""
+    if evidence.champion is not None or not threshold.compares or threshold.threshold is None:
+        return _demand(threshold, checks)
+    alone = replace(threshold, min_absolute_change=None, min_relative_change=None)
+    about_it = [check for check in checks if check.metric == threshold.metric]
+    return f"{_demand(alone, tuple(about_it[:1]))}, no champion yet"
+
+
+def _demand(threshold: Threshold, checks: tuple[Check, ...]) -> str:
+    """The mark says what the fast track found; without its word there is none."""
+    found = [check.passed for check in checks if check.metric == threshold.metric]
+    return f"{'✓' if all(found) else '✗'} {demand_text(threshold)}" if found else demand_text(threshold)

@@ -1,0 +1,255 @@
+"""What the card of a request says, in every state of it. The ticket's description is its part that never changes.
+
+The table of figures is in `card_tables`, what was changed in `card_changes`, the sentences are in `wording`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
+from bot.domain.card.changes import change_facts, named_or_claimed
+from bot.domain.card.fast_track_sentences import agreement_text, judgement_text
+from bot.domain.card.metrics_table import left_out, metric_tables
+from bot.domain.card.next_steps import next_step
+from bot.domain.card.sentences import (
+    Printed,
+    deeds,
+    goal,
+    may_stand_in,
+    moment,
+    question,
+    story,
+    title_of,
+    vote_line,
+    what_approve_does,
+    what_is_missing,
+    what_reject_does,
+)
+from bot.domain.evidence.lineage import in_the_way
+from bot.domain.model import FastTrackMode, Kind, State, TransitionRequest, Verdict
+from bot.domain.policy.rules import Group
+from bot.domain.request.lifecycle import wants_reason
+from bot.domain.request.quorum import ANYONE, groups_with_a_say
+
+
+def request_card(request: TransitionRequest, printed: Printed, walk_back: str = "") -> Card:
+    """`walk_back` is a link to everything that is known of the version; empty when there is none."""
+    title = _title(request)
+    return Card(
+        title=title,
+        summary=f"{title}. {story(request, printed)}",
+        facts=(*_facts(request, printed), *_walk_back(walk_back)),
+        tables=tuple(metric_tables(request, printed)),
+        paragraphs=tuple(_paragraphs(request, printed)),
+        buttons=_buttons(request, printed),
+        footer=_footer(request),
+        image=request.plot,
+    )
+
+
+def ticket_card(request: TransitionRequest, printed: Printed) -> Card:
+    """The ticket's description: what is asked and on what grounds. What becomes of it stands in the ticket's comments and status."""
+    back = "Rollback: " if request.kind is Kind.ROLLBACK else ""
+    return Card(
+        title=f"{back}{request.version} → {goal(request)}",
+        summary=f"{question(request)} Decided on its card; recorded here.",
+        facts=tuple(fact for fact in _facts(request, printed) if fact.label not in ("Ticket", "Decide by")),
+        tables=tuple(metric_tables(request, printed)),
+        paragraphs=tuple(_grounds(request, printed)),
+        footer=_footer(request),
+    )
+
+
+def outcome_card(request: TransitionRequest, printed: Printed) -> Card:
+    """What the requester is told directly."""
+    title = _title(request)
+    facts = [Fact("Ticket", Link(request.ticket.key, request.ticket.url))] if request.ticket else []
+    return Card(
+        title=title,
+        summary=f"{title}. {story(request, printed)}",
+        facts=(*facts, *_link_to_the_card(request)),
+        paragraphs=(
+            *_judgement(request, printed),
+            *(vote_line(vote, request, printed) for vote in request.votes),
+            story(request, printed),
+            next_step(request),
+        ),
+    )
+
+
+def reminder_card(request: TransitionRequest, printed: Printed) -> Card:
+    """Posted under the card while it waits; notifies those who could decide and have not."""
+    title = f"Still waiting: {request.version} → {goal(request)}"
+    waits = _waiting_since(request)
+    deadline = [Fact("Decide by", moment(request.expires_at))] if request.expires_at else []
+    said = [waits, story(request, printed)] if waits else [story(request, printed)]
+    return Card(
+        title=title,
+        summary=f"{title}. {' '.join(said)}",
+        facts=(*_link_to_the_card(request), *deadline),
+        paragraphs=tuple(said),
+        mentions=mentions_of(request, printed),
+    )
+
+
+def mentions_of(request: TransitionRequest, printed: Printed) -> tuple[Mention, ...]:
+    """Those who are still missing and, once the request was escalated, those who may stand in for them."""
+    missing = what_is_missing(request, printed)
+    if printed.rule is None:
+        return ()
+    named = (
+        [*missing, printed.rule.escalate.group] if may_stand_in(request, printed) and printed.rule.escalate else missing
+    )
+    if ANYONE in missing or not missing:  # one more vote by anybody decides
+        named = groups_with_a_say(request, printed.rule)
+    called = [mention for group in printed.groups if group.name in named for mention in _members(group)]
+    return tuple(dict.fromkeys(called))
+
+
+def _members(group: Group) -> list[Mention]:
+    if group.slack_group is not None:
+        return [Mention(Called.GROUP, group.slack_group, group.name)]
+    return [Mention(Called.PERSON, email, email) for email in group.people]
+
+
+def _title(request: TransitionRequest) -> str:
+    return f"{title_of(request)}: {request.version} → {goal(request)}"
+
+
+def _waiting_since(request: TransitionRequest) -> str:
+    """Measured when the reminder became due, so that a late one says the same."""
+    moments = [at for at in (request.reminded_at, request.escalated_at) if at is not None]
+    if request.pending_since is None:
+        return ""
+    so_far = f", {_duration(request.pending_since, max(moments))}" if moments else ""
+    return f"It has waited since {moment(request.pending_since)}{so_far}."
+
+
+def _duration(since: datetime, until: datetime) -> str:
+    whole = max(until - since, timedelta())
+    counts = [(whole.days, "day"), (whole.seconds // 3600, "hour"), (whole.seconds % 3600 // 60, "minute")]
+    told = [f"{count} {unit if count == 1 else unit + 's'}" for count, unit in counts if count]
+    return " and ".join(told[:2]) or "less than a minute"
+
+
+def _link_to_the_card(request: TransitionRequest) -> list[Fact]:
+    return [Fact("Card", Link("Open the card", request.card.url))] if request.card else []
+
+
+def _facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
+    evidence = request.evidence
+    facts = [
+        Fact("Version", Link(str(request.version), evidence.version_url) if evidence else str(request.version)),
+        Fact("Target", f"{request.target}, held by {_holder(request)}"),
+        Fact("Asked", _asked(request, printed)),
+        Fact("Trained by", named_or_claimed(request.author, evidence.author if evidence else None, printed)),
+    ]
+    if evidence is not None and evidence.run_url and evidence.run_id:
+        facts.append(Fact("Run", Link(f"Run {evidence.run_id[:8]}", evidence.run_url)))
+    facts += change_facts(request, printed)
+    if request.ticket is not None:
+        facts.append(Fact("Ticket", Link(request.ticket.key, request.ticket.url)))
+    elif printed.rule is not None and printed.rule.ticket is not None:
+        facts.append(Fact("Ticket", "being opened"))
+    if request.state.is_open and request.expires_at is not None:
+        facts.append(Fact("Decide by", moment(request.expires_at)))
+    return facts
+
+
+def _walk_back(url: str) -> list[Fact]:
+    return [Fact("Walk back", Link("Where it comes from, and who decided", url))] if url else []
+
+
+def _asked(request: TransitionRequest, printed: Printed) -> str:
+    if request.requester is not None:
+        return f"{request.ask}, by {printed.name(request.requester)}"
+    return f"{request.ask}; the registry does not say by whom"
+
+
+def _holder(request: TransitionRequest) -> str:
+    if request.kind is Kind.OBSERVED:
+        return f"{request.previous} before" if request.previous else "nobody before"
+    champion = request.evidence.champion if request.evidence else None
+    before = " before" if request.state is State.APPLIED else ""
+    return f"{champion.version if champion else 'nobody'}{before}"
+
+
+def _footer(request: TransitionRequest) -> str:
+    return f"Countersign request {request.short_id} · opened {moment(request.opened_at)}"
+
+
+def _paragraphs(request: TransitionRequest, printed: Printed) -> list[str]:
+    votes = [vote_line(vote, request, printed) for vote in request.votes]
+    grounds = _grounds(request, printed, with_the_record=True)
+    return [*grounds, *votes, *_what_happens(request, printed), story(request, printed)]
+
+
+def _grounds(request: TransitionRequest, printed: Printed, *, with_the_record: bool = False) -> list[str]:
+    """What a vote rests on. The fast track's record grows from day to day, so the ticket does without."""
+    paragraphs = []
+    if request.failed_before:
+        paragraphs.append(f"Careful: {request.version} was {request.failed_before.rstrip('.')}.")
+    if request.people_decide and not request.failed_before:
+        paragraphs.append(f"Votes are needed: {request.people_decide}.")
+    why = request.comment or (request.evidence.description if request.evidence else "")
+    if why:
+        paragraphs.append(f"Why: {why}")
+    hidden = left_out(request, printed)
+    if hidden:
+        paragraphs.append(f"{hidden} more metrics are on the run.")
+    return [*paragraphs, *_judgement(request, printed, with_the_record=with_the_record)]
+
+
+def _judgement(request: TransitionRequest, printed: Printed, *, with_the_record: bool = False) -> list[str]:
+    judgement = request.judgement
+    if judgement is None or judgement.mode is FastTrackMode.OFF:
+        return []
+    rule = printed.rule.label if printed.rule else "that is no longer in the policy"
+    said = judgement_text(judgement, rule, request.rule_hash)
+    is_shadow = judgement.mode is FastTrackMode.SHADOW
+    record = agreement_text(printed.agreement) if with_the_record and is_shadow else ""
+    return [f"{said} {record}".rstrip()]
+
+
+def _what_happens(request: TransitionRequest, printed: Printed) -> list[str]:
+    if request.state is not State.PENDING or printed.rule is None or in_the_way(request, printed.rule):
+        return []
+    deed = deeds(request)[0].lower()
+    happens = f"What happens on {deed}: {what_approve_does(request)}"
+    if printed.freeze is None:
+        return [happens]
+    until = f"is on until {moment(printed.freeze.until)}: an approval is applied after it."
+    return [f"{happens} A freeze ({printed.freeze.name}) {until}"]
+
+
+def _buttons(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
+    if printed.rule is None:
+        return ()
+    if request.state is State.APPLIED:
+        return _way_back(request, printed)
+    return _votes(request, printed) if request.state is State.PENDING else ()
+
+
+def _way_back(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
+    """A form asks why, and confirms as well."""
+    if request.kind is Kind.OBSERVED or not printed.may_go_back:
+        return ()
+    return (Button("roll_back", "Undo" if printed.may_undo else "Roll back", request.id, Tone.DANGER),)
+
+
+def _votes(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
+    approve, reject = deeds(request)
+    yes = _confirm(request, Verdict.APPROVE, approve, what_approve_does(request), printed)
+    no = _confirm(request, Verdict.REJECT, reject, what_reject_does(request), printed)
+    rejects = Button("reject", reject, request.id, Tone.DANGER, no)
+    if printed.rule is not None and in_the_way(request, printed.rule):
+        return (rejects,)
+    return (Button("approve", approve, request.id, Tone.PRIMARY, yes), rejects)
+
+
+def _confirm(request: TransitionRequest, verdict: Verdict, deed: str, happens: str, printed: Printed) -> Confirm | None:
+    """Where a reason is wanted there is none: the form that asks for it confirms as well."""
+    if printed.rule is None or wants_reason(request, verdict, printed.rule):
+        return None
+    return Confirm(f"{deed}?", happens, deed, "Not yet")

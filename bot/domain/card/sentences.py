@@ -1,0 +1,323 @@
+"""The sentences about a request: where it stands, what a vote means, what was decided. Their arrangement is in `request_card`.
+
+What the fast track says is in `judgement_words`, what to do after an outcome in `next_steps`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.card.fast_track_sentences import checks_text
+from bot.domain.evidence.lineage import in_the_way
+from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
+from bot.domain.policy.rules import Group, Rule
+from bot.domain.request.agreement import Agreement
+from bot.domain.request.quorum import ANYONE, standing, under
+
+UNKNOWN = "unknown"
+TITLES = {
+    State.COLLECTING: "Collecting evidence",
+    State.PENDING: "Approval wanted",
+    State.APPROVED: "Approved, waiting for the registry",
+    State.APPLIED: "Approved",
+    State.REJECTED: "Rejected",
+    State.EXPIRED: "Expired",
+    State.WITHDRAWN: "Withdrawn",
+    State.SUPERSEDED: "Superseded",
+    State.STALE: "Approved, but not applied",
+}
+OBSERVED_TITLES = {
+    State.PENDING: "Moved without an approval",
+    State.APPROVED: "Ratified, waiting for the registry",
+    State.APPLIED: "Ratified",
+    State.REJECTED: "To be put back",
+    State.STALE: "Ratified, but no longer there",
+}
+ROLLBACK_TITLES = {
+    State.PENDING: "Rollback wanted",
+    State.APPROVED: "Rollback approved, waiting for the registry",
+    State.APPLIED: "Rolled back",
+    State.REJECTED: "Rollback rejected",
+    State.STALE: "Rollback approved, but not applied",
+}
+FAST_TRACK_TITLES = {
+    State.APPROVED: "Approved by the fast track, waiting for the registry",
+    State.APPLIED: "Approved by the fast track",
+    State.STALE: "Approved by the fast track, but not applied",
+}
+KIND_TITLES = {Kind.PROMOTION: TITLES, Kind.OBSERVED: TITLES | OBSERVED_TITLES, Kind.ROLLBACK: TITLES | ROLLBACK_TITLES}
+
+WAS_APPROVED = (State.APPROVED, State.APPLIED, State.STALE)
+DECISIONS = {Kind.PROMOTION: "Approved", Kind.OBSERVED: "Ratified", Kind.ROLLBACK: "Rollback approved"}
+DEEDS = {
+    (Verdict.APPROVE, Kind.PROMOTION): "approved",
+    (Verdict.APPROVE, Kind.OBSERVED): "ratified",
+    (Verdict.APPROVE, Kind.ROLLBACK): "approved",
+}
+MEANINGS = {
+    (Verdict.APPROVE, Kind.PROMOTION): "the version may go to the target",
+    (Verdict.REJECT, Kind.PROMOTION): "the version may not go to the target",
+    (Verdict.APPROVE, Kind.OBSERVED): "the version may stay where it was put",
+    (Verdict.REJECT, Kind.OBSERVED): "the target goes back to who held it before",
+    (Verdict.APPROVE, Kind.ROLLBACK): "the target may go back to the version",
+    (Verdict.REJECT, Kind.ROLLBACK): "the target does not go back to the version",
+}
+
+
+COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
+
+
+@dataclass(frozen=True)
+class FreezeNow:
+    name: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What the words need beside the request.
+
+    `names` are those of the people in it; `rule` is None when no rule speaks of it any more; `holds` says that the version has the target
+    by this request still, `may_go_back` that there is a version to go back to, `may_undo` that Undo stands open, `rolled_back` when and
+    why it was taken back; `freeze` which one is on for the rule; `agreement` is the fast track's record; `groups` may have a say;
+    `progress` is how far the reading of the files has come.
+    """
+
+    names: Mapping[str, str]
+    rule: Rule | None
+    rule_hash: str = ""
+    holds: bool = False
+    may_go_back: bool = False
+    rolled_back: str = ""
+    may_undo: bool = False
+    freeze: FreezeNow | None = None
+    agreement: Agreement | None = None
+    groups: tuple[Group, ...] = ()
+    progress: str = ""
+
+    def name(self, person_id: str | None) -> str:
+        return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN
+
+
+def decision_text(request: TransitionRequest, printed: Printed) -> str:
+    """The decision as a record that stays true: printed name, time, meaning and reason of each vote, or who decided without any."""
+    lines = [_decision(request)]
+    lines += [vote_line(vote, request, printed) for vote in request.votes]
+    if request.state in WAS_APPROVED:
+        lines += _without_votes(request, printed)
+    elif not any(vote.verdict is Verdict.REJECT for vote in request.votes):
+        lines.append(f"{request.outcome}.")
+    if request.kind is Kind.ROLLBACK:
+        lines.append(f"Asked by {printed.name(request.requester)}. Reason: {request.comment}")
+    return "\n".join(lines)
+
+
+def _decision(request: TransitionRequest) -> str:
+    what = DECISIONS[request.kind] if request.state in WAS_APPROVED else title_of(request)
+    if request.kind is Kind.OBSERVED and request.state is State.REJECTED:
+        what = TITLES[request.state]  # whether it was put back yet is not part of the decision
+    if request.state in WAS_APPROVED and request.decided_by is DecidedBy.FAST_TRACK:
+        what = FAST_TRACK_TITLES[State.APPLIED]
+    away = f", away from {request.away_from}" if request.away_from else ""
+    return f"{what}: {request.version} for {request.target}{away}."
+
+
+def _without_votes(request: TransitionRequest, printed: Printed) -> list[str]:
+    when = f" on {moment(request.decided_at)}" if request.decided_at else ""
+    if request.decided_by is DecidedBy.FAST_TRACK:
+        rule = f"rule {printed.rule.label}" if printed.rule else "a rule that is no longer in the policy"
+        figures = checks_text(request.judgement.checks) if request.judgement else ""
+        return [f"Decided{when} by {rule}, its hash {request.rule_hash}.", *([f"{figures}."] if figures else [])]
+    if request.decided_by is DecidedBy.RULE:
+        return [f"Decided{when} by the rule itself: approved for this target before, so no new vote was needed."]
+    return []
+
+
+def outcome_text(request: TransitionRequest) -> str:
+    """What the decision came to in the registry."""
+    if request.state is State.STALE:
+        return f"Not applied: {request.outcome}."
+    return _rejected(request) if request.state is State.REJECTED else _applied(request)
+
+
+def title_of(request: TransitionRequest) -> str:
+    if request.kind is Kind.OBSERVED and request.state is State.REJECTED and _is_settled_rejection(request):
+        return "Put back" if request.settled_by_us else "Rejected"
+    titles = KIND_TITLES[request.kind]
+    if request.decided_by is DecidedBy.FAST_TRACK and request.kind is Kind.PROMOTION:
+        titles = titles | FAST_TRACK_TITLES
+    title = titles[request.state]
+    if request.state is State.APPROVED and request.frozen_until is not None:
+        return title.replace("waiting for the registry", "waiting for the freeze to end")
+    return title
+
+
+def _is_settled_rejection(request: TransitionRequest) -> bool:
+    return request.is_adopted or request.settled_at is not None
+
+
+def goal(request: TransitionRequest) -> str:
+    """The target as people say it: champion, stage Production, model prod.x."""
+    if request.target.kind is TargetKind.ALIAS:
+        return request.target.name
+    return f"{request.target.kind} {request.target.name}"
+
+
+def deeds(request: TransitionRequest) -> tuple[str, str]:
+    """What the two buttons are called."""
+    if request.kind is not Kind.OBSERVED:
+        return "Approve", "Reject"
+    return "Ratify", "Reject" if request.is_adopted else "Put back"
+
+
+def question(request: TransitionRequest) -> str:
+    """What is asked of those who decide, for whoever reads it later."""
+    away = f", away from {request.away_from}" if request.away_from else ""
+    again = " again" if request.kind is Kind.ROLLBACK else ""
+    wish = "stay" if request.kind is Kind.OBSERVED else "become"
+    if request.target.kind is TargetKind.MODEL:
+        wish = "be copied into"
+    return f"May {request.version} {wish} {goal(request)}{again}{away}?"
+
+
+def what_approve_does(request: TransitionRequest) -> str:
+    if request.kind is Kind.ROLLBACK:
+        away = f" from {request.away_from}" if request.away_from else ""
+        return f"{goal(request)} goes back{away} to {request.version}."
+    happens = "stays" if request.kind is Kind.OBSERVED else "becomes"
+    return f"{request.version} {happens} {goal(request)}."
+
+
+def what_reject_does(request: TransitionRequest) -> str:
+    if request.kind is Kind.PROMOTION:
+        return f"{request.version} does not become {goal(request)}."
+    if request.kind is Kind.ROLLBACK:
+        stays = f" stays with {request.away_from}" if request.away_from else f" does not go back to {request.version}"
+        return f"{goal(request)}{stays}."
+    if request.is_adopted:
+        return f"{request.version} stays {goal(request)}, without an approval."
+    if request.target.kind is TargetKind.MODEL:
+        return f"{request.version} is deleted from the registry."
+    if request.previous is None:
+        return f"{goal(request)} is taken away from {request.version}; nobody held it before."
+    return f"{goal(request)} goes back to {request.previous}."
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def vote_line(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
+    """Who, for whom, when, what, for which of the rule's requirements, and why."""
+    absent = [printed.name(person) for person in vote.standing_in_for]
+    in_place = f", standing in for {' and '.join(absent)}," if absent else ""
+    meaning = MEANINGS[vote.verdict, request.kind]
+    if vote.verdict is Verdict.REJECT and request.is_adopted:
+        meaning = "the version stays where it is, without an approval"
+    deed = f"{DEEDS.get((vote.verdict, request.kind), 'rejected')}{_requirement(vote, request, printed)}: {meaning}"
+    because = f" Reason: {vote.reason}" if vote.reason else ""
+    who = f"{printed.name(vote.person)}{in_place}"
+    return f"{who} on {moment(vote.at)} {deed}.{_lapsed(vote, request, printed)}{because}"
+
+
+def _requirement(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
+    """Which of the rule's demands the vote satisfies: told while the rule is the one that it was cast under."""
+    if printed.rule is None or vote.verdict is Verdict.REJECT:
+        return ""
+    met = dict(standing(under(request, printed.rule_hash), printed.rule).met)
+    if vote.person not in met:
+        return ""
+    return " as one vote more" if met[vote.person] == ANYONE else f" for {met[vote.person]}"
+
+
+def _lapsed(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
+    """Once it is decided, what it was decided under counts: the rule in force may have changed again."""
+    counted_under = printed.rule_hash if request.state is State.PENDING else request.rule_hash
+    no_longer = "no longer counts" if request.state is State.PENDING else "did not count any more"
+    if vote.person in request.parties:
+        return f" They have asked for it themselves since, so this vote {no_longer}."
+    if vote.rule_hash != counted_under:
+        return f" The rule has changed since, so this vote {no_longer}."
+    return ""
+
+
+def story(request: TransitionRequest, printed: Printed) -> str:
+    """Where this stands and what comes next, in a sentence or two."""
+    if request.state is State.PENDING:
+        return _waiting(request, printed)
+    if request.state is State.APPLIED:
+        return _no_longer(request, printed.rolled_back) if printed.rolled_back else _applied(request)
+    if request.state is State.REJECTED:
+        return _rejected(request)
+    if request.state is State.APPROVED:
+        return _approved(request)
+    if request.state is State.COLLECTING:
+        return f"The evidence is being collected; the vote opens after that. {printed.progress}".rstrip()
+    return f"{request.outcome}."
+
+
+def what_is_missing(request: TransitionRequest, printed: Printed) -> tuple[str, ...]:
+    """The requirements that no vote has met yet, one a place, as `standing` names them; empty without a rule."""
+    if printed.rule is None:
+        return ()
+    return standing(under(request, printed.rule_hash), printed.rule).missing
+
+
+def may_stand_in(request: TransitionRequest, printed: Printed) -> str:
+    """Who else may decide since the request was escalated; empty before."""
+    if request.escalated_at is None or printed.rule is None or printed.rule.escalate is None:
+        return ""
+    return f"Members of {printed.rule.escalate.group} may stand in since {moment(request.escalated_at)}."
+
+
+def _waiting(request: TransitionRequest, printed: Printed) -> str:
+    if printed.rule is None:
+        return "No rule in the policy speaks of this target any more, so nobody can decide it."
+    approve, reject = deeds(request)
+    blocked = [check.code for check in in_the_way(request, printed.rule)]
+    if blocked:
+        return f"The rule approves nothing that fails {' and '.join(blocked)}, so it can only be rejected: {reject}."
+    counted = Counter(what_is_missing(request, printed))
+    missing = [
+        f"{COUNTED.get(number, number)} of {'any group that decides' if group == ANYONE else group}"
+        for group, number in counted.items()
+    ]
+    if not missing:  # somebody unknown asked, which cost a vote more, and is known now
+        return "The votes that the rule demands are there; one more vote by anyone of its groups decides."
+    waits = f"Waiting for {' and '.join(missing)}: {approve} or {reject}."
+    return f"{waits} {may_stand_in(request, printed)}".rstrip()
+
+
+def _approved(request: TransitionRequest) -> str:
+    if request.frozen_until is not None:
+        return f"{goal(request)} moves when the freeze ({request.frozen_by}) ends, on {moment(request.frozen_until)}."
+    return f"{goal(request)} moves as soon as the registry answers."
+
+
+def _no_longer(request: TransitionRequest, rolled_back: str) -> str:
+    when = f" since {moment(request.settled_at)}" if request.settled_at else ""
+    return f"{request.version} was {goal(request)}{when}, and was {rolled_back.rstrip('.')}."
+
+
+def _applied(request: TransitionRequest) -> str:
+    if request.kind is Kind.OBSERVED:
+        return f"{request.version} stays {goal(request)}."
+    when = f" since {moment(request.settled_at)}" if request.settled_at else ""
+    if request.kind is Kind.ROLLBACK:
+        away = f", away from {request.away_from}" if request.away_from else ""
+        return f"{request.version} is {goal(request)} again{when}{away}."
+    before = f", {request.previous} held it before" if request.previous else ""
+    return f"{request.version} is {goal(request)}{when}{before}."
+
+
+def _rejected(request: TransitionRequest) -> str:
+    if request.kind is not Kind.OBSERVED or request.settled_at is None:
+        return what_reject_does(request)
+    because = f": {request.outcome}" if not request.votes and request.outcome else ""
+    holder = str(request.settled_holder) if request.settled_holder else "nobody"
+    if request.settled_by_us:
+        return f"{goal(request)} went back to {holder}{because}."
+    return f"{goal(request)} is held by {holder} now; Countersign did not move it."

@@ -1,0 +1,1 @@
+"""The weekly digest: its periods, figures, findings and sentences."""

@@ -1,0 +1,126 @@
+"""The digest as messages: the card with the headline figures, the last word of its thread, the ticket. Pure.
+
+The thread's lists are in `digest_thread`, the mail in `digest_mail`, the sentences that all forms share in `digest_words`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.card.card import Card, Fact, Table
+from bot.domain.digest import sentences as words
+from bot.domain.digest.figures import Digest
+from bot.domain.digest.thread import (
+    changes_table,
+    fast_track_table,
+    inventory_table,
+    thread_cards,
+    transitions_table,
+    waiting_table,
+)
+from bot.domain.references import Image
+
+__all__ = [
+    "ReportFile",
+    "checkpoint_text",
+    "digest_card",
+    "files_card",
+    "subject",
+    "thread_cards",
+    "ticket_card",
+    "witness_text",
+]
+
+CHECKPOINT = (
+    "Checkpoint of the ledger when the week was closed. Keep this text. To check, whenever, that nothing up to here was "
+    "changed: `countersign audit verify --checkpoint FILE`, where FILE is the page (.html) or this text."
+)
+
+
+@dataclass(frozen=True)
+class ReportFile:
+    """One of the report's files. `absent` says why it is not handed over here, empty when it is."""
+
+    name: str
+    sha256: str
+    absent: str = ""
+
+    @property
+    def in_words(self) -> str:
+        return f"sha256 {self.sha256}" + (f", not attached: {self.absent}" if self.absent else "")
+
+
+def subject(digest: Digest) -> str:
+    """The week, and whether somebody has to look."""
+    return f"{words.title(digest)}: {_attention_in_short(digest)}"
+
+
+def digest_card(digest: Digest, chart: Image | None = None) -> Card:
+    return Card(
+        words.title(digest),
+        f"{words.title(digest)}. {words.summary(digest)}",
+        facts=_headline(digest),
+        image=chart,
+        footer="The details, and the files to keep, are in the thread.",
+    )
+
+
+def files_card(digest: Digest, files: Sequence[ReportFile]) -> Card:
+    """The thread's last word: what was handed over, and an outside witness of the ledger."""
+    return Card(
+        "Files and ledger",
+        f"The files of week {digest.period.week} with their sha256, and the ledger's checkpoint",
+        facts=(*_file_facts(files), Fact("Ledger", words.ledger_text(digest.ledger))),
+        paragraphs=tuple(checkpoint_text(digest).split("\n\n", maxsplit=1)),
+    )
+
+
+def ticket_card(digest: Digest) -> Card:
+    tables = (
+        _attention_table(digest),
+        inventory_table(digest),
+        transitions_table(digest),
+        waiting_table(digest),
+        fast_track_table(digest),
+        changes_table(digest),
+    )
+    return Card(
+        subject(digest),
+        words.summary(digest),
+        facts=_headline(digest),
+        tables=tuple(table for table in tables if table.rows),
+        footer="The attached report says it in full.",
+    )
+
+
+def witness_text(digest: Digest, files: Sequence[ReportFile]) -> str:
+    """The ticket's comment: what the thread's last word says."""
+    listed = "\n".join(f"{file.name}: {file.in_words}" for file in files)
+    return "\n\n".join(part for part in (f"Files of this week\n{listed}", checkpoint_text(digest)) if part)
+
+
+def checkpoint_text(digest: Digest) -> str:
+    """Empty when the ledger could not be signed."""
+    return f"{CHECKPOINT}\n\n{digest.ledger.checkpoint}" if digest.ledger.checkpoint else ""
+
+
+def _headline(digest: Digest) -> tuple[Fact, ...]:
+    figures = (Fact(name, figure) for name, figure in words.headline(digest))
+    return (Fact("Week", words.period_text(digest.period)), *figures)
+
+
+def _file_facts(files: Sequence[ReportFile]) -> tuple[Fact, ...]:
+    return tuple(Fact(file.name, file.in_words) for file in files)
+
+
+def _attention_table(digest: Digest) -> Table:
+    rows = tuple((words.CONCERNS[one.concern], one.sentence, one.link) for one in digest.attention.shown)
+    return Table("What needs attention", ("Matter", "What, and what next", "Link"), rows)
+
+
+def _attention_in_short(digest: Digest) -> str:
+    total = digest.attention.total
+    if not total:
+        return words.ALL_IN_ORDER.rstrip(".").lower()
+    return f"{words.counted(total, 'matter')} {'needs' if total == 1 else 'need'} attention"

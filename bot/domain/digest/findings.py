@@ -1,0 +1,213 @@
+"""What needs attention, in sentences: what, which, and what next. Pure; finding it is `handlers.digest_gathering`'s work.
+
+How a whole digest is told is in `digest_words`. Moments are those of the wall clock where the digest is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.domain.digest.figures import LISTED, Attention, Concern, Listed
+from bot.domain.digest.periods import Period
+from bot.domain.digest.sentences import local_moment
+from bot.domain.model import Kind, State, Target, TransitionRequest, VersionId
+
+GAPS_TOLD = 3
+ERROR_TOLD = 300  # characters
+BY_WHOM = "MLflow does not tell by whom."
+RULE_IT = "Write a rule for it, or say default: ignore in the policy."
+ADOPT = "To have the holder ratified, run: countersign adopt"
+
+
+def in_order(found: Sequence[Listed[Attention]]) -> Listed[Attention]:
+    """The gravest first. When there are more than fit, each concern gets its share, so that no flood hides another matter."""
+    total = sum(one.total for one in found)
+    gravest_first = sorted(found, key=lambda one: list(Concern).index(one.shown[0].concern) if one.shown else 0)
+    if sum(len(one.shown) for one in found) <= LISTED:
+        return Listed(tuple(matter for one in gravest_first for matter in one.shown), total)
+    share = LISTED // len(Concern)
+    spare = LISTED - sum(min(len(one.shown), share) for one in gravest_first)
+    shown: list[Attention] = []
+    for one in gravest_first:
+        more = min(max(len(one.shown) - share, 0), spare)
+        shown += one.shown[: share + more]
+        spare -= more
+    return Listed(tuple(shown), total)
+
+
+def ledger_broken(fault: str) -> Attention:
+    said = f"The ledger does not verify: {fault.rstrip('.')}. Find out who changed the database, and run: countersign audit verify"
+    return Attention(Concern.LEDGER_BROKEN, said)
+
+
+def moved_without_approval(
+    model: str,
+    target: Target,
+    version: VersionId | None,
+    previous: VersionId | None,
+    at: datetime,
+    asked: TransitionRequest | None,
+    period: Period,
+    *,
+    is_ruled: bool = True,
+) -> Attention:
+    """`asked` is the request that the move led to, as it was when the week ended; None when the rule only wants it reported.
+
+    `is_ruled` is false where no rule speaks of the target, so that nobody can be asked.
+    """
+    what = _moved(model, target, version, previous, local_moment(at, period), "without an approval")
+    link = asked.card.url if asked and asked.card else ""
+    return Attention(
+        Concern.MOVED_WITHOUT_APPROVAL,
+        f"{what} {_what_became(asked, version) if is_ruled else f'No rule speaks of it. {RULE_IT}'}",
+        at,
+        model,
+        link,
+    )
+
+
+def moved_back(
+    model: str,
+    target: Target,
+    version: VersionId,
+    previous: VersionId | None,
+    at: datetime,
+    approved: str,
+    period: Period,
+) -> Attention:
+    """By hand, to a version whose approval for the target counts again. `approved` says whose it is and when it was given."""
+    what = _moved(model, target, version, previous, local_moment(at, period), "without asking")
+    said = f"{what} It had been approved for it before, {approved}, and is held by that approval: nothing needs to be adopted."
+    return Attention(Concern.MOVED_WITHOUT_APPROVAL, said, at, model)
+
+
+def given_back(
+    model: str, target: Target, to: VersionId, taken_at: datetime, given_at: datetime, period: Period
+) -> Attention:
+    """An emptied target that the rule has filled again."""
+    what = _moved(model, target, None, to, local_moment(taken_at, period), "without asking")
+    said = f"{what} The rule gave it back to {to} on {local_moment(given_at, period)}, so nothing is left to do."
+    return Attention(Concern.MOVED_WITHOUT_APPROVAL, said, taken_at, model)
+
+
+def _moved(
+    model: str, target: Target, version: VersionId | None, previous: VersionId | None, when: str, how: str
+) -> str:
+    if version is None:
+        return f"{target} of {model} was taken away from {previous or 'nobody'} on {when} {how}. {BY_WHOM}"
+    before = f"; {previous} held it before" if previous else ""
+    return f"{version} was put on {target} of {model} on {when} {how}{before}. {BY_WHOM}"
+
+
+def held_without_approval(
+    version: VersionId,
+    model: str,
+    target: Target,
+    since: datetime | None,
+    period: Period,
+    asked: TransitionRequest | None = None,
+    rejected_by: str = "",
+    lapsed: str = "",
+) -> Attention:
+    """`asked` is the newest request for it, as it was when the week ended, and `rejected_by` who said no to that one.
+
+    `lapsed` tells whose approval it had, before another version took its place.
+    """
+    when = f"since {local_moment(since, period)}" if since else "since before anything was recorded"
+    what = f"{version} has held {target} of {model} {when}"
+    link = asked.card.url if asked and asked.card else ""
+    return Attention(
+        Concern.HELD_WITHOUT_APPROVAL, f"{what}, {_unapproved(asked, rejected_by, lapsed, period)}", since, model, link
+    )
+
+
+def _unapproved(asked: TransitionRequest | None, rejected_by: str, lapsed: str, period: Period) -> str:
+    nobody = f"and nobody has approved that: its earlier approval, {lapsed}, ended when another version took its place"
+    nobody = nobody if lapsed else "and nobody has approved it"
+    if asked is None:
+        return f"{nobody}. {ADOPT}"
+    ticket = f" ({asked.ticket.key})" if asked.ticket else ""
+    if asked.state.is_open:
+        return f"{nobody}. The request for it waits for a decision{ticket}"
+    if asked.state is State.REJECTED and asked.decided_at is not None:
+        when = local_moment(asked.decided_at, period)
+        return f"although {rejected_by} rejected it on {when}{ticket}. Put the target back, or ask once more: countersign adopt"
+    return f"{nobody}. Its request is {asked.state}{ticket}. {ADOPT}"
+
+
+def approval_too_old(
+    version: VersionId,
+    model: str,
+    target: Target,
+    approved_at: datetime,
+    age: timedelta,
+    valid_for: timedelta,
+    period: Period,
+) -> Attention:
+    said = (
+        f"{version} holds {target} of {model} on an approval of {local_moment(approved_at, period)}, {_days(age)} old when the week ended; "
+        f"the rule lets one count for {_days(valid_for)}. Have it approved anew: countersign request-transition"
+    )
+    return Attention(Concern.APPROVAL_TOO_OLD, said, approved_at, model)
+
+
+def lineage_incomplete(version: VersionId, model: str, target: Target, gaps: Sequence[str], link: str) -> Attention:
+    more = f" And {len(gaps) - GAPS_TOLD} more." if len(gaps) > GAPS_TOLD else ""
+    told = "; ".join(gap.rstrip(".") for gap in gaps[:GAPS_TOLD])
+    said = f"{version} holds {target} of {model}, and its lineage is not complete: {told}.{more}"
+    return Attention(Concern.LINEAGE_INCOMPLETE, said, None, model, link)
+
+
+def no_rule(version: VersionId, model: str, target: Target) -> Attention:
+    said = f"{version} holds {target} of {model}, and no rule speaks of it. {RULE_IT}"
+    return Attention(Concern.NO_RULE, said, None, model)
+
+
+def parked_job(job: int, effect: str, subject: str, error: str, at: datetime | None) -> Attention:
+    of = f" of {subject[:32]}" if subject else ""
+    why = f": {_short(error)}" if error else ""
+    said = f"{effect}{of} is parked{why}. Mend the cause, then run: countersign jobs replay {job}"
+    return Attention(Concern.PARKED_JOBS, said, at)
+
+
+def self_approval_refused(name: str, request: TransitionRequest, at: datetime) -> Attention:
+    said = f"{name} wanted to approve {request.version} for {request.target}, which they had asked for or trained. It was refused."
+    link = request.card.url if request.card else ""
+    return Attention(Concern.SELF_APPROVAL_REFUSED, said, at, request.version.model, link)
+
+
+def digests_left_out(weeks: Sequence[str], at: datetime) -> Attention:
+    told = weeks[0] if len(weeks) == 1 else f"{len(weeks)} weeks, {weeks[0]} to {weeks[-1]}"
+    look = f"countersign digest --week {weeks[0]} --dry-run"
+    said = f"No digest was made of {told}: the bot had stood still for too long. Look at one with: {look}"
+    return Attention(Concern.DIGESTS_LEFT_OUT, said, at)
+
+
+def _what_became(asked: TransitionRequest | None, version: VersionId | None) -> str:
+    if asked is None or asked.kind is not Kind.OBSERVED:
+        return ADOPT if version else "Nobody holds it by an approval now, unless it was set again since."
+    became = {
+        State.APPLIED: "It was ratified since.",
+        State.APPROVED: "It was ratified since.",
+        State.REJECTED: "It was rejected, and the target goes back.",
+    }
+    ticket = f" ({asked.ticket.key})" if asked.ticket else ""
+    open_still = asked.state.is_open
+    ended = f"Its request is {asked.state}, so it stands undecided. {ADOPT}"
+    return (
+        f"Nobody has decided about it yet{ticket}: ratify it, or put it back."
+        if open_still
+        else became.get(asked.state, ended)
+    )
+
+
+def _days(length: timedelta) -> str:
+    if length < timedelta(days=1):
+        return f"{length // timedelta(hours=1)} h"
+    return "1 day" if length.days == 1 else f"{length.days} days"
+
+
+def _short(error: str) -> str:
+    flat = " ".join(error.split()).rstrip(".")
+    return flat if len(flat) <= ERROR_TOLD else flat[: ERROR_TOLD - 1] + "…"

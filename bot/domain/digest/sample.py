@@ -1,0 +1,84 @@
+"""A week in which one of everything happened, for whoever tries a template: every row and every loop has something to show. Pure.
+
+Nobody in it is real, and its names are as odd as names get: what a template makes of this week, it makes of one to come.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.domain.digest.figures import (
+    Attention,
+    Concern,
+    Digest,
+    FastTrackFigures,
+    Holding,
+    Latency,
+    LedgerFigures,
+    Listed,
+    Pipeline,
+    PolicyChange,
+    Transition,
+    Waiting,
+    WeekOfTrend,
+)
+from bot.domain.digest.periods import Period, previous_period
+from bot.domain.digest.sentences import FAST_TRACK, NOBODY, PEOPLE
+from bot.domain.model import Kind, Target, TargetKind, VersionId
+
+T = TypeVar("T")
+
+MODEL = "🚲 דגם <b>demand</b>"
+RULE = "* → alias:champion"
+ANA, BEN = "p-ana", "p-ben"
+LINK = "https://example.com/GOV-1"
+HASH = "23c0bfb1d7e94c1c5be0a1f6f0c6a4f0d3b8e7a9"
+NOTE = "countersign.example.com\n2\nq1x0Z2VzdGVybiBub3Rl\n\n— countersign.example.com AAECAwQ=\n"
+HOUR = timedelta(hours=1)
+
+
+def sample(period: Period, closed_at: datetime) -> Digest:
+    at, champion, shadow = period.starts, Target(TargetKind.ALIAS, "champion"), Target(TargetKind.ALIAS, "shadow")
+    version, other = VersionId("default", MODEL, 7, at), VersionId("default", "ranking", 1, at)
+    approved = Holding(
+        version, champion, at, PEOPLE, (ANA, BEN), at, 99 * HOUR, HASH, f"md5:{HASH}", "GOV-1", LINK, "r1", LINK
+    )
+    unapproved = Holding(other, shadow, None, NOBODY, (), None, None, "", "", "", "", "", "")
+    applied = Transition(
+        "r1", Kind.PROMOTION, version, champion, "applied", at, PEOPLE, (ANA,), BEN, "better", "GOV-1", LINK, LINK
+    )
+    undone = Transition("r2", Kind.ROLLBACK, version, champion, "applied", at, FAST_TRACK, (), None, "", "", "", "")
+    graph = (("data/rides.csv", "prepare"), ("prepare", "train"))
+    return Digest(
+        period=period,
+        closed_at=closed_at,
+        attention=_all(
+            Attention(Concern.HELD_WITHOUT_APPROVAL, f"{other} holds {shadow} without an approval.", at, MODEL, LINK),
+            Attention(Concern.PARKED_JOBS, "sync_ticket is parked."),
+        ),
+        concerns={Concern.HELD_WITHOUT_APPROVAL: 1, Concern.PARKED_JOBS: 1},
+        inventory=_all(approved, unapproved),
+        transitions=Listed((applied, undone), 1_000),
+        outcomes={"applied": 1_000},
+        waiting=_all(Waiting("r3", version, champion, at, 3 * HOUR, "1 of ml-leads", "GOV-3")),
+        latency=(Latency("", 1, HOUR, 3 * HOUR), Latency(RULE, 0, None, None)),
+        trend=(
+            WeekOfTrend(previous_period(period).week, 0, None, None, 0),
+            WeekOfTrend(period.week, 1, HOUR, 3 * HOUR, 1_000),
+        ),
+        fast_track=(FastTrackFigures(RULE, 3, 1, 1, 2, 1, 0),),
+        changes=_all(
+            PolicyChange(at, "PolicyActivated", "Policy 2 came into force.", ("a rule was added", "one went"))
+        ),
+        pipelines=(
+            Pipeline(version, champion, ("prepare", "  train"), graph),
+            Pipeline(other, shadow, (), (), "its run has logged no lock"),
+        ),
+        ledger=LedgerFigures(1, 2, 2, NOTE, "", 2),
+        names={ANA: "אנה Ruiz", BEN: "Ben O'Kafor & Søn"},
+    )
+
+
+def _all(*shown: T) -> Listed[T]:
+    return Listed(shown, len(shown))

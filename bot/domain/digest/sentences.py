@@ -1,0 +1,195 @@
+"""A digest in words: the sentences that every form of it shares, be it a card, a page or a mail. Pure; nothing here is markup.
+
+The sentences about what needs attention are in `digest_matters`; where things stand on a page or a card is each form's own matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from itertools import zip_longest
+from zoneinfo import ZoneInfo
+
+from bot.domain.card.sentences import UNKNOWN
+from bot.domain.digest.figures import (
+    Concern,
+    Digest,
+    Latency,
+    LedgerFigures,
+)
+from bot.domain.digest.periods import Period
+
+Names = Mapping[str, str]
+
+PEOPLE, FAST_TRACK, RULE, NOBODY = "people", "the fast track", "the rule", "nobody"  # what `decided` says
+ALL_RULES = "all rules together"
+CONCERNS: Mapping[Concern, str] = {
+    Concern.LEDGER_BROKEN: "The ledger does not verify",
+    Concern.MOVED_WITHOUT_APPROVAL: "Moved without an approval",
+    Concern.HELD_WITHOUT_APPROVAL: "Held without an approval",
+    Concern.APPROVAL_TOO_OLD: "Approval too old",
+    Concern.LINEAGE_INCOMPLETE: "Lineage not complete",
+    Concern.NO_RULE: "No rule speaks of it",
+    Concern.PARKED_JOBS: "Parked jobs",
+    Concern.SELF_APPROVAL_REFUSED: "Self-approval refused",
+    Concern.DIGESTS_LEFT_OUT: "Digests left out",
+}
+OUTCOMES = ("applied", "rejected", "expired", "withdrawn", "superseded", "stale")  # in the order of telling
+QUIET = "Nothing happened this week: nothing was asked, decided, moved or changed."
+UNCOUNTED = "the week could not be counted, for its entries were changed"
+ALL_IN_ORDER = "Nothing needs attention."
+
+
+def title(digest: Digest) -> str:
+    """A week that runs has none that could be taken for a closed one's."""
+    said = f"Model approvals, week {digest.period.week}"
+    return said if is_over(digest) else f"Preview: {said}"
+
+
+def edition(digest: Digest) -> str:
+    """What its files are called after."""
+    return digest.period.week if is_over(digest) else f"{digest.period.week}-preview"
+
+
+def is_over(digest: Digest) -> bool:
+    """Nobody closes a week that runs, but one may look at it."""
+    return digest.closed_at >= digest.period.ends
+
+
+def period_text(period: Period) -> str:
+    """Whole days on the wall clock; the last one is the Sunday."""
+    zone = ZoneInfo(period.timezone)
+    first = period.starts.astimezone(zone).date()
+    last = period.ends.astimezone(zone).date() - timedelta(days=1)
+    return f"{day_text(first)} to {day_text(last)}, {period.timezone}"
+
+
+def day_text(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def local_moment(at: datetime, period: Period) -> str:
+    """As clocks on the wall show it where the digest is read. In the night when they go back an hour comes twice: it says which one."""
+    local = at.astimezone(ZoneInfo(period.timezone))
+    other = local.replace(fold=1 - local.fold)
+    said, offset = f"{local:%Y-%m-%d %H:%M}", f"{local:%z}"
+    return said if local.utcoffset() == other.utcoffset() else f"{said} UTC{offset[:3]}:{offset[3:]}"
+
+
+def is_counted(digest: Digest) -> bool:
+    """A ledger that was changed may tell too little to count anything."""
+    return bool(digest.trend)
+
+
+def summary(digest: Digest) -> str:
+    """One or two sentences: what a notification shows, and a mail's first line."""
+    if not is_counted(digest):
+        return f"{_sentence(UNCOUNTED)} {attention_text(digest)}"
+    said = QUIET if digest.is_quiet else f"{_sentence(transitions_text(digest))} {_sentence(waiting_count(digest))}"
+    return f"{said} {attention_text(digest)}"
+
+
+def headline(digest: Digest) -> tuple[tuple[str, str], ...]:
+    """The figures that stand first, each with its name."""
+    overall = next((one for one in digest.latency if not one.rule), None)
+    return (
+        ("Needs attention", attention_text(digest)),
+        ("Transitions", transitions_text(digest)),
+        ("Waiting", waiting_count(digest)),
+        ("Held targets", str(digest.inventory.total)),
+        ("Time to decision", latency_text(overall) if overall else NO_DECISIONS),
+        ("Ledger", ledger_text(digest.ledger, so_far=not is_over(digest))),
+    )
+
+
+def attention_text(digest: Digest) -> str:
+    """Each concern with its number, the gravest first."""
+    told = [f"{CONCERNS[one].lower()} ({digest.concerns[one]:,})" for one in Concern if digest.concerns.get(one)]
+    if not told:
+        return ALL_IN_ORDER
+    return f"{counted(digest.attention.total, 'matter')}: {', '.join(told)}."
+
+
+def transitions_text(digest: Digest) -> str:
+    if not is_counted(digest):
+        return UNCOUNTED
+    if not digest.transitions.total:
+        return "no transition ended"
+    known = [name for name in OUTCOMES if digest.outcomes.get(name)]
+    others = sorted(name for name in digest.outcomes if name not in OUTCOMES and digest.outcomes[name])
+    told = ", ".join(f"{digest.outcomes[name]} {name}" for name in (*known, *others))
+    return f"{counted(digest.transitions.total, 'transition')} ended: {told}"
+
+
+def waiting_count(digest: Digest) -> str:
+    if not digest.waiting.total:
+        return "no request waits"
+    oldest = max(one.age for one in digest.waiting.shown) if digest.waiting.shown else None
+    since = f", the oldest for {duration_text(oldest)}" if oldest is not None else ""
+    waits = "waits" if digest.waiting.total == 1 else "wait"
+    return f"{counted(digest.waiting.total, 'request')} {waits}{since}"
+
+
+def decider(decided: str, by: tuple[str, ...], names: Names, roles: tuple[str, ...] = ()) -> str:
+    """Who decided, in print: names with the groups they voted for, the fast track, the rule, or nobody."""
+    told = zip_longest((names.get(person, UNKNOWN) for person in by), roles[: len(by)], fillvalue="")
+    return " and ".join(f"{name} ({role})" if role else name for name, role in told) if by else decided
+
+
+def trainer(author: str | None, claimed: str, names: Names) -> str:
+    """A person of ours by name, or what the client said; empty when neither is known."""
+    return names.get(author, UNKNOWN) if author else claimed
+
+
+NO_DECISIONS = "people decided nothing this week"
+
+
+def latency_text(latency: Latency) -> str:
+    if latency.median is None or latency.p95 is None:
+        return NO_DECISIONS
+    half, most = duration_text(latency.median), duration_text(latency.p95)
+    return f"median {half}, 95th percentile {most} ({counted(latency.decided, 'decision')})"
+
+
+def rule_name(label: str) -> str:
+    return label or ALL_RULES
+
+
+def ledger_text(ledger: LedgerFigures, *, so_far: bool = False) -> str:
+    """`so_far` of a week that runs."""
+    week = "none of its entries is of this week"
+    if ledger.last:
+        one = ledger.first == ledger.last
+        week = (
+            f"entry {ledger.first} is of this week"
+            if one
+            else f"entries {ledger.first} to {ledger.last} are of this week"
+        )
+    holds = f"it does not verify: {ledger.fault.rstrip('.')}" if ledger.fault else "it verifies"
+    when = "so far" if so_far else "at the week's end"
+    return f"{counted(ledger.count, 'entry')} {when}, {week}; {holds}"
+
+
+def duration_text(length: timedelta | None) -> str:
+    """In the two largest units that say something."""
+    if length is None:
+        return "–"
+    minutes = int(length.total_seconds() // 60)
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    units = [(counted(days, "day"), days), (f"{hours} h", hours), (f"{rest} min", rest)]
+    told = [text for text, number in units if number]
+    return " ".join(told[:2]) or "under 1 min"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number:,} {_plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    return (
+        f"{noun[:-1]}ies" if noun.endswith("y") and noun != "day" else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    )
+
+
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:]}."

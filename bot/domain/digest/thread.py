@@ -1,0 +1,251 @@
+"""What stands in the thread below a digest's card: its lists as tables and lines, over as many cards as they need. Pure.
+
+A card here is never longer than a notifier takes in one message: its table stays a table, and none of its lines is cut away.
+What is beyond LINES_A_LIST or CARDS_A_LIST is counted, and the file that has it is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from bot.domain.card.card import Card, Fact, Link, Table
+from bot.domain.card.sentences import UNKNOWN
+from bot.domain.digest import sentences as words
+from bot.domain.digest.figures import Attention, Digest, Holding, Pipeline, Transition
+
+T = TypeVar("T")
+
+CARDS_A_LIST = 3
+LINES_A_LIST = 50
+LETTERS_A_TABLE = 8_000
+LETTERS_OF_A_CELL = 200
+LINES_A_CARD = 15
+LETTERS_OF_LINES = 3_500
+LETTERS_OF_A_LINE = 480
+LETTERS_OF_A_TREE = 1_000  # each of a page's trees
+LETTERS_OF_A_HASH = 12
+NOTHING = "–"
+SINCE_BEFORE, NOT_SAID = "before records began", "MLflow does not say"  # as on the page
+CHANGES = "Changes of policy and people"
+
+Row = tuple[str, ...]
+
+
+class Files(Protocol):
+    """What the files are called that have the rest."""
+
+    @property
+    def html(self) -> str: ...
+    @property
+    def csv(self) -> str: ...
+    @property
+    def holdings(self) -> str: ...
+    @property
+    def waiting(self) -> str: ...
+
+
+def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
+    """In the order of the report. A list with nothing in it has no card."""
+    matters = [matter_line(one) for one in digest.attention.shown]
+    return (
+        *_lined("What needs attention", matters, digest.attention.total, files.html),
+        *_tabled(inventory_table(digest), digest.inventory.total, files.holdings),
+        *_tabled(transitions_table(digest), digest.transitions.total, files.csv),
+        *_tabled(waiting_table(digest), digest.waiting.total, files.waiting),
+        *_tabled(_latency_table(digest), 0, files.html),
+        *_tabled(fast_track_table(digest), len(digest.fast_track), files.html),
+        *_lined(CHANGES, _change_lines(digest), digest.changes.total, files.csv),
+        *_treed("Pipelines", digest.pipelines, files.html),
+    )
+
+
+def matter_line(matter: Attention) -> Fact:
+    sentence = _cut(matter.sentence, LETTERS_OF_A_LINE)
+    return Fact(words.CONCERNS[matter.concern], Link(sentence, matter.link) if matter.link else sentence)
+
+
+def inventory_table(digest: Digest) -> Table:
+    columns = ("Version", "Target", "Held since", "Approved by", "Age of approval", "Commit", "Training data", "Ticket")
+    return Table("Who holds what", columns, tuple(_held(one, digest) for one in digest.inventory.shown))
+
+
+def transitions_table(digest: Digest) -> Table:
+    columns = ("Version", "Target", "When", "Outcome", "Decided by", "Asked by", "Why", "Ticket")
+    return Table("Transitions", columns, tuple(_moved(one, digest) for one in digest.transitions.shown))
+
+
+def _held(one: Holding, digest: Digest) -> Row:
+    return _row(
+        str(one.version),
+        str(one.target),
+        words.local_moment(one.since, digest.period) if one.since else SINCE_BEFORE,
+        words.decider(one.decided, one.by, digest.names, one.roles),
+        words.duration_text(one.approval_age),
+        _shortened(one.commit),
+        _shortened(one.data),
+        one.ticket,
+    )
+
+
+def _moved(one: Transition, digest: Digest) -> Row:
+    return _row(
+        f"{one.version} (instead of {one.previous})" if one.previous else str(one.version),
+        str(one.target),
+        words.local_moment(one.at, digest.period),
+        one.outcome,
+        words.decider(one.decided, one.by, digest.names, one.roles),
+        _asked_by(one, digest),
+        _cut(one.reason, LETTERS_OF_A_CELL),
+        one.ticket,
+    )
+
+
+def _asked_by(one: Transition, digest: Digest) -> str:
+    asked = digest.names.get(one.requester, UNKNOWN) if one.requester else NOT_SAID
+    trained = words.trainer(one.author, one.claimed_author, digest.names)
+    return f"{asked}; trained by {trained}" if trained else asked
+
+
+def waiting_table(digest: Digest) -> Table:
+    rows = (
+        _row(
+            str(one.version),
+            str(one.target),
+            words.local_moment(one.opened_at, digest.period),
+            words.duration_text(one.age),
+            words.local_moment(one.decide_by, digest.period) if one.decide_by else NOTHING,
+            one.missing,
+            one.ticket,
+        )
+        for one in digest.waiting.shown
+    )
+    columns = ("Version", "Target", "Asked", "Age", "Decide by", "Still missing", "Ticket")
+    return Table("Waiting for a decision", columns, tuple(rows))
+
+
+def _latency_table(digest: Digest) -> Table:
+    """Left out when nobody decided anything: the card says so."""
+    rows = (
+        _row(words.rule_name(one.rule), str(one.decided), words.duration_text(one.median), words.duration_text(one.p95))
+        for one in digest.latency
+        if one.decided
+    )
+    return Table("Time to decision", ("Rule", "Requests decided", "Median", "95th percentile"), tuple(rows))
+
+
+def fast_track_table(digest: Digest) -> Table:
+    columns = ("Rule", "Passed", "Held", "Undone", "Agreed", "False passes", "False holds")
+    rows = (
+        _row(
+            one.rule,
+            *map(str, (one.passed, one.held, one.undone, one.agreed, one.false_passes, one.false_holds)),
+        )
+        for one in digest.fast_track
+    )
+    return Table("Fast track", columns, tuple(rows))
+
+
+def changes_table(digest: Digest) -> Table:
+    rows = (
+        _row(
+            _cut(one.sentence, LETTERS_OF_A_LINE),
+            words.local_moment(one.at, digest.period),
+            _cut("; ".join(change.rstrip(".") for change in one.changes), LETTERS_OF_A_LINE),
+        )
+        for one in digest.changes.shown
+    )
+    return Table(CHANGES, ("What", "When", "In detail"), tuple(rows))
+
+
+def _change_lines(digest: Digest) -> list[Fact]:
+    return [
+        Fact(
+            words.local_moment(one.at, digest.period),
+            _cut(" ".join((one.sentence, *(f"{change.rstrip('.')}." for change in one.changes))), LETTERS_OF_A_LINE),
+        )
+        for one in digest.changes.shown
+    ]
+
+
+def _lined(title: str, lines: Sequence[Fact], total: int, where: str) -> Iterator[Card]:
+    pages = _pages(lines, _letters_of_line, LINES_A_CARD, LETTERS_OF_LINES)
+    return _numbered(title, pages, lambda page: Card("", "", facts=tuple(page)), total, where)
+
+
+def _tabled(table: Table, total: int, where: str) -> Iterator[Card]:
+    pages = _pages(table.rows, _letters_of_row, LINES_A_LIST, LETTERS_A_TABLE)
+    return _numbered(
+        table.title,
+        pages,
+        lambda page: Card("", "", tables=(Table("", table.columns, tuple(page)),)),
+        total,
+        where,
+    )
+
+
+def _treed(title: str, pipelines: Sequence[Pipeline], where: str) -> Iterator[Card]:
+    pages = _pages([_tree(one) for one in pipelines], len, LINES_A_CARD, LETTERS_OF_LINES)
+    return _numbered(title, pages, lambda page: Card("", "", paragraphs=tuple(page)), len(pipelines), where)
+
+
+def _tree(pipeline: Pipeline) -> str:
+    """Slack keeps no spaces at the beginning of a line, so the branches are drawn."""
+    heading = f"{pipeline.version} on {pipeline.target}"
+    lines = [_branch(line) for line in pipeline.stages] or [f"No pipeline is known: {pipeline.missing}"]
+    return _cut("\n".join((heading, *lines)), LETTERS_OF_A_TREE)
+
+
+def _branch(line: str) -> str:
+    depth = (len(line) - len(line.lstrip())) // 2
+    return f"└{'──' * (depth - 1)} {line.lstrip()}" if depth else line
+
+
+def _pages(items: Iterable[T], letters: Callable[[T], int], most: int, room: int) -> Iterator[list[T]]:
+    page: list[T] = []
+    used = 0
+    for item in islice(items, LINES_A_LIST):
+        if page and (len(page) == most or used + letters(item) > room):
+            yield page
+            page, used = [], 0
+        page.append(item)
+        used += letters(item)
+    if page:
+        yield page
+
+
+def _numbered(
+    title: str, pages: Iterable[list[T]], card_of: Callable[[list[T]], Card], total: int, where: str
+) -> Iterator[Card]:
+    """The last one says how many there are that none of them shows."""
+    shown = list(pages)[:CARDS_A_LIST]
+    hidden = max(0, total - sum(map(len, shown)))
+    for number, page in enumerate(shown, start=1):
+        name = title if len(shown) == 1 else f"{title} ({number} of {len(shown)})"
+        rest = f"and {hidden:,} more: see {where}" if hidden and number == len(shown) else ""
+        yield replace(card_of(page), title=name, summary=name, footer=rest)
+
+
+def _letters_of_row(row: Row) -> int:
+    return sum(min(len(cell), LETTERS_OF_A_CELL) for cell in row)
+
+
+def _letters_of_line(line: Fact) -> int:
+    value = line.value.text if isinstance(line.value, Link) else line.value
+    return len(line.label) + len(value) + 3
+
+
+def _row(*cells: str) -> Row:
+    return tuple(cell or NOTHING for cell in cells)
+
+
+def _shortened(whole: str) -> str:
+    """A hash by its first letters, after the name of its kind."""
+    kind, colon, letters = whole.rpartition(":")
+    return f"{kind}{colon}{letters[:LETTERS_OF_A_HASH]}"
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"

@@ -1,0 +1,1 @@
+"""What a vote is based on: metrics, parameters, lineage and files."""

@@ -1,0 +1,180 @@
+"""What a complete lineage is: where a version comes from, told well enough to train it again, and on whose word.
+
+The parts are what every version can have, and the fast track may demand them; the checks go further. The checks themselves are in
+`lineage_checks`, over a `Trail`; gathering one is the registry's and the git mirror's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bot.domain.evidence.dvc_lock import LOCK, Lock
+from bot.domain.model import DataSet, Evidence, Kind, LineageCheck, Refused, TransitionRequest
+from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand, Rule
+
+EVALUATING = frozenset(
+    {"eval", "evaluation", "test", "validation", "holdout"}
+)  # contexts of data that nothing was trained on
+GIT_MIRROR, TRAINER = "git mirror", "trainer"  # on whose word a lineage stands
+TITLES = dict(
+    zip(
+        LINEAGE_CODES,
+        (
+            "run",
+            "finished run",
+            "commit",
+            "clean tree",
+            "dvc.lock",
+            "digest of dvc.lock",
+            "hashes in dvc.lock",
+            "source data",
+            "lock pins the run",
+            "parameters as locked",
+            "metrics",
+            "one version a run",
+            "one version a commit",
+            "commit on the remote",
+            "lock as committed",
+            "commit on main",
+            "environment",
+            "seed",
+            "training data set",
+        ),
+        strict=True,
+    )
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that a complete lineage has; `mend` says what to do when it is not there."""
+
+    name: str
+    is_there: Callable[[Evidence], bool]
+    mend: str
+
+
+@dataclass(frozen=True)
+class RunSeen:
+    """A run as the tracking server tells it: `status` is MLflow's, `metrics` are the names of what it or its logged model measured."""
+
+    id: str
+    status: str
+    is_deleted: bool
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: tuple[str, ...]
+    datasets: tuple[DataSet, ...]
+
+
+@dataclass(frozen=True)
+class LoggedFiles:
+    """What the run keeps below `lineage/`. A text is None when it is not there, and then `unread` may say why."""
+
+    lock: str | None = None
+    run_file: str | None = None
+    unread: str = ""
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """What a mirror of the git remote knows of a commit. `lock` is the text of its dvc.lock.
+
+    `author` is the e-mail of who committed the code, and `changed` what changed from that code to this commit; None when the code's
+    commit is not there. Where more changed than is listed, the last of `changed` says so and is no path.
+    """
+
+    remote: str
+    is_there: bool
+    branches: tuple[str, ...] = ()
+    on_main: bool = False
+    lock: str | None = None
+    author: str = ""
+    changed: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Trail:
+    """Everything that the checks look at. `lock` is the parsed one; when the logged text is none, `lock_trouble` says why.
+
+    `commit` is the one whose dvc.lock pins the run, and `code` the one that the training ran from, as the tags say.
+    `environment` is the sha256 of the file that lists the logged model's packages. `mirrored` is None when no mirror was asked, and
+    then `not_mirrored` says why.
+    """
+
+    run: RunSeen | None
+    commit: str = ""
+    code: str = ""
+    lock_path: str = LOCK
+    files: LoggedFiles = field(default_factory=LoggedFiles)
+    lock: Lock | None = None
+    lock_trouble: str = ""
+    environment: str = ""
+    same_run: tuple[str, ...] = ()
+    same_commit: tuple[str, ...] = ()
+    main: str = "main"
+    mirrored: Mirrored | None = None
+    not_mirrored: str = "no git remote is configured"
+
+
+def missing(evidence: Evidence) -> tuple[str, ...]:
+    """One sentence for each part that is not there and each check that the rule insists on; empty when the lineage is complete."""
+    gaps = (f"there is no {part.name}: {part.mend}" for part in PARTS if not part.is_there(evidence))
+    return (*gaps, *(f"{check.code}: {check.sentence}" for check in failed(evidence) if check.blocks))
+
+
+def failed(evidence: Evidence) -> tuple[LineageCheck, ...]:
+    return tuple(check for check in evidence.lineage if not check.passed)
+
+
+def blocking(evidence: Evidence, demand: LineageDemand | None) -> tuple[LineageCheck, ...]:
+    """The failed checks that the rule, as it stands now, wants no approval without."""
+    codes = demand.block if demand else ()
+    return tuple(check for check in failed(evidence) if check.code in codes)
+
+
+def in_the_way(request: TransitionRequest, rule: Rule) -> tuple[LineageCheck, ...]:
+    """What keeps it from being approved. A way back to what was approved once must stay open, whatever is known of its origin."""
+    if request.evidence is None or request.kind is Kind.ROLLBACK:
+        return ()
+    return blocking(request.evidence, rule.lineage)
+
+
+def check_may_approve(request: TransitionRequest, rule: Rule) -> None:
+    """Raises Refused with what is wrong."""
+    found = in_the_way(request, rule)
+    if found:
+        told = " ".join(f"{check.code}: {check.sentence}" for check in found)
+        raise Refused(f"the rule approves nothing of such lineage, so it can only be rejected. {told}")
+
+
+def who_vouches(checks: tuple[LineageCheck, ...]) -> str:
+    """The mirror vouches only when it has both the commit and the very lock; otherwise all stands on tags that the trainer wrote."""
+    confirmed = {check.code for check in checks if check.passed}
+    return GIT_MIRROR if {"L14", "L15"} <= confirmed else TRAINER
+
+
+def _names_its_training_data(evidence: Evidence) -> bool:
+    return any(was_trained_on(data_set) for data_set in evidence.datasets)
+
+
+def was_trained_on(data_set: DataSet) -> bool:
+    return bool(data_set.digest) and data_set.context.strip().lower() not in EVALUATING
+
+
+PARTS = (
+    Part("run", lambda evidence: bool(evidence.run_id), "register the version from the run that trained it"),
+    Part(
+        "commit",
+        lambda evidence: bool(evidence.commit),
+        "train from a git checkout, so that the run is tagged with its commit",
+    ),
+    Part(
+        "training data set with a digest",
+        _names_its_training_data,
+        "log what the version was trained on as an input of the run, with the context training",
+    ),
+    Part("author", lambda evidence: bool(evidence.author), "train under a user name that the run is tagged with"),
+    Part("parameter", lambda evidence: bool(evidence.params), "log the parameters of the training on the run"),
+)

@@ -1,0 +1,1 @@
+"""The hash chain, its Merkle tree, checkpoints, proofs and audit."""

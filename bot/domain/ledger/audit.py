@@ -1,0 +1,80 @@
+"""What an audit of the ledger finds, as a walk over its entries that never looks back: the chain, and the roots that were signed.
+
+Which notes are believed, and where entries and checkpoints come from, is the caller's matter (`handlers.audits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from bot.domain.ledger.chain import GENESIS, Broken, Entry, checked
+from bot.domain.ledger.checkpoint import Checkpoint, origin_of
+from bot.domain.ledger.merkle import Frontier
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A checkpoint that must hold, and whose it is in a sentence. `frontier` is what the row kept of the tree; None for a note alone."""
+
+    checkpoint: Checkpoint
+    whose: str
+    frontier: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Walked:
+    frontier: Frontier
+    head: bytes
+    checkpoints: int
+
+
+class _Ledger:
+    """The entries as they pass by: the tree so far, the newest head, the ledger's name."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = checked(entries)
+        self.frontier = Frontier()
+        self.head = GENESIS
+        self.origin = ""
+
+    def advance(self, size: int | None) -> None:
+        """Up to that size, or to the end."""
+        wanted = None if size is None else max(size - self.frontier.size, 0)
+        self.frontier = self.frontier.extended(self._noted(entry) for entry in islice(self.entries, wanted))
+
+    def _noted(self, entry: Entry) -> bytes:
+        self.origin = self.origin or origin_of(entry.leaf)
+        self.head = entry.head
+        return entry.leaf
+
+
+def walk(entries: Iterable[Entry], claims: Iterable[Claim]) -> Walked:
+    """`claims` come by size, the smallest first. Raises Broken with the sentence that names the first thing that does not hold."""
+    ledger, count = _Ledger(entries), 0
+    for claim in claims:
+        ledger.advance(claim.checkpoint.size)
+        _hold_against(claim, ledger)
+        count += 1
+    ledger.advance(None)
+    return Walked(ledger.frontier, ledger.head, count)
+
+
+def _hold_against(claim: Claim, ledger: _Ledger) -> None:
+    signed, there = claim.checkpoint, ledger.frontier
+    if signed.size > there.size:
+        raise Broken(
+            f"the ledger ends at entry {there.size}, but {claim.whose} covers {signed.size}: the entries after {there.size} were cut off"
+        )
+    if signed.size and signed.origin != ledger.origin:
+        raise Broken(
+            f"{claim.whose} is of the ledger {signed.origin}, and this one is {ledger.origin}: it is another one, or its start was replaced"
+        )
+    if signed.root != there.root():
+        raise Broken(
+            f"the first {signed.size} entries are not those that {claim.whose} was signed over: the ledger was rewritten below entry "
+            f"{signed.size + 1}"
+        )
+    if claim.frontier is not None and claim.frontier != there.as_bytes():
+        raise Broken(f"{claim.whose} was changed: what its row keeps of the tree is not what was signed")

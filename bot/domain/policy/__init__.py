@@ -1,0 +1,1 @@
+"""The rules of an organisation, their calendars and their changes."""

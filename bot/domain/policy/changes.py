@@ -1,0 +1,287 @@
+"""What differs between two policies, in sentences with the YAML's own words; also what names a policy's text, and what a broken one is.
+
+People are told apart by their e-mail addresses. Where no address may be written, give both policies through `with_people_as` first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from difflib import SequenceMatcher
+
+from bot.domain.model import DEFAULT_WORKSPACE, Ask
+from bot.domain.policy.calendars import Dated, Freeze, Weekly, Window, WorkingHours
+from bot.domain.policy.rules import (
+    DigestPlan,
+    FastTrack,
+    Group,
+    LineageDemand,
+    PersonEntry,
+    Policy,
+    Requirement,
+    Rule,
+    Threshold,
+)
+from bot.domain.references import TicketPlan
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+COUNTS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)), ("s", timedelta(seconds=1)))
+NONE = "none"
+
+Fields = dict[str, str]
+RuleKey = tuple[str, str, str, int]
+
+
+class BrokenPolicy(Exception):
+    """A text that is no policy. str() is one line for each mistake; `source` is what they call the text."""
+
+    source: str
+
+
+def digest_of(text: str) -> str:
+    """Names this very text, as `sha256:` and 64 hex digits."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def changes(before: Policy | None, after: Policy) -> tuple[str, ...]:
+    """One sentence for each difference, rules first; empty when there was no policy before, or nothing but its looks has changed."""
+    if before is None:
+        return ()
+    return (
+        *_rule_changes(before.rules, after.rules),
+        *_group_changes(before.groups, after.groups),
+        *_people_changes(before.people, after.people),
+        *_differences(_house_fields(before), _house_fields(after)),
+    )
+
+
+def addresses_in(policy: Policy) -> tuple[str, ...]:
+    """Every e-mail address that the policy names."""
+    listed = (email for group in policy.groups for email in group.people)
+    told = policy.digest.email if policy.digest else ()
+    return tuple(dict.fromkeys((*(entry.email for entry in policy.people), *listed, *told)))
+
+
+def with_people_as(policy: Policy, names: Mapping[str, str]) -> Policy:
+    """The policy with `names` in the place of its e-mail addresses."""
+    people = tuple(replace(entry, email=names[entry.email]) for entry in policy.people)
+    groups = tuple(replace(group, people=tuple(names[email] for email in group.people)) for group in policy.groups)
+    digest = policy.digest and replace(policy.digest, email=tuple(names[email] for email in policy.digest.email))
+    return replace(policy, people=people, groups=groups, digest=digest)
+
+
+def _rule_changes(before: Sequence[Rule], after: Sequence[Rule]) -> Iterator[str]:
+    was, now = _by_key(before), _by_key(after)
+    yield from (f"rule {_label(rule)} was added" for key, rule in now.items() if key not in was)
+    yield from (f"rule {_label(rule)} was removed" for key, rule in was.items() if key not in now)
+    for key in _moved(list(was), list(now)):
+        place, old_place = list(now).index(key) + 1, list(was).index(key) + 1
+        yield f"rule {_label(now[key])} was moved: it is number {place} now, was number {old_place}"
+    for key, rule in now.items():
+        if key in was:
+            changed = _differences(_rule_fields(was[key]), _rule_fields(rule))
+            yield from (f"rule {_label(rule)}: {sentence}" for sentence in changed)
+
+
+def _by_key(rules: Iterable[Rule]) -> dict[RuleKey, Rule]:
+    """By what a rule speaks of; of several that speak of the very same, each is its own."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    keyed = {}
+    for rule in rules:
+        key = (rule.workspace, rule.models, str(rule.target))
+        keyed[*key, seen[key]] = rule
+        seen[key] += 1
+    return keyed
+
+
+def _moved(was: Sequence[RuleKey], now: Sequence[RuleKey]) -> Iterator[RuleKey]:
+    """Those that stand in another order among the rules that stayed; as few as explain it."""
+    before, after = [key for key in was if key in now], [key for key in now if key in was]
+    blocks = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
+    in_order = {key for block in blocks for key in after[block.b : block.b + block.size]}
+    return (key for key in after if key not in in_order)
+
+
+def _label(rule: Rule) -> str:
+    return rule.label if rule.workspace == DEFAULT_WORKSPACE else f"{rule.label} in workspace {rule.workspace}"
+
+
+def _group_changes(before: Sequence[Group], after: Sequence[Group]) -> Iterator[str]:
+    was, now = ({group.name: group for group in groups} for groups in (before, after))
+    yield from (f"group {name} was added: {_members(now[name])}" for name in now if name not in was)
+    yield from (f"group {name} was removed" for name in was if name not in now)
+    for name in now:
+        if name not in was or was[name] == now[name]:
+            continue
+        old, new = set(was[name].people), set(now[name].people)
+        if not old or not new:
+            yield f"group {name}: {_members(now[name])}, was {_members(was[name])}"
+            continue
+        yield from (f"group {name}: {person} was added" for person in now[name].people if person not in old)
+        yield from (f"group {name}: {person} was removed" for person in was[name].people if person not in new)
+
+
+def _members(group: Group) -> str:
+    return f"slack_group {group.slack_group}" if group.slack_group is not None else _listed(group.people)
+
+
+def _people_changes(before: Sequence[PersonEntry], after: Sequence[PersonEntry]) -> Iterator[str]:
+    """Their names, there and in MLflow, are not printed: this goes into the ledger, which keeps ids alone."""
+    was, now = ({entry.email: entry for entry in people} for people in (before, after))
+    yield from (f"people: {email} was added" for email in now if email not in was)
+    yield from (f"people: {email} was removed" for email in was if email not in now)
+    for email in (email for email in now if email in was):
+        if was[email].name != now[email].name:
+            yield f"people: {email} has another name"
+        if was[email].mlflow_user != now[email].mlflow_user:
+            yield f"people: {email} has {'another' if now[email].mlflow_user else 'no'} mlflow_user"
+
+
+def _differences(was: Fields, now: Fields) -> Iterator[str]:
+    for name in dict.fromkeys((*now, *was)):
+        old, new = was.get(name, NONE), now.get(name, NONE)
+        if old != new:
+            yield f"{name}: {new}, was {old}"
+
+
+def _house_fields(policy: Policy) -> Fields:
+    """What concerns all rules."""
+    return {
+        "poll.versions": _lasting(policy.poll.versions),
+        "poll.aliases": _lasting(policy.poll.aliases),
+        **_calendar_fields(policy.calendar),
+        **{name: text for freeze in policy.freezes for name, text in _freeze_fields(freeze).items()},
+        "artifact_stores": _listed(policy.artifact_stores),
+        "default": policy.default,
+        **(_digest_fields(policy.digest) if policy.digest else {}),
+    }
+
+
+def _digest_fields(plan: DigestPlan) -> Fields:
+    return {
+        "digest.cron": plan.cron,
+        "digest.timezone": plan.timezone,
+        "digest.notify": plan.channel or NONE,
+        "digest.ticket": f"project {plan.ticket[0]} type {plan.ticket[1]}" if plan.ticket else NONE,
+        "digest.email": _listed(plan.email),
+    }
+
+
+def _calendar_fields(calendar: WorkingHours) -> Fields:
+    return {
+        "calendar.timezone": calendar.timezone,
+        "calendar.days": _days(calendar.days),
+        "calendar.hours": _hours(calendar.opens, calendar.closes),
+        "calendar.holidays": _listed(str(day) for day in calendar.holidays),
+    }
+
+
+def _freeze_fields(freeze: Freeze) -> Fields:
+    return {
+        f"freezes.{freeze.name}.timezone": freeze.timezone,
+        f"freezes.{freeze.name}.deny": _listed(_window(window) for window in freeze.deny),
+        f"freezes.{freeze.name}.allow": _listed(_window(window) for window in freeze.allow),
+    }
+
+
+def _rule_fields(rule: Rule) -> Fields:
+    return {
+        "ask_on": _listed(_ask(ask) for ask in rule.ask_on),
+        "observed": rule.observed,
+        "notify": rule.channel,
+        "ticket": _ticket(rule.ticket),
+        "approve": _all_of(rule.approve.all_of),
+        "approve.reason": rule.approve.reason,
+        "approve.unknown_requester": rule.approve.unknown_requester,
+        "remind_after": _lasting(rule.remind_after),
+        "escalate": f"after {_lasting(rule.escalate.after)} to {rule.escalate.group}" if rule.escalate else NONE,
+        "expire_after": _lasting(rule.expire_after),
+        "freezes": _listed(rule.freezes),
+        "rollback": rule.rollback,
+        "approval_valid_for": _lasting(rule.approval_valid_for),
+        **(_fast_track_fields(rule.fast_track) if rule.fast_track else {}),
+        **(_lineage_fields(rule.lineage) if rule.lineage else {}),
+    }
+
+
+def _fast_track_fields(track: FastTrack) -> Fields:
+    return {
+        "fast_track.mode": track.mode,
+        **{f"fast_track.metrics.{one.metric}": _threshold(one) for one in track.metrics},
+        "fast_track.require": _listed(track.require),
+        "fast_track.sample_to_people": _number(track.sample_to_people) if track.sample_to_people else NONE,
+        "fast_track.undo_for": _lasting(track.undo_for),
+    }
+
+
+def _lineage_fields(demand: LineageDemand) -> Fields:
+    return {"lineage.git": demand.git or NONE, "lineage.main": demand.main, "lineage.block": _listed(demand.block)}
+
+
+def _threshold(one: Threshold) -> str:
+    numbers = {
+        "threshold": one.threshold,
+        "min_absolute_change": one.min_absolute_change,
+        "min_relative_change": one.min_relative_change,
+    }
+    said = [f"{name} {_number(number)}" for name, number in numbers.items() if number is not None]
+    direction = f"greater_is_better {str(one.greater_is_better).lower()}"
+    return " ".join((*said, direction, *([f"dataset {one.dataset}"] if one.dataset else [])))
+
+
+def _all_of(requirements: Sequence[Requirement]) -> str:
+    return " and ".join(f"{_count(one.quorum)} of {one.group}" for one in requirements)
+
+
+def _count(number: int) -> str:
+    return COUNTS[number] if number < len(COUNTS) else str(number)
+
+
+def _ask(ask: Ask) -> str:
+    return f"{ask.kind} {ask.name}" if ask.name else ask.kind
+
+
+def _ticket(plan: TicketPlan | None) -> str:
+    if plan is None:
+        return NONE
+    return f"project {plan.project} type {plan.type} approved {plan.approved} rejected {plan.rejected}"
+
+
+def _window(window: Window) -> str:
+    if isinstance(window, Dated):
+        return f"{window.begins:%Y-%m-%d %H:%M} until {window.ends:%Y-%m-%d %H:%M}"
+    return _weekly(window)
+
+
+def _weekly(window: Weekly) -> str:
+    return f"{_days(window.days)} {_hours(window.opens, window.closes)}"
+
+
+def _days(days: Iterable[int]) -> str:
+    return "/".join(DAYS[day] for day in days)
+
+
+def _hours(opens: int, closes: int) -> str:
+    return "-".join(f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (opens, closes))
+
+
+def _lasting(duration: timedelta | None) -> str:
+    """As the YAML writes it: in the largest unit that leaves nothing over."""
+    if duration is None:
+        return NONE
+    sign, unit = next((sign, unit) for sign, unit in UNITS if duration % unit == timedelta(0))
+    return f"{duration // unit}{sign}"
+
+
+def _number(number: float) -> str:
+    """Every digit that tells it from another one."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def _listed(words: Iterable[str]) -> str:
+    said = list(words)
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said) or NONE

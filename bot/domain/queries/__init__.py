@@ -1,0 +1,1 @@
+"""Answers to questions about the past and about a policy."""

@@ -1,0 +1,252 @@
+"""Everything that is known of one model version, as plain values: where it comes from, who decided, what vouches for it.
+
+Who gathers it is `handlers.describing`. In words for a terminal: `description_text`. As a graph: `pipeline_graph`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.card.metric_history import MetricHistory
+from bot.domain.card.sentences import UNKNOWN, WAS_APPROVED, title_of
+from bot.domain.evidence.dvc_lock import Lock, edges, stage_tree
+from bot.domain.model import (
+    DECISION,
+    DecidedBy,
+    Evidence,
+    Kind,
+    State,
+    Target,
+    TransitionRequest,
+    Verdict,
+    VersionId,
+    Vote,
+)
+from bot.domain.request.evolution import BY_RULE
+
+Names = Mapping[str, str]
+Edge = tuple[str, str]
+WITHOUT_VOTES = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
+
+
+@dataclass(frozen=True)
+class Held:
+    """Who holds a target. `version` is None when nobody does; `since` is None when that was before anything was recorded.
+
+    `approval` says in words on whose word it is there.
+    """
+
+    target: Target
+    version: VersionId | None
+    since: datetime | None
+    approval: str
+    ticket: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True)
+class LockedFile:
+    """A file or a directory as dvc.lock pins it. `made_by` is the stage that writes it, empty for what the pipeline begins with."""
+
+    path: str
+    md5: str
+    size: int | None
+    made_by: str = ""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """`tree` are the stages as indented lines; `edges` lead from a stage, or from what the pipeline begins with, to the one that needs it.
+
+    `unread` says why there is none; `warning` that this is not the lock which the evidence was frozen with.
+    """
+
+    tree: tuple[str, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    files: tuple[LockedFile, ...] = ()
+    lock_sha256: str = ""
+    warning: str = ""
+    unread: str = ""
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """A vote in print; `groups` are those that the person voted for."""
+
+    person: str
+    verdict: Verdict
+    reason: str
+    at: datetime
+    groups: tuple[str, ...]
+    standing_in_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Signed:
+    """An attestation: `entry` is the ledger entry that vouches for its moment, `fault` why it proves nothing, empty when it holds."""
+
+    about: str
+    person: str
+    key: str
+    entry: int
+    at: datetime
+    digest: str
+    fault: str = ""
+
+    @property
+    def is_verified(self) -> bool:
+        return not self.fault
+
+    @property
+    def subject(self) -> str:
+        return "the decision" if self.about == DECISION else f"the vote of {self.person}"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A signed head of the ledger that outsiders have seen: whoever changed an entry up to `size` would be found."""
+
+    size: int
+    made_at: datetime
+
+
+@dataclass(frozen=True)
+class Told:
+    """A request as it is told afterwards. `decided_by` are printed names; `now` says what has become of it since."""
+
+    id: str
+    kind: Kind
+    state: State
+    title: str
+    target: Target
+    asked: str
+    requester: str
+    comment: str
+    opened_at: datetime
+    decided_at: datetime | None
+    decided_by: str
+    outcome: str
+    votes: tuple[Ballot, ...]
+    thresholds: tuple[tuple[bool, str], ...]
+    rule_hash: str
+    ticket: str
+    ticket_url: str
+    card_url: str
+    signed: tuple[Signed, ...]
+    entry: int | None
+    checkpoint: Checkpoint | None
+    now: str
+
+
+@dataclass(frozen=True)
+class Description:
+    """`holds` is what this version holds, `holders` who holds what of the model; `evidence` is the newest that was frozen for it.
+
+    `requests` are newest first, those for every target. `history` are the figures to draw, None when there is no line to draw.
+    """
+
+    version: VersionId
+    is_registered: bool
+    holds: tuple[Held, ...]
+    holders: tuple[Held, ...]
+    evidence: Evidence | None
+    pipeline: Pipeline
+    requests: tuple[Told, ...]
+    history: MetricHistory | None = None
+
+    @property
+    def approval(self) -> Told | None:
+        """The newest request by which the version was approved."""
+        return next((told for told in self.requests if told.state in WAS_APPROVED), None)
+
+
+def pipeline_of(lock: Lock, lock_sha256: str, evidence: Evidence | None) -> Pipeline:
+    """`lock_sha256` is of the lock's text."""
+    made_by = {out.path: stage.name for stage in lock.stages for out in stage.outs}
+    files = {entry.path: entry for entry in (*lock.sources, *lock.outs)}
+    frozen = evidence.lock_sha256 if evidence else ""
+    differs = f"this is not the dvc.lock of the frozen evidence, whose sha256 was {frozen}"
+    return Pipeline(
+        tree=stage_tree(lock),
+        edges=(*_from_sources(lock), *edges(lock)),
+        files=tuple(LockedFile(e.path, e.md5, e.size, made_by.get(e.path, "")) for e in files.values()),
+        lock_sha256=lock_sha256,
+        warning=differs if frozen and frozen != lock_sha256 else "",
+    )
+
+
+def _from_sources(lock: Lock) -> tuple[Edge, ...]:
+    sources = {source.path for source in lock.sources}
+    return tuple((dep.path, stage.name) for stage in lock.stages for dep in stage.deps if dep.path in sources)
+
+
+def ballots_of(votes: Sequence[Vote], names: Names) -> tuple[Ballot, ...]:
+    return tuple(
+        Ballot(
+            names.get(vote.person, UNKNOWN),
+            vote.verdict,
+            vote.reason,
+            vote.at,
+            vote.groups,
+            tuple(names.get(person, UNKNOWN) for person in vote.standing_in_for),
+        )
+        for vote in votes
+    )
+
+
+def told(
+    request: TransitionRequest,
+    names: Names,
+    *,
+    signed: tuple[Signed, ...],
+    entry: int | None,
+    checkpoint: Checkpoint | None,
+    now: str,
+) -> Told:
+    """The request in print. `names` are people's by their ids; `now` is what has become of it since."""
+    judgement = request.judgement
+    return Told(
+        id=request.id,
+        kind=request.kind,
+        state=request.state,
+        title=title_of(request),
+        target=request.target,
+        asked=str(request.ask),
+        requester=names.get(request.requester, UNKNOWN) if request.requester else "",
+        comment=request.comment,
+        opened_at=request.opened_at,
+        decided_at=request.decided_at,
+        decided_by=decided_by(request, names),
+        outcome=request.outcome,
+        votes=ballots_of(request.votes, names),
+        thresholds=tuple((check.passed, check.sentence) for check in judgement.checks) if judgement else (),
+        rule_hash=request.rule_hash,
+        ticket=request.ticket.key if request.ticket else "",
+        ticket_url=request.ticket.url if request.ticket else "",
+        card_url=request.card.url if request.card else "",
+        signed=signed,
+        entry=entry,
+        checkpoint=checkpoint,
+        now=now,
+    )
+
+
+def decided_by(request: TransitionRequest, names: Names) -> str:
+    """Whose votes made the decision, or what decided without any; empty while nobody has."""
+    if request.state not in (*WAS_APPROVED, State.REJECTED):
+        return ""
+    if request.decided_by in WITHOUT_VOTES and request.decided_by is not None:
+        return WITHOUT_VOTES[request.decided_by]
+    wanted = Verdict.APPROVE if request.state in WAS_APPROVED else Verdict.REJECT
+    people = [names.get(vote.person, UNKNOWN) for vote in request.votes if vote.verdict is wanted]
+    return " and ".join(dict.fromkeys(people)) or names.get(BY_RULE, "the rule")
+
+
+def approval_text(request: TransitionRequest | None, names: Names) -> str:
+    """On whose word a target is held."""
+    if request is None:
+        return "without an approval"
+    by = decided_by(request, names)
+    return f"approved by {by}" if by else "without an approval"

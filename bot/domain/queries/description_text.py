@@ -1,0 +1,197 @@
+"""A description in words, as lines for a terminal: headings, labelled lines below them. What it says is in `description`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from bot.domain.card.metrics_table import figure
+from bot.domain.card.sentences import moment
+from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER
+from bot.domain.model import Artifacts, Evidence, Metric
+from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
+
+INDENT = "  "
+LABEL = 18  # letters
+NOBODY = "nobody"
+VOUCHED = {
+    GIT_MIRROR: "the git mirror's, which has the commit and this very dvc.lock",
+    TRAINER: "the trainer's own: nobody else was asked",
+}
+
+Lines = Iterator[str]
+
+
+def in_words(found: Description) -> list[str]:
+    """What it is, where it comes from, what it was measured by, who decided, what vouches for it."""
+    return [
+        *_headline(found),
+        *_origin(found),
+        *_pipeline(found.pipeline),
+        *_figures(found.evidence),
+        *_requests(found),
+    ]
+
+
+def holders_in_words(model: str, at: datetime, held: Sequence[Held], unknown: str) -> list[str]:
+    """Who held each target then; `unknown` says what the ledger cannot tell."""
+    lines = [f"{model} on {moment(at)}"]
+    lines += [f"{INDENT}{place.target}: {held_text(place)}" for place in held]
+    if not held:
+        lines.append(f"{INDENT}no target that Countersign knows of was held")
+    return [*lines, f"{INDENT}{unknown}"] if unknown else lines
+
+
+def held_text(place: Held) -> str:
+    if place.version is None:
+        since = f" since {moment(place.since)}" if place.since else ""
+        return f"{NOBODY}{since}"
+    since = f"since {moment(place.since)}" if place.since else "since before anything was recorded"
+    ticket = f" ({place.ticket})" if place.ticket else ""
+    return f"{place.version}, {since}, {place.approval}{ticket}"
+
+
+def decision_text(request: Told) -> str:
+    """Who decided and when; what became of it when nobody did."""
+    when = f" on {moment(request.decided_at)}" if request.decided_at else ""
+    if request.decided_by and not request.title.endswith(f"by {request.decided_by}"):
+        return f"{request.title} by {request.decided_by}{when}"
+    return f"{request.title}{when}"
+
+
+def ballot_text(ballot: Ballot) -> str:
+    groups = f" for {' and '.join(ballot.groups)}" if ballot.groups else ""
+    instead = f", standing in for {' and '.join(ballot.standing_in_for)}" if ballot.standing_in_for else ""
+    reason = f": {ballot.reason}" if ballot.reason else ""
+    return f"{ballot.person}, {ballot.verdict}{groups}{instead}, {moment(ballot.at)}{reason}"
+
+
+def signed_text(signed: Signed) -> str:
+    state = "verified" if signed.is_verified else f"NOT VERIFIED: {signed.fault}"
+    return f"{signed.subject}, by key {signed.key[:12]} at ledger entry {signed.entry}: {state}"
+
+
+def witness_text(request: Told) -> str:
+    """Which signed head of the ledger covers the decision."""
+    if request.entry is None:
+        return ""
+    if request.checkpoint is None:
+        return f"no checkpoint covers ledger entry {request.entry} yet. Make one with: countersign audit checkpoint"
+    made = moment(request.checkpoint.made_at)
+    return (
+        f"ledger entry {request.entry} is covered by the checkpoint of {request.checkpoint.size} entries, made {made}"
+    )
+
+
+def artifacts_text(artifacts: Artifacts | None, unread: str) -> str:
+    if artifacts is None:
+        return f"not read: {unread}" if unread else "not read"
+    return f"{artifacts.digest}, {artifacts.files} files, {artifacts.size:,} bytes"
+
+
+def measured_text(metric: Metric) -> str:
+    """On which data, as far as MLflow says."""
+    data = metric.measured_on
+    return f"{data.name} {data.digest}".strip() if data else ""
+
+
+def vouched_text(evidence: Evidence) -> str:
+    return VOUCHED.get(evidence.vouched_by, evidence.vouched_by) or VOUCHED[TRAINER]
+
+
+def _headline(found: Description) -> Lines:
+    yield str(found.version)
+    yield _line("created", moment(found.version.created))
+    if not found.is_registered:
+        yield _line("in the registry", "no longer: what follows is what was recorded")
+    for place in found.holds:
+        yield _line("holds", f"{place.target}, {_since(place)}, {place.approval}")
+    if not found.holds:
+        yield _line("holds", "no target now")
+    for place in (place for place in found.holders if place not in found.holds):
+        yield _line("instead", f"{place.target}: {held_text(place)}")
+
+
+def _since(place: Held) -> str:
+    return f"since {moment(place.since)}" if place.since else "since before anything was recorded"
+
+
+def _origin(found: Description) -> Lines:
+    evidence = found.evidence
+    yield from _heading("Where it comes from")
+    if evidence is None:
+        yield f"{INDENT}nothing was recorded: nobody has asked for a target yet"
+        return
+    yield _line("run", " ".join(filter(None, (evidence.run_id or "none", evidence.run_url))))
+    yield _line("trained by", evidence.author or "unknown")
+    author = f" by {evidence.commit_author}" if evidence.commit_author else ""
+    yield _line("commit", f"{evidence.commit}{author}" if evidence.commit else "none")
+    yield _line("on whose word", vouched_text(evidence))
+    yield _line("artifacts", artifacts_text(evidence.artifacts, evidence.artifacts_unread))
+    for check in evidence.lineage:
+        if not check.passed:
+            yield _line(f"lineage {check.code}", check.sentence)
+
+
+def _pipeline(pipeline: Pipeline) -> Lines:
+    yield from _heading("Pipeline")
+    if pipeline.unread:
+        yield f"{INDENT}{pipeline.unread}"
+        return
+    yield from (f"{INDENT}{line}" for line in pipeline.tree)
+    if pipeline.lock_sha256:
+        yield _line("dvc.lock", f"sha256 {pipeline.lock_sha256}")
+    yield from _if_any("careful", pipeline.warning)
+    yield from _heading("Data files")
+    for file in pipeline.files:
+        size = f", {file.size:,} bytes" if file.size is not None else ""
+        made = f", made by {file.made_by}" if file.made_by else ""
+        yield f"{INDENT}{file.path}  md5 {file.md5}{size}{made}"
+
+
+def _figures(evidence: Evidence | None) -> Lines:
+    if evidence is None:
+        return
+    if evidence.datasets:
+        yield from _heading("Data sets")
+        yield from (_line(found.name, f"{found.digest} {found.context}".rstrip()) for found in evidence.datasets)
+    yield from _heading("Parameters")
+    yield from [_line(name, value) for name, value in sorted(evidence.params.items())] or [f"{INDENT}none"]
+    yield from _heading("Metrics")
+    for metric in evidence.metrics:
+        data = f"  on {measured_text(metric)}" if metric.measured_on else ""
+        yield _line(metric.name, f"{figure(metric.value)}  of the {metric.source}{data}")
+    if not evidence.metrics:
+        yield f"{INDENT}none"
+
+
+def _requests(found: Description) -> Lines:
+    for request in found.requests:
+        yield from _heading(f"Request {request.id[:8]} for {request.target}")
+        by = f", by {request.requester}" if request.requester else ""
+        yield _line("asked", f"{request.asked}{by}, {moment(request.opened_at)}")
+        yield from _if_any("why", request.comment)
+        yield _line("decision", decision_text(request))
+        yield from _if_any("outcome", request.outcome)
+        yield from (_line("vote", ballot_text(ballot)) for ballot in request.votes)
+        yield from (_line("fast track", f"{'✓' if passed else '✗'} {said}") for passed, said in request.thresholds)
+        yield from _if_any("now", request.now)
+        yield from _if_any("ticket", " ".join(filter(None, (request.ticket, request.ticket_url))))
+        yield from _if_any("card", request.card_url)
+        yield from (_line("signed", signed_text(signed)) for signed in request.signed)
+        yield from _if_any("witnessed", witness_text(request))
+    if not found.requests:
+        yield from _heading("Requests")
+        yield f"{INDENT}none: nobody has asked for a target for {found.version}"
+
+
+def _heading(text: str) -> Iterable[str]:
+    return "", text
+
+
+def _if_any(label: str, text: str) -> Iterable[str]:
+    return [_line(label, text)] if text else []
+
+
+def _line(label: str, text: str) -> str:
+    return f"{INDENT}{label.ljust(LABEL)} {text}"

@@ -1,0 +1,133 @@
+"""A ledger entry as one line of a model's history: what happened, to which version, by whom and why. Reading them is a handler's story."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain import events as e
+from bot.domain.card.sentences import UNKNOWN, moment
+from bot.domain.model import DecidedBy, Kind, Target, TransitionRequest, VersionId
+from bot.domain.request.evolution import BY_RULE
+
+ASKED = {Kind.PROMOTION: "asked", Kind.OBSERVED: "asked to ratify", Kind.ROLLBACK: "asked to go back"}
+APPROVED = {Kind.PROMOTION: "approved", Kind.OBSERVED: "ratified", Kind.ROLLBACK: "approved to go back"}
+WITHOUT_PEOPLE = {
+    DecidedBy.FAST_TRACK: ("the fast track", "its figures reach the rule's thresholds"),
+    DecidedBy.RULE: ("the rule", "it was approved for this target before"),
+}
+
+Names = Mapping[str, str]
+Words = tuple[str, str, str]  # what, who, why
+
+
+@dataclass(frozen=True)
+class Happening:
+    """`who` are printed names; `why` the reason that was given, or where the target came from; empty where nobody said."""
+
+    at: datetime
+    what: str
+    version: VersionId | None
+    target: Target
+    who: str = ""
+    why: str = ""
+    ticket: str = ""
+    request_id: str = ""
+
+
+def happening(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Happening | None:
+    """None for what says nothing of a target: votes on the way, cards, tickets. `request` is the event's, as it is now."""
+    told = _decision(event, request, names) or _ending(event) or _move(event, request)
+    if told is None:
+        return None
+    what, who, why = told
+    version = event.to if isinstance(event, e.TargetPutBack) else request.version
+    ticket = request.ticket.key if request.ticket else ""
+    return Happening(event.at, what, version, request.target, who, why, ticket, request.id)
+
+
+def seen_in_the_registry(event: e.MoveObserved | e.MoveReverted) -> Happening:
+    if isinstance(event, e.MoveReverted):
+        return Happening(event.at, "given back", event.to, event.target, why="as the rule says")
+    what = "moved by hand" if event.version else "taken away by hand"
+    return Happening(event.at, what, event.version, event.target, why=_held_before(event.previous))
+
+
+def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Words | None:
+    match event:
+        case e.RequestOpened():
+            asked = f"away from {event.away_from}" if event.away_from else str(event.ask)
+            warning = f" (it was {event.failed_before})" if event.failed_before else ""
+            return ASKED[event.kind], _names((event.requester,), names), _because(asked, event.comment) + warning
+        case e.AskJoined():
+            return "joined", _names((event.person,), names), _because(str(event.ask), event.comment)
+        case e.RequestApproved():
+            decider, grounds = WITHOUT_PEOPLE.get(
+                event.by, (_deciders(event, request, names), _reasons(event, request))
+            )
+            return APPROVED[request.kind], decider, grounds
+        case e.RequestRejected():
+            who = "the rule" if event.person == BY_RULE else _names((event.person,), names)
+            return "rejected", who, event.reason
+        case _:
+            return None
+
+
+def _ending(event: e.RequestEvent) -> Words | None:
+    match event:
+        case e.RequestExpired():
+            return "expired", "", event.reason
+        case e.RequestWithdrawn():
+            return "withdrawn", "", event.reason
+        case e.RequestSuperseded():
+            return "superseded", "", event.reason
+        case e.ApprovalStale():
+            return "not applied", "", event.reason
+        case _:
+            return None
+
+
+def _move(event: e.RequestEvent, request: TransitionRequest) -> Words | None:
+    match event:
+        case e.ApprovalHeld():
+            return "held by a freeze", "", f"{event.freeze}, until {moment(event.until)}"
+        case e.FreezeEnded():
+            return "freeze ended", "", event.freeze
+        case e.TargetMoved() if request.kind is Kind.ROLLBACK:
+            return "rolled back", "", _because(f"away from {request.away_from}", request.comment)
+        case e.TargetMoved() if request.kind is Kind.OBSERVED:
+            return "stays", "", ""
+        case e.TargetMoved():
+            return "moved" if event.moved else "found there", "", _held_before(event.previous)
+        case e.TargetPutBack():
+            return "put back" if event.moved else "left where it is", "", f"away from {event.away_from}"
+        case _:
+            return None
+
+
+def _names(people: Iterable[str | None], names: Names) -> str:
+    return " and ".join(names.get(person, UNKNOWN) for person in people if person)
+
+
+def _deciders(event: e.RequestApproved, request: TransitionRequest, names: Mapping[str, str]) -> str:
+    """Each by name, and for whom who was away they stood in."""
+    lent = {vote.person: vote.standing_in_for for vote in request.votes if vote.standing_in_for}
+    said = [
+        f"{_names((person,), names)} for {_names(lent[person], names)}" if person in lent else _names((person,), names)
+        for person in event.approvers
+    ]
+    return " and ".join(said)
+
+
+def _reasons(event: e.RequestApproved, request: TransitionRequest) -> str:
+    """Of those who decided it, in the order in which they voted."""
+    return "; ".join(vote.reason for vote in request.votes if vote.person in event.approvers and vote.reason)
+
+
+def _because(what: str, reason: str) -> str:
+    return f"{what}: {reason}" if reason else what
+
+
+def _held_before(version: VersionId | None) -> str:
+    return f"{version or 'nobody'} held it before"

@@ -1,0 +1,135 @@
+"""What a policy means for one version and one target: which rule holds and why, who may decide, what would happen now. Plain values.
+
+What they are made of is asked in `handlers.policy_questions`; how they are printed stands with the command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from bot.domain.card.sentences import FreezeNow
+from bot.domain.model import FastTrackMode, Judgement, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.policy.rules import Policy, Rule, UnknownRequester
+from bot.domain.request.quorum import places, requester_is_unknown
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A rule that stands before the one that holds, counted from 1, and why it does not hold."""
+
+    place: int
+    rule: Rule
+    why: str
+
+
+@dataclass(frozen=True)
+class Member:
+    """`shut_out` says why this person may not decide; empty when they may."""
+
+    name: str
+    shut_out: str = ""
+
+
+@dataclass(frozen=True)
+class GroupSeen:
+    """`handle` is Slack's, None for people that the policy lists. `unknown` says why the members are not told; empty when they are.
+
+    `quorum` is 0 for the group that a request only escalates to.
+    """
+
+    name: str
+    quorum: int
+    handle: str | None
+    members: tuple[Member, ...]
+    more: int = 0
+    unknown: str = ""
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The groups of which one approval each is needed; `refused` when the rule lets nobody approve then."""
+
+    of: tuple[str, ...]
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Held:
+    """The rule that holds, at its place in the policy, and what it comes to for the version now.
+
+    `judgement` is None without a fast track that is on or in shadow; `failed_before` says when and why the version was rolled back.
+    """
+
+    place: int
+    rule: Rule
+    rule_hash: str
+    groups: tuple[GroupSeen, ...]
+    requester_known: Approvals
+    requester_unknown: Approvals
+    judgement: Judgement | None
+    freeze: FreezeNow | None
+    failed_before: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`champion` is who holds the target now; `held` is None when no rule speaks of it."""
+
+    target: Target
+    champion: VersionId | None
+    passed_over: tuple[PassedOver, ...]
+    held: Held | None
+
+
+def targets_of(policy: Policy, workspace: str, model: str) -> tuple[Target, ...]:
+    """Everywhere that some rule lets versions of the model go, and the model itself when versions are copied into it."""
+    targets = [rule.target_for(model) for rule in policy.rules_for(workspace, model)]
+    if policy.rule_for_copies_into(workspace, model) is not None:
+        targets.append(Target(TargetKind.MODEL, model))
+    return tuple(targets)
+
+
+def passed_over(policy: Policy, workspace: str, model: str, target: Target) -> tuple[PassedOver, ...]:
+    """The rules before the one that holds, or all of them when none does."""
+    held = policy.rule_for(workspace, model, target)
+    before = policy.rules[: place_of(held, policy) - 1] if held else policy.rules
+    return tuple(
+        PassedOver(place, rule, _why_not(rule, workspace, model, target)) for place, rule in enumerate(before, start=1)
+    )
+
+
+def place_of(rule: Rule, policy: Policy) -> int:
+    """Counted from 1."""
+    return policy.rules.index(rule) + 1
+
+
+def _why_not(rule: Rule, workspace: str, model: str, target: Target) -> str:
+    if not fnmatchcase(workspace, rule.workspace):
+        return f'it is for the workspace "{rule.workspace}"'
+    if target == Target(TargetKind.MODEL, model):
+        return f"it speaks of no copies into {model}"
+    if not fnmatchcase(model, rule.models):
+        return f'"{rule.models}" does not match {model}'
+    return f"it speaks of {rule.target_for(model)}"
+
+
+def approvals(hypothetical: TransitionRequest, rule: Rule, requester: str | None) -> Approvals:
+    """What the rule would demand of a request asked for by that requester, None when nobody knows who asked."""
+    request = replace(hypothetical, requester=requester)
+    refused = rule.approve.unknown_requester is UnknownRequester.REFUSE and requester_is_unknown(request)
+    return Approvals(() if refused else places(request, rule), refused)
+
+
+def coming_to(held: Held) -> str:
+    """What the fast track's word leads to."""
+    track, judgement = held.rule.fast_track, held.judgement
+    if track is None:
+        return "the rule has no fast track, so people decide"
+    if judgement is None or track.mode is FastTrackMode.OFF:
+        return "it is off, so people decide"
+    if track.mode is FastTrackMode.SHADOW:
+        return f"people decide; beside them it records that it would {'let this through' if judgement.passes else 'hold this'}"
+    if judgement.decides:
+        return "this is let through at once, without a person"
+    return f"people decide: {judgement.held_back}" if judgement.passes else "this is held, so people decide"

@@ -1,0 +1,1 @@
+"""What the model registry holds, and what is new in it."""

@@ -1,0 +1,157 @@
+"""What is new in the registry: a registered model as it is now, beside what we knew of it. Pure; the story acts on the answer.
+
+Both roads, webhook and poll, end here, so they make the same news. A repeated alias or tag makes none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from bot.domain.model import Ask, AskKind, Refused, Target, TargetKind, VersionId
+from bot.domain.policy.rules import Policy, Rule
+from bot.domain.registry.snapshot import ModelSeen, VersionSeen
+
+UNWATCHED_STAGES = ("None", "Archived")
+
+
+@dataclass(frozen=True, order=True)
+class StandingAsk:
+    """A version asks for a target, and goes on asking until the alias, tag or stage is taken away."""
+
+    version: VersionId
+    target: Target
+    ask: Ask
+
+
+@dataclass(frozen=True)
+class Known:
+    """What we knew of a registered model. Versions up to `baseline` never ask by having been created."""
+
+    baseline: int
+    newest: int
+    placements: Mapping[Target, tuple[VersionId, ...]] = field(default_factory=dict)
+    asks: frozenset[StandingAsk] = frozenset()
+
+
+@dataclass(frozen=True)
+class Move:
+    """A version reached a target, or, with `version` None, the target was emptied. `previous` held it before."""
+
+    target: Target
+    version: VersionId | None
+    previous: VersionId | None
+
+
+@dataclass(frozen=True)
+class News:
+    asked: tuple[StandingAsk, ...]
+    muted: tuple[StandingAsk, ...]
+    no_longer_asked: tuple[StandingAsk, ...]
+    moves: tuple[Move, ...]
+    holders: Mapping[Target, tuple[VersionId, ...]]
+
+
+def compare(seen: ModelSeen, known: Known, policy: Policy) -> News:
+    standing = standing_asks(seen, known.baseline, policy)
+    fresh = standing - known.asks
+    muted = {ask for ask in fresh if _came_with_a_copy(ask, seen, known.newest) or _was_there_before(ask, known)}
+    already_there = {ask for ask in fresh if ask.version in seen.holders(ask.target)}
+    holders = watched_holders(seen, policy)
+    # A new policy may have turned a place into a way to ask: nobody moved, there is only nothing to watch any more.
+    unwatched = {place for place in known.placements if place not in holders and seen.holders(place)}
+    watched = {place: held for place, held in known.placements.items() if place not in unwatched}
+    return News(
+        asked=tuple(sorted(fresh - muted - already_there)),
+        muted=tuple(sorted(muted | already_there)),
+        no_longer_asked=tuple(sorted(known.asks - standing)),
+        moves=tuple(_moves(watched, holders)),
+        holders={**dict.fromkeys(unwatched, ()), **holders},
+    )
+
+
+def standing_asks(seen: ModelSeen, baseline: int, policy: Policy) -> frozenset[StandingAsk]:
+    """Everything that asks now, under the rules that hold for this model."""
+    return frozenset(
+        StandingAsk(version.id, rule.target_for(seen.name), ask)
+        for rule in policy.rules_for(seen.workspace, seen.name)
+        for ask in rule.ask_on
+        for version in seen.versions
+        if _asks(version, ask, rule.target_for(seen.name), seen, baseline)
+    )
+
+
+def watched_holders(seen: ModelSeen, policy: Policy) -> Mapping[Target, tuple[VersionId, ...]]:
+    """Who holds what, for every alias and stage that is a place to be in and not merely a way to ask."""
+    rules = policy.rules_for(seen.workspace, seen.name)
+    asking = _asking_targets(rules) - {rule.target_for(seen.name) for rule in rules}
+    aliases = {Target(TargetKind.ALIAS, alias) for alias in seen.aliases}
+    stages = {
+        Target(TargetKind.STAGE, version.stage) for version in seen.versions if version.stage not in UNWATCHED_STAGES
+    }
+    places = (aliases | stages) - asking
+    if policy.rule_for_copies_into(seen.workspace, seen.name):
+        places.add(Target(TargetKind.MODEL, seen.name))
+    return {target: seen.holders(target) for target in sorted(places)}
+
+
+def _asks(version: VersionSeen, ask: Ask, target: Target, seen: ModelSeen, baseline: int) -> bool:
+    if ask.kind is AskKind.ALIAS:
+        return seen.aliases.get(ask.name) == version.id.version
+    if ask.kind is AskKind.STAGE:
+        return version.stage == ask.name
+    if ask.kind is AskKind.TAG:
+        return ask.name in version.tags and _tag_speaks_of(version.tags[ask.name], target)
+    return ask.kind is AskKind.NEW_VERSION and version.id.version > baseline
+
+
+def _tag_speaks_of(value: str, target: Target) -> bool:
+    """A tag whose value is a target asks for that one alone; any other value asks for what the rule says."""
+    try:
+        return Target.parse(value) == target
+    except Refused:
+        return True
+
+
+def _came_with_a_copy(ask: StandingAsk, seen: ModelSeen, newest_known: int) -> bool:
+    """MLflow copies a version's tags along: a tag that was there from a copy's first sight is nobody's wish."""
+    version = seen.version(ask.version.version)
+    is_first_sight = ask.version.version > newest_known
+    return ask.ask.kind is AskKind.TAG and version is not None and version.is_copy and is_first_sight
+
+
+def _was_there_before(ask: StandingAsk, known: Known) -> bool:
+    """A rule that lets new versions ask by themselves does not speak of those that were there when it came."""
+    return ask.ask.kind is AskKind.NEW_VERSION and ask.version.version <= known.newest
+
+
+def _asking_targets(rules: Iterable[Rule]) -> set[Target]:
+    kinds = {AskKind.ALIAS: TargetKind.ALIAS, AskKind.STAGE: TargetKind.STAGE}
+    return {Target(kinds[ask.kind], ask.name) for rule in rules for ask in rule.ask_on if ask.kind in kinds}
+
+
+def _moves(
+    before: Mapping[Target, tuple[VersionId, ...]], now: Mapping[Target, tuple[VersionId, ...]]
+) -> Iterable[Move]:
+    for target in sorted({*before, *now}):
+        held, holds = before.get(target, ()), now.get(target, ())
+        previous = held[0] if held else None
+        arrived = [version for version in holds if version not in held]
+        yield from (Move(target, version, previous) for version in arrived)
+        if held and holds and not arrived and holds[0] != held[0]:
+            yield Move(target, holds[0], previous)  # the newest left, so an older one stands for the target again
+        if held and not holds:
+            yield Move(target, None, previous)
+
+
+def fingerprint(aliases: Mapping[str, int], versions: Iterable[VersionSeen], tags: Iterable[str], newest: int) -> str:
+    """What a sweep can see of a model, in one line: equal means that nothing in it can be news.
+
+    `versions` need only hold the newest of each stage and all that carry one of the asking `tags`.
+    """
+    versions = tuple(versions)
+    stages: dict[str, int] = {}
+    for version in versions:
+        stages[version.stage] = max(stages.get(version.stage, 0), version.id.version)
+    tagged = {(seen.id.version, tag, seen.tags[tag]) for seen in versions for tag in tags if tag in seen.tags}
+    return repr((sorted(aliases.items()), sorted(stages.items()), sorted(tagged), newest))

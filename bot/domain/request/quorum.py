@@ -1,0 +1,99 @@
+"""How many approvals a rule asks for, and which of its requirements the votes have met so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.model import Kind, TransitionRequest, Verdict, Vote
+from bot.domain.policy.rules import Rule, UnknownRequester
+
+ANYONE = "any of the groups"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """`met` pairs each counted person with the requirement the vote satisfies; `missing` names the open ones, one a place."""
+
+    met: tuple[tuple[str, str], ...]
+    missing: tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.missing
+
+
+def places(request: TransitionRequest, rule: Rule) -> tuple[str, ...]:
+    """One entry for each approval that the rule demands, named by its group."""
+    demanded = tuple(req.group for req in rule.approve.all_of for _ in range(req.quorum))
+    return (*demanded, ANYONE) if _wants_one_more(request, rule) else demanded
+
+
+def groups_with_a_say(request: TransitionRequest, rule: Rule) -> tuple[str, ...]:
+    """The rule's groups and, once a request was escalated, the one that may stand in for each of them."""
+    named = tuple(requirement.group for requirement in rule.approve.all_of)
+    return (*named, rule.escalate.group) if rule.escalate and request.escalated_at else named
+
+
+def author_is_unknown(request: TransitionRequest) -> bool:
+    """Who trained it, or who made the commit when somebody claims to have, is nobody that the policy names."""
+    claims_commit = request.evidence is not None and bool(request.evidence.commit_author)
+    return request.author is None or (claims_commit and request.commit_author is None)
+
+
+def requester_is_unknown(request: TransitionRequest) -> bool:
+    """An unmapped author counts as unknown; an observed transition has no requester to know."""
+    return author_is_unknown(request) or (request.requester is None and request.kind is Kind.PROMOTION)
+
+
+def under(request: TransitionRequest, rule_hash: str) -> TransitionRequest:
+    """The request with the votes that count: cast under this very rule, with its groups, and for nobody who asked since."""
+
+    def counts(vote: Vote) -> bool:
+        return vote.rule_hash == rule_hash and not request.parties & {vote.person, *vote.standing_in_for}
+
+    return replace(request, votes=tuple(vote for vote in request.votes if counts(vote)))
+
+
+def _wants_one_more(request: TransitionRequest, rule: Rule) -> bool:
+    """`author_only` does without the requester, but an author whom nobody can name could be any of the voters."""
+    if rule.approve.unknown_requester is UnknownRequester.AUTHOR_ONLY:
+        return author_is_unknown(request)
+    return rule.approve.unknown_requester is UnknownRequester.ONE_MORE and requester_is_unknown(request)
+
+
+def standing(request: TransitionRequest, rule: Rule) -> Standing:
+    """Seats each approver in one place at most, so that one person never stands for two; the order of votes does not matter."""
+    approvals = {vote.person: vote for vote in request.votes if vote.verdict is Verdict.APPROVE}
+    wanted = places(request, rule)
+    seated: dict[int, Vote] = {}
+    for _, vote in sorted(approvals.items()):
+        _seat(vote, wanted, seated, set(), _stand_ins(request, rule))
+    met = tuple((seated[place].person, wanted[place]) for place in sorted(seated))
+    missing = tuple(group for place, group in enumerate(wanted) if place not in seated)
+    return Standing(met, missing)
+
+
+def _stand_ins(request: TransitionRequest, rule: Rule) -> frozenset[str]:
+    return frozenset({rule.escalate.group}) if rule.escalate and request.escalated_at else frozenset()
+
+
+def _seat(
+    vote: Vote, wanted: Sequence[str], seated: dict[int, Vote], tried: set[int], stand_ins: frozenset[str]
+) -> bool:
+    """Kuhn's augmenting path: take a free place, or move whoever sits there to another one."""
+    for place, group in enumerate(wanted):
+        if place in tried or not _may_sit(vote, group, stand_ins):
+            continue
+        tried.add(place)
+        if place not in seated or _seat(seated[place], wanted, seated, tried, stand_ins):
+            seated[place] = vote
+            return True
+    return False
+
+
+def _may_sit(vote: Vote, group: str, stand_ins: frozenset[str]) -> bool:
+    """Being in the group that a request would escalate to counts for nothing before it has."""
+    if stand_ins & set(vote.groups):
+        return True
+    return bool(vote.groups) if group == ANYONE else group in vote.groups
