@@ -42,16 +42,16 @@ from bot.signatures import ED25519
 from bot.store.transaction import Store
 from config.policy import read_policy
 from config.settings import Process, Settings, SettingsMistakes, needs_of, read_settings
-from handlers import signing
-from handlers.api import api
-from handlers.ci_gate import ci_gate
-from handlers.digests import owed
-from handlers.inbound import answer_refusals
-from handlers.jira_webhook import jira_webhook
-from handlers.mlflow_webhook import mlflow_webhook
-from handlers.pages import pages
-from handlers.slack_actions import listen_to_actions, slack_events
-from handlers.slack_commands import listen_to_commands
+from handlers.attestation import signing
+from handlers.digest.closing import owed
+from handlers.doors.api import api
+from handlers.doors.errors import answer_refusals
+from handlers.doors.gate import ci_gate
+from handlers.doors.jira_webhook import jira_webhook
+from handlers.doors.pages import pages
+from handlers.doors.slack_actions import listen_to_actions, slack_events
+from handlers.doors.slack_commands import listen_to_commands
+from handlers.doors.webhooks import mlflow_webhook
 
 log = structlog.get_logger()
 

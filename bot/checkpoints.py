@@ -2,7 +2,7 @@
 
 What a checkpoint says is in `bot.domain.ledger.checkpoint`; the private key is in `bot.clients.notes_key`; when one
 is made and where it goes,
-in `handlers.checkpoints`.
+in `handlers.ledger.checkpoints`.
 """
 
 from __future__ import annotations

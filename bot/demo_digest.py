@@ -11,11 +11,11 @@ from pathlib import Path
 
 from bot.demo import DemoFailed, Say, World
 from bot.demo_evidence import run
-from bot.digest_clock import due_at
 from bot.domain.digest.periods import period_at
 from bot.domain.model import Refused
 from bot.services import Services
-from handlers.digests import close_week
+from handlers.digest.closing import close_week
+from handlers.digest.schedule import due_at
 
 CHANNEL = "compliance"
 

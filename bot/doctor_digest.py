@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from bot.clients.mail import SmtpMailer
-from bot.digest_clock import due_at
 from bot.doctor_findings import Findings, World, failure, fine
 from bot.domain.digest.figures import blank
 from bot.domain.digest.periods import period_at
@@ -17,6 +16,7 @@ from bot.domain.digest.sample import sample
 from bot.domain.policy.rules import DigestPlan
 from bot.reports.html import html_of
 from bot.reports.pdf import pdf_of
+from handlers.digest.schedule import due_at
 
 
 def digest_is_planned(world: World) -> Findings:

@@ -1,4 +1,4 @@
-"""The shape of `digest`: when the weekly digest is due, and who gets it. When a cron fires is `bot.digest_clock`'s matter."""
+"""The shape of `digest`: when the weekly digest is due, and who gets it. When a cron fires is `handlers.digest.schedule`'s matter."""
 
 from __future__ import annotations
 

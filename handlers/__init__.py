@@ -16,24 +16,12 @@ from bot.domain import events as e
 from bot.domain.events import Event
 from bot.services import Services
 from bot.store.transaction import FollowUp, Lane
-from handlers import (
-    absences,
-    checkpoints,
-    digest_delivery,
-    digests,
-    effects,
-    evidence,
-    expiry,
-    moves,
-    plots,
-    reminders,
-    rollbacks,
-    signing,
-    sweeps,
-    tags,
-    transitions,
-    verdicts,
-)
+from handlers.attestation import signing, vsa
+from handlers.digest import closing, delivery
+from handlers.ledger import checkpoints
+from handlers.notify import card_and_ticket, plots
+from handlers.registry import apply, reconcile, sweeps, tags
+from handlers.request import absences, deadlines, evidence, expiry, rollbacks
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
 sign = FollowUp("sign", Lane.EVIDENCE)
@@ -89,32 +77,32 @@ ON: dict[type[Event], list[FollowUp]] = {
 # Everything a worker can be asked to run. The text is a request's id, a ledger entry's sequence, workspace/model, or a week.
 EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
-    "sync_target": moves.sync_target,
-    "restore_target": moves.restore_target,
+    "sync_target": apply.sync_target,
+    "restore_target": apply.restore_target,
     "sign": signing.sign,
     "sync_tags": tags.sync_tags,
     "mark_failed": rollbacks.mark_failed,
-    "sync_card": effects.sync_card,
-    "sync_ticket": effects.sync_ticket,
+    "sync_card": card_and_ticket.sync_card,
+    "sync_ticket": card_and_ticket.sync_ticket,
     "witness": checkpoints.witness,
-    "renew_verdict": verdicts.renew_verdict,
-    "renew_verdicts": verdicts.renew_verdicts,
-    "look_at_ticket": effects.look_at_ticket,
-    "tell": effects.tell,
-    "announce": effects.announce,
+    "renew_verdict": vsa.renew_verdict,
+    "renew_verdicts": vsa.renew_verdicts,
+    "look_at_ticket": card_and_ticket.look_at_ticket,
+    "tell": card_and_ticket.tell,
+    "announce": card_and_ticket.announce,
     "show_plot": plots.show_plot,
-    "remind": reminders.remind,
+    "remind": deadlines.remind,
     "tell_delegate": absences.tell_delegate,
-    "look_at": transitions.look_at,
+    "look_at": reconcile.look_at,
     "sweep_versions": sweeps.sweep_versions,
     "sweep_models": sweeps.sweep_models,
-    "remind_people": reminders.remind_people,
-    "thaw_approvals": reminders.thaw_approvals,
+    "remind_people": deadlines.remind_people,
+    "thaw_approvals": deadlines.thaw_approvals,
     "expire_requests": expiry.expire_requests,
     "forget_old": expiry.forget_old,
-    "close_digests": digests.close_digests,
-    "close_week": digests.close_week,
-    "post_digest": digest_delivery.post_digest,
-    "file_digest": digest_delivery.file_digest,
-    "mail_digest": digest_delivery.mail_digest,
+    "close_digests": closing.close_digests,
+    "close_week": closing.close_week,
+    "post_digest": delivery.post_digest,
+    "file_digest": delivery.file_digest,
+    "mail_digest": delivery.mail_digest,
 }

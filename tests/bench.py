@@ -29,7 +29,7 @@ from bot.database import embedded
 from bot.database.connect import create_engine, migrate
 from bot.domain.ledger.chain import GENESIS, Entry, first_fault, head_of, leaf_of
 from config.settings import Settings
-from handlers.audits import audit
+from handlers.ledger.audit import audit
 from tests.bench_digest import digest_cost
 from tests.bench_gate import gate_ratio
 

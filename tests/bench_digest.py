@@ -33,10 +33,10 @@ from bot.services import Services, SystemClock
 from bot.store.ledger import unhurried
 from bot.store.transaction import Store
 from config.policy import read_policy
-from handlers.digest_files import measured
-from handlers.digest_gathering import gather
-from handlers.digest_ledger import fault_in
-from handlers.digests import frozen, gathered
+from handlers.digest.closing import frozen, gathered
+from handlers.digest.files import measured
+from handlers.digest.gathering import gather
+from handlers.digest.ledger import fault_in
 from tests.builders import CHAMPION, TICKET, a_judgement, a_vote, an_evidence, opened
 from tests.fixtures.house import policy_text
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.domain.ledger.checkpoint import Note
     from bot.domain.ledger.proofs import Proof
     from bot.signatures import TrustedKey
-    from handlers.audits import Audited, Witness
+    from handlers.ledger.audit import Audited, Witness
 
 PDF = b"%PDF"  # how each begins
 LONGEST_FILE = 1_000_000  # bytes; a checkpoint has about 200, a proof about 2,000
@@ -83,7 +83,7 @@ def checkpoint() -> None:
 
     Keep the printed text where the bot cannot reach it.
     """
-    from handlers.checkpoints import take_checkpoint
+    from handlers.ledger.checkpoints import take_checkpoint
 
     with services_for() as services:
         click.echo(take_checkpoint(services).note, nl=False)
@@ -106,7 +106,7 @@ def prove(entry: str | None, size: int | None, before: int | None) -> None:
 
     REQUEST_ID stands for the signed decision on it. `audit verify --proof FILE --key FILE` checks it without a database.
     """
-    from handlers.audits import prove_continuation, prove_entry
+    from handlers.ledger.audit import prove_continuation, prove_entry
 
     if (entry is None) == (before is None):
         raise click.UsageError("name an entry by its number or its request's id, or say --from SIZE")
@@ -120,7 +120,7 @@ audit_group.add_command(export)
 
 def _verify_ledger(witnesses: Sequence[Witness], trusted: Sequence[TrustedKey], *, as_json: bool) -> None:
     from bot.domain.ledger.chain import Broken
-    from handlers.audits import audit
+    from handlers.ledger.audit import audit
 
     with services_for() as services:
         try:
@@ -184,7 +184,7 @@ def _say_fault(fault: str, *, as_json: bool) -> None:
 
 def _witnesses(text: str) -> list[Witness]:
     from bot.domain.ledger.checkpoint import NotANote, read_notes
-    from handlers.audits import Witness
+    from handlers.ledger.audit import Witness
 
     path = Path(text) if "\n" not in text and len(text) < 1000 else None
     is_file = path is not None and path.is_file()

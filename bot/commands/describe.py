@@ -18,7 +18,7 @@ from bot.domain.registry.model_uri import ModelUri
 from config.settings import Need
 
 if TYPE_CHECKING:
-    from handlers.fetching import Brought
+    from handlers.queries.fetch_data import Brought
 
 
 @click.command("describe")
@@ -60,7 +60,7 @@ def describe(uri: str, moment: str, into: Path | None, remote: str, as_json: boo
 
 
 def _tell(uri: str, *, as_json: bool) -> None:
-    from handlers import describing
+    from handlers.queries import describe as describing
 
     with services_for(Need.REGISTRY) as services:
         found = describing.describe(uri, services)
@@ -68,7 +68,7 @@ def _tell(uri: str, *, as_json: bool) -> None:
 
 
 def _tell_past(uri: str, at: datetime, *, as_json: bool) -> None:
-    from handlers.past_holders import held_at
+    from handlers.queries.past_holders import held_at
 
     with services_for() as services:
         past = held_at(ModelUri.parse(uri).model, at, services)
@@ -77,7 +77,7 @@ def _tell_past(uri: str, at: datetime, *, as_json: bool) -> None:
 
 def _fetch(uri: str, into: Path, remote: str, *, as_json: bool) -> None:
     from bot.clients.git import GitMirrors
-    from handlers.fetching import fetch_data
+    from handlers.queries.fetch_data import fetch_data
 
     mirror = GitMirrors(settings_for().home / "mirrors")
     with services_for(Need.REGISTRY) as services:

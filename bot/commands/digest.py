@@ -1,6 +1,6 @@
 """`countersign digest`: a past week told again, or a look at one that is not closed, printed or written into a directory.
 
-What a digest says is in `bot.domain.digest.sentences`, which weeks can be told in `handlers.digest_retelling`.
+What a digest says is in `bot.domain.digest.sentences`, which weeks can be told in `handlers.digest.reprint`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from config.settings import Need
 
 if TYPE_CHECKING:
     from bot.domain.digest.figures import Digest
-    from handlers.digest_retelling import Told, Written
+    from handlers.digest.reprint import Told, Written
 
 DRY = "Dry run: nothing was stored or sent."
 
@@ -51,7 +51,7 @@ class Week(click.ParamType[str]):
 @telling_mistakes
 def digest(week: str | None, out: Path | None, dry_run: bool, as_json: bool) -> None:
     """Tell a week again from the figures that were frozen when it was closed: the same bytes as were delivered then."""
-    from handlers.digest_retelling import look_at_week, tell_again, write_report
+    from handlers.digest.reprint import look_at_week, tell_again, write_report
 
     needs = [Need.REGISTRY] if dry_run else []  # a closed week has its pipelines among its figures
     with services_for(*needs) as services:

@@ -1,4 +1,4 @@
-"""The fast track on the command line: the kill switch. What it switches, and for whom, is in `handlers.switches`."""
+"""The fast track on the command line: the kill switch. What it switches, and for whom, is in `handlers.policy.kill_switch`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def switch_on(reason: str, by: str) -> None:
 
 
 def _switch(on: bool, by: str, reason: str) -> None:
-    from handlers.switches import person_named, switch_fast_track
+    from handlers.policy.kill_switch import person_named, switch_fast_track
 
     email = by or git_email("--by")
     with services_for() as services:

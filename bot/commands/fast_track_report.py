@@ -1,4 +1,4 @@
-"""`fast-track report`, printed. What it counts, and how, stands in `handlers.fast_track_report`."""
+"""`fast-track report`, printed. What it counts, and how, stands in `handlers.queries.fast_track_report`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.commands.context import as_json, print_rows, services_for, telling_mist
 from bot.commands.durations import in_words, since_option
 
 if TYPE_CHECKING:
-    from handlers.fast_track_report import RuleRecord
+    from handlers.queries.fast_track_report import RuleRecord
 
 COLUMNS = (
     "rule",
@@ -42,7 +42,7 @@ def report(since: timedelta, as_json: bool) -> None:
 
     "sampled" are versions that passed and were sent to people all the same; "undone" are its decisions that somebody took back.
     """
-    from handlers.fast_track_report import report as records_since
+    from handlers.queries.fast_track_report import report as records_since
 
     with services_for() as services:
         records = records_since(services.clock.now() - since, services)

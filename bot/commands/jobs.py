@@ -50,7 +50,7 @@ def show(job_id: int, as_json: bool) -> None:
 @telling_mistakes
 def replay(job_id: int | None, every: bool) -> None:
     """Send a parked job back to its lane, after you have mended what parked it."""
-    from handlers.digest_delivery import before_replay
+    from handlers.digest.delivery import before_replay
 
     if every == (job_id is not None):
         raise click.UsageError("name one job, or say --all")

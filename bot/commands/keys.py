@@ -65,7 +65,7 @@ def retire(key_id: str, reason: str) -> None:
 
     It counts by places in the ledger, so a stolen key cannot sign with an earlier date.
     """
-    from handlers.signing import retire_key
+    from handlers.attestation.signing import retire_key
 
     with services_for() as services:
         retired = retire_key(key_id, reason, services)

@@ -18,7 +18,7 @@ from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
 
 if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy
-    from handlers.logged_metrics import NeverLogged, RegistryKnows
+    from handlers.policy.logged_metrics import NeverLogged, RegistryKnows
 
 LISTED = 20  # models that no rule speaks of
 
@@ -66,7 +66,7 @@ def activate(file: Path | None) -> None:
 
     A file with mistakes is refused: the policy before stays in force, and its channels are told.
     """
-    from handlers.policies import activate_policy
+    from handlers.policy.activation import activate_policy
 
     path = file or settings_for().policy_path
     text = policy_text_of(path)
@@ -102,7 +102,7 @@ def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool
 def _registry_knows(policy: Policy, address: str) -> RegistryKnows:
     from bot.app import quieten_vendors
     from bot.clients.mlflow.registry import MlflowRegistry
-    from handlers.logged_metrics import ask_registry
+    from handlers.policy.logged_metrics import ask_registry
 
     quieten_vendors()
     return ask_registry(policy, MlflowRegistry(address, webhook_secrets=()))

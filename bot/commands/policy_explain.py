@@ -1,4 +1,4 @@
-"""`policy explain`: what the policy means for one version, printed. What it comes to is asked in `handlers.policy_questions`."""
+"""`policy explain`: what the policy means for one version, printed. What it comes to is asked in `handlers.queries.policy`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from config.settings import Need
 if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy
     from bot.services import Services
-    from handlers.policy_questions import Explained
+    from handlers.queries.policy import Explained
 
 IN_FORCE = "the policy in force"
 HASH_SHOWN = 19  # characters: "sha256:" and twelve digits
@@ -45,7 +45,7 @@ def explain(uri: str, target: str | None, file: Path | None, as_json: bool) -> N
 
     models:/NAME@ALIAS works too. Reads MLflow, and Slack's groups where SLACK_BOT_TOKEN is set; writes nothing.
     """
-    from handlers import policy_questions
+    from handlers.queries import policy as policy_questions
 
     wanted, wanted_target = _read(uri, target)
     asks_notifier = bool(settings_for(Need.REGISTRY).slack_bot_token.get_secret_value())

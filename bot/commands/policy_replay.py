@@ -28,7 +28,7 @@ def replay(since: timedelta, file: Path | None, as_json: bool) -> None:
     Each is judged on its evidence as it was frozen, with the votes as they were cast: a vote counts for the groups that were recorded
     with it, so a group that the rule did not name then counts for nobody. Reads only the database; writes nothing.
     """
-    from handlers.policy_questions import replay_since
+    from handlers.queries.policy import replay_since
 
     with services_for() as services:
         policy = policy_under(file, services)

@@ -63,7 +63,7 @@ def worker() -> None:
 def clock() -> None:
     """Defer what time brings: sweeps and expiry. A second clock does no harm."""
     from bot.app import build_services, database_url, quieten_vendors
-    from handlers.clock import run_clock
+    from handlers.doors.clock import run_clock
 
     write_logs()
     quieten_vendors()
@@ -137,7 +137,7 @@ def _check_port(host: str, port: int) -> None:
 def run_migrate(settings: Settings, url: str) -> None:
     from bot.app import build_services, quieten_vendors
     from bot.database.connect import migrate as migrate_schema
-    from handlers.policies import activate_policy
+    from handlers.policy.activation import activate_policy
 
     quieten_vendors()
     text = policy_text_of(settings.policy_path)

@@ -47,7 +47,7 @@ class Wish:
 @telling_mistakes
 def adopt() -> None:
     """Turn targets that are held without an approval into requests to ratify them."""
-    from handlers import asking
+    from handlers.request import asking
 
     with services_for(Need.REGISTRY) as services:
         adopted = asking.adopt(services)
@@ -133,7 +133,7 @@ def _ask_over_http(wish: Wish, settings: Settings) -> None:
 
 
 def _ask_here(wish: Wish) -> None:
-    from handlers import asking
+    from handlers.request import asking
 
     with services_for(Need.REGISTRY) as services:
         opened = asking.request_transition(

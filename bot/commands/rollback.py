@@ -37,7 +37,7 @@ def roll_back(name: str, target: str, version: int | None, reason: str, requeste
 
 
 def _ask_here(name: str, target: Target, version: int | None, reason: str, email: str) -> Mapping[str, str]:
-    from handlers import rollbacks
+    from handlers.request import rollbacks
 
     with services_for(Need.REGISTRY) as services:
         opened = rollbacks.roll_back(name, target, version, reason, email, Ask(AskKind.ROLLBACK), services)
@@ -53,7 +53,7 @@ def _ask_here(name: str, target: Target, version: int | None, reason: str, email
 @telling_mistakes
 def history(name: str, target: str, limit: int, as_json: bool) -> None:
     """Everything that has happened to the targets of a model, oldest first."""
-    from handlers.histories import history_of
+    from handlers.queries.history import history_of
 
     where = target_of(target) if target else None
     with services_for() as services:

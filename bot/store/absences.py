@@ -1,6 +1,6 @@
 """The rows of what people have set for a while: who is away and who stands in for them, and the fast track's kill switch.
 
-Who may set what, and what follows, is in `handlers.absences` and `handlers.switches`.
+Who may set what, and what follows, is in `handlers.request.absences` and `handlers.policy.kill_switch`.
 """
 
 from __future__ import annotations

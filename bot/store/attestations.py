@@ -1,6 +1,6 @@
 """The rows of signed approvals and of the public keys that count.
 
-What is signed is in `bot.domain.attestation.decision`, and when in `handlers.signing`.
+What is signed is in `bot.domain.attestation.decision`, and when in `handlers.attestation.signing`.
 
 A key counts by places in the ledger, never by a time that a signer claims: from the entry that added it to the one that retired it.
 """

@@ -2,7 +2,7 @@
 
 Moments are those that the entries themselves say, and a week is read by them. The ledger's bodies are canonical JSON, which writes a value
 in one way only, keeps keys in order and escapes quotes within texts: so `"by":"rule"` is found exactly without parsing, which would cost
-more than all the counting, and fail on a NUL that somebody has typed. What is made of the answers is in `handlers.digest_gathering`.
+more than all the counting, and fail on a NUL that somebody has typed. What is made of the answers is in `handlers.digest.gathering`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The rows of the weekly digests: what was frozen of each week, the files that are not made anew, and what was delivered where.
 
-When a week is due is `bot.digest_clock`'s matter, what its figures say `bot.domain.digest.figures`'s.
+When a week is due is `handlers.digest.schedule`'s matter, what its figures say `bot.domain.digest.figures`'s.
 """
 
 from __future__ import annotations

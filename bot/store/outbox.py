@@ -1,4 +1,4 @@
-"""Our word, before something is created outside, that we are about to; and whether it was created. See `handlers.sending`."""
+"""Our word, before something is created outside, that we are about to; and whether it was created. See `handlers.notify.outbox`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The rows of short-lived verdicts, one for each version and target that one was made for. When they are made: `handlers.verdicts`."""
+"""The rows of short-lived verdicts, one for each version and target that one was made for. When they are made:
+`handlers.attestation.vsa`."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from bot.domain.digest.periods import Period, next_period, period_at, previous_p
 from bot.domain.events import DigestClosed
 from bot.domain.model import Refused
 from bot.store.digests import DigestRow
-from handlers.digest_retelling import look_at_week, tell_again
-from handlers.digests import close_week
+from handlers.digest.closing import close_week
+from handlers.digest.reprint import look_at_week, tell_again
 from tests.fixtures.house import House
 
 MADRID = "Europe/Madrid"

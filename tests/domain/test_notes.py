@@ -15,7 +15,7 @@ from bot.domain.events import (
 )
 from bot.domain.ledger.chain import body_of
 from bot.domain.policy.rules import Policy
-from handlers.notes import Note, note_of
+from handlers.notify.announcements import Note, note_of
 from tests.builders import CHAMPION, NOON, PRODUCTION, a_policy, a_rule, a_version, every_event
 
 POLICY = a_policy(a_rule(), a_rule(target=PRODUCTION, channel="#risk"), a_rule(models="churn", channel="#models"))

@@ -10,9 +10,9 @@ import pytest
 from bot.domain.events import AwayDeclared, AwayEnded
 from bot.domain.model import Ask, AskKind, State, TransitionRequest
 from bot.store.absences import Absence
-from handlers.asking import request_transition
-from handlers.policies import activate_policy
-from handlers.voters import NotTold, any_approver
+from handlers.policy.activation import activate_policy
+from handlers.request.asking import request_transition
+from handlers.request.voters import NotTold, any_approver
 from tests.builders import CHAMPION
 from tests.fixtures.house import House, policy_text, services_with
 

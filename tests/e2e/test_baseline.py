@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from bot.domain.events import BaselineTaken, RequestOpened
 from bot.domain.model import AskKind, Kind, State
-from handlers import asking, transitions
+from handlers.registry import reconcile
+from handlers.request import asking
 from tests.fixtures.house import CHANNEL, House
 
 WITH_STAGES = "[{alias: candidate}, {tag: countersign.ask}, {stage: Staging}, {new_version: true}]"
@@ -165,7 +166,7 @@ def test_a_hint_that_comes_before_the_baseline_asks_nothing(open_house: Callable
     house = open_house()
     fill_registry(house)
 
-    transitions.look_at(f"default/{house.model}", house.s)
+    reconcile.look_at(f"default/{house.model}", house.s)
     house.sweep()
 
     assert house.requests() == []

@@ -23,9 +23,9 @@ from bot.domain.model import Refused, State
 from bot.domain.queries.description import Description
 from bot.domain.queries.description_text import in_words
 from bot.store import tables
-from handlers.describing import describe
-from handlers.fetching import Brought, fetch_data
-from handlers.past_holders import held_at
+from handlers.queries.describe import describe
+from handlers.queries.fetch_data import Brought, fetch_data
+from handlers.queries.past_holders import held_at
 from tests.fixtures.house import House
 
 RUN_IT = f"from {command.callback.__module__} import describe; describe()"  # type: ignore[union-attr]

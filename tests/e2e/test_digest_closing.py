@@ -16,9 +16,9 @@ from bot.domain.digest.json_form import as_json, read_digest
 from bot.domain.events import DigestClosed, DigestDelivered, DigestsLeftOut, KeyAdded
 from bot.domain.model import Refused
 from bot.engine.rows import JobStatus
-from handlers.clock import HOUSEKEEPING, tick
-from handlers.digest_retelling import tell_again, write_report
-from handlers.digests import close_week
+from handlers.digest.closing import close_week
+from handlers.digest.reprint import tell_again, write_report
+from handlers.doors.clock import HOUSEKEEPING, tick
 from tests.fixtures.digest_weeks import A_MOMENT, DIGEST, closed, go_to, go_to_due, look, rows, weeks_from_now
 from tests.fixtures.house import House, services_with
 

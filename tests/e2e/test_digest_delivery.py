@@ -14,7 +14,7 @@ import pytest
 from bot.domain.digest.json_form import read_digest
 from bot.domain.events import DigestClosed, DigestDelivered
 from bot.domain.policy.rules import DigestPlan
-from handlers.digest_files import MadeFile, files_on_disk, parcel_of
+from handlers.digest.files import MadeFile, files_on_disk, parcel_of
 from tests.builders_digest import NOTE, a_digest, a_quiet_digest
 from tests.fixtures.digest_office import (
     BEN,

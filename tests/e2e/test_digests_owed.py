@@ -12,9 +12,9 @@ from bot.domain.digest.periods import Period
 from bot.domain.events import DigestDelivered
 from bot.engine.rows import JobStatus
 from bot.ports import Temporary
-from handlers import digests
-from handlers.clock import HOUSEKEEPING, tick
-from handlers.digests import close_week
+from handlers.digest import closing
+from handlers.digest.closing import close_week
+from handlers.doors.clock import HOUSEKEEPING, tick
 from tests.fixtures.digest_weeks import DIGEST, closed, go_to, go_to_due, look, weeks_from_now
 from tests.fixtures.house import House
 
@@ -86,7 +86,7 @@ def test_a_week_that_cannot_be_closed_is_owed_while_it_is_tried_again_and_when_s
 ) -> None:
     (week,) = weeks_from_now(1)
     jobs = planned.s.store.jobs
-    monkeypatch.setattr(digests, "frozen", takes_too_long)
+    monkeypatch.setattr(closing, "frozen", takes_too_long)
     go_to_due(planned, week)
     look(planned)
     (waiting,) = jobs.listing(JobStatus.WAITING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.events import MoveObserved, MoveReverted
-from handlers import transitions
+from handlers.registry import reconcile
 from tests.fixtures.house import CHANNEL, House
 
 
@@ -40,7 +40,7 @@ def test_an_alias_that_was_taken_away_goes_back_to_its_last_lawful_holder(revert
 def test_what_somebody_set_meanwhile_is_not_overwritten_but_judged_as_a_move_of_its_own(reverting: House) -> None:
     house = reverting
     house.mlflow.delete_registered_model_alias(house.model, "champion")
-    transitions.look_at(f"default/{house.model}", house.s)
+    reconcile.look_at(f"default/{house.model}", house.s)
 
     house.ask(2, "champion")
     house.settle()
@@ -56,7 +56,7 @@ def test_what_somebody_set_meanwhile_is_not_overwritten_but_judged_as_a_move_of_
 def test_who_gives_it_back_by_hand_meanwhile_is_no_second_matter(reverting: House) -> None:
     house = reverting
     house.mlflow.delete_registered_model_alias(house.model, "champion")
-    transitions.look_at(f"default/{house.model}", house.s)
+    reconcile.look_at(f"default/{house.model}", house.s)
 
     house.ask(1, "champion")
     house.settle()

@@ -20,9 +20,9 @@ from bot.domain.model import Ask, AskKind, DecidedBy, Evidence, State, Target, T
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.request import lifecycle
 from bot.ports import Follower, ModelRegistry
-from handlers.asking import request_transition
-from handlers.evidence import freeze_evidence
-from handlers.switches import person_named, switch_fast_track
+from handlers.policy.kill_switch import person_named, switch_fast_track
+from handlers.request.asking import request_transition
+from handlers.request.evidence import freeze_evidence
 from tests.fixtures.house import CHANNEL, House
 
 AGAINST_THE_CHAMPION = "mae: {threshold: 40, greater_is_better: false, min_relative_change: 0.01}"

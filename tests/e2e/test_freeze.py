@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bot.domain.card.sentences import moment
 from bot.domain.events import ApprovalHeld, FreezeEnded, TargetMoved
 from bot.domain.model import DecidedBy, State, TransitionRequest
-from handlers.switches import person_named, switch_fast_track
+from handlers.policy.kill_switch import person_named, switch_fast_track
 from tests.fixtures.house import House
 
 BY_FIGURES = "fast_track: {mode: on, metrics: {mae: {threshold: 40, greater_is_better: false}}}"

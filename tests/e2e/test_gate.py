@@ -18,11 +18,11 @@ from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest
 from bot.ports import Permanent, PublicKey, Signer
 from bot.signatures import PAYLOAD_TYPE, digest_of, payload_of, trusted_key, verify
 from bot.store.attestations import Attestation
-from handlers.describing import describe
-from handlers.policies import activate_policy
-from handlers.signing import retire_key
-from handlers.tags import sync_tags
-from handlers.verdicts import RENEWED_BEFORE, VALID_FOR, renew_verdict
+from handlers.attestation.signing import retire_key
+from handlers.attestation.vsa import RENEWED_BEFORE, VALID_FOR, renew_verdict
+from handlers.policy.activation import activate_policy
+from handlers.queries.describe import describe
+from handlers.registry.tags import sync_tags
 from tests.builders import a_rule
 from tests.fixtures.house import API_TOKEN, House, policy_text
 from tests.gate.approvals import Outcome, gate

@@ -10,8 +10,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.domain.model import Target, TransitionRequest
-from handlers.histories import history_of
-from handlers.policies import activate_policy
+from handlers.policy.activation import activate_policy
+from handlers.queries.history import history_of
 from tests.fixtures.house import House, policy_text
 
 COUNTERSIGN = Path(sys.executable).with_name("countersign")

@@ -14,7 +14,7 @@ from bot.domain.events import FastTrackSwitched
 from bot.domain.model import DecidedBy, State
 from bot.services import Services
 from bot.supervisor import COUNTERSIGN
-from handlers.policies import activate_policy
+from handlers.policy.activation import activate_policy
 from tests.fixtures.house import CHANNEL, House, policy_text, services_with
 
 FAST = "    fast_track: {mode: on, metrics: {mae: {threshold: 40, greater_is_better: false}}}\n"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.domain.events import ModelRenamed, MoveObserved
 from bot.domain.model import Kind, State
-from handlers import asking, transitions
+from handlers.registry import reconcile
+from handlers.request import asking
 from tests.fixtures.house import House
 
 
@@ -20,7 +21,7 @@ def test_a_move_is_asked_about_although_the_former_holder_was_deleted_before_the
 ) -> None:
     with_a_champion(house)
     house.ask(2, "champion")
-    transitions.look_at(f"default/{house.model}", house.s)
+    reconcile.look_at(f"default/{house.model}", house.s)
 
     house.mlflow.delete_model_version(house.model, "1")
     house.settle()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.events import MoveObserved, RequestOpened, RequestRejected, TargetMoved, TargetPutBack
 from bot.domain.model import Kind, State
-from handlers import transitions
+from handlers.registry import reconcile
 from tests.fixtures.house import CHANNEL, House
 
 
@@ -209,7 +209,7 @@ def test_a_move_by_hand_of_what_is_approved_is_no_breach(house: House) -> None:
     house.click("ana", wish, "approve")
     house.ask(1, "champion")
 
-    transitions.look_at(f"default/{house.model}", house.s)
+    reconcile.look_at(f"default/{house.model}", house.s)
     house.sweep()
 
     assert house.champion() == 1

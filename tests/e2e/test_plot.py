@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from bot.domain.events import PlotUploaded
 from bot.domain.model import State
 from bot.sandbox.slack.workspace import UploadedFile
-from handlers.plots import show_plot
+from handlers.notify.plots import show_plot
 from tests.fixtures.house import House
 
 AT_MOST_40 = "fast_track: {mode: shadow, metrics: {mae: {threshold: 40, greater_is_better: false}}}"

@@ -15,7 +15,7 @@ from bot.domain.events import ApprovalHeld, PolicyActivated, PolicyRefused
 from bot.domain.model import State
 from bot.supervisor import COUNTERSIGN
 from config.policy import PolicyMistakes
-from handlers.policies import activate_policy
+from handlers.policy.activation import activate_policy
 from tests.fixtures.house import CHANNEL, House, policy_text
 
 CHANGED = "The policy has changed"

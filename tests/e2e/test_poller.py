@@ -15,7 +15,7 @@ from bot.domain.events import ModelGone, MoveObserved, RequestOpened, TargetMove
 from bot.domain.model import State
 from bot.ports import ModelRegistry
 from bot.sandbox.faults import Faults
-from handlers import sweeps, transitions
+from handlers.registry import reconcile, sweeps
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.house import House
 
@@ -203,9 +203,9 @@ class Overlooked:
         return getattr(self.registry, name)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
-        transitions.look_at(f"default/{model}", self.house.s)
+        reconcile.look_at(f"default/{model}", self.house.s)
         self.registry.set_alias(model, alias, version)
-        transitions.look_at(f"default/{model}", self.house.s)
+        reconcile.look_at(f"default/{model}", self.house.s)
 
 
 def test_our_own_move_is_no_news_even_when_its_answer_was_lost(watched: Watched) -> None:

@@ -11,7 +11,7 @@ import pytest
 from bot.domain.events import ReminderDue, RequestApproved, RequestEscalated
 from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
 from bot.sandbox.slack import Message
-from handlers.asking import request_transition
+from handlers.request.asking import request_transition
 from tests.fixtures.house import CHANNEL, House
 
 RISK = "risk: {people: [cy@example.com]}"

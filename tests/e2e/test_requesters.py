@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from bot.domain.model import Ask, AskKind, Refused, State, Target, TransitionRequest
-from handlers import asking
+from handlers.request import asking
 from tests.fixtures.house import API_TOKEN, House
 
 CHAMPION = Target.parse("alias:champion")

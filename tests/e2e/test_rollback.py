@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.events import RequestApproved, TargetMoved
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest
-from handlers.policies import activate_policy
+from handlers.policy.activation import activate_policy
 from tests.fixtures.house import CHANNEL, House, policy_text
 
 DRIFT = "predictions drifted on rainy days"

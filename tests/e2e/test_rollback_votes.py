@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from bot.domain.model import Ask, AskKind, DecidedBy, Kind, Refused, State, Target, TransitionRequest
-from handlers import rollbacks
-from handlers.policies import activate_policy
+from handlers.policy.activation import activate_policy
+from handlers.request import rollbacks
 from tests.fixtures.house import House, policy_text
 
 DRIFT = "predictions drifted on rainy days"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.domain.events import RequestApproved
 from bot.domain.model import State
-from handlers.policies import activate_policy
+from handlers.policy.activation import activate_policy
 from tests.fixtures.house import House, policy_text
 
 LAPSED = "The rule has changed since, so this vote no longer counts."

@@ -23,7 +23,7 @@ from bot.engine.rows import JobStatus
 from bot.ports import Permanent
 from bot.signatures import digest_of, verify
 from bot.store.attestations import Attestation
-from handlers.signing import register_key, retire_key, sign
+from handlers.attestation.signing import register_key, retire_key, sign
 from tests.builders import CHAMPION
 from tests.fixtures.house import House
 

@@ -15,11 +15,11 @@ from bot.domain.events import ApprovalStale, TargetMoved
 from bot.domain.model import Ask, AskKind, Evidence, Kind, State, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import LineageDemand
 from bot.ports import Follower, ModelRegistry
-from handlers.asking import request_transition
-from handlers.evidence import freeze_evidence
-from handlers.moves import sync_target
-from handlers.signing import sign
-from handlers.switches import person_named, switch_fast_track
+from handlers.attestation.signing import sign
+from handlers.policy.kill_switch import person_named, switch_fast_track
+from handlers.registry.apply import sync_target
+from handlers.request.asking import request_transition
+from handlers.request.evidence import freeze_evidence
 from tests.fixtures.house import House
 
 MLMODEL = """

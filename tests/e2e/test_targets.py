@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from bot.domain.events import ApprovalStale, MoveObserved, TargetMoved
 from bot.domain.model import AskKind, Kind, State, TransitionRequest, VersionId
 from bot.ports import ModelRegistry, OutcomeUnknown
-from handlers import moves
+from handlers.registry import apply
 from tests.fixtures.house import House
 
 STAGE: dict[str, str] = {"target": "{stage: Production}", "ask_on": "[{alias: candidate}]"}
@@ -145,7 +145,7 @@ def test_a_version_is_copied_into_the_target_model_once(house: House) -> None:
     request = to_model(house)
 
     house.approve(request)
-    moves.sync_target(request.id, house.s)
+    apply.sync_target(request.id, house.s)
     house.sweep()
 
     assert copies(house) == [(1, f"models:/{house.model}/1")]
@@ -264,7 +264,7 @@ def test_a_repeat_never_undoes_what_a_person_did_later(house: House) -> None:
     house.register()
     house.move(2)
 
-    moves.sync_target(request.id, house.s)
+    apply.sync_target(request.id, house.s)
     house.settle()
 
     assert house.champion() == 2

@@ -11,9 +11,9 @@ import pytest
 from bot.domain.events import RequestApproved, VoteCast
 from bot.domain.model import Ask, AskKind, Refused, State, Target, TransitionRequest
 from bot.ports import Account, Click, Notifier
-from handlers import approvals
-from handlers.asking import request_transition
-from handlers.voters import POLICY_CHANGED
+from handlers.request import approvals
+from handlers.request.asking import request_transition
+from handlers.request.voters import POLICY_CHANGED
 from tests.fixtures.house import House
 
 BOTH = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"

@@ -33,7 +33,7 @@ from bot.domain.model import State, TransitionRequest
 from bot.engine.rows import JobStatus
 from bot.signatures import TrustedKey
 from bot.store.roles import RolesNotApart, keep_apart, powers_of
-from handlers.policies import activate_policy
+from handlers.policy.activation import activate_policy
 from tests.fixtures.house import API_TOKEN, CHANNEL, House, policy_text
 from tests.fixtures.postgres import limited_role, named_role
 

@@ -44,8 +44,8 @@ from bot.store.ledger import CheckpointRows, LedgerRows
 from bot.store.transaction import Store, Transaction
 from config.policy import read_policy
 from handlers import ON
-from handlers.audits import Witness, audit, prove_continuation, prove_entry
-from handlers.checkpoints import checkpoint_over, take_checkpoint
+from handlers.ledger.audit import Witness, audit, prove_continuation, prove_entry
+from handlers.ledger.checkpoints import checkpoint_over, take_checkpoint
 from tests.builders import LATER, REQUEST_ID, TICKET, a_version, a_vote, every_event, opened
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.digest_clock import CATCH_UP, SETTLED, caught_up, due_at, due_periods, gone_on, period_after
 from bot.domain.digest.periods import Period, next_period, period_of, periods_from
 from bot.domain.policy.rules import DigestPlan
+from handlers.digest.schedule import CATCH_UP, SETTLED, caught_up, due_at, due_periods, gone_on, period_after
 
 MADRID, NEW_YORK, LORD_HOWE = "Europe/Madrid", "America/New_York", "Australia/Lord_Howe"
 

@@ -18,7 +18,7 @@ from bot.domain.policy.rules import DigestPlan
 from bot.services import Services
 from bot.store.transaction import Store
 from config.policy import read_policy
-from handlers.digests import frozen, gathered
+from handlers.digest.closing import frozen, gathered
 from tests.builders import CHAMPION, a_version, a_vote, an_evidence, opened
 from tests.fixtures.digest_figures import (
     DAY,

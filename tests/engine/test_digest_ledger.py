@@ -17,7 +17,7 @@ from bot.domain.ledger.chain import head_of, leaf_of
 from bot.services import Services
 from bot.store.transaction import Store
 from config.policy import read_policy
-from handlers.checkpoints import take_checkpoint
+from handlers.ledger.checkpoints import take_checkpoint
 from tests.builders import (
     NOON,
     every_event,

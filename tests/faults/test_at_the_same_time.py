@@ -28,12 +28,12 @@ from bot.domain.request.lifecycle import NewRequest
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import new_request_id
-from handlers.approvals import press
-from handlers.asking import request_transition
-from handlers.effects import sync_card
-from handlers.evidence import freeze_evidence
-from handlers.moves import sync_target
-from handlers.signing import sign
+from handlers.attestation.signing import sign
+from handlers.notify.card_and_ticket import sync_card
+from handlers.registry.apply import sync_target
+from handlers.request.approvals import press
+from handlers.request.asking import request_transition
+from handlers.request.evidence import freeze_evidence
 from tests.fixtures.house import API_TOKEN, House, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 from tests.fixtures.workers import eventually

@@ -12,8 +12,8 @@ import pytest
 
 from bot.ports import Permanent
 from bot.sandbox.faults import Faults
-from handlers.digest_delivery import mail_digest
-from handlers.expiry import forget_old
+from handlers.digest.delivery import mail_digest
+from handlers.request.expiry import forget_old
 from tests.builders_digest import NOTE
 from tests.fixtures.digest_office import ANA, BEN, CHANNEL, FILES, PLAN, WEEK, Office, open_office
 

@@ -15,7 +15,7 @@ from bot.app import effects_of
 from bot.ports import Permanent
 from bot.services import Services
 from bot.store import tables
-from handlers.digest_delivery import file_digest, mail_digest, post_digest
+from handlers.digest.delivery import file_digest, mail_digest, post_digest
 from tests.builders_digest import a_quiet_digest
 from tests.fixtures.digest_office import ANA, BEN, FILES, PLAN, WEEK, Office, open_office
 from tests.fixtures.house import services_with

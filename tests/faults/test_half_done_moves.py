@@ -12,7 +12,7 @@ import pytest
 from bot.domain.events import MoveObserved, TargetMoved, TargetPutBack
 from bot.domain.model import DecidedBy, State, TransitionRequest
 from bot.sandbox.faults import Faults
-from handlers.switches import person_named, switch_fast_track
+from handlers.policy.kill_switch import person_named, switch_fast_track
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.house import House
 

@@ -10,7 +10,7 @@ from bot.domain.events import MoveObserved
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.engine.rows import JobStatus
 from bot.sandbox.faults import Faults
-from handlers import asking
+from handlers.request import asking
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.house import House
 

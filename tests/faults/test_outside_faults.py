@@ -14,8 +14,8 @@ from bot.domain.model import State
 from bot.engine.rows import JobStatus
 from bot.ports import OutcomeUnknown
 from bot.sandbox.faults import Faults
-from handlers.moves import sync_target
-from handlers.signing import sign
+from handlers.attestation.signing import sign
+from handlers.registry.apply import sync_target
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.house import API_TOKEN, House
 from tests.fixtures.outcomes import assert_promoted_once

@@ -14,7 +14,7 @@ import yaml
 import bot
 from bot.gate.command import UNDECIDED, gate
 from bot.gate.reports import Format
-from handlers.verdicts import RENEWED_BEFORE, VALID_FOR
+from handlers.attestation.vsa import RENEWED_BEFORE, VALID_FOR
 
 DOCS = Path(bot.__file__).parents[1] / "docs"
 PAGE = (DOCS / "gate.md").read_text()

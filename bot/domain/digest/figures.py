@@ -1,6 +1,6 @@
 """The weekly digest: an auditor's questions answered, as plain values that are frozen when the week closes. Pure.
 
-Counting is the database's work (`bot.store.digest_figures`), gathering a story's (`handlers.digest_gathering`).
+Counting is the database's work (`bot.store.digest_figures`), gathering a story's (`handlers.digest.gathering`).
 Lists are capped at LISTED and say
 how many there are in all: what happened stands in the records, which are written straight from the ledger, and what was held and waited
 in lists of their own (`bot.reports.lists`). People are ids here, as in the ledger; `names` says how they were called when the week closed,

@@ -1,4 +1,4 @@
-"""What needs attention, in sentences: what, which, and what next. Pure; finding it is `handlers.digest_gathering`'s work.
+"""What needs attention, in sentences: what, which, and what next. Pure; finding it is `handlers.digest.gathering`'s work.
 
 How a whole digest is told is in `digest_words`. Moments are those of the wall clock where the digest is read.
 """

@@ -1,6 +1,6 @@
 """The weeks that digests tell of: an ISO week, Monday to Monday on the wall clock of the policy's time zone. Pure.
 
-When a week's digest is due is the cron's matter (`bot.digest_clock`). A week in which the clocks change has an hour more or less.
+When a week's digest is due is the cron's matter (`handlers.digest.schedule`). A week in which the clocks change has an hour more or less.
 """
 
 from __future__ import annotations

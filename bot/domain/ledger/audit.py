@@ -1,6 +1,6 @@
 """What an audit of the ledger finds, as a walk over its entries that never looks back: the chain, and the roots that were signed.
 
-Which notes are believed, and where entries and checkpoints come from, is the caller's matter (`handlers.audits`).
+Which notes are believed, and where entries and checkpoints come from, is the caller's matter (`handlers.ledger.audit`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Proofs that a few hundred bytes carry out of the house: that an entry is in the ledger, that a later checkpoint continues an earlier.
 
 Who holds one needs the ledger's public key and nothing else, no database and no other entry. Making them wants the leaves:
-`handlers.audits`.
+`handlers.ledger.audit`.
 """
 
 from __future__ import annotations

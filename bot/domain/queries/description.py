@@ -1,6 +1,6 @@
 """Everything that is known of one model version, as plain values: where it comes from, who decided, what vouches for it.
 
-Who gathers it is `handlers.describing`. In words for a terminal: `description_text`. As a graph: `pipeline_graph`.
+Who gathers it is `handlers.queries.describe`. In words for a terminal: `description_text`. As a graph: `pipeline_graph`.
 """
 
 from __future__ import annotations

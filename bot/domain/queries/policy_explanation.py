@@ -1,6 +1,6 @@
 """What a policy means for one version and one target: which rule holds and why, who may decide, what would happen now. Plain values.
 
-What they are made of is asked in `handlers.policy_questions`; how they are printed stands with the command.
+What they are made of is asked in `handlers.queries.policy`; how they are printed stands with the command.
 """
 
 from __future__ import annotations

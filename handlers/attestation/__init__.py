@@ -1,0 +1,1 @@
+"""Signing decisions, and whether an approval is still in force."""

@@ -1,0 +1,145 @@
+"""Effect of the signature: each vote after it has committed, then the decision; and whose keys count.
+
+What is signed is put together in `bot.domain.attestation.decision`. The target moves only once the decision is
+signed (`moves`), and the envelopes
+travel with the version as its tags (`tags`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from bot.domain.attestation import decision as attestation
+from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
+from bot.domain.ledger.chain import Plain
+from bot.domain.model import DECISION, VOTE, Refused, TransitionRequest
+from bot.domain.policy.changes import BrokenPolicy
+from bot.domain.policy.rules import Rule
+from bot.ports import Permanent, PublicKey
+from bot.services import Services
+from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
+from bot.store.attestations import Attestation, KnownKey
+from bot.store.transaction import Transaction
+from handlers.notify.render_context import needed_rule
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is not signed yet; `earlier` is how many signatures about the same there must be before it."""
+
+    about: str
+    person: str
+    statement: Plain
+    earlier: int = 0
+
+
+def sign(request_id: str, s: Services) -> None:
+    """Whatever was decided and is not signed yet, in the order in which it happened."""
+    with s.store.transaction() as tx:
+        request = tx.get_request(request_id)
+        unsigned = _unsigned(request, tx, s)
+    if unsigned:
+        register_key(s)
+    for due in unsigned:
+        _sign(request, due, s)
+
+
+def register_key(s: Services) -> None:
+    """The worker's own key counts from now on, unless it did before. A retired one stays retired."""
+    now, key = s.clock.now(), s.signer.key
+    with s.store.transaction() as tx:
+        if tx.keys.find(key.id) is not None:
+            return
+        tx.keys.lock()
+        if tx.keys.find(key.id) is None:
+            seq = tx.record_now(KeyAdded(now, key.id, key.algorithm, APPROVALS))
+            tx.keys.add(KnownKey(key.id, APPROVALS, key.algorithm, key.pem, now, seq))
+
+
+def retire_key(beginning: str, reason: str, s: Services) -> KnownKey:
+    """What the key signs from here on no longer counts. `beginning` are the first letters of its id, as many as tell it apart."""
+    if not reason.strip():
+        raise Refused("say in a sentence why: the reason stands in the ledger, for whoever wonders later")
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        key = _one_key(beginning, tx)
+        if key.retired_seq is not None:
+            raise Refused(f"key {key.id[:12]} was retired before: {key.retired_because}")
+        seq = tx.record_now(KeyRetired(now, key.id, reason))
+        tx.keys.retire(key.id, seq, reason)
+    return replace(key, retired_seq=seq, retired_because=reason)
+
+
+def _sign(request: TransitionRequest, due: Due, s: Services) -> None:
+    envelope = s.signer.sign(attestation.payload_of(due.statement), PAYLOAD_TYPE)
+
+    now, key, digest = s.clock.now(), s.signer.key, digest_of(envelope)
+    with s.store.transaction() as tx:
+        tx.get_request(request.id, for_update=True)
+        if _signed(request.id, tx)[due.about, due.person] > due.earlier:
+            return  # another worker was quicker
+        check_counts(key, tx)
+        signed = VoteSigned if due.about == VOTE else DecisionSigned
+        seq = tx.record_now(signed(now, request.id, due.about, due.person, key.id, digest))
+        tx.attestations.add(
+            Attestation(request.id, due.about, due.person, key.id, envelope, digest, seq=seq, signed_at=now)
+        )
+
+
+def _unsigned(request: TransitionRequest, tx: Transaction, s: Services) -> list[Due]:
+    """A vote under a rule that has changed since is signed as well: it happened."""
+    signed = _signed(request.id, tx)
+    names = tx.people.names({*(vote.person for vote in request.votes), *request.parties})
+    due, cast = [], Counter[str]()
+    for vote in request.votes:
+        if cast[vote.person] >= signed[VOTE, vote.person]:
+            statement = attestation.of_vote(request, vote, _rule_with(vote.rule_hash, request, tx, s), names)
+            due.append(Due(VOTE, vote.person, statement, earlier=cast[vote.person]))
+        cast[vote.person] += 1
+    if attestation.verdict_of(request) is not None and not signed[DECISION, ""]:
+        rule = _rule_with(request.rule_hash, request, tx, s)
+        due.append(Due(DECISION, "", attestation.of_decision(request, rule, names)))
+    return due
+
+
+def _signed(request_id: str, tx: Transaction) -> Counter[tuple[str, str]]:
+    return Counter((one.about, one.person) for one in tx.attestations.of(request_id))
+
+
+def _rule_with(rule_hash: str, request: TransitionRequest, tx: Transaction, s: Services) -> Rule:
+    """The rule as it was when people decided under it; when no policy of ours can be read that way any more, the one in force."""
+    version, target = request.version, request.target
+    for text in tx.policy_texts():
+        try:
+            policy = s.store.parse_policy(text)
+        except BrokenPolicy:
+            continue  # written for another release
+        rule = policy.rule_for(version.workspace, version.model, target)
+        if rule is not None and policy.rule_hash(rule) == rule_hash:
+            return rule
+    return needed_rule(request, tx.policy().rule_for(version.workspace, version.model, target))
+
+
+def check_counts(key: PublicKey, tx: Transaction) -> None:
+    """Raises Permanent unless what the key signs now will count."""
+    known = tx.keys.find_and_hold(key.id)
+    if known is None or known.purpose != APPROVALS:
+        raise Permanent(
+            f"key {key.id[:12]} is not registered for approvals, and one key is for one purpose. Make another with "
+            "`countersign keys new --out FILE`, name it in COUNTERSIGN_SIGNING_KEY, restart the worker, then replay this job"
+        )
+    if known.retired_seq is not None:
+        raise Permanent(
+            f"key {key.id[:12]} was retired: {known.retired_because}. Make another with `countersign keys new --out FILE`, name it in "
+            "COUNTERSIGN_SIGNING_KEY, restart the worker, then replay this job"
+        )
+
+
+def _one_key(beginning: str, tx: Transaction) -> KnownKey:
+    found = tx.keys.starting_with(beginning, for_update=True)
+    if not found:
+        raise Refused(f'no key begins with "{beginning[:64]}". `countersign keys list` shows those that are registered')
+    if len(found) > 1:
+        raise Refused(f'{len(found)} keys begin with "{beginning[:64]}". Write more of the one you mean')
+    return found[0]

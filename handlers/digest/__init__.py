@@ -1,0 +1,1 @@
+"""Closing a week, and delivering its digest."""

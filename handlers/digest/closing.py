@@ -1,0 +1,156 @@
+"""Stories of the digest's closing: which weeks are due, and each of them frozen once, the oldest first.
+
+Counting is `digest_gathering`'s matter, handing over `digest_delivery`'s; a past week is told again in `digest_retelling`. Everything slow
+is done before the one transaction that writes, so that no approval waits for a digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.digest.json_form import as_json
+from bot.domain.digest.periods import Period, period_at, period_of, periods_from
+from bot.domain.events import DigestClosed, DigestsLeftOut
+from bot.domain.policy.changes import BrokenPolicy
+from bot.domain.policy.rules import DigestPlan
+from bot.ports import Permanent
+from bot.reports.chart import chart_of
+from bot.reports.pdf import pdf_of
+from bot.services import Services
+from bot.store.digests import DigestRow
+from bot.store.ledger import unhurried
+from bot.store.transaction import Lane, Transaction
+from handlers.digest.files import measured
+from handlers.digest.gathering import Gathered, gather
+from handlers.digest.pipelines import pipelines_of
+from handlers.digest.schedule import caught_up, due_periods, gone_on, period_after
+from handlers.ledger.checkpoints import take_checkpoint
+
+CLOSING = f"{Lane.DIGEST}:close_week"
+ALMOST_A_SECOND = timedelta(microseconds=999_999)
+
+log = structlog.get_logger()
+
+
+def close_digests(_: str, s: Services) -> None:
+    """Defers the closing of what is due: for a week once, so that one which cannot be closed is parked and not parked every minute."""
+    with s.store.transaction() as tx:
+        due = due_weeks(tx, s)
+        if due and tx.is_new_tick("close_week", due[-1].week, s.clock.now()):
+            tx.defer("close_week", due[-1].week, CLOSING)
+
+
+def owed(tx: Transaction, s: Services) -> tuple[str, ...]:
+    """What compliance should have and has not: weeks that somebody was not told, and those that are due and not even closed."""
+    try:
+        _, late = caught_up(due_weeks(tx, s))
+    except BrokenPolicy:  # of another release; by what cannot be read nothing is due
+        late = []
+    return (*map(str, tx.digests.undelivered()), *(f"{period.week} is not closed" for period in late))
+
+
+def due_weeks(tx: Transaction, s: Services) -> list[Period]:
+    """Those whose digest is due and that are not closed, the oldest first. Asked every few seconds."""
+    plan = tx.policy().digest if tx.policy_digest() else None
+    return due_periods(first_unclosed(plan, tx, s), plan, s.clock.now()) if plan else []
+
+
+def close_week(week: str, s: Services) -> None:
+    """Closes all weeks up to this one that are not, the oldest first; a fault in one keeps the later ones from taking its place."""
+    with s.store.transaction() as tx:
+        plan = tx.policy().digest
+        if plan is None:
+            return
+        first = first_unclosed(plan, tx, s)
+    left_out, told = caught_up(list(periods_from(first, period_of(week, plan.timezone).ends)))
+    if left_out:
+        _leave_out([period.week for period in left_out], s)
+    for period in told:
+        _close(period, plan, s)
+
+
+def first_unclosed(plan: DigestPlan, tx: Transaction, s: Services) -> Period:
+    """The week after the newest closed one; before there is any, the one since which a digest is planned. `plan` is in force."""
+    closed = tx.digests.newest()
+    planned = period_at(_planned_since(closed.ends if closed else None, tx, s), plan.timezone)
+    return gone_on(period_after(closed, plan), planned) if closed else planned
+
+
+def _planned_since(closed: datetime | None, tx: Transaction, s: Services) -> datetime:
+    """When the present run of policies began that all plan a digest; of one that began before the last week was closed, `closed`."""
+    since = s.clock.now()
+    for activated, text in tx.digests.policies(closed):
+        try:
+            if "digest" not in text or s.store.parse_policy(text).digest is None:
+                return since
+        except BrokenPolicy:  # of another release
+            continue
+        since = activated
+    return closed or since
+
+
+def _leave_out(weeks: list[str], s: Services) -> None:
+    """Says so in the ledger, once, and before the next digest is made, which repeats it."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        said = weeks_left_out(tx)
+        unsaid = tuple(week for week in weeks if week not in said)
+        if unsaid and tx.is_new_tick("digests_left_out", unsaid[-1], now):
+            tx.record([DigestsLeftOut(now, unsaid)])
+
+
+def weeks_left_out(tx: Transaction) -> set[str]:
+    entries = tx.ledger.entries(DigestsLeftOut.__name__)
+    return {str(week) for entry in entries for week in json.loads(entry.body)["weeks"]}
+
+
+def _close(period: Period, plan: DigestPlan, s: Services) -> None:
+    _sign_ledger(period, s)
+    week = gathered(period, s)
+    row, files = measured(frozen(week, plan, s), week.digest, s)
+    with s.store.transaction() as tx:
+        if tx.digests.add(row):
+            tx.record([DigestClosed(row.closed_at, period.week, row.digest, files)])
+
+
+def _sign_ledger(period: Period, s: Services) -> None:
+    """A ledger that cannot be signed is what the digest must speak of, and no reason to make none."""
+    try:
+        take_checkpoint(s)
+    except Permanent as refusal:
+        log.warning("digest_without_new_checkpoint", week=period.week, why=str(refusal))
+
+
+def gathered(period: Period, s: Services) -> Gathered:
+    """As of a whole second, for a PDF knows no smaller ones; the next one, so that what was recorded before it stays before it.
+
+    The registry is asked when the database's picture is closed, which would keep it from tidying up for as long.
+    """
+    with unhurried(s.store.engine) as connection:
+        found = gather(period, s, connection)
+    closed_at = (found.digest.closed_at + ALMOST_A_SECOND).replace(microsecond=0)
+    pipelines = tuple(pipelines_of(found.digest.inventory.shown, found.stores, s))
+    return replace(found, digest=replace(found.digest, closed_at=closed_at, pipelines=pipelines))
+
+
+def frozen(week: Gathered, plan: DigestPlan, s: Services) -> DigestRow:
+    """The row as it would be stored."""
+    digest = week.digest
+    figures = as_json(digest)
+    return DigestRow(
+        period=digest.period,
+        closed_at=digest.closed_at,
+        figures=figures,
+        digest=hashlib.sha256(figures.encode()).hexdigest(),
+        pdf=pdf_of(digest, s.templates),
+        chart=chart_of(digest),
+        holdings=week.holdings,
+        waiting=week.waiting,
+        sizes={},
+        plan=plan,
+    )

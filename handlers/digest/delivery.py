@@ -1,0 +1,228 @@
+"""Effects: a closed week's digest to Slack, to Jira and by e-mail, each on its own and each once, however often it is tried.
+
+What was frozen is told, and to those who were to have it when the week was closed. Where they are the policy in force says, so that a
+wrong place can be corrected. The messages are in `bot.domain.digest.card`, the files in `digest_files`, how a thing is created once
+although answers get lost in `sending`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+
+from bot.domain.card.card import Card
+from bot.domain.digest.card import digest_card, files_card, subject, thread_cards, ticket_card, witness_text
+from bot.domain.digest.chart import chart_words
+from bot.domain.digest.figures import Digest
+from bot.domain.digest.json_form import read_digest
+from bot.domain.digest.mail import mail_html, mail_text
+from bot.domain.digest.sentences import counted
+from bot.domain.events import DigestDelivered
+from bot.domain.model import Refused
+from bot.domain.policy.rules import DigestPlan
+from bot.domain.references import Image, PostedCard, TicketPlan
+from bot.engine.rows import hold_parked
+from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.reports.records import file_names
+from bot.services import Services
+from bot.store.digests import EMAIL, JIRA, SLACK, DigestRow
+from handlers.digest.files import Parcel, files_on_disk, parcel_of
+from handlers.notify.outbox import create_once, hand_over_once, once, open_ticket_once, post_once
+
+log = structlog.get_logger()
+
+MEGABYTE = 1024 * 1024
+ON_A_TICKET = 10 * MEGABYTE  # Data Center's own limit for a file, unless somebody has changed it
+IN_A_MAIL = 7 * MEGABYTE  # for all of them; mail makes four bytes of three, and many servers take 10 MB
+IN_A_THREAD = 200 * MEGABYTE  # Slack takes 1 GB: https://slack.com/help/articles/201330736-Add-files-to-Slack
+
+ASK = " Ask whether it came: drop this job if everybody has the mail; only a replay sends it again."
+
+
+def post_digest(week: str, s: Services) -> None:
+    """A card with the figures and the chart; in its thread the lists, the files, and last their sha256 with the ledger's checkpoint."""
+    row, digest = _read(week, s)
+    channel = _where(row, s).channel
+    if channel is None or row.posted is not None:
+        return
+    posted = _post_card(row, digest, channel, s)
+    key = f"digest:{week}:{posted.message}"  # should somebody delete the card, another one gets a thread of its own
+    for number, card in enumerate(_lists(digest), start=1):
+        _reply_once(f"{key}:{number}", posted, card, s)
+    with files_on_disk(row, digest, s, at_most=IN_A_THREAD) as files:
+        _share(key, posted, digest, parcel_of(files, each=IN_A_THREAD), s)
+    with s.store.transaction() as tx:
+        tx.digests.note_posted(week, posted)
+        tx.record([DigestDelivered(s.clock.now(), week, SLACK, posted.url)])
+
+
+def file_digest(week: str, s: Services) -> None:
+    """A ticket with the summary and the lists, the hashes and the checkpoint as a comment, and the files."""
+    row, digest = _read(week, s)
+    ticket = _where(row, s).ticket
+    if ticket is None or row.ticket is not None:
+        return
+    project, issue_type = ticket
+    plan = TicketPlan(project, issue_type, approved="", rejected="")
+    ref = open_ticket_once(f"countersign-digest-{week}", plan, ticket_card(digest), s).ref
+    key = f"digest:{week}"
+    with files_on_disk(row, digest, s, at_most=ON_A_TICKET) as files:
+        parcel = parcel_of(files, each=ON_A_TICKET)
+        once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, witness_text(digest, parcel.told)), s)
+        hand_over_once(
+            f"{key}:{ref.id}:attached", s.tickets.search_settles, lambda: s.tickets.attach(ref, parcel.attached), s
+        )
+    with s.store.transaction() as tx:
+        tx.digests.note_ticket(week, ref)
+        tx.record([DigestDelivered(s.clock.now(), week, JIRA, ref.url)])
+
+
+def mail_digest(week: str, s: Services) -> None:
+    """A mail for each address, so that one which is refused keeps the others from nothing."""
+    row, digest = _read(week, s)
+    addresses = _where(row, s).email
+    if not addresses or row.mailed_at is not None:
+        return
+    with files_on_disk(row, digest, s, at_most=IN_A_MAIL) as files:
+        mails = _mails(addresses, digest, parcel_of(files, each=IN_A_MAIL, together=IN_A_MAIL))
+        troubles = [trouble for mail in mails if (trouble := _mail_once(mail, s)) is not None]
+    if troubles:
+        raise _what_next(troubles)
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        tx.digests.note_mailed(week, now)
+        tx.record([DigestDelivered(now, week, EMAIL, counted(len(addresses), "address"))])
+
+
+def before_replay(job_id: int | None, s: Services) -> None:
+    """Who replays a job, or all with None, has asked whether the mail came whose answer was lost: it is to be sent again."""
+    with s.store.transaction() as tx:
+        for week in hold_parked(tx.connection, mail_digest.__name__, job_id):
+            tx.sendings.call_off_unfinished(_mail_key(week, ""))
+
+
+def _where(row: DigestRow, s: Services) -> DigestPlan:
+    """The receivers are those of the closing. What the policy in force says of them counts, and of one that it leaves out what it was."""
+    then = row.plan
+    with s.store.transaction() as tx:
+        now = (tx.policy().digest if tx.policy_digest() else None) or then
+    return replace(
+        then,
+        channel=then.channel and (now.channel or then.channel),
+        ticket=then.ticket and (now.ticket or then.ticket),
+        email=then.email and (now.email or then.email),
+    )
+
+
+def _read(week: str, s: Services) -> tuple[DigestRow, Digest]:
+    with s.store.transaction() as tx:
+        row = tx.digests.find(week)
+    if row is None:
+        raise Permanent(
+            f"there is no closed digest of {week}. `countersign digest --week {week} --dry-run` tells of it"
+        )
+    try:
+        return row, read_digest(row.figures)
+    except Refused as unreadable:
+        raise Permanent(str(unreadable)) from None
+
+
+# Slack
+
+
+def _post_card(row: DigestRow, digest: Digest, channel: str, s: Services) -> PostedCard:
+    """What was posted by an earlier try is found again, and needs no second picture."""
+    key = f"digest:{row.period.week}"
+    with s.store.transaction() as tx:
+        is_posted = tx.sendings.is_sent(key)
+    chart = None if is_posted else _upload_chart(row, digest, s)
+    return post_once(key, channel, digest_card(digest, chart), s)
+
+
+def _upload_chart(row: DigestRow, digest: Digest, s: Services) -> Image | None:
+    """The figures are more than their picture: without leave to upload, the card goes without it."""
+    try:
+        return s.notifier.upload_image(row.chart, file_names(row.period.week).chart, chart_words(digest))
+    except Permanent as refusal:
+        log.warning("chart_not_shown", week=row.period.week, why=str(refusal))
+        return None
+
+
+def _lists(digest: Digest) -> tuple[Card, ...]:
+    return thread_cards(digest, file_names(digest.period.week))
+
+
+def _share(key: str, posted: PostedCard, digest: Digest, parcel: Parcel, s: Services) -> None:
+    """The last word does not wait for files that Slack refuses: it is the ledger's witness. Once they are there it is corrected."""
+    try:
+        hand_over_once(
+            f"{key}:shared",
+            s.notifier.post_settles,
+            lambda: s.notifier.share(posted, parcel.attached, f"digest:{digest.period.week}"),
+            s,
+        )
+    except Permanent as refusal:
+        told = [replace(file, absent=file.absent or str(refusal)) for file in parcel.told]
+        _say_last(f"{key}:files", posted, files_card(digest, told), s)
+        raise
+    _say_last(f"{key}:files", posted, files_card(digest, parcel.told), s)
+
+
+def _say_last(key: str, posted: PostedCard, card: Card, s: Services) -> None:
+    with s.store.transaction() as tx:
+        is_said = tx.sendings.is_sent(key)
+    said = post_once(key, posted.channel, card, s, thread=posted.message)
+    if is_said:
+        s.notifier.update(said, card)
+
+
+def _reply_once(key: str, posted: PostedCard, card: Card, s: Services) -> None:
+    with s.store.transaction() as tx:
+        if tx.sendings.is_sent(key):
+            return
+    post_once(key, posted.channel, card, s, thread=posted.message)
+
+
+# E-mail
+
+
+def _mails(addresses: Sequence[str], digest: Digest, parcel: Parcel) -> Sequence[Mail]:
+    text, html = mail_text(digest, parcel.told), mail_html(digest, parcel.told)
+    return [
+        Mail(_mail_key(digest.period.week, address), (address,), subject(digest), text, html, parcel.attached)
+        for address in addresses
+    ]
+
+
+def _mail_key(week: str, address: str) -> str:
+    return f"digest-mail:{week}:{address}"
+
+
+def _mail_once(mail: Mail, s: Services) -> OutsideError | None:
+    """A mail cannot be looked up: whatever may have been handed over is not sent again by itself."""
+    with s.store.transaction() as tx:
+        if tx.sendings.is_sent(mail.key):
+            return None
+        begun = tx.sendings.begin(mail.key, s.clock.now())
+    if begun is not None:
+        return OutcomeUnknown(
+            f"It is not known whether the mail to {mail.to[0]} of {begun:%Y-%m-%d %H:%M} UTC was delivered."
+        )
+    try:
+        create_once(mail.key, lambda: s.mailer.send(mail), s)
+    except OutsideError as trouble:
+        return trouble
+    with s.store.transaction() as tx:
+        tx.sendings.finish(mail.key, s.clock.now())
+    return None
+
+
+def _what_next(troubles: Sequence[OutsideError]) -> OutsideError:
+    """What passes by itself is tried again. Once nothing does, the job is parked; what is unknown stays so until a person replays it."""
+    said = " ".join(map(str, troubles))
+    if any(isinstance(trouble, OutcomeUnknown) for trouble in troubles):
+        said += ASK
+    passing = [trouble.retry_after for trouble in troubles if isinstance(trouble, Temporary)]
+    return Temporary(said, max(passing)) if passing else Permanent(said)

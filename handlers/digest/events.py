@@ -1,0 +1,146 @@
+"""Story of what happened in the week, read from its entries: how transitions ended, moves by hand, refusals, changes of the policy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from bot.domain import events as e
+from bot.domain.card.sentences import UNKNOWN, WAS_APPROVED
+from bot.domain.digest import findings as matters
+from bot.domain.digest.figures import LISTED, Attention, Listed, PolicyChange, Transition
+from bot.domain.digest.periods import Period
+from bot.domain.digest.policy_changes import CHANGES, Reader, change_text
+from bot.domain.digest.sentences import NOBODY, decider, local_moment
+from bot.domain.ledger.chain import Broken
+from bot.domain.model import DecidedBy, State, TransitionRequest, VersionId
+from bot.domain.policy.rules import Policy
+from bot.domain.registry.holders import Where
+from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
+from handlers.digest.holders import put_back_by_hand, read_event, read_request
+from handlers.digest.inventory import as_of, claimed_author, deciders, last_approval, roles_of
+
+Names = Mapping[str, str]
+
+
+def transition_of(told: Told) -> Transition:
+    if told.request is None:
+        raise Broken(f"entry {told.seq} speaks of a request that has no row any more")
+    request = read_request(told.request)
+    outcome = ENDINGS[told.kind]
+    decided, by = deciders(request) if outcome in (*WAS_APPROVED, State.REJECTED) else (NOBODY, ())
+    return Transition(
+        request_id=request.id,
+        kind=request.kind,
+        version=request.version,
+        target=request.target,
+        outcome=outcome,
+        at=told.at,
+        decided=decided,
+        by=by,
+        requester=request.requester,
+        reason=_why(request),
+        ticket=request.ticket.key if request.ticket else "",
+        ticket_url=request.ticket.url if request.ticket else "",
+        evidence_url=request.evidence.version_url if request.evidence else "",
+        roles=roles_of(request, by),
+        author=request.author,
+        claimed_author=claimed_author(request),
+        previous=_previous(told),
+    )
+
+
+def _previous(told: Told) -> VersionId | None:
+    event = read_event(told.kind, told.body) if told.kind == e.TargetMoved.__name__ else None
+    return event.previous if isinstance(event, e.TargetMoved) and event.previous != event.version else None
+
+
+def _why(request: TransitionRequest) -> str:
+    """What ended it, or why it was decided so: the reasons of those people, or what the thresholds said. Else what was said when asking."""
+    _, by = deciders(request)
+    reasons = "; ".join(vote.reason for vote in request.votes if vote.person in by and vote.reason)
+    if request.decided_by is DecidedBy.FAST_TRACK and request.judgement is not None:
+        reasons = "; ".join(check.sentence for check in request.judgement.checks)
+    return request.outcome or reasons or request.comment
+
+
+def changes_of_the_week(
+    period: Period, figures: DigestFigures, kinds: KindCounts, names: Names
+) -> Listed[PolicyChange]:
+    reader = Reader(names, period)
+    told = figures.told(period, list(CHANGES), LISTED) if kinds.of(*CHANGES) else []
+    return Listed(
+        tuple(change_text(one.kind, one.at, json.loads(one.body), reader) for one in told), kinds.of(*CHANGES)
+    )
+
+
+def matters_of_the_week(
+    period: Period, figures: DigestFigures, kinds: KindCounts, names: Names, policy: Policy | None
+) -> Iterator[Listed[Attention]]:
+    """What the week's entries tell of, each kind with its number."""
+    moved, refused = e.MoveObserved.__name__, e.SelfApprovalRefused.__name__
+    yield Listed(tuple(_moves(period, figures, names, policy)) if kinds.of(moved) else (), kinds.of(moved))
+    refusals = figures.told(period, [refused], LISTED) if kinds.of(refused) else []
+    yield Listed(tuple(_self_approval(told, names) for told in refusals), kinds.of(refused))
+    left_out = figures.left_out(period)
+    told = [matters.digests_left_out(json.loads(one.body)["weeks"], one.at) for one in left_out]
+    yield Listed(tuple(told[:LISTED]), len(told))
+
+
+def _moves(period: Period, figures: DigestFigures, names: Names, policy: Policy | None) -> Iterator[Attention]:
+    seen = figures.told(period, [e.MoveObserved.__name__], LISTED)
+    asked = [as_of(read_request(body), period.ends) for body in figures.observed([told.at for told in seen])]
+    led_to = {(request.version, request.target, request.opened_at): request for request in asked}
+    given_back = _given_back(seen, period, figures)
+    for told in seen:
+        event = read_event(told.kind, told.body)
+        if not isinstance(event, e.MoveObserved):
+            continue
+        request = led_to.get((event.version, event.target, event.at)) if event.version else None
+        approval = _approved_before(event, figures) if request is None else None
+        if told.seq in given_back:
+            back = given_back[told.seq]
+            yield matters.given_back(event.model, event.target, back.to, event.at, back.at, period)
+        elif event.version is not None and approval is not None:
+            whose = _approval_text(approval, period, names)
+            yield matters.moved_back(event.model, event.target, event.version, event.previous, event.at, whose, period)
+        else:
+            where = event.model, event.target, event.version, event.previous
+            is_ruled = policy is None or policy.rule_for(event.workspace, event.model, event.target) is not None
+            yield matters.moved_without_approval(*where, event.at, request, period, is_ruled=is_ruled)
+
+
+def _given_back(seen: Sequence[Told], period: Period, figures: DigestFigures) -> Mapping[int, e.MoveReverted]:
+    """By the number of the entry that emptied the target: where the rule's answer was the next that happened to it."""
+    emptied: dict[Where, int] = {}
+    found = {}
+    given = figures.told(period, [e.MoveReverted.__name__], LISTED) if seen else []
+    for told in sorted((*seen, *given), key=lambda one: one.seq):
+        event = read_event(told.kind, told.body)
+        if isinstance(event, e.MoveReverted):
+            before = emptied.pop((event.workspace, event.model, event.target), None)
+            if before is not None:
+                found[before] = event
+        elif isinstance(event, e.MoveObserved):
+            emptied.pop((event.workspace, event.model, event.target), None)
+            if event.version is None:
+                emptied[event.workspace, event.model, event.target] = told.seq
+    return found
+
+
+def _approved_before(move: e.MoveObserved, figures: DigestFigures) -> TransitionRequest | None:
+    if move.version is None or not put_back_by_hand(move, figures):
+        return None
+    return last_approval(figures, move.version, move.target, move.at)
+
+
+def _approval_text(approval: TransitionRequest, period: Period, names: Names) -> str:
+    when = f" on {local_moment(approval.decided_at, period)}" if approval.decided_at else ""
+    return f"by {decider(*deciders(approval), names)}{when}"
+
+
+def _self_approval(told: Told, names: Names) -> Attention:
+    if told.request is None:
+        raise Broken(f"entry {told.seq} speaks of a request that has no row any more")
+    name = names.get(json.loads(told.body)["person"], UNKNOWN)
+    return matters.self_approval_refused(name, read_request(told.request), told.at)

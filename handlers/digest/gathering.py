@@ -1,0 +1,192 @@
+"""Story of the week's figures: gathered in one picture of the database, so that they fit together however busy the bot is meanwhile.
+
+The figures are those of the end of the week; only parked jobs are as of now. The database counts
+(`bot.store.digest_figures`), the inventory is in
+`digest_holdings`, what happened in `digest_happenings`, the ledger's verification in `digest_ledger`. Here nothing is written, and nobody
+outside is asked: the pipelines are added when the picture is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from bot.domain.card.sentences import Printed, what_is_missing
+from bot.domain.digest import findings as matters
+from bot.domain.digest.figures import (
+    LISTED,
+    Attention,
+    Concern,
+    Digest,
+    LedgerFigures,
+    Listed,
+    Waiting,
+    blank,
+)
+from bot.domain.digest.periods import Period
+from bot.domain.ledger.chain import Broken
+from bot.domain.model import State, TransitionRequest
+from bot.domain.policy.rules import ARTIFACTS_FROM_MLFLOW, Policy
+from bot.engine.rows import JobStatus, count_jobs, select_jobs
+from bot.reports.lists import HoldingsAsCsv, WaitingAsCsv
+from bot.services import Services
+from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts
+from bot.store.people import PeopleRows
+from handlers.digest.counting import Policies, fast_track_by_rule, latency_by_rule, week_of_trend, weeks_before
+from handlers.digest.events import changes_of_the_week, matters_of_the_week, transition_of
+from handlers.digest.holders import read_request
+from handlers.digest.inventory import take_inventory
+from handlers.digest.ledger import fault_in, newest_note
+
+UNREADABLE = (LookupError, TypeError, ValueError, sa.exc.DataError)  # what an entry that was changed may lead to
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """`holdings` and `waiting` are the whole lists as CSV. `stores` are where the policy lets the bot read a version's lock from."""
+
+    digest: Digest
+    holdings: str
+    waiting: str
+    stores: tuple[str, ...] = ARTIFACTS_FROM_MLFLOW
+
+
+def gather(period: Period, s: Services, connection: sa.Connection) -> Gathered:
+    """`connection` shows one picture of the database for as long as this takes: `bot.store.ledger.unhurried`.
+
+    The names are those of everybody who is known, a few hundred as a rule: the records name whoever an entry names, and to look through
+    a hundred thousand entries for them costs more than all the counting.
+
+    Over a ledger that somebody has changed, what cannot be counted is left out, and the digest says first that it does not verify.
+    """
+    figures = DigestFigures(connection)
+    kinds = figures.kinds(period)
+    fault, note = fault_in(connection), newest_note(connection)
+    ledger = LedgerFigures(kinds.first, kinds.last, figures.count_at(period.ends), note, fault, kinds.news)
+    try:
+        with connection.begin_nested():
+            return _counted(period, kinds, ledger, figures, s)
+    except Broken as broken:
+        return _uncounted(period, replace(ledger, fault=fault or str(broken)), s)
+    except UNREADABLE:
+        if not fault:
+            raise
+        return _uncounted(period, ledger, s)
+
+
+def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: DigestFigures, s: Services) -> Gathered:
+    names = PeopleRows(figures.connection).all_names()
+    policies = Policies(figures, s.store, period.ends)
+    policy = policies.in_force()
+    until = min(period.ends, s.clock.now())  # a week that is looked at while it runs has no end yet
+    inventory = take_inventory(figures, policy, period, until, names)
+    held = inventory.listed()
+    waiting, all_waiting = _waiting(period, until, figures, policy)
+    transitions = [transition_of(told) for told in figures.told(period, list(ENDINGS), LISTED)]
+    outcomes = {str(state): kinds.of(kind) for kind, state in ENDINGS.items() if kinds.of(kind)}
+    of_the_week = matters_of_the_week(period, figures, kinds, names, policy)
+    found = [_broken(ledger), *inventory.attention(), *of_the_week, _parked(figures.connection)]
+    by_hash = figures.latency(period)
+    this_week = week_of_trend(period.week, by_hash[""], sum(outcomes.values()))
+    digest = Digest(
+        period=period,
+        closed_at=s.clock.now(),
+        attention=matters.in_order(found),
+        concerns=_counts(found),
+        inventory=held,
+        transitions=Listed(tuple(transitions), sum(outcomes.values())),
+        outcomes=outcomes,
+        waiting=waiting,
+        latency=tuple(latency_by_rule(period, by_hash, policies, figures)),
+        trend=(*weeks_before(period, figures), this_week),
+        fast_track=fast_track_by_rule(period, kinds, policies, figures),
+        changes=changes_of_the_week(period, figures, kinds, names),
+        pipelines=(),
+        ledger=ledger,
+        names=names,
+    )
+    return Gathered(
+        digest, str(inventory.whole), str(all_waiting), policy.artifact_stores if policy else ARTIFACTS_FROM_MLFLOW
+    )
+
+
+def _uncounted(period: Period, ledger: LedgerFigures, s: Services) -> Gathered:
+    broken = _broken(ledger)
+    digest = replace(blank(period, s.clock.now()), attention=broken, concerns=_counts([broken]), ledger=ledger)
+    return Gathered(digest, str(HoldingsAsCsv({})), str(WaitingAsCsv()))
+
+
+def _waiting(
+    period: Period, until: datetime, figures: DigestFigures, policy: Policy | None
+) -> tuple[Listed[Waiting], WaitingAsCsv]:
+    """The first of them, and the list of all."""
+    shown: list[Waiting] = []
+    whole, total = WaitingAsCsv(), 0
+    for total, row in enumerate(figures.waiting(period), start=1):
+        one = _as_waiting(read_request(row), until, policy)
+        whole.add_waiting(one)
+        shown += [one] if total <= LISTED else []
+    return Listed(tuple(shown), total), whole
+
+
+def _as_waiting(request: TransitionRequest, ends: datetime, policy: Policy | None) -> Waiting:
+    return Waiting(
+        request_id=request.id,
+        version=request.version,
+        target=request.target,
+        opened_at=request.opened_at,
+        age=_whole_seconds(ends - request.opened_at),
+        missing=_missing(request, ends, policy),
+        ticket=request.ticket.key if request.ticket else "",
+        ticket_url=request.ticket.url if request.ticket else "",
+        decide_by=request.expires_at,
+    )
+
+
+def _missing(request: TransitionRequest, ends: datetime, policy: Policy | None) -> str:
+    """As it was when the week ended."""
+    if request.pending_since is None or request.pending_since >= ends:
+        return "its evidence"
+    rule = policy.rule_for(request.version.workspace, request.version.model, request.target) if policy else None
+    if policy is None or rule is None:
+        return "a rule that speaks of it"
+    escalated = request.escalated_at if request.escalated_at and request.escalated_at < ends else None
+    votes = tuple(vote for vote in request.votes if vote.at < ends)
+    then = replace(request, state=State.PENDING, votes=votes, escalated_at=escalated)
+    missing = what_is_missing(then, Printed({}, rule, policy.rule_hash(rule)))
+    return " and ".join(f"{missing.count(group)} of {group}" for group in dict.fromkeys(missing)) or "one vote more"
+
+
+def _parked(connection: sa.Connection) -> Listed[Attention]:
+    parked = select_jobs(connection, JobStatus.PARKED, LISTED)
+    told = [
+        matters.parked_job(
+            job.id,
+            job.name,
+            job.request_id,
+            job.errors[-1].error if job.errors else "",
+            job.errors[-1].at if job.errors else None,
+        )
+        for job in parked
+    ]
+    return Listed(tuple(told), sum(count_jobs(connection).parked.values()))
+
+
+def _broken(ledger: LedgerFigures) -> Listed[Attention]:
+    return Listed((matters.ledger_broken(ledger.fault),), 1) if ledger.fault else Listed((), 0)
+
+
+def _counts(found: Sequence[Listed[Attention]]) -> Mapping[Concern, int]:
+    """Each list is of one concern."""
+    counts = dict.fromkeys(Concern, 0)
+    for one in found:
+        for matter in one.shown[:1]:
+            counts[matter.concern] += one.total
+    return counts
+
+
+def _whole_seconds(length: timedelta) -> timedelta:
+    return timedelta(seconds=int(length.total_seconds()))

@@ -1,0 +1,214 @@
+"""Story of the inventory: who held each target when the week ended, on whose approval, and what is wrong with that.
+
+Who was where is told by `digest_places`. All of it goes into a list of its own; the digest keeps the first of them, and the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+from bot.domain.card.sentences import WAS_APPROVED
+from bot.domain.digest import findings as matters
+from bot.domain.digest.figures import LISTED, Attention, Concern, Holding, Listed
+from bot.domain.digest.periods import Period
+from bot.domain.digest.sentences import FAST_TRACK, NOBODY, PEOPLE, RULE, decider
+from bot.domain.evidence.lineage import missing, was_trained_on
+from bot.domain.model import DecidedBy, Evidence, State, Target, TargetKind, TransitionRequest, Verdict, VersionId
+from bot.domain.policy.rules import Policy, Unruled
+from bot.domain.request.quorum import under
+from bot.reports.lists import HoldingsAsCsv
+from bot.store.digest_figures import DigestFigures
+from handlers.digest.holders import Standing, read_request, standing_at
+
+AT_ONCE = 200  # requests in memory
+WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: FAST_TRACK, DecidedBy.RULE: RULE}
+
+
+@dataclass(frozen=True)
+class Held:
+    """`model` is the registered model whose target it is; `approval` the request that approved it, None when nobody has.
+
+    `asked` is the newest request for it, whatever came of that; `lapsed` an approval that another holder has ended since.
+    """
+
+    model: str
+    version: VersionId
+    target: Target
+    since: datetime | None
+    approval: TransitionRequest | None
+    asked: TransitionRequest | None
+    lapsed: TransitionRequest | None
+
+
+@dataclass
+class Inventory:
+    """`whole` is the list of all that is held; besides it only the first of the lists are kept, and the counts."""
+
+    whole: HoldingsAsCsv
+    shown: list[Holding] = field(default_factory=list)
+    total: int = 0
+    concerned: dict[Concern, list[Attention]] = field(default_factory=dict)
+    counts: dict[Concern, int] = field(default_factory=dict)
+
+    def add(self, holding: Holding, found: Sequence[Attention]) -> None:
+        self.whole.add_holding(holding, [matter.concern for matter in found])
+        self.total += 1
+        if len(self.shown) < LISTED:
+            self.shown.append(holding)
+        for matter in found:
+            self.counts[matter.concern] = self.counts.get(matter.concern, 0) + 1
+            kept = self.concerned.setdefault(matter.concern, [])
+            if len(kept) < LISTED:
+                kept.append(matter)
+
+    def listed(self) -> Listed[Holding]:
+        return Listed(tuple(self.shown), self.total)
+
+    def attention(self) -> list[Listed[Attention]]:
+        return [Listed(tuple(kept), self.counts[concern]) for concern, kept in self.concerned.items()]
+
+
+def take_inventory(
+    figures: DigestFigures, policy: Policy | None, period: Period, ends: datetime, names: Mapping[str, str]
+) -> Inventory:
+    """`ends` is earlier than the period's own end when a week is looked at while it runs."""
+    inventory = Inventory(HoldingsAsCsv(names))
+    for held in _all_held(figures, ends):
+        inventory.add(_holding(held, ends), list(_matters(held, policy, period, ends, names)))
+    return inventory
+
+
+def deciders(request: TransitionRequest) -> tuple[str, tuple[str, ...]]:
+    """What decided a request, and the people who did, by their ids."""
+    if request.state not in (*WAS_APPROVED, State.REJECTED):
+        return NOBODY, ()
+    if request.decided_by in WITHOUT_PEOPLE and request.decided_by is not None:
+        return WITHOUT_PEOPLE[request.decided_by], ()
+    wanted = Verdict.REJECT if request.state is State.REJECTED else Verdict.APPROVE
+    counted = under(request, request.rule_hash).votes
+    return PEOPLE, tuple(dict.fromkeys(vote.person for vote in counted if vote.verdict is wanted))
+
+
+def roles_of(request: TransitionRequest, people: Sequence[str]) -> tuple[str, ...]:
+    """The groups that each of these people voted for, as they were at that moment."""
+    groups = {vote.person: ", ".join(vote.groups) for vote in under(request, request.rule_hash).votes}
+    return tuple(groups.get(person, "") for person in people)
+
+
+def claimed_author(request: TransitionRequest) -> str:
+    return (request.evidence.author or "") if request.evidence else ""
+
+
+def _all_held(figures: DigestFigures, ends: datetime) -> Iterator[Held]:
+    """Some at a time."""
+    places = iter(standing_at(figures, ends))
+    while some := list(islice(places, AT_ONCE)):
+        ids = [one.request_id for one in some if one.request_id]
+        asked = {request.id: request for request in map(read_request, figures.requests(ids))}
+        yield from (_approved(place, asked.get(place.request_id), figures, ends) for place in some)
+
+
+def _approved(place: Standing, request: TransitionRequest | None, figures: DigestFigures, ends: datetime) -> Held:
+    """A copy in a target model stands for the version that was copied."""
+    version = place.version
+    if request is not None and place.target.kind is TargetKind.MODEL:
+        version = request.version
+    approval = request if request and _is_approval(request, version, ends) else None
+    if approval is None and (place.or_before or request is not None):
+        approval = last_approval(figures, version, place.target, ends, None if place.or_before else place.since)
+    asked = approval or _newest_request(figures, version, place.target, ends)
+    lapsed = last_approval(figures, version, place.target, ends) if approval is None and asked else None
+    return Held(place.model, version, place.target, place.since, approval, asked, lapsed)
+
+
+def _newest_request(
+    figures: DigestFigures, version: VersionId, target: Target, ends: datetime
+) -> TransitionRequest | None:
+    rows = map(read_request, figures.about(version.workspace, version.model, version.version, str(target)))
+    asked = [one for one in rows if one.version == version and one.opened_at < ends]
+    return asked[-1] if asked else None
+
+
+def last_approval(
+    figures: DigestFigures, version: VersionId, target: Target, ends: datetime, settled_since: datetime | None = None
+) -> TransitionRequest | None:
+    """What was approved anew after the week was held by an approval that was settled `since` it came."""
+    rows = map(read_request, figures.about(version.workspace, version.model, version.version, str(target)))
+    before = [one for one in rows if one.state is State.APPLIED and _is_approval(one, version, ends)]
+    if settled_since is not None:
+        before = [one for one in before if one.settled_at is not None and one.settled_at >= settled_since]
+    return max(before, key=lambda one: one.settled_at or one.opened_at, default=None)
+
+
+def as_of(request: TransitionRequest, ends: datetime) -> TransitionRequest:
+    """What was decided after the week was open still when it ended."""
+    if request.decided_at is not None and request.decided_at >= ends:
+        return replace(request, state=State.PENDING)
+    return request
+
+
+def _is_approval(request: TransitionRequest, version: VersionId, ends: datetime) -> bool:
+    decided = request.decided_at is not None and request.decided_at < ends
+    return decided and request.state in WAS_APPROVED and request.version == version
+
+
+def _holding(held: Held, ends: datetime) -> Holding:
+    approval, asked = held.approval, held.asked
+    evidence = asked.evidence if asked else None
+    decided, by = deciders(approval) if approval else (NOBODY, ())
+    approved_at = approval.decided_at if approval else None
+    return Holding(
+        version=held.version,
+        target=held.target,
+        since=held.since,
+        decided=decided,
+        by=by,
+        approved_at=approved_at,
+        approval_age=_age(approved_at, ends) if approved_at else None,
+        commit=(evidence.commit or "") if evidence else "",
+        data=_data_of(evidence) if evidence else "",
+        ticket=asked.ticket.key if asked and asked.ticket else "",
+        ticket_url=asked.ticket.url if asked and asked.ticket else "",
+        request_id=approval.id if approval else "",
+        evidence_url=evidence.version_url if evidence else "",
+        roles=roles_of(approval, by) if approval else (),
+        author=asked.author if asked else None,
+        claimed_author=claimed_author(asked) if asked else "",
+    )
+
+
+def _matters(
+    held: Held, policy: Policy | None, period: Period, ends: datetime, names: Mapping[str, str]
+) -> Iterator[Attention]:
+    version, model, target = held.version, held.model, held.target
+    rule = policy.rule_for(version.workspace, model, target) if policy else None
+    if rule is None and policy is not None:  # nobody can approve what no rule speaks of
+        if policy.default is Unruled.REPORT:
+            yield matters.no_rule(version, model, target)
+        return
+    if held.approval is None:
+        asked = as_of(held.asked, ends) if held.asked else None
+        rejected_by = decider(*deciders(asked), names) if asked and asked.state is State.REJECTED else ""
+        lapsed = f"by {decider(*deciders(held.lapsed), names)}" if held.lapsed else ""
+        yield matters.held_without_approval(version, model, target, held.since, period, asked, rejected_by, lapsed)
+        return
+    approved_at, valid_for = held.approval.decided_at, rule.approval_valid_for if rule else None
+    if approved_at is not None and valid_for is not None and ends - approved_at > valid_for:
+        age = _age(approved_at, ends)
+        yield matters.approval_too_old(version, model, target, approved_at, age, valid_for, period)
+    evidence = held.approval.evidence
+    gaps = missing(evidence) if evidence else ("no evidence was frozen",)
+    if gaps:
+        yield matters.lineage_incomplete(version, model, target, gaps, evidence.version_url if evidence else "")
+
+
+def _data_of(evidence: Evidence) -> str:
+    """MLflow's digests of what the version was trained on."""
+    return ", ".join(dict.fromkeys(one.digest for one in evidence.datasets if was_trained_on(one)))
+
+
+def _age(approved_at: datetime, ends: datetime) -> timedelta:
+    return timedelta(seconds=int((ends - approved_at).total_seconds()))

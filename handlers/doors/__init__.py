@@ -1,0 +1,1 @@
+"""Where the outside comes in: HTTP, Slack and the clock."""

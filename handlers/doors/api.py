@@ -1,0 +1,116 @@
+"""Door: asking for a transition, or for a way back, over HTTP. The token says that the asker may ask; who they are is their own word."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import TypeVar
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from bot.domain.model import Ask, AskKind, Refused, Target, TransitionRequest
+from bot.ports import Rejected
+from bot.services import Services
+from handlers.doors.errors import raw_body
+from handlers.request import rollbacks
+from handlers.request.asking import COMMENT_LIMIT, checked_email, request_transition
+
+BODY_LIMIT = 16 * 1024  # bytes
+
+
+class Asked(BaseModel):
+    """What every body says: which registered model, which target, and who asks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=256)
+    to: str
+    requester: str
+
+    @field_validator("to")
+    @classmethod
+    def names_a_target(cls, text: str) -> str:
+        try:
+            return str(Target.parse(text))
+        except Refused as refusal:
+            raise ValueError(str(refusal)) from None
+
+    @field_validator("requester")
+    @classmethod
+    def names_a_person(cls, text: str) -> str:
+        try:
+            return checked_email(text)
+        except Refused as refusal:
+            raise ValueError(str(refusal)) from None
+
+
+class Wish(Asked):
+    """The body of `POST /api/requests`."""
+
+    version: int = Field(ge=1)
+    comment: str = Field("", max_length=COMMENT_LIMIT)
+
+
+class WayBack(Asked):
+    """The body of `POST /api/rollbacks`. Without a version it is the one approved before."""
+
+    version: int | None = Field(None, ge=1)
+    reason: str = Field(min_length=1, max_length=COMMENT_LIMIT)
+
+
+Body = TypeVar("Body", Wish, WayBack)
+
+
+def api(s: Services, token: str) -> Blueprint:
+    """Without a token the door stays shut."""
+    door = Blueprint("api", __name__)
+
+    @door.post("/api/requests")
+    def ask() -> ResponseReturnValue:
+        check_token(token)
+        wish = _read(Wish, raw_body(BODY_LIMIT))
+        opened = request_transition(
+            wish.name, wish.version, Target.parse(wish.to), wish.requester, wish.comment, Ask(AskKind.API), s
+        )
+        return _as_answer(opened), 201
+
+    @door.post("/api/rollbacks")
+    def go_back() -> ResponseReturnValue:
+        check_token(token)
+        wish = _read(WayBack, raw_body(BODY_LIMIT))
+        opened = rollbacks.roll_back(
+            wish.name, Target.parse(wish.to), wish.version, wish.reason, wish.requester, Ask(AskKind.ROLLBACK), s
+        )
+        return {**_as_answer(opened), "next": rollbacks.what_follows(opened, s)}, 201
+
+    return door
+
+
+def _as_answer(opened: TransitionRequest) -> dict[str, str]:
+    return {
+        "id": opened.id,
+        "state": opened.state,
+        "version": str(opened.version),
+        "target": str(opened.target),
+    }
+
+
+def check_token(token: str) -> None:
+    """For every door that is opened with it. Raises Rejected."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
+    if not token:
+        raise Rejected("not_configured", "COUNTERSIGN_API_TOKEN is not set, so nobody can ask this way", 401)
+    if not hmac.compare_digest(given, token.encode()):
+        raise Rejected("bad_token", "send the header Authorization: Bearer with the COUNTERSIGN_API_TOKEN", 401)
+
+
+def _read(shape: type[Body], body: bytes) -> Body:
+    try:
+        return shape.model_validate(json.loads(body))
+    except ValidationError as error:
+        mistakes = "; ".join(f"{'.'.join(map(str, m['loc'])) or 'body'}: {m['msg']}" for m in error.errors())
+        raise Rejected("bad_body", mistakes, 400) from None
+    except (ValueError, RecursionError):
+        raise Rejected("bad_body", "the body is not JSON", 400) from None

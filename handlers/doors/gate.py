@@ -1,0 +1,72 @@
+"""Door: the question that CI and serving ask, may this version ship? Only reads; what counts is in `standing` and
+`bot.domain.attestation.gate`."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from bot.domain.attestation.in_toto import identity_digest
+from bot.domain.model import DEFAULT_WORKSPACE, Refused, Target
+from bot.domain.registry.snapshot import VersionSeen
+from bot.ports import Rejected
+from bot.services import Services
+from handlers.attestation.approval_status import Standing, question_about, standing_of
+from handlers.doors.api import check_token
+
+LARGEST_NUMBER = 2**31 - 1  # of a version, in our tables
+
+
+def ci_gate(s: Services, token: str) -> Blueprint:
+    """Without a token the door stays shut."""
+    door = Blueprint("ci_gate", __name__)
+
+    @door.get("/gate/<model>/<version>")
+    def may_ship(model: str, version: str) -> ResponseReturnValue:
+        check_token(token)
+        target, number = _target_of(request.args.get("target", "")), _number_of(version)
+        seen = s.registry.find_version(DEFAULT_WORKSPACE, model, number)
+        if seen is None:
+            return _no_such_version(model, number, target), 404
+        question = question_about(seen, target, s)
+        with s.store.transaction() as tx:
+            standing = standing_of(question, tx, s.clock.now())
+            verdict = tx.verdicts.of(seen.id.workspace, seen.id.model, str(target)).get(number)
+        return _answer(seen, standing, verdict.envelope if verdict else None)
+
+    return door
+
+
+def _answer(seen: VersionSeen, standing: Standing, verdict: str | None) -> dict[str, object]:
+    """`identity` tells versions of one name and number apart; `envelope` is the newest decision's, for whoever has the public key."""
+    result = standing.result
+    return {
+        "allowed": result.allowed,
+        "reasons": [reason.sentence for reason in result.reasons],
+        "version": result.uri,
+        "target": str(result.target),
+        "identity": identity_digest(seen.id),
+        "artifacts": result.artifacts or None,
+        "size": result.size,
+        "envelope": standing.envelope,
+        "verdict": verdict,
+    }
+
+
+def _no_such_version(model: str, number: int, target: Target) -> dict[str, object]:
+    sentence = f"MLflow has no models:/{model}/{number}. Check the name and the number."
+    return {"allowed": False, "reasons": [sentence], "version": f"models:/{model}/{number}", "target": str(target)}
+
+
+def _target_of(text: str) -> Target:
+    try:
+        return Target.parse(text)
+    except Refused as refusal:
+        raise Rejected("bad_target", f"add ?target=: {refusal}", 400) from None
+
+
+def _number_of(text: str) -> int:
+    is_number = text.isascii() and text.isdigit() and 0 < len(text) < 11 and 0 < int(text) <= LARGEST_NUMBER
+    if not is_number:
+        raise Rejected("bad_version", f'"{text[:50]}" is not the number of a version', 400)
+    return int(text)

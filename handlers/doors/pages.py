@@ -1,0 +1,114 @@
+"""Door: one page for each model version, for whoever has a signed link to it. It shows and changes nothing.
+
+What it shows is gathered in `describing`; how it looks is in `bot/pages`. Every text on it may come from outside, so all of it is escaped,
+and the browser is told to run no script and to fetch nothing but our own style sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from flask import Blueprint, Response, render_template, request
+from flask.typing import ResponseReturnValue
+
+import bot
+from bot.domain.card.card import Link
+from bot.domain.card.metric_plot import MetricPlot, plot_of
+from bot.domain.card.metrics_table import figure
+from bot.domain.card.sentences import moment
+from bot.domain.evidence.pipeline_graph import Graph, graph_of
+from bot.domain.ledger.chain import as_plain
+from bot.domain.model import Refused
+from bot.domain.queries import description_text as words
+from bot.domain.queries.description import Description
+from bot.domain.queries.history import Happening
+from bot.links import Links, path_of
+from bot.ports import Rejected
+from bot.services import Services
+from handlers.doors.errors import as_sentence
+from handlers.queries.describe import describe
+from handlers.queries.history import history_of
+
+log = structlog.get_logger()
+
+PAGES = Path(bot.__file__).with_name("pages")
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+        "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",  # the address is the key to the page
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex",
+}
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page is made of. `json_url` has the same signature as the page itself."""
+
+    found: Description
+    happened: Sequence[Happening]
+    graph: Graph | None
+    plot: MetricPlot | None
+    json_url: str
+
+
+def pages(s: Services, links: Links) -> Blueprint:
+    door = Blueprint("pages", __name__, template_folder=str(PAGES))
+
+    @door.get("/models/<name>/<int:version>")
+    def version_page(name: str, version: int) -> ResponseReturnValue:
+        links.check(path_of(name, version), _given("expires"), _given("signature"), s.clock.now())
+        found = describe(f"models:/{name}/{version}", s)
+        if request.args.get("as") == "json":
+            return {"description": as_plain(found)}
+        return render_template(
+            "version.html", shown=_shown(found, s), words=words, moment=moment, figure=figure, web=web
+        )
+
+    @door.get("/pages/version.css")
+    def style() -> Response:
+        return Response((PAGES / "version.css").read_text(), content_type="text/css; charset=utf-8")
+
+    @door.errorhandler(Rejected)
+    def without_a_link(refusal: Rejected) -> ResponseReturnValue:
+        log.warning("page_refused", reason=refusal.reason)
+        return render_template("refused.html", title="No page without its link", why=str(refusal)), refusal.status
+
+    @door.errorhandler(Refused)
+    def unknown(refusal: Refused) -> ResponseReturnValue:
+        return render_template("refused.html", title="Nothing to show", why=as_sentence(str(refusal))), NOT_FOUND
+
+    @door.after_request
+    def protected(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        return response
+
+    return door
+
+
+def web(text: str, url: str | None) -> Link | None:
+    """What came from outside becomes a link only when it leads to the web."""
+    return Link(text, url) if url and url.startswith(("https://", "http://")) else None
+
+
+def _shown(found: Description, s: Services) -> Shown:
+    query = request.query_string.decode("ascii", "replace")
+    happened = history_of(found.version.model, None, s)
+    return Shown(
+        found=found,
+        happened=[one for one in happened if one.version == found.version],
+        graph=graph_of(found.pipeline.edges),
+        plot=plot_of(found.history) if found.history else None,
+        json_url=f"?{query}&as=json",
+    )
+
+
+def _given(name: str) -> str:
+    return request.args.get(name, "")

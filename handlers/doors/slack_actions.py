@@ -1,0 +1,102 @@
+"""Door: Slack's buttons and forms. Bolt verifies the signature; recorded first, acknowledged after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import structlog
+from flask import Blueprint, request
+from slack_bolt import BoltRequest
+from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
+
+from bot import metrics
+from bot.domain.model import Refused
+from bot.ports import Click, OutsideError, Rejected
+from bot.services import Services
+from handlers.doors.errors import as_sentence, raw_body
+from handlers.request import approvals, rollbacks
+from handlers.request.approvals import Reply
+
+if TYPE_CHECKING:
+    from flask.typing import ResponseReturnValue
+    from slack_bolt import Ack, App, Respond
+
+log = structlog.get_logger()
+BODY_LIMIT = 1024 * 1024  # bytes; a click carries the whole message
+FORM = "countersign.reason"
+STORIES = {"roll_back": rollbacks.press}  # every other button is a vote
+ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
+
+
+def slack_events(s: Services, bolt: App) -> Blueprint:
+    """All of Slack comes in by one address."""
+    door = Blueprint("slack_events", __name__)
+
+    @door.post("/slack/events")
+    def receive() -> ResponseReturnValue:
+        raw_body(BODY_LIMIT)
+        s.notifier.check_request(dict(request.headers))
+        answer = bolt.dispatch(_read_request())
+        if answer.status == 401:
+            raise Rejected("bad_signature", "the signature is not Slack's, or its time is more than five minutes away")
+        if answer.status == 404:
+            raise Rejected("unknown", "Countersign has nothing that this interaction could be for", 404)
+        return to_flask_response(answer)
+
+    return door
+
+
+def _read_request() -> BoltRequest:
+    """Bolt reads a body before it verifies the signature, and trips over one that is not of Slack's form."""
+    try:
+        return to_bolt_request(request)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise Rejected("malformed", "the body is not one that Slack sends", 400) from None
+
+
+def listen_to_actions(bolt: App, s: Services) -> None:
+    """The same listeners serve HTTP and Socket Mode."""
+
+    def pressed(ack: Ack, body: Mapping[str, object], respond: Respond) -> None:
+        reply = _answer(body, s)
+        ack()
+        if reply.text:
+            _whisper(respond.response_url or "", reply.text, s)
+
+    def sent(ack: Ack, body: Mapping[str, object]) -> None:
+        reply = _answer(body, s)
+        if reply.refused:
+            ack(response_action="errors", errors={"reason": reply.text})
+        else:
+            ack()  # the form closes, and the card says the rest
+
+    bolt.action(ANY_BUTTON)(pressed)
+    bolt.view(FORM)(sent)
+
+
+def _answer(body: Mapping[str, object], s: Services) -> Reply:
+    """A refusal is an answer too: the sentence that only the person sees."""
+    try:
+        click: Click = s.notifier.read_click(body)
+        reply = STORIES.get(click.action, approvals.press)(click, s)
+    except Refused as refusal:
+        metrics.clicks.labels("refused").inc()
+        return Reply(as_sentence(str(refusal)), refused=True)
+    except Rejected as rejection:
+        metrics.webhooks_rejected.labels("slack", rejection.reason).inc()
+        return Reply(as_sentence(str(rejection)), refused=True)
+    except OutsideError as trouble:
+        metrics.clicks.labels("refused").inc()
+        return Reply(f"Nothing was recorded: {as_sentence(str(trouble))} Press again.", refused=True)
+    metrics.clicks.labels("asked" if reply.asked else "recorded").inc()
+    return reply
+
+
+def _whisper(reply_to: str, text: str, s: Services) -> None:
+    """The vote stands whether or not this arrives, so a failure is logged and not raised."""
+    try:
+        s.notifier.whisper(reply_to, text)
+    except OutsideError as trouble:
+        log.warning("reply_not_delivered", why=str(trouble), text=text)

@@ -1,0 +1,1 @@
+"""Checkpoints of the ledger, and its audit."""

@@ -1,0 +1,1 @@
+"""Cards, tickets, messages and plots: what people see."""

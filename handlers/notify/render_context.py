@@ -1,0 +1,80 @@
+"""What the words on a card, a ticket or a message need beside the request: names, the rule in force, who holds the target now."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from bot.domain.card.changes import size_of
+from bot.domain.card.sentences import Printed
+from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
+from bot.domain.policy.rules import Rule
+from bot.domain.request.rollback import failure_of, ways_back
+from bot.ports import Permanent
+from bot.store.transaction import Transaction, target_model
+from handlers.request.guard import freeze_on
+
+REMEMBERED = timedelta(days=90)  # how far back the fast track's record on a card goes
+
+
+def printed_for(request: TransitionRequest, tx: Transaction, now: datetime) -> Printed:
+    policy = tx.policy()
+    rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
+    holds = _holds(request, tx)
+    applied = _applied(request, tx)
+    voters = {person for vote in request.votes for person in (vote.person, *vote.standing_in_for)}
+    return Printed(
+        names=tx.people.names(voters | request.parties | _claimed(request)),
+        rule=rule,
+        rule_hash=policy.rule_hash(rule) if rule else "",
+        holds=holds,
+        may_go_back=holds and bool(ways_back(request.version, applied)),
+        rolled_back=failure_of(request.version, applied) if applied and not holds else "",
+        may_undo=_may_undo(request, rule, now),
+        freeze=freeze_on(request, policy, now),
+        agreement=tx.ledger.agreement(rule.label, now - REMEMBERED) if rule and rule.fast_track else None,
+        groups=policy.groups_of(rule) if rule else (),
+        progress=_progress(request, tx),
+    )
+
+
+def _applied(request: TransitionRequest, tx: Transaction) -> list[TransitionRequest]:
+    """What was applied for the same target; only asked where the card speaks of it."""
+    if request.state is not State.APPLIED:
+        return []
+    return tx.applied(request.version, request.version.workspace, request.version.model, request.target)
+
+
+def _progress(request: TransitionRequest, tx: Transaction) -> str:
+    reading = tx.readings.find(request.id) if request.state is State.COLLECTING else None
+    return f"{size_of(reading[0])} of {size_of(reading[1])} of its files are read." if reading else ""
+
+
+def _claimed(request: TransitionRequest) -> set[str]:
+    """Ids of people as whom somebody claims to have trained or committed."""
+    claims = (request.evidence.author, request.evidence.commit_author) if request.evidence else ()
+    return {claim.removeprefix(PERSON) for claim in claims if claim and claim.startswith(PERSON)}
+
+
+def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:
+    """Raises Permanent when the policy has none any more: the job waits until somebody has put one back."""
+    if rule is None:
+        raise Permanent(
+            f"no rule in the policy speaks of {request.target} for {request.version.model} any more. "
+            "Put one back with `countersign policy activate`, then replay this job"
+        )
+    return rule
+
+
+def _holds(request: TransitionRequest, tx: Transaction) -> bool:
+    if request.state is not State.APPLIED:
+        return False
+    held = tx.registry.placements(request.version.workspace, target_model(request))
+    # Older copies stay in a target model, and only its newest is the one to go back from.
+    newest = next((place for place in held if place.target == request.target), None)
+    return newest is not None and newest.request_id == request.id
+
+
+def _may_undo(request: TransitionRequest, rule: Rule | None, now: datetime) -> bool:
+    if request.decided_by is not DecidedBy.FAST_TRACK or request.settled_at is None:
+        return False
+    return rule is not None and rule.fast_track is not None and now < request.settled_at + rule.fast_track.undo_for

@@ -1,0 +1,1 @@
+"""Putting a policy in force, and the fast track's kill switch."""

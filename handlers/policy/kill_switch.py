@@ -1,0 +1,64 @@
+"""Stories of the fast track's kill switch: on or off for all rules and replicas at once, by any approver, and recorded.
+
+What a switched-off fast track means for a request is in `bot.domain.request.fast_track`; who decides it asks under the switch's lock.
+"""
+
+from __future__ import annotations
+
+from bot.domain.card.sentences import moment
+from bot.domain.events import FastTrackSwitched
+from bot.domain.model import Refused
+from bot.services import Services
+from bot.store.absences import Switch
+from bot.store.people import Person
+from handlers.request.asking import checked_email
+
+REASON_LIMIT = 1_000  # characters; as many as a reason on a card may have
+
+
+def switch_fast_track(on: bool, person: Person, reason: str, s: Services) -> str:
+    """Returns the sentence that says how it is now; when it was so already, nothing is recorded and the sentence says that."""
+    why = _checked_reason(reason, on)
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        if tx.switches.switch_fast_track(Switch(on, now, person.id, why)):
+            tx.record([FastTrackSwitched(now, on, person.id, why)])
+            return "The fast track is on now, for all rules." if on else _off_now()
+    return f"Nothing had to be changed. {how_it_is(s)}"
+
+
+def person_named(email: str, s: Services) -> Person:
+    """On the command line nobody proves who they are: whoever may write to the database may switch, also when Slack is down."""
+    address = checked_email(email)
+    with s.store.transaction() as tx:
+        entry = tx.policy().person_by_email(address)
+        return tx.people.get_or_add(address, entry.name if entry else address)
+
+
+def how_it_is(s: Services) -> str:
+    """Whether it is on, since when, by whom, and why."""
+    with s.store.transaction() as tx:
+        switch = tx.switches.fast_track()
+        name = tx.people.get(switch.person).name if switch.person else "somebody"
+    state = "on" if switch.is_on else "off"
+    if switch.at is None:
+        return f"The fast track is {state}, and nobody has ever switched it."
+    because = f" Reason: {switch.reason}" if switch.reason else ""
+    return f"The fast track has been {state} since {moment(switch.at)}, switched by {name}.{because}"
+
+
+def _off_now() -> str:
+    return (
+        "The fast track is off now, for all rules: people decide, whatever the figures say. "
+        "Decisions of the fast track that are not applied yet are not applied any more."
+    )
+
+
+def _checked_reason(reason: str, on: bool) -> str:
+    """One line of letters that can be seen: it goes into the ledger, onto terminals and into a channel."""
+    why = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
+    if not on and not why:
+        raise Refused("say why: whoever waits for a version reads it in the channel. For example: off mae looks forged")
+    if len(why) > REASON_LIMIT:
+        raise Refused(f"the reason has {len(why)} characters; {REASON_LIMIT} fit. Shorten it")
+    return why

@@ -1,0 +1,214 @@
+"""Story of the walk back: from a model version to everything that is known of it. It changes nothing.
+
+What was recorded is told from the bot's own tables and ledger; the registry is asked only whether the version is still there, and the
+store of the run's files for its dvc.lock. When one of them does not answer, the rest is told all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot import dvc_files
+from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
+from bot.domain.card.sentences import UNKNOWN, moment
+from bot.domain.evidence.dvc_lock import sha256_of
+from bot.domain.model import (
+    DEFAULT_WORKSPACE,
+    PERSON,
+    Evidence,
+    Kind,
+    Refused,
+    State,
+    TargetKind,
+    TransitionRequest,
+    VersionId,
+)
+from bot.domain.queries.description import (
+    Checkpoint,
+    Description,
+    Held,
+    Pipeline,
+    Told,
+    approval_text,
+    pipeline_of,
+    told,
+)
+from bot.domain.registry.model_uri import ModelUri
+from bot.domain.registry.snapshot import ModelSeen
+from bot.ports import OutsideError
+from bot.services import Services
+from bot.store.evidence import EvidenceRows
+from bot.store.ledger import CheckpointRows
+from bot.store.registry import Placement
+from bot.store.transaction import Transaction, target_model
+from handlers.attestation.verification import signed_for
+
+
+@dataclass(frozen=True)
+class Found:
+    """A version as the registry has it, or as it was recorded when the registry has it no more or does not answer."""
+
+    version: VersionId
+    is_registered: bool
+
+
+def describe(uri: str, s: Services) -> Description:
+    """`uri` is models:/NAME/VERSION or models:/NAME@ALIAS. Raises Refused when nobody has ever heard of it."""
+    found = find_version(uri, s)
+    with s.store.transaction() as tx:
+        requests = tx.find_requests(version=found.version)
+        names = tx.people.all_names()
+        holders = _holders(found.version.model, tx, names)
+        newest_first = tuple(_told(request, names, tx) for request in reversed(requests))
+        history = _figures(requests, tx)
+        stores = tx.policy().artifact_stores
+    evidence = newest_evidence(requests)
+    return Description(
+        version=found.version,
+        is_registered=found.is_registered,
+        holds=tuple(held for held in holders if held.version == found.version),
+        holders=holders,
+        evidence=_named(evidence, names),
+        pipeline=_pipeline(found.version, evidence, stores, s),
+        requests=newest_first,
+        history=history,
+    )
+
+
+def _named(evidence: Evidence | None, names: Mapping[str, str]) -> Evidence | None:
+    """The ledger has ids where a client gave an address; whoever reads wants names."""
+
+    def name(claimed: str | None) -> str | None:
+        is_id = claimed is not None and claimed.startswith(PERSON)
+        return names.get(claimed.removeprefix(PERSON), UNKNOWN) if claimed and is_id else claimed
+
+    return evidence and replace(evidence, author=name(evidence.author), commit_author=name(evidence.commit_author))
+
+
+def newest_evidence(requests: Sequence[TransitionRequest]) -> Evidence | None:
+    """Of a version's requests in their order; what was frozen last."""
+    return next((request.evidence for request in reversed(requests) if request.evidence), None)
+
+
+def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[str], s: Services) -> Pipeline:
+    """What cannot be told now is said, and the rest is told all the same."""
+    try:
+        text = s.registry.read_lock(version, stores)
+        if text is None:
+            return Pipeline(unread="unknown: the run has logged no lineage/dvc.lock that may be read")
+        return pipeline_of(dvc_files.read_lock(text), sha256_of(text), evidence)
+    except OutsideError as trouble:
+        return Pipeline(unread=f"cannot be read now: {trouble}")
+    except dvc_files.Unreadable as fault:
+        return Pipeline(unread=f"cannot be read: the run's dvc.lock {fault}")
+
+
+def find_version(text: str, s: Services) -> Found:
+    """An alias is what the registry says now; a number may be of a version that is no longer there. Raises Refused, OutsideError."""
+    uri = ModelUri.parse(text)
+    model = _ask_registry(uri, s)
+    number = uri.version if uri.version is not None else _holder_of(uri, model)
+    seen = model.version(number) if model else None
+    if seen is not None:
+        return Found(seen.id, is_registered=True)
+    with s.store.transaction() as tx:
+        of_model = tx.find_requests(workspace=DEFAULT_WORKSPACE, model=uri.model)
+    recorded = [request.version for request in of_model if request.version.version == number]
+    if not recorded:
+        raise Refused(
+            f"there is no version {number} of {uri.model}, and none was ever asked for. Check name and number"
+        )
+    return Found(recorded[-1], is_registered=False)
+
+
+def _ask_registry(uri: ModelUri, s: Services) -> ModelSeen | None:
+    try:
+        return s.registry.find_model(DEFAULT_WORKSPACE, uri.model)
+    except OutsideError:
+        if uri.alias is not None:  # who holds it now is the registry's to say
+            raise
+        return None
+
+
+def _holder_of(uri: ModelUri, model: ModelSeen | None) -> int:
+    number = model.aliases.get(uri.alias or "") if model else None
+    if number is None:
+        raise Refused(f"{uri.model} has no alias {uri.alias}. See what is held with: countersign list")
+    return number
+
+
+def _holders(model: str, tx: Transaction, names: Mapping[str, str]) -> tuple[Held, ...]:
+    """Who holds what now, as the registry was last seen: the model's own targets, and the models that it is copied into."""
+    here = tx.registry.placements(DEFAULT_WORKSPACE)
+    copied_into = {request.target for request in tx.find_requests(workspace=DEFAULT_WORKSPACE, model=model)}
+    mine = [
+        place
+        for place in here
+        if place.version.model == model or (place.target.kind is TargetKind.MODEL and place.target in copied_into)
+    ]
+    return tuple(_held(place, tx, names) for place in mine)
+
+
+def _held(place: Placement, tx: Transaction, names: Mapping[str, str]) -> Held:
+    """A copy in a target model stands for the version that was copied."""
+    request = tx.get_request(place.request_id) if place.request_id else None
+    version = request.version if request and request.target.kind is TargetKind.MODEL else place.version
+    ticket = request.ticket.key if request and request.ticket else ""
+    return Held(place.target, version, place.since, approval_text(request, names), ticket, place.request_id or "")
+
+
+def _told(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> Told:
+    entry = EvidenceRows(tx.connection).decided_at_entry(request.id)
+    covering = CheckpointRows(tx.connection).first_over(entry) if entry is not None else None
+    checkpoint = Checkpoint(covering.size, covering.made_at) if covering else None
+    signed = signed_for(request, names, tx)
+    return told(request, names, signed=signed, entry=entry, checkpoint=checkpoint, now=_now(request, names, tx))
+
+
+def _now(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> str:
+    """What has become of an approved transition since."""
+    if request.state is not State.APPLIED:
+        return ""
+    back = [other for other in _rollbacks(request, tx) if other.away_from == request.version]
+    if back:
+        last = back[-1]
+        when = f" on {moment(last.settled_at)}" if last.settled_at else ""
+        by = f" by {names.get(last.requester, UNKNOWN)}" if last.requester else ""
+        return f"rolled back{when}{by} to {last.version}: {last.comment}"
+    places = tx.registry.placements(request.version.workspace, target_model(request))
+    if any(place.target == request.target and place.request_id == request.id for place in places):
+        return "holds the target by this request"
+    return "holds the target no longer, or by another request"
+
+
+def _rollbacks(request: TransitionRequest, tx: Transaction) -> list[TransitionRequest]:
+    """Applied after this one moved the target."""
+    found = tx.find_requests(
+        states=(State.APPLIED,),
+        workspace=request.version.workspace,
+        model=request.version.model,
+        target=request.target,
+    )
+    since: datetime = request.settled_at or request.opened_at
+    return [other for other in found if other.kind is Kind.ROLLBACK and (other.settled_at or other.opened_at) >= since]
+
+
+def _figures(requests: Sequence[TransitionRequest], tx: Transaction) -> MetricHistory | None:
+    """From what was frozen for each version that was ever asked for: the registry need not answer for it."""
+    frozen = [request for request in requests if request.evidence]
+    if not frozen or frozen[-1].evidence is None:
+        return None
+    request = frozen[-1]
+    rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
+    if rule is None or request.evidence is None:
+        return None
+    of_model = tx.find_requests(workspace=request.version.workspace, model=request.version.model)
+    older = {
+        other.version.version: other.evidence.metrics
+        for other in of_model
+        if other.evidence and other.version.version < request.version.version
+    }
+    newest = dict(sorted(older.items())[-(SHOWN_VERSIONS - 1) :])
+    return history_of(request, request.evidence, rule, newest)

@@ -1,0 +1,151 @@
+"""Story of bringing data back: the files that a version's dvc.lock names, out of the DVC remote, with every byte proven.
+
+How a remote is read is in `bot.clients.dvc`. Code and small files that git keeps are not on it; the git mirror, where a rule names one,
+proves those by the same hashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot import dvc_files
+from bot.clients.dvc import DvcRemote, Fetched, NotFetched, NotOnRemote, remote_in
+from bot.domain.evidence.dvc_lock import Entry, Lock, sha256_of
+from bot.domain.model import Evidence, Refused, TransitionRequest, VersionId
+from bot.ports import GitMirror
+from bot.services import Services
+from handlers.queries.describe import find_version, newest_evidence
+
+CONFIG = ".dvc/config"
+NAME_A_REMOTE = "Name the DVC remote's address with --remote: it stands beside its name in `dvc remote list`"
+
+
+@dataclass(frozen=True)
+class NotBrought:
+    """`is_fault` is False for a file that may well be none of DVC's: the remote has nothing of its hash, and git keeps code."""
+
+    path: str
+    why: str
+    is_fault: bool
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What stands in the directory now, what git has instead, byte for byte, and what neither has."""
+
+    version: VersionId
+    fetched: tuple[Fetched, ...]
+    in_git: tuple[str, ...]
+    left: tuple[NotBrought, ...]
+
+    @property
+    def is_good(self) -> bool:
+        return bool(self.fetched) and not any(one.is_fault for one in self.left)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a version's repository is; `git` is empty when no rule names one."""
+
+    git: str
+    commit: str
+
+
+def fetch_data(uri: str, into: Path, remote: str, mirror: GitMirror, s: Services) -> Brought:
+    """`remote` is empty for the one that the repository names. Raises Refused, OutsideError."""
+    version = find_version(uri, s).version
+    lock, source = _lock_of(version, s), _source_of(version, s)
+    wanted = _each_once(lock)
+    committed = _committed(source, wanted, mirror)
+    try:
+        opened = DvcRemote(remote or _named_by_repository(version, source, committed))
+    except NotFetched as mistake:
+        raise Refused(str(mistake)) from None
+    into.mkdir(parents=True, exist_ok=True)
+    fetched: list[Fetched] = []
+    in_git: list[str] = []
+    left: list[NotBrought] = []
+    for entry in wanted:
+        try:
+            fetched += opened.fetch(entry, into)
+        except NotOnRemote as missing:
+            if _has_bytes_of(entry, committed.get(entry.path)):
+                in_git.append(entry.path)
+            else:
+                left.append(_missing(entry, missing))
+        except NotFetched as fault:
+            left.append(NotBrought(entry.path, str(fault), is_fault=True))
+    return Brought(version, tuple(fetched), tuple(in_git), tuple(left))
+
+
+def _missing(entry: Entry, missing: NotOnRemote) -> NotBrought:
+    """Folders are always DVC's; a single file may be code, or an output that dvc.yaml leaves to git."""
+    if entry.is_folder:
+        return NotBrought(entry.path, f"{missing}: it was never pushed, or was removed", is_fault=True)
+    return NotBrought(entry.path, f"{missing}: git keeps it, or it was never pushed", is_fault=False)
+
+
+def _each_once(lock: Lock) -> list[Entry]:
+    """What lies in a folder that is brought back as a whole comes with it."""
+    return list({entry.path: entry for entry in (*lock.sources, *lock.outs)}.values())
+
+
+def _lock_of(version: VersionId, s: Services) -> Lock:
+    with s.store.transaction() as tx:
+        stores = tx.policy().artifact_stores
+        evidence = newest_evidence(tx.find_requests(version=version))
+    text = s.registry.read_lock(version, stores)
+    if text is None:
+        raise Refused(f"the run of {version} has logged no lineage/dvc.lock that may be read, so nobody knows its data")
+    if evidence and evidence.lock_sha256 not in ("", sha256_of(text)):
+        raise Refused(
+            f"the run of {version} keeps another dvc.lock now (sha256 {sha256_of(text)}) than the one of the frozen evidence "
+            f"(sha256 {evidence.lock_sha256}), so this would not be the data that people decided on. Put that lock back as "
+            f"lineage/dvc.lock of the run: commit {evidence.commit or 'unknown'} of the training repository has it"
+        )
+    try:
+        return dvc_files.read_lock(text)
+    except dvc_files.Unreadable as fault:
+        raise Refused(f"the dvc.lock of {version} {fault}") from None
+
+
+def _source_of(version: VersionId, s: Services) -> Source:
+    """By the rule of whatever it was last asked for."""
+    with s.store.transaction() as tx:
+        asked = [request for request in tx.find_requests(version=version) if request.evidence]
+        demands = [
+            (request, tx.policy().rule_for(version.workspace, version.model, request.target)) for request in asked
+        ]
+    for request, rule in reversed(demands):
+        if rule and rule.lineage and rule.lineage.git and _commit_of(request):
+            return Source(rule.lineage.git, _commit_of(request))
+    return Source("", "")
+
+
+def _commit_of(request: TransitionRequest) -> str:
+    evidence: Evidence | None = request.evidence
+    return (evidence.commit or "") if evidence else ""
+
+
+def _named_by_repository(version: VersionId, source: Source, committed: Mapping[str, bytes]) -> str:
+    if not source.git:
+        raise Refused(
+            f"no rule names the git remote of {version} (lineage: git), so nobody says where its data is. {NAME_A_REMOTE}"
+        )
+    config = committed.get(CONFIG)
+    if config is None:
+        raise Refused(f"commit {source.commit[:12]} has no {CONFIG} in {source.git}. {NAME_A_REMOTE}")
+    return remote_in(config.decode(errors="replace"))
+
+
+def _committed(source: Source, wanted: Sequence[Entry], mirror: GitMirror) -> Mapping[str, bytes]:
+    """One look at the mirror for all that git may have; empty when no rule names a git remote."""
+    paths = [CONFIG, *(entry.path for entry in wanted if not entry.is_folder)]
+    return mirror.read_files(source.git, source.commit, paths) if source.git else {}
+
+
+def _has_bytes_of(entry: Entry, content: bytes | None) -> bool:
+    return content is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() == entry.md5

@@ -1,0 +1,251 @@
+"""What `policy explain` and `policy replay` ask of the registry, the notifier and the store. Reads only; nothing is written anywhere.
+
+What `policy check` asks of the registry is in `logged_metrics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.card.sentences import moment
+from bot.domain.model import (
+    DEFAULT_WORKSPACE,
+    Ask,
+    AskKind,
+    Evidence,
+    FastTrackMode,
+    Judgement,
+    Kind,
+    Refused,
+    State,
+    Target,
+    TargetKind,
+    TransitionRequest,
+    VersionId,
+)
+from bot.domain.policy.rules import Group, Policy, Rule
+from bot.domain.queries import policy_explanation
+from bot.domain.queries.policy_explanation import Explanation, GroupSeen, Held, Member
+from bot.domain.queries.policy_replay import Replayed, replay
+from bot.domain.registry.model_uri import ModelUri
+from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.request import fast_track
+from bot.domain.request.rollback import failure_of
+from bot.ports import Account, AccountKind, OutsideError
+from bot.services import Services
+from bot.store.transaction import Transaction
+from handlers.request.guard import freeze_on
+from handlers.request.voters import UNWELCOME
+
+NAMED = 30  # people of a Slack group; each name costs a call
+WHOEVER_ASKS = "whoever asks"
+NOT_ASKED = "Slack is not asked, because SLACK_BOT_TOKEN is not set"
+
+
+@dataclass(frozen=True)
+class Explained:
+    """`author` and `commit_author` are as MLflow's clients claim; `unmapped` are those whom the policy names nowhere."""
+
+    version: VersionId
+    author: str | None
+    commit_author: str | None
+    unmapped: tuple[str, ...]
+    targets: tuple[Explanation, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What every answer about one version needs. `asks_notifier` is False when there is none to ask.
+
+    `away` says by e-mail until when somebody is away and who decides for them.
+    """
+
+    policy: Policy
+    model: ModelSeen
+    version: VersionId
+    is_switched_on: bool
+    asks_notifier: bool
+    now: datetime
+    s: Services
+    away: Mapping[str, str]
+
+
+def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *, asks_notifier: bool) -> Explained:
+    """For that target, or for each one that some rule speaks of: what the policy means for the version as MLflow shows it now."""
+    model = s.registry.find_model(DEFAULT_WORKSPACE, uri.model)
+    if model is None:
+        raise Refused(f'MLflow has no registered model "{uri.model}". Check the name')
+    version = _version_of(uri, model)
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        is_switched_on, away = tx.switches.fast_track_is_on(), _away(tx, now)
+    question = Question(policy, model, version, is_switched_on, asks_notifier, now, s, away)
+
+    targets = [target] if target else policy_explanation.targets_of(policy, model.workspace, model.name)
+    read: dict[VersionId | None, Evidence] = {}
+    answers = tuple(_explain_target(question, one, read) for one in targets)
+    evidence = next(iter(read.values()), None) or s.registry.read_evidence(version, None, ())
+    claimed = tuple(dict.fromkeys(who for who in (evidence.author, evidence.commit_author) if who))
+    unmapped = tuple(who for who in claimed if policy.person_by_mlflow_user(who) is None)
+    return Explained(version, evidence.author, evidence.commit_author, unmapped, answers)
+
+
+def replay_since(since: datetime, policy: Policy, s: Services) -> list[Replayed]:
+    """Every request opened since then whose evidence was frozen, the oldest first, as it would have fared under the policy."""
+    with s.store.transaction() as tx:
+        requests = tx.find_requests()
+    approved: dict[tuple[VersionId, Target], datetime] = {}
+    for one in requests:
+        if one.state is State.APPLIED and one.settled_at is not None:
+            key = (one.version, one.target)
+            approved[key] = min(one.settled_at, approved.get(key, one.settled_at))
+    return [
+        replay(one, policy, was_approved_before=approved.get((one.version, one.target), one.opened_at) < one.opened_at)
+        for one in requests
+        if one.opened_at >= since and one.evidence is not None
+    ]
+
+
+def _version_of(uri: ModelUri, model: ModelSeen) -> VersionId:
+    """An alias is resolved once, here: what it says a moment later is another question."""
+    if uri.alias is not None and uri.alias not in model.aliases:
+        known = ", ".join(sorted(model.aliases)) or "none"
+        raise Refused(f'{model.name} has no alias "{uri.alias}"; its aliases are: {known}')
+    number = uri.version if uri.alias is None else model.aliases[uri.alias]
+    seen = model.version(number) if number is not None else None
+    if seen is None:
+        newest = f"The newest is {model.versions[0].id.version}" if model.versions else "It has none"
+        raise Refused(f"MLflow has no version {number} of {model.name}. {newest}")
+    return seen.id
+
+
+def _explain_target(question: Question, target: Target, read: dict[VersionId | None, Evidence]) -> Explanation:
+    policy, version = question.policy, question.version
+    passed_over = policy_explanation.passed_over(policy, version.workspace, version.model, target)
+    rule = policy.rule_for(version.workspace, version.model, target)
+    champion = _champion(question, target)
+    if rule is None:
+        return Explanation(target, champion, passed_over, None)
+    if champion not in read:
+        other = champion if champion != version else None  # nobody is measured against themselves
+        read[champion] = question.s.registry.read_evidence(version, other, policy.artifact_stores)
+    request = _as_if_asked(question, target, read[champion])
+    held = Held(
+        place=policy_explanation.place_of(rule, policy),
+        rule=rule,
+        rule_hash=policy.rule_hash(rule),
+        groups=tuple(_seen(group, rule, request, question) for group in policy.groups_of(rule)),
+        requester_known=policy_explanation.approvals(request, rule, WHOEVER_ASKS),
+        requester_unknown=policy_explanation.approvals(request, rule, None),
+        judgement=_judged(request, rule, question),
+        freeze=freeze_on(request, policy, question.now),
+        failed_before=request.failed_before,
+    )
+    return Explanation(target, champion, passed_over, held)
+
+
+def _champion(question: Question, target: Target) -> VersionId | None:
+    """Who holds the target now; a version that was copied into its own model is its own target and has none to beat."""
+    if target.kind is not TargetKind.MODEL:
+        model: ModelSeen | None = question.model
+    elif target.name == question.model.name:
+        return None
+    else:
+        model = question.s.registry.find_model(question.model.workspace, target.name)
+    return next(iter(model.holders(target)), None) if model else None
+
+
+def _as_if_asked(question: Question, target: Target, evidence: Evidence) -> TransitionRequest:
+    """The request that would be opened if somebody asked now. People stand in it by their e-mail addresses."""
+    version, policy = question.version, question.policy
+    is_copy = target == Target(TargetKind.MODEL, version.model)
+    return TransitionRequest(
+        id="",
+        kind=Kind.OBSERVED if is_copy else Kind.PROMOTION,
+        state=State.PENDING,
+        version=version,
+        target=target,
+        ask=Ask(AskKind.OBSERVED if is_copy else AskKind.COMMAND),
+        requester=None,
+        author=_email(evidence.author, policy),
+        commit_author=_email(evidence.commit_author, policy),
+        comment="",
+        opened_at=question.now,
+        expires_at=None,
+        rule_hash="",
+        evidence=evidence,
+        failed_before=_failed_before(version, target, question.s),
+    )
+
+
+def _failed_before(version: VersionId, target: Target, s: Services) -> str:
+    with s.store.transaction() as tx:
+        return failure_of(version, tx.applied(version, version.workspace, version.model, target))
+
+
+def _email(claimed: str | None, policy: Policy) -> str | None:
+    entry = policy.person_by_mlflow_user(claimed) if claimed else None
+    return entry.email if entry else None
+
+
+def _judged(request: TransitionRequest, rule: Rule, question: Question) -> Judgement | None:
+    """Whether this very request would be one of the sample cannot be told before it has an id, so nobody is drawn here."""
+    track = rule.fast_track
+    if track is None or track.mode is FastTrackMode.OFF or request.evidence is None:
+        return None
+    undrawn = replace(track, sample_to_people=0.0)
+    return fast_track.judge(request, request.evidence, undrawn, is_switched_on=question.is_switched_on)
+
+
+def _seen(group: Group, rule: Rule, request: TransitionRequest, question: Question) -> GroupSeen:
+    quorum = next((one.quorum for one in rule.approve.all_of if one.group == group.name), 0)
+    parties = {**question.away, **_parties(request)}
+    handle = group.slack_group
+    if handle is None:
+        members = [Member(_name(email, question.policy), parties.get(email, "")) for email in group.people]
+        return GroupSeen(group.name, quorum, None, tuple(members))
+    if not question.asks_notifier:
+        return GroupSeen(group.name, quorum, handle, (), unknown=NOT_ASKED)
+    try:
+        ids = sorted(question.s.notifier.members_of(handle))
+        accounts = [question.s.notifier.account(account) for account in ids[:NAMED]]
+    except OutsideError as trouble:
+        return GroupSeen(group.name, quorum, handle, (), unknown=str(trouble).removesuffix("."))
+    members = [_member(account, parties, question.policy) for account in accounts]
+    named = tuple(sorted(members, key=lambda member: member.name))
+    return GroupSeen(group.name, quorum, handle, named, more=len(ids) - len(named))
+
+
+def _member(account: Account, parties: Mapping[str, str], policy: Policy) -> Member:
+    email = account.email.lower()
+    why = UNWELCOME[account.kind] if account.kind is not AccountKind.MEMBER else parties.get(email, "")
+    entry = policy.person_by_email(email)
+    return Member(entry.name if entry else account.name, why)
+
+
+def _away(tx: Transaction, now: datetime) -> Mapping[str, str]:
+    people = {
+        absence: (tx.people.get(absence.person), tx.people.get(absence.delegate))
+        for absence in tx.absences.everybody(now)
+    }
+    return {
+        who.email: f"away until {moment(absence.until)}, {stand_in.name} decides for them"
+        for absence, (who, stand_in) in people.items()
+    }
+
+
+def _parties(request: TransitionRequest) -> Mapping[str, str]:
+    """By e-mail, why somebody known already may not decide."""
+    parties = {}
+    if request.commit_author:
+        parties[request.commit_author] = "made its commit"
+    if request.author:
+        parties[request.author] = "trained it"
+    return parties
+
+
+def _name(email: str, policy: Policy) -> str:
+    entry = policy.person_by_email(email)
+    return entry.name if entry else email

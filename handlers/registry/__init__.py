@@ -1,0 +1,1 @@
+"""Reconciling with the registry: sweeps, observed moves, and our own moves."""

@@ -1,0 +1,1 @@
+"""Asking, voting, deadlines and rollbacks."""

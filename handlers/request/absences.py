@@ -1,0 +1,145 @@
+"""Stories of who is away: said by an approver, recorded, told to whoever stands in. What a stand-in's vote counts for is in `voters`."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.domain.card.card import Card
+from bot.domain.card.sentences import moment
+from bot.domain.events import AwayDeclared, AwayEnded
+from bot.domain.model import Refused
+from bot.services import Services
+from bot.store.absences import Absence
+from bot.store.people import Person
+from bot.store.transaction import Transaction
+from handlers.notify.outbox import post_once
+from handlers.request.voters import NotTold, any_approver, person_of
+
+LONGEST = timedelta(days=90)
+ADDRESS = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
+
+
+def check_is_here(person_id: str, tx: Transaction, now: datetime) -> None:
+    """Whoever is away has handed their say over, so that it is never used twice."""
+    absence = tx.absences.find(person_id, now)
+    if absence is not None:
+        name = tx.people.get(absence.delegate).name
+        raise Refused(
+            f'you are away until {moment(absence.until)} and {name} decides for you. Say "/countersign back" first'
+        )
+
+
+def declare_away(account_id: str, last_day: date, named: str, s: Services) -> tuple[Absence, Person]:
+    """`named` is how the delegate was written, a mention or an e-mail address. Returns the absence and its delegate."""
+    person = any_approver(account_id, s)
+    now = s.clock.now()
+    until = _end_of(last_day, now, s)
+    delegate = _delegate(named, person, s)
+
+    with s.store.transaction() as tx:
+        _check_stands_ready(delegate, tx, now)
+        before = tx.absences.find(person.id, now)
+        absence = Absence(person.id, delegate.id, now, until)
+        tx.absences.declare(absence)
+        if before is not None and before.delegate != delegate.id:
+            tx.record([AwayEnded(now, person.id, before.delegate)])
+        tx.record([AwayDeclared(now, person.id, delegate.id, until)])
+    return absence, delegate
+
+
+def come_back(account_id: str, s: Services) -> Person:
+    """Ends the absence; returns who stood in."""
+    person = person_of(account_id, s)
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        absence = tx.absences.find(person.id, now)
+        if absence is None:
+            raise Refused("you are not away, as far as Countersign knows, so your votes count already")
+        tx.absences.end(person.id)
+        tx.record([AwayEnded(now, person.id, absence.delegate)])
+        return tx.people.get(absence.delegate)
+
+
+def who_is_away(s: Services) -> list[tuple[Absence, str, str]]:
+    """Each absence in force with the names of who is away and who stands in, the first to be back first."""
+    with s.store.transaction() as tx:
+        absences = tx.absences.everybody(s.clock.now())
+        names = tx.people.names({person for absence in absences for person in (absence.person, absence.delegate)})
+    return [(absence, names[absence.person], names[absence.delegate]) for absence in absences]
+
+
+def tell_delegate(seq: str, s: Services) -> None:
+    """Whoever stands in hears of it directly, once: when it begins, and when it ends before its time."""
+    key = f"delegate:{seq}"
+    with s.store.transaction() as tx:
+        body = json.loads(tx.ledger.get(int(seq)).body)
+        person, delegate = tx.people.get(body["person"]), tx.people.get(body["delegate"])
+        if tx.sendings.is_sent(key):
+            return
+    account = s.notifier.find_account(delegate.email)
+    if account is None:
+        return  # left the workspace since; a stand-in who cannot press a button decides nothing
+    until = body.get("until")  # an absence that has ended says none
+    card = _you_stand_in(person, datetime.fromisoformat(until)) if until else _no_longer_needed(person)
+    post_once(key, account.id, card, s)
+
+
+def _end_of(last_day: date, now: datetime, s: Services) -> datetime:
+    """Midnight after that day, where the policy's calendar is."""
+    zone = ZoneInfo(s.store.policy().calendar.timezone)
+    today = now.astimezone(zone).date()
+    if last_day < today:
+        raise Refused(f"{last_day} is over. Name the last day on which you are away, as in 2026-12-01")
+    if last_day > today + LONGEST:
+        raise Refused(
+            f"{last_day} is more than {LONGEST.days} days away. Name a day until {today + LONGEST}, and say it again then"
+        )
+    return datetime.combine(last_day + timedelta(days=1), time.min, zone).astimezone(now.tzinfo)
+
+
+def _delegate(named: str, person: Person, s: Services) -> Person:
+    account_id = s.notifier.read_mention(named) or _account_with(named, s)
+    try:
+        delegate = person_of(account_id, s)
+    except NotTold:
+        raise
+    except Refused as refusal:
+        raise Refused(f"the one you named cannot stand in for you: {refusal}") from None
+    if delegate.id == person.id:
+        raise Refused("you cannot stand in for yourself. Name somebody who is here")
+    return delegate
+
+
+def _account_with(named: str, s: Services) -> str:
+    if not ADDRESS.fullmatch(named):
+        raise Refused(
+            f'"{named[:80]}" names nobody whom Slack knows. Type @ and pick the person, or write the e-mail address'
+        )
+    account = s.notifier.find_account(named.lower())
+    if account is None:
+        raise Refused(f"nobody in this Slack workspace has the e-mail address {named[:320]}. Check how it is written")
+    return account.id
+
+
+def _check_stands_ready(delegate: Person, tx: Transaction, now: datetime) -> None:
+    """A say that is lent is not lent on, so it would be nobody's."""
+    away = tx.absences.find(delegate.id, now)
+    if away is not None:
+        raise Refused(f"{delegate.name} is away until {moment(away.until)}. Name somebody who is here")
+
+
+def _you_stand_in(person: Person, until: datetime) -> Card:
+    said = f"{person.name} is away until {moment(until)} and has named you to decide for them."
+    advice = (
+        "Where a card waits for a group of theirs, your vote counts for it as well, but not on what either of you has asked for "
+        "or trained. It ends by itself, or when they say /countersign back."
+    )
+    return Card(f"You stand in for {person.name}", said, paragraphs=(said, advice))
+
+
+def _no_longer_needed(person: Person) -> Card:
+    said = f"You no longer stand in for {person.name}: they are back, or have named somebody else."
+    return Card(f"You no longer stand in for {person.name}", said, paragraphs=(said, "Nothing is left for you to do."))

@@ -1,0 +1,79 @@
+"""Stories of waiting: reminders in working hours, escalation to a second group, and approvals that a freeze held back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain.card.request_card import reminder_card
+from bot.domain.events import Event
+from bot.domain.model import State, TransitionRequest
+from bot.domain.policy.rules import Policy, Rule
+from bot.domain.request import lifecycle
+from bot.services import Services
+from handlers.notify.outbox import post_once
+from handlers.notify.render_context import printed_for
+from handlers.request.guard import freeze_on
+
+
+def remind_people(_: str, s: Services) -> None:
+    """Nothing waits for ever: whoever could decide is reminded, in working hours, and after a while others may as well."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        policy = tx.policy()
+        waiting = tx.find_requests(states=(State.PENDING,)) if policy.calendar.is_open(now) else []
+    for request in waiting:
+        rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
+        if rule is None or not (_is_due(request, rule, policy, now) or _is_to_escalate(request, rule, policy, now)):
+            continue
+        with s.store.transaction() as tx:
+            locked = tx.get_request(request.id, for_update=True)
+            if _is_to_escalate(locked, rule, policy, now):
+                tx.record(lifecycle.escalate(locked, rule, policy.rule_hash(rule), now))
+            elif _is_due(locked, rule, policy, now):
+                tx.record(lifecycle.remind(locked, now))
+
+
+def remind(request_id: str, s: Services) -> None:
+    """A reply under the card, which notifies those who are missing; once for each time that it was due."""
+    with s.store.transaction() as tx:
+        request = tx.get_request(request_id)
+        printed = printed_for(request, tx, s.clock.now())
+    if request.state is not State.PENDING or request.card is None:
+        return
+    key = f"reminder:{request.id}:{request.reminders}:{'escalated' if request.escalated_at else 'first'}"
+    with s.store.transaction() as tx:
+        if tx.sendings.is_sent(key):
+            return
+    post_once(key, request.card.channel, reminder_card(request, printed), s, thread=request.card.message)
+
+
+def thaw_approvals(_: str, s: Services) -> None:
+    """Approvals that a freeze held back are applied when it is over, or when the policy has shortened it."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        policy = tx.policy()
+        held = [request for request in tx.find_requests(states=(State.APPROVED,)) if request.frozen_until is not None]
+    for request in held:
+        with s.store.transaction() as tx:
+            tx.record(_hold_or_thaw(tx.get_request(request.id, for_update=True), policy, now))
+
+
+def _hold_or_thaw(request: TransitionRequest, policy: Policy, now: datetime) -> list[Event]:
+    """Another freeze may have begun meanwhile: then the card says when that one ends."""
+    freeze = freeze_on(request, policy, now)
+    if freeze is None:
+        return lifecycle.thaw(request, now)
+    return lifecycle.hold(request, freeze.name, freeze.until, now)
+
+
+def _is_due(request: TransitionRequest, rule: Rule, policy: Policy, now: datetime) -> bool:
+    since = request.reminded_at or request.pending_since
+    if rule.remind_after is None or since is None:
+        return False
+    return policy.calendar.elapsed(since, now) >= rule.remind_after
+
+
+def _is_to_escalate(request: TransitionRequest, rule: Rule, policy: Policy, now: datetime) -> bool:
+    if rule.escalate is None or request.pending_since is None or request.escalated_at is not None:
+        return False
+    return policy.calendar.elapsed(request.pending_since, now) >= rule.escalate.after

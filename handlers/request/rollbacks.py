@@ -1,0 +1,255 @@
+"""Stories of going back: on the command line, through the API, or by the button on an applied card.
+
+A rollback is a request of its own, linked to the one that it undoes: that one's decision stands. How it is decided, with votes or without,
+is in `evidence`; the move itself in `moves`, like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.domain.card.sentences import goal
+from bot.domain.model import (
+    DEFAULT_WORKSPACE,
+    Ask,
+    AskKind,
+    Kind,
+    Refused,
+    State,
+    Target,
+    TargetKind,
+    TransitionRequest,
+    VersionId,
+)
+from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import NewRequest
+from bot.domain.request.quorum import groups_with_a_say
+from bot.domain.request.rollback import FAILED_TAG, brought_by, failed_tag, failure_of, needs_no_vote, ways_back
+from bot.ports import Click
+from bot.services import Services
+from bot.store.transaction import LIVE, Transaction, target_model
+from handlers.notify.render_context import printed_for
+from handlers.request.approvals import Reply, request_under, rule_of
+from handlers.request.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
+from handlers.request.voters import voter_for
+
+REASON_WANTED = "say in a sentence why: the reason goes on the card, into the ticket, and marks the version that failed"
+
+
+def roll_back(
+    model: str,
+    target: Target,
+    version: int | None,
+    reason: str,
+    requester_email: str,
+    ask: Ask,
+    s: Services,
+    *,
+    held_by: VersionId | None = None,
+) -> TransitionRequest:
+    """Asks to take a target back to `version`, or to the one approved before; `held_by` is who must hold it still, if given."""
+    email, why = checked_email(requester_email), _checked_reason(reason)
+    source = s.registry.find_model(DEFAULT_WORKSPACE, model)
+    if source is None:
+        raise Refused(f"MLflow has no registered model {model}. Check the name")
+    there = source if target.kind is not TargetKind.MODEL else s.registry.find_model(DEFAULT_WORKSPACE, target.name)
+
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        tx.lock_model(source.workspace, model)
+        rule_for_new(source.workspace, model, target, tx.policy())
+        holder = _holder(model, target, there, tx)
+        if held_by not in (None, holder):
+            raise Refused(f"{held_by} no longer holds {target}: {holder} does. Use the card of that one")
+        applied = tx.applied(holder, source.workspace, model, target)
+        back_to = _way_back(version, holder, source, target, applied)
+        _make_way(back_to, target, ask, tx, now)
+        brought = brought_by(holder, applied)
+        new = NewRequest(back_to, target, ask, Kind.ROLLBACK, person_with(email, tx).id, why, away_from=holder)
+        return open_new(replace(new, follows=brought.id if brought else None), tx, now)
+
+
+def press(click: Click, s: Services) -> Reply:
+    """The button on an applied card: first the question why, then the rollback. Who asked or trained may go back as well."""
+    with s.store.transaction() as tx:
+        request = request_under(click, tx)
+        rule = rule_of(request, tx)
+        _check_still_holds(request, tx)
+        printed = printed_for(request, tx, s.clock.now())
+        ways = ways_back(request.version, tx.applied(request.version, *_place_of(request)))
+    voter = voter_for(click.account, rule, request, s)
+    may_have_a_say = groups_with_a_say(request, rule)
+    if not set(may_have_a_say) & set(voter.groups):
+        names = ", ".join(may_have_a_say)
+        raise Refused(f"only members of {names} may take {goal(request)} back. Ask one of them")
+    if not ways:
+        raise Refused(_nothing_to_go_back_to(request.version.model, request.target))
+
+    ask = Ask(AskKind.UNDO if printed.may_undo else AskKind.ROLLBACK)
+    if not click.reason:
+        s.notifier.ask_reason(click, "Undo" if printed.may_undo else "Roll back", _question(request, ways[0]))
+        return Reply(asked=True)
+    model, target, email = request.version.model, request.target, voter.person.email
+    roll_back(model, target, None, click.reason, email, ask, s, held_by=request.version)
+    return Reply()
+
+
+def what_follows(request: TransitionRequest, s: Services) -> str:
+    """Whether the target goes back at once or waits for votes, and where to look."""
+    with s.store.transaction() as tx:
+        rule = rule_of(request, tx)
+        was_approved = tx.last_approval(request.version, request.target) is not None
+    card = f"Its card: {request.card.url}" if request.card else f"Its card comes to {rule.channel}."
+    if request.state is State.APPROVED:
+        return f"It is approved already and moves as soon as the registry answers. {card}"
+    if needs_no_vote(request, rule, was_approved=was_approved):
+        before = f"{request.version} was approved for {goal(request)} before"
+        return f"{before}, so it goes back at once, if it is still what was approved. {card}"
+    votes = " and ".join(f"{needed.quorum} of {needed.group}" for needed in rule.approve.all_of)
+    return f"{_why_votes(request, was_approved=was_approved)}, so it needs votes: {votes}. {card}"
+
+
+def mark_failed(request_id: str, s: Services) -> None:
+    """A version that was rolled back carries a tag that says so, for whoever looks there; one that was approved again, none."""
+    with s.store.transaction() as tx:
+        request = tx.get_request(request_id)
+        again = request.version if request.failed_before else None
+        concerned = [version for version in (again, request.away_from) if version is not None]
+        if request.state is not State.APPLIED or not concerned:
+            return
+        applied = tx.find_requests(
+            workspace=request.version.workspace, model=request.version.model, states=(State.APPLIED,)
+        )
+    in_order = sorted(applied, key=lambda one: one.settled_at or one.opened_at)
+    for version in concerned:
+        seen = s.registry.find_version(version.workspace, version.model, version.version)
+        if seen is not None and seen.id == version:
+            s.registry.tag_version(version.model, version.version, {FAILED_TAG: failed_tag(version, in_order)})
+
+
+def overtaken(request: TransitionRequest, champion: VersionId | None, tx: Transaction) -> str:
+    """Why a rollback has lost its object since it was asked for: somebody else holds the target. Empty when it has not."""
+    holder = held_as_asked(champion, request.target, tx) if champion else None
+    if request.away_from in (None, holder):
+        return ""
+    return f"{request.away_from} no longer holds {request.target}: {holder or 'nobody'} does"
+
+
+def failed_request(request: TransitionRequest, tx: Transaction) -> TransitionRequest | None:
+    """The request by which the version that failed had reached the target: behind those of this rollback that went stale."""
+    if request.kind is not Kind.ROLLBACK or request.follows is None:
+        return None
+    found = tx.get_request(request.follows)
+    return failed_request(found, tx) if found.away_from == request.away_from else found
+
+
+def held_as_asked(held: VersionId, target: Target, tx: Transaction) -> VersionId:
+    """A copy in a target model, named by the version that a request of ours had asked for; itself when it came there otherwise."""
+    if target.kind is not TargetKind.MODEL:
+        return held
+    places = tx.registry.placements(held.workspace, held.model)
+    copied = next((p.request_id for p in places if p.version == held and p.target == target and p.request_id), None)
+    return tx.get_request(copied).version if copied else held
+
+
+def _holder(model: str, target: Target, there: ModelSeen | None, tx: Transaction) -> VersionId:
+    holders = there.holders(target) if there else ()
+    if not holders:
+        raise Refused(
+            f"nobody holds {target} of {model}, so there is nothing to go back from. "
+            f"To bring a version there: countersign request-transition --name {model} --version V --to {target}"
+        )
+    holder = held_as_asked(holders[0], target, tx)
+    if holder.model not in (model, target.name):
+        raise Refused(f"{target} is held by {holder}. Go back with the name of that model: --name {holder.model}")
+    return holder
+
+
+def _way_back(
+    version: int | None,
+    holder: VersionId,
+    source: ModelSeen,
+    target: Target,
+    applied: Sequence[TransitionRequest],
+) -> VersionId:
+    if version is None:
+        there = {seen.id for seen in source.versions}
+        way = next((way for way in ways_back(holder, applied) if way in there), None)
+        if way is None:
+            raise Refused(_nothing_to_go_back_to(source.name, target))
+        return way
+    named = source.version(version)
+    if named is None:
+        raise Refused(f"MLflow has no version {version} of {source.name}. Check the name and the number")
+    if named.id == holder:
+        raise Refused(f"{holder} is the one that holds {target} now. Name the version that it should go back to")
+    return named.id
+
+
+def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now: datetime) -> None:
+    """A version that waits for votes to reach the target gets there by the rollback instead, which may need none.
+
+    Whoever asks for what is asked already does not join: they would lose their own vote on it.
+    """
+    for overtaken in tx.find_requests(version=back_to, target=target, states=LIVE, for_update=True):
+        if overtaken.kind is Kind.ROLLBACK and not _is_quicker(ask, overtaken):
+            card = f" Its card: {overtaken.card.url}" if overtaken.card else ""
+            raise Refused(f"{goal(overtaken)} is being taken back to {back_to} already: {overtaken.state}.{card}")
+        tx.record(lifecycle.withdraw(overtaken, f"{target} is to go back to {back_to} now, by a rollback", now))
+
+
+def _is_quicker(ask: Ask, waiting: TransitionRequest) -> bool:
+    """Undo needs no votes where only the rule wants them; what people must decide keeps the votes that it has."""
+    waits_for_the_rule = waiting.state.is_open and waiting.ask.kind is not AskKind.UNDO and not waiting.people_decide
+    return ask.kind is AskKind.UNDO and waits_for_the_rule
+
+
+def _nothing_to_go_back_to(model: str, target: Target) -> str:
+    return (
+        f"there is nothing to go back to: no other version that was approved for {target} is still there, or each was rolled back "
+        f"itself. To choose a version all the same: countersign rollback --name {model} --to {target} --version V --reason R"
+    )
+
+
+def _checked_reason(reason: str) -> str:
+    if not reason.strip():
+        raise Refused(REASON_WANTED)
+    if len(reason) > COMMENT_LIMIT:
+        raise Refused(f"the reason has {len(reason)} characters; {COMMENT_LIMIT} fit on a card. Shorten it")
+    return reason.strip()
+
+
+def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
+    """As the registry was last seen; `roll_back` looks at it anew."""
+    if request.state is not State.APPLIED:
+        raise Refused(
+            f"{request.version} has not reached {goal(request)} by this request, so nothing can be taken back"
+        )
+    places = tx.registry.placements(request.version.workspace, target_model(request))
+    newest = next((place for place in places if place.target == request.target), None)
+    if newest is None or newest.request_id != request.id:
+        taken_back = failure_of(request.version, tx.applied(request.version, *_place_of(request)))
+        why = f"it was {taken_back}" if taken_back else "use the card of the one that does"
+        raise Refused(f"version {request.version.version} no longer holds {goal(request)} by this request: {why}")
+
+
+def _place_of(request: TransitionRequest) -> tuple[str, str, Target]:
+    return request.version.workspace, request.version.model, request.target
+
+
+def _question(request: TransitionRequest, back_to: VersionId) -> str:
+    return (
+        f"{goal(request)} goes back from {request.version} to {back_to}. Why? Your reason goes on the card, into the ticket and "
+        f"into the ledger, and {request.version} is marked with it."
+    )
+
+
+def _why_votes(request: TransitionRequest, *, was_approved: bool) -> str:
+    if request.failed_before:
+        return f"{request.version} was {request.failed_before}"
+    if not was_approved:
+        return f"{request.version} was never approved for {goal(request)}"
+    return f"The rule for {goal(request)} wants votes to go back as well"
