@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 from pydantic import TypeAdapter, ValidationError
 
-from config.policy_times import Duration
+from config.policy.times import Duration
 
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 LONGEST = timedelta(days=3_650)

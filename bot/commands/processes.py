@@ -6,12 +6,12 @@ import socket as network
 import sys
 from contextlib import closing
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 import click
 import structlog
 
-import config.policy
 from bot.commands.context import Mistake, settings_for, telling_mistakes
 from bot.database import embedded
 from bot.logs import write_logs
@@ -20,7 +20,7 @@ from config.settings import Need, Process, Settings, needs_of
 
 log = structlog.get_logger()
 EVERYWHERE = "0.0.0.0"  # nosec B104 - webhooks and Slack come from outside; --host narrows it
-PACKAGED_POLICY = Path(config.policy.__file__).resolve().with_name("policy.yaml")
+PACKAGED_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 
 
 @click.command()

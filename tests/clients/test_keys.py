@@ -146,7 +146,7 @@ def test_a_key_service_that_does_not_answer_is_asked_again_and_one_that_refuses_
 
 
 def test_every_key_service_is_one_that_the_settings_know() -> None:
-    from config.settings_values import KEY_SERVICES
+    from config.settings.values import KEY_SERVICES
 
     assert set(SERVICES) == set(KEY_SERVICES)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,8 @@ from config import policy as reader
 from config.policy import PolicyMistakes, notices, policy_text_of, read_policy
 from tests.config.policies import SMALL, mistakes_of, replaced
 
-EXAMPLE = Path(reader.__file__).with_name("policy.yaml")
-SCHEMA = Path(reader.__file__).with_name("policy.schema.json")
+EXAMPLE = Path(str(files("config").joinpath("policy.yaml")))
+SCHEMA = Path(str(files("config").joinpath("policy.schema.json")))
 
 
 def changed(old: str, new: str) -> str:

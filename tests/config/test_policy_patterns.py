@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.policy import read_policy
-from config.policy_patterns import common_name, covers
+from config.policy.patterns import common_name, covers
 from tests.config.policies import SMALL, mistakes_of, rule_for
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config import settings as reader
 from config.settings import NEEDS, SETTINGS, Need, Process, Settings, SettingsMistakes, needs_of, read_settings
 
 NOTHING: frozenset[Need] = frozenset()
@@ -35,7 +35,7 @@ def test_nothing_set_gives_the_documented_defaults(tmp_path: Path, monkeypatch: 
     settings = read_settings({}, NOTHING)
 
     assert (settings.home, settings.port, settings.slack_api_url) == (Path("var"), 8080, "https://slack.com/api/")
-    assert settings.policy_path == Path(reader.__file__).with_name("policy.yaml")
+    assert settings.policy_path == Path(str(files("config").joinpath("policy.yaml")))
     assert not settings.database_url
     assert not settings.slack_bot_token
     assert settings.mlflow_webhook_secrets == ()

@@ -14,7 +14,7 @@ import yaml
 
 from bot.__main__ import main
 from bot.clients.mlflow.checkup import OLDEST, TOO_NEW
-from config.policy_shape import PollShape
+from config.policy.shapes import PollShape
 from config.settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]

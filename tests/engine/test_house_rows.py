@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
-import config.policy
 from bot.domain.model import Refused
 from bot.domain.policy.rules import PersonEntry
 from bot.services import SystemClock
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bot.engine.jobs import Jobs
     from bot.store.people import Person
 
-POLICY_FILE = Path(config.policy.__file__).with_name("policy.yaml")
+POLICY_FILE = Path(str(files("config").joinpath("policy.yaml")))
 
 
 @pytest.fixture

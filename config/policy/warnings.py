@@ -1,17 +1,17 @@
 """What is allowed in a policy and still worth a word: rules that overlap, groups and freezes that nobody uses, and an age of
 approvals that nobody would be told of.
 
-What is not allowed is `config.policy_laws`'s.
+What is not allowed is `config.policy.checks`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from config.policy_laws import hides
-from config.policy_parts import Finding
-from config.policy_patterns import common_name
-from config.policy_shape import PolicyShape, RuleShape
+from config.policy.checks import hides
+from config.policy.parts import Finding
+from config.policy.patterns import common_name
+from config.policy.shapes import PolicyShape, RuleShape
 
 
 def notable(policy: PolicyShape) -> Iterator[Finding]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from config.policy_calendar_shape import FreezeShape
-from config.policy_shape import GroupShape, PersonShape, RuleShape
-from config.yaml_lines import Path
+from config.policy.calendar_shapes import FreezeShape
+from config.policy.shapes import GroupShape, PersonShape, RuleShape
+from config.policy.yaml_lines import Path
 
 Finding = tuple[Path, str]
 

@@ -1,7 +1,7 @@
 """What the parts of a policy must be to each other: groups that exist, escalation that helps, rules that can be reached.
 
 Each law takes the parts whose shape is sound and yields a path into the document and a sentence; `config.policy` adds the lines.
-Quorums and freezes have files of their own. What is allowed and still worth a word is `config.policy_notices`'s.
+Quorums and freezes have files of their own. What is allowed and still worth a word is `config.policy.warnings`'s.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from bot.domain.model import AskKind, FastTrackMode, Target, TargetKind
 from bot.domain.policy.rules import MIRRORED_CODES
-from config.guessing import guess
-from config.policy_freeze_laws import freezes_exist, freezes_open_again
-from config.policy_parts import Finding, Parts
-from config.policy_patterns import covers
-from config.policy_quorums import quorums_can_be_met
-from config.policy_shape import RuleShape
-from config.yaml_lines import Path
+from config.did_you_mean import guess
+from config.policy.freeze_checks import freezes_exist, freezes_open_again
+from config.policy.parts import Finding, Parts
+from config.policy.patterns import covers
+from config.policy.quorums import quorums_can_be_met
+from config.policy.shapes import RuleShape
+from config.policy.yaml_lines import Path
 
 
 def broken_laws(parts: Parts) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
 
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand
-from config.policy_values import BranchName, GitRemote, Shape, different
+from config.policy.values import BranchName, GitRemote, Shape, different
 
 COMPLETE = "complete"
 

@@ -1,6 +1,6 @@
 """The shape of `calendar` and `freezes`: when people are at work, and when no approval is applied.
 
-What freezes and rules must be to each other is `config.policy_freeze_laws`'s.
+What freezes and rules must be to each other is `config.policy.freeze_checks`'s.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 
 from bot.domain.policy.calendars import Dated, Freeze, Weekly, WorkingHours
 from bot.domain.policy.calendars import Window as DomainWindow
-from config.policy_times import MIDNIGHT, CalendarDay, Hours, Moment, TimeZone, Weekday, as_weekdays
-from config.policy_values import Shape, different
+from config.policy.times import MIDNIGHT, CalendarDay, Hours, Moment, TimeZone, Weekday, as_weekdays
+from config.policy.values import Shape, different
 
 Weekdays = Annotated[tuple[Weekday, ...], Strict(False), Field(min_length=1), AfterValidator(different)]
 WHOLE_DAY = (0, MIDNIGHT)

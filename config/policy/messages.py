@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from config.guessing import guess
-from config.policy_calendar_shape import CalendarShape, FreezeShape, WindowShape
-from config.policy_digest_shape import DigestNotifyShape, DigestShape, DigestTicketShape
-from config.policy_fast_track_shape import FastTrackShape, MetricShape
-from config.policy_lineage_shape import LineageShape
-from config.policy_parts import Finding
-from config.policy_shape import (
+from config.did_you_mean import guess
+from config.policy.calendar_shapes import CalendarShape, FreezeShape, WindowShape
+from config.policy.digest_shapes import DigestNotifyShape, DigestShape, DigestTicketShape
+from config.policy.fast_track_shapes import FastTrackShape, MetricShape
+from config.policy.lineage_shapes import LineageShape
+from config.policy.parts import Finding
+from config.policy.shapes import (
     ApproveShape,
     AskShape,
     EscalateShape,
@@ -28,7 +28,7 @@ from config.policy_shape import (
     TargetShape,
     TicketShape,
 )
-from config.yaml_lines import Path, as_list, as_mapping
+from config.policy.yaml_lines import Path, as_list, as_mapping
 
 QUOTED_LENGTH = 40  # characters of a wrong value that a sentence repeats
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, combinations
 
 from bot.domain.policy.rules import UnknownRequester
-from config.policy_parts import Finding, Parts
-from config.policy_shape import RuleShape
-from config.yaml_lines import Path
+from config.policy.parts import Finding, Parts
+from config.policy.shapes import RuleShape
+from config.policy.yaml_lines import Path
 
 
 def quorums_can_be_met(index: int, rule: RuleShape, parts: Parts) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What a single duration, time of day, day or time zone of `policy.yaml` may look like. What is no time is `config.policy_values`'s."""
+"""What a single duration, time of day, day or time zone of `policy.yaml` may look like. What is no time is `config.policy.values`'s."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from config.guessing import guess
+from config.did_you_mean import guess
 
 DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -1,7 +1,7 @@
 """The shape of `policy.yaml`: which keys there are, and what they mean; also what editors know through the schema.
 
-What a single value may look like is `config.policy_values`'s and `config.policy_times`'s; calendars, freezes and the fast track have
-files of their own. What several values must be to each other is `config.policy_laws`'s, and turning them into a `Policy` is
+What a single value may look like is `config.policy.values`'s and `config.policy.times`'s; calendars, freezes and the fast track have
+files of their own. What several values must be to each other is `config.policy.checks`'s, and turning them into a `Policy` is
 `config.policy`'s.
 """
 
@@ -29,12 +29,12 @@ from bot.domain.policy.rules import (
     Unruled,
 )
 from bot.domain.references import TicketPlan
-from config.policy_calendar_shape import CalendarShape, FreezeShape
-from config.policy_digest_shape import DigestShape
-from config.policy_fast_track_shape import FastTrackShape
-from config.policy_lineage_shape import LineageShape
-from config.policy_times import Duration, Pause
-from config.policy_values import (
+from config.policy.calendar_shapes import CalendarShape, FreezeShape
+from config.policy.digest_shapes import DigestShape
+from config.policy.fast_track_shapes import FastTrackShape
+from config.policy.lineage_shapes import LineageShape
+from config.policy.times import Duration, Pause
+from config.policy.values import (
     Alias,
     AskingTag,
     Channel,

@@ -1,6 +1,6 @@
-"""What a single value of `policy.yaml` may look like, and the strict mapping that holds them. Times are `config.policy_times`'s.
+"""What a single value of `policy.yaml` may look like, and the strict mapping that holds them. Times are `config.policy.times`'s.
 
-Each type here says by itself what is wrong with a value; which keys there are is `config.policy_shape`'s.
+Each type here says by itself what is wrong with a value; which keys there are is `config.policy.shapes`'s.
 """
 
 from __future__ import annotations

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from config import settings_values as values
-from config.settings_table import SETTINGS, Setting
+from config.settings import values
+from config.settings.table import SETTINGS, Setting
 
 __all__ = [
     "NEEDS",
@@ -85,11 +86,11 @@ WebAddress = Annotated[str, AfterValidator(values.web_address)]
 
 def _default_policy() -> Path:
     own = Path("config/policy.yaml")
-    return own if own.is_file() else Path(__file__).with_name("policy.yaml")
+    return own if own.is_file() else Path(str(files("config").joinpath("policy.yaml")))
 
 
 class Settings(BaseModel):
-    """What was set; text that was not is empty, and secrets show as stars. `config.settings_table` says what each is for."""
+    """What was set; text that was not is empty, and secrets show as stars. `config.settings.table` says what each is for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 

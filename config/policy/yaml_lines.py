@@ -1,7 +1,7 @@
 """YAML text -> plain values, and the line that each of them stands on, so that every mistake can name its line.
 
 Only what a policy needs: mappings, lists, text, whole numbers, true and false. Anchors, tags, empty values and keys given twice are
-mistakes. What the values mean is `config.policy_shape`'s and `config.policy_laws`'s.
+mistakes. What the values mean is `config.policy.shapes`'s and `config.policy.checks`'s.
 """
 
 from __future__ import annotations

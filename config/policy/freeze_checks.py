@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.domain.policy.calendars import Dated, Freeze
-from config.guessing import guess
-from config.policy_parts import Finding, Parts
-from config.policy_shape import RuleShape
-from config.yaml_lines import Path
+from config.did_you_mean import guess
+from config.policy.parts import Finding, Parts
+from config.policy.shapes import RuleShape
+from config.policy.yaml_lines import Path
 
 ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # where no window has a date, all weeks are the same
 A_DAY = timedelta(days=1)  # more than the time zones differ from each other by

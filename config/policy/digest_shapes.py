@@ -10,8 +10,8 @@ from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, Field, Strict, model_validator
 
 from bot.domain.policy.rules import DigestPlan
-from config.policy_times import WEEKDAYS, TimeZone
-from config.policy_values import Channel, Email, ProjectKey, Shape, Text, different
+from config.policy.times import WEEKDAYS, TimeZone
+from config.policy.values import Channel, Email, ProjectKey, Shape, Text, different
 
 EVERY_MONDAY = "0 9 * * mon"
 ADDRESSES_LIMIT = 20

@@ -1,6 +1,6 @@
 """`policy.yaml` -> `bot.domain.policy.rules.Policy`, or all of its mistakes at once, each with its line and what to do about it.
 
-The keys and single values are described in `config.policy_shape`, what they must be to each other in `config.policy_laws`.
+The keys and single values are described in `config.policy.shapes`, what they must be to each other in `config.policy.checks`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pydantic_core import core_schema
 
 from bot.domain.policy.changes import BrokenPolicy
 from bot.domain.policy.rules import Policy
-from config.policy_calendar_shape import CalendarShape, FreezeShape
-from config.policy_laws import broken_laws
-from config.policy_notices import notable
-from config.policy_parts import Finding, Parts
-from config.policy_sentences import shape_findings
-from config.policy_shape import GroupShape, PersonShape, PolicyShape, RuleShape
-from config.yaml_lines import Document, Mistake, Path, as_list, as_mapping, read_document
+from config.policy.calendar_shapes import CalendarShape, FreezeShape
+from config.policy.checks import broken_laws
+from config.policy.messages import shape_findings
+from config.policy.parts import Finding, Parts
+from config.policy.shapes import GroupShape, PersonShape, PolicyShape, RuleShape
+from config.policy.warnings import notable
+from config.policy.yaml_lines import Document, Mistake, Path, as_list, as_mapping, read_document
 
 __all__ = [
     "Mistake",

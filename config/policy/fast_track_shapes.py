@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSch
 
 from bot.domain.model import FastTrackMode
 from bot.domain.policy.rules import Demand, FastTrack, Threshold
-from config.policy_times import Duration
-from config.policy_values import Gain, MetricName, Number, Shape, Share, Text, different
+from config.policy.times import Duration
+from config.policy.values import Gain, MetricName, Number, Shape, Share, Text, different
 
 DEMANDED = ("threshold", "min_absolute_change", "min_relative_change")
 

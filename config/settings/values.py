@@ -1,6 +1,6 @@
 """What one setting's value may look like. Each function takes the text, returns what it means, and raises ValueError with the mend.
 
-No sentence here ever repeats the value: many of them are secrets. Which settings there are is `config.settings_table`'s.
+No sentence here ever repeats the value: many of them are secrets. Which settings there are is `config.settings.table`'s.
 """
 
 from __future__ import annotations
