@@ -15,9 +15,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
-from bot.demo import POLICY, World, demo_world, find_card, services_of, train
-from bot.demo_digest import CHANNEL, end_week, is_delivered
-from bot.demo_play import BAD, BETTER, GOOD_ENOUGH, it_passes_by_itself, people_approve, people_reject
+from bot.demo.digest import CHANNEL, end_week, is_delivered
+from bot.demo.play import BAD, BETTER, GOOD_ENOUGH, it_passes_by_itself, people_approve, people_reject
+from bot.demo.world import POLICY, World, demo_world, find_card, services_of, train
 from bot.supervisor import COUNTERSIGN
 
 DOCS = Path(__file__).parent

@@ -67,7 +67,7 @@ def watch(event, details):
         seen.append([event, str(details)])
 sys.dont_write_bytecode = True
 sys.addaudithook(watch)
-import bot.app, bot.__main__, bot.doctor
+import bot.app, bot.__main__, bot.doctor.sections
 print(json.dumps({"opened": seen, "threads": [thread.name for thread in threading.enumerate()]}))
 """
 

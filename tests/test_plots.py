@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.card.metric_history import Holder, MetricHistory, Point
 from bot.domain.policy.rules import Threshold
-from bot.plots import draw
+from bot.reports.metric_plot import draw
 
 ROOT = Path(__file__).parents[1]
 LARGEST_PLOT = 200_000  # bytes
@@ -20,7 +20,7 @@ AT_MOST_40 = Threshold("mae", greater_is_better=False, threshold=40)
 
 DRAW_ONE = """
 from tests.test_plots import a_history
-from bot.plots import draw
+from bot.reports.metric_plot import draw
 print(len(draw(a_history(30.0, 24.51))))
 """
 

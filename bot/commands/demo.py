@@ -14,7 +14,7 @@ import click
 from bot.commands.context import Mistake, printable, settings_for, telling_mistakes
 
 if TYPE_CHECKING:
-    from bot.demo import World
+    from bot.demo.world import World
     from bot.services import Services
 
 EXTRA = 'the demo needs more than the bot itself. Install it with: pip install "mlflow-countersign[demo]"'
@@ -29,9 +29,9 @@ EXTRA = 'the demo needs more than the bot itself. Install it with: pip install "
 def demo(auto: bool, home: Path | None) -> None:
     """Show the main job: a real pipeline, a real registry, and a Slack and a Jira to click on."""
     try:
-        from bot.demo import DemoFailed, demo_world, services_of
-        from bot.demo_digest import compliance_is_told
-        from bot.demo_play import play
+        from bot.demo.digest import compliance_is_told
+        from bot.demo.play import play
+        from bot.demo.world import DemoFailed, demo_world, services_of
         from bot.supervisor import only_one
     except ImportError as missing:
         raise Mistake(f"{missing.name} is not installed: {EXTRA}") from None
@@ -54,7 +54,7 @@ def demo(auto: bool, home: Path | None) -> None:
 
 def _show(world: World) -> None:
     """Trains, then leaves the stage to whoever clicks, telling what happens until Ctrl-C."""
-    from bot.demo import train
+    from bot.demo.world import train
 
     _say("training bike-demand with git, DVC and MLflow; its author is Bea Baker")
     train(world, _say)
@@ -63,8 +63,8 @@ def _show(world: World) -> None:
 
 
 def _print_addresses(world: World) -> None:
-    from bot.demo import EXAMPLE
-    from bot.demo_play import BAD, BETTER
+    from bot.demo.play import BAD, BETTER
+    from bot.demo.world import EXAMPLE
 
     next_version = f"{sys.executable} {EXAMPLE}/run.py --workdir {world.home}/bike-demand --params"
     countersign = Path(sys.executable).with_name("countersign")
@@ -106,7 +106,7 @@ def _print_addresses(world: World) -> None:
 
 
 def _follow(world: World) -> None:
-    from bot.demo import services_of, story
+    from bot.demo.world import services_of, story
 
     with services_of(world) as services:
         shown = 0
@@ -124,7 +124,7 @@ def _follow(world: World) -> None:
 
 
 def _end_week(services: Services) -> None:
-    from bot.demo_digest import end_week
+    from bot.demo.digest import end_week
     from bot.domain.model import Refused
 
     try:
@@ -147,7 +147,7 @@ def _presses() -> SimpleQueue[str]:
 
 
 def _tell(world: World, services: Services) -> None:
-    from bot.demo import story
+    from bot.demo.world import story
 
     click.echo("\nWhat happened, from the ledger:")
     for line in story(world, services):

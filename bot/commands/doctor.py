@@ -1,4 +1,5 @@
-"""`countersign doctor`: prints what `bot.doctor` found. Exit codes: 0 nothing failed, 1 something did, 2 settings that cannot be read."""
+"""`countersign doctor`: prints what `bot.doctor.sections` found. Exit codes: 0 nothing failed, 1 something did, 2
+settings that cannot be read."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import click
 from bot.commands.context import as_json, printable, telling_mistakes
 
 if TYPE_CHECKING:
-    from bot.doctor_findings import Finding
+    from bot.doctor.findings import Finding
 
 
 @click.command()
@@ -30,7 +31,7 @@ def doctor(register_webhook: bool, as_json: bool) -> None:
     Reads only, but for a test delivery of MLflow's webhook, unless --register-webhook is given.
     """
     from bot.app import quieten_vendors
-    from bot.doctor import examine
+    from bot.doctor.sections import examine
 
     quieten_vendors()
     found = examine(os.environ, register_webhook=register_webhook)

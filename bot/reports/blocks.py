@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, nodes
 
-from bot.reports.looks import broken
+from bot.reports.theme import broken
 
 
 def blocks_of(name: str, environment: Environment) -> Set[str]:

@@ -1,6 +1,6 @@
 """The trend as a PNG for messages: the figures and units that `bot.domain.digest.chart` draws for the report. Its alt text is there.
 
-Matplotlib is imported by whoever draws, and only then, as in `bot.plots`.
+Matplotlib is imported by whoever draws, and only then, as in `bot.reports.metric_plot`.
 """
 
 from __future__ import annotations

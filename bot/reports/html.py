@@ -19,7 +19,7 @@ from bot.domain.digest.figures import Digest
 from bot.ports import Permanent
 from bot.reports.blocks import blocks_of
 from bot.reports.document import document_of
-from bot.reports.looks import OURS, broken, logo_of, place_of, text_of
+from bot.reports.theme import OURS, broken, logo_of, place_of, text_of
 
 PAGE, STYLE = "report.html", "report.css"
 OF_OURS = "countersign/"  # before a name it means ours, even where the company has one of that name

@@ -1,6 +1,6 @@
 """The report as a PDF, accessible by PDF/UA-1: tagged, with a language, a title, and words for its pictures. Typst sets it.
 
-The figures go in as JSON and never as markup. What a template may read is told in `bot.reports.setting`.
+The figures go in as JSON and never as markup. What a template may read is told in `bot.reports.typst_process`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bot.domain.ledger.chain import Plain, as_plain
 from bot.ports import Permanent
 from bot.reports.document import document_of
 from bot.reports.graph_svg import PAPER
-from bot.reports.looks import OURS, Logo, broken, logo_of, place_of
-from bot.reports.setting import NotSet, Task, fonts, set_pdf
+from bot.reports.theme import OURS, Logo, broken, logo_of, place_of
+from bot.reports.typst_process import NotSet, Task, fonts, set_pdf
 
 log = structlog.get_logger()
 

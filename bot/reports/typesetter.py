@@ -1,4 +1,4 @@
-"""A program of its own: reads a task as JSON, sets it with Typst, writes the PDF. `bot.reports.setting` runs it beside the template.
+"""A program of its own: reads a task as JSON, sets it with Typst, writes the PDF. `bot.reports.typst_process` runs it beside the template.
 
 Typst keeps what it has set, up to 100 MB for each crowded report, until the process ends: so this one ends. It imports nothing of
 Countersign.

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
-from bot.doctor_findings import Status
+from bot.doctor.findings import Status
 from bot.ports import Permanent
 from bot.sandbox.jira import Deployment
 from bot.store import tables

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.doctor_findings import Finding, Status
+from bot.doctor.findings import Finding, Status
 from tests.fixtures.doctor_world import Installation
 from tests.fixtures.post_office import PostOffice, serving_mail
 

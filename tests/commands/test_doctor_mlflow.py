@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.clients.mlflow.checkup import EVENTS
-from bot.doctor_findings import Status
+from bot.doctor.findings import Status
 from tests.fixtures.doctor_world import ELSEWHERE, Installation
 from tests.fixtures.fault_proxy import fault_proxy
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.doctor_findings import Status
+from bot.doctor.findings import Status
 from bot.sandbox.jira import Deployment
 from tests.fixtures.doctor_world import Installation
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo_digest import end_week
+from bot.demo.digest import end_week
 from bot.domain.digest.figures import Concern
 from bot.domain.digest.json_form import as_json, read_digest
 from bot.domain.events import DigestClosed, DigestDelivered, DigestsLeftOut, KeyAdded

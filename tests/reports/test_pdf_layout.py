@@ -15,9 +15,9 @@ from bot.domain.digest.chart import BARS, INK, MEDIAN, P95, SOFT
 from bot.domain.digest.figures import Digest, Listed
 from bot.reports.document import document_of
 from bot.reports.graph_svg import PAPER
-from bot.reports.looks import OURS
 from bot.reports.pdf import pdf_of
 from bot.reports.shape import Section
+from bot.reports.theme import OURS
 from tests.builders_digest import SOME_ATTENTION, a_crowded_digest, a_digest, an_oddly_named_digest
 from tests.builders_long_names import a_full_digest_of_long_names
 

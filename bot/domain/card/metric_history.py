@@ -1,4 +1,5 @@
-"""A metric over the versions of a model: which figures the plot shows, and what it shows in words. Drawing it is `bot.plots`'s work."""
+"""A metric over the versions of a model: which figures the plot shows, and what it shows in words. Drawing it is
+`bot.reports.metric_plot`'s work."""
 
 from __future__ import annotations
 

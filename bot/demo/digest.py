@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.demo import DemoFailed, Say, World
-from bot.demo_evidence import run
+from bot.demo.evidence import run
+from bot.demo.world import DemoFailed, Say, World
 from bot.domain.digest.periods import period_at
 from bot.domain.model import Refused
 from bot.services import Services

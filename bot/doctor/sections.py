@@ -15,14 +15,10 @@ from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bot import doctor_digest as digest
-from bot import doctor_house as house
-from bot import doctor_jira as jira
-from bot import doctor_ledger as ledger
-from bot import doctor_mlflow as mlflow
-from bot import doctor_slack as slack
 from bot.database.embedded import NoDatabase
-from bot.doctor_findings import Check, Finding, Findings, Section, Status, World, failure, fine
+from bot.doctor import digest, jira, ledger, mlflow, slack
+from bot.doctor import installation as house
+from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine
 from bot.domain.policy.rules import Policy
 from bot.ports import OutsideError
 from config.policy import PolicyMistakes, opens_tickets, policy_text_of, read_policy, sends_mail

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from bot.clients.mail import SmtpMailer
-from bot.doctor_findings import Findings, World, failure, fine
+from bot.doctor.findings import Findings, World, failure, fine
 from bot.domain.digest.figures import blank
 from bot.domain.digest.periods import period_at
 from bot.domain.digest.sample import sample

@@ -13,7 +13,7 @@ from slack_sdk.signature import SignatureVerifier
 from bot.clients.keys import KeyMistake, readable_by
 from bot.clients.signers import read_signer
 from bot.database.connect import pending_migrations
-from bot.doctor_findings import Findings, World, failure, fine, warning
+from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.domain.policy.changes import digest_of
 from bot.engine.sweeper import Timing
 from bot.store import tables

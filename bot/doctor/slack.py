@@ -9,7 +9,7 @@ from importlib.resources import files
 import yaml
 
 from bot.clients.slack.checkup import ChannelSeen
-from bot.doctor_findings import Finding, Findings, World, failure, fine, warning
+from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
 from bot.ports import AccountKind, OutsideError, Temporary
 
 SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")

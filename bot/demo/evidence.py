@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.demo import DemoFailed, Say, World
+from bot.demo.world import DemoFailed, Say, World
 
 OURS = "countersign."
 ALLOWED, DENIED = 0, 1

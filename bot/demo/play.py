@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from bot.demo import CHANNEL, DemoFailed, Say, World, find_card, train
-from bot.demo_evidence import at_the_gate, the_ledger_holds, walk_back
+from bot.demo.evidence import at_the_gate, the_ledger_holds, walk_back
+from bot.demo.world import CHANNEL, DemoFailed, Say, World, find_card, train
 from bot.sandbox.slack import Message
 
 GOOD_ENOUGH = ()  # the pipeline's own params: mae 26

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.doctor_findings import Findings, World, failure, fine, warning
+from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.ports import Permanent
 from bot.store.roles import powers_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.clients.jira.checkup import PERMISSIONS, PERMISSIONS_FOR_DIGEST, CreateScreen, ProjectSeen
 from bot.clients.jira.transitions import same
-from bot.doctor_findings import Finding, Findings, World, failure, fine, warning
+from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
 from bot.domain.references import TicketPlan
 from bot.ports import Permanent
 

@@ -6,7 +6,7 @@ Webhooks that are missing are no failure, since the poller finds the same news. 
 from __future__ import annotations
 
 from bot.clients.mlflow.checkup import EVENTS, WebhookSeen, WebhooksUnreadable, supported
-from bot.doctor_findings import Findings, World, failure, fine, warning
+from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.ports import OutsideError, Permanent
 
 PROBED = 10  # registered models; permissions are given for each, but one call for each of thousands helps nobody

@@ -40,8 +40,8 @@ from bot.signatures import ED25519
 from bot.supervisor import Supervisor, supervised
 from config.settings import read_settings
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "bike-demand"
-POLICY = Path(__file__).resolve().parent.parent / "config" / "policy.yaml"
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "bike-demand"
+POLICY = Path(__file__).resolve().parents[2] / "config" / "policy.yaml"
 CHANNEL = "model-approvals"
 PEOPLE = (
     SandboxPerson("U0ANA000001", "ana", "Ana Ruiz", "ana@example.com"),
