@@ -18,9 +18,10 @@ settings.load_profile("untimed")
 
 pytest_plugins = [
     "tests.fixtures.postgres",
+    "tests.fixtures.engine",
     "tests.fixtures.mlflow_server",
     "tests.fixtures.workers",
-    "tests.fixtures.house",
+    "tests.fixtures.installation",
     "tests.fixtures.outcomes",
     "tests.fixtures.training_repository",
     "tests.fixtures.browser",

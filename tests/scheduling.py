@@ -9,10 +9,10 @@ from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = {
     "tests/browser/": "browser",
-    "tests/sandbox/test_slack_sandbox_page.py": "browser",
+    "tests/sandbox/slack/test_page.py": "browser",
     "tests/examples/": "bike-demand",
     "tests/contracts/test_third_party_verification.py": "sigstore",
-    "tests/e2e/test_lineage.py": "training-repository",
+    "tests/e2e/queries/test_lineage.py": "training-repository",
     "tests/commands/test_register.py": "training-repository",
 }
 

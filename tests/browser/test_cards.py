@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.fixtures.house import House
+from tests.fixtures.installation import House
 
 
 def open_channel(page: Page, house: House, person: str = "ana") -> None:

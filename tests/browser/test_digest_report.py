@@ -15,8 +15,8 @@ from bot.domain.digest.figures import Digest
 from bot.domain.evidence.pipeline_graph import BOX_WIDTH
 from bot.reports.html import html_of
 from tests.browser.test_version_page import TOO_FAINT
-from tests.builders_digest import ODD_NAMES, a_crowded_digest, a_digest, a_quiet_digest, an_oddly_named_digest
-from tests.builders_long_names import PIPELINE, a_full_digest_of_long_names
+from tests.builders.digest import ODD_NAMES, a_crowded_digest, a_digest, a_quiet_digest, an_oddly_named_digest
+from tests.builders.long_names import PIPELINE, a_full_digest_of_long_names
 
 pytestmark = pytest.mark.xdist_group("browser")
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from bot.domain.model import Kind, TransitionRequest
 from tests.browser.test_cards import open_channel
-from tests.fixtures.house import House
+from tests.fixtures.installation import House
 
 AT_MOST_30 = "metrics: {mae: {threshold: 30, greater_is_better: false}}"
 SHADOW = f"fast_track: {{mode: shadow, {AT_MOST_30}}}"

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bot.links import Links
-from tests.fixtures.house import House
+from tests.fixtures.installation import House
 from tests.fixtures.version_page import served_pages
 
 PICTURES = os.environ.get("VERSION_PAGE_PICTURES")  # a directory, for whoever wants to look

@@ -34,7 +34,7 @@ from handlers.registry.apply import sync_target
 from handlers.request.approvals import press
 from handlers.request.asking import request_transition
 from handlers.request.evidence import freeze_evidence
-from tests.fixtures.house import API_TOKEN, House, services_with
+from tests.fixtures.installation import API_TOKEN, House, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 from tests.fixtures.workers import eventually
 

@@ -17,7 +17,7 @@ from bot.domain.events import VoteCast
 from bot.domain.model import State
 from bot.sandbox.serving import serving
 from config.settings import Settings
-from tests.fixtures.house import API_TOKEN, MLFLOW_SECRET, House, services_with
+from tests.fixtures.installation import API_TOKEN, MLFLOW_SECRET, House, services_with
 
 NOBODY_LISTENS = "postgresql://countersign:a-database-password@127.0.0.1:1/countersign?connect_timeout=2"
 JIRA_NEWS = json.dumps({"webhookEvent": "jira:issue_updated", "issue": {"id": "10001", "key": "GOV-1"}}).encode()

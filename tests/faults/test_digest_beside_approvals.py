@@ -21,7 +21,7 @@ from bot.engine.rows import JobStatus
 from bot.services import Services
 from handlers.doors.clock import HOUSEKEEPING, tick
 from tests.fixtures.digest_weeks import DIGEST, closed, go_to_due, rows, weeks_from_now
-from tests.fixtures.house import PATIENCE, House, services_with
+from tests.fixtures.installation import PATIENCE, House, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 from tests.fixtures.workers import eventually
 

@@ -14,7 +14,7 @@ from bot.ports import Permanent
 from bot.sandbox.faults import Faults
 from handlers.digest.delivery import mail_digest
 from handlers.request.expiry import forget_old
-from tests.builders_digest import NOTE
+from tests.builders.digest import NOTE
 from tests.fixtures.digest_office import ANA, BEN, CHANNEL, FILES, PLAN, WEEK, Office, open_office
 
 FAULTS: dict[str, dict[str, object]] = {

@@ -16,9 +16,9 @@ from bot.ports import Permanent
 from bot.services import Services
 from bot.store import tables
 from handlers.digest.delivery import file_digest, mail_digest, post_digest
-from tests.builders_digest import a_quiet_digest
+from tests.builders.digest import a_quiet_digest
 from tests.fixtures.digest_office import ANA, BEN, FILES, PLAN, WEEK, Office, open_office
-from tests.fixtures.house import services_with
+from tests.fixtures.installation import services_with
 from tests.fixtures.mortal import AtEveryBoundary, Fate, Killed, with_fate
 
 MOST_DEATHS = 300  # a delivery has some sixty boundaries

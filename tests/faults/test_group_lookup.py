@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain.events import VoteCast
 from bot.domain.model import State, TransitionRequest
-from tests.fixtures.house import CHANNEL, House
+from tests.fixtures.installation import CHANNEL, House
 
 ANA, BEN, CY = "U0ANA000001", "U0BEN000002", "U0CY0000003"
 PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again."

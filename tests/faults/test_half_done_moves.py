@@ -14,7 +14,7 @@ from bot.domain.model import DecidedBy, State, TransitionRequest
 from bot.sandbox.faults import Faults
 from handlers.policy.kill_switch import person_named, switch_fast_track
 from tests.fixtures.fault_proxy import fault_proxy
-from tests.fixtures.house import House
+from tests.fixtures.installation import House
 
 TRANSITION = "model-versions/transition-stage$"
 FOR_EVER = 1_000

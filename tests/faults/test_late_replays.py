@@ -12,7 +12,7 @@ from bot.engine.rows import JobStatus
 from bot.sandbox.faults import Faults
 from handlers.request import asking
 from tests.fixtures.fault_proxy import fault_proxy
-from tests.fixtures.house import House
+from tests.fixtures.installation import House
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from bot.sandbox.faults import Faults
 from handlers.attestation.signing import sign
 from handlers.registry.apply import sync_target
 from tests.fixtures.fault_proxy import fault_proxy
-from tests.fixtures.house import API_TOKEN, House
+from tests.fixtures.installation import API_TOKEN, House
 from tests.fixtures.outcomes import assert_promoted_once
 
 FAULTS: dict[str, dict[str, object]] = {

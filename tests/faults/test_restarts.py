@@ -18,7 +18,7 @@ from bot.domain.model import Refused, State, TransitionRequest
 from bot.ports import Click, Temporary
 from bot.services import Services
 from handlers.request.approvals import press
-from tests.fixtures.house import House, services_with
+from tests.fixtures.installation import House, services_with
 from tests.fixtures.mortal import AtEveryBoundary, Fate, Killed, Once, with_fate
 from tests.fixtures.outcomes import assert_happened_once, assert_promoted_once, assert_told_once
 from tests.fixtures.workers import eventually

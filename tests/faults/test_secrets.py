@@ -18,7 +18,7 @@ from bot.logs import write_logs
 from bot.sandbox.serving import serving
 from bot.services import Services
 from tests.fixtures.fault_proxy import fault_proxy
-from tests.fixtures.house import House, services_with
+from tests.fixtures.installation import House, services_with
 
 STORM = ("down", "cut", "malformed", "status")
 

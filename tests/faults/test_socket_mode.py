@@ -12,7 +12,7 @@ from bot.app import socket_handler
 from bot.domain.model import State
 from bot.sandbox.slack import NO_ANSWER
 from bot.services import Services
-from tests.fixtures.house import CHANNEL, House, services_with
+from tests.fixtures.installation import CHANNEL, House, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 
 NOBODY_LISTENS = "postgresql://countersign@127.0.0.1:1/countersign?connect_timeout=2"

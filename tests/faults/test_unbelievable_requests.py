@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 
 from bot import metrics
-from tests.fixtures.house import House
+from tests.fixtures.installation import House
 
 CLICK = urlencode({"payload": json.dumps({"type": "block_actions"})})
 TIMESTAMP = "X-Slack-Request-Timestamp"

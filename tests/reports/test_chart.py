@@ -16,7 +16,7 @@ import pytest
 from bot.domain.digest.chart import chart_svg, chart_words, count_scale, latency_scale
 from bot.domain.digest.figures import TREND_WEEKS, Digest
 from bot.reports.chart import chart_of
-from tests.builders_digest import a_digest, a_quiet_digest, a_trend
+from tests.builders.digest import a_digest, a_quiet_digest, a_trend
 
 ROOT = Path(__file__).parents[2]
 LARGEST_CHART = 200_000  # bytes

@@ -15,7 +15,7 @@ from bot.domain.digest.json_form import as_json, read_digest
 from bot.domain.digest.periods import period_of
 from bot.ports import Permanent
 from bot.reports.html import html_of
-from tests.builders_digest import (
+from tests.builders.digest import (
     ODD_NAMES,
     a_crowded_digest,
     a_digest,

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.domain.digest.figures import Concern
 from bot.reports.lists import HOLDINGS, WAITING, HoldingsAsCsv, WaitingAsCsv
-from tests.builders_digest import NAMES, SOME_HOLDINGS, a_holding, a_waiting
+from tests.builders.digest import NAMES, SOME_HOLDINGS, a_holding, a_waiting
 
 
 def rows(text: str) -> list[dict[str, str]]:

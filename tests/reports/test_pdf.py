@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from bot.domain.digest.figures import Digest, Listed
 from bot.ports import OutsideError, Permanent
 from bot.reports.pdf import pdf_of
-from tests.builders_digest import (
+from tests.builders.digest import (
     ODD_NAMES,
     a_crowded_digest,
     a_digest,

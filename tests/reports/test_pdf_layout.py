@@ -18,8 +18,8 @@ from bot.reports.graph_svg import PAPER
 from bot.reports.pdf import pdf_of
 from bot.reports.shape import Section
 from bot.reports.theme import OURS
-from tests.builders_digest import SOME_ATTENTION, a_crowded_digest, a_digest, an_oddly_named_digest
-from tests.builders_long_names import a_full_digest_of_long_names
+from tests.builders.digest import SOME_ATTENTION, a_crowded_digest, a_digest, an_oddly_named_digest
+from tests.builders.long_names import a_full_digest_of_long_names
 
 MM = 72 / 25.4
 SIDE, TOP, FOOT = 16 * MM, 18 * MM, 8 * MM  # the page's number stands in the lower margin

@@ -13,7 +13,7 @@ from bot.domain.digest.figures import Digest
 from bot.domain.ledger.checkpoint import Checkpoint, Note, read_note
 from bot.reports.html import html_of
 from bot.reports.pdf import pdf_of
-from tests.builders_digest import a_digest
+from tests.builders.digest import a_digest
 
 NOTE = Note(Checkpoint("countersign/0123456789abcdef", 4_208, bytes(range(32))), b"hint", bytes(range(64)))
 

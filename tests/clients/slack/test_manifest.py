@@ -1,0 +1,81 @@
+"""The manifest asks for the scopes that the notifier needs: all of them, and none besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.clients.slack.notifier import SlackNotifier
+from bot.domain.card.card import Card
+from bot.ports import Notifier, Permanent
+from bot.sandbox.serving import serving
+from bot.sandbox.slack import SlackSandbox
+
+MANIFEST = yaml.safe_load((Path(__file__).parents[3] / "config" / "slack_manifest.yaml").read_text())
+SCOPES = frozenset(MANIFEST["oauth_config"]["scopes"]["bot"])
+FOR_SLASH_COMMANDS = "commands"
+CARD = Card("bike-demand v2 is champion", "Approved by Cy.")
+ANA = "U0ANA000001"
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackSandbox]:
+    sandbox = SlackSandbox(scopes=SCOPES)
+    sandbox.workspace.add_channel("board", is_private=True)
+    with serving(sandbox) as url:
+        sandbox.public_url = url
+        yield sandbox
+
+
+def every_deed(slack: Notifier) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    for place in ("#model-approvals", "#board", ANA):
+        posted = slack.post(place, CARD, place)
+        slack.update(posted, CARD)
+        assert slack.find_post(place, place, since) == posted
+    slack.account(ANA)
+    assert slack.find_account("ana@example.com") is not None
+    slack.members_of("ml-leads")
+    slack.upload_image(b"\x89PNG\r\n\x1a\n", "plot.png", "mae over versions 1 to 7")
+
+
+def notifier_of(sandbox: SlackSandbox) -> Notifier:
+    return SlackNotifier(sandbox.app.bot_token, api_url=f"{sandbox.public_url}/api/")
+
+
+def test_the_manifests_scopes_are_enough(slack: SlackSandbox) -> None:
+    every_deed(notifier_of(slack))
+
+
+@pytest.mark.parametrize("scope", sorted(SCOPES - {FOR_SLASH_COMMANDS}))
+def test_each_scope_is_needed_and_named_when_it_is_missing(slack: SlackSandbox, scope: str) -> None:
+    slack.app.scopes = SCOPES - {scope}
+
+    with pytest.raises(Permanent, match=f"lacks the scope {scope}"):
+        every_deed(notifier_of(slack))
+
+
+@pytest.mark.parametrize(
+    "read_address",
+    [
+        lambda: MANIFEST["settings"]["interactivity"]["request_url"],
+        lambda: MANIFEST["features"]["slash_commands"][0]["url"],
+    ],
+)
+def test_all_of_slack_comes_in_by_one_route(read_address: Callable[[], str]) -> None:
+    address = read_address()
+
+    assert address == "https://countersign.example.com/slack/events"
+
+
+def test_the_manifest_offers_the_slash_command_and_the_buttons() -> None:
+    commands = [command["command"] for command in MANIFEST["features"]["slash_commands"]]
+
+    assert commands == ["/countersign"]
+    assert MANIFEST["features"]["slash_commands"][0]["should_escape"] is True
+    assert FOR_SLASH_COMMANDS in SCOPES
+    assert MANIFEST["settings"]["interactivity"]["is_enabled"] is True

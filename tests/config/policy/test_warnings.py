@@ -1,0 +1,73 @@
+"""What a policy may say and people should know: rules whose patterns cross, groups and freezes that nobody uses."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.policy import Mistake, PolicyMistakes, notices
+from tests.builders.policies import FULL, SMALL, replaced, rule_for
+
+
+def test_rules_whose_patterns_cross_are_shown_with_a_name_that_both_match() -> None:
+    assert notices(SMALL + rule_for("*-demand")) == (
+        Mistake(
+            10,
+            'rule "*-demand" for alias:champion and the rule "bike-*" before it both match "bike-demand", and the one before '
+            "holds for it. If that is not meant, put this rule first or narrow a pattern.",
+        ),
+    )
+
+
+def test_rules_may_cross_in_the_workspace_as_well() -> None:
+    (notice,) = notices(replaced(SMALL, "target:", 'workspace: "*"\n    target:') + rule_for("*", workspace="lab"))
+
+    assert 'both match "bike-" in the workspace "lab"' in notice.sentence
+
+
+def test_rules_for_all_models_may_cross_in_the_workspace_alone() -> None:
+    (notice,) = notices(SMALL + rule_for("**", workspace="lab-*") + rule_for("*", workspace="*-eu"))
+
+    assert notice.line == 15
+    assert 'both match "x" in the workspace "lab-eu"' in notice.sentence
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        rule_for("*"),
+        rule_for("bike*"),
+        rule_for("car-*"),
+        rule_for("*-demand", alias="shadow"),
+        rule_for("*-demand", workspace="lab"),
+    ],
+)
+def test_a_narrow_rule_before_a_wide_one_and_rules_apart_are_nothing_to_notice(rule: str) -> None:
+    assert notices(SMALL + rule) == ()
+
+
+def test_a_group_and_a_freeze_that_no_rule_names_are_noticed_in_the_order_of_the_file() -> None:
+    text = replaced(FULL, "freezes: [year-end, weekend]", "freezes: [year-end]")
+    text = replaced(text, "    escalate: {after: 8h, group: heads}\n", "")
+
+    assert notices(text) == (
+        Mistake(
+            8,
+            'freeze "weekend" holds nothing back, because no rule names it. Add it to a rule\'s freezes, or remove it.',
+        ),
+        Mistake(12, 'group "heads" decides nothing, because no rule names it. Name it in a rule, or remove it.'),
+    )
+
+
+def test_there_is_nothing_to_notice_where_everything_is_used() -> None:
+    assert notices(FULL) == ()
+
+
+def test_a_policy_with_mistakes_has_to_be_mended_first() -> None:
+    with pytest.raises(PolicyMistakes, match="line 1: version must be 1"):
+        notices(replaced(SMALL, "version: 1", "version: 2"))
+
+
+def test_many_rules_are_looked_through_without_a_word() -> None:
+    rules = "".join(rule_for(f"team-{number}-*") for number in range(300))
+
+    assert notices(SMALL + rules) == ()

@@ -1,0 +1,496 @@
+"""The walk back: from a model version to its run, its data, the people who decided, and what vouches for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot.clients.dvc import DvcRemote, NotFetched, place_below, remote_in
+from bot.clients.git import GitMirrors
+from bot.commands.describe import describe as command
+from bot.domain.evidence.lineage import Mirrored
+from bot.domain.model import Refused, State
+from bot.domain.queries.description import Description
+from bot.domain.queries.description_text import in_words
+from bot.store import tables
+from handlers.queries.describe import describe
+from handlers.queries.fetch_data import Brought, fetch_data
+from handlers.queries.past_holders import held_at
+from tests.fixtures.installation import House
+
+RUN_IT = f"from {command.callback.__module__} import describe; describe()"  # type: ignore[union-attr]
+RAW = b"hour,rides\r\n0,12\n1,\xff\n"
+READY = {"train.csv": b"1,2\n", "below/test.csv": b"3,4\n"}
+CODE = b"print('fit')\n"
+
+
+def md5_of(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def told(house: House, version: int = 1) -> Description:
+    return describe(f"models:/{house.model}/{version}", house.s)
+
+
+def command_line(house: House, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": house.settings.database_url.get_secret_value(),
+        "MLFLOW_TRACKING_URI": house.settings.mlflow_tracking_uri,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", RUN_IT, *words], env=environment, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def push(remote: Path, content: bytes, *, folder: bool = False) -> str:
+    """Into a remote as DVC 3 lays it out; returns what the lock calls it."""
+    md5 = md5_of(content) + (".dir" if folder else "")
+    place = remote / "files" / "md5" / md5[:2] / md5[2:]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+    return md5
+
+
+def a_lock(remote: Path, *, raw_path: str = "data/raw.csv") -> str:
+    """Two stages: what the pipeline begins with is one data file and one of code, which git keeps."""
+    listed = [{"md5": push(remote, content), "relpath": path} for path, content in sorted(READY.items())]
+    ready = push(remote, json.dumps(listed).encode(), folder=True)
+    raw = push(remote, RAW)
+    return f"""
+schema: '2.0'
+stages:
+  prepare:
+    cmd: python prepare.py
+    deps:
+    - {{path: {raw_path}, hash: md5, md5: {raw}, size: {len(RAW)}}}
+    - {{path: src/prepare.py, hash: md5, md5: {md5_of(CODE)}, size: {len(CODE)}}}
+    outs:
+    - {{path: data/ready, hash: md5, md5: {ready}, size: 8, nfiles: 2}}
+  train:
+    cmd: python train.py
+    deps:
+    - {{path: data/ready, hash: md5, md5: {ready}, size: 8, nfiles: 2}}
+"""
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    return tmp_path / "remote"
+
+
+def log_lock(house: House, text: str) -> None:
+    run = house.mlflow.get_model_version(house.model, "1").run_id
+    house.mlflow.log_text(run, text, "lineage/dvc.lock")
+
+
+def brought(house: House, into: Path, remote: Path) -> Brought:
+    return fetch_data(f"models:/{house.model}/1", into, str(remote), NoMirror(), house.s)
+
+
+def a_repository(where: Path, remote: Path) -> str:
+    """With the code, and the DVC remote in its configuration; returns the commit."""
+
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=Bea", "-c", "user.email=bea@example.com", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(["git", "-C", str(where), *who, *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    for path, content in {
+        ".dvc/config": f"['remote \"store\"']\n    url = {remote}\n".encode(),
+        "src/prepare.py": CODE,
+    }.items():
+        (where / path).parent.mkdir(parents=True, exist_ok=True)
+        (where / path).write_bytes(content)
+    git("init", "--quiet", "--initial-branch", "main")
+    git("add", ".")
+    git("commit", "--quiet", "--message", "the pipeline")
+    return git("rev-parse", "HEAD")
+
+
+class NoMirror:
+    """No rule of these tests names a git remote, so nobody is asked."""
+
+    def look(self, remote: str, commit: str, main: str, lock_path: str, code: str) -> Mirrored:
+        raise AssertionError(f"nobody should be asked about {remote}")
+
+    def read_files(self, remote: str, commit: str, paths: Collection[str]) -> Mapping[str, bytes]:
+        raise AssertionError(f"nobody should be asked about {remote}")
+
+
+# What is told
+
+
+def test_an_approved_version_is_told_with_its_run_its_figures_its_votes_and_their_signatures(house: House) -> None:
+    house.use_policy(reason="on_approve")
+    request = house.asked()
+    house.click("ana", request, "approve")
+    house.slack.submit_view("ana", {"reason": "better by far"})
+    house.settle()
+
+    found = told(house)
+
+    (decided,) = found.requests
+    run = house.mlflow.get_model_version(house.model, "1").run_id
+    assert [str(place.target) for place in found.holds] == ["alias:champion"]
+    assert found.evidence is not None
+    assert (found.evidence.run_id, found.evidence.author) == (run, "bea")
+    assert {metric.name for metric in found.evidence.metrics} == {"mae", "r2"}
+    assert (decided.decided_by, decided.votes[0].reason) == ("Ana Ruiz", "better by far")
+    assert [(one.about, one.fault) for one in decided.signed] == [("vote", ""), ("decision", "")]
+    assert decided.ticket == house.reread(request).ticket.key  # type: ignore[union-attr]
+    assert decided.now == "holds the target by this request"
+
+
+def test_who_trained_or_committed_under_an_address_is_told_by_name(house: House) -> None:
+    committed = {"countersign.commit_author": "bea@example.com"}
+    house.asked(house.register(user="zoe@example.com", tags=committed))
+
+    evidence = told(house).evidence
+
+    assert evidence is not None
+    assert (evidence.author, evidence.commit_author) == ("zoe@example.com", "Bea Baker")
+
+
+def test_an_alias_leads_to_the_version_that_holds_it(house: House) -> None:
+    house.approve(house.asked())
+
+    assert describe(f"models:/{house.model}@champion", house.s).version.version == 1
+    with pytest.raises(Refused, match="has no alias nonsense"):
+        describe(f"models:/{house.model}@nonsense", house.s)
+
+
+def test_all_requests_of_a_version_are_told_the_newest_first(house: House) -> None:
+    first = house.asked()
+    house.reject(first, "not on holidays")
+    house.mlflow.delete_registered_model_alias(house.model, "candidate")
+    house.sweep()
+    house.approve(house.asked(1))
+
+    states = [told_request.state for told_request in told(house).requests]
+
+    assert states == [State.APPLIED, State.REJECTED]
+
+
+def test_a_version_that_was_rolled_back_says_when_by_whom_and_why(house: House) -> None:
+    house.approve(house.asked())
+    second = house.asked()
+    house.approve(second)
+    house.click("ben", second, "roll_back")
+    house.slack.submit_view("ben", {"reason": "predictions drifted"})
+    house.settle()
+
+    now = told(house, 2).requests[0].now
+
+    assert now.startswith("rolled back on ")
+    assert now.endswith(f"by Ben Okafor to {house.model} v1: predictions drifted")
+    assert told(house, 2).holds == ()
+
+
+def test_a_version_that_is_gone_is_told_from_what_was_recorded(house: House) -> None:
+    house.approve(house.asked())
+    house.mlflow.delete_model_version(house.model, "1")
+
+    found = told(house)
+
+    assert not found.is_registered
+    assert found.requests[0].decided_by == "Ana Ruiz"
+
+
+def test_a_version_that_nobody_has_heard_of_is_refused(house: House) -> None:
+    house.register()
+
+    assert told(house).requests == ()
+    with pytest.raises(Refused, match="there is no version 7"):
+        told(house, 7)
+    with pytest.raises(Refused, match="names no model version"):
+        describe(house.model, house.s)
+
+
+# What was signed
+
+
+def change_envelope(house: House, text: str) -> None:
+    with house.s.store.engine.begin() as connection:
+        connection.execute(sa.text("alter table attestations disable trigger all"))
+        connection.execute(sa.update(tables.attestations).values(envelope=text))
+
+
+def test_an_envelope_that_was_changed_in_the_database_is_found_out(house: House) -> None:
+    house.approve(house.asked())
+    with house.s.store.transaction() as tx:
+        envelope = json.loads(tx.attestations.of(house.request(1).id)[0].envelope)
+
+    change_envelope(house, json.dumps({**envelope, "payload": envelope["payload"][:-8] + "AAAAAAA="}))
+
+    assert all(one.fault for one in told(house).requests[0].signed)
+    assert "NOT VERIFIED" in "\n".join(in_words(told(house)))
+
+
+def test_a_good_envelope_of_another_request_proves_nothing(house: House) -> None:
+    house.approve(house.asked())
+    house.approve(house.asked())
+    with house.s.store.transaction() as tx:
+        other = tx.attestations.of(house.request(2).id)[-1].envelope
+
+    change_envelope(house, other)
+
+    assert "ledger entry" in told(house, 1).requests[0].signed[0].fault
+
+
+@pytest.mark.parametrize(
+    ("edit", "faults"),
+    [
+        (lambda row: row["votes"][0].update(reason="by the board"), ("another vote", "names other votes")),
+        (
+            lambda row: row["votes"].append({**row["votes"][0], "person": "mallory"}),
+            ("", "votes now that nobody signed"),
+        ),
+        (lambda row: row["evidence"].update(commit="f" * 40), ("other evidence", "other evidence")),
+        (lambda row: row.update(decided_at="2026-01-01T00:00:00+00:00"), ("", "another decision")),
+    ],
+    ids=["a reason", "a vote more", "the evidence", "the time of the decision"],
+)
+def test_words_that_were_changed_in_the_row_are_not_shown_as_verified(
+    house: House, edit: Callable[[dict[str, Any]], object], faults: tuple[str, str]
+) -> None:
+    request = house.asked()
+    house.approve(request)
+    requests = tables.requests
+    with house.s.store.engine.begin() as connection:
+        found = connection.execute(sa.select(requests.c.body).where(requests.c.id == request.id)).scalar_one()
+        body = json.loads(found) if isinstance(found, str) else dict(found)
+        edit(body)
+        changed = json.dumps(body) if isinstance(found, str) else body
+        connection.execute(sa.update(requests).where(requests.c.id == request.id).values(body=changed))
+
+    vote, decision = told(house).requests[0].signed
+
+    assert [part in one.fault for part, one in zip(faults, (vote, decision), strict=True)] == [True, True]
+    assert [one.is_verified for one in (vote, decision)] == [not part for part in faults]
+
+
+# Who held what
+
+
+def test_a_past_moment_is_answered_from_the_ledger_with_the_approval(house: House) -> None:
+    house.approve(house.asked())
+    between = house.clock.now()
+    house.clock.ahead = timedelta(hours=2)
+    house.approve(house.asked(), "ben")
+    at_the_end = house.clock.now()
+
+    then, now = (held_at(house.model, at, house.s).held for at in (between, at_the_end))
+
+    assert [(one.version.version, one.approval) for one in then if one.version] == [(1, "approved by Ana Ruiz")]
+    assert [(one.version.version, one.approval) for one in now if one.version] == [(2, "approved by Ben Okafor")]
+    with pytest.raises(Refused, match="has not come yet"):
+        held_at(house.model, at_the_end + timedelta(days=1), house.s)
+
+
+def test_a_moment_before_anything_was_watched_says_so(house: House) -> None:
+    house.approve(house.asked())
+
+    past = held_at(house.model, house.clock.now() - timedelta(days=30), house.s)
+
+    assert "Countersign began to watch on" in past.unknown
+    assert [one.version for one in past.held] == [None]
+
+
+def test_a_holder_from_before_the_baseline_is_told_without_an_approval(open_house: Callable[..., House]) -> None:
+    house = open_house()
+    house.register()
+    house.ask(1, "champion")
+    house.sweep()
+
+    (held,) = held_at(house.model, house.clock.now(), house.s).held
+
+    assert (held.version.version, held.approval) == (1, "there since before the baseline")
+
+
+# The data
+
+
+def test_the_data_is_brought_back_and_every_byte_is_proven(house: House, remote: Path, tmp_path: Path) -> None:
+    house.approve(house.asked())
+    log_lock(house, a_lock(remote))
+
+    report = brought(house, tmp_path / "out", remote)
+
+    assert (tmp_path / "out/data/raw.csv").read_bytes() == RAW
+    assert (tmp_path / "out/data/ready/below/test.csv").read_bytes() == READY["below/test.csv"]
+    sha256 = {one.path: one.sha256 for one in report.fetched}
+    assert sha256["data/raw.csv"] == hashlib.sha256(RAW).hexdigest()
+    assert [(one.path, one.is_fault) for one in report.left] == [("src/prepare.py", False)]
+    assert report.is_good
+
+
+def test_a_byte_that_was_changed_on_the_remote_is_found_out_and_nothing_is_left(
+    house: House, remote: Path, tmp_path: Path
+) -> None:
+    house.approve(house.asked())
+    log_lock(house, a_lock(remote))
+    for content in (RAW, READY["train.csv"]):
+        place = remote / "files" / "md5" / md5_of(content)[:2] / md5_of(content)[2:]
+        place.write_bytes(content.replace(b"1", b"7"))
+
+    report = brought(house, tmp_path / "out", remote)
+
+    assert not report.is_good
+    assert {one.path for one in report.left if one.is_fault} == {"data/raw.csv", "data/ready"}
+    assert "other bytes than the lock names" in report.left[0].why
+    assert not (tmp_path / "out/data/raw.csv").exists()
+    assert not (tmp_path / "out/data/ready/train.csv").exists()
+
+
+def test_another_lock_than_the_frozen_one_is_told_and_nothing_is_brought_back_by_it(
+    house: House, remote: Path, tmp_path: Path
+) -> None:
+    house.register()
+    log_lock(house, a_lock(remote))
+    house.approve(house.asked(1))
+    same = told(house).pipeline
+
+    log_lock(house, a_lock(remote).replace("prepare.py", "other.py"))
+
+    assert (same.lock_sha256, same.warning) == (hashlib.sha256(a_lock(remote).encode()).hexdigest(), "")
+    assert "this is not the dvc.lock of the frozen evidence" in told(house).pipeline.warning
+    with pytest.raises(Refused, match=r"keeps another dvc\.lock now"):
+        brought(house, tmp_path / "out", remote)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("path", ["../out.csv", "/tmp/out.csv", "a/../../out.csv", "a\\b", ""])
+def test_a_path_that_climbs_out_of_the_directory_is_refused(path: str, tmp_path: Path) -> None:
+    with pytest.raises(NotFetched, match="leads out of the directory"):
+        place_below(tmp_path, path)
+
+
+def test_a_lock_whose_path_climbs_out_writes_nothing_outside(house: House, remote: Path, tmp_path: Path) -> None:
+    house.approve(house.asked())
+    log_lock(house, a_lock(remote, raw_path="../../escaped.csv"))
+
+    report = brought(house, tmp_path / "a" / "out", remote)
+
+    assert not report.is_good
+    assert not list(tmp_path.rglob("escaped.csv"))
+
+
+def test_a_link_in_the_directory_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/data").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(NotFetched, match="leads through the link 'data'"):
+        place_below(tmp_path / "out", "data/raw.csv")
+
+
+def test_a_file_that_is_there_with_other_bytes_is_not_overwritten(house: House, remote: Path, tmp_path: Path) -> None:
+    house.approve(house.asked())
+    log_lock(house, a_lock(remote))
+    mine = tmp_path / "out/data/raw.csv"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+
+    report = brought(house, tmp_path / "out", remote)
+
+    assert mine.read_text() == "mine"
+    assert "is there already with other bytes" in report.left[0].why
+
+
+def test_the_remote_is_the_one_that_the_repository_names() -> None:
+    named = "[core]\n    remote = store\n['remote \"store\"']\n    url = s3://models/dvc\n['remote \"old\"']\n    url = /mnt/old\n"
+
+    assert remote_in(named) == "s3://models/dvc"
+    assert remote_in("['remote \"only\"']\n    url = /mnt/dvc\n") == "/mnt/dvc"
+    with pytest.raises(NotFetched, match="names no default remote"):
+        remote_in("[core]\n")
+    with pytest.raises(NotFetched, match="in the trainer's own checkout"):
+        remote_in("['remote \"near\"']\n    url = ../storage\n")
+    with pytest.raises(NotFetched, match="cannot be read"):
+        remote_in("no section")
+
+
+def test_a_remote_of_an_unknown_kind_is_refused_with_its_address() -> None:
+    with pytest.raises(NotFetched, match="Correct --remote"):
+        DvcRemote("nonsense://bucket/path")
+
+
+def test_without_the_extra_a_sentence_names_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "dvc.fs", None)  # as Python remembers what cannot be imported
+
+    with pytest.raises(NotFetched, match="pip install 'mlflow-countersign\\[dvc\\]'"):
+        DvcRemote(str(tmp_path))
+
+
+def test_the_git_remote_of_the_rule_names_the_dvc_remote_and_proves_the_code(
+    house: House, remote: Path, tmp_path: Path
+) -> None:
+    commit = a_repository(tmp_path / "repository", remote)
+    house.use_policy(extra=f"lineage: {{git: {tmp_path / 'repository'}}}")
+    house.register()
+    log_lock(house, a_lock(remote))
+    run = house.mlflow.get_model_version(house.model, "1").run_id
+    house.mlflow.set_tag(run, "mlflow.source.git.commit", commit)
+    house.asked(1)
+
+    report = fetch_data(f"models:/{house.model}/1", tmp_path / "out", "", GitMirrors(tmp_path / "mirrors"), house.s)
+
+    assert report.is_good
+    assert (report.in_git, report.left) == (("src/prepare.py",), ())
+    assert (tmp_path / "out/data/raw.csv").read_bytes() == RAW
+
+
+# The command
+
+
+def test_the_command_tells_it_in_words_and_as_json(house: House) -> None:
+    house.approve(house.asked())
+
+    words = command_line(house, f"models:/{house.model}/1")
+    plain = command_line(house, f"models:/{house.model}@champion", "--json")
+
+    assert (words.returncode, words.stderr) == (0, "")
+    assert words.stdout.startswith(f"{house.model} v1\n")
+    assert "the decision, by key" in words.stdout
+    assert json.loads(plain.stdout)["requests"][0]["decided_by"] == "Ana Ruiz"
+
+
+def test_the_command_answers_for_a_moment_and_refuses_what_is_none(house: House) -> None:
+    house.approve(house.asked())
+    uri = f"models:/{house.model}/1"
+
+    then = command_line(house, uri, "--at", f"{house.clock.now().isoformat()}")
+    no_moment = command_line(house, uri, "--at", "yesterday")
+    unknown = command_line(house, f"models:/{house.model}/99")
+
+    assert f"alias:champion: {house.model} v1, since " in then.stdout
+    assert no_moment.returncode == 2
+    assert '"yesterday" is no moment' in no_moment.stderr
+    assert unknown.returncode == 1
+    assert "there is no version 99" in unknown.stderr
+
+
+def test_the_command_brings_the_data_back(house: House, remote: Path, tmp_path: Path) -> None:
+    house.approve(house.asked())
+    log_lock(house, a_lock(remote))
+    out = tmp_path / "out"
+
+    done = command_line(house, f"models:/{house.model}/1", "--fetch", str(out), "--remote", str(remote))
+    nowhere = command_line(house, f"models:/{house.model}/1", "--fetch", str(out))
+
+    assert done.returncode == 0, done.stderr
+    assert f"md5 {md5_of(RAW)}  sha256 {hashlib.sha256(RAW).hexdigest()}" in done.stdout
+    assert "git keeps it, or it was never pushed" in done.stdout
+    assert nowhere.returncode == 1
+    assert "no rule names the git remote" in nowhere.stderr

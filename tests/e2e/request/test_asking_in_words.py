@@ -1,0 +1,199 @@
+"""Asking in words: over HTTP and on the command line, also for what the registry asks for already."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from bot.domain.events import RequestOpened
+from bot.domain.model import State
+from tests.fixtures.installation import API_TOKEN, House
+
+COUNTERSIGN = Path(sys.executable).with_name("countersign")
+
+
+def post(house: House, token: str = API_TOKEN, **changes: object) -> requests.Response:
+    wish = {"name": house.model, "version": 1, "to": "alias:champion", "requester": "cy@example.com", **changes}
+    return post_raw(house, wish, token)
+
+
+def post_raw(house: House, body: object, token: str = API_TOKEN) -> requests.Response:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    sent: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+    return requests.post(f"{house.url}/api/requests", headers=headers, timeout=10, **sent)
+
+
+def command_line(house: House, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    settings = {
+        "DATABASE_URL": house.settings.database_url.get_secret_value(),
+        "MLFLOW_TRACKING_URI": house.settings.mlflow_tracking_uri,
+        "COUNTERSIGN_URL": "",
+        "COUNTERSIGN_API_TOKEN": "",
+    }
+    return subprocess.run(
+        [str(COUNTERSIGN), "request-transition", "--name", house.model, *words],
+        env={**os.environ, **settings, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_api_opens_a_request_in_the_name_of_whoever_asks(house: House) -> None:
+    house.register()
+
+    answer = post(house, comment="Ready.")
+    house.settle()
+
+    assert answer.status_code == 201
+    assert answer.json() == {
+        "id": house.request(1).id,
+        "state": "collecting",
+        "version": f"{house.model} v1",
+        "target": "alias:champion",
+    }
+    assert house.request(1).state is State.PENDING
+    assert "by Cy Lindqvist" in house.card(house.request(1)).all_text
+
+
+@pytest.mark.parametrize("token", ["", "a-wrong-token", API_TOKEN[:-1], "ünïcode"])
+def test_the_api_lets_nobody_in_without_its_token(house: House, token: str) -> None:
+    house.register()
+
+    answer = post_raw(house, {"name": house.model}, token)
+
+    assert answer.status_code == 401
+    assert "COUNTERSIGN_API_TOKEN" in answer.json()["error"]
+    assert house.requests() == []
+
+
+def test_the_api_says_what_is_wrong_with_a_body_and_never_answers_500(house: House) -> None:
+    house.register()
+    bodies: list[tuple[object, int, str]] = [
+        (b"", 400, "not JSON"),
+        (b"{", 400, "not JSON"),
+        (b"\xff\xfe", 400, "not JSON"),
+        (b"[" * 15_000, 400, "not JSON"),
+        ([], 400, "body"),
+        ({"name": house.model}, 400, "version"),
+    ]
+    changes: list[tuple[dict[str, Any], int, str]] = [
+        ({"extra": 1}, 400, "extra"),
+        ({"version": 0}, 400, "version"),
+        ({"version": "latest"}, 400, "version"),
+        ({"to": "champion"}, 400, "alias:NAME, stage:NAME or model:NAME"),
+        ({"to": "alias:"}, 400, "alias:NAME, stage:NAME or model:NAME"),
+        ({"to": "alias:nobody-speaks-of-me"}, 409, "no rule in the policy speaks of alias:nobody-speaks-of-me"),
+        ({"requester": "cy"}, 400, "requester"),
+        ({"requester": "cy\u0000@example.com"}, 400, "requester"),
+        ({"comment": "\ud800"}, 400, "comment"),
+        ({"comment": "x" * 2001}, 400, "comment"),
+        ({"name": "no-such-model-anywhere"}, 409, "no version 1 of no-such-model-anywhere"),
+        ({"version": 10**30}, 409, "no version"),
+        ({"version": 2}, 409, f"no version 2 of {house.model}"),
+        ({"name": "a/b"}, 502, "MLflow"),
+        ({"name": "a\u0000b"}, 409, "no version"),
+    ]
+
+    answers = [(post_raw(house, body), status, words) for body, status, words in bodies]
+    answers += [(post(house, API_TOKEN, **change), status, words) for change, status, words in changes]
+    answers += [(post_raw(house, b" " * 20_000), 413, "larger than")]
+
+    assert [
+        (answer.status_code, answer.text)
+        for answer, status, words in answers
+        if answer.status_code != status or words not in answer.text
+    ] == []
+    assert house.requests() == []
+
+
+def test_who_holds_the_target_already_need_not_ask(house: House) -> None:
+    house.approve(house.asked())
+
+    answer = post(house)
+
+    assert answer.status_code == 409
+    assert f"{house.model} v1 holds alias:champion already" in answer.json()["error"]
+
+
+def test_the_command_line_asks_in_the_database_when_it_runs_beside_the_bot(house: House) -> None:
+    house.register()
+    words = ("--version", "1", "--to", "alias:champion", "--comment", "Please.", "--requester", "cy@example.com")
+
+    done = command_line(house, *words)
+    house.settle()
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{house.model} v1 asks for alias:champion" in done.stdout
+    assert "on the command line, by Cy Lindqvist" in house.card(house.request(1)).all_text
+    assert "Why: Please." in house.card(house.request(1)).all_text
+
+
+def test_the_command_line_asks_the_bot_when_it_knows_its_address(house: House) -> None:
+    house.register()
+    words = ("--version", "1", "--to", "alias:champion", "--requester", "cy@example.com")
+
+    done = command_line(house, *words, COUNTERSIGN_URL=house.url, COUNTERSIGN_API_TOKEN=API_TOKEN, DATABASE_URL="")
+    house.settle()
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "through the API, by Cy Lindqvist" in house.card(house.request(1)).all_text
+
+
+def test_the_command_line_says_what_is_wrong(house: House) -> None:
+    house.register()
+    words = ("--to", "alias:champion", "--requester", "cy@example.com")
+
+    gone = command_line(house, "--version", "7", *words)
+    senseless = command_line(house, "--version", "1", "--to", "champion", "--requester", "cy@example.com")
+    not_a_number = command_line(house, "--version", "one", *words)
+
+    assert (gone.returncode, senseless.returncode, not_a_number.returncode) == (1, 2, 2)
+    assert f"MLflow has no version 7 of {house.model}" in gone.stderr
+    assert '"champion" is not a target' in senseless.stderr
+    assert "Traceback" not in gone.stderr + senseless.stderr + not_a_number.stderr
+
+
+def test_the_same_wish_by_several_roads_is_one_request(house: House) -> None:
+    house.ask(house.register())
+    house.mlflow.set_model_version_tag(house.model, "1", "countersign.ask", "yes")
+    house.sweep()
+
+    again = post(house)
+    house.sweep()
+
+    assert again.status_code == 201
+    assert [request.id for request in house.requests()] == [again.json()["id"]]
+    assert house.happened(RequestOpened) == ["RequestOpened"]
+    assert len(house.cards()) == len(house.jira.issues()) == 1
+
+
+def test_whoever_joins_a_wish_in_words_may_not_decide_it(house: House) -> None:
+    request = house.asked()
+
+    post(house, requester="ana@example.com", comment="I want it too.")
+    house.settle()
+    house.approve(request, "ana")
+
+    assert "You asked for this transition" in house.whispered("ana")
+    assert house.champion() is None
+    assert "Why: I want it too." in house.card(request).all_text
+
+
+def test_taking_the_alias_away_leaves_what_was_asked_in_words(house: House) -> None:
+    house.register()
+    post(house)
+    house.ask(1)
+    house.sweep()
+
+    house.mlflow.delete_registered_model_alias(house.model, "candidate")
+    house.sweep()
+
+    assert house.request(1).state is State.PENDING

@@ -1,0 +1,179 @@
+"""Going back in words: on the command line and over HTTP. What is refused, and what the asker is told comes next."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from bot.domain.model import Kind, State, TransitionRequest
+from tests.fixtures.installation import API_TOKEN, House
+
+COUNTERSIGN = Path(sys.executable).with_name("countersign")
+DRIFT = "predictions drifted"
+
+
+def post(house: House, token: str = API_TOKEN, **changes: object) -> requests.Response:
+    wish = {"name": house.model, "to": "alias:champion", "reason": DRIFT, "requester": "cy@example.com", **changes}
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.post(f"{house.url}/api/rollbacks", json=wish, headers=headers, timeout=10)
+
+
+def command_line(house: House, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    settings = {
+        "DATABASE_URL": house.settings.database_url.get_secret_value(),
+        "MLFLOW_TRACKING_URI": house.settings.mlflow_tracking_uri,
+        "COUNTERSIGN_URL": "",
+        "COUNTERSIGN_API_TOKEN": "",
+    }
+    named = ("--name", house.model, "--to", "alias:champion", "--requester", "cy@example.com")
+    return subprocess.run(
+        [str(COUNTERSIGN), "rollback", *named, *words],
+        env={**os.environ, **settings, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def two_champions(house: House) -> TransitionRequest:
+    """v1, then v2; the request of v2."""
+    for _ in range(2):
+        house.approve(house.asked())
+    return house.request(2)
+
+
+def the_rollback(house: House) -> TransitionRequest:
+    (back,) = (request for request in house.requests() if request.kind is Kind.ROLLBACK)
+    return back
+
+
+def test_the_api_takes_the_target_back_and_says_so(house: House) -> None:
+    second = two_champions(house)
+
+    answer = post(house)
+    house.settle()
+
+    back = the_rollback(house)
+    assert answer.status_code == 201
+    assert answer.json() == {
+        "id": back.id,
+        "state": "collecting",
+        "version": f"{house.model} v1",
+        "target": "alias:champion",
+        "next": f"{house.model} v1 was approved for champion before, so it goes back at once, if it is still what was approved. "
+        "Its card comes to #model-approvals.",
+    }
+    assert (back.state, back.follows) == (State.APPLIED, second.id)
+    assert "Cy Lindqvist" in house.card(back).all_text
+    assert house.champion() == 1
+
+
+def test_a_version_that_nobody_has_approved_yet_needs_the_votes(house: House) -> None:
+    two_champions(house)
+    house.register()
+
+    answer = post(house, version=3)
+    house.settle()
+    again = post(house, version=3)
+
+    assert (
+        f"{house.model} v3 was never approved for champion, so it needs votes: 1 of ml-leads." in answer.json()["next"]
+    )
+    assert the_rollback(house).state is State.PENDING
+    card = the_rollback(house).card
+    assert card is not None
+    assert again.status_code == 409
+    assert again.json()["error"].endswith(
+        f"is being taken back to {house.model} v3 already: pending. Its card: {card.url}"
+    )
+
+
+def test_a_version_that_failed_itself_is_gone_back_to_by_votes_and_only_when_it_is_named(house: House) -> None:
+    two_champions(house)
+    post(house)
+    house.settle()
+
+    by_itself = post(house)
+    named = post(house, version=2, requester="ben@example.com")
+    house.settle()
+
+    assert by_itself.status_code == 409
+    assert "there is nothing to go back to" in by_itself.json()["error"]
+    assert f"{house.model} v2 was rolled back from champion on " in named.json()["next"]
+    assert house.champion() == 1
+    assert house.request(2).state is State.PENDING
+    assert house.request(2).failed_before
+
+
+def test_what_cannot_be_gone_back_from_or_to_is_refused_with_a_sentence(house: House) -> None:
+    house.register()
+    nobody = post(house)
+    house.approve(house.asked(1))
+    changes: list[tuple[dict[str, Any], int, str]] = [
+        ({}, 409, "there is nothing to go back to"),
+        ({"version": 1}, 409, f"{house.model} v1 is the one that holds alias:champion now"),
+        ({"version": 9}, 409, f"MLflow has no version 9 of {house.model}"),
+        ({"name": "no-such-model-anywhere"}, 409, "MLflow has no registered model no-such-model-anywhere"),
+        ({"to": "alias:other"}, 409, "no rule in the policy speaks of alias:other"),
+        ({"reason": "  "}, 409, "say in a sentence why"),
+        ({"reason": ""}, 400, "reason"),
+        ({"reason": "x" * 2001}, 400, "reason"),
+        ({"requester": "cy"}, 400, "requester"),
+        ({"to": "champion"}, 400, "alias:NAME, stage:NAME or model:NAME"),
+        ({"version": 0}, 400, "version"),
+        ({"comment": "why"}, 400, "comment"),
+    ]
+
+    answers = [(post(house, **change), status, words) for change, status, words in changes]
+
+    assert nobody.status_code == 409
+    assert f"nobody holds alias:champion of {house.model}" in nobody.json()["error"]
+    assert [
+        (answer.status_code, answer.text)
+        for answer, status, words in answers
+        if answer.status_code != status or words not in answer.text
+    ] == []
+    assert [request.kind for request in house.requests()] == [Kind.PROMOTION]
+
+
+def test_nobody_goes_back_over_http_without_the_token(house: House) -> None:
+    two_champions(house)
+
+    answer = post(house, token="a-wrong-token")
+
+    assert answer.status_code == 401
+    assert len(house.requests()) == 2
+
+
+@pytest.mark.parametrize("road", ["beside the bot", "over http"])
+def test_the_command_line_goes_back_by_both_roads(house: House, road: str) -> None:
+    two_champions(house)
+    known = {"COUNTERSIGN_URL": house.url, "COUNTERSIGN_API_TOKEN": API_TOKEN, "DATABASE_URL": ""}
+
+    done = command_line(house, "--reason", DRIFT, **(known if road == "over http" else {}))
+    house.settle()
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"alias:champion of {house.model} is asked to go back to {house.model} v1." in done.stdout
+    assert "so it goes back at once" in done.stdout
+    assert house.champion() == 1
+
+
+def test_the_command_line_says_what_is_wrong(house: House) -> None:
+    house.approve(house.asked())
+
+    without_a_reason = command_line(house)
+    nowhere_to_go = command_line(house, "--reason", DRIFT)
+    too_long = command_line(house, "--reason", "x" * 2001)
+
+    assert (without_a_reason.returncode, nowhere_to_go.returncode, too_long.returncode) == (2, 1, 1)
+    assert "--reason" in without_a_reason.stderr
+    assert f"countersign rollback --name {house.model} --to alias:champion --version V" in nowhere_to_go.stderr
+    assert "the reason has 2001 characters; 2000 fit on a card" in too_long.stderr
