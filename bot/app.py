@@ -65,7 +65,7 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
     """`signer` is the worker's; without one these services can do everything but sign."""
     clock = SystemClock()
     store = Store(create_engine(url), Jobs(url), clock, handlers.ON, read_policy)
-    notary = NoteKeyFile(settings.checkpoint_key_path)
+    checkpoint_signer = NoteKeyFile(settings.checkpoint_key_path)
     links = links_for(settings.public_url, [key.get_secret_value() for key in settings.link_keys], settings.home)
     return Services(
         store,
@@ -74,7 +74,7 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
         _tickets(settings),
         clock,
         signer or NoSigner(),
-        notary,
+        checkpoint_signer,
         SmtpMailer(settings.smtp_url.get_secret_value()),
         links,
         settings.templates,

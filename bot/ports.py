@@ -21,7 +21,7 @@ from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.model import Evidence, Metric, VersionId
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
-from bot.domain.registry.snapshot import ModelSeen, VersionSeen
+from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 
 
 class OutsideError(Exception):
@@ -71,7 +71,7 @@ class TicketHint:
 
 
 @dataclass(frozen=True)
-class ModelGlance:
+class ModelSummary:
     """One registered model as the paged sweep shows it: without its versions but the latest of each stage.
 
     `newest` is the highest version number, 0 when there is none.
@@ -81,17 +81,17 @@ class ModelGlance:
     name: str
     created: datetime
     aliases: Mapping[str, int]
-    latest: tuple[VersionSeen, ...]
+    latest: tuple[VersionSnapshot, ...]
     newest: int
 
 
-class Follower(Protocol):
+class ProgressListener(Protocol):
     """Follows how a version's files are read, which takes long for a large model."""
 
-    def progressed(self, done: int, size: int) -> None:
+    def on_progress(self, done: int, size: int) -> None:
         """So many bytes of all are read; told before each file."""
 
-    def listed(self, manifest: str) -> None:
+    def on_manifest(self, manifest: str) -> None:
         """Every file was read: their list in `sha256sum` format, whose sha256 is `Artifacts.digest`."""
 
 
@@ -101,22 +101,22 @@ class ModelRegistry(Protocol):
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RegistryHint:
         """Verifies the signature over the raw body, then parses. Raises Rejected."""
 
-    def glance_at_models(self) -> Iterator[ModelGlance]:
+    def list_models(self) -> Iterator[ModelSummary]:
         """All registered models (not prompts), a page of 1,000 a call."""
 
-    def versions_newest_first(self) -> Iterator[VersionSeen]:
+    def versions_newest_first(self) -> Iterator[VersionSnapshot]:
         """Versions by last update, newest first, a page of 100 a call; the caller stops at its watermark."""
 
-    def every_version(self) -> Iterator[VersionSeen]:
+    def every_version(self) -> Iterator[VersionSnapshot]:
         """All versions of all registered models, a page of 5,000 a call: for the baseline."""
 
-    def versions_tagged(self, tag: str) -> Iterator[VersionSeen]:
+    def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         """All versions that carry the tag, whatever its value."""
 
-    def find_model(self, workspace: str, name: str) -> ModelSeen | None:
+    def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
         """The model with its aliases and all its versions; None when it does not exist."""
 
-    def find_version(self, workspace: str, name: str, number: int) -> VersionSeen | None:
+    def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
         """This one alone, which is one call however many there are; None when it does not exist."""
 
     def read_evidence(
@@ -125,7 +125,7 @@ class ModelRegistry(Protocol):
         champion: VersionId | None,
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
-        follower: Follower | None = None,
+        follower: ProgressListener | None = None,
     ) -> Evidence:
         """Metrics, params, tags, author, data sets, signature, the digest of the artifacts.
 
@@ -238,7 +238,7 @@ class Notifier(Protocol):
     def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
         """Puts files into the message's thread, each once: what is there under its name is left alone. Raises OutcomeUnknown."""
 
-    def whisper(self, reply_to: str, text: str) -> None:
+    def reply_privately(self, reply_to: str, text: str) -> None:
         """What only the one who pressed sees. One try within a second; raises Temporary."""
 
     def as_reply(self, card: Card) -> Mapping[str, object]:
@@ -302,7 +302,7 @@ class Signer(Protocol):
         """A DSSE envelope as JSON text. Raises Temporary when a key service does not answer, Permanent when it refuses."""
 
 
-class Notary(Protocol):
+class CheckpointSigner(Protocol):
     """Signs checkpoints of the ledger, with a key of its own."""
 
     @property

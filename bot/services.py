@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.links import NO_LINKS, Links
-from bot.ports import Clock, Mailer, ModelRegistry, Notary, Notifier, Signer, TicketSystem
+from bot.ports import CheckpointSigner, Clock, Mailer, ModelRegistry, Notifier, Signer, TicketSystem
 from bot.store.transaction import Store
 
 
@@ -21,7 +21,7 @@ class Services:
     tickets: TicketSystem
     clock: Clock
     signer: Signer
-    notary: Notary
+    checkpoint_signer: CheckpointSigner
     mailer: Mailer
     links: Links = NO_LINKS
     templates: Path | None = None

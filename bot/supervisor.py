@@ -45,7 +45,7 @@ class Supervisor:
     logs: Path | None = None
     children: list[Child] = field(default_factory=list)
     stopping: Event = field(default_factory=Event)
-    care: Callable[[], object] = lambda: None
+    housekeeping: Callable[[], object] = lambda: None
     cared_at: float = 0.0
 
     def start(self, name: str, *arguments: str) -> None:
@@ -62,14 +62,14 @@ class Supervisor:
     def watch(self) -> None:
         """Blocks until `stopping` is set; a process that ends by itself is started again."""
         while not self.stopping.wait(0.2):
-            self.mind()
+            self.supervise()
 
-    def mind(self) -> None:
-        """Restarts what has died; and, every few seconds, looks after what is no child of ours (`care`)."""
+    def supervise(self) -> None:
+        """Restarts what has died; and, every few seconds, looks after what is no child of ours (`housekeeping`)."""
         for child in self.children:
-            self._mind(child)
+            self._supervise(child)
         if time.monotonic() - self.cared_at >= CARE_EVERY:
-            self.care()
+            self.housekeeping()
             self.cared_at = time.monotonic()
 
     def stop(self) -> None:
@@ -85,7 +85,7 @@ class Supervisor:
                 child.process.kill()
                 child.process.wait()
 
-    def _mind(self, child: Child) -> None:
+    def _supervise(self, child: Child) -> None:
         code = child.process.poll()
         if code is None:
             return

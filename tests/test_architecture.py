@@ -1,4 +1,4 @@
-"""The house rules that a machine can check: who may import whom, what happens on import, and what the code never does."""
+"""The installation rules that a machine can check: who may import whom, what happens on import, and what the code never does."""
 
 from __future__ import annotations
 

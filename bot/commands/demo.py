@@ -116,7 +116,7 @@ def _follow(world: World) -> None:
             for line in lines[shown:]:
                 click.echo(printable(line))
             shown = len(lines)
-            world.supervisor.mind()
+            world.supervisor.supervise()
             world.supervisor.stopping.wait(0.5)
             if not enter.empty() and enter.get():
                 _end_week(services)

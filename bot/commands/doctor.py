@@ -45,7 +45,7 @@ def doctor(register_webhook: bool, as_json: bool) -> None:
 def _print(found: Sequence[Finding]) -> None:
     width = max(len(finding.what) for finding in found)
     for finding in found:
-        mend = f"; {finding.mend}" if finding.mend else ""
+        mend = f"; {finding.fix}" if finding.fix else ""
         click.echo(printable(f"{finding.status:<4}  {finding.what:<{width}}  {finding.why.removesuffix('.')}{mend}."))
     click.echo(f"{len(found)} checked: {_count('FAIL', found)} failed, {_count('warn', found)} with a warning.")
 

@@ -110,7 +110,7 @@ def _serve(settings: Settings, host: str) -> None:
         run_migrate(settings, settings.database_owner_url.get_secret_value() or url)
         with supervised({"DATABASE_URL": url}) as supervisor:
             if not given:  # whatever ends it, the database is up again in a few seconds
-                supervisor.care = partial(embedded.start, settings.home)
+                supervisor.housekeeping = partial(embedded.start, settings.home)
             supervisor.start("web", "web", "--host", host)
             supervisor.start("worker", "worker")
             supervisor.start("clock", "clock")

@@ -83,7 +83,7 @@ class World:
         while not condition():
             if self.supervisor.stopping.wait(0.1):
                 raise KeyboardInterrupt
-            self.supervisor.mind()
+            self.supervisor.supervise()
             if time.monotonic() > deadline:
                 raise DemoFailed(f"{what} did not happen within {PATIENCE:g} s. Look into {self.home / 'logs'}")
 
@@ -99,7 +99,7 @@ def demo_world(home: Path, say: Say) -> Iterator[World]:
             environment = _environment(home, database, slack, jira, addresses) | _make_keys(home / "keys")
             (home / "env").write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment.items()))
             with supervised(environment, logs=home / "logs") as supervisor:
-                supervisor.care = partial(embedded.start, home)
+                supervisor.housekeeping = partial(embedded.start, home)
                 world = World(home, environment, slack, jira, addresses, supervisor)
                 _start_bot(world, say)
                 yield world

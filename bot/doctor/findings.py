@@ -30,10 +30,10 @@ class Finding:
     status: Status
     what: str
     why: str
-    mend: str = ""
+    fix: str = ""
 
     def as_plain(self) -> dict[str, object]:
-        return {"status": str(self.status), "what": self.what, "why": self.why, "mend": self.mend}
+        return {"status": str(self.status), "what": self.what, "why": self.why, "mend": self.fix}
 
 
 Findings = Iterator[Finding]
@@ -79,7 +79,7 @@ class World:
 
     @cached_property
     def model_names(self) -> tuple[str, ...]:
-        return tuple(glance.name for glance in self.services.registry.glance_at_models())
+        return tuple(glance.name for glance in self.services.registry.list_models())
 
     @cached_property
     def slack(self) -> SlackCheckup:
@@ -108,7 +108,7 @@ class Check:
 
     what: str
     look: Callable[[World], Findings]
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def ledger_is_out_of_reach(world: World) -> Findings:
 def checkpoints_are_signed(world: World) -> Findings:
     mend = "make a key with `countersign keys new --algorithm ed25519 --out FILE`, and name it in COUNTERSIGN_CHECKPOINT_KEY"
     try:
-        key = world.services.notary.key
+        key = world.services.checkpoint_signer.key
     except Permanent as trouble:
         yield failure("checkpoints", str(trouble).partition(". Checkpoints want")[0], mend)
         return

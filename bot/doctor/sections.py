@@ -149,7 +149,7 @@ def _run(check: Check, world: World) -> Iterator[Finding]:
     try:
         yield from check.look(world)
     except (OutsideError, NoDatabase) as trouble:
-        yield failure(check.what, _for_a_person(str(trouble)), check.mend)
+        yield failure(check.what, _for_a_person(str(trouble)), check.fix)
     except DBAPIError as trouble:
         yield failure(
             check.what, f"the database says: {trouble.orig}", "check DATABASE_URL, and run `countersign migrate`"
@@ -184,4 +184,4 @@ def _without(secrets: tuple[str, ...], finding: Finding) -> Finding:
             text = text.replace(secret, "***")
         return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
-    return replace(finding, why=hidden(finding.why), mend=hidden(finding.mend))
+    return replace(finding, why=hidden(finding.why), fix=hidden(finding.fix))

@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often and for how long an effect is tried. `base` and `cap` in seconds; `bug_attempts` counts all attempts."""
 
     base: float = 1.0
@@ -55,7 +55,7 @@ class Patience:
     bug_attempts: int = 5
 
 
-class Again(Exception):
+class Retry(Exception):
     """The attempt failed; the job goes back to its lane until `at`."""
 
     def __init__(self, at: datetime) -> None:
@@ -68,7 +68,7 @@ class Parked(Exception):
 
 
 def next_attempt(
-    error: Exception, attempt: int, not_after: datetime, now: datetime, patience: Patience
+    error: Exception, attempt: int, not_after: datetime, now: datetime, patience: RetryPolicy
 ) -> datetime | None:
     """When to try again after `attempt` (from 1) failed, or None: park it."""
     if isinstance(error, Permanent) or now >= not_after:
@@ -87,7 +87,7 @@ class RetryStrategy(BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: EngineJob) -> RetryDecision | None:  # noqa: ARG002
         if isinstance(exception, Parked):
             return None
-        if isinstance(exception, Again):
+        if isinstance(exception, Retry):
             return RetryDecision(retry_at=exception.at)
         # A shutdown (JobAborted), or the verdict itself could not be written down: without a decision the engine would end the job.
         return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=1))
@@ -99,7 +99,7 @@ class Attempts:
 
     effects: Effects
     engine: sa.Engine
-    patience: Patience
+    patience: RetryPolicy
     on_parked: OnParked | None = None
     _running: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -130,14 +130,14 @@ class Attempts:
             )
         return self.effects[name]
 
-    def _judge(self, job: Job, error: Exception, not_after: datetime) -> Again | Parked:
+    def _judge(self, job: Job, error: Exception, not_after: datetime) -> Retry | Parked:
         at = next_attempt(error, job.attempts, not_after, datetime.now(UTC), self.patience)
         text = str(error) if isinstance(error, OutsideError) else f"{type(error).__name__}: {error}"
         with self.engine.begin() as connection:
             note_error(connection, job.id, job.attempts, text)
             let_go_of_queueing_lock(connection, job.id)
         self._tell(job, error, text, at)
-        return Parked(text) if at is None else Again(at)
+        return Parked(text) if at is None else Retry(at)
 
     def _tell(self, job: Job, error: Exception, text: str, at: datetime | None) -> None:
         known = log.bind(job=job.id, effect=job.name, request=job.request_id, attempt=job.attempts)

@@ -17,7 +17,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from bot.database.connect import create_engine, patience_for
 from bot.engine import rows as job_rows
-from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, Patience, engine_app
+from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app
 from bot.engine.rows import Job, JobCounts, JobStatus
 from bot.engine.sweeper import Timing
 from bot.engine.worker import Worker
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 class Jobs:
     """Opens nothing until it is asked for something, and keeps no connection between two calls: safe before a fork."""
 
-    def __init__(self, database_url: str, *, patience: Patience | None = None, timing: Timing | None = None) -> None:
+    def __init__(self, database_url: str, *, patience: RetryPolicy | None = None, timing: Timing | None = None) -> None:
         self._url = database_url
-        self._patience = patience or Patience()
+        self._patience = patience or RetryPolicy()
         self._timing = timing or Timing()
         self._engine = create_engine(database_url, pooled=False)
         self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=database_url))

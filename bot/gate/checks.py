@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.domain.attestation.gate import GateResult, Question, Reason, Why
+from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode
 from bot.domain.model import Refused, Target
-from bot.domain.registry.snapshot import VersionSeen
+from bot.domain.registry.snapshot import VersionSnapshot
 from bot.gate.asking import Down, NoAnswer, Server, is_http
 from bot.gate.offline import judge_tags, judge_verdicts
 from bot.gate.online import bot_at, judge_online
@@ -61,10 +61,10 @@ def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str]
             return _nothing_there(wanted, wished, server)
         return _judged(registry.question(seen, wished), seen, proof, now)
     except NoAnswer as trouble:
-        return GateResult(False, (Reason(Why.CANNOT_TELL, str(trouble)),), str(wanted), wished, decided=False)
+        return GateResult(False, (Reason(ReasonCode.CANNOT_TELL, str(trouble)),), str(wanted), wished, decided=False)
 
 
-def _judged(question: Question, seen: VersionSeen, proof: Proof, now: datetime) -> GateResult:
+def _judged(question: GateQuery, seen: VersionSnapshot, proof: Proof, now: datetime) -> GateResult:
     if proof.bot is None:
         return judge_tags(question, seen.tags, proof.ring, now, proof.max_age)
     try:
@@ -72,16 +72,18 @@ def _judged(question: Question, seen: VersionSeen, proof: Proof, now: datetime) 
     except Down as trouble:
         return _while_the_bot_is_down(question, seen, proof, now, str(trouble))
     except NoAnswer as trouble:  # it is there, or something in its place, so no verdict stands in for it
-        return _undecided(question, Reason(Why.CANNOT_TELL, str(trouble)))
+        return _undecided(question, Reason(ReasonCode.CANNOT_TELL, str(trouble)))
 
 
 def _while_the_bot_is_down(
-    question: Question, seen: VersionSeen, proof: Proof, now: datetime, trouble: str
+    question: GateQuery, seen: VersionSnapshot, proof: Proof, now: datetime, trouble: str
 ) -> GateResult:
     """A verdict that the bot has signed lately stands in for it, and the answer says so."""
-    down = Reason(Why.CANNOT_TELL, trouble)
+    down = Reason(ReasonCode.CANNOT_TELL, trouble)
     if not proof.ring:
-        without = Reason(Why.CANNOT_TELL, "With --key, a verdict that the bot has signed before would still count.")
+        without = Reason(
+            ReasonCode.CANNOT_TELL, "With --key, a verdict that the bot has signed before would still count."
+        )
         return _undecided(question, down, without)
     vouched = judge_verdicts(question, seen.tags, proof.ring, now, proof.max_age)
     if vouched.allowed:
@@ -89,11 +91,11 @@ def _while_the_bot_is_down(
     return _undecided(question, down, *vouched.reasons)
 
 
-def _undecided(question: Question, *reasons: Reason) -> GateResult:
+def _undecided(question: GateQuery, *reasons: Reason) -> GateResult:
     uri = f"models:/{question.version.model}/{question.version.version}"
     return GateResult(False, reasons, uri, question.target, decided=False)
 
 
 def _nothing_there(wanted: Wanted, target: Target, server: Server) -> GateResult:
     sentence = f"{wanted} leads to no version in the registry at {server.shown}. Check the name, or register it first."
-    return GateResult(False, (Reason(Why.NO_SUCH_VERSION, sentence),), str(wanted), target)
+    return GateResult(False, (Reason(ReasonCode.NO_SUCH_VERSION, sentence),), str(wanted), target)

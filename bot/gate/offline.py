@@ -10,9 +10,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.attestation.gate import GateResult, Question, Reason, Why, denied, judge, newest_decision, read_claim
+from bot.domain.attestation.gate import (
+    GateQuery,
+    GateResult,
+    Reason,
+    ReasonCode,
+    denied,
+    judge,
+    newest_decision,
+    read_claim,
+)
 from bot.domain.attestation.in_toto import NotOurs
-from bot.domain.attestation.vsa import read_vouching, revoked, vouched
+from bot.domain.attestation.vsa import read_vsa, revoked, vouched
 from bot.signatures import NotVerified, TrustedKey, verify
 
 ATTESTATIONS = "countersign.attestation."
@@ -23,27 +32,27 @@ Said = TypeVar("Said")
 
 
 def judge_tags(
-    question: Question, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
+    question: GateQuery, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
 ) -> GateResult:
     """What the version's own tags prove. A verdict since the decision that says no denies; one that vouches makes up for `max_age`."""
     claims, doubts = read_each(_tagged(tags, ATTESTATIONS), ring, read_claim)
     result = judge(question, claims, doubts, now=now, max_age=max_age)
-    if result.reasons[0].why is Why.TOO_OLD:
+    if result.reasons[0].why is ReasonCode.TOO_OLD:
         renewed = judge_verdicts(question, tags, ring, now, max_age)
         return renewed if renewed.allowed else replace(result, reasons=(*result.reasons, *renewed.reasons))
     newest = newest_decision(question, claims)
     if newest is None or not result.allowed:
         return result
-    vouchings, _ = read_each(_tagged(tags, VERDICTS), ring, read_vouching)
+    vouchings, _ = read_each(_tagged(tags, VERDICTS), ring, read_vsa)
     against = revoked(question, vouchings, newest.at)
     return denied(question, against) if against else result
 
 
 def judge_verdicts(
-    question: Question, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
+    question: GateQuery, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
 ) -> GateResult:
     """What the short-lived verdicts among the tags say. They name the files; how large those are stands in the approval of them."""
-    vouchings, doubts = read_each(_tagged(tags, VERDICTS), ring, read_vouching)
+    vouchings, doubts = read_each(_tagged(tags, VERDICTS), ring, read_vsa)
     result = vouched(question, vouchings, doubts, now=now, max_age=max_age)
     claims, _ = read_each(_tagged(tags, ATTESTATIONS), ring, read_claim)
     sizes = {claim.artifacts: claim.size for claim in claims}
@@ -69,9 +78,9 @@ def _tagged(tags: Mapping[str, str], beginning: str) -> Mapping[str, str]:
 
 
 def _doubt(where: str, trouble: NotVerified | NotOurs) -> Reason:
-    why = Why.NOT_VERIFIED if isinstance(trouble, NotVerified) else Why.NOT_OURS
+    why = ReasonCode.NOT_VERIFIED if isinstance(trouble, NotVerified) else ReasonCode.NOT_OURS
     said = str(trouble).rstrip(".")
-    return Reason(why, f"{_begun(where)} does not count: {said if why is Why.NOT_VERIFIED else f'it {said}'}.")
+    return Reason(why, f"{_begun(where)} does not count: {said if why is ReasonCode.NOT_VERIFIED else f'it {said}'}.")
 
 
 def _begun(where: str) -> str:

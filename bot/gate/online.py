@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
-from bot.domain.attestation.gate import GateResult, Question, Reason, Why, denied, judge, read_claim
+from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied, judge, read_claim
 from bot.domain.attestation.in_toto import identity_digest, uri_of
 from bot.gate.asking import Answer, NoAnswer, Server, ask, fault_with
 from bot.gate.offline import read_each
@@ -30,15 +30,17 @@ def bot_at(address: str, token: str) -> Server:
     return Server("Countersign", "COUNTERSIGN_URL", address, f"Bearer {token}")
 
 
-def judge_online(question: Question, server: Server, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
+def judge_online(question: GateQuery, server: Server, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
     """Raises Down while the bot is down, else NoAnswer. Without a ring, the bot's word alone counts."""
     said = _said(server, question)
     if said.allowed and not said.identity:
         raise NoAnswer(f"{server.shown} does not say which version it allows. Check COUNTERSIGN_URL.")
     if said.identity and said.identity != identity_digest(question.version):
         sentence = f"{server.shown} knows another {question.version} than this registry does. Let both look at the same MLflow."
-        return denied(question, Reason(Why.OTHER_VERSION, sentence))
-    reasons = tuple(Reason(Why.APPROVED if said.allowed else Why.REFUSED_BY_BOT, one) for one in said.reasons)
+        return denied(question, Reason(ReasonCode.OTHER_VERSION, sentence))
+    reasons = tuple(
+        Reason(ReasonCode.APPROVED if said.allowed else ReasonCode.REFUSED_BY_BOT, one) for one in said.reasons
+    )
     if not said.allowed:
         return denied(question, *reasons)
     if not ring:
@@ -48,13 +50,13 @@ def judge_online(question: Question, server: Server, ring: Mapping[str, TrustedK
     return replace(proven, reasons=reasons) if proven.allowed else proven
 
 
-def _proven(question: Question, said: BotSaid, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
+def _proven(question: GateQuery, said: BotSaid, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
     where = "the envelope in the bot's answer"
     claims, doubts = read_each({where: said.envelope} if said.envelope else {}, ring, read_claim)
     return judge(question, claims, doubts, now=now)
 
 
-def _said(server: Server, question: Question) -> BotSaid:
+def _said(server: Server, question: GateQuery) -> BotSaid:
     version = question.version
     path = f"/gate/{quote(version.model, safe='')}/{version.version}"
     answer = ask(server, path, {"target": str(question.target)})

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
 
-from bot.domain.attestation.gate import Question, may_be_copy, source_of
+from bot.domain.attestation.gate import GateQuery, may_be_copy, source_of
 from bot.domain.model import DEFAULT_WORKSPACE, Target, VersionId
-from bot.domain.registry.snapshot import VersionSeen
+from bot.domain.registry.snapshot import VersionSnapshot
 from bot.gate.asking import Answer, NoAnswer, Server, ask, basic
 from bot.gate.uris import Wanted
 
@@ -46,7 +46,7 @@ def registry_of(environ: Mapping[str, str]) -> Server:
 class Registry:
     server: Server
 
-    def find(self, wanted: Wanted) -> VersionSeen | None:
+    def find(self, wanted: Wanted) -> VersionSnapshot | None:
         """The version that is meant just now; None when there is none. Raises NoAnswer."""
         if wanted.alias is not None:
             return self._by_alias(wanted.model, wanted.alias)
@@ -54,17 +54,17 @@ class Registry:
             return self._by_stage(wanted.model, wanted.stage)
         return self._by_number(wanted.model, wanted.version or 0)
 
-    def question(self, seen: VersionSeen, target: Target) -> Question:
+    def question(self, seen: VersionSnapshot, target: Target) -> GateQuery:
         """Copies need a second call: they live on the approval of the version they were made from. Raises NoAnswer."""
         origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
         source = self._by_number(*origin) if origin else None
-        return Question(seen.id, target, source.id if source else None)
+        return GateQuery(seen.id, target, source.id if source else None)
 
-    def _by_alias(self, model: str, alias: str) -> VersionSeen | None:
+    def _by_alias(self, model: str, alias: str) -> VersionSnapshot | None:
         answer = ask(self.server, f"{ROUTES}/registered-models/alias", {"name": model, "alias": alias})
         return None if self._is_missing(answer, NOT_THERE, NO_SUCH_ALIAS) else self._version(answer.body)
 
-    def _by_stage(self, model: str, stage: str) -> VersionSeen | None:
+    def _by_stage(self, model: str, stage: str) -> VersionSnapshot | None:
         """MLflow's own meaning of `models:/NAME/Stage`: the highest number there."""
         answer = ask(self.server, f"{ROUTES}/registered-models/get-latest-versions", {"name": model, "stages": stage})
         if self._is_missing(answer, NOT_THERE):
@@ -75,7 +75,7 @@ class Registry:
         versions = [self._version({"model_version": one}) for one in found]
         return max((seen for seen in versions if seen.stage == stage), key=lambda seen: seen.id.version, default=None)
 
-    def _by_number(self, model: str, version: int) -> VersionSeen | None:
+    def _by_number(self, model: str, version: int) -> VersionSnapshot | None:
         answer = ask(self.server, f"{ROUTES}/model-versions/get", {"name": model, "version": str(version)})
         return None if self._is_missing(answer, NOT_THERE) else self._version(answer.body)
 
@@ -88,7 +88,7 @@ class Registry:
         mend = MENDS.get(answer.status, "Try again, and look at the MLflow server.")
         raise NoAnswer(f"MLflow at {self.server.shown} answered {answer.status}. {mend}")
 
-    def _version(self, body: Mapping[str, object]) -> VersionSeen:
+    def _version(self, body: Mapping[str, object]) -> VersionSnapshot:
         try:
             return _seen(body["model_version"])
         except (KeyError, TypeError, ValueError, OverflowError):
@@ -100,12 +100,12 @@ class Registry:
         )
 
 
-def _seen(found: object) -> VersionSeen:
+def _seen(found: object) -> VersionSnapshot:
     """Raises KeyError, TypeError or ValueError for whatever is not as MLflow writes it."""
     if not isinstance(found, dict):
         raise TypeError(found)
     created = _time(found["creation_timestamp"])
-    return VersionSeen(
+    return VersionSnapshot(
         id=VersionId(DEFAULT_WORKSPACE, _encodable(str(found["name"])), int(found["version"]), created),
         stage=str(found.get("current_stage") or "None"),
         tags={str(tag["key"]): str(tag.get("value", "")) for tag in found.get("tags", ())},

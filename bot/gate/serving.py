@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bot.domain.attestation.gate import CannotTell, Denied, GateResult, Reason, Why
+from bot.domain.attestation.gate import CannotTell, Denied, GateResult, Reason, ReasonCode
 from bot.domain.model import Refused
 from bot.gate.asking import NoAnswer
 from bot.gate.fetching import TooLarge, download
@@ -34,7 +34,7 @@ def checked_folder(result: GateResult, folder: Path | None) -> Path:
             "The approval names no digest of the files and no size, because the bot did not read them, so there is nothing to "
             "compare with. Add their store to the policy's artifact_stores, and ask for an approval anew."
         )
-        raise _denied(result, Why.FILES_UNKNOWN, sentence)
+        raise _denied(result, ReasonCode.FILES_UNKNOWN, sentence)
     place = _new_folder(folder)
     with ExitStack() as unless_approved:
         unless_approved.callback(shutil.rmtree, place)
@@ -49,19 +49,21 @@ def _fetch_approved(result: GateResult, size: int, place: Path) -> None:
         download(result.uri, place, size)
         found = digest_of(manifest_in(place))
     except UnsafePath as trouble:
-        raise _denied(result, Why.UNSAFE_PATH, f"{trouble}. Log the model again with plain file names.") from None
+        raise _denied(
+            result, ReasonCode.UNSAFE_PATH, f"{trouble}. Log the model again with plain file names."
+        ) from None
     except TooLarge:
         sentence = (
             f"The files of {result.uri} are not those that were approved: they have more than those {size:,} bytes."
         )
-        raise _denied(result, Why.OTHER_FILES, sentence) from None
+        raise _denied(result, ReasonCode.OTHER_FILES, sentence) from None
     except (NoAnswer, OSError) as trouble:
         raise CannotTell(
-            replace(result, allowed=False, decided=False, reasons=(Reason(Why.CANNOT_TELL, str(trouble)),))
+            replace(result, allowed=False, decided=False, reasons=(Reason(ReasonCode.CANNOT_TELL, str(trouble)),))
         ) from None
     if found != result.artifacts:
         sentence = f"The files of {result.uri} are not those that were approved: {found} instead of {result.artifacts}."
-        raise _denied(result, Why.OTHER_FILES, sentence)
+        raise _denied(result, ReasonCode.OTHER_FILES, sentence)
 
 
 def serve(folder: Path, arguments: Sequence[str]) -> None:
@@ -87,5 +89,5 @@ def _new_folder(parent: Path | None) -> Path:
         raise Refused(f"--dir {parent} cannot be used: {trouble.strerror}. Name a directory to write in.") from None
 
 
-def _denied(result: GateResult, why: Why, sentence: str) -> Denied:
+def _denied(result: GateResult, why: ReasonCode, sentence: str) -> Denied:
     return Denied(replace(result, allowed=False, reasons=(Reason(why, sentence),)))

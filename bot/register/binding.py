@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from bot.clients.mlflow.http import AlreadyThere, writing
+from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT, LOCK_PATH
 from bot.clients.mlflow.run_files import FOLDER, RUN_FILE
-from bot.clients.mlflow.trail import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT, LOCK_PATH
 from bot.domain.evidence.dvc_lock import LOCK, sha256_of
 from bot.domain.model import Refused
 from bot.register.checks import Workbench

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from bot.clients.mlflow.trail import CODE_COMMIT, COMMIT, MLFLOW_COMMIT
+from bot.clients.mlflow.provenance import CODE_COMMIT, COMMIT, MLFLOW_COMMIT
 from bot.domain.evidence.dvc_lock import LOCK, Entry, unexplained
 from bot.domain.evidence.lineage_checks import run_named_in
 from bot.domain.evidence.run_params import SEED_NAMES, differences, is_seed

@@ -6,17 +6,17 @@ from __future__ import annotations
 from itertools import groupby
 
 from bot.domain.digest import sentences as words
-from bot.domain.digest.figures import Attention, Concern, Digest, LedgerFigures
+from bot.domain.digest.figures import Digest, Finding, FindingKind, LedgerFigures
 from bot.domain.ledger.checkpoint import NotANote, read_note
 from bot.reports import figures, tables
-from bot.reports.cells import Writer, duration, legible, rest_note, web
 from bot.reports.graph_svg import SCREEN, Pen
 from bot.reports.shape import Document, Group, Headline, Matter, Section
+from bot.reports.values import Writer, duration, legible, rest_note, web
 
 TO_CHECK = (
     "To check, whenever: countersign audit verify --checkpoint FILE, where FILE is the page (.html) or this text."
 )
-GRAVE = (Concern.LEDGER_BROKEN, Concern.MOVED_WITHOUT_APPROVAL, Concern.HELD_WITHOUT_APPROVAL)
+GRAVE = (FindingKind.LEDGER_BROKEN, FindingKind.MOVED_WITHOUT_APPROVAL, FindingKind.HELD_WITHOUT_APPROVAL)
 
 
 def document_of(digest: Digest, pen: Pen = SCREEN) -> Document:
@@ -80,7 +80,7 @@ def _fixed(told: LedgerFigures) -> str:
     return f"The signed checkpoint below fixes {which}. {TO_CHECK}"
 
 
-def _group(concern: Concern, found: tuple[Attention, ...], w: Writer) -> Group:
+def _group(concern: FindingKind, found: tuple[Finding, ...], w: Writer) -> Group:
     in_all = w.digest.concerns.get(concern, len(found))
     matters = tuple(Matter(legible(one.sentence), w.moment(one.at) if one.at else None, web(one.link)) for one in found)
     return Group(words.CONCERNS[concern], f"{in_all:,}", concern in GRAVE, matters)

@@ -7,9 +7,9 @@ from bot.domain.digest.chart import chart_svg, chart_words
 from bot.domain.digest.figures import FastTrackFigures, Latency, Pipeline, WeekOfTrend
 from bot.domain.digest.sentences import rule_name
 from bot.domain.evidence.pipeline_graph import graph_of, in_words
-from bot.reports.cells import Writer, duration, legible, number, text
 from bot.reports.graph_svg import Pen, graph_svg, labels_of
 from bot.reports.shape import Cell, Column, Drawing, Look, Section, Table
+from bot.reports.values import Writer, duration, legible, number, text
 
 LATENCY = (
     Column("Rule", 3),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from io import StringIO
 
 from bot.domain.card.sentences import UNKNOWN
-from bot.domain.digest.figures import Concern, Holding, Waiting
+from bot.domain.digest.figures import FindingKind, Holding, Waiting
 from bot.domain.digest.sentences import trainer
 from bot.reports.records import BYTE_ORDER_MARK, safe_cell
 
@@ -74,7 +74,7 @@ class HoldingsAsCsv(ListAsCsv):
         super().__init__(HOLDINGS)
         self._names = names
 
-    def add_holding(self, one: Holding, concerns: Iterable[Concern]) -> None:
+    def add_holding(self, one: Holding, concerns: Iterable[FindingKind]) -> None:
         self.add(
             one.version.workspace,
             one.version.model,

@@ -7,7 +7,8 @@ from dataclasses import replace
 from bot.domain.digest.figures import Holding, PolicyChange, Transition, Waiting
 from bot.domain.digest.sentences import counted, transitions_text
 from bot.domain.model import Kind
-from bot.reports.cells import (
+from bot.reports.shape import Cell, Column, Look, Section, Table
+from bot.reports.values import (
     NOTHING,
     Writer,
     digest_of,
@@ -17,7 +18,6 @@ from bot.reports.cells import (
     text,
     version,
 )
-from bot.reports.shape import Cell, Column, Look, Section, Table
 
 HOLDINGS = (
     Column("Version", 1.45),

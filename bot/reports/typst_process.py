@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.ports import Permanent, Temporary
-from bot.reports.typesetter import REFUSED
+from bot.reports.typst_main import REFUSED
 
 # -P: beside the program lie modules whose names are those of Python's own.
-TYPESETTER = (sys.executable, "-P", str(Path(__file__).with_name("typesetter.py")))
+TYPESETTER = (sys.executable, "-P", str(Path(__file__).with_name("typst_main.py")))
 NOWHERE = "http://127.0.0.1:0"
 NO_PACKAGES = os.devnull
 LONGEST = 120.0  # seconds; a crowded report takes one

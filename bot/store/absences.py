@@ -54,7 +54,7 @@ class AbsenceRows:
     def find(self, person: str, now: datetime) -> Absence | None:
         return next(iter(self._in_force(now, tables.absences.c.person == person)), None)
 
-    def standing_in(self, delegate: str, now: datetime) -> list[Absence]:
+    def absences_covered_by(self, delegate: str, now: datetime) -> list[Absence]:
         """The absences in which this person stands in."""
         return self._in_force(now, tables.absences.c.delegate == delegate)
 

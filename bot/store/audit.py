@@ -132,7 +132,7 @@ def _replayed(connection: sa.Connection) -> Iterator[TransitionRequest]:
         for _, entry in entries:
             event = read_event(entry)
             if isinstance(event, RequestOpened) and request is None:
-                request = evolution.born(event)
+                request = evolution.initial(event)
             elif isinstance(event, RequestEvent) and request is not None:
                 request = evolution.evolve(request, event)
             else:

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from bot.store.tables import sendings
 
 
-class SendingRows:
+class OutboxRows:
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
 
-    def begin(self, key: str, now: datetime) -> datetime | None:
+    def reserve(self, key: str, now: datetime) -> datetime | None:
         """Gives our word; when it was given before, since when."""
         begun = self.connection.execute(sa.select(sendings.c.begun_at).where(sendings.c.key == key)).scalar()
         if begun is None:
@@ -23,16 +23,16 @@ class SendingRows:
     def renew(self, key: str, now: datetime) -> None:
         self.connection.execute(sa.update(sendings).where(sendings.c.key == key).values(begun_at=now))
 
-    def call_off(self, key: str) -> None:
+    def release(self, key: str) -> None:
         """It is certain that nothing was created."""
         self.connection.execute(sa.delete(sendings).where(sendings.c.key == key))
 
-    def call_off_unfinished(self, prefix: str) -> None:
+    def release_unfinished(self, prefix: str) -> None:
         """Somebody has looked for what we cannot look up: it is to be created again."""
         uncertain = sa.and_(sendings.c.key.startswith(prefix, autoescape=True), sendings.c.done_at.is_(None))
         self.connection.execute(sa.delete(sendings).where(uncertain))
 
-    def finish(self, key: str, now: datetime) -> None:
+    def complete(self, key: str, now: datetime) -> None:
         self.connection.execute(sa.update(sendings).where(sendings.c.key == key).values(done_at=now))
 
     def is_sent(self, key: str) -> bool:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.model import Ask, AskKind, Target, VersionId
-from bot.domain.registry.diff import Known, StandingAsk
+from bot.domain.registry.diff import Known, OpenAsk
 from bot.store import tables
 
 
@@ -107,7 +107,7 @@ class RegistryRows:
         held: dict[Target, tuple[VersionId, ...]] = {}
         for placement in self.placements(model.workspace, model.name):
             held[placement.target] = (*held.get(placement.target, ()), placement.version)
-        asks = self.standing_asks(model.workspace, model.name)
+        asks = self.open_asks(model.workspace, model.name)
         return Known(model.baseline, model.newest, held, frozenset(asks))
 
     # Placements
@@ -193,11 +193,11 @@ class RegistryRows:
 
     # Asks
 
-    def standing_asks(self, workspace: str, model: str) -> set[StandingAsk]:
+    def open_asks(self, workspace: str, model: str) -> set[OpenAsk]:
         rows = tables.asks
         query = sa.select(rows).where(rows.c.workspace == workspace, rows.c.model == model)
         return {
-            StandingAsk(
+            OpenAsk(
                 VersionId(row.workspace, row.model, row.version, row.version_created),
                 Target.parse(row.target),
                 Ask(AskKind(row.kind), row.name),
@@ -205,12 +205,12 @@ class RegistryRows:
             for row in self.connection.execute(query)
         }
 
-    def put_asks(self, asks: Iterable[StandingAsk], request_id: str | None = None) -> None:
+    def put_asks(self, asks: Iterable[OpenAsk], request_id: str | None = None) -> None:
         for ask in asks:
             values = {**_ask_key(ask), "request_id": request_id}
             self.connection.execute(insert(tables.asks).values(values).on_conflict_do_nothing())
 
-    def take_ask(self, ask: StandingAsk) -> str | None:
+    def take_ask(self, ask: OpenAsk) -> str | None:
         """Forgets an ask that stands no longer; the id of the request that it opened, if any."""
         here = [tables.asks.c[name] == value for name, value in _ask_key(ask).items()]
         taken = sa.delete(tables.asks).where(*here).returning(tables.asks.c.request_id)
@@ -307,7 +307,7 @@ def _intent_of(row: sa.Row[Any]) -> Intent:
     )
 
 
-def _ask_key(ask: StandingAsk) -> dict[str, object]:
+def _ask_key(ask: OpenAsk) -> dict[str, object]:
     return {
         "workspace": ask.version.workspace,
         "model": ask.version.model,

@@ -32,7 +32,7 @@ from bot.store.attestations import AttestationRows, KeyRows
 from bot.store.digests import DigestRows
 from bot.store.evidence import ManifestRows, ReadingRows
 from bot.store.ledger import LedgerRows
-from bot.store.outbox import SendingRows
+from bot.store.outbox import OutboxRows
 from bot.store.people import PeopleRows
 from bot.store.registry import RegistryRows
 from bot.store.verdicts import VerdictRows
@@ -133,7 +133,7 @@ class Transaction:
         self.manifests = ManifestRows(connection)
         self.readings = ReadingRows(connection)
         self.digests = DigestRows(connection)
-        self.sendings = SendingRows(connection)
+        self.outbox = OutboxRows(connection)
         self._store = store
         self._events: list[Event] = []
 
@@ -223,7 +223,7 @@ class Transaction:
         """Brings the requests up to date now; the ledger entries and the jobs follow when the transaction ends."""
         for event in events:
             if isinstance(event, RequestOpened):
-                self._insert(evolution.born(event))
+                self._insert(evolution.initial(event))
             elif isinstance(event, RequestEvent):
                 self._update(evolution.evolve(self.get_request(event.request_id, for_update=True), event))
         self._events.extend(events)
@@ -252,7 +252,7 @@ class Transaction:
         row = insert(tables.deliveries).values(values).on_conflict_do_nothing().returning(tables.deliveries.c.id)
         return self.connection.execute(row).first() is not None
 
-    def forget_old(self, now: datetime) -> None:
+    def prune(self, now: datetime) -> None:
         kept_since = now - DELIVERIES_KEPT
         self.connection.execute(sa.delete(tables.deliveries).where(tables.deliveries.c.at < kept_since))
         self.connection.execute(sa.delete(tables.clock_ticks).where(tables.clock_ticks.c.at < kept_since))

@@ -12,18 +12,18 @@ from datetime import datetime
 
 from bot.domain.attestation.decision import verdict_of
 from bot.domain.attestation.gate import (
-    Claim,
+    GateQuery,
     GateResult,
-    Question,
     Reason,
-    Why,
+    ReasonCode,
+    VerifiedStatement,
     judge,
     may_be_copy,
     read_claim,
     source_of,
 )
 from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict, VersionId
-from bot.domain.registry.snapshot import VersionSeen
+from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.request.rollback import failure_of
 from bot.gate.offline import read_each
 from bot.services import Services
@@ -34,7 +34,7 @@ from bot.store.transaction import Transaction
 
 
 @dataclass(frozen=True)
-class Standing:
+class ApprovalStatus:
     """`request` is the one of the newest decision, `envelope` that decision's, `inputs` are the digests of all envelopes looked at."""
 
     result: GateResult
@@ -43,14 +43,14 @@ class Standing:
     inputs: tuple[str, ...]
 
 
-def question_about(seen: VersionSeen, target: Target, s: Services) -> Question:
+def question_about(seen: VersionSnapshot, target: Target, s: Services) -> GateQuery:
     """A copy in its own target model lives on the approval of the version that it was made from."""
     origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
     source = s.registry.find_version(seen.id.workspace, *origin) if origin else None
-    return Question(seen.id, target, source.id if source else None)
+    return GateQuery(seen.id, target, source.id if source else None)
 
 
-def standing_of(question: Question, tx: Transaction, now: datetime) -> Standing:
+def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> ApprovalStatus:
     requests = _requests_about(question, tx)
     newest = _newest_verdict(requests)
     attestations = [one for request in requests for one in tx.attestations.of(request.id)]
@@ -60,7 +60,9 @@ def standing_of(question: Question, tx: Transaction, now: datetime) -> Standing:
     if objections:
         result = replace(result, allowed=False, reasons=tuple(objections))
     signed = [one for one in attestations if newest and (one.request_id, one.about) == (newest.id, DECISION)]
-    return Standing(result, newest, signed[0].envelope if signed else None, tuple(one.digest for one in attestations))
+    return ApprovalStatus(
+        result, newest, signed[0].envelope if signed else None, tuple(one.digest for one in attestations)
+    )
 
 
 def _newest_verdict(requests: list[TransitionRequest]) -> TransitionRequest | None:
@@ -69,26 +71,26 @@ def _newest_verdict(requests: list[TransitionRequest]) -> TransitionRequest | No
     return max(decided, key=lambda request: request.decided_at or request.opened_at, default=None)
 
 
-def _requests_about(question: Question, tx: Transaction) -> list[TransitionRequest]:
+def _requests_about(question: GateQuery, tx: Transaction) -> list[TransitionRequest]:
     versions = [version for version in (question.version, question.source) if version is not None]
     return [request for version in versions for request in tx.find_requests(version=version, target=question.target)]
 
 
-def _elsewhere(question: Question, tx: Transaction) -> list[Reason]:
+def _elsewhere(question: GateQuery, tx: Transaction) -> list[Reason]:
     """For whoever asks about the wrong target."""
     approved = tx.find_requests(version=question.version, states=(State.APPROVED, State.APPLIED))
     others = sorted({str(request.target) for request in approved} - {str(question.target)})
     return [
-        Reason(Why.OTHER_TARGET, f"{question.version} is approved for {other}, not for {question.target}.")
+        Reason(ReasonCode.OTHER_TARGET, f"{question.version} is approved for {other}, not for {question.target}.")
         for other in others
     ]
 
 
-def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[Claim], list[Reason]]:
+def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[VerifiedStatement], list[Reason]]:
     """Each that the ledger vouches for, with the keys that counted at its place there."""
     keys = [key for key in tx.keys.recorded().values() if key.purpose == APPROVALS]
     entries = EvidenceRows(tx.connection)
-    claims: list[Claim] = []
+    claims: list[VerifiedStatement] = []
     doubts: list[Reason] = []
     for one in attestations:
         ring = {key.id: TrustedKey(key.id, key.algorithm, key.pem) for key in keys if key.covers(one.seq)}
@@ -104,22 +106,24 @@ def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[Cl
     return claims, doubts
 
 
-def _objections(question: Question, newest: TransitionRequest | None, tx: Transaction) -> Iterator[Reason]:
+def _objections(question: GateQuery, newest: TransitionRequest | None, tx: Transaction) -> Iterator[Reason]:
     if newest is None:
         return
     if verdict_of(newest) is Verdict.REJECT:  # and not signed yet, or the envelopes would have said so
-        yield Reason(Why.REJECTED, f"{newest.version} was rejected for {question.target}: {newest.outcome}.")
+        yield Reason(ReasonCode.REJECTED, f"{newest.version} was rejected for {question.target}: {newest.outcome}.")
     if newest.state is State.STALE:
         yield Reason(
-            Why.STALE, f"The approval for {question.target} did not hold: {newest.outcome.rstrip('.')}. Ask anew."
+            ReasonCode.STALE,
+            f"The approval for {question.target} did not hold: {newest.outcome.rstrip('.')}. Ask anew.",
         )
     if newest.frozen_until is not None:
         until = f"{newest.frozen_until:%Y-%m-%d %H:%M} UTC"
-        yield Reason(Why.FROZEN, f"Approved, but the freeze {newest.frozen_by} holds it back until {until}.")
+        yield Reason(ReasonCode.FROZEN, f"Approved, but the freeze {newest.frozen_by} holds it back until {until}.")
     failure = _failure(newest.version, question.target, tx)
     if failure:
         yield Reason(
-            Why.ROLLED_BACK, f"{question.version} was {failure}. Have it approved again, or ship another version."
+            ReasonCode.ROLLED_BACK,
+            f"{question.version} was {failure}. Have it approved again, or ship another version.",
         )
 
 
@@ -129,7 +133,7 @@ def _failure(version: VersionId, target: Target, tx: Transaction) -> str:
 
 def _not_recorded(one: Attestation) -> Reason:
     sentence = f"The {_name(one)} does not count: ledger entry {one.seq} vouches for no such envelope. Run countersign audit verify."
-    return Reason(Why.NOT_VERIFIED, sentence)
+    return Reason(ReasonCode.NOT_VERIFIED, sentence)
 
 
 def _retired(one: Attestation, key: KnownKey) -> Reason:
@@ -137,7 +141,7 @@ def _retired(one: Attestation, key: KnownKey) -> Reason:
         why = "was not registered for approvals when it signed"
     else:
         why = f"had been retired before it signed: {key.retired_because}"
-    return Reason(Why.RETIRED_KEY, f"The {_name(one)} does not count: key {key.id[:12]} {why}.")
+    return Reason(ReasonCode.RETIRED_KEY, f"The {_name(one)} does not count: key {key.id[:12]} {why}.")
 
 
 def _name(one: Attestation) -> str:

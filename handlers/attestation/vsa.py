@@ -12,17 +12,17 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.domain.attestation.decision import TAG_PREFIX, payload_of, tag_prefix
-from bot.domain.attestation.gate import Question
+from bot.domain.attestation.gate import GateQuery
 from bot.domain.attestation.in_toto import NotOurs
-from bot.domain.attestation.vsa import Verdict, as_statement, read_vouching
+from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa
 from bot.domain.model import State, Target, VersionId
-from bot.domain.registry.snapshot import VersionSeen
+from bot.domain.registry.snapshot import VersionSnapshot
 from bot.services import Services
 from bot.signatures import PAYLOAD_TYPE, NotVerified
 from bot.signatures import payload_of as payload_in
 from bot.store.transaction import Transaction, registry_lane, target_model
 from bot.store.verdicts import VerdictRow
-from handlers.attestation.approval_status import Standing, question_about, standing_of
+from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
 from handlers.attestation.signing import check_counts, register_key
 
 log = structlog.get_logger()
@@ -62,26 +62,26 @@ def renew_verdicts(_: str, s: Services) -> None:
                 tx.defer("renew_verdict", place.request_id, registry_lane(held.workspace, held.model), once=True)
 
 
-def _renew(seen: VersionSeen, target: Target, row: VerdictRow | None, s: Services, *, holds: bool) -> None:
+def _renew(seen: VersionSnapshot, target: Target, row: VerdictRow | None, s: Services, *, holds: bool) -> None:
     now = s.clock.now()
     question = question_about(seen, target, s)
     with s.store.transaction() as tx:
-        standing = standing_of(question, tx, now)
-    stands = standing.result.allowed
-    if row is None and not stands and not _is_void_approval(standing):
+        status = approval_status(question, tx, now)
+    stands = status.result.allowed
+    if row is None and not stands and not _is_void_approval(status):
         return  # nothing was ever said of it
     if stands and not holds and (row is None or _passes(row)):
         return  # it gave way to another: what was said runs out by itself
-    if row is None or _passes(row) is not stands or _is_outdated(row, standing, now):
-        row = _sign(question, standing, now, s)
+    if row is None or _passes(row) is not stands or _is_outdated(row, status, now):
+        row = _sign(question, status, now, s)
     tag = tag_of(target)
     if seen.tags.get(tag) != row.envelope:
         s.registry.tag_version(seen.id.model, seen.id.version, {tag: row.envelope})
 
 
-def _sign(question: Question, standing: Standing, now: datetime, s: Services) -> VerdictRow:
+def _sign(question: GateQuery, status: ApprovalStatus, now: datetime, s: Services) -> VerdictRow:
     expires = now + VALID_FOR
-    statement = as_statement(_verdict(question, standing, now, expires, s))
+    statement = as_statement(_verdict(question, status, now, expires, s))
     envelope = s.signer.sign(payload_of(statement), PAYLOAD_TYPE)
     version = question.version
     row = VerdictRow(version.workspace, version.model, version.version, str(question.target), envelope, expires)
@@ -91,18 +91,18 @@ def _sign(question: Question, standing: Standing, now: datetime, s: Services) ->
     return row
 
 
-def _verdict(question: Question, standing: Standing, now: datetime, expires: datetime, s: Services) -> Verdict:
-    request, version = standing.request, question.version
+def _verdict(question: GateQuery, status: ApprovalStatus, now: datetime, expires: datetime, s: Services) -> Vsa:
+    request, version = status.request, question.version
     with s.store.transaction() as tx:
         rule = tx.policy().rule_for(version.workspace, (request or question).version.model, question.target)
-    return Verdict(
+    return Vsa(
         version=version,
         target=question.target,
-        passed=standing.result.allowed,
-        files=standing.result.artifacts,
+        passed=status.result.allowed,
+        files=status.result.artifacts,
         rule=rule.label if rule else "gone from the policy",
         rule_hash=request.rule_hash if request else "",
-        inputs=standing.inputs,
+        inputs=status.inputs,
         made_at=now,
         expires_at=expires,
     )
@@ -113,22 +113,22 @@ def tag_of(target: Target) -> str:
     return "countersign.verdict." + tag_prefix(target).removeprefix(TAG_PREFIX).removesuffix(".")
 
 
-def _is_void_approval(standing: Standing) -> bool:
+def _is_void_approval(status: ApprovalStatus) -> bool:
     """A signed approval that stands no longer: its envelope is on the version, for everybody to believe."""
-    was_approved = standing.request is not None and standing.request.state is not State.REJECTED
-    return was_approved and standing.envelope is not None and not standing.result.allowed
+    was_approved = status.request is not None and status.request.state is not State.REJECTED
+    return was_approved and status.envelope is not None and not status.result.allowed
 
 
-def _is_outdated(row: VerdictRow, standing: Standing, now: datetime) -> bool:
+def _is_outdated(row: VerdictRow, status: ApprovalStatus, now: datetime) -> bool:
     """It has less than half its time left, or says nothing of a decision that came after it."""
-    decided_at = standing.request.decided_at if standing.request else None
+    decided_at = status.request.decided_at if status.request else None
     made_at = row.expires_at - VALID_FOR
     return row.expires_at - now < RENEWED_BEFORE or (decided_at is not None and decided_at >= made_at)
 
 
 def _passes(row: VerdictRow) -> bool:
     try:
-        return read_vouching(json.loads(payload_in(row.envelope)), "").passed
+        return read_vsa(json.loads(payload_in(row.envelope)), "").passed
     except (NotVerified, NotOurs, ValueError):
         return False  # somebody has changed the row: the next one is made anew
 

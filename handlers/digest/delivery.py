@@ -100,7 +100,7 @@ def before_replay(job_id: int | None, s: Services) -> None:
     """Who replays a job, or all with None, has asked whether the mail came whose answer was lost: it is to be sent again."""
     with s.store.transaction() as tx:
         for week in hold_parked(tx.connection, mail_digest.__name__, job_id):
-            tx.sendings.call_off_unfinished(_mail_key(week, ""))
+            tx.outbox.release_unfinished(_mail_key(week, ""))
 
 
 def _where(row: DigestRow, s: Services) -> DigestPlan:
@@ -136,7 +136,7 @@ def _post_card(row: DigestRow, digest: Digest, channel: str, s: Services) -> Pos
     """What was posted by an earlier try is found again, and needs no second picture."""
     key = f"digest:{row.period.week}"
     with s.store.transaction() as tx:
-        is_posted = tx.sendings.is_sent(key)
+        is_posted = tx.outbox.is_sent(key)
     chart = None if is_posted else _upload_chart(row, digest, s)
     return post_once(key, channel, digest_card(digest, chart), s)
 
@@ -172,7 +172,7 @@ def _share(key: str, posted: PostedCard, digest: Digest, parcel: Parcel, s: Serv
 
 def _say_last(key: str, posted: PostedCard, card: Card, s: Services) -> None:
     with s.store.transaction() as tx:
-        is_said = tx.sendings.is_sent(key)
+        is_said = tx.outbox.is_sent(key)
     said = post_once(key, posted.channel, card, s, thread=posted.message)
     if is_said:
         s.notifier.update(said, card)
@@ -180,7 +180,7 @@ def _say_last(key: str, posted: PostedCard, card: Card, s: Services) -> None:
 
 def _reply_once(key: str, posted: PostedCard, card: Card, s: Services) -> None:
     with s.store.transaction() as tx:
-        if tx.sendings.is_sent(key):
+        if tx.outbox.is_sent(key):
             return
     post_once(key, posted.channel, card, s, thread=posted.message)
 
@@ -203,9 +203,9 @@ def _mail_key(week: str, address: str) -> str:
 def _mail_once(mail: Mail, s: Services) -> OutsideError | None:
     """A mail cannot be looked up: whatever may have been handed over is not sent again by itself."""
     with s.store.transaction() as tx:
-        if tx.sendings.is_sent(mail.key):
+        if tx.outbox.is_sent(mail.key):
             return None
-        begun = tx.sendings.begin(mail.key, s.clock.now())
+        begun = tx.outbox.reserve(mail.key, s.clock.now())
     if begun is not None:
         return OutcomeUnknown(
             f"It is not known whether the mail to {mail.to[0]} of {begun:%Y-%m-%d %H:%M} UTC was delivered."
@@ -215,7 +215,7 @@ def _mail_once(mail: Mail, s: Services) -> OutsideError | None:
     except OutsideError as trouble:
         return trouble
     with s.store.transaction() as tx:
-        tx.sendings.finish(mail.key, s.clock.now())
+        tx.outbox.complete(mail.key, s.clock.now())
     return None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.domain import events as e
 from bot.domain.card.sentences import UNKNOWN, WAS_APPROVED
 from bot.domain.digest import findings as matters
-from bot.domain.digest.figures import LISTED, Attention, Listed, PolicyChange, Transition
+from bot.domain.digest.figures import LISTED, Finding, Listed, PolicyChange, Transition
 from bot.domain.digest.periods import Period
 from bot.domain.digest.policy_changes import CHANGES, Reader, change_text
 from bot.domain.digest.sentences import NOBODY, decider, local_moment
@@ -76,7 +76,7 @@ def changes_of_the_week(
 
 def matters_of_the_week(
     period: Period, figures: DigestFigures, kinds: KindCounts, names: Names, policy: Policy | None
-) -> Iterator[Listed[Attention]]:
+) -> Iterator[Listed[Finding]]:
     """What the week's entries tell of, each kind with its number."""
     moved, refused = e.MoveObserved.__name__, e.SelfApprovalRefused.__name__
     yield Listed(tuple(_moves(period, figures, names, policy)) if kinds.of(moved) else (), kinds.of(moved))
@@ -87,7 +87,7 @@ def matters_of_the_week(
     yield Listed(tuple(told[:LISTED]), len(told))
 
 
-def _moves(period: Period, figures: DigestFigures, names: Names, policy: Policy | None) -> Iterator[Attention]:
+def _moves(period: Period, figures: DigestFigures, names: Names, policy: Policy | None) -> Iterator[Finding]:
     seen = figures.told(period, [e.MoveObserved.__name__], LISTED)
     asked = [as_of(read_request(body), period.ends) for body in figures.observed([told.at for told in seen])]
     led_to = {(request.version, request.target, request.opened_at): request for request in asked}
@@ -139,7 +139,7 @@ def _approval_text(approval: TransitionRequest, period: Period, names: Names) ->
     return f"by {decider(*deciders(approval), names)}{when}"
 
 
-def _self_approval(told: Told, names: Names) -> Attention:
+def _self_approval(told: Told, names: Names) -> Finding:
     if told.request is None:
         raise Broken(f"entry {told.seq} speaks of a request that has no row any more")
     name = names.get(json.loads(told.body)["person"], UNKNOWN)

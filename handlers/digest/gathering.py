@@ -14,13 +14,13 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from bot.domain.card.sentences import Printed, what_is_missing
+from bot.domain.card.sentences import CardContext, what_is_missing
 from bot.domain.digest import findings as matters
 from bot.domain.digest.figures import (
     LISTED,
-    Attention,
-    Concern,
     Digest,
+    Finding,
+    FindingKind,
     LedgerFigures,
     Listed,
     Waiting,
@@ -156,11 +156,11 @@ def _missing(request: TransitionRequest, ends: datetime, policy: Policy | None) 
     escalated = request.escalated_at if request.escalated_at and request.escalated_at < ends else None
     votes = tuple(vote for vote in request.votes if vote.at < ends)
     then = replace(request, state=State.PENDING, votes=votes, escalated_at=escalated)
-    missing = what_is_missing(then, Printed({}, rule, policy.rule_hash(rule)))
+    missing = what_is_missing(then, CardContext({}, rule, policy.rule_hash(rule)))
     return " and ".join(f"{missing.count(group)} of {group}" for group in dict.fromkeys(missing)) or "one vote more"
 
 
-def _parked(connection: sa.Connection) -> Listed[Attention]:
+def _parked(connection: sa.Connection) -> Listed[Finding]:
     parked = select_jobs(connection, JobStatus.PARKED, LISTED)
     told = [
         matters.parked_job(
@@ -175,13 +175,13 @@ def _parked(connection: sa.Connection) -> Listed[Attention]:
     return Listed(tuple(told), sum(count_jobs(connection).parked.values()))
 
 
-def _broken(ledger: LedgerFigures) -> Listed[Attention]:
+def _broken(ledger: LedgerFigures) -> Listed[Finding]:
     return Listed((matters.ledger_broken(ledger.fault),), 1) if ledger.fault else Listed((), 0)
 
 
-def _counts(found: Sequence[Listed[Attention]]) -> Mapping[Concern, int]:
+def _counts(found: Sequence[Listed[Finding]]) -> Mapping[FindingKind, int]:
     """Each list is of one concern."""
-    counts = dict.fromkeys(Concern, 0)
+    counts = dict.fromkeys(FindingKind, 0)
     for one in found:
         for matter in one.shown[:1]:
             counts[matter.concern] += one.total

@@ -25,7 +25,7 @@ Model = tuple[str, str]  # the workspace and the name of a registered model
 
 
 @dataclass(frozen=True)
-class Standing:
+class Holder:
     """`model` is the registered model whose target it is; `request_id` of the request that should have approved it.
 
     `or_before` says that an earlier approval counts as well.
@@ -39,12 +39,12 @@ class Standing:
     or_before: bool
 
 
-def standing_at(figures: DigestFigures, ends: datetime) -> list[Standing]:
+def holders_at(figures: DigestFigures, ends: datetime) -> list[Holder]:
     """By workspace, model and target."""
     since_ever = figures.baseline_at()
     found = (
         replace(one, since=None) if one.since == since_ever else one  # at the baseline it was there already
-        for one in _all_standing(figures, ends)
+        for one in _all_holders(figures, ends)
     )
     return sorted(found, key=lambda one: (one.version.workspace, one.model, one.target, -one.version.version))
 
@@ -57,18 +57,18 @@ def read_request(body: str) -> TransitionRequest:
     return REQUEST.validate_python(json.loads(body))
 
 
-def _all_standing(figures: DigestFigures, ends: datetime) -> Iterator[Standing]:
+def _all_holders(figures: DigestFigures, ends: datetime) -> Iterator[Holder]:
     past = _past(figures, ends)
     seen = set()
     for row in RegistryRows(figures.connection).placements():
         where = row.version.workspace, row.version.model, row.target
         if row.since < ends and (may_be_shared(row.target) or where not in past.arrived):
             seen.add((where, row.version.version))
-            yield Standing(row.version.model, row.target, row.version, row.since, row.request_id or "", or_before=False)
+            yield Holder(row.version.model, row.target, row.version, row.since, row.request_id or "", or_before=False)
     for place in past.holders():
         if place.version is not None and (place.where, place.version.version) not in seen:
             before = _may_count_before(place, figures)
-            yield Standing(place.model, place.target, place.version, place.since, place.request_id, before)
+            yield Holder(place.model, place.target, place.version, place.since, place.request_id, before)
 
 
 def _past(figures: DigestFigures, ends: datetime) -> Past:

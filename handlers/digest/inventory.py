@@ -12,7 +12,7 @@ from itertools import islice
 
 from bot.domain.card.sentences import WAS_APPROVED
 from bot.domain.digest import findings as matters
-from bot.domain.digest.figures import LISTED, Attention, Concern, Holding, Listed
+from bot.domain.digest.figures import LISTED, Finding, FindingKind, Holding, Listed
 from bot.domain.digest.periods import Period
 from bot.domain.digest.sentences import FAST_TRACK, NOBODY, PEOPLE, RULE, decider
 from bot.domain.evidence.lineage import missing, was_trained_on
@@ -21,7 +21,7 @@ from bot.domain.policy.rules import Policy, Unruled
 from bot.domain.request.quorum import under
 from bot.reports.lists import HoldingsAsCsv
 from bot.store.digest_figures import DigestFigures
-from handlers.digest.holders import Standing, read_request, standing_at
+from handlers.digest.holders import Holder, holders_at, read_request
 
 AT_ONCE = 200  # requests in memory
 WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: FAST_TRACK, DecidedBy.RULE: RULE}
@@ -50,10 +50,10 @@ class Inventory:
     whole: HoldingsAsCsv
     shown: list[Holding] = field(default_factory=list)
     total: int = 0
-    concerned: dict[Concern, list[Attention]] = field(default_factory=dict)
-    counts: dict[Concern, int] = field(default_factory=dict)
+    concerned: dict[FindingKind, list[Finding]] = field(default_factory=dict)
+    counts: dict[FindingKind, int] = field(default_factory=dict)
 
-    def add(self, holding: Holding, found: Sequence[Attention]) -> None:
+    def add(self, holding: Holding, found: Sequence[Finding]) -> None:
         self.whole.add_holding(holding, [matter.concern for matter in found])
         self.total += 1
         if len(self.shown) < LISTED:
@@ -67,7 +67,7 @@ class Inventory:
     def listed(self) -> Listed[Holding]:
         return Listed(tuple(self.shown), self.total)
 
-    def attention(self) -> list[Listed[Attention]]:
+    def attention(self) -> list[Listed[Finding]]:
         return [Listed(tuple(kept), self.counts[concern]) for concern, kept in self.concerned.items()]
 
 
@@ -104,14 +104,14 @@ def claimed_author(request: TransitionRequest) -> str:
 
 def _all_held(figures: DigestFigures, ends: datetime) -> Iterator[Held]:
     """Some at a time."""
-    places = iter(standing_at(figures, ends))
+    places = iter(holders_at(figures, ends))
     while some := list(islice(places, AT_ONCE)):
         ids = [one.request_id for one in some if one.request_id]
         asked = {request.id: request for request in map(read_request, figures.requests(ids))}
         yield from (_approved(place, asked.get(place.request_id), figures, ends) for place in some)
 
 
-def _approved(place: Standing, request: TransitionRequest | None, figures: DigestFigures, ends: datetime) -> Held:
+def _approved(place: Holder, request: TransitionRequest | None, figures: DigestFigures, ends: datetime) -> Held:
     """A copy in a target model stands for the version that was copied."""
     version = place.version
     if request is not None and place.target.kind is TargetKind.MODEL:
@@ -182,7 +182,7 @@ def _holding(held: Held, ends: datetime) -> Holding:
 
 def _matters(
     held: Held, policy: Policy | None, period: Period, ends: datetime, names: Mapping[str, str]
-) -> Iterator[Attention]:
+) -> Iterator[Finding]:
     version, model, target = held.version, held.model, held.target
     rule = policy.rule_for(version.workspace, model, target) if policy else None
     if rule is None and policy is not None:  # nobody can approve what no rule speaks of

@@ -1,4 +1,4 @@
-"""Door: the question that CI and serving ask, may this version ship? Only reads; what counts is in `standing` and
+"""Door: the question that CI and serving ask, may this version ship? Only reads; what counts is in `status` and
 `bot.domain.attestation.gate`."""
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from flask.typing import ResponseReturnValue
 
 from bot.domain.attestation.in_toto import identity_digest
 from bot.domain.model import DEFAULT_WORKSPACE, Refused, Target
-from bot.domain.registry.snapshot import VersionSeen
+from bot.domain.registry.snapshot import VersionSnapshot
 from bot.ports import Rejected
 from bot.services import Services
-from handlers.attestation.approval_status import Standing, question_about, standing_of
+from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
 from handlers.doors.api import check_token
 
 LARGEST_NUMBER = 2**31 - 1  # of a version, in our tables
@@ -30,16 +30,16 @@ def ci_gate(s: Services, token: str) -> Blueprint:
             return _no_such_version(model, number, target), 404
         question = question_about(seen, target, s)
         with s.store.transaction() as tx:
-            standing = standing_of(question, tx, s.clock.now())
+            status = approval_status(question, tx, s.clock.now())
             verdict = tx.verdicts.of(seen.id.workspace, seen.id.model, str(target)).get(number)
-        return _answer(seen, standing, verdict.envelope if verdict else None)
+        return _answer(seen, status, verdict.envelope if verdict else None)
 
     return door
 
 
-def _answer(seen: VersionSeen, standing: Standing, verdict: str | None) -> dict[str, object]:
+def _answer(seen: VersionSnapshot, status: ApprovalStatus, verdict: str | None) -> dict[str, object]:
     """`identity` tells versions of one name and number apart; `envelope` is the newest decision's, for whoever has the public key."""
-    result = standing.result
+    result = status.result
     return {
         "allowed": result.allowed,
         "reasons": [reason.sentence for reason in result.reasons],
@@ -48,7 +48,7 @@ def _answer(seen: VersionSeen, standing: Standing, verdict: str | None) -> dict[
         "identity": identity_digest(seen.id),
         "artifacts": result.artifacts or None,
         "size": result.size,
-        "envelope": standing.envelope,
+        "envelope": status.envelope,
         "verdict": verdict,
     }
 

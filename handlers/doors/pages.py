@@ -24,7 +24,7 @@ from bot.domain.ledger.chain import as_plain
 from bot.domain.model import Refused
 from bot.domain.queries import description_text as words
 from bot.domain.queries.description import Description
-from bot.domain.queries.history import Happening
+from bot.domain.queries.history import HistoryEntry
 from bot.links import Links, path_of
 from bot.ports import Rejected
 from bot.services import Services
@@ -53,7 +53,7 @@ class Shown:
     """What the page is made of. `json_url` has the same signature as the page itself."""
 
     found: Description
-    happened: Sequence[Happening]
+    happened: Sequence[HistoryEntry]
     graph: Graph | None
     plot: MetricPlot | None
     json_url: str

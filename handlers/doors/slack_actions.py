@@ -97,6 +97,6 @@ def _answer(body: Mapping[str, object], s: Services) -> Reply:
 def _whisper(reply_to: str, text: str, s: Services) -> None:
     """The vote stands whether or not this arrives, so a failure is logged and not raised."""
     try:
-        s.notifier.whisper(reply_to, text)
+        s.notifier.reply_privately(reply_to, text)
     except OutsideError as trouble:
         log.warning("reply_not_delivered", why=str(trouble), text=text)

@@ -12,14 +12,14 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from bot.domain.card.card import Card, Fact, Link
-from bot.domain.card.sentences import goal, moment, title_of
+from bot.domain.card.sentences import moment, target_label, title_of
 from bot.domain.model import OPEN, Refused, TransitionRequest
 from bot.ports import OutsideError
 from bot.services import Services
 from handlers.doors.errors import as_sentence
 from handlers.policy.kill_switch import how_it_is, switch_fast_track
 from handlers.request.absences import come_back, declare_away, who_is_away
-from handlers.request.voters import NotTold, any_approver
+from handlers.request.voters import VoterUnknown, any_approver
 
 if TYPE_CHECKING:
     from slack_bolt import Ack, App
@@ -69,7 +69,7 @@ def answer(account_id: str, text: str, s: Services) -> Card:
         return _help(f'Countersign does not know "{word[:40]}". It understands:')
     try:
         return deed(Asked(account_id, rest.strip()), s)
-    except NotTold:
+    except VoterUnknown:
         return _said(
             "Not done", "Slack did not answer in time when asked who you are. Nothing was recorded: say it again."
         )
@@ -92,7 +92,7 @@ def _waiting(asked: Asked, s: Services) -> Card:
 
 
 def _line(request: TransitionRequest) -> Fact:
-    label = f"{request.version} → {goal(request)}"
+    label = f"{request.version} → {target_label(request)}"
     return Fact(label, Link("Open the card", request.card.url) if request.card else title_of(request))
 
 

@@ -30,14 +30,14 @@ SAID = (
 def take_checkpoint(s: Services) -> Recorded:
     """Signs the ledger as it is now, and records it. Only what is newer than the checkpoint before is read."""
     with s.store.transaction() as tx:
-        _register(s.notary.key, tx, s)
+        _register(s.checkpoint_signer.key, tx, s)
     with s.store.transaction() as tx:
         newest = CheckpointRows(tx.connection).newest()
         frontier = _grown(newest, tx)
         if newest is not None and newest.size == frontier.size:
             return newest
         origin = origin_of(tx.ledger.get(1).leaf)
-    note = s.notary.sign(Checkpoint(origin, frontier.size, frontier.root()))
+    note = s.checkpoint_signer.sign(Checkpoint(origin, frontier.size, frontier.root()))
     with s.store.transaction() as tx:
         return CheckpointRows(tx.connection).add(note, frontier, s.clock.now())
 
@@ -59,7 +59,7 @@ def witness(request_id: str, s: Services) -> None:
         request = tx.get_request(request_id)
         signed = [one.seq for one in tx.attestations.of(request_id) if one.about == DECISION]
         opens_ticket = _opens_ticket(request, tx)
-        if not signed or tx.sendings.is_sent(key):
+        if not signed or tx.outbox.is_sent(key):
             return
     checkpoint = checkpoint_over(max(signed), s)
     said = SAID.format(size=checkpoint.size, note=checkpoint.note)

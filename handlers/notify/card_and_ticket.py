@@ -9,7 +9,7 @@ import json
 
 from bot.domain.card.card import Card
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
-from bot.domain.card.sentences import Printed, decision_text, outcome_text, story
+from bot.domain.card.sentences import CardContext, decision_text, outcome_text, story
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, Kind, State, TransitionRequest
 from bot.domain.references import TicketPlan, TicketRef
@@ -17,20 +17,20 @@ from bot.ports import Permanent
 from bot.services import Services
 from handlers.notify.announcements import note_of
 from handlers.notify.outbox import once, open_ticket_once, post_once
-from handlers.notify.render_context import needed_rule, printed_for
+from handlers.notify.render_context import context_for, needed_rule
 from handlers.request.rollbacks import failed_request
 
 
 def sync_card(request_id: str, s: Services) -> None:
     """One message for each request, always showing its current state."""
-    request, printed = _read(request_id, s)
+    request, context = _read(request_id, s)
     if request.card is None and request.state in ENDED_UNDECIDED:
         return  # it ended before anybody saw it, so there is nothing to tell
-    card = request_card(request, printed, _walk_back(request, s))
+    card = request_card(request, context, _walk_back(request, s))
     if request.card is not None:
         s.notifier.update(request.card, card)
         return
-    posted = post_once(f"card:{request.id}", needed_rule(request, printed.rule).channel, card, s)
+    posted = post_once(f"card:{request.id}", needed_rule(request, context.rule).channel, card, s)
     with s.store.transaction() as tx:
         if tx.get_request(request.id, for_update=True).card is None:
             tx.record([CardPosted(s.clock.now(), request.id, posted)])
@@ -38,37 +38,37 @@ def sync_card(request_id: str, s: Services) -> None:
 
 def sync_ticket(request_id: str, s: Services) -> None:
     """One ticket for each request: opened, linked both ways, commented with the decision, and closed when it is done."""
-    request, printed = _read(request_id, s)
+    request, context = _read(request_id, s)
     if request.ticket is None:
-        if request.state in ENDED_UNDECIDED or needed_rule(request, printed.rule).ticket is None:
+        if request.state in ENDED_UNDECIDED or needed_rule(request, context.rule).ticket is None:
             return
-        plan = _plan_of(request, printed)
-        ticket = open_ticket_once(f"countersign-{request.id}", plan, ticket_card(request, printed), s)
+        plan = _plan_of(request, context)
+        ticket = open_ticket_once(f"countersign-{request.id}", plan, ticket_card(request, context), s)
         with s.store.transaction() as tx:
             if tx.get_request(request_id, for_update=True).ticket is None:
                 tx.record([TicketOpened(s.clock.now(), request_id, ticket.ref)])
-        request, printed = _read(request_id, s)
+        request, context = _read(request_id, s)
     _link(request, s)
     if request.state.is_open or request.ticket is None:
         return
-    _comment(request.ticket, f"decision:{request.id}", decision_text(request, printed), s)
+    _comment(request.ticket, f"decision:{request.id}", decision_text(request, context), s)
     if request.state is State.APPROVED and request.frozen_until is not None:
         key = f"held:{request.id}:{request.frozen_until:%Y%m%dT%H%M}"
-        _comment(request.ticket, key, story(request, printed), s)
+        _comment(request.ticket, key, story(request, context), s)
     if request.settled_at is not None or request.state is State.STALE:
         _comment(request.ticket, f"outcome:{request.id}", outcome_text(request), s)
     if _is_finished(request) and not request.ticket_status:
-        _close_ticket(request, _plan_of(request, printed), s)
+        _close_ticket(request, _plan_of(request, context), s)
     if request.state is State.APPLIED:
         _link_from_failed(request, s)
 
 
 def look_at_ticket(request_id: str, s: Services) -> None:
     """Somebody moved the ticket by hand. That decides nothing, and whoever did it should know."""
-    request, printed = _read(request_id, s)
+    request, context = _read(request_id, s)
     if request.ticket is None or not request.state.is_open:
         return
-    plan = _plan_of(request, printed)
+    plan = _plan_of(request, context)
     status = s.tickets.get_ticket(request.ticket).status
     if status.lower() in (plan.approved.lower(), plan.rejected.lower()):
         where = f" The card: {request.card.url}" if request.card else ""
@@ -78,7 +78,7 @@ def look_at_ticket(request_id: str, s: Services) -> None:
 
 def tell(request_id: str, s: Services) -> None:
     """Those who asked, or who trained the version when that is all we know, are told of the outcome directly, once."""
-    request, printed = _read(request_id, s)
+    request, context = _read(request_id, s)
     concerned = dict.fromkeys(filter(None, (request.requester or request.author, *request.joined)))
     waits = request.state is State.APPROVED and request.frozen_until is None
     if request.state.is_open or waits:
@@ -88,14 +88,14 @@ def tell(request_id: str, s: Services) -> None:
     freeze = f":{request.frozen_until:%Y%m%dT%H%M}" if request.state is State.APPROVED else ""
     for person_id in concerned:
         _tell_once(
-            f"told:{request.id}:{request.state}{freeze}:{person_id}", person_id, outcome_card(request, printed), s
+            f"told:{request.id}:{request.state}{freeze}:{person_id}", person_id, outcome_card(request, context), s
         )
 
 
 def _tell_once(key: str, person_id: str, card: Card, s: Services) -> None:
     with s.store.transaction() as tx:
         person = tx.people.get(person_id)
-        if tx.sendings.is_sent(key):
+        if tx.outbox.is_sent(key):
             return
     account = s.notifier.find_account(person.email)
     if account is not None:  # else not in this workspace; the card and the ticket say it as well
@@ -113,7 +113,7 @@ def announce(seq: str, s: Services) -> None:
     for channel in note.channels:
         key = f"note:{seq}:{channel}"
         with s.store.transaction() as tx:
-            if tx.sendings.is_sent(key):
+            if tx.outbox.is_sent(key):
                 continue
         post_once(key, channel, note.card, s)
 
@@ -185,14 +185,14 @@ def _close_ticket(request: TransitionRequest, plan: TicketPlan, s: Services) -> 
             tx.record([TicketClosed(s.clock.now(), request.id, request.ticket, to)])
 
 
-def _read(request_id: str, s: Services) -> tuple[TransitionRequest, Printed]:
+def _read(request_id: str, s: Services) -> tuple[TransitionRequest, CardContext]:
     with s.store.transaction() as tx:
         request = tx.get_request(request_id)
-        return request, printed_for(request, tx, s.clock.now())
+        return request, context_for(request, tx, s.clock.now())
 
 
-def _plan_of(request: TransitionRequest, printed: Printed) -> TicketPlan:
-    plan = needed_rule(request, printed.rule).ticket
+def _plan_of(request: TransitionRequest, context: CardContext) -> TicketPlan:
+    plan = needed_rule(request, context.rule).ticket
     if plan is None:
         raise Permanent(f"the rule for {request.target} no longer says where its tickets are. Add `ticket:` and replay")
     return plan

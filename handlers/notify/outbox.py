@@ -1,6 +1,6 @@
 """Creating things outside exactly once, although answers get lost.
 
-Before a create stands our word that we are about to (`sendings.begin`); whoever finds such a word from an earlier try looks the thing up
+Before a create stands our word that we are about to (`outbox.reserve`); whoever finds such a word from an earlier try looks the thing up
 by its key and adopts it, and creates only when it is sure not to be there.
 """
 
@@ -22,7 +22,7 @@ def post_once(key: str, channel: str, card: Card, s: Services, *, thread: str | 
     """Posts, in a thread when one is named, or adopts what an earlier try posted."""
     now = s.clock.now()
     with s.store.transaction() as tx:
-        begun = tx.sendings.begin(key, now)
+        begun = tx.outbox.reserve(key, now)
     posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
     if begun is not None and posted is None:
         wait_until_settled(
@@ -31,7 +31,7 @@ def post_once(key: str, channel: str, card: Card, s: Services, *, thread: str | 
     if posted is None:
         posted = create_once(key, lambda: s.notifier.post(channel, card, key, thread), s)
     with s.store.transaction() as tx:
-        tx.sendings.finish(key, now)
+        tx.outbox.complete(key, now)
     return posted
 
 
@@ -39,7 +39,7 @@ def open_ticket_once(key: str, plan: TicketPlan, card: Card, s: Services) -> Tic
     """Opens, or adopts what an earlier try opened."""
     now = s.clock.now()
     with s.store.transaction() as tx:
-        begun = tx.sendings.begin(key, now)
+        begun = tx.outbox.reserve(key, now)
     ticket = s.tickets.find_ticket(plan, key) if begun else None
     if begun is not None and ticket is None:
         why = "a ticket may have been created, but the search lags behind"
@@ -47,32 +47,32 @@ def open_ticket_once(key: str, plan: TicketPlan, card: Card, s: Services) -> Tic
     if ticket is None:
         ticket = create_once(key, lambda: s.tickets.open_ticket(plan, card, key), s)
     with s.store.transaction() as tx:
-        tx.sendings.finish(key, now)
+        tx.outbox.complete(key, now)
     return ticket
 
 
 def hand_over_once(key: str, settles: float, hand_over: Callable[[], None], s: Services) -> None:
     """For what looks by itself at what is there already, but must not look before a lost answer has had its time."""
     with s.store.transaction() as tx:
-        if tx.sendings.is_sent(key):
+        if tx.outbox.is_sent(key):
             return
-        begun = tx.sendings.begin(key, s.clock.now())
+        begun = tx.outbox.reserve(key, s.clock.now())
     if begun is not None:
         wait_until_settled(begun, settles, s, "files may have been handed over, but they are not to be seen yet")
     create_once(key, hand_over, s)
     with s.store.transaction() as tx:
-        tx.sendings.finish(key, s.clock.now())
+        tx.outbox.complete(key, s.clock.now())
 
 
 def once(key: str, deed: Callable[[], None], s: Services) -> None:
     """For what is safe to repeat but costs the other side: a ticket takes few writes in a second. Not done again once it has succeeded."""
     with s.store.transaction() as tx:
-        if tx.sendings.is_sent(key):
+        if tx.outbox.is_sent(key):
             return
     deed()
     with s.store.transaction() as tx:
-        tx.sendings.begin(key, s.clock.now())
-        tx.sendings.finish(key, s.clock.now())
+        tx.outbox.reserve(key, s.clock.now())
+        tx.outbox.complete(key, s.clock.now())
 
 
 def wait_until_settled(begun: datetime, seconds: float, s: Services, why: str) -> None:
@@ -85,12 +85,12 @@ def wait_until_settled(begun: datetime, seconds: float, s: Services, why: str) -
 def create_once(key: str, create: Callable[[], T], s: Services) -> T:
     """Our word stays given when the outcome is unknown, and is called off when it is certain that nothing was made."""
     with s.store.transaction() as tx:
-        tx.sendings.renew(key, s.clock.now())
+        tx.outbox.renew(key, s.clock.now())
     try:
         return create()
     except OutcomeUnknown:
         raise
     except OutsideError:
         with s.store.transaction() as tx:
-            tx.sendings.call_off(key)
+            tx.outbox.release(key)
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bot.domain.card.changes import size_of
-from bot.domain.card.sentences import Printed
+from bot.domain.card.sentences import CardContext
 from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.rules import Rule
 from bot.domain.request.rollback import failure_of, ways_back
@@ -16,13 +16,13 @@ from handlers.request.guard import freeze_on
 REMEMBERED = timedelta(days=90)  # how far back the fast track's record on a card goes
 
 
-def printed_for(request: TransitionRequest, tx: Transaction, now: datetime) -> Printed:
+def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> CardContext:
     policy = tx.policy()
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     holds = _holds(request, tx)
     applied = _applied(request, tx)
     voters = {person for vote in request.votes for person in (vote.person, *vote.standing_in_for)}
-    return Printed(
+    return CardContext(
         names=tx.people.names(voters | request.parties | _claimed(request)),
         rule=rule,
         rule_hash=policy.rule_hash(rule) if rule else "",

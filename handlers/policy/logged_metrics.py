@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.domain.policy.rules import Policy, Rule, Unruled
-from bot.ports import ModelGlance, ModelRegistry
+from bot.ports import ModelRegistry, ModelSummary
 
 MODELS_LOOKED_AT = 20  # of those that a rule matches, the latest to have changed
 VERSIONS_LOOKED_AT = 20  # of each, the newest
@@ -38,7 +38,7 @@ class RegistryKnows:
 
 def ask_registry(policy: Policy, registry: ModelRegistry) -> RegistryKnows:
     """Raises what the registry raises; half an answer would look like a whole one."""
-    models = tuple(registry.glance_at_models())
+    models = tuple(registry.list_models())
     never_logged: list[NeverLogged] = []
     unmatched: list[Rule] = []
     versions = _Versions(registry)
@@ -69,7 +69,7 @@ class _Versions:
         self._registry = registry
         self._read: dict[tuple[str, str], list[frozenset[str]]] = {}
 
-    def look(self, models: Iterable[ModelGlance], wanted: Iterable[str]) -> _Look:
+    def look(self, models: Iterable[ModelSummary], wanted: Iterable[str]) -> _Look:
         """Stops as soon as every metric that is wanted was met."""
         sought, logged, seen, versions = set(wanted), set[str](), 0, 0
         for model in models:
@@ -81,7 +81,7 @@ class _Versions:
                     return _Look(frozenset(logged), seen, versions)
         return _Look(frozenset(logged), seen, versions)
 
-    def _metrics_of(self, model: ModelGlance) -> Iterator[frozenset[str]]:
+    def _metrics_of(self, model: ModelSummary) -> Iterator[frozenset[str]]:
         known = self._read.setdefault((model.workspace, model.name), [])
         yield from known
         found = self._registry.find_model(model.workspace, model.name)
@@ -91,21 +91,21 @@ class _Versions:
             yield metrics
 
 
-def _latest(models: Iterable[ModelGlance]) -> list[ModelGlance]:
-    def changed(model: ModelGlance) -> datetime:
+def _latest(models: Iterable[ModelSummary]) -> list[ModelSummary]:
+    def changed(model: ModelSummary) -> datetime:
         return max((version.updated for version in model.latest), default=LONG_AGO)
 
     return sorted(models, key=changed, reverse=True)[:MODELS_LOOKED_AT]
 
 
-def _unruled(policy: Policy, models: Iterable[ModelGlance]) -> tuple[str, ...]:
+def _unruled(policy: Policy, models: Iterable[ModelSummary]) -> tuple[str, ...]:
     """Empty where the policy says that it does not care."""
     if policy.default is Unruled.IGNORE:
         return ()
     return tuple(sorted(model.name for model in models if not _is_ruled(policy, model)))
 
 
-def _is_ruled(policy: Policy, model: ModelGlance) -> bool:
+def _is_ruled(policy: Policy, model: ModelSummary) -> bool:
     return any(
         rule.matches(model.workspace, model.name) or rule.covers_copies_into(model.workspace, model.name)
         for rule in policy.rules

@@ -36,7 +36,7 @@ from bot.domain.queries.description import (
     told,
 )
 from bot.domain.registry.model_uri import ModelUri
-from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.registry.snapshot import ModelSnapshot
 from bot.ports import OutsideError
 from bot.services import Services
 from bot.store.evidence import EvidenceRows
@@ -123,7 +123,7 @@ def find_version(text: str, s: Services) -> Found:
     return Found(recorded[-1], is_registered=False)
 
 
-def _ask_registry(uri: ModelUri, s: Services) -> ModelSeen | None:
+def _ask_registry(uri: ModelUri, s: Services) -> ModelSnapshot | None:
     try:
         return s.registry.find_model(DEFAULT_WORKSPACE, uri.model)
     except OutsideError:
@@ -132,7 +132,7 @@ def _ask_registry(uri: ModelUri, s: Services) -> ModelSeen | None:
         return None
 
 
-def _holder_of(uri: ModelUri, model: ModelSeen | None) -> int:
+def _holder_of(uri: ModelUri, model: ModelSnapshot | None) -> int:
     number = model.aliases.get(uri.alias or "") if model else None
     if number is None:
         raise Refused(f"{uri.model} has no alias {uri.alias}. See what is held with: countersign list")

@@ -14,7 +14,7 @@ from bot.domain import events as e
 from bot.domain.events import Event, RequestEvent
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRequest
-from bot.domain.queries.history import Happening, happening, seen_in_the_registry
+from bot.domain.queries.history import HistoryEntry, happening, seen_in_the_registry
 from bot.services import Services
 from bot.store.transaction import Transaction
 
@@ -40,7 +40,7 @@ OLDER = {e.RequestOpened.__name__: {"away_from": None, "failed_before": ""}}  # 
 Until = Mapping[str, int | None]
 
 
-def history_of(model: str, target: Target | None, s: Services) -> list[Happening]:
+def history_of(model: str, target: Target | None, s: Services) -> list[HistoryEntry]:
     """Oldest first, of one target or of all. What a model went through under former names is its history as well."""
     with s.store.transaction() as tx:
         until = _names_of(model, tx)
@@ -75,7 +75,7 @@ def _events(entries: Iterable[Entry]) -> Iterator[tuple[int, Event]]:
 
 def _told(
     event: Event, seq: int, until: Until, by_id: Mapping[str, TransitionRequest], names: Mapping[str, str]
-) -> Happening | None:
+) -> HistoryEntry | None:
     if isinstance(event, e.MoveObserved | e.MoveReverted):
         return seen_in_the_registry(event) if _had_the_name(event.model, seq, until) else None
     request = by_id.get(event.request_id) if isinstance(event, RequestEvent) else None

@@ -30,7 +30,7 @@ from bot.domain.queries import policy_explanation
 from bot.domain.queries.policy_explanation import Explanation, GroupSeen, Held, Member
 from bot.domain.queries.policy_replay import Replayed, replay
 from bot.domain.registry.model_uri import ModelUri
-from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track
 from bot.domain.request.rollback import failure_of
 from bot.ports import Account, AccountKind, OutsideError
@@ -63,7 +63,7 @@ class Question:
     """
 
     policy: Policy
-    model: ModelSeen
+    model: ModelSnapshot
     version: VersionId
     is_switched_on: bool
     asks_notifier: bool
@@ -108,7 +108,7 @@ def replay_since(since: datetime, policy: Policy, s: Services) -> list[Replayed]
     ]
 
 
-def _version_of(uri: ModelUri, model: ModelSeen) -> VersionId:
+def _version_of(uri: ModelUri, model: ModelSnapshot) -> VersionId:
     """An alias is resolved once, here: what it says a moment later is another question."""
     if uri.alias is not None and uri.alias not in model.aliases:
         known = ", ".join(sorted(model.aliases)) or "none"
@@ -149,7 +149,7 @@ def _explain_target(question: Question, target: Target, read: dict[VersionId | N
 def _champion(question: Question, target: Target) -> VersionId | None:
     """Who holds the target now; a version that was copied into its own model is its own target and has none to beat."""
     if target.kind is not TargetKind.MODEL:
-        model: ModelSeen | None = question.model
+        model: ModelSnapshot | None = question.model
     elif target.name == question.model.name:
         return None
     else:

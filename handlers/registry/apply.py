@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bot.domain.events import Event, MoveReverted
 from bot.domain.model import DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
-from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.ports import Permanent, Temporary
 from bot.services import Services
@@ -313,7 +313,7 @@ def _find_intent(request: TransitionRequest, s: Services) -> Intent | None:
         return tx.registry.find_intent(request.id)
 
 
-def _find_target_model(request: TransitionRequest, s: Services) -> ModelSeen | None:
+def _find_target_model(request: TransitionRequest, s: Services) -> ModelSnapshot | None:
     return s.registry.find_model(request.version.workspace, target_model(request))
 
 
@@ -322,7 +322,7 @@ def _holders(request: TransitionRequest, s: Services) -> tuple[VersionId, ...]:
     return model.holders(request.target) if model else ()
 
 
-def _is_there(version: VersionId, model: ModelSeen | None) -> bool:
+def _is_there(version: VersionId, model: ModelSnapshot | None) -> bool:
     seen = model.version(version.version) if model else None
     return seen is not None and seen.id == version
 

@@ -8,7 +8,7 @@ from bot.domain.events import MoveObserved
 from bot.domain.model import OPEN, Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Observed, Policy, Unruled
 from bot.domain.registry.diff import Move
-from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.store.registry import Intent
@@ -19,7 +19,7 @@ UNRATIFIED = (State.COLLECTING, State.PENDING, State.REJECTED, State.EXPIRED, St
 RESTORE = "restore:"  # begins the id of an intent that no request stands behind
 
 
-def judge(move: Move, seen: ModelSeen, policy: Policy, tx: Transaction, now: datetime) -> str | None:
+def judge(move: Move, seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime) -> str | None:
     """A target moved. It is ours if it equals an intent; else the rule says what to make of it.
 
     Returns the request that approved the version for this target before, when somebody has only put it back by hand.
@@ -54,14 +54,14 @@ def judge(move: Move, seen: ModelSeen, policy: Policy, tx: Transaction, now: dat
     return None
 
 
-def _restore(lawful: VersionId, target: Target, seen: ModelSeen, tx: Transaction, now: datetime) -> None:
+def _restore(lawful: VersionId, target: Target, seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
     """The rule gives an emptied target back to its last lawful holder; the intent says so before anything moves."""
     intent = Intent(RESTORE + new_request_id(), seen.workspace, seen.name, target, None, lawful.version, now)
     tx.registry.put_intent(intent)
     tx.defer("restore_target", intent.request_id, registry_lane(seen.workspace, seen.name))
 
 
-def _owed_to(target: Target, seen: ModelSeen, tx: Transaction) -> VersionId | None:
+def _owed_to(target: Target, seen: ModelSnapshot, tx: Transaction) -> VersionId | None:
     """Whom an emptied target is being given back to, when somebody was quicker and set it to another version."""
     for intent in tx.registry.open_intents(seen.workspace, seen.name, target):
         if intent.request_id.startswith(RESTORE) and intent.to_version is not None:
@@ -70,7 +70,7 @@ def _owed_to(target: Target, seen: ModelSeen, tx: Transaction) -> VersionId | No
     return None
 
 
-def _find_intent_of(move: Move, seen: ModelSeen, tx: Transaction) -> Intent | None:
+def _find_intent_of(move: Move, seen: ModelSnapshot, tx: Transaction) -> Intent | None:
     is_copy = move.target.kind is TargetKind.MODEL
     number = move.version.version if move.version and not is_copy else None
     previous = move.previous.version if move.previous else None
@@ -96,7 +96,7 @@ def _last_lawful(version: VersionId | None, target: Target, tx: Transaction) -> 
     return None
 
 
-def _overtaken_by(move: Move, seen: ModelSeen, tx: Transaction) -> list[TransitionRequest]:
+def _overtaken_by(move: Move, seen: ModelSnapshot, tx: Transaction) -> list[TransitionRequest]:
     """Open requests that this move leaves without an object: earlier moves of the target, and a wish it has fulfilled."""
     here = tx.find_requests(workspace=seen.workspace, model=seen.name, target=move.target, states=OPEN, for_update=True)
     stay = seen.holders(move.target)

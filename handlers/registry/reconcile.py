@@ -11,8 +11,8 @@ from datetime import datetime
 from bot.domain.events import Event, ModelGone, ModelRenamed
 from bot.domain.model import OPEN, Placed
 from bot.domain.policy.rules import Policy
-from bot.domain.registry.diff import Known, News, StandingAsk, compare, fingerprint
-from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.registry.diff import Known, News, OpenAsk, compare, fingerprint
+from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.services import Services
@@ -29,7 +29,7 @@ def defer_look(tx: Transaction, workspace: str, model: str) -> None:
     tx.defer(LOOK_AT, f"{workspace}/{model}", registry_lane(workspace, model), once=True)
 
 
-def look_at(subject: str, s: Services) -> None:
+def reconcile_model(subject: str, s: Services) -> None:
     """Something may be new about a registered model: read it and act on the difference."""
     workspace, _, name = subject.partition("/")
     seen = s.registry.find_model(workspace, name)
@@ -57,7 +57,7 @@ def look_at(subject: str, s: Services) -> None:
         tx.registry.put_model(row_of(seen, model.baseline, policy))
 
 
-def row_of(seen: ModelSeen, baseline: int, policy: Policy) -> ModelRow:
+def row_of(seen: ModelSnapshot, baseline: int, policy: Policy) -> ModelRow:
     newest = seen.versions[0].id if seen.versions else None
     number = max((version.id.version for version in seen.versions), default=0)
     created = next((version.id.created for version in seen.versions if version.id.version == number), None)
@@ -65,7 +65,7 @@ def row_of(seen: ModelSeen, baseline: int, policy: Policy) -> ModelRow:
     return ModelRow(seen.workspace, seen.name, seen.created, baseline, number, created if newest else None, mark)
 
 
-def _known_model(seen: ModelSeen, tx: Transaction, now: datetime) -> ModelRow | None:
+def _known_model(seen: ModelSnapshot, tx: Transaction, now: datetime) -> ModelRow | None:
     """What we knew of the model; a new one starts at nothing, one of before the baseline starts with all it has."""
     model = tx.registry.find_model(seen.workspace, seen.name, for_update=True)
     if model is not None and model.created != seen.created:
@@ -82,7 +82,7 @@ def _known_model(seen: ModelSeen, tx: Transaction, now: datetime) -> ModelRow | 
     return ModelRow(seen.workspace, seen.name, seen.created, 0, 0, None, "")
 
 
-def take_baseline(seen: ModelSeen, tx: Transaction, now: datetime) -> int:
+def take_baseline(seen: ModelSnapshot, tx: Transaction, now: datetime) -> int:
     """Records who holds what and what asks already, and asks nothing. Returns how many targets are held."""
     policy = tx.policy()
     newest = max((version.id.version for version in seen.versions), default=0)
@@ -94,7 +94,7 @@ def take_baseline(seen: ModelSeen, tx: Transaction, now: datetime) -> int:
     return sum(1 for holders in news.holders.values() if holders)
 
 
-def _act_on(news: News, seen: ModelSeen, policy: Policy, tx: Transaction, now: datetime) -> None:
+def _act_on(news: News, seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime) -> None:
     approved_before = {move: judge(move, seen, policy, tx, now) for move in news.moves}
     for target, holders in {**dict.fromkeys((move.target for move in news.moves), ()), **news.holders}.items():
         tx.registry.put_placements(seen.workspace, seen.name, target, holders, now)
@@ -112,12 +112,12 @@ def _act_on(news: News, seen: ModelSeen, policy: Policy, tx: Transaction, now: d
         take_away(ask, tx, now)
 
 
-def _is_overtaken(ask: StandingAsk, asked: tuple[StandingAsk, ...]) -> bool:
+def _is_overtaken(ask: OpenAsk, asked: tuple[OpenAsk, ...]) -> bool:
     """An asking alias that went on to a newer version supersedes; one that went back to an older version takes the ask away."""
     return any(new.target == ask.target and new.version.version > ask.version.version for new in asked)
 
 
-def _withdraw_what_is_gone(seen: ModelSeen, tx: Transaction, now: datetime) -> None:
+def _withdraw_what_is_gone(seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
     there = {version.id for version in seen.versions}
     for request in tx.find_requests(workspace=seen.workspace, model=seen.name, states=OPEN, for_update=True):
         if request.version not in there:
@@ -137,7 +137,7 @@ def _forget(workspace: str, name: str, why: str, tx: Transaction, now: datetime)
     tx.record(events)
 
 
-def _find_former_name(seen: ModelSeen, s: Services) -> str | None:
+def _find_former_name(seen: ModelSnapshot, s: Services) -> str | None:
     """A model that we do not know may be a known one under a new name: the same creation time, and the old name is gone."""
     with s.store.transaction() as tx:
         if tx.registry.find_model(seen.workspace, seen.name) is not None:
@@ -148,7 +148,7 @@ def _find_former_name(seen: ModelSeen, s: Services) -> str | None:
     return next((model.name for model in alike or gone), None)
 
 
-def _has_newest_of(model: ModelRow, seen: ModelSeen) -> bool:
+def _has_newest_of(model: ModelRow, seen: ModelSnapshot) -> bool:
     """Chooses among several that were created in the same millisecond."""
     newest = seen.version(model.newest)
     return (newest.id.created if newest else None) == model.newest_created
@@ -161,11 +161,11 @@ def _find_new_name(workspace: str, name: str, s: Services) -> str | None:
         known = {model.name for model in tx.registry.models(workspace)}
     if gone is None:
         return None
-    glances = s.registry.glance_at_models()
+    glances = s.registry.list_models()
     return next((one.name for one in glances if one.created == gone.created and one.name not in known), None)
 
 
-def _rename(before: str, seen: ModelSeen, tx: Transaction, now: datetime) -> None:
+def _rename(before: str, seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
     tx.registry.rename_model(seen.workspace, before, seen.name)
     events: list[Event] = [ModelRenamed(now, seen.workspace, before, seen.name)]
     for request in tx.find_requests(workspace=seen.workspace, model=before, states=OPEN, for_update=True):

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from bot.domain.events import BaselineTaken
 from bot.domain.model import DEFAULT_WORKSPACE, OPEN
 from bot.domain.registry.diff import fingerprint
-from bot.domain.registry.snapshot import ModelSeen, VersionSeen
-from bot.ports import ModelGlance
+from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.ports import ModelSummary
 from bot.services import Services
 from bot.store.registry import Sweep
 from bot.store.transaction import Transaction
@@ -48,7 +48,7 @@ def sweep_models(_: str, s: Services) -> None:
     with s.store.transaction() as tx:
         before = tx.registry.find_sweep("models", DEFAULT_WORKSPACE)
         tags = tx.policy().asking_tags()
-    glances = list(s.registry.glance_at_models())
+    glances = list(s.registry.list_models())
     if before is None or before.baseline_until is None:
         _take_baseline(glances, s)
         return
@@ -60,9 +60,9 @@ def sweep_models(_: str, s: Services) -> None:
         tx.registry.put_sweep("models", DEFAULT_WORKSPACE, before, s.clock.now())
 
 
-def _down_to(edge: datetime | None, versions: Iterable[VersionSeen]) -> list[VersionSeen]:
+def _down_to(edge: datetime | None, versions: Iterable[VersionSnapshot]) -> list[VersionSnapshot]:
     """Without an edge the newest page is enough: there is no news before the first sweep."""
-    recent: list[VersionSeen] = []
+    recent: list[VersionSnapshot] = []
     for version in versions:
         if edge is None and recent and version.updated < recent[0].updated - OVERLAP:
             break
@@ -72,12 +72,12 @@ def _down_to(edge: datetime | None, versions: Iterable[VersionSeen]) -> list[Ver
     return recent
 
 
-def _mark(version: VersionSeen) -> str:
+def _mark(version: VersionSnapshot) -> str:
     return f"{version.id.model}/{version.id.version}@{version.updated.isoformat()}"
 
 
 def _worth_a_look(
-    glances: list[ModelGlance], tagged: Mapping[str, list[VersionSeen]], tags: tuple[str, ...], tx: Transaction
+    glances: list[ModelSummary], tagged: Mapping[str, list[VersionSnapshot]], tags: tuple[str, ...], tx: Transaction
 ) -> set[str]:
     known = {model.name: model for model in tx.registry.models(DEFAULT_WORKSPACE)}
     awaited = {request.version.model for request in tx.find_requests(workspace=DEFAULT_WORKSPACE, states=OPEN)}
@@ -91,7 +91,7 @@ def _worth_a_look(
     return changed | gone | awaited
 
 
-def _take_baseline(glances: list[ModelGlance], s: Services) -> None:
+def _take_baseline(glances: list[ModelSummary], s: Services) -> None:
     """Reads every version once, in large pages, and writes all or nothing."""
     versions = _by_model(s.registry.every_version())
     now = s.clock.now()
@@ -101,14 +101,14 @@ def _take_baseline(glances: list[ModelGlance], s: Services) -> None:
             mine = tuple(sorted(versions.get(glance.name, ()), key=lambda version: version.id.version, reverse=True))
             there = {version.id.version for version in mine}
             aliases = {alias: number for alias, number in glance.aliases.items() if number in there}
-            held += take_baseline(ModelSeen(glance.workspace, glance.name, glance.created, aliases, mine), tx, now)
+            held += take_baseline(ModelSnapshot(glance.workspace, glance.name, glance.created, aliases, mine), tx, now)
         until = max((glance.created for glance in glances), default=EPOCH)
         tx.registry.put_sweep("models", DEFAULT_WORKSPACE, Sweep(None, (), until), now)
         tx.record([BaselineTaken(now, DEFAULT_WORKSPACE, len(glances), held)])
 
 
-def _by_model(versions: Iterable[VersionSeen]) -> dict[str, list[VersionSeen]]:
-    grouped: dict[str, list[VersionSeen]] = defaultdict(list)
+def _by_model(versions: Iterable[VersionSnapshot]) -> dict[str, list[VersionSnapshot]]:
+    grouped: dict[str, list[VersionSnapshot]] = defaultdict(list)
     for version in versions:
         grouped[version.id.model].append(version)
     return grouped

@@ -16,7 +16,7 @@ from bot.store.absences import Absence
 from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import post_once
-from handlers.request.voters import NotTold, any_approver, person_of
+from handlers.request.voters import VoterUnknown, any_approver, person_of
 
 LONGEST = timedelta(days=90)
 ADDRESS = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
@@ -77,7 +77,7 @@ def tell_delegate(seq: str, s: Services) -> None:
     with s.store.transaction() as tx:
         body = json.loads(tx.ledger.get(int(seq)).body)
         person, delegate = tx.people.get(body["person"]), tx.people.get(body["delegate"])
-        if tx.sendings.is_sent(key):
+        if tx.outbox.is_sent(key):
             return
     account = s.notifier.find_account(delegate.email)
     if account is None:
@@ -104,7 +104,7 @@ def _delegate(named: str, person: Person, s: Services) -> Person:
     account_id = s.notifier.read_mention(named) or _account_with(named, s)
     try:
         delegate = person_of(account_id, s)
-    except NotTold:
+    except VoterUnknown:
         raise
     except Refused as refusal:
         raise Refused(f"the one you named cannot stand in for you: {refusal}") from None

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.card.sentences import deeds, what_approve_does, what_reject_does
+from bot.domain.card.sentences import button_labels, what_approve_does, what_reject_does
 from bot.domain.events import Event, RequestApproved, RequestRejected, SelfApprovalRefused
 from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Refused, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy.rules import Rule
@@ -154,7 +154,7 @@ def _note_self_approval(request_id: str, person: str, s: Services) -> None:
 def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
     """Says what will happen as well: the form stands in for the confirmation."""
     happens = what_approve_does(request) if verdict is Verdict.APPROVE else what_reject_does(request)
-    approve, reject = deeds(request)
+    approve, reject = button_labels(request)
     if verdict is Verdict.APPROVE and request.failed_before:
         happens = f"{happens} It was {request.failed_before}."
     prompt = f"{happens} Why? Your reason goes on the card, into the ticket and into the ledger."

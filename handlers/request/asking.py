@@ -17,7 +17,7 @@ from bot.domain.model import (
     TransitionRequest,
 )
 from bot.domain.policy.rules import Policy, Rule
-from bot.domain.registry.diff import StandingAsk
+from bot.domain.registry.diff import OpenAsk
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.rollback import failure_of
@@ -101,7 +101,7 @@ def adopt(s: Services) -> list[TransitionRequest]:
         ]
 
 
-def take_away(ask: StandingAsk, tx: Transaction, now: datetime) -> None:
+def take_away(ask: OpenAsk, tx: Transaction, now: datetime) -> None:
     request_id = tx.registry.take_ask(ask)
     if request_id is None or tx.registry.still_asked(request_id):
         return

@@ -11,7 +11,7 @@ from bot.domain.policy.rules import Policy, Rule
 from bot.domain.request import lifecycle
 from bot.services import Services
 from handlers.notify.outbox import post_once
-from handlers.notify.render_context import printed_for
+from handlers.notify.render_context import context_for
 from handlers.request.guard import freeze_on
 
 
@@ -37,17 +37,17 @@ def remind(request_id: str, s: Services) -> None:
     """A reply under the card, which notifies those who are missing; once for each time that it was due."""
     with s.store.transaction() as tx:
         request = tx.get_request(request_id)
-        printed = printed_for(request, tx, s.clock.now())
+        context = context_for(request, tx, s.clock.now())
     if request.state is not State.PENDING or request.card is None:
         return
     key = f"reminder:{request.id}:{request.reminders}:{'escalated' if request.escalated_at else 'first'}"
     with s.store.transaction() as tx:
-        if tx.sendings.is_sent(key):
+        if tx.outbox.is_sent(key):
             return
-    post_once(key, request.card.channel, reminder_card(request, printed), s, thread=request.card.message)
+    post_once(key, request.card.channel, reminder_card(request, context), s, thread=request.card.message)
 
 
-def thaw_approvals(_: str, s: Services) -> None:
+def resume_after_freeze(_: str, s: Services) -> None:
     """Approvals that a freeze held back are applied when it is over, or when the policy has shortened it."""
     now = s.clock.now()
     with s.store.transaction() as tx:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.card.sentences import goal
+from bot.domain.card.sentences import target_label
 from bot.domain.events import Event
 from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Demand, LineageDemand, Policy, Rule
-from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track, lifecycle
 from bot.domain.request.lifecycle import Authors
 from bot.domain.request.rollback import needs_no_vote
@@ -70,7 +70,7 @@ class _Reading:
         self._told_at: datetime | None = None
         self.manifest = ""
 
-    def progressed(self, done: int, size: int) -> None:
+    def on_progress(self, done: int, size: int) -> None:
         """Only leaves word: the card is brought up to date in its own lane, and the reading waits for nobody."""
         now = self._s.clock.now()
         if size < LARGE or (self._told_at is not None and now - self._told_at < TELL_EVERY):
@@ -83,7 +83,7 @@ class _Reading:
                 tx.defer("sync_card", self._request_id, f"{Lane.SLACK}:{self._request_id}", once=True)
         self._told_at = now
 
-    def listed(self, manifest: str) -> None:
+    def on_manifest(self, manifest: str) -> None:
         self.manifest = manifest
 
 
@@ -113,14 +113,16 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
     approval = tx.last_approval(request.version, request.target)
     approved = tx.get_request(approval) if approval else None
     if approved is None or approved.evidence is None:
-        return f"{request.version} was never approved for {goal(request)}"
+        return f"{request.version} was never approved for {target_label(request)}"
     if request.failed_before:
         return f"{request.version} was {request.failed_before}"
     differs = "; ".join(changes(approved.evidence, seen))
     return f"{request.version} is not what was approved: {differs}" if differs else ""
 
 
-def _why_pointless(request: TransitionRequest, champion: VersionId | None, model: ModelSeen | None, s: Services) -> str:
+def _why_pointless(
+    request: TransitionRequest, champion: VersionId | None, model: ModelSnapshot | None, s: Services
+) -> str:
     """What has become of the wish since it was asked; empty when it still makes sense."""
     seen = model.version(request.version.version) if model else None
     if seen is None or seen.id != request.version:
@@ -147,13 +149,13 @@ def _person(claimed: str | None, policy: Policy, tx: Transaction) -> str | None:
     return tx.people.get_or_add(entry.email, entry.name).id if entry else None
 
 
-def _target_model(request: TransitionRequest, own: ModelSeen | None, s: Services) -> ModelSeen | None:
+def _target_model(request: TransitionRequest, own: ModelSnapshot | None, s: Services) -> ModelSnapshot | None:
     """The model whose target it is: the version's own, unless it is to be copied into another."""
     name = target_model(request)
     return own if name == request.version.model else s.registry.find_model(request.version.workspace, name)
 
 
-def _champion(request: TransitionRequest, model: ModelSeen | None) -> VersionId | None:
+def _champion(request: TransitionRequest, model: ModelSnapshot | None) -> VersionId | None:
     if request.kind is Kind.OBSERVED:
         before = model.version(request.previous.version) if model and request.previous else None
         return before.id if before and before.id == request.previous else None  # it may have been deleted since

@@ -16,7 +16,7 @@ def expire_requests(_: str, s: Services) -> None:
             tx.record(lifecycle.expire(tx.get_request(request_id, for_update=True), now))
 
 
-def forget_old(_: str, s: Services) -> None:
+def prune(_: str, s: Services) -> None:
     """Delivery ids and clock periods are kept for a week; the ledger for ever."""
     with s.store.transaction() as tx:
-        tx.forget_old(s.clock.now())
+        tx.prune(s.clock.now())

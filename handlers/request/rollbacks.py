@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.card.sentences import goal
+from bot.domain.card.sentences import target_label
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
     Ask,
@@ -23,7 +23,7 @@ from bot.domain.model import (
     TransitionRequest,
     VersionId,
 )
-from bot.domain.registry.snapshot import ModelSeen
+from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.quorum import groups_with_a_say
@@ -31,7 +31,7 @@ from bot.domain.request.rollback import FAILED_TAG, brought_by, failed_tag, fail
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import LIVE, Transaction, target_model
-from handlers.notify.render_context import printed_for
+from handlers.notify.render_context import context_for
 from handlers.request.approvals import Reply, request_under, rule_of
 from handlers.request.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
 from handlers.request.voters import voter_for
@@ -78,19 +78,19 @@ def press(click: Click, s: Services) -> Reply:
         request = request_under(click, tx)
         rule = rule_of(request, tx)
         _check_still_holds(request, tx)
-        printed = printed_for(request, tx, s.clock.now())
+        context = context_for(request, tx, s.clock.now())
         ways = ways_back(request.version, tx.applied(request.version, *_place_of(request)))
     voter = voter_for(click.account, rule, request, s)
     may_have_a_say = groups_with_a_say(request, rule)
     if not set(may_have_a_say) & set(voter.groups):
         names = ", ".join(may_have_a_say)
-        raise Refused(f"only members of {names} may take {goal(request)} back. Ask one of them")
+        raise Refused(f"only members of {names} may take {target_label(request)} back. Ask one of them")
     if not ways:
         raise Refused(_nothing_to_go_back_to(request.version.model, request.target))
 
-    ask = Ask(AskKind.UNDO if printed.may_undo else AskKind.ROLLBACK)
+    ask = Ask(AskKind.UNDO if context.may_undo else AskKind.ROLLBACK)
     if not click.reason:
-        s.notifier.ask_reason(click, "Undo" if printed.may_undo else "Roll back", _question(request, ways[0]))
+        s.notifier.ask_reason(click, "Undo" if context.may_undo else "Roll back", _question(request, ways[0]))
         return Reply(asked=True)
     model, target, email = request.version.model, request.target, voter.person.email
     roll_back(model, target, None, click.reason, email, ask, s, held_by=request.version)
@@ -106,7 +106,7 @@ def what_follows(request: TransitionRequest, s: Services) -> str:
     if request.state is State.APPROVED:
         return f"It is approved already and moves as soon as the registry answers. {card}"
     if needs_no_vote(request, rule, was_approved=was_approved):
-        before = f"{request.version} was approved for {goal(request)} before"
+        before = f"{request.version} was approved for {target_label(request)} before"
         return f"{before}, so it goes back at once, if it is still what was approved. {card}"
     votes = " and ".join(f"{needed.quorum} of {needed.group}" for needed in rule.approve.all_of)
     return f"{_why_votes(request, was_approved=was_approved)}, so it needs votes: {votes}. {card}"
@@ -155,7 +155,7 @@ def held_as_asked(held: VersionId, target: Target, tx: Transaction) -> VersionId
     return tx.get_request(copied).version if copied else held
 
 
-def _holder(model: str, target: Target, there: ModelSeen | None, tx: Transaction) -> VersionId:
+def _holder(model: str, target: Target, there: ModelSnapshot | None, tx: Transaction) -> VersionId:
     holders = there.holders(target) if there else ()
     if not holders:
         raise Refused(
@@ -171,7 +171,7 @@ def _holder(model: str, target: Target, there: ModelSeen | None, tx: Transaction
 def _way_back(
     version: int | None,
     holder: VersionId,
-    source: ModelSeen,
+    source: ModelSnapshot,
     target: Target,
     applied: Sequence[TransitionRequest],
 ) -> VersionId:
@@ -197,7 +197,9 @@ def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now
     for overtaken in tx.find_requests(version=back_to, target=target, states=LIVE, for_update=True):
         if overtaken.kind is Kind.ROLLBACK and not _is_quicker(ask, overtaken):
             card = f" Its card: {overtaken.card.url}" if overtaken.card else ""
-            raise Refused(f"{goal(overtaken)} is being taken back to {back_to} already: {overtaken.state}.{card}")
+            raise Refused(
+                f"{target_label(overtaken)} is being taken back to {back_to} already: {overtaken.state}.{card}"
+            )
         tx.record(lifecycle.withdraw(overtaken, f"{target} is to go back to {back_to} now, by a rollback", now))
 
 
@@ -226,14 +228,16 @@ def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
     """As the registry was last seen; `roll_back` looks at it anew."""
     if request.state is not State.APPLIED:
         raise Refused(
-            f"{request.version} has not reached {goal(request)} by this request, so nothing can be taken back"
+            f"{request.version} has not reached {target_label(request)} by this request, so nothing can be taken back"
         )
     places = tx.registry.placements(request.version.workspace, target_model(request))
     newest = next((place for place in places if place.target == request.target), None)
     if newest is None or newest.request_id != request.id:
         taken_back = failure_of(request.version, tx.applied(request.version, *_place_of(request)))
         why = f"it was {taken_back}" if taken_back else "use the card of the one that does"
-        raise Refused(f"version {request.version.version} no longer holds {goal(request)} by this request: {why}")
+        raise Refused(
+            f"version {request.version.version} no longer holds {target_label(request)} by this request: {why}"
+        )
 
 
 def _place_of(request: TransitionRequest) -> tuple[str, str, Target]:
@@ -242,7 +246,7 @@ def _place_of(request: TransitionRequest) -> tuple[str, str, Target]:
 
 def _question(request: TransitionRequest, back_to: VersionId) -> str:
     return (
-        f"{goal(request)} goes back from {request.version} to {back_to}. Why? Your reason goes on the card, into the ticket and "
+        f"{target_label(request)} goes back from {request.version} to {back_to}. Why? Your reason goes on the card, into the ticket and "
         f"into the ledger, and {request.version} is marked with it."
     )
 
@@ -251,5 +255,5 @@ def _why_votes(request: TransitionRequest, *, was_approved: bool) -> str:
     if request.failed_before:
         return f"{request.version} was {request.failed_before}"
     if not was_approved:
-        return f"{request.version} was never approved for {goal(request)}"
-    return f"The rule for {goal(request)} wants votes to go back as well"
+        return f"{request.version} was never approved for {target_label(request)}"
+    return f"The rule for {target_label(request)} wants votes to go back as well"

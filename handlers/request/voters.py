@@ -32,7 +32,7 @@ POLICY_CHANGED = (
 NO_QUESTION_AFTER = timedelta(seconds=1.25)  # a click is answered within 3 s, and the last question may itself take 1.5
 
 
-class NotTold(Refused):
+class VoterUnknown(Refused):
     """Slack was too slow. What it did tell is remembered for a minute, so the next try gets further."""
 
     def __init__(self) -> None:
@@ -108,11 +108,11 @@ class _Questions:
 
     def _answer(self, ask: Callable[[], Found]) -> Found:
         if self.s.clock.now() >= self._ends:
-            raise NotTold
+            raise VoterUnknown
         try:
             return ask()
         except Temporary:
-            raise NotTold from None
+            raise VoterUnknown from None
 
 
 def _member(account_id: str, questions: _Questions) -> Account:
@@ -135,12 +135,12 @@ def _bound(account: Account, s: Services) -> Person:
 
 def _is_in_any(groups: Iterable[Group], account: Account, questions: _Questions) -> bool:
     """One group that cannot be told, or is gone from Slack, keeps nobody out whom another one lets in."""
-    trouble: NotTold | OutsideError | None = None
+    trouble: VoterUnknown | OutsideError | None = None
     for group in groups:
         try:
             if questions.belongs(account, group):
                 return True
-        except (NotTold, OutsideError) as untold:
+        except (VoterUnknown, OutsideError) as untold:
             trouble = untold
     if trouble is not None:
         raise trouble
@@ -168,7 +168,7 @@ def _lent_to(
     Only what is their own: a say that was lent to them is not lent on.
     """
     with questions.s.store.transaction() as tx:
-        absences = tx.absences.standing_in(delegate.id, questions.s.clock.now())
+        absences = tx.absences.absences_covered_by(delegate.id, questions.s.clock.now())
         absentees = [tx.people.get(absence.person) for absence in absences if absence.person not in spoken_for]
     lent = {}
     for absentee in absentees:

@@ -28,7 +28,7 @@ from bot.domain.digest.periods import Period, period_of
 from bot.domain.ledger.chain import GENESIS, as_plain, body_of, head_of, leaf_of
 from bot.domain.model import DecidedBy, TransitionRequest, VersionId
 from bot.domain.policy.rules import DigestPlan
-from bot.domain.request.evolution import born, evolve
+from bot.domain.request.evolution import evolve, initial
 from bot.engine.jobs import Jobs
 from bot.services import Services, SystemClock
 from bot.store.ledger import unhurried
@@ -161,7 +161,7 @@ def _spent_by(process: int) -> float:
 
 def _services(url: str) -> Services:
     store = Store(create_engine(url), Jobs(url), SystemClock(), {}, read_policy)
-    nobody = dict.fromkeys(("notifier", "tickets", "signer", "notary", "mailer"))
+    nobody = dict.fromkeys(("notifier", "tickets", "signer", "checkpoint_signer", "mailer"))
     return Services(store=store, registry=NoLocks(), clock=SystemClock(), **nobody)  # type: ignore[arg-type]
 
 
@@ -228,7 +228,7 @@ def _requests(rule_hash: str) -> Iterator[tuple[object, ...]]:
 def _evolved(story: list[e.RequestEvent]) -> TransitionRequest:
     first, *later = story
     assert isinstance(first, e.RequestOpened)
-    request = born(first)
+    request = initial(first)
     for event in later:
         request = evolve(request, event)
     return request

@@ -4,78 +4,80 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 
-def open_channel(page: Page, house: House, person: str = "ana") -> None:
-    page.goto(house.settings.slack_api_url.removesuffix("api/") + f"?as={person}")
+def open_channel(page: Page, installation: Installation, person: str = "ana") -> None:
+    page.goto(installation.settings.slack_api_url.removesuffix("api/") + f"?as={person}")
 
 
-def test_approve_asks_to_confirm_then_the_buttons_are_gone_and_the_alias_has_moved(house: House, page: Page) -> None:
-    request = house.asked()
-    open_channel(page, house)
+def test_approve_asks_to_confirm_then_the_buttons_are_gone_and_the_alias_has_moved(
+    installation: Installation, page: Page
+) -> None:
+    request = installation.asked()
+    open_channel(page, installation)
 
-    card = page.get_by_test_id("message").filter(has_text=f"{house.model} v1")
+    card = page.get_by_test_id("message").filter(has_text=f"{installation.model} v1")
     card.get_by_role("button", name="Approve").click()
     page.get_by_role("dialog").get_by_role("button", name="Approve").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    house.settle_until(lambda: house.champion() == 1)
+    installation.settle_until(lambda: installation.champion() == 1)
 
-    expect(card).to_contain_text(f"Approved: {house.model} v1 → champion")
+    expect(card).to_contain_text(f"Approved: {installation.model} v1 → champion")
     expect(card).to_contain_text("Ana Ruiz on")
     expect(card.get_by_role("button", name="Approve")).to_have_count(0)
-    page.goto(house.settings.jira_url + f"/browse/{house.reread(request).ticket.key}")  # type: ignore[union-attr]
+    page.goto(installation.settings.jira_url + f"/browse/{installation.reread(request).ticket.key}")  # type: ignore[union-attr]
     expect(page.locator(".status .lozenge")).to_have_text("Done")
     expect(page.get_by_text("Ana Ruiz on")).to_be_visible()
 
 
-def test_reject_asks_why_and_the_reason_stands_on_the_card(house: House, page: Page) -> None:
-    request = house.asked()
-    open_channel(page, house)
+def test_reject_asks_why_and_the_reason_stands_on_the_card(installation: Installation, page: Page) -> None:
+    request = installation.asked()
+    open_channel(page, installation)
 
-    card = page.get_by_test_id("message").filter(has_text=f"{house.model} v1")
+    card = page.get_by_test_id("message").filter(has_text=f"{installation.model} v1")
     card.get_by_role("button", name="Reject").click()
     form = page.get_by_role("dialog")
     form.get_by_role("textbox").fill("The holiday weeks are <!channel> missing & <b>unseen</b>")
     form.get_by_role("button", name="Reject").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    house.settle_until(lambda: house.ticket_status(request) == "Won't Do")
+    installation.settle_until(lambda: installation.ticket_status(request) == "Won't Do")
 
     expect(card).to_contain_text("Reason: The holiday weeks are <!channel> missing & <b>unseen</b>")
     expect(card.get_by_role("button", name="Reject")).to_have_count(0)
-    assert house.champion() is None
+    assert installation.champion() is None
 
 
-def test_the_author_is_refused_with_a_sentence_that_only_she_sees(house: House, page: Page) -> None:
-    house.asked()
-    open_channel(page, house, "bea")
+def test_the_author_is_refused_with_a_sentence_that_only_she_sees(installation: Installation, page: Page) -> None:
+    installation.asked()
+    open_channel(page, installation, "bea")
 
-    card = page.get_by_test_id("message").filter(has_text=f"{house.model} v1")
+    card = page.get_by_test_id("message").filter(has_text=f"{installation.model} v1")
     card.get_by_role("button", name="Approve").click()
     page.get_by_role("dialog").get_by_role("button", name="Approve").click()
 
     refusal = "You asked for this transition or trained the version, so someone else must decide it."
     expect(page.get_by_text(refusal)).to_be_visible()
     expect(page.get_by_text("Only visible to you").first).to_be_visible()
-    open_channel(page, house, "ana")
+    open_channel(page, installation, "ana")
     expect(card.get_by_role("button", name="Approve")).to_be_visible()
     expect(page.get_by_text(refusal)).to_have_count(0)
 
 
-def test_an_observed_move_is_put_back_from_its_card(house: House, page: Page) -> None:
-    lawful = house.asked()
-    house.approve(lawful)
-    second = house.register()
-    house.ask(second, alias="champion")
-    house.sweep()
-    open_channel(page, house)
+def test_an_observed_move_is_put_back_from_its_card(installation: Installation, page: Page) -> None:
+    lawful = installation.asked()
+    installation.approve(lawful)
+    second = installation.register()
+    installation.ask(second, alias="champion")
+    installation.sweep()
+    open_channel(page, installation)
 
     card = page.get_by_test_id("message").filter(has_text="Moved without an approval")
     card.get_by_role("button", name="Put back").click()
     form = page.get_by_role("dialog")
     form.get_by_role("textbox").fill("Nobody asked")
     form.get_by_role("button", name="Put back").click()
-    house.settle_until(lambda: house.champion() == 1)
+    installation.settle_until(lambda: installation.champion() == 1)
 
-    put_back = page.get_by_test_id("message").filter(has_text=f"Put back: {house.model} v2 → champion")
-    expect(put_back).to_contain_text(f"champion went back to {house.model} v1")
+    put_back = page.get_by_test_id("message").filter(has_text=f"Put back: {installation.model} v2 → champion")
+    expect(put_back).to_contain_text(f"champion went back to {installation.model} v1")

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from bot.domain.model import Kind, TransitionRequest
 from tests.browser.test_cards import open_channel
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 AT_MOST_30 = "metrics: {mae: {threshold: 30, greater_is_better: false}}"
 SHADOW = f"fast_track: {{mode: shadow, {AT_MOST_30}}}"
@@ -17,26 +17,26 @@ REMINDING = "remind_after: 1h"
 OPEN_ALL_WEEK = "calendar: {timezone: UTC, days: [mon, tue, wed, thu, fri, sat, sun], hours: '00:00-24:00'}"
 
 
-def card_on(page: Page, house: House, version: int) -> Locator:
-    return page.get_by_test_id("message").filter(has_text=f"{house.model} v{version} → champion")
+def card_on(page: Page, installation: Installation, version: int) -> Locator:
+    return page.get_by_test_id("message").filter(has_text=f"{installation.model} v{version} → champion")
 
 
-def candidate_beside_champion(house: House) -> TransitionRequest:
+def candidate_beside_champion(installation: Installation) -> TransitionRequest:
     """v1 was approved and holds champion; v2 is better on mae, worse on r2, and misses the threshold."""
-    house.use_policy(extra=SHADOW)
-    house.approve(house.asked(house.register(metrics={"mae": 41.25, "r2": 0.81})))
-    request = house.asked(house.register(metrics={"mae": 31.5, "r2": 0.75}))
-    house.settle_all()
+    installation.use_policy(extra=SHADOW)
+    installation.approve(installation.asked(installation.register(metrics={"mae": 41.25, "r2": 0.81})))
+    request = installation.asked(installation.register(metrics={"mae": 31.5, "r2": 0.75}))
+    installation.settle_all()
     return request
 
 
 def test_the_table_shows_the_candidate_beside_the_champion_with_the_threshold_and_its_mark(
-    house: House, page: Page
+    installation: Installation, page: Page
 ) -> None:
-    candidate_beside_champion(house)
-    open_channel(page, house)
+    candidate_beside_champion(installation)
+    open_channel(page, installation)
 
-    table = card_on(page, house, 2).get_by_role("table")
+    table = card_on(page, installation, 2).get_by_role("table")
 
     expect(table.get_by_role("columnheader")).to_have_text(
         ["Metric", "v2 (candidate)", "v1 (champion)", "Difference", "Threshold"]
@@ -47,76 +47,80 @@ def test_the_table_shows_the_candidate_beside_the_champion_with_the_threshold_an
     expect(table.get_by_role("row").nth(2).get_by_role("cell")).to_have_text(["r2", "0.75", "0.81", "-0.06", "-"])
 
 
-def test_the_plot_is_drawn_and_says_in_words_what_it_shows(house: House, page: Page) -> None:
-    house.draws = True
-    request = candidate_beside_champion(house)
-    open_channel(page, house)
+def test_the_plot_is_drawn_and_says_in_words_what_it_shows(installation: Installation, page: Page) -> None:
+    installation.draws = True
+    request = candidate_beside_champion(installation)
+    open_channel(page, installation)
 
-    plot = card_on(page, house, 2).get_by_role("img", name=f"mae over versions 1 to 2 of {house.model}")
+    plot = card_on(page, installation, 2).get_by_role("img", name=f"mae over versions 1 to 2 of {installation.model}")
 
-    shown = house.reread(request).plot
+    shown = installation.reread(request).plot
     assert shown is not None
     expect(plot).to_be_visible()
     expect(plot).to_have_js_property("naturalWidth", 1200)
     expect(plot).to_have_attribute("alt", shown.alt)
-    expect(card_on(page, house, 2).locator("figcaption")).to_contain_text("candidate v2 31.5, threshold at most 30")
-    expect(card_on(page, house, 2).get_by_role("button", name="Approve")).to_be_in_viewport()
+    expect(card_on(page, installation, 2).locator("figcaption")).to_contain_text(
+        "candidate v2 31.5, threshold at most 30"
+    )
+    expect(card_on(page, installation, 2).get_by_role("button", name="Approve")).to_be_in_viewport()
 
 
-def test_a_reminder_stands_in_the_cards_thread_and_calls_those_who_are_missing(house: House, page: Page) -> None:
-    house.use_policy(extra=REMINDING, top=OPEN_ALL_WEEK)
-    house.asked()
-    house.clock.ahead += timedelta(hours=2)
-    house.sweep("remind_people")
-    open_channel(page, house)
+def test_a_reminder_stands_in_the_cards_thread_and_calls_those_who_are_missing(
+    installation: Installation, page: Page
+) -> None:
+    installation.use_policy(extra=REMINDING, top=OPEN_ALL_WEEK)
+    installation.asked()
+    installation.clock.ahead += timedelta(hours=2)
+    installation.sweep("remind_people")
+    open_channel(page, installation)
 
-    card_on(page, house, 1).get_by_role("button", name="1 reply").click()
+    card_on(page, installation, 1).get_by_role("button", name="1 reply").click()
     reminder = page.get_by_test_id("thread").get_by_test_id("message").last
 
-    expect(reminder).to_contain_text(f"Still waiting: {house.model} v1 → champion")
+    expect(reminder).to_contain_text(f"Still waiting: {installation.model} v1 → champion")
     expect(reminder.locator(".mention")).to_have_text(["@ml-leads"])
 
 
-def test_undo_asks_why_and_takes_back_what_the_fast_track_let_through(house: House, page: Page) -> None:
-    house.use_policy(extra=ON)
-    house.approve(house.asked(house.register(metrics={"mae": 41.25})))
-    passed = house.asked(house.register(metrics={"mae": 24.5}))
-    house.settle_until(lambda: "roll_back" in house.card(passed).buttons)
-    open_channel(page, house)
+def test_undo_asks_why_and_takes_back_what_the_fast_track_let_through(installation: Installation, page: Page) -> None:
+    installation.use_policy(extra=ON)
+    installation.approve(installation.asked(installation.register(metrics={"mae": 41.25})))
+    passed = installation.asked(installation.register(metrics={"mae": 24.5}))
+    installation.settle_until(lambda: "roll_back" in installation.card(passed).buttons)
+    open_channel(page, installation)
 
-    card = card_on(page, house, 2)
+    card = card_on(page, installation, 2)
     expect(card).to_contain_text("Approved by the fast track")
     expect(card.get_by_role("button", name="Approve")).to_have_count(0)
     card.get_by_role("button", name="Undo").click()
     form = page.get_by_role("dialog")
-    expect(form).to_contain_text(f"champion goes back from {house.model} v2 to {house.model} v1.")
+    expect(form).to_contain_text(f"champion goes back from {installation.model} v2 to {installation.model} v1.")
     form.get_by_role("textbox").fill("It has never seen snow")
     form.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    house.settle_until(lambda: house.champion() == 1)
+    installation.settle_until(lambda: installation.champion() == 1)
 
-    (back,) = [request for request in house.requests() if request.kind is Kind.ROLLBACK]
+    (back,) = [request for request in installation.requests() if request.kind is Kind.ROLLBACK]
     expect(card.get_by_role("button", name="Undo")).to_have_count(0)
     expect(page.get_by_test_id("message").filter(has_text="Rolled back:")).to_contain_text("It has never seen snow")
     assert (back.follows, back.comment) == (passed.id, "It has never seen snow")
 
 
 def test_a_rule_that_always_wants_a_reason_asks_for_it_in_a_form_that_says_what_happens(
-    house: House, page: Page
+    installation: Installation, page: Page
 ) -> None:
-    house.use_policy(reason="always")
-    house.asked()
-    open_channel(page, house)
+    installation.use_policy(reason="always")
+    installation.asked()
+    open_channel(page, installation)
 
-    card = card_on(page, house, 1)
+    card = card_on(page, installation, 1)
     card.get_by_role("button", name="Approve").click()
     form = page.get_by_role("dialog", name="Approve")
-    expect(form).to_contain_text(f"{house.model} v1 becomes champion.")
+    expect(form).to_contain_text(f"{installation.model} v1 becomes champion.")
     form.get_by_role("button", name="Approve").click()
     expect(form.get_by_text("Please complete this required field.")).to_be_visible()
     form.get_by_role("textbox").fill("It knows the holidays")
     form.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-    house.settle_until(lambda: house.champion() == 1)
+    installation.settle_until(lambda: installation.champion() == 1)
 
     expect(card).to_contain_text("Reason: It knows the holidays")

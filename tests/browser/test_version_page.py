@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bot.links import Links
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 from tests.fixtures.version_page import served_pages
 
 PICTURES = os.environ.get("VERSION_PAGE_PICTURES")  # a directory, for whoever wants to look
@@ -53,24 +53,24 @@ TOO_FAINT = """() => {
 
 
 @pytest.fixture
-def links(house: House) -> Iterator[Links]:
-    with served_pages(house) as links:
+def links(installation: Installation) -> Iterator[Links]:
+    with served_pages(installation) as links:
         yield links
 
 
-def two_versions(house: House) -> None:
+def two_versions(installation: Installation) -> None:
     """The second is better, and has a pipeline that is known."""
-    house.approve(house.asked())
-    version = house.register(metrics={"mae": 26.1, "r2": 0.86})
-    run = house.mlflow.get_model_version(house.model, str(version)).run_id
-    house.mlflow.log_text(run, LOCK, "lineage/dvc.lock")
+    installation.approve(installation.asked())
+    version = installation.register(metrics={"mae": 26.1, "r2": 0.86})
+    run = installation.mlflow.get_model_version(installation.model, str(version)).run_id
+    installation.mlflow.log_text(run, LOCK, "lineage/dvc.lock")
     for name, value in {"train.learning_rate": "0.05", "train.max_iter": "240", "seed": "7"}.items():
-        house.mlflow.log_param(run, name, value)
-    house.approve(house.asked(version))
+        installation.mlflow.log_param(run, name, value)
+    installation.approve(installation.asked(version))
 
 
-def open_page(page: Page, house: House, links: Links, version: int = 2, model: str = "") -> None:
-    page.goto(links.to_version(model or house.model, version, house.clock.now()))
+def open_page(page: Page, installation: Installation, links: Links, version: int = 2, model: str = "") -> None:
+    page.goto(links.to_version(model or installation.model, version, installation.clock.now()))
 
 
 def picture(page: Page, name: str) -> None:
@@ -83,13 +83,13 @@ def has_no_sideways_scroll(page: Page) -> bool:
 
 
 def test_the_page_shows_who_decided_where_it_comes_from_and_that_the_signatures_hold(
-    house: House, links: Links, page: Page
+    installation: Installation, links: Links, page: Page
 ) -> None:
-    two_versions(house)
+    two_versions(installation)
 
-    open_page(page, house, links)
+    open_page(page, installation, links)
 
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"{house.model} v2")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{installation.model} v2")
     expect(page.locator(".lead")).to_contain_text("Holds alias:champion since")
     expect(page.locator(".lead")).to_contain_text("approved by Ana Ruiz")
     expect(page.get_by_role("img", name="prepare needs data/raw.csv and src/prepare.py.")).to_be_visible()
@@ -109,9 +109,11 @@ def test_the_page_shows_who_decided_where_it_comes_from_and_that_the_signatures_
     picture(page, "paper")
 
 
-def test_the_link_to_the_json_opens_with_the_same_signature(house: House, links: Links, page: Page) -> None:
-    house.asked()
-    open_page(page, house, links, 1)
+def test_the_link_to_the_json_opens_with_the_same_signature(
+    installation: Installation, links: Links, page: Page
+) -> None:
+    installation.asked()
+    open_page(page, installation, links, 1)
 
     address = page.get_by_role("link", name="All of this as JSON").evaluate("link => link.href")
     answer = page.request.get(address)
@@ -120,15 +122,17 @@ def test_the_link_to_the_json_opens_with_the_same_signature(house: House, links:
     assert answer.json()["description"]["is_registered"] is True
 
 
-def test_names_from_outside_run_nothing_and_turn_nothing_around(house: House, links: Links, page: Page) -> None:
-    name = f"{house.model}{HOSTILE}"
-    house.register(model=name, user="<script>alert(2)</script>")
-    house.mlflow.set_registered_model_alias(name, "candidate", "1")
-    house.sweep()
+def test_names_from_outside_run_nothing_and_turn_nothing_around(
+    installation: Installation, links: Links, page: Page
+) -> None:
+    name = f"{installation.model}{HOSTILE}"
+    installation.register(model=name, user="<script>alert(2)</script>")
+    installation.mlflow.set_registered_model_alias(name, "candidate", "1")
+    installation.sweep()
     alerts: list[str] = []
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
 
-    open_page(page, house, links, 1, name)
+    open_page(page, installation, links, 1, name)
 
     expect(page.get_by_role("heading", level=1)).to_have_text(f"{name} v1")
     expect(page.get_by_text("<script>alert(2)</script>").first).to_be_visible()
@@ -140,12 +144,12 @@ def test_names_from_outside_run_nothing_and_turn_nothing_around(house: House, li
 
 
 def test_a_link_that_was_changed_shows_a_sentence_and_nothing_else(
-    house: House, links: Links, browser: Browser
+    installation: Installation, links: Links, browser: Browser
 ) -> None:
-    house.asked()
+    installation.asked()
     page = browser.new_page()  # the fixture's own would call the 403 an error
 
-    page.goto(f"{links.to_version(house.model, 1, house.clock.now())[:-4]}AAAA")
+    page.goto(f"{links.to_version(installation.model, 1, installation.clock.now())[:-4]}AAAA")
 
     expect(page.get_by_role("heading", name="No page without its link")).to_be_visible()
     expect(page.get_by_text("This link was changed")).to_be_visible()

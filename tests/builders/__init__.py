@@ -43,7 +43,7 @@ from bot.domain.policy.rules import (
     Unruled,
 )
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
-from bot.domain.registry.snapshot import ModelSeen, VersionSeen
+from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.domain.request.evolution import evolve
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -156,14 +156,18 @@ def an_observed(state: State = State.PENDING, **changes: Any) -> TransitionReque
     return a_request(state, **(asked | changes))
 
 
-def a_seen_version(number: int = 7, *, model: str = "bike-demand", stage: str = "None", **changes: Any) -> VersionSeen:
-    usual = VersionSeen(a_version(number, model), stage, {}, "models:/m-1", "5d3c9f21aa", NOON)
+def a_seen_version(
+    number: int = 7, *, model: str = "bike-demand", stage: str = "None", **changes: Any
+) -> VersionSnapshot:
+    usual = VersionSnapshot(a_version(number, model), stage, {}, "models:/m-1", "5d3c9f21aa", NOON)
     return replace(usual, **changes)
 
 
-def a_seen_model(*versions: VersionSeen, aliases: dict[str, int] | None = None, name: str = "bike-demand") -> ModelSeen:
+def a_seen_model(
+    *versions: VersionSnapshot, aliases: dict[str, int] | None = None, name: str = "bike-demand"
+) -> ModelSnapshot:
     newest_first = tuple(sorted(versions, key=lambda seen: -seen.id.version))
-    return ModelSeen("default", name, NOON, aliases or {}, newest_first)
+    return ModelSnapshot("default", name, NOON, aliases or {}, newest_first)
 
 
 def after(request: TransitionRequest, events: Iterable[e.Event]) -> TransitionRequest:

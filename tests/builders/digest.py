@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from bot.domain.digest.figures import (
-    Attention,
-    Concern,
     Digest,
     FastTrackFigures,
+    Finding,
+    FindingKind,
     Holding,
     Latency,
     LedgerFigures,
@@ -65,7 +65,7 @@ def a_digest(**changes: Any) -> Digest:
         period=PERIOD,
         closed_at=PERIOD.ends + timedelta(hours=9),
         attention=listed(*SOME_ATTENTION),
-        concerns={one: sum(one is each.concern for each in SOME_ATTENTION) for one in Concern},
+        concerns={one: sum(one is each.concern for each in SOME_ATTENTION) for one in FindingKind},
         inventory=listed(*SOME_HOLDINGS),
         transitions=listed(*SOME_TRANSITIONS),
         outcomes={"applied": 2, "expired": 1, "rejected": 1},
@@ -89,7 +89,7 @@ def a_quiet_digest(**changes: Any) -> Digest:
     """Nothing happened; one target is held as before, in good order."""
     usual = a_digest(
         attention=listed(),
-        concerns=dict.fromkeys(Concern, 0),
+        concerns=dict.fromkeys(FindingKind, 0),
         inventory=listed(SOME_HOLDINGS[0]),
         transitions=listed(),
         outcomes={},
@@ -110,12 +110,12 @@ def an_oddly_named_digest() -> Digest:
     holdings = [replace(a_holding(name, 1), ticket="GOV-1", commit=name, data=name) for name in ODD_NAMES]
     transitions = [replace(a_transition(name, 1), reason=name, ticket=name) for name in ODD_NAMES]
     attention = [
-        Attention(Concern.HELD_WITHOUT_APPROVAL, f"{name} v1 holds champion.", model=name) for name in ODD_NAMES
+        Finding(FindingKind.HELD_WITHOUT_APPROVAL, f"{name} v1 holds champion.", model=name) for name in ODD_NAMES
     ]
     pipelines = [Pipeline(a_version_of(name, 1), CHAMPION, (name, "train"), ((name, "train"),)) for name in ODD_NAMES]
     return a_digest(
         attention=listed(*attention),
-        concerns={**dict.fromkeys(Concern, 0), Concern.HELD_WITHOUT_APPROVAL: len(attention)},
+        concerns={**dict.fromkeys(FindingKind, 0), FindingKind.HELD_WITHOUT_APPROVAL: len(attention)},
         inventory=listed(*holdings),
         transitions=listed(*transitions),
         waiting=listed(*(a_waiting(name, 2) for name in ODD_NAMES)),
@@ -212,37 +212,40 @@ def a_waiting(model: str = "bike-demand", number: int = 9, **changes: Any) -> Wa
 
 
 SOME_ATTENTION = (
-    Attention(
-        Concern.MOVED_WITHOUT_APPROVAL,
+    Finding(
+        FindingKind.MOVED_WITHOUT_APPROVAL,
         "fraud v4 was put on stage:Production on 2026-11-18 at 10:04 and nobody approved it. Ratify it or put it back.",
         at(2.42),
         "fraud",
         "https://jira.example.com/browse/GOV-8",
     ),
-    Attention(
-        Concern.HELD_WITHOUT_APPROVAL,
+    Finding(
+        FindingKind.HELD_WITHOUT_APPROVAL,
         "fraud v4 holds stage:Production without any approval. Ask for one: countersign adopt",
         at(2.42),
         "fraud",
     ),
-    Attention(
-        Concern.APPROVAL_TOO_OLD,
+    Finding(
+        FindingKind.APPROVAL_TOO_OLD,
         "fraud v2 holds model:prod.fraud on an approval that is 200 days old, and the rule lets one count for 180 days. Ask again.",
         at(-193),
         "fraud",
     ),
-    Attention(
-        Concern.LINEAGE_INCOMPLETE, "bike-demand v7: there is no author. Train under a user name.", None, "bike-demand"
+    Finding(
+        FindingKind.LINEAGE_INCOMPLETE,
+        "bike-demand v7: there is no author. Train under a user name.",
+        None,
+        "bike-demand",
     ),
-    Attention(
-        Concern.NO_RULE,
+    Finding(
+        FindingKind.NO_RULE,
         "No rule speaks of alias:shadow of ranking. Write one, or say default: ignore.",
         None,
         "ranking",
     ),
-    Attention(Concern.PARKED_JOBS, "sync_ticket of request 77aa0000 is parked. See: countersign jobs list", at(6)),
-    Attention(
-        Concern.SELF_APPROVAL_REFUSED, "Ben Okafor tried to approve what they had asked for: bike-demand v9.", at(4)
+    Finding(FindingKind.PARKED_JOBS, "sync_ticket of request 77aa0000 is parked. See: countersign jobs list", at(6)),
+    Finding(
+        FindingKind.SELF_APPROVAL_REFUSED, "Ben Okafor tried to approve what they had asked for: bike-demand v9.", at(4)
     ),
 )
 SOME_HOLDINGS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
-from bot.domain.digest.figures import Attention, Concern, Digest, FastTrackFigures, Latency, Pipeline, PolicyChange
+from bot.domain.digest.figures import Digest, FastTrackFigures, Finding, FindingKind, Latency, Pipeline, PolicyChange
 from bot.domain.model import Target, TargetKind
 from tests.builders.digest import a_digest, a_holding, a_transition, a_version_of, a_waiting, at, listed
 
@@ -28,10 +28,10 @@ def a_full_digest_of_long_names(many: int = 30) -> Digest:
     """Names, reasons and rules as long as people write them, with joints and without, in wide letters and narrow ones."""
     names = [f"{LONG_NAMES[n % len(LONG_NAMES)]}-{n}" for n in range(many)]
     long = names[0]
-    matters = [Attention(Concern.NO_RULE, f"{name} v1 holds {LONG_TARGET}: {name * 2}", at(1)) for name in names]
+    matters = [Finding(FindingKind.NO_RULE, f"{name} v1 holds {LONG_TARGET}: {name * 2}", at(1)) for name in names]
     return a_digest(
         attention=listed(*matters),
-        concerns={Concern.NO_RULE: many},
+        concerns={FindingKind.NO_RULE: many},
         inventory=listed(
             *(a_holding(name, 1_000_000, target=LONG_TARGET, approval_age=LONG, ticket=TICKET) for name in names)
         ),

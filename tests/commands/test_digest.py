@@ -19,7 +19,7 @@ from bot.domain.model import Refused
 from bot.store.digests import DigestRow
 from handlers.digest.closing import close_week
 from handlers.digest.reprint import look_at_week, tell_again
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 MADRID = "Europe/Madrid"
 DIGEST = 'digest: {cron: "0 9 * * tue", timezone: Europe/Madrid, notify: {slack: "#compliance"}}'
@@ -29,8 +29,8 @@ def this_week() -> Period:
     return period_at(datetime.now(UTC), MADRID)
 
 
-def digest(house: House, *words: str, **environment: str) -> Result:
-    settings = house.settings
+def digest(installation: Installation, *words: str, **environment: str) -> Result:
+    settings = installation.settings
     environ = {
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "COUNTERSIGN_HOME": str(settings.home),
@@ -40,10 +40,10 @@ def digest(house: House, *words: str, **environment: str) -> Result:
     return CliRunner().invoke(main, ["digest", *words], env=environ)
 
 
-def close(house: House, period: Period) -> DigestRow:
-    house.clock.ahead = period.ends + timedelta(days=1, hours=10) - datetime.now(UTC)
-    close_week(period.week, house.s)
-    with house.s.store.transaction() as tx:
+def close(installation: Installation, period: Period) -> DigestRow:
+    installation.clock.ahead = period.ends + timedelta(days=1, hours=10) - datetime.now(UTC)
+    close_week(period.week, installation.s)
+    with installation.s.store.transaction() as tx:
         row = tx.digests.find(period.week)
     assert row is not None
     return row
@@ -54,14 +54,14 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def planned(open_house: Callable[..., House]) -> House:
-    ready = open_house(top=DIGEST)
+def planned(open_installation: Callable[..., Installation]) -> Installation:
+    ready = open_installation(top=DIGEST)
     ready.sweep()
     return ready
 
 
 def test_a_closed_week_is_told_in_the_same_bytes_again_whatever_happens_afterwards(
-    planned: House, tmp_path: Path
+    planned: Installation, tmp_path: Path
 ) -> None:
     week = this_week()
     planned.approve(planned.asked())
@@ -89,7 +89,7 @@ def test_a_closed_week_is_told_in_the_same_bytes_again_whatever_happens_afterwar
 
 
 def test_it_is_printed_for_people_or_as_the_frozen_figures_and_is_the_last_week_unless_one_is_named(
-    planned: House,
+    planned: Installation,
 ) -> None:
     week = this_week()
     row = close(planned, week)
@@ -102,7 +102,9 @@ def test_it_is_printed_for_people_or_as_the_frozen_figures_and_is_the_last_week_
     assert figures.stdout == f"{row.figures}\n"
 
 
-def test_a_dry_run_tells_of_the_week_that_runs_and_stores_and_sends_nothing(planned: House, tmp_path: Path) -> None:
+def test_a_dry_run_tells_of_the_week_that_runs_and_stores_and_sends_nothing(
+    planned: Installation, tmp_path: Path
+) -> None:
     planned.approve(planned.asked())
     with planned.s.store.transaction() as tx:
         before = tx.ledger.count()
@@ -133,7 +135,7 @@ def test_what_is_no_week_is_wrong_usage(word: str) -> None:
     assert f'"{word}" is no ISO week. Write one such as 2026-W47' in told.stderr
 
 
-def test_a_week_that_cannot_be_told_is_refused_with_the_reason(planned: House) -> None:
+def test_a_week_that_cannot_be_told_is_refused_with_the_reason(planned: Installation) -> None:
     now, before, following = this_week(), previous_period(this_week()), next_period(this_week())
 
     refusals = [
@@ -152,7 +154,7 @@ def test_a_week_that_cannot_be_told_is_refused_with_the_reason(planned: House) -
     ]
 
 
-def test_whether_a_week_is_waited_for_was_left_out_or_was_never_planned_is_told_apart(planned: House) -> None:
+def test_whether_a_week_is_waited_for_was_left_out_or_was_never_planned_is_told_apart(planned: Installation) -> None:
     weeks = [this_week()]
     while len(weeks) < 12:
         weeks.append(next_period(weeks[-1]))
@@ -172,23 +174,23 @@ def test_whether_a_week_is_waited_for_was_left_out_or_was_never_planned_is_told_
         look_at_week(weeks[9].week, planned.s)
 
 
-def refusal(house: House, period: Period) -> str:
+def refusal(installation: Installation, period: Period) -> str:
     with pytest.raises(Refused) as refused:
-        tell_again(period.week, house.s)
+        tell_again(period.week, installation.s)
     return str(refused.value)
 
 
-def test_without_a_plan_a_week_is_not_told_but_can_be_looked_at(house: House) -> None:
+def test_without_a_plan_a_week_is_not_told_but_can_be_looked_at(installation: Installation) -> None:
     week = this_week()
-    house.clock.ahead = week.ends + timedelta(days=2) - datetime.now(UTC)
+    installation.clock.ahead = week.ends + timedelta(days=2) - datetime.now(UTC)
 
-    why = refusal(house, replace(week, timezone="UTC"))
+    why = refusal(installation, replace(week, timezone="UTC"))
 
     assert "the policy plans no digest. Add `digest:` to it." in why
-    assert look_at_week(week.week, house.s).digest.period.week == week.week
+    assert look_at_week(week.week, installation.s).digest.period.week == week.week
 
 
-def test_figures_that_were_changed_are_not_told(planned: House) -> None:
+def test_figures_that_were_changed_are_not_told(planned: Installation) -> None:
     week = this_week()
     close(planned, week)
     with planned.s.store.engine.begin() as connection:
@@ -200,7 +202,7 @@ def test_figures_that_were_changed_are_not_told(planned: House) -> None:
     assert f"the figures of {week.week} are not those that the ledger recorded when the week was closed" in told.stderr
 
 
-def test_a_directory_that_cannot_be_made_is_a_sentence(planned: House, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_a_sentence(planned: Installation, tmp_path: Path) -> None:
     close(planned, this_week())
     (tmp_path / "a file").write_text("")
 
@@ -210,7 +212,9 @@ def test_a_directory_that_cannot_be_made_is_a_sentence(planned: House, tmp_path:
     assert "out cannot be written: Not a directory. Name another directory" in told.stderr
 
 
-def test_a_template_that_has_changed_since_is_said_of_the_file_that_it_changes(planned: House, tmp_path: Path) -> None:
+def test_a_template_that_has_changed_since_is_said_of_the_file_that_it_changes(
+    planned: Installation, tmp_path: Path
+) -> None:
     week = this_week()
     close(planned, week)
     (tmp_path / "report.css").write_text("h1 { color: #003366 }\n")

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain import events as e
-from bot.domain.digest.figures import Concern
+from bot.domain.digest.figures import FindingKind
 from bot.domain.model import Ask, AskKind, Kind, Placed, Target, TargetKind, VersionId
 from bot.domain.policy.rules import DigestPlan
 from bot.services import Services
@@ -76,7 +76,7 @@ def test_the_list_of_its_own_has_every_holding_and_says_what_is_wrong_with_it(s:
 
     listed = rows(row.holdings)
     assert [one["model"] for one in listed] == [f"bike-{number:03}" for number in range(203)]
-    assert {one["concerns"] for one in listed} == {Concern.HELD_WITHOUT_APPROVAL}
+    assert {one["concerns"] for one in listed} == {FindingKind.HELD_WITHOUT_APPROVAL}
     assert len(told(s).inventory.shown) == 200
 
 
@@ -197,7 +197,7 @@ def test_a_move_back_by_hand_to_who_was_approved_says_by_whom(s: Services) -> No
     record(s, e.RequestWithdrawn(MONDAY + 2 * DAY, "r2", "moved on"))
     record(s, e.MoveObserved(MONDAY + 2 * DAY, "default", CHAMPION, "bike-demand", first, second, "ask"))
 
-    asked, back = of(told(s), Concern.MOVED_WITHOUT_APPROVAL)
+    asked, back = of(told(s), FindingKind.MOVED_WITHOUT_APPROVAL)
 
     assert "countersign adopt" in asked
     assert back.endswith(
@@ -212,7 +212,7 @@ def test_what_the_rule_gave_back_needs_nothing_more(s: Services) -> None:
     record(s, e.MoveReverted(MONDAY + DAY + HOUR, "default", CHAMPION, "bike-demand", a_version(7)))
     record(s, e.MoveObserved(MONDAY + 2 * DAY, "default", CHAMPION, "bike-demand", None, a_version(7), "revert"))
 
-    first, second = of(told(s), Concern.MOVED_WITHOUT_APPROVAL)
+    first, second = of(told(s), FindingKind.MOVED_WITHOUT_APPROVAL)
 
     assert first.endswith("The rule gave it back to bike-demand v7 on 2026-03-03 01:00, so nothing is left to do.")
     assert second.endswith("Nobody holds it by an approval now, unless it was set again since.")

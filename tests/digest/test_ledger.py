@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain import events as e
-from bot.domain.digest.figures import Concern
+from bot.domain.digest.figures import FindingKind
 from bot.domain.digest.periods import period_at
 from bot.domain.ledger.chain import head_of, leaf_of
 from bot.services import Services
@@ -98,7 +98,7 @@ def test_a_ledger_that_was_changed_is_the_first_matter(
     as_owner(tampering)
 
     digest = told(with_policy)
-    assert digest.attention.shown[0].concern is Concern.LEDGER_BROKEN
+    assert digest.attention.shown[0].concern is FindingKind.LEDGER_BROKEN
     assert sentence in digest.attention.shown[0].sentence
     assert sentence in digest.ledger.fault
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from bot.domain import events as e
 from bot.domain.card.card import Card, Link
 from bot.domain.digest.card import digest_card, files_card, thread_cards, ticket_card
-from bot.domain.digest.figures import Concern, Digest
+from bot.domain.digest.figures import Digest, FindingKind
 from bot.domain.digest.mail import mail_html, mail_text
 from bot.domain.digest.periods import period_of
 from bot.reports.html import html_of
@@ -94,7 +94,11 @@ def test_every_moment_is_that_of_the_wall_clock(digest: Digest) -> None:
     found = {name: {" ".join(moment) for moment in MOMENT.findall(said)} for name, said in forms.items()}
 
     concerns = {matter.concern for matter in digest.attention.shown}
-    assert {Concern.MOVED_WITHOUT_APPROVAL, Concern.HELD_WITHOUT_APPROVAL, Concern.APPROVAL_TOO_OLD} <= concerns
+    assert {
+        FindingKind.MOVED_WITHOUT_APPROVAL,
+        FindingKind.HELD_WITHOUT_APPROVAL,
+        FindingKind.APPROVAL_TOO_OLD,
+    } <= concerns
     assert [name for name, said in forms.items() if "UTC" in said] == []
     assert {name: moments - IN_AUCKLAND for name, moments in found.items() if moments - IN_AUCKLAND} == {}
     assert all("2026-03-04 09:00" in moments for moments in found.values())

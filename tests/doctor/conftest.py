@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.fixtures.doctor_world import installation, installed
+from tests.fixtures.doctor_world import install, installed
 
-__all__ = ["installation", "installed"]
+__all__ = ["install", "installed"]

@@ -58,7 +58,7 @@ def test_without_a_plan_nothing_is_asked_of_anyone(installed: Installation) -> N
 def test_a_channel_without_the_bot_is_a_failure(planned: Installation) -> None:
     planned.slack.workspace.channel("compliance").bot_is_member = False
 
-    assert planned.troubles()["slack channel #compliance"].mend == "write `/invite @Countersign` there"
+    assert planned.troubles()["slack channel #compliance"].fix == "write `/invite @Countersign` there"
 
 
 def test_a_project_that_takes_no_attachments_is_a_failure(planned: Installation) -> None:
@@ -111,7 +111,7 @@ def test_a_broken_template_is_named_with_its_line(
 
     assert f"{templates / name} line {line}" in trouble.why
     assert trouble.why.endswith("Mend the template.")
-    assert trouble.mend == ""
+    assert trouble.fix == ""
 
 
 def test_a_broken_logo_is_named(planned: Installation, tmp_path: Path) -> None:

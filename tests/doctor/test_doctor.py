@@ -1,4 +1,4 @@
-"""`countersign doctor` on a complete installation, and with one thing wrong at a time in the settings or in our own house."""
+"""`countersign doctor` on a complete install, and with one thing wrong at a time in the settings or in our own installation."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def test_all_is_green_in_a_complete_installation(installed: Installation, bench:
     assert result.output.splitlines()[-1].endswith("0 failed, 0 with a warning.")
 
 
-def test_all_is_green_with_socket_mode_and_jira_data_center(installation: Callable[..., Installation]) -> None:
-    installed = installation(Deployment.SERVER)
+def test_all_is_green_with_socket_mode_and_jira_data_center(install: Callable[..., Installation]) -> None:
+    installed = install(Deployment.SERVER)
     del installed.environ["SLACK_SIGNING_SECRET"]
     installed.environ["SLACK_APP_TOKEN"] = installed.slack.app.app_token
 
@@ -102,7 +102,7 @@ def test_jira_is_demanded_by_a_policy_that_opens_tickets(installed: Installation
     assert result.stderr.startswith("JIRA_URL is not set.")
 
 
-# The house
+# The installation
 
 
 def test_a_database_that_does_not_answer_hides_nobody_else(installed: Installation) -> None:
@@ -129,7 +129,7 @@ def test_a_schema_that_is_behind_is_told(installed: Installation, empty_database
 
     trouble = installed.troubles()["schema"]
 
-    assert (trouble.status, trouble.mend) == (Status.FAIL, "run `countersign migrate`")
+    assert (trouble.status, trouble.fix) == (Status.FAIL, "run `countersign migrate`")
 
 
 def test_no_policy_in_force_is_a_failure(installed: Installation, make_database: Callable[[], str]) -> None:
@@ -141,7 +141,7 @@ def test_no_policy_in_force_is_a_failure(installed: Installation, make_database:
 def test_a_policy_file_that_is_not_in_force_is_told(installed: Installation) -> None:
     installed.policy_path.write_text(installed.policy_path.read_text() + "# edited\n")
 
-    assert "countersign policy activate" in installed.troubles()["policy"].mend
+    assert "countersign policy activate" in installed.troubles()["policy"].fix
 
 
 def test_a_worker_that_is_gone_is_a_failure(installed: Installation) -> None:
@@ -188,7 +188,7 @@ def test_an_address_of_somebody_else_is_a_failure(installed: Installation) -> No
 def test_a_web_process_with_another_signing_secret_is_told(installed: Installation) -> None:
     installed.environ["SLACK_SIGNING_SECRET"] = "f" * 32
 
-    assert "restart" in installed.troubles()["slack door"].mend
+    assert "restart" in installed.troubles()["slack door"].fix
 
 
 # Secrets

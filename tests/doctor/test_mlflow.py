@@ -16,7 +16,7 @@ def test_an_mlflow_that_does_not_answer_is_a_failure(installed: Installation) ->
     trouble = installed.troubles()["mlflow"]
 
     assert trouble.why.endswith("cannot be reached at http://127.0.0.1:9 while asking for its version.")
-    assert "MLFLOW_TRACKING_URI" in trouble.mend
+    assert "MLFLOW_TRACKING_URI" in trouble.fix
 
 
 def test_an_address_that_is_not_mlflows_is_told(installed: Installation) -> None:
@@ -47,7 +47,7 @@ def test_rules_that_match_no_model_are_a_warning(installed: Installation) -> Non
 def test_a_missing_webhook_is_a_warning_because_polling_goes_on(installed: Installation) -> None:
     trouble = installed.troubles()["mlflow webhook"]
 
-    assert (trouble.status, trouble.mend) == (Status.WARN, "run `countersign doctor --register-webhook`")
+    assert (trouble.status, trouble.fix) == (Status.WARN, "run `countersign doctor --register-webhook`")
 
 
 def test_a_registered_webhook_has_the_events_and_is_made_once(installed: Installation) -> None:
@@ -83,7 +83,7 @@ def test_a_webhook_that_mlflow_cannot_deliver_is_a_failure(installed: Installati
 
     trouble = installed.troubles(register_webhook=True)["mlflow webhook"]
 
-    assert "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS" in trouble.mend
+    assert "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS" in trouble.fix
     installed.examine(register_webhook=True)
 
 
@@ -95,7 +95,7 @@ def test_an_mlflow_that_cannot_decrypt_its_secrets_is_told_about_the_key(install
         trouble = installed.troubles()["mlflow webhook"]
 
     assert trouble.status is Status.FAIL
-    assert "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" in trouble.mend
+    assert "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY" in trouble.fix
 
 
 def test_without_a_webhook_secret_polling_is_enough(installed: Installation) -> None:

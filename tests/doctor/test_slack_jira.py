@@ -49,7 +49,7 @@ def test_an_unknown_channel_is_a_failure(installed: Installation) -> None:
 def test_a_channel_without_the_bot_is_a_failure(installed: Installation) -> None:
     installed.slack.workspace.channel("model-approvals").bot_is_member = False
 
-    assert installed.troubles()["slack channel #model-approvals"].mend == "write `/invite @Countersign` there"
+    assert installed.troubles()["slack channel #model-approvals"].fix == "write `/invite @Countersign` there"
 
 
 def test_an_archived_channel_is_a_failure(installed: Installation) -> None:
@@ -108,11 +108,11 @@ def test_a_wrong_jira_token_is_a_failure(installed: Installation) -> None:
 def test_a_data_center_token_for_jira_cloud_is_told(installed: Installation) -> None:
     installed.environ |= {"JIRA_EMAIL": "", "JIRA_API_TOKEN": "", "JIRA_TOKEN": installed.jira.token}
 
-    assert installed.troubles()["jira"].mend == "set JIRA_EMAIL and JIRA_API_TOKEN, and remove JIRA_TOKEN"
+    assert installed.troubles()["jira"].fix == "set JIRA_EMAIL and JIRA_API_TOKEN, and remove JIRA_TOKEN"
 
 
-def test_a_cloud_token_for_jira_data_center_is_told(installation: Callable[..., Installation]) -> None:
-    installed = installation(Deployment.SERVER)
+def test_a_cloud_token_for_jira_data_center_is_told(install: Callable[..., Installation]) -> None:
+    installed = install(Deployment.SERVER)
     installed.environ |= {"JIRA_EMAIL": "bot@example.com", "JIRA_API_TOKEN": "of-the-cloud", "JIRA_TOKEN": ""}
 
     assert installed.troubles()["jira"].why.endswith("is a Jira Data Center")
@@ -121,7 +121,7 @@ def test_a_cloud_token_for_jira_data_center_is_told(installation: Callable[..., 
 def test_an_unknown_project_is_a_failure(installed: Installation) -> None:
     installed.rewrite_policy("project: GOV", "project: GVO")
 
-    assert "`project`" in installed.troubles()["jira project GVO"].mend
+    assert "`project`" in installed.troubles()["jira project GVO"].fix
 
 
 def test_an_unknown_issue_type_is_a_failure_that_names_those_that_there_are(installed: Installation) -> None:
@@ -144,7 +144,7 @@ def test_a_transitions_name_cannot_be_checked_without_a_ticket_and_is_said_so(in
     trouble = installed.troubles()["jira approved"]
 
     assert trouble.status is Status.WARN
-    assert "on a ticket only" in trouble.mend
+    assert "on a ticket only" in trouble.fix
 
 
 def test_jira_is_not_asked_when_the_policy_opens_no_tickets(installed: Installation) -> None:

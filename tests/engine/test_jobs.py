@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.engine.attempts import Patience
+from bot.engine.attempts import RetryPolicy
 from bot.engine.jobs import Jobs
 from bot.engine.rows import Job, JobRefused, JobStatus
 from bot.ports import OutcomeUnknown, Permanent, Temporary
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-AT_ONCE = Patience(base=0.0)
+AT_ONCE = RetryPolicy(base=0.0)
 
 
 def failing(error: Exception) -> Callable[[str], None]:
@@ -167,7 +167,7 @@ def test_permanent_trouble_parks_the_job_and_says_so(engine: sa.Engine, jobs: Jo
 
 
 def test_passing_trouble_is_parked_after_the_horizon(engine: sa.Engine, database_url: str) -> None:
-    jobs = Jobs(database_url, patience=Patience(horizon=timedelta(0)))
+    jobs = Jobs(database_url, patience=RetryPolicy(horizon=timedelta(0)))
     defer(engine, jobs, "sync_card")
 
     jobs.drain({"sync_card": failing(Temporary("Slack is down"))})
@@ -209,7 +209,7 @@ def test_an_error_text_that_postgresql_cannot_store_is_kept_without_the_odd_char
 def test_a_replayed_job_runs_again_with_fresh_attempts(engine: sa.Engine, database_url: str) -> None:
     ran: list[str] = []
     jobs = Jobs(database_url)
-    defer(engine, Jobs(database_url, patience=Patience(horizon=timedelta(0))), "sync_card")
+    defer(engine, Jobs(database_url, patience=RetryPolicy(horizon=timedelta(0))), "sync_card")
     jobs.drain({"sync_card": failing(Temporary("too late"))})
 
     replayed = jobs.replay(only(jobs).id)
@@ -221,7 +221,7 @@ def test_a_replayed_job_runs_again_with_fresh_attempts(engine: sa.Engine, databa
 
 def test_a_replayed_job_has_a_fresh_deadline(engine: sa.Engine, database_url: str) -> None:
     jobs = Jobs(database_url)
-    defer(engine, Jobs(database_url, patience=Patience(horizon=timedelta(0))), "sync_card")
+    defer(engine, Jobs(database_url, patience=RetryPolicy(horizon=timedelta(0))), "sync_card")
     jobs.drain({"sync_card": failing(Temporary("too late"))})
 
     jobs.replay_all()

@@ -21,7 +21,7 @@ from bot.engine.rows import JobStatus
 from bot.services import Services
 from handlers.doors.clock import HOUSEKEEPING, tick
 from tests.fixtures.digest_weeks import DIGEST, closed, go_to_due, rows, weeks_from_now
-from tests.fixtures.installation import PATIENCE, House, services_with
+from tests.fixtures.installation import PATIENCE, Installation, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 from tests.fixtures.workers import eventually
 
@@ -29,9 +29,9 @@ PLAN = DIGEST.replace("}}", "}, ticket: {project: GOV, type: Task}}")
 
 
 @pytest.fixture
-def planned(house: House) -> House:
-    house.use_policy(top=PLAN)
-    return house
+def planned(installation: Installation) -> Installation:
+    installation.use_policy(top=PLAN)
+    return installation
 
 
 @dataclass
@@ -53,9 +53,9 @@ class Hanging:
 
 
 @contextmanager
-def another_bot(house: House) -> Iterator[Services]:
+def another_bot(installation: Installation) -> Iterator[Services]:
     """On the same database, with connections of its own."""
-    s = services_with(house.settings, house.settings.database_url.get_secret_value(), house.clock)
+    s = services_with(installation.settings, installation.settings.database_url.get_secret_value(), installation.clock)
     yield s
     s.store.engine.dispose()
 
@@ -79,19 +79,21 @@ def at_once(deed: Callable[[Services], object], bots: list[Services]) -> list[ob
         return list(threads.map(go, bots))
 
 
-def delivered(house: House) -> list[str]:
-    return sorted(entry["to"] for entry in house.entries(DigestDelivered))
+def delivered(installation: Installation) -> list[str]:
+    return sorted(entry["to"] for entry in installation.entries(DigestDelivered))
 
 
-def assert_one_digest(house: House, week: Period) -> None:
-    house.settle_all()
-    assert closed(house) == [week.week]
-    assert len(rows(house, [week])) == 1
-    assert delivered(house) == ["jira", "slack"]
-    assert len([message for message in house.slack.messages("compliance") if not message.is_reply]) == 1
-    assert len([issue for issue in house.jira.issues() if f"countersign-digest-{week.week}" in issue.labels]) == 1
-    assert house.unfinished() == []
-    assert house.ledger_fault() is None
+def assert_one_digest(installation: Installation, week: Period) -> None:
+    installation.settle_all()
+    assert closed(installation) == [week.week]
+    assert len(rows(installation, [week])) == 1
+    assert delivered(installation) == ["jira", "slack"]
+    assert len([message for message in installation.slack.messages("compliance") if not message.is_reply]) == 1
+    assert (
+        len([issue for issue in installation.jira.issues() if f"countersign-digest-{week.week}" in issue.labels]) == 1
+    )
+    assert installation.unfinished() == []
+    assert installation.ledger_fault() is None
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,7 @@ def assert_one_digest(house: House, week: Period) -> None:
     ids=["while the week is being closed", "while Slack hangs", "while Jira hangs"],
 )
 def test_an_approval_goes_from_the_click_to_the_moved_alias(
-    planned: House, outside: str, call: str, done: list[str]
+    planned: Installation, outside: str, call: str, done: list[str]
 ) -> None:
     (week,) = weeks_from_now(1)
     planned.promoted()
@@ -131,7 +133,7 @@ def test_an_approval_goes_from_the_click_to_the_moved_alias(
     assert_promoted_once(planned, request)
 
 
-def test_two_bots_with_a_clock_and_a_worker_each_make_one_digest(planned: House) -> None:
+def test_two_bots_with_a_clock_and_a_worker_each_make_one_digest(planned: Installation) -> None:
     (week,) = weeks_from_now(1)
     planned.promoted()
     planned.settle_all()
@@ -149,7 +151,7 @@ def test_two_bots_with_a_clock_and_a_worker_each_make_one_digest(planned: House)
     assert_one_digest(planned, week)
 
 
-def test_two_bots_that_close_the_same_week_at_the_same_time_close_it_once(planned: House) -> None:
+def test_two_bots_that_close_the_same_week_at_the_same_time_close_it_once(planned: Installation) -> None:
     """As after the death of a worker that was taken for dead and was not: both have the job."""
     (week,) = weeks_from_now(1)
     planned.promoted()

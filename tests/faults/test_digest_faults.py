@@ -13,7 +13,7 @@ import pytest
 from bot.ports import Permanent
 from bot.sandbox.faults import Faults
 from handlers.digest.delivery import mail_digest
-from handlers.request.expiry import forget_old
+from handlers.request.expiry import prune
 from tests.builders.digest import NOTE
 from tests.fixtures.digest_office import ANA, BEN, CHANNEL, FILES, PLAN, WEEK, Office, open_office
 
@@ -185,7 +185,7 @@ def test_a_job_that_is_replayed_months_later_doubles_nothing(office: Office) -> 
     assert len(office.parked()) == 3
 
     office.clock.ahead = timedelta(days=400)
-    forget_old("", office.s)
+    prune("", office.s)
     office.slack.app.scopes |= {"files:write"}
     office.jira.attachment_limit = 1_000_000
     office.replay()
@@ -282,7 +282,7 @@ class TestMail:
 
     def test_a_worker_that_died_while_it_sent_leaves_no_second_mail(self, office: Office) -> None:
         with office.s.store.transaction() as tx:
-            tx.sendings.begin(f"digest-mail:{WEEK}:{ANA}", office.clock.now())
+            tx.outbox.reserve(f"digest-mail:{WEEK}:{ANA}", office.clock.now())
 
         office.close()
         office.settle_all()

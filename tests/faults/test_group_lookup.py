@@ -11,7 +11,7 @@ import pytest
 
 from bot.domain.events import VoteCast
 from bot.domain.model import State, TransitionRequest
-from tests.fixtures.installation import CHANNEL, House
+from tests.fixtures.installation import CHANNEL, Installation
 
 ANA, BEN, CY = "U0ANA000001", "U0BEN000002", "U0CY0000003"
 PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again."
@@ -19,117 +19,120 @@ NOT_A_MEMBER = "Only members of ml-leads may decide this. Ask one of them."
 WHO_IS_IN_IT = "usergroups.users.list"
 
 
-def press(house: House, request: TransitionRequest, person: str = "ana") -> str:
+def press(installation: Installation, request: TransitionRequest, person: str = "ana") -> str:
     """Presses Approve and returns the sentence that only this person is shown for it; empty when there was none."""
-    before = len(house.slack.ephemerals(person))
-    assert house.click(person, request, "approve") == 200
-    return "".join(message.all_text for message in house.slack.ephemerals(person)[before:])
+    before = len(installation.slack.ephemerals(person))
+    assert installation.click(person, request, "approve") == 200
+    return "".join(message.all_text for message in installation.slack.ephemerals(person)[before:])
 
 
-def change_address(house: House, account: str, email: str) -> None:
-    people = house.slack.workspace.people
+def change_address(installation: Installation, account: str, email: str) -> None:
+    people = installation.slack.workspace.people
     people[account] = replace(people[account], email=email)
 
 
-def nothing_was_recorded(house: House, request: TransitionRequest) -> bool:
-    now = house.reread(request)
-    return now.state is State.PENDING and not now.votes and house.happened(VoteCast) == []
+def nothing_was_recorded(installation: Installation, request: TransitionRequest) -> bool:
+    now = installation.reread(request)
+    return now.state is State.PENDING and not now.votes and installation.happened(VoteCast) == []
 
 
 @pytest.mark.parametrize("method", ["users.info", WHO_IS_IN_IT])
 @pytest.mark.parametrize("fault", [{"kind": "malformed"}, {"kind": "cut"}, {"kind": "status", "status": 429}])
-def test_half_an_answer_is_no_answer(house: House, method: str, fault: dict[str, object]) -> None:
-    request = house.asked()
-    house.slack.faults.add(path=f"/{method}$", **fault)  # type: ignore[arg-type]
+def test_half_an_answer_is_no_answer(installation: Installation, method: str, fault: dict[str, object]) -> None:
+    request = installation.asked()
+    installation.slack.faults.add(path=f"/{method}$", **fault)  # type: ignore[arg-type]
 
-    told = press(house, request)
-
-    assert told == PRESS_AGAIN
-    assert nothing_was_recorded(house, request)
-    assert press(house, request) == ""
-    assert house.reread(request).state is State.APPROVED
-
-
-def test_of_two_groups_both_are_asked_and_pressing_again_gets_further(house: House) -> None:
-    house.slack.workspace.groups["risk"] = (CY,)
-    both = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
-    house.use_policy(groups="risk: {slack_group: risk}", all_of=both)
-    request = house.asked()
-    house.slack.faults.add("slow", path="/users.info$", seconds=1.3)
-
-    told = press(house, request)
+    told = press(installation, request)
 
     assert told == PRESS_AGAIN
-    assert nothing_was_recorded(house, request)
-    assert press(house, request) == "Your vote is recorded. The card shows what is still missing."
-    assert [vote.groups for vote in house.reread(request).votes] == [("ml-leads",)]
+    assert nothing_was_recorded(installation, request)
+    assert press(installation, request) == ""
+    assert installation.reread(request).state is State.APPROVED
 
 
-def test_while_one_of_two_groups_cannot_be_told_nobody_votes_for_the_other_either(house: House) -> None:
+def test_of_two_groups_both_are_asked_and_pressing_again_gets_further(installation: Installation) -> None:
+    installation.slack.workspace.groups["risk"] = (CY,)
     both = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
-    house.use_policy(groups="risk: {slack_group: risk-board}", all_of=both)
-    request = house.asked()
+    installation.use_policy(groups="risk: {slack_group: risk}", all_of=both)
+    request = installation.asked()
+    installation.slack.faults.add("slow", path="/users.info$", seconds=1.3)
 
-    told = press(house, request)
+    told = press(installation, request)
+
+    assert told == PRESS_AGAIN
+    assert nothing_was_recorded(installation, request)
+    assert press(installation, request) == "Your vote is recorded. The card shows what is still missing."
+    assert [vote.groups for vote in installation.reread(request).votes] == [("ml-leads",)]
+
+
+def test_while_one_of_two_groups_cannot_be_told_nobody_votes_for_the_other_either(installation: Installation) -> None:
+    both = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
+    installation.use_policy(groups="risk: {slack_group: risk-board}", all_of=both)
+    request = installation.asked()
+
+    told = press(installation, request)
 
     assert told.startswith("Nothing was recorded: There is no active user group @risk-board in Slack")
-    assert nothing_was_recorded(house, request)
+    assert nothing_was_recorded(installation, request)
 
 
-def test_an_account_that_slack_does_not_know_is_refused(house: House) -> None:
-    request = house.asked()
-    pressed = house.slack.click_payload("ana", CHANNEL, house.card(request).ts, "approve")
-    gone = house.slack.workspace.people.pop(ANA)
+def test_an_account_that_slack_does_not_know_is_refused(installation: Installation) -> None:
+    request = installation.asked()
+    pressed = installation.slack.click_payload("ana", CHANNEL, installation.card(request).ts, "approve")
+    gone = installation.slack.workspace.people.pop(ANA)
 
-    answer = house.slack.send(pressed)
-    house.slack.workspace.people[ANA] = gone
+    answer = installation.slack.send(pressed)
+    installation.slack.workspace.people[ANA] = gone
 
     assert answer.status == 200
-    assert "Nothing was recorded: Slack refused users.info for U0ANA000001: user_not_found." in house.whispered("ana")
-    assert nothing_was_recorded(house, request)
+    assert (
+        "Nothing was recorded: Slack refused users.info for U0ANA000001: user_not_found."
+        in installation.told_privately("ana")
+    )
+    assert nothing_was_recorded(installation, request)
 
 
-def test_an_answer_about_somebody_else_is_not_believed(house: House) -> None:
+def test_an_answer_about_somebody_else_is_not_believed(installation: Installation) -> None:
     """Cy presses, and Slack answers with Ana's account."""
-    request = house.asked()
-    people = house.slack.workspace.people
-    pressed = house.slack.click_payload("cy", CHANNEL, house.card(request).ts, "approve")
+    request = installation.asked()
+    people = installation.slack.workspace.people
+    pressed = installation.slack.click_payload("cy", CHANNEL, installation.card(request).ts, "approve")
     cy, people[CY] = people[CY], people[ANA]
 
-    house.slack.send(pressed)
+    installation.slack.send(pressed)
     people[CY] = cy
 
-    assert PRESS_AGAIN in house.whispered("cy")
-    assert nothing_was_recorded(house, request)
-    assert press(house, request, "cy") == NOT_A_MEMBER
+    assert PRESS_AGAIN in installation.told_privately("cy")
+    assert nothing_was_recorded(installation, request)
+    assert press(installation, request, "cy") == NOT_A_MEMBER
 
 
-def test_an_account_with_somebody_elses_address_is_not_taken_for_them(house: House) -> None:
-    house.use_policy(quorum=2)
-    request = house.asked()
-    assert press(house, request, "ben").startswith("Your vote is recorded")
+def test_an_account_with_somebody_elses_address_is_not_taken_for_them(installation: Installation) -> None:
+    installation.use_policy(quorum=2)
+    request = installation.asked()
+    assert press(installation, request, "ben").startswith("Your vote is recorded")
 
-    change_address(house, BEN, "ben.old@example.com")
-    change_address(house, ANA, "ben@example.com")
-    told = press(house, request, "ana")
+    change_address(installation, BEN, "ben.old@example.com")
+    change_address(installation, ANA, "ben@example.com")
+    told = press(installation, request, "ana")
 
     assert "@example.com and this Slack account are bound to different people." in told
-    assert [vote.verdict for vote in house.reread(request).votes] == ["approve"]
+    assert [vote.verdict for vote in installation.reread(request).votes] == ["approve"]
 
 
-def test_an_account_that_tells_no_address_is_refused(house: House) -> None:
-    request = house.asked()
-    change_address(house, ANA, "")
+def test_an_account_that_tells_no_address_is_refused(installation: Installation) -> None:
+    request = installation.asked()
+    change_address(installation, ANA, "")
 
-    told = press(house, request)
+    told = press(installation, request)
 
     assert told == "Slack does not tell your e-mail address, so Countersign cannot know who you are."
-    assert nothing_was_recorded(house, request)
+    assert nothing_was_recorded(installation, request)
 
 
-def test_an_empty_group_has_no_members(house: House) -> None:
-    request = house.asked()
-    house.slack.workspace.groups["ml-leads"] = ()
+def test_an_empty_group_has_no_members(installation: Installation) -> None:
+    request = installation.asked()
+    installation.slack.workspace.groups["ml-leads"] = ()
 
-    assert press(house, request) == NOT_A_MEMBER
-    assert nothing_was_recorded(house, request)
+    assert press(installation, request) == NOT_A_MEMBER
+    assert nothing_was_recorded(installation, request)

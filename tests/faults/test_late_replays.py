@@ -12,7 +12,7 @@ from bot.engine.rows import JobStatus
 from bot.sandbox.faults import Faults
 from handlers.request import asking
 from tests.fixtures.fault_proxy import fault_proxy
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 
 @pytest.fixture
@@ -23,74 +23,77 @@ def registry(mlflow_server: str) -> Iterator[tuple[str, Faults]]:
 
 
 @pytest.fixture
-def house(open_house: Callable[..., House], registry: tuple[str, Faults]) -> House:
-    ready = open_house(registry_url=registry[0])
+def installation(open_installation: Callable[..., Installation], registry: tuple[str, Faults]) -> Installation:
+    ready = open_installation(registry_url=registry[0])
     ready.sweep()
     return ready
 
 
-def parked_put_back(house: House, faults: Faults) -> TransitionRequest:
+def parked_put_back(installation: Installation, faults: Faults) -> TransitionRequest:
     """v1 is champion by approval, v2 by hand; MLflow does not let us put it back."""
-    house.approve(house.asked())
-    house.register()
-    house.move(2)
+    installation.approve(installation.asked())
+    installation.register()
+    installation.move(2)
     faults.add("status", path="registered-models/alias$", method="POST", status=403)
-    house.reject(house.request(2), "Nobody looked at it.")
-    assert [job.name for job in house.s.store.jobs.listing(JobStatus.PARKED)] == ["sync_target"]
-    return house.request(2)
+    installation.reject(installation.request(2), "Nobody looked at it.")
+    assert [job.name for job in installation.s.store.jobs.listing(JobStatus.PARKED)] == ["sync_target"]
+    return installation.request(2)
 
 
-def replay(house: House) -> None:
-    house.s.store.jobs.replay_all()
-    house.settle_all()
+def replay(installation: Installation) -> None:
+    installation.s.store.jobs.replay_all()
+    installation.settle_all()
 
 
 def test_a_put_back_that_is_replayed_after_the_holder_was_ratified_moves_nothing(
-    house: House, registry: tuple[str, Faults]
+    installation: Installation, registry: tuple[str, Faults]
 ) -> None:
-    rejected = parked_put_back(house, registry[1])
-    (adopted,) = asking.adopt(house.s)
-    house.settle()
-    house.approve(adopted)
+    rejected = parked_put_back(installation, registry[1])
+    (adopted,) = asking.adopt(installation.s)
+    installation.settle()
+    installation.approve(adopted)
 
-    replay(house)
-    house.sweep()
+    replay(installation)
+    installation.sweep()
 
-    assert house.champion() == 2
-    assert house.reread(adopted).state is State.APPLIED
-    assert f"champion is held by {house.model} v2 now; Countersign did not move it" in house.card(rejected).all_text
-    assert "went back" not in house.card(rejected).all_text + house.comments(rejected)
-    assert house.ticket_status(rejected) == "Won't Do"
-    assert house.unfinished() == []
+    assert installation.champion() == 2
+    assert installation.reread(adopted).state is State.APPLIED
+    assert (
+        f"champion is held by {installation.model} v2 now; Countersign did not move it"
+        in installation.card(rejected).all_text
+    )
+    assert "went back" not in installation.card(rejected).all_text + installation.comments(rejected)
+    assert installation.ticket_status(rejected) == "Won't Do"
+    assert installation.unfinished() == []
 
 
 def test_a_parked_put_back_does_not_hide_a_later_move_to_where_it_wanted_to_go(
-    house: House, registry: tuple[str, Faults]
+    installation: Installation, registry: tuple[str, Faults]
 ) -> None:
-    rejected = parked_put_back(house, registry[1])
-    house.approve(house.asked())
+    rejected = parked_put_back(installation, registry[1])
+    installation.approve(installation.asked())
 
-    house.move(1)
-    observed = house.request(1)
-    replay(house)
+    installation.move(1)
+    observed = installation.request(1)
+    replay(installation)
 
     assert (observed.kind, observed.state) == (Kind.OBSERVED, State.PENDING)
-    assert f"{house.model} v3 before" in house.card(observed).all_text
-    assert house.happened(MoveObserved) == ["MoveObserved", "MoveObserved"]
-    assert "went back" not in house.card(rejected).all_text + house.comments(rejected)
-    assert house.reread(observed).state is State.PENDING
-    assert [waiting.id for waiting in asking.adopt(house.s)] == [observed.id]  # held without an approval still
+    assert f"{installation.model} v3 before" in installation.card(observed).all_text
+    assert installation.happened(MoveObserved) == ["MoveObserved", "MoveObserved"]
+    assert "went back" not in installation.card(rejected).all_text + installation.comments(rejected)
+    assert installation.reread(observed).state is State.PENDING
+    assert [waiting.id for waiting in asking.adopt(installation.s)] == [observed.id]  # held without an approval still
 
 
 def test_a_put_back_that_somebody_does_by_hand_while_it_is_parked_ends_the_matter(
-    house: House, registry: tuple[str, Faults]
+    installation: Installation, registry: tuple[str, Faults]
 ) -> None:
-    rejected = parked_put_back(house, registry[1])
+    rejected = parked_put_back(installation, registry[1])
 
-    house.move(1)
-    replay(house)
+    installation.move(1)
+    replay(installation)
 
-    assert house.champion() == 1
-    assert house.unfinished() == []
-    assert house.reread(rejected).settled_holder == house.request(1).version
-    assert asking.adopt(house.s) == []
+    assert installation.champion() == 1
+    assert installation.unfinished() == []
+    assert installation.reread(rejected).settled_holder == installation.request(1).version
+    assert asking.adopt(installation.s) == []

@@ -18,7 +18,7 @@ from bot.domain.model import Refused, State, TransitionRequest
 from bot.ports import Click, Temporary
 from bot.services import Services
 from handlers.request.approvals import press
-from tests.fixtures.installation import House, services_with
+from tests.fixtures.installation import Installation, services_with
 from tests.fixtures.mortal import AtEveryBoundary, Fate, Killed, Once, with_fate
 from tests.fixtures.outcomes import assert_happened_once, assert_promoted_once, assert_told_once
 from tests.fixtures.workers import eventually
@@ -34,7 +34,7 @@ MOST_DEATHS = 1_000  # a promotion has some two hundred boundaries
 class Processes:
     """One after the other; each has its own services, and remembers nothing of the one before."""
 
-    house: House
+    installation: Installation
     fate: Fate
     services: Services = field(init=False)
     deaths: int = 0
@@ -44,7 +44,9 @@ class Processes:
 
     def start(self) -> None:
         fresh = services_with(
-            self.house.settings, str(self.house.settings.database_url.get_secret_value()), self.house.clock
+            self.installation.settings,
+            str(self.installation.settings.database_url.get_secret_value()),
+            self.installation.clock,
         )
         self.services = with_fate(fresh, self.fate)
 
@@ -64,7 +66,7 @@ class Processes:
         """Each death is a step further, and patience begins anew with it: how long all of them take is the machine's matter."""
         for _ in range(MOST_DEATHS):
             eventually(partial(self._comes_further, self.deaths))
-            if not self.house.unfinished():
+            if not self.installation.unfinished():
                 return
         pytest.fail(f"it died {self.deaths} times and is still not at its end")
 
@@ -72,15 +74,15 @@ class Processes:
         return self._nothing_waits() or self.deaths > deaths
 
     def _nothing_waits(self) -> bool:
-        self.house.s.store.jobs.drain({name: self._mortal(name) for name in handlers.EFFECTS})
-        return not self.house.unfinished()
+        self.installation.s.store.jobs.drain({name: self._mortal(name) for name in handlers.EFFECTS})
+        return not self.installation.unfinished()
 
     def _mortal(self, name: str) -> Callable[[str], None]:
         return lambda subject: self.run(f"{name} {subject}", lambda s: handlers.EFFECTS[name](subject, s))
 
     def sweep(self) -> None:
         for kind in ("sweep_versions", "sweep_models"):
-            with self.house.s.store.transaction() as tx:
+            with self.installation.s.store.transaction() as tx:
                 tx.defer(kind, "", f"clock:{kind}", once=True)
         self.settle()
 
@@ -96,11 +98,11 @@ class Processes:
 
 
 @pytest.fixture
-def mortal(house: House) -> Iterator[Callable[[Fate], Processes]]:
+def mortal(installation: Installation) -> Iterator[Callable[[Fate], Processes]]:
     started: list[Processes] = []
 
     def start(fate: Fate) -> Processes:
-        started.append(Processes(house, fate))
+        started.append(Processes(installation, fate))
         return started[-1]
 
     yield start
@@ -114,54 +116,58 @@ def click_on(request: TransitionRequest, action: str, reason: str = "") -> Click
     return Click(card.team, card.app, card.channel, card.message, "U0ANA000001", action, request.id, "none", reason)
 
 
-def test_a_promotion_survives_a_death_at_every_boundary(house: House, mortal: Callable[[Fate], Processes]) -> None:
+def test_a_promotion_survives_a_death_at_every_boundary(
+    installation: Installation, mortal: Callable[[Fate], Processes]
+) -> None:
     fate = AtEveryBoundary()
     processes = mortal(fate)
-    version = house.register()
-    house.ask(version)
+    version = installation.register()
+    installation.ask(version)
 
     processes.sweep()
-    request = house.request(version)
+    request = installation.request(version)
     processes.insist(click_on(request, "approve"))
     processes.settle()
 
     assert fate.total > 100
-    assert_promoted_once(house, request)
+    assert_promoted_once(installation, request)
 
 
-def test_putting_back_survives_a_death_at_every_boundary(house: House, mortal: Callable[[Fate], Processes]) -> None:
+def test_putting_back_survives_a_death_at_every_boundary(
+    installation: Installation, mortal: Callable[[Fate], Processes]
+) -> None:
     fate = AtEveryBoundary()
     processes = mortal(fate)
-    first = house.asked()
-    house.approve(first)
-    intruder = house.register()
-    house.mlflow.set_registered_model_alias(house.model, "champion", str(intruder))
+    first = installation.asked()
+    installation.approve(first)
+    intruder = installation.register()
+    installation.mlflow.set_registered_model_alias(installation.model, "champion", str(intruder))
 
     processes.sweep()
-    request = house.request(intruder)
+    request = installation.request(intruder)
     processes.insist(click_on(request, "reject", "nobody asked"))
     processes.settle()
 
     assert fate.total > 100
-    assert house.champion() == first.version.version
-    assert house.reread(request).state is State.REJECTED
-    assert_told_once(house, request, "Won't Do")
-    assert_happened_once(house, request, (VoteCast, RequestRejected, TargetPutBack, TicketClosed))
+    assert installation.champion() == first.version.version
+    assert installation.reread(request).state is State.REJECTED
+    assert_told_once(installation, request, "Won't Do")
+    assert_happened_once(installation, request, (VoteCast, RequestRejected, TargetPutBack, TicketClosed))
 
 
 def test_a_promotion_survives_a_single_death_on_either_side_of_each_change(
-    house: House, mortal: Callable[[Fate], Processes]
+    installation: Installation, mortal: Callable[[Fate], Processes]
 ) -> None:
     for boundary in (f"{side} {write}" for write in WRITES for side in ("before", "after")):
         fate = Once(boundary)
         processes = mortal(fate)
-        version = house.register()
-        house.ask(version)
+        version = installation.register()
+        installation.ask(version)
 
         processes.sweep()
-        request = house.request(version)
-        house.click("ana", request, "approve")
+        request = installation.request(version)
+        installation.click("ana", request, "approve")
         processes.settle()
 
         assert fate.done, boundary
-        assert_promoted_once(house, request)
+        assert_promoted_once(installation, request)

@@ -18,7 +18,7 @@ from bot.logs import write_logs
 from bot.sandbox.serving import serving
 from bot.services import Services
 from tests.fixtures.fault_proxy import fault_proxy
-from tests.fixtures.installation import House, services_with
+from tests.fixtures.installation import Installation, services_with
 
 STORM = ("down", "cut", "malformed", "status")
 
@@ -38,18 +38,18 @@ def usual_logs() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def click_elsewhere(house: House, request: TransitionRequest, s: Services, url: str) -> int:
+def click_elsewhere(installation: Installation, request: TransitionRequest, s: Services, url: str) -> int:
     """To a web process of other services."""
-    usual = house.slack.interactivity_url
-    with serving(flask_app(s, house.settings, url)) as elsewhere:
-        house.slack.interactivity_url = f"{elsewhere}/slack/events"
-        status = house.click("ana", request, "approve")
-        house.slack.interactivity_url = usual
+    usual = installation.slack.interactivity_url
+    with serving(flask_app(s, installation.settings, url)) as elsewhere:
+        installation.slack.interactivity_url = f"{elsewhere}/slack/events"
+        status = installation.click("ana", request, "approve")
+        installation.slack.interactivity_url = usual
         return status
 
 
-def secrets_of(house: House) -> dict[str, str]:
-    settings = house.settings
+def secrets_of(installation: Installation) -> dict[str, str]:
+    settings = installation.settings
     return {
         "SLACK_BOT_TOKEN": settings.slack_bot_token.get_secret_value(),
         "SLACK_SIGNING_SECRET": settings.slack_signing_secret.get_secret_value(),
@@ -63,7 +63,7 @@ def secrets_of(house: House) -> dict[str, str]:
 
 
 def test_no_secret_is_logged_printed_shown_or_kept(
-    open_house: Callable[..., House],
+    open_installation: Callable[..., Installation],
     mlflow_server: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -73,36 +73,43 @@ def test_no_secret_is_logged_printed_shown_or_kept(
     caplog.set_level(logging.INFO)
     write_logs()
     with fault_proxy(mlflow_server) as (registry_url, registry):
-        house = open_house(registry_url=registry_url)
-        house.sweep()
-        house.ask(house.register())
+        installation = open_installation(registry_url=registry_url)
+        installation.sweep()
+        installation.ask(installation.register())
         for kind in STORM:
-            for server in (house.slack.faults, house.jira.faults, registry):
+            for server in (installation.slack.faults, installation.jira.faults, registry):
                 server.add(kind, times=2)
-        house.sweep()
-        house.settle_until(lambda: house.requests() and house.requests()[0].card)
-        request = house.requests()[0]
-        house.slack.post_signed("payload=nonsense")
-        house.slack.post_signed("payload=%7B%7D", secret="another")
-        requests.post(f"{house.url}/webhooks/mlflow", b"{}", headers={"X-MLflow-Signature": "v1,AAAA"}, timeout=10)
-        broken = click_elsewhere(house, request, replace(house.s, clock=BrokenClock()), "")
-        away = click_elsewhere(
-            house, request, services_with(house.settings, NOBODY_LISTENS, house.clock), NOBODY_LISTENS
+        installation.sweep()
+        installation.settle_until(lambda: installation.requests() and installation.requests()[0].card)
+        request = installation.requests()[0]
+        installation.slack.post_signed("payload=nonsense")
+        installation.slack.post_signed("payload=%7B%7D", secret="another")
+        requests.post(
+            f"{installation.url}/webhooks/mlflow", b"{}", headers={"X-MLflow-Signature": "v1,AAAA"}, timeout=10
         )
-        house.slack.app.revoked = True
-        house.click("ana", request, "approve")
-        house.settle_all()
-        house.slack.app.revoked = False
-        house.click("ana", request, "approve")
-        house.s.store.jobs.replay_all()
-        house.settle_all()
-        metrics_page = requests.get(f"{house.url}/metrics", timeout=10).text
+        broken = click_elsewhere(installation, request, replace(installation.s, clock=BrokenClock()), "")
+        away = click_elsewhere(
+            installation,
+            request,
+            services_with(installation.settings, NOBODY_LISTENS, installation.clock),
+            NOBODY_LISTENS,
+        )
+        installation.slack.app.revoked = True
+        installation.click("ana", request, "approve")
+        installation.settle_all()
+        installation.slack.app.revoked = False
+        installation.click("ana", request, "approve")
+        installation.s.store.jobs.replay_all()
+        installation.settle_all()
+        metrics_page = requests.get(f"{installation.url}/metrics", timeout=10).text
 
     out, err = capfd.readouterr()
-    with house.s.store.transaction() as tx:
+    with installation.s.store.transaction() as tx:
         ledger = "\n".join(entry.body for entry in tx.ledger.entries())
-    errors = "\n".join(error.error for job in house.s.store.jobs.listing(limit=1_000) for error in job.errors)
-    shown = "\n".join(str(message) for message in [*house.slack.messages("model-approvals"), *house.jira.issues()])
+    errors = "\n".join(error.error for job in installation.s.store.jobs.listing(limit=1_000) for error in job.errors)
+    shown = "\n".join(
+        str(message) for message in [*installation.slack.messages("model-approvals"), *installation.jira.issues()]
+    )
     places = {
         "log records": "\n".join(record.getMessage() + str(record.exc_text or "") for record in caplog.records),
         "stdout and stderr": out + err,
@@ -110,28 +117,31 @@ def test_no_secret_is_logged_printed_shown_or_kept(
         "the jobs' errors": errors,
         "cards and tickets": shown,
         "metrics": metrics_page,
-        "representations": repr(house.s) + repr(house.settings),
+        "representations": repr(installation.s) + repr(installation.settings),
     }
     assert (broken, away) == (500, 503)
     assert "a bug of ours" in out
     assert errors.count("\n") > 5
-    assert house.s.store.jobs.listing(JobStatus.PARKED) == []
+    assert installation.s.store.jobs.listing(JobStatus.PARKED) == []
     leaks = [
-        (secret, place) for secret, value in secrets_of(house).items() for place in places if value in places[place]
+        (secret, place)
+        for secret, value in secrets_of(installation).items()
+        for place in places
+        if value in places[place]
     ]
     assert leaks == []
 
 
-def test_no_address_of_who_trained_or_committed_gets_into_the_ledger(house: House) -> None:
+def test_no_address_of_who_trained_or_committed_gets_into_the_ledger(installation: Installation) -> None:
     """Ana is in the policy and Zoe is not; the card names both."""
     committed = {"mlflow.source.git.commit": "4f1c2aa0", "countersign.commit_author": "ana@example.com"}
 
-    request = house.asked(house.register(user="zoe@example.org", tags=committed))
-    house.reject(request, "worse on rainy days", "ben")
+    request = installation.asked(installation.register(user="zoe@example.org", tags=committed))
+    installation.reject(request, "worse on rainy days", "ben")
 
-    with house.s.store.transaction() as tx:
+    with installation.s.store.transaction() as tx:
         ledger = "\n".join(entry.body for entry in tx.ledger.entries())
     assert request.evidence is not None
     assert "@example" not in ledger
-    assert "zoe@example.org (not in the policy's people)" in house.card(request).all_text
-    assert "Ana Ruiz" in house.card(request).all_text
+    assert "zoe@example.org (not in the policy's people)" in installation.card(request).all_text
+    assert "Ana Ruiz" in installation.card(request).all_text

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 
 from bot import metrics
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 CLICK = urlencode({"payload": json.dumps({"type": "block_actions"})})
 TIMESTAMP = "X-Slack-Request-Timestamp"
@@ -53,14 +53,14 @@ def rejections(reason: str) -> float:
 
 
 @pytest.fixture
-def house(open_house: Callable[..., House]) -> House:
-    return open_house()
+def installation(open_installation: Callable[..., Installation]) -> Installation:
+    return open_installation()
 
 
-def test_a_request_that_slack_did_not_sign_is_refused(house: House) -> None:
+def test_a_request_that_slack_did_not_sign_is_refused(installation: Installation) -> None:
     counted = {reason: rejections(reason) for _, _, reason in BAD_HEADERS.values()}
 
-    answers = {name: house.slack.post_signed(CLICK, **how) for name, (how, _, _) in BAD_HEADERS.items()}  # type: ignore[arg-type]
+    answers = {name: installation.slack.post_signed(CLICK, **how) for name, (how, _, _) in BAD_HEADERS.items()}  # type: ignore[arg-type]
 
     said = {name: (answer.status, answer.body.get("reason")) for name, answer in answers.items()}
     assert said == {name: (status, reason) for name, (_, status, reason) in BAD_HEADERS.items()}
@@ -68,28 +68,28 @@ def test_a_request_that_slack_did_not_sign_is_refused(house: House) -> None:
         assert rejections(reason) == before + sum(reason == expected for _, _, expected in BAD_HEADERS.values())
 
 
-def test_a_body_that_cannot_be_read_is_refused(house: House) -> None:
-    answers = {name: house.slack.post_signed(body) for name, (body, _) in BAD_BODIES.items()}
+def test_a_body_that_cannot_be_read_is_refused(installation: Installation) -> None:
+    answers = {name: installation.slack.post_signed(body) for name, (body, _) in BAD_BODIES.items()}
 
     said = {name: (answer.status, answer.body.get("reason")) for name, answer in answers.items()}
     statuses = {"malformed": 400, "unknown": 404}
     assert said == {name: (statuses[reason], reason) for name, (_, reason) in BAD_BODIES.items()}
 
 
-def test_a_body_that_cannot_be_read_is_refused_without_a_signature_too(house: House) -> None:
+def test_a_body_that_cannot_be_read_is_refused_without_a_signature_too(installation: Installation) -> None:
     forged = {SIGNATURE: "v0=" + "0" * 64}
 
-    answers = {name: house.slack.post_signed(body, forged) for name, (body, _) in BAD_BODIES.items()}
+    answers = {name: installation.slack.post_signed(body, forged) for name, (body, _) in BAD_BODIES.items()}
 
     assert {answer.status for answer in answers.values()} <= {400, 401}
 
 
 @pytest.mark.parametrize("road", ["/slack/events", "/webhooks/mlflow", "/webhooks/jira", "/api/requests"])
-def test_ten_megabytes_are_refused_before_they_are_read(house: House, road: str) -> None:
+def test_ten_megabytes_are_refused_before_they_are_read(installation: Installation, road: str) -> None:
     """Only the first kilobyte is ever sent: whoever wants to read it all would wait for ever."""
-    where = urlsplit(house.url)
+    where = urlsplit(installation.url)
     head = f"POST {road} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Length: 10000000\r\n"
-    token = f"Authorization: Bearer {house.settings.api_token.get_secret_value()}\r\n\r\n"
+    token = f"Authorization: Bearer {installation.settings.api_token.get_secret_value()}\r\n\r\n"
 
     with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
         connection.sendall((head + token).encode() + b"x" * 1024)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bot.__main__ import main
 from bot.clients.signers import DsseSigner, signer_with
 from bot.domain.attestation import decision as attestation
-from bot.domain.attestation.vsa import Verdict, as_statement
+from bot.domain.attestation.vsa import Vsa, as_statement
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import DECISION, Artifacts, Kind, State, Target, VersionId
 from bot.signatures import PAYLOAD_TYPE
@@ -76,7 +76,7 @@ def verdict(
 ) -> str:
     """The envelope of a short-lived verdict, made so long ago."""
     made = datetime.now(UTC) - age
-    said = Verdict(version, Target.parse(target), passed, "", "bike-*", "sha256:1", ("ab",), made, made + valid_for)
+    said = Vsa(version, Target.parse(target), passed, "", "bike-*", "sha256:1", ("ab",), made, made + valid_for)
     return signed(as_statement(said), signer)
 
 

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.attestation.gate import Question, Why, judge, read_claim, source_of
+from bot.domain.attestation.gate import GateQuery, ReasonCode, judge, read_claim, source_of
 from bot.domain.attestation.in_toto import NotOurs
-from bot.domain.attestation.vsa import Verdict, as_statement, read_vouching, vouched
+from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa, vouched
 from bot.domain.model import Target
 from bot.gate.uris import Wanted
 from bot.signatures import payload_of
 from tests.builders import CHAMPION, LATER, NOON, PRODUCTION, a_version
 from tests.gate.approvals import approval
 
-QUESTION = Question(a_version(), CHAMPION)
+QUESTION = GateQuery(a_version(), CHAMPION)
 DIGEST = "sha256:" + "ab" * 32
 HOUR = timedelta(hours=1)
 
@@ -30,13 +30,13 @@ def statement(**choices: object) -> dict[str, object]:
     return json.loads(payload_of(approval(a_version(), at=LATER, artifacts=DIGEST, **choices)))  # type: ignore[arg-type, no-any-return]
 
 
-def a_verdict(**changes: object) -> Verdict:
-    usual = Verdict(a_version(), CHAMPION, True, DIGEST, "bike-*", "sha256:1", ("ab",), NOON, NOON + 24 * HOUR)
+def a_verdict(**changes: object) -> Vsa:
+    usual = Vsa(a_version(), CHAMPION, True, DIGEST, "bike-*", "sha256:1", ("ab",), NOON, NOON + 24 * HOUR)
     return replace(usual, **changes)  # type: ignore[arg-type]
 
 
-def said_of(verdict: Verdict, question: Question = QUESTION, **when: object) -> tuple[bool, Why]:
-    vouching = read_vouching(as_statement(verdict), "The tag")  # type: ignore[arg-type]
+def said_of(verdict: Vsa, question: GateQuery = QUESTION, **when: object) -> tuple[bool, ReasonCode]:
+    vouching = read_vsa(as_statement(verdict), "The tag")  # type: ignore[arg-type]
     result = vouched(question, [vouching], now=LATER, **when)  # type: ignore[arg-type]
     return result.allowed, result.reasons[0].why
 
@@ -52,7 +52,7 @@ def test_of_two_decisions_in_one_moment_the_rejection_counts() -> None:
 
     result = judge(QUESTION, claims, now=LATER)
 
-    assert (result.allowed, result.reasons[0].why) == (False, Why.REJECTED)
+    assert (result.allowed, result.reasons[0].why) == (False, ReasonCode.REJECTED)
 
 
 def test_a_subject_that_is_not_the_version_spoken_of_counts_for_nothing() -> None:
@@ -61,7 +61,7 @@ def test_a_subject_that_is_not_the_version_spoken_of_counts_for_nothing() -> Non
 
     result = judge(QUESTION, [read_claim(forged, "The tag")], now=LATER)
 
-    assert [reason.why for reason in result.reasons] == [Why.NO_APPROVAL, Why.NOT_OURS]
+    assert [reason.why for reason in result.reasons] == [ReasonCode.NO_APPROVAL, ReasonCode.NOT_OURS]
 
 
 @given(st.data())
@@ -85,27 +85,27 @@ def test_a_copy_that_is_older_than_what_was_approved_was_made_of_something_else(
     claim = read_claim(json.loads(payload_of(approval(a_version(), str(target), at=LATER))), "The tag")
     young, old = a_version(1, "prod.bike", NOON + HOUR), a_version(1, "prod.bike", NOON - HOUR)
 
-    assert judge(Question(young, target, a_version()), [claim], now=LATER).allowed
-    assert not judge(Question(old, target, a_version()), [claim], now=LATER).allowed
-    assert not judge(Question(young, target, None), [claim], now=LATER).allowed
+    assert judge(GateQuery(young, target, a_version()), [claim], now=LATER).allowed
+    assert not judge(GateQuery(old, target, a_version()), [claim], now=LATER).allowed
+    assert not judge(GateQuery(young, target, None), [claim], now=LATER).allowed
 
 
 def test_a_fresh_verdict_vouches_for_its_own_version_and_target_alone() -> None:
-    assert said_of(a_verdict()) == (True, Why.STILL_VOUCHED_FOR)
-    assert said_of(a_verdict(target=PRODUCTION)) == (False, Why.NO_APPROVAL)
-    assert said_of(a_verdict(version=a_version(6))) == (False, Why.NO_APPROVAL)
-    assert said_of(a_verdict(version=a_version(7, created=LATER))) == (False, Why.NO_APPROVAL)
+    assert said_of(a_verdict()) == (True, ReasonCode.STILL_VOUCHED_FOR)
+    assert said_of(a_verdict(target=PRODUCTION)) == (False, ReasonCode.NO_APPROVAL)
+    assert said_of(a_verdict(version=a_version(6))) == (False, ReasonCode.NO_APPROVAL)
+    assert said_of(a_verdict(version=a_version(7, created=LATER))) == (False, ReasonCode.NO_APPROVAL)
 
 
 def test_a_verdict_that_has_expired_failed_or_grown_too_old_vouches_for_nothing() -> None:
-    assert said_of(a_verdict(expires_at=LATER)) == (False, Why.TOO_OLD)
-    assert said_of(a_verdict(passed=False)) == (False, Why.ROLLED_BACK)
-    assert said_of(a_verdict(), max_age=timedelta(minutes=59)) == (False, Why.TOO_OLD)
+    assert said_of(a_verdict(expires_at=LATER)) == (False, ReasonCode.TOO_OLD)
+    assert said_of(a_verdict(passed=False)) == (False, ReasonCode.ROLLED_BACK)
+    assert said_of(a_verdict(), max_age=timedelta(minutes=59)) == (False, ReasonCode.TOO_OLD)
 
 
 def test_of_several_verdicts_the_newest_counts() -> None:
     passed, failed = a_verdict(), a_verdict(passed=False, made_at=NOON + HOUR / 2)
-    read = [read_vouching(as_statement(one), "The tag") for one in (failed, passed)]  # type: ignore[arg-type]
+    read = [read_vsa(as_statement(one), "The tag") for one in (failed, passed)]  # type: ignore[arg-type]
 
     assert not vouched(QUESTION, read, now=LATER).allowed
 

@@ -8,19 +8,22 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bot.domain.attestation.gate import GateResult, Reason, Why
+from bot.domain.attestation.gate import GateResult, Reason, ReasonCode
 from bot.domain.model import Target
 from bot.gate.reports import RENDER, Format
 from tests.gate.approvals import Shelf, gate
 
 CHAMPION = Target.parse("alias:champion")
 NASTY = "it was <b>rejected</b> & 100% \x1b[31mwrong\n::error::see]]>"
-ALLOWED = GateResult(True, (Reason(Why.APPROVED, "Approved by Cy."),), "models:/bike/7", CHAMPION, "sha256:ab")
+ALLOWED = GateResult(True, (Reason(ReasonCode.APPROVED, "Approved by Cy."),), "models:/bike/7", CHAMPION, "sha256:ab")
 DENIED = GateResult(
-    False, (Reason(Why.REJECTED, NASTY), Reason(Why.OTHER_TARGET, "Another.")), "models:/bike,x/7", CHAMPION
+    False,
+    (Reason(ReasonCode.REJECTED, NASTY), Reason(ReasonCode.OTHER_TARGET, "Another.")),
+    "models:/bike,x/7",
+    CHAMPION,
 )
 UNDECIDED = GateResult(
-    False, (Reason(Why.CANNOT_TELL, "MLflow is down."),), "models:/bike@champion", CHAMPION, decided=False
+    False, (Reason(ReasonCode.CANNOT_TELL, "MLflow is down."),), "models:/bike@champion", CHAMPION, decided=False
 )
 
 

@@ -224,9 +224,9 @@ def test_a_broken_page_is_told_with_file_and_line(tmp_path: Path, template: str,
 
 def test_a_new_block_within_one_of_ours_is_shown(tmp_path: Path) -> None:
     (tmp_path / "base.html").write_text(
-        '{% extends "countersign/report.html" %}{% block footer %}{% block house %}Nobody{% endblock %}{% endblock %}'
+        '{% extends "countersign/report.html" %}{% block footer %}{% block installation %}Nobody{% endblock %}{% endblock %}'
     )
-    (tmp_path / "report.html").write_text('{% extends "base.html" %}{% block house %}Example AG{% endblock %}')
+    (tmp_path / "report.html").write_text('{% extends "base.html" %}{% block installation %}Example AG{% endblock %}')
 
     assert "Example AG" in html_of(a_digest(), tmp_path)
 

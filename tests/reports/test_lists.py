@@ -7,7 +7,7 @@ import io
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.digest.figures import Concern
+from bot.domain.digest.figures import FindingKind
 from bot.reports.lists import HOLDINGS, WAITING, HoldingsAsCsv, WaitingAsCsv
 from tests.builders.digest import NAMES, SOME_HOLDINGS, a_holding, a_waiting
 
@@ -19,7 +19,7 @@ def rows(text: str) -> list[dict[str, str]]:
 def test_a_holding_is_told_with_all_that_is_known_of_it() -> None:
     table = HoldingsAsCsv(NAMES)
 
-    table.add_holding(a_holding(by=("p-ana", "p-x")), [Concern.APPROVAL_TOO_OLD, Concern.LINEAGE_INCOMPLETE])
+    table.add_holding(a_holding(by=("p-ana", "p-x")), [FindingKind.APPROVAL_TOO_OLD, FindingKind.LINEAGE_INCOMPLETE])
 
     [row] = rows(str(table))
     assert tuple(row) == HOLDINGS

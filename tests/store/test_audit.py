@@ -63,9 +63,9 @@ ELSEWHERE = [event for event in every_event() if not isinstance(event, (RequestE
 class OnlyTheLedger(Services):
     """What the story of the checkpoints asks for: no registry, no notifier, no tickets."""
 
-    def __init__(self, store: Store, notary: NoteKey) -> None:
+    def __init__(self, store: Store, checkpoint_signer: NoteKey) -> None:
         clock = SystemClock()
-        super().__init__(store, None, None, None, clock, None, notary, None)  # type: ignore[arg-type]
+        super().__init__(store, None, None, None, clock, None, checkpoint_signer, None)  # type: ignore[arg-type]
 
 
 @pytest.fixture

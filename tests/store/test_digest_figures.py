@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain import events as e
-from bot.domain.digest.figures import Concern, Latency, WeekOfTrend
+from bot.domain.digest.figures import FindingKind, Latency, WeekOfTrend
 from bot.domain.digest.json_form import as_json
 from bot.domain.digest.periods import next_period, previous_period
 from bot.domain.model import Ask, AskKind, DataSet, DecidedBy, Kind, Target, TargetKind
@@ -164,7 +164,7 @@ def test_who_was_put_back_by_hand_and_waits_to_be_ratified_is_told_with_the_appr
     with with_policy.store.transaction() as tx:
         tx.registry.put_placements("default", "bike-demand", CHAMPION, (first,), MONDAY + 2 * DAY, "r3")
 
-    [held] = of(told(with_policy), Concern.HELD_WITHOUT_APPROVAL)
+    [held] = of(told(with_policy), FindingKind.HELD_WITHOUT_APPROVAL)
 
     assert (
         "nobody has approved that: its earlier approval, by unknown, ended when another version took its place" in held
@@ -177,7 +177,7 @@ def test_a_move_where_no_rule_speaks_is_told_with_advice_that_works(with_policy:
         e.MoveObserved(MONDAY, "default", CHAMPION, "ranking", a_version(1, "ranking"), None, "report"),
     )
 
-    [sentence] = of(told(with_policy), Concern.MOVED_WITHOUT_APPROVAL)
+    [sentence] = of(told(with_policy), FindingKind.MOVED_WITHOUT_APPROVAL)
 
     assert "No rule speaks of it. Write a rule for it" in sentence
     assert "adopt" not in sentence
@@ -195,7 +195,7 @@ def test_a_copy_in_a_target_model_stands_for_the_version_that_was_copied(with_po
 def test_an_approval_older_than_the_rule_lets_it_be_needs_attention(with_policy: Services) -> None:
     promoted(with_policy, a_version(), PERIOD.ends - 40 * DAY)
 
-    [sentence] = of(told(with_policy), Concern.APPROVAL_TOO_OLD)
+    [sentence] = of(told(with_policy), FindingKind.APPROVAL_TOO_OLD)
 
     assert "39 days old when the week ended; the rule lets one count for 30 days" in sentence
 
@@ -206,11 +206,11 @@ def test_a_target_that_no_rule_speaks_of_is_told_of_and_not_called_unapproved(wi
 
     digest = told(with_policy)
 
-    assert of(digest, Concern.NO_RULE) == [
+    assert of(digest, FindingKind.NO_RULE) == [
         "ranking v1 holds alias:champion of ranking, and no rule speaks of it. "
         "Write a rule for it, or say default: ignore in the policy."
     ]
-    assert of(digest, Concern.HELD_WITHOUT_APPROVAL) == []
+    assert of(digest, FindingKind.HELD_WITHOUT_APPROVAL) == []
 
 
 def test_what_was_there_at_the_baseline_has_been_there_since_nobody_knows_when(with_policy: Services) -> None:
@@ -221,7 +221,7 @@ def test_what_was_there_at_the_baseline_has_been_there_since_nobody_knows_when(w
     digest = told(with_policy)
 
     assert digest.inventory.shown[0].since is None
-    assert "since before anything was recorded" in of(digest, Concern.HELD_WITHOUT_APPROVAL)[0]
+    assert "since before anything was recorded" in of(digest, FindingKind.HELD_WITHOUT_APPROVAL)[0]
 
 
 def test_a_move_by_hand_says_what_had_become_of_it_when_the_week_ended(with_policy: Services) -> None:
@@ -230,7 +230,7 @@ def test_a_move_by_hand_says_what_had_become_of_it_when_the_week_ended(with_poli
     record(with_policy, opened("r1", at=at, version=version, kind=Kind.OBSERVED))
     record(with_policy, e.RequestRejected(PERIOD.ends + HOUR, "r1", "cy", "never seen", "sha256:1"))
 
-    [sentence] = of(told(with_policy), Concern.MOVED_WITHOUT_APPROVAL)
+    [sentence] = of(told(with_policy), FindingKind.MOVED_WITHOUT_APPROVAL)
 
     assert sentence.startswith("bike-demand v7 was put on alias:champion of bike-demand on")
     assert sentence.endswith("Nobody has decided about it yet: ratify it, or put it back.")
@@ -264,7 +264,7 @@ def test_changes_are_told_with_the_names_of_people(with_policy: Services) -> Non
 def test_weeks_left_out_are_told_by_the_next_digest(with_policy: Services) -> None:
     record(with_policy, e.DigestsLeftOut(PERIOD.ends + HOUR, ("2026-W01", "2026-W02")))
 
-    [sentence] = of(told(with_policy), Concern.DIGESTS_LEFT_OUT)
+    [sentence] = of(told(with_policy), FindingKind.DIGESTS_LEFT_OUT)
 
     assert "2 weeks, 2026-W01 to 2026-W02" in sentence
 
@@ -279,7 +279,7 @@ def test_a_name_goes_through_unchanged_whatever_it_is_made_of(name: str, s: Serv
 
     assert [one.version.version for one in digest.inventory.shown] == [7]
     assert digest.inventory.shown[0].version.model == name
-    assert name in of(digest, Concern.NO_RULE)[0]
+    assert name in of(digest, FindingKind.NO_RULE)[0]
 
 
 def test_a_rule_that_was_changed_in_the_week_is_one_rule_still(with_policy: Services) -> None:
@@ -328,7 +328,7 @@ def test_parked_jobs_are_told_with_what_went_wrong(with_policy: Services) -> Non
         tx.defer("sync_ticket", "r1", "jira:r1")
     with_policy.store.jobs.drain({"sync_ticket": fail})
 
-    [sentence] = of(told(with_policy), Concern.PARKED_JOBS)
+    [sentence] = of(told(with_policy), FindingKind.PARKED_JOBS)
 
     assert sentence.startswith("sync_ticket of r1 is parked: Jira has no project GOV. Name another in the policy.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from bot.domain.digest.figures import Concern
+from bot.domain.digest.figures import FindingKind
 from bot.domain.digest.json_form import as_json, read_digest
 from bot.services import Services
 from bot.store.transaction import Store
@@ -47,10 +47,10 @@ def test_every_week_of_a_year_is_told_as_it_was(s: Services) -> None:
         assert agreed == tuple(week.agreement.get(name, 0) for name in ("agreed", "false_pass", "false_hold"))
         assert digest.changes.total == week.changes
         assert held == week.holders
-        assert digest.concerns[Concern.MOVED_WITHOUT_APPROVAL] == week.moved_by_hand
-        assert digest.concerns[Concern.SELF_APPROVAL_REFUSED] == week.self_approvals
-        assert digest.concerns[Concern.HELD_WITHOUT_APPROVAL] == len(week.holders) - approved
-        assert digest.concerns[Concern.LINEAGE_INCOMPLETE] == approved
+        assert digest.concerns[FindingKind.MOVED_WITHOUT_APPROVAL] == week.moved_by_hand
+        assert digest.concerns[FindingKind.SELF_APPROVAL_REFUSED] == week.self_approvals
+        assert digest.concerns[FindingKind.HELD_WITHOUT_APPROVAL] == len(week.holders) - approved
+        assert digest.concerns[FindingKind.LINEAGE_INCOMPLETE] == approved
         assert digest.is_quiet == (period.week in QUIET_WEEKS)
         assert not digest.ledger.fault
         assert read_digest(as_json(digest)) == digest

@@ -101,8 +101,8 @@ def test_an_absence_is_in_force_until_its_end_and_not_a_moment_longer(store: Sto
 
         assert tx.absences.find("ana", LATER - timedelta(microseconds=1)) == an_absence()
         assert tx.absences.find("ana", LATER) is None
-        assert tx.absences.standing_in("ben", NOON) == [an_absence()]
-        assert tx.absences.standing_in("ben", LATER) == []
+        assert tx.absences.absences_covered_by("ben", NOON) == [an_absence()]
+        assert tx.absences.absences_covered_by("ben", LATER) == []
         assert tx.absences.find("ben", NOON) is None
 
 
@@ -111,7 +111,7 @@ def test_a_later_absence_takes_the_place_of_an_earlier_one(store: Store) -> None
         tx.absences.declare(an_absence())
         tx.absences.declare(an_absence(delegate="cy"))
 
-        assert tx.absences.standing_in("ben", NOON) == []
+        assert tx.absences.absences_covered_by("ben", NOON) == []
         assert tx.absences.everybody(NOON) == [an_absence(delegate="cy")]
 
 
@@ -193,22 +193,22 @@ def test_a_decision_waits_for_whoever_is_just_switching_it_off(store: Store) -> 
 
 def test_a_sending_is_remembered_from_its_first_word_to_its_end(store: Store) -> None:
     with store.transaction() as tx:
-        assert tx.sendings.begin("card:r1", NOON) is None
-        assert tx.sendings.begin("card:r1", LATER) == NOON
-        assert not tx.sendings.is_sent("card:r1")
-        tx.sendings.renew("card:r1", LATER)
-        assert tx.sendings.begin("card:r1", LATER) == LATER
-        tx.sendings.finish("card:r1", LATER)
-        assert tx.sendings.is_sent("card:r1")
-        assert not tx.sendings.is_sent("card:r2")
+        assert tx.outbox.reserve("card:r1", NOON) is None
+        assert tx.outbox.reserve("card:r1", LATER) == NOON
+        assert not tx.outbox.is_sent("card:r1")
+        tx.outbox.renew("card:r1", LATER)
+        assert tx.outbox.reserve("card:r1", LATER) == LATER
+        tx.outbox.complete("card:r1", LATER)
+        assert tx.outbox.is_sent("card:r1")
+        assert not tx.outbox.is_sent("card:r2")
 
 
 def test_a_sending_that_was_called_off_begins_anew(store: Store) -> None:
     with store.transaction() as tx:
-        tx.sendings.begin("card:r1", NOON)
-        tx.sendings.call_off("card:r1")
+        tx.outbox.reserve("card:r1", NOON)
+        tx.outbox.release("card:r1")
 
-        assert tx.sendings.begin("card:r1", LATER) is None
+        assert tx.outbox.reserve("card:r1", LATER) is None
 
 
 def test_a_delivery_is_new_once_for_each_source_until_it_is_forgotten(store: Store) -> None:
@@ -216,9 +216,9 @@ def test_a_delivery_is_new_once_for_each_source_until_it_is_forgotten(store: Sto
         assert tx.is_new_delivery("mlflow", "d1", NOON)
         assert not tx.is_new_delivery("mlflow", "d1", LATER)
         assert tx.is_new_delivery("jira", "d1", NOON)
-        tx.forget_old(NOON + timedelta(days=7))
+        tx.prune(NOON + timedelta(days=7))
         assert not tx.is_new_delivery("mlflow", "d1", LATER)
-        tx.forget_old(NOON + timedelta(days=7, seconds=1))
+        tx.prune(NOON + timedelta(days=7, seconds=1))
         assert tx.is_new_delivery("mlflow", "d1", LATER)
 
 

@@ -18,7 +18,7 @@ from bot.clients.jira.calls import TIMEOUT, JiraCalls, object_in, objects_in, po
 from bot.clients.jira.documents import card_as_adf, text_as_adf
 from bot.clients.jira.files import account_of, attached_by, name_on_ticket, post_file
 from bot.clients.jira.fit import fitting_card, fitting_text
-from bot.clients.jira.transitions import Road, ScreenField, choose_road, same
+from bot.clients.jira.transitions import ScreenField, Transition, choose_transition, same
 from bot.clients.jira.wiki import card_as_wiki, text_as_wiki
 from bot.clients.plain_text import is_web_address, one_line
 from bot.domain.card.card import Card
@@ -135,17 +135,20 @@ class JiraTickets:
 
     def move(self, ref: TicketRef, to: str) -> None:
         """A transition that has another name than its status is noted first, so that a repeat knows that it was taken."""
-        status, noted = self._standing(ref)
+        status, noted = self._status_and_notes(ref)
         if same(status, to) or noted == Noted(to, status):
             return
-        road, screen = choose_road(self._roads(ref), to, ref.key, status)
-        if same(road.status, status):
+        transition, screen = choose_transition(self._roads(ref), to, ref.key, status)
+        if same(transition.status, status):
             return
-        if not same(road.status, to):
-            self._note(ref, Noted(to, road.status))
-        body = {"transition": {"id": road.id}, "fields": {name: {"name": value} for name, value in screen.items()}}
+        if not same(transition.status, to):
+            self._note(ref, Noted(to, transition.status))
+        body = {
+            "transition": {"id": transition.id},
+            "fields": {name: {"name": value} for name, value in screen.items()},
+        }
         self._calls.write(
-            f'moving {ref.key} by "{road.name}"', lambda client: post(client, f"issue/{ref.id}/transitions", body)
+            f'moving {ref.key} by "{transition.name}"', lambda client: post(client, f"issue/{ref.id}/transitions", body)
         )
 
     def _attach(self, ref: TicketRef, file: Attachment) -> list[Permanent]:
@@ -191,13 +194,13 @@ class JiraTickets:
 
     # Transitions
 
-    def _roads(self, ref: TicketRef) -> list[Road]:
+    def _roads(self, ref: TicketRef) -> list[Transition]:
         return self._calls.read(
             f"reading the transitions of {ref.key}",
             lambda client: [_as_road(shown) for shown in client.transitions(ref.id, expand="transitions.fields")],
         )
 
-    def _standing(self, ref: TicketRef) -> tuple[str, Noted]:
+    def _status_and_notes(self, ref: TicketRef) -> tuple[str, Noted]:
         """Its status, and the note that an earlier move has left."""
         return self._calls.read(
             f"reading {ref.key}",
@@ -250,7 +253,7 @@ def _read_standing(issue: Issue) -> tuple[str, Noted]:
     return str(issue.fields.status.name), Noted(str(note.get("asked", "")), str(note.get("status", "")))
 
 
-def _as_road(shown: Mapping[str, object]) -> Road:
+def _as_road(shown: Mapping[str, object]) -> Transition:
     fields = {id_: object_in(object_in(shown, "fields"), id_) for id_ in object_in(shown, "fields")}
     required = tuple(
         ScreenField(
@@ -259,4 +262,4 @@ def _as_road(shown: Mapping[str, object]) -> Road:
         for id_, field in fields.items()
         if field.get("required") and not field.get("hasDefaultValue")
     )
-    return Road(str(shown["id"]), str(shown["name"]), str(object_in(shown, "to")["name"]), required)
+    return Transition(str(shown["id"]), str(shown["name"]), str(object_in(shown, "to")["name"]), required)

@@ -1,6 +1,6 @@
 """Which of a ticket's transitions is meant, and what its screen must be filled with. Pure; `jira` reads and takes them.
 
-A road is a transition that the ticket can take from where it stands, with the status that it leads to.
+A transition is a transition that the ticket can take from where it stands, with the status that it leads to.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ScreenField:
 
 
 @dataclass(frozen=True)
-class Road:
+class Transition:
     id: str
     name: str
     status: str
@@ -35,25 +35,27 @@ def same(one: str, other: str) -> bool:
     return one.strip().casefold() == other.strip().casefold()
 
 
-def choose_road(roads: Sequence[Road], to: str, ticket: str, status: str) -> tuple[Road, Mapping[str, str]]:
-    """By id, else by name, else by target status, with what its screen is filled with. Raises Permanent listing the roads."""
+def choose_transition(
+    transitions: Sequence[Transition], to: str, ticket: str, status: str
+) -> tuple[Transition, Mapping[str, str]]:
+    """By id, else by name, else by target status, with what its screen is filled with. Raises Permanent listing the transitions."""
     meant = (
-        [road for road in roads if road.id == to.strip()]
-        or [road for road in roads if same(road.name, to)]
-        or [road for road in roads if same(road.status, to)]
+        [transition for transition in transitions if transition.id == to.strip()]
+        or [transition for transition in transitions if same(transition.name, to)]
+        or [transition for transition in transitions if same(transition.status, to)]
     )
-    for road in meant:
-        filled = _filled_screen(road, to)
+    for transition in meant:
+        filled = _filled_screen(transition, to)
         if filled is not None:
-            return road, filled
-    raise Permanent(_no_road(roads, meant, to, ticket, status))
+            return transition, filled
+    raise Permanent(_no_road(transitions, meant, to, ticket, status))
 
 
-def _filled_screen(road: Road, to: str) -> Mapping[str, str] | None:
+def _filled_screen(transition: Transition, to: str) -> Mapping[str, str] | None:
     """A resolution is chosen when one is called like the status, the wish or the transition, or is the only one; nothing is guessed."""
     filled: dict[str, str] = {}
-    for field in road.required:
-        value = _resolution(field, (road.status, to, road.name)) if field.id == "resolution" else None
+    for field in transition.required:
+        value = _resolution(field, (transition.status, to, transition.name)) if field.id == "resolution" else None
         if value is None:
             return None
         filled[field.id] = value
@@ -66,15 +68,15 @@ def _resolution(field: ScreenField, wishes: Sequence[str]) -> str | None:
     return next((value for wish in wishes for value in field.allowed if same(value, wish)), None)
 
 
-def _no_road(roads: Sequence[Road], meant: Sequence[Road], to: str, ticket: str, status: str) -> str:
-    listed = "; ".join(map(str, roads))
+def _no_road(transitions: Sequence[Transition], meant: Sequence[Transition], to: str, ticket: str, status: str) -> str:
+    listed = "; ".join(map(str, transitions))
     if meant:
         fields = "; ".join(f"{field.id} ({', '.join(field.allowed) or 'any text'})" for field in meant[0].required)
         return (
             f"{ticket} cannot take {meant[0]}: its screen asks for what Countersign cannot know: {fields}. Take these fields off "
             f"the screen, or name another transition in the rule's ticket section. From {status} there are: {listed}."
         )
-    if not roads:
+    if not transitions:
         return (
             f'{ticket} should go to "{to}", but from {status} there is no transition that the bot\'s account may take. Give it the '
             "permission Transition issues, or check the workflow. Then replay the job."

@@ -19,7 +19,7 @@ from bot.clients.mlflow.stores import Folder, Unread, opened_folder
 from bot.domain.model import Artifacts
 from bot.gate import manifests
 from bot.gate.manifests import WRITTEN_BY_CLIENTS, UnsafePath, check_path, digest_of, sha256_of
-from bot.ports import Follower
+from bot.ports import ProgressListener
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -68,7 +68,7 @@ class Manifest:
 
 
 def read_files(
-    client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: Follower | None = None
+    client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: ProgressListener | None = None
 ) -> FilesRead:
     """Reads every file once. Raises Temporary or Permanent; what cannot be read for good is told in the answer."""
     try:
@@ -76,7 +76,7 @@ def read_files(
     except Unread as reason:
         return FilesRead(None, unread=str(reason))
     if follower is not None:
-        follower.listed(manifest.text)
+        follower.on_manifest(manifest.text)
     return FilesRead(Artifacts(manifest.digest, manifest.files, manifest.size), manifest.signature)
 
 
@@ -94,7 +94,7 @@ def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence
 
 
 def _manifest(
-    client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: Follower | None
+    client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: ProgressListener | None
 ) -> Manifest:
     digests, signature, done = {}, None, 0
     with opened_folder(client, version, stores) as folder:
@@ -102,7 +102,7 @@ def _manifest(
         whole = sum(sizes.values())
         for path in sizes:
             if follower is not None:
-                follower.progressed(done, whole)
+                follower.on_progress(done, whole)
             with folder.fetched(path, sizes[path]) as file:
                 digests[path] = sha256_of(file)
                 signature = signature_in(file) if path == MLMODEL else signature

@@ -14,13 +14,13 @@ from urllib.parse import quote
 from bot.clients.mlflow.artifacts import read_files, read_signature
 from bot.clients.mlflow.lineage import Lineage, get_version, lineage_of
 from bot.clients.mlflow.metrics import data_sets_of, metrics_of
+from bot.clients.mlflow.provenance import Sources, commit_of, provenance_of
 from bot.clients.mlflow.run_files import read_lineage_files
-from bot.clients.mlflow.trail import Sources, commit_of, trail_of
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.evidence.lineage import GIT_MIRROR, LoggedFiles, who_vouches
 from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.model import Champion, Evidence, Metric, VersionId
-from bot.ports import Follower, Permanent, Temporary
+from bot.ports import Permanent, ProgressListener, Temporary
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,7 +39,7 @@ def read_evidence(
     champion: VersionId | None,
     stores: Sequence[str],
     sources: Sources | None = None,
-    follower: Follower | None = None,
+    follower: ProgressListener | None = None,
 ) -> Evidence:
     """`ui` is the address under which people see MLflow, without a slash at its end. Without `sources` no lineage is checked."""
     found = get_version(client, version)
@@ -70,10 +70,10 @@ def read_evidence(
     )
     if sources is None:
         return evidence
-    trail = trail_of(client, found, lineage, (metric.name for metric in metrics), logged, sources)
-    checks = check_lineage(trail, sources.demand)
+    provenance = provenance_of(client, found, lineage, (metric.name for metric in metrics), logged, sources)
+    checks = check_lineage(provenance, sources.demand)
     vouched_by = who_vouches(checks)
-    known = trail.mirrored.author if trail.mirrored and vouched_by == GIT_MIRROR else ""
+    known = provenance.mirrored.author if provenance.mirrored and vouched_by == GIT_MIRROR else ""
     return replace(evidence, lineage=checks, vouched_by=vouched_by, commit_author=known or evidence.commit_author)
 
 

@@ -71,7 +71,7 @@ def find_run(client: MlflowClient, run_id: str) -> Run | None:
 
 
 def _original_of(client: MlflowClient, version: ModelVersion) -> ModelVersion:
-    """Follows copies back; stops where the trail is lost, because the original was deleted or its number is another's now."""
+    """Follows copies back; stops where the provenance is lost, because the original was deleted or its number is another's now."""
     for _ in range(COPIES_FOLLOWED):
         parent = COPY_SOURCE.fullmatch(version.source or "")
         found = _find_version(client, parent[1], parent[2]) if parent else None

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 from bot.clients.mlflow import evidence, webhook
 from bot.clients.mlflow.http import AlreadyThere, NotThere, open_client, reading, writing
-from bot.clients.mlflow.trail import Sources
+from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_glance, as_time, as_version_seen
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.policy.rules import LineageDemand
-from bot.domain.registry.snapshot import ModelSeen, VersionSeen
-from bot.ports import Follower, GitMirror, ModelGlance, Permanent, RegistryHint
+from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.ports import GitMirror, ModelSummary, Permanent, ProgressListener, RegistryHint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -71,7 +71,7 @@ class MlflowRegistry:
 
     # Reading
 
-    def glance_at_models(self) -> Iterator[ModelGlance]:
+    def list_models(self) -> Iterator[ModelSummary]:
         """MLflow's client leaves prompts out by itself, although they are registered models underneath."""
         search = self._client.search_registered_models
         pages = _pages(
@@ -79,14 +79,14 @@ class MlflowRegistry:
         )
         return map(as_glance, chain.from_iterable(pages))
 
-    def versions_newest_first(self) -> Iterator[VersionSeen]:
+    def versions_newest_first(self) -> Iterator[VersionSnapshot]:
         return self._search_versions(None, "last_updated_timestamp DESC", NEWEST_A_PAGE, "listing the newest versions")
 
-    def every_version(self) -> Iterator[VersionSeen]:
+    def every_version(self) -> Iterator[VersionSnapshot]:
         """Oldest first, so that what is registered meanwhile comes last and shifts no page."""
         return self._search_versions(None, "creation_timestamp ASC", ALL_A_PAGE, "listing all versions")
 
-    def versions_tagged(self, tag: str) -> Iterator[VersionSeen]:
+    def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         if "`" in tag:
             raise Permanent(
                 f"MLflow cannot search for a tag with a backtick in its name, {tag!r}. Choose another tag in the policy."
@@ -98,7 +98,7 @@ class MlflowRegistry:
             f"listing the versions tagged {tag}",
         )
 
-    def find_model(self, workspace: str, name: str) -> ModelSeen | None:
+    def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
         """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile."""
         _refuse_other_workspaces(workspace, name)
         try:
@@ -107,7 +107,7 @@ class MlflowRegistry:
         except NotThere:
             return None
         versions = {seen.id.version: seen for seen in self._versions_of(name)}
-        return ModelSeen(
+        return ModelSnapshot(
             workspace=workspace,
             name=found.name,
             created=as_time(found.creation_timestamp),
@@ -115,7 +115,7 @@ class MlflowRegistry:
             versions=tuple(versions[number] for number in sorted(versions, reverse=True)),
         )
 
-    def find_version(self, workspace: str, name: str, number: int) -> VersionSeen | None:
+    def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
         _refuse_other_workspaces(workspace, name)
         try:
             with reading(f'reading version {number} of "{name}"'):
@@ -123,13 +123,13 @@ class MlflowRegistry:
         except NotThere:
             return None
 
-    def _versions_of(self, name: str) -> Iterator[VersionSeen]:
+    def _versions_of(self, name: str) -> Iterator[VersionSnapshot]:
         found = self._search_versions(
             _name_filter(name), "version_number DESC", VERSIONS_A_PAGE, f'listing the versions of "{name}"'
         )
         return (seen for seen in found if seen.id.model == name)
 
-    def _search_versions(self, condition: str | None, order: str, size: int, what: str) -> Iterator[VersionSeen]:
+    def _search_versions(self, condition: str | None, order: str, size: int, what: str) -> Iterator[VersionSnapshot]:
         def page(token: str | None) -> PagedList[ModelVersion]:
             return self._client.search_model_versions(condition, max_results=size, order_by=[order], page_token=token)
 
@@ -141,7 +141,7 @@ class MlflowRegistry:
         champion: VersionId | None,
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
-        follower: Follower | None = None,
+        follower: ProgressListener | None = None,
     ) -> Evidence:
         sources = Sources(stores, lineage, self._mirror) if lineage else None
         return evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.domain.model import DEFAULT_WORKSPACE, VersionId
-from bot.domain.registry.snapshot import VersionSeen
-from bot.ports import ModelGlance
+from bot.domain.registry.snapshot import VersionSnapshot
+from bot.ports import ModelSummary
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
@@ -20,9 +20,9 @@ def as_time(milliseconds: int | None) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds or 0)
 
 
-def as_version_seen(found: ModelVersion) -> VersionSeen:
+def as_version_seen(found: ModelVersion) -> VersionSnapshot:
     created = as_time(found.creation_timestamp)
-    return VersionSeen(
+    return VersionSnapshot(
         id=VersionId(DEFAULT_WORKSPACE, found.name, int(found.version), created),
         stage=found.current_stage or "None",
         tags=dict(found.tags),
@@ -32,10 +32,10 @@ def as_version_seen(found: ModelVersion) -> VersionSeen:
     )
 
 
-def as_glance(found: RegisteredModel) -> ModelGlance:
+def as_glance(found: RegisteredModel) -> ModelSummary:
     """`latest_versions` holds the newest of each stage, so the newest of all is among them."""
     latest = tuple(as_version_seen(version) for version in found.latest_versions)
-    return ModelGlance(
+    return ModelSummary(
         workspace=DEFAULT_WORKSPACE,
         name=found.name,
         created=as_time(found.creation_timestamp),

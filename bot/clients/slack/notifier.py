@@ -126,7 +126,7 @@ class SlackNotifier:
     def check_request(self, headers: Mapping[str, str]) -> None:
         inbound.check_headers(headers)
 
-    def whisper(self, reply_to: str, text: str) -> None:
+    def reply_privately(self, reply_to: str, text: str) -> None:
         """Bolt's own `respond` would wait for half a minute, while Slack waits for our answer, and say it twice after a lost one."""
         slack = WebhookClient(reply_to, timeout=WHISPER_TIMEOUT, retry_handlers=[])
         slack.proxy = None  # the SDK forgets NO_PROXY; left alone, urllib honours it along with HTTPS_PROXY

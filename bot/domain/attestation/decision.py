@@ -31,7 +31,7 @@ from bot.domain.model import (
 )
 from bot.domain.policy.rules import Rule
 from bot.domain.references import PostedCard
-from bot.domain.request.quorum import groups_with_a_say, standing, under
+from bot.domain.request.quorum import groups_with_a_say, tally, under
 
 PREDICATE_TYPE = APPROVAL_TYPE
 TAG_PREFIX = "countersign.attestation."
@@ -158,7 +158,7 @@ def _approvers(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
         seated = [(vote, _say_of(vote, request, rule)) for vote in counted.votes if vote.verdict is Verdict.REJECT]
     else:
         votes = {vote.person: vote for vote in counted.votes}
-        seated = [(votes[person], group) for person, group in standing(counted, rule).met]
+        seated = [(votes[person], group) for person, group in tally(counted, rule).met]
     return [
         {
             "id": vote.person,

@@ -17,7 +17,7 @@ from bot.domain.model import DECISION, VOTE, DecidedBy, Refused, Target, TargetK
 WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
 
 
-class Why(StrEnum):
+class ReasonCode(StrEnum):
     """Short names of the reasons, for programs; they never change."""
 
     APPROVED = "approved"
@@ -44,7 +44,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    why: Why
+    why: ReasonCode
     sentence: str
 
 
@@ -83,7 +83,7 @@ class CannotTell(NotAllowed):
 
 
 @dataclass(frozen=True)
-class Question:
+class GateQuery:
     """`source` is the version that this one was copied from, as the registry shows it now, when the target is the copy's own model."""
 
     version: VersionId
@@ -92,7 +92,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Claim:
+class VerifiedStatement:
     """What one verified approval says. `where` names the place it was found in; `by` is who decided, and why, in words."""
 
     where: str
@@ -107,7 +107,7 @@ class Claim:
     identity: str
 
 
-def read_claim(statement: Mapping[str, object], where: str) -> Claim:
+def read_claim(statement: Mapping[str, object], where: str) -> VerifiedStatement:
     """Raises NotOurs."""
     predicate = in_toto.predicate_of(statement, in_toto.APPROVAL_TYPE)
     version = in_toto.identity(predicate, "version")
@@ -123,7 +123,7 @@ def read_claim(statement: Mapping[str, object], where: str) -> Claim:
     if about not in (VOTE, DECISION):
         raise NotOurs("is about neither a vote nor a decision")
     files = digests.get(ARTIFACTS, "")
-    return Claim(
+    return VerifiedStatement(
         where=where,
         about=about,
         version=version,
@@ -138,8 +138,8 @@ def read_claim(statement: Mapping[str, object], where: str) -> Claim:
 
 
 def judge(
-    question: Question,
-    claims: Sequence[Claim],
+    question: GateQuery,
+    claims: Sequence[VerifiedStatement],
     doubts: Sequence[Reason] = (),
     *,
     now: datetime,
@@ -159,18 +159,18 @@ def judge(
     return GateResult(True, (_approved(newest),), uri, question.target, newest.artifacts, size=newest.size)
 
 
-def newest_decision(question: Question, claims: Sequence[Claim]) -> Claim | None:
+def newest_decision(question: GateQuery, claims: Sequence[VerifiedStatement]) -> VerifiedStatement | None:
     """Of two in one moment, the rejection."""
     decisions = [claim for claim in claims if claim.about == DECISION and misfit(claim, question) is None]
     return max(decisions, key=lambda claim: (claim.at, claim.verdict is Verdict.REJECT), default=None)
 
 
-def denied(question: Question, *reasons: Reason) -> GateResult:
+def denied(question: GateQuery, *reasons: Reason) -> GateResult:
     return GateResult(False, reasons, uri_of(question.version), question.target)
 
 
-def misfit(claim: Claim, question: Question) -> Reason | None:
-    """Why the claim says nothing about what was asked; None when it does."""
+def misfit(claim: VerifiedStatement, question: GateQuery) -> Reason | None:
+    """ReasonCode the claim says nothing about what was asked; None when it does."""
     version, said = question.version, claim.version
     is_this = said == version or _is_copied_from(said, question)
     if not is_this and _named(said) == _named(version):
@@ -178,17 +178,17 @@ def misfit(claim: Claim, question: Question) -> Reason | None:
             f"{claim.where} is about an earlier {said}, created {_at(said.created)}; this one was created "
             f"{_at(version.created)} under the same number. Ask for an approval of this one."
         )
-        return Reason(Why.CREATED_AGAIN, sentence)
+        return Reason(ReasonCode.CREATED_AGAIN, sentence)
     if not is_this:
         sentence = (
             f"{claim.where} is about {said}, not about {version}: it was copied from there and counts only there."
         )
-        return Reason(Why.OTHER_VERSION, sentence)
+        return Reason(ReasonCode.OTHER_VERSION, sentence)
     if claim.identity != identity_digest(said):
-        return Reason(Why.NOT_OURS, f"{claim.where} names another subject than the version it speaks of.")
+        return Reason(ReasonCode.NOT_OURS, f"{claim.where} names another subject than the version it speaks of.")
     if claim.target != question.target:
         sentence = f"{claim.where} is for {claim.target}, not for {question.target}. Ask for {question.target} as well."
-        return Reason(Why.OTHER_TARGET, sentence)
+        return Reason(ReasonCode.OTHER_TARGET, sentence)
     return None
 
 
@@ -204,7 +204,7 @@ def may_be_copy(version: VersionId, target: Target) -> bool:
     return target.kind is TargetKind.MODEL and target.name == version.model
 
 
-def _is_copied_from(said: VersionId, question: Question) -> bool:
+def _is_copied_from(said: VersionId, question: GateQuery) -> bool:
     """A copy that is older than what is approved was made of an earlier version of the same number."""
     return (
         may_be_copy(question.version, question.target)
@@ -241,36 +241,36 @@ def _size(predicate: Mapping[str, object]) -> int:
     return found
 
 
-def _approved(claim: Claim) -> Reason:
-    return Reason(Why.APPROVED, f"Approved for {claim.target} by {claim.by} on {_at(claim.at)}.")
+def _approved(claim: VerifiedStatement) -> Reason:
+    return Reason(ReasonCode.APPROVED, f"Approved for {claim.target} by {claim.by} on {_at(claim.at)}.")
 
 
-def _rejected(claim: Claim, question: Question) -> Reason:
+def _rejected(claim: VerifiedStatement, question: GateQuery) -> Reason:
     sentence = (
         f"{question.version} was rejected for {claim.target} by {claim.by} on {_at(claim.at)}. Ship another version."
     )
-    return Reason(Why.REJECTED, sentence)
+    return Reason(ReasonCode.REJECTED, sentence)
 
 
-def _too_old(claim: Claim, max_age: timedelta) -> Reason:
+def _too_old(claim: VerifiedStatement, max_age: timedelta) -> Reason:
     sentence = (
         f"{claim.where} is from {_at(claim.at)}, which is longer ago than the {_span(max_age)} that --max-age allows, and no verdict "
         "vouches for it since. Ask the bot with --bot, or allow more."
     )
-    return Reason(Why.TOO_OLD, sentence)
+    return Reason(ReasonCode.TOO_OLD, sentence)
 
 
-def _without_decision(question: Question, votes: Sequence[Claim]) -> Reason:
+def _without_decision(question: GateQuery, votes: Sequence[VerifiedStatement]) -> Reason:
     version = question.version
     if votes:
         voters = ", ".join(dict.fromkeys(vote.by for vote in votes))
         sentence = f"{version} has no signed decision for {question.target} yet, only the vote of {voters}. Wait for the decision."
-        return Reason(Why.NO_APPROVAL, sentence)
+        return Reason(ReasonCode.NO_APPROVAL, sentence)
     sentence = (
         f"{version} has no approval for {question.target}. Ask for one: countersign request-transition "
         f"--name {version.model} --version {version.version} --to {question.target} --comment WHY."
     )
-    return Reason(Why.NO_APPROVAL, sentence)
+    return Reason(ReasonCode.NO_APPROVAL, sentence)
 
 
 def _at(moment: datetime) -> str:

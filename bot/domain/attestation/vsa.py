@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from bot.domain.attestation import in_toto
-from bot.domain.attestation.gate import GateResult, Question, Reason, Why, denied
+from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied
 from bot.domain.attestation.in_toto import ARTIFACTS, NotOurs, identity_digest, uri_of
 from bot.domain.model import Target, VersionId
 
@@ -25,7 +25,7 @@ PASSED, FAILED = "PASSED", "FAILED"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Vsa:
     """`files` is the digest of the version's files as the approval names it, `inputs` the digests (hex) of all envelopes behind it."""
 
     version: VersionId
@@ -57,7 +57,7 @@ def resource_of(version: VersionId, target: Target) -> str:
     return f"{uri_of(version)}?target={quote(str(target), safe=':')}"
 
 
-def as_statement(verdict: Verdict) -> Plain:
+def as_statement(verdict: Vsa) -> Plain:
     inputs: list[Plain] = [
         {"uri": "urn:countersign:attestation", "digest": {"sha256": digest.removeprefix("sha256:")}}
         for digest in verdict.inputs
@@ -82,7 +82,7 @@ def as_statement(verdict: Verdict) -> Plain:
     }
 
 
-def read_vouching(statement: Mapping[str, object], where: str) -> Vouching:
+def read_vsa(statement: Mapping[str, object], where: str) -> Vouching:
     """Raises NotOurs."""
     predicate = in_toto.predicate_of(statement, in_toto.VERDICT_TYPE)
     levels, result = predicate.get("verifiedLevels"), in_toto.text(predicate, "verificationResult")
@@ -103,7 +103,7 @@ def read_vouching(statement: Mapping[str, object], where: str) -> Vouching:
 
 
 def vouched(
-    question: Question,
+    question: GateQuery,
     found: Sequence[Vouching],
     doubts: Sequence[Reason] = (),
     *,
@@ -113,25 +113,25 @@ def vouched(
     """Whether an unexpired verdict says that the approval stands; the newest counts."""
     newest = _newest(question, found)
     if newest is None:
-        none = Reason(Why.NO_APPROVAL, f"{question.version} carries no verdict for {question.target}.")
+        none = Reason(ReasonCode.NO_APPROVAL, f"{question.version} carries no verdict for {question.target}.")
         return denied(question, none, *doubts)
     if not newest.passed:
         return denied(question, _no_longer(newest))
     if now >= newest.expires_at:
         expired = f"{newest.where} expired at {newest.expires_at:%Y-%m-%d %H:%M:%S} UTC."
-        return denied(question, Reason(Why.TOO_OLD, expired))
+        return denied(question, Reason(ReasonCode.TOO_OLD, expired))
     if max_age is not None and now - newest.made_at > max_age:
         old = f"{newest.where} was made at {newest.made_at:%Y-%m-%d %H:%M:%S} UTC, longer ago than --max-age allows."
-        return denied(question, Reason(Why.TOO_OLD, old))
+        return denied(question, Reason(ReasonCode.TOO_OLD, old))
     sentence = (
         f"{newest.where} vouches for the approval for {question.target}: made {newest.made_at:%Y-%m-%d %H:%M:%S} UTC, "
         f"good until {newest.expires_at:%Y-%m-%d %H:%M:%S} UTC."
     )
-    reason = Reason(Why.STILL_VOUCHED_FOR, sentence)
+    reason = Reason(ReasonCode.STILL_VOUCHED_FOR, sentence)
     return GateResult(True, (reason,), uri_of(question.version), question.target, newest.files)
 
 
-def revoked(question: Question, found: Sequence[Vouching], decided_at: datetime) -> Reason | None:
+def revoked(question: GateQuery, found: Sequence[Vouching], decided_at: datetime) -> Reason | None:
     """What the newest verdict says against a decision that was made before it. That it has expired makes it no less true."""
     newest = _newest(question, found)
     return _no_longer(newest) if newest and not newest.passed and newest.made_at > decided_at else None
@@ -142,16 +142,16 @@ def _no_longer(one: Vouching) -> Reason:
         f"{one.where} says that the approval no longer stands: made {one.made_at:%Y-%m-%d %H:%M:%S} UTC. "
         "Have the version approved again, or ship another one; --bot tells why."
     )
-    return Reason(Why.ROLLED_BACK, sentence)
+    return Reason(ReasonCode.ROLLED_BACK, sentence)
 
 
-def _newest(question: Question, found: Sequence[Vouching]) -> Vouching | None:
+def _newest(question: GateQuery, found: Sequence[Vouching]) -> Vouching | None:
     """Of two in one moment, the one that says no."""
     about_this = [one for one in found if _speaks_of(one, question)]
     return max(about_this, key=lambda one: (one.made_at, not one.passed), default=None)
 
 
-def _speaks_of(one: Vouching, question: Question) -> bool:
+def _speaks_of(one: Vouching, question: GateQuery) -> bool:
     return one.resource == resource_of(question.version, question.target) and one.identity == identity_digest(
         question.version
     )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from bot.domain.card.card import Fact
-from bot.domain.card.sentences import Printed
+from bot.domain.card.sentences import CardContext
 from bot.domain.evidence import lineage
 from bot.domain.model import PERSON, Artifacts, Champion, DataSet, Evidence, TransitionRequest
 
@@ -19,13 +19,13 @@ DIGEST_SHOWN = 12
 SIGNATURE_PARTS = ("inputs", "outputs", "params")
 
 
-def change_facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
+def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     """What is known, in one line each; what nobody recorded has no line, but for what a complete lineage would need."""
     evidence = request.evidence
     if evidence is None:
         return []
     lines = [
-        ("Commit", _commit(request, evidence, printed)),
+        ("Commit", _commit(request, evidence, context)),
         ("Parameters", _parameters(evidence.params, evidence.champion)),
         ("Model signature", _signature(evidence.signature, evidence.champion)),
         ("Artifacts", _artifacts(evidence.artifacts, evidence.artifacts_unread)),
@@ -36,13 +36,13 @@ def change_facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
     return [Fact(label, text) for label, text in lines if text]
 
 
-def named_or_claimed(person_id: str | None, claimed: str | None, printed: Printed) -> str:
+def named_or_claimed(person_id: str | None, claimed: str | None, context: CardContext) -> str:
     """A person of ours by their printed name, or what a client claimed, and that nobody here is called so."""
     if person_id is None and claimed and claimed.startswith(PERSON):
-        claimed = printed.name(claimed.removeprefix(PERSON))
+        claimed = context.name(claimed.removeprefix(PERSON))
     if person_id is None and claimed:
         return f"{claimed} (not in the policy's people)"
-    return printed.name(person_id)
+    return context.name(person_id)
 
 
 def _lineage(evidence: Evidence) -> str:
@@ -61,11 +61,11 @@ def _lineage(evidence: Evidence) -> str:
     return f"{stops}{lacks}{word}"
 
 
-def _commit(request: TransitionRequest, evidence: Evidence, printed: Printed) -> str:
+def _commit(request: TransitionRequest, evidence: Evidence, context: CardContext) -> str:
     if not evidence.commit:
         return ""
     known = request.commit_author is not None or bool(evidence.commit_author)
-    by = f", by {named_or_claimed(request.commit_author, evidence.commit_author, printed)}" if known else ""
+    by = f", by {named_or_claimed(request.commit_author, evidence.commit_author, context)}" if known else ""
     return f"{evidence.commit[:COMMIT_SHOWN]}{by}"
 
 

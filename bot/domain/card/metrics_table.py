@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bot.domain.card.card import Table
-from bot.domain.card.sentences import Printed
+from bot.domain.card.sentences import CardContext
 from bot.domain.model import Check, Evidence, Kind, Metric, TransitionRequest
 from bot.domain.policy.rules import Threshold
 from bot.domain.request.fast_track import demand_text
@@ -30,10 +30,10 @@ class Row:
     source: str = NOTHING
 
 
-def metric_tables(request: TransitionRequest, printed: Printed) -> list[Table]:
+def metric_tables(request: TransitionRequest, context: CardContext) -> list[Table]:
     """One table, or none when there is nothing to show in it. What the fast track looks at stands first."""
     evidence = request.evidence
-    rows = _rows(request, printed)[:SHOWN_METRICS]
+    rows = _rows(request, context)[:SHOWN_METRICS]
     if evidence is None or not rows:
         return []
     role, holds = roles_of(request)
@@ -52,20 +52,20 @@ def metric_tables(request: TransitionRequest, printed: Printed) -> list[Table]:
     return [Table("Metrics", tuple(heading for heading, _ in filled), tuple(cells))]
 
 
-def left_out(request: TransitionRequest, printed: Printed) -> int:
+def left_out(request: TransitionRequest, context: CardContext) -> int:
     """How many figures the table has no room for."""
-    return max(0, len(_rows(request, printed)) - SHOWN_METRICS)
+    return max(0, len(_rows(request, context)) - SHOWN_METRICS)
 
 
 def figure(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else str(value)
 
 
-def thresholds_of(request: TransitionRequest, printed: Printed) -> tuple[Threshold, ...]:
+def thresholds_of(request: TransitionRequest, context: CardContext) -> tuple[Threshold, ...]:
     """What the request's own rule demands of figures; nothing once the rule is another one than the request goes by."""
-    if printed.rule is None or printed.rule.fast_track is None or printed.rule_hash != request.rule_hash:
+    if context.rule is None or context.rule.fast_track is None or context.rule_hash != request.rule_hash:
         return ()
-    return printed.rule.fast_track.metrics
+    return context.rule.fast_track.metrics
 
 
 def meant_by(threshold: Threshold, metrics: Iterable[Metric]) -> list[Metric]:
@@ -87,14 +87,14 @@ def roles_of(request: TransitionRequest) -> tuple[str, str]:
     return ("now", "before") if request.kind is Kind.OBSERVED else ("candidate", request.target.name)
 
 
-def _rows(request: TransitionRequest, printed: Printed) -> list[Row]:
+def _rows(request: TransitionRequest, context: CardContext) -> list[Row]:
     evidence = request.evidence
     if evidence is None:
         return []
     checks = request.judgement.checks if request.judgement else ()
     rows: list[Row] = []
     demanded: list[Metric] = []
-    for threshold in thresholds_of(request, printed):
+    for threshold in thresholds_of(request, context):
         meant = meant_by(threshold, evidence.metrics)
         demanded += meant
         rows += [_row(metric, evidence, threshold, checks) for metric in meant] or [_missing(threshold, checks)]

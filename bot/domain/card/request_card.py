@@ -13,13 +13,13 @@ from bot.domain.card.fast_track_sentences import agreement_text, judgement_text
 from bot.domain.card.metrics_table import left_out, metric_tables
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.sentences import (
-    Printed,
-    deeds,
-    goal,
+    CardContext,
+    button_labels,
     may_stand_in,
     moment,
     question,
     story,
+    target_label,
     title_of,
     vote_line,
     what_approve_does,
@@ -33,77 +33,77 @@ from bot.domain.request.lifecycle import wants_reason
 from bot.domain.request.quorum import ANYONE, groups_with_a_say
 
 
-def request_card(request: TransitionRequest, printed: Printed, walk_back: str = "") -> Card:
+def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "") -> Card:
     """`walk_back` is a link to everything that is known of the version; empty when there is none."""
     title = _title(request)
     return Card(
         title=title,
-        summary=f"{title}. {story(request, printed)}",
-        facts=(*_facts(request, printed), *_walk_back(walk_back)),
-        tables=tuple(metric_tables(request, printed)),
-        paragraphs=tuple(_paragraphs(request, printed)),
-        buttons=_buttons(request, printed),
+        summary=f"{title}. {story(request, context)}",
+        facts=(*_facts(request, context), *_walk_back(walk_back)),
+        tables=tuple(metric_tables(request, context)),
+        paragraphs=tuple(_paragraphs(request, context)),
+        buttons=_buttons(request, context),
         footer=_footer(request),
         image=request.plot,
     )
 
 
-def ticket_card(request: TransitionRequest, printed: Printed) -> Card:
+def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
     """The ticket's description: what is asked and on what grounds. What becomes of it stands in the ticket's comments and status."""
     back = "Rollback: " if request.kind is Kind.ROLLBACK else ""
     return Card(
-        title=f"{back}{request.version} → {goal(request)}",
+        title=f"{back}{request.version} → {target_label(request)}",
         summary=f"{question(request)} Decided on its card; recorded here.",
-        facts=tuple(fact for fact in _facts(request, printed) if fact.label not in ("Ticket", "Decide by")),
-        tables=tuple(metric_tables(request, printed)),
-        paragraphs=tuple(_grounds(request, printed)),
+        facts=tuple(fact for fact in _facts(request, context) if fact.label not in ("Ticket", "Decide by")),
+        tables=tuple(metric_tables(request, context)),
+        paragraphs=tuple(_grounds(request, context)),
         footer=_footer(request),
     )
 
 
-def outcome_card(request: TransitionRequest, printed: Printed) -> Card:
+def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
     """What the requester is told directly."""
     title = _title(request)
     facts = [Fact("Ticket", Link(request.ticket.key, request.ticket.url))] if request.ticket else []
     return Card(
         title=title,
-        summary=f"{title}. {story(request, printed)}",
+        summary=f"{title}. {story(request, context)}",
         facts=(*facts, *_link_to_the_card(request)),
         paragraphs=(
-            *_judgement(request, printed),
-            *(vote_line(vote, request, printed) for vote in request.votes),
-            story(request, printed),
+            *_judgement(request, context),
+            *(vote_line(vote, request, context) for vote in request.votes),
+            story(request, context),
             next_step(request),
         ),
     )
 
 
-def reminder_card(request: TransitionRequest, printed: Printed) -> Card:
+def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
     """Posted under the card while it waits; notifies those who could decide and have not."""
-    title = f"Still waiting: {request.version} → {goal(request)}"
+    title = f"Still waiting: {request.version} → {target_label(request)}"
     waits = _waiting_since(request)
     deadline = [Fact("Decide by", moment(request.expires_at))] if request.expires_at else []
-    said = [waits, story(request, printed)] if waits else [story(request, printed)]
+    said = [waits, story(request, context)] if waits else [story(request, context)]
     return Card(
         title=title,
         summary=f"{title}. {' '.join(said)}",
         facts=(*_link_to_the_card(request), *deadline),
         paragraphs=tuple(said),
-        mentions=mentions_of(request, printed),
+        mentions=mentions_of(request, context),
     )
 
 
-def mentions_of(request: TransitionRequest, printed: Printed) -> tuple[Mention, ...]:
+def mentions_of(request: TransitionRequest, context: CardContext) -> tuple[Mention, ...]:
     """Those who are still missing and, once the request was escalated, those who may stand in for them."""
-    missing = what_is_missing(request, printed)
-    if printed.rule is None:
+    missing = what_is_missing(request, context)
+    if context.rule is None:
         return ()
     named = (
-        [*missing, printed.rule.escalate.group] if may_stand_in(request, printed) and printed.rule.escalate else missing
+        [*missing, context.rule.escalate.group] if may_stand_in(request, context) and context.rule.escalate else missing
     )
     if ANYONE in missing or not missing:  # one more vote by anybody decides
-        named = groups_with_a_say(request, printed.rule)
-    called = [mention for group in printed.groups if group.name in named for mention in _members(group)]
+        named = groups_with_a_say(request, context.rule)
+    called = [mention for group in context.groups if group.name in named for mention in _members(group)]
     return tuple(dict.fromkeys(called))
 
 
@@ -114,7 +114,7 @@ def _members(group: Group) -> list[Mention]:
 
 
 def _title(request: TransitionRequest) -> str:
-    return f"{title_of(request)}: {request.version} → {goal(request)}"
+    return f"{title_of(request)}: {request.version} → {target_label(request)}"
 
 
 def _waiting_since(request: TransitionRequest) -> str:
@@ -137,20 +137,20 @@ def _link_to_the_card(request: TransitionRequest) -> list[Fact]:
     return [Fact("Card", Link("Open the card", request.card.url))] if request.card else []
 
 
-def _facts(request: TransitionRequest, printed: Printed) -> list[Fact]:
+def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     evidence = request.evidence
     facts = [
         Fact("Version", Link(str(request.version), evidence.version_url) if evidence else str(request.version)),
         Fact("Target", f"{request.target}, held by {_holder(request)}"),
-        Fact("Asked", _asked(request, printed)),
-        Fact("Trained by", named_or_claimed(request.author, evidence.author if evidence else None, printed)),
+        Fact("Asked", _asked(request, context)),
+        Fact("Trained by", named_or_claimed(request.author, evidence.author if evidence else None, context)),
     ]
     if evidence is not None and evidence.run_url and evidence.run_id:
         facts.append(Fact("Run", Link(f"Run {evidence.run_id[:8]}", evidence.run_url)))
-    facts += change_facts(request, printed)
+    facts += change_facts(request, context)
     if request.ticket is not None:
         facts.append(Fact("Ticket", Link(request.ticket.key, request.ticket.url)))
-    elif printed.rule is not None and printed.rule.ticket is not None:
+    elif context.rule is not None and context.rule.ticket is not None:
         facts.append(Fact("Ticket", "being opened"))
     if request.state.is_open and request.expires_at is not None:
         facts.append(Fact("Decide by", moment(request.expires_at)))
@@ -161,9 +161,9 @@ def _walk_back(url: str) -> list[Fact]:
     return [Fact("Walk back", Link("Where it comes from, and who decided", url))] if url else []
 
 
-def _asked(request: TransitionRequest, printed: Printed) -> str:
+def _asked(request: TransitionRequest, context: CardContext) -> str:
     if request.requester is not None:
-        return f"{request.ask}, by {printed.name(request.requester)}"
+        return f"{request.ask}, by {context.name(request.requester)}"
     return f"{request.ask}; the registry does not say by whom"
 
 
@@ -179,13 +179,13 @@ def _footer(request: TransitionRequest) -> str:
     return f"Countersign request {request.short_id} · opened {moment(request.opened_at)}"
 
 
-def _paragraphs(request: TransitionRequest, printed: Printed) -> list[str]:
-    votes = [vote_line(vote, request, printed) for vote in request.votes]
-    grounds = _grounds(request, printed, with_the_record=True)
-    return [*grounds, *votes, *_what_happens(request, printed), story(request, printed)]
+def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
+    votes = [vote_line(vote, request, context) for vote in request.votes]
+    grounds = _grounds(request, context, with_the_record=True)
+    return [*grounds, *votes, *_what_happens(request, context), story(request, context)]
 
 
-def _grounds(request: TransitionRequest, printed: Printed, *, with_the_record: bool = False) -> list[str]:
+def _grounds(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
     """What a vote rests on. The fast track's record grows from day to day, so the ticket does without."""
     paragraphs = []
     if request.failed_before:
@@ -195,61 +195,63 @@ def _grounds(request: TransitionRequest, printed: Printed, *, with_the_record: b
     why = request.comment or (request.evidence.description if request.evidence else "")
     if why:
         paragraphs.append(f"Why: {why}")
-    hidden = left_out(request, printed)
+    hidden = left_out(request, context)
     if hidden:
         paragraphs.append(f"{hidden} more metrics are on the run.")
-    return [*paragraphs, *_judgement(request, printed, with_the_record=with_the_record)]
+    return [*paragraphs, *_judgement(request, context, with_the_record=with_the_record)]
 
 
-def _judgement(request: TransitionRequest, printed: Printed, *, with_the_record: bool = False) -> list[str]:
+def _judgement(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
     judgement = request.judgement
     if judgement is None or judgement.mode is FastTrackMode.OFF:
         return []
-    rule = printed.rule.label if printed.rule else "that is no longer in the policy"
+    rule = context.rule.label if context.rule else "that is no longer in the policy"
     said = judgement_text(judgement, rule, request.rule_hash)
     is_shadow = judgement.mode is FastTrackMode.SHADOW
-    record = agreement_text(printed.agreement) if with_the_record and is_shadow else ""
+    record = agreement_text(context.agreement) if with_the_record and is_shadow else ""
     return [f"{said} {record}".rstrip()]
 
 
-def _what_happens(request: TransitionRequest, printed: Printed) -> list[str]:
-    if request.state is not State.PENDING or printed.rule is None or in_the_way(request, printed.rule):
+def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]:
+    if request.state is not State.PENDING or context.rule is None or in_the_way(request, context.rule):
         return []
-    deed = deeds(request)[0].lower()
+    deed = button_labels(request)[0].lower()
     happens = f"What happens on {deed}: {what_approve_does(request)}"
-    if printed.freeze is None:
+    if context.freeze is None:
         return [happens]
-    until = f"is on until {moment(printed.freeze.until)}: an approval is applied after it."
-    return [f"{happens} A freeze ({printed.freeze.name}) {until}"]
+    until = f"is on until {moment(context.freeze.until)}: an approval is applied after it."
+    return [f"{happens} A freeze ({context.freeze.name}) {until}"]
 
 
-def _buttons(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
-    if printed.rule is None:
+def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
+    if context.rule is None:
         return ()
     if request.state is State.APPLIED:
-        return _way_back(request, printed)
-    return _votes(request, printed) if request.state is State.PENDING else ()
+        return _way_back(request, context)
+    return _votes(request, context) if request.state is State.PENDING else ()
 
 
-def _way_back(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
+def _way_back(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
     """A form asks why, and confirms as well."""
-    if request.kind is Kind.OBSERVED or not printed.may_go_back:
+    if request.kind is Kind.OBSERVED or not context.may_go_back:
         return ()
-    return (Button("roll_back", "Undo" if printed.may_undo else "Roll back", request.id, Tone.DANGER),)
+    return (Button("roll_back", "Undo" if context.may_undo else "Roll back", request.id, Tone.DANGER),)
 
 
-def _votes(request: TransitionRequest, printed: Printed) -> tuple[Button, ...]:
-    approve, reject = deeds(request)
-    yes = _confirm(request, Verdict.APPROVE, approve, what_approve_does(request), printed)
-    no = _confirm(request, Verdict.REJECT, reject, what_reject_does(request), printed)
+def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
+    approve, reject = button_labels(request)
+    yes = _confirm(request, Verdict.APPROVE, approve, what_approve_does(request), context)
+    no = _confirm(request, Verdict.REJECT, reject, what_reject_does(request), context)
     rejects = Button("reject", reject, request.id, Tone.DANGER, no)
-    if printed.rule is not None and in_the_way(request, printed.rule):
+    if context.rule is not None and in_the_way(request, context.rule):
         return (rejects,)
     return (Button("approve", approve, request.id, Tone.PRIMARY, yes), rejects)
 
 
-def _confirm(request: TransitionRequest, verdict: Verdict, deed: str, happens: str, printed: Printed) -> Confirm | None:
+def _confirm(
+    request: TransitionRequest, verdict: Verdict, deed: str, happens: str, context: CardContext
+) -> Confirm | None:
     """Where a reason is wanted there is none: the form that asks for it confirms as well."""
-    if printed.rule is None or wants_reason(request, verdict, printed.rule):
+    if context.rule is None or wants_reason(request, verdict, context.rule):
         return None
     return Confirm(f"{deed}?", happens, deed, "Not yet")

@@ -15,7 +15,7 @@ from bot.domain.evidence.lineage import in_the_way
 from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
 from bot.domain.policy.rules import Group, Rule
 from bot.domain.request.agreement import Agreement
-from bot.domain.request.quorum import ANYONE, standing, under
+from bot.domain.request.quorum import ANYONE, tally, under
 
 UNKNOWN = "unknown"
 TITLES = {
@@ -77,7 +77,7 @@ class FreezeNow:
 
 
 @dataclass(frozen=True)
-class Printed:
+class CardContext:
     """What the words need beside the request.
 
     `names` are those of the people in it; `rule` is None when no rule speaks of it any more; `holds` says that the version has the target
@@ -102,16 +102,16 @@ class Printed:
         return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN
 
 
-def decision_text(request: TransitionRequest, printed: Printed) -> str:
+def decision_text(request: TransitionRequest, context: CardContext) -> str:
     """The decision as a record that stays true: printed name, time, meaning and reason of each vote, or who decided without any."""
     lines = [_decision(request)]
-    lines += [vote_line(vote, request, printed) for vote in request.votes]
+    lines += [vote_line(vote, request, context) for vote in request.votes]
     if request.state in WAS_APPROVED:
-        lines += _without_votes(request, printed)
+        lines += _without_votes(request, context)
     elif not any(vote.verdict is Verdict.REJECT for vote in request.votes):
         lines.append(f"{request.outcome}.")
     if request.kind is Kind.ROLLBACK:
-        lines.append(f"Asked by {printed.name(request.requester)}. Reason: {request.comment}")
+        lines.append(f"Asked by {context.name(request.requester)}. Reason: {request.comment}")
     return "\n".join(lines)
 
 
@@ -125,10 +125,10 @@ def _decision(request: TransitionRequest) -> str:
     return f"{what}: {request.version} for {request.target}{away}."
 
 
-def _without_votes(request: TransitionRequest, printed: Printed) -> list[str]:
+def _without_votes(request: TransitionRequest, context: CardContext) -> list[str]:
     when = f" on {moment(request.decided_at)}" if request.decided_at else ""
     if request.decided_by is DecidedBy.FAST_TRACK:
-        rule = f"rule {printed.rule.label}" if printed.rule else "a rule that is no longer in the policy"
+        rule = f"rule {context.rule.label}" if context.rule else "a rule that is no longer in the policy"
         figures = checks_text(request.judgement.checks) if request.judgement else ""
         return [f"Decided{when} by {rule}, its hash {request.rule_hash}.", *([f"{figures}."] if figures else [])]
     if request.decided_by is DecidedBy.RULE:
@@ -159,14 +159,14 @@ def _is_settled_rejection(request: TransitionRequest) -> bool:
     return request.is_adopted or request.settled_at is not None
 
 
-def goal(request: TransitionRequest) -> str:
+def target_label(request: TransitionRequest) -> str:
     """The target as people say it: champion, stage Production, model prod.x."""
     if request.target.kind is TargetKind.ALIAS:
         return request.target.name
     return f"{request.target.kind} {request.target.name}"
 
 
-def deeds(request: TransitionRequest) -> tuple[str, str]:
+def button_labels(request: TransitionRequest) -> tuple[str, str]:
     """What the two buttons are called."""
     if request.kind is not Kind.OBSERVED:
         return "Approve", "Reject"
@@ -180,62 +180,62 @@ def question(request: TransitionRequest) -> str:
     wish = "stay" if request.kind is Kind.OBSERVED else "become"
     if request.target.kind is TargetKind.MODEL:
         wish = "be copied into"
-    return f"May {request.version} {wish} {goal(request)}{again}{away}?"
+    return f"May {request.version} {wish} {target_label(request)}{again}{away}?"
 
 
 def what_approve_does(request: TransitionRequest) -> str:
     if request.kind is Kind.ROLLBACK:
         away = f" from {request.away_from}" if request.away_from else ""
-        return f"{goal(request)} goes back{away} to {request.version}."
+        return f"{target_label(request)} goes back{away} to {request.version}."
     happens = "stays" if request.kind is Kind.OBSERVED else "becomes"
-    return f"{request.version} {happens} {goal(request)}."
+    return f"{request.version} {happens} {target_label(request)}."
 
 
 def what_reject_does(request: TransitionRequest) -> str:
     if request.kind is Kind.PROMOTION:
-        return f"{request.version} does not become {goal(request)}."
+        return f"{request.version} does not become {target_label(request)}."
     if request.kind is Kind.ROLLBACK:
         stays = f" stays with {request.away_from}" if request.away_from else f" does not go back to {request.version}"
-        return f"{goal(request)}{stays}."
+        return f"{target_label(request)}{stays}."
     if request.is_adopted:
-        return f"{request.version} stays {goal(request)}, without an approval."
+        return f"{request.version} stays {target_label(request)}, without an approval."
     if request.target.kind is TargetKind.MODEL:
         return f"{request.version} is deleted from the registry."
     if request.previous is None:
-        return f"{goal(request)} is taken away from {request.version}; nobody held it before."
-    return f"{goal(request)} goes back to {request.previous}."
+        return f"{target_label(request)} is taken away from {request.version}; nobody held it before."
+    return f"{target_label(request)} goes back to {request.previous}."
 
 
 def moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"
 
 
-def vote_line(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
+def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
     """Who, for whom, when, what, for which of the rule's requirements, and why."""
-    absent = [printed.name(person) for person in vote.standing_in_for]
+    absent = [context.name(person) for person in vote.standing_in_for]
     in_place = f", standing in for {' and '.join(absent)}," if absent else ""
     meaning = MEANINGS[vote.verdict, request.kind]
     if vote.verdict is Verdict.REJECT and request.is_adopted:
         meaning = "the version stays where it is, without an approval"
-    deed = f"{DEEDS.get((vote.verdict, request.kind), 'rejected')}{_requirement(vote, request, printed)}: {meaning}"
+    deed = f"{DEEDS.get((vote.verdict, request.kind), 'rejected')}{_requirement(vote, request, context)}: {meaning}"
     because = f" Reason: {vote.reason}" if vote.reason else ""
-    who = f"{printed.name(vote.person)}{in_place}"
-    return f"{who} on {moment(vote.at)} {deed}.{_lapsed(vote, request, printed)}{because}"
+    who = f"{context.name(vote.person)}{in_place}"
+    return f"{who} on {moment(vote.at)} {deed}.{_lapsed(vote, request, context)}{because}"
 
 
-def _requirement(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
+def _requirement(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
     """Which of the rule's demands the vote satisfies: told while the rule is the one that it was cast under."""
-    if printed.rule is None or vote.verdict is Verdict.REJECT:
+    if context.rule is None or vote.verdict is Verdict.REJECT:
         return ""
-    met = dict(standing(under(request, printed.rule_hash), printed.rule).met)
+    met = dict(tally(under(request, context.rule_hash), context.rule).met)
     if vote.person not in met:
         return ""
     return " as one vote more" if met[vote.person] == ANYONE else f" for {met[vote.person]}"
 
 
-def _lapsed(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
+def _lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
     """Once it is decided, what it was decided under counts: the rule in force may have changed again."""
-    counted_under = printed.rule_hash if request.state is State.PENDING else request.rule_hash
+    counted_under = context.rule_hash if request.state is State.PENDING else request.rule_hash
     no_longer = "no longer counts" if request.state is State.PENDING else "did not count any more"
     if vote.person in request.parties:
         return f" They have asked for it themselves since, so this vote {no_longer}."
@@ -244,43 +244,43 @@ def _lapsed(vote: Vote, request: TransitionRequest, printed: Printed) -> str:
     return ""
 
 
-def story(request: TransitionRequest, printed: Printed) -> str:
+def story(request: TransitionRequest, context: CardContext) -> str:
     """Where this stands and what comes next, in a sentence or two."""
     if request.state is State.PENDING:
-        return _waiting(request, printed)
+        return _waiting(request, context)
     if request.state is State.APPLIED:
-        return _no_longer(request, printed.rolled_back) if printed.rolled_back else _applied(request)
+        return _no_longer(request, context.rolled_back) if context.rolled_back else _applied(request)
     if request.state is State.REJECTED:
         return _rejected(request)
     if request.state is State.APPROVED:
         return _approved(request)
     if request.state is State.COLLECTING:
-        return f"The evidence is being collected; the vote opens after that. {printed.progress}".rstrip()
+        return f"The evidence is being collected; the vote opens after that. {context.progress}".rstrip()
     return f"{request.outcome}."
 
 
-def what_is_missing(request: TransitionRequest, printed: Printed) -> tuple[str, ...]:
-    """The requirements that no vote has met yet, one a place, as `standing` names them; empty without a rule."""
-    if printed.rule is None:
+def what_is_missing(request: TransitionRequest, context: CardContext) -> tuple[str, ...]:
+    """The requirements that no vote has met yet, one a place, as `tally` names them; empty without a rule."""
+    if context.rule is None:
         return ()
-    return standing(under(request, printed.rule_hash), printed.rule).missing
+    return tally(under(request, context.rule_hash), context.rule).missing
 
 
-def may_stand_in(request: TransitionRequest, printed: Printed) -> str:
+def may_stand_in(request: TransitionRequest, context: CardContext) -> str:
     """Who else may decide since the request was escalated; empty before."""
-    if request.escalated_at is None or printed.rule is None or printed.rule.escalate is None:
+    if request.escalated_at is None or context.rule is None or context.rule.escalate is None:
         return ""
-    return f"Members of {printed.rule.escalate.group} may stand in since {moment(request.escalated_at)}."
+    return f"Members of {context.rule.escalate.group} may stand in since {moment(request.escalated_at)}."
 
 
-def _waiting(request: TransitionRequest, printed: Printed) -> str:
-    if printed.rule is None:
+def _waiting(request: TransitionRequest, context: CardContext) -> str:
+    if context.rule is None:
         return "No rule in the policy speaks of this target any more, so nobody can decide it."
-    approve, reject = deeds(request)
-    blocked = [check.code for check in in_the_way(request, printed.rule)]
+    approve, reject = button_labels(request)
+    blocked = [check.code for check in in_the_way(request, context.rule)]
     if blocked:
         return f"The rule approves nothing that fails {' and '.join(blocked)}, so it can only be rejected: {reject}."
-    counted = Counter(what_is_missing(request, printed))
+    counted = Counter(what_is_missing(request, context))
     missing = [
         f"{COUNTED.get(number, number)} of {'any group that decides' if group == ANYONE else group}"
         for group, number in counted.items()
@@ -288,29 +288,29 @@ def _waiting(request: TransitionRequest, printed: Printed) -> str:
     if not missing:  # somebody unknown asked, which cost a vote more, and is known now
         return "The votes that the rule demands are there; one more vote by anyone of its groups decides."
     waits = f"Waiting for {' and '.join(missing)}: {approve} or {reject}."
-    return f"{waits} {may_stand_in(request, printed)}".rstrip()
+    return f"{waits} {may_stand_in(request, context)}".rstrip()
 
 
 def _approved(request: TransitionRequest) -> str:
     if request.frozen_until is not None:
-        return f"{goal(request)} moves when the freeze ({request.frozen_by}) ends, on {moment(request.frozen_until)}."
-    return f"{goal(request)} moves as soon as the registry answers."
+        return f"{target_label(request)} moves when the freeze ({request.frozen_by}) ends, on {moment(request.frozen_until)}."
+    return f"{target_label(request)} moves as soon as the registry answers."
 
 
 def _no_longer(request: TransitionRequest, rolled_back: str) -> str:
     when = f" since {moment(request.settled_at)}" if request.settled_at else ""
-    return f"{request.version} was {goal(request)}{when}, and was {rolled_back.rstrip('.')}."
+    return f"{request.version} was {target_label(request)}{when}, and was {rolled_back.rstrip('.')}."
 
 
 def _applied(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED:
-        return f"{request.version} stays {goal(request)}."
+        return f"{request.version} stays {target_label(request)}."
     when = f" since {moment(request.settled_at)}" if request.settled_at else ""
     if request.kind is Kind.ROLLBACK:
         away = f", away from {request.away_from}" if request.away_from else ""
-        return f"{request.version} is {goal(request)} again{when}{away}."
+        return f"{request.version} is {target_label(request)} again{when}{away}."
     before = f", {request.previous} held it before" if request.previous else ""
-    return f"{request.version} is {goal(request)}{when}{before}."
+    return f"{request.version} is {target_label(request)}{when}{before}."
 
 
 def _rejected(request: TransitionRequest) -> str:
@@ -319,5 +319,5 @@ def _rejected(request: TransitionRequest) -> str:
     because = f": {request.outcome}" if not request.votes and request.outcome else ""
     holder = str(request.settled_holder) if request.settled_holder else "nobody"
     if request.settled_by_us:
-        return f"{goal(request)} went back to {holder}{because}."
-    return f"{goal(request)} is held by {holder} now; Countersign did not move it."
+        return f"{target_label(request)} went back to {holder}{because}."
+    return f"{target_label(request)} is held by {holder} now; Countersign did not move it."

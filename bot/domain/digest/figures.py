@@ -32,7 +32,7 @@ class Listed(Generic[T]):
     total: int
 
 
-class Concern(StrEnum):
+class FindingKind(StrEnum):
     """What needs attention, the gravest first: the order of the sections."""
 
     LEDGER_BROKEN = "ledger_broken"
@@ -47,10 +47,10 @@ class Concern(StrEnum):
 
 
 @dataclass(frozen=True)
-class Attention:
+class Finding:
     """One matter. `sentence` says what, which, and what next; `link` leads there, empty when nothing does."""
 
-    concern: Concern
+    concern: FindingKind
     sentence: str
     at: datetime | None = None
     model: str = ""
@@ -198,8 +198,8 @@ class LedgerFigures:
 class Digest:
     period: Period
     closed_at: datetime
-    attention: Listed[Attention]
-    concerns: Mapping[Concern, int]
+    attention: Listed[Finding]
+    concerns: Mapping[FindingKind, int]
     inventory: Listed[Holding]
     transitions: Listed[Transition]
     outcomes: Mapping[str, int]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.domain.digest.figures import LISTED, Attention, Concern, Listed
+from bot.domain.digest.figures import LISTED, Finding, FindingKind, Listed
 from bot.domain.digest.periods import Period
 from bot.domain.digest.sentences import local_moment
 from bot.domain.model import Kind, State, Target, TransitionRequest, VersionId
@@ -20,15 +20,15 @@ RULE_IT = "Write a rule for it, or say default: ignore in the policy."
 ADOPT = "To have the holder ratified, run: countersign adopt"
 
 
-def in_order(found: Sequence[Listed[Attention]]) -> Listed[Attention]:
+def in_order(found: Sequence[Listed[Finding]]) -> Listed[Finding]:
     """The gravest first. When there are more than fit, each concern gets its share, so that no flood hides another matter."""
     total = sum(one.total for one in found)
-    gravest_first = sorted(found, key=lambda one: list(Concern).index(one.shown[0].concern) if one.shown else 0)
+    gravest_first = sorted(found, key=lambda one: list(FindingKind).index(one.shown[0].concern) if one.shown else 0)
     if sum(len(one.shown) for one in found) <= LISTED:
         return Listed(tuple(matter for one in gravest_first for matter in one.shown), total)
-    share = LISTED // len(Concern)
+    share = LISTED // len(FindingKind)
     spare = LISTED - sum(min(len(one.shown), share) for one in gravest_first)
-    shown: list[Attention] = []
+    shown: list[Finding] = []
     for one in gravest_first:
         more = min(max(len(one.shown) - share, 0), spare)
         shown += one.shown[: share + more]
@@ -36,9 +36,9 @@ def in_order(found: Sequence[Listed[Attention]]) -> Listed[Attention]:
     return Listed(tuple(shown), total)
 
 
-def ledger_broken(fault: str) -> Attention:
+def ledger_broken(fault: str) -> Finding:
     said = f"The ledger does not verify: {fault.rstrip('.')}. Find out who changed the database, and run: countersign audit verify"
-    return Attention(Concern.LEDGER_BROKEN, said)
+    return Finding(FindingKind.LEDGER_BROKEN, said)
 
 
 def moved_without_approval(
@@ -51,15 +51,15 @@ def moved_without_approval(
     period: Period,
     *,
     is_ruled: bool = True,
-) -> Attention:
+) -> Finding:
     """`asked` is the request that the move led to, as it was when the week ended; None when the rule only wants it reported.
 
     `is_ruled` is false where no rule speaks of the target, so that nobody can be asked.
     """
     what = _moved(model, target, version, previous, local_moment(at, period), "without an approval")
     link = asked.card.url if asked and asked.card else ""
-    return Attention(
-        Concern.MOVED_WITHOUT_APPROVAL,
+    return Finding(
+        FindingKind.MOVED_WITHOUT_APPROVAL,
         f"{what} {_what_became(asked, version) if is_ruled else f'No rule speaks of it. {RULE_IT}'}",
         at,
         model,
@@ -75,20 +75,20 @@ def moved_back(
     at: datetime,
     approved: str,
     period: Period,
-) -> Attention:
+) -> Finding:
     """By hand, to a version whose approval for the target counts again. `approved` says whose it is and when it was given."""
     what = _moved(model, target, version, previous, local_moment(at, period), "without asking")
     said = f"{what} It had been approved for it before, {approved}, and is held by that approval: nothing needs to be adopted."
-    return Attention(Concern.MOVED_WITHOUT_APPROVAL, said, at, model)
+    return Finding(FindingKind.MOVED_WITHOUT_APPROVAL, said, at, model)
 
 
 def given_back(
     model: str, target: Target, to: VersionId, taken_at: datetime, given_at: datetime, period: Period
-) -> Attention:
+) -> Finding:
     """An emptied target that the rule has filled again."""
     what = _moved(model, target, None, to, local_moment(taken_at, period), "without asking")
     said = f"{what} The rule gave it back to {to} on {local_moment(given_at, period)}, so nothing is left to do."
-    return Attention(Concern.MOVED_WITHOUT_APPROVAL, said, taken_at, model)
+    return Finding(FindingKind.MOVED_WITHOUT_APPROVAL, said, taken_at, model)
 
 
 def _moved(
@@ -109,7 +109,7 @@ def held_without_approval(
     asked: TransitionRequest | None = None,
     rejected_by: str = "",
     lapsed: str = "",
-) -> Attention:
+) -> Finding:
     """`asked` is the newest request for it, as it was when the week ended, and `rejected_by` who said no to that one.
 
     `lapsed` tells whose approval it had, before another version took its place.
@@ -117,8 +117,12 @@ def held_without_approval(
     when = f"since {local_moment(since, period)}" if since else "since before anything was recorded"
     what = f"{version} has held {target} of {model} {when}"
     link = asked.card.url if asked and asked.card else ""
-    return Attention(
-        Concern.HELD_WITHOUT_APPROVAL, f"{what}, {_unapproved(asked, rejected_by, lapsed, period)}", since, model, link
+    return Finding(
+        FindingKind.HELD_WITHOUT_APPROVAL,
+        f"{what}, {_unapproved(asked, rejected_by, lapsed, period)}",
+        since,
+        model,
+        link,
     )
 
 
@@ -144,44 +148,44 @@ def approval_too_old(
     age: timedelta,
     valid_for: timedelta,
     period: Period,
-) -> Attention:
+) -> Finding:
     said = (
         f"{version} holds {target} of {model} on an approval of {local_moment(approved_at, period)}, {_days(age)} old when the week ended; "
         f"the rule lets one count for {_days(valid_for)}. Have it approved anew: countersign request-transition"
     )
-    return Attention(Concern.APPROVAL_TOO_OLD, said, approved_at, model)
+    return Finding(FindingKind.APPROVAL_TOO_OLD, said, approved_at, model)
 
 
-def lineage_incomplete(version: VersionId, model: str, target: Target, gaps: Sequence[str], link: str) -> Attention:
+def lineage_incomplete(version: VersionId, model: str, target: Target, gaps: Sequence[str], link: str) -> Finding:
     more = f" And {len(gaps) - GAPS_TOLD} more." if len(gaps) > GAPS_TOLD else ""
     told = "; ".join(gap.rstrip(".") for gap in gaps[:GAPS_TOLD])
     said = f"{version} holds {target} of {model}, and its lineage is not complete: {told}.{more}"
-    return Attention(Concern.LINEAGE_INCOMPLETE, said, None, model, link)
+    return Finding(FindingKind.LINEAGE_INCOMPLETE, said, None, model, link)
 
 
-def no_rule(version: VersionId, model: str, target: Target) -> Attention:
+def no_rule(version: VersionId, model: str, target: Target) -> Finding:
     said = f"{version} holds {target} of {model}, and no rule speaks of it. {RULE_IT}"
-    return Attention(Concern.NO_RULE, said, None, model)
+    return Finding(FindingKind.NO_RULE, said, None, model)
 
 
-def parked_job(job: int, effect: str, subject: str, error: str, at: datetime | None) -> Attention:
+def parked_job(job: int, effect: str, subject: str, error: str, at: datetime | None) -> Finding:
     of = f" of {subject[:32]}" if subject else ""
     why = f": {_short(error)}" if error else ""
     said = f"{effect}{of} is parked{why}. Mend the cause, then run: countersign jobs replay {job}"
-    return Attention(Concern.PARKED_JOBS, said, at)
+    return Finding(FindingKind.PARKED_JOBS, said, at)
 
 
-def self_approval_refused(name: str, request: TransitionRequest, at: datetime) -> Attention:
+def self_approval_refused(name: str, request: TransitionRequest, at: datetime) -> Finding:
     said = f"{name} wanted to approve {request.version} for {request.target}, which they had asked for or trained. It was refused."
     link = request.card.url if request.card else ""
-    return Attention(Concern.SELF_APPROVAL_REFUSED, said, at, request.version.model, link)
+    return Finding(FindingKind.SELF_APPROVAL_REFUSED, said, at, request.version.model, link)
 
 
-def digests_left_out(weeks: Sequence[str], at: datetime) -> Attention:
+def digests_left_out(weeks: Sequence[str], at: datetime) -> Finding:
     told = weeks[0] if len(weeks) == 1 else f"{len(weeks)} weeks, {weeks[0]} to {weeks[-1]}"
     look = f"countersign digest --week {weeks[0]} --dry-run"
     said = f"No digest was made of {told}: the bot had stood still for too long. Look at one with: {look}"
-    return Attention(Concern.DIGESTS_LEFT_OUT, said, at)
+    return Finding(FindingKind.DIGESTS_LEFT_OUT, said, at)
 
 
 def _what_became(asked: TransitionRequest | None, version: VersionId | None) -> str:

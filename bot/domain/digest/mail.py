@@ -7,7 +7,7 @@ from html import escape
 
 from bot.domain.digest import sentences as words
 from bot.domain.digest.card import ReportFile, checkpoint_text
-from bot.domain.digest.figures import Attention, Digest
+from bot.domain.digest.figures import Digest, Finding
 
 MATTERS_SHOWN = 20
 STYLE = "font:15px/1.5 Arial,Helvetica,sans-serif;color:#1e1f21;background:#ffffff;max-width:46em"
@@ -57,7 +57,7 @@ def _attention(digest: Digest) -> str:
     return f'<h2 style="font-size:16px">What needs attention</h2><ul>{"".join(items)}</ul>'
 
 
-def _item(matter: Attention) -> str:
+def _item(matter: Finding) -> str:
     said = _shown(matter.sentence)
     is_linked = matter.link.startswith(WEB)
     return f"<li>{f'<a href={chr(34)}{escape(matter.link)}{chr(34)}>{said}</a>' if is_linked else said}</li>"

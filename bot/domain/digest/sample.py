@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.domain.digest.figures import (
-    Attention,
-    Concern,
     Digest,
     FastTrackFigures,
+    Finding,
+    FindingKind,
     Holding,
     Latency,
     LedgerFigures,
@@ -54,10 +54,10 @@ def sample(period: Period, closed_at: datetime) -> Digest:
         period=period,
         closed_at=closed_at,
         attention=_all(
-            Attention(Concern.HELD_WITHOUT_APPROVAL, f"{other} holds {shadow} without an approval.", at, MODEL, LINK),
-            Attention(Concern.PARKED_JOBS, "sync_ticket is parked."),
+            Finding(FindingKind.HELD_WITHOUT_APPROVAL, f"{other} holds {shadow} without an approval.", at, MODEL, LINK),
+            Finding(FindingKind.PARKED_JOBS, "sync_ticket is parked."),
         ),
-        concerns={Concern.HELD_WITHOUT_APPROVAL: 1, Concern.PARKED_JOBS: 1},
+        concerns={FindingKind.HELD_WITHOUT_APPROVAL: 1, FindingKind.PARKED_JOBS: 1},
         inventory=_all(approved, unapproved),
         transitions=Listed((applied, undone), 1_000),
         outcomes={"applied": 1_000},

@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.figures import (
-    Concern,
     Digest,
+    FindingKind,
     Latency,
     LedgerFigures,
 )
@@ -23,16 +23,16 @@ Names = Mapping[str, str]
 
 PEOPLE, FAST_TRACK, RULE, NOBODY = "people", "the fast track", "the rule", "nobody"  # what `decided` says
 ALL_RULES = "all rules together"
-CONCERNS: Mapping[Concern, str] = {
-    Concern.LEDGER_BROKEN: "The ledger does not verify",
-    Concern.MOVED_WITHOUT_APPROVAL: "Moved without an approval",
-    Concern.HELD_WITHOUT_APPROVAL: "Held without an approval",
-    Concern.APPROVAL_TOO_OLD: "Approval too old",
-    Concern.LINEAGE_INCOMPLETE: "Lineage not complete",
-    Concern.NO_RULE: "No rule speaks of it",
-    Concern.PARKED_JOBS: "Parked jobs",
-    Concern.SELF_APPROVAL_REFUSED: "Self-approval refused",
-    Concern.DIGESTS_LEFT_OUT: "Digests left out",
+CONCERNS: Mapping[FindingKind, str] = {
+    FindingKind.LEDGER_BROKEN: "The ledger does not verify",
+    FindingKind.MOVED_WITHOUT_APPROVAL: "Moved without an approval",
+    FindingKind.HELD_WITHOUT_APPROVAL: "Held without an approval",
+    FindingKind.APPROVAL_TOO_OLD: "Approval too old",
+    FindingKind.LINEAGE_INCOMPLETE: "Lineage not complete",
+    FindingKind.NO_RULE: "No rule speaks of it",
+    FindingKind.PARKED_JOBS: "Parked jobs",
+    FindingKind.SELF_APPROVAL_REFUSED: "Self-approval refused",
+    FindingKind.DIGESTS_LEFT_OUT: "Digests left out",
 }
 OUTCOMES = ("applied", "rejected", "expired", "withdrawn", "superseded", "stale")  # in the order of telling
 QUIET = "Nothing happened this week: nothing was asked, decided, moved or changed."
@@ -104,7 +104,7 @@ def headline(digest: Digest) -> tuple[tuple[str, str], ...]:
 
 def attention_text(digest: Digest) -> str:
     """Each concern with its number, the gravest first."""
-    told = [f"{CONCERNS[one].lower()} ({digest.concerns[one]:,})" for one in Concern if digest.concerns.get(one)]
+    told = [f"{CONCERNS[one].lower()} ({digest.concerns[one]:,})" for one in FindingKind if digest.concerns.get(one)]
     if not told:
         return ALL_IN_ORDER
     return f"{counted(digest.attention.total, 'matter')}: {', '.join(told)}."

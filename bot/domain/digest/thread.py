@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from bot.domain.card.card import Card, Fact, Link, Table
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest import sentences as words
-from bot.domain.digest.figures import Attention, Digest, Holding, Pipeline, Transition
+from bot.domain.digest.figures import Digest, Finding, Holding, Pipeline, Transition
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
     )
 
 
-def matter_line(matter: Attention) -> Fact:
+def matter_line(matter: Finding) -> Fact:
     sentence = _cut(matter.sentence, LETTERS_OF_A_LINE)
     return Fact(words.CONCERNS[matter.concern], Link(sentence, matter.link) if matter.link else sentence)
 

@@ -1,7 +1,7 @@
 """What a complete lineage is: where a version comes from, told well enough to train it again, and on whose word.
 
 The parts are what every version can have, and the fast track may demand them; the checks go further. The checks themselves are in
-`lineage_checks`, over a `Trail`; gathering one is the registry's and the git mirror's work.
+`lineage_checks`, over a `Provenance`; gathering one is the registry's and the git mirror's work.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Mirrored:
 
 
 @dataclass(frozen=True)
-class Trail:
+class Provenance:
     """Everything that the checks look at. `lock` is the parsed one; when the logged text is none, `lock_trouble` says why.
 
     `commit` is the one whose dvc.lock pins the run, and `code` the one that the training ran from, as the tags say.

@@ -23,7 +23,7 @@ Words = tuple[str, str, str]  # what, who, why
 
 
 @dataclass(frozen=True)
-class Happening:
+class HistoryEntry:
     """`who` are printed names; `why` the reason that was given, or where the target came from; empty where nobody said."""
 
     at: datetime
@@ -36,7 +36,7 @@ class Happening:
     request_id: str = ""
 
 
-def happening(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Happening | None:
+def happening(event: e.RequestEvent, request: TransitionRequest, names: Names) -> HistoryEntry | None:
     """None for what says nothing of a target: votes on the way, cards, tickets. `request` is the event's, as it is now."""
     told = _decision(event, request, names) or _ending(event) or _move(event, request)
     if told is None:
@@ -44,14 +44,14 @@ def happening(event: e.RequestEvent, request: TransitionRequest, names: Names) -
     what, who, why = told
     version = event.to if isinstance(event, e.TargetPutBack) else request.version
     ticket = request.ticket.key if request.ticket else ""
-    return Happening(event.at, what, version, request.target, who, why, ticket, request.id)
+    return HistoryEntry(event.at, what, version, request.target, who, why, ticket, request.id)
 
 
-def seen_in_the_registry(event: e.MoveObserved | e.MoveReverted) -> Happening:
+def seen_in_the_registry(event: e.MoveObserved | e.MoveReverted) -> HistoryEntry:
     if isinstance(event, e.MoveReverted):
-        return Happening(event.at, "given back", event.to, event.target, why="as the rule says")
+        return HistoryEntry(event.at, "given back", event.to, event.target, why="as the rule says")
     what = "moved by hand" if event.version else "taken away by hand"
-    return Happening(event.at, what, event.version, event.target, why=_held_before(event.previous))
+    return HistoryEntry(event.at, what, event.version, event.target, why=_held_before(event.previous))
 
 
 def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Words | None:

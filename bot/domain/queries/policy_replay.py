@@ -24,7 +24,7 @@ from bot.domain.model import (
 )
 from bot.domain.policy.rules import Observed, Policy, Rule, UnknownRequester
 from bot.domain.request import fast_track
-from bot.domain.request.quorum import groups_with_a_say, requester_is_unknown, standing
+from bot.domain.request.quorum import groups_with_a_say, requester_is_unknown, tally
 from bot.domain.request.rollback import needs_no_vote
 
 
@@ -178,4 +178,4 @@ def _missing(request: TransitionRequest, rule: Rule) -> tuple[str, ...]:
     if rule.approve.unknown_requester is UnknownRequester.REFUSE and requester_is_unknown(request):
         return ("a requester and an author whom the policy names",)
     counted = tuple(vote for vote in request.votes if vote.person not in request.parties)
-    return tuple(f"one of {group}" for group in standing(replace(request, votes=counted), rule).missing)
+    return tuple(f"one of {group}" for group in tally(replace(request, votes=counted), rule).missing)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from bot.domain.model import Ask, AskKind, Refused, Target, TargetKind, VersionId
 from bot.domain.policy.rules import Policy, Rule
-from bot.domain.registry.snapshot import ModelSeen, VersionSeen
+from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 
 UNWATCHED_STAGES = ("None", "Archived")
 
 
 @dataclass(frozen=True, order=True)
-class StandingAsk:
+class OpenAsk:
     """A version asks for a target, and goes on asking until the alias, tag or stage is taken away."""
 
     version: VersionId
@@ -31,7 +31,7 @@ class Known:
     baseline: int
     newest: int
     placements: Mapping[Target, tuple[VersionId, ...]] = field(default_factory=dict)
-    asks: frozenset[StandingAsk] = frozenset()
+    asks: frozenset[OpenAsk] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,16 @@ class Move:
 
 @dataclass(frozen=True)
 class News:
-    asked: tuple[StandingAsk, ...]
-    muted: tuple[StandingAsk, ...]
-    no_longer_asked: tuple[StandingAsk, ...]
+    asked: tuple[OpenAsk, ...]
+    muted: tuple[OpenAsk, ...]
+    no_longer_asked: tuple[OpenAsk, ...]
     moves: tuple[Move, ...]
     holders: Mapping[Target, tuple[VersionId, ...]]
 
 
-def compare(seen: ModelSeen, known: Known, policy: Policy) -> News:
-    standing = standing_asks(seen, known.baseline, policy)
-    fresh = standing - known.asks
+def compare(seen: ModelSnapshot, known: Known, policy: Policy) -> News:
+    open_now = open_asks(seen, known.baseline, policy)
+    fresh = open_now - known.asks
     muted = {ask for ask in fresh if _came_with_a_copy(ask, seen, known.newest) or _was_there_before(ask, known)}
     already_there = {ask for ask in fresh if ask.version in seen.holders(ask.target)}
     holders = watched_holders(seen, policy)
@@ -64,16 +64,16 @@ def compare(seen: ModelSeen, known: Known, policy: Policy) -> News:
     return News(
         asked=tuple(sorted(fresh - muted - already_there)),
         muted=tuple(sorted(muted | already_there)),
-        no_longer_asked=tuple(sorted(known.asks - standing)),
+        no_longer_asked=tuple(sorted(known.asks - open_now)),
         moves=tuple(_moves(watched, holders)),
         holders={**dict.fromkeys(unwatched, ()), **holders},
     )
 
 
-def standing_asks(seen: ModelSeen, baseline: int, policy: Policy) -> frozenset[StandingAsk]:
+def open_asks(seen: ModelSnapshot, baseline: int, policy: Policy) -> frozenset[OpenAsk]:
     """Everything that asks now, under the rules that hold for this model."""
     return frozenset(
-        StandingAsk(version.id, rule.target_for(seen.name), ask)
+        OpenAsk(version.id, rule.target_for(seen.name), ask)
         for rule in policy.rules_for(seen.workspace, seen.name)
         for ask in rule.ask_on
         for version in seen.versions
@@ -81,7 +81,7 @@ def standing_asks(seen: ModelSeen, baseline: int, policy: Policy) -> frozenset[S
     )
 
 
-def watched_holders(seen: ModelSeen, policy: Policy) -> Mapping[Target, tuple[VersionId, ...]]:
+def watched_holders(seen: ModelSnapshot, policy: Policy) -> Mapping[Target, tuple[VersionId, ...]]:
     """Who holds what, for every alias and stage that is a place to be in and not merely a way to ask."""
     rules = policy.rules_for(seen.workspace, seen.name)
     asking = _asking_targets(rules) - {rule.target_for(seen.name) for rule in rules}
@@ -95,7 +95,7 @@ def watched_holders(seen: ModelSeen, policy: Policy) -> Mapping[Target, tuple[Ve
     return {target: seen.holders(target) for target in sorted(places)}
 
 
-def _asks(version: VersionSeen, ask: Ask, target: Target, seen: ModelSeen, baseline: int) -> bool:
+def _asks(version: VersionSnapshot, ask: Ask, target: Target, seen: ModelSnapshot, baseline: int) -> bool:
     if ask.kind is AskKind.ALIAS:
         return seen.aliases.get(ask.name) == version.id.version
     if ask.kind is AskKind.STAGE:
@@ -113,14 +113,14 @@ def _tag_speaks_of(value: str, target: Target) -> bool:
         return True
 
 
-def _came_with_a_copy(ask: StandingAsk, seen: ModelSeen, newest_known: int) -> bool:
+def _came_with_a_copy(ask: OpenAsk, seen: ModelSnapshot, newest_known: int) -> bool:
     """MLflow copies a version's tags along: a tag that was there from a copy's first sight is nobody's wish."""
     version = seen.version(ask.version.version)
     is_first_sight = ask.version.version > newest_known
     return ask.ask.kind is AskKind.TAG and version is not None and version.is_copy and is_first_sight
 
 
-def _was_there_before(ask: StandingAsk, known: Known) -> bool:
+def _was_there_before(ask: OpenAsk, known: Known) -> bool:
     """A rule that lets new versions ask by themselves does not speak of those that were there when it came."""
     return ask.ask.kind is AskKind.NEW_VERSION and ask.version.version <= known.newest
 
@@ -144,7 +144,9 @@ def _moves(
             yield Move(target, None, previous)
 
 
-def fingerprint(aliases: Mapping[str, int], versions: Iterable[VersionSeen], tags: Iterable[str], newest: int) -> str:
+def fingerprint(
+    aliases: Mapping[str, int], versions: Iterable[VersionSnapshot], tags: Iterable[str], newest: int
+) -> str:
     """What a sweep can see of a model, in one line: equal means that nothing in it can be news.
 
     `versions` need only hold the newest of each stage and all that carry one of the asking `tags`.

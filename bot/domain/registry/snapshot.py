@@ -10,7 +10,7 @@ from bot.domain.model import Target, TargetKind, VersionId
 
 
 @dataclass(frozen=True)
-class VersionSeen:
+class VersionSnapshot:
     """A model version as the registry shows it now."""
 
     id: VersionId
@@ -27,16 +27,16 @@ class VersionSeen:
 
 
 @dataclass(frozen=True)
-class ModelSeen:
+class ModelSnapshot:
     """A registered model as the registry shows it now, with all its versions, newest first."""
 
     workspace: str
     name: str
     created: datetime
     aliases: Mapping[str, int]
-    versions: tuple[VersionSeen, ...]
+    versions: tuple[VersionSnapshot, ...]
 
-    def version(self, number: int) -> VersionSeen | None:
+    def version(self, number: int) -> VersionSnapshot | None:
         return next((seen for seen in self.versions if seen.id.version == number), None)
 
     def holders(self, target: Target) -> tuple[VersionId, ...]:

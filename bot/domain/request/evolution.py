@@ -1,4 +1,4 @@
-"""What each event makes of a request: `born` begins one, and `evolve` is the only place that changes its state."""
+"""What each event makes of a request: `initial` begins one, and `evolve` is the only place that changes its state."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ ENDINGS: dict[type[RequestEvent], State] = {
 }
 
 
-def born(event: RequestOpened) -> TransitionRequest:
+def initial(event: RequestOpened) -> TransitionRequest:
     return TransitionRequest(
         id=event.request_id,
         kind=event.kind,

@@ -53,7 +53,7 @@ from bot.domain.model import (
 from bot.domain.policy.rules import Rule, UnknownRequester
 from bot.domain.request.agreement import compare
 from bot.domain.request.evolution import BY_RULE, evolve
-from bot.domain.request.quorum import groups_with_a_say, requester_is_unknown, standing, under
+from bot.domain.request.quorum import groups_with_a_say, requester_is_unknown, tally, under
 
 FAR_AHEAD = timedelta(days=365)
 
@@ -194,7 +194,7 @@ def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str
     if vote.verdict is Verdict.REJECT:
         rejected = RequestRejected(vote.at, request.id, vote.person, vote.reason, rule_hash)
         return [cast, rejected, *_compared(request, rule, vote.at, approved=False)]
-    now = standing(under(evolve(request, cast), rule_hash), rule)
+    now = tally(under(evolve(request, cast), rule_hash), rule)
     if not now.is_complete:
         return [cast]
     approvers = tuple(person for person, _ in now.met)
@@ -253,7 +253,7 @@ def escalate(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetim
     if request.state is not State.PENDING or request.escalated_at is not None or rule.escalate is None:
         return []
     escalated = RequestEscalated(at, request.id, rule.escalate.group)
-    now = standing(under(evolve(request, escalated), rule_hash), rule)
+    now = tally(under(evolve(request, escalated), rule_hash), rule)
     if not now.is_complete:
         return [escalated]
     approvers = tuple(person for person, _ in now.met)

@@ -12,7 +12,7 @@ ANYONE = "any of the groups"
 
 
 @dataclass(frozen=True)
-class Standing:
+class Tally:
     """`met` pairs each counted person with the requirement the vote satisfies; `missing` names the open ones, one a place."""
 
     met: tuple[tuple[str, str], ...]
@@ -62,7 +62,7 @@ def _wants_one_more(request: TransitionRequest, rule: Rule) -> bool:
     return rule.approve.unknown_requester is UnknownRequester.ONE_MORE and requester_is_unknown(request)
 
 
-def standing(request: TransitionRequest, rule: Rule) -> Standing:
+def tally(request: TransitionRequest, rule: Rule) -> Tally:
     """Seats each approver in one place at most, so that one person never stands for two; the order of votes does not matter."""
     approvals = {vote.person: vote for vote in request.votes if vote.verdict is Verdict.APPROVE}
     wanted = places(request, rule)
@@ -71,7 +71,7 @@ def standing(request: TransitionRequest, rule: Rule) -> Standing:
         _seat(vote, wanted, seated, set(), _stand_ins(request, rule))
     met = tuple((seated[place].person, wanted[place]) for place in sorted(seated))
     missing = tuple(group for place, group in enumerate(wanted) if place not in seated)
-    return Standing(met, missing)
+    return Tally(met, missing)
 
 
 def _stand_ins(request: TransitionRequest, rule: Rule) -> frozenset[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bot.domain.card.sentences import goal, moment
+from bot.domain.card.sentences import moment, target_label
 from bot.domain.model import AskKind, Kind, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import RollbackBy, Rule
 
@@ -56,7 +56,7 @@ def failure_of(version: VersionId, applied: Iterable[TransitionRequest]) -> str:
     if rollback is None or rollback.settled_at is None:
         return ""
     reason = rollback.comment.strip().removesuffix(".")
-    return f"rolled back from {goal(rollback)} on {moment(rollback.settled_at)}: {reason}"
+    return f"rolled back from {target_label(rollback)} on {moment(rollback.settled_at)}: {reason}"
 
 
 def failed_tag(version: VersionId, applied: Sequence[TransitionRequest]) -> str:

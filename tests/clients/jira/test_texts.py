@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.clients.jira.documents import card_as_adf, text_as_adf
 from bot.clients.jira.fit import fitting_card, fitting_text
-from bot.clients.jira.transitions import Road, ScreenField, choose_road
+from bot.clients.jira.transitions import ScreenField, Transition, choose_transition
 from bot.clients.jira.webhook import BODY_LIMIT, read_webhook
 from bot.clients.jira.wiki import card_as_wiki, escaped
 from bot.domain.card.card import Card, Fact, Link, Table
@@ -78,11 +78,11 @@ def test_a_link_in_a_table_keeps_its_address_whatever_is_in_it() -> None:
 
 
 ROADS = (
-    Road("11", "Done", "In Review", ()),
-    Road("21", "Approve", "Done", ()),
-    Road("31", "Decline", "Rejected", (ScreenField("resolution", ("Fixed", "Rejected")),)),
-    Road("41", "Close", "Closed", (ScreenField("resolution", ("Fixed",)),)),
-    Road("51", "Escalate", "Blocked", (ScreenField("customfield_1", ()),)),
+    Transition("11", "Done", "In Review", ()),
+    Transition("21", "Approve", "Done", ()),
+    Transition("31", "Decline", "Rejected", (ScreenField("resolution", ("Fixed", "Rejected")),)),
+    Transition("41", "Close", "Closed", (ScreenField("resolution", ("Fixed",)),)),
+    Transition("51", "Escalate", "Blocked", (ScreenField("customfield_1", ()),)),
 )
 
 
@@ -98,14 +98,14 @@ ROADS = (
     ],
 )
 def test_a_road_is_meant_by_id_before_name_before_target_status(to: str, road: str, screen: dict[str, str]) -> None:
-    chosen, filled = choose_road(ROADS, to, "GOV-1", "To Do")
+    chosen, filled = choose_transition(ROADS, to, "GOV-1", "To Do")
 
     assert (chosen.id, dict(filled)) == (road, screen)
 
 
 def test_a_road_whose_screen_cannot_be_filled_is_not_taken() -> None:
     with pytest.raises(Permanent, match=r"customfield_1 \(any text\)"):
-        choose_road(ROADS, "Blocked", "GOV-1", "To Do")
+        choose_transition(ROADS, "Blocked", "GOV-1", "To Do")
 
 
 def signed(body: bytes, secret: str = "s3cret", **headers: str) -> dict[str, str]:

@@ -93,10 +93,10 @@ class Kept:
     def __init__(self):
         self.told, self.manifest = [], ""
 
-    def progressed(self, done, size):
+    def on_progress(self, done, size):
         self.told.append((done, size))
 
-    def listed(self, manifest):
+    def on_manifest(self, manifest):
         self.manifest = manifest
 
 

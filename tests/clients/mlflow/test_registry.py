@@ -64,7 +64,7 @@ def test_a_prompt_is_not_a_model(registry, mlflow_server, model_name):
     found = registry.find_model("default", model_name)
 
     assert found is None
-    assert model_name not in [glance.name for glance in registry.glance_at_models()]
+    assert model_name not in [glance.name for glance in registry.list_models()]
 
 
 def test_an_alias_whose_version_was_deleted_is_gone(registry, mlflow_server, model_name):
@@ -106,7 +106,7 @@ def test_the_glance_shows_aliases_and_the_latest_version_of_each_stage(registry,
     client.set_registered_model_alias(model_name, "champion", "1")
     registry.set_stage(model_name, 1, "Production")
 
-    glance = next(glance for glance in registry.glance_at_models() if glance.name == model_name)
+    glance = next(glance for glance in registry.list_models() if glance.name == model_name)
 
     assert glance.aliases == {"champion": 1}
     assert glance.newest == 3
@@ -116,7 +116,7 @@ def test_the_glance_shows_aliases_and_the_latest_version_of_each_stage(registry,
 def test_a_model_without_versions_has_no_newest_one(registry, mlflow_server, model_name):
     new_model(client_of(mlflow_server), model_name, versions=0)
 
-    glance = next(glance for glance in registry.glance_at_models() if glance.name == model_name)
+    glance = next(glance for glance in registry.list_models() if glance.name == model_name)
 
     assert (glance.newest, glance.latest) == (0, ())
 

@@ -9,11 +9,11 @@ import pytest
 
 from bot.domain.card.card import Link
 from bot.domain.card.request_card import request_card
-from bot.domain.card.sentences import Printed
+from bot.domain.card.sentences import CardContext
 from bot.domain.model import Artifacts, Champion, DataSet, Evidence
 from tests.builders import a_champion, a_request, a_rule, a_version, an_evidence
 
-PRINTED = Printed({"bea": "Bea Baker"}, a_rule())
+PRINTED = CardContext({"bea": "Bea Baker"}, a_rule())
 TRAINED_ON = DataSet("train", "1a2b3c4d", "training")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.card.card import Fact, Link
 from bot.domain.card.request_card import outcome_card, ticket_card
-from bot.domain.card.sentences import Printed, decision_text, outcome_text
+from bot.domain.card.sentences import CardContext, decision_text, outcome_text
 from bot.domain.model import State, TransitionRequest
 from tests.builders import (
     CARD,
@@ -24,7 +24,7 @@ from tests.builders import (
     an_observed,
 )
 
-PRINTED = Printed({"cy": "Cy Lindqvist", "dan": "Dan Achterberg"}, a_rule({"leads": 1, "risk": 1}), RULE_HASH)
+PRINTED = CardContext({"cy": "Cy Lindqvist", "dan": "Dan Achterberg"}, a_rule({"leads": 1, "risk": 1}), RULE_HASH)
 BOTH = (a_vote("cy", "leads"), a_vote("dan", "risk", at=LATER + timedelta(minutes=5)))
 PUT_BACK = an_observed(State.REJECTED, settled_at=LATER, settled_by_us=True, settled_holder=a_version(5))
 REJECTED = {"votes": (a_rejection(),), "outcome": "worse on rainy days"}

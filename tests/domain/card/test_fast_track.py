@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.card.card import Button, Tone
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
-from bot.domain.card.sentences import Printed, decision_text
+from bot.domain.card.sentences import CardContext, decision_text
 from bot.domain.model import DecidedBy, FastTrackMode, Judgement, State, TransitionRequest
 from bot.domain.policy.rules import Rule
 from bot.domain.references import Image
@@ -17,7 +17,7 @@ from bot.domain.request.agreement import Agreement
 from tests.builders import NOON, a_judgement, a_request, a_rule, a_version, an_evidence, an_observed
 
 RULE_HASH = "sha256:1234abcd5678"
-PRINTED = Printed({}, a_rule(), RULE_HASH)
+PRINTED = CardContext({}, a_rule(), RULE_HASH)
 PASSED = a_judgement(mode=FastTrackMode.ON)
 QUIET = an_evidence(description="")
 LET_THROUGH = "Let through by the fast track: rule bike-* → alias:champion (sha256:1234abcd…): mae 31.5 is at most 40."
@@ -75,13 +75,13 @@ def test_where_there_is_no_fast_track_nothing_is_said_of_it(judgement: Judgement
     ],
 )
 def test_in_shadow_the_card_tells_how_often_it_was_right(agreement: Agreement | None, said: str) -> None:
-    printed = replace(PRINTED, agreement=agreement)
+    context = replace(PRINTED, agreement=agreement)
 
-    card = request_card(judged(a_judgement()), printed)
+    card = request_card(judged(a_judgement()), context)
 
     assert card.paragraphs[0] == f"Fast track (shadow): would have let it through: mae 31.5 is at most 40.{said}"
     assert (
-        ticket_card(judged(a_judgement()), printed).paragraphs == ticket_card(judged(a_judgement()), PRINTED).paragraphs
+        ticket_card(judged(a_judgement()), context).paragraphs == ticket_card(judged(a_judgement()), PRINTED).paragraphs
     )
 
 

@@ -9,12 +9,12 @@ import pytest
 from bot.domain.card.card import Table
 from bot.domain.card.metrics_table import figure
 from bot.domain.card.request_card import request_card
-from bot.domain.card.sentences import Printed
+from bot.domain.card.sentences import CardContext
 from bot.domain.model import Check, DataSet, FastTrackMode, Judgement
 from bot.domain.policy.rules import FastTrack, Threshold
 from tests.builders import RULE_HASH, a_champion, a_metric, a_request, a_rule, an_evidence, an_observed
 
-PRINTED = Printed({}, a_rule())
+PRINTED = CardContext({}, a_rule())
 
 
 def test_figures_without_a_champion_say_where_they_were_read() -> None:
@@ -71,7 +71,7 @@ DEMANDS = FastTrack(
     FastTrackMode.ON,
     (Threshold("mae", greater_is_better=False, threshold=40), Threshold("r2", True, min_relative_change=0.01)),
 )
-JUDGED = Printed({}, a_rule(fast_track=DEMANDS), RULE_HASH)
+JUDGED = CardContext({}, a_rule(fast_track=DEMANDS), RULE_HASH)
 TEST, HOLDOUT = DataSet("test", "1a2b3c4d"), DataSet("test", "9f8e7d6c")
 
 
@@ -115,7 +115,7 @@ def test_a_threshold_looks_only_at_the_data_set_that_it_names() -> None:
     rule = a_rule(fast_track=FastTrack(FastTrackMode.ON, (named, replace(named, dataset="holdout"))))
     metrics = (replace(a_metric(), measured_on=TEST), replace(a_metric(value=28.0), measured_on=DataSet("train", "0a")))
 
-    (table,) = request_card(a_request(evidence=an_evidence(metrics=metrics)), Printed({}, rule, RULE_HASH)).tables
+    (table,) = request_card(a_request(evidence=an_evidence(metrics=metrics)), CardContext({}, rule, RULE_HASH)).tables
 
     assert [row[:3] for row in table.rows] == [
         ("mae, test 1a2b3c4d", "31.5", "≤ 40"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.domain.card.card import Card, Confirm, Fact, Link, Table, Tone
 from bot.domain.card.request_card import outcome_card, reminder_card, request_card, ticket_card
-from bot.domain.card.sentences import Printed, decision_text, goal
+from bot.domain.card.sentences import CardContext, decision_text, target_label
 from bot.domain.model import Ask, AskKind, State, Target, TargetKind, TransitionRequest
 from bot.domain.policy.rules import ReasonDemand, Rule
 from tests.builders import (
@@ -28,7 +28,7 @@ from tests.builders import (
 from tests.strategies import PEOPLE, requests, rules
 
 NAMES = {"ana": "Ana Ruiz", "bea": "Bea Baker", "cy": "Cy Lindqvist", "dan": "Dan Achterberg"}
-PRINTED = Printed(NAMES, a_rule({"leads": 1, "risk": 1}), RULE_HASH)
+PRINTED = CardContext(NAMES, a_rule({"leads": 1, "risk": 1}), RULE_HASH)
 
 
 def facts_of(card: Card) -> dict[str, str | Link]:
@@ -101,11 +101,11 @@ def test_its_buttons_carry_only_the_request_and_ask_before_they_approve() -> Non
     [("alias:champion", "champion"), ("stage:Production", "stage Production"), ("model:prod.x", "model prod.x")],
 )
 def test_a_target_is_said_as_people_say_it(target: str, words: str) -> None:
-    assert goal(a_request(target=Target.parse(target))) == words
+    assert target_label(a_request(target=Target.parse(target))) == words
 
 
 def test_a_rule_without_tickets_promises_none() -> None:
-    without = request_card(a_request(), Printed(NAMES, a_rule(ticket=None)))
+    without = request_card(a_request(), CardContext(NAMES, a_rule(ticket=None)))
     with_one_to_come = request_card(a_request(), PRINTED)
 
     assert "Ticket" not in facts_of(without)
@@ -175,7 +175,7 @@ def test_a_button_without_a_form_says_what_it_does_before_it_does_it(
 ) -> None:
     rule = a_rule(reason=ReasonDemand.ON_APPROVE)
 
-    approve, reject = request_card(request_, Printed(NAMES, rule)).buttons
+    approve, reject = request_card(request_, CardContext(NAMES, rule)).buttons
 
     assert approve.confirm is None
     assert reject.confirm is not None
@@ -207,17 +207,17 @@ def test_an_observed_transition_is_ratified_or_put_back() -> None:
 def test_no_request_is_too_odd_for_a_card(
     request_: TransitionRequest, rule: Rule | None, names: dict[str, str]
 ) -> None:
-    printed = Printed(names, rule, RULE_HASH)
+    context = CardContext(names, rule, RULE_HASH)
 
-    card = request_card(request_, printed)
+    card = request_card(request_, context)
 
     assert bool(card.buttons) is (request_.state is State.PENDING and rule is not None)
     assert card.title in card.summary
     assert all(len(row) == len(table.columns) for table in card.tables for row in table.rows)
     assert all(table.rows for table in card.tables)
-    assert ticket_card(request_, printed).buttons == outcome_card(request_, printed).buttons == ()
-    assert reminder_card(request_, printed).title.startswith("Still waiting")
-    assert decision_text(request_, printed)
+    assert ticket_card(request_, context).buttons == outcome_card(request_, context).buttons == ()
+    assert reminder_card(request_, context).title.startswith("Still waiting")
+    assert decision_text(request_, context)
 
 
 @given(requests())
@@ -237,6 +237,6 @@ def test_a_card_says_nothing_of_people_who_have_no_printed_name(request_: Transi
         target=Target(TargetKind.ALIAS, "champion"),
     )
 
-    card = request_card(marked, Printed({}, a_rule()))
+    card = request_card(marked, CardContext({}, a_rule()))
 
     assert "id-of-" not in repr([card.facts, card.paragraphs, card.summary])

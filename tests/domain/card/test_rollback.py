@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
-from bot.domain.card.sentences import Printed, decision_text, outcome_text, what_reject_does
+from bot.domain.card.sentences import CardContext, decision_text, outcome_text, what_reject_does
 from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State, TransitionRequest
 from tests.builders import RULE_HASH, a_champion, a_rejection, a_request, a_rule, a_version, a_vote, an_evidence
 
 NAMES = {"ana": "Ana Ruiz", "cy": "Cy Lindqvist"}
-PRINTED = Printed(NAMES, a_rule(), RULE_HASH)
+PRINTED = CardContext(NAMES, a_rule(), RULE_HASH)
 FAILED = "rolled back from champion on 2026-11-20 14:02 UTC: predictions drifted"
 
 

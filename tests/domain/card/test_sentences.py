@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.card.card import Card, Link
 from bot.domain.card.request_card import request_card
-from bot.domain.card.sentences import Printed
+from bot.domain.card.sentences import CardContext
 from bot.domain.model import Ask, AskKind, State, TransitionRequest
 from bot.domain.policy.rules import UnknownRequester
 from tests.builders import (
@@ -25,7 +25,7 @@ from tests.builders import (
 )
 
 NAMES = {"ana": "Ana Ruiz", "bea": "Bea Baker", "cy": "Cy Lindqvist", "dan": "Dan Achterberg"}
-PRINTED = Printed(NAMES, a_rule({"leads": 1, "risk": 1}), RULE_HASH)
+PRINTED = CardContext(NAMES, a_rule({"leads": 1, "risk": 1}), RULE_HASH)
 BOTH = (a_vote("cy", "leads"), a_vote("dan", "risk", at=LATER + timedelta(minutes=5)))
 
 
@@ -125,7 +125,7 @@ def test_an_unknown_requester_can_make_the_card_wait_for_one_more() -> None:
     rule = a_rule(unknown_requester=UnknownRequester.ONE_MORE)
     request = a_request(requester=None, ask=BY_ALIAS)
 
-    card = request_card(request, Printed(NAMES, rule))
+    card = request_card(request, CardContext(NAMES, rule))
 
     assert card.paragraphs[-1] == "Waiting for one of leads and one of any group that decides: Approve or Reject."
     assert facts_of(card)["Asked"] == "by alias candidate; the registry does not say by whom"
@@ -150,7 +150,7 @@ def test_a_vote_that_no_longer_counts_says_why() -> None:
 def test_a_requester_who_became_known_can_leave_nothing_missing() -> None:
     rule = a_rule(unknown_requester=UnknownRequester.ONE_MORE)
 
-    card = request_card(a_request(votes=(a_vote("cy"),)), Printed(NAMES, rule, RULE_HASH))
+    card = request_card(a_request(votes=(a_vote("cy"),)), CardContext(NAMES, rule, RULE_HASH))
 
     assert card.paragraphs[-1] == (
         "The votes that the rule demands are there; one more vote by anyone of its groups decides."
@@ -158,7 +158,7 @@ def test_a_requester_who_became_known_can_leave_nothing_missing() -> None:
 
 
 def test_without_a_rule_nobody_is_asked_to_press_anything() -> None:
-    card = request_card(a_request(), Printed(NAMES, None))
+    card = request_card(a_request(), CardContext(NAMES, None))
 
     assert card.buttons == ()
     assert card.paragraphs[-1] == "No rule in the policy speaks of this target any more, so nobody can decide it."

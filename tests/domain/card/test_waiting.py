@@ -10,7 +10,7 @@ import pytest
 from bot.domain.card.card import Called, Fact, Link, Mention
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.request_card import mentions_of, reminder_card, request_card
-from bot.domain.card.sentences import FreezeNow, Printed
+from bot.domain.card.sentences import CardContext, FreezeNow
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest
 from bot.domain.policy.rules import Escalate, Group, UnknownRequester
 from tests.builders import (
@@ -31,7 +31,7 @@ LEADS = Group("leads", "ml-leads", ())
 RISK = Group("risk", None, ("cy@example.com", "dan@example.com"))
 HEADS = Group("heads", "heads", ())
 RULE = a_rule({"leads": 1, "risk": 1}, escalate=Escalate(timedelta(hours=8), "heads"))
-PRINTED = Printed(NAMES, RULE, RULE_HASH, groups=(LEADS, RISK, HEADS))
+PRINTED = CardContext(NAMES, RULE, RULE_HASH, groups=(LEADS, RISK, HEADS))
 
 CALL_LEADS = Mention(Called.GROUP, "ml-leads", "leads")
 CALL_RISK = (
@@ -132,7 +132,7 @@ def test_the_vote_beyond_the_groups_own_is_said_to_be_that() -> None:
     rule = a_rule(unknown_requester=UnknownRequester.ONE_MORE)
     request = a_request(requester=None, ask=BY_ALIAS, votes=(a_vote("ben"), a_vote("cy"), a_vote("ana")))
 
-    lines = request_card(request, Printed(NAMES, rule, RULE_HASH)).paragraphs[1:4]
+    lines = request_card(request, CardContext(NAMES, rule, RULE_HASH)).paragraphs[1:4]
 
     told = sorted(line.split("UTC ")[1].split(":")[0] for line in lines)
     assert told == ["approved", "approved as one vote more", "approved for leads"]

@@ -16,7 +16,7 @@ from bot.clients.jira.tickets import card_as_adf, card_as_wiki
 from bot.clients.slack.blocks import MESSAGE_LIMIT, blocks_of
 from bot.domain.card.card import Card, Link
 from bot.domain.digest.card import ReportFile, digest_card, files_card, subject, thread_cards, ticket_card, witness_text
-from bot.domain.digest.figures import Attention, Concern, Digest, Listed
+from bot.domain.digest.figures import Digest, Finding, FindingKind, Listed
 from bot.domain.digest.mail import MATTERS_SHOWN, mail_html, mail_text
 from bot.domain.digest.thread import CARDS_A_LIST, LINES_A_LIST
 from bot.domain.references import Image
@@ -192,7 +192,7 @@ LONG = "a-name-that-does-not-end-" * 30
 
 def a_long_named_digest() -> Digest:
     return a_digest(
-        attention=listed(*(Attention(Concern.NO_RULE, LONG, link="https://x.example/" + LONG),) * 200),
+        attention=listed(*(Finding(FindingKind.NO_RULE, LONG, link="https://x.example/" + LONG),) * 200),
         inventory=listed(*(a_holding(LONG, number, commit=LONG, data=LONG, ticket=LONG) for number in range(200))),
         transitions=listed(*(a_transition(LONG, number, reason=LONG, ticket=LONG) for number in range(200))),
         waiting=listed(*(a_waiting(LONG, number, missing=LONG, ticket=LONG) for number in range(200))),
@@ -211,7 +211,7 @@ def a_long_named_digest() -> Digest:
         an_oddly_named_digest(),
         a_digest(inventory=listed(*(a_holding(LONG, number, commit=LONG, data=LONG) for number in range(200)))),
         a_digest(transitions=listed(*(a_transition(LONG, number, reason=LONG) for number in range(200)))),
-        a_digest(attention=listed(*(Attention(Concern.NO_RULE, LONG, link="https://x.example/" + LONG),) * 200)),
+        a_digest(attention=listed(*(Finding(FindingKind.NO_RULE, LONG, link="https://x.example/" + LONG),) * 200)),
         a_digest(pipelines=tuple(replace(one, stages=(LONG,) * 99) for one in a_digest().pipelines) * 30),
     ],
     ids=["full", "quiet", "crowded", "odd names", "long names", "long reasons", "long matters", "long pipelines"],
@@ -322,7 +322,7 @@ class TestMail:
         assert "<script>alert(1)</script>" in parsed.text
 
     def test_a_sentence_cannot_forge_a_line(self) -> None:
-        forged = Attention(Concern.NO_RULE, "a model\n\nLedger: all is well\x1b[2K", link="javascript:alert(1)")
+        forged = Finding(FindingKind.NO_RULE, "a model\n\nLedger: all is well\x1b[2K", link="javascript:alert(1)")
 
         digest = a_digest(attention=listed(forged))
 

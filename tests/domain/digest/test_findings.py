@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.digest import findings as matters
-from bot.domain.digest.figures import LISTED, Attention, Concern, Listed
+from bot.domain.digest.figures import LISTED, Finding, FindingKind, Listed
 from bot.domain.digest.periods import period_of
 from bot.domain.model import Kind, State
 from tests.builders import CARD, CHAMPION, NOON, TICKET, a_request, a_version, an_observed
@@ -14,32 +14,32 @@ from tests.builders import CARD, CHAMPION, NOON, TICKET, a_request, a_version, a
 PERIOD = period_of("2026-W10", "Europe/Madrid")
 
 
-def many(concern: Concern, number: int) -> Listed[Attention]:
-    return Listed(tuple(Attention(concern, f"{concern} {which}.") for which in range(min(number, LISTED))), number)
+def many(concern: FindingKind, number: int) -> Listed[Finding]:
+    return Listed(tuple(Finding(concern, f"{concern} {which}.") for which in range(min(number, LISTED))), number)
 
 
 def test_the_gravest_come_first_whatever_order_they_were_found_in() -> None:
-    found = matters.in_order([many(Concern.PARKED_JOBS, 2), Listed((), 0), many(Concern.LEDGER_BROKEN, 1)])
+    found = matters.in_order([many(FindingKind.PARKED_JOBS, 2), Listed((), 0), many(FindingKind.LEDGER_BROKEN, 1)])
 
-    assert [matter.concern for matter in found.shown] == [Concern.LEDGER_BROKEN, *[Concern.PARKED_JOBS] * 2]
+    assert [matter.concern for matter in found.shown] == [FindingKind.LEDGER_BROKEN, *[FindingKind.PARKED_JOBS] * 2]
     assert found.total == 3
 
 
 def test_a_flood_of_one_matter_hides_no_other() -> None:
-    found = matters.in_order([many(Concern.MOVED_WITHOUT_APPROVAL, 100_000), many(Concern.PARKED_JOBS, 3)])
+    found = matters.in_order([many(FindingKind.MOVED_WITHOUT_APPROVAL, 100_000), many(FindingKind.PARKED_JOBS, 3)])
 
     assert len(found.shown) == LISTED
-    assert sum(matter.concern is Concern.PARKED_JOBS for matter in found.shown) == 3
+    assert sum(matter.concern is FindingKind.PARKED_JOBS for matter in found.shown) == 3
     assert found.total == 100_003
 
 
 def test_when_all_flood_each_has_its_share() -> None:
-    found = matters.in_order([many(concern, LISTED) for concern in Concern])
+    found = matters.in_order([many(concern, LISTED) for concern in FindingKind])
 
     shown = [matter.concern for matter in found.shown]
     assert len(shown) == LISTED
-    assert min(shown.count(concern) for concern in Concern) == LISTED // len(Concern)
-    assert shown == sorted(shown, key=list(Concern).index)
+    assert min(shown.count(concern) for concern in FindingKind) == LISTED // len(FindingKind)
+    assert shown == sorted(shown, key=list(FindingKind).index)
 
 
 def test_what_has_become_of_a_move_by_hand_is_told() -> None:
@@ -71,7 +71,7 @@ def test_a_move_back_to_who_was_approved_needs_no_adopting() -> None:
         "bike-demand", CHAMPION, a_version(7), a_version(8), NOON, "by Cy on 2026-03-01 10:00", PERIOD
     )
 
-    assert matter.concern is Concern.MOVED_WITHOUT_APPROVAL
+    assert matter.concern is FindingKind.MOVED_WITHOUT_APPROVAL
     assert matter.sentence == (
         "bike-demand v7 was put on alias:champion of bike-demand on 2026-03-02 13:00 without asking; bike-demand v8 held it before. "
         "MLflow does not tell by whom. "

@@ -11,7 +11,7 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.domain.digest.figures import Attention, Concern, Digest, Latency, WeekOfTrend
+from bot.domain.digest.figures import Digest, Finding, FindingKind, Latency, WeekOfTrend
 from bot.domain.digest.json_form import as_json, read_digest
 from bot.domain.model import Refused
 from tests.builders.digest import (
@@ -90,7 +90,7 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
 
 
 def test_figures_of_an_older_release_are_read_with_the_defaults_of_what_came_later() -> None:
-    matter = Attention(Concern.NO_RULE, "No rule speaks of fraud.", MONDAY, "fraud", "https://slack.example/1")
+    matter = Finding(FindingKind.NO_RULE, "No rule speaks of fraud.", MONDAY, "fraud", "https://slack.example/1")
     frozen = json.loads(as_json(a_digest(attention=listed(matter))))
     (older,) = frozen["attention"]["shown"]
     for later in ("at", "model", "link"):
@@ -98,7 +98,7 @@ def test_figures_of_an_older_release_are_read_with_the_defaults_of_what_came_lat
 
     found = read_digest(json.dumps(frozen))
 
-    assert found == a_digest(attention=listed(Attention(Concern.NO_RULE, "No rule speaks of fraud.")))
+    assert found == a_digest(attention=listed(Finding(FindingKind.NO_RULE, "No rule speaks of fraud.")))
 
 
 def test_of_figures_of_a_newer_release_is_read_what_this_one_knows() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.digest.figures import Concern, Latency, Listed
+from bot.domain.digest.figures import FindingKind, Latency, Listed
 from bot.domain.digest.sentences import (
     ALL_IN_ORDER,
     CONCERNS,
@@ -56,18 +56,18 @@ def test_the_summary_says_what_ended_what_waits_and_what_needs_attention() -> No
 
 def test_a_ledger_that_was_changed_beyond_counting_claims_no_figures() -> None:
     broken = replace(a_digest().ledger, fault="entry 7 was changed.")
-    digest = a_quiet_digest(trend=(), latency=(), ledger=broken, concerns={Concern.LEDGER_BROKEN: 1})
+    digest = a_quiet_digest(trend=(), latency=(), ledger=broken, concerns={FindingKind.LEDGER_BROKEN: 1})
 
     assert summary(digest).startswith("The week could not be counted, for its entries were changed.")
     assert dict(headline(digest))["Ledger"].endswith("it does not verify: entry 7 was changed")
 
 
 def test_every_concern_has_a_name() -> None:
-    assert set(CONCERNS) == set(Concern)
+    assert set(CONCERNS) == set(FindingKind)
 
 
 def test_the_gravest_concern_comes_first() -> None:
-    digest = a_digest(attention=Listed((), 5), concerns={Concern.PARKED_JOBS: 4, Concern.LEDGER_BROKEN: 1})
+    digest = a_digest(attention=Listed((), 5), concerns={FindingKind.PARKED_JOBS: 4, FindingKind.LEDGER_BROKEN: 1})
 
     assert attention_text(digest) == "5 matters: the ledger does not verify (1), parked jobs (4)."
 

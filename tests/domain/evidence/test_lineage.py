@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.card.changes import change_facts
-from bot.domain.card.sentences import Printed
+from bot.domain.card.sentences import CardContext
 from bot.domain.evidence.lineage import (
     GIT_MIRROR,
     PARTS,
@@ -17,8 +17,8 @@ from bot.domain.evidence.lineage import (
     TRAINER,
     LoggedFiles,
     Mirrored,
+    Provenance,
     RunSeen,
-    Trail,
     missing,
     who_vouches,
 )
@@ -120,7 +120,7 @@ RUN = RunSeen(
 MIRRORED = Mirrored(
     GIT, is_there=True, branches=("main",), on_main=True, lock=LOCK, author="bea@example.com", changed=()
 )
-WHOLE = Trail(
+WHOLE = Provenance(
     run=RUN,
     commit=COMMIT,
     code="c0dec0de" * 5,
@@ -131,26 +131,26 @@ WHOLE = Trail(
 )
 
 
-def failures(trail: Trail) -> dict[str, str]:
-    return {check.code: check.sentence for check in check_lineage(trail, None) if not check.passed}
+def failures(provenance: Provenance) -> dict[str, str]:
+    return {check.code: check.sentence for check in check_lineage(provenance, None) if not check.passed}
 
 
-def with_run(**changes: Any) -> Trail:
+def with_run(**changes: Any) -> Provenance:
     return replace(WHOLE, run=replace(RUN, **changes))
 
 
-def with_tags(**changes: str) -> Trail:
+def with_tags(**changes: str) -> Provenance:
     return with_run(tags={**TAGS, **changes})
 
 
-def with_lock(text: str, **tags: str) -> Trail:
+def with_lock(text: str, **tags: str) -> Provenance:
     """A lock that is logged, tagged and committed alike."""
-    trail = with_tags(dvc_lock_sha256=sha256(text.encode()).hexdigest(), **tags)
+    provenance = with_tags(dvc_lock_sha256=sha256(text.encode()).hexdigest(), **tags)
     mirrored = replace(MIRRORED, lock=text)
-    return replace(trail, files=LoggedFiles(text, RUN_FILE), lock=read_lock(text), mirrored=mirrored)
+    return replace(provenance, files=LoggedFiles(text, RUN_FILE), lock=read_lock(text), mirrored=mirrored)
 
 
-def with_mirror(**changes: Any) -> Trail:
+def with_mirror(**changes: Any) -> Provenance:
     return replace(WHOLE, mirrored=replace(MIRRORED, **changes))
 
 
@@ -164,7 +164,7 @@ def test_a_whole_trail_passes_every_check_and_the_mirror_vouches_for_it() -> Non
 
 
 @pytest.mark.parametrize(
-    ("trail", "code", "sentence"),
+    ("provenance", "code", "sentence"),
     [
         (with_run(status="FAILED"), "L02", "run 124d754c is FAILED. "),
         (with_run(is_deleted=True), "L02", "run 124d754c is deleted. "),
@@ -207,8 +207,8 @@ def test_a_whole_trail_passes_every_check_and_the_mirror_vouches_for_it() -> Non
         (with_run(datasets=()), "L19", "the run names no training data set with a digest. "),
     ],
 )  # fmt: skip
-def test_each_alteration_is_found_by_the_check_that_names_it(trail: Trail, code: str, sentence: str) -> None:
-    found = failures(trail)
+def test_each_alteration_is_found_by_the_check_that_names_it(provenance: Provenance, code: str, sentence: str) -> None:
+    found = failures(provenance)
 
     assert list(found) == [code]
     assert sentence in found[code]
@@ -244,7 +244,7 @@ def test_a_commit_that_is_none_is_found(commit: str) -> None:
 
 
 def test_a_version_without_a_run_fails_what_the_run_would_tell() -> None:
-    found = failures(Trail(run=None))
+    found = failures(Provenance(run=None))
 
     assert "the version leads to no run. " in found["L01"]
     assert list(found) == list(LINEAGE_CODES)
@@ -262,9 +262,9 @@ def test_without_a_mirror_everything_is_the_trainers_own_word() -> None:
 
 @pytest.mark.parametrize("code", ["L14", "L15"])
 def test_the_mirror_vouches_for_nothing_that_it_contradicts(code: str) -> None:
-    trail = with_mirror(branches=()) if code == "L14" else with_mirror(lock="another")
+    provenance = with_mirror(branches=()) if code == "L14" else with_mirror(lock="another")
 
-    assert who_vouches(check_lineage(trail, None)) == TRAINER
+    assert who_vouches(check_lineage(provenance, None)) == TRAINER
 
 
 @pytest.mark.parametrize(
@@ -332,7 +332,7 @@ def test_the_card_says_in_one_line_on_whose_word_and_what_is_wrong() -> None:
     told = {
         name: [
             fact.value
-            for fact in change_facts(a_request(evidence=evidence), Printed({}, None))
+            for fact in change_facts(a_request(evidence=evidence), CardContext({}, None))
             if fact.label == "Lineage"
         ]
         for name, evidence in lines.items()

@@ -12,7 +12,7 @@ from bot.domain.card.card import Link
 from bot.domain.card.metric_history import Holder, MetricHistory, Point
 from bot.domain.card.metric_plot import plot_of
 from bot.domain.card.request_card import request_card
-from bot.domain.card.sentences import Printed
+from bot.domain.card.sentences import CardContext
 from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
 from bot.domain.evidence.lineage import GIT_MIRROR
 from bot.domain.evidence.pipeline_graph import MOST_NAMES, graph_of
@@ -166,11 +166,11 @@ def test_everything_can_be_written_as_json() -> None:
 
 
 def test_the_card_leads_to_the_page_when_there_is_a_link_to_it() -> None:
-    request, printed = a_request(), Printed(NAMES, None)
+    request, context = a_request(), CardContext(NAMES, None)
 
     with_link, without = (
-        request_card(request, printed, "https://countersign.example.com/x"),
-        request_card(request, printed),
+        request_card(request, context, "https://countersign.example.com/x"),
+        request_card(request, context),
     )
 
     assert with_link.facts[-1].value == Link(

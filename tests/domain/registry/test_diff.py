@@ -15,13 +15,13 @@ from bot.domain.registry.diff import (
     Known,
     Move,
     News,
-    StandingAsk,
+    OpenAsk,
     compare,
     fingerprint,
-    standing_asks,
+    open_asks,
     watched_holders,
 )
-from bot.domain.registry.snapshot import ModelSeen, VersionSeen
+from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from tests.builders import (
     BY_ALIAS,
     CHAMPION,
@@ -42,11 +42,11 @@ NOTHING = Known(baseline=0, newest=0)
 POLICY = a_policy()
 
 
-def asking(ask: Ask, number: int = 7, target: Target = CHAMPION) -> StandingAsk:
-    return StandingAsk(a_version(number), target, ask)
+def asking(ask: Ask, number: int = 7, target: Target = CHAMPION) -> OpenAsk:
+    return OpenAsk(a_version(number), target, ask)
 
 
-def known_after(news: News, seen: ModelSeen, known: Known) -> Known:
+def known_after(news: News, seen: ModelSnapshot, known: Known) -> Known:
     """What the story remembers when it has acted on the news."""
     newest = max((version.id.version for version in seen.versions), default=0)
     asks = (known.asks - frozenset(news.no_longer_asked)) | frozenset(news.asked) | frozenset(news.muted)
@@ -160,7 +160,7 @@ def test_a_stage_asks_while_the_version_is_in_it() -> None:
 def test_only_versions_newer_than_the_baseline_ask_by_having_been_created(baseline: int, asks: bool) -> None:
     policy = a_policy(a_rule(ask_on=(BY_CREATION,)))
 
-    standing = standing_asks(a_seen_model(a_seen_version()), baseline, policy)
+    standing = open_asks(a_seen_model(a_seen_version()), baseline, policy)
 
     assert standing == (frozenset({asking(BY_CREATION)}) if asks else frozenset())
 
@@ -283,7 +283,7 @@ ANY_POLICY = st.sets(st.sampled_from([BY_ALIAS, BY_TAG, BY_STAGE, BY_CREATION]))
 
 
 @st.composite
-def models(draw: st.DrawFn) -> ModelSeen:
+def models(draw: st.DrawFn) -> ModelSnapshot:
     numbers = draw(st.sets(NUMBERS))
     source = st.sampled_from(["models:/m-1", COPIED])
     versions = [a_seen_version(n, stage=draw(STAGES), tags=draw(TAGS), source=draw(source)) for n in numbers]
@@ -291,7 +291,7 @@ def models(draw: st.DrawFn) -> ModelSeen:
 
 
 @given(models(), models(), ANY_POLICY)
-def test_the_same_sight_twice_is_no_news(before: ModelSeen, seen: ModelSeen, policy: Policy) -> None:
+def test_the_same_sight_twice_is_no_news(before: ModelSnapshot, seen: ModelSnapshot, policy: Policy) -> None:
     known = known_after(compare(before, NOTHING, policy), before, NOTHING)
 
     after = known_after(compare(seen, known, policy), seen, known)
@@ -302,7 +302,7 @@ def test_the_same_sight_twice_is_no_news(before: ModelSeen, seen: ModelSeen, pol
 
 @given(models(), models(), ANY_POLICY)
 def test_whoever_arrived_somewhere_or_stands_for_it_now_moved_there(
-    before: ModelSeen, seen: ModelSeen, policy: Policy
+    before: ModelSnapshot, seen: ModelSnapshot, policy: Policy
 ) -> None:
     known = known_after(compare(before, NOTHING, policy), before, NOTHING)
 
@@ -315,7 +315,7 @@ def test_whoever_arrived_somewhere_or_stands_for_it_now_moved_there(
     assert {(move.target, move.version) for move in moves if move.version} == arrived | newest
 
 
-def _print(seen: ModelSeen, policy: Policy) -> str:
+def _print(seen: ModelSnapshot, policy: Policy) -> str:
     newest = max((version.id.version for version in seen.versions), default=0)
     return fingerprint(seen.aliases, seen.versions, policy.asking_tags(), newest)
 
@@ -330,14 +330,14 @@ def _print(seen: ModelSeen, policy: Policy) -> str:
         a_seen_model(a_seen_version(8), a_seen_version(7), a_seen_version(5), aliases={"champion": 7}),
     ],
 )
-def test_whatever_may_be_news_changes_the_fingerprint(changed: ModelSeen) -> None:
+def test_whatever_may_be_news_changes_the_fingerprint(changed: ModelSnapshot) -> None:
     before = a_seen_model(a_seen_version(7), a_seen_version(5), aliases={"champion": 7})
 
     assert _print(changed, POLICY) != _print(before, POLICY)
 
 
 def test_tags_that_ask_for_nothing_leave_the_fingerprint_alone() -> None:
-    plain: VersionSeen = a_seen_version(7)
+    plain: VersionSnapshot = a_seen_version(7)
     tagged = replace(plain, tags={"validated": "yes", "countersign.decision": "approved"})
 
     assert _print(a_seen_model(tagged), POLICY) == _print(a_seen_model(plain), POLICY)

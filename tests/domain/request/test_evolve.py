@@ -1,4 +1,4 @@
-"""Events become the request again: `evolve` knows every one of them, and `born` where it begins."""
+"""Events become the request again: `evolve` knows every one of them, and `initial` where it begins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.domain.events import (
     VoteSigned,
 )
 from bot.domain.model import State
-from bot.domain.request.evolution import born, evolve
+from bot.domain.request.evolution import evolve, initial
 from tests.builders import LATER, REQUEST_ID, a_request, every_request_event, opened
 
 ONLY_FOR_THE_RECORD = {
@@ -66,4 +66,4 @@ def test_an_opening_is_where_a_request_begins_and_changes_none_that_is_there() -
     request = a_request()
 
     assert evolve(request, opened()) == request
-    assert born(opened()).state is State.COLLECTING
+    assert initial(opened()).state is State.COLLECTING

@@ -17,7 +17,7 @@ from bot.domain.events import (
 from bot.domain.model import Ask, AskKind, Refused, State, TransitionRequest, Vote
 from bot.domain.policy.rules import ReasonDemand, Rule, UnknownRequester
 from bot.domain.request import lifecycle
-from bot.domain.request.evolution import born
+from bot.domain.request.evolution import initial
 from bot.domain.request.lifecycle import AlreadyDecided, Authors, NewRequest, cast_vote, check_may_vote, freeze_evidence
 from tests.builders import (
     CHAMPION,
@@ -48,7 +48,7 @@ def test_a_request_is_born_collecting_and_expires_when_the_rule_says() -> None:
 
     event = lifecycle.open_request(new, REQUEST_ID, RULE, RULE_HASH, NOON)
 
-    request = born(event)
+    request = initial(event)
     assert (request.state, request.requester, request.author, request.comment) == (
         State.COLLECTING,
         "ana",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.domain.model import Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest, Verdict, VersionId, Vote
 from bot.domain.policy.rules import Approve, Observed, ReasonDemand, Requirement, Rule, UnknownRequester
-from bot.domain.request.quorum import ANYONE, places, requester_is_unknown, standing
+from bot.domain.request.quorum import ANYONE, places, requester_is_unknown, tally
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GROUPS = ("leads", "risk", "legal")
@@ -56,7 +56,7 @@ def with_votes(*votes: Vote, request: TransitionRequest = REQUEST) -> Transition
 
 
 def test_without_votes_every_place_is_open() -> None:
-    now = standing(with_votes(), rule_of(leads=2, risk=1))
+    now = tally(with_votes(), rule_of(leads=2, risk=1))
 
     assert now.missing == ("leads", "leads", "risk")
     assert not now.is_complete
@@ -65,13 +65,13 @@ def test_without_votes_every_place_is_open() -> None:
 def test_a_rejection_fills_no_place() -> None:
     rejection = replace(approval("cy", "leads"), verdict=Verdict.REJECT)
 
-    now = standing(with_votes(rejection), rule_of(leads=1))
+    now = tally(with_votes(rejection), rule_of(leads=1))
 
     assert (now.met, now.missing) == ((), ("leads",))
 
 
 def test_a_vote_counts_only_for_the_groups_of_the_voter() -> None:
-    now = standing(with_votes(approval("cy", "risk")), rule_of(leads=1))
+    now = tally(with_votes(approval("cy", "risk")), rule_of(leads=1))
 
     assert now.missing == ("leads",)
 
@@ -79,12 +79,12 @@ def test_a_vote_counts_only_for_the_groups_of_the_voter() -> None:
 def test_a_quorum_of_two_takes_two_people() -> None:
     rule = rule_of(leads=2)
 
-    assert standing(with_votes(approval("cy", "leads")), rule).missing == ("leads",)
-    assert standing(with_votes(approval("cy", "leads"), approval("dan", "leads")), rule).is_complete
+    assert tally(with_votes(approval("cy", "leads")), rule).missing == ("leads",)
+    assert tally(with_votes(approval("cy", "leads"), approval("dan", "leads")), rule).is_complete
 
 
 def test_one_person_in_two_groups_does_not_stand_for_both() -> None:
-    now = standing(with_votes(approval("cy", "leads", "risk")), rule_of(leads=1, risk=1))
+    now = tally(with_votes(approval("cy", "leads", "risk")), rule_of(leads=1, risk=1))
 
     assert len(now.met) == len(now.missing) == 1
 
@@ -92,7 +92,7 @@ def test_one_person_in_two_groups_does_not_stand_for_both() -> None:
 def test_who_belongs_to_two_groups_makes_room_for_who_belongs_to_one() -> None:
     rule = rule_of(leads=1, risk=1)
 
-    now = standing(with_votes(approval("abe", "leads", "risk"), approval("cy", "leads")), rule)
+    now = tally(with_votes(approval("abe", "leads", "risk"), approval("cy", "leads")), rule)
 
     assert dict(now.met) == {"abe": "risk", "cy": "leads"}
 
@@ -100,7 +100,7 @@ def test_who_belongs_to_two_groups_makes_room_for_who_belongs_to_one() -> None:
 def test_more_approvals_than_places_do_no_harm() -> None:
     votes = [approval(person, "leads") for person in ("cy", "dan", "eve")]
 
-    now = standing(with_votes(*votes), rule_of(leads=1))
+    now = tally(with_votes(*votes), rule_of(leads=1))
 
     assert now.is_complete
     assert len(now.met) == 1
@@ -128,8 +128,8 @@ def test_an_unknown_requester_costs_one_more_approval_by_anyone_of_the_groups() 
 
     assert places(request, rule) == ("leads", "risk", ANYONE)
     two = with_votes(approval("cy", "leads"), approval("dan", "risk"), request=request)
-    assert standing(two, rule).missing == (ANYONE,)
-    assert standing(replace(two, votes=(*two.votes, approval("eve", "risk"))), rule).is_complete
+    assert tally(two, rule).missing == (ANYONE,)
+    assert tally(replace(two, votes=(*two.votes, approval("eve", "risk"))), rule).is_complete
 
 
 @pytest.mark.parametrize("unknown", [UnknownRequester.REFUSE, UnknownRequester.AUTHOR_ONLY])
@@ -174,7 +174,7 @@ def test_the_order_of_votes_never_matters(
     request = replace(REQUEST, requester=requester)
     shuffled = data.draw(st.permutations(votes))
 
-    one, other = (standing(with_votes(*order, request=request), rule_of(**quorums)) for order in (votes, shuffled))
+    one, other = (tally(with_votes(*order, request=request), rule_of(**quorums)) for order in (votes, shuffled))
 
     assert one == other
 
@@ -185,7 +185,7 @@ def test_nobody_sits_twice_or_where_they_do_not_belong(
 ) -> None:
     request = with_votes(*votes, request=replace(REQUEST, requester=requester))
 
-    now = standing(request, rule_of(**quorums))
+    now = tally(request, rule_of(**quorums))
 
     groups_of = {vote.person: (*vote.groups, ANYONE) for vote in votes if vote.verdict is Verdict.APPROVE}
     people = [person for person, _ in now.met]
@@ -200,7 +200,7 @@ def test_every_place_is_either_met_or_missing(
     request = with_votes(*votes, request=replace(REQUEST, requester=requester))
     rule = rule_of(**quorums)
 
-    now = standing(request, rule)
+    now = tally(request, rule)
 
     assert sorted([*(group for _, group in now.met), *now.missing]) == sorted(places(request, rule))
 
@@ -217,7 +217,7 @@ def test_complete_means_exactly_that_different_people_can_fill_all_places(
     rule = rule_of(**quorums)
     approvals = [vote for vote in votes if vote.verdict is Verdict.APPROVE]
 
-    now = standing(request, rule)
+    now = tally(request, rule)
 
     assert now.is_complete is seats_by_brute_force(approvals, places(request, rule))
 
@@ -228,16 +228,16 @@ def test_an_unknown_requester_takes_exactly_one_more_vote(quorums: dict[str, int
     unknown = with_votes(*votes, request=replace(REQUEST, requester=None))
     approvals = sum(vote.verdict is Verdict.APPROVE for vote in votes)
 
-    known_is_complete = standing(with_votes(*votes), rule).is_complete
+    known_is_complete = tally(with_votes(*votes), rule).is_complete
 
-    assert standing(unknown, rule).is_complete is (known_is_complete and approvals > sum(quorums.values()))
+    assert tally(unknown, rule).is_complete is (known_is_complete and approvals > sum(quorums.values()))
 
 
 @given(QUORUMS, VOTES, MEMBERSHIPS)
 def test_a_further_approval_never_opens_a_place(quorums: dict[str, int], votes: list[Vote], groups: list[str]) -> None:
     rule = rule_of(**quorums)
-    before = standing(with_votes(*votes), rule)
+    before = tally(with_votes(*votes), rule)
 
-    after = standing(with_votes(*votes, approval("zoe", *groups)), rule)
+    after = tally(with_votes(*votes, approval("zoe", *groups)), rule)
 
     assert len(before.missing) - 1 <= len(after.missing) <= len(before.missing)

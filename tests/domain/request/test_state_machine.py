@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bot.domain import events as e
 from bot.domain.card.request_card import request_card
-from bot.domain.card.sentences import Printed
+from bot.domain.card.sentences import CardContext
 from bot.domain.events import Event, RequestEvent, RequestOpened
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import (
@@ -155,7 +155,7 @@ class LifeOfARequest(RuleBasedStateMachine):
         )
         event = lifecycle.open_request(new, "r1", rule, self.rule_hash, self.now)
         self.rule = rule
-        self.request = evolution.born(event)
+        self.request = evolution.initial(event)
         self.events.append(event)
         if not is_slow:
             self.freeze(EVIDENCE[0], author, None)
@@ -393,13 +393,13 @@ class LifeOfARequest(RuleBasedStateMachine):
         assert isinstance(first, RequestOpened)
 
         retold = reduce(
-            evolution.evolve, (event for event in others if isinstance(event, RequestEvent)), evolution.born(first)
+            evolution.evolve, (event for event in others if isinstance(event, RequestEvent)), evolution.initial(first)
         )
 
         assert retold == self.request
 
     def its_card_can_be_drawn_and_asks_only_while_it_waits(self) -> None:
-        card = request_card(self.request, Printed({}, self.rule))
+        card = request_card(self.request, CardContext({}, self.rule))
 
         assert {"approve", "reject"} <= {
             button.action for button in card.buttons

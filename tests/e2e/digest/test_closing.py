@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.digest import end_week
-from bot.domain.digest.figures import Concern
+from bot.domain.digest.figures import FindingKind
 from bot.domain.digest.json_form import as_json, read_digest
 from bot.domain.events import DigestClosed, DigestDelivered, DigestsLeftOut, KeyAdded
 from bot.domain.model import Refused
@@ -20,16 +20,16 @@ from handlers.digest.closing import close_week
 from handlers.digest.reprint import tell_again, write_report
 from handlers.doors.clock import HOUSEKEEPING, tick
 from tests.fixtures.digest_weeks import A_MOMENT, DIGEST, closed, go_to, go_to_due, look, rows, weeks_from_now
-from tests.fixtures.installation import House, services_with
+from tests.fixtures.installation import Installation, services_with
 
 
 @pytest.fixture
-def planned(house: House) -> House:
-    house.use_policy(top=DIGEST)
-    return house
+def planned(installation: Installation) -> Installation:
+    installation.use_policy(top=DIGEST)
+    return installation
 
 
-def test_nothing_is_due_before_its_time_and_then_the_week_is_frozen(planned: House) -> None:
+def test_nothing_is_due_before_its_time_and_then_the_week_is_frozen(planned: Installation) -> None:
     week, _ = weeks_from_now(2)
     planned.approve(planned.asked())
     go_to(planned, week.ends + timedelta(hours=8, minutes=59))
@@ -53,7 +53,7 @@ def test_nothing_is_due_before_its_time_and_then_the_week_is_frozen(planned: Hou
     assert planned.ledger_fault() is None
 
 
-def test_a_closed_week_is_delivered_and_closed_no_second_time(planned: House) -> None:
+def test_a_closed_week_is_delivered_and_closed_no_second_time(planned: Installation) -> None:
     week, following = weeks_from_now(2)
     go_to_due(planned, week)
     for _ in range(3):
@@ -67,7 +67,7 @@ def test_a_closed_week_is_delivered_and_closed_no_second_time(planned: House) ->
     assert planned.unfinished() == []
 
 
-def test_two_clocks_make_one_tick_and_two_workers_one_digest(planned: House) -> None:
+def test_two_clocks_make_one_tick_and_two_workers_one_digest(planned: Installation) -> None:
     (week,) = weeks_from_now(1)
     go_to_due(planned, week)
     url = planned.settings.database_url.get_secret_value()
@@ -85,7 +85,7 @@ def test_two_clocks_make_one_tick_and_two_workers_one_digest(planned: House) -> 
     assert len(planned.entries(DigestDelivered)) == 1
 
 
-def test_after_three_weeks_without_a_clock_each_week_is_told_the_oldest_first(planned: House) -> None:
+def test_after_three_weeks_without_a_clock_each_week_is_told_the_oldest_first(planned: Installation) -> None:
     weeks = weeks_from_now(4)
     planned.approve(planned.asked())
     go_to_due(planned, weeks[-1])
@@ -100,7 +100,7 @@ def test_after_three_weeks_without_a_clock_each_week_is_told_the_oldest_first(pl
     assert planned.entries(DigestsLeftOut) == []
 
 
-def test_after_a_longer_stop_the_oldest_weeks_are_left_out_and_the_next_digest_says_so(planned: House) -> None:
+def test_after_a_longer_stop_the_oldest_weeks_are_left_out_and_the_next_digest_says_so(planned: Installation) -> None:
     weeks = weeks_from_now(11)
     go_to_due(planned, weeks[-1])
 
@@ -112,24 +112,24 @@ def test_after_a_longer_stop_the_oldest_weeks_are_left_out_and_the_next_digest_s
     first, *others = [read_digest(row.figures) for row in rows(planned, weeks)]
     assert left_out["weeks"] == [week.week for week in weeks[:3]]
     assert closed(planned) == [week.week for week in weeks[3:]]
-    assert first.concerns[Concern.DIGESTS_LEFT_OUT] > 0
-    assert all(digest.concerns[Concern.DIGESTS_LEFT_OUT] == 0 for digest in others)
+    assert first.concerns[FindingKind.DIGESTS_LEFT_OUT] > 0
+    assert all(digest.concerns[FindingKind.DIGESTS_LEFT_OUT] == 0 for digest in others)
 
 
-def test_weeks_before_a_digest_was_planned_are_not_told(house: House) -> None:
+def test_weeks_before_a_digest_was_planned_are_not_told(installation: Installation) -> None:
     weeks = weeks_from_now(3)
-    go_to(house, weeks[2].starts + timedelta(days=3))
-    house.use_policy(top=DIGEST)
-    look(house)
-    before = closed(house)
+    go_to(installation, weeks[2].starts + timedelta(days=3))
+    installation.use_policy(top=DIGEST)
+    look(installation)
+    before = closed(installation)
 
-    go_to_due(house, weeks[2])
-    look(house)
+    go_to_due(installation, weeks[2])
+    look(installation)
 
-    assert (before, closed(house)) == ([], [weeks[2].week])
+    assert (before, closed(installation)) == ([], [weeks[2].week])
 
 
-def test_a_plan_that_was_away_for_a_monday_leaves_no_week_untold(planned: House) -> None:
+def test_a_plan_that_was_away_for_a_monday_leaves_no_week_untold(planned: Installation) -> None:
     weeks = weeks_from_now(3)
     go_to_due(planned, weeks[0])
     look(planned)
@@ -143,7 +143,7 @@ def test_a_plan_that_was_away_for_a_monday_leaves_no_week_untold(planned: House)
     assert closed(planned) == [weeks[0].week, weeks[1].week]
 
 
-def test_a_plan_that_comes_back_after_months_tells_no_week_that_nobody_planned(planned: House) -> None:
+def test_a_plan_that_comes_back_after_months_tells_no_week_that_nobody_planned(planned: Installation) -> None:
     weeks = weeks_from_now(14)
     go_to_due(planned, weeks[0])
     look(planned)
@@ -161,27 +161,27 @@ def test_a_plan_that_comes_back_after_months_tells_no_week_that_nobody_planned(p
     assert before == [weeks[0].week]
     assert closed(planned) == [weeks[0].week, weeks[13].week]
     assert planned.entries(DigestsLeftOut) == []
-    assert read_digest(rows(planned, weeks[13:])[0].figures).concerns.get(Concern.DIGESTS_LEFT_OUT, 0) == 0
+    assert read_digest(rows(planned, weeks[13:])[0].figures).concerns.get(FindingKind.DIGESTS_LEFT_OUT, 0) == 0
     with pytest.raises(Refused, match=f"{weeks[5].week} has no digest: the policy planned none for it"):
         tell_again(weeks[5].week, planned.s)
 
 
-def test_a_first_plan_counts_from_when_it_came_to_stay(house: House) -> None:
+def test_a_first_plan_counts_from_when_it_came_to_stay(installation: Installation) -> None:
     weeks = weeks_from_now(4)
-    house.use_policy(top=DIGEST)
-    house.use_policy()
-    go_to(house, weeks[2].starts + timedelta(days=3))
-    house.use_policy(top=DIGEST)
-    go_to(house, weeks[3].starts + timedelta(hours=5))
-    house.use_policy(top=DIGEST.replace("compliance", "model-approvals"))
+    installation.use_policy(top=DIGEST)
+    installation.use_policy()
+    go_to(installation, weeks[2].starts + timedelta(days=3))
+    installation.use_policy(top=DIGEST)
+    go_to(installation, weeks[3].starts + timedelta(hours=5))
+    installation.use_policy(top=DIGEST.replace("compliance", "model-approvals"))
 
-    go_to_due(house, weeks[3])
-    look(house)
+    go_to_due(installation, weeks[3])
+    look(installation)
 
-    assert closed(house) == [weeks[2].week, weeks[3].week]
+    assert closed(installation) == [weeks[2].week, weeks[3].week]
 
 
-def test_a_policy_that_only_another_release_can_read_does_not_end_the_plan(planned: House) -> None:
+def test_a_policy_that_only_another_release_can_read_does_not_end_the_plan(planned: Installation) -> None:
     weeks = weeks_from_now(3)
     with planned.s.store.transaction() as tx:
         tx.add_policy("version: 99\ndigest: {}\n", "sha256:99", "another release", planned.clock.now())
@@ -193,17 +193,17 @@ def test_a_policy_that_only_another_release_can_read_does_not_end_the_plan(plann
     assert closed(planned) == [weeks[0].week, weeks[1].week]
 
 
-def test_a_policy_without_a_digest_closes_nothing(house: House) -> None:
-    go_to(house, weeks_from_now(3)[-1].ends)
+def test_a_policy_without_a_digest_closes_nothing(installation: Installation) -> None:
+    go_to(installation, weeks_from_now(3)[-1].ends)
 
-    look(house)
-    close_week(weeks_from_now(1)[0].week, house.s)
+    look(installation)
+    close_week(weeks_from_now(1)[0].week, installation.s)
 
-    assert closed(house) == []
+    assert closed(installation) == []
 
 
 def test_a_week_that_cannot_be_closed_is_parked_once_and_told_when_that_is_mended(
-    planned: House, tmp_path: Path
+    planned: Installation, tmp_path: Path
 ) -> None:
     (week,) = weeks_from_now(1)
     template = tmp_path / "report.html"
@@ -223,7 +223,7 @@ def test_a_week_that_cannot_be_closed_is_parked_once_and_told_when_that_is_mende
     assert closed(planned) == [week.week]
 
 
-def test_a_ledger_that_was_cut_has_its_digest_and_that_stands_first(planned: House) -> None:
+def test_a_ledger_that_was_cut_has_its_digest_and_that_stands_first(planned: Installation) -> None:
     (week,) = weeks_from_now(1)
     planned.approve(planned.asked())
     with planned.s.store.engine.begin() as connection:
@@ -237,10 +237,12 @@ def test_a_ledger_that_was_cut_has_its_digest_and_that_stands_first(planned: Hou
     (row,) = rows(planned, [week])
     digest = read_digest(row.figures)
     assert digest.ledger.fault
-    assert digest.attention.shown[0].concern is Concern.LEDGER_BROKEN
+    assert digest.attention.shown[0].concern is FindingKind.LEDGER_BROKEN
 
 
-def test_what_is_recorded_late_belongs_to_no_closed_week_and_changes_none(planned: House, tmp_path: Path) -> None:
+def test_what_is_recorded_late_belongs_to_no_closed_week_and_changes_none(
+    planned: Installation, tmp_path: Path
+) -> None:
     week, following = weeks_from_now(2)
     planned.approve(planned.asked())
     go_to_due(planned, week)
@@ -266,7 +268,7 @@ def test_what_is_recorded_late_belongs_to_no_closed_week_and_changes_none(planne
     ]
 
 
-def test_a_demos_week_ends_once_so_that_nothing_is_told_in_no_digest(planned: House) -> None:
+def test_a_demos_week_ends_once_so_that_nothing_is_told_in_no_digest(planned: Installation) -> None:
     (week,) = weeks_from_now(1)
     ended = end_week(planned.s)
     planned.settle_all()

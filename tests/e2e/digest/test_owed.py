@@ -16,32 +16,32 @@ from handlers.digest import closing
 from handlers.digest.closing import close_week
 from handlers.doors.clock import HOUSEKEEPING, tick
 from tests.fixtures.digest_weeks import DIGEST, closed, go_to, go_to_due, look, weeks_from_now
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 WITH_A_TICKET = DIGEST.replace("}}", "}, ticket: {project: GOV, type: Task}}")
 
 
 @pytest.fixture
-def planned(house: House) -> House:
-    house.use_policy(top=DIGEST)
-    return house
+def planned(installation: Installation) -> Installation:
+    installation.use_policy(top=DIGEST)
+    return installation
 
 
-def readyz(house: House) -> tuple[list[str], str]:
+def readyz(installation: Installation) -> tuple[list[str], str]:
     """Which digests are owed, and the status."""
-    answer = requests.get(f"{house.url}/readyz", timeout=10)
+    answer = requests.get(f"{installation.url}/readyz", timeout=10)
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
     return answer.json()["undelivered_digests"], answer.json()["status"]
 
 
-def counted(house: House) -> float:
+def counted(installation: Installation) -> float:
     """How many digests are owed, as the metrics say."""
-    (number,) = re.findall(r"^countersign_digests_undelivered (\S+)$", metrics(house), re.MULTILINE)
+    (number,) = re.findall(r"^countersign_digests_undelivered (\S+)$", metrics(installation), re.MULTILINE)
     return float(number)
 
 
-def metrics(house: House) -> str:
-    answer = requests.get(f"{house.url}/metrics", timeout=10)
+def metrics(installation: Installation) -> str:
+    answer = requests.get(f"{installation.url}/metrics", timeout=10)
     assert answer.status_code == 200
     return answer.text
 
@@ -54,7 +54,7 @@ def takes_too_long(*_: object) -> NoReturn:
     raise Temporary("setting the report took too long", retry_after=3600)
 
 
-def test_a_closed_week_is_owed_until_it_is_delivered(planned: House) -> None:
+def test_a_closed_week_is_owed_until_it_is_delivered(planned: Installation) -> None:
     (week,) = weeks_from_now(1)
     go_to_due(planned, week)
     close_week(week.week, planned.s)
@@ -70,7 +70,7 @@ def test_a_closed_week_is_owed_until_it_is_delivered(planned: House) -> None:
     assert float(ended) == week.ends.timestamp()
 
 
-def test_a_week_is_owed_once_it_is_due_although_no_clock_and_no_worker_has_looked(planned: House) -> None:
+def test_a_week_is_owed_once_it_is_due_although_no_clock_and_no_worker_has_looked(planned: Installation) -> None:
     week, following = weeks_from_now(2)
     go_to(planned, week.ends)
     before = (readyz(planned), counted(planned))
@@ -82,7 +82,7 @@ def test_a_week_is_owed_once_it_is_due_although_no_clock_and_no_worker_has_looke
 
 
 def test_a_week_that_cannot_be_closed_is_owed_while_it_is_tried_again_and_when_somebody_gave_it_up(
-    planned: House, monkeypatch: pytest.MonkeyPatch
+    planned: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (week,) = weeks_from_now(1)
     jobs = planned.s.store.jobs
@@ -100,7 +100,7 @@ def test_a_week_that_cannot_be_closed_is_owed_while_it_is_tried_again_and_when_s
     assert (readyz(planned), counted(planned)) == ((not_closed(week), "degraded"), 1)
 
 
-def test_what_was_left_out_after_a_long_stop_is_owed_to_nobody(planned: House) -> None:
+def test_what_was_left_out_after_a_long_stop_is_owed_to_nobody(planned: Installation) -> None:
     weeks = weeks_from_now(11)
 
     go_to_due(planned, weeks[-1])
@@ -108,14 +108,14 @@ def test_what_was_left_out_after_a_long_stop_is_owed_to_nobody(planned: House) -
     assert readyz(planned)[0] == not_closed(*weeks[3:])
 
 
-def test_without_a_plan_nothing_is_owed(house: House) -> None:
-    go_to(house, weeks_from_now(3)[-1].ends)
+def test_without_a_plan_nothing_is_owed(installation: Installation) -> None:
+    go_to(installation, weeks_from_now(3)[-1].ends)
 
-    assert (readyz(house), counted(house)) == (([], "ok"), 0)
+    assert (readyz(installation), counted(installation)) == (([], "ok"), 0)
 
 
 def test_a_policy_that_only_another_release_can_read_leaves_readyz_and_the_metrics_their_answers(
-    planned: House,
+    planned: Installation,
 ) -> None:
     week, following = weeks_from_now(2)
     go_to_due(planned, week)
@@ -128,35 +128,42 @@ def test_a_policy_that_only_another_release_can_read_leaves_readyz_and_the_metri
     assert (readyz(planned), counted(planned)) == (([f"{week.week} to slack"], "degraded"), 1)
 
 
-def test_while_the_migration_that_brings_digests_is_pending_the_other_figures_are_told(house: House) -> None:
-    with house.s.store.engine.begin() as connection:
+def test_while_the_migration_that_brings_digests_is_pending_the_other_figures_are_told(
+    installation: Installation,
+) -> None:
+    with installation.s.store.engine.begin() as connection:
         connection.exec_driver_sql("drop table digests")
         connection.exec_driver_sql("update alembic_version set version_num = '0004'")
 
-    ready, told = requests.get(f"{house.url}/readyz", timeout=10), metrics(house)
+    ready, told = requests.get(f"{installation.url}/readyz", timeout=10), metrics(installation)
 
     assert (ready.status_code, ready.json()["pending_migrations"]) == (503, True)
     assert re.search(r"^countersign_ledger_entries [1-9]", told, re.MULTILINE)
     assert "countersign_digest" not in told
 
 
-def test_slack_is_down_on_monday_morning_and_has_its_digest_once_when_it_is_back(house: House) -> None:
+def test_slack_is_down_on_monday_morning_and_has_its_digest_once_when_it_is_back(installation: Installation) -> None:
     (week,) = weeks_from_now(1)
-    house.use_policy(top=WITH_A_TICKET)
-    house.settle_all()
-    go_to_due(house, week)
-    house.slack.faults.add("down", times=1_000)
-    assert tick("close_digests", HOUSEKEEPING["close_digests"], house.s)
-    house.settle_until(lambda: house.entries(DigestDelivered))
-    without_slack = (house.slack.messages("compliance"), len(house.jira.issues()), readyz(house), counted(house))
+    installation.use_policy(top=WITH_A_TICKET)
+    installation.settle_all()
+    go_to_due(installation, week)
+    installation.slack.faults.add("down", times=1_000)
+    assert tick("close_digests", HOUSEKEEPING["close_digests"], installation.s)
+    installation.settle_until(lambda: installation.entries(DigestDelivered))
+    without_slack = (
+        installation.slack.messages("compliance"),
+        len(installation.jira.issues()),
+        readyz(installation),
+        counted(installation),
+    )
 
-    house.slack.faults.clear()
-    house.settle_all()
-    look(house)
+    installation.slack.faults.clear()
+    installation.settle_all()
+    look(installation)
 
     assert without_slack == ([], 1, ([f"{week.week} to slack"], "degraded"), 1)
-    assert closed(house) == [week.week]
-    assert [entry["to"] for entry in house.entries(DigestDelivered)] == ["jira", "slack"]
-    assert len([message for message in house.slack.messages("compliance") if not message.is_reply]) == 1
-    assert len(house.jira.issues()) == 1
-    assert (readyz(house), counted(house)) == (([], "ok"), 0)
+    assert closed(installation) == [week.week]
+    assert [entry["to"] for entry in installation.entries(DigestDelivered)] == ["jira", "slack"]
+    assert len([message for message in installation.slack.messages("compliance") if not message.is_reply]) == 1
+    assert len(installation.jira.issues()) == 1
+    assert (readyz(installation), counted(installation)) == (([], "ok"), 0)

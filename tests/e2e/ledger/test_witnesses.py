@@ -1,6 +1,6 @@
 """The ledger and its witnesses: a checkpoint in every ticket, an audit that believes nobody, and a role that cannot change a thing.
 
-The whole house runs here as a role that only appends to the ledger.
+The whole installation runs here as a role that only appends to the ledger.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bot.engine.rows import JobStatus
 from bot.signatures import TrustedKey
 from bot.store.roles import RolesNotApart, keep_apart, powers_of
 from handlers.policy.activation import activate_policy
-from tests.fixtures.installation import API_TOKEN, CHANNEL, House, policy_text
+from tests.fixtures.installation import API_TOKEN, CHANNEL, Installation, policy_text
 from tests.fixtures.postgres import limited_role, named_role
 
 
@@ -45,15 +45,15 @@ def owner_url(make_database: Callable[[], str]) -> str:
 
 @pytest.fixture
 def database_url(owner_url: str) -> Iterator[str]:
-    """What the house connects with: not the owner."""
+    """What the installation connects with: not the owner."""
     with limited_role(owner_url) as url:
         yield url
 
 
-def audit(house: House, *words: str) -> Result:
+def audit(installation: Installation, *words: str) -> Result:
     environ = {
-        "DATABASE_URL": house.settings.database_url.get_secret_value(),
-        "COUNTERSIGN_HOME": str(house.settings.home),
+        "DATABASE_URL": installation.settings.database_url.get_secret_value(),
+        "COUNTERSIGN_HOME": str(installation.settings.home),
     }
     return CliRunner().invoke(main, ["audit", *words], env=environ)
 
@@ -65,128 +65,134 @@ def as_owner(url: str, statement: str) -> None:
         connection.execute("alter table ledger enable trigger user")
 
 
-def witnessed(house: House, request: TransitionRequest) -> list[str]:
+def witnessed(installation: Installation, request: TransitionRequest) -> list[str]:
     """The comments on its ticket that hold a checkpoint."""
-    ticket = house.reread(request).ticket
+    ticket = installation.reread(request).ticket
     assert ticket is not None
-    return [comment.text for comment in house.jira.comments(ticket.key) if "Checkpoint of the ledger" in comment.text]
+    return [
+        comment.text for comment in installation.jira.comments(ticket.key) if "Checkpoint of the ledger" in comment.text
+    ]
 
 
-def public_key(house: House) -> TrustedKey:
-    return ledger_key(house.s.notary.key.pem)
+def public_key(installation: Installation) -> TrustedKey:
+    return ledger_key(installation.s.checkpoint_signer.key.pem)
 
 
-def seq_of(house: House, kind: type) -> int:
-    return int(house.entries(kind)[-1]["seq"])
+def seq_of(installation: Installation, kind: type) -> int:
+    return int(installation.entries(kind)[-1]["seq"])
 
 
-def approved(house: House) -> TransitionRequest:
-    request = house.asked()
-    house.approve(request)
-    return house.reread(request)
+def approved(installation: Installation) -> TransitionRequest:
+    request = installation.asked()
+    installation.approve(request)
+    return installation.reread(request)
 
 
 # In the ticket
 
 
-def test_an_approved_request_leaves_a_signed_checkpoint_in_its_ticket_that_covers_the_decision(house: House) -> None:
-    request = approved(house)
+def test_an_approved_request_leaves_a_signed_checkpoint_in_its_ticket_that_covers_the_decision(
+    installation: Installation,
+) -> None:
+    request = approved(installation)
 
-    (comment,) = witnessed(house, request)
+    (comment,) = witnessed(installation, request)
 
     note = read_note(comment)
-    assert signer_of(note, [public_key(house)]) is not None
-    assert note.checkpoint.size >= seq_of(house, DecisionSigned)
-    assert house.ticket_status(request) == "Done"
+    assert signer_of(note, [public_key(installation)]) is not None
+    assert note.checkpoint.size >= seq_of(installation, DecisionSigned)
+    assert installation.ticket_status(request) == "Done"
 
 
-def test_a_rejected_request_leaves_one_as_well(house: House) -> None:
-    request = house.asked()
+def test_a_rejected_request_leaves_one_as_well(installation: Installation) -> None:
+    request = installation.asked()
 
-    house.reject(request, "The error on Sundays is twice as high.")
+    installation.reject(request, "The error on Sundays is twice as high.")
 
-    (comment,) = witnessed(house, request)
-    assert read_note(comment).checkpoint.size >= seq_of(house, DecisionSigned)
+    (comment,) = witnessed(installation, request)
+    assert read_note(comment).checkpoint.size >= seq_of(installation, DecisionSigned)
 
 
-def test_nothing_is_said_before_the_decision_and_nothing_twice_after_it(house: House) -> None:
-    request = house.asked()
-    before = witnessed(house, request)
+def test_nothing_is_said_before_the_decision_and_nothing_twice_after_it(installation: Installation) -> None:
+    request = installation.asked()
+    before = witnessed(installation, request)
 
-    house.approve(request)
+    installation.approve(request)
     for _ in range(2):
-        with house.s.store.transaction() as tx:
+        with installation.s.store.transaction() as tx:
             tx.defer("sync_ticket", request.id, f"jira:{request.id}")
             tx.defer("witness", request.id, f"jira:{request.id}")
-        house.settle()
+        installation.settle()
 
     assert before == []
-    assert len(witnessed(house, request)) == 1
+    assert len(witnessed(installation, request)) == 1
 
 
 def test_without_a_key_for_checkpoints_the_ticket_is_finished_and_the_checkpoint_alone_waits(
-    house: House, tmp_path: Path
+    installation: Installation, tmp_path: Path
 ) -> None:
-    whole = house.s
-    house.s = replace(house.s, notary=NoteKeyFile(tmp_path / "nothing.pem"))
-    request = approved(house)
+    whole = installation.s
+    installation.s = replace(installation.s, checkpoint_signer=NoteKeyFile(tmp_path / "nothing.pem"))
+    request = approved(installation)
     (parked,) = whole.store.jobs.listing(JobStatus.PARKED)
-    before = (request.state, house.ticket_status(request), witnessed(house, request))
+    before = (request.state, installation.ticket_status(request), witnessed(installation, request))
 
-    house.s = whole
+    installation.s = whole
     whole.store.jobs.replay_all()
-    house.settle()
+    installation.settle()
 
     assert before == (State.APPLIED, "Done", [])
     assert (parked.name, "COUNTERSIGN_CHECKPOINT_KEY" in parked.errors[-1].error) == ("witness", True)
-    assert len(witnessed(house, request)) == 1
+    assert len(witnessed(installation, request)) == 1
 
 
-def test_where_the_rule_has_no_ticket_the_thread_under_the_card_holds_the_checkpoint(house: House) -> None:
-    lines = policy_text(f"{house.model}*").splitlines()
-    activate_policy("\n".join(line for line in lines if "ticket:" not in line), "test", house.s)
+def test_where_the_rule_has_no_ticket_the_thread_under_the_card_holds_the_checkpoint(
+    installation: Installation,
+) -> None:
+    lines = policy_text(f"{installation.model}*").splitlines()
+    activate_policy("\n".join(line for line in lines if "ticket:" not in line), "test", installation.s)
 
-    request = approved(house)
+    request = approved(installation)
 
-    (reply,) = [message for message in house.slack.messages(CHANNEL) if message.is_reply]
+    (reply,) = [message for message in installation.slack.messages(CHANNEL) if message.is_reply]
     note = read_note(reply.all_text)
     assert (request.state, request.ticket) == (State.APPLIED, None)
-    assert signer_of(note, [public_key(house)]) is not None
-    assert note.checkpoint.size >= seq_of(house, DecisionSigned)
-    assert house.unfinished() == []
+    assert signer_of(note, [public_key(installation)]) is not None
+    assert note.checkpoint.size >= seq_of(installation, DecisionSigned)
+    assert installation.unfinished() == []
 
 
-def test_decisions_at_the_same_time_are_all_covered(house: House) -> None:
-    wishes = [house.register(model=f"{house.model}-{number}") for number in range(3)]
+def test_decisions_at_the_same_time_are_all_covered(installation: Installation) -> None:
+    wishes = [installation.register(model=f"{installation.model}-{number}") for number in range(3)]
     for number, version in enumerate(wishes):
-        house.mlflow.set_registered_model_alias(f"{house.model}-{number}", "candidate", str(version))
-    house.sweep()
-    asked = house.requests(State.PENDING)
+        installation.mlflow.set_registered_model_alias(f"{installation.model}-{number}", "candidate", str(version))
+    installation.sweep()
+    asked = installation.requests(State.PENDING)
     for request in asked:
-        house.click("ana", request, "approve")
+        installation.click("ana", request, "approve")
 
     with ThreadPoolExecutor(3) as workers:
-        for done in [workers.submit(house.settle) for _ in range(3)]:
+        for done in [workers.submit(installation.settle) for _ in range(3)]:
             done.result()
-    house.settle_all()
+    installation.settle_all()
 
     assert len(asked) == 3
     for request in asked:
-        (comment,) = witnessed(house, request)
-        with house.s.store.transaction() as tx:
+        (comment,) = witnessed(installation, request)
+        with installation.s.store.transaction() as tx:
             seq = max(signed.seq for signed in tx.attestations.of(request.id))
         assert read_note(comment).checkpoint.size >= seq
-    assert audit(house, "verify").exit_code == 0
+    assert audit(installation, "verify").exit_code == 0
 
 
 # The audit
 
 
-def test_the_audit_agrees_with_the_comment_in_the_ticket(house: House, tmp_path: Path) -> None:
-    (comment,) = witnessed(house, approved(house))
+def test_the_audit_agrees_with_the_comment_in_the_ticket(installation: Installation, tmp_path: Path) -> None:
+    (comment,) = witnessed(installation, approved(installation))
     (tmp_path / "comment.txt").write_text(comment)
 
-    result = audit(house, "verify", "--checkpoint", str(tmp_path / "comment.txt"))
+    result = audit(installation, "verify", "--checkpoint", str(tmp_path / "comment.txt"))
 
     assert result.exit_code == 0, result.output
     assert "none changed, none missing, each in its place" in result.stdout
@@ -194,23 +200,23 @@ def test_the_audit_agrees_with_the_comment_in_the_ticket(house: House, tmp_path:
     assert result.stderr == ""
 
 
-def test_without_a_checkpoint_from_outside_the_audit_says_what_it_cannot_know(house: House) -> None:
-    approved(house)
+def test_without_a_checkpoint_from_outside_the_audit_says_what_it_cannot_know(installation: Installation) -> None:
+    approved(installation)
 
-    result = audit(house, "verify")
+    result = audit(installation, "verify")
 
     assert result.exit_code == 0
     assert "No checkpoint from outside was brought along." in result.stderr
 
 
-def test_a_cut_tail_is_found_with_the_comment_in_the_ticket(house: House, owner_url: str) -> None:
-    (comment,) = witnessed(house, approved(house))
+def test_a_cut_tail_is_found_with_the_comment_in_the_ticket(installation: Installation, owner_url: str) -> None:
+    (comment,) = witnessed(installation, approved(installation))
     note = str(read_note(comment))
 
     as_owner(owner_url, f"delete from ledger where seq >= {read_note(comment).checkpoint.size}")
     as_owner(owner_url, "delete from checkpoints")
-    result = audit(house, "verify", "--checkpoint", note)
-    as_json = audit(house, "verify", "--checkpoint", note, "--json")
+    result = audit(installation, "verify", "--checkpoint", note)
+    as_json = audit(installation, "verify", "--checkpoint", note, "--json")
 
     assert result.exit_code == 1
     assert "given on the command line covers" in result.stderr
@@ -219,10 +225,10 @@ def test_a_cut_tail_is_found_with_the_comment_in_the_ticket(house: House, owner_
     assert json.loads(as_json.stdout)["holds"] is False
 
 
-def test_what_was_looked_at_is_told_to_programs(house: House) -> None:
-    approved(house)
+def test_what_was_looked_at_is_told_to_programs(installation: Installation) -> None:
+    approved(installation)
 
-    told = json.loads(audit(house, "verify", "--json").stdout)
+    told = json.loads(audit(installation, "verify", "--json").stdout)
 
     counts = {
         name: told[name] for name in ("holds", "checkpoints", "witnesses", "keys", "attestations", "requests", "fault")
@@ -255,28 +261,30 @@ def test_what_was_looked_at_is_told_to_programs(house: House) -> None:
         (["export", "--since", "yesterday"], '"yesterday" is no date'),
     ],
 )
-def test_what_cannot_be_understood_is_wrong_usage(house: House, tmp_path: Path, words: list[str], said: str) -> None:
+def test_what_cannot_be_understood_is_wrong_usage(
+    installation: Installation, tmp_path: Path, words: list[str], said: str
+) -> None:
     note, pdf = tmp_path / "note.txt", tmp_path / "report.pdf"
     note.write_text("nothing to see here")
     pdf.write_bytes(b"%PDF-1.7\n" + b"\xff" * 2_000_000)
 
-    result = audit(house, *(word.format(file=note, pdf=pdf) for word in words))
+    result = audit(installation, *(word.format(file=note, pdf=pdf) for word in words))
 
     assert result.exit_code == 2
     assert said in result.stderr
 
 
-def test_a_checkpoint_is_made_by_hand_and_verified_by_openssl(house: House, tmp_path: Path) -> None:
+def test_a_checkpoint_is_made_by_hand_and_verified_by_openssl(installation: Installation, tmp_path: Path) -> None:
     """Somebody else's program reads the note as C2SP describes it."""
-    approved(house)
+    approved(installation)
 
-    result = audit(house, "checkpoint")
+    result = audit(installation, "checkpoint")
 
     note = read_note(result.stdout)
     assert result.stdout == str(note)
     (tmp_path / "text").write_text(note.checkpoint.text)
     (tmp_path / "signature").write_bytes(note.signature)
-    (tmp_path / "key.pem").write_text(public_key(house).pem)
+    (tmp_path / "key.pem").write_text(public_key(installation).pem)
     files = ["-inkey", "key.pem", "-in", "text", "-sigfile", "signature"]
     verified = subprocess.run(
         ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", *files],
@@ -291,12 +299,12 @@ def test_a_checkpoint_is_made_by_hand_and_verified_by_openssl(house: House, tmp_
 # Proofs
 
 
-def proved(house: House, tmp_path: Path, *words: str) -> tuple[dict[str, Any], list[str]]:
+def proved(installation: Installation, tmp_path: Path, *words: str) -> tuple[dict[str, Any], list[str]]:
     """What `prove` printed, and the words that verify it with no database in reach."""
-    made = audit(house, "prove", *words)
+    made = audit(installation, "prove", *words)
     assert made.exit_code == 0, made.output
     (tmp_path / "proof.json").write_text(made.stdout)
-    (tmp_path / "key.pem").write_text(public_key(house).pem)
+    (tmp_path / "key.pem").write_text(public_key(installation).pem)
     return json.loads(made.stdout), ["--proof", str(tmp_path / "proof.json"), "--key", str(tmp_path / "key.pem")]
 
 
@@ -306,21 +314,23 @@ def offline(words: list[str]) -> Result:
     )
 
 
-def test_one_decision_is_proved_to_somebody_who_has_only_the_public_key(house: House, tmp_path: Path) -> None:
-    request = approved(house)
+def test_one_decision_is_proved_to_somebody_who_has_only_the_public_key(
+    installation: Installation, tmp_path: Path
+) -> None:
+    request = approved(installation)
 
-    proof, words = proved(house, tmp_path, request.id)
+    proof, words = proved(installation, tmp_path, request.id)
     result = offline(words)
 
     assert result.exit_code == 0, result.output
     body = json.loads(proof["entry"]["body"])
     assert (body["event"], body["about"], body["request_id"]) == ("DecisionSigned", "decision", request.id)
-    assert read_note(proof["checkpoint"]) == read_note(witnessed(house, request)[0])
+    assert read_note(proof["checkpoint"]) == read_note(witnessed(installation, request)[0])
 
 
 @pytest.mark.parametrize("part", ["entry", "path", "checkpoint", "seq"])
-def test_a_proof_that_was_altered_does_not_hold(house: House, tmp_path: Path, part: str) -> None:
-    proof, words = proved(house, tmp_path, approved(house).id)
+def test_a_proof_that_was_altered_does_not_hold(installation: Installation, tmp_path: Path, part: str) -> None:
+    proof, words = proved(installation, tmp_path, approved(installation).id)
     if part == "entry":
         proof["entry"]["body"] = proof["entry"]["body"].replace("decision", "decisian")
         proof["entry"]["leaf"] = leaf_of(proof["entry"]["body"]).hex()
@@ -345,12 +355,12 @@ def test_a_proof_that_was_altered_does_not_hold(house: House, tmp_path: Path, pa
     assert said[part] in result.stderr
 
 
-def test_a_later_checkpoint_is_proved_to_continue_an_earlier_one(house: House, tmp_path: Path) -> None:
-    (comment,) = witnessed(house, approved(house))
+def test_a_later_checkpoint_is_proved_to_continue_an_earlier_one(installation: Installation, tmp_path: Path) -> None:
+    (comment,) = witnessed(installation, approved(installation))
     early = read_note(comment).checkpoint.size
-    audit(house, "checkpoint")
+    audit(installation, "checkpoint")
 
-    proof, words = proved(house, tmp_path, "--from", str(early))
+    proof, words = proved(installation, tmp_path, "--from", str(early))
     result = offline(words)
 
     assert result.exit_code == 0, result.output
@@ -358,35 +368,37 @@ def test_a_later_checkpoint_is_proved_to_continue_an_earlier_one(house: House, t
     assert read_note(proof["checkpoint"]).checkpoint.size > early
 
 
-def test_what_no_checkpoint_covers_is_not_proved(house: House) -> None:
-    request = house.asked()
+def test_what_no_checkpoint_covers_is_not_proved(installation: Installation) -> None:
+    request = installation.asked()
 
-    assert "was signed. Name an entry by its number" in audit(house, "prove", request.id).stderr
-    assert "no checkpoint covers entry 2 yet" in audit(house, "prove", "2").stderr
-    assert "there is no entry 99999" in audit(house, "prove", "99999").stderr
-    house.approve(request)
-    assert "no checkpoint of 3 entries was signed" in audit(house, "prove", "2", "--size", "3").stderr
+    assert "was signed. Name an entry by its number" in audit(installation, "prove", request.id).stderr
+    assert "no checkpoint covers entry 2 yet" in audit(installation, "prove", "2").stderr
+    assert "there is no entry 99999" in audit(installation, "prove", "99999").stderr
+    installation.approve(request)
+    assert "no checkpoint of 3 entries was signed" in audit(installation, "prove", "2", "--size", "3").stderr
 
 
 # The export
 
 
-def test_the_export_has_every_entry_and_each_leaf_can_be_computed_anew(house: House, tmp_path: Path) -> None:
-    approved(house)
+def test_the_export_has_every_entry_and_each_leaf_can_be_computed_anew(
+    installation: Installation, tmp_path: Path
+) -> None:
+    approved(installation)
 
-    result = audit(house, "export", "--out", str(tmp_path / "ledger.jsonl"))
+    result = audit(installation, "export", "--out", str(tmp_path / "ledger.jsonl"))
 
     assert result.exit_code == 0, result.output
     lines = [json.loads(line) for line in (tmp_path / "ledger.jsonl").read_text().splitlines()]
-    with house.s.store.transaction() as tx:
+    with installation.s.store.transaction() as tx:
         assert [line["seq"] for line in lines] == list(range(1, tx.ledger.count() + 1))
     assert all(leaf_of(line["body"]).hex() == line["leaf"] for line in lines)
 
 
-def test_the_export_as_csv_holds_nothing_that_a_spreadsheet_would_run(house: House) -> None:
-    house.reject(house.asked(), '=HYPERLINK("http://evil.example")')
+def test_the_export_as_csv_holds_nothing_that_a_spreadsheet_would_run(installation: Installation) -> None:
+    installation.reject(installation.asked(), '=HYPERLINK("http://evil.example")')
 
-    printed = audit(house, "export", "--format", "csv").stdout
+    printed = audit(installation, "export", "--format", "csv").stdout
 
     rows = list(csv.DictReader(io.StringIO(printed)))
     assert list(rows[0]) == ["seq", "at", "kind", "body", "leaf", "head"]
@@ -396,23 +408,23 @@ def test_the_export_as_csv_holds_nothing_that_a_spreadsheet_would_run(house: Hou
     ]  # fmt: skip
 
 
-def test_the_export_says_names_for_ids_when_it_is_asked_to(house: House) -> None:
-    approved(house)
+def test_the_export_says_names_for_ids_when_it_is_asked_to(installation: Installation) -> None:
+    approved(installation)
 
-    plain, named = audit(house, "export").stdout, audit(house, "export", "--names").stdout
+    plain, named = audit(installation, "export").stdout, audit(installation, "export", "--names").stdout
 
     assert "Ana Ruiz" not in plain
     assert '\\"person\\":\\"Ana Ruiz\\"' in named
 
 
-def test_the_export_can_be_narrowed_to_days(house: House) -> None:
-    approved(house)
-    with house.s.store.transaction() as tx:
-        count, today = tx.ledger.count(), house.clock.now().date().isoformat()
+def test_the_export_can_be_narrowed_to_days(installation: Installation) -> None:
+    approved(installation)
+    with installation.s.store.transaction() as tx:
+        count, today = tx.ledger.count(), installation.clock.now().date().isoformat()
 
-    assert len(audit(house, "export", "--since", today, "--until", today).stdout.splitlines()) == count
-    assert audit(house, "export", "--until", "2001-01-01").stdout == ""
-    assert audit(house, "export", "--since", "2999-01-01T12:00").stdout == ""
+    assert len(audit(installation, "export", "--since", today, "--until", today).stdout.splitlines()) == count
+    assert audit(installation, "export", "--until", "2001-01-01").stdout == ""
+    assert audit(installation, "export", "--since", "2999-01-01T12:00").stdout == ""
 
 
 # Two roles
@@ -445,20 +457,25 @@ def test_the_role_that_the_bot_runs_as_cannot_do_it(database_url: str, statement
         connection.execute(statement.encode())
 
 
-def test_a_whole_promotion_runs_as_the_role_that_cannot_change_the_ledger(house: House) -> None:
-    wish = {"name": house.model, "version": house.register(), "to": "alias:champion", "requester": "ben@example.com"}
+def test_a_whole_promotion_runs_as_the_role_that_cannot_change_the_ledger(installation: Installation) -> None:
+    wish = {
+        "name": installation.model,
+        "version": installation.register(),
+        "to": "alias:champion",
+        "requester": "ben@example.com",
+    }
     headers = {"Authorization": f"Bearer {API_TOKEN}"}
-    asked = requests.post(f"{house.url}/api/requests", json=wish, headers=headers, timeout=10)
-    house.settle()
-    (request,) = house.requests()
-    house.approve(request)
+    asked = requests.post(f"{installation.url}/api/requests", json=wish, headers=headers, timeout=10)
+    installation.settle()
+    (request,) = installation.requests()
+    installation.approve(request)
 
     assert asked.status_code == 201
-    assert house.champion() == request.version.version
-    assert house.happened(CardPosted, TargetMoved) == ["CardPosted", "TargetMoved"]
-    assert house.unfinished() == []
-    assert requests.get(f"{house.url}/readyz", timeout=10).json()["ready"] is True
-    with house.s.store.transaction() as tx:
+    assert installation.champion() == request.version.version
+    assert installation.happened(CardPosted, TargetMoved) == ["CardPosted", "TargetMoved"]
+    assert installation.unfinished() == []
+    assert requests.get(f"{installation.url}/readyz", timeout=10).json()["ready"] is True
+    with installation.s.store.transaction() as tx:
         assert not powers_of(tx.connection).changes
 
 

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from bot.__main__ import main
 from bot.domain.events import PolicyActivated, PolicyRefused
 from bot.store.absences import Switch
-from tests.fixtures.installation import House, policy_text
+from tests.fixtures.installation import Installation, policy_text
 
 FAST_TRACK = "fast_track: {{mode: {mode}, metrics: {{{metric}: {{threshold: {limit}, greater_is_better: false}}}}}}"
 NOWHERE = "http://127.0.0.1:9"
@@ -24,9 +24,9 @@ def fast_track(mode: str = "shadow", limit: float = 40, metric: str = "mae") -> 
     return FAST_TRACK.format(mode=mode, limit=limit, metric=metric)
 
 
-def policy(house: House, *words: str, **environ: str) -> Result:
+def policy(installation: Installation, *words: str, **environ: str) -> Result:
     """The command as it runs beside the bot; an empty variable counts as not set."""
-    settings = house.settings
+    settings = installation.settings
     usual = {
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "MLFLOW_TRACKING_URI": settings.mlflow_tracking_uri,
@@ -49,8 +49,8 @@ def file(model_name: str, tmp_path: Path) -> Path:
     return path
 
 
-def rewrite(file: Path, house: House, **choices: str) -> str:
-    file.write_text(policy_text(f"{house.model}*", **choices))  # type: ignore[arg-type]
+def rewrite(file: Path, installation: Installation, **choices: str) -> str:
+    file.write_text(policy_text(f"{installation.model}*", **choices))  # type: ignore[arg-type]
     return str(file)
 
 
@@ -61,33 +61,36 @@ def line_with(words: str, file: Path) -> int:
 # check
 
 
-def test_a_metric_that_no_version_ever_logged_is_noticed_with_its_line_and_a_guess(house: House, file: Path) -> None:
-    house.register(metrics={"mae": 31.5})
-    house.register(metrics={"mae": 30.5, "r2": 0.8})
+def test_a_metric_that_no_version_ever_logged_is_noticed_with_its_line_and_a_guess(
+    installation: Installation, file: Path
+) -> None:
+    installation.register(metrics={"mae": 31.5})
+    installation.register(metrics={"mae": 30.5, "r2": 0.8})
 
-    told = policy(house, "check", rewrite(file, house, extra=fast_track(metric="maee")))
+    told = policy(installation, "check", rewrite(file, installation, extra=fast_track(metric="maee")))
 
     assert told.exit_code == 0
     assert (
-        f"{file} line {line_with('maee', file)}: the fast track of rule {house.model}* → alias:champion" in told.output
+        f"{file} line {line_with('maee', file)}: the fast track of rule {installation.model}* → alias:champion"
+        in told.output
     )
     assert 'metric "maee", which was never logged by 2 versions of 1 model' in told.output
     assert 'Did you mean "mae"?' in told.output
 
 
-def test_with_strict_what_is_noticed_fails(house: House, file: Path) -> None:
-    house.register()
+def test_with_strict_what_is_noticed_fails(installation: Installation, file: Path) -> None:
+    installation.register()
 
-    told = policy(house, "check", rewrite(file, house, extra=fast_track(metric="maee")), "--strict")
+    told = policy(installation, "check", rewrite(file, installation, extra=fast_track(metric="maee")), "--strict")
 
     assert told.exit_code == 1
 
 
-def test_a_metric_that_some_version_logged_is_not_noticed(house: House, file: Path) -> None:
-    house.register(metrics={"mae": 31.5})
-    house.register(metrics={"r2": 0.8})
+def test_a_metric_that_some_version_logged_is_not_noticed(installation: Installation, file: Path) -> None:
+    installation.register(metrics={"mae": 31.5})
+    installation.register(metrics={"r2": 0.8})
 
-    told = policy(house, "check", str(file))
+    told = policy(installation, "check", str(file))
 
     assert told.exit_code == 0
     assert "never logged" not in told.output
@@ -158,73 +161,77 @@ def test_mistakes_come_first_and_all_at_once(file: Path) -> None:
 # explain
 
 
-def test_explain_says_which_rule_who_and_what_the_fast_track_finds(house: House, file: Path) -> None:
-    house.move(house.register(metrics={"mae": 35.0}))
-    house.register(user="bea", metrics={"mae": 31.5})
+def test_explain_says_which_rule_who_and_what_the_fast_track_finds(installation: Installation, file: Path) -> None:
+    installation.move(installation.register(metrics={"mae": 35.0}))
+    installation.register(user="bea", metrics={"mae": 31.5})
 
-    told = policy(house, "explain", f"models:/{house.model}/2", "--file", str(file))
+    told = policy(installation, "explain", f"models:/{installation.model}/2", "--file", str(file))
 
     assert told.exit_code == 0, told.output
-    assert f"alias:champion, held now by {house.model} v1" in told.output
-    assert f"{house.model}* → alias:champion, number 1 of 1, sha256:" in told.output
+    assert f"alias:champion, held now by {installation.model} v1" in told.output
+    assert f"{installation.model}* → alias:champion, number 1 of 1, sha256:" in told.output
     assert "1 of ml-leads (@ml-leads in Slack): Ana Ruiz, Bea Baker (not: trained it), Ben Okafor" in told.output
     assert "shadow: people decide; beside them it records that it would let this through" in told.output
     assert "✓ mae 31.5 is at most 40" in told.output
 
 
-def test_explain_shows_what_fails_and_writes_nothing(house: House, file: Path) -> None:
-    house.register(metrics={"mae": 41.0})
-    with house.s.store.transaction() as tx:
+def test_explain_shows_what_fails_and_writes_nothing(installation: Installation, file: Path) -> None:
+    installation.register(metrics={"mae": 41.0})
+    with installation.s.store.transaction() as tx:
         before = tx.ledger.count()
 
-    told = policy(house, "explain", f"models:/{house.model}/1", "--file", str(file))
+    told = policy(installation, "explain", f"models:/{installation.model}/1", "--file", str(file))
 
     assert "✗ mae 41" in told.output
-    with house.s.store.transaction() as tx:
+    with installation.s.store.transaction() as tx:
         assert tx.ledger.count() == before
         assert tx.find_requests() == []
 
 
-def test_explain_resolves_an_alias_and_takes_the_policy_in_force(house: House) -> None:
-    house.ask(house.register(), "candidate")
+def test_explain_resolves_an_alias_and_takes_the_policy_in_force(installation: Installation) -> None:
+    installation.ask(installation.register(), "candidate")
 
-    told = policy(house, "explain", f"models:/{house.model}@candidate")
+    told = policy(installation, "explain", f"models:/{installation.model}@candidate")
 
-    assert f"{house.model} v1 under the policy in force" in told.output
+    assert f"{installation.model} v1 under the policy in force" in told.output
     assert "the rule has no fast track, so people decide" in told.output
 
 
-def test_explain_says_why_earlier_rules_do_not_hold(house: House, file: Path) -> None:
-    house.register()
-    own, other = (policy_text(models, extra="") for models in (f"{house.model}*", "rain-*"))
+def test_explain_says_why_earlier_rules_do_not_hold(installation: Installation, file: Path) -> None:
+    installation.register()
+    own, other = (policy_text(models, extra="") for models in (f"{installation.model}*", "rain-*"))
     rule = own[own.index("  - models:") : own.index("default:")]
     file.write_text(other.replace("default:", rule + "default:"))
 
-    told = policy(house, "explain", f"models:/{house.model}/1", "--file", str(file))
+    told = policy(installation, "explain", f"models:/{installation.model}/1", "--file", str(file))
 
     assert "number 2 of 2" in told.output
-    assert f'not number 1, rain-* → alias:champion: "rain-*" does not match {house.model}' in told.output
+    assert f'not number 1, rain-* → alias:champion: "rain-*" does not match {installation.model}' in told.output
 
 
-def test_explain_says_one_more_when_nobody_knows_who_asked(house: House, file: Path) -> None:
-    house.register()
+def test_explain_says_one_more_when_nobody_knows_who_asked(installation: Installation, file: Path) -> None:
+    installation.register()
 
     told = policy(
-        house, "explain", f"models:/{house.model}/1", "--file", rewrite(file, house, unknown_requester="one_more")
+        installation,
+        "explain",
+        f"models:/{installation.model}/1",
+        "--file",
+        rewrite(file, installation, unknown_requester="one_more"),
     )
 
     assert "approvals   1: 1 of ml-leads" in told.output
     assert "2: 1 of ml-leads and 1 of any of the groups, when nobody knows who asked" in told.output
 
 
-def test_explain_says_what_waits_and_until_when(house: House, file: Path) -> None:
-    house.register()
+def test_explain_says_what_waits_and_until_when(installation: Installation, file: Path) -> None:
+    installation.register()
     waiting = "remind_after: 4h\nescalate: {after: 1d, group: heads}\nfreezes: [all-year]"
-    text = policy_text(f"{house.model}*", extra=f"{waiting}\n{fast_track()}")
+    text = policy_text(f"{installation.model}*", extra=f"{waiting}\n{fast_track()}")
     freeze = 'freezes:\n  all-year: {deny: [{from: "2001-01-01 00:00", until: "2099-01-01 00:00"}]}\n'
     file.write_text(text.replace("groups:", f"{freeze}groups:\n  heads: {{people: [cy@example.com]}}"))
 
-    told = policy(house, "explain", f"models:/{house.model}/1", "--file", str(file))
+    told = policy(installation, "explain", f"models:/{installation.model}/1", "--file", str(file))
 
     assert "freeze      all-year is on: an approval is applied after " in told.output
     assert "reminders   after each 4h of working time" in told.output
@@ -233,31 +240,37 @@ def test_explain_says_what_waits_and_until_when(house: House, file: Path) -> Non
     assert "expiry      after 3d" in told.output
 
 
-def test_explain_says_that_the_fast_track_is_switched_off(house: House, file: Path) -> None:
-    house.register(metrics={"mae": 31.5})
-    now = house.s.clock.now()
-    with house.s.store.transaction() as tx:
+def test_explain_says_that_the_fast_track_is_switched_off(installation: Installation, file: Path) -> None:
+    installation.register(metrics={"mae": 31.5})
+    now = installation.s.clock.now()
+    with installation.s.store.transaction() as tx:
         tx.switches.switch_fast_track(Switch(is_on=False, at=now, person=None, reason="figures drifted"))
 
-    told = policy(house, "explain", f"models:/{house.model}/1", "--file", rewrite(file, house, extra=fast_track("on")))
+    told = policy(
+        installation,
+        "explain",
+        f"models:/{installation.model}/1",
+        "--file",
+        rewrite(file, installation, extra=fast_track("on")),
+    )
 
     assert "on: people decide: the fast track is switched off" in told.output
 
 
-def test_explain_says_which_author_the_policy_does_not_know(house: House) -> None:
-    house.register(user="zoe")
+def test_explain_says_which_author_the_policy_does_not_know(installation: Installation) -> None:
+    installation.register(user="zoe")
 
-    told = policy(house, "explain", f"models:/{house.model}/1")
+    told = policy(installation, "explain", f"models:/{installation.model}/1")
 
     assert 'The policy names nobody called "zoe"' in told.output
 
 
-def test_explain_names_the_group_alone_when_slack_is_not_asked_or_does_not_answer(house: House) -> None:
-    house.register()
-    uri = f"models:/{house.model}/1"
+def test_explain_names_the_group_alone_when_slack_is_not_asked_or_does_not_answer(installation: Installation) -> None:
+    installation.register()
+    uri = f"models:/{installation.model}/1"
 
-    unset = policy(house, "explain", uri, SLACK_BOT_TOKEN="")
-    silent = policy(house, "explain", uri, SLACK_API_URL=f"{NOWHERE}/api/")
+    unset = policy(installation, "explain", uri, SLACK_BOT_TOKEN="")
+    silent = policy(installation, "explain", uri, SLACK_API_URL=f"{NOWHERE}/api/")
 
     for told in (unset, silent):
         assert told.exit_code == 0
@@ -266,20 +279,22 @@ def test_explain_names_the_group_alone_when_slack_is_not_asked_or_does_not_answe
     assert "Ana Ruiz" not in silent.output
 
 
-def test_explain_of_a_target_that_no_rule_speaks_of_says_so(house: House) -> None:
-    house.register()
+def test_explain_of_a_target_that_no_rule_speaks_of_says_so(installation: Installation) -> None:
+    installation.register()
 
-    told = policy(house, "explain", f"models:/{house.model}/1", "--to", "alias:challenger")
+    told = policy(installation, "explain", f"models:/{installation.model}/1", "--to", "alias:challenger")
 
     assert told.exit_code == 0
     assert "none, so nobody is asked; moves: report" in told.output
     assert "it speaks of alias:champion" in told.output
 
 
-def test_explain_as_json_holds_the_same(house: House, file: Path) -> None:
-    house.register(metrics={"mae": 41.0})
+def test_explain_as_json_holds_the_same(installation: Installation, file: Path) -> None:
+    installation.register(metrics={"mae": 41.0})
 
-    told = json.loads(policy(house, "explain", f"models:/{house.model}/1", "--file", str(file), "--json").output)
+    told = json.loads(
+        policy(installation, "explain", f"models:/{installation.model}/1", "--file", str(file), "--json").output
+    )
 
     (target,) = told["targets"]
     assert (target["target"], target["champion"], target["rule"]["place"]) == ("alias:champion", None, 1)
@@ -297,10 +312,10 @@ def test_explain_as_json_holds_the_same(house: House, file: Path) -> None:
     ],
     ids=["no uri", "no version", "no alias", "no model"],
 )
-def test_explain_refuses_what_is_not_there(house: House, uri: str, code: int, said: str) -> None:
-    house.register()
+def test_explain_refuses_what_is_not_there(installation: Installation, uri: str, code: int, said: str) -> None:
+    installation.register()
 
-    told = policy(house, "explain", uri.format(model=house.model))
+    told = policy(installation, "explain", uri.format(model=installation.model))
 
     assert told.exit_code == code
     assert said in told.output
@@ -309,13 +324,13 @@ def test_explain_refuses_what_is_not_there(house: House, uri: str, code: int, sa
 # replay
 
 
-def test_replay_says_what_would_have_passed_been_held_or_needed_more(house: House, file: Path) -> None:
-    house.approve(house.asked(house.register(metrics={"mae": 31.5})))
-    house.approve(house.asked(house.register(metrics={"mae": 41.0})))
-    last = house.asked(house.register(metrics={"mae": 20.0}))
-    house.reject(last, "worse on rainy days")
+def test_replay_says_what_would_have_passed_been_held_or_needed_more(installation: Installation, file: Path) -> None:
+    installation.approve(installation.asked(installation.register(metrics={"mae": 31.5})))
+    installation.approve(installation.asked(installation.register(metrics={"mae": 41.0})))
+    last = installation.asked(installation.register(metrics={"mae": 20.0}))
+    installation.reject(last, "worse on rainy days")
 
-    told = policy(house, "replay", "--file", rewrite(file, house, quorum="2", extra=fast_track("on")))
+    told = policy(installation, "replay", "--file", rewrite(file, installation, quorum="2", extra=fast_track("on")))
 
     assert told.exit_code == 0, told.output
     assert f"3 requests of the last 90d under {file}:" in told.output
@@ -325,21 +340,21 @@ def test_replay_says_what_would_have_passed_been_held_or_needed_more(house: Hous
     assert "1 of them people had rejected: look at these first" in told.output
 
 
-def test_replay_under_the_policy_in_force_finds_the_same_outcome(house: House) -> None:
-    house.approve(house.asked())
+def test_replay_under_the_policy_in_force_finds_the_same_outcome(installation: Installation) -> None:
+    installation.approve(installation.asked())
 
-    told = json.loads(policy(house, "replay", "--json").output)
+    told = json.loads(policy(installation, "replay", "--json").output)
 
     assert told["summary"]["counts"]["same outcome"] == 1
     (row,) = told["requests"]
     assert (row["what happened"], row["under this policy"]) == ("approved by people", "same outcome")
 
 
-def test_replay_looks_no_further_back_than_it_is_told(house: House) -> None:
-    house.clock.ahead = timedelta(days=-2)
-    house.approve(house.asked())
+def test_replay_looks_no_further_back_than_it_is_told(installation: Installation) -> None:
+    installation.clock.ahead = timedelta(days=-2)
+    installation.approve(installation.asked())
 
-    told = policy(house, "replay", "--since", "1d")
+    told = policy(installation, "replay", "--since", "1d")
 
     assert told.output == "No request was opened in the last 1d.\n"
 
@@ -355,22 +370,24 @@ def test_replay_takes_durations_only(since: str) -> None:
 # activate
 
 
-def test_activate_puts_a_file_in_force_once(house: House, file: Path) -> None:
-    first, second = (policy(house, "activate", str(file)) for _ in range(2))
+def test_activate_puts_a_file_in_force_once(installation: Installation, file: Path) -> None:
+    first, second = (policy(installation, "activate", str(file)) for _ in range(2))
 
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert f"{file} is now in force" in first.output
     assert f"{file} is already in force" in second.output
-    assert len(house.entries(PolicyActivated)) == 2
+    assert len(installation.entries(PolicyActivated)) == 2
 
 
-def test_a_broken_file_leaves_the_policy_before_in_force_and_that_is_recorded(house: House, file: Path) -> None:
-    before = house.s.store.policy()
+def test_a_broken_file_leaves_the_policy_before_in_force_and_that_is_recorded(
+    installation: Installation, file: Path
+) -> None:
+    before = installation.s.store.policy()
     file.write_text(file.read_text().replace("on_reject", "perhaps"))
 
-    told = policy(house, "activate", str(file))
+    told = policy(installation, "activate", str(file))
 
     assert told.exit_code == 2
     assert f"{file} line {line_with('perhaps', file)}" in told.output
-    assert house.s.store.policy() == before
-    assert len(house.entries(PolicyRefused)) == 1
+    assert installation.s.store.policy() == before
+    assert len(installation.entries(PolicyRefused)) == 1

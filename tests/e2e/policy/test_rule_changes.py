@@ -5,65 +5,67 @@ from __future__ import annotations
 from bot.domain.events import RequestApproved
 from bot.domain.model import State
 from handlers.policy.activation import activate_policy
-from tests.fixtures.installation import House, policy_text
+from tests.fixtures.installation import Installation, policy_text
 
 LAPSED = "The rule has changed since, so this vote no longer counts."
 
 
-def decided_by(house: House, *people: str) -> None:
+def decided_by(installation: Installation, *people: str) -> None:
     """The group that decides becomes a list of people; the quorum stays two."""
-    text = policy_text(f"{house.model}*", quorum=2)
+    text = policy_text(f"{installation.model}*", quorum=2)
     listed = ", ".join(f"{person}@example.com" for person in people)
-    activate_policy(text.replace("{slack_group: ml-leads}", f"{{people: [{listed}]}}"), "test", house.s)
-    house.settle()
+    activate_policy(text.replace("{slack_group: ml-leads}", f"{{people: [{listed}]}}"), "test", installation.s)
+    installation.settle()
 
 
-def test_a_vote_under_another_quorum_no_longer_counts_and_may_be_cast_anew(house: House) -> None:
-    house.use_policy(quorum=2)
-    request = house.asked(house.register(user="cy@example.com"))
-    house.approve(request, "ana")
+def test_a_vote_under_another_quorum_no_longer_counts_and_may_be_cast_anew(installation: Installation) -> None:
+    installation.use_policy(quorum=2)
+    request = installation.asked(installation.register(user="cy@example.com"))
+    installation.approve(request, "ana")
 
-    house.use_policy(quorum=1)
-    house.settle()
-    after_the_change = house.card(request).all_text
-    house.approve(request, "ana")
+    installation.use_policy(quorum=1)
+    installation.settle()
+    after_the_change = installation.card(request).all_text
+    installation.approve(request, "ana")
 
     assert LAPSED in after_the_change
     assert "Waiting for one of ml-leads: Approve or Reject" in after_the_change
-    assert house.reread(request).state is State.APPLIED
-    assert house.champion() == 1
+    assert installation.reread(request).state is State.APPLIED
+    assert installation.champion() == 1
 
 
-def test_the_vote_of_somebody_who_is_in_no_group_any_more_does_not_count(house: House) -> None:
-    house.use_policy(quorum=2)
-    request = house.asked()
-    house.approve(request, "ana")
+def test_the_vote_of_somebody_who_is_in_no_group_any_more_does_not_count(installation: Installation) -> None:
+    installation.use_policy(quorum=2)
+    request = installation.asked()
+    installation.approve(request, "ana")
 
-    decided_by(house, "ben", "cy")
-    after_the_change = house.card(request).all_text
-    house.approve(request, "ben")
-    after_ben = house.reread(request).state, house.card(request).all_text
-    house.approve(request, "ana")
-    house.approve(request, "cy")
+    decided_by(installation, "ben", "cy")
+    after_the_change = installation.card(request).all_text
+    installation.approve(request, "ben")
+    after_ben = installation.reread(request).state, installation.card(request).all_text
+    installation.approve(request, "ana")
+    installation.approve(request, "cy")
 
     assert LAPSED in after_the_change
     assert "Waiting for two of ml-leads: Approve or Reject" in after_the_change
     assert after_ben[0] is State.PENDING
     assert "Waiting for one of ml-leads: Approve or Reject" in after_ben[1]
-    assert "only members of ml-leads may decide this" in house.whispered("ana").lower()
-    assert house.reread(request).state is State.APPLIED
-    assert len(house.entries(RequestApproved)[-1]["approvers"]) == 2
+    assert "only members of ml-leads may decide this" in installation.told_privately("ana").lower()
+    assert installation.reread(request).state is State.APPLIED
+    assert len(installation.entries(RequestApproved)[-1]["approvers"]) == 2
 
 
-def test_a_rule_that_begins_to_ask_for_new_versions_speaks_of_none_that_were_there_before(house: House) -> None:
-    house.register()
-    house.sweep()
+def test_a_rule_that_begins_to_ask_for_new_versions_speaks_of_none_that_were_there_before(
+    installation: Installation,
+) -> None:
+    installation.register()
+    installation.sweep()
 
-    house.use_policy(ask_on="[{alias: candidate}, {new_version: true}]")
-    house.sweep()
-    after_the_change = house.requests()
-    house.register()
-    house.sweep()
+    installation.use_policy(ask_on="[{alias: candidate}, {new_version: true}]")
+    installation.sweep()
+    after_the_change = installation.requests()
+    installation.register()
+    installation.sweep()
 
     assert after_the_change == []
-    assert [(request.version.version, request.state) for request in house.requests()] == [(2, State.PENDING)]
+    assert [(request.version.version, request.state) for request in installation.requests()] == [(2, State.PENDING)]

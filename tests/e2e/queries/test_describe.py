@@ -26,7 +26,7 @@ from bot.store import tables
 from handlers.queries.describe import describe
 from handlers.queries.fetch_data import Brought, fetch_data
 from handlers.queries.past_holders import held_at
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 RUN_IT = f"from {command.callback.__module__} import describe; describe()"  # type: ignore[union-attr]
 RAW = b"hour,rides\r\n0,12\n1,\xff\n"
@@ -38,15 +38,15 @@ def md5_of(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-def told(house: House, version: int = 1) -> Description:
-    return describe(f"models:/{house.model}/{version}", house.s)
+def told(installation: Installation, version: int = 1) -> Description:
+    return describe(f"models:/{installation.model}/{version}", installation.s)
 
 
-def command_line(house: House, *words: str) -> subprocess.CompletedProcess[str]:
+def command_line(installation: Installation, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
-        "DATABASE_URL": house.settings.database_url.get_secret_value(),
-        "MLFLOW_TRACKING_URI": house.settings.mlflow_tracking_uri,
+        "DATABASE_URL": installation.settings.database_url.get_secret_value(),
+        "MLFLOW_TRACKING_URI": installation.settings.mlflow_tracking_uri,
     }
     return subprocess.run(
         [sys.executable, "-c", RUN_IT, *words], env=environment, capture_output=True, text=True, timeout=90, check=False
@@ -89,13 +89,13 @@ def remote(tmp_path: Path) -> Path:
     return tmp_path / "remote"
 
 
-def log_lock(house: House, text: str) -> None:
-    run = house.mlflow.get_model_version(house.model, "1").run_id
-    house.mlflow.log_text(run, text, "lineage/dvc.lock")
+def log_lock(installation: Installation, text: str) -> None:
+    run = installation.mlflow.get_model_version(installation.model, "1").run_id
+    installation.mlflow.log_text(run, text, "lineage/dvc.lock")
 
 
-def brought(house: House, into: Path, remote: Path) -> Brought:
-    return fetch_data(f"models:/{house.model}/1", into, str(remote), NoMirror(), house.s)
+def brought(installation: Installation, into: Path, remote: Path) -> Brought:
+    return fetch_data(f"models:/{installation.model}/1", into, str(remote), NoMirror(), installation.s)
 
 
 def a_repository(where: Path, remote: Path) -> str:
@@ -131,121 +131,123 @@ class NoMirror:
 # What is told
 
 
-def test_an_approved_version_is_told_with_its_run_its_figures_its_votes_and_their_signatures(house: House) -> None:
-    house.use_policy(reason="on_approve")
-    request = house.asked()
-    house.click("ana", request, "approve")
-    house.slack.submit_view("ana", {"reason": "better by far"})
-    house.settle()
+def test_an_approved_version_is_told_with_its_run_its_figures_its_votes_and_their_signatures(
+    installation: Installation,
+) -> None:
+    installation.use_policy(reason="on_approve")
+    request = installation.asked()
+    installation.click("ana", request, "approve")
+    installation.slack.submit_view("ana", {"reason": "better by far"})
+    installation.settle()
 
-    found = told(house)
+    found = told(installation)
 
     (decided,) = found.requests
-    run = house.mlflow.get_model_version(house.model, "1").run_id
+    run = installation.mlflow.get_model_version(installation.model, "1").run_id
     assert [str(place.target) for place in found.holds] == ["alias:champion"]
     assert found.evidence is not None
     assert (found.evidence.run_id, found.evidence.author) == (run, "bea")
     assert {metric.name for metric in found.evidence.metrics} == {"mae", "r2"}
     assert (decided.decided_by, decided.votes[0].reason) == ("Ana Ruiz", "better by far")
     assert [(one.about, one.fault) for one in decided.signed] == [("vote", ""), ("decision", "")]
-    assert decided.ticket == house.reread(request).ticket.key  # type: ignore[union-attr]
+    assert decided.ticket == installation.reread(request).ticket.key  # type: ignore[union-attr]
     assert decided.now == "holds the target by this request"
 
 
-def test_who_trained_or_committed_under_an_address_is_told_by_name(house: House) -> None:
+def test_who_trained_or_committed_under_an_address_is_told_by_name(installation: Installation) -> None:
     committed = {"countersign.commit_author": "bea@example.com"}
-    house.asked(house.register(user="zoe@example.com", tags=committed))
+    installation.asked(installation.register(user="zoe@example.com", tags=committed))
 
-    evidence = told(house).evidence
+    evidence = told(installation).evidence
 
     assert evidence is not None
     assert (evidence.author, evidence.commit_author) == ("zoe@example.com", "Bea Baker")
 
 
-def test_an_alias_leads_to_the_version_that_holds_it(house: House) -> None:
-    house.approve(house.asked())
+def test_an_alias_leads_to_the_version_that_holds_it(installation: Installation) -> None:
+    installation.approve(installation.asked())
 
-    assert describe(f"models:/{house.model}@champion", house.s).version.version == 1
+    assert describe(f"models:/{installation.model}@champion", installation.s).version.version == 1
     with pytest.raises(Refused, match="has no alias nonsense"):
-        describe(f"models:/{house.model}@nonsense", house.s)
+        describe(f"models:/{installation.model}@nonsense", installation.s)
 
 
-def test_all_requests_of_a_version_are_told_the_newest_first(house: House) -> None:
-    first = house.asked()
-    house.reject(first, "not on holidays")
-    house.mlflow.delete_registered_model_alias(house.model, "candidate")
-    house.sweep()
-    house.approve(house.asked(1))
+def test_all_requests_of_a_version_are_told_the_newest_first(installation: Installation) -> None:
+    first = installation.asked()
+    installation.reject(first, "not on holidays")
+    installation.mlflow.delete_registered_model_alias(installation.model, "candidate")
+    installation.sweep()
+    installation.approve(installation.asked(1))
 
-    states = [told_request.state for told_request in told(house).requests]
+    states = [told_request.state for told_request in told(installation).requests]
 
     assert states == [State.APPLIED, State.REJECTED]
 
 
-def test_a_version_that_was_rolled_back_says_when_by_whom_and_why(house: House) -> None:
-    house.approve(house.asked())
-    second = house.asked()
-    house.approve(second)
-    house.click("ben", second, "roll_back")
-    house.slack.submit_view("ben", {"reason": "predictions drifted"})
-    house.settle()
+def test_a_version_that_was_rolled_back_says_when_by_whom_and_why(installation: Installation) -> None:
+    installation.approve(installation.asked())
+    second = installation.asked()
+    installation.approve(second)
+    installation.click("ben", second, "roll_back")
+    installation.slack.submit_view("ben", {"reason": "predictions drifted"})
+    installation.settle()
 
-    now = told(house, 2).requests[0].now
+    now = told(installation, 2).requests[0].now
 
     assert now.startswith("rolled back on ")
-    assert now.endswith(f"by Ben Okafor to {house.model} v1: predictions drifted")
-    assert told(house, 2).holds == ()
+    assert now.endswith(f"by Ben Okafor to {installation.model} v1: predictions drifted")
+    assert told(installation, 2).holds == ()
 
 
-def test_a_version_that_is_gone_is_told_from_what_was_recorded(house: House) -> None:
-    house.approve(house.asked())
-    house.mlflow.delete_model_version(house.model, "1")
+def test_a_version_that_is_gone_is_told_from_what_was_recorded(installation: Installation) -> None:
+    installation.approve(installation.asked())
+    installation.mlflow.delete_model_version(installation.model, "1")
 
-    found = told(house)
+    found = told(installation)
 
     assert not found.is_registered
     assert found.requests[0].decided_by == "Ana Ruiz"
 
 
-def test_a_version_that_nobody_has_heard_of_is_refused(house: House) -> None:
-    house.register()
+def test_a_version_that_nobody_has_heard_of_is_refused(installation: Installation) -> None:
+    installation.register()
 
-    assert told(house).requests == ()
+    assert told(installation).requests == ()
     with pytest.raises(Refused, match="there is no version 7"):
-        told(house, 7)
+        told(installation, 7)
     with pytest.raises(Refused, match="names no model version"):
-        describe(house.model, house.s)
+        describe(installation.model, installation.s)
 
 
 # What was signed
 
 
-def change_envelope(house: House, text: str) -> None:
-    with house.s.store.engine.begin() as connection:
+def change_envelope(installation: Installation, text: str) -> None:
+    with installation.s.store.engine.begin() as connection:
         connection.execute(sa.text("alter table attestations disable trigger all"))
         connection.execute(sa.update(tables.attestations).values(envelope=text))
 
 
-def test_an_envelope_that_was_changed_in_the_database_is_found_out(house: House) -> None:
-    house.approve(house.asked())
-    with house.s.store.transaction() as tx:
-        envelope = json.loads(tx.attestations.of(house.request(1).id)[0].envelope)
+def test_an_envelope_that_was_changed_in_the_database_is_found_out(installation: Installation) -> None:
+    installation.approve(installation.asked())
+    with installation.s.store.transaction() as tx:
+        envelope = json.loads(tx.attestations.of(installation.request(1).id)[0].envelope)
 
-    change_envelope(house, json.dumps({**envelope, "payload": envelope["payload"][:-8] + "AAAAAAA="}))
+    change_envelope(installation, json.dumps({**envelope, "payload": envelope["payload"][:-8] + "AAAAAAA="}))
 
-    assert all(one.fault for one in told(house).requests[0].signed)
-    assert "NOT VERIFIED" in "\n".join(in_words(told(house)))
+    assert all(one.fault for one in told(installation).requests[0].signed)
+    assert "NOT VERIFIED" in "\n".join(in_words(told(installation)))
 
 
-def test_a_good_envelope_of_another_request_proves_nothing(house: House) -> None:
-    house.approve(house.asked())
-    house.approve(house.asked())
-    with house.s.store.transaction() as tx:
-        other = tx.attestations.of(house.request(2).id)[-1].envelope
+def test_a_good_envelope_of_another_request_proves_nothing(installation: Installation) -> None:
+    installation.approve(installation.asked())
+    installation.approve(installation.asked())
+    with installation.s.store.transaction() as tx:
+        other = tx.attestations.of(installation.request(2).id)[-1].envelope
 
-    change_envelope(house, other)
+    change_envelope(installation, other)
 
-    assert "ledger entry" in told(house, 1).requests[0].signed[0].fault
+    assert "ledger entry" in told(installation, 1).requests[0].signed[0].fault
 
 
 @pytest.mark.parametrize(
@@ -262,19 +264,19 @@ def test_a_good_envelope_of_another_request_proves_nothing(house: House) -> None
     ids=["a reason", "a vote more", "the evidence", "the time of the decision"],
 )
 def test_words_that_were_changed_in_the_row_are_not_shown_as_verified(
-    house: House, edit: Callable[[dict[str, Any]], object], faults: tuple[str, str]
+    installation: Installation, edit: Callable[[dict[str, Any]], object], faults: tuple[str, str]
 ) -> None:
-    request = house.asked()
-    house.approve(request)
+    request = installation.asked()
+    installation.approve(request)
     requests = tables.requests
-    with house.s.store.engine.begin() as connection:
+    with installation.s.store.engine.begin() as connection:
         found = connection.execute(sa.select(requests.c.body).where(requests.c.id == request.id)).scalar_one()
         body = json.loads(found) if isinstance(found, str) else dict(found)
         edit(body)
         changed = json.dumps(body) if isinstance(found, str) else body
         connection.execute(sa.update(requests).where(requests.c.id == request.id).values(body=changed))
 
-    vote, decision = told(house).requests[0].signed
+    vote, decision = told(installation).requests[0].signed
 
     assert [part in one.fault for part, one in zip(faults, (vote, decision), strict=True)] == [True, True]
     assert [one.is_verified for one in (vote, decision)] == [not part for part in faults]
@@ -283,37 +285,39 @@ def test_words_that_were_changed_in_the_row_are_not_shown_as_verified(
 # Who held what
 
 
-def test_a_past_moment_is_answered_from_the_ledger_with_the_approval(house: House) -> None:
-    house.approve(house.asked())
-    between = house.clock.now()
-    house.clock.ahead = timedelta(hours=2)
-    house.approve(house.asked(), "ben")
-    at_the_end = house.clock.now()
+def test_a_past_moment_is_answered_from_the_ledger_with_the_approval(installation: Installation) -> None:
+    installation.approve(installation.asked())
+    between = installation.clock.now()
+    installation.clock.ahead = timedelta(hours=2)
+    installation.approve(installation.asked(), "ben")
+    at_the_end = installation.clock.now()
 
-    then, now = (held_at(house.model, at, house.s).held for at in (between, at_the_end))
+    then, now = (held_at(installation.model, at, installation.s).held for at in (between, at_the_end))
 
     assert [(one.version.version, one.approval) for one in then if one.version] == [(1, "approved by Ana Ruiz")]
     assert [(one.version.version, one.approval) for one in now if one.version] == [(2, "approved by Ben Okafor")]
     with pytest.raises(Refused, match="has not come yet"):
-        held_at(house.model, at_the_end + timedelta(days=1), house.s)
+        held_at(installation.model, at_the_end + timedelta(days=1), installation.s)
 
 
-def test_a_moment_before_anything_was_watched_says_so(house: House) -> None:
-    house.approve(house.asked())
+def test_a_moment_before_anything_was_watched_says_so(installation: Installation) -> None:
+    installation.approve(installation.asked())
 
-    past = held_at(house.model, house.clock.now() - timedelta(days=30), house.s)
+    past = held_at(installation.model, installation.clock.now() - timedelta(days=30), installation.s)
 
     assert "Countersign began to watch on" in past.unknown
     assert [one.version for one in past.held] == [None]
 
 
-def test_a_holder_from_before_the_baseline_is_told_without_an_approval(open_house: Callable[..., House]) -> None:
-    house = open_house()
-    house.register()
-    house.ask(1, "champion")
-    house.sweep()
+def test_a_holder_from_before_the_baseline_is_told_without_an_approval(
+    open_installation: Callable[..., Installation],
+) -> None:
+    installation = open_installation()
+    installation.register()
+    installation.ask(1, "champion")
+    installation.sweep()
 
-    (held,) = held_at(house.model, house.clock.now(), house.s).held
+    (held,) = held_at(installation.model, installation.clock.now(), installation.s).held
 
     assert (held.version.version, held.approval) == (1, "there since before the baseline")
 
@@ -321,11 +325,13 @@ def test_a_holder_from_before_the_baseline_is_told_without_an_approval(open_hous
 # The data
 
 
-def test_the_data_is_brought_back_and_every_byte_is_proven(house: House, remote: Path, tmp_path: Path) -> None:
-    house.approve(house.asked())
-    log_lock(house, a_lock(remote))
+def test_the_data_is_brought_back_and_every_byte_is_proven(
+    installation: Installation, remote: Path, tmp_path: Path
+) -> None:
+    installation.approve(installation.asked())
+    log_lock(installation, a_lock(remote))
 
-    report = brought(house, tmp_path / "out", remote)
+    report = brought(installation, tmp_path / "out", remote)
 
     assert (tmp_path / "out/data/raw.csv").read_bytes() == RAW
     assert (tmp_path / "out/data/ready/below/test.csv").read_bytes() == READY["below/test.csv"]
@@ -336,15 +342,15 @@ def test_the_data_is_brought_back_and_every_byte_is_proven(house: House, remote:
 
 
 def test_a_byte_that_was_changed_on_the_remote_is_found_out_and_nothing_is_left(
-    house: House, remote: Path, tmp_path: Path
+    installation: Installation, remote: Path, tmp_path: Path
 ) -> None:
-    house.approve(house.asked())
-    log_lock(house, a_lock(remote))
+    installation.approve(installation.asked())
+    log_lock(installation, a_lock(remote))
     for content in (RAW, READY["train.csv"]):
         place = remote / "files" / "md5" / md5_of(content)[:2] / md5_of(content)[2:]
         place.write_bytes(content.replace(b"1", b"7"))
 
-    report = brought(house, tmp_path / "out", remote)
+    report = brought(installation, tmp_path / "out", remote)
 
     assert not report.is_good
     assert {one.path for one in report.left if one.is_fault} == {"data/raw.csv", "data/ready"}
@@ -354,19 +360,19 @@ def test_a_byte_that_was_changed_on_the_remote_is_found_out_and_nothing_is_left(
 
 
 def test_another_lock_than_the_frozen_one_is_told_and_nothing_is_brought_back_by_it(
-    house: House, remote: Path, tmp_path: Path
+    installation: Installation, remote: Path, tmp_path: Path
 ) -> None:
-    house.register()
-    log_lock(house, a_lock(remote))
-    house.approve(house.asked(1))
-    same = told(house).pipeline
+    installation.register()
+    log_lock(installation, a_lock(remote))
+    installation.approve(installation.asked(1))
+    same = told(installation).pipeline
 
-    log_lock(house, a_lock(remote).replace("prepare.py", "other.py"))
+    log_lock(installation, a_lock(remote).replace("prepare.py", "other.py"))
 
     assert (same.lock_sha256, same.warning) == (hashlib.sha256(a_lock(remote).encode()).hexdigest(), "")
-    assert "this is not the dvc.lock of the frozen evidence" in told(house).pipeline.warning
+    assert "this is not the dvc.lock of the frozen evidence" in told(installation).pipeline.warning
     with pytest.raises(Refused, match=r"keeps another dvc\.lock now"):
-        brought(house, tmp_path / "out", remote)
+        brought(installation, tmp_path / "out", remote)
     assert not (tmp_path / "out").exists()
 
 
@@ -376,11 +382,13 @@ def test_a_path_that_climbs_out_of_the_directory_is_refused(path: str, tmp_path:
         place_below(tmp_path, path)
 
 
-def test_a_lock_whose_path_climbs_out_writes_nothing_outside(house: House, remote: Path, tmp_path: Path) -> None:
-    house.approve(house.asked())
-    log_lock(house, a_lock(remote, raw_path="../../escaped.csv"))
+def test_a_lock_whose_path_climbs_out_writes_nothing_outside(
+    installation: Installation, remote: Path, tmp_path: Path
+) -> None:
+    installation.approve(installation.asked())
+    log_lock(installation, a_lock(remote, raw_path="../../escaped.csv"))
 
-    report = brought(house, tmp_path / "a" / "out", remote)
+    report = brought(installation, tmp_path / "a" / "out", remote)
 
     assert not report.is_good
     assert not list(tmp_path.rglob("escaped.csv"))
@@ -395,14 +403,16 @@ def test_a_link_in_the_directory_is_not_followed(tmp_path: Path) -> None:
         place_below(tmp_path / "out", "data/raw.csv")
 
 
-def test_a_file_that_is_there_with_other_bytes_is_not_overwritten(house: House, remote: Path, tmp_path: Path) -> None:
-    house.approve(house.asked())
-    log_lock(house, a_lock(remote))
+def test_a_file_that_is_there_with_other_bytes_is_not_overwritten(
+    installation: Installation, remote: Path, tmp_path: Path
+) -> None:
+    installation.approve(installation.asked())
+    log_lock(installation, a_lock(remote))
     mine = tmp_path / "out/data/raw.csv"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
 
-    report = brought(house, tmp_path / "out", remote)
+    report = brought(installation, tmp_path / "out", remote)
 
     assert mine.read_text() == "mine"
     assert "is there already with other bytes" in report.left[0].why
@@ -434,17 +444,19 @@ def test_without_the_extra_a_sentence_names_it(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_git_remote_of_the_rule_names_the_dvc_remote_and_proves_the_code(
-    house: House, remote: Path, tmp_path: Path
+    installation: Installation, remote: Path, tmp_path: Path
 ) -> None:
     commit = a_repository(tmp_path / "repository", remote)
-    house.use_policy(extra=f"lineage: {{git: {tmp_path / 'repository'}}}")
-    house.register()
-    log_lock(house, a_lock(remote))
-    run = house.mlflow.get_model_version(house.model, "1").run_id
-    house.mlflow.set_tag(run, "mlflow.source.git.commit", commit)
-    house.asked(1)
+    installation.use_policy(extra=f"lineage: {{git: {tmp_path / 'repository'}}}")
+    installation.register()
+    log_lock(installation, a_lock(remote))
+    run = installation.mlflow.get_model_version(installation.model, "1").run_id
+    installation.mlflow.set_tag(run, "mlflow.source.git.commit", commit)
+    installation.asked(1)
 
-    report = fetch_data(f"models:/{house.model}/1", tmp_path / "out", "", GitMirrors(tmp_path / "mirrors"), house.s)
+    report = fetch_data(
+        f"models:/{installation.model}/1", tmp_path / "out", "", GitMirrors(tmp_path / "mirrors"), installation.s
+    )
 
     assert report.is_good
     assert (report.in_git, report.left) == (("src/prepare.py",), ())
@@ -454,40 +466,40 @@ def test_the_git_remote_of_the_rule_names_the_dvc_remote_and_proves_the_code(
 # The command
 
 
-def test_the_command_tells_it_in_words_and_as_json(house: House) -> None:
-    house.approve(house.asked())
+def test_the_command_tells_it_in_words_and_as_json(installation: Installation) -> None:
+    installation.approve(installation.asked())
 
-    words = command_line(house, f"models:/{house.model}/1")
-    plain = command_line(house, f"models:/{house.model}@champion", "--json")
+    words = command_line(installation, f"models:/{installation.model}/1")
+    plain = command_line(installation, f"models:/{installation.model}@champion", "--json")
 
     assert (words.returncode, words.stderr) == (0, "")
-    assert words.stdout.startswith(f"{house.model} v1\n")
+    assert words.stdout.startswith(f"{installation.model} v1\n")
     assert "the decision, by key" in words.stdout
     assert json.loads(plain.stdout)["requests"][0]["decided_by"] == "Ana Ruiz"
 
 
-def test_the_command_answers_for_a_moment_and_refuses_what_is_none(house: House) -> None:
-    house.approve(house.asked())
-    uri = f"models:/{house.model}/1"
+def test_the_command_answers_for_a_moment_and_refuses_what_is_none(installation: Installation) -> None:
+    installation.approve(installation.asked())
+    uri = f"models:/{installation.model}/1"
 
-    then = command_line(house, uri, "--at", f"{house.clock.now().isoformat()}")
-    no_moment = command_line(house, uri, "--at", "yesterday")
-    unknown = command_line(house, f"models:/{house.model}/99")
+    then = command_line(installation, uri, "--at", f"{installation.clock.now().isoformat()}")
+    no_moment = command_line(installation, uri, "--at", "yesterday")
+    unknown = command_line(installation, f"models:/{installation.model}/99")
 
-    assert f"alias:champion: {house.model} v1, since " in then.stdout
+    assert f"alias:champion: {installation.model} v1, since " in then.stdout
     assert no_moment.returncode == 2
     assert '"yesterday" is no moment' in no_moment.stderr
     assert unknown.returncode == 1
     assert "there is no version 99" in unknown.stderr
 
 
-def test_the_command_brings_the_data_back(house: House, remote: Path, tmp_path: Path) -> None:
-    house.approve(house.asked())
-    log_lock(house, a_lock(remote))
+def test_the_command_brings_the_data_back(installation: Installation, remote: Path, tmp_path: Path) -> None:
+    installation.approve(installation.asked())
+    log_lock(installation, a_lock(remote))
     out = tmp_path / "out"
 
-    done = command_line(house, f"models:/{house.model}/1", "--fetch", str(out), "--remote", str(remote))
-    nowhere = command_line(house, f"models:/{house.model}/1", "--fetch", str(out))
+    done = command_line(installation, f"models:/{installation.model}/1", "--fetch", str(out), "--remote", str(remote))
+    nowhere = command_line(installation, f"models:/{installation.model}/1", "--fetch", str(out))
 
     assert done.returncode == 0, done.stderr
     assert f"md5 {md5_of(RAW)}  sha256 {hashlib.sha256(RAW).hexdigest()}" in done.stdout

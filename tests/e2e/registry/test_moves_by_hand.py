@@ -6,82 +6,84 @@ from bot.domain.events import ModelRenamed, MoveObserved
 from bot.domain.model import Kind, State
 from handlers.registry import reconcile
 from handlers.request import asking
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 
-def with_a_champion(house: House, more: int = 1) -> None:
+def with_a_champion(installation: Installation, more: int = 1) -> None:
     """v1 is champion by approval; `more` versions stand by."""
-    house.approve(house.asked())
+    installation.approve(installation.asked())
     for _ in range(more):
-        house.register()
+        installation.register()
 
 
 def test_a_move_is_asked_about_although_the_former_holder_was_deleted_before_the_evidence_was_frozen(
-    house: House,
+    installation: Installation,
 ) -> None:
-    with_a_champion(house)
-    house.ask(2, "champion")
-    reconcile.look_at(f"default/{house.model}", house.s)
+    with_a_champion(installation)
+    installation.ask(2, "champion")
+    reconcile.reconcile_model(f"default/{installation.model}", installation.s)
 
-    house.mlflow.delete_model_version(house.model, "1")
-    house.settle()
+    installation.mlflow.delete_model_version(installation.model, "1")
+    installation.settle()
 
-    observed = house.request(2)
+    observed = installation.request(2)
     assert (observed.kind, observed.state) == (Kind.OBSERVED, State.PENDING)
-    assert "Moved without an approval" in house.card(observed).all_text
-    assert f"{house.model} v1 before" in house.card(observed).all_text
-    assert house.unfinished() == []
+    assert "Moved without an approval" in installation.card(observed).all_text
+    assert f"{installation.model} v1 before" in installation.card(observed).all_text
+    assert installation.unfinished() == []
 
 
-def test_who_puts_it_back_by_hand_keeps_the_approval_that_it_had(house: House) -> None:
-    with_a_champion(house)
-    approved = house.request(1)
-    house.move(2)
+def test_who_puts_it_back_by_hand_keeps_the_approval_that_it_had(installation: Installation) -> None:
+    with_a_champion(installation)
+    approved = installation.request(1)
+    installation.move(2)
 
-    house.move(1)
+    installation.move(1)
 
-    with house.s.store.transaction() as tx:
-        held = tx.registry.placements("default", house.model)
+    with installation.s.store.transaction() as tx:
+        held = tx.registry.placements("default", installation.model)
     assert [(placement.version.version, placement.request_id) for placement in held] == [(1, approved.id)]
-    assert asking.adopt(house.s) == []
-    assert [request.id for request in house.requests(State.APPLIED)] == [approved.id]
+    assert asking.adopt(installation.s) == []
+    assert [request.id for request in installation.requests(State.APPLIED)] == [approved.id]
 
 
-def test_card_and_ticket_do_not_claim_a_put_back_that_somebody_else_made_impossible(house: House) -> None:
-    with_a_champion(house, more=2)
-    house.move(2)
-    observed = house.request(2)
-    house.click("ana", observed, "reject")
-    house.slack.submit_view("ana", {"reason": "Nobody looked at it."})
-    house.ask(3, "champion")
+def test_card_and_ticket_do_not_claim_a_put_back_that_somebody_else_made_impossible(installation: Installation) -> None:
+    with_a_champion(installation, more=2)
+    installation.move(2)
+    observed = installation.request(2)
+    installation.click("ana", observed, "reject")
+    installation.slack.submit_view("ana", {"reason": "Nobody looked at it."})
+    installation.ask(3, "champion")
 
-    house.settle()
+    installation.settle()
 
-    said = house.card(observed).all_text
-    assert said.startswith(f"Rejected: {house.model} v2")
-    assert f"champion is held by {house.model} v3 now; Countersign did not move it" in said
-    assert f"champion is held by {house.model} v3 now; Countersign did not move it" in house.comments(observed)
-    assert "went back" not in said + house.comments(observed)
-    assert house.champion() == 3
+    said = installation.card(observed).all_text
+    assert said.startswith(f"Rejected: {installation.model} v2")
+    assert f"champion is held by {installation.model} v3 now; Countersign did not move it" in said
+    assert f"champion is held by {installation.model} v3 now; Countersign did not move it" in installation.comments(
+        observed
+    )
+    assert "went back" not in said + installation.comments(observed)
+    assert installation.champion() == 3
 
 
 def test_a_rename_is_recognised_although_the_newest_version_was_deleted_and_the_champion_moved_with_it(
-    house: House,
+    installation: Installation,
 ) -> None:
-    with_a_champion(house, more=2)
-    house.sweep()
-    renamed = f"{house.model}-renamed"
-    house.mlflow.rename_registered_model(house.model, renamed)
-    house.mlflow.delete_model_version(renamed, "3")
-    house.mlflow.set_registered_model_alias(renamed, "champion", "2")
+    with_a_champion(installation, more=2)
+    installation.sweep()
+    renamed = f"{installation.model}-renamed"
+    installation.mlflow.rename_registered_model(installation.model, renamed)
+    installation.mlflow.delete_model_version(renamed, "3")
+    installation.mlflow.set_registered_model_alias(renamed, "champion", "2")
 
-    house.sweep()
-    (observed,) = house.requests(State.PENDING)
-    house.reject(observed, "Nobody looked at it.")
+    installation.sweep()
+    (observed,) = installation.requests(State.PENDING)
+    installation.reject(observed, "Nobody looked at it.")
 
-    renames = [entry["after"] for entry in house.entries(ModelRenamed) if entry["before"] == house.model]
+    renames = [entry["after"] for entry in installation.entries(ModelRenamed) if entry["before"] == installation.model]
     assert renames == [renamed]
     assert (str(observed.version), observed.kind) == (f"{renamed} v2", Kind.OBSERVED)
-    assert f"{renamed} v1 before" in house.card(observed).all_text
-    assert house.happened(MoveObserved) == ["MoveObserved"]
-    assert house.mlflow.get_registered_model(renamed).aliases["champion"] == "1"
+    assert f"{renamed} v1 before" in installation.card(observed).all_text
+    assert installation.happened(MoveObserved) == ["MoveObserved"]
+    assert installation.mlflow.get_registered_model(renamed).aliases["champion"] == "1"

@@ -17,7 +17,7 @@ from bot.ports import ModelRegistry
 from bot.sandbox.faults import Faults
 from handlers.registry import reconcile, sweeps
 from tests.fixtures.fault_proxy import fault_proxy
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -41,95 +41,95 @@ class Counting:
 
 @dataclass
 class Watched:
-    house: House
+    installation: Installation
     faults: Faults
     calls: list[str]
 
 
 @pytest.fixture
-def watched(open_house: Callable[..., House], mlflow_server: str) -> Iterator[Watched]:
-    """A house whose baseline is taken and whose calls to MLflow can be counted and cut."""
+def watched(open_installation: Callable[..., Installation], mlflow_server: str) -> Iterator[Watched]:
+    """A installation whose baseline is taken and whose calls to MLflow can be counted and cut."""
     with fault_proxy(mlflow_server) as (url, faults):
         counting = Counting(faults.application, [])
         faults.application = counting
-        house = open_house(registry_url=url)
-        house.sweep()
-        yield Watched(house, faults, counting.calls)
+        installation = open_installation(registry_url=url)
+        installation.sweep()
+        yield Watched(installation, faults, counting.calls)
 
 
-def recent_versions(house: House) -> int:
+def recent_versions(installation: Installation) -> int:
     """How many versions of all tests stand in the overlap that every sweep reads anew."""
-    with house.s.store.transaction() as tx:
+    with installation.s.store.transaction() as tx:
         sweep = tx.registry.find_sweep("versions", "default")
     assert sweep is not None
     assert sweep.watermark is not None
     edge = sweep.watermark - sweeps.OVERLAP
-    return sum(1 for _ in takewhile(lambda seen: seen.updated >= edge, house.s.registry.versions_newest_first()))
+    return sum(1 for _ in takewhile(lambda seen: seen.updated >= edge, installation.s.registry.versions_newest_first()))
 
 
 def test_a_sweep_without_news_is_one_call_and_no_ledger_entry(watched: Watched) -> None:
-    watched.house.register()
-    watched.house.sweep()
-    full_pages = recent_versions(watched.house) // NEWEST_A_PAGE  # none, unless the other tests are very quick
+    watched.installation.register()
+    watched.installation.sweep()
+    full_pages = recent_versions(watched.installation) // NEWEST_A_PAGE  # none, unless the other tests are very quick
     watched.calls.clear()
 
-    watched.house.sweep("sweep_versions")
+    watched.installation.sweep("sweep_versions")
 
     assert 1 <= watched.calls.count("model-versions/search") <= 1 + full_pages
-    assert watched.house.happened() == []
+    assert watched.installation.happened() == []
 
 
 def test_the_sweep_of_aliases_is_one_call_for_a_thousand_models(watched: Watched) -> None:
-    watched.house.register()
-    watched.house.sweep()
+    watched.installation.register()
+    watched.installation.sweep()
     watched.calls.clear()
 
-    watched.house.sweep("sweep_models")
+    watched.installation.sweep("sweep_models")
 
     assert watched.calls.count("registered-models/search") == 1
-    assert watched.house.happened() == []
+    assert watched.installation.happened() == []
 
 
-def test_a_new_version_is_found_by_the_sweep_of_versions_alone(house: House) -> None:
-    house.use_policy(ask_on="[{new_version: true}]")
-    house.register()
+def test_a_new_version_is_found_by_the_sweep_of_versions_alone(installation: Installation) -> None:
+    installation.use_policy(ask_on="[{new_version: true}]")
+    installation.register()
 
-    house.sweep("sweep_versions")
+    installation.sweep("sweep_versions")
 
-    assert house.request(1).state is State.PENDING
-
-
-def test_a_stage_is_noticed_although_no_webhook_tells_of_it(house: House) -> None:
-    house.use_policy(ask_on=BY_STAGE)
-    house.register()
-    house.register()
-    house.sweep()
-    house.stage(1, "Staging")
-
-    house.sweep("sweep_versions")
-
-    assert [request.version.version for request in house.requests()] == [1]
+    assert installation.request(1).state is State.PENDING
 
 
-def test_the_same_stage_again_is_no_news(house: House) -> None:
-    house.use_policy(ask_on=BY_STAGE)
-    house.register()
+def test_a_stage_is_noticed_although_no_webhook_tells_of_it(installation: Installation) -> None:
+    installation.use_policy(ask_on=BY_STAGE)
+    installation.register()
+    installation.register()
+    installation.sweep()
+    installation.stage(1, "Staging")
+
+    installation.sweep("sweep_versions")
+
+    assert [request.version.version for request in installation.requests()] == [1]
+
+
+def test_the_same_stage_again_is_no_news(installation: Installation) -> None:
+    installation.use_policy(ask_on=BY_STAGE)
+    installation.register()
     for _ in range(2):
-        house.stage(1, "Staging")
-        house.sweep()
+        installation.stage(1, "Staging")
+        installation.sweep()
 
-    assert house.happened(RequestOpened) == ["RequestOpened"]
+    assert installation.happened(RequestOpened) == ["RequestOpened"]
 
 
-def test_a_model_that_one_scan_leaves_out_is_not_taken_for_deleted(house: House) -> None:
-    request = house.asked()
-    registry = house.s.registry
-    house.s = replace(house.s, registry=Forgetful(registry, house.model))  # type: ignore[arg-type]
+def test_a_model_that_one_scan_leaves_out_is_not_taken_for_deleted(installation: Installation) -> None:
+    request = installation.asked()
+    registry = installation.s.registry
+    installation.s = replace(installation.s, registry=Forgetful(registry, installation.model))  # type: ignore[arg-type]
 
-    house.sweep("sweep_models")
+    installation.sweep("sweep_models")
 
-    assert house.reread(request).state is State.PENDING
-    assert house.happened(ModelGone) == []
+    assert installation.reread(request).state is State.PENDING
+    assert installation.happened(ModelGone) == []
 
 
 @dataclass
@@ -142,54 +142,54 @@ class Forgetful:
     def __getattr__(self, name: str) -> object:
         return getattr(self.registry, name)
 
-    def glance_at_models(self) -> Iterator[object]:
-        return (glance for glance in self.registry.glance_at_models() if glance.name != self.missing)
+    def list_models(self) -> Iterator[object]:
+        return (glance for glance in self.registry.list_models() if glance.name != self.missing)
 
 
-def test_a_model_that_is_gone_is_told_once(house: House) -> None:
-    house.register()
-    house.sweep()
+def test_a_model_that_is_gone_is_told_once(installation: Installation) -> None:
+    installation.register()
+    installation.sweep()
 
-    house.mlflow.delete_registered_model(house.model)
-    house.sweep()
-    house.sweep()
+    installation.mlflow.delete_registered_model(installation.model)
+    installation.sweep()
+    installation.sweep()
 
-    assert house.happened(ModelGone) == ["ModelGone"]
+    assert installation.happened(ModelGone) == ["ModelGone"]
 
 
 @pytest.mark.parametrize(
     "order", [("move", "versions", "models"), ("versions", "move", "models"), ("models", "versions", "move")]
 )
-def test_our_own_move_is_no_news_whatever_comes_first(house: House, order: tuple[str, ...]) -> None:
-    request = house.asked()
-    house.click("ana", request, "approve")
+def test_our_own_move_is_no_news_whatever_comes_first(installation: Installation, order: tuple[str, ...]) -> None:
+    request = installation.asked()
+    installation.click("ana", request, "approve")
     run: dict[str, Callable[[], None]] = {
-        "move": house.settle,
-        "versions": lambda: sweeps.sweep_versions("", house.s),
-        "models": lambda: sweeps.sweep_models("", house.s),
+        "move": installation.settle,
+        "versions": lambda: sweeps.sweep_versions("", installation.s),
+        "models": lambda: sweeps.sweep_models("", installation.s),
     }
 
     for step in order:
         run[step]()
-    house.settle()
-    house.sweep()
+    installation.settle()
+    installation.sweep()
 
-    assert house.champion() == 1
-    assert house.happened(MoveObserved) == []
-    assert house.happened(TargetMoved) == ["TargetMoved"]
+    assert installation.champion() == 1
+    assert installation.happened(MoveObserved) == []
+    assert installation.happened(TargetMoved) == ["TargetMoved"]
 
 
-def test_a_look_in_the_middle_of_our_own_move_takes_it_for_ours(house: House) -> None:
-    request = house.asked()
-    house.s = replace(house.s, registry=Overlooked(house.s.registry, house))  # type: ignore[arg-type]
+def test_a_look_in_the_middle_of_our_own_move_takes_it_for_ours(installation: Installation) -> None:
+    request = installation.asked()
+    installation.s = replace(installation.s, registry=Overlooked(installation.s.registry, installation))  # type: ignore[arg-type]
 
-    house.approve(request)
-    house.sweep()
+    installation.approve(request)
+    installation.sweep()
 
-    assert house.champion() == 1
-    assert house.reread(request).state is State.APPLIED
-    assert house.happened(MoveObserved) == []
-    assert house.happened(TargetMoved) == ["TargetMoved"]
+    assert installation.champion() == 1
+    assert installation.reread(request).state is State.APPLIED
+    assert installation.happened(MoveObserved) == []
+    assert installation.happened(TargetMoved) == ["TargetMoved"]
 
 
 @dataclass
@@ -197,56 +197,56 @@ class Overlooked:
     """The real registry; just before and just after each move of an alias somebody looks."""
 
     registry: ModelRegistry
-    house: House
+    installation: Installation
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.registry, name)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
-        reconcile.look_at(f"default/{model}", self.house.s)
+        reconcile.reconcile_model(f"default/{model}", self.installation.s)
         self.registry.set_alias(model, alias, version)
-        reconcile.look_at(f"default/{model}", self.house.s)
+        reconcile.reconcile_model(f"default/{model}", self.installation.s)
 
 
 def test_our_own_move_is_no_news_even_when_its_answer_was_lost(watched: Watched) -> None:
-    house = watched.house
-    request = house.asked()
-    house.click("ana", request, "approve")
+    installation = watched.installation
+    request = installation.asked()
+    installation.click("ana", request, "approve")
     watched.faults.add("cut", path="registered-models/alias", method="POST")
 
-    house.sweep()
-    house.settle_until(lambda: house.reread(request).state is State.APPLIED)
-    house.settle_all()
-    house.sweep()
+    installation.sweep()
+    installation.settle_until(lambda: installation.reread(request).state is State.APPLIED)
+    installation.settle_all()
+    installation.sweep()
 
-    assert house.champion() == 1
-    assert house.happened(MoveObserved) == []
-    assert house.happened(TargetMoved) == ["TargetMoved"]
+    assert installation.champion() == 1
+    assert installation.happened(MoveObserved) == []
+    assert installation.happened(TargetMoved) == ["TargetMoved"]
 
 
 def test_putting_back_is_no_news_either_when_its_answer_was_lost(watched: Watched) -> None:
-    house = watched.house
-    house.approve(house.asked())
-    house.register()
-    house.move(2)
+    installation = watched.installation
+    installation.approve(installation.asked())
+    installation.register()
+    installation.move(2)
     watched.faults.add("cut", path="registered-models/alias", method="POST")
 
-    house.reject(house.request(2), "No.")
-    house.sweep()
-    house.settle_all()
-    house.sweep()
+    installation.reject(installation.request(2), "No.")
+    installation.sweep()
+    installation.settle_all()
+    installation.sweep()
 
-    assert house.champion() == 1
-    assert house.request(2).settled_at is not None
-    assert house.happened(MoveObserved) == ["MoveObserved"]
+    assert installation.champion() == 1
+    assert installation.request(2).settled_at is not None
+    assert installation.happened(MoveObserved) == ["MoveObserved"]
 
 
-def test_two_sweeps_at_once_make_one_request(house: House) -> None:
-    house.ask(house.register())
+def test_two_sweeps_at_once_make_one_request(installation: Installation) -> None:
+    installation.ask(installation.register())
 
     for sweep in (sweeps.sweep_versions, sweeps.sweep_models, sweeps.sweep_models, sweeps.sweep_versions):
-        sweep("", house.s)
-    house.settle()
+        sweep("", installation.s)
+    installation.settle()
 
-    assert house.happened(RequestOpened) == ["RequestOpened"]
-    assert len(house.cards()) == 1
+    assert installation.happened(RequestOpened) == ["RequestOpened"]
+    assert len(installation.cards()) == 1

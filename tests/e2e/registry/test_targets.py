@@ -9,44 +9,44 @@ from bot.domain.events import ApprovalStale, MoveObserved, TargetMoved
 from bot.domain.model import AskKind, Kind, State, TransitionRequest, VersionId
 from bot.ports import ModelRegistry, OutcomeUnknown
 from handlers.registry import apply
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 STAGE: dict[str, str] = {"target": "{stage: Production}", "ask_on": "[{alias: candidate}]"}
 MODEL: dict[str, str] = {"target": '{model: "prod.{name}"}', "ask_on": "[{alias: candidate}]"}
 
 
-def stages(house: House) -> dict[int, str]:
-    versions = house.mlflow.search_model_versions(f"name = '{house.model}'")
+def stages(installation: Installation) -> dict[int, str]:
+    versions = installation.mlflow.search_model_versions(f"name = '{installation.model}'")
     return {int(version.version): str(version.current_stage) for version in versions}
 
 
-def to_production(house: House, version: int | None = None) -> TransitionRequest:
+def to_production(installation: Installation, version: int | None = None) -> TransitionRequest:
     """Registers if need be, asks by alias, and waits for the vote."""
-    number = version or house.register()
-    house.ask(number)
-    house.sweep()
-    return house.request(number, "stage:Production")
+    number = version or installation.register()
+    installation.ask(number)
+    installation.sweep()
+    return installation.request(number, "stage:Production")
 
 
-def prod(house: House) -> str:
-    return f"prod.{house.model}"
+def prod(installation: Installation) -> str:
+    return f"prod.{installation.model}"
 
 
-def copies(house: House) -> list[tuple[int, str]]:
-    versions = house.mlflow.search_model_versions(f"name = '{prod(house)}'")
+def copies(installation: Installation) -> list[tuple[int, str]]:
+    versions = installation.mlflow.search_model_versions(f"name = '{prod(installation)}'")
     return sorted((int(version.version), str(version.source)) for version in versions)
 
 
-def to_model(house: House, version: int | None = None) -> TransitionRequest:
-    number = version or house.register()
-    house.ask(number)
-    house.sweep()
-    return house.request(number, f"model:{prod(house)}")
+def to_model(installation: Installation, version: int | None = None) -> TransitionRequest:
+    number = version or installation.register()
+    installation.ask(number)
+    installation.sweep()
+    return installation.request(number, f"model:{prod(installation)}")
 
 
-def foreign_copies(house: House) -> list[TransitionRequest]:
-    with house.s.store.transaction() as tx:
-        found = tx.find_requests(workspace="default", model=prod(house))
+def foreign_copies(installation: Installation) -> list[TransitionRequest]:
+    with installation.s.store.transaction() as tx:
+        found = tx.find_requests(workspace="default", model=prod(installation))
     return sorted(found, key=lambda request: request.version)
 
 
@@ -73,238 +73,238 @@ class Accompanied:
     """The real registry; just before our copy somebody registers a version of their own in the target model."""
 
     registry: ModelRegistry
-    house: House
+    installation: Installation
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.registry, name)
 
     def copy_version(self, model: str, version: int, to_model: str, tags: Mapping[str, str]) -> VersionId:
-        self.house.register(model=to_model)
+        self.installation.register(model=to_model)
         return self.registry.copy_version(model, version, to_model, tags)
 
 
-def test_a_version_goes_to_a_stage_and_the_one_before_is_archived(house: House) -> None:
-    house.use_policy(**STAGE)
-    house.approve(to_production(house))
+def test_a_version_goes_to_a_stage_and_the_one_before_is_archived(installation: Installation) -> None:
+    installation.use_policy(**STAGE)
+    installation.approve(to_production(installation))
 
-    second = to_production(house)
-    house.approve(second)
-    house.sweep()
+    second = to_production(installation)
+    installation.approve(second)
+    installation.sweep()
 
-    assert stages(house) == {1: "Archived", 2: "Production"}
-    assert f"{house.model} v2 is stage Production since" in house.card(second).all_text
-    assert f"{house.model} v1 held it before" in house.card(second).all_text
-    assert house.happened(MoveObserved) == []
+    assert stages(installation) == {1: "Archived", 2: "Production"}
+    assert f"{installation.model} v2 is stage Production since" in installation.card(second).all_text
+    assert f"{installation.model} v1 held it before" in installation.card(second).all_text
+    assert installation.happened(MoveObserved) == []
 
 
-def test_a_stage_that_was_set_without_asking_is_put_back(house: House) -> None:
-    house.use_policy(**STAGE)
-    house.approve(to_production(house))
-    house.register()
-    house.stage(2, "Production")
-    house.sweep()
-    observed = house.request(2, "stage:Production")
+def test_a_stage_that_was_set_without_asking_is_put_back(installation: Installation) -> None:
+    installation.use_policy(**STAGE)
+    installation.approve(to_production(installation))
+    installation.register()
+    installation.stage(2, "Production")
+    installation.sweep()
+    observed = installation.request(2, "stage:Production")
 
-    house.reject(observed, "Nobody looked at it.")
-    house.sweep()
+    installation.reject(observed, "Nobody looked at it.")
+    installation.sweep()
 
     assert observed.kind is Kind.OBSERVED
-    assert stages(house) == {1: "Production", 2: "Archived"}
-    assert house.happened(MoveObserved) == ["MoveObserved"]
+    assert stages(installation) == {1: "Production", 2: "Archived"}
+    assert installation.happened(MoveObserved) == ["MoveObserved"]
 
 
-def test_a_stage_whose_holder_was_archived_on_the_way_is_put_back_too(house: House) -> None:
-    house.use_policy(**STAGE)
-    house.approve(to_production(house))
-    house.register()
-    house.stage(1, "Archived")
-    house.stage(2, "Production")
-    house.sweep()
+def test_a_stage_whose_holder_was_archived_on_the_way_is_put_back_too(installation: Installation) -> None:
+    installation.use_policy(**STAGE)
+    installation.approve(to_production(installation))
+    installation.register()
+    installation.stage(1, "Archived")
+    installation.stage(2, "Production")
+    installation.sweep()
 
-    house.reject(house.request(2, "stage:Production"), "No.")
+    installation.reject(installation.request(2, "stage:Production"), "No.")
 
-    assert stages(house) == {1: "Production", 2: "Archived"}
+    assert stages(installation) == {1: "Production", 2: "Archived"}
 
 
-def test_two_versions_that_slip_into_a_stage_are_both_asked_about(house: House) -> None:
-    house.use_policy(**STAGE)
-    house.approve(to_production(house))
-    for version in (house.register(), house.register()):
-        house.stage(version, "Production")
-    house.sweep()
+def test_two_versions_that_slip_into_a_stage_are_both_asked_about(installation: Installation) -> None:
+    installation.use_policy(**STAGE)
+    installation.approve(to_production(installation))
+    for version in (installation.register(), installation.register()):
+        installation.stage(version, "Production")
+    installation.sweep()
 
     for version in (2, 3):
-        house.reject(house.request(version, "stage:Production"), "No.")
-    house.sweep()
+        installation.reject(installation.request(version, "stage:Production"), "No.")
+    installation.sweep()
 
-    assert stages(house) == {1: "Production", 2: "Archived", 3: "Archived"}
+    assert stages(installation) == {1: "Production", 2: "Archived", 3: "Archived"}
 
 
-def test_a_version_is_copied_into_the_target_model_once(house: House) -> None:
-    house.use_policy(**MODEL)
-    request = to_model(house)
+def test_a_version_is_copied_into_the_target_model_once(installation: Installation) -> None:
+    installation.use_policy(**MODEL)
+    request = to_model(installation)
 
-    house.approve(request)
-    apply.sync_target(request.id, house.s)
-    house.sweep()
+    installation.approve(request)
+    apply.sync_target(request.id, installation.s)
+    installation.sweep()
 
-    assert copies(house) == [(1, f"models:/{house.model}/1")]
-    assert house.reread(request).state is State.APPLIED
-    assert foreign_copies(house) == []
-    assert [entry for entry in house.entries(MoveObserved) if entry["model"] == prod(house)] == []
-    with house.s.store.transaction() as tx:
-        held = tx.registry.placements("default", prod(house))
+    assert copies(installation) == [(1, f"models:/{installation.model}/1")]
+    assert installation.reread(request).state is State.APPLIED
+    assert foreign_copies(installation) == []
+    assert [entry for entry in installation.entries(MoveObserved) if entry["model"] == prod(installation)] == []
+    with installation.s.store.transaction() as tx:
+        held = tx.registry.placements("default", prod(installation))
     assert [(placement.version.version, placement.request_id) for placement in held] == [(1, request.id)]
 
 
-def test_a_copy_whose_answer_was_lost_is_found_again(house: House) -> None:
-    house.use_policy(**MODEL)
-    request = to_model(house)
-    house.s = replace(house.s, registry=Forgetful(house.s.registry))  # type: ignore[arg-type]
+def test_a_copy_whose_answer_was_lost_is_found_again(installation: Installation) -> None:
+    installation.use_policy(**MODEL)
+    request = to_model(installation)
+    installation.s = replace(installation.s, registry=Forgetful(installation.s.registry))  # type: ignore[arg-type]
 
-    house.click("ana", request, "approve")
-    house.settle_until(lambda: house.reread(request).state is State.APPLIED)
+    installation.click("ana", request, "approve")
+    installation.settle_until(lambda: installation.reread(request).state is State.APPLIED)
 
-    assert copies(house) == [(1, f"models:/{house.model}/1")]
-
-
-def test_the_next_version_is_copied_beside_the_first(house: House) -> None:
-    house.use_policy(**MODEL)
-    house.approve(to_model(house))
-    second = to_model(house)
-
-    house.approve(second)
-    house.sweep()
-
-    assert copies(house) == [(1, f"models:/{house.model}/1"), (2, f"models:/{house.model}/2")]
-    assert house.reread(second).state is State.APPLIED
-    assert foreign_copies(house) == []
+    assert copies(installation) == [(1, f"models:/{installation.model}/1")]
 
 
-def test_a_foreign_version_in_the_target_model_is_put_back_by_deleting_it(house: House) -> None:
-    house.use_policy(**MODEL)
-    house.approve(to_model(house))
-    house.sweep()
-    house.register(model=prod(house))
-    house.sweep()
-    (observed,) = foreign_copies(house)
+def test_the_next_version_is_copied_beside_the_first(installation: Installation) -> None:
+    installation.use_policy(**MODEL)
+    installation.approve(to_model(installation))
+    second = to_model(installation)
 
-    house.reject(observed, "Only Countersign copies into prod.")
-    house.sweep()
+    installation.approve(second)
+    installation.sweep()
+
+    assert copies(installation) == [(1, f"models:/{installation.model}/1"), (2, f"models:/{installation.model}/2")]
+    assert installation.reread(second).state is State.APPLIED
+    assert foreign_copies(installation) == []
+
+
+def test_a_foreign_version_in_the_target_model_is_put_back_by_deleting_it(installation: Installation) -> None:
+    installation.use_policy(**MODEL)
+    installation.approve(to_model(installation))
+    installation.sweep()
+    installation.register(model=prod(installation))
+    installation.sweep()
+    (observed,) = foreign_copies(installation)
+
+    installation.reject(observed, "Only Countersign copies into prod.")
+    installation.sweep()
 
     assert (observed.kind, observed.version.version) == (Kind.OBSERVED, 2)
-    assert copies(house) == [(1, f"models:/{house.model}/1")]
-    assert house.reread(observed).settled_at is not None
-    assert [request.id for request in foreign_copies(house)] == [observed.id]
+    assert copies(installation) == [(1, f"models:/{installation.model}/1")]
+    assert installation.reread(observed).settled_at is not None
+    assert [request.id for request in foreign_copies(installation)] == [observed.id]
 
 
-def test_each_of_two_foreign_versions_is_asked_about(house: House) -> None:
-    house.use_policy(**MODEL)
-    house.approve(to_model(house))
-    house.register(model=prod(house))
-    house.register(model=prod(house))
-    house.sweep()
+def test_each_of_two_foreign_versions_is_asked_about(installation: Installation) -> None:
+    installation.use_policy(**MODEL)
+    installation.approve(to_model(installation))
+    installation.register(model=prod(installation))
+    installation.register(model=prod(installation))
+    installation.sweep()
 
-    first, second = foreign_copies(house)
-    house.approve(first)
-    house.reject(second, "No.")
+    first, second = foreign_copies(installation)
+    installation.approve(first)
+    installation.reject(second, "No.")
 
-    assert house.reread(first).state is State.APPLIED
-    assert [number for number, _ in copies(house)] == [1, 2]
-
-
-def test_a_foreign_version_that_arrives_with_our_copy_is_not_taken_for_ours(house: House) -> None:
-    house.use_policy(**MODEL)
-    house.approve(to_model(house))
-    second = to_model(house)
-    house.s = replace(house.s, registry=Accompanied(house.s.registry, house))  # type: ignore[arg-type]
-
-    house.approve(second)
-    house.sweep()
-
-    assert [request.version.version for request in foreign_copies(house)] == [2]
-    assert foreign_copies(house)[0].kind is Kind.OBSERVED
+    assert installation.reread(first).state is State.APPLIED
+    assert [number for number, _ in copies(installation)] == [1, 2]
 
 
-def test_what_has_changed_hands_since_the_vote_is_not_moved_but_asked_again(house: House) -> None:
-    request = house.asked()
-    house.register()
-    house.click("ana", request, "approve")
-    house.ask(2, "champion")
+def test_a_foreign_version_that_arrives_with_our_copy_is_not_taken_for_ours(installation: Installation) -> None:
+    installation.use_policy(**MODEL)
+    installation.approve(to_model(installation))
+    second = to_model(installation)
+    installation.s = replace(installation.s, registry=Accompanied(installation.s.registry, installation))  # type: ignore[arg-type]
 
-    house.settle()
+    installation.approve(second)
+    installation.sweep()
 
-    assert house.champion() == 2
-    assert house.reread(request).state is State.STALE
-    assert "Approved, but not applied" in house.card(request).all_text
-    assert f"alias:champion is held by {house.model} v2 now" in house.card(request).all_text
-    assert house.ticket_status(request) == "Won't Do"
-    fresh = house.request(1)
+    assert [request.version.version for request in foreign_copies(installation)] == [2]
+    assert foreign_copies(installation)[0].kind is Kind.OBSERVED
+
+
+def test_what_has_changed_hands_since_the_vote_is_not_moved_but_asked_again(installation: Installation) -> None:
+    request = installation.asked()
+    installation.register()
+    installation.click("ana", request, "approve")
+    installation.ask(2, "champion")
+
+    installation.settle()
+
+    assert installation.champion() == 2
+    assert installation.reread(request).state is State.STALE
+    assert "Approved, but not applied" in installation.card(request).all_text
+    assert f"alias:champion is held by {installation.model} v2 now" in installation.card(request).all_text
+    assert installation.ticket_status(request) == "Won't Do"
+    fresh = installation.request(1)
     assert (fresh.follows, fresh.state, fresh.ask.kind) == (request.id, State.PENDING, AskKind.REOPENED)
-    assert f"held by {house.model} v2" in house.card(fresh).all_text
+    assert f"held by {installation.model} v2" in installation.card(fresh).all_text
 
 
-def test_taking_the_ask_away_withdraws_the_fresh_request_too(house: House) -> None:
-    request = house.asked()
-    house.register()
-    house.click("ana", request, "approve")
-    house.ask(2, "champion")
-    house.settle()
+def test_taking_the_ask_away_withdraws_the_fresh_request_too(installation: Installation) -> None:
+    request = installation.asked()
+    installation.register()
+    installation.click("ana", request, "approve")
+    installation.ask(2, "champion")
+    installation.settle()
 
-    house.mlflow.delete_registered_model_alias(house.model, "candidate")
-    house.sweep()
+    installation.mlflow.delete_registered_model_alias(installation.model, "candidate")
+    installation.sweep()
 
-    assert house.request(1).follows == request.id
-    assert house.request(1).state is State.WITHDRAWN
-
-
-def test_a_repeat_never_undoes_what_a_person_did_later(house: House) -> None:
-    request = house.asked()
-    house.approve(request)
-    house.register()
-    house.move(2)
-
-    apply.sync_target(request.id, house.s)
-    house.settle()
-
-    assert house.champion() == 2
-    assert house.happened(TargetMoved) == ["TargetMoved"]
+    assert installation.request(1).follows == request.id
+    assert installation.request(1).state is State.WITHDRAWN
 
 
-def test_a_version_that_was_made_anew_between_vote_and_move_is_not_moved(house: House) -> None:
-    request = house.asked()
-    house.click("ana", request, "approve")
-    house.mlflow.delete_registered_model(house.model)
-    house.register()
+def test_a_repeat_never_undoes_what_a_person_did_later(installation: Installation) -> None:
+    request = installation.asked()
+    installation.approve(request)
+    installation.register()
+    installation.move(2)
 
-    house.settle()
+    apply.sync_target(request.id, installation.s)
+    installation.settle()
 
-    assert house.champion() is None
-    assert house.reread(request).state is State.STALE
-    assert "was deleted, or deleted and created again" in house.card(request).all_text
-    assert house.happened(ApprovalStale) == ["ApprovalStale"]
-    assert [one.id for one in house.requests()] == [request.id]
+    assert installation.champion() == 2
+    assert installation.happened(TargetMoved) == ["TargetMoved"]
 
 
-def test_a_version_that_was_deleted_between_vote_and_move_is_not_moved(house: House) -> None:
-    request = house.asked()
-    house.click("ana", request, "approve")
-    house.mlflow.delete_model_version(house.model, "1")
+def test_a_version_that_was_made_anew_between_vote_and_move_is_not_moved(installation: Installation) -> None:
+    request = installation.asked()
+    installation.click("ana", request, "approve")
+    installation.mlflow.delete_registered_model(installation.model)
+    installation.register()
 
-    house.settle()
+    installation.settle()
 
-    assert house.champion() is None
-    assert house.reread(request).state is State.STALE
+    assert installation.champion() is None
+    assert installation.reread(request).state is State.STALE
+    assert "was deleted, or deleted and created again" in installation.card(request).all_text
+    assert installation.happened(ApprovalStale) == ["ApprovalStale"]
+    assert [one.id for one in installation.requests()] == [request.id]
 
 
-def test_a_put_back_whose_lawful_holder_is_gone_waits_for_a_person(house: House) -> None:
-    house.approve(house.asked())
-    house.register()
-    house.move(2)
-    house.mlflow.delete_model_version(house.model, "1")
+def test_a_version_that_was_deleted_between_vote_and_move_is_not_moved(installation: Installation) -> None:
+    request = installation.asked()
+    installation.click("ana", request, "approve")
+    installation.mlflow.delete_model_version(installation.model, "1")
 
-    house.reject(house.request(2), "No.")
+    installation.settle()
 
-    (parked,) = house.unfinished()
-    assert house.champion() == 2
-    assert f"cannot go back to {house.model} v1, which is no longer in the registry" in parked.errors[-1].error
+    assert installation.champion() is None
+    assert installation.reread(request).state is State.STALE
+
+
+def test_a_put_back_whose_lawful_holder_is_gone_waits_for_a_person(installation: Installation) -> None:
+    installation.approve(installation.asked())
+    installation.register()
+    installation.move(2)
+    installation.mlflow.delete_model_version(installation.model, "1")
+
+    installation.reject(installation.request(2), "No.")
+
+    (parked,) = installation.unfinished()
+    assert installation.champion() == 2
+    assert f"cannot go back to {installation.model} v1, which is no longer in the registry" in parked.errors[-1].error

@@ -21,14 +21,14 @@ from mlflow.entities.webhook import WebhookEventStr
 
 from bot.domain.events import RequestOpened
 from bot.domain.model import State
-from tests.fixtures.installation import MLFLOW_SECRET, House
+from tests.fixtures.installation import MLFLOW_SECRET, Installation
 
 ALIAS_SET = ("model_version_alias", "created")
 
 
-def event(house: House, kind: tuple[str, str] = ALIAS_SET, **content: object) -> bytes:
+def event(installation: Installation, kind: tuple[str, str] = ALIAS_SET, **content: object) -> bytes:
     entity, action = kind
-    told = {"name": house.model, "alias": "candidate", "version": "1", **content}
+    told = {"name": installation.model, "alias": "candidate", "version": "1", **content}
     return json.dumps({"entity": entity, "action": action, "timestamp": "2026-11-22T20:53:37Z", "data": told}).encode()
 
 
@@ -44,114 +44,116 @@ def signed(body: bytes, *, at: str = "", delivery: str = "", secret: str = MLFLO
     }
 
 
-def deliver(house: House, body: bytes, headers: dict[str, str] | None = None) -> requests.Response:
+def deliver(installation: Installation, body: bytes, headers: dict[str, str] | None = None) -> requests.Response:
     sent = {name: text.encode() for name, text in (headers or signed(body)).items()}
-    return requests.post(f"{house.url}/webhooks/mlflow", data=body, headers=sent, timeout=10)
+    return requests.post(f"{installation.url}/webhooks/mlflow", data=body, headers=sent, timeout=10)
 
 
-def counted(house: House, **labels: str) -> float:
+def counted(installation: Installation, **labels: str) -> float:
     """The metric of refused webhooks, or, asked for a result, of believed ones, as a scrape shows it."""
     name = "countersign_webhooks_received_total" if "result" in labels else "countersign_webhook_rejected_total"
     wanted = ",".join(f'{label}="{value}"' for label, value in sorted({**labels, "source": "mlflow"}.items()))
-    page = requests.get(f"{house.url}/metrics", timeout=10).text
+    page = requests.get(f"{installation.url}/metrics", timeout=10).text
     found = re.search(rf"^{name}{{{re.escape(wanted)}}} (\S+)$", page, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
 @contextmanager
-def registered_webhook(house: House, *events: WebhookEventStr) -> Iterator[None]:
-    """A webhook of the real MLflow that leads to this house."""
-    address = f"{house.url}/webhooks/mlflow"
-    hook = house.mlflow.create_webhook(f"house-{uuid4().hex[:8]}", address, list(events), secret=MLFLOW_SECRET)
+def registered_webhook(installation: Installation, *events: WebhookEventStr) -> Iterator[None]:
+    """A webhook of the real MLflow that leads to this installation."""
+    address = f"{installation.url}/webhooks/mlflow"
+    hook = installation.mlflow.create_webhook(
+        f"installation-{uuid4().hex[:8]}", address, list(events), secret=MLFLOW_SECRET
+    )
     try:
         time.sleep(1.1)  # the server looks its webhooks up once a second: MLFLOW_WEBHOOK_CACHE_TTL
         yield
     finally:
-        house.mlflow.delete_webhook(hook.webhook_id)
+        installation.mlflow.delete_webhook(hook.webhook_id)
 
 
-def test_mlflows_own_webhook_brings_a_wish_to_a_card_without_any_sweep(house: House) -> None:
-    house.register()
+def test_mlflows_own_webhook_brings_a_wish_to_a_card_without_any_sweep(installation: Installation) -> None:
+    installation.register()
 
-    with registered_webhook(house, "model_version_alias.created"):
-        house.ask(1)
-        house.settle_until(lambda: house.requests(State.PENDING))
+    with registered_webhook(installation, "model_version_alias.created"):
+        installation.ask(1)
+        installation.settle_until(lambda: installation.requests(State.PENDING))
 
-    assert house.request(1).version.version == 1
-    assert "by alias candidate" in house.card(house.request(1)).all_text
-
-
-def test_webhook_and_poll_at_once_make_one_request(house: House) -> None:
-    house.register()
-    before = counted(house, result="recorded")
-
-    with registered_webhook(house, "model_version_alias.created", "model_version_tag.set"):
-        house.ask(1)
-        house.mlflow.set_model_version_tag(house.model, "1", "countersign.ask", "yes")
-        house.sweep()
-        house.settle_until(lambda: counted(house, result="recorded") >= before + 2)
-        house.sweep()
-
-    assert house.happened(RequestOpened) == ["RequestOpened"]
-    assert len(house.cards()) == len(house.jira.issues()) == 1
+    assert installation.request(1).version.version == 1
+    assert "by alias candidate" in installation.card(installation.request(1)).all_text
 
 
-def test_the_same_delivery_five_times_is_one_request(house: House) -> None:
-    house.register()
-    house.ask(1)
-    body = event(house)
+def test_webhook_and_poll_at_once_make_one_request(installation: Installation) -> None:
+    installation.register()
+    before = counted(installation, result="recorded")
+
+    with registered_webhook(installation, "model_version_alias.created", "model_version_tag.set"):
+        installation.ask(1)
+        installation.mlflow.set_model_version_tag(installation.model, "1", "countersign.ask", "yes")
+        installation.sweep()
+        installation.settle_until(lambda: counted(installation, result="recorded") >= before + 2)
+        installation.sweep()
+
+    assert installation.happened(RequestOpened) == ["RequestOpened"]
+    assert len(installation.cards()) == len(installation.jira.issues()) == 1
+
+
+def test_the_same_delivery_five_times_is_one_request(installation: Installation) -> None:
+    installation.register()
+    installation.ask(1)
+    body = event(installation)
     headers = signed(body)
 
     answers = []
     for _ in range(5):
-        answers.append(deliver(house, body, headers))
-        house.settle()
+        answers.append(deliver(installation, body, headers))
+        installation.settle()
 
     assert [answer.status_code for answer in answers] == [202] * 5
     assert [answer.json()["result"] for answer in answers] == ["recorded", *["duplicate"] * 4]
-    assert house.happened(RequestOpened) == ["RequestOpened"]
-    assert len(house.cards()) == 1
+    assert installation.happened(RequestOpened) == ["RequestOpened"]
+    assert len(installation.cards()) == 1
 
 
-def test_the_body_is_only_a_hint(house: House) -> None:
-    house.register()
+def test_the_body_is_only_a_hint(installation: Installation) -> None:
+    installation.register()
 
-    answer = deliver(house, event(house, alias="champion", version="1"))
-    house.settle()
+    answer = deliver(installation, event(installation, alias="champion", version="1"))
+    installation.settle()
 
     assert answer.status_code == 202
-    assert house.happened() == []
-    assert house.champion() is None
+    assert installation.happened() == []
+    assert installation.champion() is None
 
 
 @pytest.mark.parametrize("kind", [ALIAS_SET, ("model_version_alias", "deleted"), ("model_version_tag", "set")])
-def test_an_event_that_changed_nothing_is_no_news(house: House, kind: tuple[str, str]) -> None:
-    house.asked()
-    before = house.happened()
+def test_an_event_that_changed_nothing_is_no_news(installation: Installation, kind: tuple[str, str]) -> None:
+    installation.asked()
+    before = installation.happened()
 
-    answer = deliver(house, event(house, kind))
-    house.settle()
+    answer = deliver(installation, event(installation, kind))
+    installation.settle()
 
     assert (answer.status_code, answer.json()) == (202, {"result": "recorded"})
-    assert house.happened() == before
+    assert installation.happened() == before
 
 
 @pytest.mark.parametrize(
     "content", [{"version": "99"}, {"name": "a-model-that-never-was"}, {"name": "example_model"}, {"version": None}]
 )
-def test_what_is_gone_is_accepted_and_comes_to_nothing(house: House, content: dict[str, Any]) -> None:
-    house.register()
+def test_what_is_gone_is_accepted_and_comes_to_nothing(installation: Installation, content: dict[str, Any]) -> None:
+    installation.register()
 
-    answer = deliver(house, event(house, **content))
-    house.settle()
+    answer = deliver(installation, event(installation, **content))
+    installation.settle()
 
     assert answer.status_code == 202
-    assert house.happened() == []
-    assert house.unfinished() == []
+    assert installation.happened() == []
+    assert installation.unfinished() == []
 
 
-def test_an_event_we_do_not_care_about_is_accepted_and_comes_to_nothing(house: House) -> None:
-    answer = deliver(house, event(house, ("prompt", "created")))
+def test_an_event_we_do_not_care_about_is_accepted_and_comes_to_nothing(installation: Installation) -> None:
+    answer = deliver(installation, event(installation, ("prompt", "created")))
 
     assert (answer.status_code, answer.json()) == (202, {"result": "no_news"})
 
@@ -181,23 +183,23 @@ def unbelievable() -> dict[str, tuple[bytes, dict[str, str], int, str]]:
     }
 
 
-def test_what_is_not_to_be_believed_is_refused_counted_and_changes_nothing(house: House) -> None:
+def test_what_is_not_to_be_believed_is_refused_counted_and_changes_nothing(installation: Installation) -> None:
     wrong = []
     for case, (body, headers, status, reason) in unbelievable().items():
-        before = counted(house, reason=reason)
-        answer = deliver(house, body, headers)
+        before = counted(installation, reason=reason)
+        answer = deliver(installation, body, headers)
         said = answer.json()
-        if (answer.status_code, said["reason"], counted(house, reason=reason)) != (status, reason, before + 1):
+        if (answer.status_code, said["reason"], counted(installation, reason=reason)) != (status, reason, before + 1):
             wrong.append((case, answer.status_code, said))
-    house.settle()
+    installation.settle()
 
     assert wrong == []
-    assert house.happened() == []
+    assert installation.happened() == []
 
 
-def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(house: House) -> None:
-    before = counted(house, reason="too_large")
-    where = urlsplit(house.url)
+def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(installation: Installation) -> None:
+    before = counted(installation, reason="too_large")
+    where = urlsplit(installation.url)
     line = http.client.HTTPConnection(where.hostname or "", where.port, timeout=10)
 
     line.putrequest("POST", "/webhooks/mlflow")
@@ -208,10 +210,10 @@ def test_a_body_of_ten_megabytes_is_refused_before_it_is_read(house: House) -> N
     line.close()
 
     assert (answer.status, said["reason"]) == (413, "too_large")
-    assert counted(house, reason="too_large") == before + 1
+    assert counted(installation, reason="too_large") == before + 1
 
 
-def test_a_body_just_over_the_limit_is_refused_although_it_is_signed(house: House) -> None:
-    answer = deliver(house, b" " * (64 * 1024 + 1))
+def test_a_body_just_over_the_limit_is_refused_although_it_is_signed(installation: Installation) -> None:
+    answer = deliver(installation, b" " * (64 * 1024 + 1))
 
     assert (answer.status_code, answer.json()["reason"]) == (413, "too_large")

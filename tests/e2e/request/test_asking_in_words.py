@@ -13,31 +13,31 @@ import requests
 
 from bot.domain.events import RequestOpened
 from bot.domain.model import State
-from tests.fixtures.installation import API_TOKEN, House
+from tests.fixtures.installation import API_TOKEN, Installation
 
 COUNTERSIGN = Path(sys.executable).with_name("countersign")
 
 
-def post(house: House, token: str = API_TOKEN, **changes: object) -> requests.Response:
-    wish = {"name": house.model, "version": 1, "to": "alias:champion", "requester": "cy@example.com", **changes}
-    return post_raw(house, wish, token)
+def post(installation: Installation, token: str = API_TOKEN, **changes: object) -> requests.Response:
+    wish = {"name": installation.model, "version": 1, "to": "alias:champion", "requester": "cy@example.com", **changes}
+    return post_raw(installation, wish, token)
 
 
-def post_raw(house: House, body: object, token: str = API_TOKEN) -> requests.Response:
+def post_raw(installation: Installation, body: object, token: str = API_TOKEN) -> requests.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     sent: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
-    return requests.post(f"{house.url}/api/requests", headers=headers, timeout=10, **sent)
+    return requests.post(f"{installation.url}/api/requests", headers=headers, timeout=10, **sent)
 
 
-def command_line(house: House, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def command_line(installation: Installation, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     settings = {
-        "DATABASE_URL": house.settings.database_url.get_secret_value(),
-        "MLFLOW_TRACKING_URI": house.settings.mlflow_tracking_uri,
+        "DATABASE_URL": installation.settings.database_url.get_secret_value(),
+        "MLFLOW_TRACKING_URI": installation.settings.mlflow_tracking_uri,
         "COUNTERSIGN_URL": "",
         "COUNTERSIGN_API_TOKEN": "",
     }
     return subprocess.run(
-        [str(COUNTERSIGN), "request-transition", "--name", house.model, *words],
+        [str(COUNTERSIGN), "request-transition", "--name", installation.model, *words],
         env={**os.environ, **settings, **environment},
         capture_output=True,
         text=True,
@@ -46,43 +46,43 @@ def command_line(house: House, *words: str, **environment: str) -> subprocess.Co
     )
 
 
-def test_the_api_opens_a_request_in_the_name_of_whoever_asks(house: House) -> None:
-    house.register()
+def test_the_api_opens_a_request_in_the_name_of_whoever_asks(installation: Installation) -> None:
+    installation.register()
 
-    answer = post(house, comment="Ready.")
-    house.settle()
+    answer = post(installation, comment="Ready.")
+    installation.settle()
 
     assert answer.status_code == 201
     assert answer.json() == {
-        "id": house.request(1).id,
+        "id": installation.request(1).id,
         "state": "collecting",
-        "version": f"{house.model} v1",
+        "version": f"{installation.model} v1",
         "target": "alias:champion",
     }
-    assert house.request(1).state is State.PENDING
-    assert "by Cy Lindqvist" in house.card(house.request(1)).all_text
+    assert installation.request(1).state is State.PENDING
+    assert "by Cy Lindqvist" in installation.card(installation.request(1)).all_text
 
 
 @pytest.mark.parametrize("token", ["", "a-wrong-token", API_TOKEN[:-1], "ünïcode"])
-def test_the_api_lets_nobody_in_without_its_token(house: House, token: str) -> None:
-    house.register()
+def test_the_api_lets_nobody_in_without_its_token(installation: Installation, token: str) -> None:
+    installation.register()
 
-    answer = post_raw(house, {"name": house.model}, token)
+    answer = post_raw(installation, {"name": installation.model}, token)
 
     assert answer.status_code == 401
     assert "COUNTERSIGN_API_TOKEN" in answer.json()["error"]
-    assert house.requests() == []
+    assert installation.requests() == []
 
 
-def test_the_api_says_what_is_wrong_with_a_body_and_never_answers_500(house: House) -> None:
-    house.register()
+def test_the_api_says_what_is_wrong_with_a_body_and_never_answers_500(installation: Installation) -> None:
+    installation.register()
     bodies: list[tuple[object, int, str]] = [
         (b"", 400, "not JSON"),
         (b"{", 400, "not JSON"),
         (b"\xff\xfe", 400, "not JSON"),
         (b"[" * 15_000, 400, "not JSON"),
         ([], 400, "body"),
-        ({"name": house.model}, 400, "version"),
+        ({"name": installation.model}, 400, "version"),
     ]
     changes: list[tuple[dict[str, Any], int, str]] = [
         ({"extra": 1}, 400, "extra"),
@@ -97,103 +97,105 @@ def test_the_api_says_what_is_wrong_with_a_body_and_never_answers_500(house: Hou
         ({"comment": "x" * 2001}, 400, "comment"),
         ({"name": "no-such-model-anywhere"}, 409, "no version 1 of no-such-model-anywhere"),
         ({"version": 10**30}, 409, "no version"),
-        ({"version": 2}, 409, f"no version 2 of {house.model}"),
+        ({"version": 2}, 409, f"no version 2 of {installation.model}"),
         ({"name": "a/b"}, 502, "MLflow"),
         ({"name": "a\u0000b"}, 409, "no version"),
     ]
 
-    answers = [(post_raw(house, body), status, words) for body, status, words in bodies]
-    answers += [(post(house, API_TOKEN, **change), status, words) for change, status, words in changes]
-    answers += [(post_raw(house, b" " * 20_000), 413, "larger than")]
+    answers = [(post_raw(installation, body), status, words) for body, status, words in bodies]
+    answers += [(post(installation, API_TOKEN, **change), status, words) for change, status, words in changes]
+    answers += [(post_raw(installation, b" " * 20_000), 413, "larger than")]
 
     assert [
         (answer.status_code, answer.text)
         for answer, status, words in answers
         if answer.status_code != status or words not in answer.text
     ] == []
-    assert house.requests() == []
+    assert installation.requests() == []
 
 
-def test_who_holds_the_target_already_need_not_ask(house: House) -> None:
-    house.approve(house.asked())
+def test_who_holds_the_target_already_need_not_ask(installation: Installation) -> None:
+    installation.approve(installation.asked())
 
-    answer = post(house)
+    answer = post(installation)
 
     assert answer.status_code == 409
-    assert f"{house.model} v1 holds alias:champion already" in answer.json()["error"]
+    assert f"{installation.model} v1 holds alias:champion already" in answer.json()["error"]
 
 
-def test_the_command_line_asks_in_the_database_when_it_runs_beside_the_bot(house: House) -> None:
-    house.register()
+def test_the_command_line_asks_in_the_database_when_it_runs_beside_the_bot(installation: Installation) -> None:
+    installation.register()
     words = ("--version", "1", "--to", "alias:champion", "--comment", "Please.", "--requester", "cy@example.com")
 
-    done = command_line(house, *words)
-    house.settle()
+    done = command_line(installation, *words)
+    installation.settle()
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"{house.model} v1 asks for alias:champion" in done.stdout
-    assert "on the command line, by Cy Lindqvist" in house.card(house.request(1)).all_text
-    assert "Why: Please." in house.card(house.request(1)).all_text
+    assert f"{installation.model} v1 asks for alias:champion" in done.stdout
+    assert "on the command line, by Cy Lindqvist" in installation.card(installation.request(1)).all_text
+    assert "ReasonCode: Please." in installation.card(installation.request(1)).all_text
 
 
-def test_the_command_line_asks_the_bot_when_it_knows_its_address(house: House) -> None:
-    house.register()
+def test_the_command_line_asks_the_bot_when_it_knows_its_address(installation: Installation) -> None:
+    installation.register()
     words = ("--version", "1", "--to", "alias:champion", "--requester", "cy@example.com")
 
-    done = command_line(house, *words, COUNTERSIGN_URL=house.url, COUNTERSIGN_API_TOKEN=API_TOKEN, DATABASE_URL="")
-    house.settle()
+    done = command_line(
+        installation, *words, COUNTERSIGN_URL=installation.url, COUNTERSIGN_API_TOKEN=API_TOKEN, DATABASE_URL=""
+    )
+    installation.settle()
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "through the API, by Cy Lindqvist" in house.card(house.request(1)).all_text
+    assert "through the API, by Cy Lindqvist" in installation.card(installation.request(1)).all_text
 
 
-def test_the_command_line_says_what_is_wrong(house: House) -> None:
-    house.register()
+def test_the_command_line_says_what_is_wrong(installation: Installation) -> None:
+    installation.register()
     words = ("--to", "alias:champion", "--requester", "cy@example.com")
 
-    gone = command_line(house, "--version", "7", *words)
-    senseless = command_line(house, "--version", "1", "--to", "champion", "--requester", "cy@example.com")
-    not_a_number = command_line(house, "--version", "one", *words)
+    gone = command_line(installation, "--version", "7", *words)
+    senseless = command_line(installation, "--version", "1", "--to", "champion", "--requester", "cy@example.com")
+    not_a_number = command_line(installation, "--version", "one", *words)
 
     assert (gone.returncode, senseless.returncode, not_a_number.returncode) == (1, 2, 2)
-    assert f"MLflow has no version 7 of {house.model}" in gone.stderr
+    assert f"MLflow has no version 7 of {installation.model}" in gone.stderr
     assert '"champion" is not a target' in senseless.stderr
     assert "Traceback" not in gone.stderr + senseless.stderr + not_a_number.stderr
 
 
-def test_the_same_wish_by_several_roads_is_one_request(house: House) -> None:
-    house.ask(house.register())
-    house.mlflow.set_model_version_tag(house.model, "1", "countersign.ask", "yes")
-    house.sweep()
+def test_the_same_wish_by_several_roads_is_one_request(installation: Installation) -> None:
+    installation.ask(installation.register())
+    installation.mlflow.set_model_version_tag(installation.model, "1", "countersign.ask", "yes")
+    installation.sweep()
 
-    again = post(house)
-    house.sweep()
+    again = post(installation)
+    installation.sweep()
 
     assert again.status_code == 201
-    assert [request.id for request in house.requests()] == [again.json()["id"]]
-    assert house.happened(RequestOpened) == ["RequestOpened"]
-    assert len(house.cards()) == len(house.jira.issues()) == 1
+    assert [request.id for request in installation.requests()] == [again.json()["id"]]
+    assert installation.happened(RequestOpened) == ["RequestOpened"]
+    assert len(installation.cards()) == len(installation.jira.issues()) == 1
 
 
-def test_whoever_joins_a_wish_in_words_may_not_decide_it(house: House) -> None:
-    request = house.asked()
+def test_whoever_joins_a_wish_in_words_may_not_decide_it(installation: Installation) -> None:
+    request = installation.asked()
 
-    post(house, requester="ana@example.com", comment="I want it too.")
-    house.settle()
-    house.approve(request, "ana")
+    post(installation, requester="ana@example.com", comment="I want it too.")
+    installation.settle()
+    installation.approve(request, "ana")
 
-    assert "You asked for this transition" in house.whispered("ana")
-    assert house.champion() is None
-    assert "Why: I want it too." in house.card(request).all_text
+    assert "You asked for this transition" in installation.told_privately("ana")
+    assert installation.champion() is None
+    assert "ReasonCode: I want it too." in installation.card(request).all_text
 
 
-def test_taking_the_alias_away_leaves_what_was_asked_in_words(house: House) -> None:
-    house.register()
-    post(house)
-    house.ask(1)
-    house.sweep()
+def test_taking_the_alias_away_leaves_what_was_asked_in_words(installation: Installation) -> None:
+    installation.register()
+    post(installation)
+    installation.ask(1)
+    installation.sweep()
 
-    house.mlflow.delete_registered_model_alias(house.model, "candidate")
-    house.sweep()
+    installation.mlflow.delete_registered_model_alias(installation.model, "candidate")
+    installation.sweep()
 
-    assert house.request(1).state is State.PENDING
+    assert installation.request(1).state is State.PENDING

@@ -12,115 +12,115 @@ from bot.domain.model import Ask, AskKind, State, TransitionRequest
 from bot.store.absences import Absence
 from handlers.policy.activation import activate_policy
 from handlers.request.asking import request_transition
-from handlers.request.voters import NotTold, any_approver
+from handlers.request.voters import VoterUnknown, any_approver
 from tests.builders import CHAMPION
-from tests.fixtures.installation import House, policy_text, services_with
+from tests.fixtures.installation import Installation, policy_text, services_with
 
 RISK = "  risk: {people: [cy@example.com]}\n"
 NOT_RISK = "Only members of risk may decide this. Ask one of them."
 HOW = '"/countersign away until 2026-12-01 -> @ben", with the last day on which you are away.'
 
 
-def use_groups(house: House, all_of: str, risk: str = RISK) -> None:
+def use_groups(installation: Installation, all_of: str, risk: str = RISK) -> None:
     """A rule for which the two groups decide, or one of them."""
-    text = policy_text(f"{house.model}*").replace("rules:\n", f"{risk}rules:\n")
-    activate_policy(text.replace("[{group: ml-leads, quorum: 1}]", all_of), "test", house.s)
-    house.settle()
+    text = policy_text(f"{installation.model}*").replace("rules:\n", f"{risk}rules:\n")
+    activate_policy(text.replace("[{group: ml-leads, quorum: 1}]", all_of), "test", installation.s)
+    installation.settle()
 
 
 BOTH = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
 RISK_ALONE = "[{group: risk, quorum: 1}]"
 
 
-def say(house: House, person: str, text: str) -> str:
+def say(installation: Installation, person: str, text: str) -> str:
     """Types the command and returns what only this person is shown."""
-    house.slack.command(person, "/countersign", text, channel="general")
-    house.settle()
-    return house.slack.ephemerals(person)[-1].all_text
+    installation.slack.command(person, "/countersign", text, channel="general")
+    installation.settle()
+    return installation.slack.ephemerals(person)[-1].all_text
 
 
-def in_days(house: House, days: int) -> str:
-    return f"{(house.clock.now() + timedelta(days=days)).date()}"
+def in_days(installation: Installation, days: int) -> str:
+    return f"{(installation.clock.now() + timedelta(days=days)).date()}"
 
 
-def go_away(house: House, person: str, delegate: str, days: int = 3) -> str:
-    return say(house, person, f"away until {in_days(house, days)} -> @{delegate}")
+def go_away(installation: Installation, person: str, delegate: str, days: int = 3) -> str:
+    return say(installation, person, f"away until {in_days(installation, days)} -> @{delegate}")
 
 
-def id_of(house: House, email: str) -> str:
-    with house.s.store.transaction() as tx:
+def id_of(installation: Installation, email: str) -> str:
+    with installation.s.store.transaction() as tx:
         return tx.people.get_or_add(email, email).id
 
 
-def whispered_last(house: House, person: str, request: TransitionRequest) -> str:
+def whispered_last(installation: Installation, person: str, request: TransitionRequest) -> str:
     """Presses Approve and returns the sentence that only this person is shown for it; empty when there was none."""
-    before = len(house.slack.ephemerals(person))
-    house.approve(request, person)
-    return "".join(message.all_text for message in house.slack.ephemerals(person)[before:])
+    before = len(installation.slack.ephemerals(person))
+    installation.approve(request, person)
+    return "".join(message.all_text for message in installation.slack.ephemerals(person)[before:])
 
 
 # Saying so
 
 
-def test_who_goes_away_is_told_what_was_recorded_and_the_stand_in_is_told_directly(house: House) -> None:
-    said = go_away(house, "ana", "ben")
+def test_who_goes_away_is_told_what_was_recorded_and_the_stand_in_is_told_directly(installation: Installation) -> None:
+    said = go_away(installation, "ana", "ben")
 
-    assert f"Recorded: you are away until {in_days(house, 4)} 00:00 UTC, and Ben Okafor decides for you" in said
-    assert "Ana Ruiz is away until" in house.told("ben")
-    assert "has named you to decide for them" in house.told("ben")
-    ana, ben = id_of(house, "ana@example.com"), id_of(house, "ben@example.com")
-    (entry,) = house.entries(AwayDeclared)
+    assert f"Recorded: you are away until {in_days(installation, 4)} 00:00 UTC, and Ben Okafor decides for you" in said
+    assert "Ana Ruiz is away until" in installation.told("ben")
+    assert "has named you to decide for them" in installation.told("ben")
+    ana, ben = id_of(installation, "ana@example.com"), id_of(installation, "ben@example.com")
+    (entry,) = installation.entries(AwayDeclared)
     assert (entry["person"], entry["delegate"]) == (ana, ben)
     assert "@" not in json.dumps(entry)
 
 
 @pytest.mark.parametrize("arrow", [" -> ", "->", " → ", " –> ", " to "])
 @pytest.mark.parametrize("named", ["@ben", "ben@example.com"])
-def test_the_stand_in_may_be_written_in_several_ways(house: House, arrow: str, named: str) -> None:
-    said = say(house, "ana", f"away until {in_days(house, 1)}{arrow}{named}")
+def test_the_stand_in_may_be_written_in_several_ways(installation: Installation, arrow: str, named: str) -> None:
+    said = say(installation, "ana", f"away until {in_days(installation, 1)}{arrow}{named}")
 
     assert "Ben Okafor decides for you" in said
 
 
-def test_the_stand_in_is_told_once_however_often_the_effect_runs(house: House) -> None:
-    go_away(house, "ana", "ben")
-    with house.s.store.transaction() as tx:
+def test_the_stand_in_is_told_once_however_often_the_effect_runs(installation: Installation) -> None:
+    go_away(installation, "ana", "ben")
+    with installation.s.store.transaction() as tx:
         seq = next(entry.seq for entry in tx.ledger.entries("AwayDeclared"))
         tx.defer("tell_delegate", str(seq), f"notes:{seq}")
 
-    house.settle()
+    installation.settle()
 
-    assert len(house.slack.direct_messages("ben")) == 1
-    assert house.unfinished() == []
+    assert len(installation.slack.direct_messages("ben")) == 1
+    assert installation.unfinished() == []
 
 
-def test_who_is_away_is_seen_by_everybody(house: House) -> None:
-    assert "Nobody is away" in say(house, "cy", "away")
-    go_away(house, "ana", "ben")
+def test_who_is_away_is_seen_by_everybody(installation: Installation) -> None:
+    assert "Nobody is away" in say(installation, "cy", "away")
+    go_away(installation, "ana", "ben")
 
-    said = say(house, "cy", "away")
+    said = say(installation, "cy", "away")
 
     assert "Away: 1." in said
-    assert f"until {in_days(house, 4)} 00:00 UTC; Ben Okafor decides for them" in said
+    assert f"until {in_days(installation, 4)} 00:00 UTC; Ben Okafor decides for them" in said
 
 
-def test_whoever_names_another_stand_in_releases_the_first(house: House) -> None:
-    go_away(house, "ana", "ben")
+def test_whoever_names_another_stand_in_releases_the_first(installation: Installation) -> None:
+    go_away(installation, "ana", "ben")
 
-    go_away(house, "ana", "bea")
+    go_away(installation, "ana", "bea")
 
-    assert "You no longer stand in for Ana Ruiz" in house.told("ben")
-    assert "has named you to decide for them" in house.told("bea")
-    assert [entry["delegate"] for entry in house.entries(AwayEnded)] == [id_of(house, "ben@example.com")]
+    assert "You no longer stand in for Ana Ruiz" in installation.told("ben")
+    assert "has named you to decide for them" in installation.told("bea")
+    assert [entry["delegate"] for entry in installation.entries(AwayEnded)] == [id_of(installation, "ben@example.com")]
 
 
-def test_the_last_day_ends_where_the_calendar_is(house: House) -> None:
-    text = policy_text(f"{house.model}*") + "calendar: {timezone: Pacific/Auckland}\n"
-    activate_policy(text, "test", house.s)
+def test_the_last_day_ends_where_the_calendar_is(installation: Installation) -> None:
+    text = policy_text(f"{installation.model}*") + "calendar: {timezone: Pacific/Auckland}\n"
+    activate_policy(text, "test", installation.s)
 
-    go_away(house, "ana", "ben")
+    go_away(installation, "ana", "ben")
 
-    (entry,) = house.entries(AwayDeclared)
+    (entry,) = installation.entries(AwayDeclared)
     assert entry["until"].endswith(("T11:00:00+00:00", "T12:00:00+00:00"))  # midnight there, in summer and in winter
 
 
@@ -153,49 +153,51 @@ REFUSED: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_recorded_is_answered_with_a_sentence(house: House, case: str) -> None:
+def test_what_cannot_be_recorded_is_answered_with_a_sentence(installation: Installation, case: str) -> None:
     text, sentence = REFUSED[case]
 
-    said = say(house, "ana", text.format(day=in_days(house, 1)))
+    said = say(installation, "ana", text.format(day=in_days(installation, 1)))
 
     assert sentence in said
-    assert house.entries(AwayDeclared) == []
+    assert installation.entries(AwayDeclared) == []
 
 
-def test_somebody_who_decides_nothing_has_nobody_to_name(house: House) -> None:
-    said = go_away(house, "cy", "ben")
+def test_somebody_who_decides_nothing_has_nobody_to_name(installation: Installation) -> None:
+    said = go_away(installation, "cy", "ben")
 
     assert "Only people who approve under some rule may do this: members of ml-leads. Ask one of them." in said
-    assert house.entries(AwayDeclared) == []
+    assert installation.entries(AwayDeclared) == []
 
 
-def test_who_is_away_cannot_stand_in(house: House) -> None:
-    go_away(house, "ben", "bea")
+def test_who_is_away_cannot_stand_in(installation: Installation) -> None:
+    go_away(installation, "ben", "bea")
 
-    said = go_away(house, "ana", "ben")
+    said = go_away(installation, "ana", "ben")
 
-    assert f"Ben Okafor is away until {in_days(house, 4)} 00:00 UTC. Name somebody who is here." in said
-    assert len(house.entries(AwayDeclared)) == 1
+    assert f"Ben Okafor is away until {in_days(installation, 4)} 00:00 UTC. Name somebody who is here." in said
+    assert len(installation.entries(AwayDeclared)) == 1
 
 
-def test_when_slack_does_not_tell_who_asks_nothing_is_recorded(house: House) -> None:
-    house.slack.faults.add("down", path="/users.info$")
+def test_when_slack_does_not_tell_who_asks_nothing_is_recorded(installation: Installation) -> None:
+    installation.slack.faults.add("down", path="/users.info$")
 
-    said = go_away(house, "ana", "ben")
+    said = go_away(installation, "ana", "ben")
 
     assert "Slack did not answer in time when asked who you are. Nothing was recorded: say it again." in said
-    house.slack.faults.clear()
-    assert "Recorded" in go_away(house, "ana", "ben")
+    installation.slack.faults.clear()
+    assert "Recorded" in go_away(installation, "ana", "ben")
 
 
-def test_all_questions_of_one_click_together_fit_into_the_time_that_slack_waits(house: House) -> None:
+def test_all_questions_of_one_click_together_fit_into_the_time_that_slack_waits(installation: Installation) -> None:
     """Each may take 1.5 s; after the first slow one the others are left for the next try, which knows its answer already."""
-    just_started = services_with(house.settings, house.settings.database_url.get_secret_value(), house.clock)
-    house.slack.faults.add("slow", path="/users.info$", seconds=1.3)
+    just_started = services_with(
+        installation.settings, installation.settings.database_url.get_secret_value(), installation.clock
+    )
+    installation.slack.faults.add("slow", path="/users.info$", seconds=1.3)
 
-    with pytest.raises(NotTold):
+    with pytest.raises(VoterUnknown):
         any_approver("U0ANA000001", just_started)
-    house.slack.faults.clear()
+    installation.slack.faults.clear()
 
     assert any_approver("U0ANA000001", just_started).name == "Ana Ruiz"
     just_started.store.engine.dispose()
@@ -204,138 +206,140 @@ def test_all_questions_of_one_click_together_fit_into_the_time_that_slack_waits(
 # What a stand-in's vote counts for
 
 
-def test_a_stand_in_votes_for_the_group_of_who_is_away(house: House) -> None:
-    use_groups(house, BOTH)
-    go_away(house, "cy", "ben")
-    request = house.asked()
+def test_a_stand_in_votes_for_the_group_of_who_is_away(installation: Installation) -> None:
+    use_groups(installation, BOTH)
+    go_away(installation, "cy", "ben")
+    request = installation.asked()
 
-    house.approve(request, "ben")
-    after_ben = house.reread(request).state
-    house.approve(request, "ana")
+    installation.approve(request, "ben")
+    after_ben = installation.reread(request).state
+    installation.approve(request, "ana")
 
-    now = house.reread(request)
+    now = installation.reread(request)
     assert (after_ben, now.state) == (State.PENDING, State.APPLIED)
     assert [vote.groups for vote in now.votes] == [("ml-leads", "risk"), ("ml-leads",)]
-    assert [vote.standing_in_for for vote in now.votes] == [(id_of(house, "cy@example.com"),), ()]
+    assert [vote.standing_in_for for vote in now.votes] == [(id_of(installation, "cy@example.com"),), ()]
 
 
-def test_without_the_absence_the_same_vote_is_refused(house: House) -> None:
-    use_groups(house, RISK_ALONE)
-    request = house.asked()
+def test_without_the_absence_the_same_vote_is_refused(installation: Installation) -> None:
+    use_groups(installation, RISK_ALONE)
+    request = installation.asked()
 
-    assert whispered_last(house, "ben", request) == NOT_RISK
-    go_away(house, "cy", "ben")
-    assert whispered_last(house, "ben", request) == ""
-    assert house.reread(request).state is State.APPLIED
+    assert whispered_last(installation, "ben", request) == NOT_RISK
+    go_away(installation, "cy", "ben")
+    assert whispered_last(installation, "ben", request) == ""
+    assert installation.reread(request).state is State.APPLIED
 
 
-def test_who_is_away_is_told_so_and_decides_again_when_back(house: House) -> None:
-    request = house.asked()
-    go_away(house, "ana", "ben")
+def test_who_is_away_is_told_so_and_decides_again_when_back(installation: Installation) -> None:
+    request = installation.asked()
+    go_away(installation, "ana", "ben")
 
-    refused = whispered_last(house, "ana", request)
-    back = say(house, "ana", "back")
-    house.approve(request, "ana")
+    refused = whispered_last(installation, "ana", request)
+    back = say(installation, "ana", "back")
+    installation.approve(request, "ana")
 
     assert refused == (
-        f"You are away until {in_days(house, 4)} 00:00 UTC and Ben Okafor decides for you. "
+        f"You are away until {in_days(installation, 4)} 00:00 UTC and Ben Okafor decides for you. "
         'Say "/countersign back" first.'
     )
     assert "Recorded: you decide for yourself again, and Ben Okafor is told so." in back
-    assert "You no longer stand in for Ana Ruiz" in house.told("ben")
-    assert house.reread(request).state is State.APPLIED
+    assert "You no longer stand in for Ana Ruiz" in installation.told("ben")
+    assert installation.reread(request).state is State.APPLIED
 
 
-def test_nobody_stands_in_for_whoever_asked(house: House) -> None:
-    use_groups(house, RISK_ALONE)
-    go_away(house, "cy", "ben")
-    version = house.register()
-    request = request_transition(house.model, version, CHAMPION, "cy@example.com", "", Ask(AskKind.COMMAND), house.s)
-    house.settle()
+def test_nobody_stands_in_for_whoever_asked(installation: Installation) -> None:
+    use_groups(installation, RISK_ALONE)
+    go_away(installation, "cy", "ben")
+    version = installation.register()
+    request = request_transition(
+        installation.model, version, CHAMPION, "cy@example.com", "", Ask(AskKind.COMMAND), installation.s
+    )
+    installation.settle()
 
-    assert whispered_last(house, "ben", request) == NOT_RISK
-    assert house.reread(request).votes == ()
-
-
-def test_what_was_lent_is_not_lent_on(house: House) -> None:
-    use_groups(house, BOTH)
-    go_away(house, "cy", "ben")
-    go_away(house, "ben", "ana")
-    use_groups(house, RISK_ALONE)
-    request = house.asked()
-
-    assert whispered_last(house, "ana", request) == NOT_RISK
-    assert house.reread(request).votes == ()
+    assert whispered_last(installation, "ben", request) == NOT_RISK
+    assert installation.reread(request).votes == ()
 
 
-def test_when_the_time_is_over_the_stand_in_stands_in_no_longer(house: House) -> None:
-    use_groups(house, RISK_ALONE)
-    go_away(house, "cy", "ben", days=1)
-    request = house.asked()
-    house.clock.ahead = timedelta(days=2)
+def test_what_was_lent_is_not_lent_on(installation: Installation) -> None:
+    use_groups(installation, BOTH)
+    go_away(installation, "cy", "ben")
+    go_away(installation, "ben", "ana")
+    use_groups(installation, RISK_ALONE)
+    request = installation.asked()
 
-    assert whispered_last(house, "ben", request) == NOT_RISK
-    assert whispered_last(house, "cy", request) == ""
-    assert house.reread(request).state is State.APPLIED
-
-
-def test_a_stand_in_has_no_more_say_than_who_is_away_has_now(house: House) -> None:
-    use_groups(house, RISK_ALONE)
-    go_away(house, "cy", "ben")
-    use_groups(house, RISK_ALONE, risk="  risk: {people: [bea@example.com, ana@example.com]}\n")
-    request = house.asked()
-
-    assert whispered_last(house, "ben", request) == NOT_RISK
+    assert whispered_last(installation, "ana", request) == NOT_RISK
+    assert installation.reread(request).votes == ()
 
 
-def test_a_say_that_was_used_cannot_be_lent_for_the_same_request(house: House) -> None:
-    use_groups(house, "[{group: risk, quorum: 2}]", risk="  risk: {people: [cy@example.com, ana@example.com]}\n")
-    request = house.asked()
-    house.approve(request, "cy")
-    go_away(house, "cy", "ben")
+def test_when_the_time_is_over_the_stand_in_stands_in_no_longer(installation: Installation) -> None:
+    use_groups(installation, RISK_ALONE)
+    go_away(installation, "cy", "ben", days=1)
+    request = installation.asked()
+    installation.clock.ahead = timedelta(days=2)
 
-    assert whispered_last(house, "ben", request) == NOT_RISK
-    assert [vote.person for vote in house.reread(request).votes] == [id_of(house, "cy@example.com")]
+    assert whispered_last(installation, "ben", request) == NOT_RISK
+    assert whispered_last(installation, "cy", request) == ""
+    assert installation.reread(request).state is State.APPLIED
 
 
-def test_a_say_that_a_stand_in_has_used_is_used(house: House) -> None:
-    use_groups(house, "[{group: risk, quorum: 2}]", risk="  risk: {people: [cy@example.com, ana@example.com]}\n")
-    request = house.asked()
-    go_away(house, "cy", "ben")
-    house.approve(request, "ben")
-    say(house, "cy", "back")
+def test_a_stand_in_has_no_more_say_than_who_is_away_has_now(installation: Installation) -> None:
+    use_groups(installation, RISK_ALONE)
+    go_away(installation, "cy", "ben")
+    use_groups(installation, RISK_ALONE, risk="  risk: {people: [bea@example.com, ana@example.com]}\n")
+    request = installation.asked()
 
-    refused = whispered_last(house, "cy", request)
+    assert whispered_last(installation, "ben", request) == NOT_RISK
+
+
+def test_a_say_that_was_used_cannot_be_lent_for_the_same_request(installation: Installation) -> None:
+    use_groups(installation, "[{group: risk, quorum: 2}]", risk="  risk: {people: [cy@example.com, ana@example.com]}\n")
+    request = installation.asked()
+    installation.approve(request, "cy")
+    go_away(installation, "cy", "ben")
+
+    assert whispered_last(installation, "ben", request) == NOT_RISK
+    assert [vote.person for vote in installation.reread(request).votes] == [id_of(installation, "cy@example.com")]
+
+
+def test_a_say_that_a_stand_in_has_used_is_used(installation: Installation) -> None:
+    use_groups(installation, "[{group: risk, quorum: 2}]", risk="  risk: {people: [cy@example.com, ana@example.com]}\n")
+    request = installation.asked()
+    go_away(installation, "cy", "ben")
+    installation.approve(request, "ben")
+    say(installation, "cy", "back")
+
+    refused = whispered_last(installation, "cy", request)
 
     assert refused != ""
-    assert len(house.reread(request).votes) == 1
+    assert len(installation.reread(request).votes) == 1
 
 
-def test_a_say_that_was_lent_ends_when_its_owner_asks_for_the_same_themselves(house: House) -> None:
-    use_groups(house, BOTH)
-    go_away(house, "cy", "ben")
-    request = house.asked()
-    house.approve(request, "ben")
-    lent = house.reread(request).votes[0].standing_in_for
+def test_a_say_that_was_lent_ends_when_its_owner_asks_for_the_same_themselves(installation: Installation) -> None:
+    use_groups(installation, BOTH)
+    go_away(installation, "cy", "ben")
+    request = installation.asked()
+    installation.approve(request, "ben")
+    lent = installation.reread(request).votes[0].standing_in_for
 
-    request_transition(house.model, 1, CHAMPION, "cy@example.com", "mine", Ask(AskKind.COMMAND), house.s)
-    house.settle()
-    house.approve(request, "ana")
+    request_transition(installation.model, 1, CHAMPION, "cy@example.com", "mine", Ask(AskKind.COMMAND), installation.s)
+    installation.settle()
+    installation.approve(request, "ana")
 
-    now = house.reread(request)
-    assert lent == (id_of(house, "cy@example.com"),)
+    now = installation.reread(request)
+    assert lent == (id_of(installation, "cy@example.com"),)
     assert now.state is State.PENDING
-    assert "Waiting for one of risk" in house.card(request).all_text
-    assert house.champion() is None
+    assert "Waiting for one of risk" in installation.card(request).all_text
+    assert installation.champion() is None
 
 
-def test_somebody_whose_account_is_gone_lends_nothing(house: House) -> None:
-    use_groups(house, RISK_ALONE)
-    request = house.asked()
-    now = house.clock.now()
-    with house.s.store.transaction() as tx:
+def test_somebody_whose_account_is_gone_lends_nothing(installation: Installation) -> None:
+    use_groups(installation, RISK_ALONE)
+    request = installation.asked()
+    now = installation.clock.now()
+    with installation.s.store.transaction() as tx:
         cy, ben = (tx.people.get_or_add(f"{name}@example.com", name) for name in ("cy", "ben"))
         tx.absences.declare(Absence(cy.id, ben.id, now, now + timedelta(days=1)))
-    house.slack.workspace.people.pop("U0CY0000003")
+    installation.slack.workspace.people.pop("U0CY0000003")
 
-    assert whispered_last(house, "ben", request) == NOT_RISK
+    assert whispered_last(installation, "ben", request) == NOT_RISK

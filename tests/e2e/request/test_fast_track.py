@@ -19,11 +19,11 @@ from bot.domain.events import FastTrackCompared, FastTrackJudged, RequestApprove
 from bot.domain.model import Ask, AskKind, DecidedBy, Evidence, State, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.request import lifecycle
-from bot.ports import Follower, ModelRegistry
+from bot.ports import ModelRegistry, ProgressListener
 from handlers.policy.kill_switch import person_named, switch_fast_track
 from handlers.request.asking import request_transition
 from handlers.request.evidence import freeze_evidence
-from tests.fixtures.installation import CHANNEL, House
+from tests.fixtures.installation import CHANNEL, Installation
 
 AGAINST_THE_CHAMPION = "mae: {threshold: 40, greater_is_better: false, min_relative_change: 0.01}"
 BELOW_40 = "mae: {threshold: 40, greater_is_better: false}"
@@ -35,32 +35,34 @@ def track(mode: str, metrics: str = BELOW_40, more: str = "") -> str:
 
 
 @pytest.fixture
-def with_champion(open_house: Callable[..., House]) -> House:
+def with_champion(open_installation: Callable[..., Installation]) -> Installation:
     """Version 1 has been champion since before the baseline; its mae of 40 was measured on the autumn's data."""
-    house = open_house(extra=track("on", AGAINST_THE_CHAMPION))
-    house.move(house.register(metrics={"mae": 40.0}, measured_on=AUTUMN))
-    return house
+    installation = open_installation(extra=track("on", AGAINST_THE_CHAMPION))
+    installation.move(installation.register(metrics={"mae": 40.0}, measured_on=AUTUMN))
+    return installation
 
 
-def ask_in_words(house: House, version: int) -> TransitionRequest:
+def ask_in_words(installation: Installation, version: int) -> TransitionRequest:
     """Opened, and nothing else has happened yet."""
     target = Target.parse("alias:champion")
-    return request_transition(house.model, version, target, "cy@example.com", "", Ask(AskKind.COMMAND), house.s)
+    return request_transition(
+        installation.model, version, target, "cy@example.com", "", Ask(AskKind.COMMAND), installation.s
+    )
 
 
-def drawn(house: House, version: int) -> str:
-    """Why it is held back though it passes, when somebody asks for it; whoever is held back takes the wish away again."""
-    request = ask_in_words(house, version)
-    freeze_evidence(request.id, house.s)
-    with house.s.store.transaction() as tx:
+def drawn(installation: Installation, version: int) -> str:
+    """ReasonCode it is held back though it passes, when somebody asks for it; whoever is held back takes the wish away again."""
+    request = ask_in_words(installation, version)
+    freeze_evidence(request.id, installation.s)
+    with installation.s.store.transaction() as tx:
         judged = tx.get_request(request.id, for_update=True)
-        tx.record(lifecycle.withdraw(judged, "asked in vain", house.clock.now()))
+        tx.record(lifecycle.withdraw(judged, "asked in vain", installation.clock.now()))
     assert judged.judgement is not None
     return judged.judgement.held_back
 
 
-def switch(house: House, *, on: bool) -> None:
-    switch_fast_track(on, person_named("ana@example.com", house.s), "mae looks forged", house.s)
+def switch(installation: Installation, *, on: bool) -> None:
+    switch_fast_track(on, person_named("ana@example.com", installation.s), "mae looks forged", installation.s)
 
 
 def slowly(registry: ModelRegistry, meanwhile: Callable[[], None]) -> ModelRegistry:
@@ -71,7 +73,7 @@ def slowly(registry: ModelRegistry, meanwhile: Callable[[], None]) -> ModelRegis
         champion: VersionId | None,
         stores: Sequence[str],
         lineage: LineageDemand | None = None,
-        follower: Follower | None = None,
+        follower: ProgressListener | None = None,
     ) -> Evidence:
         meanwhile()
         return registry.read_evidence(version, champion, stores, lineage, follower)
@@ -79,55 +81,59 @@ def slowly(registry: ModelRegistry, meanwhile: Callable[[], None]) -> ModelRegis
     return cast("ModelRegistry", SimpleNamespace(find_model=registry.find_model, read_evidence=read_evidence))
 
 
-def label(house: House, request: TransitionRequest, action: str) -> str:
-    return str(house.card(request).buttons[action]["text"]["text"])  # type: ignore[index]
+def label(installation: Installation, request: TransitionRequest, action: str) -> str:
+    return str(installation.card(request).buttons[action]["text"]["text"])  # type: ignore[index]
 
 
-def pass_time(house: House, time: timedelta) -> None:
+def pass_time(installation: Installation, time: timedelta) -> None:
     """The bot's clock goes on; the jobs' clock is the database's, which no test can move, so what they wait for comes nearer."""
-    house.clock.ahead += time
-    with house.s.store.engine.begin() as connection:
+    installation.clock.ahead += time
+    with installation.s.store.engine.begin() as connection:
         waiting = (
             "update procrastinate_jobs set scheduled_at = scheduled_at - cast(:time as interval) where status = 'todo'"
         )
         connection.execute(sa.text(waiting), {"time": time})
-    house.settle()
+    installation.settle()
 
 
 # On: it decides
 
 
-def test_a_version_that_beats_the_champion_on_the_same_data_is_promoted_and_nobody_votes(with_champion: House) -> None:
-    house = with_champion
+def test_a_version_that_beats_the_champion_on_the_same_data_is_promoted_and_nobody_votes(
+    with_champion: Installation,
+) -> None:
+    installation = with_champion
 
-    request = house.asked(house.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
+    request = installation.asked(installation.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
 
     assert (request.state, request.decided_by, request.votes) == (State.APPLIED, DecidedBy.FAST_TRACK, ())
-    assert house.champion() == 2
-    assert set(house.card(request).buttons) == {"roll_back"}
-    assert "Approved by the fast track" in house.card(request).all_text
-    assert "mae 30 is at most 40; mae improves on the champion's 40 by 10 (25 %)" in house.card(request).all_text
-    assert house.ticket_status(request) == "Done"
-    assert f"by rule {house.model}* → alias:champion, its hash {request.rule_hash}." in house.comments(request)
-    assert "Approved by the fast track" in house.told("bea")
-    assert "Nobody has looked at it yet, so do." in house.told("bea")
-    assert [job.name for job in house.unfinished()] == ["sync_card"]  # when the time for Undo is over
-    assert house.ledger_fault() is None
+    assert installation.champion() == 2
+    assert set(installation.card(request).buttons) == {"roll_back"}
+    assert "Approved by the fast track" in installation.card(request).all_text
+    assert "mae 30 is at most 40; mae improves on the champion's 40 by 10 (25 %)" in installation.card(request).all_text
+    assert installation.ticket_status(request) == "Done"
+    assert f"by rule {installation.model}* → alias:champion, its hash {request.rule_hash}." in installation.comments(
+        request
+    )
+    assert "Approved by the fast track" in installation.told("bea")
+    assert "Nobody has looked at it yet, so do." in installation.told("bea")
+    assert [job.name for job in installation.unfinished()] == ["sync_card"]  # when the time for Undo is over
+    assert installation.ledger_fault() is None
 
 
-def test_the_ledger_holds_the_figures_and_the_rule_by_which_it_was_decided(with_champion: House) -> None:
-    house = with_champion
+def test_the_ledger_holds_the_figures_and_the_rule_by_which_it_was_decided(with_champion: Installation) -> None:
+    installation = with_champion
 
-    request = house.asked(house.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
+    request = installation.asked(installation.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
 
-    (judged,), (approved,) = house.entries(FastTrackJudged), house.entries(RequestApproved)
+    (judged,), (approved,) = installation.entries(FastTrackJudged), installation.entries(RequestApproved)
     sentences = [check["sentence"] for check in judged["judgement"]["checks"]]
     assert sentences[0] == "mae 30 is at most 40"
     assert sentences[1].startswith("mae improves on the champion's 40 by 10 (25 %)")
-    assert judged["rule"] == f"{house.model}* → alias:champion"
+    assert judged["rule"] == f"{installation.model}* → alias:champion"
     assert (approved["by"], approved["approvers"]) == ("fast_track", [])
     assert approved["rule_hash"] == judged["rule_hash"] == request.rule_hash
-    assert house.happened(VoteCast) == []
+    assert installation.happened(VoteCast) == []
 
 
 HELD: dict[str, tuple[dict[str, float], str, str]] = {
@@ -144,155 +150,166 @@ HELD: dict[str, tuple[dict[str, float], str, str]] = {
 
 
 @pytest.mark.parametrize("case", HELD)
-def test_what_it_holds_is_left_to_people_and_the_card_says_why(with_champion: House, case: str) -> None:
-    house = with_champion
+def test_what_it_holds_is_left_to_people_and_the_card_says_why(with_champion: Installation, case: str) -> None:
+    installation = with_champion
     metrics, digest, why = HELD[case]
 
-    request = house.asked(house.register(metrics=metrics, measured_on=digest))
+    request = installation.asked(installation.register(metrics=metrics, measured_on=digest))
 
     assert request.state is State.PENDING
-    assert {"approve", "reject"} <= set(house.card(request).buttons)
-    assert f"Held by the fast track, so people decide: {why}" in house.card(request).all_text
-    assert house.champion() == 1
+    assert {"approve", "reject"} <= set(installation.card(request).buttons)
+    assert f"Held by the fast track, so people decide: {why}" in installation.card(request).all_text
+    assert installation.champion() == 1
 
 
-def test_a_first_version_has_no_champion_to_beat_so_people_decide(house: House) -> None:
-    house.use_policy(extra=track("on", AGAINST_THE_CHAMPION))
+def test_a_first_version_has_no_champion_to_beat_so_people_decide(installation: Installation) -> None:
+    installation.use_policy(extra=track("on", AGAINST_THE_CHAMPION))
 
-    request = house.asked(house.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
+    request = installation.asked(installation.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
 
     assert request.state is State.PENDING
-    assert "there is no champion to compare mae with, so a person decides" in house.card(request).all_text
+    assert "there is no champion to compare mae with, so a person decides" in installation.card(request).all_text
 
 
-def test_a_figure_that_was_logged_after_the_request_does_not_count(house: House) -> None:
-    house.use_policy(extra=track("on"))
-    version = house.register(metrics={"mae": 50.0})
+def test_a_figure_that_was_logged_after_the_request_does_not_count(installation: Installation) -> None:
+    installation.use_policy(extra=track("on"))
+    version = installation.register(metrics={"mae": 50.0})
 
-    request = ask_in_words(house, version)
-    house.mlflow.log_metric(house.run_of(version), "mae", 30.0, step=1)
-    house.settle()
+    request = ask_in_words(installation, version)
+    installation.mlflow.log_metric(installation.run_of(version), "mae", 30.0, step=1)
+    installation.settle()
 
-    assert house.reread(request).state is State.PENDING
-    assert "mae was logged after the request was opened" in house.card(request).all_text
+    assert installation.reread(request).state is State.PENDING
+    assert "mae was logged after the request was opened" in installation.card(request).all_text
 
 
-def test_a_share_of_those_that_pass_goes_to_people_all_the_same(house: House) -> None:
-    house.use_policy(extra=track("on", more=", sample_to_people: 0.999999"))
+def test_a_share_of_those_that_pass_goes_to_people_all_the_same(installation: Installation) -> None:
+    installation.use_policy(extra=track("on", more=", sample_to_people: 0.999999"))
 
-    request = house.asked()
+    request = installation.asked()
 
     assert request.state is State.PENDING
     assert "Passes the fast track, but 99.9999 % of the versions that pass go to people all the same" in (
-        house.card(request).all_text
+        installation.card(request).all_text
     )
 
 
-def test_asking_again_draws_no_second_lot(house: House) -> None:
-    house.use_policy(extra=track("on", more=", sample_to_people: 0.5"))
-    held = next(version for version in (house.register() for _ in range(40)) if "go to people" in drawn(house, version))
+def test_asking_again_draws_no_second_lot(installation: Installation) -> None:
+    installation.use_policy(extra=track("on", more=", sample_to_people: 0.5"))
+    held = next(
+        version
+        for version in (installation.register() for _ in range(40))
+        if "go to people" in drawn(installation, version)
+    )
 
-    again = {drawn(house, held) for _ in range(10)}
+    again = {drawn(installation, held) for _ in range(10)}
 
     assert again == {"50 % of the versions that pass go to people all the same, and this is one of them"}
 
 
-def test_a_version_whose_files_were_not_read_never_passes(house: House) -> None:
-    house.use_policy(extra=track("on"))
-    run = house.run_of(house.register())
-    elsewhere = house.mlflow.create_model_version(house.model, "s3://elsewhere/model", run, await_creation_for=0)
+def test_a_version_whose_files_were_not_read_never_passes(installation: Installation) -> None:
+    installation.use_policy(extra=track("on"))
+    run = installation.run_of(installation.register())
+    elsewhere = installation.mlflow.create_model_version(
+        installation.model, "s3://elsewhere/model", run, await_creation_for=0
+    )
 
-    request = house.asked(int(elsewhere.version))
+    request = installation.asked(int(elsewhere.version))
 
     assert request.state is State.PENDING
-    assert "nobody can vouch for files that were not read" in house.card(request).all_text
-    assert "s3://elsewhere/model" in house.card(request).all_text
-    assert house.champion() is None
+    assert "nobody can vouch for files that were not read" in installation.card(request).all_text
+    assert "s3://elsewhere/model" in installation.card(request).all_text
+    assert installation.champion() is None
 
 
 # Shadow: it looks on
 
 
-def test_in_shadow_it_says_what_it_would_have_done_and_learns_what_people_do(with_champion: House) -> None:
-    house = with_champion
-    house.use_policy(extra=track("shadow"))
-    passing = house.asked(house.register(metrics={"mae": 30.0}))
-    said = house.card(passing).all_text
-    house.reject(passing, "worse on rainy days")
-    failing = house.asked(house.register(metrics={"mae": 50.0}))
-    house.approve(failing)
+def test_in_shadow_it_says_what_it_would_have_done_and_learns_what_people_do(with_champion: Installation) -> None:
+    installation = with_champion
+    installation.use_policy(extra=track("shadow"))
+    passing = installation.asked(installation.register(metrics={"mae": 30.0}))
+    said = installation.card(passing).all_text
+    installation.reject(passing, "worse on rainy days")
+    failing = installation.asked(installation.register(metrics={"mae": 50.0}))
+    installation.approve(failing)
 
-    third = house.asked()
+    third = installation.asked()
 
     assert passing.state is failing.state is third.state is State.PENDING
     assert "Fast track (shadow): would have let it through: mae 30 is at most 40." in said
-    assert "would have held it: mae 50 is above the threshold 40." in house.card(failing).all_text
+    assert "would have held it: mae 50 is above the threshold 40." in installation.card(failing).all_text
     compared = [
-        (entry["would_pass"], entry["approved"], entry["outcome"]) for entry in house.entries(FastTrackCompared)
+        (entry["would_pass"], entry["approved"], entry["outcome"]) for entry in installation.entries(FastTrackCompared)
     ]
     assert compared == [(True, False, "false_pass"), (False, True, "false_hold")]
     record = "It agreed with people on 0 of 2 versions in 90 days (1 false pass, 1 false hold)."
-    assert record in house.card(third).all_text
+    assert record in installation.card(third).all_text
 
 
 # Afterwards
 
 
-def test_undo_stands_on_the_card_for_as_long_as_the_rule_says_and_a_rollback_after_that(with_champion: House) -> None:
-    house = with_champion
-    house.use_policy(extra=track("on", AGAINST_THE_CHAMPION, ", undo_for: 2h"))
-    request = house.asked(house.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
-    at_first = label(house, request, "roll_back")
+def test_undo_stands_on_the_card_for_as_long_as_the_rule_says_and_a_rollback_after_that(
+    with_champion: Installation,
+) -> None:
+    installation = with_champion
+    installation.use_policy(extra=track("on", AGAINST_THE_CHAMPION, ", undo_for: 2h"))
+    request = installation.asked(installation.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
+    at_first = label(installation, request, "roll_back")
 
-    pass_time(house, timedelta(hours=1, minutes=59))
-    still = label(house, request, "roll_back")
-    pass_time(house, timedelta(minutes=2))
+    pass_time(installation, timedelta(hours=1, minutes=59))
+    still = label(installation, request, "roll_back")
+    pass_time(installation, timedelta(minutes=2))
 
     assert (at_first, still) == ("Undo", "Undo")
-    assert label(house, request, "roll_back") == "Roll back"
-    assert house.unfinished() == []
+    assert label(installation, request, "roll_back") == "Roll back"
+    assert installation.unfinished() == []
 
 
-def test_undo_takes_the_target_back_and_the_decision_stands(house: House) -> None:
-    house.use_policy(extra=track("on"))
-    house.asked()
-    second = house.asked()
-    house.click("ben", second, "roll_back")
-    house.slack.submit_view("ben", {"reason": "predictions drifted"})
+def test_undo_takes_the_target_back_and_the_decision_stands(installation: Installation) -> None:
+    installation.use_policy(extra=track("on"))
+    installation.asked()
+    second = installation.asked()
+    installation.click("ben", second, "roll_back")
+    installation.slack.submit_view("ben", {"reason": "predictions drifted"})
 
-    house.settle()
+    installation.settle()
 
-    assert house.champion() == 1
-    assert (house.reread(second).state, house.ticket_status(second)) == (State.APPLIED, "Done")
-    assert "roll_back" not in house.card(second).buttons
-    assert house.card(second).all_text.count("Let through by the fast track") == 1
+    assert installation.champion() == 1
+    assert (installation.reread(second).state, installation.ticket_status(second)) == (State.APPLIED, "Done")
+    assert "roll_back" not in installation.card(second).buttons
+    assert installation.card(second).all_text.count("Let through by the fast track") == 1
 
 
-def test_whoever_votes_after_the_fast_track_is_told_that_it_was_quicker(with_champion: House) -> None:
-    house = with_champion
-    request = house.asked(house.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
-    late = house.slack.click_payload("ana", CHANNEL, house.card(request).ts, "roll_back")
+def test_whoever_votes_after_the_fast_track_is_told_that_it_was_quicker(with_champion: Installation) -> None:
+    installation = with_champion
+    request = installation.asked(installation.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
+    late = installation.slack.click_payload("ana", CHANNEL, installation.card(request).ts, "roll_back")
     late["actions"][0]["action_id"] = "approve"  # type: ignore[index]
 
-    house.slack.send(late)
+    installation.slack.send(late)
 
-    assert f"The fast track was quicker: {request.version} for alias:champion is approved." in house.whispered("ana")
-    assert "Your click changed nothing." in house.whispered("ana")
-    assert house.happened(VoteCast) == []
+    assert (
+        f"The fast track was quicker: {request.version} for alias:champion is approved."
+        in installation.told_privately("ana")
+    )
+    assert "Your click changed nothing." in installation.told_privately("ana")
+    assert installation.happened(VoteCast) == []
 
 
-def test_a_vote_that_has_opened_is_never_taken_over_by_the_fast_track(house: House) -> None:
+def test_a_vote_that_has_opened_is_never_taken_over_by_the_fast_track(installation: Installation) -> None:
     """A second worker reads the evidence so slowly that the first has opened the vote meanwhile."""
-    house.use_policy(extra=track("on"))
-    request = ask_in_words(house, house.register())
-    switch(house, on=False)
+    installation.use_policy(extra=track("on"))
+    request = ask_in_words(installation, installation.register())
+    switch(installation, on=False)
 
     def meanwhile() -> None:
-        house.settle()
-        switch(house, on=True)
+        installation.settle()
+        switch(installation, on=True)
 
-    freeze_evidence(request.id, replace(house.s, registry=slowly(house.s.registry, meanwhile)))
+    freeze_evidence(request.id, replace(installation.s, registry=slowly(installation.s.registry, meanwhile)))
 
-    assert house.reread(request).state is State.PENDING
-    assert house.happened(FastTrackJudged, RequestApproved) == ["FastTrackJudged"]
-    assert {"approve", "reject"} <= set(house.card(request).buttons)
+    assert installation.reread(request).state is State.PENDING
+    assert installation.happened(FastTrackJudged, RequestApproved) == ["FastTrackJudged"]
+    assert {"approve", "reject"} <= set(installation.card(request).buttons)

@@ -11,149 +11,156 @@ from bot.domain.card.sentences import moment
 from bot.domain.events import ApprovalHeld, FreezeEnded, TargetMoved
 from bot.domain.model import DecidedBy, State, TransitionRequest
 from handlers.policy.kill_switch import person_named, switch_fast_track
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 BY_FIGURES = "fast_track: {mode: on, metrics: {mae: {threshold: 40, greater_is_better: false}}}"
 
 
-def in_days(house: House, days: int) -> datetime:
-    return (house.clock.now() + timedelta(days=days)).replace(second=0, microsecond=0)
+def in_days(installation: Installation, days: int) -> datetime:
+    return (installation.clock.now() + timedelta(days=days)).replace(second=0, microsecond=0)
 
 
 def window(begins: datetime, ends: datetime) -> str:
     return f"[{{from: '{begins:%Y-%m-%d %H:%M}', until: '{ends:%Y-%m-%d %H:%M}'}}]"
 
 
-def freeze(house: House, *, extra: str = "", **freezes: str) -> None:
+def freeze(installation: Installation, *, extra: str = "", **freezes: str) -> None:
     """Puts freezes in force, each with what stands in it, for the one rule; `extra` are more lines of the rule."""
     named, written = ", ".join(freezes), ", ".join(f"{name}: {{{windows}}}" for name, windows in freezes.items())
-    house.use_policy(extra=f"freezes: [{named}]\n{extra}".rstrip(), top=f"freezes: {{{written}}}")
-    house.settle()
+    installation.use_policy(extra=f"freezes: [{named}]\n{extra}".rstrip(), top=f"freezes: {{{written}}}")
+    installation.settle()
 
 
-def freeze_for_days(house: House, days: int, extra: str = "") -> datetime:
+def freeze_for_days(installation: Installation, days: int, extra: str = "") -> datetime:
     """One freeze that has been on since yesterday; returns when it ends."""
-    ends = in_days(house, days)
-    freeze(house, extra=extra, release=f"deny: {window(in_days(house, -1), ends)}")
+    ends = in_days(installation, days)
+    freeze(installation, extra=extra, release=f"deny: {window(in_days(installation, -1), ends)}")
     return ends
 
 
-def go_to(house: House, when: datetime) -> None:
+def go_to(installation: Installation, when: datetime) -> None:
     """The clock comes by at that moment."""
-    house.clock.ahead += when - house.clock.now()
-    house.sweep("thaw_approvals")
+    installation.clock.ahead += when - installation.clock.now()
+    installation.sweep("thaw_approvals")
 
 
-def approved(house: House) -> TransitionRequest:
-    request = house.asked()
-    house.approve(request)
-    return house.reread(request)
+def approved(installation: Installation) -> TransitionRequest:
+    request = installation.asked()
+    installation.approve(request)
+    return installation.reread(request)
 
 
-def test_an_approval_in_a_freeze_waits_says_until_when_and_is_applied_when_it_ends(house: House) -> None:
-    ends = freeze_for_days(house, 4)
+def test_an_approval_in_a_freeze_waits_says_until_when_and_is_applied_when_it_ends(installation: Installation) -> None:
+    ends = freeze_for_days(installation, 4)
 
-    request = house.asked()
-    before = house.card(request).all_text
-    house.approve(request)
-    waiting = house.card(request).all_text
-    go_to(house, ends - timedelta(minutes=1))
-    just_before = house.reread(request).state, house.champion()
-    go_to(house, ends)
+    request = installation.asked()
+    before = installation.card(request).all_text
+    installation.approve(request)
+    waiting = installation.card(request).all_text
+    go_to(installation, ends - timedelta(minutes=1))
+    just_before = installation.reread(request).state, installation.champion()
+    go_to(installation, ends)
 
     assert f"A freeze (release) is on until {moment(ends)}: an approval is applied after it." in before
     assert "Approved, waiting for the freeze to end" in waiting
     assert f"champion moves when the freeze (release) ends, on {moment(ends)}." in waiting
-    assert f"champion moves when the freeze (release) ends, on {moment(ends)}." in house.comments(request)
-    assert "when the freeze has ended" in house.told("bea")
+    assert f"champion moves when the freeze (release) ends, on {moment(ends)}." in installation.comments(request)
+    assert "when the freeze has ended" in installation.told("bea")
     assert just_before == (State.APPROVED, None)
-    assert house.reread(request).state is State.APPLIED
-    assert house.champion() == 1
-    assert house.ticket_status(request) == "Done"
-    assert house.happened(ApprovalHeld, FreezeEnded, TargetMoved) == ["ApprovalHeld", "FreezeEnded", "TargetMoved"]
-    assert house.unfinished() == []
+    assert installation.reread(request).state is State.APPLIED
+    assert installation.champion() == 1
+    assert installation.ticket_status(request) == "Done"
+    assert installation.happened(ApprovalHeld, FreezeEnded, TargetMoved) == [
+        "ApprovalHeld",
+        "FreezeEnded",
+        "TargetMoved",
+    ]
+    assert installation.unfinished() == []
 
 
-def test_what_is_denied_stays_denied_though_it_is_allowed_as_well(house: House) -> None:
-    ends = in_days(house, 2)
+def test_what_is_denied_stays_denied_though_it_is_allowed_as_well(installation: Installation) -> None:
+    ends = in_days(installation, 2)
     every_day = "allow: [{days: [mon, tue, wed, thu, fri, sat, sun]}]"
-    freeze(house, release=f"deny: {window(in_days(house, -1), ends)}, {every_day}")
+    freeze(installation, release=f"deny: {window(in_days(installation, -1), ends)}, {every_day}")
 
-    request = approved(house)
+    request = approved(installation)
 
     assert (request.state, request.frozen_until) == (State.APPROVED, ends)
-    assert house.champion() is None
+    assert installation.champion() is None
 
 
-def test_an_approval_that_another_freeze_takes_over_says_the_end_of_that_one(house: House) -> None:
-    yesterday, tomorrow, first, second = (in_days(house, days) for days in (-1, 1, 2, 4))
-    freeze(house, release=f"deny: {window(yesterday, first)}", audit=f"deny: {window(tomorrow, second)}")
-    request = approved(house)
+def test_an_approval_that_another_freeze_takes_over_says_the_end_of_that_one(installation: Installation) -> None:
+    yesterday, tomorrow, first, second = (in_days(installation, days) for days in (-1, 1, 2, 4))
+    freeze(installation, release=f"deny: {window(yesterday, first)}", audit=f"deny: {window(tomorrow, second)}")
+    request = approved(installation)
 
-    go_to(house, first)
-    taken_over = house.reread(request).state, house.card(request).all_text
-    go_to(house, second)
+    go_to(installation, first)
+    taken_over = installation.reread(request).state, installation.card(request).all_text
+    go_to(installation, second)
 
     assert request.frozen_until == first
     assert taken_over[0] is State.APPROVED
     assert f"champion moves when the freeze (audit) ends, on {moment(second)}." in taken_over[1]
-    assert house.champion() == 1
+    assert installation.champion() == 1
 
 
-def test_what_the_fast_track_approved_waits_as_well(house: House) -> None:
-    ends = freeze_for_days(house, 2, BY_FIGURES)
+def test_what_the_fast_track_approved_waits_as_well(installation: Installation) -> None:
+    ends = freeze_for_days(installation, 2, BY_FIGURES)
 
-    request = house.asked()
-    waiting = house.card(request)
-    go_to(house, ends)
+    request = installation.asked()
+    waiting = installation.card(request)
+    go_to(installation, ends)
 
     assert (request.state, request.decided_by) == (State.APPROVED, DecidedBy.FAST_TRACK)
     assert "Approved by the fast track, waiting for the freeze to end" in waiting.all_text
     assert not waiting.buttons
-    assert house.reread(request).state is State.APPLIED
+    assert installation.reread(request).state is State.APPLIED
 
 
 def test_what_the_fast_track_approved_is_left_to_people_when_it_is_switched_off_before_the_freeze_ends(
-    house: House,
+    installation: Installation,
 ) -> None:
-    ends = freeze_for_days(house, 2, BY_FIGURES)
-    request = house.asked()
+    ends = freeze_for_days(installation, 2, BY_FIGURES)
+    request = installation.asked()
 
-    switch_fast_track(False, person_named("ana@example.com", house.s), "mae looks forged", house.s)
-    go_to(house, ends)
+    switch_fast_track(False, person_named("ana@example.com", installation.s), "mae looks forged", installation.s)
+    go_to(installation, ends)
 
     why = "the fast track was switched off before its decision was applied"
-    assert house.reread(request).state is State.STALE
-    assert why in house.card(request).all_text
-    assert why in house.comments(request)
-    assert house.champion() is None
-    (fresh,) = house.requests(State.PENDING)
-    assert "Passes the fast track, but the fast track is switched off, so people decide" in house.card(fresh).all_text
-    house.approve(fresh)
-    assert house.reread(fresh).decided_by is DecidedBy.PEOPLE
-    assert house.champion() == 1
+    assert installation.reread(request).state is State.STALE
+    assert why in installation.card(request).all_text
+    assert why in installation.comments(request)
+    assert installation.champion() is None
+    (fresh,) = installation.requests(State.PENDING)
+    assert (
+        "Passes the fast track, but the fast track is switched off, so people decide"
+        in installation.card(fresh).all_text
+    )
+    installation.approve(fresh)
+    assert installation.reread(fresh).decided_by is DecidedBy.PEOPLE
+    assert installation.champion() == 1
 
 
-def test_what_changes_during_a_freeze_is_not_applied_after_it(house: House) -> None:
-    ends = freeze_for_days(house, 2)
-    request = approved(house)
+def test_what_changes_during_a_freeze_is_not_applied_after_it(installation: Installation) -> None:
+    ends = freeze_for_days(installation, 2)
+    request = approved(installation)
 
-    house.mlflow.log_metric(house.run_of(1), "mae", 12.5, step=1)
-    go_to(house, ends)
+    installation.mlflow.log_metric(installation.run_of(1), "mae", 12.5, step=1)
+    go_to(installation, ends)
 
-    assert house.reread(request).state is State.STALE
-    assert "mae was 31.5 and is 12.5 now" in house.card(request).all_text
-    assert house.champion() is None
-    assert [fresh.follows for fresh in house.requests(State.PENDING)] == [request.id]
+    assert installation.reread(request).state is State.STALE
+    assert "mae was 31.5 and is 12.5 now" in installation.card(request).all_text
+    assert installation.champion() is None
+    assert [fresh.follows for fresh in installation.requests(State.PENDING)] == [request.id]
 
 
-def test_a_freeze_whose_end_nobody_can_see_is_recorded_once(house: House) -> None:
+def test_a_freeze_whose_end_nobody_can_see_is_recorded_once(installation: Installation) -> None:
     """Nobody looks further ahead than some years, so its end moves with every look."""
-    freeze(house, for_ever="deny: [{from: '2020-01-01 00:00', until: '2099-01-01 00:00'}]")
-    request = approved(house)
+    freeze(installation, for_ever="deny: [{from: '2020-01-01 00:00', until: '2099-01-01 00:00'}]")
+    request = approved(installation)
 
     for _ in range(3):
-        go_to(house, house.clock.now() + timedelta(minutes=1))
+        go_to(installation, installation.clock.now() + timedelta(minutes=1))
 
-    assert house.reread(request).state is State.APPROVED
-    assert len(house.entries(ApprovalHeld)) == 1
+    assert installation.reread(request).state is State.APPROVED
+    assert len(installation.entries(ApprovalHeld)) == 1

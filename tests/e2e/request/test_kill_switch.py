@@ -15,42 +15,46 @@ from bot.domain.model import DecidedBy, State
 from bot.services import Services
 from bot.supervisor import COUNTERSIGN
 from handlers.policy.activation import activate_policy
-from tests.fixtures.installation import CHANNEL, House, policy_text, services_with
+from tests.fixtures.installation import CHANNEL, Installation, policy_text, services_with
 
 FAST = "    fast_track: {mode: on, metrics: {mae: {threshold: 40, greater_is_better: false}}}\n"
 OFF = "fast-track off mae looks forged"
 
 
 @pytest.fixture
-def fast(house: House) -> House:
-    """A house whose rule lets good versions through by itself."""
+def fast(installation: Installation) -> Installation:
+    """A installation whose rule lets good versions through by itself."""
     activate_policy(
-        policy_text(f"{house.model}*").replace("default: report", f"{FAST}default: report"), "test", house.s
+        policy_text(f"{installation.model}*").replace("default: report", f"{FAST}default: report"),
+        "test",
+        installation.s,
     )
-    house.settle()
-    return house
+    installation.settle()
+    return installation
 
 
 @pytest.fixture
-def replica(fast: House) -> Iterator[Services]:
+def replica(fast: Installation) -> Iterator[Services]:
     """Another process of the same installation."""
     s = services_with(fast.settings, fast.settings.database_url.get_secret_value(), fast.clock)
     yield s
     s.store.engine.dispose()
 
 
-def say(house: House, person: str, text: str) -> str:
+def say(installation: Installation, person: str, text: str) -> str:
     """Types the command and returns what only this person is shown."""
-    house.slack.command(person, "/countersign", text, channel="general")
-    house.settle()
-    return house.slack.ephemerals(person)[-1].all_text
+    installation.slack.command(person, "/countersign", text, channel="general")
+    installation.settle()
+    return installation.slack.ephemerals(person)[-1].all_text
 
 
-def announced(house: House) -> list[str]:
-    return [message.all_text for message in house.slack.messages(CHANNEL) if "The fast track is" in message.all_text]
+def announced(installation: Installation) -> list[str]:
+    return [
+        message.all_text for message in installation.slack.messages(CHANNEL) if "The fast track is" in message.all_text
+    ]
 
 
-def test_what_passes_by_itself_waits_for_people_once_it_is_switched_off(fast: House) -> None:
+def test_what_passes_by_itself_waits_for_people_once_it_is_switched_off(fast: Installation) -> None:
     before = fast.asked()
 
     said = say(fast, "ana", OFF)
@@ -62,7 +66,7 @@ def test_what_passes_by_itself_waits_for_people_once_it_is_switched_off(fast: Ho
     assert fast.champion() == before.version.version
 
 
-def test_it_passes_again_once_it_is_switched_on(fast: House) -> None:
+def test_it_passes_again_once_it_is_switched_on(fast: Installation) -> None:
     say(fast, "ana", OFF)
 
     said = say(fast, "ben", "fast-track on")
@@ -71,7 +75,7 @@ def test_it_passes_again_once_it_is_switched_on(fast: House) -> None:
     assert fast.asked().state is State.APPLIED
 
 
-def test_a_replica_that_was_running_already_sees_it_at_once(fast: House, replica: Services) -> None:
+def test_a_replica_that_was_running_already_sees_it_at_once(fast: Installation, replica: Services) -> None:
     version = fast.register()
     fast.ask(version)
     with fast.s.store.transaction() as tx:
@@ -84,7 +88,7 @@ def test_a_replica_that_was_running_already_sees_it_at_once(fast: House, replica
     assert fast.request(version).state is State.PENDING
 
 
-def test_it_is_recorded_once_and_announced_with_who_and_why(fast: House) -> None:
+def test_it_is_recorded_once_and_announced_with_who_and_why(fast: Installation) -> None:
     say(fast, "ana", OFF)
 
     again = say(fast, "ben", "fast-track off me too")
@@ -99,7 +103,7 @@ def test_it_is_recorded_once_and_announced_with_who_and_why(fast: House) -> None
     assert "switched by Ana Ruiz. Reason: mae looks forged" in again
 
 
-def test_how_it_is_can_be_asked_by_anybody(fast: House) -> None:
+def test_how_it_is_can_be_asked_by_anybody(fast: Installation) -> None:
     assert "The fast track is on, and nobody has ever switched it." in say(fast, "cy", "fast-track")
     say(fast, "ana", OFF)
 
@@ -120,7 +124,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_is_refused_is_answered_with_a_sentence_and_switches_nothing(fast: House, case: str) -> None:
+def test_what_is_refused_is_answered_with_a_sentence_and_switches_nothing(fast: Installation, case: str) -> None:
     person, text, sentence = REFUSED[case]
 
     said = say(fast, person, text)
@@ -130,7 +134,7 @@ def test_what_is_refused_is_answered_with_a_sentence_and_switches_nothing(fast: 
     assert announced(fast) == []
 
 
-def test_a_group_that_is_gone_from_slack_keeps_nobody_from_switching(fast: House) -> None:
+def test_a_group_that_is_gone_from_slack_keeps_nobody_from_switching(fast: Installation) -> None:
     text = policy_text(f"{fast.model}*").replace("rules:\n", "  heads: {slack_group: heads}\nrules:\n")
     activate_policy(text.replace("all_of: [", "all_of: [{group: heads, quorum: 1}, "), "test", fast.s)
 
@@ -141,7 +145,7 @@ def test_a_group_that_is_gone_from_slack_keeps_nobody_from_switching(fast: House
     assert "The fast track is off now, for all rules" in done
 
 
-def test_a_reason_is_kept_as_people_read_it(fast: House) -> None:
+def test_a_reason_is_kept_as_people_read_it(fast: Installation) -> None:
     say(fast, "ana", "fast-track off @ben & @ml-leads saw mae < 0, see https://example.com/why")
 
     assert fast.entries(FastTrackSwitched)[0]["reason"] == ("@ben & @ml-leads saw mae < 0, see https://example.com/why")
@@ -150,14 +154,14 @@ def test_a_reason_is_kept_as_people_read_it(fast: House) -> None:
 # The command line
 
 
-def run(house: House, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DATABASE_URL": house.settings.database_url.get_secret_value()}
+def run(installation: Installation, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DATABASE_URL": installation.settings.database_url.get_secret_value()}
     return subprocess.run(
         [*COUNTERSIGN, "fast-track", *words], env=environment, capture_output=True, text=True, check=False
     )
 
 
-def test_the_command_line_switches_it_although_slack_is_down(fast: House) -> None:
+def test_the_command_line_switches_it_although_slack_is_down(fast: Installation) -> None:
     fast.slack.faults.add("down")
 
     done = run(fast, "off", "--reason", "mae looks forged", "--by", "Ana@example.com")
@@ -168,7 +172,7 @@ def test_the_command_line_switches_it_although_slack_is_down(fast: House) -> Non
     assert "@" not in json.dumps(fast.entries(FastTrackSwitched))
 
 
-def test_the_command_line_switches_it_on_again_and_says_when_it_is_on_already(fast: House) -> None:
+def test_the_command_line_switches_it_on_again_and_says_when_it_is_on_already(fast: Installation) -> None:
     run(fast, "off", "--reason", "mae looks forged", "--by", "ana@example.com")
 
     done, again = (run(fast, "on", "--by", "ben@example.com") for _ in range(2))
@@ -188,7 +192,7 @@ def test_the_command_line_switches_it_on_again_and_says_when_it_is_on_already(fa
     ],
     ids=["no reason", "a blank reason", "nobody's address"],
 )
-def test_the_command_line_says_what_is_missing(fast: House, words: list[str], code: int, sentence: str) -> None:
+def test_the_command_line_says_what_is_missing(fast: Installation, words: list[str], code: int, sentence: str) -> None:
     done = run(fast, *words)
 
     assert done.returncode == code

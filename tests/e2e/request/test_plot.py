@@ -11,92 +11,92 @@ from bot.domain.events import PlotUploaded
 from bot.domain.model import State
 from bot.sandbox.slack.workspace import UploadedFile
 from handlers.notify.plots import show_plot
-from tests.fixtures.installation import House
+from tests.fixtures.installation import Installation
 
 AT_MOST_40 = "fast_track: {mode: shadow, metrics: {mae: {threshold: 40, greater_is_better: false}}}"
 
 
 @pytest.fixture(autouse=True)
-def drawing(house: House) -> None:
-    house.draws = True
+def drawing(installation: Installation) -> None:
+    installation.draws = True
 
 
-def images_of(house: House, message: Any) -> list[tuple[str, str]]:
+def images_of(installation: Installation, message: Any) -> list[tuple[str, str]]:
     """The pictures in a message: file and text in words."""
     return [(block["slack_file"]["id"], block["alt_text"]) for block in message.blocks if block["type"] == "image"]
 
 
-def uploaded(house: House) -> dict[str, UploadedFile]:
-    return dict(house.slack.workspace.files)
+def uploaded(installation: Installation) -> dict[str, UploadedFile]:
+    return dict(installation.slack.workspace.files)
 
 
-def test_a_card_shows_the_history_of_the_figure_that_the_rule_looks_at(house: House) -> None:
-    house.use_policy(extra=AT_MOST_40)
+def test_a_card_shows_the_history_of_the_figure_that_the_rule_looks_at(installation: Installation) -> None:
+    installation.use_policy(extra=AT_MOST_40)
     for value in (31.5, 26.06):
-        house.register(metrics={"explained": 0.8, "mae": value})
-    house.move(2)
-    house.settle_all()
+        installation.register(metrics={"explained": 0.8, "mae": value})
+    installation.move(2)
+    installation.settle_all()
 
-    request = house.asked(house.register(metrics={"explained": 0.9, "mae": 24.51}))
-    house.settle_all()
+    request = installation.asked(installation.register(metrics={"explained": 0.9, "mae": 24.51}))
+    installation.settle_all()
 
     alt = (
-        f"mae over versions 1 to 3 of {house.model}: 26.06 (v2, champion), candidate v3 24.51, threshold at most 40. "
+        f"mae over versions 1 to 3 of {installation.model}: 26.06 (v2, champion), candidate v3 24.51, threshold at most 40. "
         "All figures: v1 31.5, v2 26.06, v3 24.51."
     )
-    plot = house.reread(request).plot
+    plot = installation.reread(request).plot
     assert plot is not None
     assert plot.alt == alt
-    assert images_of(house, house.card(request)) == [(plot.file, alt)]
-    assert uploaded(house)[plot.file].content.startswith(b"\x89PNG")
+    assert images_of(installation, installation.card(request)) == [(plot.file, alt)]
+    assert uploaded(installation)[plot.file].content.startswith(b"\x89PNG")
 
 
-def test_one_version_alone_has_no_picture(house: House) -> None:
-    request = house.asked()
-    house.settle_all()
+def test_one_version_alone_has_no_picture(installation: Installation) -> None:
+    request = installation.asked()
+    installation.settle_all()
 
-    assert house.reread(request).plot is None
-    assert uploaded(house) == {}
-    assert images_of(house, house.card(request)) == []
-
-
-def test_a_plot_is_drawn_once_however_often_it_is_asked_for(house: House) -> None:
-    house.register()
-    request = house.asked(house.register())
-    house.settle_all()
-
-    show_plot(request.id, house.s)
-    house.settle_all()
-
-    assert len(uploaded(house)) == 1
-    assert len(house.entries(PlotUploaded)) == 1
+    assert installation.reread(request).plot is None
+    assert uploaded(installation) == {}
+    assert images_of(installation, installation.card(request)) == []
 
 
-def test_what_has_ended_needs_no_picture_any_more(house: House) -> None:
-    first = house.register(metrics={"r2": 0.8})
-    request = house.asked(house.register(metrics={"mae": 24.51}))
-    house.reject(request, "worse on rainy days")
-    house.mlflow.log_metric(house.run_of(first), "mae", 26.06)  # now there would be something to draw
+def test_a_plot_is_drawn_once_however_often_it_is_asked_for(installation: Installation) -> None:
+    installation.register()
+    request = installation.asked(installation.register())
+    installation.settle_all()
 
-    show_plot(request.id, house.s)
+    show_plot(request.id, installation.s)
+    installation.settle_all()
 
-    assert house.reread(request).state is State.REJECTED
-    assert uploaded(house) == {}
+    assert len(uploaded(installation)) == 1
+    assert len(installation.entries(PlotUploaded)) == 1
 
 
-def test_a_card_without_a_picture_is_a_card_all_the_same(house: House) -> None:
+def test_what_has_ended_needs_no_picture_any_more(installation: Installation) -> None:
+    first = installation.register(metrics={"r2": 0.8})
+    request = installation.asked(installation.register(metrics={"mae": 24.51}))
+    installation.reject(request, "worse on rainy days")
+    installation.mlflow.log_metric(installation.run_of(first), "mae", 26.06)  # now there would be something to draw
+
+    show_plot(request.id, installation.s)
+
+    assert installation.reread(request).state is State.REJECTED
+    assert uploaded(installation) == {}
+
+
+def test_a_card_without_a_picture_is_a_card_all_the_same(installation: Installation) -> None:
     """The app may upload nothing, whatever the request: no job waits for that, and the worker says it on its console."""
-    house.slack.app.scopes -= {"files:write"}
-    house.register()
+    installation.slack.app.scopes -= {"files:write"}
+    installation.register()
 
     with capture_logs() as said:
-        request = house.asked(house.register())
-        house.settle()
-    house.approve(request)
-    house.settle_until(lambda: house.champion() == 2)
+        request = installation.asked(installation.register())
+        installation.settle()
+    installation.approve(request)
+    installation.settle_until(lambda: installation.champion() == 2)
 
-    assert house.reread(request).plot is None
-    assert house.unfinished() == []
+    assert installation.reread(request).plot is None
+    assert installation.unfinished() == []
     (why,) = [
         str(entry["why"]) for entry in said if entry["event"] == "plot_not_shown" and entry["request"] == request.id
     ]

@@ -10,18 +10,20 @@ import requests
 from bot.domain.events import RequestApproved, RequestRejected, TargetMoved, TicketClosed, VoteCast
 from bot.domain.model import State
 from bot.sandbox.slack import Message
-from tests.fixtures.installation import API_TOKEN, CHANNEL, House
+from tests.fixtures.installation import API_TOKEN, CHANNEL, Installation
 
 NASTY = "<!channel> <@U0ANA000001> *bold* [click](http://evil.example) {color:red}h1. hi{color}"
 
 
-def asked_by(house: House, email: str, comment: str = "") -> str:
+def asked_by(installation: Installation, email: str, comment: str = "") -> str:
     """Asks over HTTP, because only then the requester is known; returns the request's id."""
-    wish = {"name": house.model, "version": house.register(), "to": "alias:champion", "requester": email}
+    wish = {"name": installation.model, "version": installation.register(), "to": "alias:champion", "requester": email}
     headers = {"Authorization": f"Bearer {API_TOKEN}"}
-    answer = requests.post(f"{house.url}/api/requests", json={**wish, "comment": comment}, headers=headers, timeout=10)
+    answer = requests.post(
+        f"{installation.url}/api/requests", json={**wish, "comment": comment}, headers=headers, timeout=10
+    )
     assert answer.status_code == 201, answer.text
-    house.settle()
+    installation.settle()
     return str(answer.json()["id"])
 
 
@@ -31,16 +33,16 @@ def table_of(card: Message) -> list[list[str]]:
     return [[cell.get("text") or cell["elements"][0]["elements"][0]["text"] for cell in row] for row in rows]
 
 
-def test_a_candidate_is_approved_and_becomes_champion(house: House) -> None:
-    request = house.asked()
+def test_a_candidate_is_approved_and_becomes_champion(installation: Installation) -> None:
+    request = installation.asked()
     assert request.state is State.PENDING
 
-    house.approve(request)
+    installation.approve(request)
 
-    assert house.champion() == request.version.version
-    assert house.reread(request).state is State.APPLIED
-    assert house.ticket_status(request) == "Done"
-    assert house.happened(VoteCast, RequestApproved, TargetMoved, TicketClosed) == [
+    assert installation.champion() == request.version.version
+    assert installation.reread(request).state is State.APPLIED
+    assert installation.ticket_status(request) == "Done"
+    assert installation.happened(VoteCast, RequestApproved, TargetMoved, TicketClosed) == [
         "VoteCast",
         "RequestApproved",
         "TargetMoved",
@@ -48,214 +50,216 @@ def test_a_candidate_is_approved_and_becomes_champion(house: House) -> None:
     ]
 
 
-def test_an_approved_card_is_updated_in_place_and_has_no_buttons(house: House) -> None:
-    request = house.asked()
-    before = house.card(request)
+def test_an_approved_card_is_updated_in_place_and_has_no_buttons(installation: Installation) -> None:
+    request = installation.asked()
+    before = installation.card(request)
     assert {"approve", "reject"} <= set(before.buttons)
 
-    house.approve(request)
+    installation.approve(request)
 
-    after = house.card(request)
-    assert house.cards() == [after]
+    after = installation.card(request)
+    assert installation.cards() == [after]
     assert not {"approve", "reject"} & set(after.buttons)
     assert "Approved" in after.all_text
     assert "Ana Ruiz on" in after.all_text
     assert f"{request.version} is champion since" in after.all_text
 
 
-def test_a_rejection_stands_with_its_reason_on_the_card_in_the_ticket_and_in_the_ledger(house: House) -> None:
-    request = house.asked()
+def test_a_rejection_stands_with_its_reason_on_the_card_in_the_ticket_and_in_the_ledger(
+    installation: Installation,
+) -> None:
+    request = installation.asked()
 
-    house.reject(request, "The error on Sundays is twice as high.")
+    installation.reject(request, "The error on Sundays is twice as high.")
 
-    assert house.champion() is None
-    assert house.reread(request).state is State.REJECTED
-    assert "The error on Sundays is twice as high." in house.card(request).all_text
-    assert not {"approve", "reject"} & set(house.card(request).buttons)
-    assert "The error on Sundays is twice as high." in house.comments(request)
-    assert "Ana Ruiz" in house.comments(request)
-    assert house.ticket_status(request) == "Won't Do"
-    assert house.entries(RequestRejected)[-1]["reason"] == "The error on Sundays is twice as high."
-
-
-def test_pressing_reject_asks_for_the_reason_and_decides_nothing_yet(house: House) -> None:
-    request = house.asked()
-
-    house.click("ana", request, "reject")
-    house.settle()
-
-    assert house.slack.open_view_of("ana") is not None
-    assert house.reread(request).state is State.PENDING
-    assert house.happened(VoteCast) == []
+    assert installation.champion() is None
+    assert installation.reread(request).state is State.REJECTED
+    assert "The error on Sundays is twice as high." in installation.card(request).all_text
+    assert not {"approve", "reject"} & set(installation.card(request).buttons)
+    assert "The error on Sundays is twice as high." in installation.comments(request)
+    assert "Ana Ruiz" in installation.comments(request)
+    assert installation.ticket_status(request) == "Won't Do"
+    assert installation.entries(RequestRejected)[-1]["reason"] == "The error on Sundays is twice as high."
 
 
-def test_a_reason_of_nothing_but_spaces_is_asked_for_again(house: House) -> None:
-    request = house.asked()
-    house.click("ana", request, "reject")
+def test_pressing_reject_asks_for_the_reason_and_decides_nothing_yet(installation: Installation) -> None:
+    request = installation.asked()
 
-    sent = house.slack.submit_view("ana", {"reason": "   "})
+    installation.click("ana", request, "reject")
+    installation.settle()
+
+    assert installation.slack.open_view_of("ana") is not None
+    assert installation.reread(request).state is State.PENDING
+    assert installation.happened(VoteCast) == []
+
+
+def test_a_reason_of_nothing_but_spaces_is_asked_for_again(installation: Installation) -> None:
+    request = installation.asked()
+    installation.click("ana", request, "reject")
+
+    sent = installation.slack.submit_view("ana", {"reason": "   "})
 
     assert "reason" in sent.errors
-    assert house.reread(request).state is State.PENDING
+    assert installation.reread(request).state is State.PENDING
 
 
-def test_a_rule_that_wants_a_reason_to_approve_asks_for_it_in_a_form(house: House) -> None:
-    house.use_policy(reason="always")
-    request = house.asked()
+def test_a_rule_that_wants_a_reason_to_approve_asks_for_it_in_a_form(installation: Installation) -> None:
+    installation.use_policy(reason="always")
+    request = installation.asked()
 
-    house.click("ana", request, "approve")
-    house.slack.submit_view("ana", {"reason": "Better on every month since May."})
-    house.settle()
+    installation.click("ana", request, "approve")
+    installation.slack.submit_view("ana", {"reason": "Better on every month since May."})
+    installation.settle()
 
-    assert house.champion() == request.version.version
-    assert "Better on every month since May." in house.card(request).all_text
-    assert "Better on every month since May." in house.comments(request)
+    assert installation.champion() == request.version.version
+    assert "Better on every month since May." in installation.card(request).all_text
+    assert "Better on every month since May." in installation.comments(request)
 
 
-def test_whoever_asked_is_told_of_the_decision_directly(house: House) -> None:
-    asked_by(house, "cy@example.com")
-    request = house.requests()[-1]
+def test_whoever_asked_is_told_of_the_decision_directly(installation: Installation) -> None:
+    asked_by(installation, "cy@example.com")
+    request = installation.requests()[-1]
 
-    house.reject(request, "Not before the audit.")
+    installation.reject(request, "Not before the audit.")
 
-    assert f"Rejected: {request.version} → champion" in house.told("cy")
-    assert house.told("ana") == ""
-    ticket = house.reread(request).ticket
+    assert f"Rejected: {request.version} → champion" in installation.told("cy")
+    assert installation.told("ana") == ""
+    ticket = installation.reread(request).ticket
     assert ticket is not None
-    assert ticket.key in house.told("cy")
+    assert ticket.key in installation.told("cy")
 
 
-def test_when_nobody_knows_who_asked_the_author_is_told(house: House) -> None:
-    request = house.asked(house.register(user="bea"))
+def test_when_nobody_knows_who_asked_the_author_is_told(installation: Installation) -> None:
+    request = installation.asked(installation.register(user="bea"))
 
-    house.approve(request)
+    installation.approve(request)
 
-    assert f"{request.version} is champion since" in house.told("bea")
-
-
-def test_a_late_clicker_is_told_who_decided(house: House) -> None:
-    request = house.asked()
-    stale_click = house.slack.click_payload("ben", CHANNEL, house.card(request).ts, "approve")
-    house.reject(request, "Too early.", person="ana")
-
-    house.slack.send(stale_click)
-    house.settle()
-
-    assert "already rejected by Ana Ruiz" in house.whispered("ben")
-    assert house.whispered("ana") == ""
-    assert house.champion() is None
+    assert f"{request.version} is champion since" in installation.told("bea")
 
 
-def test_a_quorum_of_two_waits_for_the_second_person(house: House) -> None:
-    house.use_policy(quorum=2)
-    request = house.asked(house.register(user="cy@example.com"))
+def test_a_late_clicker_is_told_who_decided(installation: Installation) -> None:
+    request = installation.asked()
+    stale_click = installation.slack.click_payload("ben", CHANNEL, installation.card(request).ts, "approve")
+    installation.reject(request, "Too early.", person="ana")
 
-    house.approve(request, "ana")
-    after_one = house.reread(request).state, house.champion(), house.card(request).all_text
-    house.approve(request, "ana")
-    after_the_same_again = house.reread(request).state
-    house.approve(request, "ben")
+    installation.slack.send(stale_click)
+    installation.settle()
+
+    assert "already rejected by Ana Ruiz" in installation.told_privately("ben")
+    assert installation.told_privately("ana") == ""
+    assert installation.champion() is None
+
+
+def test_a_quorum_of_two_waits_for_the_second_person(installation: Installation) -> None:
+    installation.use_policy(quorum=2)
+    request = installation.asked(installation.register(user="cy@example.com"))
+
+    installation.approve(request, "ana")
+    after_one = installation.reread(request).state, installation.champion(), installation.card(request).all_text
+    installation.approve(request, "ana")
+    after_the_same_again = installation.reread(request).state
+    installation.approve(request, "ben")
 
     assert after_one[:2] == (State.PENDING, None)
     assert "Ana Ruiz on" in after_one[2]
     assert "Waiting for one of ml-leads: Approve or Reject" in after_one[2]
     assert after_the_same_again is State.PENDING
-    assert "your vote stands" in house.whispered("ana")
-    assert house.champion() == request.version.version
-    assert "Ana Ruiz" in house.comments(request)
-    assert "Ben Okafor" in house.comments(request)
+    assert "your vote stands" in installation.told_privately("ana")
+    assert installation.champion() == request.version.version
+    assert "Ana Ruiz" in installation.comments(request)
+    assert "Ben Okafor" in installation.comments(request)
 
 
-def test_when_the_requester_is_unknown_the_rule_may_want_one_more(house: House) -> None:
-    house.use_policy(unknown_requester="one_more")
-    request = house.asked()
+def test_when_the_requester_is_unknown_the_rule_may_want_one_more(installation: Installation) -> None:
+    installation.use_policy(unknown_requester="one_more")
+    request = installation.asked()
 
-    house.approve(request, "ana")
-    after_one = house.reread(request).state
-    house.approve(request, "ben")
+    installation.approve(request, "ana")
+    after_one = installation.reread(request).state
+    installation.approve(request, "ben")
 
     assert after_one is State.PENDING
-    assert house.champion() == request.version.version
+    assert installation.champion() == request.version.version
 
 
-def test_when_the_requester_is_known_one_is_enough_under_the_same_rule(house: House) -> None:
-    house.use_policy(unknown_requester="one_more")
-    asked_by(house, "cy@example.com")
-    request = house.requests()[-1]
+def test_when_the_requester_is_known_one_is_enough_under_the_same_rule(installation: Installation) -> None:
+    installation.use_policy(unknown_requester="one_more")
+    asked_by(installation, "cy@example.com")
+    request = installation.requests()[-1]
 
-    house.approve(request, "ana")
+    installation.approve(request, "ana")
 
-    assert house.champion() == request.version.version
-
-
-def test_when_the_requester_is_unknown_the_rule_may_refuse_to_decide(house: House) -> None:
-    house.use_policy(unknown_requester="refuse")
-    request = house.asked()
-
-    house.approve(request, "ana")
-
-    assert "Nobody knows who asked for this" in house.whispered("ana")
-    assert house.reread(request).state is State.PENDING
+    assert installation.champion() == request.version.version
 
 
-def test_who_may_not_decide_is_refused_with_a_sentence_only_they_see(house: House) -> None:
-    request = house.asked(house.register(user="bea"))
+def test_when_the_requester_is_unknown_the_rule_may_refuse_to_decide(installation: Installation) -> None:
+    installation.use_policy(unknown_requester="refuse")
+    request = installation.asked()
+
+    installation.approve(request, "ana")
+
+    assert "Nobody knows who asked for this" in installation.told_privately("ana")
+    assert installation.reread(request).state is State.PENDING
+
+
+def test_who_may_not_decide_is_refused_with_a_sentence_only_they_see(installation: Installation) -> None:
+    request = installation.asked(installation.register(user="bea"))
 
     for person in ("cy", "bea", "gil"):
-        house.approve(request, person)
+        installation.approve(request, person)
 
-    assert "Only members of ml-leads may decide this" in house.whispered("cy")
-    assert "trained the version, so someone else must decide it" in house.whispered("bea")
-    assert "Guests of the workspace may not decide" in house.whispered("gil")
-    assert house.whispered("ana") == ""
-    assert house.champion() is None
-    assert {"approve", "reject"} <= set(house.card(request).buttons)
-    assert house.happened(VoteCast) == []
-
-
-def test_whoever_asked_may_not_approve(house: House) -> None:
-    asked_by(house, "ana@example.com")
-    request = house.requests()[-1]
-
-    house.approve(request, "ana")
-
-    assert "You asked for this transition" in house.whispered("ana")
-    assert house.champion() is None
+    assert "Only members of ml-leads may decide this" in installation.told_privately("cy")
+    assert "trained the version, so someone else must decide it" in installation.told_privately("bea")
+    assert "Guests of the workspace may not decide" in installation.told_privately("gil")
+    assert installation.told_privately("ana") == ""
+    assert installation.champion() is None
+    assert {"approve", "reject"} <= set(installation.card(request).buttons)
+    assert installation.happened(VoteCast) == []
 
 
-def test_the_version_carries_the_decision_and_the_ticket_as_tags(house: House) -> None:
-    approved = house.asked()
+def test_whoever_asked_may_not_approve(installation: Installation) -> None:
+    asked_by(installation, "ana@example.com")
+    request = installation.requests()[-1]
 
-    house.approve(approved)
-    rejected = house.asked(house.register())
-    house.reject(rejected, "Worse.")
+    installation.approve(request, "ana")
 
-    ticket = house.reread(approved).ticket
+    assert "You asked for this transition" in installation.told_privately("ana")
+    assert installation.champion() is None
+
+
+def test_the_version_carries_the_decision_and_the_ticket_as_tags(installation: Installation) -> None:
+    approved = installation.asked()
+
+    installation.approve(approved)
+    rejected = installation.asked(installation.register())
+    installation.reject(rejected, "Worse.")
+
+    ticket = installation.reread(approved).ticket
     assert ticket is not None
-    assert house.mlflow.get_model_version(house.model, "1").tags.items() >= {
+    assert installation.mlflow.get_model_version(installation.model, "1").tags.items() >= {
         ("countersign.decision", "approved"),
         ("countersign.request_id", approved.id),
         ("countersign.ticket", ticket.key),
     }
-    assert house.mlflow.get_model_version(house.model, "2").tags["countersign.decision"] == "rejected"
+    assert installation.mlflow.get_model_version(installation.model, "2").tags["countersign.decision"] == "rejected"
 
 
-def test_our_own_tags_are_no_news(house: House) -> None:
-    house.approve(house.asked())
-    house.sweep()
-    before = house.happened()
+def test_our_own_tags_are_no_news(installation: Installation) -> None:
+    installation.approve(installation.asked())
+    installation.sweep()
+    before = installation.happened()
 
-    house.sweep()
+    installation.sweep()
 
-    assert house.happened() == before
+    assert installation.happened() == before
 
 
-def test_the_card_shows_who_what_and_why_with_links_to_run_and_ticket(house: House) -> None:
-    asked_by(house, "cy@example.com", comment="Twice the data, same features.")
+def test_the_card_shows_who_what_and_why_with_links_to_run_and_ticket(installation: Installation) -> None:
+    asked_by(installation, "cy@example.com", comment="Twice the data, same features.")
 
-    request = house.requests()[-1]
-    card = house.card(request)
-    ticket, evidence = house.reread(request).ticket, house.reread(request).evidence
+    request = installation.requests()[-1]
+    card = installation.card(request)
+    ticket, evidence = installation.reread(request).ticket, installation.reread(request).evidence
     assert ticket is not None
     assert evidence is not None
     assert f"{request.version} → champion" in card.all_text
@@ -269,67 +273,67 @@ def test_the_card_shows_who_what_and_why_with_links_to_run_and_ticket(house: Hou
     assert f"{request.version} → champion" in card.text
 
 
-def test_the_metrics_stand_in_a_table_beside_the_champions(house: House) -> None:
-    house.approve(house.asked(house.register(metrics={"mae": 31.5, "r2": 0.81})))
+def test_the_metrics_stand_in_a_table_beside_the_champions(installation: Installation) -> None:
+    installation.approve(installation.asked(installation.register(metrics={"mae": 31.5, "r2": 0.81})))
 
-    challenger = house.asked(house.register(metrics={"mae": 29.5, "rmse": 40.0}))
+    challenger = installation.asked(installation.register(metrics={"mae": 29.5, "rmse": 40.0}))
 
-    rows = table_of(house.card(challenger))
+    rows = table_of(installation.card(challenger))
     assert rows == [
         ["Metric", "v2 (candidate)", "v1 (champion)", "Difference"],
         ["mae", "29.5", "31.5", "-2"],
         ["rmse", "40", "-", "-"],
     ]
-    assert f"alias:champion, held by {house.model} v1" in house.card(challenger).all_text
+    assert f"alias:champion, held by {installation.model} v1" in installation.card(challenger).all_text
 
 
-def test_the_ticket_links_to_the_version_and_to_the_card(house: House) -> None:
-    request = house.asked()
+def test_the_ticket_links_to_the_version_and_to_the_card(installation: Installation) -> None:
+    request = installation.asked()
 
-    seen = house.reread(request)
+    seen = installation.reread(request)
     assert seen.ticket is not None
     assert seen.card is not None
     assert seen.evidence is not None
-    links = {link.url for link in house.jira.remote_links(seen.ticket.key)}
+    links = {link.url for link in installation.jira.remote_links(seen.ticket.key)}
     assert links == {seen.evidence.version_url, seen.card.url}
-    assert house.jira.issue(seen.ticket.key).issue_type == "Task"
+    assert installation.jira.issue(seen.ticket.key).issue_type == "Task"
 
 
-def test_what_people_wrote_never_becomes_a_live_mention_or_markup(house: House) -> None:
-    asked_by(house, "cy@example.com", comment=NASTY)
-    request = house.requests()[-1]
+def test_what_people_wrote_never_becomes_a_live_mention_or_markup(installation: Installation) -> None:
+    asked_by(installation, "cy@example.com", comment=NASTY)
+    request = installation.requests()[-1]
 
-    house.reject(request, f"No. {NASTY}")
+    installation.reject(request, f"No. {NASTY}")
 
-    card = house.card(request)
+    card = installation.card(request)
     assert "<!channel>" not in card.text
-    assert "<!channel>" not in house.slack.direct_messages("cy")[-1].text
+    assert "<!channel>" not in installation.slack.direct_messages("cy")[-1].text
     assert "mrkdwn" not in json.dumps(card.blocks)
-    assert f"Why: {NASTY}" in card.all_text
-    ticket = house.reread(request).ticket
+    assert f"ReasonCode: {NASTY}" in card.all_text
+    ticket = installation.reread(request).ticket
     assert ticket is not None
-    description = house.jira.issue(ticket.key).description
+    description = installation.jira.issue(ticket.key).description
     assert description is not None
     assert "[click](http://evil.example)" in description.as_text()
-    assert "evil.example" not in [link.url for link in house.jira.remote_links(ticket.key)]
+    assert "evil.example" not in [link.url for link in installation.jira.remote_links(ticket.key)]
 
 
-def test_a_model_whose_name_is_a_mention_makes_nobody_look_up(house: House) -> None:
-    name = f"{house.model} <!channel> @here"
-    version = house.register(model=name)
-    house.mlflow.set_registered_model_alias(name, "candidate", str(version))
+def test_a_model_whose_name_is_a_mention_makes_nobody_look_up(installation: Installation) -> None:
+    name = f"{installation.model} <!channel> @here"
+    version = installation.register(model=name)
+    installation.mlflow.set_registered_model_alias(name, "candidate", str(version))
 
-    house.sweep()
-    house.approve(house.requests()[-1])
+    installation.sweep()
+    installation.approve(installation.requests()[-1])
 
-    card = house.card(house.requests()[-1])
-    assert house.mlflow.get_registered_model(name).aliases["champion"] == str(version)
+    card = installation.card(installation.requests()[-1])
+    assert installation.mlflow.get_registered_model(name).aliases["champion"] == str(version)
     assert "<!channel>" not in card.text
     assert f"{name} v1 is champion" in card.all_text
 
 
-def test_names_from_a_run_that_nobody_mapped_stay_a_claim(house: House) -> None:
-    request = house.asked(house.register(user="<!here> mallory"))
+def test_names_from_a_run_that_nobody_mapped_stay_a_claim(installation: Installation) -> None:
+    request = installation.asked(installation.register(user="<!here> mallory"))
 
-    assert "<!here> mallory (not in the policy's people)" in house.card(request).all_text
-    assert "<!here>" not in house.card(request).text
+    assert "<!here> mallory (not in the policy's people)" in installation.card(request).all_text
+    assert "<!here>" not in installation.card(request).text

@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from bot.domain.model import Evidence, State
 from bot.engine.rows import JobStatus
-from bot.ports import Follower, ModelRegistry
-from tests.fixtures.installation import House
+from bot.ports import ModelRegistry, ProgressListener
+from tests.fixtures.installation import Installation
 
 COUNTERSIGN = Path(sys.executable).with_name("countersign")
 GB = 10**9
@@ -24,7 +24,7 @@ GB = 10**9
 class HoldingLargeModels:
     """The registry, whose models take so long to read that one can look on."""
 
-    def __init__(self, registry: ModelRegistry, read: Callable[[Follower], None]) -> None:
+    def __init__(self, registry: ModelRegistry, read: Callable[[ProgressListener], None]) -> None:
         self._registry = registry
         self._read = read
 
@@ -36,73 +36,84 @@ class HoldingLargeModels:
         return self._registry.read_evidence(*what)
 
 
-def test_how_far_the_reading_of_a_large_model_is_stands_on_its_card(house: House) -> None:
+def test_how_far_the_reading_of_a_large_model_is_stands_on_its_card(installation: Installation) -> None:
     shown: list[str] = []
 
-    def read(follower: Follower) -> None:
+    def read(follower: ProgressListener) -> None:
         for done, later in ((0, 5), (1, 11), (2, 0)):
-            follower.progressed(done * GB, 14 * GB)
-            house.settle()  # as another thread of the worker does meanwhile
-            shown.append(house.cards()[-1].all_text)
-            house.clock.ahead += timedelta(seconds=later)
+            follower.on_progress(done * GB, 14 * GB)
+            installation.settle()  # as another thread of the worker does meanwhile
+            shown.append(installation.cards()[-1].all_text)
+            installation.clock.ahead += timedelta(seconds=later)
 
-    house.s = replace(house.s, registry=cast("ModelRegistry", HoldingLargeModels(house.s.registry, read)))
-    request = house.asked()
+    installation.s = replace(
+        installation.s, registry=cast("ModelRegistry", HoldingLargeModels(installation.s.registry, read))
+    )
+    request = installation.asked()
 
     collecting = "The evidence is being collected; the vote opens after that."
     assert f"{collecting} 0 bytes of 14.0 GB of its files are read." in shown[0]
     assert "Approve?" not in shown[0]
     assert shown[1] == shown[0]
     assert f"{collecting} 2.0 GB of 14.0 GB of its files are read." in shown[2]
-    assert len(house.cards()) == 1
-    assert (house.reread(request).state, "being collected" in house.card(request).all_text) == (State.PENDING, False)
-    with house.s.store.transaction() as tx:
+    assert len(installation.cards()) == 1
+    assert (installation.reread(request).state, "being collected" in installation.card(request).all_text) == (
+        State.PENDING,
+        False,
+    )
+    with installation.s.store.transaction() as tx:
         assert tx.readings.find(request.id) is None
 
 
-def test_a_slack_that_refuses_does_not_keep_a_large_model_from_being_read(house: House) -> None:
-    def read(follower: Follower) -> None:
+def test_a_slack_that_refuses_does_not_keep_a_large_model_from_being_read(installation: Installation) -> None:
+    def read(follower: ProgressListener) -> None:
         for done in (0, 1, 2):
-            follower.progressed(done * GB, 14 * GB)
-            house.settle()
-            house.clock.ahead += timedelta(minutes=1)
+            follower.on_progress(done * GB, 14 * GB)
+            installation.settle()
+            installation.clock.ahead += timedelta(minutes=1)
 
-    house.s = replace(house.s, registry=cast("ModelRegistry", HoldingLargeModels(house.s.registry, read)))
-    house.slack.app.revoked = True
-    request = house.asked()
+    installation.s = replace(
+        installation.s, registry=cast("ModelRegistry", HoldingLargeModels(installation.s.registry, read))
+    )
+    installation.slack.app.revoked = True
+    request = installation.asked()
 
-    parked = [job.name for job in house.s.store.jobs.listing(JobStatus.PARKED)]
-    assert house.reread(request).state is State.PENDING
+    parked = [job.name for job in installation.s.store.jobs.listing(JobStatus.PARKED)]
+    assert installation.reread(request).state is State.PENDING
     assert parked == ["sync_card"] * 3  # the reading's first word, then the frozen evidence and the ticket
 
 
-def test_a_small_model_is_read_before_anybody_wonders(house: House) -> None:
+def test_a_small_model_is_read_before_anybody_wonders(installation: Installation) -> None:
     shown: list[int] = []
 
-    def read(follower: Follower) -> None:
-        follower.progressed(0, GB - 1)
-        shown.append(len(house.cards()))
+    def read(follower: ProgressListener) -> None:
+        follower.on_progress(0, GB - 1)
+        shown.append(len(installation.cards()))
 
-    house.s = replace(house.s, registry=cast("ModelRegistry", HoldingLargeModels(house.s.registry, read)))
-    house.asked()
+    installation.s = replace(
+        installation.s, registry=cast("ModelRegistry", HoldingLargeModels(installation.s.registry, read))
+    )
+    installation.asked()
 
-    assert (shown, len(house.cards())) == ([0], 1)
+    assert (shown, len(installation.cards())) == ([0], 1)
 
 
-def test_the_list_of_files_that_was_signed_can_be_had_to_compare_them(house: House, tmp_path: Path) -> None:
-    version = house.register()
-    house.mlflow.log_text(house.run_of(version), "weights", "model/weights/model.bin")
-    request = house.asked(version)
+def test_the_list_of_files_that_was_signed_can_be_had_to_compare_them(
+    installation: Installation, tmp_path: Path
+) -> None:
+    version = installation.register()
+    installation.mlflow.log_text(installation.run_of(version), "weights", "model/weights/model.bin")
+    request = installation.asked(version)
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "model.bin").write_text("weights")
 
-    environment = {**os.environ, "DATABASE_URL": house.settings.database_url.get_secret_value()}
+    environment = {**os.environ, "DATABASE_URL": installation.settings.database_url.get_secret_value()}
     command = [str(COUNTERSIGN), "attestation", request.id, "--format", "manifest"]
     printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     (tmp_path / "files.sha256").write_text(printed)
     compared = subprocess.run(["sha256sum", "--check", "files.sha256"], cwd=tmp_path, capture_output=True, check=False)
 
-    evidence = house.reread(request).evidence
+    evidence = installation.reread(request).evidence
     assert evidence is not None
     assert evidence.artifacts is not None
     assert evidence.artifacts.digest == f"sha256:{hashlib.sha256(printed.encode()).hexdigest()}"

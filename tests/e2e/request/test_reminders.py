@@ -12,7 +12,7 @@ from bot.domain.events import ReminderDue, RequestApproved, RequestEscalated
 from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
 from bot.sandbox.slack import Message
 from handlers.request.asking import request_transition
-from tests.fixtures.installation import CHANNEL, House
+from tests.fixtures.installation import CHANNEL, Installation
 
 RISK = "risk: {people: [cy@example.com]}"
 ESCALATES = "remind_after: 4h\nescalate: {after: 8h, group: risk}"
@@ -28,132 +28,138 @@ AFTER_TWO_HOURS_ON_FRIDAY = (
 
 
 @pytest.fixture
-def go_to(house: House) -> Callable[[int, str], None]:
+def go_to(installation: Installation) -> Callable[[int, str], None]:
     """Puts the bot's clock to a time (UTC) of a day: a Friday to come, or a day of the week after it."""
     today = datetime.now(UTC).date()
     friday = today + timedelta(days=(FRIDAY - today.weekday()) % 7 or 7)
 
     def go(day: int, at: str) -> None:
         date = friday if day == FRIDAY else friday + timedelta(days=3 + day)
-        house.clock.ahead = datetime.combine(date, time.fromisoformat(at), UTC) - datetime.now(UTC)
+        installation.clock.ahead = datetime.combine(date, time.fromisoformat(at), UTC) - datetime.now(UTC)
 
     return go
 
 
-def replies(house: House, request: TransitionRequest) -> list[Message]:
+def replies(installation: Installation, request: TransitionRequest) -> list[Message]:
     """What stands under the card."""
-    card = house.card(request)
-    return [message for message in house.slack.messages(CHANNEL) if message.is_reply and message.thread_ts == card.ts]
+    card = installation.card(request)
+    return [
+        message for message in installation.slack.messages(CHANNEL) if message.is_reply and message.thread_ts == card.ts
+    ]
 
 
-def remind(house: House) -> None:
-    house.sweep("remind_people")
+def remind(installation: Installation) -> None:
+    installation.sweep("remind_people")
 
 
 def test_who_is_missing_is_reminded_in_the_cards_thread_in_working_hours_and_once(
-    house: House, go_to: Callable[[int, str], None]
+    installation: Installation, go_to: Callable[[int, str], None]
 ) -> None:
-    house.use_policy(extra="remind_after: 4h")
+    installation.use_policy(extra="remind_after: 4h")
     go_to(FRIDAY, "16:00")
-    request = house.asked()
+    request = installation.asked()
     told = []
     for day, at in AFTER_TWO_HOURS_ON_FRIDAY:
         go_to(day, at)
-        remind(house)
-        remind(house)
-        told.append(len(replies(house, request)))
+        remind(installation)
+        remind(installation)
+        told.append(len(replies(installation, request)))
 
     assert told == [0, 0, 0, 1, 1, 2]
-    first = replies(house, request)[0]
+    first = replies(installation, request)[0]
     assert f"Still waiting: {request.version} → champion" in first.all_text
     assert "Waiting for one of ml-leads: Approve or Reject." in first.all_text
     assert '"usergroup_id": "S0MLLEADS00"' in str(first.blocks).replace("'", '"')
-    assert house.happened(ReminderDue) == ["ReminderDue"] * 2
+    assert installation.happened(ReminderDue) == ["ReminderDue"] * 2
 
 
 def test_a_reminder_that_is_run_twice_is_posted_once_and_none_follows_the_decision(
-    house: House, go_to: Callable[[int, str], None]
+    installation: Installation, go_to: Callable[[int, str], None]
 ) -> None:
-    house.use_policy(extra="remind_after: 4h")
+    installation.use_policy(extra="remind_after: 4h")
     go_to(MONDAY, "09:00")
-    request = house.asked()
+    request = installation.asked()
     go_to(MONDAY, "14:00")
-    house.slack.workspace.now = lambda: house.clock.now().timestamp()  # what was lost is looked for by its time
-    house.slack.faults.add("cut", path="chat.postMessage$")
-    remind(house)
-    house.settle_all()
-    with house.s.store.transaction() as tx:
+    installation.slack.workspace.now = lambda: (
+        installation.clock.now().timestamp()
+    )  # what was lost is looked for by its time
+    installation.slack.faults.add("cut", path="chat.postMessage$")
+    remind(installation)
+    installation.settle_all()
+    with installation.s.store.transaction() as tx:
         tx.defer("remind", request.id, f"slack:{request.id}")
-    house.settle()
-    while_it_waited = len(replies(house, request))
+    installation.settle()
+    while_it_waited = len(replies(installation, request))
 
-    house.slack.workspace.now = real_time  # which a click is signed with
-    house.approve(request)
+    installation.slack.workspace.now = real_time  # which a click is signed with
+    installation.approve(request)
     go_to(TUESDAY, "14:00")
-    remind(house)
+    remind(installation)
 
-    assert while_it_waited == len(replies(house, request)) == 1
-    assert house.unfinished() == []
+    assert while_it_waited == len(replies(installation, request)) == 1
+    assert installation.unfinished() == []
 
 
 def test_a_second_group_may_stand_in_after_a_time_and_not_before(
-    house: House, go_to: Callable[[int, str], None]
+    installation: Installation, go_to: Callable[[int, str], None]
 ) -> None:
-    house.use_policy(extra=ESCALATES, groups=RISK)
+    installation.use_policy(extra=ESCALATES, groups=RISK)
     go_to(MONDAY, "09:00")
-    request = house.asked()
+    request = installation.asked()
     go_to(MONDAY, "16:30")
-    remind(house)
-    house.approve(request, "cy")
-    before = house.reread(request).state, house.whispered("cy")
+    remind(installation)
+    installation.approve(request, "cy")
+    before = installation.reread(request).state, installation.told_privately("cy")
 
     go_to(MONDAY, "17:30")
-    remind(house)
-    card, reply = house.card(request).all_text, replies(house, request)[-1]
-    house.approve(request, "cy")
+    remind(installation)
+    card, reply = installation.card(request).all_text, replies(installation, request)[-1]
+    installation.approve(request, "cy")
 
     assert before == (State.PENDING, "Only members of ml-leads may decide this. Ask one of them.")
     assert "Members of risk may stand in since" in card
     assert '"user_id": "U0CY0000003"' in str(reply.blocks).replace("'", '"')
-    assert house.champion() == 1
-    assert "Cy Lindqvist on" in house.card(request).all_text
-    assert "approved for ml-leads" in house.card(request).all_text
-    assert house.happened(RequestEscalated) == ["RequestEscalated"]
+    assert installation.champion() == 1
+    assert "Cy Lindqvist on" in installation.card(request).all_text
+    assert "approved for ml-leads" in installation.card(request).all_text
+    assert installation.happened(RequestEscalated) == ["RequestEscalated"]
 
 
 def test_a_vote_that_was_cast_before_counts_for_the_second_group_as_soon_as_that_is_let_in(
-    house: House, go_to: Callable[[int, str], None]
+    installation: Installation, go_to: Callable[[int, str], None]
 ) -> None:
     """Ana is in the second group as well, so that her place in the first one is Ben's."""
     groups = f"{RISK}\ndirectors: {{people: [ana@example.com]}}"
     both = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
-    house.use_policy(groups=groups, all_of=both, extra="escalate: {after: 8h, group: directors}")
+    installation.use_policy(groups=groups, all_of=both, extra="escalate: {after: 8h, group: directors}")
     go_to(MONDAY, "09:00")
-    request = house.asked()
+    request = installation.asked()
     for person in ("ana", "ben"):
-        house.approve(request, person)
-    before = house.reread(request).state
+        installation.approve(request, person)
+    before = installation.reread(request).state
 
     go_to(MONDAY, "17:30")
-    remind(house)
+    remind(installation)
 
     assert before is State.PENDING
-    assert house.reread(request).state is State.APPLIED
-    assert house.champion() == 1
-    assert house.happened(RequestEscalated, RequestApproved) == ["RequestEscalated", "RequestApproved"]
+    assert installation.reread(request).state is State.APPLIED
+    assert installation.champion() == 1
+    assert installation.happened(RequestEscalated, RequestApproved) == ["RequestEscalated", "RequestApproved"]
 
 
-def test_whoever_asked_is_told_that_nobody_decided_in_time_and_what_to_do(house: House) -> None:
+def test_whoever_asked_is_told_that_nobody_decided_in_time_and_what_to_do(installation: Installation) -> None:
     target, ask = Target.parse("alias:champion"), Ask(AskKind.COMMAND)
-    request = request_transition(house.model, house.register(), target, "cy@example.com", "", ask, house.s)
-    house.settle()
+    request = request_transition(
+        installation.model, installation.register(), target, "cy@example.com", "", ask, installation.s
+    )
+    installation.settle()
     assert request.expires_at is not None
 
-    house.clock.ahead = request.expires_at - house.clock.now()
-    house.sweep("expire_requests")
-    house.sweep("expire_requests")
+    installation.clock.ahead = request.expires_at - installation.clock.now()
+    installation.sweep("expire_requests")
+    installation.sweep("expire_requests")
 
-    assert house.reread(request).state is State.EXPIRED
-    assert len(house.slack.direct_messages("cy")) == 1
-    assert "nobody decided in time" in house.told("cy")
-    assert "Tell the approvers why it matters before you ask again." in house.told("cy")
+    assert installation.reread(request).state is State.EXPIRED
+    assert len(installation.slack.direct_messages("cy")) == 1
+    assert "nobody decided in time" in installation.told("cy")
+    assert "Tell the approvers why it matters before you ask again." in installation.told("cy")

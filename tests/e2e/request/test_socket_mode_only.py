@@ -18,21 +18,23 @@ from bot.domain.events import VoteCast
 from bot.domain.model import TransitionRequest
 from bot.sandbox.serving import serving
 from config.settings import Settings
-from tests.fixtures.installation import CHANNEL, SLACK_SECRET, House
+from tests.fixtures.installation import CHANNEL, SLACK_SECRET, Installation
 
 SECRETS = pytest.mark.parametrize("secret", ["", SLACK_SECRET], ids=["signed with nothing", "signed with a secret"])
 
 
-def by_socket_alone(house: House) -> Settings:
+def by_socket_alone(installation: Installation) -> Settings:
     changes = {"slack_app_token": SecretStr("xapp-1-of-the-tests"), "slack_signing_secret": SecretStr("")}
-    return house.settings.model_copy(update=changes)
+    return installation.settings.model_copy(update=changes)
 
 
-def click_signed_with(secret: str, request: TransitionRequest, house: House) -> tuple[str, Mapping[str, str]]:
+def click_signed_with(
+    secret: str, request: TransitionRequest, installation: Installation
+) -> tuple[str, Mapping[str, str]]:
     """The body and the headers of Ana's approval, as if Slack had posted it."""
-    payload = house.slack.click_payload("ana", CHANNEL, house.card(request).ts, "approve")
+    payload = installation.slack.click_payload("ana", CHANNEL, installation.card(request).ts, "approve")
     body = urlencode({"payload": json.dumps(payload)})
-    timestamp = str(int(house.clock.now().timestamp()))
+    timestamp = str(int(installation.clock.now().timestamp()))
     # slack_sdk itself would not sign with an empty secret
     signature = hmac.new(secret.encode(), f"v0:{timestamp}:{body}".encode(), hashlib.sha256).hexdigest()
     form = "application/x-www-form-urlencoded"
@@ -40,25 +42,27 @@ def click_signed_with(secret: str, request: TransitionRequest, house: House) -> 
 
 
 @SECRETS
-def test_without_a_signing_secret_slacks_http_door_does_not_exist(house: House, secret: str) -> None:
-    request = house.asked()
-    settings = by_socket_alone(house)
-    body, headers = click_signed_with(secret, request, house)
+def test_without_a_signing_secret_slacks_http_door_does_not_exist(installation: Installation, secret: str) -> None:
+    request = installation.asked()
+    settings = by_socket_alone(installation)
+    body, headers = click_signed_with(secret, request, installation)
 
-    with serving(flask_app(house.s, settings, settings.database_url.get_secret_value())) as url:
+    with serving(flask_app(installation.s, settings, settings.database_url.get_secret_value())) as url:
         answer = requests.post(f"{url}/slack/events", data=body, headers=headers, timeout=10)
         alive = requests.get(f"{url}/healthz", timeout=10)
 
     assert (answer.status_code, alive.status_code) == (404, 200)
-    assert house.happened(VoteCast) == []
+    assert installation.happened(VoteCast) == []
 
 
 @SECRETS
-def test_without_a_signing_secret_nobody_can_guess_what_bolt_expects(house: House, secret: str) -> None:
-    request = house.asked()
-    body, headers = click_signed_with(secret, request, house)
+def test_without_a_signing_secret_nobody_can_guess_what_bolt_expects(installation: Installation, secret: str) -> None:
+    request = installation.asked()
+    body, headers = click_signed_with(secret, request, installation)
 
-    answer = bolt_app(house.s, by_socket_alone(house)).dispatch(BoltRequest(body=body, headers={**headers}))
+    answer = bolt_app(installation.s, by_socket_alone(installation)).dispatch(
+        BoltRequest(body=body, headers={**headers})
+    )
 
     assert answer.status == 401
-    assert house.happened(VoteCast) == []
+    assert installation.happened(VoteCast) == []

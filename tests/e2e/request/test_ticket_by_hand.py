@@ -10,17 +10,17 @@ import pytest
 import requests
 
 from bot.domain.model import State
-from tests.fixtures.installation import JIRA_SECRET, House
+from tests.fixtures.installation import JIRA_SECRET, Installation
 
 
 @pytest.fixture
-def heard(house: House) -> House:
-    """The house's Jira tells the bot what happens to its tickets."""
-    house.jira.webhook_url = f"{house.url}/webhooks/jira"
-    return house
+def heard(installation: Installation) -> Installation:
+    """The installation's Jira tells the bot what happens to its tickets."""
+    installation.jira.webhook_url = f"{installation.url}/webhooks/jira"
+    return installation
 
 
-def test_a_ticket_closed_by_hand_gets_a_comment_and_the_request_still_waits(heard: House) -> None:
+def test_a_ticket_closed_by_hand_gets_a_comment_and_the_request_still_waits(heard: Installation) -> None:
     request = heard.asked()
     ticket = heard.reread(request).ticket
     assert ticket is not None
@@ -35,11 +35,11 @@ def test_a_ticket_closed_by_hand_gets_a_comment_and_the_request_still_waits(hear
     assert heard.ticket_status(request) == "Done"
 
 
-def test_the_same_delivery_twice_is_looked_at_once_and_an_unsigned_one_never(house: House) -> None:
+def test_the_same_delivery_twice_is_looked_at_once_and_an_unsigned_one_never(installation: Installation) -> None:
     body = b'{"webhookEvent": "jira:issue_updated", "issue": {"id": "10000", "key": "GOV-1"}}'
     signature = "sha256=" + hmac.new(JIRA_SECRET.encode(), body, hashlib.sha256).hexdigest()
     signed = {"X-Hub-Signature": signature, "X-Atlassian-Webhook-Identifier": str(uuid.uuid4())}
-    address = f"{house.url}/webhooks/jira"
+    address = f"{installation.url}/webhooks/jira"
 
     first = requests.post(address, data=body, headers=signed, timeout=10)
     second = requests.post(address, data=body, headers=signed, timeout=10)

@@ -15,7 +15,7 @@ from bot.clients.mlflow.lineage import COPY_SOURCE
 from bot.clients.mlflow.metrics import data_sets_of
 from bot.clients.mlflow.run_files import read_environment
 from bot.domain.evidence.dvc_lock import LOCK
-from bot.domain.evidence.lineage import LoggedFiles, RunSeen, Trail
+from bot.domain.evidence.lineage import LoggedFiles, Provenance, RunSeen
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
 from bot.dvc_files import Unreadable, read_lock
 from bot.ports import GitMirror, Temporary
@@ -39,7 +39,7 @@ RUNS_OF_A_COMMIT = 50
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the trail may lead: the policy's artifact stores, what the rule demands, and the mirror that can be asked."""
+    """Where the provenance may lead: the policy's artifact stores, what the rule demands, and the mirror that can be asked."""
 
     stores: Sequence[str]
     demand: LineageDemand
@@ -50,16 +50,16 @@ def commit_of(lineage: Lineage) -> str | None:
     return lineage.tag(BOUND_COMMIT) or lineage.tag(MLFLOW_COMMIT)
 
 
-def trail_of(
+def provenance_of(
     client: MlflowClient,
     version: ModelVersion,
     lineage: Lineage,
     metrics: Iterable[str],
     files: LoggedFiles,
     where: Sources,
-) -> Trail:
+) -> Provenance:
     """Raises Temporary or Permanent."""
-    trail = Trail(
+    provenance = Provenance(
         run=_run_seen(lineage, metrics),
         commit=commit_of(lineage) or "",
         code=lineage.tag(CODE_COMMIT) or lineage.tag(MLFLOW_COMMIT) or "",
@@ -67,24 +67,26 @@ def trail_of(
         files=files,
         main=where.demand.main,
     )
-    return _mirrored(_registered(client, version, lineage, trail, where), where)
+    return _mirrored(_registered(client, version, lineage, provenance, where), where)
 
 
-def _registered(client: MlflowClient, version: ModelVersion, lineage: Lineage, trail: Trail, where: Sources) -> Trail:
-    run, text = trail.run, trail.files.lock
+def _registered(
+    client: MlflowClient, version: ModelVersion, lineage: Lineage, provenance: Provenance, where: Sources
+) -> Provenance:
+    run, text = provenance.run, provenance.files.lock
     if run is None:
-        return trail
+        return provenance
     has_digest = bool(run.tags.get(ENVIRONMENT))
-    trail = replace(
-        trail,
+    provenance = replace(
+        provenance,
         environment=read_environment(client, version, where.stores) if has_digest else "",
         same_run=_other_versions(client, lineage, (run.id,)),
-        same_commit=_of_the_commit(client, lineage, trail.commit),
+        same_commit=_of_the_commit(client, lineage, provenance.commit),
     )
     try:
-        return trail if text is None else replace(trail, lock=read_lock(text))
+        return provenance if text is None else replace(provenance, lock=read_lock(text))
     except Unreadable as reason:
-        return replace(trail, lock_trouble=str(reason))
+        return replace(provenance, lock_trouble=str(reason))
 
 
 def _run_seen(lineage: Lineage, metrics: Iterable[str]) -> RunSeen | None:
@@ -127,19 +129,21 @@ def _of_the_commit(client: MlflowClient, lineage: Lineage, commit: str) -> tuple
     return _other_versions(client, lineage, others) if others else ()
 
 
-def _mirrored(trail: Trail, where: Sources) -> Trail:
+def _mirrored(provenance: Provenance, where: Sources) -> Provenance:
     """A remote that does not answer is waited for only when the rule insists on what it would say; a mirror that is busy always."""
     if where.demand.git is None:
-        return trail
+        return provenance
     if where.mirror is None:
-        return replace(trail, not_mirrored="this process keeps no git mirror")
+        return replace(provenance, not_mirrored="this process keeps no git mirror")
     try:
-        seen = where.mirror.look(where.demand.git, trail.commit, where.demand.main, trail.lock_path, trail.code)
+        seen = where.mirror.look(
+            where.demand.git, provenance.commit, where.demand.main, provenance.lock_path, provenance.code
+        )
     except Temporary as trouble:
         if trouble.retry_after or ASKED_OF_MIRROR.intersection(where.demand.block):
             raise
-        return replace(trail, not_mirrored=str(trouble).split(". ")[0])
-    return replace(trail, mirrored=seen)
+        return replace(provenance, not_mirrored=str(trouble).split(". ")[0])
+    return replace(provenance, mirrored=seen)
 
 
 def _lock_path(lineage: Lineage) -> str:
