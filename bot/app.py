@@ -237,7 +237,7 @@ def _watch_routes(app: Flask, s: Services, url: str) -> None:
         """The database answers, its schema is this program's, and a policy is in force."""
         pending = pending_migrations(url)
         with s.store.transaction() as tx:
-            policy = tx.policy_digest()
+            policy = tx.policies.digest()
             undelivered = [] if pending else list(owed(tx, s))
         counts = s.store.jobs.counts()
         parked = sum(counts.parked.values())

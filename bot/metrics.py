@@ -47,7 +47,7 @@ class Housekeeping(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         with self.store.transaction() as tx:
-            requests, sweeps = tx.count_requests(), tx.registry.last_sweeps()
+            requests, sweeps = tx.requests.count(), tx.registry.last_sweeps()
             entries = tx.ledger.count()
         jobs = self.store.jobs.counts()
         yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)

@@ -11,7 +11,6 @@ from bot.commands.context import services_for, telling_mistakes
 from bot.domain.model import DECISION, VOTE, Refused
 from bot.signatures import as_sigstore_bundle
 from bot.store.attestations import Attestation
-from bot.store.request_ids import full_id
 from bot.store.transaction import Transaction
 
 FORMATS: Mapping[str, Callable[[str], str]] = {"dsse": str, "sigstore": as_sigstore_bundle}
@@ -48,7 +47,7 @@ def attestation(request_id: str, about: str | None, person: str, form: str, out:
 
 def _manifest(request_id: str, tx: Transaction) -> str:
     """Its sha256 is the subject `artifacts` of what was signed. Raises Refused."""
-    request = tx.get_request(full_id(request_id, tx.connection))
+    request = tx.requests.get(tx.requests.full_id(request_id))
     artifacts = request.evidence.artifacts if request.evidence else None
     manifest = tx.manifests.find(artifacts.digest) if artifacts else None
     if manifest is None:
@@ -59,7 +58,7 @@ def _manifest(request_id: str, tx: Transaction) -> str:
 
 def _chosen(request_id: str, about: str | None, email: str, tx: Transaction) -> list[Attestation]:
     """Raises Refused when there is nothing of the kind."""
-    request = tx.get_request(full_id(request_id, tx.connection))
+    request = tx.requests.get(tx.requests.full_id(request_id))
     voter = _voter(email, tx) if email else ""
     signed = tx.attestations.of(request.id)
     found = [one for one in signed if about in (None, one.about) and (not voter or one.person == voter)]

@@ -1,4 +1,4 @@
-"""Durations on the command line: read as the policy writes them, printed so that people take them in at a glance."""
+"""Durations on the command line, read as the policy writes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from config.policy.times import Duration
 
-UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 LONGEST = timedelta(days=3_650)
 READER: TypeAdapter[timedelta] = TypeAdapter(Duration)
 
@@ -32,14 +31,3 @@ class DurationType(click.ParamType[timedelta]):
 since_option = click.option(
     "--since", default="90d", show_default=True, type=DurationType(), help="How far back to look, such as 90d or 12h."
 )
-
-
-def in_words(duration: timedelta) -> str:
-    """In its two largest units, such as "3d 4h" or "45m"; what is below a second is "0s"."""
-    left = int(duration.total_seconds())
-    parts = []
-    for seconds, sign in UNITS:
-        count, left = divmod(left, seconds)
-        if count:
-            parts.append(f"{count}{sign}")
-    return " ".join(parts[:2]) or "0s"

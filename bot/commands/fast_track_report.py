@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
-from bot.commands.durations import in_words, since_option
+from bot.commands.durations import since_option
+from bot.domain.text import AS_OPTION, duration_text
 
 if TYPE_CHECKING:
     from handlers.queries.fast_track_report import RuleRecord
@@ -46,13 +47,13 @@ def report(since: timedelta, as_json: bool) -> None:
 
     with services_for() as services:
         records = records_since(services.clock.now() - since, services)
-    empty = f"No rule has a fast track, and none was judged in the last {in_words(since)}."
+    empty = f"No rule has a fast track, and none was judged in the last {duration_text(since, AS_OPTION)}."
     if as_json:
         print_rows([_as_plain(record) for record in records], (), as_json=True, empty=empty)
         return
     print_rows([_row(record) for record in records], COLUMNS, as_json=False, empty=empty)
     if records:
-        click.echo(f"\nThe last {in_words(since)}. {EXPLAINED}")
+        click.echo(f"\nThe last {duration_text(since, AS_OPTION)}. {EXPLAINED}")
 
 
 def _row(record: RuleRecord) -> dict[str, object]:
@@ -68,8 +69,12 @@ def _row(record: RuleRecord) -> dict[str, object]:
         "agreed": f"{record.agreement.agreed} of {record.agreement.decided} ({rate:.0%})" if rate is not None else None,
         "false passes": record.agreement.false_passes,
         "false holds": record.agreement.false_holds,
-        "median with people": in_words(record.median_with_people) if record.median_with_people is not None else None,
-        "median fast track": in_words(record.median_fast_track) if record.median_fast_track is not None else None,
+        "median with people": duration_text(record.median_with_people, AS_OPTION)
+        if record.median_with_people is not None
+        else None,
+        "median fast track": duration_text(record.median_fast_track, AS_OPTION)
+        if record.median_fast_track is not None
+        else None,
     }
 
 

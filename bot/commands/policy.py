@@ -12,6 +12,7 @@ import click
 from bot.commands.context import printable, services_for, settings_for, telling_mistakes
 from bot.commands.policy_explain import explain
 from bot.commands.policy_replay import replay
+from bot.domain.text import counted
 from bot.ports import OutsideError
 from config.did_you_mean import guess
 from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
@@ -48,7 +49,7 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
     path = file or settings_for().policy_path
     text = policy_text_of(path)
     policy = read_policy(text, str(path))
-    rules, groups = _counted(len(policy.rules), "rule"), _counted(len(policy.groups), "group")
+    rules, groups = counted(len(policy.rules), "rule"), counted(len(policy.groups), "group")
     click.echo(f"{path}: {rules}, {groups}, {len(policy.people)} people. No mistakes.")
     said = notices(text, str(path))
     for notice in said:
@@ -95,7 +96,7 @@ def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool
         click.echo(
             f"MLflow has no version of a model that the rule {rule.label} matches, so its metrics were not compared."
         )
-    click.echo(f"Compared with MLflow, which has {_counted(known.models, 'registered model')}.")
+    click.echo(f"Compared with MLflow, which has {counted(known.models, 'registered model')}.")
     return bool(standing_out)
 
 
@@ -116,7 +117,7 @@ def _standing_out(known: RegistryKnows, text: str) -> Iterator[Mistake]:
         more = f" and {len(known.unruled) - LISTED} more" if len(known.unruled) > LISTED else ""
         yield Mistake(
             None,
-            f"No rule speaks of {_counted(len(known.unruled), 'registered model')}: {named}{more}. "
+            f"No rule speaks of {counted(len(known.unruled), 'registered model')}: {named}{more}. "
             "Write a rule for those whose promotions matter; moves of the others are only reported.",
         )
 
@@ -125,7 +126,7 @@ def _never_logged(one: NeverLogged) -> str:
     hint = guess(one.metric, one.logged) or " Correct its name, or log it when you train."
     return (
         f'the fast track of rule {one.rule.label} wants the metric "{one.metric}", which was never logged by '
-        f"{_counted(one.versions, 'version')} of {_counted(one.models, 'model')} that were looked at, the newest first, "
+        f"{counted(one.versions, 'version')} of {counted(one.models, 'model')} that were looked at, the newest first, "
         f"so it will let nothing pass.{hint}"
     )
 
@@ -133,7 +134,3 @@ def _never_logged(one: NeverLogged) -> str:
 def _print_notice(path: Path, notice: Mistake) -> None:
     place = f"{path} line {notice.line}" if notice.line else str(path)
     click.echo(printable(f"{place}: {notice.sentence}"))
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

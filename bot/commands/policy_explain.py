@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import as_json, printable, services_for, settings_for, telling_mistakes
-from bot.commands.durations import in_words
 from bot.domain.model import Refused, Target
 from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to
 from bot.domain.registry.model_uri import ModelUri
+from bot.domain.text import AS_OPTION, duration_text
 from config.policy import policy_text_of, read_policy
 from config.settings import Need
 
@@ -137,10 +137,10 @@ def _times(held: Held) -> Iterator[str]:
     elif rule.freezes:
         yield f"  freeze      none is on now; the rule has {', '.join(rule.freezes)}"
     if rule.remind_after:
-        yield f"  reminders   after each {in_words(rule.remind_after)} of working time"
+        yield f"  reminders   after each {duration_text(rule.remind_after, AS_OPTION)} of working time"
     if rule.escalate:
-        yield f"  escalation  after {in_words(rule.escalate.after)} of working time, to {rule.escalate.group}"
-    yield f"  expiry      {f'after {in_words(rule.expire_after)}' if rule.expire_after else 'never'}"
+        yield f"  escalation  after {duration_text(rule.escalate.after, AS_OPTION)} of working time, to {rule.escalate.group}"
+    yield f"  expiry      {f'after {duration_text(rule.expire_after, AS_OPTION)}' if rule.expire_after else 'never'}"
 
 
 def _fast_track(held: Held) -> Iterator[str]:
@@ -188,9 +188,11 @@ def _held_as_plain(held: Held) -> dict[str, object]:
         },
         "failed_before": held.failed_before,
         "freeze": asdict(held.freeze) if held.freeze else None,
-        "remind_after": in_words(rule.remind_after) if rule.remind_after else None,
-        "escalate": {"after": in_words(rule.escalate.after), "group": rule.escalate.group} if rule.escalate else None,
-        "expire_after": in_words(rule.expire_after) if rule.expire_after else None,
+        "remind_after": duration_text(rule.remind_after, AS_OPTION) if rule.remind_after else None,
+        "escalate": {"after": duration_text(rule.escalate.after, AS_OPTION), "group": rule.escalate.group}
+        if rule.escalate
+        else None,
+        "expire_after": duration_text(rule.expire_after, AS_OPTION) if rule.expire_after else None,
         "fast_track": {
             "mode": rule.fast_track.mode if rule.fast_track else None,
             "checks": [asdict(check) for check in held.judgement.checks] if held.judgement else [],

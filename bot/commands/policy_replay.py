@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
-from bot.commands.durations import in_words, since_option
+from bot.commands.durations import since_option
 from bot.commands.policy_explain import IN_FORCE, file_option, policy_under
 from bot.domain.queries.policy_replay import Comparison, Replayed, Summary, happened, summed_up
+from bot.domain.text import AS_OPTION, duration_text
 
 COLUMNS = ("id", "opened", "version", "target", "what happened", "under this policy", "why")
 
@@ -39,7 +40,9 @@ def replay(since: timedelta, file: Path | None, as_json: bool) -> None:
         answer = {"policy": source, "summary": _as_plain(summary), "requests": rows}
         click.echo(json.dumps(answer, indent=2, default=str))
         return
-    print_rows(rows, COLUMNS, as_json=False, empty=f"No request was opened in the last {in_words(since)}.")
+    print_rows(
+        rows, COLUMNS, as_json=False, empty=f"No request was opened in the last {duration_text(since, AS_OPTION)}."
+    )
     for line in _summary_lines(summary, source, since):
         click.echo(line)
 
@@ -65,7 +68,7 @@ def _summary_lines(summary: Summary, source: str, since: timedelta) -> Sequence[
     if not summary.requests:
         return ()
     requests = "1 request" if summary.requests == 1 else f"{summary.requests} requests"
-    lines = ["", f"{requests} of the last {in_words(since)} under {source}:"]
+    lines = ["", f"{requests} of the last {duration_text(since, AS_OPTION)} under {source}:"]
     lines += [
         f"{summary.counts[one]:>5}  {one}{_remark(one, summary)}" for one in Comparison if summary.counts.get(one)
     ]
@@ -77,7 +80,7 @@ def _remark(comparison: Comparison, summary: Summary) -> str:
         return ""
     remarks = []
     if summary.median_saved is not None:
-        saved, median = in_words(summary.saved), in_words(summary.median_saved)
+        saved, median = duration_text(summary.saved, AS_OPTION), duration_text(summary.median_saved, AS_OPTION)
         remarks.append(f"approvals would have waited {saved} less in all, the median one {median}")
     if summary.passed_though_rejected:
         remarks.append(f"{summary.passed_though_rejected} of them people had rejected: look at these first")

@@ -71,7 +71,7 @@ def list_requests(only_open: bool, limit: int, as_json: bool) -> None:
     """Requests, oldest first."""
     states = OPEN if only_open else ()
     with services_for() as services, services.store.transaction() as tx:
-        found = tx.find_requests(states=states)[-limit:]
+        found = tx.requests.find(states=states)[-limit:]
         names = tx.people.names({person for request in found for person in _people_in(request)})
     rows = [_row(request, dict(names)) for request in found]
     columns = ("id", "state", "version", "target", "asked", "requester", "ticket", "decided by")
@@ -88,7 +88,7 @@ def list_placements(as_json: bool) -> None:
         for placement in tx.registry.placements():
             version = placement.version
             rule = policy.rule_for(version.workspace, version.model, placement.target)
-            request = tx.get_request(placement.request_id) if placement.request_id else None
+            request = tx.requests.get(placement.request_id) if placement.request_id else None
             voters = tx.people.names([vote.person for vote in request.votes]) if request else {}
             rows.append(
                 {

@@ -40,7 +40,7 @@ def database_answers(world: World) -> Findings:
 
 def policy_is_in_force(world: World) -> Findings:
     with world.services.store.transaction() as tx:
-        in_force = tx.policy_digest()
+        in_force = tx.policies.digest()
     path = world.settings.policy_path
     if in_force is None:
         yield failure("policy", "no policy is in force", f"run `countersign migrate`, which puts {path} in force")

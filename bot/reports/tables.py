@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain.digest.figures import Holding, PolicyChange, Transition, Waiting
-from bot.domain.digest.sentences import counted, transitions_text
+from bot.domain.digest.sentences import transitions_text
 from bot.domain.model import Kind
+from bot.domain.text import counted
 from bot.reports.shape import Cell, Column, Look, Section, Table
 from bot.reports.values import (
     NOTHING,

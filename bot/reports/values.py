@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.figures import Digest, Holding, Listed, Transition
-from bot.domain.digest.sentences import decider, duration_text, edition, is_over, local_moment, trainer
+from bot.domain.digest.sentences import decider, edition, is_over, local_moment, trainer
 from bot.domain.model import VersionId
+from bot.domain.text import duration_text
 from bot.reports.records import FileNames, file_names
 from bot.reports.shape import Cell, Look
 

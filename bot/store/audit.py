@@ -24,7 +24,7 @@ from bot.signatures import NotVerified, TrustedKey, digest_of, trusted_key, veri
 from bot.store import tables
 from bot.store.attestations import KeyRows, KnownKey
 from bot.store.ledger import A_FETCH, LedgerRows
-from bot.store.transaction import REQUEST
+from bot.store.requests import REQUEST
 
 EVENTS: dict[str, TypeAdapter[Event]] = {
     name: TypeAdapter(kind) for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, Event)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
-from bot.store.tables import sendings
+from bot.store.tables import clock_ticks, deliveries, intents, sendings
+
+DELIVERIES_KEPT = timedelta(days=7)
+SENDINGS_KEPT = timedelta(
+    days=90
+)  # longer than a job can usefully be replayed; those of a digest stay, since auditors may come late
 
 
 class OutboxRows:
@@ -38,3 +44,24 @@ class OutboxRows:
     def is_sent(self, key: str) -> bool:
         query = sa.select(sendings.c.done_at).where(sendings.c.key == key)
         return self.connection.execute(query).scalar() is not None
+
+    def is_new_delivery(self, source: str, delivery_id: str, now: datetime) -> bool:
+        """Remembers the id for a week; False when it was here before."""
+        values = {"source": source, "id": delivery_id[:200], "at": now}
+        row = insert(deliveries).values(values).on_conflict_do_nothing().returning(deliveries.c.id)
+        return self.connection.execute(row).first() is not None
+
+    def is_new_tick(self, kind: str, period: str, now: datetime) -> bool:
+        """True for the first clock that reaches this period."""
+        values = {"kind": kind, "period": period, "at": now}
+        row = insert(clock_ticks).values(values).on_conflict_do_nothing().returning(clock_ticks.c.kind)
+        return self.connection.execute(row).first() is not None
+
+    def prune(self, now: datetime) -> None:
+        """Deletes deliveries and ticks older than a week, and sendings and intents that were completed 90 days ago."""
+        kept_since, before = now - DELIVERIES_KEPT, now - SENDINGS_KEPT
+        self.connection.execute(sa.delete(deliveries).where(deliveries.c.at < kept_since))
+        self.connection.execute(sa.delete(clock_ticks).where(clock_ticks.c.at < kept_since))
+        of_a_digest = sendings.c.key.contains("digest")
+        self.connection.execute(sa.delete(sendings).where(sendings.c.done_at < before, ~of_a_digest))
+        self.connection.execute(sa.delete(intents).where(intents.c.done_at < before))

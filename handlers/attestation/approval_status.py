@@ -73,12 +73,12 @@ def _newest_verdict(requests: list[TransitionRequest]) -> TransitionRequest | No
 
 def _requests_about(question: GateQuery, tx: Transaction) -> list[TransitionRequest]:
     versions = [version for version in (question.version, question.source) if version is not None]
-    return [request for version in versions for request in tx.find_requests(version=version, target=question.target)]
+    return [request for version in versions for request in tx.requests.find(version=version, target=question.target)]
 
 
 def _elsewhere(question: GateQuery, tx: Transaction) -> list[Reason]:
     """For whoever asks about the wrong target."""
-    approved = tx.find_requests(version=question.version, states=(State.APPROVED, State.APPLIED))
+    approved = tx.requests.find(version=question.version, states=(State.APPROVED, State.APPLIED))
     others = sorted({str(request.target) for request in approved} - {str(question.target)})
     return [
         Reason(ReasonCode.OTHER_TARGET, f"{question.version} is approved for {other}, not for {question.target}.")
@@ -128,7 +128,7 @@ def _objections(question: GateQuery, newest: TransitionRequest | None, tx: Trans
 
 
 def _failure(version: VersionId, target: Target, tx: Transaction) -> str:
-    return failure_of(version, tx.applied(version, version.workspace, version.model, target))
+    return failure_of(version, tx.requests.applied(version, version.workspace, version.model, target))
 
 
 def _not_recorded(one: Attestation) -> Reason:

@@ -37,7 +37,7 @@ class Due:
 def sign(request_id: str, s: Services) -> None:
     """Whatever was decided and is not signed yet, in the order in which it happened."""
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         unsigned = _unsigned(request, tx, s)
     if unsigned:
         register_key(s)
@@ -76,7 +76,7 @@ def _sign(request: TransitionRequest, due: Due, s: Services) -> None:
 
     now, key, digest = s.clock.now(), s.signer.key, digest_of(envelope)
     with s.store.transaction() as tx:
-        tx.get_request(request.id, for_update=True)
+        tx.requests.get(request.id, for_update=True)
         if _signed(request.id, tx)[due.about, due.person] > due.earlier:
             return  # another worker was quicker
         check_counts(key, tx)
@@ -110,7 +110,7 @@ def _signed(request_id: str, tx: Transaction) -> Counter[tuple[str, str]]:
 def _rule_with(rule_hash: str, request: TransitionRequest, tx: Transaction, s: Services) -> Rule:
     """The rule as it was when people decided under it; when no policy of ours can be read that way any more, the one in force."""
     version, target = request.version, request.target
-    for text in tx.policy_texts():
+    for text in tx.policies.texts():
         try:
             policy = s.store.parse_policy(text)
         except BrokenPolicy:

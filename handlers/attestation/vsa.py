@@ -20,7 +20,8 @@ from bot.domain.registry.snapshot import VersionSnapshot
 from bot.services import Services
 from bot.signatures import PAYLOAD_TYPE, NotVerified
 from bot.signatures import payload_of as payload_in
-from bot.store.transaction import Transaction, registry_lane, target_model
+from bot.store.requests import target_model
+from bot.store.transaction import Transaction, registry_lane
 from bot.store.verdicts import VerdictRow
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
 from handlers.attestation.signing import check_counts, register_key
@@ -36,7 +37,7 @@ def renew_verdict(request_id: str, s: Services) -> None:
     with s.store.transaction() as tx:
         if _is_retired(tx, s):
             return
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         workspace, model, target = request.version.workspace, target_model(request), request.target
         holders = _holders(workspace, model, target, tx)
         rows = tx.verdicts.of(workspace, model, str(target))

@@ -41,7 +41,7 @@ def close_digests(_: str, s: Services) -> None:
     """Defers the closing of what is due: for a week once, so that one which cannot be closed is parked and not parked every minute."""
     with s.store.transaction() as tx:
         due = due_weeks(tx, s)
-        if due and tx.is_new_tick("close_week", due[-1].week, s.clock.now()):
+        if due and tx.outbox.is_new_tick("close_week", due[-1].week, s.clock.now()):
             tx.defer("close_week", due[-1].week, CLOSING)
 
 
@@ -56,7 +56,7 @@ def owed(tx: Transaction, s: Services) -> tuple[str, ...]:
 
 def due_weeks(tx: Transaction, s: Services) -> list[Period]:
     """Those whose digest is due and that are not closed, the oldest first. Asked every few seconds."""
-    plan = tx.policy().digest if tx.policy_digest() else None
+    plan = tx.policy().digest if tx.policies.digest() else None
     return due_periods(first_unclosed(plan, tx, s), plan, s.clock.now()) if plan else []
 
 
@@ -100,7 +100,7 @@ def _leave_out(weeks: list[str], s: Services) -> None:
     with s.store.transaction() as tx:
         said = weeks_left_out(tx)
         unsaid = tuple(week for week in weeks if week not in said)
-        if unsaid and tx.is_new_tick("digests_left_out", unsaid[-1], now):
+        if unsaid and tx.outbox.is_new_tick("digests_left_out", unsaid[-1], now):
             tx.record([DigestsLeftOut(now, unsaid)])
 
 

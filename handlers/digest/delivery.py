@@ -18,11 +18,11 @@ from bot.domain.digest.chart import chart_words
 from bot.domain.digest.figures import Digest
 from bot.domain.digest.json_form import read_digest
 from bot.domain.digest.mail import mail_html, mail_text
-from bot.domain.digest.sentences import counted
 from bot.domain.events import DigestDelivered
 from bot.domain.model import Refused
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.references import Image, PostedCard, TicketPlan
+from bot.domain.text import counted
 from bot.engine.rows import hold_parked
 from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.reports.records import file_names
@@ -107,7 +107,7 @@ def _where(row: DigestRow, s: Services) -> DigestPlan:
     """The receivers are those of the closing. What the policy in force says of them counts, and of one that it leaves out what it was."""
     then = row.plan
     with s.store.transaction() as tx:
-        now = (tx.policy().digest if tx.policy_digest() else None) or then
+        now = (tx.policy().digest if tx.policies.digest() else None) or then
     return replace(
         then,
         channel=then.channel and (now.channel or then.channel),

@@ -18,7 +18,7 @@ from bot.domain.policy.rules import Observed
 from bot.domain.registry.holders import Past, Place, may_be_shared, past_at, place_after
 from bot.store.digest_figures import DigestFigures
 from bot.store.registry import RegistryRows
-from bot.store.transaction import REQUEST
+from bot.store.requests import REQUEST
 from handlers.queries.past_holders import READ
 
 Model = tuple[str, str]  # the workspace and the name of a registered model

@@ -117,7 +117,7 @@ def _check_figures(row: DigestRow, tx: Transaction) -> None:
 
 
 def _plan(tx: Transaction) -> DigestPlan:
-    planned = tx.policy().digest if tx.policy_digest() else None
+    planned = tx.policy().digest if tx.policies.digest() else None
     return planned or NO_PLAN
 
 

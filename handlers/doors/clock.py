@@ -40,7 +40,7 @@ def tick(effect: str, interval: timedelta, s: Services) -> bool:
     now = s.clock.now()
     period = f"{interval.total_seconds():g}s/{int(now.timestamp() // interval.total_seconds())}"
     with s.store.transaction() as tx:
-        if not tx.is_new_tick(effect, period, now):
+        if not tx.outbox.is_new_tick(effect, period, now):
             return False
         tx.defer(effect, "", f"clock:{effect}", once=True)
         return True

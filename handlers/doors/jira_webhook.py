@@ -31,9 +31,9 @@ def jira_webhook(s: Services) -> Blueprint:
 
 def record(hint: TicketHint, s: Services) -> str:
     with s.store.transaction() as tx:
-        if not tx.is_new_delivery("jira", hint.delivery_id, s.clock.now()):
+        if not tx.outbox.is_new_delivery("jira", hint.delivery_id, s.clock.now()):
             return "duplicate"
-        request_id = tx.request_with_ticket(hint.ticket_id) if hint.ticket_id else None
+        request_id = tx.requests.with_ticket(hint.ticket_id) if hint.ticket_id else None
         if request_id is None:
             return "no_news"
         tx.defer("look_at_ticket", request_id, f"{Lane.JIRA}:{request_id}", once=True)

@@ -18,13 +18,13 @@ import bot
 from bot.domain.card.card import Link
 from bot.domain.card.metric_plot import MetricPlot, plot_of
 from bot.domain.card.metrics_table import figure
-from bot.domain.card.sentences import moment
 from bot.domain.evidence.pipeline_graph import Graph, graph_of
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import Refused
 from bot.domain.queries import description_text as words
 from bot.domain.queries.description import Description
 from bot.domain.queries.history import HistoryEntry
+from bot.domain.text import format_utc
 from bot.links import Links, path_of
 from bot.ports import Rejected
 from bot.services import Services
@@ -69,7 +69,7 @@ def pages(s: Services, links: Links) -> Blueprint:
         if request.args.get("as") == "json":
             return {"description": as_plain(found)}
         return render_template(
-            "version.html", shown=_shown(found, s), words=words, moment=moment, figure=figure, web=web
+            "version.html", shown=_shown(found, s), words=words, moment=format_utc, figure=figure, web=web
         )
 
     @door.get("/pages/version.css")

@@ -12,8 +12,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from bot.domain.card.card import Card, Fact, Link
-from bot.domain.card.sentences import moment, target_label, title_of
+from bot.domain.card.sentences import title_of
 from bot.domain.model import OPEN, Refused, TransitionRequest
+from bot.domain.text import format_utc, target_label
 from bot.ports import OutsideError
 from bot.services import Services
 from handlers.doors.errors import as_sentence
@@ -82,10 +83,10 @@ def answer(account_id: str, text: str, s: Services) -> Card:
 def _waiting(asked: Asked, s: Services) -> Card:
     _nothing_after(asked)
     with s.store.transaction() as tx:
-        waiting = tx.find_requests(states=OPEN)
+        waiting = tx.requests.find(states=OPEN)
     if not waiting:
         return _said("Nothing waits", "No request waits for a decision.")
-    said = f"Waiting for a decision: {len(waiting)}, the oldest since {moment(waiting[0].opened_at)}."
+    said = f"Waiting for a decision: {len(waiting)}, the oldest since {format_utc(waiting[0].opened_at)}."
     return Card(
         "Waiting for a decision", said, tuple(_line(request) for request in waiting[:SHOWN]), paragraphs=(said,)
     )
@@ -109,7 +110,7 @@ def _targets(asked: Asked, s: Services) -> Card:
     facts = tuple(
         Fact(
             f"{held.target} of {held.version.model}",
-            f"v{held.version.version} since {moment(held.since)}"
+            f"v{held.version.version} since {format_utc(held.since)}"
             + ("" if held.request_id else ", without an approval"),
         )
         for held in placements[:SHOWN]
@@ -126,7 +127,7 @@ def _away(asked: Asked, s: Services) -> Card:
     absence, delegate = declare_away(asked.account, _day(found["day"]), found["named"], s)
     return _said(
         "You are away",
-        f"Recorded: you are away until {moment(absence.until)}, and {delegate.name} decides for you and is told so.",
+        f"Recorded: you are away until {format_utc(absence.until)}, and {delegate.name} decides for you and is told so.",
         'Back earlier? Say "/countersign back".',
     )
 
@@ -135,7 +136,8 @@ def _absences(s: Services) -> Card:
     away = who_is_away(s)
     said = f"Away: {len(away)}." if away else "Nobody is away, as far as Countersign knows."
     facts = tuple(
-        Fact(name, f"until {moment(absence.until)}; {stand_in} decides for them") for absence, name, stand_in in away
+        Fact(name, f"until {format_utc(absence.until)}; {stand_in} decides for them")
+        for absence, name, stand_in in away
     )
     return Card("Who is away", said, facts, paragraphs=(said,))
 

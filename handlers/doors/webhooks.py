@@ -32,7 +32,7 @@ def mlflow_webhook(s: Services) -> Blueprint:
 def record(hint: RegistryHint, s: Services) -> str:
     """Committed before it is acknowledged; the same delivery again changes nothing."""
     with s.store.transaction() as tx:
-        if not tx.is_new_delivery("mlflow", hint.delivery_id, s.clock.now()):
+        if not tx.outbox.is_new_delivery("mlflow", hint.delivery_id, s.clock.now()):
             return "duplicate"
         if hint.model is None:
             return "no_news"

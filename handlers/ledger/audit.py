@@ -25,7 +25,6 @@ from bot.signatures import TrustedKey
 from bot.store.attestations import KeyRows, KnownKey
 from bot.store.audit import check_attestations, check_keys, check_requests
 from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, unhurried
-from bot.store.request_ids import full_id
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def prove_continuation(before: int, size: int | None, s: Services) -> Proof:
 
 def _decision_on(request_id: str, s: Services) -> int:
     with s.store.transaction() as tx:
-        request = tx.get_request(full_id(request_id, tx.connection))
+        request = tx.requests.get(tx.requests.full_id(request_id))
         signed = [one.seq for one in tx.attestations.of(request.id) if one.about == DECISION]
     if not signed:
         raise Refused(

@@ -56,7 +56,7 @@ def witness(request_id: str, s: Services) -> None:
     """
     key = f"checkpoint:{request_id}"
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         signed = [one.seq for one in tx.attestations.of(request_id) if one.about == DECISION]
         opens_ticket = _opens_ticket(request, tx)
         if not signed or tx.outbox.is_sent(key):

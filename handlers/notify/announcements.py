@@ -18,6 +18,7 @@ from bot.domain.events import (
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import Target, TargetKind
 from bot.domain.policy.rules import Observed, Policy, Rule
+from bot.domain.text import counted
 
 LINES_SHOWN = 15
 PERSON = re.compile(r"person:([0-9a-f]{32})")
@@ -58,14 +59,14 @@ def _policy_changed(body: Body, names: Mapping[str, str]) -> Card | None:
     changes = _printed(body["changes"], names)
     if not changes:
         return None
-    said = f"A new policy is in force, {_counted(len(changes), 'change')}, from {body['source']}."
+    said = f"A new policy is in force, {counted(len(changes), 'change')}, from {body['source']}."
     advice = "Votes under a rule that has changed count no longer; the cards say which, and whoever cast them may vote again."
     return Card("The policy has changed", said, paragraphs=(said, _as_list(changes), advice))
 
 
 def _policy_refused(body: Body, names: Mapping[str, str]) -> Card:
     mistakes = _printed(body["mistakes"], names)
-    said = f"A new policy was refused, {_counted(len(mistakes), 'mistake')}, from {body['source']}. The one before stays in force."
+    said = f"A new policy was refused, {counted(len(mistakes), 'mistake')}, from {body['source']}. The one before stays in force."
     advice = f"Mend it and look again with: countersign policy check {body['source']}"
     return Card("A broken policy was refused", said, paragraphs=(said, _as_list(mistakes), advice))
 
@@ -99,10 +100,6 @@ def _printed(lines: Plain, names: Mapping[str, str]) -> list[str]:
 def _as_list(lines: Sequence[str]) -> str:
     more = [f"• and {len(lines) - LINES_SHOWN} more"] if len(lines) > LINES_SHOWN else []
     return "\n".join([*(f"• {line}" for line in lines[:LINES_SHOWN]), *more])
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"one {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _reported(body: Body, policy: Policy) -> Note | None:

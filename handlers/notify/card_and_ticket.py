@@ -18,7 +18,6 @@ from bot.services import Services
 from handlers.notify.announcements import note_of
 from handlers.notify.outbox import once, open_ticket_once, post_once
 from handlers.notify.render_context import context_for, needed_rule
-from handlers.request.rollbacks import failed_request
 
 
 def sync_card(request_id: str, s: Services) -> None:
@@ -32,7 +31,7 @@ def sync_card(request_id: str, s: Services) -> None:
         return
     posted = post_once(f"card:{request.id}", needed_rule(request, context.rule).channel, card, s)
     with s.store.transaction() as tx:
-        if tx.get_request(request.id, for_update=True).card is None:
+        if tx.requests.get(request.id, for_update=True).card is None:
             tx.record([CardPosted(s.clock.now(), request.id, posted)])
 
 
@@ -45,7 +44,7 @@ def sync_ticket(request_id: str, s: Services) -> None:
         plan = _plan_of(request, context)
         ticket = open_ticket_once(f"countersign-{request.id}", plan, ticket_card(request, context), s)
         with s.store.transaction() as tx:
-            if tx.get_request(request_id, for_update=True).ticket is None:
+            if tx.requests.get(request_id, for_update=True).ticket is None:
                 tx.record([TicketOpened(s.clock.now(), request_id, ticket.ref)])
         request, context = _read(request_id, s)
     _link(request, s)
@@ -164,7 +163,7 @@ def _link_from_failed(request: TransitionRequest, s: Services) -> None:
 
 def _failed_ticket(request: TransitionRequest, s: Services) -> TicketRef | None:
     with s.store.transaction() as tx:
-        failed = failed_request(request, tx)
+        failed = tx.requests.failed(request)
     return failed.ticket if failed else None
 
 
@@ -181,13 +180,13 @@ def _close_ticket(request: TransitionRequest, plan: TicketPlan, s: Services) -> 
     to = plan.approved if request.state is State.APPLIED else plan.rejected
     s.tickets.move(request.ticket, to)
     with s.store.transaction() as tx:
-        if not tx.get_request(request.id, for_update=True).ticket_status:
+        if not tx.requests.get(request.id, for_update=True).ticket_status:
             tx.record([TicketClosed(s.clock.now(), request.id, request.ticket, to)])
 
 
 def _read(request_id: str, s: Services) -> tuple[TransitionRequest, CardContext]:
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         return request, context_for(request, tx, s.clock.now())
 
 

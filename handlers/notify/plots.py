@@ -19,7 +19,7 @@ WITH_A_PLOT = (State.PENDING, State.APPROVED, State.APPLIED)
 def show_plot(request_id: str, s: Services) -> None:
     """Draws it once, and gives it to the notifier; the card shows it from then on."""
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
     if request.state not in WITH_A_PLOT or request.plot is not None or request.evidence is None or rule is None:
         return
@@ -35,7 +35,7 @@ def show_plot(request_id: str, s: Services) -> None:
         return
 
     with s.store.transaction() as tx:
-        if tx.get_request(request_id, for_update=True).plot is None:
+        if tx.requests.get(request_id, for_update=True).plot is None:
             tx.record([PlotUploaded(s.clock.now(), request_id, plot)])
 
 

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from bot.domain.card.changes import size_of
 from bot.domain.card.sentences import CardContext
 from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
+from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Rule
 from bot.domain.request.rollback import failure_of, ways_back
 from bot.ports import Permanent
-from bot.store.transaction import Transaction, target_model
-from handlers.request.guard import freeze_on
+from bot.store.requests import target_model
+from bot.store.transaction import Transaction
 
 REMEMBERED = timedelta(days=90)  # how far back the fast track's record on a card goes
 
@@ -41,7 +42,7 @@ def _applied(request: TransitionRequest, tx: Transaction) -> list[TransitionRequ
     """What was applied for the same target; only asked where the card speaks of it."""
     if request.state is not State.APPLIED:
         return []
-    return tx.applied(request.version, request.version.workspace, request.version.model, request.target)
+    return tx.requests.applied(request.version, request.version.workspace, request.version.model, request.target)
 
 
 def _progress(request: TransitionRequest, tx: Transaction) -> str:

@@ -13,7 +13,8 @@ from bot.domain.model import OPEN, Refused, State
 from bot.domain.policy.changes import BrokenPolicy, addresses_in, changes, digest_of, with_people_as
 from bot.domain.policy.rules import Policy
 from bot.services import Services
-from bot.store.transaction import ActivePolicy, FollowUp, Lane, Transaction
+from bot.store.policies import ActivePolicy
+from bot.store.transaction import FollowUp, Lane, Transaction
 
 MISTAKES_KEPT = 30  # whoever mends the file sees all of them; the ledger need not
 MISTAKE_LIMIT = 500  # characters
@@ -34,10 +35,10 @@ def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
     now = s.clock.now()
     with s.store.transaction() as tx:
         tx.people.enrol(policy.people)  # first: their rows make a second release step wait for this one
-        if tx.policy_digest() == digest:
+        if tx.policies.digest() == digest:
             return None
         changed = _changes_to(policy, tx)
-        policy_id = tx.add_policy(text, digest, source, now)
+        policy_id = tx.policies.add(text, digest, source, now)
         tx.record([PolicyActivated(now, policy_id, digest, source, changed)])
         _look_again(tx)
         return ActivePolicy(policy_id, digest, policy)
@@ -45,9 +46,9 @@ def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
 
 def _look_again(tx: Transaction) -> None:
     """Votes under a rule that has changed count no longer, and an approval that waits may have nothing to wait for any more."""
-    for request in tx.find_requests(states=OPEN):
+    for request in tx.requests.find(states=OPEN):
         tx.defer_for(FollowUp("sync_card", Lane.SLACK), request)
-    for request in tx.find_requests(states=(State.APPROVED,)):
+    for request in tx.requests.find(states=(State.APPROVED,)):
         tx.defer_for(FollowUp("sync_target", Lane.REGISTRY), request)
 
 
@@ -55,7 +56,7 @@ def _refuse(broken: BrokenPolicy, digest: str, s: Services) -> None:
     """Recorded once for each text, however often somebody tries. Before the first policy there is nobody to tell."""
     now = s.clock.now()
     with s.store.transaction() as tx:
-        if tx.policy_digest() is None or not tx.is_new_tick("policy_refused", digest, now):
+        if tx.policies.digest() is None or not tx.outbox.is_new_tick("policy_refused", digest, now):
             return
         ids = _ids_of(_in_force(tx), tx)
         said = [_without_addresses(sentence, ids)[:MISTAKE_LIMIT] for sentence in str(broken).splitlines()]
@@ -64,7 +65,7 @@ def _refuse(broken: BrokenPolicy, digest: str, s: Services) -> None:
 
 
 def _changes_to(policy: Policy, tx: Transaction) -> tuple[str, ...]:
-    if tx.policy_digest() is None:
+    if tx.policies.digest() is None:
         return ()
     before = _in_force(tx)
     if before is None:

@@ -5,9 +5,9 @@ What a switched-off fast track means for a request is in `bot.domain.request.fas
 
 from __future__ import annotations
 
-from bot.domain.card.sentences import moment
 from bot.domain.events import FastTrackSwitched
 from bot.domain.model import Refused
+from bot.domain.text import format_utc
 from bot.services import Services
 from bot.store.absences import Switch
 from bot.store.people import Person
@@ -44,7 +44,7 @@ def how_it_is(s: Services) -> str:
     if switch.at is None:
         return f"The fast track is {state}, and nobody has ever switched it."
     because = f" Reason: {switch.reason}" if switch.reason else ""
-    return f"The fast track has been {state} since {moment(switch.at)}, switched by {name}.{because}"
+    return f"The fast track has been {state} since {format_utc(switch.at)}, switched by {name}.{because}"
 
 
 def _off_now() -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from bot import dvc_files
 from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
-from bot.domain.card.sentences import UNKNOWN, moment
+from bot.domain.card.sentences import UNKNOWN
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
@@ -37,12 +37,14 @@ from bot.domain.queries.description import (
 )
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.text import format_utc
 from bot.ports import OutsideError
 from bot.services import Services
 from bot.store.evidence import EvidenceRows
 from bot.store.ledger import CheckpointRows
 from bot.store.registry import Placement
-from bot.store.transaction import Transaction, target_model
+from bot.store.requests import target_model
+from bot.store.transaction import Transaction
 from handlers.attestation.verification import signed_for
 
 
@@ -58,7 +60,7 @@ def describe(uri: str, s: Services) -> Description:
     """`uri` is models:/NAME/VERSION or models:/NAME@ALIAS. Raises Refused when nobody has ever heard of it."""
     found = find_version(uri, s)
     with s.store.transaction() as tx:
-        requests = tx.find_requests(version=found.version)
+        requests = tx.requests.find(version=found.version)
         names = tx.people.all_names()
         holders = _holders(found.version.model, tx, names)
         newest_first = tuple(_told(request, names, tx) for request in reversed(requests))
@@ -114,7 +116,7 @@ def find_version(text: str, s: Services) -> Found:
     if seen is not None:
         return Found(seen.id, is_registered=True)
     with s.store.transaction() as tx:
-        of_model = tx.find_requests(workspace=DEFAULT_WORKSPACE, model=uri.model)
+        of_model = tx.requests.find(workspace=DEFAULT_WORKSPACE, model=uri.model)
     recorded = [request.version for request in of_model if request.version.version == number]
     if not recorded:
         raise Refused(
@@ -142,7 +144,7 @@ def _holder_of(uri: ModelUri, model: ModelSnapshot | None) -> int:
 def _holders(model: str, tx: Transaction, names: Mapping[str, str]) -> tuple[Held, ...]:
     """Who holds what now, as the registry was last seen: the model's own targets, and the models that it is copied into."""
     here = tx.registry.placements(DEFAULT_WORKSPACE)
-    copied_into = {request.target for request in tx.find_requests(workspace=DEFAULT_WORKSPACE, model=model)}
+    copied_into = {request.target for request in tx.requests.find(workspace=DEFAULT_WORKSPACE, model=model)}
     mine = [
         place
         for place in here
@@ -153,7 +155,7 @@ def _holders(model: str, tx: Transaction, names: Mapping[str, str]) -> tuple[Hel
 
 def _held(place: Placement, tx: Transaction, names: Mapping[str, str]) -> Held:
     """A copy in a target model stands for the version that was copied."""
-    request = tx.get_request(place.request_id) if place.request_id else None
+    request = tx.requests.get(place.request_id) if place.request_id else None
     version = request.version if request and request.target.kind is TargetKind.MODEL else place.version
     ticket = request.ticket.key if request and request.ticket else ""
     return Held(place.target, version, place.since, approval_text(request, names), ticket, place.request_id or "")
@@ -174,7 +176,7 @@ def _now(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) 
     back = [other for other in _rollbacks(request, tx) if other.away_from == request.version]
     if back:
         last = back[-1]
-        when = f" on {moment(last.settled_at)}" if last.settled_at else ""
+        when = f" on {format_utc(last.settled_at)}" if last.settled_at else ""
         by = f" by {names.get(last.requester, UNKNOWN)}" if last.requester else ""
         return f"rolled back{when}{by} to {last.version}: {last.comment}"
     places = tx.registry.placements(request.version.workspace, target_model(request))
@@ -185,7 +187,7 @@ def _now(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) 
 
 def _rollbacks(request: TransitionRequest, tx: Transaction) -> list[TransitionRequest]:
     """Applied after this one moved the target."""
-    found = tx.find_requests(
+    found = tx.requests.find(
         states=(State.APPLIED,),
         workspace=request.version.workspace,
         model=request.version.model,
@@ -204,7 +206,7 @@ def _figures(requests: Sequence[TransitionRequest], tx: Transaction) -> MetricHi
     rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
     if rule is None or request.evidence is None:
         return None
-    of_model = tx.find_requests(workspace=request.version.workspace, model=request.version.model)
+    of_model = tx.requests.find(workspace=request.version.workspace, model=request.version.model)
     older = {
         other.version.version: other.evidence.metrics
         for other in of_model

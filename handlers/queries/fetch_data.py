@@ -96,7 +96,7 @@ def _each_once(lock: Lock) -> list[Entry]:
 def _lock_of(version: VersionId, s: Services) -> Lock:
     with s.store.transaction() as tx:
         stores = tx.policy().artifact_stores
-        evidence = newest_evidence(tx.find_requests(version=version))
+        evidence = newest_evidence(tx.requests.find(version=version))
     text = s.registry.read_lock(version, stores)
     if text is None:
         raise Refused(f"the run of {version} has logged no lineage/dvc.lock that may be read, so nobody knows its data")
@@ -115,7 +115,7 @@ def _lock_of(version: VersionId, s: Services) -> Lock:
 def _source_of(version: VersionId, s: Services) -> Source:
     """By the rule of whatever it was last asked for."""
     with s.store.transaction() as tx:
-        asked = [request for request in tx.find_requests(version=version) if request.evidence]
+        asked = [request for request in tx.requests.find(version=version) if request.evidence]
         demands = [
             (request, tx.policy().rule_for(version.workspace, version.model, request.target)) for request in asked
         ]

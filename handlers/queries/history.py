@@ -63,8 +63,8 @@ def _names_of(model: str, tx: Transaction) -> Until:
 
 def _requests_of(model: str, tx: Transaction) -> Iterable[TransitionRequest]:
     """Those for its own versions, and those that want another model's versions copied into it."""
-    yield from tx.find_requests(workspace=DEFAULT_WORKSPACE, model=model)
-    yield from tx.find_requests(workspace=DEFAULT_WORKSPACE, target=Target(TargetKind.MODEL, model))
+    yield from tx.requests.find(workspace=DEFAULT_WORKSPACE, model=model)
+    yield from tx.requests.find(workspace=DEFAULT_WORKSPACE, target=Target(TargetKind.MODEL, model))
 
 
 def _events(entries: Iterable[Entry]) -> Iterator[tuple[int, Event]]:

@@ -9,12 +9,12 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from bot.domain.card.sentences import moment
 from bot.domain.events import BaselineTaken, Event
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import DEFAULT_WORKSPACE, Refused
 from bot.domain.queries.description import Held, approval_text
 from bot.domain.registry.holders import KINDS, Place, concerns, places_at
+from bot.domain.text import format_utc
 from bot.services import Services
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
@@ -35,7 +35,7 @@ class PastHolders:
 def held_at(model: str, at: datetime, s: Services) -> PastHolders:
     """Raises Refused for a moment that has not come yet."""
     if at > s.clock.now():
-        raise Refused(f"{moment(at)} has not come yet. Leave --at away to see who holds what now")
+        raise Refused(f"{format_utc(at)} has not come yet. Leave --at away to see who holds what now")
     with s.store.transaction() as tx:
         names = tx.people.all_names()
         places = places_at(_events(tx.ledger.entries(*READ)), at)
@@ -52,7 +52,7 @@ def _events(entries: Iterable[Entry]) -> Iterator[Event]:
 
 
 def _held(place: Place, tx: Transaction, names: Mapping[str, str]) -> Held:
-    request = tx.get_request(place.request_id) if place.request_id else None
+    request = tx.requests.get(place.request_id) if place.request_id else None
     ticket = request.ticket.key if request and request.ticket else ""
     approval = approval_text(request, names) if place.since else "nothing is recorded of an approval"
     return Held(place.target, place.version, place.since, approval, ticket, place.request_id)
@@ -77,7 +77,7 @@ def _unknown(at: datetime, tx: Transaction) -> str:
         return "Countersign has taken no baseline yet, so it knows of no target before its first sweep."
     if at < baselines[0].at:
         return (
-            f"Countersign began to watch on {moment(baselines[0].at)}. Of a time before that it knows only who was found "
+            f"Countersign began to watch on {format_utc(baselines[0].at)}. Of a time before that it knows only who was found "
             "on a target that has been moved since."
         )
     return ""

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.card.sentences import moment
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
     Ask,
@@ -25,6 +24,7 @@ from bot.domain.model import (
     TransitionRequest,
     VersionId,
 )
+from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Group, Policy, Rule
 from bot.domain.queries import policy_explanation
 from bot.domain.queries.policy_explanation import Explanation, GroupSeen, Held, Member
@@ -33,10 +33,10 @@ from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track
 from bot.domain.request.rollback import failure_of
+from bot.domain.text import format_utc
 from bot.ports import Account, AccountKind, OutsideError
 from bot.services import Services
 from bot.store.transaction import Transaction
-from handlers.request.guard import freeze_on
 from handlers.request.voters import UNWELCOME
 
 NAMED = 30  # people of a Slack group; each name costs a call
@@ -95,7 +95,7 @@ def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *
 def replay_since(since: datetime, policy: Policy, s: Services) -> list[Replayed]:
     """Every request opened since then whose evidence was frozen, the oldest first, as it would have fared under the policy."""
     with s.store.transaction() as tx:
-        requests = tx.find_requests()
+        requests = tx.requests.find()
     approved: dict[tuple[VersionId, Target], datetime] = {}
     for one in requests:
         if one.state is State.APPLIED and one.settled_at is not None:
@@ -182,7 +182,7 @@ def _as_if_asked(question: Question, target: Target, evidence: Evidence) -> Tran
 
 def _failed_before(version: VersionId, target: Target, s: Services) -> str:
     with s.store.transaction() as tx:
-        return failure_of(version, tx.applied(version, version.workspace, version.model, target))
+        return failure_of(version, tx.requests.applied(version, version.workspace, version.model, target))
 
 
 def _email(claimed: str | None, policy: Policy) -> str | None:
@@ -231,7 +231,7 @@ def _away(tx: Transaction, now: datetime) -> Mapping[str, str]:
         for absence in tx.absences.everybody(now)
     }
     return {
-        who.email: f"away until {moment(absence.until)}, {stand_in.name} decides for them"
+        who.email: f"away until {format_utc(absence.until)}, {stand_in.name} decides for them"
         for absence, (who, stand_in) in people.items()
     }
 

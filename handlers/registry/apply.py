@@ -10,14 +10,16 @@ from datetime import datetime
 
 from bot.domain.events import Event, MoveReverted
 from bot.domain.model import DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.policy.freezes import freeze_on
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.ports import Permanent, Temporary
 from bot.services import Services
 from bot.store.registry import Intent
-from bot.store.transaction import FollowUp, Lane, Transaction, target_model
+from bot.store.requests import target_model
+from bot.store.transaction import FollowUp, Lane, Transaction
 from handlers.request.asking import open_new
-from handlers.request.guard import freeze_on, what_changed, why_not_now
+from handlers.request.guard import what_changed, why_not_now
 
 ARCHIVED = "Archived"
 
@@ -25,7 +27,7 @@ ARCHIVED = "Archived"
 def sync_target(request_id: str, s: Services) -> None:
     """Brings the registry to what was decided, once that is signed."""
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         if _is_unsigned(request):
             tx.defer_for(FollowUp("sign", Lane.EVIDENCE), request)  # it leads back here
             return
@@ -61,7 +63,7 @@ def restore_target(intent_id: str, s: Services) -> None:
     now = s.clock.now()
     with s.store.transaction() as tx:
         if tx.registry.close_intents(intent.workspace, intent.model, intent.target, now):
-            approval = tx.last_approval(lawful.id, intent.target)
+            approval = tx.requests.last_approval(lawful.id, intent.target)
             tx.registry.put_placements(intent.workspace, intent.model, intent.target, (lawful.id,), now, approval)
             tx.record([MoveReverted(now, intent.workspace, intent.target, intent.model, lawful.id)])
 
@@ -187,7 +189,7 @@ def _move_back(request: TransitionRequest, s: Services) -> None:
 def _was_approved_since(request: TransitionRequest, s: Services) -> bool:
     """A parked put-back that is replayed late must not undo what was ratified or approved meanwhile."""
     with s.store.transaction() as tx:
-        approved = tx.find_requests(
+        approved = tx.requests.find(
             version=request.version, target=request.target, states=(State.APPROVED, State.APPLIED)
         )
     return any(other.opened_at > request.opened_at for other in approved)
@@ -214,7 +216,7 @@ def _settle(
     now = s.clock.now()
     model, workspace = target_model(request), request.version.workspace
     with s.store.transaction() as tx:
-        locked = tx.get_request(request.id, for_update=True)
+        locked = tx.requests.get(request.id, for_update=True)
         on_record = [held.version for held in tx.registry.placements(workspace, model) if held.target == request.target]
         previous = _previous_of(request)
         besides = tuple(version for version in on_record if moved and version not in (*holders, previous))
@@ -240,10 +242,10 @@ def _record_put_back(request: TransitionRequest, holders: tuple[VersionId, ...],
     holder = _newest(holders)
     ours = tuple(held for held in holders if held == request.previous)
     with s.store.transaction() as tx:
-        locked = tx.get_request(request.id, for_update=True)
+        locked = tx.requests.get(request.id, for_update=True)
         tx.record(lifecycle.put_back(locked, holder, now, moved=moved))
         if moved and (ours or not holders):  # else somebody else came since, and the next look judges them
-            approval = tx.last_approval(holder, request.target) if holder else None
+            approval = tx.requests.last_approval(holder, request.target) if holder else None
             tx.registry.place_ours(workspace, model, request.target, holders, ours, now, approval)
         tx.registry.close_intents(workspace, model, request.target, now)
 
@@ -252,8 +254,8 @@ def _go_stale(request: TransitionRequest, why: str, s: Services, *, reopen: bool
     """The world changed between the decision and its application: nothing is applied, and a fresh request opens."""
     now = s.clock.now()
     with s.store.transaction() as tx:
-        tx.lock_model(request.version.workspace, request.version.model)
-        events: list[Event] = lifecycle.mark_stale(tx.get_request(request.id, for_update=True), why, now)
+        tx.requests.lock_model(request.version.workspace, request.version.model)
+        events: list[Event] = lifecycle.mark_stale(tx.requests.get(request.id, for_update=True), why, now)
         tx.record(events)
         tx.registry.close_intents(request.version.workspace, target_model(request), request.target, now)
         rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
@@ -287,7 +289,7 @@ def _commit_intent_unless_held(
     model, now = target_model(request), s.clock.now()
     intent = Intent(request.id, request.version.workspace, model, request.target, _number(holder), to, now)
     with s.store.transaction() as tx:
-        locked = tx.get_request(request.id, for_update=True)
+        locked = tx.requests.get(request.id, for_update=True)
         refusal = why_not_now(locked, tx, lock=True)
         freeze = freeze_on(locked, tx.policy(), now)
         if freeze is not None and not refusal:

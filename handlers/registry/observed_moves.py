@@ -12,7 +12,8 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.store.registry import Intent
-from bot.store.transaction import Transaction, new_request_id, registry_lane
+from bot.store.requests import new_request_id
+from bot.store.transaction import Transaction, registry_lane
 from handlers.request.asking import open_new
 
 UNRATIFIED = (State.COLLECTING, State.PENDING, State.REJECTED, State.EXPIRED, State.WITHDRAWN)
@@ -29,7 +30,7 @@ def judge(move: Move, seen: ModelSnapshot, policy: Policy, tx: Transaction, now:
         effect = "restore_target" if intent.request_id.startswith(RESTORE) else "sync_target"
         tx.defer(effect, intent.request_id, registry_lane(seen.workspace, seen.name))
         return None
-    if move.version and tx.find_requests(version=move.version, target=move.target, states=(State.APPROVED,)):
+    if move.version and tx.requests.find(version=move.version, target=move.target, states=(State.APPROVED,)):
         return None  # by hand, but approved: `sync_target` is on its way and will find it done
     rule = policy.rule_for(seen.workspace, seen.name, move.target)
     if rule is None and policy.default is Unruled.IGNORE:
@@ -45,7 +46,7 @@ def judge(move: Move, seen: ModelSnapshot, policy: Policy, tx: Transaction, now:
             _restore(lawful, move.target, seen, tx, now)
         return None
     if lawful == move.version:
-        return tx.last_approval(move.version, move.target)
+        return tx.requests.last_approval(move.version, move.target)
     new = NewRequest(move.version, move.target, Ask(AskKind.OBSERVED), kind=Kind.OBSERVED, previous=lawful)
     request = open_new(new, tx, now)
     if handling is Observed.REVERT:
@@ -78,7 +79,7 @@ def _find_intent_of(move: Move, seen: ModelSnapshot, tx: Transaction) -> Intent 
     if intent is None or not is_copy or move.version is None:
         return intent
     # A copy gets whatever number comes next, so the intent cannot name it; its source does.
-    original, arrived = tx.get_request(intent.request_id).version, seen.version(move.version.version)
+    original, arrived = tx.requests.get(intent.request_id).version, seen.version(move.version.version)
     is_ours = arrived is not None and arrived.source == f"models:/{original.model}/{original.version}"
     return intent if is_ours else None
 
@@ -86,7 +87,7 @@ def _find_intent_of(move: Move, seen: ModelSnapshot, tx: Transaction) -> Intent 
 def _last_lawful(version: VersionId | None, target: Target, tx: Transaction) -> VersionId | None:
     """Where a target goes back to: past every holder that was moved there without asking and has not been ratified."""
     while version is not None:
-        requests = tx.find_requests(version=version, target=target)
+        requests = tx.requests.find(version=version, target=target)
         last = requests[-1] if requests else None
         if last is None or last.kind is not Kind.OBSERVED or last.state not in UNRATIFIED:
             return version
@@ -98,7 +99,7 @@ def _last_lawful(version: VersionId | None, target: Target, tx: Transaction) -> 
 
 def _overtaken_by(move: Move, seen: ModelSnapshot, tx: Transaction) -> list[TransitionRequest]:
     """Open requests that this move leaves without an object: earlier moves of the target, and a wish it has fulfilled."""
-    here = tx.find_requests(workspace=seen.workspace, model=seen.name, target=move.target, states=OPEN, for_update=True)
+    here = tx.requests.find(workspace=seen.workspace, model=seen.name, target=move.target, states=OPEN, for_update=True)
     stay = seen.holders(move.target)
     return [
         request

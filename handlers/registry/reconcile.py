@@ -38,7 +38,7 @@ def reconcile_model(subject: str, s: Services) -> None:
     now = s.clock.now()
 
     with s.store.transaction() as tx:
-        tx.lock_model(workspace, name)
+        tx.requests.lock_model(workspace, name)
         if renamed_to is not None:
             defer_look(tx, workspace, renamed_to)  # which finds what we know under the old name
             return
@@ -119,7 +119,7 @@ def _is_overtaken(ask: OpenAsk, asked: tuple[OpenAsk, ...]) -> bool:
 
 def _withdraw_what_is_gone(seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
     there = {version.id for version in seen.versions}
-    for request in tx.find_requests(workspace=seen.workspace, model=seen.name, states=OPEN, for_update=True):
+    for request in tx.requests.find(workspace=seen.workspace, model=seen.name, states=OPEN, for_update=True):
         if request.version not in there:
             tx.record(lifecycle.withdraw(request, f"{request.version} was deleted from the registry", now))
 
@@ -132,7 +132,7 @@ def _forget(workspace: str, name: str, why: str, tx: Transaction, now: datetime)
     )
     tx.registry.forget_model(workspace, name)
     events: list[Event] = [ModelGone(now, workspace, name, why, held)]
-    for request in tx.find_requests(workspace=workspace, model=name, states=OPEN, for_update=True):
+    for request in tx.requests.find(workspace=workspace, model=name, states=OPEN, for_update=True):
         events += lifecycle.withdraw(request, f"{name} is gone: {why}", now)
     tx.record(events)
 
@@ -168,6 +168,6 @@ def _find_new_name(workspace: str, name: str, s: Services) -> str | None:
 def _rename(before: str, seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
     tx.registry.rename_model(seen.workspace, before, seen.name)
     events: list[Event] = [ModelRenamed(now, seen.workspace, before, seen.name)]
-    for request in tx.find_requests(workspace=seen.workspace, model=before, states=OPEN, for_update=True):
+    for request in tx.requests.find(workspace=seen.workspace, model=before, states=OPEN, for_update=True):
         events += lifecycle.withdraw(request, f"{before} is called {seen.name} now. Ask again under that name", now)
     tx.record(events)

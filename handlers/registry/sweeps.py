@@ -80,7 +80,7 @@ def _worth_a_look(
     glances: list[ModelSummary], tagged: Mapping[str, list[VersionSnapshot]], tags: tuple[str, ...], tx: Transaction
 ) -> set[str]:
     known = {model.name: model for model in tx.registry.models(DEFAULT_WORKSPACE)}
-    awaited = {request.version.model for request in tx.find_requests(workspace=DEFAULT_WORKSPACE, states=OPEN)}
+    awaited = {request.version.model for request in tx.requests.find(workspace=DEFAULT_WORKSPACE, states=OPEN)}
     gone = set(known) - {glance.name for glance in glances}
     changed = set()
     for glance in glances:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from bot.domain.attestation.decision import tag_of, verdict_of
 from bot.domain.model import DECISION, Target, TransitionRequest, Verdict, VersionId
 from bot.services import Services
-from bot.store.transaction import Transaction, target_model
+from bot.store.requests import target_model
+from bot.store.transaction import Transaction
 
 DECIDED = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
@@ -17,7 +18,7 @@ DECIDED = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 def sync_tags(request_id: str, s: Services) -> None:
     """Only what is missing or differs is written, to the version and to the copies that its approvals made of it."""
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         tags = _tags_of(request.version, request.target, tx)
         versions = (request.version, *_copies_of(request, tx))
     for version in versions if tags else ():
@@ -30,7 +31,7 @@ def sync_tags(request_id: str, s: Services) -> None:
 
 def _tags_of(version: VersionId, target: Target, tx: Transaction) -> dict[str, str]:
     """The newest that is signed, whichever request asks: an older one that runs again puts nothing back. Nothing before a decision."""
-    found = [request for request in tx.find_requests(version=version) if verdict_of(request) is not None]
+    found = [request for request in tx.requests.find(version=version) if verdict_of(request) is not None]
     in_order = sorted(found, key=lambda request: request.decided_at or request.opened_at)
     signed = {request.id: tx.attestations.of(request.id) for request in in_order}
     decided = [request for request in in_order if any(one.about == DECISION for one in signed[request.id])]
@@ -50,6 +51,6 @@ def _decision_tags(request: TransitionRequest) -> dict[str, str]:
 def _copies_of(request: TransitionRequest, tx: Transaction) -> tuple[VersionId, ...]:
     """What approvals of the version have put into the target model, by this request or another."""
     held = tx.registry.placements(request.version.workspace, target_model(request))
-    about_it = {other.id for other in tx.find_requests(version=request.version, target=request.target)}
+    about_it = {other.id for other in tx.requests.find(version=request.version, target=request.target)}
     mine = (place.version for place in held if place.target == request.target and place.request_id in about_it)
     return tuple(version for version in mine if version != request.version)

@@ -8,9 +8,9 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.domain.card.card import Card
-from bot.domain.card.sentences import moment
 from bot.domain.events import AwayDeclared, AwayEnded
 from bot.domain.model import Refused
+from bot.domain.text import format_utc
 from bot.services import Services
 from bot.store.absences import Absence
 from bot.store.people import Person
@@ -28,7 +28,7 @@ def check_is_here(person_id: str, tx: Transaction, now: datetime) -> None:
     if absence is not None:
         name = tx.people.get(absence.delegate).name
         raise Refused(
-            f'you are away until {moment(absence.until)} and {name} decides for you. Say "/countersign back" first'
+            f'you are away until {format_utc(absence.until)} and {name} decides for you. Say "/countersign back" first'
         )
 
 
@@ -128,11 +128,11 @@ def _check_stands_ready(delegate: Person, tx: Transaction, now: datetime) -> Non
     """A say that is lent is not lent on, so it would be nobody's."""
     away = tx.absences.find(delegate.id, now)
     if away is not None:
-        raise Refused(f"{delegate.name} is away until {moment(away.until)}. Name somebody who is here")
+        raise Refused(f"{delegate.name} is away until {format_utc(away.until)}. Name somebody who is here")
 
 
 def _you_stand_in(person: Person, until: datetime) -> Card:
-    said = f"{person.name} is away until {moment(until)} and has named you to decide for them."
+    said = f"{person.name} is away until {format_utc(until)} and has named you to decide for them."
     advice = (
         "Where a card waits for a group of theirs, your vote counts for it as well, but not on what either of you has asked for "
         "or trained. It ends by itself, or when they say /countersign back."

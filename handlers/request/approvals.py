@@ -50,7 +50,7 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
     """A verdict, with its reason if one was asked for."""
     now = s.clock.now()
     with _own_requests_noted(click, voter, s), s.store.transaction() as tx:
-        request = tx.get_request(click.value, for_update=True)
+        request = tx.requests.get(click.value, for_update=True)
         rule = rule_of(request, tx)
         check_is_here(voter.person.id, tx, now)
         vote, rule_hash = _vote_of(click, voter, now), tx.policy().rule_hash(rule)
@@ -102,7 +102,7 @@ def _verdict_of(click: Click) -> Verdict:
 
 def request_under(click: Click, tx: Transaction) -> TransitionRequest:
     """The button's id must be of the very message that we posted: team, app, channel and message all agree."""
-    request = tx.get_request(click.value)
+    request = tx.requests.get(click.value)
     card = request.card
     here = (click.team, click.app, click.channel, click.message)
     if card is None:
@@ -147,7 +147,7 @@ def _own_requests_noted(click: Click, voter: Voter, s: Services) -> Iterator[Non
 def _note_self_approval(request_id: str, person: str, s: Services) -> None:
     now = s.clock.now()
     with s.store.transaction() as tx:
-        if tx.is_new_tick("self_approval", f"{request_id}/{person}/{now:%Y-%m-%d}", now):
+        if tx.outbox.is_new_tick("self_approval", f"{request_id}/{person}/{now:%Y-%m-%d}", now):
             tx.record([SelfApprovalRefused(now, request_id, person)])
 
 

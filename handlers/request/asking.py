@@ -23,7 +23,8 @@ from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.rollback import failure_of
 from bot.services import Services
 from bot.store.people import Person
-from bot.store.transaction import LIVE, Transaction, new_request_id
+from bot.store.requests import LIVE, new_request_id
+from bot.store.transaction import Transaction
 
 ASKED_IN_WORDS = (AskKind.COMMAND, AskKind.API)
 COMMENT_LIMIT = 2_000  # characters
@@ -53,19 +54,19 @@ def request_transition(
 
 def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
     """Opens a request, or finds the live one for the same wish; whoever is newer takes an older one's place."""
-    tx.lock_model(new.version.workspace, new.version.model)
-    live = tx.find_requests(version=new.version, target=new.target, states=LIVE, for_update=True)
+    tx.requests.lock_model(new.version.workspace, new.version.model)
+    live = tx.requests.find(version=new.version, target=new.target, states=LIVE, for_update=True)
     if live:
         return _join(live[0], new, tx, now)
     policy = tx.policy()
     rule = rule_for_new(new.version.workspace, new.version.model, new.target, policy)
-    applied = tx.applied(new.version, new.version.workspace, new.version.model, new.target)
+    applied = tx.requests.applied(new.version, new.version.workspace, new.version.model, new.target)
     new = replace(new, failed_before=failure_of(new.version, applied))
 
     opened = lifecycle.open_request(new, new_request_id(), rule, policy.rule_hash(rule), now)
     tx.record([opened])
-    request = tx.get_request(opened.request_id)
-    others = tx.find_requests(
+    request = tx.requests.get(opened.request_id)
+    others = tx.requests.find(
         workspace=new.version.workspace, model=new.version.model, target=new.target, states=OPEN, for_update=True
     )
     newest = max((o for o in others if o.kind is new.kind), key=lambda other: other.version.version)
@@ -73,7 +74,7 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
     if not overtaken:
         overtaken = [event for other in others for event in lifecycle.supersede(other, request, now)]
     tx.record(overtaken)
-    return tx.get_request(request.id)
+    return tx.requests.get(request.id)
 
 
 def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> Rule:
@@ -86,7 +87,7 @@ def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> 
 def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
     if new.requester is not None:
         tx.record(lifecycle.join(live, new.requester, new.ask, new.comment, now))
-    return tx.get_request(live.id)
+    return tx.requests.get(live.id)
 
 
 def adopt(s: Services) -> list[TransitionRequest]:
@@ -105,7 +106,7 @@ def take_away(ask: OpenAsk, tx: Transaction, now: datetime) -> None:
     request_id = tx.registry.take_ask(ask)
     if request_id is None or tx.registry.still_asked(request_id):
         return
-    request = tx.get_request(request_id, for_update=True)
+    request = tx.requests.get(request_id, for_update=True)
     if _nobody_asks_in_words(request):
         tx.record(lifecycle.withdraw(request, f"{ask.version} no longer asks {ask.ask}", now))
 

@@ -7,12 +7,12 @@ from datetime import datetime
 from bot.domain.card.request_card import reminder_card
 from bot.domain.events import Event
 from bot.domain.model import State, TransitionRequest
+from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.request import lifecycle
 from bot.services import Services
 from handlers.notify.outbox import post_once
 from handlers.notify.render_context import context_for
-from handlers.request.guard import freeze_on
 
 
 def remind_people(_: str, s: Services) -> None:
@@ -20,13 +20,13 @@ def remind_people(_: str, s: Services) -> None:
     now = s.clock.now()
     with s.store.transaction() as tx:
         policy = tx.policy()
-        waiting = tx.find_requests(states=(State.PENDING,)) if policy.calendar.is_open(now) else []
+        waiting = tx.requests.find(states=(State.PENDING,)) if policy.calendar.is_open(now) else []
     for request in waiting:
         rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
         if rule is None or not (_is_due(request, rule, policy, now) or _is_to_escalate(request, rule, policy, now)):
             continue
         with s.store.transaction() as tx:
-            locked = tx.get_request(request.id, for_update=True)
+            locked = tx.requests.get(request.id, for_update=True)
             if _is_to_escalate(locked, rule, policy, now):
                 tx.record(lifecycle.escalate(locked, rule, policy.rule_hash(rule), now))
             elif _is_due(locked, rule, policy, now):
@@ -36,7 +36,7 @@ def remind_people(_: str, s: Services) -> None:
 def remind(request_id: str, s: Services) -> None:
     """A reply under the card, which notifies those who are missing; once for each time that it was due."""
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         context = context_for(request, tx, s.clock.now())
     if request.state is not State.PENDING or request.card is None:
         return
@@ -52,10 +52,10 @@ def resume_after_freeze(_: str, s: Services) -> None:
     now = s.clock.now()
     with s.store.transaction() as tx:
         policy = tx.policy()
-        held = [request for request in tx.find_requests(states=(State.APPROVED,)) if request.frozen_until is not None]
+        held = [request for request in tx.requests.find(states=(State.APPROVED,)) if request.frozen_until is not None]
     for request in held:
         with s.store.transaction() as tx:
-            tx.record(_hold_or_thaw(tx.get_request(request.id, for_update=True), policy, now))
+            tx.record(_hold_or_thaw(tx.requests.get(request.id, for_update=True), policy, now))
 
 
 def _hold_or_thaw(request: TransitionRequest, policy: Policy, now: datetime) -> list[Event]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.card.sentences import target_label
 from bot.domain.events import Event
 from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
@@ -15,8 +14,10 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track, lifecycle
 from bot.domain.request.lifecycle import Authors
 from bot.domain.request.rollback import needs_no_vote
+from bot.domain.text import target_label
 from bot.services import Services
-from bot.store.transaction import Lane, Transaction, target_model
+from bot.store.requests import target_model
+from bot.store.transaction import Lane, Transaction
 from handlers.notify.render_context import needed_rule
 from handlers.request.rollbacks import overtaken
 
@@ -27,7 +28,7 @@ TELL_EVERY = timedelta(seconds=15)
 def freeze_evidence(request_id: str, s: Services) -> None:
     """Collects what the vote will be based on; only then does the vote open."""
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         policy = tx.policy()
         rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     if request.state is not State.COLLECTING:
@@ -37,7 +38,7 @@ def freeze_evidence(request_id: str, s: Services) -> None:
     pointless = _why_pointless(request, champion, model, s)
     if pointless:
         with s.store.transaction() as tx:
-            tx.record(lifecycle.withdraw(tx.get_request(request_id, for_update=True), pointless, s.clock.now()))
+            tx.record(lifecycle.withdraw(tx.requests.get(request_id, for_update=True), pointless, s.clock.now()))
         return
     demand = (rule.lineage if rule else None) or LineageDemand()
     reading = _Reading(request_id, s)
@@ -48,7 +49,7 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         policy = tx.policy()
         found = policy.rule_for(request.version.workspace, request.version.model, request.target)
         rule = needed_rule(request, found)
-        locked = tx.get_request(request_id, for_update=True)
+        locked = tx.requests.get(request_id, for_update=True)
         authors, evidence = _authors_of(seen, policy, tx), _without_addresses(seen, tx)
         why_people = _why_people_decide(locked, evidence, tx)
         rule_hash = policy.rule_hash(rule)
@@ -58,7 +59,7 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         tx.readings.forget(request_id)
         tx.record(frozen)
         if frozen:  # else another worker was quicker, and the vote is open since
-            tx.record(_decide_without_people(tx.get_request(request_id), rule, rule_hash, tx, now))
+            tx.record(_decide_without_people(tx.requests.get(request_id), rule, rule_hash, tx, now))
 
 
 class _Reading:
@@ -78,7 +79,7 @@ class _Reading:
         with self._s.store.transaction() as tx:
             tx.readings.put(self._request_id, done, size)
             if (
-                self._told_at is None or tx.get_request(self._request_id).card is not None
+                self._told_at is None or tx.requests.get(self._request_id).card is not None
             ):  # else the first job still tries
                 tx.defer("sync_card", self._request_id, f"{Lane.SLACK}:{self._request_id}", once=True)
         self._told_at = now
@@ -99,7 +100,7 @@ def _decide_without_people(
     if request.kind is not Kind.PROMOTION or rule.fast_track is None or rule.fast_track.mode is FastTrackMode.OFF:
         return []
     is_on = tx.switches.fast_track_is_on(lock=True)  # whoever switches it off waits for us, or we see that it is off
-    lot = tx.find_requests(version=request.version, target=request.target)[0].id
+    lot = tx.requests.find(version=request.version, target=request.target)[0].id
     judgement = fast_track.judge(request, request.evidence, rule.fast_track, is_switched_on=is_on, lot=lot)
     blocked = () if Demand.LINEAGE in rule.fast_track.require else lineage.blocking(request.evidence, rule.lineage)
     judgement = replace(judgement, checks=(*judgement.checks, *(Check(False, one.sentence) for one in blocked)))
@@ -110,8 +111,8 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
     """The way back is short only to the very bytes and figures that people, or the rule, have approved for this target."""
     if request.kind is not Kind.ROLLBACK:
         return ""
-    approval = tx.last_approval(request.version, request.target)
-    approved = tx.get_request(approval) if approval else None
+    approval = tx.requests.last_approval(request.version, request.target)
+    approved = tx.requests.get(approval) if approval else None
     if approved is None or approved.evidence is None:
         return f"{request.version} was never approved for {target_label(request)}"
     if request.failed_before:

@@ -10,13 +10,13 @@ def expire_requests(_: str, s: Services) -> None:
     """Nothing waits for ever: what is past its rule's `expire_after` ends, and the one who asked is told."""
     now = s.clock.now()
     with s.store.transaction() as tx:
-        due = tx.requests_due(now)
+        due = tx.requests.due(now)
     for request_id in due:
         with s.store.transaction() as tx:
-            tx.record(lifecycle.expire(tx.get_request(request_id, for_update=True), now))
+            tx.record(lifecycle.expire(tx.requests.get(request_id, for_update=True), now))
 
 
 def prune(_: str, s: Services) -> None:
     """Delivery ids and clock periods are kept for a week; the ledger for ever."""
     with s.store.transaction() as tx:
-        tx.prune(s.clock.now())
+        tx.outbox.prune(s.clock.now())

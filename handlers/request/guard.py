@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from bot.domain.card.sentences import FreezeNow
 from bot.domain.evidence.changes import changes
-from bot.domain.model import DecidedBy, Kind, TransitionRequest
-from bot.domain.policy.rules import Policy
+from bot.domain.model import DecidedBy, TransitionRequest
 from bot.services import Services
 from bot.store.transaction import Transaction
-
-
-def freeze_on(request: TransitionRequest, policy: Policy, now: datetime) -> FreezeNow | None:
-    """The one of the rule's freezes that is on and ends last. It keeps nobody from going back to what was approved before."""
-    rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
-    goes_back = request.kind is Kind.ROLLBACK and not request.people_decide
-    if rule is None or goes_back or request.kind is Kind.OBSERVED:
-        return None
-    ends = [(freeze.until(now), freeze.name) for freeze in policy.freezes_of(rule)]
-    on = [FreezeNow(name, until) for until, name in ends if until is not None]
-    return max(on, key=lambda freeze: freeze.until, default=None)
 
 
 def what_changed(request: TransitionRequest, s: Services) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.card.sentences import target_label
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
     Ask,
@@ -28,9 +27,11 @@ from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.quorum import groups_with_a_say
 from bot.domain.request.rollback import FAILED_TAG, brought_by, failed_tag, failure_of, needs_no_vote, ways_back
+from bot.domain.text import target_label
 from bot.ports import Click
 from bot.services import Services
-from bot.store.transaction import LIVE, Transaction, target_model
+from bot.store.requests import LIVE, target_model
+from bot.store.transaction import Transaction
 from handlers.notify.render_context import context_for
 from handlers.request.approvals import Reply, request_under, rule_of
 from handlers.request.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
@@ -59,12 +60,12 @@ def roll_back(
 
     now = s.clock.now()
     with s.store.transaction() as tx:
-        tx.lock_model(source.workspace, model)
+        tx.requests.lock_model(source.workspace, model)
         rule_for_new(source.workspace, model, target, tx.policy())
         holder = _holder(model, target, there, tx)
         if held_by not in (None, holder):
             raise Refused(f"{held_by} no longer holds {target}: {holder} does. Use the card of that one")
-        applied = tx.applied(holder, source.workspace, model, target)
+        applied = tx.requests.applied(holder, source.workspace, model, target)
         back_to = _way_back(version, holder, source, target, applied)
         _make_way(back_to, target, ask, tx, now)
         brought = brought_by(holder, applied)
@@ -79,7 +80,7 @@ def press(click: Click, s: Services) -> Reply:
         rule = rule_of(request, tx)
         _check_still_holds(request, tx)
         context = context_for(request, tx, s.clock.now())
-        ways = ways_back(request.version, tx.applied(request.version, *_place_of(request)))
+        ways = ways_back(request.version, tx.requests.applied(request.version, *_place_of(request)))
     voter = voter_for(click.account, rule, request, s)
     may_have_a_say = groups_with_a_say(request, rule)
     if not set(may_have_a_say) & set(voter.groups):
@@ -101,7 +102,7 @@ def what_follows(request: TransitionRequest, s: Services) -> str:
     """Whether the target goes back at once or waits for votes, and where to look."""
     with s.store.transaction() as tx:
         rule = rule_of(request, tx)
-        was_approved = tx.last_approval(request.version, request.target) is not None
+        was_approved = tx.requests.last_approval(request.version, request.target) is not None
     card = f"Its card: {request.card.url}" if request.card else f"Its card comes to {rule.channel}."
     if request.state is State.APPROVED:
         return f"It is approved already and moves as soon as the registry answers. {card}"
@@ -115,12 +116,12 @@ def what_follows(request: TransitionRequest, s: Services) -> str:
 def mark_failed(request_id: str, s: Services) -> None:
     """A version that was rolled back carries a tag that says so, for whoever looks there; one that was approved again, none."""
     with s.store.transaction() as tx:
-        request = tx.get_request(request_id)
+        request = tx.requests.get(request_id)
         again = request.version if request.failed_before else None
         concerned = [version for version in (again, request.away_from) if version is not None]
         if request.state is not State.APPLIED or not concerned:
             return
-        applied = tx.find_requests(
+        applied = tx.requests.find(
             workspace=request.version.workspace, model=request.version.model, states=(State.APPLIED,)
         )
     in_order = sorted(applied, key=lambda one: one.settled_at or one.opened_at)
@@ -138,21 +139,13 @@ def overtaken(request: TransitionRequest, champion: VersionId | None, tx: Transa
     return f"{request.away_from} no longer holds {request.target}: {holder or 'nobody'} does"
 
 
-def failed_request(request: TransitionRequest, tx: Transaction) -> TransitionRequest | None:
-    """The request by which the version that failed had reached the target: behind those of this rollback that went stale."""
-    if request.kind is not Kind.ROLLBACK or request.follows is None:
-        return None
-    found = tx.get_request(request.follows)
-    return failed_request(found, tx) if found.away_from == request.away_from else found
-
-
 def held_as_asked(held: VersionId, target: Target, tx: Transaction) -> VersionId:
     """A copy in a target model, named by the version that a request of ours had asked for; itself when it came there otherwise."""
     if target.kind is not TargetKind.MODEL:
         return held
     places = tx.registry.placements(held.workspace, held.model)
     copied = next((p.request_id for p in places if p.version == held and p.target == target and p.request_id), None)
-    return tx.get_request(copied).version if copied else held
+    return tx.requests.get(copied).version if copied else held
 
 
 def _holder(model: str, target: Target, there: ModelSnapshot | None, tx: Transaction) -> VersionId:
@@ -194,7 +187,7 @@ def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now
 
     Whoever asks for what is asked already does not join: they would lose their own vote on it.
     """
-    for overtaken in tx.find_requests(version=back_to, target=target, states=LIVE, for_update=True):
+    for overtaken in tx.requests.find(version=back_to, target=target, states=LIVE, for_update=True):
         if overtaken.kind is Kind.ROLLBACK and not _is_quicker(ask, overtaken):
             card = f" Its card: {overtaken.card.url}" if overtaken.card else ""
             raise Refused(
@@ -233,7 +226,7 @@ def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
     places = tx.registry.placements(request.version.workspace, target_model(request))
     newest = next((place for place in places if place.target == request.target), None)
     if newest is None or newest.request_id != request.id:
-        taken_back = failure_of(request.version, tx.applied(request.version, *_place_of(request)))
+        taken_back = failure_of(request.version, tx.requests.applied(request.version, *_place_of(request)))
         why = f"it was {taken_back}" if taken_back else "use the card of the one that does"
         raise Refused(
             f"version {request.version.version} no longer holds {target_label(request)} by this request: {why}"

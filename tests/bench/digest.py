@@ -168,7 +168,7 @@ def _services(url: str) -> Services:
 def _fill(url: str, s: Services) -> None:
     """Straight into the tables, with the chain made as it should be: a hundred thousand transactions would be another bench."""
     with s.store.transaction() as tx:
-        tx.add_policy(policy_text("bike-*"), "sha256:1", "config/policy.yaml", WEEK.starts)
+        tx.policies.add(policy_text("bike-*"), "sha256:1", "config/policy.yaml", WEEK.starts)
         rule_hash = tx.policy().rule_hash(tx.policy().rules[0])
     with psycopg.connect(url) as connection:
         for table, columns, rows in (

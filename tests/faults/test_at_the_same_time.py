@@ -27,7 +27,7 @@ from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.ports import Click
 from bot.services import Services
-from bot.store.transaction import new_request_id
+from bot.store.requests import new_request_id
 from handlers.attestation.signing import sign
 from handlers.notify.card_and_ticket import sync_card
 from handlers.registry.apply import sync_target
@@ -75,7 +75,7 @@ def a_pending_request(installation: Installation, number: int) -> TransitionRequ
         author = tx.people.get_or_add("bea@example.com", "Bea Baker").id
         frozen = EvidenceFrozen(now, opened.request_id, evidence, author, opened.rule_hash)
         tx.record([opened, frozen, CardPosted(now, opened.request_id, card)])
-        return tx.get_request(opened.request_id)
+        return tx.requests.get(opened.request_id)
 
 
 def pressing(installation: Installation, request: TransitionRequest, account: str, action: str) -> Callable[[], object]:

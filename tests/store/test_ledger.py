@@ -115,7 +115,7 @@ def test_a_transaction_that_fails_leaves_neither_an_entry_nor_a_gap(store: Store
 def test_a_transaction_without_events_writes_no_entry(store: Store) -> None:
     with store.transaction() as tx:
         tx.record([])
-        tx.is_new_delivery("mlflow", "d1", NOON)
+        tx.outbox.is_new_delivery("mlflow", "d1", NOON)
 
     assert entries_in(store) == []
 
@@ -149,7 +149,7 @@ def test_the_ledger_can_be_read_and_written_in_one_transaction(five_entries: Sto
         before = list(tx.ledger.entries())
         tx.record([opened()])
         tx.flush()
-        request = tx.get_request(REQUEST_ID)
+        request = tx.requests.get(REQUEST_ID)
 
     assert len(entries_in(five_entries)) == len(before) + 1
     assert request.id == REQUEST_ID

@@ -213,20 +213,20 @@ def test_a_sending_that_was_called_off_begins_anew(store: Store) -> None:
 
 def test_a_delivery_is_new_once_for_each_source_until_it_is_forgotten(store: Store) -> None:
     with store.transaction() as tx:
-        assert tx.is_new_delivery("mlflow", "d1", NOON)
-        assert not tx.is_new_delivery("mlflow", "d1", LATER)
-        assert tx.is_new_delivery("jira", "d1", NOON)
-        tx.prune(NOON + timedelta(days=7))
-        assert not tx.is_new_delivery("mlflow", "d1", LATER)
-        tx.prune(NOON + timedelta(days=7, seconds=1))
-        assert tx.is_new_delivery("mlflow", "d1", LATER)
+        assert tx.outbox.is_new_delivery("mlflow", "d1", NOON)
+        assert not tx.outbox.is_new_delivery("mlflow", "d1", LATER)
+        assert tx.outbox.is_new_delivery("jira", "d1", NOON)
+        tx.outbox.prune(NOON + timedelta(days=7))
+        assert not tx.outbox.is_new_delivery("mlflow", "d1", LATER)
+        tx.outbox.prune(NOON + timedelta(days=7, seconds=1))
+        assert tx.outbox.is_new_delivery("mlflow", "d1", LATER)
 
 
 def test_a_period_belongs_to_the_clock_that_reaches_it_first(store: Store) -> None:
     with store.transaction() as tx:
-        assert tx.is_new_tick("sweep", "2026-03-02T12:00", NOON)
-        assert not tx.is_new_tick("sweep", "2026-03-02T12:00", NOON)
-        assert tx.is_new_tick("sweep", "2026-03-02T12:01", NOON)
+        assert tx.outbox.is_new_tick("sweep", "2026-03-02T12:00", NOON)
+        assert not tx.outbox.is_new_tick("sweep", "2026-03-02T12:00", NOON)
+        assert tx.outbox.is_new_tick("sweep", "2026-03-02T12:01", NOON)
 
 
 # Policies
@@ -234,9 +234,9 @@ def test_a_period_belongs_to_the_clock_that_reaches_it_first(store: Store) -> No
 
 def test_without_a_policy_the_store_says_how_to_get_one(store: Store) -> None:
     with store.transaction() as tx:
-        assert tx.policy_digest() is None
+        assert tx.policies.digest() is None
         with pytest.raises(Refused, match=r"no policy is in force\. Run `countersign migrate`"):
-            tx.active_policy()
+            tx.policies.active()
 
 
 def test_the_newest_policy_is_in_force(store: Store) -> None:
@@ -244,10 +244,10 @@ def test_the_newest_policy_is_in_force(store: Store) -> None:
     newer = older.replace("#model-approvals", "#risk")
 
     with store.transaction() as tx:
-        tx.add_policy(older, "sha256:1", "policy.yaml", NOON)
-        newest = tx.add_policy(newer, "sha256:2", "policy.yaml", LATER)
+        tx.policies.add(older, "sha256:1", "policy.yaml", NOON)
+        newest = tx.policies.add(newer, "sha256:2", "policy.yaml", LATER)
 
     with store.transaction() as tx:
-        active = tx.active_policy()
-        assert (active.id, active.digest, tx.policy_digest()) == (newest, "sha256:2", "sha256:2")
+        active = tx.policies.active()
+        assert (active.id, active.digest, tx.policies.digest()) == (newest, "sha256:2", "sha256:2")
     assert store.policy().channels() == ("#risk",)

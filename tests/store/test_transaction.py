@@ -94,7 +94,7 @@ def test_an_event_brings_row_entry_and_jobs_with_it(store: Store) -> None:
     record(store, opened(), FROZEN)
 
     with store.transaction() as tx:
-        request = tx.get_request(REQUEST_ID)
+        request = tx.requests.get(REQUEST_ID)
         assert tx.ledger.count() == 2
     assert (request.state, request.author) == (State.PENDING, "bea")
     assert waiting(store) == [
@@ -110,7 +110,7 @@ def test_what_fails_before_its_end_leaves_nothing_behind(store: Store) -> None:
         record_and_fail(store, opened(), FROZEN)
 
     with store.transaction() as tx:
-        assert (tx.find_requests(), tx.ledger.count()) == ([], 0)
+        assert (tx.requests.find(), tx.ledger.count()) == ([], 0)
     assert waiting(store) == []
 
 
@@ -121,7 +121,7 @@ def test_a_refused_second_event_takes_the_first_back_too(store: Store) -> None:
         tx.record([FROZEN, opened()])
 
     with store.transaction() as tx:
-        assert (tx.get_request(REQUEST_ID).state, tx.ledger.count()) == (State.COLLECTING, 1)
+        assert (tx.requests.get(REQUEST_ID).state, tx.ledger.count()) == (State.COLLECTING, 1)
 
 
 def test_every_event_defers_what_the_table_of_contents_says(store: Store) -> None:
@@ -161,7 +161,7 @@ def test_a_request_comes_back_as_it_was_recorded(store: Store) -> None:
     record(store, opened(), *events, CardPosted(LATER, REQUEST_ID, CARD), TicketOpened(LATER, REQUEST_ID, TICKET))
 
     with store.transaction() as tx:
-        request = tx.get_request(REQUEST_ID)
+        request = tx.requests.get(REQUEST_ID)
     assert (request.evidence, request.votes, request.card, request.ticket) == (evidence, (vote,), CARD, TICKET)
     assert request.opened_at == NOON
 
@@ -170,7 +170,7 @@ def test_a_metric_that_is_no_number_stays_one(store: Store) -> None:
     record(store, opened(), replace(FROZEN, evidence=an_evidence(metrics=(a_metric("mae", float("nan")),))))
 
     with store.transaction() as tx:
-        evidence = tx.get_request(REQUEST_ID).evidence
+        evidence = tx.requests.get(REQUEST_ID).evidence
     assert evidence is not None
     assert str(evidence.metrics[0].value) == "nan"
 
@@ -198,7 +198,7 @@ def test_another_wish_is_another_request(store: Store, other: RequestOpened) -> 
     record(store, opened(), other)
 
     with store.transaction() as tx:
-        assert len(tx.find_requests()) == 2
+        assert len(tx.requests.find()) == 2
 
 
 def test_an_approval_that_waits_for_mlflow_is_still_live(store: Store) -> None:
@@ -212,7 +212,7 @@ def test_a_wish_can_be_asked_again_when_its_request_has_ended(store: Store) -> N
     record(store, opened(), GONE, opened("another"))
 
     with store.transaction() as tx:
-        assert [request.state for request in tx.find_requests()] == [State.WITHDRAWN, State.COLLECTING]
+        assert [request.state for request in tx.requests.find()] == [State.WITHDRAWN, State.COLLECTING]
 
 
 def test_of_two_who_open_it_in_the_same_instant_one_succeeds(store: Store) -> None:
@@ -231,7 +231,7 @@ def test_of_two_who_open_it_in_the_same_instant_one_succeeds(store: Store) -> No
 
     assert sorted(succeeded) == [False, True]
     with store.transaction() as tx:
-        assert (len(tx.find_requests()), tx.ledger.count()) == (1, 1)
+        assert (len(tx.requests.find()), tx.ledger.count()) == (1, 1)
 
 
 def test_two_votes_in_the_same_instant_make_one_decision(store: Store) -> None:
@@ -241,7 +241,7 @@ def test_two_votes_in_the_same_instant_make_one_decision(store: Store) -> None:
     def vote(person: str) -> str:
         together.wait()
         with store.transaction() as tx:
-            request = tx.get_request(REQUEST_ID, for_update=True)
+            request = tx.requests.get(REQUEST_ID, for_update=True)
             try:
                 tx.record(lifecycle.cast_vote(request, a_vote(person), a_rule(), "sha256:1"))
             except lifecycle.AlreadyDecided as late:
@@ -253,7 +253,7 @@ def test_two_votes_in_the_same_instant_make_one_decision(store: Store) -> None:
 
     assert said == ["decided", "request 3f1c9a70 is already approved"]
     with store.transaction() as tx:
-        assert len(tx.get_request(REQUEST_ID).votes) == 1
+        assert len(tx.requests.get(REQUEST_ID).votes) == 1
         assert [entry.kind for entry in tx.ledger.entries()].count("RequestApproved") == 1
 
 
@@ -273,7 +273,7 @@ def test_requests_are_found_by_what_is_asked_of_them(store: Store) -> None:
     with store.transaction() as tx:
 
         def found(**wanted: object) -> list[str]:
-            return [request.id for request in tx.find_requests(**wanted)]  # type: ignore[arg-type]
+            return [request.id for request in tx.requests.find(**wanted)]  # type: ignore[arg-type]
 
         assert found() == ["b", "a", "c"]
         assert found(states=[State.COLLECTING]) == ["a", "c"]
@@ -325,21 +325,21 @@ def test_a_key_counts_where_its_own_entries_say_and_no_column_changes_that(store
 
 def test_a_request_that_is_not_there_is_refused_with_its_name(store: Store) -> None:
     with store.transaction() as tx, pytest.raises(Refused, match='there is no request "nothing-of-ours"'):
-        tx.get_request("nothing-of-ours")
+        tx.requests.get("nothing-of-ours")
 
 
 def test_only_open_requests_fall_due_and_not_before_their_time(store: Store) -> None:
     record(store, opened(), another("a", 8), another("forever", 9, expires_at=None), GONE)
 
     with store.transaction() as tx:
-        assert tx.requests_due(NOON + timedelta(days=2)) == []
-        assert tx.requests_due(NOON + timedelta(days=3)) == ["a"]
+        assert tx.requests.due(NOON + timedelta(days=2)) == []
+        assert tx.requests.due(NOON + timedelta(days=3)) == ["a"]
 
 
 def test_requests_are_counted_and_found_by_their_ticket(store: Store) -> None:
     record(store, opened(), another("a", 8), TicketOpened(LATER, REQUEST_ID, TICKET), GONE)
 
     with store.transaction() as tx:
-        assert tx.count_requests() == {"collecting": 1, "withdrawn": 1}
-        assert tx.request_with_ticket(TICKET.id) == REQUEST_ID
-        assert tx.request_with_ticket("10002") is None
+        assert tx.requests.count() == {"collecting": 1, "withdrawn": 1}
+        assert tx.requests.with_ticket(TICKET.id) == REQUEST_ID
+        assert tx.requests.with_ticket("10002") is None

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from bot.domain.model import Check, FastTrackMode, Judgement
 from bot.domain.request.agreement import Agreement
+from bot.domain.text import counted
 
 HASH_SHOWN = len("sha256:") + 8
 
@@ -34,7 +35,7 @@ def agreement_text(agreement: Agreement | None) -> str:
     """How often the fast track in shadow and people said the same; empty before people have decided any."""
     if agreement is None or not agreement.decided:
         return ""
-    passes, holds = _count(agreement.false_passes, "false pass"), _count(agreement.false_holds, "false hold")
+    passes, holds = counted(agreement.false_passes, "false pass"), counted(agreement.false_holds, "false hold")
     of = "1 version" if agreement.decided == 1 else f"{agreement.decided} versions"
     return f"It agreed with people on {agreement.agreed} of {of} in 90 days ({passes}, {holds})."
 
@@ -46,8 +47,3 @@ def _reasons(judgement: Judgement) -> str:
 
 def _sentence(says: str, why: str) -> str:
     return f"{says}: {why}." if why else f"{says}."
-
-
-def _count(number: int, what: str) -> str:
-    several = f"{what}es" if what.endswith("s") else f"{what}s"
-    return f"{number} {what if number == 1 else several}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.domain.card.sentences import moment
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest
+from bot.domain.text import format_utc
 
 ASK_AGAIN = (
     "When it is still wanted, ask again with countersign request-transition, "
@@ -50,9 +50,7 @@ def next_step(request: TransitionRequest) -> str:
     if request.state is State.APPLIED:
         return _after_applying(request)
     if request.state is State.APPROVED and request.frozen_until is not None:
-        return (
-            f"{NOTHING_LEFT} It is applied by itself after {moment(request.frozen_until)}, when the freeze has ended."
-        )
+        return f"{NOTHING_LEFT} It is applied by itself after {format_utc(request.frozen_until)}, when the freeze has ended."
     return NEXT[request.kind].get(request.state, NOTHING_LEFT)
 
 

@@ -5,8 +5,6 @@ The table of figures is in `card_tables`, what was changed in `card_changes`, th
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
 from bot.domain.card.changes import change_facts, named_or_claimed
 from bot.domain.card.fast_track_sentences import agreement_text, judgement_text
@@ -16,10 +14,8 @@ from bot.domain.card.sentences import (
     CardContext,
     button_labels,
     may_stand_in,
-    moment,
     question,
     story,
-    target_label,
     title_of,
     vote_line,
     what_approve_does,
@@ -31,6 +27,7 @@ from bot.domain.model import FastTrackMode, Kind, State, TransitionRequest, Verd
 from bot.domain.policy.rules import Group
 from bot.domain.request.lifecycle import wants_reason
 from bot.domain.request.quorum import ANYONE, groups_with_a_say
+from bot.domain.text import IN_PROSE, duration_text, format_utc, target_label
 
 
 def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "") -> Card:
@@ -82,7 +79,7 @@ def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
     """Posted under the card while it waits; notifies those who could decide and have not."""
     title = f"Still waiting: {request.version} → {target_label(request)}"
     waits = _waiting_since(request)
-    deadline = [Fact("Decide by", moment(request.expires_at))] if request.expires_at else []
+    deadline = [Fact("Decide by", format_utc(request.expires_at))] if request.expires_at else []
     said = [waits, story(request, context)] if waits else [story(request, context)]
     return Card(
         title=title,
@@ -122,15 +119,8 @@ def _waiting_since(request: TransitionRequest) -> str:
     moments = [at for at in (request.reminded_at, request.escalated_at) if at is not None]
     if request.pending_since is None:
         return ""
-    so_far = f", {_duration(request.pending_since, max(moments))}" if moments else ""
-    return f"It has waited since {moment(request.pending_since)}{so_far}."
-
-
-def _duration(since: datetime, until: datetime) -> str:
-    whole = max(until - since, timedelta())
-    counts = [(whole.days, "day"), (whole.seconds // 3600, "hour"), (whole.seconds % 3600 // 60, "minute")]
-    told = [f"{count} {unit if count == 1 else unit + 's'}" for count, unit in counts if count]
-    return " and ".join(told[:2]) or "less than a minute"
+    so_far = f", {duration_text(max(moments) - request.pending_since, IN_PROSE)}" if moments else ""
+    return f"It has waited since {format_utc(request.pending_since)}{so_far}."
 
 
 def _link_to_the_card(request: TransitionRequest) -> list[Fact]:
@@ -153,7 +143,7 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     elif context.rule is not None and context.rule.ticket is not None:
         facts.append(Fact("Ticket", "being opened"))
     if request.state.is_open and request.expires_at is not None:
-        facts.append(Fact("Decide by", moment(request.expires_at)))
+        facts.append(Fact("Decide by", format_utc(request.expires_at)))
     return facts
 
 
@@ -176,7 +166,7 @@ def _holder(request: TransitionRequest) -> str:
 
 
 def _footer(request: TransitionRequest) -> str:
-    return f"Countersign request {request.short_id} · opened {moment(request.opened_at)}"
+    return f"Countersign request {request.short_id} · opened {format_utc(request.opened_at)}"
 
 
 def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
@@ -219,7 +209,7 @@ def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]
     happens = f"What happens on {deed}: {what_approve_does(request)}"
     if context.freeze is None:
         return [happens]
-    until = f"is on until {moment(context.freeze.until)}: an approval is applied after it."
+    until = f"is on until {format_utc(context.freeze.until)}: an approval is applied after it."
     return [f"{happens} A freeze ({context.freeze.name}) {until}"]
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from bot.domain.card.fast_track_sentences import checks_text
 from bot.domain.evidence.lineage import in_the_way
 from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
+from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Group, Rule
 from bot.domain.request.agreement import Agreement
 from bot.domain.request.quorum import ANYONE, tally, under
+from bot.domain.text import format_utc, target_label
 
 UNKNOWN = "unknown"
 TITLES = {
@@ -71,12 +72,6 @@ COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 
 
 @dataclass(frozen=True)
-class FreezeNow:
-    name: str
-    until: datetime
-
-
-@dataclass(frozen=True)
 class CardContext:
     """What the words need beside the request.
 
@@ -126,7 +121,7 @@ def _decision(request: TransitionRequest) -> str:
 
 
 def _without_votes(request: TransitionRequest, context: CardContext) -> list[str]:
-    when = f" on {moment(request.decided_at)}" if request.decided_at else ""
+    when = f" on {format_utc(request.decided_at)}" if request.decided_at else ""
     if request.decided_by is DecidedBy.FAST_TRACK:
         rule = f"rule {context.rule.label}" if context.rule else "a rule that is no longer in the policy"
         figures = checks_text(request.judgement.checks) if request.judgement else ""
@@ -157,13 +152,6 @@ def title_of(request: TransitionRequest) -> str:
 
 def _is_settled_rejection(request: TransitionRequest) -> bool:
     return request.is_adopted or request.settled_at is not None
-
-
-def target_label(request: TransitionRequest) -> str:
-    """The target as people say it: champion, stage Production, model prod.x."""
-    if request.target.kind is TargetKind.ALIAS:
-        return request.target.name
-    return f"{request.target.kind} {request.target.name}"
 
 
 def button_labels(request: TransitionRequest) -> tuple[str, str]:
@@ -206,10 +194,6 @@ def what_reject_does(request: TransitionRequest) -> str:
     return f"{target_label(request)} goes back to {request.previous}."
 
 
-def moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
 def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
     """Who, for whom, when, what, for which of the rule's requirements, and why."""
     absent = [context.name(person) for person in vote.standing_in_for]
@@ -220,7 +204,7 @@ def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> s
     deed = f"{DEEDS.get((vote.verdict, request.kind), 'rejected')}{_requirement(vote, request, context)}: {meaning}"
     because = f" Reason: {vote.reason}" if vote.reason else ""
     who = f"{context.name(vote.person)}{in_place}"
-    return f"{who} on {moment(vote.at)} {deed}.{_lapsed(vote, request, context)}{because}"
+    return f"{who} on {format_utc(vote.at)} {deed}.{_lapsed(vote, request, context)}{because}"
 
 
 def _requirement(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
@@ -270,7 +254,7 @@ def may_stand_in(request: TransitionRequest, context: CardContext) -> str:
     """Who else may decide since the request was escalated; empty before."""
     if request.escalated_at is None or context.rule is None or context.rule.escalate is None:
         return ""
-    return f"Members of {context.rule.escalate.group} may stand in since {moment(request.escalated_at)}."
+    return f"Members of {context.rule.escalate.group} may stand in since {format_utc(request.escalated_at)}."
 
 
 def _waiting(request: TransitionRequest, context: CardContext) -> str:
@@ -293,19 +277,19 @@ def _waiting(request: TransitionRequest, context: CardContext) -> str:
 
 def _approved(request: TransitionRequest) -> str:
     if request.frozen_until is not None:
-        return f"{target_label(request)} moves when the freeze ({request.frozen_by}) ends, on {moment(request.frozen_until)}."
+        return f"{target_label(request)} moves when the freeze ({request.frozen_by}) ends, on {format_utc(request.frozen_until)}."
     return f"{target_label(request)} moves as soon as the registry answers."
 
 
 def _no_longer(request: TransitionRequest, rolled_back: str) -> str:
-    when = f" since {moment(request.settled_at)}" if request.settled_at else ""
+    when = f" since {format_utc(request.settled_at)}" if request.settled_at else ""
     return f"{request.version} was {target_label(request)}{when}, and was {rolled_back.rstrip('.')}."
 
 
 def _applied(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED:
         return f"{request.version} stays {target_label(request)}."
-    when = f" since {moment(request.settled_at)}" if request.settled_at else ""
+    when = f" since {format_utc(request.settled_at)}" if request.settled_at else ""
     if request.kind is Kind.ROLLBACK:
         away = f", away from {request.away_from}" if request.away_from else ""
         return f"{request.version} is {target_label(request)} again{when}{away}."

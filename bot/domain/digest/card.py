@@ -20,6 +20,7 @@ from bot.domain.digest.thread import (
     waiting_table,
 )
 from bot.domain.references import Image
+from bot.domain.text import counted
 
 __all__ = [
     "ReportFile",
@@ -123,4 +124,4 @@ def _attention_in_short(digest: Digest) -> str:
     total = digest.attention.total
     if not total:
         return words.ALL_IN_ORDER.rstrip(".").lower()
-    return f"{words.counted(total, 'matter')} {'needs' if total == 1 else 'need'} attention"
+    return f"{counted(total, 'matter')} {'needs' if total == 1 else 'need'} attention"

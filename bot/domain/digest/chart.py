@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.digest.figures import Digest, WeekOfTrend
-from bot.domain.digest.sentences import counted, duration_text
+from bot.domain.text import counted, duration_text
 
 WIDTH, HEIGHT = 720, 330
 LEFT, RIGHT = 62, 12

@@ -18,6 +18,7 @@ from bot.domain.digest.figures import (
     LedgerFigures,
 )
 from bot.domain.digest.periods import Period
+from bot.domain.text import counted, duration_text
 
 Names = Mapping[str, str]
 
@@ -168,27 +169,6 @@ def ledger_text(ledger: LedgerFigures, *, so_far: bool = False) -> str:
     holds = f"it does not verify: {ledger.fault.rstrip('.')}" if ledger.fault else "it verifies"
     when = "so far" if so_far else "at the week's end"
     return f"{counted(ledger.count, 'entry')} {when}, {week}; {holds}"
-
-
-def duration_text(length: timedelta | None) -> str:
-    """In the two largest units that say something."""
-    if length is None:
-        return "–"
-    minutes = int(length.total_seconds() // 60)
-    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
-    units = [(counted(days, "day"), days), (f"{hours} h", hours), (f"{rest} min", rest)]
-    told = [text for text, number in units if number]
-    return " ".join(told[:2]) or "under 1 min"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"1 {noun}" if number == 1 else f"{number:,} {_plural(noun)}"
-
-
-def _plural(noun: str) -> str:
-    return (
-        f"{noun[:-1]}ies" if noun.endswith("y") and noun != "day" else f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    )
 
 
 def _sentence(said: str) -> str:

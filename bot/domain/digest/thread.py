@@ -15,6 +15,7 @@ from bot.domain.card.card import Card, Fact, Link, Table
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest import sentences as words
 from bot.domain.digest.figures import Digest, Finding, Holding, Pipeline, Transition
+from bot.domain.text import duration_text
 
 T = TypeVar("T")
 
@@ -83,7 +84,7 @@ def _held(one: Holding, digest: Digest) -> Row:
         str(one.target),
         words.local_moment(one.since, digest.period) if one.since else SINCE_BEFORE,
         words.decider(one.decided, one.by, digest.names, one.roles),
-        words.duration_text(one.approval_age),
+        duration_text(one.approval_age),
         _shortened(one.commit),
         _shortened(one.data),
         one.ticket,
@@ -115,7 +116,7 @@ def waiting_table(digest: Digest) -> Table:
             str(one.version),
             str(one.target),
             words.local_moment(one.opened_at, digest.period),
-            words.duration_text(one.age),
+            duration_text(one.age),
             words.local_moment(one.decide_by, digest.period) if one.decide_by else NOTHING,
             one.missing,
             one.ticket,
@@ -129,7 +130,7 @@ def waiting_table(digest: Digest) -> Table:
 def _latency_table(digest: Digest) -> Table:
     """Left out when nobody decided anything: the card says so."""
     rows = (
-        _row(words.rule_name(one.rule), str(one.decided), words.duration_text(one.median), words.duration_text(one.p95))
+        _row(words.rule_name(one.rule), str(one.decided), duration_text(one.median), duration_text(one.p95))
         for one in digest.latency
         if one.decided
     )

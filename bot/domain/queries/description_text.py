@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from bot.domain.card.metrics_table import figure
-from bot.domain.card.sentences import moment
 from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER
 from bot.domain.model import Artifacts, Evidence, Metric
 from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
+from bot.domain.text import format_utc
 
 INDENT = "  "
 LABEL = 18  # letters
@@ -35,7 +35,7 @@ def in_words(found: Description) -> list[str]:
 
 def holders_in_words(model: str, at: datetime, held: Sequence[Held], unknown: str) -> list[str]:
     """Who held each target then; `unknown` says what the ledger cannot tell."""
-    lines = [f"{model} on {moment(at)}"]
+    lines = [f"{model} on {format_utc(at)}"]
     lines += [f"{INDENT}{place.target}: {held_text(place)}" for place in held]
     if not held:
         lines.append(f"{INDENT}no target that Countersign knows of was held")
@@ -44,16 +44,16 @@ def holders_in_words(model: str, at: datetime, held: Sequence[Held], unknown: st
 
 def held_text(place: Held) -> str:
     if place.version is None:
-        since = f" since {moment(place.since)}" if place.since else ""
+        since = f" since {format_utc(place.since)}" if place.since else ""
         return f"{NOBODY}{since}"
-    since = f"since {moment(place.since)}" if place.since else "since before anything was recorded"
+    since = f"since {format_utc(place.since)}" if place.since else "since before anything was recorded"
     ticket = f" ({place.ticket})" if place.ticket else ""
     return f"{place.version}, {since}, {place.approval}{ticket}"
 
 
 def decision_text(request: Told) -> str:
     """Who decided and when; what became of it when nobody did."""
-    when = f" on {moment(request.decided_at)}" if request.decided_at else ""
+    when = f" on {format_utc(request.decided_at)}" if request.decided_at else ""
     if request.decided_by and not request.title.endswith(f"by {request.decided_by}"):
         return f"{request.title} by {request.decided_by}{when}"
     return f"{request.title}{when}"
@@ -63,7 +63,7 @@ def ballot_text(ballot: Ballot) -> str:
     groups = f" for {' and '.join(ballot.groups)}" if ballot.groups else ""
     instead = f", standing in for {' and '.join(ballot.standing_in_for)}" if ballot.standing_in_for else ""
     reason = f": {ballot.reason}" if ballot.reason else ""
-    return f"{ballot.person}, {ballot.verdict}{groups}{instead}, {moment(ballot.at)}{reason}"
+    return f"{ballot.person}, {ballot.verdict}{groups}{instead}, {format_utc(ballot.at)}{reason}"
 
 
 def signed_text(signed: Signed) -> str:
@@ -77,7 +77,7 @@ def witness_text(request: Told) -> str:
         return ""
     if request.checkpoint is None:
         return f"no checkpoint covers ledger entry {request.entry} yet. Make one with: countersign audit checkpoint"
-    made = moment(request.checkpoint.made_at)
+    made = format_utc(request.checkpoint.made_at)
     return (
         f"ledger entry {request.entry} is covered by the checkpoint of {request.checkpoint.size} entries, made {made}"
     )
@@ -101,7 +101,7 @@ def vouched_text(evidence: Evidence) -> str:
 
 def _headline(found: Description) -> Lines:
     yield str(found.version)
-    yield _line("created", moment(found.version.created))
+    yield _line("created", format_utc(found.version.created))
     if not found.is_registered:
         yield _line("in the registry", "no longer: what follows is what was recorded")
     for place in found.holds:
@@ -113,7 +113,7 @@ def _headline(found: Description) -> Lines:
 
 
 def _since(place: Held) -> str:
-    return f"since {moment(place.since)}" if place.since else "since before anything was recorded"
+    return f"since {format_utc(place.since)}" if place.since else "since before anything was recorded"
 
 
 def _origin(found: Description) -> Lines:
@@ -169,7 +169,7 @@ def _requests(found: Description) -> Lines:
     for request in found.requests:
         yield from _heading(f"Request {request.id[:8]} for {request.target}")
         by = f", by {request.requester}" if request.requester else ""
-        yield _line("asked", f"{request.asked}{by}, {moment(request.opened_at)}")
+        yield _line("asked", f"{request.asked}{by}, {format_utc(request.opened_at)}")
         yield from _if_any("why", request.comment)
         yield _line("decision", decision_text(request))
         yield from _if_any("outcome", request.outcome)

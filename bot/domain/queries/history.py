@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain import events as e
-from bot.domain.card.sentences import UNKNOWN, moment
+from bot.domain.card.sentences import UNKNOWN
 from bot.domain.model import DecidedBy, Kind, Target, TransitionRequest, VersionId
 from bot.domain.request.evolution import BY_RULE
+from bot.domain.text import format_utc
 
 ASKED = {Kind.PROMOTION: "asked", Kind.OBSERVED: "asked to ratify", Kind.ROLLBACK: "asked to go back"}
 APPROVED = {Kind.PROMOTION: "approved", Kind.OBSERVED: "ratified", Kind.ROLLBACK: "approved to go back"}
@@ -91,7 +92,7 @@ def _ending(event: e.RequestEvent) -> Words | None:
 def _move(event: e.RequestEvent, request: TransitionRequest) -> Words | None:
     match event:
         case e.ApprovalHeld():
-            return "held by a freeze", "", f"{event.freeze}, until {moment(event.until)}"
+            return "held by a freeze", "", f"{event.freeze}, until {format_utc(event.until)}"
         case e.FreezeEnded():
             return "freeze ended", "", event.freeze
         case e.TargetMoved() if request.kind is Kind.ROLLBACK:

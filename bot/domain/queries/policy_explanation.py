@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from bot.domain.card.sentences import FreezeNow
 from bot.domain.model import FastTrackMode, Judgement, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Policy, Rule, UnknownRequester
 from bot.domain.request.quorum import places, requester_is_unknown
 

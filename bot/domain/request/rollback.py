@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bot.domain.card.sentences import moment, target_label
 from bot.domain.model import AskKind, Kind, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import RollbackBy, Rule
+from bot.domain.text import format_utc, target_label
 
 FAILED_TAG = "countersign.failed"
 TAG_LIMIT = 5_000  # characters of a value that any MLflow takes; the newest take 100,000: mlflow/utils/validation.py
@@ -56,7 +56,7 @@ def failure_of(version: VersionId, applied: Iterable[TransitionRequest]) -> str:
     if rollback is None or rollback.settled_at is None:
         return ""
     reason = rollback.comment.strip().removesuffix(".")
-    return f"rolled back from {target_label(rollback)} on {moment(rollback.settled_at)}: {reason}"
+    return f"rolled back from {target_label(rollback)} on {format_utc(rollback.settled_at)}: {reason}"
 
 
 def failed_tag(version: VersionId, applied: Sequence[TransitionRequest]) -> str:

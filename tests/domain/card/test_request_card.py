@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from bot.domain.card.card import Card, Confirm, Fact, Link, Table, Tone
 from bot.domain.card.request_card import outcome_card, reminder_card, request_card, ticket_card
-from bot.domain.card.sentences import CardContext, decision_text, target_label
+from bot.domain.card.sentences import CardContext, decision_text
 from bot.domain.model import Ask, AskKind, State, Target, TargetKind, TransitionRequest
 from bot.domain.policy.rules import ReasonDemand, Rule
+from bot.domain.text import target_label
 from tests.builders import (
     RULE_HASH,
     TICKET,

@@ -10,8 +10,9 @@ import pytest
 from bot.domain.card.card import Called, Fact, Link, Mention
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.request_card import mentions_of, reminder_card, request_card
-from bot.domain.card.sentences import CardContext, FreezeNow
+from bot.domain.card.sentences import CardContext
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest
+from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Escalate, Group, UnknownRequester
 from tests.builders import (
     BY_ALIAS,

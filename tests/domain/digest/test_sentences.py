@@ -14,9 +14,7 @@ from bot.domain.digest.sentences import (
     NO_DECISIONS,
     QUIET,
     attention_text,
-    counted,
     decider,
-    duration_text,
     headline,
     latency_text,
     ledger_text,
@@ -26,6 +24,7 @@ from bot.domain.digest.sentences import (
     transitions_text,
     waiting_count,
 )
+from bot.domain.text import counted, duration_text
 from tests.builders.digest import (
     PERIOD,
     a_digest,

@@ -40,7 +40,7 @@ from bot.domain.model import (
 )
 from bot.domain.policy.rules import Escalate, ReasonDemand, Rule, UnknownRequester
 from bot.domain.request import evolution, lifecycle
-from bot.store.transaction import REQUEST
+from bot.store.requests import REQUEST
 from tests.builders import (
     CARD,
     NOON,

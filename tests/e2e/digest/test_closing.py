@@ -184,7 +184,7 @@ def test_a_first_plan_counts_from_when_it_came_to_stay(installation: Installatio
 def test_a_policy_that_only_another_release_can_read_does_not_end_the_plan(planned: Installation) -> None:
     weeks = weeks_from_now(3)
     with planned.s.store.transaction() as tx:
-        tx.add_policy("version: 99\ndigest: {}\n", "sha256:99", "another release", planned.clock.now())
+        tx.policies.add("version: 99\ndigest: {}\n", "sha256:99", "another release", planned.clock.now())
     go_to(planned, weeks[2].starts + timedelta(days=1))
     planned.use_policy(top=DIGEST.replace("compliance", "model-approvals"))
 

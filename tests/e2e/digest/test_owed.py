@@ -121,7 +121,7 @@ def test_a_policy_that_only_another_release_can_read_leaves_readyz_and_the_metri
     go_to_due(planned, week)
     close_week(week.week, planned.s)
     with planned.s.store.transaction() as tx:
-        tx.add_policy("version: 99\ndigest: {}\n", "sha256:99", "another release", planned.clock.now())
+        tx.policies.add("version: 99\ndigest: {}\n", "sha256:99", "another release", planned.clock.now())
 
     go_to(planned, following.ends)
 

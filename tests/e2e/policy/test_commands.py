@@ -185,7 +185,7 @@ def test_explain_shows_what_fails_and_writes_nothing(installation: Installation,
     assert "✗ mae 41" in told.output
     with installation.s.store.transaction() as tx:
         assert tx.ledger.count() == before
-        assert tx.find_requests() == []
+        assert tx.requests.find() == []
 
 
 def test_explain_resolves_an_alias_and_takes_the_policy_in_force(installation: Installation) -> None:

@@ -46,7 +46,7 @@ def to_model(installation: Installation, version: int | None = None) -> Transiti
 
 def foreign_copies(installation: Installation) -> list[TransitionRequest]:
     with installation.s.store.transaction() as tx:
-        found = tx.find_requests(workspace="default", model=prod(installation))
+        found = tx.requests.find(workspace="default", model=prod(installation))
     return sorted(found, key=lambda request: request.version)
 
 

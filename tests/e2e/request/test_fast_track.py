@@ -55,7 +55,7 @@ def drawn(installation: Installation, version: int) -> str:
     request = ask_in_words(installation, version)
     freeze_evidence(request.id, installation.s)
     with installation.s.store.transaction() as tx:
-        judged = tx.get_request(request.id, for_update=True)
+        judged = tx.requests.get(request.id, for_update=True)
         tx.record(lifecycle.withdraw(judged, "asked in vain", installation.clock.now()))
     assert judged.judgement is not None
     return judged.judgement.held_back

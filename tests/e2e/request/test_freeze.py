@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot.domain.card.sentences import moment
 from bot.domain.events import ApprovalHeld, FreezeEnded, TargetMoved
 from bot.domain.model import DecidedBy, State, TransitionRequest
+from bot.domain.text import format_utc
 from handlers.policy.kill_switch import person_named, switch_fast_track
 from tests.fixtures.installation import Installation
 
@@ -61,10 +61,10 @@ def test_an_approval_in_a_freeze_waits_says_until_when_and_is_applied_when_it_en
     just_before = installation.reread(request).state, installation.champion()
     go_to(installation, ends)
 
-    assert f"A freeze (release) is on until {moment(ends)}: an approval is applied after it." in before
+    assert f"A freeze (release) is on until {format_utc(ends)}: an approval is applied after it." in before
     assert "Approved, waiting for the freeze to end" in waiting
-    assert f"champion moves when the freeze (release) ends, on {moment(ends)}." in waiting
-    assert f"champion moves when the freeze (release) ends, on {moment(ends)}." in installation.comments(request)
+    assert f"champion moves when the freeze (release) ends, on {format_utc(ends)}." in waiting
+    assert f"champion moves when the freeze (release) ends, on {format_utc(ends)}." in installation.comments(request)
     assert "when the freeze has ended" in installation.told("bea")
     assert just_before == (State.APPROVED, None)
     assert installation.reread(request).state is State.APPLIED
@@ -100,7 +100,7 @@ def test_an_approval_that_another_freeze_takes_over_says_the_end_of_that_one(ins
 
     assert request.frozen_until == first
     assert taken_over[0] is State.APPROVED
-    assert f"champion moves when the freeze (audit) ends, on {moment(second)}." in taken_over[1]
+    assert f"champion moves when the freeze (audit) ends, on {format_utc(second)}." in taken_over[1]
     assert installation.champion() == 1
 
 

@@ -1,0 +1,26 @@
+"""Which freeze holds a request back now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.model import Kind, TransitionRequest
+from bot.domain.policy.rules import Policy
+
+
+@dataclass(frozen=True)
+class FreezeNow:
+    name: str
+    until: datetime
+
+
+def freeze_on(request: TransitionRequest, policy: Policy, now: datetime) -> FreezeNow | None:
+    """The one of the rule's freezes that is on and ends last. None for a way back to what was approved before: no freeze holds that."""
+    rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
+    goes_back = request.kind is Kind.ROLLBACK and not request.people_decide
+    if rule is None or goes_back or request.kind is Kind.OBSERVED:
+        return None
+    ends = [(freeze.until(now), freeze.name) for freeze in policy.freezes_of(rule)]
+    on = [FreezeNow(name, until) for until, name in ends if until is not None]
+    return max(on, key=lambda freeze: freeze.until, default=None)

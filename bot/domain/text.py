@@ -1,0 +1,68 @@
+"""Small pieces of text that every subject writes in the same way: counts, durations, times and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.model import TargetKind, TransitionRequest
+
+SECONDS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+
+
+@dataclass(frozen=True)
+class DurationStyle:
+    """How a duration is written: the text of each unit for one and for several, largest first, and what is below the smallest."""
+
+    units: Sequence[tuple[str, str, str]]
+    joined_by: str
+    below: str
+
+
+IN_TABLES = DurationStyle(
+    (("day", "{} day", "{} days"), ("hour", "{} h", "{} h"), ("minute", "{} min", "{} min")), " ", "under 1 min"
+)
+IN_PROSE = DurationStyle(
+    (("day", "{} day", "{} days"), ("hour", "{} hour", "{} hours"), ("minute", "{} minute", "{} minutes")),
+    " and ",
+    "less than a minute",
+)
+AS_OPTION = DurationStyle(
+    (("day", "{}d", "{}d"), ("hour", "{}h", "{}h"), ("minute", "{}m", "{}m"), ("second", "{}s", "{}s")), " ", "0s"
+)
+
+
+def duration_text(length: timedelta | None, style: DurationStyle = IN_TABLES) -> str:
+    """In the two largest units that are not zero, such as "2 days 3 h"; "–" for None. A negative length counts as zero."""
+    if length is None:
+        return "–"
+    left, parts = max(int(length.total_seconds()), 0), []
+    for unit, one, several in style.units:
+        count, left = divmod(left, SECONDS[unit])
+        if count:
+            parts.append((one if count == 1 else several).format(f"{count:,}"))
+    return style.joined_by.join(parts[:2]) or style.below
+
+
+def counted(number: int, noun: str) -> str:
+    """The number with its noun: "1 entry", "1,200 entries"."""
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
+
+
+def format_utc(at: datetime) -> str:
+    """To the minute, such as 2026-11-28 12:31 UTC."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def target_label(request: TransitionRequest) -> str:
+    """The target as people say it: champion, stage Production, model prod.x."""
+    if request.target.kind is TargetKind.ALIAS:
+        return request.target.name
+    return f"{request.target.kind} {request.target.name}"

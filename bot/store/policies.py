@@ -1,0 +1,59 @@
+"""The policies that were put in force, and the one that is in force now: the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from bot.domain.model import Refused
+from bot.store import tables
+
+if TYPE_CHECKING:
+    from bot.domain.policy.rules import Policy
+
+
+@dataclass(frozen=True)
+class ActivePolicy:
+    id: int
+    digest: str
+    policy: Policy
+
+
+class PolicyRows:
+    """`parse` turns a policy's text into a Policy. What is in force is read once a transaction, and again after `add`."""
+
+    def __init__(self, connection: sa.Connection, parse: Callable[[str], Policy]) -> None:
+        self.connection = connection
+        self._parse = parse
+        self._active: ActivePolicy | None = None
+
+    def active(self) -> ActivePolicy:
+        """Raises Refused when no policy was ever put in force."""
+        if self._active is None:
+            self._active = self._read_active()
+        return self._active
+
+    def texts(self) -> Iterator[str]:
+        """Every policy that was ever in force, the newest first."""
+        query = sa.select(tables.policies.c.text).order_by(tables.policies.c.id.desc())
+        yield from self.connection.execute(query).scalars()
+
+    def digest(self) -> str | None:
+        query = sa.select(tables.policies.c.digest).order_by(tables.policies.c.id.desc()).limit(1)
+        return self.connection.execute(query).scalar()
+
+    def add(self, text: str, digest: str, source: str, now: datetime) -> int:
+        values = {"text": text, "digest": digest, "source": source, "activated_at": now}
+        added = sa.insert(tables.policies).values(values).returning(tables.policies.c.id)
+        self._active = None
+        return int(self.connection.execute(added).scalar_one())
+
+    def _read_active(self) -> ActivePolicy:
+        row = self.connection.execute(sa.select(tables.policies).order_by(tables.policies.c.id.desc()).limit(1)).first()
+        if row is None:
+            raise Refused("no policy is in force. Run `countersign migrate` with COUNTERSIGN_POLICY naming the file")
+        return ActivePolicy(row.id, row.digest, self._parse(row.text))

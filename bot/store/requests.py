@@ -1,0 +1,161 @@
+"""The rows of transition requests. A row's columns only index what its body says; `bot.domain.request` decides what changes in it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from bot.domain.ledger.chain import as_plain
+from bot.domain.model import OPEN, Kind, Refused, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.store import tables
+
+REQUEST = TypeAdapter(TransitionRequest)
+APPLIED_READ = 100  # a target may be promoted every hour for years, and Undo is answered within three seconds
+LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
+SHORTEST_ID = 8  # letters; what cards, tickets and lists print
+
+
+def new_request_id() -> str:
+    """Opaque and unguessable; sorted by nothing."""
+    return uuid.uuid4().hex
+
+
+def target_model(request: TransitionRequest) -> str:
+    """The registered model that holds the target: another one than the version's where versions are copied."""
+    return request.target.name if request.target.kind is TargetKind.MODEL else request.version.model
+
+
+class RequestRows:
+    """Reads and writes requests on one connection, inside its transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def lock_model(self, workspace: str, model: str) -> None:
+        """Keeps other transactions from opening a request for this model until this one ends."""
+        key = sa.func.hashtextextended(f"{workspace}/{model}", 0)
+        self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+    def get(self, request_id: str, *, for_update: bool = False) -> TransitionRequest:
+        """Raises Refused when there is none: ids come from buttons and command lines."""
+        if not (request_id.isascii() and request_id.isprintable()):  # PostgreSQL would not even take it as a question
+            raise Refused("there is no such request: its id holds letters that no id of ours has")
+        query = sa.select(tables.requests.c.body).where(tables.requests.c.id == request_id)
+        body = self.connection.execute(query.with_for_update() if for_update else query).scalar()
+        if body is None:
+            raise Refused(f'there is no request "{request_id[:64]}". It may belong to another installation')
+        return _request_of(body)
+
+    def full_id(self, beginning: str) -> str:
+        """The id that begins so; anything that is no beginning of an id comes back unchanged. Raises Refused when several begin so."""
+        if len(beginning) < SHORTEST_ID or not (beginning.isascii() and beginning.isalnum()):
+            return beginning
+        query = sa.select(tables.requests.c.id).where(tables.requests.c.id.startswith(beginning)).limit(2)
+        found = self.connection.execute(query).scalars().all()
+        if len(found) > 1:
+            raise Refused(f'several requests begin with "{beginning}". Write more letters of the one you mean')
+        return found[0] if found else beginning
+
+    def find(
+        self,
+        *,
+        states: Sequence[State] = (),
+        workspace: str | None = None,
+        model: str | None = None,
+        version: VersionId | None = None,
+        target: Target | None = None,
+        for_update: bool = False,
+    ) -> list[TransitionRequest]:
+        """Oldest first; with `for_update`, locked in the order of their ids."""
+        rows = tables.requests.c
+        query = sa.select(rows.body).order_by(rows.id if for_update else rows.opened_at, rows.id)
+        if states:
+            query = query.where(rows.state.in_(states))
+        if version is not None:
+            query = query.where(rows.version == version.version, rows.version_created == version.created)
+            workspace, model = version.workspace, version.model
+        if workspace is not None:
+            query = query.where(rows.workspace == workspace)
+        if model is not None:
+            query = query.where(rows.model == model)
+        if target is not None:
+            query = query.where(rows.target == str(target))
+        if for_update:
+            query = query.with_for_update()
+        return [_request_of(body) for body in self.connection.execute(query).scalars()]
+
+    def last_approval(self, version: VersionId, target: Target) -> str | None:
+        """The id of the last request that was approved and applied for this version and target."""
+        applied = self.find(version=version, target=target, states=(State.APPLIED,))
+        return applied[-1].id if applied else None
+
+    def applied(self, version: VersionId | None, workspace: str, model: str, target: Target) -> list[TransitionRequest]:
+        """What was applied for the target, as it was settled: the latest hundred, all rollbacks, and all of `version`."""
+        rows = tables.requests.c
+        here = sa.and_(
+            rows.state == State.APPLIED, rows.workspace == workspace, rows.model == model, rows.target == str(target)
+        )
+        latest = sa.select(rows.id).where(here).order_by(rows.opened_at.desc()).limit(APPLIED_READ)
+        wanted = sa.or_(rows.kind == Kind.ROLLBACK, rows.id.in_(latest))
+        if version is not None:
+            wanted = sa.or_(wanted, rows.version == version.version)
+        found = [
+            _request_of(body) for body in self.connection.execute(sa.select(rows.body).where(here, wanted)).scalars()
+        ]
+        return sorted(found, key=lambda request: request.settled_at or request.opened_at)
+
+    def due(self, now: datetime) -> list[str]:
+        """The ids of the open requests whose time is up."""
+        rows = tables.requests.c
+        overdue = sa.and_(rows.state.in_(OPEN), rows.expires_at <= now)
+        return list(self.connection.execute(sa.select(rows.id).where(overdue).order_by(rows.id)).scalars())
+
+    def with_ticket(self, ticket_id: str) -> str | None:
+        query = sa.select(tables.requests.c.id).where(tables.requests.c.ticket_id == ticket_id)
+        return self.connection.execute(query).scalar()
+
+    def failed(self, request: TransitionRequest) -> TransitionRequest | None:
+        """The request by which the version that failed had reached the target: behind those of this rollback that went stale."""
+        if request.kind is not Kind.ROLLBACK or request.follows is None:
+            return None
+        found = self.get(request.follows)
+        return self.failed(found) if found.away_from == request.away_from else found
+
+    def count(self) -> Mapping[str, int]:
+        """How many requests are in each state."""
+        rows = self.connection.execute(
+            sa.select(tables.requests.c.state, sa.func.count()).group_by(tables.requests.c.state)
+        )
+        return {row.state: row[1] for row in rows}
+
+    def insert(self, request: TransitionRequest) -> None:
+        self.connection.execute(sa.insert(tables.requests).values(id=request.id, **_columns(request)))
+
+    def update(self, request: TransitionRequest) -> None:
+        update = sa.update(tables.requests).where(tables.requests.c.id == request.id).values(**_columns(request))
+        self.connection.execute(update)
+
+
+def _request_of(body: str) -> TransitionRequest:
+    return REQUEST.validate_python(json.loads(body))
+
+
+def _columns(request: TransitionRequest) -> dict[str, object]:
+    return {
+        "state": request.state,
+        "kind": request.kind,
+        "workspace": request.version.workspace,
+        "model": request.version.model,
+        "version": request.version.version,
+        "version_created": request.version.created,
+        "target": str(request.target),
+        "opened_at": request.opened_at,
+        "expires_at": request.expires_at,
+        "ticket_id": request.ticket.id if request.ticket else None,
+        "body": json.dumps(as_plain(request)),  # a NaN metric survives as text
+    }
