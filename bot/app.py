@@ -34,6 +34,7 @@ from bot.clients.slack.notifier import SlackNotifier
 from bot.database import embedded
 from bot.database.connect import create_engine, pending_migrations
 from bot.engine.jobs import Jobs
+from bot.errors import InvalidKey, InvalidSettings
 from bot.links import links_for, make_link_key
 from bot.logs import write_logs
 from bot.ports import Signer
@@ -41,7 +42,7 @@ from bot.services import Services, SystemClock
 from bot.signatures import ED25519
 from bot.store.transaction import Store
 from config.policy import read_policy
-from config.settings import Process, Settings, SettingsMistakes, needs_of, read_settings
+from config.settings import Process, Settings, needs_of, read_settings
 from handlers.attestation import signing
 from handlers.digest.closing import owed
 from handlers.doors.api import api
@@ -82,20 +83,20 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
 
 
 def signer_of(settings: Settings) -> Signer:
-    """Reads the private key. Raises SettingsMistakes."""
+    """Reads the private key. Raises InvalidSettings."""
     try:
         return read_signer(settings.signing_key_location)
-    except keys.KeyMistake as mistake:
-        raise SettingsMistakes((f"COUNTERSIGN_SIGNING_KEY: {mistake}.",)) from None
+    except InvalidKey as mistake:
+        raise InvalidSettings((f"COUNTERSIGN_SIGNING_KEY: {mistake}.",)) from None
 
 
 def check_checkpoint_key(settings: Settings) -> None:
-    """A worker without it would decide what no witness outside ever hears of. Raises SettingsMistakes."""
+    """A worker without it would decide what no witness outside ever hears of. Raises InvalidSettings."""
     try:
         read_note_key(settings.checkpoint_key_path)
-    except keys.KeyMistake as mistake:
+    except InvalidKey as mistake:
         mend = "Checkpoints want an Ed25519 key: countersign keys new --algorithm ed25519 --out FILE"
-        raise SettingsMistakes((f"COUNTERSIGN_CHECKPOINT_KEY: {mistake}. {mend}",)) from None
+        raise InvalidSettings((f"COUNTERSIGN_CHECKPOINT_KEY: {mistake}. {mend}",)) from None
 
 
 def make_missing_keys(settings: Settings) -> None:
@@ -114,7 +115,7 @@ def effects_of(s: Services) -> Mapping[str, Callable[[str], None]]:
 
 
 def create_app() -> Flask:
-    """What gunicorn loads. Raises SettingsMistakes naming all that is wrong with the environment."""
+    """What gunicorn loads. Raises InvalidSettings naming all that is wrong with the environment."""
     write_logs()
     quieten_vendors()
     settings = read_settings(os.environ, needs_of(Process.WEB, tickets=False))

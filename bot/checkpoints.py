@@ -13,7 +13,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from bot.domain.ledger.checkpoint import Note, key_hint
-from bot.signatures import ED25519, LEDGER, NotVerified, TrustedKey, read_verifier, trusted_key
+from bot.errors import NotVerified
+from bot.signatures import ED25519, LEDGER, TrustedKey, read_verifier, trusted_key
 
 
 def ledger_key(pem: str) -> TrustedKey:

@@ -12,31 +12,28 @@ from collections.abc import Iterator, Mapping
 import yaml
 
 from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
+from bot.errors import InvalidDvcFile
 
 MOST_NODES = 50_000
 MOST_STAGES = 500  # the graph compares each with each
 DEEPEST = 60
 
 
-class Unreadable(Exception):
-    """The text is not what DVC writes; the message completes "dvc.lock ..."."""
-
-
 def read_lock(text: str) -> Lock:
-    """Raises Unreadable."""
+    """Raises InvalidDvcFile."""
     stages = _mapping(_mapping(_parsed(text)).get("stages"), "has no stages")
     if len(stages) > MOST_STAGES:
-        raise Unreadable(f"has more than {MOST_STAGES} stages")
+        raise InvalidDvcFile(f"has more than {MOST_STAGES} stages")
     return Lock(tuple(_stage(name, _mapping(body)) for name, body in stages.items()))
 
 
 def read_params(text: str) -> dict[str, str]:
-    """Every value by its dotted name, as it was written; a list is one value. Raises Unreadable."""
+    """Every value by its dotted name, as it was written; a list is one value. Raises InvalidDvcFile."""
     return dict(_flat(_parsed(text)))
 
 
 def metric_files(dvc_yaml: str) -> tuple[str, ...]:
-    """The files that `dvc.yaml` calls metrics, of the whole pipeline or of a stage. Raises Unreadable."""
+    """The files that `dvc.yaml` calls metrics, of the whole pipeline or of a stage. Raises InvalidDvcFile."""
     whole = _mapping(_parsed(dvc_yaml))
     named = [*_paths(whole.get("metrics"))]
     for body in _mapping(whole.get("stages") or {}).values():
@@ -49,7 +46,7 @@ def _parsed(text: str) -> object:
         found: object = yaml.load(text, Loader=yaml.BaseLoader)  # nosec B506
         _count(found)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise Unreadable("is not YAML as DVC writes it") from error
+        raise InvalidDvcFile("is not YAML as DVC writes it") from error
     return found
 
 
@@ -60,7 +57,7 @@ def _count(whole: object) -> None:
         node, depth = waiting.pop()
         seen += 1
         if seen > MOST_NODES or depth > DEEPEST:
-            raise Unreadable(f"has more than {MOST_NODES:,} entries, or is nested deeper than {DEEPEST}")
+            raise InvalidDvcFile(f"has more than {MOST_NODES:,} entries, or is nested deeper than {DEEPEST}")
         below = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
         waiting += [(one, depth + 1) for one in below]
 
@@ -109,5 +106,5 @@ def _paths(listed: object) -> Iterator[str]:
 
 def _mapping(node: object, otherwise: str = "is not YAML as DVC writes it") -> Mapping[str, object]:
     if not isinstance(node, dict):
-        raise Unreadable(otherwise)
+        raise InvalidDvcFile(otherwise)
     return node

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from bot.ports import Rejected
+from bot.errors import Rejected
 
 GOOD_FOR = timedelta(days=90)
 PURPOSE = b"countersign link v1"

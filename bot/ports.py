@@ -24,35 +24,6 @@ from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 
 
-class OutsideError(Exception):
-    """Something outside did not do what we asked; the message says what, which, and what next."""
-
-
-class Temporary(OutsideError):
-    """Passing trouble. `retry_after` is in seconds and is never undercut."""
-
-    def __init__(self, message: str, retry_after: float = 0.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class Permanent(OutsideError):
-    """A person must mend this; the message says how."""
-
-
-class OutcomeUnknown(OutsideError):
-    """The answer to a write was lost. The effect looks the thing up and adopts it, or tries again later."""
-
-
-class Rejected(Exception):
-    """What came in is not to be believed: a bad signature, a stale time, a body that is none. `reason` is the metric's label."""
-
-    def __init__(self, reason: str, message: str, status: int = 401) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.status = status
-
-
 @dataclass(frozen=True)
 class RegistryHint:
     """A webhook's content, believed only as far as: look at this model again. `model` is None for events without news."""

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from bot.domain.attestation.in_toto import APPROVAL_TYPE, STATEMENT_TYPE, VERDICT_TYPE
+from bot.errors import NotVerified
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 APPROVALS, LEDGER = "approvals", "ledger"  # what a key is for
@@ -29,10 +30,6 @@ MOST_SIGNATURES = 16
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"  # https://docs.sigstore.dev/about/bundle/
 
 Verifier: TypeAlias = "ec.EllipticCurvePublicKey | Ed25519PublicKey"
-
-
-class NotVerified(Exception):
-    """The envelope proves nothing; the text is a sentence that says why."""
 
 
 @dataclass(frozen=True)

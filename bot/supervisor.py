@@ -17,6 +17,8 @@ from threading import Event
 
 import structlog
 
+from bot.errors import AlreadyRunning
+
 log = structlog.get_logger()
 GRACE = 12.0  # seconds; a worker leaves within 10
 # -P: the current directory may hold a `config` package of its own, which must not stand in for ours.
@@ -24,10 +26,6 @@ COUNTERSIGN = (sys.executable, "-P", "-m", "bot")
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 CARE_EVERY = 3.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between a death and the restart, doubling
-
-
-class AlreadyRunning(Exception):
-    """Another process does this here; the message says which."""
 
 
 @dataclass

@@ -12,10 +12,11 @@ from pathlib import Path
 import bot
 from bot.app import build_services, flask_app
 from bot.domain.events import Event
-from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, Refused, State, TransitionRequest, Vote
+from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, State, TransitionRequest, Vote
 from bot.domain.policy.rules import Escalate
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided, Authors
+from bot.errors import Refused
 from config.settings import Settings
 from tests.builders import (
     LATER,

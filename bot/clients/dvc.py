@@ -19,20 +19,13 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
 from bot.domain.evidence.dvc_lock import Entry
+from bot.errors import NotFetched, NotOnRemote
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 CHUNK = 2**20
 READABLE = 0o644  # a temporary file is its owner's alone
 LARGEST_LIST = 64 * 2**20  # bytes; a folder of half a million files
 EXTRA_WANTED = "bringing data back needs the dvc extra: pip install 'mlflow-countersign[dvc]'"
-
-
-class NotFetched(Exception):
-    """The file is not brought back; the sentence says why."""
-
-
-class NotOnRemote(NotFetched):
-    """The remote has nothing of that hash."""
 
 
 @dataclass(frozen=True)

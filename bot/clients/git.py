@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bot.domain.evidence.lineage import Mirrored
 from bot.domain.policy.git_remote import why_no_remote
-from bot.ports import Permanent, Temporary
+from bot.errors import Permanent, Temporary
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 LARGEST_FILE = 4 * 2**20  # bytes

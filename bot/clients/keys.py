@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from bot.errors import InvalidKey
 from bot.ports import PublicKey
 from bot.signatures import ECDSA_P256, ED25519, trusted_key
 
@@ -30,21 +31,17 @@ EVERYBODY, GROUP = 0o007, 0o070
 PrivateKey: TypeAlias = "ec.EllipticCurvePrivateKey | Ed25519PrivateKey"
 
 
-class KeyMistake(Exception):
-    """There is no key to work with; the message says why, and what next."""
-
-
 def make_key(path: Path, algorithm: str = ECDSA_P256) -> PublicKey:
-    """Writes a new private key, and never over anything. Raises KeyMistake."""
+    """Writes a new private key, and never over anything. Raises InvalidKey."""
     key = Ed25519PrivateKey.generate() if algorithm == ED25519 else ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     if path.exists():
-        raise KeyMistake(f"{path} is there already, and a key is never overwritten. Name another file")
+        raise InvalidKey(f"{path} is there already, and a key is never overwritten. Name another file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
     except OSError as trouble:
-        raise KeyMistake(f"{path} cannot be written ({trouble.strerror}). Name another file") from None
+        raise InvalidKey(f"{path} cannot be written ({trouble.strerror}). Name another file") from None
     with os.fdopen(descriptor, "wb") as file:
         file.write(pem)
     return public_key_of(key)
@@ -56,27 +53,27 @@ def make_key_unless_there(path: Path, algorithm: str = ECDSA_P256) -> None:
 
 
 def read_key(path: Path) -> PrivateKey:
-    """Raises KeyMistake with the sentence that tells why the file is of no use."""
+    """Raises InvalidKey with the sentence that tells why the file is of no use."""
     try:
         pem = path.read_bytes()
     except FileNotFoundError:
-        raise KeyMistake(f"{path} is not there. Make a key with: countersign keys new --out {path}") from None
+        raise InvalidKey(f"{path} is not there. Make a key with: countersign keys new --out {path}") from None
     except OSError as trouble:
-        raise KeyMistake(f"{path} cannot be read ({trouble.strerror}). Give it to the worker's user") from None
+        raise InvalidKey(f"{path} cannot be read ({trouble.strerror}). Give it to the worker's user") from None
     try:
         key = load_pem_private_key(pem, None)
     except TypeError:
-        raise KeyMistake(
+        raise InvalidKey(
             f"{path} is encrypted with a passphrase, which a worker that starts by itself does not have. "
             "Store it without one (openssl pkcs8 -topk8 -nocrypt), or use a key service"
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise KeyMistake(f"{path} holds no private key in PEM. Make one with `countersign keys new`") from None
+        raise InvalidKey(f"{path} holds no private key in PEM. Make one with `countersign keys new`") from None
     if isinstance(key, Ed25519PrivateKey):
         return key
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
         return key
-    raise KeyMistake(f"{path} holds a key of another kind: only ECDSA P-256 and Ed25519 sign approvals")
+    raise InvalidKey(f"{path} holds a key of another kind: only ECDSA P-256 and Ed25519 sign approvals")
 
 
 def public_key_of(key: PrivateKey) -> PublicKey:

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from bot.clients.mail_form import as_message, message_id
 from bot.clients.plain_text import one_line
-from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.ports import Mail
 
 TIMEOUT = 20.0  # seconds, for each step
 PORTS = {"smtp": 587, "smtps": 465}

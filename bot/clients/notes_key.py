@@ -10,9 +10,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bot.clients.keys import KeyMistake, public_key_of, read_key
+from bot.clients.keys import public_key_of, read_key
 from bot.domain.ledger.checkpoint import Checkpoint, Note, key_hint
-from bot.ports import Permanent, PublicKey
+from bot.errors import InvalidKey, Permanent
+from bot.ports import PublicKey
 
 
 class NoteKey:
@@ -45,7 +46,7 @@ class NoteKeyFile:
     def _opened(self) -> NoteKey:
         try:
             return read_note_key(self.path)
-        except KeyMistake as mistake:
+        except InvalidKey as mistake:
             raise Permanent(
                 f"no checkpoint of the ledger can be signed, because {mistake}. Checkpoints want a key made with "
                 "`countersign keys new --algorithm ed25519 --out FILE` and named in COUNTERSIGN_CHECKPOINT_KEY"
@@ -53,8 +54,8 @@ class NoteKeyFile:
 
 
 def read_note_key(path: Path) -> NoteKey:
-    """Raises KeyMistake for what is no key that signs checkpoints."""
+    """Raises InvalidKey for what is no key that signs checkpoints."""
     key = read_key(path)
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyMistake(f"{path} holds a key that is not Ed25519")
+        raise InvalidKey(f"{path} holds a key that is not Ed25519")
     return NoteKey(key)

@@ -26,9 +26,9 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # its own p
     VaultSigner,
 )
 
-from bot.clients.keys import KeyMistake, PrivateKey, public_key, public_key_of, read_key
-from bot.ports import Permanent, PublicKey, Temporary
-from bot.signatures import NotVerified
+from bot.clients.keys import PrivateKey, public_key, public_key_of, read_key
+from bot.errors import InvalidKey, NotVerified, Permanent, Temporary
+from bot.ports import PublicKey
 
 Importer = Callable[[str], tuple[str, SSlibKey]]
 
@@ -119,7 +119,7 @@ class NoSigner:
 
 
 def read_signer(location: str) -> DsseSigner:
-    """`location` is the path of a key file, or the URI of a key in a key service. Raises KeyMistake."""
+    """`location` is the path of a key file, or the URI of a key in a key service. Raises InvalidKey."""
     scheme, separator, rest = location.partition(":")
     if separator and scheme in SERVICES:
         return _service_signer(location, rest, SERVICES[scheme])
@@ -136,17 +136,17 @@ def _service_signer(location: str, rest: str, service: KeyService) -> DsseSigner
     try:
         uri, found = service.read_public(rest)
     except UnsupportedLibraryError:
-        raise KeyMistake(
+        raise InvalidKey(
             f'names a key of {service.name}, whose packages are not installed: pip install "securesystemslib[{service.extra}]"'
         ) from None
     except service.raised() as trouble:
-        raise KeyMistake(f"names a key that {service.name} does not give out: {trouble}") from None
+        raise InvalidKey(f"names a key that {service.name} does not give out: {trouble}") from None
     if not uri.startswith(location):
-        raise KeyMistake(f"names {location}, but the newest version of that key is {uri}. Name that one")
+        raise InvalidKey(f"names {location}, but the newest version of that key is {uri}. Name that one")
     try:
         key = public_key(_pem_of(found))
     except NotVerified as other:
-        raise KeyMistake(f"names a key that cannot sign approvals: {other}") from None
+        raise InvalidKey(f"names a key that cannot sign approvals: {other}") from None
     return DsseSigner(Signer.from_priv_key_uri(uri, _named(key)), key, service)
 
 

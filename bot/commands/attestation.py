@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from bot.commands.context import services_for, telling_mistakes
-from bot.domain.model import DECISION, VOTE, Refused
+from bot.domain.model import DECISION, VOTE
+from bot.errors import Refused
 from bot.signatures import as_sigstore_bundle
 from bot.store.attestations import Attestation
 from bot.store.transaction import Transaction

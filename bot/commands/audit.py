@@ -119,13 +119,13 @@ audit_group.add_command(export)
 
 
 def _verify_ledger(witnesses: Sequence[Witness], trusted: Sequence[TrustedKey], *, as_json: bool) -> None:
-    from bot.domain.ledger.chain import Broken
+    from bot.errors import ChainBroken
     from handlers.ledger.audit import audit
 
     with services_for() as services:
         try:
             found = audit(services.store.engine, witnesses, trusted)
-        except Broken as broken:
+        except ChainBroken as broken:
             _say_fault(str(broken), as_json=as_json)
     if as_json:
         click.echo(json.dumps({"holds": True, **asdict(found), "fault": None}, indent=2))
@@ -134,11 +134,12 @@ def _verify_ledger(witnesses: Sequence[Witness], trusted: Sequence[TrustedKey], 
 
 
 def _verify_proof(path: Path, trusted: Sequence[TrustedKey], *, as_json: bool) -> None:
-    from bot.domain.ledger.proofs import NotAProof, read_proof
+    from bot.domain.ledger.proofs import read_proof
+    from bot.errors import InvalidProof
 
     try:
         proof = read_proof(_read(path))
-    except NotAProof as mistake:
+    except InvalidProof as mistake:
         raise click.UsageError(f"{path} is no proof: {mistake}") from None
     fault = _unsigned(proof, trusted) or proof.fault()
     if fault:
@@ -183,7 +184,8 @@ def _say_fault(fault: str, *, as_json: bool) -> None:
 
 
 def _witnesses(text: str) -> list[Witness]:
-    from bot.domain.ledger.checkpoint import NotANote, read_notes
+    from bot.domain.ledger.checkpoint import read_notes
+    from bot.errors import InvalidCheckpoint
     from handlers.ledger.audit import Witness
 
     path = Path(text) if "\n" not in text and len(text) < 1000 else None
@@ -191,14 +193,14 @@ def _witnesses(text: str) -> list[Witness]:
     where = f"in {path}" if is_file else "given on the command line"
     try:
         return [Witness(note, where) for note in read_notes(_read_text(path) if path and is_file else text)]
-    except NotANote as mistake:
+    except InvalidCheckpoint as mistake:
         why = f"{mistake}" if is_file else f"no such file, and as text {mistake}"
         raise click.BadParameter(f"{path or 'this text'} ({why})", param_hint="--checkpoint") from None
 
 
 def _public_key(path: Path) -> TrustedKey:
     from bot.checkpoints import ledger_key
-    from bot.signatures import NotVerified
+    from bot.errors import NotVerified
 
     try:
         return ledger_key(_read(path))
@@ -207,12 +209,12 @@ def _public_key(path: Path) -> TrustedKey:
 
 
 def _read_text(path: Path) -> str:
-    """Raises NotANote for a PDF: a digest's shows its checkpoint, but not to a program that looks for text."""
-    from bot.domain.ledger.checkpoint import NotANote
+    """Raises InvalidCheckpoint for a PDF: a digest's shows its checkpoint, but not to a program that looks for text."""
+    from bot.errors import InvalidCheckpoint
 
     with path.open("rb") as file:
         if file.read(len(PDF)) == PDF:
-            raise NotANote("it is a PDF. Bring the page (.html), or the text of the PDF in a file")
+            raise InvalidCheckpoint("it is a PDF. Bring the page (.html), or the text of the PDF in a file")
     return _read(path)
 
 

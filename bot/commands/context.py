@@ -16,13 +16,10 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from bot.database.embedded import NoDatabase
-from bot.domain.model import Refused
-from bot.engine.rows import JobRefused
-from bot.ports import OutsideError
+from bot.errors import AlreadyRunning, InvalidSettings, JobRefused, OutsideError, Refused
 from bot.services import Services
-from bot.supervisor import AlreadyRunning
 from config.policy import PolicyMistakes
-from config.settings import Need, Settings, SettingsMistakes, read_settings
+from config.settings import Need, Settings, read_settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,7 +42,7 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (SettingsMistakes, PolicyMistakes, NoDatabase, AlreadyRunning) as mistake:
+        except (InvalidSettings, PolicyMistakes, NoDatabase, AlreadyRunning) as mistake:
             raise Mistake(str(mistake)) from None
         except (OperationalError, psycopg.OperationalError) as trouble:
             why = str(getattr(trouble, "orig", trouble)).splitlines()[0]

@@ -31,7 +31,8 @@ def demo(auto: bool, home: Path | None) -> None:
     try:
         from bot.demo.digest import compliance_is_told
         from bot.demo.play import play
-        from bot.demo.world import DemoFailed, demo_world, services_of
+        from bot.demo.world import demo_world, services_of
+        from bot.errors import DemoFailed
         from bot.supervisor import only_one
     except ImportError as missing:
         raise Mistake(f"{missing.name} is not installed: {EXTRA}") from None
@@ -125,7 +126,7 @@ def _follow(world: World) -> None:
 
 def _end_week(services: Services) -> None:
     from bot.demo.digest import end_week
-    from bot.domain.model import Refused
+    from bot.errors import Refused
 
     try:
         _say(f"week {end_week(services)} ends: its digest comes to #compliance and into a ticket")

@@ -15,7 +15,7 @@ import click
 
 from bot.commands.context import as_json, printable, services_for, telling_mistakes
 from bot.domain.digest.periods import period_of
-from bot.domain.model import Refused
+from bot.errors import Refused
 from config.settings import Need
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from bot.clients.keys import ALGORITHMS, KeyMistake, make_key
+from bot.clients.keys import ALGORITHMS, make_key
 from bot.commands.context import as_json, print_rows, services_for, settings_for, telling_mistakes
+from bot.errors import InvalidKey
 from bot.signatures import ECDSA_P256
 from bot.store.attestations import KnownKey
 
@@ -36,7 +37,7 @@ def new_key(out: Path | None, algorithm: str) -> None:
     try:
         path = out or Path(settings_for().signing_key_location)
         made = make_key(path, algorithm)
-    except KeyMistake as mistake:
+    except InvalidKey as mistake:
         raise click.ClickException(str(mistake)) from None
     click.echo(f"{path}: {made.algorithm} key {made.id}", err=True)
     click.echo(made.pem, nl=False)

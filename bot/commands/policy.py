@@ -13,7 +13,7 @@ from bot.commands.context import printable, services_for, settings_for, telling_
 from bot.commands.policy_explain import explain
 from bot.commands.policy_replay import replay
 from bot.domain.text import counted
-from bot.ports import OutsideError
+from bot.errors import OutsideError
 from config.did_you_mean import guess
 from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
 

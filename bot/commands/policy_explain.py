@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import as_json, printable, services_for, settings_for, telling_mistakes
-from bot.domain.model import Refused, Target
+from bot.domain.model import Target
 from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.text import AS_OPTION, duration_text
+from bot.errors import Refused
 from config.policy import policy_text_of, read_policy
 from config.settings import Need
 

@@ -156,7 +156,8 @@ def run_migrate(settings: Settings, url: str) -> None:
 
 def _keep_roles_apart(settings: Settings) -> None:
     """The role that the bot runs as cannot change the ledger, where there are two; with one URL there is one role, and `doctor` says so."""
-    from bot.store.roles import RolesNotApart, keep_apart
+    from bot.errors import RolesNotApart
+    from bot.store.roles import keep_apart
 
     owner, url = (given.get_secret_value() for given in (settings.database_owner_url, settings.database_url))
     if not owner or not url or owner == url:

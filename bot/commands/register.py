@@ -13,7 +13,8 @@ import click
 from bot.commands.context import settings_for, telling_mistakes
 from bot.commands.wishes import asks_over_http, post, target_of
 from bot.domain.evidence.dvc_lock import LOCK
-from bot.domain.model import Refused, Target, TargetKind
+from bot.domain.model import Target, TargetKind
+from bot.errors import Refused
 from config.settings import Need, Settings
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _register(wanted: Wanted, settings: Settings) -> None:
 
 
 def _workbench(wanted: Wanted, client: MlflowClient) -> Workbench:
-    from bot.dvc_files import Unreadable
+    from bot.errors import InvalidDvcFile
     from bot.register.checks import Workbench
     from bot.register.findings import AGAIN
     from bot.register.pipeline import Dvc, Pipeline
@@ -131,7 +132,7 @@ def _workbench(wanted: Wanted, client: MlflowClient) -> Workbench:
     repository = Repository(wanted.folder)
     try:
         pipeline = Pipeline.read(wanted.folder) if (wanted.folder / LOCK).is_file() else None
-    except (Unreadable, UnicodeDecodeError) as reason:
+    except (InvalidDvcFile, UnicodeDecodeError) as reason:
         raise Refused(f"{LOCK} {reason}. It pins nothing. Fix: run `dvc repro`, {AGAIN}.") from reason
     run_id = wanted.run_id or _run_id_here(wanted)
     run = find_trained_run(client, run_id)
@@ -216,7 +217,8 @@ def _alias(ask: str) -> str:
 
 
 def _name_in_params(folder: Path) -> str:
-    from bot.dvc_files import Unreadable, read_params
+    from bot.dvc_files import read_params
+    from bot.errors import InvalidDvcFile
 
     path = folder / PARAMS
     try:
@@ -225,7 +227,7 @@ def _name_in_params(folder: Path) -> str:
             if path.is_file()
             else ""
         )
-    except Unreadable as reason:
+    except InvalidDvcFile as reason:
         raise click.UsageError(f"{PARAMS} {reason}. Mend it, or name the model with --name") from None
     if not name:
         raise click.UsageError(f"no registered model is named. Add --name NAME, or {NAME_IN_PARAMS}: NAME to {PARAMS}")

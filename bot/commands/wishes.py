@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import click
 import requests as http
 
-from bot.domain.model import Refused, Target
+from bot.domain.model import Target
+from bot.errors import Refused
 from config.settings import Settings
 
 

@@ -23,7 +23,8 @@ from urllib.parse import quote
 
 import psycopg
 
-from bot.database.embedded_programs import Account, NoDatabase, account_for, find_programs
+from bot.database.embedded_programs import Account, account_for, find_programs
+from bot.errors import NoDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import structlog
 
+from bot.errors import NoDatabase
+
 SERVER_USER = "pgserver"  # PostgreSQL refuses to run as root; this is the name that the package gives to its user
 
 log = structlog.get_logger()
-
-
-class NoDatabase(Exception):
-    """There is no database to work with; the message says how to get one."""
 
 
 @dataclass(frozen=True)

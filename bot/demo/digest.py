@@ -10,9 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.demo.evidence import run
-from bot.demo.world import DemoFailed, Say, World
+from bot.demo.world import Say, World
 from bot.domain.digest.periods import period_at
-from bot.domain.model import Refused
+from bot.errors import DemoFailed, Refused
 from bot.services import Services
 from handlers.digest.closing import close_week
 from handlers.digest.schedule import due_at

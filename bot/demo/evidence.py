@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.demo.world import DemoFailed, Say, World
+from bot.demo.world import Say, World
+from bot.errors import DemoFailed
 
 OURS = "countersign."
 ALLOWED, DENIED = 0, 1

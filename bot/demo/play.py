@@ -6,7 +6,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from bot.demo.evidence import at_the_gate, the_ledger_holds, walk_back
-from bot.demo.world import CHANNEL, DemoFailed, Say, World, find_card, train
+from bot.demo.world import CHANNEL, Say, World, find_card, train
+from bot.errors import DemoFailed
 from bot.sandbox.slack import Message
 
 GOOD_ENOUGH = ()  # the pipeline's own params: mae 26

@@ -31,6 +31,7 @@ from bot.database import embedded
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import Ask, AskKind, DecidedBy
 from bot.domain.request.agreement import Outcome
+from bot.errors import DemoFailed
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow
 from bot.sandbox.serving import serving
@@ -54,10 +55,6 @@ USUAL_PORTS = {"bot": 8080, "slack": 8090, "jira": 8091, "mlflow": 5000}
 PATIENCE = 90.0  # seconds for any one step of the bot; on an idle machine each takes one or two
 BY = {DecidedBy.PEOPLE: "people", DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule itself"}
 Say = Callable[[str], None]
-
-
-class DemoFailed(Exception):
-    """The demo could not show what it promises; the message says which step and where to look."""
 
 
 @dataclass

@@ -10,12 +10,13 @@ import requests
 import sqlalchemy as sa
 from slack_sdk.signature import SignatureVerifier
 
-from bot.clients.keys import KeyMistake, readable_by
+from bot.clients.keys import readable_by
 from bot.clients.signers import read_signer
 from bot.database.connect import pending_migrations
 from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.domain.policy.changes import digest_of
 from bot.engine.sweeper import Timing
+from bot.errors import InvalidKey
 from bot.store import tables
 
 CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, comes every minute
@@ -117,7 +118,7 @@ def signing_key_is_ready(world: World) -> Findings:
     location = world.settings.signing_key_location
     try:
         key = read_signer(location).key
-    except KeyMistake as mistake:
+    except InvalidKey as mistake:
         yield failure("signing key", f"{mistake}", "without it the worker does not start, and no approval is applied")
         return
     with world.services.store.transaction() as tx:

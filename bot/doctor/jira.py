@@ -6,7 +6,7 @@ from bot.clients.jira.checkup import PERMISSIONS, PERMISSIONS_FOR_DIGEST, Create
 from bot.clients.jira.transitions import same
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
 from bot.domain.references import TicketPlan
-from bot.ports import Permanent
+from bot.errors import Permanent
 
 FILLED_IN = frozenset({"project", "issuetype", "summary", "description", "labels"})
 FILLED_BY_JIRA = frozenset({"reporter"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.doctor.findings import Findings, World, failure, fine, warning
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.store.roles import powers_of
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.clients.mlflow.checkup import EVENTS, WebhookSeen, WebhooksUnreadable, supported
 from bot.doctor.findings import Findings, World, failure, fine, warning
-from bot.ports import OutsideError, Permanent
+from bot.errors import OutsideError, Permanent
 
 PROBED = 10  # registered models; permissions are given for each, but one call for each of thousands helps nobody
 REGISTER = "run `countersign doctor --register-webhook`"

@@ -20,9 +20,9 @@ from bot.doctor import digest, jira, ledger, mlflow, slack
 from bot.doctor import installation as house
 from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine
 from bot.domain.policy.rules import Policy
-from bot.ports import OutsideError
+from bot.errors import InvalidSettings, OutsideError
 from config.policy import PolicyMistakes, opens_tickets, policy_text_of, read_policy, sends_mail
-from config.settings import Need, Process, Settings, SettingsMistakes, needs_of, read_settings
+from config.settings import Need, Process, Settings, needs_of, read_settings
 
 SECTIONS = (
     Section(
@@ -85,7 +85,7 @@ MLFLOWS_OWN_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 def examine(environ: Mapping[str, str], *, register_webhook: bool = False) -> list[Finding]:
-    """Raises SettingsMistakes, with those of the policy's file among them, when there is nothing to examine yet."""
+    """Raises InvalidSettings, with those of the policy's file among them, when there is nothing to examine yet."""
     world = read_world(environ)
     secrets = _secrets_in(world.settings, environ)
     try:
@@ -106,7 +106,7 @@ def read_world(environ: Mapping[str, str]) -> World:
     text = ""
     try:
         path = read_settings(environ, frozenset()).policy_path
-    except SettingsMistakes:
+    except InvalidSettings:
         path = Path(environ.get("COUNTERSIGN_POLICY", ""))
     try:
         text = policy_text_of(path)
@@ -115,10 +115,10 @@ def read_world(environ: Mapping[str, str]) -> World:
         mistakes += str(wrong).splitlines()
     try:
         settings = read_settings(environ, _all_needs(environ, policy))
-    except SettingsMistakes as wrong:
-        raise SettingsMistakes((*wrong.mistakes, *mistakes)) from None
+    except InvalidSettings as wrong:
+        raise InvalidSettings((*wrong.mistakes, *mistakes)) from None
     if policy is None:
-        raise SettingsMistakes(tuple(mistakes))
+        raise InvalidSettings(tuple(mistakes))
     return World(settings, policy, text)
 
 

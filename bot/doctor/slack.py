@@ -10,7 +10,8 @@ import yaml
 
 from bot.clients.slack.checkup import ChannelSeen
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
-from bot.ports import AccountKind, OutsideError, Temporary
+from bot.errors import OutsideError, Temporary
+from bot.ports import AccountKind
 
 SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 INVITE = "write `/invite @Countersign` there"

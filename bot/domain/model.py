@@ -9,12 +9,9 @@ from enum import StrEnum
 from typing import Self
 
 from bot.domain.references import Image, PostedCard, TicketRef
+from bot.errors import Refused
 
 DEFAULT_WORKSPACE = "default"
-
-
-class Refused(Exception):
-    """A law of ours says no. The text is the very sentence that the person sees."""
 
 
 class TargetKind(StrEnum):

@@ -19,7 +19,7 @@ import structlog
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
 from bot.engine.rows import Job, JobStatus, let_go_of_queueing_lock, note_error
-from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 
 if TYPE_CHECKING:
     from procrastinate.jobs import Job as EngineJob

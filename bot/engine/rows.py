@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
+from bot.errors import JobRefused
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -71,10 +73,6 @@ MEANING = {
     "aborting": JobStatus.RUNNING,
     "aborted": JobStatus.DROPPED,
 }
-
-
-class JobRefused(Exception):
-    """The job is not there, or not in a state for this; the message is for the person who asked."""
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,12 @@ from urllib.request import (
     Request,
 )
 
+from bot.errors import NoAnswer
+
 TIMEOUT = 10.0  # seconds without a sign of life
 DEADLINE = 30.0  # seconds for the whole answer
 LARGEST_ANSWER = 16 * 2**20  # bytes; a version with every tag that MLflow allows it stays below
 CHUNK = 64 * 1024
-
-
-class NoAnswer(Exception):
-    """Nobody has answered, or not with anything to go by; the text is a sentence that says who, why, and what next."""
 
 
 class Down(NoAnswer):

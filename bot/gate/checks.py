@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode
-from bot.domain.model import Refused, Target
+from bot.domain.model import Target
 from bot.domain.registry.snapshot import VersionSnapshot
-from bot.gate.asking import Down, NoAnswer, Server, is_http
+from bot.errors import NoAnswer, Refused
+from bot.gate.asking import Down, Server, is_http
 from bot.gate.offline import judge_tags, judge_verdicts
 from bot.gate.online import bot_at, judge_online
 from bot.gate.registry import Registry, registry_of

@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from bot.domain.attestation.gate import GateResult, NotAllowed
-from bot.domain.model import Refused
+from bot.errors import Refused
 from bot.gate.checks import check, proof_of
 from bot.gate.keys import read_keys
 from bot.gate.reports import RENDER, Format, as_text

@@ -7,17 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bot.gate.asking import NoAnswer
-from bot.gate.manifests import WRITTEN_BY_CLIENTS, UnsafePath, check_path
+from bot.errors import NoAnswer, TooLarge, UnsafePath
+from bot.gate.manifests import WRITTEN_BY_CLIENTS, check_path
 
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
 
 MOST_ENTRIES = 10_000  # files and folders, as many as the bot reads
-
-
-class TooLarge(Exception):
-    """There is more than was approved; nothing beyond it is fetched."""
 
 
 class Files(Protocol):

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bot.domain.model import Refused
-from bot.signatures import NotVerified, TrustedKey, trusted_key
+from bot.errors import NotVerified, Refused
+from bot.signatures import TrustedKey, trusted_key
 
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
 MEND = "Give the PEM file of a public key that the bot signs with, as `countersign keys new` prints it."

@@ -10,12 +10,10 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bot.errors import UnsafePath
+
 WRITTEN_BY_CLIENTS = "registered_model_meta"  # MLflow leaves it in downloaded copies; it is no part of the model
 UNUSUAL = "\n\r\\\0"  # `sha256sum` writes such names in another way, and no two tools agree on them
-
-
-class UnsafePath(Exception):
-    """A path that is not plainly inside the version's folder; the text says which, and lacks its full stop."""
 
 
 def manifest_of(digests: Mapping[str, str]) -> str:

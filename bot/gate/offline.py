@@ -20,9 +20,9 @@ from bot.domain.attestation.gate import (
     newest_decision,
     read_claim,
 )
-from bot.domain.attestation.in_toto import NotOurs
 from bot.domain.attestation.vsa import read_vsa, revoked, vouched
-from bot.signatures import NotVerified, TrustedKey, verify
+from bot.errors import InvalidStatement, NotVerified
+from bot.signatures import TrustedKey, verify
 
 ATTESTATIONS = "countersign.attestation."
 VERDICTS = "countersign.verdict."
@@ -67,7 +67,7 @@ def read_each(
     for where, envelope in sorted(envelopes.items()):
         try:
             said.append(read(verify(envelope, ring).statement, _begun(where)))
-        except (NotVerified, NotOurs) as trouble:
+        except (NotVerified, InvalidStatement) as trouble:
             doubts.append(_doubt(where, trouble))
     return said, doubts
 
@@ -77,7 +77,7 @@ def _tagged(tags: Mapping[str, str], beginning: str) -> Mapping[str, str]:
     return {f"the tag {tag}": text for tag, text in tags.items() if tag.startswith(beginning)}
 
 
-def _doubt(where: str, trouble: NotVerified | NotOurs) -> Reason:
+def _doubt(where: str, trouble: NotVerified | InvalidStatement) -> Reason:
     why = ReasonCode.NOT_VERIFIED if isinstance(trouble, NotVerified) else ReasonCode.NOT_OURS
     said = str(trouble).rstrip(".")
     return Reason(why, f"{_begun(where)} does not count: {said if why is ReasonCode.NOT_VERIFIED else f'it {said}'}.")

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied, judge, read_claim
 from bot.domain.attestation.in_toto import identity_digest, uri_of
-from bot.gate.asking import Answer, NoAnswer, Server, ask, fault_with
+from bot.errors import NoAnswer
+from bot.gate.asking import Answer, Server, ask, fault_with
 from bot.gate.offline import read_each
 from bot.signatures import TrustedKey
 

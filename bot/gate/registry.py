@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 from bot.domain.attestation.gate import GateQuery, may_be_copy, source_of
 from bot.domain.model import DEFAULT_WORKSPACE, Target, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
-from bot.gate.asking import Answer, NoAnswer, Server, ask, basic
+from bot.errors import NoAnswer
+from bot.gate.asking import Answer, Server, ask, basic
 from bot.gate.uris import Wanted
 
 ROUTES = "/api/2.0/mlflow"

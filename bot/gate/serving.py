@@ -12,10 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.attestation.gate import CannotTell, Denied, GateResult, Reason, ReasonCode
-from bot.domain.model import Refused
-from bot.gate.asking import NoAnswer
-from bot.gate.fetching import TooLarge, download
-from bot.gate.manifests import UnsafePath, digest_of, manifest_in
+from bot.errors import NoAnswer, Refused, TooLarge, UnsafePath
+from bot.gate.fetching import download
+from bot.gate.manifests import digest_of, manifest_in
 
 OURS = ("-m", "--model-uri")
 

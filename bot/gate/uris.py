@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from bot.domain.model import Refused, Target, TargetKind
+from bot.domain.model import Target, TargetKind
+from bot.errors import Refused
 
 URI = re.compile(r"models:/(?P<model>[^/:@]+)(/(?P<version>[1-9][0-9]{0,8})|/(?P<stage>[A-Za-z]+)|@(?P<alias>[^/@:]+))")
 STAGES = {

@@ -14,7 +14,7 @@ from bot.clients.mlflow.http import AlreadyThere, writing
 from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT, LOCK_PATH
 from bot.clients.mlflow.run_files import FOLDER, RUN_FILE
 from bot.domain.evidence.dvc_lock import LOCK, sha256_of
-from bot.domain.model import Refused
+from bot.errors import Refused
 from bot.register.checks import Workbench
 from bot.register.findings import Finding
 

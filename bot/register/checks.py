@@ -14,7 +14,8 @@ from bot.clients.mlflow.provenance import CODE_COMMIT, COMMIT, MLFLOW_COMMIT
 from bot.domain.evidence.dvc_lock import LOCK, Entry, unexplained
 from bot.domain.evidence.lineage_checks import run_named_in
 from bot.domain.evidence.run_params import SEED_NAMES, differences, is_seed
-from bot.dvc_files import Unreadable, metric_files, read_params
+from bot.dvc_files import metric_files, read_params
+from bot.errors import InvalidDvcFile
 from bot.register.findings import AGAIN, RETRAIN, Finding, finding
 from bot.register.pipeline import Dvc, Pipeline, md5_of
 from bot.register.repository import Repository
@@ -217,7 +218,7 @@ def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
         yield finding("parameters as locked", what, "Nobody can tell how it was trained", mend)
     try:
         strange = tuple(_strange_figures(bench, pipeline))
-    except (Unreadable, UnicodeDecodeError, OSError) as error:
+    except (InvalidDvcFile, UnicodeDecodeError, OSError) as error:
         yield finding(
             "metrics",
             f"the metrics of dvc.yaml cannot be read: {error}",

@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bot.domain.evidence.dvc_lock import LOCK, Entry, Lock
-from bot.domain.model import Refused
 from bot.dvc_files import read_lock
+from bot.errors import Refused
 
 TIMEOUT = 600  # seconds; a remote may hold many files
 SHOWN = 5
@@ -25,7 +25,7 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Pipeline:
-    """`text` is dvc.lock as it lies in `folder`. Raises Unreadable when it is none."""
+    """`text` is dvc.lock as it lies in `folder`. Raises InvalidDvcFile when it is none."""
 
     folder: Path
     text: str

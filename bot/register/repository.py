@@ -7,7 +7,7 @@ import subprocess
 from os.path import normpath
 from pathlib import Path
 
-from bot.domain.model import Refused
+from bot.errors import Refused
 
 TIMEOUT = 120  # seconds; asking the remote goes over the network
 

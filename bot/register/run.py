@@ -9,8 +9,9 @@ from bot.clients.mlflow.http import NotThere, reading
 from bot.clients.mlflow.lineage import COPY_SOURCE, Lineage, find_run
 from bot.clients.mlflow.metrics import data_sets_of, metrics_of
 from bot.clients.mlflow.run_files import environment_in
-from bot.clients.mlflow.stores import Unread, opened_at
+from bot.clients.mlflow.stores import opened_at
 from bot.domain.evidence.lineage import was_trained_on
+from bot.errors import FilesUnread
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -78,5 +79,5 @@ def _environment(client: MlflowClient, logged: LoggedModel) -> str:
     try:
         with opened_at(where, client, f"reading logged model {logged.model_id}", (where,)) as folder:
             return environment_in(folder)
-    except Unread:
+    except FilesUnread:
         return ""

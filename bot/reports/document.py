@@ -7,7 +7,8 @@ from itertools import groupby
 
 from bot.domain.digest import sentences as words
 from bot.domain.digest.figures import Digest, Finding, FindingKind, LedgerFigures
-from bot.domain.ledger.checkpoint import NotANote, read_note
+from bot.domain.ledger.checkpoint import read_note
+from bot.errors import InvalidCheckpoint
 from bot.reports import figures, tables
 from bot.reports.graph_svg import SCREEN, Pen
 from bot.reports.shape import Document, Group, Headline, Matter, Section
@@ -74,7 +75,7 @@ def _fixed(told: LedgerFigures) -> str:
         return "No checkpoint was signed over them."
     try:
         size = read_note(told.checkpoint).checkpoint.size
-    except NotANote:  # it was changed, which the ledger's fault says
+    except InvalidCheckpoint:  # it was changed, which the ledger's fault says
         return "The newest checkpoint, as it stands in the database:"
     which = "all of them" if size >= told.count else f"the first {size:,} of them"
     return f"The signed checkpoint below fixes {which}. {TO_CHECK}"

@@ -16,7 +16,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup, escape
 
 from bot.domain.digest.figures import Digest
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.reports.blocks import blocks_of
 from bot.reports.document import document_of
 from bot.reports.theme import OURS, broken, logo_of, place_of, text_of

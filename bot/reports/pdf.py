@@ -15,11 +15,11 @@ import structlog
 
 from bot.domain.digest.figures import Digest
 from bot.domain.ledger.chain import Plain, as_plain
-from bot.ports import Permanent
+from bot.errors import Permanent, TypstFailed
 from bot.reports.document import document_of
 from bot.reports.graph_svg import PAPER
 from bot.reports.theme import OURS, Logo, broken, logo_of, place_of
-from bot.reports.typst_process import NotSet, Task, fonts, set_pdf
+from bot.reports.typst_process import Task, fonts, set_pdf
 
 log = structlog.get_logger()
 
@@ -43,11 +43,11 @@ def pdf_of(digest: Digest, templates: Path | None = None) -> bytes:
     logo = logo_of(templates)
     try:
         return set_pdf(_task(path, document, digest.closed_at, logo))
-    except NotSet as refusal:
+    except TypstFailed as refusal:
         log.warning("report_set_again_in_plain_letters", week=digest.period.week, why=str(refusal))
     try:
         return set_pdf(_task(path, _in_letters(document, _drawable()), digest.closed_at, logo))
-    except NotSet as mistake:
+    except TypstFailed as mistake:
         _refuse_logo(logo, digest.closed_at)
         raise _told(mistake, path) from mistake
 
@@ -58,7 +58,7 @@ def _refuse_logo(logo: Logo | None, at: datetime) -> None:
         return
     try:
         set_pdf(Task(OURS / ALONE, {"logo": json.dumps(_picture(logo))}, at.replace(microsecond=0)))
-    except NotSet as mistake:
+    except TypstFailed as mistake:
         raise broken(logo.path, None, str(mistake)) from mistake
 
 
@@ -94,7 +94,7 @@ def _drawable() -> Container[int]:
     return {ord("\n"), *FT2Font(str(fonts() / FONT)).get_charmap()}
 
 
-def _told(mistake: NotSet, path: Path) -> Permanent:
+def _told(mistake: TypstFailed, path: Path) -> Permanent:
     """Typst names the file from the template's directory, and the line."""
     place = PLACE.search(mistake.diagnostic)
     where = path.parent / place["file"] if place else path

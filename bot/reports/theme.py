@@ -14,7 +14,7 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.ports import Permanent
+from bot.errors import Permanent
 
 OURS = Path(__file__).with_name("templates")
 LOGOS = {"logo.svg": "image/svg+xml", "logo.png": "image/png"}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from bot.ports import Permanent, Temporary
+from bot.errors import Permanent, Temporary, TypstFailed
 from bot.reports.typst_main import REFUSED
 
 # -P: beside the program lie modules whose names are those of Python's own.
@@ -25,14 +25,6 @@ NOWHERE = "http://127.0.0.1:0"
 NO_PACKAGES = os.devnull
 LONGEST = 120.0  # seconds; a crowded report takes one
 FONTS = "mpl-data/fonts/ttf"  # matplotlib brings DejaVu, so that the report looks the same on every machine
-
-
-class NotSet(Exception):
-    """Typst refused; `diagnostic` says where, as Typst prints it."""
-
-    def __init__(self, message: str, diagnostic: str) -> None:
-        super().__init__(message)
-        self.diagnostic = diagnostic
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,7 @@ class Task:
 
 
 def set_pdf(task: Task) -> bytes:
-    """Accessible by PDF/UA-1, and the same bytes for the same task and fonts. Raises NotSet, or Temporary when there was no answer."""
+    """Accessible by PDF/UA-1, and the same bytes for the same task and fonts. Raises TypstFailed, or Temporary when there was no answer."""
     said = {
         "template": task.template.name,
         "packages": NO_PACKAGES,
@@ -56,7 +48,7 @@ def set_pdf(task: Task) -> bytes:
     done = _run(json.dumps(said).encode(), task.template)
     if done.returncode == REFUSED:
         refusal = json.loads(done.stdout)
-        raise NotSet(refusal["message"], refusal["diagnostic"])
+        raise TypstFailed(refusal["message"], refusal["diagnostic"])
     if done.returncode:
         last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise Temporary(f"setting the report with {task.template} ended with {done.returncode}: {last or 'no word'}")

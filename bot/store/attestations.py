@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.domain.events import KeyAdded, KeyRetired
-from bot.signatures import NotVerified, TrustedKey, trusted_key
+from bot.errors import NotVerified
+from bot.signatures import TrustedKey, trusted_key
 from bot.store import tables
 
 

@@ -17,10 +17,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from bot.domain import events
 from bot.domain.events import SIGNATURES, AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
-from bot.domain.ledger.chain import Broken, Entry, as_plain
+from bot.domain.ledger.chain import Entry, as_plain
 from bot.domain.model import TransitionRequest
 from bot.domain.request import evolution
-from bot.signatures import NotVerified, TrustedKey, digest_of, trusted_key, verify
+from bot.errors import ChainBroken, NotVerified
+from bot.signatures import TrustedKey, digest_of, trusted_key, verify
 from bot.store import tables
 from bot.store.attestations import KeyRows, KnownKey
 from bot.store.ledger import A_FETCH, LedgerRows
@@ -36,7 +37,7 @@ def read_event(entry: Entry) -> Event:
     try:
         return EVENTS[entry.kind].validate_json(entry.body)
     except (KeyError, ValidationError):
-        raise Broken(
+        raise ChainBroken(
             f"entry {entry.seq} ({entry.kind}) cannot be read by this release of Countersign. Audit with the one that runs the bot"
         ) from None
 
@@ -57,7 +58,7 @@ def check_keys(connection: sa.Connection) -> int:
     }
     for key in sorted(said.keys() | there.keys()):
         if said.get(key) != there.get(key):
-            raise Broken(
+            raise ChainBroken(
                 f"the public key {key[:12]} in the table of keys is not as the ledger's entries added and retired it"
             )
     return len(there)
@@ -72,9 +73,9 @@ def check_attestations(connection: sa.Connection) -> int:
     with connection.execute(query.execution_options(yield_per=A_FETCH)) as rows:
         for row, entry in zip_longest(rows, entries):
             if row is None or (entry is not None and entry.seq < row.seq):
-                raise Broken(f"the envelope that ledger entry {entry.seq} vouches for is missing")
+                raise ChainBroken(f"the envelope that ledger entry {entry.seq} vouches for is missing")
             if entry is None or row.seq < entry.seq or not _vouches(entry, row):
-                raise Broken(
+                raise ChainBroken(
                     f"the envelope of request {row.request_id} is not the one that ledger entry {row.seq} vouches for"
                 )
             _check_signed(row, known.get(row.key_id))
@@ -89,9 +90,9 @@ def check_requests(connection: sa.Connection) -> int:
     with connection.execute(query.execution_options(yield_per=A_FETCH)) as rows:
         for row, request in zip_longest(rows, _replayed(connection)):
             if row is None or (request is not None and request.id < row.id):
-                raise Broken(f"request {request.id} is missing, and the ledger tells of it")
+                raise ChainBroken(f"request {request.id} is missing, and the ledger tells of it")
             if request is None or row.id < request.id:
-                raise Broken(f"request {row.id} is nowhere in the ledger")
+                raise ChainBroken(f"request {row.id} is nowhere in the ledger")
             _compare(row, request)
             count += 1
     return count
@@ -115,14 +116,14 @@ def _vouches(entry: Entry, row: sa.Row[Any]) -> bool:
 def _check_signed(row: sa.Row[Any], key: KnownKey | None) -> None:
     whose = f"the envelope that ledger entry {row.seq} vouches for"
     if key is None:
-        raise Broken(f"{whose} names key {row.key_id[:12]}, which was never registered")
+        raise ChainBroken(f"{whose} names key {row.key_id[:12]}, which was never registered")
     try:
         verify(row.envelope, {key.id: TrustedKey(key.id, key.algorithm, key.pem, key.purpose)})
     except NotVerified as why:
-        raise Broken(f"{whose} proves nothing: {why}") from None
+        raise ChainBroken(f"{whose} proves nothing: {why}") from None
     if not key.covers(row.seq):
         until = f" and was retired at entry {key.retired_seq}" if key.retired_seq is not None else ""
-        raise Broken(f"{whose} is signed by key {key.id[:12]}, which was added at entry {key.added_seq}{until}")
+        raise ChainBroken(f"{whose} is signed by key {key.id[:12]}, which was added at entry {key.added_seq}{until}")
 
 
 def _replayed(connection: sa.Connection) -> Iterator[TransitionRequest]:
@@ -136,7 +137,7 @@ def _replayed(connection: sa.Connection) -> Iterator[TransitionRequest]:
             elif isinstance(event, RequestEvent) and request is not None:
                 request = evolution.evolve(request, event)
             else:
-                raise Broken(f"entry {entry.seq} ({entry.kind}) speaks of request {request_id} out of turn")
+                raise ChainBroken(f"entry {entry.seq} ({entry.kind}) speaks of request {request_id} out of turn")
         if request is not None:
             yield request
 
@@ -154,7 +155,7 @@ def _compare(row: sa.Row[Any], request: TransitionRequest) -> None:
         row.expires_at,
         row.ticket_id,
     ):
-        raise Broken(
+        raise ChainBroken(
             f"request {request.id} was changed beside the ledger: its columns are not what its events made of it"
         )
 
@@ -163,12 +164,14 @@ def _compare_bodies(row: sa.Row[Any], request: TransitionRequest) -> None:
     try:
         kept = as_plain(REQUEST.validate_python(json.loads(row.body)))
     except ValueError:
-        raise Broken(f"request {request.id} was changed beside the ledger: its body cannot be read any more") from None
+        raise ChainBroken(
+            f"request {request.id} was changed beside the ledger: its body cannot be read any more"
+        ) from None
     made = as_plain(request)
     if not isinstance(kept, dict) or not isinstance(made, dict):
         raise TypeError("a request has fields")
     for field, value in made.items():
         if rfc8785.dumps(kept[field]) != rfc8785.dumps(value):
-            raise Broken(
+            raise ChainBroken(
                 f"request {request.id} was changed beside the ledger: its {field} is not what its events made of it"
             )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.model import Refused
 from bot.domain.policy.rules import PersonEntry
+from bot.errors import Refused
 from bot.store import tables
 
 

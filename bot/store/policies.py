@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from bot.domain.model import Refused
+from bot.errors import Refused
 from bot.store import tables
 
 if TYPE_CHECKING:

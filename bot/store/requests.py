@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from bot.domain.ledger.chain import as_plain
-from bot.domain.model import OPEN, Kind, Refused, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import OPEN, Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.errors import Refused
 from bot.store import tables
 
 REQUEST = TypeAdapter(TransitionRequest)

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from bot.database.connect import connect, create_engine
 from bot.engine import rows
+from bot.errors import RolesNotApart
 from bot.store import tables
 
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
@@ -38,10 +39,6 @@ select s.relname from pg_class s
   join pg_class t on t.oid = d.refobjid and t.relnamespace = current_schema()::regnamespace
 where s.relkind = 'S' and t.relname = any(%s)
 """
-
-
-class RolesNotApart(Exception):
-    """The ledger cannot be kept from the role that the bot runs as; the text is a sentence that says why, and what next."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.domain.policy.changes import BrokenPolicy
 from bot.domain.policy.rules import Policy
+from bot.errors import InvalidPolicy
 from config.policy.calendar_shapes import CalendarShape, FreezeShape
 from config.policy.checks import broken_laws
 from config.policy.messages import shape_findings
@@ -47,7 +47,7 @@ Shape = TypeVar("Shape", bound=BaseModel)
 Place = TypeVar("Place", str, int)
 
 
-class PolicyMistakes(BrokenPolicy):
+class PolicyMistakes(InvalidPolicy):
     """Everything that is wrong with a policy; str() is one line for each mistake, in the order of the file."""
 
     def __init__(self, source: str, mistakes: Iterable[Mistake]) -> None:

@@ -14,17 +14,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from bot.errors import InvalidSettings
 from config.settings import values
 from config.settings.table import SETTINGS, Setting
 
 __all__ = [
     "NEEDS",
     "SETTINGS",
+    "InvalidSettings",
     "Need",
     "Process",
     "Setting",
     "Settings",
-    "SettingsMistakes",
     "needs_of",
     "read_settings",
 ]
@@ -140,17 +141,6 @@ class Settings(BaseModel):
         return self.checkpoint_key or self.home / "keys" / "checkpoints.pem"
 
 
-class SettingsMistakes(Exception):
-    """Everything that is wrong with the environment, one sentence for each mistake; never with a secret in it."""
-
-    def __init__(self, mistakes: tuple[str, ...]) -> None:
-        super().__init__(mistakes)
-        self.mistakes = mistakes
-
-    def __str__(self) -> str:
-        return "\n".join(self.mistakes)
-
-
 def needs_of(process: Process, *, tickets: bool, mail: bool = False) -> frozenset[Need]:
     """`tickets` says whether the policy opens any, `mail` whether its digest is sent; only the worker talks to Jira and mail servers."""
     asked = {need for need, wanted in ((Need.JIRA, tickets), (Need.MAIL, mail)) if wanted}
@@ -158,7 +148,7 @@ def needs_of(process: Process, *, tickets: bool, mail: bool = False) -> frozense
 
 
 def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Settings:
-    """An empty variable counts as not set. Raises SettingsMistakes."""
+    """An empty variable counts as not set. Raises InvalidSettings."""
     given = {
         setting.name: environ[setting.name].strip() for setting in SETTINGS if environ.get(setting.name, "").strip()
     }
@@ -169,7 +159,7 @@ def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Setting
         mistakes += [_sentence(str(details["loc"][0]), str(details["ctx"]["error"])) for details in error.errors()]
         settings = None
     if settings is None or mistakes:
-        raise SettingsMistakes(tuple(sorted(mistakes, key=_place_in_table)))
+        raise InvalidSettings(tuple(sorted(mistakes, key=_place_in_table)))
     return settings
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from bot.domain.attestation import decision as attestation
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.ledger.chain import Plain
-from bot.domain.model import DECISION, VOTE, Refused, TransitionRequest
-from bot.domain.policy.changes import BrokenPolicy
+from bot.domain.model import DECISION, VOTE, TransitionRequest
 from bot.domain.policy.rules import Rule
-from bot.ports import Permanent, PublicKey
+from bot.errors import InvalidPolicy, Permanent, Refused
+from bot.ports import PublicKey
 from bot.services import Services
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
 from bot.store.attestations import Attestation, KnownKey
@@ -113,7 +113,7 @@ def _rule_with(rule_hash: str, request: TransitionRequest, tx: Transaction, s: S
     for text in tx.policies.texts():
         try:
             policy = s.store.parse_policy(text)
-        except BrokenPolicy:
+        except InvalidPolicy:
             continue  # written for another release
         rule = policy.rule_for(version.workspace, version.model, target)
         if rule is not None and policy.rule_hash(rule) == rule_hash:

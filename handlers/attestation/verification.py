@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from bot.domain.attestation.decision import evidence_digest, verdict_of
 from bot.domain.attestation.in_toto import (
     APPROVAL_TYPE,
-    NotOurs,
     digests_of,
     identity_digest,
     mapping,
@@ -19,7 +18,8 @@ from bot.domain.attestation.in_toto import (
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
 from bot.domain.queries.description import Signed
-from bot.signatures import NotVerified, Verified, digest_of, verify
+from bot.errors import InvalidStatement, NotVerified
+from bot.signatures import Verified, digest_of, verify
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.evidence import EvidenceRows
 from bot.store.transaction import Transaction
@@ -53,8 +53,8 @@ def fault_of(attestation: Attestation, request: TransitionRequest, tx: Transacti
             or _fault_of_words(verified, attestation, request)
             or (_fault_of_votes(request, tx) if attestation.about == DECISION else "")
         )
-    except (NotVerified, NotOurs) as fault:
-        return f"it {fault}" if isinstance(fault, NotOurs) else str(fault)
+    except (NotVerified, InvalidStatement) as fault:
+        return f"it {fault}" if isinstance(fault, InvalidStatement) else str(fault)
 
 
 def _fault_of_key(attestation: Attestation, verified: Verified, key: KnownKey | None) -> str:
@@ -79,7 +79,7 @@ def _fault_of_record(attestation: Attestation, recorded: str) -> str:
 
 
 def _fault_of_words(verified: Verified, attestation: Attestation, request: TransitionRequest) -> str:
-    """A good signature over something else proves nothing here. Raises NotOurs."""
+    """A good signature over something else proves nothing here. Raises InvalidStatement."""
     said = predicate_of(verified.statement, APPROVAL_TYPE)
     if (said.get("request"), said.get("about")) != (request.id, attestation.about):
         return "what was signed is about another request"

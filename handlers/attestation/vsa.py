@@ -13,12 +13,12 @@ import structlog
 
 from bot.domain.attestation.decision import TAG_PREFIX, payload_of, tag_prefix
 from bot.domain.attestation.gate import GateQuery
-from bot.domain.attestation.in_toto import NotOurs
 from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa
 from bot.domain.model import State, Target, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
+from bot.errors import InvalidStatement, NotVerified
 from bot.services import Services
-from bot.signatures import PAYLOAD_TYPE, NotVerified
+from bot.signatures import PAYLOAD_TYPE
 from bot.signatures import payload_of as payload_in
 from bot.store.requests import target_model
 from bot.store.transaction import Transaction, registry_lane
@@ -130,7 +130,7 @@ def _is_outdated(row: VerdictRow, status: ApprovalStatus, now: datetime) -> bool
 def _passes(row: VerdictRow) -> bool:
     try:
         return read_vsa(json.loads(payload_in(row.envelope)), "").passed
-    except (NotVerified, NotOurs, ValueError):
+    except (NotVerified, InvalidStatement, ValueError):
         return False  # somebody has changed the row: the next one is made anew
 
 

@@ -16,9 +16,8 @@ import structlog
 from bot.domain.digest.json_form import as_json
 from bot.domain.digest.periods import Period, period_at, period_of, periods_from
 from bot.domain.events import DigestClosed, DigestsLeftOut
-from bot.domain.policy.changes import BrokenPolicy
 from bot.domain.policy.rules import DigestPlan
-from bot.ports import Permanent
+from bot.errors import InvalidPolicy, Permanent
 from bot.reports.chart import chart_of
 from bot.reports.pdf import pdf_of
 from bot.services import Services
@@ -49,7 +48,7 @@ def owed(tx: Transaction, s: Services) -> tuple[str, ...]:
     """What compliance should have and has not: weeks that somebody was not told, and those that are due and not even closed."""
     try:
         _, late = caught_up(due_weeks(tx, s))
-    except BrokenPolicy:  # of another release; by what cannot be read nothing is due
+    except InvalidPolicy:  # of another release; by what cannot be read nothing is due
         late = []
     return (*map(str, tx.digests.undelivered()), *(f"{period.week} is not closed" for period in late))
 
@@ -88,7 +87,7 @@ def _planned_since(closed: datetime | None, tx: Transaction, s: Services) -> dat
         try:
             if "digest" not in text or s.store.parse_policy(text).digest is None:
                 return since
-        except BrokenPolicy:  # of another release
+        except InvalidPolicy:  # of another release
             continue
         since = activated
     return closed or since

@@ -12,9 +12,9 @@ from typing import Any
 from bot.domain import events as e
 from bot.domain.digest.figures import TREND_WEEKS, FastTrackFigures, Latency, WeekOfTrend
 from bot.domain.digest.periods import Period, previous_period
-from bot.domain.policy.changes import BrokenPolicy
 from bot.domain.policy.rules import Policy
 from bot.domain.request.agreement import Agreement
+from bot.errors import InvalidPolicy
 from bot.store.digest_figures import ENDINGS, Decided, DigestFigures, KindCounts
 from bot.store.transaction import Store
 
@@ -47,7 +47,7 @@ class Policies:
     def _read(self, text: str) -> Policy | None:
         try:
             return self._store.parse_policy(text)
-        except BrokenPolicy:
+        except InvalidPolicy:
             return None
 
 

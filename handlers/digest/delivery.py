@@ -19,12 +19,12 @@ from bot.domain.digest.figures import Digest
 from bot.domain.digest.json_form import read_digest
 from bot.domain.digest.mail import mail_html, mail_text
 from bot.domain.events import DigestDelivered
-from bot.domain.model import Refused
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.references import Image, PostedCard, TicketPlan
 from bot.domain.text import counted
 from bot.engine.rows import hold_parked
-from bot.ports import Mail, OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import OutcomeUnknown, OutsideError, Permanent, Refused, Temporary
+from bot.ports import Mail
 from bot.reports.records import file_names
 from bot.services import Services
 from bot.store.digests import EMAIL, JIRA, SLACK, DigestRow

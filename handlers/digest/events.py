@@ -12,10 +12,10 @@ from bot.domain.digest.figures import LISTED, Finding, Listed, PolicyChange, Tra
 from bot.domain.digest.periods import Period
 from bot.domain.digest.policy_changes import CHANGES, Reader, change_text
 from bot.domain.digest.sentences import NOBODY, decider, local_moment
-from bot.domain.ledger.chain import Broken
 from bot.domain.model import DecidedBy, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.holders import Where
+from bot.errors import ChainBroken
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
 from handlers.digest.holders import put_back_by_hand, read_event, read_request
 from handlers.digest.inventory import as_of, claimed_author, deciders, last_approval, roles_of
@@ -25,7 +25,7 @@ Names = Mapping[str, str]
 
 def transition_of(told: Told) -> Transition:
     if told.request is None:
-        raise Broken(f"entry {told.seq} speaks of a request that has no row any more")
+        raise ChainBroken(f"entry {told.seq} speaks of a request that has no row any more")
     request = read_request(told.request)
     outcome = ENDINGS[told.kind]
     decided, by = deciders(request) if outcome in (*WAS_APPROVED, State.REJECTED) else (NOBODY, ())
@@ -141,6 +141,6 @@ def _approval_text(approval: TransitionRequest, period: Period, names: Names) ->
 
 def _self_approval(told: Told, names: Names) -> Finding:
     if told.request is None:
-        raise Broken(f"entry {told.seq} speaks of a request that has no row any more")
+        raise ChainBroken(f"entry {told.seq} speaks of a request that has no row any more")
     name = names.get(json.loads(told.body)["person"], UNKNOWN)
     return matters.self_approval_refused(name, read_request(told.request), told.at)

@@ -27,10 +27,10 @@ from bot.domain.digest.figures import (
     blank,
 )
 from bot.domain.digest.periods import Period
-from bot.domain.ledger.chain import Broken
 from bot.domain.model import State, TransitionRequest
 from bot.domain.policy.rules import ARTIFACTS_FROM_MLFLOW, Policy
 from bot.engine.rows import JobStatus, count_jobs, select_jobs
+from bot.errors import ChainBroken
 from bot.reports.lists import HoldingsAsCsv, WaitingAsCsv
 from bot.services import Services
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts
@@ -69,7 +69,7 @@ def gather(period: Period, s: Services, connection: sa.Connection) -> Gathered:
     try:
         with connection.begin_nested():
             return _counted(period, kinds, ledger, figures, s)
-    except Broken as broken:
+    except ChainBroken as broken:
         return _uncounted(period, replace(ledger, fault=fault or str(broken)), s)
     except UNREADABLE:
         if not fault:

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from bot.checkpoints import signer_of
 from bot.domain.events import DigestClosed
 from bot.domain.ledger.chain import GENESIS
-from bot.domain.ledger.checkpoint import NotANote, read_note
+from bot.domain.ledger.checkpoint import read_note
 from bot.domain.ledger.merkle import Frontier
+from bot.errors import InvalidCheckpoint
 from bot.store.attestations import KeyRows
 from bot.store.digests import Closed
 from bot.store.ledger import CheckpointRows, LedgerRows, Recorded
@@ -84,7 +85,7 @@ def _not_as_signed(connection: sa.Connection) -> str:
     whose = f"the checkpoint of {newest.size} entries"
     try:
         note = read_note(newest.note)
-    except NotANote as damage:
+    except InvalidCheckpoint as damage:
         return f"{whose} was changed: {damage}"
     if signer_of(note, KeyRows(connection).ring().values()) is None:
         return f"{whose} is not signed by a key of this ledger, or it was changed"

@@ -13,7 +13,7 @@ from bot import dvc_files
 from bot.domain.digest.figures import Holding, Pipeline
 from bot.domain.model import VersionId
 from bot.domain.queries.description import pipeline_of
-from bot.ports import OutsideError, Permanent
+from bot.errors import InvalidDvcFile, OutsideError, Permanent
 from bot.services import Services
 
 UNTOLD = "the registry could not tell when the week was closed: {}"
@@ -46,6 +46,6 @@ def _pipeline(holding: Holding, text: str | None, trouble: str) -> Pipeline:
         return nothing
     try:
         read = pipeline_of(dvc_files.read_lock(text), "", None)
-    except dvc_files.Unreadable as fault:
+    except InvalidDvcFile as fault:
         return replace(nothing, missing=f"the run's dvc.lock {fault}")
     return Pipeline(holding.version, holding.target, read.tree, read.edges)

@@ -17,8 +17,8 @@ from bot.domain.digest.figures import Digest
 from bot.domain.digest.json_form import read_digest
 from bot.domain.digest.periods import Period, period_at, period_of
 from bot.domain.digest.sentences import edition
-from bot.domain.model import Refused
 from bot.domain.policy.rules import DigestPlan
+from bot.errors import Refused
 from bot.reports.records import file_names
 from bot.services import Services
 from bot.store.digests import DigestRow

@@ -10,8 +10,8 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bot.domain.model import Ask, AskKind, Refused, Target, TransitionRequest
-from bot.ports import Rejected
+from bot.domain.model import Ask, AskKind, Target, TransitionRequest
+from bot.errors import Refused, Rejected
 from bot.services import Services
 from handlers.doors.errors import raw_body
 from handlers.request import rollbacks

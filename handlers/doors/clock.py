@@ -10,8 +10,8 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from bot.domain.model import Refused
 from bot.domain.policy.rules import Poll
+from bot.errors import Refused
 from bot.services import Services
 
 log = structlog.get_logger()

@@ -10,8 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from bot import metrics
-from bot.domain.model import Refused
-from bot.ports import Permanent, Rejected, Temporary
+from bot.errors import Permanent, Refused, Rejected, Temporary
 
 log = structlog.get_logger()
 RETRY_AFTER = 5  # seconds; a sender's retries must stay inside the signature's 300 s window

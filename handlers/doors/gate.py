@@ -7,9 +7,9 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from bot.domain.attestation.in_toto import identity_digest
-from bot.domain.model import DEFAULT_WORKSPACE, Refused, Target
+from bot.domain.model import DEFAULT_WORKSPACE, Target
 from bot.domain.registry.snapshot import VersionSnapshot
-from bot.ports import Rejected
+from bot.errors import Refused, Rejected
 from bot.services import Services
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
 from handlers.doors.api import check_token

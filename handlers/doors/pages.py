@@ -20,13 +20,12 @@ from bot.domain.card.metric_plot import MetricPlot, plot_of
 from bot.domain.card.metrics_table import figure
 from bot.domain.evidence.pipeline_graph import Graph, graph_of
 from bot.domain.ledger.chain import as_plain
-from bot.domain.model import Refused
 from bot.domain.queries import description_text as words
 from bot.domain.queries.description import Description
 from bot.domain.queries.history import HistoryEntry
 from bot.domain.text import format_utc
+from bot.errors import Refused, Rejected
 from bot.links import Links, path_of
-from bot.ports import Rejected
 from bot.services import Services
 from handlers.doors.errors import as_sentence
 from handlers.queries.describe import describe

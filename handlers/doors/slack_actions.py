@@ -12,8 +12,8 @@ from slack_bolt import BoltRequest
 from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
 
 from bot import metrics
-from bot.domain.model import Refused
-from bot.ports import Click, OutsideError, Rejected
+from bot.errors import OutsideError, Refused, Rejected
+from bot.ports import Click
 from bot.services import Services
 from handlers.doors.errors import as_sentence, raw_body
 from handlers.request import approvals, rollbacks

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from bot.domain.card.card import Card, Fact, Link
 from bot.domain.card.sentences import title_of
-from bot.domain.model import OPEN, Refused, TransitionRequest
+from bot.domain.model import OPEN, TransitionRequest
 from bot.domain.text import format_utc, target_label
-from bot.ports import OutsideError
+from bot.errors import OutsideError, Refused
 from bot.services import Services
 from handlers.doors.errors import as_sentence
 from handlers.policy.kill_switch import how_it_is, switch_fast_track

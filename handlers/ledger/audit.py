@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from bot.checkpoints import signer_of
 from bot.domain.ledger.audit import Claim, walk
-from bot.domain.ledger.chain import Broken
-from bot.domain.ledger.checkpoint import NotANote, Note, read_note
+from bot.domain.ledger.checkpoint import Note, read_note
 from bot.domain.ledger.merkle import consistency_proof, inclusion_proof
 from bot.domain.ledger.proofs import Continuation, Inclusion, Proof
-from bot.domain.model import DECISION, Refused
+from bot.domain.model import DECISION
+from bot.errors import ChainBroken, InvalidCheckpoint, Refused
 from bot.services import Services
 from bot.signatures import TrustedKey
 from bot.store.attestations import KeyRows, KnownKey
@@ -130,10 +130,10 @@ def _recorded(row: Recorded, keys: Iterable[TrustedKey], known: Mapping[str, Kno
     whose = f"the checkpoint of {row.size} entries on record"
     try:
         note = read_note(row.note)
-    except NotANote as damage:
-        raise Broken(f"{whose} was changed: {damage}") from None
+    except InvalidCheckpoint as damage:
+        raise ChainBroken(f"{whose} was changed: {damage}") from None
     if str(note) != row.note or note.checkpoint.size != row.size:
-        raise Broken(f"{whose} was changed: it is not the text that was signed")
+        raise ChainBroken(f"{whose} was changed: it is not the text that was signed")
     _check_signed(note, whose, keys, known)
     return Claim(note.checkpoint, whose, row.frontier)
 
@@ -142,7 +142,7 @@ def _check_signed(note: Note, whose: str, keys: Iterable[TrustedKey], known: Map
     """A retired key counts for the entries before it was retired, and for none after."""
     signer = signer_of(note, keys)
     if signer is None:
-        raise Broken(f"{whose} is not signed by a key of this ledger, or it was changed")
+        raise ChainBroken(f"{whose} is not signed by a key of this ledger, or it was changed")
     key = known.get(signer.id)
     if key is not None and key.retired_seq is not None and note.checkpoint.size >= key.retired_seq:
-        raise Broken(f"{whose} is signed by key {key.id[:12]}, which was retired at entry {key.retired_seq}")
+        raise ChainBroken(f"{whose} is signed by key {key.id[:12]}, which was retired at entry {key.retired_seq}")

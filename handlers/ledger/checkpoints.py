@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from bot.checkpoints import signer_of
 from bot.domain.card.card import Card
 from bot.domain.events import KeyAdded
-from bot.domain.ledger.checkpoint import Checkpoint, NotANote, origin_of, read_note
+from bot.domain.ledger.checkpoint import Checkpoint, origin_of, read_note
 from bot.domain.ledger.merkle import Frontier
 from bot.domain.model import DECISION, TransitionRequest
-from bot.ports import Permanent, PublicKey
+from bot.errors import InvalidCheckpoint, Permanent
+from bot.ports import PublicKey
 from bot.services import Services
 from bot.signatures import LEDGER, TrustedKey
 from bot.store.attestations import KnownKey
@@ -108,7 +109,7 @@ def _grown(newest: Recorded | None, tx: Transaction) -> Frontier:
 def _signed_frontier(newest: Recorded, ring: Iterable[TrustedKey]) -> Frontier:
     try:
         note, frontier = read_note(newest.note), Frontier.of_bytes(newest.size, newest.frontier)
-    except (NotANote, ValueError) as damage:
+    except (InvalidCheckpoint, ValueError) as damage:
         raise _not_built_on(newest, str(damage)) from None
     if (note.checkpoint.size, note.checkpoint.root) != (frontier.size, frontier.root()):
         raise _not_built_on(newest, "its columns do not say what was signed")

@@ -13,7 +13,7 @@ from bot.domain.card.sentences import CardContext, decision_text, outcome_text, 
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, Kind, State, TransitionRequest
 from bot.domain.references import TicketPlan, TicketRef
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.services import Services
 from handlers.notify.announcements import note_of
 from handlers.notify.outbox import once, open_ticket_once, post_once

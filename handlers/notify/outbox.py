@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from bot.domain.card.card import Card
 from bot.domain.references import PostedCard, TicketPlan
-from bot.ports import OutcomeUnknown, OutsideError, Temporary, Ticket
+from bot.errors import OutcomeUnknown, OutsideError, Temporary
+from bot.ports import Ticket
 from bot.services import Services
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, histor
 from bot.domain.events import PlotUploaded
 from bot.domain.model import Evidence, Metric, State, TransitionRequest
 from bot.domain.policy.rules import Rule
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.reports.metric_plot import draw
 from bot.services import Services
 

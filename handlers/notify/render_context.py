@@ -10,7 +10,7 @@ from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Rule
 from bot.domain.request.rollback import failure_of, ways_back
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.store.requests import target_model
 from bot.store.transaction import Transaction
 

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable, Mapping
 
 from bot.domain.events import PolicyActivated, PolicyRefused
-from bot.domain.model import OPEN, Refused, State
-from bot.domain.policy.changes import BrokenPolicy, addresses_in, changes, digest_of, with_people_as
+from bot.domain.model import OPEN, State
+from bot.domain.policy.changes import addresses_in, changes, digest_of, with_people_as
 from bot.domain.policy.rules import Policy
+from bot.errors import InvalidPolicy, Refused
 from bot.services import Services
 from bot.store.policies import ActivePolicy
 from bot.store.transaction import FollowUp, Lane, Transaction
@@ -24,11 +25,11 @@ UNREADABLE = "what has changed is not known: this release of Countersign cannot 
 
 
 def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
-    """Puts the text in force and enrols its people; None when it is in force already. Raises BrokenPolicy, which is announced."""
+    """Puts the text in force and enrols its people; None when it is in force already. Raises InvalidPolicy, which is announced."""
     digest = digest_of(text)
     try:
         policy = s.store.parse_policy(text)
-    except BrokenPolicy as broken:
+    except InvalidPolicy as broken:
         broken.source = source  # the message names the file that was meant
         _refuse(broken, digest, s)
         raise
@@ -52,7 +53,7 @@ def _look_again(tx: Transaction) -> None:
         tx.defer_for(FollowUp("sync_target", Lane.REGISTRY), request)
 
 
-def _refuse(broken: BrokenPolicy, digest: str, s: Services) -> None:
+def _refuse(broken: InvalidPolicy, digest: str, s: Services) -> None:
     """Recorded once for each text, however often somebody tries. Before the first policy there is nobody to tell."""
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -78,7 +79,7 @@ def _in_force(tx: Transaction) -> Policy | None:
     """None when there is none, or when it was written for another release and this one cannot read it."""
     try:
         return tx.policy()
-    except (Refused, BrokenPolicy):
+    except (Refused, InvalidPolicy):
         return None
 
 

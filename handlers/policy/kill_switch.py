@@ -6,8 +6,8 @@ What a switched-off fast track means for a request is in `bot.domain.request.fas
 from __future__ import annotations
 
 from bot.domain.events import FastTrackSwitched
-from bot.domain.model import Refused
 from bot.domain.text import format_utc
+from bot.errors import Refused
 from bot.services import Services
 from bot.store.absences import Switch
 from bot.store.people import Person

@@ -14,17 +14,7 @@ from bot import dvc_files
 from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.evidence.dvc_lock import sha256_of
-from bot.domain.model import (
-    DEFAULT_WORKSPACE,
-    PERSON,
-    Evidence,
-    Kind,
-    Refused,
-    State,
-    TargetKind,
-    TransitionRequest,
-    VersionId,
-)
+from bot.domain.model import DEFAULT_WORKSPACE, PERSON, Evidence, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.queries.description import (
     Checkpoint,
     Description,
@@ -38,7 +28,7 @@ from bot.domain.queries.description import (
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.text import format_utc
-from bot.ports import OutsideError
+from bot.errors import InvalidDvcFile, OutsideError, Refused
 from bot.services import Services
 from bot.store.evidence import EvidenceRows
 from bot.store.ledger import CheckpointRows
@@ -103,7 +93,7 @@ def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[st
         return pipeline_of(dvc_files.read_lock(text), sha256_of(text), evidence)
     except OutsideError as trouble:
         return Pipeline(unread=f"cannot be read now: {trouble}")
-    except dvc_files.Unreadable as fault:
+    except InvalidDvcFile as fault:
         return Pipeline(unread=f"cannot be read: the run's dvc.lock {fault}")
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import dvc_files
-from bot.clients.dvc import DvcRemote, Fetched, NotFetched, NotOnRemote, remote_in
+from bot.clients.dvc import DvcRemote, Fetched, remote_in
 from bot.domain.evidence.dvc_lock import Entry, Lock, sha256_of
-from bot.domain.model import Evidence, Refused, TransitionRequest, VersionId
+from bot.domain.model import Evidence, TransitionRequest, VersionId
+from bot.errors import InvalidDvcFile, NotFetched, NotOnRemote, Refused
 from bot.ports import GitMirror
 from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
@@ -108,7 +109,7 @@ def _lock_of(version: VersionId, s: Services) -> Lock:
         )
     try:
         return dvc_files.read_lock(text)
-    except dvc_files.Unreadable as fault:
+    except InvalidDvcFile as fault:
         raise Refused(f"the dvc.lock of {version} {fault}") from None
 
 

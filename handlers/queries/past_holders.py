@@ -11,10 +11,11 @@ from pydantic import TypeAdapter
 
 from bot.domain.events import BaselineTaken, Event
 from bot.domain.ledger.chain import Entry
-from bot.domain.model import DEFAULT_WORKSPACE, Refused
+from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.queries.description import Held, approval_text
 from bot.domain.registry.holders import KINDS, Place, concerns, places_at
 from bot.domain.text import format_utc
+from bot.errors import Refused
 from bot.services import Services
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction

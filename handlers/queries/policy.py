@@ -17,7 +17,6 @@ from bot.domain.model import (
     FastTrackMode,
     Judgement,
     Kind,
-    Refused,
     State,
     Target,
     TargetKind,
@@ -34,7 +33,8 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track
 from bot.domain.request.rollback import failure_of
 from bot.domain.text import format_utc
-from bot.ports import Account, AccountKind, OutsideError
+from bot.errors import OutsideError, Refused
+from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.request.voters import UNWELCOME

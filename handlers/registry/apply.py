@@ -13,7 +13,7 @@ from bot.domain.model import DecidedBy, Kind, State, Target, TargetKind, Transit
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
-from bot.ports import Permanent, Temporary
+from bot.errors import Permanent, Temporary
 from bot.services import Services
 from bot.store.registry import Intent
 from bot.store.requests import target_model

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.card.card import Card
 from bot.domain.events import AwayDeclared, AwayEnded
-from bot.domain.model import Refused
 from bot.domain.text import format_utc
+from bot.errors import Refused
 from bot.services import Services
 from bot.store.absences import Absence
 from bot.store.people import Person

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from bot.domain.card.sentences import button_labels, what_approve_does, what_reject_does
 from bot.domain.events import Event, RequestApproved, RequestRejected, SelfApprovalRefused
-from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Refused, State, TransitionRequest, Verdict, Vote
+from bot.domain.model import ENDED_UNDECIDED, DecidedBy, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy.rules import Rule
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided, OwnRequest
+from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction

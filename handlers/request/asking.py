@@ -6,21 +6,13 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.model import (
-    DEFAULT_WORKSPACE,
-    OPEN,
-    Ask,
-    AskKind,
-    Kind,
-    Refused,
-    Target,
-    TransitionRequest,
-)
+from bot.domain.model import DEFAULT_WORKSPACE, OPEN, Ask, AskKind, Kind, Target, TransitionRequest
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.diff import OpenAsk
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.rollback import failure_of
+from bot.errors import Refused
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.requests import LIVE, new_request_id

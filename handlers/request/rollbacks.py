@@ -15,7 +15,6 @@ from bot.domain.model import (
     Ask,
     AskKind,
     Kind,
-    Refused,
     State,
     Target,
     TargetKind,
@@ -28,6 +27,7 @@ from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.quorum import groups_with_a_say
 from bot.domain.request.rollback import FAILED_TAG, brought_by, failed_tag, failure_of, needs_no_vote, ways_back
 from bot.domain.text import target_label
+from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
 from bot.store.requests import LIVE, target_model

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from bot.domain.model import Refused, TransitionRequest
+from bot.domain.model import TransitionRequest
 from bot.domain.policy.rules import Group, PersonEntry, Policy, Rule
 from bot.domain.request.quorum import under
-from bot.ports import Account, AccountKind, OutsideError, Temporary
+from bot.errors import OutsideError, Refused, Temporary
+from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.people import Person
 

@@ -14,7 +14,7 @@ from bot.clients.git import LARGEST_FILE, MOST_CHANGED, GitMirrors
 from bot.domain.evidence.dvc_lock import Lock, unexplained
 from bot.domain.evidence.lineage import Mirrored
 from bot.domain.policy.git_remote import why_no_remote
-from bot.ports import Permanent, Temporary
+from bot.errors import Permanent, Temporary
 
 BEA = ("-c", "user.name=Bea Baker", "-c", "user.email=bea@example.com")
 

@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
-from bot.clients.keys import ALGORITHMS, KeyMistake, make_key, make_key_unless_there, readable_by
+from bot.clients.keys import ALGORITHMS, make_key, make_key_unless_there, readable_by
 from bot.clients.signers import SERVICES, DsseSigner, KeyService, NoSigner, read_signer, signer_with
 from bot.domain.attestation.decision import of_vote, payload_of
-from bot.ports import Permanent, Temporary
+from bot.errors import InvalidKey, Permanent, Temporary
 from bot.signatures import PAYLOAD_TYPE, trusted_key, verify
 from tests.builders import a_request, a_rule, a_vote
 
@@ -47,7 +47,7 @@ def test_a_key_file_is_its_owners_alone_and_never_overwritten(tmp_path: Path) ->
     make_key(path)
     before = path.read_bytes()
 
-    with pytest.raises(KeyMistake, match="is there already, and a key is never overwritten"):
+    with pytest.raises(InvalidKey, match="is there already, and a key is never overwritten"):
         make_key(path)
     make_key_unless_there(path)
 
@@ -83,20 +83,20 @@ def test_a_file_that_is_of_no_use_says_why(tmp_path: Path, content: bytes | None
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(KeyMistake, match=sentence):
+    with pytest.raises(InvalidKey, match=sentence):
         read_signer(str(path))
 
 
 def test_a_directory_where_no_file_can_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(KeyMistake, match="cannot be written"):
+    with pytest.raises(InvalidKey, match="cannot be written"):
         make_key(tmp_path / "file" / "approvals.pem")
 
 
 @pytest.mark.parametrize(("scheme", "extra"), [("awskms", "awskms"), ("gcpkms", "gcpkms"), ("hv", "vault")])
 def test_a_key_service_whose_packages_are_missing_is_told_with_what_to_install(scheme: str, extra: str) -> None:
-    with pytest.raises(KeyMistake, match=rf"pip install \"securesystemslib\[{extra}\]\""):
+    with pytest.raises(InvalidKey, match=rf"pip install \"securesystemslib\[{extra}\]\""):
         read_signer(f"{scheme}:our-key")
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.errors import Rejected
 from bot.links import KEY_FILE, NO_LINKS, Links, links_for, make_link_key, path_of
-from bot.ports import Rejected
 
 URL = "https://countersign.example.com"
 NOW = datetime(2026, 11, 1, 15, 30, tzinfo=UTC)

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bot.clients.mail import SmtpMailer, read_server
-from bot.ports import Mail, OutcomeUnknown, Permanent, Temporary
+from bot.errors import OutcomeUnknown, Permanent, Temporary
+from bot.ports import Mail
 from tests.fixtures.attachments import an_attachment
 from tests.fixtures.post_office import PostOffice, free_port, serving_mail
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from bot.__main__ import main
 from bot.domain.digest.periods import Period, next_period, period_at, previous_period
 from bot.domain.events import DigestClosed
-from bot.domain.model import Refused
+from bot.errors import Refused
 from bot.store.digests import DigestRow
 from handlers.digest.closing import close_week
 from handlers.digest.reprint import look_at_week, tell_again

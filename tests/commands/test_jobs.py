@@ -12,7 +12,7 @@ import pytest
 
 from bot.database.connect import create_engine
 from bot.engine.jobs import Jobs
-from bot.ports import Permanent
+from bot.errors import Permanent
 
 COUNTERSIGN = Path(sys.executable).with_name("countersign")
 STEERING = "refused \x1b[2J\x1b]0;all is well\x07 by \x9b31mMLflow\r\nid status"

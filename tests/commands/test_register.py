@@ -12,8 +12,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
 
-from bot.domain.model import Refused
 from bot.dvc_files import read_lock
+from bot.errors import Refused
 from bot.register.repository import Repository
 from tests.fixtures.training_repository import Training
 

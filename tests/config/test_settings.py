@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import NEEDS, SETTINGS, Need, Process, Settings, SettingsMistakes, needs_of, read_settings
+from bot.errors import InvalidSettings
+from config.settings import NEEDS, SETTINGS, Need, Process, Settings, needs_of, read_settings
 
 NOTHING: frozenset[Need] = frozenset()
 CANARY = "canary-that-must-not-sing"
@@ -23,7 +24,7 @@ WEB = {
 
 
 def mistakes_of(environ: Mapping[str, str], needs: frozenset[Need] = NOTHING) -> list[str]:
-    with pytest.raises(SettingsMistakes) as caught:
+    with pytest.raises(InvalidSettings) as caught:
         read_settings(environ, needs)
     assert str(caught.value).splitlines() == list(caught.value.mistakes)
     return list(caught.value.mistakes)
@@ -344,7 +345,7 @@ def test_the_table_speaks_of_exactly_the_settings_that_there_are() -> None:
 def test_any_environment_is_read_or_refused(environ: dict[str, str]) -> None:
     try:
         read_settings(environ, frozenset(Need))
-    except SettingsMistakes as refusal:
+    except InvalidSettings as refusal:
         said = str(refusal)
     else:
         said = "fine"

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.clients.mlflow.webhook import read_webhook
-from bot.ports import RegistryHint, Rejected
+from bot.errors import Rejected
+from bot.ports import RegistryHint
 
 DELIVERY = "930c4bd7-2532-4d21-8d6a-600e47128129"
 SIGNED_AT = 1795380817

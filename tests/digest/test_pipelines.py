@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.domain.model import VersionId
-from bot.ports import Temporary
+from bot.errors import Temporary
 from bot.services import Services
 from bot.store.transaction import Store
 from config.policy import read_policy

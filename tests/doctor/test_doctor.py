@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from bot.__main__ import main
 from bot.doctor.findings import Status
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.sandbox.jira import Deployment
 from bot.store import tables
 from tests.fixtures.doctor_world import ELSEWHERE, Installation

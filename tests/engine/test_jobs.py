@@ -9,8 +9,8 @@ import pytest
 
 from bot.engine.attempts import RetryPolicy
 from bot.engine.jobs import Jobs
-from bot.engine.rows import Job, JobRefused, JobStatus
-from bot.ports import OutcomeUnknown, Permanent, Temporary
+from bot.engine.rows import Job, JobStatus
+from bot.errors import JobRefused, OutcomeUnknown, Permanent, Temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable

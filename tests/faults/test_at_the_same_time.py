@@ -21,10 +21,11 @@ from bot.domain.events import (
     TargetMoved,
     VoteCast,
 )
-from bot.domain.model import Ask, AskKind, Evidence, Refused, State, Target, TransitionRequest, VersionId
+from bot.domain.model import Ask, AskKind, Evidence, State, Target, TransitionRequest, VersionId
 from bot.domain.references import PostedCard
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
+from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
 from bot.store.requests import new_request_id

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.sandbox.faults import Faults
 from handlers.digest.delivery import mail_digest
 from handlers.request.expiry import prune

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.app import effects_of
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.services import Services
 from bot.store import tables
 from handlers.digest.delivery import file_digest, mail_digest, post_digest

@@ -12,7 +12,7 @@ import requests
 from bot.domain.events import ApprovalStale, RequestRejected, TargetMoved, TicketClosed
 from bot.domain.model import State
 from bot.engine.rows import JobStatus
-from bot.ports import OutcomeUnknown
+from bot.errors import OutcomeUnknown
 from bot.sandbox.faults import Faults
 from handlers.attestation.signing import sign
 from handlers.registry.apply import sync_target

@@ -14,8 +14,9 @@ import pytest
 
 import handlers
 from bot.domain.events import RequestRejected, TargetPutBack, TicketClosed, VoteCast
-from bot.domain.model import Refused, State, TransitionRequest
-from bot.ports import Click, Temporary
+from bot.domain.model import State, TransitionRequest
+from bot.errors import Refused, Temporary
+from bot.ports import Click
 from bot.services import Services
 from handlers.request.approvals import press
 from tests.fixtures.installation import Installation, services_with

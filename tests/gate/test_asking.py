@@ -7,8 +7,9 @@ import socket
 
 import pytest
 
+from bot.errors import NoAnswer
 from bot.gate import asking
-from bot.gate.asking import NoAnswer, Server, ask
+from bot.gate.asking import Server, ask
 from bot.gate.registry import registry_of
 from bot.sandbox.serving import serving
 from tests.gate.approvals import answering, gate

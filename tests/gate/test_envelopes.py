@@ -15,16 +15,8 @@ from hypothesis import strategies as st
 
 from bot.clients.signers import DsseSigner, signer_with
 from bot.domain.attestation.decision import of_vote, payload_of
-from bot.signatures import (
-    ENVELOPE_LIMIT,
-    LEDGER,
-    PAYLOAD_TYPE,
-    NotVerified,
-    TrustedKey,
-    as_sigstore_bundle,
-    trusted_key,
-    verify,
-)
+from bot.errors import NotVerified
+from bot.signatures import ENVELOPE_LIMIT, LEDGER, PAYLOAD_TYPE, TrustedKey, as_sigstore_bundle, trusted_key, verify
 from tests.builders import a_request, a_rule, a_vote
 
 P256 = signer_with(ec.generate_private_key(ec.SECP256R1()))

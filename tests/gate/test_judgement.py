@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.attestation.gate import GateQuery, ReasonCode, judge, read_claim, source_of
-from bot.domain.attestation.in_toto import NotOurs
 from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa, vouched
 from bot.domain.model import Target
+from bot.errors import InvalidStatement
 from bot.gate.uris import Wanted
 from bot.signatures import payload_of
 from tests.builders import CHAMPION, LATER, NOON, PRODUCTION, a_version
@@ -73,7 +73,7 @@ def test_a_statement_without_one_of_its_parts_is_none_of_ours_and_nothing_worse(
 
     try:
         claim = read_claim(broken, "The tag")
-    except NotOurs:
+    except InvalidStatement:
         return
     result = judge(QUESTION, [claim], now=LATER)
 

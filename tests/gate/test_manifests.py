@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.gate.manifests import UnsafePath, check_path, digest_of, manifest_in, manifest_of
+from bot.errors import UnsafePath
+from bot.gate.manifests import check_path, digest_of, manifest_in, manifest_of
 
 SHA256SUM = shutil.which("sha256sum")
 

@@ -14,9 +14,10 @@ from mlflow.entities import FileInfo
 
 import bot
 from bot.domain.model import VersionId
+from bot.errors import TooLarge, UnsafePath
 from bot.gate import CannotTell, Denied, load_model
-from bot.gate.fetching import TooLarge, download, fetch_all
-from bot.gate.manifests import UnsafePath, digest_of, manifest_in
+from bot.gate.fetching import download, fetch_all
+from bot.gate.manifests import digest_of, manifest_in
 from bot.gate.serving import check_arguments
 from tests.gate.approvals import Shelf, approval, gate, tag_of
 

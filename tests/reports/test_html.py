@@ -13,7 +13,7 @@ import pytest
 from bot.domain.digest.figures import LISTED, Listed
 from bot.domain.digest.json_form import as_json, read_digest
 from bot.domain.digest.periods import period_of
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.reports.html import html_of
 from tests.builders.digest import (
     ODD_NAMES,

@@ -14,7 +14,7 @@ from PIL import Image
 from structlog.testing import capture_logs
 
 from bot.domain.digest.figures import Digest, Listed
-from bot.ports import OutsideError, Permanent
+from bot.errors import OutsideError, Permanent
 from bot.reports.pdf import pdf_of
 from tests.builders.digest import (
     ODD_NAMES,

@@ -32,11 +32,11 @@ from bot.domain.events import (
     VoteCast,
     VoteSigned,
 )
-from bot.domain.ledger.chain import GENESIS, Broken, head_of, leaf_of
+from bot.domain.ledger.chain import GENESIS, head_of, leaf_of
 from bot.domain.ledger.checkpoint import Checkpoint, origin_of, read_note
 from bot.domain.ledger.merkle import Frontier, root_of
 from bot.domain.model import DECISION, VOTE
-from bot.ports import Permanent
+from bot.errors import ChainBroken, Permanent
 from bot.services import Services, SystemClock
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
 from bot.store.attestations import Attestation, KnownKey
@@ -114,7 +114,7 @@ def as_owner(database_url: str) -> Callable[..., int]:
 def fault(s: Services, *witnesses: Witness) -> str | None:
     try:
         audit(s.store.engine, witnesses)
-    except Broken as broken:
+    except ChainBroken as broken:
         return str(broken)
     return None
 
@@ -338,7 +338,7 @@ def test_with_a_key_of_their_own_auditors_need_not_believe_the_database(
     kept, forger = newest(s), NoteKey(Ed25519PrivateKey.generate())
     forged = Witness(forger.sign(kept.note.checkpoint), "in a ticket")
 
-    with pytest.raises(Broken, match="is not signed by a key of this ledger"):
+    with pytest.raises(ChainBroken, match="is not signed by a key of this ledger"):
         audit(s.store.engine, [forged], [ledger_key(KEY.key.pem)])
 
     assert audit(s.store.engine, [kept], [ledger_key(KEY.key.pem)]).witnesses == 1

@@ -16,7 +16,7 @@ from bot.domain.digest.periods import next_period, previous_period
 from bot.domain.model import Ask, AskKind, DataSet, DecidedBy, Kind, Target, TargetKind
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.request.evolution import BY_RULE
-from bot.ports import Permanent
+from bot.errors import Permanent
 from bot.services import Services
 from bot.store.digests import Closed, DigestRow
 from bot.store.transaction import Store

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from bot.domain.model import Refused
 from bot.domain.policy.rules import PersonEntry
+from bot.errors import Refused
 from bot.services import SystemClock
 from bot.store.absences import Absence, Switch
 from bot.store.transaction import Store, Transaction

@@ -25,8 +25,9 @@ from bot.domain.events import (
     TicketOpened,
     VoteCast,
 )
-from bot.domain.model import DECISION, Refused, State, Target, TargetKind
+from bot.domain.model import DECISION, State, Target, TargetKind
 from bot.domain.request import lifecycle
+from bot.errors import Refused
 from bot.services import SystemClock
 from bot.signatures import trusted_key
 from bot.store.attestations import ABOUT_KEYS, KnownKey

@@ -17,7 +17,7 @@ import requests
 from jira import JIRA, JIRAError
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
-from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 
 T = TypeVar("T")
 JsonObject = Mapping[str, object]

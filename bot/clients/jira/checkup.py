@@ -9,7 +9,7 @@ import requests
 from jira import JIRA
 
 from bot.clients.jira.calls import TIMEOUT, JiraCalls, object_in, objects_in
-from bot.ports import Permanent
+from bot.errors import Permanent
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/ and what each is needed for
 PERMISSIONS: Mapping[str, str] = {

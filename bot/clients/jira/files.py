@@ -8,7 +8,8 @@ from jira import JIRA
 
 from bot.clients.jira.calls import object_in, objects_in
 from bot.clients.plain_text import one_line
-from bot.ports import Attachment, Permanent
+from bot.errors import Permanent
+from bot.ports import Attachment
 
 NAME_LIMIT = 250
 # Jira refuses a file that a page could send from a browser:

@@ -23,7 +23,8 @@ from bot.clients.jira.wiki import card_as_wiki, text_as_wiki
 from bot.clients.plain_text import is_web_address, one_line
 from bot.domain.card.card import Card
 from bot.domain.references import TicketPlan, TicketRef
-from bot.ports import Attachment, Permanent, Ticket, TicketHint
+from bot.errors import Permanent
+from bot.ports import Attachment, Ticket, TicketHint
 
 LABEL = "countersign"
 PROPERTY = "countersign"  # on a comment: its key; on an issue: which transition was meant to lead where

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.ports import Permanent
+from bot.errors import Permanent
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 
-from bot.ports import Rejected, TicketHint
+from bot.errors import Rejected
+from bot.ports import TicketHint
 
 BODY_LIMIT = 1024 * 1024  # a ticket with long comments
 ID_LIMIT = 200

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import rfc8785
 import yaml
 
-from bot.clients.mlflow.stores import Folder, Unread, opened_folder
+from bot.clients.mlflow.stores import Folder, opened_folder
 from bot.domain.model import Artifacts
+from bot.errors import FilesUnread, UnsafePath
 from bot.gate import manifests
-from bot.gate.manifests import WRITTEN_BY_CLIENTS, UnsafePath, check_path, digest_of, sha256_of
+from bot.gate.manifests import WRITTEN_BY_CLIENTS, check_path, digest_of, sha256_of
 from bot.ports import ProgressListener
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def read_files(
     """Reads every file once. Raises Temporary or Permanent; what cannot be read for good is told in the answer."""
     try:
         manifest = _manifest(client, version, stores, follower)
-    except Unread as reason:
+    except FilesUnread as reason:
         return FilesRead(None, unread=str(reason))
     if follower is not None:
         follower.on_manifest(manifest.text)
@@ -89,7 +90,7 @@ def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence
                 return None
             with folder.fetched(MLMODEL, mlmodel.file_size or 0) as file:
                 return signature_in(file)
-    except Unread:
+    except FilesUnread:
         return None
 
 
@@ -132,21 +133,21 @@ def _refuse_name(path: str, seen: set[str]) -> None:
     try:
         check_path(path)
     except UnsafePath as trouble:
-        raise Unread(f"{trouble}. {RENAME}") from None
+        raise FilesUnread(f"{trouble}. {RENAME}") from None
     if path in seen:
-        raise Unread(f"The file name {path!r} is listed twice. {RENAME}")
+        raise FilesUnread(f"The file name {path!r} is listed twice. {RENAME}")
 
 
 def _refuse_more_than(most: int, count: int) -> None:
     if count > most:
-        raise Unread(
+        raise FilesUnread(
             f"The version has more than {most:,} files and folders, so they were not read. Log the model with fewer files."
         )
 
 
 def _refuse_above(most: int, size: int) -> None:
     if size > most:
-        raise Unread(
+        raise FilesUnread(
             f"The version's files are larger than {most / 2**30:g} GiB in all, so they were not read. Log a smaller model."
         )
 
@@ -158,7 +159,7 @@ def signature_in(mlmodel: Path) -> str | None:
     can at most be unreadable.
     """
     if mlmodel.stat().st_size > LARGEST_MLMODEL:
-        raise Unread(f"The MLmodel file is larger than {LARGEST_MLMODEL // 2**20} MiB. Log the model again.")
+        raise FilesUnread(f"The MLmodel file is larger than {LARGEST_MLMODEL // 2**20} MiB. Log the model again.")
     try:
         text = mlmodel.read_text(encoding="utf-8")
         described = yaml.load(text, Loader=yaml.BaseLoader)  # nosec B506
@@ -168,7 +169,7 @@ def signature_in(mlmodel: Path) -> str | None:
         parts = {part: _parsed(signature.get(part, "null")) for part in ("inputs", "outputs", "params")}
         return rfc8785.dumps(parts).decode()  # type: ignore[arg-type]  # whatever JSON can hold
     except (yaml.YAMLError, rfc8785.CanonicalizationError, ValueError, RecursionError) as error:
-        raise Unread("The MLmodel file cannot be read as MLflow writes it. Log the model again.") from error
+        raise FilesUnread("The MLmodel file cannot be read as MLflow writes it. Log the model again.") from error
 
 
 def _parsed(part: object) -> object:

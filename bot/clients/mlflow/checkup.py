@@ -17,7 +17,7 @@ import requests
 
 from bot.clients.mlflow.http import NotThere, open_client, reading, writing
 from bot.clients.mlflow.webhook import MODEL_NEWS
-from bot.ports import Permanent, Temporary
+from bot.errors import Permanent, Temporary
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -20,7 +20,8 @@ from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.evidence.lineage import GIT_MIRROR, LoggedFiles, who_vouches
 from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.model import Champion, Evidence, Metric, VersionId
-from bot.ports import Permanent, ProgressListener, Temporary
+from bot.errors import Permanent, Temporary
+from bot.ports import ProgressListener
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -21,7 +21,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

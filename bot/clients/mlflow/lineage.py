@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bot.clients.mlflow.http import NotThere, reading
 from bot.clients.mlflow.versions import as_version_seen
 from bot.domain.model import VersionId
-from bot.ports import Permanent
+from bot.errors import Permanent
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

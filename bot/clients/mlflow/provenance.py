@@ -17,8 +17,9 @@ from bot.clients.mlflow.run_files import read_environment
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.evidence.lineage import LoggedFiles, Provenance, RunSeen
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
-from bot.dvc_files import Unreadable, read_lock
-from bot.ports import GitMirror, Temporary
+from bot.dvc_files import read_lock
+from bot.errors import InvalidDvcFile, Temporary
+from bot.ports import GitMirror
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -85,7 +86,7 @@ def _registered(
     )
     try:
         return provenance if text is None else replace(provenance, lock=read_lock(text))
-    except Unreadable as reason:
+    except InvalidDvcFile as reason:
         return replace(provenance, lock_trouble=str(reason))
 
 

@@ -23,7 +23,8 @@ from bot.clients.mlflow.versions import as_glance, as_time, as_version_seen
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
-from bot.ports import GitMirror, ModelSummary, Permanent, ProgressListener, RegistryHint
+from bot.errors import Permanent
+from bot.ports import GitMirror, ModelSummary, ProgressListener, RegistryHint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -9,9 +9,10 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bot.clients.mlflow.stores import Unread, opened_at, opened_folder
+from bot.clients.mlflow.stores import opened_at, opened_folder
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.evidence.lineage import LoggedFiles
+from bot.errors import FilesUnread
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,7 +33,7 @@ def read_lineage_files(client: MlflowClient, run: Run, stores: Sequence[str]) ->
     try:
         with opened_at(run.info.artifact_uri or "", client, what, stores) as folder:
             texts = _texts(folder, FOLDER, (LOCK, RUN_FILE))
-    except Unread as reason:
+    except FilesUnread as reason:
         return LoggedFiles(unread=str(reason))
     return LoggedFiles(texts.get(LOCK), texts.get(RUN_FILE))
 
@@ -42,12 +43,12 @@ def read_environment(client: MlflowClient, version: ModelVersion, stores: Sequen
     try:
         with opened_folder(client, version, stores) as folder:
             return environment_in(folder)
-    except Unread:
+    except FilesUnread:
         return ""
 
 
 def environment_in(folder: Folder) -> str:
-    """Raises Unread, Temporary or Permanent."""
+    """Raises FilesUnread, Temporary or Permanent."""
     texts = _texts(folder, None, ENVIRONMENT)
     listed = next((texts[name] for name in ENVIRONMENT if name in texts), None)
     return "" if listed is None else hashlib.sha256(listed.encode()).hexdigest()
@@ -62,9 +63,11 @@ def _texts(folder: Folder, path: str | None, names: Sequence[str]) -> dict[str, 
 
 def _text(folder: Folder, path: str, size: int) -> str:
     if size > LARGEST:
-        raise Unread(f"{path} is larger than {LARGEST // 2**20} MiB, which no such text is. Register the run again.")
+        raise FilesUnread(
+            f"{path} is larger than {LARGEST // 2**20} MiB, which no such text is. Register the run again."
+        )
     with folder.fetched(path, size) as file:
         try:
             return file.read_bytes().decode()
         except UnicodeDecodeError as error:
-            raise Unread(f"{path} is no text. Register the run again.") from error
+            raise FilesUnread(f"{path} is no text. Register the run again.") from error

@@ -18,7 +18,7 @@ import requests
 from bot.clients.mlflow.http import MENDS, TRY_AGAIN, reading
 from bot.clients.mlflow.lineage import find_run
 from bot.clients.mlflow.locations import is_within, shown
-from bot.ports import Permanent, Temporary
+from bot.errors import FilesUnread, Permanent, Temporary
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,13 +52,9 @@ SDKS = {
 """What to install for the name that was missing, where the two differ."""
 
 
-class Unread(Exception):
-    """The files are not read; the message says what, why, and what next."""
-
-
 @contextmanager
 def opened_folder(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> Iterator[Folder]:
-    """The version's files, if they lie in one of the stores. Raises Unread, Temporary or Permanent."""
+    """The version's files, if they lie in one of the stores. Raises FilesUnread, Temporary or Permanent."""
     what = f"reading the files of {version.name} v{version.version}"
     with opened_at(_location_of(client, version, what), client, what, stores) as folder:
         yield folder
@@ -66,9 +62,9 @@ def opened_folder(client: MlflowClient, version: ModelVersion, stores: Sequence[
 
 @contextmanager
 def opened_at(location: str, client: MlflowClient, what: str, stores: Sequence[str]) -> Iterator[Folder]:
-    """The files at a location, if it lies in one of the stores. Raises Unread, Temporary or Permanent."""
+    """The files at a location, if it lies in one of the stores. Raises FilesUnread, Temporary or Permanent."""
     if not is_within(location, stores):
-        raise Unread(
+        raise FilesUnread(
             f"The files are at {shown(location)}, which is in none of the policy's artifact_stores, so they were not read. "
             "If that place is to be trusted, add it to artifact_stores."
         )
@@ -117,7 +113,7 @@ def _location_of(client: MlflowClient, version: ModelVersion, what: str) -> str:
         return location
     run = find_run(client, run_id)
     if run is None:
-        raise Unread(f"The files are at {shown(location)}, and that run is gone. Register the version anew.")
+        raise FilesUnread(f"The files are at {shown(location)}, and that run is gone. Register the version anew.")
     return f"{run.info.artifact_uri}/{path}"
 
 
@@ -129,7 +125,7 @@ def _repository_at(location: str, client: MlflowClient, what: str) -> ArtifactRe
 
     scheme = get_uri_scheme(location)  # type: ignore[no-untyped-call]
     if scheme not in registry.get_registered_artifact_repositories():
-        raise Unread(f'MLflow knows no artifact store of the kind "{scheme}". Install the plugin that brings it.')
+        raise FilesUnread(f'MLflow knows no artifact store of the kind "{scheme}". Install the plugin that brings it.')
     with _asking_store(what):
         return registry.get_artifact_repository(
             location, tracking_uri=client.tracking_uri, registry_uri=client.tracking_uri
@@ -145,7 +141,7 @@ def _asking_store(what: str) -> Iterator[None]:
             yield
         except (ImportError, NameError) as error:  # MLflow's HDFS repository swallows the first and meets the second
             sdk = SDKS.get(error.name or "", error.name)
-            raise Unread(
+            raise FilesUnread(
                 f"The files were not read: their store is read with the Python package {sdk}, which is not installed. "
                 "Install it beside the worker."
             ) from error
@@ -167,7 +163,7 @@ def _meaning_of(error: Exception, what: str) -> Exception:
     """The error's own text may hold addresses with passwords, so it stays in the cause."""
     status = _status_of(error)
     if type(error).__name__ in NO_CREDENTIALS or (status in (401, 403) and not isinstance(error, requests.HTTPError)):
-        return Unread(
+        return FilesUnread(
             f"The files were not read: the artifact store did not let the worker in ({status or type(error).__name__}). "
             "Give it credentials that may read them."
         )
@@ -190,8 +186,8 @@ def _status_of(error: Exception) -> int:
     return int(getattr(response, "status_code", 0) or 0)
 
 
-def _not_handed_out(what: str) -> Unread:
-    return Unread(
+def _not_handed_out(what: str) -> FilesUnread:
+    return FilesUnread(
         f"MLflow lists the files but does not hand them out ({what}): one is gone, is a link, or has a name that MLflow cannot ask "
         "for. Log the model again without it and register that."
     )

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.model import DEFAULT_WORKSPACE
-from bot.ports import RegistryHint, Rejected
+from bot.errors import Rejected
+from bot.ports import RegistryHint
 
 BODY_LIMIT = 64 * 1024
 WINDOW = (

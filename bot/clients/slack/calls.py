@@ -17,7 +17,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
-from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 
 SLUG = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -11,7 +11,8 @@ from bot.clients.plain_text import is_web_address, one_line
 from bot.clients.slack.calls import Answer, SlackCalls, objects_at, text_at
 from bot.clients.slack.people import SlackPeople
 from bot.domain.references import PostedCard
-from bot.ports import Attachment, OutcomeUnknown, Temporary
+from bot.errors import OutcomeUnknown, Temporary
+from bot.ports import Attachment
 
 ALT_LIMIT = 1_000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal#errors, alt_txt_too_large
 NAME_LIMIT = 100

@@ -14,7 +14,7 @@ from io import BytesIO
 from bot.clients.slack.calls import SlackCalls, text_at
 from bot.clients.slack.files import SlackFiles
 from bot.domain.references import Image
-from bot.ports import Temporary
+from bot.errors import Temporary
 
 # Slack looks through a file after it has taken it, and refuses a block that shows it before. Seconds to wait before each look.
 PAUSES = (0.0, 0.5, 1.0, 1.5, 2.0)

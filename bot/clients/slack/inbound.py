@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from bot.clients.slack.blocks import REASON_BLOCK, REASON_FORM, REASON_LIMIT
-from bot.ports import Click, Rejected
+from bot.errors import Rejected
+from bot.ports import Click
 
 FIELD_LIMIT = 2_000  # the longest value that a button may carry
 ORIGIN_LIMIT = 3_000  # the longest private_metadata that a view may carry

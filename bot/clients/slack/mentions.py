@@ -8,7 +8,7 @@ import structlog
 
 from bot.clients.slack.people import Remembered, Seconds, SlackPeople
 from bot.domain.card.card import Called, Mention
-from bot.ports import OutsideError, Permanent
+from bot.errors import OutsideError, Permanent
 
 log = structlog.get_logger()
 NOBODY = ""

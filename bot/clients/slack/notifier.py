@@ -27,7 +27,8 @@ from bot.clients.slack.people import Remembered, SlackPeople
 from bot.clients.slack.text import fallback
 from bot.domain.card.card import Card, Mention
 from bot.domain.references import Image, PostedCard
-from bot.ports import Account, Attachment, Click, OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.ports import Account, Attachment, Click
 
 log = structlog.get_logger()
 EVENT_TYPE = "countersign"

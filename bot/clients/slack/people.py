@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bot.clients.slack.calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
-from bot.ports import Account, AccountKind, Permanent, Temporary
+from bot.errors import Permanent, Temporary
+from bot.ports import Account, AccountKind
 
 PATIENCE = 1.5  # seconds: a click is answered within three, and the decision is recorded before that
 FRESH_FOR = 60.0

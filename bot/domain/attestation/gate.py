@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.attestation import in_toto
-from bot.domain.attestation.in_toto import ARTIFACTS, NotOurs, identity_digest, uri_of
-from bot.domain.model import DECISION, VOTE, DecidedBy, Refused, Target, TargetKind, Verdict, VersionId
+from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
+from bot.domain.model import DECISION, VOTE, DecidedBy, Target, TargetKind, Verdict, VersionId
+from bot.errors import InvalidStatement, Refused
 
 WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
 
@@ -108,7 +109,7 @@ class VerifiedStatement:
 
 
 def read_claim(statement: Mapping[str, object], where: str) -> VerifiedStatement:
-    """Raises NotOurs."""
+    """Raises InvalidStatement."""
     predicate = in_toto.predicate_of(statement, in_toto.APPROVAL_TYPE)
     version = in_toto.identity(predicate, "version")
     digests = in_toto.digests_of(statement)
@@ -118,10 +119,10 @@ def read_claim(statement: Mapping[str, object], where: str) -> VerifiedStatement
             Verdict(in_toto.text(predicate, "verdict")),
         )
     except (Refused, ValueError):
-        raise NotOurs("speaks of no target or verdict that Countersign knows") from None
+        raise InvalidStatement("speaks of no target or verdict that Countersign knows") from None
     about = in_toto.text(predicate, "about")
     if about not in (VOTE, DECISION):
-        raise NotOurs("is about neither a vote nor a decision")
+        raise InvalidStatement("is about neither a vote nor a decision")
     files = digests.get(ARTIFACTS, "")
     return VerifiedStatement(
         where=where,
@@ -225,7 +226,7 @@ def _by(predicate: Mapping[str, object], about: str) -> str:
         return WITHOUT_PEOPLE[DecidedBy(decided_by)]
     found = predicate.get("approvers")
     if not isinstance(found, list) or not found:
-        raise NotOurs("names nobody who decided it")
+        raise InvalidStatement("names nobody who decided it")
     return ", ".join(_with_reason(approver) for approver in found)
 
 
@@ -237,7 +238,7 @@ def _with_reason(approver: object) -> str:
 def _size(predicate: Mapping[str, object]) -> int:
     found = in_toto.mapping(in_toto.mapping(predicate, "evidence"), "artifacts").get("size")
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        raise NotOurs("names files and not how many bytes they have")
+        raise InvalidStatement("names files and not how many bytes they have")
     return found
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import rfc8785
 
 from bot.domain.model import VersionId
+from bot.errors import InvalidStatement
 
 if TYPE_CHECKING:
     from bot.domain.ledger.chain import Plain
@@ -21,10 +22,6 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 APPROVAL_TYPE = "urn:countersign:approval:v1"
 VERDICT_TYPE = "https://slsa.dev/verification_summary/v1"  # https://slsa.dev/spec/v1.1/verification_summary
 ARTIFACTS = "artifacts"  # the subject that names the list of the version's files
-
-
-class NotOurs(Exception):
-    """The statement is none that Countersign writes; the text completes "it ..."."""
 
 
 def uri_of(version: VersionId) -> str:
@@ -50,34 +47,34 @@ def subjects_of(version: VersionId, artifacts: str) -> list[Plain]:
 
 
 def predicate_of(statement: Mapping[str, object], predicate_type: str) -> Mapping[str, object]:
-    """Raises NotOurs."""
+    """Raises InvalidStatement."""
     if statement.get("_type") != STATEMENT_TYPE:
-        raise NotOurs("is no in-toto Statement v1")
+        raise InvalidStatement("is no in-toto Statement v1")
     said = statement.get("predicateType")
     if said != predicate_type:
-        raise NotOurs(f"is of the type {str(said)[:100]}, not {predicate_type}")
+        raise InvalidStatement(f"is of the type {str(said)[:100]}, not {predicate_type}")
     return mapping(statement, "predicate")
 
 
 def digests_of(statement: Mapping[str, object]) -> Mapping[str, str]:
-    """The sha256 of each subject by the subject's name. Raises NotOurs."""
+    """The sha256 of each subject by the subject's name. Raises InvalidStatement."""
     subjects = statement.get("subject")
     if not isinstance(subjects, list):
-        raise NotOurs("names no subject")
+        raise InvalidStatement("names no subject")
     return {text(subject, "name"): text(mapping(subject, "digest"), "sha256") for subject in subjects}
 
 
 def mapping(holder: object, key: str) -> Mapping[str, object]:
     found = holder.get(key) if isinstance(holder, Mapping) else None
     if not isinstance(found, Mapping):
-        raise NotOurs(f'has no "{key}" in it as Countersign writes it')
+        raise InvalidStatement(f'has no "{key}" in it as Countersign writes it')
     return found
 
 
 def text(holder: object, key: str) -> str:
     found = holder.get(key) if isinstance(holder, Mapping) else None
     if not isinstance(found, str):
-        raise NotOurs(f'has no text "{key}" in it')
+        raise InvalidStatement(f'has no text "{key}" in it')
     return found
 
 
@@ -86,9 +83,9 @@ def moment(holder: object, key: str) -> datetime:
     try:
         found = datetime.fromisoformat(text(holder, key))
     except ValueError:
-        raise NotOurs(f'has no time in its "{key}"') from None
+        raise InvalidStatement(f'has no time in its "{key}"') from None
     if found.tzinfo is None:
-        raise NotOurs(f'has a time without a zone in its "{key}"')
+        raise InvalidStatement(f'has a time without a zone in its "{key}"')
     return found
 
 
@@ -96,5 +93,5 @@ def identity(holder: object, key: str) -> VersionId:
     found = mapping(holder, key)
     number = found.get("version")
     if not isinstance(number, int) or isinstance(number, bool):
-        raise NotOurs(f'has no number in its "{key}"')
+        raise InvalidStatement(f'has no number in its "{key}"')
     return VersionId(text(found, "workspace"), text(found, "name"), number, moment(found, "created"))

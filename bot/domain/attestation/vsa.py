@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from bot.domain.attestation import in_toto
 from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied
-from bot.domain.attestation.in_toto import ARTIFACTS, NotOurs, identity_digest, uri_of
+from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
 from bot.domain.model import Target, VersionId
+from bot.errors import InvalidStatement
 
 if TYPE_CHECKING:
     from bot.domain.ledger.chain import Plain
@@ -83,11 +84,11 @@ def as_statement(verdict: Vsa) -> Plain:
 
 
 def read_vsa(statement: Mapping[str, object], where: str) -> Vouching:
-    """Raises NotOurs."""
+    """Raises InvalidStatement."""
     predicate = in_toto.predicate_of(statement, in_toto.VERDICT_TYPE)
     levels, result = predicate.get("verifiedLevels"), in_toto.text(predicate, "verificationResult")
     if result not in (PASSED, FAILED) or not isinstance(levels, list):
-        raise NotOurs("has no result and levels as Countersign writes them")
+        raise InvalidStatement("has no result and levels as Countersign writes them")
     digests = in_toto.digests_of(statement)
     resource = in_toto.text(predicate, "resourceUri")
     files = digests.get(ARTIFACTS, "")

@@ -19,7 +19,7 @@ import rfc8785
 
 from bot.domain.digest.figures import Digest
 from bot.domain.ledger.chain import Plain, as_plain
-from bot.domain.model import Refused
+from bot.errors import Refused
 
 Bound = dict[TypeVar, object]  # what a generic's letters stand for, such as the T of Listed
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.model import Refused
+from bot.errors import Refused
 
 WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 A_WEEK = timedelta(days=7)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.evidence.dvc_lock import LOCK, Lock
-from bot.domain.model import DataSet, Evidence, Kind, LineageCheck, Refused, TransitionRequest
+from bot.domain.model import DataSet, Evidence, Kind, LineageCheck, TransitionRequest
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand, Rule
+from bot.errors import Refused
 
 EVALUATING = frozenset(
     {"eval", "evaluation", "test", "validation", "holdout"}

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from bot.domain.ledger.chain import GENESIS, Broken, Entry, checked
+from bot.domain.ledger.chain import GENESIS, Entry, checked
 from bot.domain.ledger.checkpoint import Checkpoint, origin_of
 from bot.domain.ledger.merkle import Frontier
+from bot.errors import ChainBroken
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,17 @@ def walk(entries: Iterable[Entry], claims: Iterable[Claim]) -> Walked:
 def _hold_against(claim: Claim, ledger: _Ledger) -> None:
     signed, there = claim.checkpoint, ledger.frontier
     if signed.size > there.size:
-        raise Broken(
+        raise ChainBroken(
             f"the ledger ends at entry {there.size}, but {claim.whose} covers {signed.size}: the entries after {there.size} were cut off"
         )
     if signed.size and signed.origin != ledger.origin:
-        raise Broken(
+        raise ChainBroken(
             f"{claim.whose} is of the ledger {signed.origin}, and this one is {ledger.origin}: it is another one, or its start was replaced"
         )
     if signed.root != there.root():
-        raise Broken(
+        raise ChainBroken(
             f"the first {signed.size} entries are not those that {claim.whose} was signed over: the ledger was rewritten below entry "
             f"{signed.size + 1}"
         )
     if claim.frontier is not None and claim.frontier != there.as_bytes():
-        raise Broken(f"{claim.whose} was changed: what its row keeps of the tree is not what was signed")
+        raise ChainBroken(f"{claim.whose} was changed: what its row keeps of the tree is not what was signed")

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from bot.domain.events import Event
+from bot.errors import ChainBroken
 
 GENESIS = bytes(32)
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
@@ -66,16 +67,12 @@ def head_of(previous: bytes, leaf: bytes) -> bytes:
     return hashlib.sha256(previous + leaf).digest()
 
 
-class Broken(Exception):
-    """The chain does not hold; the text is the sentence that names the first entry where."""
-
-
 def first_fault(entries: Iterable[Entry]) -> str | None:
     """Walks the chain from its first entry; the sentence names the first one that does not hold, None when all do."""
     try:
         for _ in checked(entries):
             continue
-    except Broken as broken:
+    except ChainBroken as broken:
         return str(broken)
     return None
 
@@ -85,13 +82,15 @@ def checked(entries: Iterable[Entry]) -> Iterator[Entry]:
     head = GENESIS
     for seq, entry in enumerate(entries, start=1):
         if entry.seq != seq:
-            raise Broken(f"entry {seq} is missing: the next one there is {entry.seq}")
+            raise ChainBroken(f"entry {seq} is missing: the next one there is {entry.seq}")
         if entry.leaf != leaf_of(entry.body):
-            raise Broken(f"entry {seq} was changed: its body does not hash to its leaf")
+            raise ChainBroken(f"entry {seq} was changed: its body does not hash to its leaf")
         if not body_agrees(entry):
-            raise Broken(f"entry {seq} was changed: its number, time or kind is not what its body says")
+            raise ChainBroken(f"entry {seq} was changed: its number, time or kind is not what its body says")
         if entry.head != head_of(head, entry.leaf):
-            raise Broken(f"entry {seq} was changed or put in another place: it does not follow from the one before")
+            raise ChainBroken(
+                f"entry {seq} was changed or put in another place: it does not follow from the one before"
+            )
         head = entry.head
         yield entry
 

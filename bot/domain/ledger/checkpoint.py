@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from bot.domain.ledger.merkle import HASH_SIZE
+from bot.errors import InvalidCheckpoint
 
 ED25519 = b"\x01"  # the algorithm's number in a signed note
 KEY_HASH_SIZE = 4  # bytes
@@ -24,10 +25,6 @@ NOTE = re.compile(
     rf"— (?P<name>\S+)\s+(?P<signature>{BROKEN_BASE64})[ \t]*(?=\r?$|<)",
     re.MULTILINE,
 )
-
-
-class NotANote(Exception):
-    """The text holds no checkpoint of ours; the text of this is a sentence that says why."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +65,19 @@ def key_hint(origin: str, public_key: bytes) -> bytes:
 
 
 def read_note(text: str) -> Note:
-    """The one checkpoint in a text. Raises NotANote."""
+    """The one checkpoint in a text. Raises InvalidCheckpoint."""
     notes = read_notes(text)
     if len(notes) > 1:
-        raise NotANote(f"the text holds {len(notes)} checkpoints, and one was expected")
+        raise InvalidCheckpoint(f"the text holds {len(notes)} checkpoints, and one was expected")
     return notes[0]
 
 
 def read_notes(text: str) -> tuple[Note, ...]:
-    """All checkpoints in a text, such as a ticket's comment with whatever stands around them. Raises NotANote when there is none."""
+    """All checkpoints in a text, such as a ticket's comment with whatever stands around them. Raises
+    InvalidCheckpoint when there is none."""
     notes = tuple(_note_of(found) for found in NOTE.finditer(text))
     if not notes:
-        raise NotANote(
+        raise InvalidCheckpoint(
             f"no checkpoint is in it. One has the lines {ORIGIN}..., the number of entries, the root, and a signature that begins "
             "with a long dash"
         )
@@ -91,9 +89,9 @@ def _note_of(found: re.Match[str]) -> Note:
     try:
         root, signed = (base64.b64decode("".join(found[part].split()), validate=True) for part in ("root", "signature"))
     except ValueError:
-        raise NotANote(
+        raise InvalidCheckpoint(
             f"the checkpoint of {size} entries is damaged: some of its letters are missing. Copy it whole"
         ) from None
     if found["name"] != origin or len(root) != HASH_SIZE or len(signed) <= KEY_HASH_SIZE:
-        raise NotANote(f"the checkpoint of {size} entries is damaged: its root or its signature is not whole")
+        raise InvalidCheckpoint(f"the checkpoint of {size} entries is damaged: its root or its signature is not whole")
     return Note(Checkpoint(origin, size, root), signed[:KEY_HASH_SIZE], signed[KEY_HASH_SIZE:])

@@ -14,14 +14,11 @@ from datetime import datetime
 from typing import TypeAlias
 
 from bot.domain.ledger.chain import Entry, Plain, body_agrees, leaf_of
-from bot.domain.ledger.checkpoint import NotANote, Note, read_note
+from bot.domain.ledger.checkpoint import Note, read_note
 from bot.domain.ledger.merkle import extends, includes
+from bot.errors import InvalidCheckpoint, InvalidProof
 
 MOST_STEPS = 128  # twice the height of any ledger
-
-
-class NotAProof(Exception):
-    """The text is no proof of ours; the text of this is a sentence that says why."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +76,16 @@ def plain_entry(entry: Entry) -> dict[str, Plain]:
 
 
 def read_proof(text: str) -> Proof:
-    """Raises NotAProof; says nothing yet of whether it holds."""
+    """Raises InvalidProof; says nothing yet of whether it holds."""
     try:
         said = json.loads(text)
         path = tuple(base64.b64decode(step, validate=True) for step in said["path"])
         if len(path) > MOST_STEPS:
-            raise NotAProof(f"it has {len(path)} steps, and no ledger is that high")
+            raise InvalidProof(f"it has {len(path)} steps, and no ledger is that high")
         make = _inclusion if "entry" in said else _continuation
         return make(said, path, read_note(said["checkpoint"]))
-    except (ValueError, TypeError, KeyError, RecursionError, NotANote) as trouble:
-        raise NotAProof(
+    except (ValueError, TypeError, KeyError, RecursionError, InvalidCheckpoint) as trouble:
+        raise InvalidProof(
             f"it is not what `countersign audit prove` prints ({type(trouble).__name__}: {trouble})"
         ) from None
 

@@ -36,12 +36,6 @@ Fields = dict[str, str]
 RuleKey = tuple[str, str, str, int]
 
 
-class BrokenPolicy(Exception):
-    """A text that is no policy. str() is one line for each mistake; `source` is what they call the text."""
-
-    source: str
-
-
 def digest_of(text: str) -> str:
     """Names this very text, as `sha256:` and 64 hex digits."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bot.domain.model import Ask, AskKind, Refused, Target, TargetKind, VersionId
+from bot.domain.model import Ask, AskKind, Target, TargetKind, VersionId
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.errors import Refused
 
 UNWATCHED_STAGES = ("None", "Archived")
 

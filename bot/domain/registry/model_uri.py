@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from bot.domain.model import Refused
+from bot.errors import Refused
 
 URI = re.compile(r"models:/(?P<model>[^/:]+)(/(?P<version>[1-9][0-9]{0,8})|@(?P<alias>[^/@:]+))")
 

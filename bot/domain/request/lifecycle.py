@@ -42,7 +42,6 @@ from bot.domain.model import (
     Evidence,
     Judgement,
     Kind,
-    Refused,
     State,
     Target,
     TransitionRequest,
@@ -54,6 +53,7 @@ from bot.domain.policy.rules import Rule, UnknownRequester
 from bot.domain.request.agreement import compare
 from bot.domain.request.evolution import BY_RULE, evolve
 from bot.domain.request.quorum import groups_with_a_say, requester_is_unknown, tally, under
+from bot.errors import Refused
 
 FAR_AHEAD = timedelta(days=365)
 

@@ -9,7 +9,7 @@ import pytest
 from bot.clients.jira.tickets import JiraTickets
 from bot.domain.card.card import Card
 from bot.domain.references import TicketPlan, TicketRef
-from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.sandbox.jira import Deployment, JiraSandbox
 from bot.sandbox.serving import serving
 from tests.fixtures.attachments import an_attachment

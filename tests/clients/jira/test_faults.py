@@ -11,7 +11,8 @@ import pytest
 from bot.clients.jira.tickets import JiraTickets
 from bot.domain.card.card import Card
 from bot.domain.references import TicketPlan, TicketRef
-from bot.ports import OutcomeUnknown, OutsideError, Permanent, Temporary, Ticket
+from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.ports import Ticket
 from bot.sandbox.jira import Deployment, JiraSandbox
 from bot.sandbox.serving import serving
 

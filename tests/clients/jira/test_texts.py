@@ -17,7 +17,7 @@ from bot.clients.jira.transitions import ScreenField, Transition, choose_transit
 from bot.clients.jira.webhook import BODY_LIMIT, read_webhook
 from bot.clients.jira.wiki import card_as_wiki, escaped
 from bot.domain.card.card import Card, Fact, Link, Table
-from bot.ports import Permanent, Rejected
+from bot.errors import Permanent, Rejected
 from bot.sandbox.jira import adf, wiki
 
 LIVELY = st.text(alphabet="*_-+^~?![]{}|\\#@:;()<>&/.\"' abGO1h", max_size=40)

@@ -11,7 +11,8 @@ from flask import Flask, request
 from bot.clients.jira.tickets import JiraTickets
 from bot.domain.card.card import Card, Fact, Link, Table
 from bot.domain.references import TicketPlan, TicketRef
-from bot.ports import Permanent, Rejected, Temporary, TicketHint
+from bot.errors import Permanent, Rejected, Temporary
+from bot.ports import TicketHint
 from bot.sandbox.jira import Category, Deployment, JiraSandbox, Project, Status, Transition, Workflow
 from bot.sandbox.serving import serving
 

@@ -17,9 +17,8 @@ from bot.clients.mlflow.artifacts import FilesRead, read_files, signature_in
 from bot.clients.mlflow.http import open_client
 from bot.clients.mlflow.locations import is_within
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.clients.mlflow.stores import Unread
 from bot.domain.model import Artifacts, Evidence, VersionId
-from bot.ports import Permanent, Temporary
+from bot.errors import FilesUnread, Permanent, Temporary
 from bot.sandbox.serving import serving
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.mlflow_seed import client_of, logged_version, new_run, new_version
@@ -446,12 +445,12 @@ def test_a_model_without_a_signature_has_none(tmp_path, text):
     ],
 )
 def test_an_mlmodel_file_that_mlflow_would_not_write_cannot_be_read(tmp_path, text):
-    with pytest.raises(Unread, match="Log the model again"):
+    with pytest.raises(FilesUnread, match="Log the model again"):
         signature_in(mlmodel(tmp_path, text))
 
 
 def test_a_huge_mlmodel_file_is_not_parsed(tmp_path):
-    with pytest.raises(Unread, match="larger than 1 MiB"):
+    with pytest.raises(FilesUnread, match="larger than 1 MiB"):
         signature_in(mlmodel(tmp_path, " " * (2**20 + 1)))
 
 

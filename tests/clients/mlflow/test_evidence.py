@@ -10,7 +10,7 @@ import pytest
 
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.model import DataSet
-from bot.ports import Permanent, Temporary
+from bot.errors import Permanent, Temporary
 from tests.fixtures.mlflow_seed import (
     client_of,
     identity,

@@ -9,7 +9,7 @@ from werkzeug import Response
 
 from bot.clients.mlflow.http import LONGEST_WAIT
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.ports import OutcomeUnknown, Permanent, Temporary
+from bot.errors import OutcomeUnknown, Permanent, Temporary
 from bot.sandbox.faults import Faults
 from bot.sandbox.serving import serving
 from tests.fixtures.fault_proxy import fault_proxy

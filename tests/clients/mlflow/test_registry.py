@@ -10,7 +10,7 @@ import pytest
 
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.model import Target
-from bot.ports import Permanent
+from bot.errors import Permanent
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.mlflow_seed import client_of, logged_version, new_model, new_run, new_version
 

@@ -12,7 +12,8 @@ import pytest
 from flask import Flask, request
 
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.ports import RegistryHint, Rejected
+from bot.errors import Rejected
+from bot.ports import RegistryHint
 from bot.sandbox.serving import serving
 from tests.fixtures.mlflow_seed import client_of, new_model
 

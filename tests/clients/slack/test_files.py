@@ -16,7 +16,7 @@ from bot.clients.slack.notifier import SlackNotifier
 from bot.clients.slack.people import SlackPeople
 from bot.domain.card.card import Card
 from bot.domain.references import PostedCard
-from bot.ports import OutcomeUnknown, Permanent, Temporary
+from bot.errors import OutcomeUnknown, Permanent, Temporary
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import Message, SlackSandbox
 from tests.fixtures.attachments import an_attachment

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.card.card import Button, Card
 from bot.domain.references import Image
-from bot.ports import Permanent, Temporary
+from bot.errors import Permanent, Temporary
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import Message, SlackSandbox
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.clients.slack.inbound import check_headers, read_click, read_mention
-from bot.ports import Click, Rejected
+from bot.errors import Rejected
+from bot.ports import Click
 
 PRESS: dict[str, object] = {
     "type": "block_actions",

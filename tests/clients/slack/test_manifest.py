@@ -11,7 +11,8 @@ import yaml
 
 from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.card.card import Card
-from bot.ports import Notifier, Permanent
+from bot.errors import Permanent
+from bot.ports import Notifier
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox
 

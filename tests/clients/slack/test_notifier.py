@@ -13,7 +13,8 @@ import pytest
 
 from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.card.card import Button, Card, Fact
-from bot.ports import AccountKind, Click, Notifier, OutcomeUnknown, Permanent, Temporary
+from bot.errors import OutcomeUnknown, Permanent, Temporary
+from bot.ports import AccountKind, Click, Notifier
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SandboxPerson, SlackSandbox
 

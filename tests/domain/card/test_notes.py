@@ -116,7 +116,7 @@ def test_a_broken_policy_is_told_with_its_mistakes_and_what_to_do() -> None:
     assert note is not None
     assert note.channels == POLICY.channels()
     assert note.card.paragraphs == (
-        "A new policy was refused, one mistake, from policy.yaml. The one before stays in force.",
+        "A new policy was refused, 1 mistake, from policy.yaml. The one before stays in force.",
         "• policy.yaml line 14: the quorum is 2 but group risk has one person, Ana Ruiz.",
         "Mend it and look again with: countersign policy check policy.yaml",
     )

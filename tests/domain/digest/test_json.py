@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.domain.digest.figures import Digest, Finding, FindingKind, Latency, WeekOfTrend
 from bot.domain.digest.json_form import as_json, read_digest
-from bot.domain.model import Refused
+from bot.errors import Refused
 from tests.builders.digest import (
     NAMES,
     ODD_NAMES,

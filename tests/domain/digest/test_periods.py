@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.digest.periods import next_period, period_at, period_of, periods_from, previous_period
-from bot.domain.model import Refused
+from bot.errors import Refused
 
 ZONES = ("Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "Asia/Beirut", "Asia/Kathmandu", "UTC")
 MOMENTS = st.integers(946_684_800, 2_840_140_800).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))

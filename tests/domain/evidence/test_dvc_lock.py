@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.evidence.dvc_lock import Entry, edges, stage_tree, unexplained
-from bot.dvc_files import Unreadable, metric_files, read_lock, read_params
+from bot.dvc_files import metric_files, read_lock, read_params
+from bot.errors import InvalidDvcFile
 
 LOCK = """\
 schema: '2.0'
@@ -99,7 +100,7 @@ BOMB = "stages: &a {x: 1}\n" + "".join(
     ],
 )
 def test_a_text_that_is_no_lock_is_refused_with_a_reason(text: str, reason: str) -> None:
-    with pytest.raises(Unreadable, match=reason):
+    with pytest.raises(InvalidDvcFile, match=reason):
         read_lock(text)
 
 

@@ -24,10 +24,11 @@ from bot.domain.evidence.lineage import (
 )
 from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.evidence.run_params import differences
-from bot.domain.model import DataSet, Kind, LineageCheck, Refused
+from bot.domain.model import DataSet, Kind, LineageCheck
 from bot.domain.policy.rules import LINEAGE_CODES, MIRRORED_CODES, LineageDemand
 from bot.domain.request.lifecycle import cast_vote
 from bot.dvc_files import read_lock
+from bot.errors import Refused
 from tests.builders import a_rejection, a_request, a_rule, a_vote, an_evidence
 
 TRAINED_ON = DataSet("rides", "1a2b3c4d", "training")

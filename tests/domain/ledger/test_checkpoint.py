@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from bot.checkpoints import ledger_key, signer_of
 from bot.clients.keys import make_key
 from bot.clients.notes_key import NoteKey, NoteKeyFile
-from bot.domain.ledger.checkpoint import Checkpoint, NotANote, Note, origin_of, read_note, read_notes
-from bot.ports import Permanent
-from bot.signatures import APPROVALS, ECDSA_P256, ED25519, NotVerified, TrustedKey, trusted_key
+from bot.domain.ledger.checkpoint import Checkpoint, Note, origin_of, read_note, read_notes
+from bot.errors import InvalidCheckpoint, NotVerified, Permanent
+from bot.signatures import APPROVALS, ECDSA_P256, ED25519, TrustedKey, trusted_key
 
 ROOT = hashlib.sha256(b"the root").digest()
 ORIGIN = origin_of(hashlib.sha256(b"the first leaf").digest())
@@ -88,7 +88,7 @@ def test_all_notes_of_a_file_are_found_and_one_alone_is_not_taken_from_several(n
     text = f"{note}\n{other}"
 
     assert read_notes(text) == (note, other)
-    with pytest.raises(NotANote, match="the text holds 2 checkpoints, and one was expected"):
+    with pytest.raises(InvalidCheckpoint, match="the text holds 2 checkpoints, and one was expected"):
         read_note(text)
 
 
@@ -103,7 +103,7 @@ def test_all_notes_of_a_file_are_found_and_one_alone_is_not_taken_from_several(n
     ],
 )
 def test_what_is_no_checkpoint_is_refused_with_a_sentence(text: str, why: str) -> None:
-    with pytest.raises(NotANote, match=why):
+    with pytest.raises(InvalidCheckpoint, match=why):
         read_notes(text)
 
 
@@ -117,7 +117,7 @@ def test_a_note_with_one_altered_byte_is_not_believed(note: Note, ring: list[Tru
 
     try:
         read = read_note(altered)
-    except NotANote:
+    except InvalidCheckpoint:
         return
     assert read == note or signer_of(read, ring) is None  # spaces around the lines change nothing
 

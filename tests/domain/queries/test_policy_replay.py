@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.model import Ask, AskKind, DecidedBy, FastTrackMode, Kind, Refused, State, TransitionRequest
+from bot.domain.model import Ask, AskKind, DecidedBy, FastTrackMode, Kind, State, TransitionRequest
 from bot.domain.policy.rules import FastTrack, Observed, Policy, RollbackBy, Threshold, UnknownRequester
 from bot.domain.queries.policy_replay import Comparison, happened, replay, summed_up
 from bot.domain.registry.model_uri import ModelUri
+from bot.errors import Refused
 from tests.builders import (
     LATER,
     NOON,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.model import Ask, AskKind, Refused, State
+from bot.domain.model import Ask, AskKind, State
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import cast_vote
+from bot.errors import Refused
 from tests.builders import (
     LATER,
     RULE_HASH,

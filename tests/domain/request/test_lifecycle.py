@@ -14,11 +14,12 @@ from bot.domain.events import (
     RequestRejected,
     VoteCast,
 )
-from bot.domain.model import Ask, AskKind, Refused, State, TransitionRequest, Vote
+from bot.domain.model import Ask, AskKind, State, TransitionRequest, Vote
 from bot.domain.policy.rules import ReasonDemand, Rule, UnknownRequester
 from bot.domain.request import lifecycle
 from bot.domain.request.evolution import initial
 from bot.domain.request.lifecycle import AlreadyDecided, Authors, NewRequest, cast_vote, check_may_vote, freeze_evidence
+from bot.errors import Refused
 from tests.builders import (
     CHAMPION,
     LATER,

@@ -31,7 +31,6 @@ from bot.domain.model import (
     Judgement,
     Kind,
     Metric,
-    Refused,
     State,
     TransitionRequest,
     Verdict,
@@ -40,6 +39,7 @@ from bot.domain.model import (
 )
 from bot.domain.policy.rules import Escalate, ReasonDemand, Rule, UnknownRequester
 from bot.domain.request import evolution, lifecycle
+from bot.errors import Refused
 from bot.store.requests import REQUEST
 from tests.builders import (
     CARD,

@@ -15,7 +15,8 @@ from bot.domain.attestation.decision import of_decision
 from bot.domain.attestation.decision import payload_of as payload_of_statement
 from bot.domain.events import DecisionSigned
 from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest
-from bot.ports import Permanent, PublicKey, Signer
+from bot.errors import Permanent
+from bot.ports import PublicKey, Signer
 from bot.signatures import PAYLOAD_TYPE, digest_of, payload_of, trusted_key, verify
 from bot.store.attestations import Attestation
 from handlers.attestation.signing import retire_key

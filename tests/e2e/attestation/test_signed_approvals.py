@@ -18,9 +18,9 @@ from bot.clients.keys import make_key, make_key_unless_there
 from bot.clients.signers import read_signer
 from bot.domain.attestation.decision import evidence_digest, tag_prefix
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
-from bot.domain.model import DECISION, VOTE, Refused, State, Target, TransitionRequest
+from bot.domain.model import DECISION, VOTE, State, Target, TransitionRequest
 from bot.engine.rows import JobStatus
-from bot.ports import Permanent
+from bot.errors import Permanent, Refused
 from bot.signatures import digest_of, verify
 from bot.store.attestations import Attestation
 from handlers.attestation.signing import register_key, retire_key, sign

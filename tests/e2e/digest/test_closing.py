@@ -14,8 +14,8 @@ from bot.demo.digest import end_week
 from bot.domain.digest.figures import FindingKind
 from bot.domain.digest.json_form import as_json, read_digest
 from bot.domain.events import DigestClosed, DigestDelivered, DigestsLeftOut, KeyAdded
-from bot.domain.model import Refused
 from bot.engine.rows import JobStatus
+from bot.errors import Refused
 from handlers.digest.closing import close_week
 from handlers.digest.reprint import tell_again, write_report
 from handlers.doors.clock import HOUSEKEEPING, tick

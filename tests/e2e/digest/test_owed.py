@@ -11,7 +11,7 @@ import requests
 from bot.domain.digest.periods import Period
 from bot.domain.events import DigestDelivered
 from bot.engine.rows import JobStatus
-from bot.ports import Temporary
+from bot.errors import Temporary
 from handlers.digest import closing
 from handlers.digest.closing import close_week
 from handlers.doors.clock import HOUSEKEEPING, tick

@@ -31,8 +31,9 @@ from bot.domain.ledger.chain import leaf_of
 from bot.domain.ledger.checkpoint import Note, read_note
 from bot.domain.model import State, TransitionRequest
 from bot.engine.rows import JobStatus
+from bot.errors import RolesNotApart
 from bot.signatures import TrustedKey
-from bot.store.roles import RolesNotApart, keep_apart, powers_of
+from bot.store.roles import keep_apart, powers_of
 from handlers.policy.activation import activate_policy
 from tests.fixtures.installation import API_TOKEN, CHANNEL, Installation, policy_text
 from tests.fixtures.postgres import limited_role, named_role

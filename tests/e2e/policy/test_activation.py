@@ -67,7 +67,7 @@ def test_a_rule_that_changes_is_announced_in_the_yaml_s_words(installation: Inst
     activate(installation, usual(installation).replace("expire_after: 3d", "expire_after: 12h"))
 
     (note,) = told(installation, CHANGED)
-    assert "A new policy is in force, one change, from policy.yaml." in note
+    assert "A new policy is in force, 1 change, from policy.yaml." in note
     assert f"rule {installation.model}* → alias:champion: expire_after: 12h, was 3d" in note
 
 

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.clients.dvc import DvcRemote, NotFetched, place_below, remote_in
+from bot.clients.dvc import DvcRemote, place_below, remote_in
 from bot.clients.git import GitMirrors
 from bot.commands.describe import describe as command
 from bot.domain.evidence.lineage import Mirrored
-from bot.domain.model import Refused, State
+from bot.domain.model import State
 from bot.domain.queries.description import Description
 from bot.domain.queries.description_text import in_words
+from bot.errors import NotFetched, Refused
 from bot.store import tables
 from handlers.queries.describe import describe
 from handlers.queries.fetch_data import Brought, fetch_data

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from bot.domain.events import ApprovalStale, MoveObserved, TargetMoved
 from bot.domain.model import AskKind, Kind, State, TransitionRequest, VersionId
-from bot.ports import ModelRegistry, OutcomeUnknown
+from bot.errors import OutcomeUnknown
+from bot.ports import ModelRegistry
 from handlers.registry import apply
 from tests.fixtures.installation import Installation
 

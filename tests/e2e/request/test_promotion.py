@@ -309,7 +309,7 @@ def test_what_people_wrote_never_becomes_a_live_mention_or_markup(installation: 
     assert "<!channel>" not in card.text
     assert "<!channel>" not in installation.slack.direct_messages("cy")[-1].text
     assert "mrkdwn" not in json.dumps(card.blocks)
-    assert f"ReasonCode: {NASTY}" in card.all_text
+    assert f"Why: {NASTY}" in card.all_text
     ticket = installation.reread(request).ticket
     assert ticket is not None
     description = installation.jira.issue(ticket.key).description

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
-from bot.domain.model import Ask, AskKind, Refused, State, Target, TransitionRequest
+from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
+from bot.errors import Refused
 from handlers.request import asking
 from tests.fixtures.installation import API_TOKEN, Installation
 

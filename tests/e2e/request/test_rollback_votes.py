@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.domain.model import Ask, AskKind, DecidedBy, Kind, Refused, State, Target, TransitionRequest
+from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State, Target, TransitionRequest
+from bot.errors import Refused
 from handlers.policy.activation import activate_policy
 from handlers.request import rollbacks
 from tests.fixtures.installation import Installation, policy_text

@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from bot.domain.events import RequestApproved, VoteCast
-from bot.domain.model import Ask, AskKind, Refused, State, Target, TransitionRequest
+from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
+from bot.errors import Refused
 from bot.ports import Account, Click, Notifier
 from handlers.request import approvals
 from handlers.request.asking import request_transition
