@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.domain.card.card import Card
+from bot.domain.evidence.dvc_lock import Entry
 from bot.domain.evidence.lineage import Mirrored
 from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.model import Evidence, Metric, VersionId
@@ -312,6 +313,33 @@ class GitMirror(Protocol):
 
     def read_files(self, remote: str, commit: str, paths: Collection[str]) -> Mapping[str, bytes]:
         """The bytes of these files as the commit has them; without those that it does not have. Raises Temporary or Permanent."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that was brought back: its md5 is the one in the lock, byte for byte. `size` is in bytes."""
+
+    path: str
+    md5: str
+    sha256: str
+    size: int
+
+
+class DataRemote(Protocol):
+    """One opened place that data lies in."""
+
+    def fetch(self, entry: Entry, into: Path) -> list[Fetched]:
+        """Writes below `into` only, and overwrites nothing. Raises NotFetched, or NotOnRemote when it has nothing of that hash."""
+
+
+class DataStore(Protocol):
+    """Where the data that a `dvc.lock` names can be brought back from."""
+
+    def default_remote(self, config: str) -> str:
+        """The address that a repository's `.dvc/config` names. Raises NotFetched when it names none that can be used here."""
+
+    def open(self, url: str) -> DataRemote:
+        """Raises NotFetched for an address that cannot be read."""
 
 
 class Clock(Protocol):

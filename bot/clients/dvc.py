@@ -20,6 +20,7 @@ from typing import BinaryIO, Protocol
 
 from bot.domain.evidence.dvc_lock import Entry
 from bot.errors import NotFetched, NotOnRemote
+from bot.ports import Fetched
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 CHUNK = 2**20
@@ -28,22 +29,22 @@ LARGEST_LIST = 64 * 2**20  # bytes; a folder of half a million files
 EXTRA_WANTED = "bringing data back needs the dvc extra: pip install 'mlflow-countersign[dvc]'"
 
 
-@dataclass(frozen=True)
-class Fetched:
-    """A file as it stands below the directory now: its md5 is the one in the lock, byte for byte."""
-
-    path: str
-    md5: str
-    sha256: str
-    size: int
-
-
 class Files(Protocol):
     """What is asked of DVC's file systems."""
 
     def open(self, path: str, mode: str) -> BinaryIO: ...
 
     def exists(self, path: str) -> bool: ...
+
+
+class DvcData:
+    """The `DataStore` of `bot.ports`."""
+
+    def default_remote(self, config: str) -> str:
+        return remote_in(config)
+
+    def open(self, url: str) -> DvcRemote:
+        return DvcRemote(url)
 
 
 class DvcRemote:

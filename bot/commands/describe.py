@@ -76,12 +76,13 @@ def _tell_past(uri: str, at: datetime, *, as_json: bool) -> None:
 
 
 def _fetch(uri: str, into: Path, remote: str, *, as_json: bool) -> None:
+    from bot.clients.dvc import DvcData
     from bot.clients.git import GitMirrors
     from handlers.queries.fetch_data import fetch_data
 
     mirror = GitMirrors(settings_for().home / "mirrors")
     with services_for(Need.REGISTRY) as services:
-        brought = fetch_data(uri, into, remote, mirror, services)
+        brought = fetch_data(uri, into, remote, DvcData(), mirror, services)
     _print(as_plain({**asdict(brought), "is_good": brought.is_good}), _brought_in_words(brought, into), as_json=as_json)
     if not brought.is_good:
         raise click.exceptions.Exit(1)

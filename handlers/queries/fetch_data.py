@@ -1,6 +1,6 @@
 """Story of bringing data back: the files that a version's dvc.lock names, out of the DVC remote, with every byte proven.
 
-How a remote is read is in `bot.clients.dvc`. Code and small files that git keeps are not on it; the git mirror, where a rule names one,
+How a remote is read is the `DataStore`'s matter. Code and small files that git keeps are not on it; the git mirror, where a rule names one,
 proves those by the same hashes.
 """
 
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import dvc_files
-from bot.clients.dvc import DvcRemote, Fetched, remote_in
 from bot.domain.evidence.dvc_lock import Entry, Lock, sha256_of
 from bot.domain.model import Evidence, TransitionRequest, VersionId
 from bot.errors import InvalidDvcFile, NotFetched, NotOnRemote, Refused
-from bot.ports import GitMirror
+from bot.ports import DataStore, Fetched, GitMirror
 from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
 
@@ -55,14 +54,14 @@ class Source:
     commit: str
 
 
-def fetch_data(uri: str, into: Path, remote: str, mirror: GitMirror, s: Services) -> Brought:
+def fetch_data(uri: str, into: Path, remote: str, data: DataStore, mirror: GitMirror, s: Services) -> Brought:
     """`remote` is empty for the one that the repository names. Raises Refused, OutsideError."""
     version = find_version(uri, s).version
     lock, source = _lock_of(version, s), _source_of(version, s)
     wanted = _each_once(lock)
     committed = _committed(source, wanted, mirror)
     try:
-        opened = DvcRemote(remote or _named_by_repository(version, source, committed))
+        opened = data.open(remote or _named_by_repository(version, source, committed, data))
     except NotFetched as mistake:
         raise Refused(str(mistake)) from None
     into.mkdir(parents=True, exist_ok=True)
@@ -131,7 +130,7 @@ def _commit_of(request: TransitionRequest) -> str:
     return (evidence.commit or "") if evidence else ""
 
 
-def _named_by_repository(version: VersionId, source: Source, committed: Mapping[str, bytes]) -> str:
+def _named_by_repository(version: VersionId, source: Source, committed: Mapping[str, bytes], data: DataStore) -> str:
     if not source.git:
         raise Refused(
             f"no rule names the git remote of {version} (lineage: git), so nobody says where its data is. {NAME_A_REMOTE}"
@@ -139,7 +138,7 @@ def _named_by_repository(version: VersionId, source: Source, committed: Mapping[
     config = committed.get(CONFIG)
     if config is None:
         raise Refused(f"commit {source.commit[:12]} has no {CONFIG} in {source.git}. {NAME_A_REMOTE}")
-    return remote_in(config.decode(errors="replace"))
+    return data.default_remote(config.decode(errors="replace"))
 
 
 def _committed(source: Source, wanted: Sequence[Entry], mirror: GitMirror) -> Mapping[str, bytes]:

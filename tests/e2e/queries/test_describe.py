@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.clients.dvc import DvcRemote, place_below, remote_in
+from bot.clients.dvc import DvcData, DvcRemote, place_below, remote_in
 from bot.clients.git import GitMirrors
 from bot.commands.describe import describe as command
 from bot.domain.evidence.lineage import Mirrored
@@ -96,7 +96,7 @@ def log_lock(installation: Installation, text: str) -> None:
 
 
 def brought(installation: Installation, into: Path, remote: Path) -> Brought:
-    return fetch_data(f"models:/{installation.model}/1", into, str(remote), NoMirror(), installation.s)
+    return fetch_data(f"models:/{installation.model}/1", into, str(remote), DvcData(), NoMirror(), installation.s)
 
 
 def a_repository(where: Path, remote: Path) -> str:
@@ -456,7 +456,12 @@ def test_the_git_remote_of_the_rule_names_the_dvc_remote_and_proves_the_code(
     installation.asked(1)
 
     report = fetch_data(
-        f"models:/{installation.model}/1", tmp_path / "out", "", GitMirrors(tmp_path / "mirrors"), installation.s
+        f"models:/{installation.model}/1",
+        tmp_path / "out",
+        "",
+        DvcData(),
+        GitMirrors(tmp_path / "mirrors"),
+        installation.s,
     )
 
     assert report.is_good
