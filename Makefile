@@ -6,14 +6,24 @@ STAMP := $(VENV)/.installed
 TESTS ?= tests
 # More workers than cores: the tests mostly wait for servers. Which of them stay together: tests/scheduling.py.
 WORKERS ?= 4
+# These only compute, so more workers than cores would not help.
+QUICK_TESTS ?= tests/domain tests/config tests/docs
+QUICK_WORKERS ?= 2
 
-.PHONY: demo test check bench pictures format clean
+.PHONY: demo test quick check bench pictures reference format clean
 
 demo: $(STAMP)
 	$(BIN)/countersign demo $(ARGS)
 
 test: check
 	$(BIN)/python -m pytest -q -n $(WORKERS) $(TESTS)
+
+# While you work: format, lint, types, and the tests that need no server, with a tenth of the generated examples.
+quick: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -n $(QUICK_WORKERS) --hypothesis-profile quick $(QUICK_TESTS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -41,3 +51,6 @@ clean:
 
 pictures: $(STAMP)
 	$(BIN)/python -m docs.take_pictures
+
+reference: $(STAMP)
+	$(BIN)/python -m docs.write_reference

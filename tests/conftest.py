@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # Machines are noisy: how long an example takes says nothing about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("untimed"), max_examples=10)  # `make quick`
 settings.load_profile("untimed")
 
 pytest_plugins = [
