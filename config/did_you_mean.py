@@ -1,11 +1,11 @@
-"""A hint for a word that was meant to be another one. What is wrong with the word is said by whoever asks for the hint."""
+"""A hint for a mistyped word. The caller says what is wrong with the word."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-GUESSED_LENGTH = 60  # characters; comparing longer words takes long and helps nobody
+GUESSED_LENGTH = 60  # characters; comparing longer words takes long and does not help
 
 
 def guess(word: str, known: Iterable[str]) -> str:

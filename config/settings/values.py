@@ -1,4 +1,4 @@
-"""What one setting's value may look like. Each function takes the text, returns what it means, and raises ValueError with the mend.
+"""What one setting's value may look like. Each function takes the text, returns its value, and raises ValueError that says how to fix it.
 
 No sentence here ever repeats the value: many of them are secrets. Which settings there are is `config.settings.table`'s.
 """

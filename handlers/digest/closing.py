@@ -1,6 +1,6 @@
 """Stories of the digest's closing: which weeks are due, and each of them frozen once, the oldest first.
 
-Counting is `digest_gathering`'s matter, handing over `digest_delivery`'s; a past week is told again in `digest_retelling`. Everything slow
+Counting is in `gathering`, delivery in `delivery`, and a past week is reprinted in `reprint`. Everything slow
 is done before the one transaction that writes, so that no approval waits for a digest.
 """
 
@@ -45,7 +45,7 @@ def close_digests(_: str, s: Services) -> None:
 
 
 def owed(tx: Transaction, s: Services) -> tuple[str, ...]:
-    """What compliance should have and has not: weeks that somebody was not told, and those that are due and not even closed."""
+    """What compliance should have and does not: weeks with an undelivered digest, and weeks that are due and not closed."""
     try:
         _, late = caught_up(due_weeks(tx, s))
     except InvalidPolicy:  # of another release; by what cannot be read nothing is due
@@ -118,7 +118,7 @@ def _close(period: Period, plan: DigestPlan, s: Services) -> None:
 
 
 def _sign_ledger(period: Period, s: Services) -> None:
-    """A ledger that cannot be signed is what the digest must speak of, and no reason to make none."""
+    """A ledger that cannot be signed must be reported in the digest; it is no reason to make none."""
     try:
         take_checkpoint(s)
     except Permanent as refusal:

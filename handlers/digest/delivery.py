@@ -1,6 +1,6 @@
 """Effects: a closed week's digest to Slack, to Jira and by e-mail, each on its own and each once, however often it is tried.
 
-What was frozen is told, and to those who were to have it when the week was closed. Where they are the policy in force says, so that a
+What was frozen is sent to the receivers of the time when the week was closed. Their addresses come from the policy in force, so that a
 wrong place can be corrected. The messages are in `bot.domain.digest.card`, the files in `digest_files`, how a thing is created once
 although answers get lost in `sending`.
 """
@@ -34,7 +34,7 @@ from handlers.notify.outbox import create_once, hand_over_once, once, open_ticke
 log = structlog.get_logger()
 
 MEGABYTE = 1024 * 1024
-ON_A_TICKET = 10 * MEGABYTE  # Data Center's own limit for a file, unless somebody has changed it
+ON_A_TICKET = 10 * MEGABYTE  # Data Center's default limit for a file
 IN_A_MAIL = 7 * MEGABYTE  # for all of them; mail makes four bytes of three, and many servers take 10 MB
 IN_A_THREAD = 200 * MEGABYTE  # Slack takes 1 GB: https://slack.com/help/articles/201330736-Add-files-to-Slack
 
@@ -48,7 +48,7 @@ def post_digest(week: str, s: Services) -> None:
     if channel is None or row.posted is not None:
         return
     posted = _post_card(row, digest, channel, s)
-    key = f"digest:{week}:{posted.message}"  # should somebody delete the card, another one gets a thread of its own
+    key = f"digest:{week}:{posted.message}"  # when a card was deleted, the new card gets a thread of its own
     for number, card in enumerate(_lists(digest), start=1):
         _reply_once(f"{key}:{number}", posted, card, s)
     with files_on_disk(row, digest, s, at_most=IN_A_THREAD) as files:
@@ -201,7 +201,7 @@ def _mail_key(week: str, address: str) -> str:
 
 
 def _mail_once(mail: Mail, s: Services) -> OutsideError | None:
-    """A mail cannot be looked up: whatever may have been handed over is not sent again by itself."""
+    """A mail cannot be looked up: one that may have been handed over is not sent again without a person."""
     with s.store.transaction() as tx:
         if tx.outbox.is_sent(mail.key):
             return None

@@ -1,6 +1,6 @@
 """The files of a digest, on disk while they are handed over: what was frozen, and what is made from it and from the ledger's entries.
 
-How they look is in `bot.reports`; who gets them, in `digest_delivery`. The entries of a week pass through memory one after the other,
+How they look is in `bot.reports`; who gets them, in `delivery`. The entries of a week pass through memory one after the other,
 however many they are.
 """
 
@@ -41,7 +41,7 @@ class Form:
 
 @dataclass(frozen=True)
 class MadeFile:
-    """`path` is None when nobody takes it and it was not made. `recorded` is the ledger's sha256, empty before the closing."""
+    """`path` is None when no receiver takes it and it was not made. `recorded` is the ledger's sha256, empty before the closing."""
 
     name: str
     media_type: str
@@ -57,7 +57,7 @@ class MadeFile:
 
 @dataclass(frozen=True)
 class Parcel:
-    """What one receiver gets, and what is told about each file, handed over or not."""
+    """What one receiver gets, and the note about each file, delivered or not."""
 
     attached: tuple[Attachment, ...]
     told: tuple[ReportFile, ...]
@@ -93,7 +93,7 @@ def measured(row: DigestRow, digest: Digest, s: Services) -> tuple[DigestRow, Ma
 
 
 def parcel_of(files: Iterable[MadeFile], *, each: int, together: int | None = None) -> Parcel:
-    """As many files, in their order, as the receiver takes; sizes in bytes. Of every other one it is told why it is absent."""
+    """As many files, in their order, as the receiver takes; sizes in bytes. Every other file has a note that says why it is absent."""
     attached: list[Attachment] = []
     told: list[ReportFile] = []
     room = together

@@ -2,7 +2,7 @@
 
 The figures are those of the end of the week; only parked jobs are as of now. The database counts
 (`bot.store.digest_figures`), the inventory is in
-`digest_holdings`, what happened in `digest_happenings`, the ledger's verification in `digest_ledger`. Here nothing is written, and nobody
+`inventory`, what happened in `events`, the ledger's verification in `ledger`. Nothing is written here, and no one
 outside is asked: the pipelines are added when the picture is closed.
 """
 
@@ -57,10 +57,10 @@ class Gathered:
 def gather(period: Period, s: Services, connection: sa.Connection) -> Gathered:
     """`connection` shows one picture of the database for as long as this takes: `bot.store.ledger.unhurried`.
 
-    The names are those of everybody who is known, a few hundred as a rule: the records name whoever an entry names, and to look through
+    The names are those of all known people, usually a few hundred: the records name every person in an entry, and to look through
     a hundred thousand entries for them costs more than all the counting.
 
-    Over a ledger that somebody has changed, what cannot be counted is left out, and the digest says first that it does not verify.
+    When the ledger was changed, what cannot be counted is left out, and the digest says first that the ledger does not verify.
     """
     figures = DigestFigures(connection)
     kinds = figures.kinds(period)

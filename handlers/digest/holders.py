@@ -1,6 +1,6 @@
 """Story of who was where when the week ended: as the registry was last seen, less what the ledger tells has happened since.
 
-What a version holds now and came to before the week ended, it held then. A target that something has happened to since is told by the
+What a version holds now and came to before the week ended, it held then. A target that has changed since is read from the
 ledger, as `bot.domain.registry.holders` folds it, entry by entry, so that closing a week late needs no more memory than closing it in time.
 """
 

@@ -1,6 +1,6 @@
 """Story of the inventory: who held each target when the week ended, on whose approval, and what is wrong with that.
 
-Who was where is told by `digest_places`. All of it goes into a list of its own; the digest keeps the first of them, and the counts.
+Who held what comes from `holders`. All holdings go into a file; the digest keeps the first of them, and the counts.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: FAST_TRACK, DecidedBy.RULE: RULE}
 
 @dataclass(frozen=True)
 class Held:
-    """`model` is the registered model whose target it is; `approval` the request that approved it, None when nobody has.
+    """`model` is the registered model whose target it is; `approval` the request that approved it, None when no one has.
 
-    `asked` is the newest request for it, whatever came of that; `lapsed` an approval that another holder has ended since.
+    `asked` is the newest request for it, decided or not; `lapsed` an approval that ended when another version took the target.
     """
 
     model: str
@@ -112,7 +112,7 @@ def _all_held(figures: DigestFigures, ends: datetime) -> Iterator[Held]:
 
 
 def _approved(place: Holder, request: TransitionRequest | None, figures: DigestFigures, ends: datetime) -> Held:
-    """A copy in a target model stands for the version that was copied."""
+    """A copy in a target model counts as the version that was copied."""
     version = place.version
     if request is not None and place.target.kind is TargetKind.MODEL:
         version = request.version
@@ -185,7 +185,7 @@ def _matters(
 ) -> Iterator[Finding]:
     version, model, target = held.version, held.model, held.target
     rule = policy.rule_for(version.workspace, model, target) if policy else None
-    if rule is None and policy is not None:  # nobody can approve what no rule speaks of
+    if rule is None and policy is not None:  # without a rule there is nothing to approve
         if policy.default is Unruled.REPORT:
             yield matters.no_rule(version, model, target)
         return

@@ -1,7 +1,7 @@
 """Story of the ledger's verification for the digest: the whole chain, walked by the database, and the tree that was last signed over it.
 
-What is found is told in a sentence. `handlers.ledger.audit` goes further (every checkpoint, signed approvals, each request's row) and takes
-longer; whoever reads of a fault here runs it.
+What is found is said in one sentence. `handlers.ledger.audit` goes further (every checkpoint, signed approvals,
+each request's row) and takes longer; run it when a fault is reported here.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _broken_chain(connection: sa.Connection) -> str:
 
 
 def _not_as_signed(connection: sa.Connection) -> str:
-    """Whoever rewrote the whole chain cannot have signed it."""
+    """A rewritten chain has no valid signature."""
     newest = CheckpointRows(connection).newest()
     if newest is None:
         return ""

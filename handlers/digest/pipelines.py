@@ -1,7 +1,7 @@
 """Story of the pipelines: what the version on each target was made by, read from the dvc.lock that its run keeps.
 
-The registry is asked once a version. A refusal speaks of that version alone; when there is no answer at all, nothing is asked for the
-rest, and each pipeline says why it is not told.
+The registry is asked once for each version. A refusal concerns that version alone; without any answer, nothing is asked for the
+rest, and each pipeline says why it is missing.
 """
 
 from __future__ import annotations

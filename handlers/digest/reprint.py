@@ -1,6 +1,6 @@
-"""Stories of the digest that are asked for by hand: a past week told again from what was frozen, and a look at one that is not closed.
+"""Digests on request: a past week reprinted from what was frozen, and a preview of a week that is not closed.
 
-Nothing is stored or sent here. Where a week cannot be told, the sentence says why, and what can be done instead.
+Nothing is stored or sent here. When a week cannot be printed, the error says why, and what to do instead.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def tell_again(week: str | None, s: Services) -> Told:
 
 
 def look_at_week(week: str | None, s: Services) -> Told:
-    """The week as it stands, closed by nobody; the one that runs unless another is named. Raises Refused."""
+    """The week so far, without closing it; the current week unless another is named. Raises Refused."""
     with s.store.transaction() as tx:
         plan = _plan(tx)
         period = _period(week, plan, tx, s.clock.now())

@@ -47,12 +47,12 @@ def period_after(closed: Period, plan: DigestPlan) -> Period:
 def gone_on(following: Period, planned: Period) -> Period:
     """Where to go on when a digest is planned anew: a plan that was away for a few weeks leaves none of them untold.
 
-    After a longer time it is the week in which it came back, for nobody wanted a digest of those before.
+    After a longer time it is the week in which it came back, because the weeks before had no digest plan.
     """
     away = list(periods_from(following, planned.starts))
     return following if len(away) <= CATCH_UP else planned
 
 
 def caught_up(due: list[Period]) -> tuple[list[Period], list[Period]]:
-    """Those that are too many to be told after a long stop, and those that are told."""
+    """The weeks that are too many to report after a long stop, and those that are reported."""
     return due[:-CATCH_UP], due[-CATCH_UP:]

@@ -38,7 +38,7 @@ def ci_gate(s: Services, token: str) -> Blueprint:
 
 
 def _answer(seen: VersionSnapshot, status: ApprovalStatus, verdict: str | None) -> dict[str, object]:
-    """`identity` tells versions of one name and number apart; `envelope` is the newest decision's, for whoever has the public key."""
+    """`identity` tells versions of one name and number apart; `envelope` is the newest decision's, for readers with the public key."""
     result = status.result
     return {
         "allowed": result.allowed,

@@ -1,7 +1,7 @@
-"""Door: one page for each model version, for whoever has a signed link to it. It shows and changes nothing.
+"""Door: one page for each model version, for readers with a signed link to it. It shows and changes nothing.
 
 What it shows is gathered in `describing`; how it looks is in `bot/pages`. Every text on it may come from outside, so all of it is escaped,
-and the browser is told to run no script and to fetch nothing but our own style sheet.
+and the browser may run no script and fetch nothing but our own style sheet.
 """
 
 from __future__ import annotations

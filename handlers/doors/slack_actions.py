@@ -95,7 +95,7 @@ def _answer(body: Mapping[str, object], s: Services) -> Reply:
 
 
 def _whisper(reply_to: str, text: str, s: Services) -> None:
-    """The vote stands whether or not this arrives, so a failure is logged and not raised."""
+    """The vote counts whether or not this arrives, so a failure is logged and not raised."""
     try:
         s.notifier.reply_privately(reply_to, text)
     except OutsideError as trouble:

@@ -1,6 +1,6 @@
 """Door: Slack's slash command. It reads, and takes what people say of themselves and of the fast track; deciding belongs on the card.
 
-Recorded first, acknowledged after, as with buttons: whatever is answered has happened.
+Recorded first, acknowledged after, as with buttons: an answer means that it has happened.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ HELP = (
 AWAY = re.compile(
     r"until\s+(?P<day>\d{4}-\d{2}-\d{2})\s*(?:[-\N{EN DASH}\N{EM DASH}]+>|\N{RIGHTWARDS ARROW}|\bto\b)\s*(?P<named>.+)"
 )
-MAIL_LINK = re.compile(r"<mailto:[^|>]*\|([^>]*)>")  # what Slack makes of an address that somebody types
+MAIL_LINK = re.compile(r"<mailto:[^|>]*\|([^>]*)>")  # what Slack makes of an address that a person types
 NAMED = re.compile(r"<(?:([@#])|!)[^|>]*\|([^>]*)>")  # and of people, channels and groups
 WEB_LINK = re.compile(r"<(https?://[^|>]+)(?:\|[^>]*)?>")
 AWAY_UNREAD = 'say it like this: "/countersign away until 2026-12-01 -> @ben", with the last day on which you are away'
@@ -49,7 +49,7 @@ AWAY_UNREAD = 'say it like this: "/countersign away until 2026-12-01 -> @ben", w
 
 @dataclass(frozen=True)
 class Asked:
-    """Who typed the command, and what stands after its first word."""
+    """Who typed the command, and the text after its first word."""
 
     account: str
     rest: str
@@ -182,7 +182,7 @@ def _said(title: str, *sentences: str) -> Card:
 
 
 def _nothing_after(asked: Asked) -> None:
-    """Words that would be overheard are refused: whoever wrote them meant something by it."""
+    """Extra words are refused rather than ignored: the person meant something by them."""
     if asked.rest:
         raise Refused(f'nothing can stand after that word, but you wrote "{asked.rest[:80]}". Say "/countersign help"')
 

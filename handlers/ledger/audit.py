@@ -29,7 +29,7 @@ from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, unhurried
 
 @dataclass(frozen=True)
 class Witness:
-    """A past checkpoint that somebody kept outside; `where` says in a sentence where it was found."""
+    """A past checkpoint that was kept outside; `where` says where it was found."""
 
     note: Note
     where: str
@@ -71,7 +71,7 @@ def audit(engine: sa.Engine, witnesses: Sequence[Witness] = (), trusted: Sequenc
 
 
 def prove_entry(entry: str, size: int | None, s: Services) -> Proof:
-    """`entry` is its number, or a request's id, which stands for the signed decision about it. Raises Refused."""
+    """`entry` is its number, or a request's id, which means the signed decision about it. Raises Refused."""
     with unhurried(s.store.engine) as connection:
         rows = LedgerRows(connection)
         seq = int(entry) if entry.isascii() and entry.isdecimal() and len(entry) < 19 else _decision_on(entry, s)

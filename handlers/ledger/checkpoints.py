@@ -1,6 +1,6 @@
 """Story of the checkpoints: the ledger's signed head, taken after every decision and given to witnesses outside.
 
-Whoever holds one can show later that the entries it covers were neither changed nor cut off: `handlers.ledger.audit`.
+A checkpoint proves later that the entries it covers were neither changed nor cut off: `handlers.ledger.audit`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def checkpoint_over(seq: int, s: Services) -> Recorded:
 def witness(request_id: str, s: Services) -> None:
     """Once a decision is signed, a checkpoint covers it, and its ticket holds that where the bot cannot take it back.
 
-    Where the rule has no tickets, the thread under the card does. Whichever of them is still missing leads here when it is there.
+    Where the rule has no tickets, the thread under the card does. When one of them is still missing, its creation leads here again.
     """
     key = f"checkpoint:{request_id}"
     with s.store.transaction() as tx:
@@ -94,7 +94,7 @@ def _register(key: PublicKey, tx: Transaction, s: Services) -> None:
 
 
 def _grown(newest: Recorded | None, tx: Transaction) -> Frontier:
-    """The tree as it stands, grown from what was signed before: an unsigned frontier would let a rewritten past be signed."""
+    """The tree of all entries, grown from what was signed before: an unsigned frontier would let a rewritten past be signed."""
     before = _signed_frontier(newest, tx.keys.ring().values()) if newest else Frontier()
     size = tx.ledger.count()  # others go on writing meanwhile: what comes after this belongs to the next checkpoint
     grown = before.extended(tx.ledger.leaves(after=before.size, until=size))

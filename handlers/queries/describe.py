@@ -1,7 +1,7 @@
 """Story of the walk back: from a model version to everything that is known of it. It changes nothing.
 
-What was recorded is told from the bot's own tables and ledger; the registry is asked only whether the version is still there, and the
-store of the run's files for its dvc.lock. When one of them does not answer, the rest is told all the same.
+What was recorded comes from the bot's own tables and ledger; the registry is asked only whether the version is still there, and the
+store of the run's files for its dvc.lock. When one of them does not answer, the rest is still shown.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Found:
 
 
 def describe(uri: str, s: Services) -> Description:
-    """`uri` is models:/NAME/VERSION or models:/NAME@ALIAS. Raises Refused when nobody has ever heard of it."""
+    """`uri` is models:/NAME/VERSION or models:/NAME@ALIAS. Raises Refused when there is no record of it."""
     found = find_version(uri, s)
     with s.store.transaction() as tx:
         requests = tx.requests.find(version=found.version)
@@ -70,7 +70,7 @@ def describe(uri: str, s: Services) -> Description:
 
 
 def _named(evidence: Evidence | None, names: Mapping[str, str]) -> Evidence | None:
-    """The ledger has ids where a client gave an address; whoever reads wants names."""
+    """The ledger has ids where a client gave an address; readers need names."""
 
     def name(claimed: str | None) -> str | None:
         is_id = claimed is not None and claimed.startswith(PERSON)
@@ -85,7 +85,7 @@ def newest_evidence(requests: Sequence[TransitionRequest]) -> Evidence | None:
 
 
 def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[str], s: Services) -> Pipeline:
-    """What cannot be told now is said, and the rest is told all the same."""
+    """What cannot be read now is named, and the rest is still shown."""
     try:
         text = s.registry.read_lock(version, stores)
         if text is None:
@@ -144,7 +144,7 @@ def _holders(model: str, tx: Transaction, names: Mapping[str, str]) -> tuple[Hel
 
 
 def _held(place: Placement, tx: Transaction, names: Mapping[str, str]) -> Held:
-    """A copy in a target model stands for the version that was copied."""
+    """A copy in a target model counts as the version that was copied."""
     request = tx.requests.get(place.request_id) if place.request_id else None
     version = request.version if request and request.target.kind is TargetKind.MODEL else place.version
     ticket = request.ticket.key if request and request.ticket else ""

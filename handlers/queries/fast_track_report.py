@@ -24,7 +24,7 @@ from bot.services import Services
 class RuleRecord:
     """`mode` is the rule's in the policy in force, None when there is no such rule any more. Times run from asking to the decision.
 
-    `sampled` passed and were sent to people all the same; `undone` are decisions of the fast track that somebody took back.
+    `sampled` passed and were sent to people all the same; `undone` are decisions of the fast track that people took back.
     """
 
     rule: str
@@ -50,7 +50,7 @@ def report(since: datetime, s: Services) -> list[RuleRecord]:
 
 
 def _modes(policy: Policy) -> Mapping[str, FastTrackMode]:
-    """By the rule's label; of two that speak of the same, the first holds."""
+    """By the rule's label; of two with the same label, the first counts."""
     modes: dict[str, FastTrackMode] = {}
     for rule in policy.rules:
         if rule.fast_track is not None:

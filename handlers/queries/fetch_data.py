@@ -34,7 +34,7 @@ class NotBrought:
 
 @dataclass(frozen=True)
 class Brought:
-    """What stands in the directory now, what git has instead, byte for byte, and what neither has."""
+    """What is in the directory now, what git has instead, byte for byte, and what neither has."""
 
     version: VersionId
     fetched: tuple[Fetched, ...]
@@ -113,7 +113,7 @@ def _lock_of(version: VersionId, s: Services) -> Lock:
 
 
 def _source_of(version: VersionId, s: Services) -> Source:
-    """By the rule of whatever it was last asked for."""
+    """By the rule of the newest request for it."""
     with s.store.transaction() as tx:
         asked = [request for request in tx.requests.find(version=version) if request.evidence]
         demands = [

@@ -25,7 +25,7 @@ READ: Mapping[str, TypeAdapter[Event]] = {kind.__name__: TypeAdapter(kind) for k
 
 @dataclass(frozen=True)
 class PastHolders:
-    """`unknown` says what cannot be told of that moment; empty when all of it can."""
+    """`unknown` says what is not known of that moment; empty when all of it is."""
 
     model: str
     at: datetime
@@ -72,7 +72,7 @@ def _since_the_beginning(placement: Placement) -> Held:
 
 
 def _unknown(at: datetime, tx: Transaction) -> str:
-    """Before the first baseline nobody was watching."""
+    """Before the first baseline nothing was watched."""
     baselines = list(tx.ledger.entries(BaselineTaken.__name__))
     if not baselines:
         return "Countersign has taken no baseline yet, so it knows of no target before its first sweep."

@@ -59,7 +59,7 @@ class Explained:
 class Question:
     """What every answer about one version needs. `asks_notifier` is False when there is none to ask.
 
-    `away` says by e-mail until when somebody is away and who decides for them.
+    `away` says by e-mail until when a person is away and who decides for them.
     """
 
     policy: Policy
@@ -73,7 +73,7 @@ class Question:
 
 
 def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *, asks_notifier: bool) -> Explained:
-    """For that target, or for each one that some rule speaks of: what the policy means for the version as MLflow shows it now."""
+    """For that target, or for each target of a rule: what the policy means for the version as MLflow shows it now."""
     model = s.registry.find_model(DEFAULT_WORKSPACE, uri.model)
     if model is None:
         raise Refused(f'MLflow has no registered model "{uri.model}". Check the name')
@@ -129,7 +129,7 @@ def _explain_target(question: Question, target: Target, read: dict[VersionId | N
     if rule is None:
         return Explanation(target, champion, passed_over, None)
     if champion not in read:
-        other = champion if champion != version else None  # nobody is measured against themselves
+        other = champion if champion != version else None  # a version is not compared with itself
         read[champion] = question.s.registry.read_evidence(version, other, policy.artifact_stores)
     request = _as_if_asked(question, target, read[champion])
     held = Held(
@@ -158,7 +158,7 @@ def _champion(question: Question, target: Target) -> VersionId | None:
 
 
 def _as_if_asked(question: Question, target: Target, evidence: Evidence) -> TransitionRequest:
-    """The request that would be opened if somebody asked now. People stand in it by their e-mail addresses."""
+    """The request that would be opened if someone asked now. People are in it by their e-mail addresses."""
     version, policy = question.version, question.policy
     is_copy = target == Target(TargetKind.MODEL, version.model)
     return TransitionRequest(
@@ -191,7 +191,7 @@ def _email(claimed: str | None, policy: Policy) -> str | None:
 
 
 def _judged(request: TransitionRequest, rule: Rule, question: Question) -> Judgement | None:
-    """Whether this very request would be one of the sample cannot be told before it has an id, so nobody is drawn here."""
+    """Whether this request would be sampled is unknown before it has an id, so nothing is drawn here."""
     track = rule.fast_track
     if track is None or track.mode is FastTrackMode.OFF or request.evidence is None:
         return None
@@ -237,7 +237,7 @@ def _away(tx: Transaction, now: datetime) -> Mapping[str, str]:
 
 
 def _parties(request: TransitionRequest) -> Mapping[str, str]:
-    """By e-mail, why somebody known already may not decide."""
+    """By e-mail, why a known person may not decide."""
     parties = {}
     if request.commit_author:
         parties[request.commit_author] = "made its commit"
