@@ -147,6 +147,7 @@ def bolt_app(s: Services, settings: Settings) -> App:
     """
     quieten_vendors()
     bolt = App(
+        name="countersign",  # without a name, Bolt reads the source of every frame on the stack to find one
         logger=logging.getLogger("slack_bolt"),  # its loggers copy this one's level, and not that of their parent
         client=WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[]),
         authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None, bot_token=_bot_token(settings)),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 START_PATIENCE = 120.0  # seconds; the very first start compiles a lot of Python
@@ -28,23 +28,26 @@ class ServerFailed(Exception):
 
 
 @contextmanager
-def running_mlflow(directory: Path, port: int = 0) -> Iterator[str]:
-    """Yields the base URL of a server that keeps everything in `directory`; port 0 takes a free one. Raises ServerFailed."""
+def running_mlflow(directory: Path, port: int = 0, options: Sequence[str] = ()) -> Iterator[str]:
+    """Yields the base URL of a server that keeps everything in `directory`; port 0 takes a free one. Raises ServerFailed.
+
+    `options` are more words for `mlflow server`.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    server, url = _start(directory, port)
+    server, url = _start(directory, port, options)
     try:
         yield url
     finally:
         _stop(server)
 
 
-def _start(directory: Path, port: int) -> tuple[subprocess.Popen[bytes], str]:
+def _start(directory: Path, port: int, options: Sequence[str]) -> tuple[subprocess.Popen[bytes], str]:
     for tries_left in reversed(range(1 if port else PORT_TRIES)):  # a free port may be taken before the server binds it
         chosen = port or _free_port()
         url = f"http://127.0.0.1:{chosen}"
         with (directory / "mlflow.log").open("wb") as output:
             server = subprocess.Popen(
-                _command(directory, chosen),
+                [*_command(directory, chosen), *options],
                 cwd=directory,
                 env=_environment(directory),
                 stdin=subprocess.DEVNULL,

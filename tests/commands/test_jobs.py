@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from bot.database.connect import create_engine
 from bot.engine.jobs import Jobs
 from bot.errors import Permanent
+from tests.fixtures.command_line import countersign
 
-COUNTERSIGN = Path(sys.executable).with_name("countersign")
 STEERING = "refused \x1b[2J\x1b]0;all is well\x07 by \x9b31mMLflow\r\nid status"
 
 
 def run_jobs(url: str, *words: str) -> str:
-    done = subprocess.run(
-        [str(COUNTERSIGN), "jobs", *words],
-        env={**os.environ, "DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
+    done = countersign("jobs", *words, DATABASE_URL=url)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 

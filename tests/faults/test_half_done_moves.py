@@ -70,7 +70,7 @@ def test_a_put_back_that_fails_half_way_never_leaves_the_stage_to_nobody(
     observed = installation.request(2, "stage:Production")
 
     fail_call(registry[1], call, kind, FOR_EVER if kind == "down" else 1)
-    installation.reject(observed, "Nobody looked at it.")
+    installation.reject(observed, "Nobody looked at it.", settle=installation.settle_once)
     on_the_way = in_production(installation)
     installation.sweep()
     registry[1].clear()

@@ -24,9 +24,10 @@ class OpenView:
 
 
 class Triggers:
-    """A trigger id is good for three seconds and one use."""
+    """A trigger id is good for one use, and for `lives` seconds: three, as at Slack, unless somebody changes that."""
 
     def __init__(self, now: Callable[[], float]) -> None:
+        self.lives = TRIGGER_LIVES
         self._now = now
         self._issued: dict[str, tuple[str, float]] = {}
         self._used: set[str] = set()
@@ -43,7 +44,7 @@ class Triggers:
         if trigger_id not in self._issued:
             raise SlackError("invalid_trigger_id")
         person_id, issued = self._issued[trigger_id]
-        if self._now() - issued > TRIGGER_LIVES:
+        if self._now() - issued > self.lives:
             raise SlackError("expired_trigger_id")
         self._used.add(trigger_id)
         return person_id

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +22,10 @@ from bot.signatures import digest_of, verify
 from bot.store.attestations import Attestation
 from handlers.attestation.signing import register_key, retire_key, sign
 from tests.builders import CHAMPION
+from tests.fixtures.command_line import Finished
+from tests.fixtures.command_line import countersign as run_countersign
 from tests.fixtures.installation import Installation
 
-COUNTERSIGN = Path(sys.executable).with_name("countersign")
 FAST_TRACK = "fast_track: {mode: on, metrics: {mae: {threshold: 50, greater_is_better: false}}}"
 
 
@@ -53,13 +51,12 @@ def parked(installation: Installation) -> list[str]:
     return [job.errors[-1].error for job in installation.s.store.jobs.listing(JobStatus.PARKED)]
 
 
-def countersign(installation: Installation, *words: str) -> subprocess.CompletedProcess[str]:
+def countersign(installation: Installation, *words: str) -> Finished:
     return run(list(words), database_of(installation), COUNTERSIGN_HOME=str(installation.settings.home))
 
 
-def run(words: list[str], database: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "DATABASE_URL": database, **environ}
-    return subprocess.run([str(COUNTERSIGN), *words], env=env, capture_output=True, text=True, timeout=60, check=False)
+def run(words: list[str], database: str, **environ: str) -> Finished:
+    return run_countersign(*words, DATABASE_URL=database, **environ)
 
 
 def database_of(installation: Installation) -> str:

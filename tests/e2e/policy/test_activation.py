@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,9 +11,9 @@ import pytest
 
 from bot.domain.events import ApprovalHeld, PolicyActivated, PolicyRefused
 from bot.domain.model import State
-from bot.supervisor import COUNTERSIGN
 from config.policy import PolicyMistakes
 from handlers.policy.activation import activate_policy
+from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import CHANNEL, Installation, policy_text
 
 CHANGED = "The policy has changed"
@@ -190,21 +188,20 @@ def test_an_approval_that_a_freeze_held_is_applied_when_the_freeze_is_cut_short(
 
 
 @pytest.fixture
-def run(installation: Installation, tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+def run(installation: Installation, tmp_path: Path) -> Callable[[str], Finished]:
     """`countersign policy activate` with this text as its file."""
     file = tmp_path / "policy.yaml"
-    environment = {**os.environ, "DATABASE_URL": installation.settings.database_url.get_secret_value()}
+    database = installation.settings.database_url.get_secret_value()
 
-    def activated(text: str) -> subprocess.CompletedProcess[str]:
+    def activated(text: str) -> Finished:
         file.write_text(text)
-        command = [*COUNTERSIGN, "policy", "activate", str(file)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        return countersign("policy", "activate", str(file), DATABASE_URL=database)
 
     return activated
 
 
 def test_the_command_refuses_a_broken_file_and_the_channel_hears_of_it(
-    installation: Installation, run: Callable[[str], subprocess.CompletedProcess[str]]
+    installation: Installation, run: Callable[[str], Finished]
 ) -> None:
     done = run(impossible(installation))
     installation.settle()
@@ -215,7 +212,7 @@ def test_the_command_refuses_a_broken_file_and_the_channel_hears_of_it(
 
 
 def test_the_command_puts_a_file_in_force_and_the_channel_hears_of_it(
-    installation: Installation, run: Callable[[str], subprocess.CompletedProcess[str]]
+    installation: Installation, run: Callable[[str], Finished]
 ) -> None:
     done = run(usual(installation).replace("expire_after: 3d", "expire_after: 5d"))
     installation.settle()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -17,7 +16,6 @@ import sqlalchemy as sa
 
 from bot.clients.dvc import DvcData, DvcRemote, place_below, remote_in
 from bot.clients.git import GitMirrors
-from bot.commands.describe import describe as command
 from bot.domain.evidence.lineage import Mirrored
 from bot.domain.model import State
 from bot.domain.queries.description import Description
@@ -27,9 +25,9 @@ from bot.store import tables
 from handlers.queries.describe import describe
 from handlers.queries.fetch_data import Brought, fetch_data
 from handlers.queries.past_holders import held_at
+from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import Installation
 
-RUN_IT = f"from {command.callback.__module__} import describe; describe()"  # type: ignore[union-attr]
 RAW = b"hour,rides\r\n0,12\n1,\xff\n"
 READY = {"train.csv": b"1,2\n", "below/test.csv": b"3,4\n"}
 CODE = b"print('fit')\n"
@@ -43,14 +41,10 @@ def told(installation: Installation, version: int = 1) -> Description:
     return describe(f"models:/{installation.model}/{version}", installation.s)
 
 
-def command_line(installation: Installation, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "DATABASE_URL": installation.settings.database_url.get_secret_value(),
-        "MLFLOW_TRACKING_URI": installation.settings.mlflow_tracking_uri,
-    }
-    return subprocess.run(
-        [sys.executable, "-c", RUN_IT, *words], env=environment, capture_output=True, text=True, timeout=90, check=False
+def command_line(installation: Installation, *words: str) -> Finished:
+    database = installation.settings.database_url.get_secret_value()
+    return countersign(
+        "describe", *words, DATABASE_URL=database, MLFLOW_TRACKING_URI=installation.settings.mlflow_tracking_uri
     )
 
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 
 from bot.domain.model import Target, TransitionRequest
 from handlers.policy.activation import activate_policy
 from handlers.queries.history import history_of
+from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import Installation, policy_text
 
-COUNTERSIGN = Path(sys.executable).with_name("countersign")
 CHAMPION = Target.parse("alias:champion")
 DRIFT = "predictions drifted"
 
@@ -33,15 +29,8 @@ def approve_with_reason(installation: Installation, request: TransitionRequest, 
     installation.settle()
 
 
-def command_line(installation: Installation, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(COUNTERSIGN), "history", *words],
-        env={**os.environ, "DATABASE_URL": installation.settings.database_url.get_secret_value()},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def command_line(installation: Installation, *words: str) -> Finished:
+    return countersign("history", *words, DATABASE_URL=installation.settings.database_url.get_secret_value())
 
 
 def test_a_history_tells_what_was_asked_decided_moved_and_rolled_back(installation: Installation) -> None:

@@ -231,7 +231,9 @@ def test_putting_back_is_no_news_either_when_its_answer_was_lost(watched: Watche
     installation.move(2)
     watched.faults.add("cut", path="registered-models/alias", method="POST")
 
-    installation.reject(installation.request(2), "No.")
+    installation.reject(
+        installation.request(2), "No.", settle=installation.settle_once
+    )  # the sweep comes before the attempt that finds out
     installation.sweep()
     installation.settle_all()
     installation.sweep()

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +9,8 @@ import requests
 
 from bot.domain.events import RequestOpened
 from bot.domain.model import State
+from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import API_TOKEN, Installation
-
-COUNTERSIGN = Path(sys.executable).with_name("countersign")
 
 
 def post(installation: Installation, token: str = API_TOKEN, **changes: object) -> requests.Response:
@@ -29,21 +24,14 @@ def post_raw(installation: Installation, body: object, token: str = API_TOKEN) -
     return requests.post(f"{installation.url}/api/requests", headers=headers, timeout=10, **sent)
 
 
-def command_line(installation: Installation, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def command_line(installation: Installation, *words: str, **environment: str) -> Finished:
     settings = {
         "DATABASE_URL": installation.settings.database_url.get_secret_value(),
         "MLFLOW_TRACKING_URI": installation.settings.mlflow_tracking_uri,
         "COUNTERSIGN_URL": "",
         "COUNTERSIGN_API_TOKEN": "",
     }
-    return subprocess.run(
-        [str(COUNTERSIGN), "request-transition", "--name", installation.model, *words],
-        env={**os.environ, **settings, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return countersign("request-transition", "--name", installation.model, *words, **{**settings, **environment})
 
 
 def test_the_api_opens_a_request_in_the_name_of_whoever_asks(installation: Installation) -> None:

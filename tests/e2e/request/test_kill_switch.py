@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +11,8 @@ from bot.app import effects_of
 from bot.domain.events import FastTrackSwitched
 from bot.domain.model import DecidedBy, State
 from bot.services import Services
-from bot.supervisor import COUNTERSIGN
 from handlers.policy.activation import activate_policy
+from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import CHANNEL, Installation, policy_text, services_with
 
 FAST = "    fast_track: {mode: on, metrics: {mae: {threshold: 40, greater_is_better: false}}}\n"
@@ -154,11 +152,8 @@ def test_a_reason_is_kept_as_people_read_it(fast: Installation) -> None:
 # The command line
 
 
-def run(installation: Installation, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "DATABASE_URL": installation.settings.database_url.get_secret_value()}
-    return subprocess.run(
-        [*COUNTERSIGN, "fast-track", *words], env=environment, capture_output=True, text=True, check=False
-    )
+def run(installation: Installation, *words: str) -> Finished:
+    return countersign("fast-track", *words, DATABASE_URL=installation.settings.database_url.get_secret_value())
 
 
 def test_the_command_line_switches_it_although_slack_is_down(fast: Installation) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from bot.domain.model import Kind, State, TransitionRequest
+from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import API_TOKEN, Installation
 
-COUNTERSIGN = Path(sys.executable).with_name("countersign")
 DRIFT = "predictions drifted"
 
 
@@ -30,7 +26,7 @@ def post(installation: Installation, token: str = API_TOKEN, **changes: object) 
     return requests.post(f"{installation.url}/api/rollbacks", json=wish, headers=headers, timeout=10)
 
 
-def command_line(installation: Installation, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def command_line(installation: Installation, *words: str, **environment: str) -> Finished:
     settings = {
         "DATABASE_URL": installation.settings.database_url.get_secret_value(),
         "MLFLOW_TRACKING_URI": installation.settings.mlflow_tracking_uri,
@@ -38,14 +34,7 @@ def command_line(installation: Installation, *words: str, **environment: str) ->
         "COUNTERSIGN_API_TOKEN": "",
     }
     named = ("--name", installation.model, "--to", "alias:champion", "--requester", "cy@example.com")
-    return subprocess.run(
-        [str(COUNTERSIGN), "rollback", *named, *words],
-        env={**os.environ, **settings, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return countersign("rollback", *named, *words, **{**settings, **environment})
 
 
 def two_champions(installation: Installation) -> TransitionRequest:
