@@ -13,7 +13,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test quick check style types contracts security bench pictures reference format clean
+.PHONY: demo test quick check sim style types contracts security bench pictures reference format clean
 
 demo: $(STAMP)
 	$(BIN)/countersign demo $(ARGS)
@@ -44,6 +44,13 @@ contracts:
 
 security:
 	$(BIN)/bandit -q -ll -c pyproject.toml -r bot handlers config
+
+# A nightly run is `make sim SEEDS=2000`; a seed that fails is shown by `python -m tests.sim --seed N --trace`.
+SEEDS ?= 200
+FROM ?= 0
+
+sim: $(STAMP)
+	$(BIN)/python -m tests.sim --seeds $(SEEDS) --from $(FROM)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench

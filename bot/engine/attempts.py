@@ -45,14 +45,22 @@ PASSING = (
 log = structlog.get_logger()
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and for how long an effect is tried. `base` and `cap` in seconds; `bug_attempts` counts all attempts."""
+    """How often and for how long an effect is tried. `base` and `cap` in seconds; `bug_attempts` counts all attempts.
+
+    `spread` draws the share of each wait that is waited for, so that many who failed at once do not come back at once.
+    """
 
     base: float = 1.0
     cap: float = 60.0
     horizon: timedelta = timedelta(hours=72)
     bug_attempts: int = 5
+    spread: Callable[[float, float], float] = random.uniform
 
 
 class Retry(Exception):
@@ -75,7 +83,7 @@ def next_attempt(
         return None
     if not isinstance(error, PASSING) and attempt >= patience.bug_attempts:
         return None
-    wait = random.uniform(0.5, 1.0) * min(patience.cap, patience.base * 2 ** min(attempt - 1, 20))
+    wait = patience.spread(0.5, 1.0) * min(patience.cap, patience.base * 2 ** min(attempt - 1, 20))
     if isinstance(error, Temporary):
         wait = max(wait, error.retry_after)
     return now + timedelta(seconds=wait)
@@ -101,6 +109,7 @@ class Attempts:
     engine: sa.Engine
     patience: RetryPolicy
     on_parked: OnParked | None = None
+    now: Callable[[], datetime] = utc_now
     _running: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -131,7 +140,7 @@ class Attempts:
         return self.effects[name]
 
     def _judge(self, job: Job, error: Exception, not_after: datetime) -> Retry | Parked:
-        at = next_attempt(error, job.attempts, not_after, datetime.now(UTC), self.patience)
+        at = next_attempt(error, job.attempts, not_after, self.now(), self.patience)
         text = str(error) if isinstance(error, OutsideError) else f"{type(error).__name__}: {error}"
         with self.engine.begin() as connection:
             note_error(connection, job.id, job.attempts, text)

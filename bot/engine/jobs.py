@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import procrastinate
@@ -17,7 +18,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from bot.database.connect import create_engine, patience_for
 from bot.engine import rows as job_rows
-from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app
+from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app, utc_now
 from bot.engine.rows import Job, JobCounts, JobStatus
 from bot.engine.sweeper import Timing
 from bot.engine.worker import Worker
@@ -27,12 +28,23 @@ if TYPE_CHECKING:
 
 
 class Jobs:
-    """Opens nothing until it is asked for something, and keeps no connection between two calls: safe before a fork."""
+    """Opens nothing until it is asked for something, and keeps no connection between two calls: safe before a fork.
 
-    def __init__(self, database_url: str, *, patience: RetryPolicy | None = None, timing: Timing | None = None) -> None:
+    By `now` deadlines and the times of new attempts are counted; which job is due is told by the database's own clock.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        patience: RetryPolicy | None = None,
+        timing: Timing | None = None,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._url = database_url
         self._patience = patience or RetryPolicy()
         self._timing = timing or Timing()
+        self._now = now
         self._engine = create_engine(database_url, pooled=False)
         self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=database_url))
         _quieten_engine()
@@ -105,7 +117,9 @@ class Jobs:
             return job_rows.count_jobs(connection)
 
     def _attempts(self, effects: Effects, on_parked: OnParked | None) -> Attempts:
-        return Attempts(effects=effects, engine=self._engine, patience=self._patience, on_parked=on_parked)
+        return Attempts(
+            effects=effects, engine=self._engine, patience=self._patience, on_parked=on_parked, now=self._now
+        )
 
     def _defer(
         self,
@@ -126,7 +140,7 @@ class Jobs:
             schedule_at=at,
             connection=connection.connection.driver_connection,
         )
-        not_after = (at or datetime.now(UTC)) + self._patience.horizon
+        not_after = (at or self._now()) + self._patience.horizon
         deferrer.defer(name=name, request_id=request_id, not_after=not_after.isoformat())
 
     async def _drain(self, attempts: Attempts) -> None:

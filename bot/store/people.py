@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.policy.rules import PersonEntry
 from bot.errors import Refused
+from bot.ids import new_id
 from bot.store import tables
 
 
@@ -29,7 +29,7 @@ class PeopleRows:
         self.connection = connection
 
     def get_or_add(self, email: str, name: str) -> Person:
-        values = {"id": uuid.uuid4().hex, "email": email.lower(), "name": name}
+        values = {"id": new_id(), "email": email.lower(), "name": name}
         self.connection.execute(insert(tables.people).values(values).on_conflict_do_nothing())
         return self._one(tables.people.c.email == email.lower())
 

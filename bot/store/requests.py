@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -13,6 +12,7 @@ from pydantic import TypeAdapter
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import OPEN, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.errors import Refused
+from bot.ids import new_id
 from bot.store import tables
 
 REQUEST = TypeAdapter(TransitionRequest)
@@ -23,7 +23,7 @@ SHORTEST_ID = 8  # letters; what cards, tickets and lists print
 
 def new_request_id() -> str:
     """Opaque and unguessable; sorted by nothing."""
-    return uuid.uuid4().hex
+    return new_id()
 
 
 def target_model(request: TransitionRequest) -> str:

@@ -1,0 +1,126 @@
+"""What must be true of places in the end: our rows, the registry, its holders, what asks, and the gate agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.domain.events import ModelGone, ModelRenamed, MoveObserved
+from bot.domain.ledger.chain import Entry
+from bot.domain.model import (
+    DEFAULT_WORKSPACE,
+    Kind,
+    State,
+    TargetKind,
+    TransitionRequest,
+    VersionId,
+)
+from bot.domain.policy.rules import Observed
+from bot.store.transaction import Transaction
+from handlers.attestation.approval_status import approval_status, question_about
+from tests.sim.laws import truth
+from tests.sim.laws.after_sweeps import Broken, mentions
+from tests.sim.registry import Change, Place
+from tests.sim.world import World
+
+
+class Places:
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def check(self, requests: list[TransitionRequest], entries: list[Entry], tx: Transaction) -> Broken:
+        yield from self._check_rows(tx)
+        yield from self._check_holders(requests, tx)
+        yield from self._check_emptied(tx)
+        yield from self._check_standing_asks(requests, tx)
+
+    def _check_rows(self, tx: Transaction) -> Broken:
+        """What we believe of each place is what the registry shows."""
+        policy = tx.policy()
+        rows: dict[Place, set[tuple[int, Any]]] = {}
+        for held in tx.registry.placements():
+            rows.setdefault((held.version.model, held.target), set()).add((held.version.version, held.version.created))
+        real = {place: {(v.version, v.created) for v in held} for place, held in self.world.registry.places().items()}
+        for place in sorted({*rows, *real}):
+            if truth.rule_at(policy, place) and rows.get(place, set()) != real.get(place, set()):
+                ours, theirs = (sorted(n for n, _ in side.get(place, set())) for side in (rows, real))
+                yield "our rows differ from the registry", f"{place[1]} of {place[0]}: {ours}, there {theirs}"
+
+    def _check_holders(self, requests: list[TransitionRequest], tx: Transaction) -> Broken:
+        """Whoever holds a place is lawful, or people have been told; under a rule that reverts it is put back."""
+        policy = tx.policy()
+        for place, held in self.world.registry.places().items():
+            rule = truth.rule_at(policy, place)
+            for version in held if rule else ():
+                if truth.is_lawful(version, place, self.world, tx):
+                    yield from self._check_gate(version, place, requests, tx)
+                    continue
+                about = [r for r in requests if truth.speaks_of(r, version, place[1], self.world)]
+                observed = [r for r in about if r.kind is Kind.OBSERVED]
+                if (
+                    rule is not None
+                    and rule.observed is Observed.ASK
+                    and not observed
+                    and not self._is_noted(version, tx)
+                ):
+                    yield "an unlawful holder and nobody was told", f"{version} holds {place[1]}"
+
+    def _is_noted(self, version: VersionId, tx: Transaction) -> bool:
+        kinds = (MoveObserved.__name__, ModelRenamed.__name__, ModelGone.__name__)
+        return any(mentions(entry, version) for entry in tx.ledger.entries(*kinds))
+
+    def _check_emptied(self, tx: Transaction) -> Broken:
+        """Under a rule that reverts, a target that somebody emptied goes back to its lawful holder."""
+        for one in self.world.registry.history:
+            for place, version in one.left if not one.arrived else ():
+                rules = [truth.rule_at(p.policy, place) for p in self.world.policies if p.tick >= one.tick]
+                reverts = [truth.rule_at(p.policy, place) for p in self.world.policies if p.tick < one.tick][
+                    -1:
+                ] + rules
+                is_empty = place not in self.world.registry.places()
+                last = truth.emptied_by(place, self.world) is one and self._is_last_there(place, one)
+                reverting = all(rule is not None and rule.observed is Observed.REVERT for rule in reverts)
+                if place[1].kind is TargetKind.MODEL or not (truth.by_hand(one) and is_empty and last and reverting):
+                    continue
+                if self.world.registry.is_there(version) and truth.is_lawful(version, place, self.world, tx):
+                    yield "an emptied target was not given back", f"{one.by} {one.what}"
+
+    def _is_last_there(self, place: Place, change: Change) -> bool:
+        later = [c for c in self.world.registry.history if c.tick > change.tick]
+        return not any(place == touched for c in later for touched, _ in (*c.arrived, *c.left))
+
+    def _check_standing_asks(self, requests: list[TransitionRequest], tx: Transaction) -> Broken:
+        """What asks by its alias has been asked about, unless it is there already."""
+        if any(change.what.startswith("renames ") for change in self.world.registry.history):
+            return  # whoever renames a model asks again
+        for (model, target), held in self.world.registry.places().items():
+            if (target.kind, target.name) != (TargetKind.ALIAS, "candidate"):
+                continue
+            for rule in tx.policy().rules_for(DEFAULT_WORKSPACE, model):
+                wanted = rule.target_for(model)
+                if self._is_where_it_wants(
+                    held[0], (wanted.name if wanted.kind is TargetKind.MODEL else model, wanted)
+                ):
+                    continue
+                about = [r for r in requests if r.version == held[0] and r.target == wanted]
+                if not [r for r in about if r.state is not State.WITHDRAWN]:
+                    yield "a standing ask has no request", f"{held[0]} asks for {wanted} by alias candidate"
+
+    def _is_where_it_wants(self, version: VersionId, place: Place) -> bool:
+        held = self.world.registry.places().get(place, ())
+        return any(version.created in truth.origins(one, self.world) for one in held)
+
+    def _check_gate(
+        self, version: VersionId, place: Place, requests: list[TransitionRequest], tx: Transaction
+    ) -> Broken:
+        """The gate lets through what was approved, was applied and is still there."""
+        mine = [r for r in requests if r.version == version and r.target == place[1] and r.decided_by]
+        newest = max(mine, key=lambda r: r.decided_at or r.opened_at, default=None)
+        if newest is None or newest.state is not State.APPLIED or newest.decided_by is None:
+            return
+        seen = self.world.registry.find_version(DEFAULT_WORKSPACE, version.model, version.version)
+        if seen is None:
+            return
+        result = approval_status(question_about(seen, place[1], self.world.s), tx, self.world.clock.now()).result
+        if not result.allowed:
+            said = "; ".join(reason.sentence for reason in result.reasons)[:200]
+            yield "the gate denies what was approved and applied", f"{version} for {place[1]}: {said}"

@@ -1,0 +1,151 @@
+"""What is true in a run, whoever knows it: since when a place is watched, who stood there, and what was decided about a version.
+
+A version is told by the moment of its creation, which a rename keeps and which no other version shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.model import DEFAULT_WORKSPACE, DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.policy.rules import Policy, Rule
+from bot.store.transaction import Transaction
+from tests.sim.registry import BOT, Change, Place
+from tests.sim.world import World
+
+
+@dataclass(frozen=True)
+class Decided:
+    """`settled` says that an approval was applied as well; `held` that one was not and did not go stale either."""
+
+    at: datetime
+    approved: bool
+    stale: bool
+    settled: bool
+    request: TransitionRequest
+
+
+def rule_at(policy: Policy, place: Place) -> Rule | None:
+    model, target = place
+    return policy.rule_for(DEFAULT_WORKSPACE, model, target)
+
+
+def watched_since(place: Place, world: World, tick: int | None = None) -> int | None:
+    """The number of the last change before the place began to be watched; None when no rule speaks of it."""
+    now = len(world.registry.history) if tick is None else tick
+    since = None
+    for one in reversed([one for one in world.policies if one.tick <= now]):
+        if rule_at(one.policy, place) is None:
+            break
+        since = one.tick
+    if since is None:
+        return None
+    named = [
+        c.tick for c in world.registry.history if c.tick <= now and c.what.endswith(f" to {place[0]}") and _renames(c)
+    ]
+    return max([since, world.baseline_tick, *named])
+
+
+def stood_there(version: VersionId, place: Place, world: World, tick: int | None = None) -> bool:
+    """Whether the version held the place when it began to be watched, and left it since only to be brought back by the bot."""
+    now = len(world.registry.history) if tick is None else tick
+    since = watched_since(place, world, now)
+    came = came_by(version, place, world, now)
+    if since is None or came is None:
+        return False
+    return came.tick <= since or (came.by == BOT and _held(version, place, world, since))
+
+
+def _held(version: VersionId, place: Place, world: World, tick: int) -> bool:
+    came = came_by(version, place, world, tick)
+    left = [c for c in world.registry.history if c.tick <= tick and (place, version) in c.left]
+    return came is not None and all(one.tick < came.tick for one in left)
+
+
+def came_by(version: VersionId, place: Place, world: World, tick: int | None = None) -> Change | None:
+    """The change by which the version came to the place, the last one if there were several."""
+    now = len(world.registry.history) if tick is None else tick
+    found = (c for c in reversed(world.registry.history) if c.tick <= now and (place, version) in c.arrived)
+    return next(found, None)
+
+
+def emptied_by(place: Place, world: World) -> Change | None:
+    """The change by which somebody left the place last."""
+    return next((c for c in reversed(world.registry.history) if any(place == held for held, _ in c.left)), None)
+
+
+def same(one: VersionId | None, other: VersionId | None) -> bool:
+    return one is not None and other is not None and one.created == other.created
+
+
+def origins(version: VersionId, world: World) -> set[datetime]:
+    """The version itself and what it was copied from, step by step."""
+    found, one = {version.created}, world.registry.sources.get(version)
+    while one is not None and one.created not in found:
+        found.add(one.created)
+        one = world.registry.sources.get(one)
+    return found
+
+
+def speaks_of(request: TransitionRequest, version: VersionId, target: Target, world: World) -> bool:
+    alike = request.target.kind is target.kind and (target.kind is TargetKind.MODEL or request.target == target)
+    return alike and request.version.created in origins(version, world)
+
+
+def decisions(
+    version: VersionId, target: Target, world: World, tx: Transaction, before: datetime | None = None
+) -> list[Decided]:
+    """What people, the fast track and the short way back have decided about the version for the target, in order."""
+    return sorted(_decisions(version, target, world, tx, before), key=lambda one: one.at)
+
+
+def _decisions(
+    version: VersionId, target: Target, world: World, tx: Transaction, before: datetime | None
+) -> Iterator[Decided]:
+    for request in tx.requests.find():
+        at = request.decided_at
+        if at is None or (before is not None and at >= before):
+            continue
+        away = request.away_from is not None and request.away_from.created in origins(version, world)
+        if away and request.target == target and request.state is State.APPLIED and request.settled_at is not None:
+            yield Decided(request.settled_at, False, False, True, request)
+        if not speaks_of(request, version, target, world) or request.decided_by is None:
+            continue
+        if request.state is State.REJECTED and request.decided_by is DecidedBy.PEOPLE:
+            yield Decided(at, False, False, request.settled_at is not None, request)
+        if request.state in (State.APPROVED, State.APPLIED, State.STALE):
+            yield Decided(at, True, request.state is State.STALE, request.state is State.APPLIED, request)
+
+
+def is_lawful(version: VersionId, place: Place, world: World, tx: Transaction, before: datetime | None = None) -> bool:
+    """The newest decision counts; without one, only what stood there when the place began to be watched is lawful."""
+    found = [one for one in decisions(version, place[1], world, tx, before) if not one.stale]
+    if found:
+        return found[-1].approved
+    tick = None if before is None else max((c.tick for c in world.registry.history if c.at <= before), default=0)
+    return stood_there(version, place, world, tick)
+
+
+def was_ever_approved(version: VersionId, target: Target, world: World, tx: Transaction) -> TransitionRequest | None:
+    found = [one.request for one in decisions(version, target, world, tx) if one.approved]
+    return found[-1] if found else None
+
+
+def humans_of(ids: set[str], world: World, tx: Transaction) -> set[str]:
+    """Who these persons really are, whatever addresses they have had."""
+    by_email = {email: human.name for human in world.humans.values() for email in human.emails}
+    return {by_email.get(tx.people.get(one).email, one) for one in ids}
+
+
+def goes_back(request: TransitionRequest) -> bool:
+    return request.kind is Kind.ROLLBACK and not request.people_decide
+
+
+def by_hand(change: Change | None) -> bool:
+    return change is not None and change.by != BOT
+
+
+def _renames(change: Change) -> bool:
+    return change.what.startswith("renames ")

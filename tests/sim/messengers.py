@@ -1,0 +1,160 @@
+"""Slack and Jira in memory: what was posted and opened, in whose place, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.domain.card.card import Card
+from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
+from bot.errors import Permanent, Rejected
+from bot.ports import Account, AccountKind, Attachment, Click, Ticket, TicketHint
+
+TEAM, APP = "T1", "A1"
+
+
+@dataclass
+class Message:
+    channel: str
+    ts: str
+    key: str
+    thread: str | None
+    card: Card
+
+
+class Notifier:
+    """`post_settles` is as with Slack: what was posted is there at once, but a lost post may take so long to arrive."""
+
+    post_settles = 15.0
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self.accounts: dict[str, Account] = {}
+        self.groups: dict[str, frozenset[str]] = {}
+        self.messages: list[Message] = []
+        self.asked: list[str] = []
+
+    def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
+        message = Message(channel, f"{self._now().timestamp():.0f}.{len(self.messages):06}", key, thread, card)
+        self.messages.append(message)
+        return self._posted(message)
+
+    def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
+        alike = (m for m in self.messages if (m.channel, m.key, m.thread) == (channel, key, thread))
+        return next((self._posted(message) for message in alike), None)
+
+    def update(self, posted: PostedCard, card: Card) -> None:
+        for message in self.messages:
+            if (message.channel, message.ts) == (posted.channel, posted.message):
+                message.card = card
+                return
+        raise Permanent(f"message_not_found: {posted.message}")
+
+    def account(self, account_id: str) -> Account:
+        if account_id not in self.accounts:
+            raise Permanent(f"user_not_found: {account_id}")
+        return self.accounts[account_id]
+
+    def find_account(self, email: str) -> Account | None:
+        return next((account for account in self.accounts.values() if account.email == email), None)
+
+    def members_of(self, group: str) -> frozenset[str]:
+        if group not in self.groups:
+            raise Permanent(f"subteam_not_found: {group}")
+        return self.groups[group]
+
+    def ask_reason(self, click: Click, title: str, prompt: str) -> None:
+        self.asked.append(title)
+
+    def read_mention(self, text: str) -> str | None:
+        return None
+
+    def check_request(self, headers: Mapping[str, str]) -> None:
+        raise Rejected("bad_signature", "the simulation sends no HTTP")
+
+    def upload_image(self, content: bytes, name: str, alt: str) -> Image:
+        return Image(name, alt)
+
+    def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
+        return
+
+    def reply_privately(self, reply_to: str, text: str) -> None:
+        return
+
+    def as_reply(self, card: Card) -> Mapping[str, object]:
+        return {"text": card.summary}
+
+    def read_click(self, body: Mapping[str, object]) -> Click:
+        raise Rejected("malformed", "the simulation presses buttons itself")
+
+    def join(self, account_id: str, email: str, name: str) -> None:
+        self.accounts[account_id] = Account(account_id, email, name, AccountKind.MEMBER)
+
+    def _posted(self, message: Message) -> PostedCard:
+        url = f"https://slack.example.com/archives/{message.channel}/p{message.ts}"
+        return PostedCard(TEAM, APP, message.channel, message.ts, url)
+
+
+@dataclass
+class Issue:
+    ref: TicketRef
+    key: str
+    status: str
+    created: datetime
+    comments: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+
+class Tickets:
+    """A new ticket is found only `lag` after it was created, which never takes longer than `search_settles`."""
+
+    search_settles = 30.0
+
+    def __init__(self, now: Callable[[], datetime], lag: timedelta) -> None:
+        self._now = now
+        self._lag = lag
+        self.issues: list[Issue] = []
+
+    def read_webhook(self, headers: Mapping[str, str], body: bytes) -> TicketHint:
+        raise Rejected("bad_signature", "the simulation signs no webhooks")
+
+    def find_ticket(self, plan: TicketPlan, key: str) -> Ticket | None:
+        found = (issue for issue in self.issues if issue.key == key and issue.created + self._lag <= self._now())
+        return next((Ticket(issue.ref, issue.status) for issue in found), None)
+
+    def open_ticket(self, plan: TicketPlan, card: Card, key: str) -> Ticket:
+        number = len(self.issues) + 1
+        name = f"{plan.project}-{number}"
+        ref = TicketRef(str(10_000 + number), name, f"https://jira.example.com/browse/{name}")
+        self.issues.append(Issue(ref, key, "To Do", self._now()))
+        return Ticket(ref, "To Do")
+
+    def get_ticket(self, ref: TicketRef) -> Ticket:
+        issue = self._issue(ref)
+        return Ticket(issue.ref, issue.status)
+
+    def link(self, ref: TicketRef, key: str, title: str, url: str) -> None:
+        self._issue(ref).links[key] = url
+
+    def comment(self, ref: TicketRef, key: str, text: str) -> None:
+        self._issue(ref).comments.setdefault(key, text)
+
+    def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
+        self._issue(ref)
+
+    def move(self, ref: TicketRef, to: str) -> None:
+        self._issue(ref).status = to
+
+    def _issue(self, ref: TicketRef) -> Issue:
+        found = next((issue for issue in self.issues if issue.ref.id == ref.id), None)
+        if found is None:
+            raise Permanent(f"{ref.key} was deleted")
+        return found
+
+
+class NoMail:
+    """No rule of the simulation sends mail."""
+
+    def send(self, mail: object) -> None:
+        raise Permanent("there is no mail server")

@@ -1,0 +1,77 @@
+"""What administrators and operators do. Each returns whether it was possible."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+from bot.errors import InvalidPolicy
+from handlers.policy.activation import activate_policy
+from handlers.policy.kill_switch import person_named, switch_fast_track
+from handlers.request.asking import adopt
+from tests.sim.people.policies import changed
+from tests.sim.world import InForce, World
+
+
+def change_policy(world: World, random: Random) -> bool:
+    until = world.clock.now() + timedelta(hours=random.choice([1, 8, 30]))
+    what, choices = changed(world.choices, random, world.clock.now(), until)
+    begun = len(world.registry.history)
+
+    def body() -> None:
+        try:
+            active = activate_policy(choices.text, "policy.yaml", world.s)
+        except InvalidPolicy as broken:
+            world.violate("the simulation's own policy is broken", str(broken))
+            return
+        world.choices = choices
+        if active is not None:
+            world.policies.append(InForce(begun, world.clock.now(), active.policy))
+
+    how = "the freeze begins" if choices.freeze else "the freeze ends early"
+    world.begin(f"the admin changes the policy: {how if what == 'freeze' else what}", body)
+    return True
+
+
+def switch(world: World, random: Random) -> bool:
+    on = random.random() < 0.5
+    world.begin(
+        f"cy switches the fast track {'on' if on else 'off'}",
+        lambda: switch_fast_track(on, person_named(world.humans["cy"].email, world.s), "as agreed", world.s),
+    )
+    return True
+
+
+def adopt_all(world: World, random: Random) -> bool:
+    world.begin("the admin adopts what is held without an approval", lambda: adopt(world.s))
+    return True
+
+
+def change_address(world: World, random: Random) -> bool:
+    """Somebody gets a new address in Slack, and the admin unbinds the old one."""
+    human = world.humans[random.choice(["ana", "ben", "bea"])]
+    if len(human.emails) > 1:
+        return False
+    old = human.email
+    human.emails.append(f"{human.name}.new@example.com")
+    world.notifier.join(human.account, human.email, human.name)
+
+    def body() -> None:
+        with world.s.store.transaction() as tx:
+            if tx.people.find(old) is not None:
+                tx.people.unbind(old)
+
+    world.begin(f"{human.name} has a new address, and the admin unbinds the old one", body)
+    return True
+
+
+def drop_job(world: World, random: Random) -> bool:
+    """An operator gives up on a promotion that does not get on."""
+    stuck = [row for row in world.workers.unfinished() if row["args"]["name"] == "sync_target" and row["attempts"]]
+    stuck = [row for row in stuck if row["status"] in ("todo", "failed")]
+    if not stuck:
+        return False
+    row = random.choice(stuck)
+    world.tell(f"the operator drops job {row['id']}, {row['args']['name']}")
+    world.store.jobs.drop(row["id"], "it does not get on")
+    return True
