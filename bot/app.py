@@ -241,12 +241,15 @@ def _watch_routes(app: Flask, s: Services, url: str) -> None:
         with s.store.transaction() as tx:
             policy = tx.policies.digest()
             undelivered = [] if pending else list(owed(tx, s))
+            doubted = [] if pending else tx.trust.doubted()
         counts = s.store.jobs.counts()
         parked = sum(counts.parked.values())
         ready = not pending and policy is not None
         said = {"ready": ready, "pending_migrations": pending, "policy": policy, "parked_jobs": parked}
-        status = "degraded" if parked or undelivered else "ok"
-        return {**said, "undelivered_digests": undelivered, "status": status}, 200 if ready else 503
+        registry = {"believed": not doubted, "why": " ".join(row.doubt for row in doubted)}
+        status = "degraded" if parked or undelivered or doubted else "ok"
+        more = {"undelivered_digests": undelivered, "registry": registry, "status": status}
+        return {**said, **more}, 200 if ready else 503
 
     @app.get("/metrics")
     def metrics_page() -> Response:

@@ -10,6 +10,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import ProgrammingError
 
+from bot.domain.model import DEFAULT_WORKSPACE
+
 if TYPE_CHECKING:
     from bot.store.transaction import Store, Transaction
 
@@ -63,7 +65,21 @@ class Housekeeping(Collector):
         total = GaugeMetricFamily("countersign_ledger_entries", "Entries in the ledger.")
         total.add_metric([], entries)
         yield total
+        yield from self._registry()
         yield from self._digests()
+
+    def _registry(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            with self.store.transaction() as tx:
+                doubted, unreadable = tx.trust.doubted(), tx.trust.unreadable(DEFAULT_WORKSPACE)
+        except ProgrammingError:  # no such table: the migration that makes it is still to come, which /readyz says
+            return
+        doubts = GaugeMetricFamily("countersign_registry_doubted", "1 while the registry is not believed.")
+        doubts.add_metric([], len(doubted))
+        yield doubts
+        models = GaugeMetricFamily("countersign_models_unreadable", "Registered models that cannot be looked at.")
+        models.add_metric([], len(unreadable))
+        yield models
 
     def _digests(self) -> Iterator[GaugeMetricFamily]:
         try:

@@ -1,7 +1,7 @@
 """What the product needs of the outside world, as Protocols, and the few ways in which the outside can fail.
 
 OutsideError
-├── Temporary        try again later; `retry_after` seconds at the least, when the vendor said so
+├── Temporary        try again later; after `retry_after` seconds, when the vendor said so, but 15 minutes at the most
 ├── Permanent        trying again cannot help until a person mends something: the job is parked with this message
 └── OutcomeUnknown   the call may or may not have taken effect: look it up before doing anything else
 """
@@ -73,6 +73,9 @@ class ModelRegistry(Protocol):
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RegistryHint:
         """Verifies the signature over the raw body, then parses. Raises Rejected."""
 
+    def identity(self) -> str | None:
+        """What tells this registry from every other, however alike their models are; None when it does not say. Raises Temporary."""
+
     def list_models(self) -> Iterator[ModelSummary]:
         """All registered models (not prompts), a page of 1,000 a call."""
 
@@ -142,6 +145,7 @@ class AccountKind(StrEnum):
     BOT = "bot"
     DEACTIVATED = "deactivated"
     FOREIGN = "foreign"
+    UNCONFIRMED = "unconfirmed"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 Doors let the outside in: `mlflow_webhook`, `slack_actions`, `slack_commands`, `jira_webhook`, `api`, `ci_gate`, `clock`, and the command
 line in `bot.__main__`. Stories say what we do about it: `transitions` (somebody asks, something moved), `sweeps` (the poller), `evidence`
-(what the vote is based on, and the fast track), `approvals` (votes), `rollbacks`, `reminders`, `absences`, `switches`, `policies`,
-`signing` (what was decided, signed), `checkpoints` (the ledger, witnessed), `verdicts` (whether it still stands), `effects`, `moves` and
-`tags` (what is to become true outside), `digests` and `digest_delivery` (what compliance is told every week). Below stands which event
-leads to which effects.
+(what the vote is based on, and the fast track), `approvals` (votes), `request` (whose an account is, what is remembered of a version,
+approvals called off), `rollbacks`, `reminders`, `absences`, `switches`, `policies`, `signing` (what was decided, signed), `checkpoints`
+(the ledger, witnessed), `verdicts` (whether it still stands), `effects`, `moves` and `tags` (what is to become true outside), `digests`
+and `digest_delivery` (what compliance is told every week). Below stands which event leads to which effects.
 """
 
 from __future__ import annotations
@@ -14,28 +14,31 @@ from collections.abc import Callable
 
 from bot.domain import events as e
 from bot.domain.events import Event
+from bot.domain.registry.watch_events import HolderLeft
+from bot.engine.lanes import FollowUp, Lane
 from bot.services import Services
-from bot.store.transaction import FollowUp, Lane
 from handlers.attestation import signing, vsa
 from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints
 from handlers.notify import card_and_ticket, plots
 from handlers.registry import apply, reconcile, sweeps, tags
-from handlers.request import absences, deadlines, evidence, expiry, rollbacks
+from handlers.request import absences, accounts, asking, deadlines, evidence, expiry, rollbacks, waiting
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
 sign = FollowUp("sign", Lane.EVIDENCE)
-sync_target = FollowUp("sync_target", Lane.REGISTRY)
-sync_tags = FollowUp("sync_tags", Lane.REGISTRY)
-mark_failed = FollowUp("mark_failed", Lane.REGISTRY)
+sync_target = FollowUp("sync_target", Lane.MOVES)
+sync_tags = FollowUp("sync_tags", Lane.TAGS)
+mark_failed = FollowUp("mark_failed", Lane.TAGS)
 sync_card = FollowUp("sync_card", Lane.SLACK)
 sync_ticket = FollowUp("sync_ticket", Lane.JIRA)
 witness = FollowUp("witness", Lane.JIRA)
-renew_verdict = FollowUp("renew_verdict", Lane.REGISTRY)
+renew_verdict = FollowUp("renew_verdict", Lane.VERDICTS)
 tell = FollowUp("tell", Lane.SLACK)
 announce = FollowUp("announce", Lane.NOTES)
 show_plot = FollowUp("show_plot", Lane.PLOTS)
 remind = FollowUp("remind", Lane.SLACK)
+ask_again = FollowUp("ask_again", Lane.EVIDENCE)
+bind_accounts = FollowUp("bind_accounts", Lane.NOTES)
 tell_delegate = FollowUp("tell_delegate", Lane.NOTES)
 post_digest = FollowUp("post_digest", Lane.DIGEST)
 file_digest = FollowUp("file_digest", Lane.DIGEST)
@@ -45,14 +48,17 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.RequestOpened: [freeze_evidence],
     e.AskJoined: [sync_card],
     e.EvidenceFrozen: [sync_ticket, sync_card, show_plot],
+    e.EvidenceUnreadable: [sync_card, sync_ticket],
     e.VoteCast: [sign, sync_card],
     e.RequestApproved: [sign, sync_card, sync_ticket],
-    e.RequestRejected: [sign, sync_card, sync_ticket, tell],
+    e.RequestRejected: [sign, sync_card, sync_ticket, tell, ask_again],
     e.DecisionSigned: [sync_target, sync_tags, renew_verdict, witness],
-    e.RequestExpired: [sync_card, sync_ticket, tell],
-    e.RequestWithdrawn: [sync_card, sync_ticket, tell],
+    e.RequestExpired: [sync_card, sync_ticket, tell, ask_again],
+    e.RequestWithdrawn: [sync_card, sync_ticket, tell, ask_again],
     e.RequestSuperseded: [sync_card, sync_ticket, tell],
-    e.ApprovalStale: [renew_verdict, sync_card, sync_ticket, tell],
+    e.ApprovalStale: [renew_verdict, sync_card, sync_ticket, tell, ask_again],
+    e.ApprovalCalledOff: [sign, renew_verdict, sync_card, sync_ticket, tell, ask_again],
+    e.StandInsVoided: [sync_card],
     e.ReminderDue: [remind],
     e.RequestEscalated: [sync_card, remind],
     e.ApprovalHeld: [sync_card, sync_ticket, tell],
@@ -65,7 +71,14 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.BaselineTaken: [announce],
     e.MoveObserved: [announce],
     e.MoveReverted: [announce],
-    e.PolicyActivated: [announce],
+    HolderLeft: [announce],
+    e.ModelRenamed: [announce],
+    e.ModelGone: [announce],
+    e.ModelUnreadable: [announce],
+    e.ModelReadable: [announce],
+    e.RegistryDoubted: [announce],
+    e.RegistryTrusted: [announce],
+    e.PolicyActivated: [announce, bind_accounts],
     e.PolicyRefused: [announce],
     e.FastTrackSwitched: [announce],
     e.AwayDeclared: [tell_delegate],
@@ -77,6 +90,9 @@ ON: dict[type[Event], list[FollowUp]] = {
 # Everything a worker can be asked to run. The text is a request's id, a ledger entry's sequence, workspace/model, or a week.
 EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
+    "ask_again": asking.ask_again,
+    "bind_accounts": accounts.bind_accounts,
+    "bind_person": accounts.bind_person,
     "sync_target": apply.sync_target,
     "restore_target": apply.restore_target,
     "sign": signing.sign,
@@ -99,6 +115,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "remind_people": deadlines.remind_people,
     "thaw_approvals": deadlines.resume_after_freeze,
     "expire_requests": expiry.expire_requests,
+    "tell_waiting": waiting.tell_waiting,
     "forget_old": expiry.prune,
     "close_digests": closing.close_digests,
     "close_week": closing.close_week,

@@ -20,6 +20,7 @@ import requests
 import bot
 from bot.domain import events
 from bot.domain.events import Event
+from bot.domain.registry import watch_events
 from bot.supervisor import COUNTERSIGN
 from handlers import EFFECTS, ON
 from tests.scheduling import TOGETHER
@@ -35,8 +36,7 @@ MEETS_ANY_EXCEPTION = {"bot/engine/attempts.py"}
 # What these say is known to whoever recorded it, or told by what comes after; nothing has to be brought about.
 NEEDS_NO_FOLLOW_UP = {
     events.TicketClosed,
-    events.ModelRenamed,
-    events.ModelGone,
+    watch_events.WatchBegun,
     events.FastTrackJudged,
     events.FastTrackCompared,
     events.KeyAdded,
@@ -45,6 +45,9 @@ NEEDS_NO_FOLLOW_UP = {
     events.DigestDelivered,
     events.DigestsLeftOut,
     events.SelfApprovalRefused,
+    events.VotesRebound,
+    events.AccountBound,
+    events.AccountUnbound,
 }
 ABSTRACT = {events.RequestEvent, events.RegistryEvent, events.AttestationSigned}
 
@@ -78,7 +81,8 @@ def trees() -> Iterator[tuple[str, ast.Module]]:
 
 
 def every_event() -> set[type[Event]]:
-    concrete = {value for value in vars(events).values() if isinstance(value, type) and issubclass(value, Event)}
+    named = (vars(events) | vars(watch_events)).values()
+    concrete = {value for value in named if isinstance(value, type) and issubclass(value, Event)}
     return concrete - ABSTRACT - {Event}
 
 

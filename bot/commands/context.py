@@ -74,11 +74,16 @@ def services_for(*needs: Need) -> Iterator[Services]:
         services.store.engine.dispose()
 
 
-def git_email(option: str) -> str:
-    """Who sits here, as git knows them. `option` is what names somebody instead."""
+def git_email_if_any() -> str:
+    """Who sits here, as git knows them; empty when it does not."""
     git = shutil.which("git")
     found = subprocess.run([git, "config", "user.email"], capture_output=True, text=True, check=False) if git else None
-    email = found.stdout.strip() if found else ""
+    return found.stdout.strip() if found else ""
+
+
+def git_email(option: str) -> str:
+    """Who sits here, as git knows them. `option` is what names somebody instead."""
+    email = git_email_if_any()
     if not email:
         raise click.UsageError(f"nobody is named. Add {option} EMAIL, or set git's user.email")
     return email

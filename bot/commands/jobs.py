@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from bot.commands.context import as_json, print_rows, printable, services_for, telling_mistakes
+from bot.commands.context import as_json, git_email_if_any, print_rows, printable, services_for, telling_mistakes
 from bot.engine.rows import Job, JobStatus
 
 
@@ -65,13 +65,21 @@ def replay(job_id: int | None, every: bool) -> None:
 
 @jobs_group.command("drop")
 @click.argument("job_id", type=int)
-@click.option("--reason", required=True, help="ReasonCode it is given up; kept with the job.")
+@click.option("--reason", required=True, help="Why it is given up; kept with the job.")
+@click.option("--by", default="", help="Who gives it up, by e-mail. Default: git's user.email.")
 @telling_mistakes
-def drop(job_id: int, reason: str) -> None:
-    """Give a job up for good."""
+def drop(job_id: int, reason: str, by: str) -> None:
+    """Give a job up for good. The job that would have applied an approval takes the approval with it."""
+    from handlers.policy.kill_switch import person_named
+    from handlers.request.calling_off import drop_job
+
     with services_for() as services:
-        job = services.store.jobs.drop(job_id, reason)
+        email = by or git_email_if_any()
+        person = person_named(email, services) if email else None
+        job, ended = drop_job(job_id, reason, person, services)
     click.echo(f"job {job.id} ({job.name}) dropped.")
+    if ended is not None:
+        click.echo(f"{ended.short_id}  the approval of {ended.version} for {ended.target} is called off with it.")
 
 
 def _row(job: Job) -> dict[str, object]:

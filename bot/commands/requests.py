@@ -1,4 +1,4 @@
-"""Asking, adopting and reading: requests, who holds which target, people."""
+"""Asking, adopting, calling off and reading: requests, and who holds which target."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def adopt() -> None:
 
 @click.group("requests")
 def requests_group() -> None:
-    """Read the transition requests."""
+    """Read the transition requests, and call an approval off."""
 
 
 @requests_group.command("list")
@@ -82,42 +82,54 @@ def list_requests(only_open: bool, limit: int, as_json: bool) -> None:
 @as_json
 @telling_mistakes
 def list_placements(as_json: bool) -> None:
-    """What holds which target, since when, and who approved it."""
+    """What holds which target, since when, by what right, and who approved it."""
+    from handlers.custody.facts import basis_of
+
     with services_for() as services, services.store.transaction() as tx:
         policy, rows = tx.policy(), []
-        for placement in tx.registry.placements():
+        placements = tx.registry.placements()
+        bases = basis_of(placements, tx, services.clock.now())
+        for placement in placements:
             version = placement.version
             rule = policy.rule_for(version.workspace, version.model, placement.target)
             request = tx.requests.get(placement.request_id) if placement.request_id else None
             voters = tx.people.names([vote.person for vote in request.votes]) if request else {}
+            basis = bases.get((version, placement.target))
             rows.append(
                 {
                     "model": placement.version.model,
                     "target": str(placement.target),
                     "version": placement.version.version,
                     "since": f"{placement.since:%Y-%m-%d %H:%M}",
+                    "held": str(basis) if basis else None,
                     "approved by": approved_by(request, voters) if request else "nobody",
                     "ticket": request.ticket.key if request and request.ticket else None,
                     "rule": rule.label if rule else "none speaks of it",
                 }
             )
-    columns = ("model", "target", "version", "since", "approved by", "ticket", "rule")
+    columns = ("model", "target", "version", "since", "held", "approved by", "ticket", "rule")
     print_rows(rows, columns, as_json=as_json, empty="No target is held, or no sweep has run yet.")
 
 
-@click.group("people")
-def people_group() -> None:
-    """Who is bound to which Slack account."""
-
-
-@people_group.command("unbind")
-@click.argument("email")
+@requests_group.command("call-off")
+@click.argument("request_id")
+@click.option("--reason", required=True, help="Why; it goes on the card, into the ticket and into the ledger.")
+@click.option("--by", default="", help="Who calls it off, by e-mail. Default: git's user.email.")
 @telling_mistakes
-def unbind(email: str) -> None:
-    """Forget a person's Slack account, so that the next click binds a new one."""
-    with services_for() as services, services.store.transaction() as tx:
-        tx.people.unbind(email)
-    click.echo(f"{email} is bound to no Slack account now.")
+def call_off(request_id: str, reason: str, by: str) -> None:
+    """End an approval that is not applied yet, so that it never is."""
+    from handlers.policy.kill_switch import person_named
+    from handlers.request.calling_off import call_off as end
+
+    email = by or git_email("--by")
+    with services_for() as services:
+        person = person_named(email, services)
+        with services.store.transaction() as tx:
+            found = tx.requests.full_id(request_id)
+        ended = end(found, person, reason, services)
+    click.echo(
+        f"{ended.short_id}  the approval of {ended.version} for {ended.target} is called off. Asking again opens a fresh request."
+    )
 
 
 def _ask_over_http(wish: Wish, settings: Settings) -> None:

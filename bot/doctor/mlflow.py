@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from bot.clients.mlflow.checkup import EVENTS, WebhookSeen, WebhooksUnreadable, supported
 from bot.doctor.findings import Findings, World, failure, fine, warning
+from bot.domain.model import DEFAULT_WORKSPACE
+from bot.domain.names import shown
 from bot.errors import OutsideError, Permanent
+from handlers.custody.belief import is_same
 
 PROBED = 10  # registered models; permissions are given for each, but one call for each of thousands helps nobody
 REGISTER = "run `countersign doctor --register-webhook`"
 WHAT = "mlflow webhook"
+REGISTRY = "mlflow registry"
+ACCEPT = (
+    "check MLFLOW_TRACKING_URI and the database behind it; when what is there now is right, "
+    "run `countersign registry accept --reason TEXT`"
+)
 
 ENCRYPTION_MEND = (
     "set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY on the MLflow server to one Fernet key and restart it (without one, each of its processes "
@@ -40,6 +48,21 @@ def models_can_be_read(world: World) -> Findings:
         )
     else:
         yield fine("mlflow models", f"{len(names)} registered, {len(ruled)} under a rule")
+
+
+def registry_is_believed(world: World) -> Findings:
+    """As the last sweep left it: what the address shows now may be another registry than the worker's."""
+    with world.services.store.transaction() as tx:
+        row, unreadable = tx.trust.find(DEFAULT_WORKSPACE), tx.trust.unreadable(DEFAULT_WORKSPACE)
+    if row.doubted_since is not None:
+        yield failure(REGISTRY, f"is not believed since {row.doubted_since:%Y-%m-%d %H:%M} UTC: {row.doubt}", ACCEPT)
+    elif not is_same(row, world.services):
+        yield failure(REGISTRY, f"this is another registry than the one that is known: {row.identity}", ACCEPT)
+    else:
+        yield fine(REGISTRY, "the one that is known" if row.identity else "no sweep has seen it yet")
+    for one in unreadable:
+        why = f"{shown(one.name)} cannot be looked at since {one.since:%Y-%m-%d %H:%M} UTC"
+        yield warning(REGISTRY, why, "the channel was told why; every sweep tries again")
 
 
 def models_can_be_written(world: World) -> Findings:

@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Placed, Target, VersionId, Vote
+from bot.domain.event import Event as Event
+from bot.domain.event import RequestEvent as RequestEvent
+from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, Placed, Target, VersionId
 from bot.domain.references import Image, PostedCard, TicketRef
-
-
-@dataclass(frozen=True)
-class Event:
-    at: datetime
-
-
-@dataclass(frozen=True)
-class RequestEvent(Event):
-    request_id: str
+from bot.domain.vote_events import SIGNATURES as SIGNATURES
+from bot.domain.vote_events import AccountBound as AccountBound
+from bot.domain.vote_events import AccountUnbound as AccountUnbound
+from bot.domain.vote_events import ApprovalCalledOff as ApprovalCalledOff
+from bot.domain.vote_events import AttestationSigned as AttestationSigned
+from bot.domain.vote_events import DecisionSigned as DecisionSigned
+from bot.domain.vote_events import SelfApprovalRefused as SelfApprovalRefused
+from bot.domain.vote_events import StandInsVoided as StandInsVoided
+from bot.domain.vote_events import VoteCast as VoteCast
+from bot.domain.vote_events import VoteSigned as VoteSigned
+from bot.domain.vote_events import VotesRebound as VotesRebound
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class RequestOpened(RequestEvent):
     away_from: VersionId | None
     failed_before: str
     asked_since: datetime | None
+    joined: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
+    adopted: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class AskJoined(RequestEvent):
     person: str
     ask: Ask
     comment: str
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,16 @@ class EvidenceFrozen(RequestEvent):
     rule_hash: str
     commit_author: str | None = None
     people_decide: str = ""
+    found: tuple[VersionId, ...] | None = None
+    barred: tuple[str, ...] = ()
+    objections: tuple[Objection, ...] = ()
+
+
+@dataclass(frozen=True)
+class EvidenceUnreadable(RequestEvent):
+    """What the vote, or the move, is to be based on cannot be read. Once for each distinct reason; it goes on being tried."""
+
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -109,18 +126,6 @@ class PlotUploaded(RequestEvent):
 
 
 @dataclass(frozen=True)
-class VoteCast(RequestEvent):
-    vote: Vote
-
-
-@dataclass(frozen=True)
-class SelfApprovalRefused(RequestEvent):
-    """Somebody wanted to approve what they had asked for or trained. Once a request, person and day, however often they press."""
-
-    person: str
-
-
-@dataclass(frozen=True)
 class RequestApproved(RequestEvent):
     """`approvers` is empty when the fast track or the rule itself decided."""
 
@@ -166,6 +171,7 @@ class TargetMoved(RequestEvent):
     previous: VersionId | None
     moved: bool
     besides: tuple[VersionId, ...] = ()
+    copies: tuple[VersionId, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,31 +182,6 @@ class TargetPutBack(RequestEvent):
     away_from: VersionId
     to: VersionId | None
     moved: bool
-
-
-@dataclass(frozen=True)
-class AttestationSigned(RequestEvent):
-    """A vote, or the decision, was signed: `about` says which, `person` whose vote it is (empty for the decision).
-
-    `digest` is the sha256 of the envelope's text, so that the ledger vouches for when it was signed."""
-
-    about: str
-    person: str
-    key: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class VoteSigned(AttestationSigned):
-    pass
-
-
-@dataclass(frozen=True)
-class DecisionSigned(AttestationSigned):
-    """From now on the target may move."""
-
-
-SIGNATURES = (VoteSigned, DecisionSigned)
 
 
 @dataclass(frozen=True)
@@ -234,7 +215,7 @@ class BaselineTaken(RegistryEvent):
 
 @dataclass(frozen=True)
 class MoveObserved(RegistryEvent):
-    """A target was moved, or emptied (`version` None), without an approved request. `handling` is what the rule says of it."""
+    """A target was moved by hand, or emptied (`version` None). `handling`: what the rule says of it, or `approved` if the version is."""
 
     target: Target
     model: str
@@ -260,9 +241,47 @@ class ModelRenamed(RegistryEvent):
 
 @dataclass(frozen=True)
 class ModelGone(RegistryEvent):
+    """`accepted` says that an admin has accepted a registry without it, which is told of all such models at once."""
+
     model: str
     reason: str
     placements: tuple[Placed, ...] = ()
+    accepted: bool = False
+
+
+@dataclass(frozen=True)
+class ModelUnreadable(RegistryEvent):
+    """A registered model cannot be looked at, for longer than a sweep takes. Once, until it can be read again."""
+
+    model: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class ModelReadable(RegistryEvent):
+    """It could not be looked at since then, and can be again; the same look has judged what happened meanwhile."""
+
+    model: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class RegistryDoubted(RegistryEvent):
+    """It holds much less than it did, so nothing is made of it: no target moves, no placement is dropped, nothing asks or expires."""
+
+    reason: str
+    known: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class RegistryTrusted(RegistryEvent):
+    """What was missing is there again, or a person has accepted what there is: `person` and `reason` are empty in the first case."""
+
+    since: datetime
+    person: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)

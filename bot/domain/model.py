@@ -8,6 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from bot.domain.figures import Artifacts as Artifacts
+from bot.domain.figures import DataSet as DataSet
+from bot.domain.figures import Metric as Metric
+from bot.domain.grounds import LineageCheck as LineageCheck
+from bot.domain.grounds import Objection as Objection
+from bot.domain.names import shown
 from bot.domain.references import Image, PostedCard, TicketRef
 from bot.errors import Refused
 
@@ -50,7 +56,7 @@ class VersionId:
     created: datetime
 
     def __str__(self) -> str:
-        return f"{self.model} v{self.version}"
+        return f"{shown(self.model)} v{self.version}"
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ class State(StrEnum):
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
     STALE = "stale"
+    CALLED_OFF = "called_off"
 
     @property
     def is_open(self) -> bool:
@@ -157,7 +164,8 @@ class Ask:
 class Vote:
     """One person's verdict under the rule with that hash. `groups` are the rule's groups that the person was in at that moment.
 
-    `standing_in_for` are the people away who had named this person, and whose groups are among `groups` for it.
+    `standing_in_for` are the people away who had named this person, and whose groups are among `groups` for it. `also` are this
+    person's other ids.
     """
 
     person: str
@@ -168,40 +176,16 @@ class Vote:
     via: str
     rule_hash: str = ""
     standing_in_for: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
-
-@dataclass(frozen=True)
-class DataSet:
-    """A data set as MLflow names it: `digest` is MLflow's fingerprint, 8 hex digits; `context` says what it was used for."""
-
-    name: str
-    digest: str
-    context: str = ""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """`source` says where the figure was read: the logged model or the run. `measured_on` is None when MLflow does not say on what."""
-
-    name: str
-    value: float
-    source: str
-    measured_on: DataSet | None = None
-    logged_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Artifacts:
-    """The version's files: `digest` is the sha256 of their manifest (`sha256sum` format, sorted by path), `size` in bytes."""
-
-    digest: str
-    files: int
-    size: int
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset((self.person, *self.also))
 
 
 @dataclass(frozen=True)
 class Champion:
-    """Who held the target when the evidence was frozen."""
+    """The lawful holder of the target when the evidence was frozen, which the version is compared with."""
 
     version: VersionId
     metrics: tuple[Metric, ...] = ()
@@ -215,8 +199,7 @@ class Evidence:
 
     `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
     `lineage` is what the checks found, and `vouched_by` on whose word: the trainer's own tags and files, or the git mirror's.
-    `lock_sha256` is of the `dvc.lock` that the run keeps, empty when there is none that may be read; `data_md5` is the source data as the
-    run names it, in the format of `md5sum`.
+    `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
     """
 
     source: str
@@ -268,26 +251,16 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class LineageCheck:
-    """One thing that a complete lineage needs, found true or not; `sentence` says what was found, and how to mend it when it fails.
-
-    `blocks` says that the rule wants no approval without it; `code` is L01 and so on.
-    """
-
-    code: str
-    passed: bool
-    sentence: str
-    blocks: bool = False
-
-
-@dataclass(frozen=True)
 class TransitionRequest:
     """Our record that somebody asks for a transition. `requester`, `author` and those who `joined` the ask are ids of people.
 
-    Once settled, `settled_holder` holds the target, and `settled_by_us` says whether we have moved it. A rollback leads `away_from` what
-    failed; `people_decide` says why it needs votes. `failed_before`: when and why this version was rolled back itself. `asked_since`:
-    when the first of its kind was opened. `attested_at`: when the decision was signed, after which
-    alone the target moves. `frozen_until`: when the freeze ends that an approval waits for.
+    Once settled, `settled_holder` holds the target, `settled_by_us` if we moved it; `copies` are those made in a target model. A rollback
+    leads `away_from` what failed; `people_decide`: why it needs votes; `failed_before`: when and why this version was rolled back itself.
+    `asked_since`: when the first of its kind was opened. `attested_at`: when the decision was signed, before which nothing moves.
+    `frozen_until`: when the freeze ends that an approval waits for. `found`: who held the target at the vote; None in older requests.
+    `barred` asked for the same version or content before, or are other ids of the parties; `latecomers` asked in words once it was
+    approved. `objections`: earlier noes to the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
+    `unreadable`: each reason why its evidence cannot be read.
     """
 
     id: str
@@ -330,16 +303,26 @@ class TransitionRequest:
     asked_since: datetime | None = None
     people_decide: str = ""
     attested_at: datetime | None = None
+    found: tuple[VersionId, ...] | None = None
+    copies: tuple[VersionId, ...] = ()
+    adopted: bool = False
+    barred: tuple[str, ...] = ()
+    latecomers: tuple[str, ...] = ()
+    superseded_by: str = ""
+    ended_by: str = ""
+    ended_at: datetime | None = None
+    objections: tuple[Objection, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def parties(self) -> frozenset[str]:
-        """Who asked, joined the ask, trained the version or made its commit, as far as known: none of them decides."""
-        return frozenset(filter(None, (self.requester, self.author, self.commit_author, *self.joined)))
+        """Who asked, now or before, joined the ask, trained the version or made its commit, as far as known: none of them decides."""
+        return frozenset(filter(None, (self.requester, self.author, self.commit_author, *self.joined, *self.barred)))
 
     @property
     def is_adopted(self) -> bool:
         """Held since before the baseline; a rejection moves nothing, for nobody knows a lawful holder."""
-        return self.ask.kind is AskKind.ADOPTED
+        return self.adopted or self.ask.kind is AskKind.ADOPTED
 
     @property
     def short_id(self) -> str:

@@ -1,1 +1,1 @@
-"""The job engine: deferring, running, retrying, parking and replaying jobs on procrastinate."""
+"""The job engine, and what keeps its jobs apart."""

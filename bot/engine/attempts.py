@@ -28,6 +28,7 @@ Effect = Callable[[str], None]
 Effects = Mapping[str, Effect]
 OnParked = Callable[[Job, str], None]
 
+LONGEST_WAIT = 15 * 60.0  # seconds; a maintenance page may say `Retry-After: 86400` and be gone in five minutes
 TASK = "run_effect"
 QUEUE = "effects"
 
@@ -85,7 +86,7 @@ def next_attempt(
         return None
     wait = patience.spread(0.5, 1.0) * min(patience.cap, patience.base * 2 ** min(attempt - 1, 20))
     if isinstance(error, Temporary):
-        wait = max(wait, error.retry_after)
+        wait = max(wait, min(error.retry_after, LONGEST_WAIT))
     return now + timedelta(seconds=wait)
 
 

@@ -7,6 +7,7 @@ the long-running worker in `bot.engine.worker`, jobs as rows in `bot.engine.rows
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,10 +22,13 @@ from bot.engine import rows as job_rows
 from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app, utc_now
 from bot.engine.rows import Job, JobCounts, JobStatus
 from bot.engine.sweeper import Timing
+from bot.engine.turns import Turns
 from bot.engine.worker import Worker
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+KEY_LIMIT = 400  # bytes
 
 
 class Jobs:
@@ -46,6 +50,7 @@ class Jobs:
         self._timing = timing or Timing()
         self._now = now
         self._engine = create_engine(database_url, pooled=False)
+        self.turns = Turns(self._engine)
         self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=database_url))
         _quieten_engine()
 
@@ -73,7 +78,7 @@ class Jobs:
             return
         try:
             with connection.begin_nested():  # a refused insert would otherwise poison the caller's transaction
-                self._defer(connection, name, request_id, lane, at, queueing_lock=f"{name}:{request_id}")
+                self._defer(connection, name, request_id, lane, at, queueing_lock=once_key(name, request_id))
         except AlreadyEnqueued:
             return
 
@@ -111,6 +116,10 @@ class Jobs:
         """Gives a parked or waiting job up for good. Raises JobRefused."""
         with self._engine.begin() as connection:
             return job_rows.drop_job(connection, job_id, reason)
+
+    def unfinished(self, connection: sa.Connection, name: str) -> frozenset[str]:
+        """The subjects of this effect's jobs that wait or run."""
+        return job_rows.unfinished(connection, name)
 
     def counts(self) -> JobCounts:
         with self._engine.connect() as connection:
@@ -152,6 +161,16 @@ class Jobs:
             await app.run_worker_async(
                 wait=False, concurrency=1, listen_notify=False, install_signal_handlers=False, delete_jobs="never"
             )
+
+
+def once_key(name: str, subject: str) -> str:
+    """By what `once` knows a job again. procrastinate finds no line break in the text of its own lock, and PostgreSQL indexes no long one.
+
+    Plain names stay as they are: releases before this one wrote all keys in this form, and their jobs may still wait.
+    """
+    key = f"{name}:{subject}"
+    plain = key.isprintable() and len(key.encode()) <= KEY_LIMIT
+    return key if plain else f"{name}:sha256:{hashlib.sha256(subject.encode()).hexdigest()}"
 
 
 def _quieten_engine() -> None:

@@ -163,12 +163,28 @@ def hold_parked(connection: sa.Connection, name: str, job_id: int | None) -> lis
     return list(connection.execute(query.with_for_update()).scalars())
 
 
+def unfinished(connection: sa.Connection, name: str) -> frozenset[str]:
+    """The subjects of the jobs of that name that wait or run."""
+    effect, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext
+    query = sa.select(subject).where(engine_jobs.c.status.in_(["todo", "doing"]), effect == name)
+    return frozenset(connection.execute(query).scalars())
+
+
 def dropped(connection: sa.Connection, names: Sequence[str]) -> set[tuple[str, str]]:
     """The name and the subject of each job of these names that somebody has given up."""
     name, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext
     theirs = [status for status, ours in MEANING.items() if ours is JobStatus.DROPPED]
     query = sa.select(name, subject).where(engine_jobs.c.status.in_(theirs), name.in_(names))
     return {(row[0], row[1]) for row in connection.execute(query)}
+
+
+def is_given_up(connection: sa.Connection, names: Sequence[str], subject: str) -> bool:
+    """Whether the last job of these names for the subject was dropped, and none of them is waiting, running or parked."""
+    jobs = engine_jobs.c
+    mine = sa.and_(jobs.args["name"].astext.in_(names), jobs.args["request_id"].astext == subject)
+    found = connection.execute(sa.select(jobs.status).where(mine).order_by(jobs.id.desc())).scalars().all()
+    left = {JobStatus.WAITING, JobStatus.RUNNING, JobStatus.PARKED}
+    return bool(found) and MEANING[found[0]] is JobStatus.DROPPED and not left & {MEANING[one] for one in found}
 
 
 def drop_job(connection: sa.Connection, job_id: int, reason: str) -> Job:

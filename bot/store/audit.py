@@ -19,6 +19,7 @@ from bot.domain import events
 from bot.domain.events import SIGNATURES, AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
 from bot.domain.ledger.chain import Entry, as_plain
 from bot.domain.model import TransitionRequest
+from bot.domain.registry import watch_events
 from bot.domain.request import evolution
 from bot.errors import ChainBroken, NotVerified
 from bot.signatures import TrustedKey, digest_of, trusted_key, verify
@@ -28,7 +29,9 @@ from bot.store.ledger import A_FETCH, LedgerRows
 from bot.store.requests import REQUEST
 
 EVENTS: dict[str, TypeAdapter[Event]] = {
-    name: TypeAdapter(kind) for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, Event)
+    name: TypeAdapter(kind)
+    for name, kind in (vars(events) | vars(watch_events)).items()
+    if isinstance(kind, type) and issubclass(kind, Event)
 }
 
 

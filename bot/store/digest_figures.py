@@ -27,8 +27,10 @@ ENDINGS: Mapping[str, State] = {
     e.RequestWithdrawn.__name__: State.WITHDRAWN,
     e.RequestSuperseded.__name__: State.SUPERSEDED,
     e.ApprovalStale.__name__: State.STALE,
+    e.ApprovalCalledOff.__name__: State.CALLED_OFF,
 }
-OF_THE_APPROVED = (e.TargetMoved.__name__, e.ApprovalStale.__name__)  # what ends a request that waited no longer
+# What ends a request that waited no longer.
+OF_THE_APPROVED = (e.TargetMoved.__name__, e.ApprovalStale.__name__, e.ApprovalCalledOff.__name__)
 NO_LONGER_WAITS = [e.RequestApproved.__name__, *(kind for kind in ENDINGS if kind not in OF_THE_APPROVED)]
 OF_DIGESTS = (e.DigestClosed.__name__, e.DigestDelivered.__name__, e.DigestsLeftOut.__name__)
 A_FETCH = 500  # rows
@@ -61,6 +63,7 @@ MODEL_OF_MOVE = """
             else split_part(split_part(split_part(body, '"version":{', 2), '"model":', 2), ',"version":', 1) end
         when 'TargetPutBack' then split_part(split_part(body, '"model":', 2), ',"version":', 1)
         when 'MoveObserved' then split_part(split_part(body, '"model":', 2), ',"previous":', 1)
+        when 'HolderLeft' then split_part(split_part(body, '"model":', 2), ',"seq":', 1)
         when 'MoveReverted' then split_part(split_part(body, '"model":', 2), ',"seq":', 1)
     end
 """

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from bot.store.tables import clock_ticks, deliveries, intents, sendings
 
+LATEST = "latest"  # in the place of a period: the clock's effects keep one row each
 DELIVERIES_KEPT = timedelta(days=7)
 SENDINGS_KEPT = timedelta(
     days=90
@@ -52,10 +53,24 @@ class OutboxRows:
         return self.connection.execute(row).first() is not None
 
     def is_new_tick(self, kind: str, period: str, now: datetime) -> bool:
-        """True for the first clock that reaches this period."""
+        """True for the first that comes to it: once in a period, or once for a subject, for as long as ids are kept."""
         values = {"kind": kind, "period": period, "at": now}
         row = insert(clock_ticks).values(values).on_conflict_do_nothing().returning(clock_ticks.c.kind)
         return self.connection.execute(row).first() is not None
+
+    def reaches_new_period(self, kind: str, interval: timedelta, now: datetime) -> bool:
+        """True for the first clock that reaches a period of that length, and for one that was set back into an earlier one.
+
+        One period back is not new: two clocks never agree to the second.
+        """
+        seconds = interval.total_seconds()
+        tick = insert(clock_ticks).values(kind=kind, period=LATEST, at=now)
+        reached, before = (
+            sa.func.floor(sa.extract("epoch", at) / seconds) for at in (tick.excluded.at, clock_ticks.c.at)
+        )
+        is_new = sa.or_(reached > before, reached < before - 1)
+        row = tick.on_conflict_do_update(index_elements=["kind", "period"], set_={"at": now}, where=is_new)
+        return self.connection.execute(row.returning(clock_ticks.c.kind)).first() is not None
 
     def prune(self, now: datetime) -> None:
         """Deletes deliveries and ticks older than a week, and sendings and intents that were completed 90 days ago."""

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.model import Ask, AskKind, Target, VersionId
 from bot.domain.registry.diff import Known, OpenAsk
+from bot.domain.registry.facts import Intent
 from bot.store import tables
 
 
@@ -35,20 +36,6 @@ class Placement:
     version: VersionId
     since: datetime
     request_id: str | None
-
-
-@dataclass(frozen=True)
-class Intent:
-    """Our committed word that we are about to move a target; an observed move that equals it is our own. `done_at` once it is settled."""
-
-    request_id: str
-    workspace: str
-    model: str
-    target: Target
-    from_version: int | None
-    to_version: int | None
-    at: datetime
-    done_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +81,14 @@ class RegistryRows:
         put = insert(tables.models).values(values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["workspace", "name"], set_=values))
 
-    def rename_model(self, workspace: str, before: str, after: str) -> None:
+    def rename_models(self, workspace: str, renamed: Mapping[str, str]) -> None:
+        """All at once: names may have been exchanged."""
+        for before in renamed:
+            self._rename_model(workspace, before, f"renaming:{before}")
+        for before, after in renamed.items():
+            self._rename_model(workspace, f"renaming:{before}", after)
+
+    def _rename_model(self, workspace: str, before: str, after: str) -> None:
         for table, column in ((tables.models, "name"), (tables.placements, "model"), (tables.asks, "model")):
             mine = sa.and_(table.c.workspace == workspace, table.c[column] == before)
             self.connection.execute(sa.update(table).where(mine).values({column: after}))
@@ -181,6 +175,9 @@ class RegistryRows:
         mine = sa.and_(tables.models.c.workspace == workspace, tables.models.c.name == model)
         self.connection.execute(sa.update(tables.models).where(mine).values(fingerprint=""))
 
+    def forget_fingerprints(self) -> None:
+        self.connection.execute(sa.update(tables.models).values(fingerprint=""))
+
     def approve_placement(self, version: VersionId, model: str, target: Target, request_id: str) -> None:
         rows = tables.placements
         mine = sa.and_(
@@ -194,16 +191,13 @@ class RegistryRows:
     # Asks
 
     def open_asks(self, workspace: str, model: str) -> set[OpenAsk]:
+        return {ask for ask, _ in self.asks_with_requests(workspace, model)}
+
+    def asks_with_requests(self, workspace: str, model: str) -> list[tuple[OpenAsk, str | None]]:
+        """Each standing ask with the id of the request that it opened."""
         rows = tables.asks
         query = sa.select(rows).where(rows.c.workspace == workspace, rows.c.model == model)
-        return {
-            OpenAsk(
-                VersionId(row.workspace, row.model, row.version, row.version_created),
-                Target.parse(row.target),
-                Ask(AskKind(row.kind), row.name),
-            )
-            for row in self.connection.execute(query)
-        }
+        return [(_ask_of(row), row.request_id) for row in self.connection.execute(query)]
 
     def put_asks(self, asks: Iterable[OpenAsk], request_id: str | None = None) -> None:
         for ask in asks:
@@ -263,11 +257,22 @@ class RegistryRows:
         return [_intent_of(row) for row in self.connection.execute(query)]
 
     def close_intents(self, workspace: str, model: str, target: Target, at: datetime) -> int:
-        """The target is settled: a word that an older, parked job has given for it means nothing any more. How many were open."""
+        """The target is settled: what an older, parked job has announced for it means nothing any more. How many were open."""
         rows = tables.intents.c
-        here = sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target))
-        closing = sa.update(tables.intents).where(here, rows.done_at.is_(None)).values(done_at=at)
+        return self._close(sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target)), at)
+
+    def close_intent(self, request_id: str, at: datetime) -> int:
+        """This announcement alone is called off; what others have announced for the target stands."""
+        return self._close(tables.intents.c.request_id == request_id, at)
+
+    def _close(self, condition: sa.ColumnElement[bool], at: datetime) -> int:
+        closing = sa.update(tables.intents).where(condition, tables.intents.c.done_at.is_(None)).values(done_at=at)
         return self.connection.execute(closing).rowcount
+
+    def call_off_intent(self, request_id: str, at: datetime) -> None:
+        """Our word to move the target by this request means nothing any more; what moves it now is somebody else's move."""
+        mine = sa.and_(tables.intents.c.request_id == request_id, tables.intents.c.done_at.is_(None))
+        self.connection.execute(sa.update(tables.intents).where(mine).values(done_at=at))
 
     def _one_intent(self, condition: sa.ColumnElement[bool]) -> Intent | None:
         row = self.connection.execute(sa.select(tables.intents).where(condition)).first()
@@ -298,6 +303,11 @@ class RegistryRows:
             sa.select(tables.sweeps.c.kind, sa.func.max(tables.sweeps.c.done_at)).group_by("kind")
         )
         return {row.kind: row[1] for row in rows}
+
+
+def _ask_of(row: sa.Row[Any]) -> OpenAsk:
+    version = VersionId(row.workspace, row.model, row.version, row.version_created)
+    return OpenAsk(version, Target.parse(row.target), Ask(AskKind(row.kind), row.name))
 
 
 def _intent_of(row: sa.Row[Any]) -> Intent:

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from bot.domain.ledger.chain import as_plain
-from bot.domain.model import OPEN, Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import OPEN, Kind, State, Target, TransitionRequest, VersionId
 from bot.errors import Refused
 from bot.ids import new_id
 from bot.store import tables
+from bot.store.contents import content_columns
 
 REQUEST = TypeAdapter(TransitionRequest)
-APPLIED_READ = 100  # a target may be promoted every hour for years, and Undo is answered within three seconds
 LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
 SHORTEST_ID = 8  # letters; what cards, tickets and lists print
 
@@ -24,11 +24,6 @@ SHORTEST_ID = 8  # letters; what cards, tickets and lists print
 def new_request_id() -> str:
     """Opaque and unguessable; sorted by nothing."""
     return new_id()
-
-
-def target_model(request: TransitionRequest) -> str:
-    """The registered model that holds the target: another one than the version's where versions are copied."""
-    return request.target.name if request.target.kind is TargetKind.MODEL else request.version.model
 
 
 class RequestRows:
@@ -90,26 +85,6 @@ class RequestRows:
             query = query.with_for_update()
         return [_request_of(body) for body in self.connection.execute(query).scalars()]
 
-    def last_approval(self, version: VersionId, target: Target) -> str | None:
-        """The id of the last request that was approved and applied for this version and target."""
-        applied = self.find(version=version, target=target, states=(State.APPLIED,))
-        return applied[-1].id if applied else None
-
-    def applied(self, version: VersionId | None, workspace: str, model: str, target: Target) -> list[TransitionRequest]:
-        """What was applied for the target, as it was settled: the latest hundred, all rollbacks, and all of `version`."""
-        rows = tables.requests.c
-        here = sa.and_(
-            rows.state == State.APPLIED, rows.workspace == workspace, rows.model == model, rows.target == str(target)
-        )
-        latest = sa.select(rows.id).where(here).order_by(rows.opened_at.desc()).limit(APPLIED_READ)
-        wanted = sa.or_(rows.kind == Kind.ROLLBACK, rows.id.in_(latest))
-        if version is not None:
-            wanted = sa.or_(wanted, rows.version == version.version)
-        found = [
-            _request_of(body) for body in self.connection.execute(sa.select(rows.body).where(here, wanted)).scalars()
-        ]
-        return sorted(found, key=lambda request: request.settled_at or request.opened_at)
-
     def due(self, now: datetime) -> list[str]:
         """The ids of the open requests whose time is up."""
         rows = tables.requests.c
@@ -159,4 +134,5 @@ def _columns(request: TransitionRequest) -> dict[str, object]:
         "expires_at": request.expires_at,
         "ticket_id": request.ticket.id if request.ticket else None,
         "body": json.dumps(as_plain(request)),  # a NaN metric survives as text
+        **content_columns(request.evidence),
     }

@@ -30,6 +30,9 @@ requests = sa.Table(
     sa.Column("expires_at", Moment),
     sa.Column("ticket_id", sa.Text),
     sa.Column("body", sa.Text, nullable=False),
+    # What the version is made of, once its evidence is frozen: people's noes are found by it.
+    sa.Column("content_digest", sa.Text),
+    sa.Column("content_origin", sa.Text),
     # The same news by two roads makes one request, whichever transaction comes first.
     sa.Index(
         "one_live_request",
@@ -42,8 +45,12 @@ requests = sa.Table(
         postgresql_where=sa.text("state in ('collecting', 'pending', 'approved')"),
     ),
     sa.Index("requests_by_model", "workspace", "model", "state"),
+    sa.Index("requests_by_target", "workspace", "target", "opened_at"),
     sa.Index("requests_by_opening", "opened_at"),
     sa.Index("requests_by_ticket", "ticket_id"),
+    sa.Index("requests_by_digest", "content_digest"),
+    sa.Index("requests_by_origin", "content_origin"),
+    sa.Index("requests_by_version", "version_created", "version"),
 )
 
 ledger = sa.Table(
@@ -94,6 +101,53 @@ placements = sa.Table(
     sa.Column("version_created", Moment, nullable=False),
     sa.Column("since", Moment, nullable=False),
     sa.Column("request_id", sa.Text),
+)
+
+# Since when a place is watched, under which handling. It belongs to the name and stays when the model is renamed or gone: `absent_since`.
+watches = sa.Table(
+    "watches",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("handling", sa.Text, nullable=False),
+    sa.Column("absent_since", Moment),
+)
+
+# What was in a place when it began to be watched, under the name that the model had then.
+baselines = sa.Table(
+    "baselines",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("version_created", Moment, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+)
+
+# Which copies the requests of older releases have made; newer ones say it themselves.
+copies = sa.Table(
+    "copies",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("version_created", Moment, primary_key=True),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Index("copies_by_request", "request_id"),
+)
+
+renames = sa.Table(
+    "renames",
+    metadata,
+    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
+    sa.Column("workspace", sa.Text, nullable=False),
+    sa.Column("before", sa.Text, nullable=False),
+    sa.Column("after", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+    sa.Index("renames_by_name", "workspace", "after"),
 )
 
 asks = sa.Table(
@@ -241,6 +295,22 @@ people = sa.Table(
     sa.Column("account", sa.Text, unique=True),
 )
 
+# Which account was whose, and when: what a person may not vote on stays closed to every account that was theirs.
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    sa.Column("account", sa.Text, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("how", sa.Text, nullable=False),
+    sa.Column("bound_at", Moment, nullable=False),
+    sa.Column("unbound_at", Moment),
+    sa.Index("accounts_by_person", "person"),
+    sa.Index("accounts_by_account", "account"),
+    sa.Index("one_person_an_account", "account", unique=True, postgresql_where=sa.text("unbound_at is null")),
+    sa.Index("one_account_a_person", "person", unique=True, postgresql_where=sa.text("unbound_at is null")),
+)
+
 absences = sa.Table(
     "absences",
     metadata,
@@ -268,6 +338,26 @@ clock_ticks = sa.Table(
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("period", sa.Text, primary_key=True),
     sa.Column("at", Moment, nullable=False),
+)
+
+# Which registry a workspace's models were read from, and since when and why what it shows now is not believed.
+registries = sa.Table(
+    "registries",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("identity", sa.Text),
+    sa.Column("doubted_since", Moment),
+    sa.Column("doubt", sa.Text, nullable=False, server_default=""),
+)
+
+# Registered models that cannot be looked at just now: every sweep tries again. `told_at` once people know.
+unreadable_models = sa.Table(
+    "unreadable_models",
+    metadata,
+    sa.Column("workspace", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("since", Moment, nullable=False),
+    sa.Column("told_at", Moment),
 )
 
 sweeps = sa.Table(

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -21,8 +19,12 @@ import sqlalchemy as sa
 from bot.domain.events import DigestClosed, Event, RequestEvent, RequestOpened
 from bot.domain.model import TransitionRequest
 from bot.domain.request import evolution
+from bot.engine import rows as job_rows
+from bot.engine.lanes import FollowUp, lane_of
 from bot.store.absences import AbsenceRows, SwitchRows
 from bot.store.attestations import AttestationRows, KeyRows
+from bot.store.contents import ContentRows
+from bot.store.custody import CustodyRows
 from bot.store.digests import DigestRows
 from bot.store.evidence import ManifestRows, ReadingRows
 from bot.store.ledger import LedgerRows
@@ -30,7 +32,8 @@ from bot.store.outbox import OutboxRows
 from bot.store.people import PeopleRows
 from bot.store.policies import PolicyRows
 from bot.store.registry import RegistryRows
-from bot.store.requests import RequestRows, target_model
+from bot.store.requests import RequestRows
+from bot.store.trust import TrustRows
 from bot.store.verdicts import VerdictRows
 
 if TYPE_CHECKING:
@@ -39,32 +42,7 @@ if TYPE_CHECKING:
     from bot.ports import Clock
 
 
-class Lane(StrEnum):
-    """What must be kept in order: everything about one registered model, one request's messages, one request's ticket."""
-
-    REGISTRY = "registry"
-    SLACK = "slack"
-    JIRA = "jira"
-    EVIDENCE = "evidence"
-    NOTES = "notes"
-    PLOTS = "plots"
-    DIGEST = "digest"
-
-
-@dataclass(frozen=True)
-class FollowUp:
-    """An effect that an event leads to, and the lane it runs in."""
-
-    effect: str
-    lane: Lane
-
-
 FollowUps = Mapping[type[Event], Sequence[FollowUp]]
-
-
-def registry_lane(workspace: str, model: str) -> str:
-    """One lane for a registered model: its moves, and the looks that judge them, never overlap."""
-    return f"{Lane.REGISTRY}:{workspace}/{model}"
 
 
 class Store:
@@ -83,6 +61,7 @@ class Store:
         self.clock = clock
         self.follow_ups = follow_ups
         self.parse_policy = lru_cache(maxsize=8)(read_policy)
+        self.turns = jobs.turns
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -102,7 +81,9 @@ class Transaction:
         self.requests = RequestRows(connection)
         self.policies = PolicyRows(connection, store.parse_policy)
         self.registry = RegistryRows(connection)
+        self.custody = CustodyRows(connection)
         self.people = PeopleRows(connection)
+        self.contents = ContentRows(connection)
         self.ledger = LedgerRows(connection)
         self.absences = AbsenceRows(connection)
         self.switches = SwitchRows(connection)
@@ -113,6 +94,7 @@ class Transaction:
         self.readings = ReadingRows(connection)
         self.digests = DigestRows(connection)
         self.outbox = OutboxRows(connection)
+        self.trust = TrustRows(connection)
         self._store = store
         self._events: list[Event] = []
         self._deferred: set[tuple[str, str, str]] = set()
@@ -143,6 +125,14 @@ class Transaction:
         if at is None:
             self._deferred.add(job)
 
+    def is_given_up(self, effects: Sequence[str], subject: str) -> bool:
+        """Whether somebody dropped the last job that would have done this, and no other will."""
+        return job_rows.is_given_up(self.connection, effects, subject)
+
+    def unfinished(self, effect: str) -> frozenset[str]:
+        """The subjects of this effect's jobs that wait or run."""
+        return self._store.jobs.unfinished(self.connection, effect)
+
     def flush(self) -> None:
         if not self._events:
             return
@@ -164,6 +154,4 @@ class Transaction:
                 self.defer(follow_up.effect, str(seq), f"{follow_up.lane}:{seq}")
 
     def defer_for(self, follow_up: FollowUp, request: TransitionRequest) -> None:
-        of_model = registry_lane(request.version.workspace, target_model(request))
-        lane = of_model if follow_up.lane is Lane.REGISTRY else f"{follow_up.lane}:{request.id}"
-        self.defer(follow_up.effect, request.id, lane)
+        self.defer(follow_up.effect, request.id, lane_of(follow_up.lane, request))

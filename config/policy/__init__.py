@@ -41,6 +41,7 @@ LEFT_OUT = frozenset(
     {
         *("observed", "notify", "ticket", "expire_after", "remind_after", "rollback", "fast_track", "freezes"),
         "approval_valid_for",
+        "revert",
     }
 )
 Shape = TypeVar("Shape", bound=BaseModel)

@@ -16,6 +16,7 @@ from bot.domain.model import DEFAULT_WORKSPACE, Ask, AskKind, Target, TargetKind
 from bot.domain.policy.rules import (
     ARTIFACTS_FROM_MLFLOW,
     Approve,
+    Copies,
     Escalate,
     Group,
     Observed,
@@ -185,6 +186,14 @@ class EscalateShape(Shape):
         return Escalate(self.after, self.group)
 
 
+class RevertShape(Shape):
+    """How a move that no one approved is put back, by the rule or by people."""
+
+    copies: Annotated[Copies, Strict(False)] = Copies.TAG
+    """A version that came into a target model: tag it so that the gate denies it, or delete it. Only what came while the place was watched
+    and was never approved is deleted."""
+
+
 class RuleShape(Shape):
     """For these models and this target: who asks, who approves, who is told."""
 
@@ -197,6 +206,8 @@ class RuleShape(Shape):
     """What makes a version ask by itself; without it, only the command line and the API ask."""
     observed: Annotated[Observed, Strict(False)] = Observed.ASK
     """When somebody moved the target without asking: ask for it afterwards, put it back, or only report it."""
+    revert: RevertShape = RevertShape()
+    """What putting back does with copies: tag or delete them; without it, they are tagged."""
     notify: NotifyShape
     ticket: TicketShape | None = None
     approve: ApproveShape
@@ -235,6 +246,7 @@ class RuleShape(Shape):
             rollback=self.rollback,
             lineage=None if self.lineage is None else self.lineage.as_demand(),
             approval_valid_for=self.approval_valid_for,
+            copies=self.revert.copies,
         )
 
 

@@ -1,7 +1,7 @@
 """What is allowed in a policy and still worth a word: rules that overlap, groups and freezes that nobody uses, and an age of
 approvals that nobody would be told of.
 
-What is not allowed is `config.policy.checks`'s.
+What is not allowed is `config.policy.checks`'s; rules that feed each other are in `config.policy.cycles`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from config.policy.checks import hides
+from config.policy.cycles import rules_that_feed_on_copies
 from config.policy.parts import Finding
 from config.policy.patterns import common_name
 from config.policy.shapes import PolicyShape, RuleShape
@@ -19,6 +20,8 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _groups_without_a_rule(policy)
     yield from _freezes_without_a_rule(policy)
     yield from _ages_without_a_digest(policy)
+    yield from rules_that_feed_on_copies(policy.rules)
+    yield from _reminders_after_the_end(policy)
 
 
 def _rules_that_overlap(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:
@@ -70,3 +73,19 @@ def _ages_without_a_digest(policy: PolicyShape) -> Iterator[Finding]:
                 f'rule "{rule.models}" says how old an approval may get, and only the digest would tell, which there is none of. '
                 "Add digest, or remove approval_valid_for.",
             )
+
+
+def _reminders_after_the_end(policy: PolicyShape) -> Iterator[Finding]:
+    """Reminders count working time, and a request expires by the clock: what would take longer than that never happens."""
+    calendar = policy.calendar.as_calendar()
+    for index, rule in enumerate(policy.rules):
+        if rule.expire_after is None:
+            continue
+        at_work = calendar.most_within(rule.expire_after)
+        said = f"which expires after {rule.expire_after}, with at most {at_work} of working time in it"
+        if rule.remind_after is not None and rule.remind_after >= at_work:
+            sentence = f'rule "{rule.models}" reminds nobody of a request, {said}. Shorten remind_after, or lengthen expire_after.'
+            yield ("rules", index, "remind_after"), sentence
+        if rule.escalate is not None and rule.escalate.after >= at_work:
+            sentence = f'rule "{rule.models}" never escalates a request, {said}. Shorten escalate.after, or lengthen expire_after.'
+            yield ("rules", index, "escalate"), sentence

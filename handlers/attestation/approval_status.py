@@ -6,7 +6,7 @@ that was retired, a rollback since, an approval that went stale or waits for the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,7 +22,10 @@ from bot.domain.attestation.gate import (
     read_claim,
     source_of,
 )
-from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict, VersionId
+from bot.domain.attestation.in_toto import identity_digest
+from bot.domain.model import DECISION, State, Target, TargetKind, TransitionRequest, Verdict
+from bot.domain.registry.facts import is_about
+from bot.domain.registry.names import Renamed, target_now, under_present_name
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.request.rollback import failure_of
 from bot.gate.offline import read_each
@@ -31,6 +34,7 @@ from bot.signatures import APPROVALS, TrustedKey, digest_of
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.evidence import EvidenceRows
 from bot.store.transaction import Transaction
+from handlers.custody.facts import Place, decided_at, decisions_for
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,14 @@ def question_about(seen: VersionSnapshot, target: Target, s: Services) -> GateQu
 
 def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> ApprovalStatus:
     requests = _requests_about(question, tx)
+    renames = tx.custody.renames(question.version.workspace)
     newest = _newest_verdict(requests)
     attestations = [one for request in requests for one in tx.attestations.of(request.id)]
     claims, doubts = _read(attestations, tx)
+    claims = [_under_present_name(claim, renames) for claim in claims]
     result = judge(question, claims, [*doubts, *_elsewhere(question, tx)], now=now)
-    objections = list(_objections(question, newest, tx)) if result.allowed else []
+    called_off = newest is not None and newest.state is State.CALLED_OFF
+    objections = list(_objections(question, newest, tx, now)) if result.allowed or called_off else []
     if objections:
         result = replace(result, allowed=False, reasons=tuple(objections))
     signed = [one for one in attestations if newest and (one.request_id, one.about) == (newest.id, DECISION)]
@@ -72,8 +79,25 @@ def _newest_verdict(requests: list[TransitionRequest]) -> TransitionRequest | No
 
 
 def _requests_about(question: GateQuery, tx: Transaction) -> list[TransitionRequest]:
+    """By whatever name the model had when they were decided."""
     versions = [version for version in (question.version, question.source) if version is not None]
-    return [request for version in versions for request in tx.requests.find(version=version, target=question.target)]
+    return [one for one in decisions_for(_place_of(question), tx, versions) if one.version in versions]
+
+
+def _place_of(question: GateQuery) -> Place:
+    target, version = question.target, question.version
+    model = target.name if target.kind is TargetKind.MODEL else version.model
+    return Place(version.workspace, model, target)
+
+
+def _under_present_name(claim: VerifiedStatement, renames: Sequence[Renamed]) -> VerifiedStatement:
+    """What was signed under a former name counts for the same version under the present one. Only the bot knows that, not the envelope."""
+    version = under_present_name(claim.version, claim.at, renames)
+    is_itself = claim.identity == identity_digest(claim.version)
+    if not is_itself or version == claim.version:
+        return claim
+    target = target_now(claim.target, claim.at, renames)
+    return replace(claim, version=version, target=target, identity=identity_digest(version))
 
 
 def _elsewhere(question: GateQuery, tx: Transaction) -> list[Reason]:
@@ -106,20 +130,30 @@ def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[Ve
     return claims, doubts
 
 
-def _objections(question: GateQuery, newest: TransitionRequest | None, tx: Transaction) -> Iterator[Reason]:
+def _objections(
+    question: GateQuery, newest: TransitionRequest | None, tx: Transaction, now: datetime
+) -> Iterator[Reason]:
     if newest is None:
         return
-    if verdict_of(newest) is Verdict.REJECT:  # and not signed yet, or the envelopes would have said so
+    denied = _denied_copy(question, tx)
+    if denied is not None:
+        yield Reason(
+            ReasonCode.REJECTED, f"{question.version} was put back: {denied.outcome.rstrip('.')}. Ship another version."
+        )
+    if newest.state is State.CALLED_OFF:
+        why = f"The approval for {question.target} was called off: {newest.outcome.rstrip('.')}. Ask anew."
+        yield Reason(ReasonCode.CALLED_OFF, why)
+    elif verdict_of(newest) is Verdict.REJECT:  # and not signed yet, or the envelopes would have said so
         yield Reason(ReasonCode.REJECTED, f"{newest.version} was rejected for {question.target}: {newest.outcome}.")
     if newest.state is State.STALE:
         yield Reason(
             ReasonCode.STALE,
             f"The approval for {question.target} did not hold: {newest.outcome.rstrip('.')}. Ask anew.",
         )
-    if newest.frozen_until is not None:
+    if newest.state is State.APPROVED and newest.frozen_until is not None and newest.frozen_until > now:
         until = f"{newest.frozen_until:%Y-%m-%d %H:%M} UTC"
         yield Reason(ReasonCode.FROZEN, f"Approved, but the freeze {newest.frozen_by} holds it back until {until}.")
-    failure = _failure(newest.version, question.target, tx)
+    failure = _failure(question, newest, tx)
     if failure:
         yield Reason(
             ReasonCode.ROLLED_BACK,
@@ -127,8 +161,20 @@ def _objections(question: GateQuery, newest: TransitionRequest | None, tx: Trans
         )
 
 
-def _failure(version: VersionId, target: Target, tx: Transaction) -> str:
-    return failure_of(version, tx.requests.applied(version, version.workspace, version.model, target))
+def _denied_copy(question: GateQuery, tx: Transaction) -> TransitionRequest | None:
+    """A copy that was put back stays denied, whatever is approved of the version that it was made from."""
+    if question.source is None:
+        return None
+    about = [
+        one for one in decisions_for(_place_of(question), tx, (question.version,)) if is_about(one, question.version)
+    ]
+    newest = _newest_verdict(about)
+    return newest if newest is not None and verdict_of(newest) is Verdict.REJECT else None
+
+
+def _failure(question: GateQuery, newest: TransitionRequest, tx: Transaction) -> str:
+    decided = decided_at(_place_of(question), newest.version.model, tx, (newest.version,))
+    return failure_of(newest.version, decided)
 
 
 def _not_recorded(one: Attestation) -> Reason:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from bot.domain.attestation import decision as attestation
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.ledger.chain import Plain
-from bot.domain.model import DECISION, VOTE, TransitionRequest
+from bot.domain.model import DECISION, VOTE, State, TransitionRequest
 from bot.domain.policy.rules import Rule
 from bot.errors import InvalidPolicy, Permanent, Refused
 from bot.ports import PublicKey
@@ -90,16 +90,19 @@ def _sign(request: TransitionRequest, due: Due, s: Services) -> None:
 def _unsigned(request: TransitionRequest, tx: Transaction, s: Services) -> list[Due]:
     """A vote under a rule that has changed since is signed as well: it happened."""
     signed = _signed(request.id, tx)
-    names = tx.people.names({*(vote.person for vote in request.votes), *request.parties})
+    names = tx.people.names({*(vote.person for vote in request.votes), *request.parties, request.ended_by})
     due, cast = [], Counter[str]()
     for vote in request.votes:
         if cast[vote.person] >= signed[VOTE, vote.person]:
             statement = attestation.of_vote(request, vote, _rule_with(vote.rule_hash, request, tx, s), names)
             due.append(Due(VOTE, vote.person, statement, earlier=cast[vote.person]))
         cast[vote.person] += 1
-    if attestation.verdict_of(request) is not None and not signed[DECISION, ""]:
+    taken_back = (
+        request.state is State.CALLED_OFF and request.attested_at is None
+    )  # after an approval that may be signed
+    if attestation.verdict_of(request) is not None and (taken_back or not signed[DECISION, ""]):
         rule = _rule_with(request.rule_hash, request, tx, s)
-        due.append(Due(DECISION, "", attestation.of_decision(request, rule, names)))
+        due.append(Due(DECISION, "", attestation.of_decision(request, rule, names), earlier=signed[DECISION, ""]))
     return due
 
 
@@ -116,7 +119,7 @@ def _rule_with(rule_hash: str, request: TransitionRequest, tx: Transaction, s: S
         except InvalidPolicy:
             continue  # written for another release
         rule = policy.rule_for(version.workspace, version.model, target)
-        if rule is not None and policy.rule_hash(rule) == rule_hash:
+        if rule is not None and rule_hash in policy.hashes(rule):
             return rule
     return needed_rule(request, tx.policy().rule_for(version.workspace, version.model, target))
 

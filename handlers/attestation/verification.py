@@ -16,7 +16,7 @@ from bot.domain.attestation.in_toto import (
     uri_of,
 )
 from bot.domain.card.sentences import UNKNOWN
-from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
+from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Verdict, Vote
 from bot.domain.queries.description import Signed
 from bot.errors import InvalidStatement, NotVerified
 from bot.signatures import Verified, digest_of, verify
@@ -100,16 +100,26 @@ def _fault_of_vote(said: Mapping[str, object], request: TransitionRequest) -> st
 
 
 def _fault_of_decision(said: Mapping[str, object], request: TransitionRequest) -> str:
-    at = request.decided_at.isoformat() if request.decided_at else ""
-    reason = request.outcome if request.state is State.REJECTED else ""
-    recorded = (str(verdict_of(request)), str(request.decided_by or DecidedBy.PEOPLE), reason, at)
-    if tuple(text(said, name) for name in ("verdict", "decidedBy", "reason", "at")) != recorded:
+    if tuple(text(said, name) for name in ("verdict", "decidedBy", "reason", "at")) not in _recorded_decisions(request):
         return "what was signed is another decision than the record has now"
     approvers = said.get("approvers")
     signed = {_word_of(one, one) for one in approvers} if isinstance(approvers, list) else set()
-    if not signed <= {_word_as_recorded(vote) for vote in request.votes}:
+    called_off = (request.ended_by, request.outcome, request.ended_at.isoformat() if request.ended_at else "")
+    if not signed <= {*(_word_as_recorded(vote) for vote in request.votes), called_off}:
         return "what was signed names other votes than the record has now"
     return ""
+
+
+def _recorded_decisions(request: TransitionRequest) -> list[tuple[str, str, str, str]]:
+    """One, but for an approval that was called off: that is signed as well, beside the approval."""
+    at = request.decided_at.isoformat() if request.decided_at else ""
+    by = str(request.decided_by or DecidedBy.PEOPLE)
+    if request.state is not State.CALLED_OFF or request.ended_at is None:
+        reason = request.outcome if request.state is State.REJECTED else ""
+        return [(str(verdict_of(request)), by, reason, at)]
+    ended_by = str(DecidedBy.PEOPLE if request.ended_by else DecidedBy.RULE)
+    taken_back = (str(Verdict.REJECT), ended_by, request.outcome, request.ended_at.isoformat())
+    return [(str(Verdict.APPROVE), by, "", at), taken_back]
 
 
 def _fault_of_votes(request: TransitionRequest, tx: Transaction) -> str:

@@ -16,15 +16,16 @@ from bot.domain.attestation.gate import GateQuery
 from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa
 from bot.domain.model import State, Target, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
+from bot.engine.lanes import Lane, model_lane, target_model
 from bot.errors import InvalidStatement, NotVerified
 from bot.services import Services
 from bot.signatures import PAYLOAD_TYPE
 from bot.signatures import payload_of as payload_in
-from bot.store.requests import target_model
-from bot.store.transaction import Transaction, registry_lane
+from bot.store.transaction import Transaction
 from bot.store.verdicts import VerdictRow
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
 from handlers.attestation.signing import check_counts, register_key
+from handlers.custody.belief import check_believed
 
 log = structlog.get_logger()
 VALID_FOR = timedelta(hours=24)
@@ -41,6 +42,7 @@ def renew_verdict(request_id: str, s: Services) -> None:
         workspace, model, target = request.version.workspace, target_model(request), request.target
         holders = _holders(workspace, model, target, tx)
         rows = tx.verdicts.of(workspace, model, str(target))
+    check_believed(workspace, s)  # else versions of another registry would be said to have lost their approval
     concerned = {*rows, *(version.version for version in holders)}
     if request.version.model == model:
         concerned.add(request.version.version)
@@ -60,7 +62,8 @@ def renew_verdicts(_: str, s: Services) -> None:
             held = place.version
             key = (held.workspace, held.model, held.version, str(place.target))
             if place.request_id is not None and key not in lasting:
-                tx.defer("renew_verdict", place.request_id, registry_lane(held.workspace, held.model), once=True)
+                lane = model_lane(Lane.VERDICTS, held.workspace, held.model)
+                tx.defer("renew_verdict", place.request_id, lane, once=True)
 
 
 def _renew(seen: VersionSnapshot, target: Target, row: VerdictRow | None, s: Services, *, holds: bool) -> None:

@@ -17,13 +17,14 @@ from bot.domain.digest.json_form import as_json
 from bot.domain.digest.periods import Period, period_at, period_of, periods_from
 from bot.domain.events import DigestClosed, DigestsLeftOut
 from bot.domain.policy.rules import DigestPlan
+from bot.engine.lanes import Lane
 from bot.errors import InvalidPolicy, Permanent
 from bot.reports.chart import chart_of
 from bot.reports.pdf import pdf_of
 from bot.services import Services
 from bot.store.digests import DigestRow
 from bot.store.ledger import unhurried
-from bot.store.transaction import Lane, Transaction
+from bot.store.transaction import Transaction
 from handlers.digest.files import measured
 from handlers.digest.gathering import Gathered, gather
 from handlers.digest.pipelines import pipelines_of

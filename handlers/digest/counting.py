@@ -39,7 +39,7 @@ class Policies:
             if not unknown:
                 break
             policy = self._read(text)
-            by_hash = {policy.rule_hash(rule): rule.label for rule in policy.rules} if policy else {}
+            by_hash = {one: rule.label for rule in policy.rules for one in policy.hashes(rule)} if policy else {}
             wanted |= {one: by_hash[one] for one in unknown & by_hash.keys()}
             unknown -= by_hash.keys()
         return wanted

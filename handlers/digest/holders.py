@@ -16,6 +16,7 @@ from bot.domain.events import Event
 from bot.domain.model import Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import Observed
 from bot.domain.registry.holders import Past, Place, may_be_shared, past_at, place_after
+from bot.domain.registry.watch_events import HolderLeft
 from bot.store.digest_figures import DigestFigures
 from bot.store.registry import RegistryRows
 from bot.store.requests import REQUEST
@@ -90,7 +91,7 @@ def _past(figures: DigestFigures, ends: datetime) -> Past:
 def _model_of(event: Event) -> set[Model]:
     if isinstance(event, e.ModelRenamed):
         return {(event.workspace, event.after)}
-    if isinstance(event, e.ModelGone):
+    if isinstance(event, e.ModelGone | HolderLeft):
         return {(event.workspace, event.model)}
     place = place_after(event)
     return {place.where[:2]} if place else set()

@@ -17,6 +17,7 @@ from bot.services import Services
 log = structlog.get_logger()
 HOUSEKEEPING: Mapping[str, timedelta] = {
     "expire_requests": timedelta(minutes=1),
+    "tell_waiting": timedelta(minutes=1),
     "remind_people": timedelta(minutes=1),
     "thaw_approvals": timedelta(minutes=1),
     "close_digests": timedelta(minutes=1),
@@ -37,10 +38,8 @@ def run_clock(s: Services) -> None:
 
 def tick(effect: str, interval: timedelta, s: Services) -> bool:
     """Defers the effect unless another clock has reached this period already; True when it was us."""
-    now = s.clock.now()
-    period = f"{interval.total_seconds():g}s/{int(now.timestamp() // interval.total_seconds())}"
     with s.store.transaction() as tx:
-        if not tx.outbox.is_new_tick(effect, period, now):
+        if not tx.outbox.reaches_new_period(effect, interval, s.clock.now()):
             return False
         tx.defer(effect, "", f"clock:{effect}", once=True)
         return True

@@ -6,9 +6,9 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from bot import metrics
+from bot.engine.lanes import Lane
 from bot.ports import TicketHint
 from bot.services import Services
-from bot.store.transaction import Lane
 from handlers.doors.errors import raw_body
 
 BODY_LIMIT = 1024 * 1024  # bytes; Jira sends the whole issue

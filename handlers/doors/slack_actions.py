@@ -16,7 +16,7 @@ from bot.errors import OutsideError, Refused, Rejected
 from bot.ports import Click
 from bot.services import Services
 from handlers.doors.errors import as_sentence, raw_body
-from handlers.request import approvals, rollbacks
+from handlers.request import approvals, call_off_button, rollbacks
 from handlers.request.approvals import Reply
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 BODY_LIMIT = 1024 * 1024  # bytes; a click carries the whole message
 FORM = "countersign.reason"
-STORIES = {"roll_back": rollbacks.press}  # every other button is a vote
+STORIES = {"roll_back": rollbacks.press, "call_off": call_off_button.press}  # every other button is a vote
 ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
 

@@ -19,6 +19,7 @@ from bot.errors import OutsideError, Refused
 from bot.services import Services
 from handlers.doors.errors import as_sentence
 from handlers.policy.kill_switch import how_it_is, switch_fast_track
+from handlers.request import call_off_button
 from handlers.request.absences import come_back, declare_away, who_is_away
 from handlers.request.voters import VoterUnknown, any_approver
 
@@ -36,6 +37,7 @@ HELP = (
     Fact("/countersign fast-track", "whether it is on, since when, by whom and why"),
     Fact("/countersign fast-track off REASON", "no version passes without people, under any rule, from now on"),
     Fact("/countersign fast-track on", "versions that reach their rule's thresholds pass again"),
+    Fact("/countersign call-off ID REASON", "what is approved and not applied yet is not applied any more"),
     Fact("/countersign help", "this list"),
 )
 AWAY = re.compile(
@@ -158,6 +160,15 @@ def _fast_track(asked: Asked, s: Services) -> Card:
     return _said("The fast track", switch_fast_track(word.lower() == "on", person, _readable(reason), s))
 
 
+def _call_off(asked: Asked, s: Services) -> Card:
+    beginning, _, reason = asked.rest.partition(" ")
+    if not beginning:
+        raise Refused('say "/countersign call-off ID REASON", with the id that the last line of the card shows')
+    ended = call_off_button.say(asked.account, beginning, _readable(reason), s)
+    said = f"Recorded: the approval of {ended.version} for {target_label(ended)} is called off and will not be applied."
+    return _said("Called off", said, "Asking again opens a fresh request.")
+
+
 def _list_commands(_asked: Asked, _s: Services) -> Card:
     return _help("What Countersign understands:")
 
@@ -169,6 +180,7 @@ DEEDS: dict[str, Callable[[Asked, Services], Card]] = {
     "away": _away,
     "back": _back,
     "fast-track": _fast_track,
+    "call-off": _call_off,
     "help": _list_commands,
 }
 

@@ -1,1 +1,1 @@
-"""Cards, tickets, messages and plots: what people see."""
+"""Telling people: cards, tickets, messages and announcements."""

@@ -18,9 +18,12 @@ from bot.domain.events import (
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import Target, TargetKind
 from bot.domain.policy.rules import Observed, Policy, Rule
+from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.text import counted
+from handlers.notify.registry_notes import ABOUT_A_MODEL, ABOUT_THE_REGISTRY, channels_of
 
 LINES_SHOWN = 15
+APPROVED = "approved"  # as `observed` records a move by hand to a version that is approved
 PERSON = re.compile(r"person:([0-9a-f]{32})")
 SOMEBODY = "somebody"
 
@@ -38,12 +41,19 @@ def note_of(kind: str, body: Body, policy: Policy, names: Mapping[str, str]) -> 
     if kind in FOR_EVERY_CHANNEL:
         card = FOR_EVERY_CHANNEL[kind](body, names)
         return Note(policy.channels(), card) if card else None
+    if kind in ABOUT_A_MODEL:
+        about = ABOUT_A_MODEL[kind](body)
+        return Note(channels_of(body, policy), about) if about else None
     if kind == MoveReverted.__name__:
         return _restored(body, policy)
     if kind == MoveObserved.__name__ and body["handling"] == Observed.REPORT:
         return _reported(body, policy)
+    if kind == MoveObserved.__name__ and body["handling"] == APPROVED:
+        return _moved_with_approval(body, policy)
     if kind == MoveObserved.__name__ and body["version"] is None:
         return _emptied(body, policy)
+    if kind == HolderLeft.__name__:
+        return _left(body, policy)
     return None
 
 
@@ -88,6 +98,7 @@ FOR_EVERY_CHANNEL: dict[str, Callable[[Body, Mapping[str, str]], Card | None]] =
     PolicyActivated.__name__: _policy_changed,
     PolicyRefused.__name__: _policy_refused,
     FastTrackSwitched.__name__: _switched,
+    **ABOUT_THE_REGISTRY,
 }
 
 
@@ -110,6 +121,24 @@ def _reported(body: Body, policy: Policy) -> Note | None:
     said = f"{target} of {body['model']} went from {_holder(body['previous'])} to {_holder(body['version'])} without an approval."
     advice = "The rule says to report such moves and no more. To have the holder ratified, run: countersign adopt"
     return Note((rule.channel,), Card(f"{target.name} was moved", said, paragraphs=(said, advice)))
+
+
+def _moved_with_approval(body: Body, policy: Policy) -> Note | None:
+    target, rule = _target_and_rule(body, policy)
+    if rule is None:
+        return None
+    now, before = _holder(body["version"]), _holder(body["previous"])
+    said = f"{target} of {body['model']} was moved by hand from {before} to {now}. {now} is approved for it."
+    advice = "An approval that is not applied yet counts once its evidence, its rule and any freeze were checked."
+    return Note((rule.channel,), Card(f"{target.name} was moved by hand", said, paragraphs=(said, advice)))
+
+
+def _left(body: Body, policy: Policy) -> Note | None:
+    target, rule = _target_and_rule(body, policy)
+    if rule is None:
+        return None
+    said = f"{_holder(body['version'])} left {target} of {body['model']} without asking; {_holder(body['stays'])} holds it still."
+    return Note((rule.channel,), Card(f"A version left {target.name}", said, paragraphs=(said,)))
 
 
 def _restored(body: Body, policy: Policy) -> Note | None:

@@ -6,10 +6,11 @@ How a thing is created once although answers get lost is in `sending`. Moves in 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from bot.domain.card.card import Card
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
-from bot.domain.card.sentences import CardContext, decision_text, outcome_text, story
+from bot.domain.card.sentences import CardContext, decision_text, evidence_text, outcome_text, story
 from bot.domain.events import CardPosted, TicketClosed, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, Kind, State, TransitionRequest
 from bot.domain.references import TicketPlan, TicketRef
@@ -41,6 +42,8 @@ def sync_ticket(request_id: str, s: Services) -> None:
     if request.ticket is None:
         if request.state in ENDED_UNDECIDED or needed_rule(request, context.rule).ticket is None:
             return
+        if request.state is State.COLLECTING and not request.unreadable:
+            return  # its description is the evidence, which is on its way
         plan = _plan_of(request, context)
         ticket = open_ticket_once(f"countersign-{request.id}", plan, ticket_card(request, context), s)
         with s.store.transaction() as tx:
@@ -48,6 +51,7 @@ def sync_ticket(request_id: str, s: Services) -> None:
                 tx.record([TicketOpened(s.clock.now(), request_id, ticket.ref)])
         request, context = _read(request_id, s)
     _link(request, s)
+    _tell_of_evidence(request, s)
     if request.state.is_open or request.ticket is None:
         return
     _comment(request.ticket, f"decision:{request.id}", decision_text(request, context), s)
@@ -56,6 +60,8 @@ def sync_ticket(request_id: str, s: Services) -> None:
         _comment(request.ticket, key, story(request, context), s)
     if request.settled_at is not None or request.state is State.STALE:
         _comment(request.ticket, f"outcome:{request.id}", outcome_text(request), s)
+    if request.state is State.CALLED_OFF:
+        _comment(request.ticket, f"outcome:{request.id}", story(request, context), s)
     if _is_finished(request) and not request.ticket_status:
         _close_ticket(request, _plan_of(request, context), s)
     if request.state is State.APPLIED:
@@ -96,9 +102,10 @@ def _tell_once(key: str, person_id: str, card: Card, s: Services) -> None:
         person = tx.people.get(person_id)
         if tx.outbox.is_sent(key):
             return
-    account = s.notifier.find_account(person.email)
-    if account is not None:  # else not in this workspace; the card and the ticket say it as well
-        post_once(key, account.id, card, s)
+    found = None if person.account else s.notifier.find_account(person.email)
+    account_id = person.account or (found.id if found else None)
+    if account_id is not None:  # else not in this workspace; the card and the ticket say it as well
+        post_once(key, account_id, card, s)
 
 
 def announce(seq: str, s: Services) -> None:
@@ -115,6 +122,21 @@ def announce(seq: str, s: Services) -> None:
             if tx.outbox.is_sent(key):
                 continue
         post_once(key, channel, note.card, s)
+
+
+def _tell_of_evidence(request: TransitionRequest, s: Services) -> None:
+    """Why it cannot be read, each reason once; and, when it can, what the ticket's description lacks."""
+    if request.ticket is None:
+        return
+    key = f"unreadable:{request.id}"
+    waits = request.state in (State.COLLECTING, State.APPROVED)
+    for number in range(len(request.unreadable) if waits else 0):
+        said = replace(request, unreadable=request.unreadable[: number + 1])
+        _comment(request.ticket, f"{key}:{number}", story(said, CardContext({}, None)), s)
+    with s.store.transaction() as tx:
+        lacks_evidence = tx.outbox.is_sent(f"comment:{key}:0")
+    if request.state is not State.COLLECTING and request.evidence is not None and lacks_evidence:
+        _comment(request.ticket, f"evidence:{request.id}", evidence_text(request), s)
 
 
 def _comment(ticket: TicketRef, key: str, text: str, s: Services) -> None:

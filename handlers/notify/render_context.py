@@ -10,9 +10,10 @@ from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Rule
 from bot.domain.request.rollback import failure_of, ways_back
+from bot.engine.lanes import target_model
 from bot.errors import Permanent
-from bot.store.requests import target_model
 from bot.store.transaction import Transaction
+from handlers.custody.facts import decided_for
 
 REMEMBERED = timedelta(days=90)  # how far back the fast track's record on a card goes
 
@@ -21,10 +22,10 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
     policy = tx.policy()
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     holds = _holds(request, tx)
-    applied = _applied(request, tx)
+    applied = decided_for(request, tx) if request.state is State.APPLIED else ()
     voters = {person for vote in request.votes for person in (vote.person, *vote.standing_in_for)}
     return CardContext(
-        names=tx.people.names(voters | request.parties | _claimed(request)),
+        names=tx.people.names(voters | request.parties | _claimed(request) | _objectors(request)),
         rule=rule,
         rule_hash=policy.rule_hash(rule) if rule else "",
         holds=holds,
@@ -38,13 +39,6 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
     )
 
 
-def _applied(request: TransitionRequest, tx: Transaction) -> list[TransitionRequest]:
-    """What was applied for the same target; only asked where the card speaks of it."""
-    if request.state is not State.APPLIED:
-        return []
-    return tx.requests.applied(request.version, request.version.workspace, request.version.model, request.target)
-
-
 def _progress(request: TransitionRequest, tx: Transaction) -> str:
     reading = tx.readings.find(request.id) if request.state is State.COLLECTING else None
     return f"{size_of(reading[0])} of {size_of(reading[1])} of its files are read." if reading else ""
@@ -54,6 +48,11 @@ def _claimed(request: TransitionRequest) -> set[str]:
     """Ids of people as whom somebody claims to have trained or committed."""
     claims = (request.evidence.author, request.evidence.commit_author) if request.evidence else ()
     return {claim.removeprefix(PERSON) for claim in claims if claim and claim.startswith(PERSON)}
+
+
+def _objectors(request: TransitionRequest) -> set[str]:
+    """Ids of people who said no to the same content before, or called this approval off."""
+    return {request.ended_by, *(objection.person for objection in request.objections)} - {""}
 
 
 def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:

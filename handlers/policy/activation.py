@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from bot.domain.events import PolicyActivated, PolicyRefused
 from bot.domain.model import OPEN, State
 from bot.domain.policy.changes import addresses_in, changes, digest_of, with_people_as
-from bot.domain.policy.rules import Policy
+from bot.domain.policy.rules import Group, Policy
+from bot.domain.request import lifecycle
+from bot.engine.lanes import FollowUp, Lane
 from bot.errors import InvalidPolicy, Refused
 from bot.services import Services
 from bot.store.policies import ActivePolicy
-from bot.store.transaction import FollowUp, Lane, Transaction
+from bot.store.requests import LIVE
+from bot.store.transaction import Transaction
+from handlers.request.calling_off import end_dropped
 
 MISTAKES_KEPT = 30  # whoever mends the file sees all of them; the ledger need not
 MISTAKE_LIMIT = 500  # characters
@@ -36,21 +41,50 @@ def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
     now = s.clock.now()
     with s.store.transaction() as tx:
         tx.people.enrol(policy.people)  # first: their rows make a second release step wait for this one
+        before = _in_force(tx)
+        _rebind_votes(before, tx, now)
         if tx.policies.digest() == digest:
             return None
         changed = _changes_to(policy, tx)
         policy_id = tx.policies.add(text, digest, source, now)
         tx.record([PolicyActivated(now, policy_id, digest, source, changed)])
-        _look_again(tx)
+        _void_stand_ins(before, policy, tx, now)
+        _look_again(tx, now)
         return ActivePolicy(policy_id, digest, policy)
 
 
-def _look_again(tx: Transaction) -> None:
-    """Votes under a rule that has changed count no longer, and an approval that waits may have nothing to wait for any more."""
+def _look_again(tx: Transaction, now: datetime) -> None:
+    """Votes under a rule that has changed count no longer, an approval that waits may have nothing to wait for any more, and the rules may
+    cover other places: the next sweep looks at every model."""
+    tx.registry.forget_fingerprints()
     for request in tx.requests.find(states=OPEN):
         tx.defer_for(FollowUp("sync_card", Lane.SLACK), request)
-    for request in tx.requests.find(states=(State.APPROVED,)):
-        tx.defer_for(FollowUp("sync_target", Lane.REGISTRY), request)
+    for request in tx.requests.find(states=(State.APPROVED,), for_update=True):
+        if not end_dropped(request, tx, now):
+            tx.defer_for(FollowUp("sync_target", Lane.MOVES), request)
+
+
+def _rebind_votes(policy: Policy | None, tx: Transaction, now: datetime) -> None:
+    """Once after an upgrade: earlier releases named a rule by another hash, and no vote or approval under it must get lost."""
+    for request in tx.requests.find(states=LIVE, for_update=True) if policy else ():
+        rule = policy.rule_for(request.version.workspace, request.version.model, request.target) if policy else None
+        if policy is not None and rule is not None:
+            tx.record(lifecycle.rebind(request, policy.former_hash(rule), policy.rule_hash(rule), now))
+
+
+def _void_stand_ins(before: Policy | None, policy: Policy, tx: Transaction, now: datetime) -> None:
+    """Who may stand in binds no vote; where that group is made of other people now, only what its members stood in for is void."""
+    for request in tx.requests.find(states=(State.PENDING,), for_update=True) if before else ():
+        rule = before.rule_for(request.version.workspace, request.version.model, request.target) if before else None
+        if before is None or rule is None or rule.escalate is None:
+            continue
+        name = rule.escalate.group
+        if _made_of(before.group(name)) not in map(_made_of, policy.groups):
+            tx.record(lifecycle.void_stand_ins(request, name, now))
+
+
+def _made_of(group: Group) -> tuple[str, str | None, frozenset[str]]:
+    return group.name, group.slack_group, frozenset(group.people)
 
 
 def _refuse(broken: InvalidPolicy, digest: str, s: Services) -> None:

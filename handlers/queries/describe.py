@@ -28,12 +28,12 @@ from bot.domain.queries.description import (
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.text import format_utc
+from bot.engine.lanes import target_model
 from bot.errors import InvalidDvcFile, OutsideError, Refused
 from bot.services import Services
 from bot.store.evidence import EvidenceRows
 from bot.store.ledger import CheckpointRows
 from bot.store.registry import Placement
-from bot.store.requests import target_model
 from bot.store.transaction import Transaction
 from handlers.attestation.verification import signed_for
 

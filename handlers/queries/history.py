@@ -15,6 +15,7 @@ from bot.domain.events import Event, RequestEvent
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRequest
 from bot.domain.queries.history import HistoryEntry, happening, seen_in_the_registry
+from bot.domain.registry.watch_events import HolderLeft
 from bot.services import Services
 from bot.store.transaction import Transaction
 
@@ -27,12 +28,14 @@ KINDS: tuple[type[Event], ...] = (
     e.RequestWithdrawn,
     e.RequestSuperseded,
     e.ApprovalStale,
+    e.ApprovalCalledOff,
     e.ApprovalHeld,
     e.FreezeEnded,
     e.TargetMoved,
     e.TargetPutBack,
     e.MoveObserved,
     e.MoveReverted,
+    HolderLeft,
 )
 READ: Mapping[str, TypeAdapter[Event]] = {kind.__name__: TypeAdapter(kind) for kind in (*KINDS, e.ModelRenamed)}
 OLDER = {e.RequestOpened.__name__: {"away_from": None, "failed_before": ""}}  # entries from before there were rollbacks
@@ -76,7 +79,7 @@ def _events(entries: Iterable[Entry]) -> Iterator[tuple[int, Event]]:
 def _told(
     event: Event, seq: int, until: Until, by_id: Mapping[str, TransitionRequest], names: Mapping[str, str]
 ) -> HistoryEntry | None:
-    if isinstance(event, e.MoveObserved | e.MoveReverted):
+    if isinstance(event, e.MoveObserved | e.MoveReverted | HolderLeft):
         return seen_in_the_registry(event) if _had_the_name(event.model, seq, until) else None
     request = by_id.get(event.request_id) if isinstance(event, RequestEvent) else None
     if request is None or not isinstance(event, RequestEvent):

@@ -37,6 +37,7 @@ from bot.errors import OutsideError, Refused
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.transaction import Transaction
+from handlers.custody.facts import Place, decided_at
 from handlers.request.voters import UNWELCOME
 
 NAMED = 30  # people of a Slack group; each name costs a call
@@ -182,7 +183,8 @@ def _as_if_asked(question: Question, target: Target, evidence: Evidence) -> Tran
 
 def _failed_before(version: VersionId, target: Target, s: Services) -> str:
     with s.store.transaction() as tx:
-        return failure_of(version, tx.requests.applied(version, version.workspace, version.model, target))
+        to = target.name if target.kind is TargetKind.MODEL else version.model
+        return failure_of(version, decided_at(Place(version.workspace, to, target), version.model, tx, (version,)))
 
 
 def _email(claimed: str | None, policy: Policy) -> str | None:

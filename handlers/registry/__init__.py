@@ -1,1 +1,1 @@
-"""Reconciling with the registry: sweeps, observed moves, and our own moves."""
+"""Stories of the registry: is it the one that we know, what does it hold, what is new in it."""

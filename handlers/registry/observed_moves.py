@@ -1,104 +1,146 @@
-"""Stories of moves that nobody asked for: ratify, put back, report, as the rule says."""
+"""Stories of moves by hand: ratify, put back, report, as the rule says. What is lawful is judged in `bot.domain.registry`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from bot.domain.events import MoveObserved
-from bot.domain.model import OPEN, Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest, VersionId
-from bot.domain.policy.rules import Observed, Policy, Unruled
-from bot.domain.registry.diff import Move
+from bot.domain.model import OPEN, Ask, AskKind, Kind, State, Target, TransitionRequest, VersionId
+from bot.domain.policy.rules import Observed, Policy
+from bot.domain.registry import steps
+from bot.domain.registry.arrivals import step_for_arrival, step_when_emptied
+from bot.domain.registry.custody import way_back_from
+from bot.domain.registry.diff import Left, Move
+from bot.domain.registry.facts import RESTORE, Facts, Handling, Intent
 from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.registry.steps import Step
+from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
-from bot.store.registry import Intent
+from bot.engine.lanes import move_lane
 from bot.store.requests import new_request_id
-from bot.store.transaction import Transaction, registry_lane
+from bot.store.transaction import Transaction
+from handlers.custody.facts import Place, facts_of, handling_of
 from handlers.request.asking import open_new
 
-UNRATIFIED = (State.COLLECTING, State.PENDING, State.REJECTED, State.EXPIRED, State.WITHDRAWN)
-RESTORE = "restore:"  # begins the id of an intent that no request stands behind
+APPROVED = "approved"  # what a ledger entry says of a move by hand to a version that was approved
+BY_RULE = "the rule puts back what was moved without an approval"
 
 
-def judge(move: Move, seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime) -> str | None:
-    """A target moved. It is ours if it equals an intent; else the rule says what to make of it.
-
-    Returns the request that approved the version for this target before, when somebody has only put it back by hand.
-    """
-    intent = _find_intent_of(move, seen, tx)
-    if intent is not None:
-        effect = "restore_target" if intent.request_id.startswith(RESTORE) else "sync_target"
-        tx.defer(effect, intent.request_id, registry_lane(seen.workspace, seen.name))
+def judge(move: Move, seen: ModelSnapshot, tx: Transaction, now: datetime) -> str | None:
+    """A target moved. Returns the request that approved the version for it, when somebody has only moved it by hand."""
+    place = Place(seen.workspace, seen.name, move.target)
+    about = [version for version in (move.version, move.previous) if version is not None]
+    facts = facts_of(place, seen, tx, now, about=about)
+    step = _step(move, facts, now)
+    if isinstance(step, steps.Resume):
+        effect = "restore_target" if step.restores else "sync_target"
+        tx.defer(effect, step.request_id, move_lane(step.request_id))
         return None
-    if move.version and tx.requests.find(version=move.version, target=move.target, states=(State.APPROVED,)):
-        return None  # by hand, but approved: `sync_target` is on its way and will find it done
-    rule = policy.rule_for(seen.workspace, seen.name, move.target)
-    if rule is None and policy.default is Unruled.IGNORE:
+    if isinstance(step, steps.Nothing):
         return None
-    handling = rule.observed if rule else Observed.REPORT
+    handling = _handling(step, facts)
     tx.record([MoveObserved(now, seen.workspace, move.target, seen.name, move.version, move.previous, handling)])
-    _end_overtaken(_overtaken_by(move, seen, tx), move, tx, now)
-    if rule is None or handling is Observed.REPORT:
-        return None
-    lawful = _last_lawful(move.previous or _owed_to(move.target, seen, tx), move.target, tx)
-    if move.version is None:
-        if handling is Observed.REVERT and lawful is not None and move.target.kind is not TargetKind.MODEL:
-            _restore(lawful, move.target, seen, tx, now)
-        return None
-    if lawful == move.version:
-        return tx.requests.last_approval(move.version, move.target)
-    new = NewRequest(move.version, move.target, Ask(AskKind.OBSERVED), kind=Kind.OBSERVED, previous=lawful)
-    request = open_new(new, tx, now)
-    if handling is Observed.REVERT:
-        reason = "the rule puts back what was moved without an approval"
-        tx.record(lifecycle.reject_by_rule(request, reason, request.rule_hash, now))
+    fulfilled = _end_overtaken(move, seen, tx, now)
+    if isinstance(step, steps.Report):
+        return _applied(step.approval, tx)
+    if isinstance(step, steps.Restore):
+        _restore(step.to, move.target, seen, tx, now)
+    elif isinstance(step, steps.Ask | steps.PutBack) and move.version is not None:
+        _ask(move.version, step, facts, fulfilled, tx, now)
     return None
+
+
+def note_departures(left: Iterable[Left], seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime) -> None:
+    """Versions that left a stage or a target model by hand while others stayed. What we move out ourselves is announced."""
+    for one in left:
+        ours = tx.registry.open_intents(seen.workspace, seen.name, one.target)
+        place = Place(seen.workspace, seen.name, one.target)
+        if ours or handling_of(place, policy) is Handling.IGNORE:
+            continue
+        tx.record([HolderLeft(now, seen.workspace, one.target, seen.name, one.version, one.stays)])
+
+
+def _step(move: Move, facts: Facts, now: datetime) -> Step:
+    if move.version is None:
+        return step_when_emptied(move.previous, facts, now)
+    return step_for_arrival(move.version, move.previous, facts, now)
+
+
+def _handling(step: Step, facts: Facts) -> str:
+    """What becomes of the move. A rule that would put back and cannot asks people instead."""
+    if isinstance(step, steps.Report) and step.approval:
+        return APPROVED
+    is_left_to_people = isinstance(step, steps.Report | steps.Ask) and facts.handling is Handling.REVERT
+    return Observed.ASK if is_left_to_people else facts.handling
+
+
+def _ask(
+    version: VersionId,
+    step: steps.Ask | steps.PutBack,
+    facts: Facts,
+    fulfilled: TransitionRequest | None,
+    tx: Transaction,
+    now: datetime,
+) -> None:
+    new = NewRequest(
+        version,
+        facts.target,
+        Ask(AskKind.OBSERVED),
+        kind=Kind.OBSERVED,
+        previous=way_back_from(version, facts),
+        comment=step.why if isinstance(step, steps.Ask) else "",
+        follows=fulfilled.id if fulfilled else None,
+    )
+    request = open_new(new, tx, now)
+    if isinstance(step, steps.PutBack):
+        tx.record(lifecycle.reject_by_rule(request, BY_RULE, request.rule_hash, now))
+
+
+def _applied(approval: str, tx: Transaction) -> str | None:
+    """A request that waits for a freeze has not brought the version there yet, though somebody has."""
+    found = tx.requests.get(approval) if approval else None
+    return found.id if found is not None and found.state is State.APPLIED else None
 
 
 def _restore(lawful: VersionId, target: Target, seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
-    """The rule gives an emptied target back to its last lawful holder; the intent says so before anything moves."""
+    """The rule gives an emptied target back to its lawful holder; the intent says so before anything moves."""
     intent = Intent(RESTORE + new_request_id(), seen.workspace, seen.name, target, None, lawful.version, now)
     tx.registry.put_intent(intent)
-    tx.defer("restore_target", intent.request_id, registry_lane(seen.workspace, seen.name))
+    tx.defer("restore_target", intent.request_id, move_lane(intent.request_id))
 
 
-def _owed_to(target: Target, seen: ModelSnapshot, tx: Transaction) -> VersionId | None:
-    """Whom an emptied target is being given back to, when somebody was quicker and set it to another version."""
-    for intent in tx.registry.open_intents(seen.workspace, seen.name, target):
-        if intent.request_id.startswith(RESTORE) and intent.to_version is not None:
-            lawful = seen.version(intent.to_version)
-            return lawful.id if lawful else None
-    return None
+def _end_overtaken(move: Move, seen: ModelSnapshot, tx: Transaction, now: datetime) -> TransitionRequest | None:
+    """Ends what the move leaves without an object; returns the ask that it has fulfilled without an approval, if any.
+
+    Such an ask is opened again when the version leaves by hand as it came.
+    """
+    where = f"{move.version} was put there" if move.version else "nobody holds it now"
+    fulfilled = None
+    for request in _overtaken_by(move, seen, tx):
+        tx.record(lifecycle.withdraw(request, f"{move.target} was moved again without asking: {where}", now))
+        if request.kind is Kind.PROMOTION:
+            fulfilled = request
+        elif request.version != move.version:
+            _ask_again(request, seen, tx, now)
+    return fulfilled
 
 
-def _find_intent_of(move: Move, seen: ModelSnapshot, tx: Transaction) -> Intent | None:
-    is_copy = move.target.kind is TargetKind.MODEL
-    number = move.version.version if move.version and not is_copy else None
-    previous = move.previous.version if move.previous else None
-    intent = tx.registry.find_open_intent(seen.workspace, seen.name, move.target, previous, number)
-    if intent is None or not is_copy or move.version is None:
-        return intent
-    # A copy gets whatever number comes next, so the intent cannot name it; its source does.
-    original, arrived = tx.requests.get(intent.request_id).version, seen.version(move.version.version)
-    is_ours = arrived is not None and arrived.source == f"models:/{original.model}/{original.version}"
-    return intent if is_ours else None
-
-
-def _last_lawful(version: VersionId | None, target: Target, tx: Transaction) -> VersionId | None:
-    """Where a target goes back to: past every holder that was moved there without asking and has not been ratified."""
-    while version is not None:
-        requests = tx.requests.find(version=version, target=target)
-        last = requests[-1] if requests else None
-        if last is None or last.kind is not Kind.OBSERVED or last.state not in UNRATIFIED:
-            return version
-        if last.ask.kind is AskKind.ADOPTED and last.state is not State.REJECTED:
-            return version  # it was there before the baseline, and nobody has objected
-        version = last.previous
-    return None
+def _ask_again(left: TransitionRequest, seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
+    """A version that was moved there and back by hand asks as it did before."""
+    asked = tx.requests.get(left.follows) if left.follows else None
+    is_there = seen.version(left.version.version) is not None
+    if asked is None or asked.kind is not Kind.PROMOTION or asked.state is not State.WITHDRAWN or not is_there:
+        return
+    if asked.requester is None and not tx.registry.still_asked(asked.id):
+        return
+    fresh = open_new(lifecycle.reopened(asked), tx, now)
+    tx.registry.hand_over_asks(asked.id, fresh.id)
 
 
 def _overtaken_by(move: Move, seen: ModelSnapshot, tx: Transaction) -> list[TransitionRequest]:
-    """Open requests that this move leaves without an object: earlier moves of the target, and a wish it has fulfilled."""
+    """Open requests that this move leaves without an object: earlier moves of the target, and an ask that it has fulfilled."""
     here = tx.requests.find(workspace=seen.workspace, model=seen.name, target=move.target, states=OPEN, for_update=True)
     stay = seen.holders(move.target)
     return [
@@ -106,9 +148,3 @@ def _overtaken_by(move: Move, seen: ModelSnapshot, tx: Transaction) -> list[Tran
         for request in here
         if request.version == move.version or (request.kind is Kind.OBSERVED and request.version not in stay)
     ]
-
-
-def _end_overtaken(overtaken: list[TransitionRequest], move: Move, tx: Transaction, now: datetime) -> None:
-    where = f"{move.version} was put there" if move.version else "nobody holds it now"
-    for request in overtaken:
-        tx.record(lifecycle.withdraw(request, f"{move.target} was moved again without asking: {where}", now))

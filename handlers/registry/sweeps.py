@@ -1,37 +1,44 @@
 """Stories of the poller: a first-class road, because webhooks are lossy, know no stage changes, and do not reach private networks.
 
 A sweep decides nothing. It finds the registered models that may hold news and asks for a look at each (`transitions.look_at`), which is
-just what a webhook does. The first sweep of a registry is the baseline: it records placements and asks nothing.
+just what a webhook does. The first sweep of a registry is the baseline: it records placements and asks nothing. A registry that is not
+believed (`trust`) is not looked at. No name, tag or single model that cannot be read keeps a sweep from the others.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
-from bot.domain.events import BaselineTaken
 from bot.domain.model import DEFAULT_WORKSPACE, OPEN
+from bot.domain.names import why_not_watched
 from bot.domain.registry.diff import fingerprint
-from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.snapshot import VersionSnapshot
+from bot.errors import OutsideError
 from bot.ports import ModelSummary
 from bot.services import Services
+from bot.store.people import Person
 from bot.store.registry import Sweep
 from bot.store.transaction import Transaction
-from handlers.registry.reconcile import defer_look, take_baseline
+from handlers.custody.belief import is_doubted
+from handlers.registry.baselines import accept, by_model, take_first
+from handlers.registry.reconcile import defer_look
+from handlers.registry.trust import is_believed
+from handlers.registry.unreadable import leave_unwatched
 
 OVERLAP = timedelta(
     seconds=60
 )  # MLflow's clock is not ours, and several of its workers do not agree to the millisecond
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def sweep_versions(_: str, s: Services) -> None:
     """New versions and stage changes: newest first, down to an overlapping watermark. One call when nothing changed."""
     with s.store.transaction() as tx:
         before = tx.registry.find_sweep("versions", DEFAULT_WORKSPACE)
+        if is_doubted(DEFAULT_WORKSPACE, tx):
+            return
     edge = (before.watermark - OVERLAP) if before and before.watermark else None
-    recent = _down_to(edge, s.registry.versions_newest_first())
+    recent = [version for version in _down_to(edge, s.registry.versions_newest_first()) if _is_watched(version)]
 
     with s.store.transaction() as tx:
         seen_before = set(before.seen) if before else set()
@@ -48,16 +55,44 @@ def sweep_models(_: str, s: Services) -> None:
     with s.store.transaction() as tx:
         before = tx.registry.find_sweep("models", DEFAULT_WORKSPACE)
         tags = tx.policy().asking_tags()
-    glances = list(s.registry.list_models())
+    glances = _watched(s)
     if before is None or before.baseline_until is None:
-        _take_baseline(glances, s)
+        take_first(glances, s)
         return
-    tagged = _by_model(version for tag in tags for version in s.registry.versions_tagged(tag))
+    if not is_believed(glances, s):
+        return
+    tagged, trouble = _tagged(tags, s)
 
     with s.store.transaction() as tx:
         for name in sorted(_worth_a_look(glances, tagged, tags, tx)):
             defer_look(tx, DEFAULT_WORKSPACE, name)
         tx.registry.put_sweep("models", DEFAULT_WORKSPACE, before, s.clock.now())
+    if trouble is not None:
+        raise trouble
+
+
+def accept_registry(reason: str, person: Person, s: Services) -> str:
+    """An admin says that what the registry holds now is right. Raises Refused, OutsideError."""
+    return accept(reason, person, _watched(s), s)
+
+
+def _watched(s: Services) -> list[ModelSummary]:
+    """All registered models but those whose names cannot be stored, which is told."""
+    found = list(s.registry.list_models())
+    leave_unwatched([one.name for one in found if why_not_watched(one.name)], DEFAULT_WORKSPACE, s)
+    return [one for one in found if not why_not_watched(one.name)]
+
+
+def _is_watched(version: VersionSnapshot) -> bool:
+    return not why_not_watched(version.id.model)
+
+
+def _tagged(tags: Sequence[str], s: Services) -> tuple[Mapping[str, list[VersionSnapshot]], OutsideError | None]:
+    """By model. A search for tags that fails does not keep the sweep from aliases and deletions; it is raised when those are done."""
+    try:
+        return by_model(version for tag in tags for version in s.registry.versions_tagged(tag)), None
+    except OutsideError as trouble:
+        return {}, trouble
 
 
 def _down_to(edge: datetime | None, versions: Iterable[VersionSnapshot]) -> list[VersionSnapshot]:
@@ -81,6 +116,7 @@ def _worth_a_look(
 ) -> set[str]:
     known = {model.name: model for model in tx.registry.models(DEFAULT_WORKSPACE)}
     awaited = {request.version.model for request in tx.requests.find(workspace=DEFAULT_WORKSPACE, states=OPEN)}
+    unreadable = {trouble.name for trouble in tx.trust.unreadable(DEFAULT_WORKSPACE)}
     gone = set(known) - {glance.name for glance in glances}
     changed = set()
     for glance in glances:
@@ -88,27 +124,4 @@ def _worth_a_look(
         model = known.get(glance.name)
         if model is None or model.created != glance.created or model.fingerprint != mark:
             changed.add(glance.name)
-    return changed | gone | awaited
-
-
-def _take_baseline(glances: list[ModelSummary], s: Services) -> None:
-    """Reads every version once, in large pages, and writes all or nothing."""
-    versions = _by_model(s.registry.every_version())
-    now = s.clock.now()
-    held = 0
-    with s.store.transaction() as tx:
-        for glance in glances:
-            mine = tuple(sorted(versions.get(glance.name, ()), key=lambda version: version.id.version, reverse=True))
-            there = {version.id.version for version in mine}
-            aliases = {alias: number for alias, number in glance.aliases.items() if number in there}
-            held += take_baseline(ModelSnapshot(glance.workspace, glance.name, glance.created, aliases, mine), tx, now)
-        until = max((glance.created for glance in glances), default=EPOCH)
-        tx.registry.put_sweep("models", DEFAULT_WORKSPACE, Sweep(None, (), until), now)
-        tx.record([BaselineTaken(now, DEFAULT_WORKSPACE, len(glances), held)])
-
-
-def _by_model(versions: Iterable[VersionSnapshot]) -> dict[str, list[VersionSnapshot]]:
-    grouped: dict[str, list[VersionSnapshot]] = defaultdict(list)
-    for version in versions:
-        grouped[version.id.model].append(version)
-    return grouped
+    return changed | gone | awaited | unreadable

@@ -7,9 +7,9 @@ whom it speaks of.
 from __future__ import annotations
 
 from bot.domain.attestation.decision import tag_of, verdict_of
-from bot.domain.model import DECISION, Target, TransitionRequest, Verdict, VersionId
+from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict, VersionId
+from bot.engine.lanes import target_model
 from bot.services import Services
-from bot.store.requests import target_model
 from bot.store.transaction import Transaction
 
 DECIDED = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
@@ -44,7 +44,8 @@ def _tags_of(version: VersionId, target: Target, tx: Transaction) -> dict[str, s
 def _decision_tags(request: TransitionRequest) -> dict[str, str]:
     """These speak of the version's newest decision, whatever its target."""
     verdict = verdict_of(request)
-    tags = {"countersign.decision": DECIDED[verdict] if verdict else "", "countersign.request_id": request.id}
+    decision = "called off" if request.state is State.CALLED_OFF else DECIDED[verdict] if verdict else ""
+    tags = {"countersign.decision": decision, "countersign.request_id": request.id}
     return {**tags, "countersign.ticket": request.ticket.key} if request.ticket else tags
 
 

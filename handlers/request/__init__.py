@@ -1,1 +1,1 @@
-"""Asking, voting, deadlines and rollbacks."""
+"""Stories of a transition request between being asked for and being decided."""

@@ -79,12 +79,13 @@ def tell_delegate(seq: str, s: Services) -> None:
         person, delegate = tx.people.get(body["person"]), tx.people.get(body["delegate"])
         if tx.outbox.is_sent(key):
             return
-    account = s.notifier.find_account(delegate.email)
-    if account is None:
+    found = None if delegate.account else s.notifier.find_account(delegate.email)
+    account_id = delegate.account or (found.id if found else None)
+    if account_id is None:
         return  # left the workspace since; a stand-in who cannot press a button decides nothing
     until = body.get("until")  # an absence that has ended says none
     card = _you_stand_in(person, datetime.fromisoformat(until)) if until else _no_longer_needed(person)
-    post_once(key, account.id, card, s)
+    post_once(key, account_id, card, s)
 
 
 def _end_of(last_day: date, now: datetime, s: Services) -> datetime:

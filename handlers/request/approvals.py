@@ -53,10 +53,12 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
     with _own_requests_noted(click, voter, s), s.store.transaction() as tx:
         request = tx.requests.get(click.value, for_update=True)
         rule = rule_of(request, tx)
-        check_is_here(voter.person.id, tx, now)
+        _check_is_still(voter, click, tx, now)
         vote, rule_hash = _vote_of(click, voter, now), tx.policy().rule_hash(rule)
         if rule_hash != voter.rule_hash:
             raise Refused(POLICY_CHANGED)
+        tx.record(lifecycle.rebind(request, tx.policy().former_hash(rule), rule_hash, now))
+        request = tx.requests.get(request.id)
         try:
             events = lifecycle.cast_vote(request, vote, rule, rule_hash)
         except AlreadyDecided as late:
@@ -69,6 +71,8 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
 def who_decided(request: TransitionRequest, tx: Transaction) -> str:
     if request.decided_by is DecidedBy.FAST_TRACK:
         return f"the fast track was quicker: {request.version} for {request.target} is approved. Your click changed nothing"
+    if request.state is State.CALLED_OFF:
+        return f"this approval was called off: {request.outcome}. Your click changed nothing"
     verdict = (
         None
         if request.state in ENDED_UNDECIDED
@@ -92,7 +96,16 @@ def _vote_of(click: Click, voter: Voter, now: datetime) -> Vote:
         groups=voter.groups,
         via="card",
         standing_in_for=voter.standing_in_for,
+        also=voter.also,
     )
+
+
+def _check_is_still(voter: Voter, click: Click, tx: Transaction, now: datetime) -> None:
+    """Between the question who pressed and the vote, an administrator may have unbound the account, or the person gone away."""
+    if tx.people.get(voter.person.id).account != click.account:
+        raise Refused("whose account this is has changed just now. Nothing was recorded: press again")
+    for person in (voter.person.id, *voter.also):
+        check_is_here(person, tx, now)
 
 
 def _verdict_of(click: Click) -> Verdict:
@@ -126,7 +139,7 @@ def _check_may_vote(request: TransitionRequest, click: Click, voter: Voter, rule
     """Asked before the form for a reason is opened, so that nobody writes one in vain."""
     now = s.clock.now()
     with _own_requests_noted(click, voter, s), s.store.transaction() as tx:
-        check_is_here(voter.person.id, tx, now)
+        _check_is_still(voter, click, tx, now)
         vote = replace(_vote_of(click, voter, now), rule_hash=tx.policy().rule_hash(rule))
         try:
             lifecycle.check_may_vote(request, vote, rule)

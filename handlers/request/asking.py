@@ -6,17 +6,23 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.model import DEFAULT_WORKSPACE, OPEN, Ask, AskKind, Kind, Target, TransitionRequest
+from bot.domain.model import DEFAULT_WORKSPACE, OPEN, Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.diff import OpenAsk
+from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
+from bot.domain.request.opening import asked_again
 from bot.domain.request.rollback import failure_of
 from bot.errors import Refused
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.requests import LIVE, new_request_id
 from bot.store.transaction import Transaction
+from handlers.custody.facts import Place, decided_at, is_newest_copy
+from handlers.request.accounts import defer_binding
+from handlers.request.calling_off import end_approval, end_dropped
+from handlers.request.memory import with_memory
 
 ASKED_IN_WORDS = (AskKind.COMMAND, AskKind.API)
 COMMENT_LIMIT = 2_000  # characters
@@ -35,25 +41,38 @@ def request_transition(
     wanted = seen.version(version) if seen else None
     if seen is None or wanted is None:
         raise Refused(f"MLflow has no version {version} of {model}. Check the name and the number")
-    if wanted.id in seen.holders(target):
-        raise Refused(f"{wanted.id} holds {target} already; there is nothing to ask for")
-
     with s.store.transaction() as tx:
+        if is_newest_copy(wanted.id, target, tx):
+            raise Refused(
+                f"the newest version of {target.name} is a copy of {wanted.id} already; there is nothing to ask for"
+            )
         requester = person_with(email, tx)
         new = NewRequest(wanted.id, target, ask, requester=requester.id, comment=comment)
+        if wanted.id in seen.holders(target):
+            return _own_up(new, tx, s.clock.now())
         return open_new(new, tx, s.clock.now())
+
+
+def _own_up(new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
+    """Somebody says that a move by hand was theirs: it is known from then on who wants it, and they do not decide on it."""
+    tx.requests.lock_model(new.version.workspace, new.version.model)
+    live = tx.requests.find(version=new.version, target=new.target, states=OPEN, for_update=True)
+    if not live:
+        raise Refused(f"{new.version} holds {new.target} already; there is nothing to ask for")
+    return _join(live[0], new, tx, now)
 
 
 def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
     """Opens a request, or finds the live one for the same wish; whoever is newer takes an older one's place."""
     tx.requests.lock_model(new.version.workspace, new.version.model)
     live = tx.requests.find(version=new.version, target=new.target, states=LIVE, for_update=True)
-    if live:
+    if live and not end_dropped(live[0], tx, now):
         return _join(live[0], new, tx, now)
     policy = tx.policy()
     rule = rule_for_new(new.version.workspace, new.version.model, new.target, policy)
-    applied = tx.requests.applied(new.version, new.version.workspace, new.version.model, new.target)
-    new = replace(new, failed_before=failure_of(new.version, applied))
+    to = new.target.name if new.target.kind is TargetKind.MODEL else new.version.model
+    decided = decided_at(Place(new.version.workspace, to, new.target), new.version.model, tx, (new.version,))
+    new = with_memory(replace(new, failed_before=failure_of(new.version, decided)), rule, tx)
 
     opened = lifecycle.open_request(new, new_request_id(), rule, policy.rule_hash(rule), now)
     tx.record([opened])
@@ -78,7 +97,11 @@ def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> 
 
 def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
     if new.requester is not None:
-        tx.record(lifecycle.join(live, new.requester, new.ask, new.comment, now))
+        policy = tx.policy()
+        rule = policy.rule_for(live.version.workspace, live.version.model, live.target)
+        also = tuple(sorted(tx.people.ids_of(new.requester) - {new.requester}))
+        in_force = (rule, policy.rule_hash(rule)) if rule is not None else None
+        tx.record(lifecycle.join(live, new.requester, new.ask, new.comment, now, also=also, under_rule=in_force))
     return tx.requests.get(live.id)
 
 
@@ -94,13 +117,72 @@ def adopt(s: Services) -> list[TransitionRequest]:
         ]
 
 
-def take_away(ask: OpenAsk, tx: Transaction, now: datetime) -> None:
+def take_away(ask: OpenAsk, seen: ModelSnapshot, tx: Transaction, now: datetime, *, overtaken: bool = False) -> None:
+    """An open request ends with its ask. So does an approval that is not applied yet, unless its ask went on to a newer version."""
     request_id = tx.registry.take_ask(ask)
     if request_id is None or tx.registry.still_asked(request_id):
         return
     request = tx.requests.get(request_id, for_update=True)
-    if _nobody_asks_in_words(request):
-        tx.record(lifecycle.withdraw(request, f"{ask.version} no longer asks {ask.ask}", now))
+    if not _nobody_asks_in_words(request):
+        return
+    why = f"{ask.version} no longer asks {ask.ask}"
+    tx.record(lifecycle.withdraw(request, why, now))
+    if request.state is State.APPROVED and not overtaken and _is_called_off(ask, request, seen, tx):
+        end_approval(request, "", why, tx, now)
+
+
+def ask_again(request_id: str, s: Services) -> None:
+    """A request ended undone: an older version that still asks, and was only superseded, has its turn again."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        ended = tx.requests.get(request_id)
+        workspace, model, target = ended.version.workspace, ended.version.model, ended.target
+        tx.requests.lock_model(workspace, model)
+        if tx.requests.find(workspace=workspace, model=model, target=target, states=LIVE):
+            return
+        waiting = _still_asking(ended, tx)
+        if not waiting or tx.policy().rule_for(workspace, model, target) is None:
+            return
+        ask, older = max(waiting, key=lambda found: found[0].version.version)
+        in_words = older.requester is not None  # who still wants it, whatever becomes of the alias or tag
+        fresh = open_new(asked_again(older, Ask(AskKind.REOPENED) if in_words else ask.ask), tx, now)
+        tx.registry.hand_over_asks(older.id, fresh.id)
+
+
+def _still_asking(ended: TransitionRequest, tx: Transaction) -> list[tuple[OpenAsk, TransitionRequest]]:
+    """What asks in the registry although a newer version took the place of its request, which came to nothing."""
+    version, target = ended.version, ended.target
+    superseded = tx.requests.find(
+        workspace=version.workspace, model=version.model, target=target, states=(State.SUPERSEDED,)
+    )
+    by_id = {request.id: request for request in superseded}
+    asks = tx.registry.asks_with_requests(version.workspace, version.model)
+    found = [(ask, by_id[request_id]) for ask, request_id in asks if request_id in by_id]
+    return [(ask, request) for ask, request in found if _gave_way_for_nothing(request, tx)]
+
+
+def _gave_way_for_nothing(request: TransitionRequest, tx: Transaction) -> bool:
+    """Whether the newer request, or the last of those that took each other's place, ended without being applied."""
+    while request.state is State.SUPERSEDED:
+        if not request.superseded_by:
+            return False  # from before this was kept
+        request = tx.requests.get(request.superseded_by)
+    return request.state is not State.APPLIED
+
+
+def _is_called_off(ask: OpenAsk, request: TransitionRequest, seen: ModelSnapshot, tx: Transaction) -> bool:
+    """Whether somebody took it away, and it is not our own move, the version's arrival or another policy that made an end of it."""
+    version, intent = seen.version(ask.version.version), tx.registry.find_intent(request.id)
+    if version is None or version.id != ask.version:
+        return False
+    if ask.ask.kind is AskKind.STAGE and intent is not None and intent.done_at is None:
+        return False  # a version is in one stage only, so that our own move takes it out of the one that asks
+    stands = {
+        AskKind.ALIAS: seen.aliases.get(ask.ask.name) == ask.version.version,
+        AskKind.STAGE: version.stage == ask.ask.name,
+        AskKind.TAG: ask.ask.name in version.tags,
+    }
+    return ask.version not in seen.holders(ask.target) and not stands.get(ask.ask.kind, True)
 
 
 def _nobody_asks_in_words(request: TransitionRequest) -> bool:
@@ -120,4 +202,4 @@ def checked_email(text: str) -> str:
 def person_with(email: str, tx: Transaction) -> Person:
     """Whoever has that address, by the name that the policy prints; `email` has gone through `checked_email`."""
     entry = tx.policy().person_by_email(email)
-    return tx.people.get_or_add(email, entry.name if entry else email)
+    return defer_binding(tx.people.get_or_add(email, entry.name if entry else email), tx)

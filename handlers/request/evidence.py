@@ -10,50 +10,84 @@ from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Demand, LineageDemand, Policy, Rule
+from bot.domain.registry.custody import custody_of
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track, lifecycle
 from bot.domain.request.lifecycle import Authors
-from bot.domain.request.rollback import needs_no_vote
-from bot.domain.text import target_label
+from bot.domain.request.rollback import brought_by, needs_no_vote, rejection_of
+from bot.domain.text import format_utc, target_label
+from bot.engine.lanes import Lane, target_model
+from bot.errors import Permanent
 from bot.services import Services
-from bot.store.requests import target_model
-from bot.store.transaction import Lane, Transaction
+from bot.store.transaction import Transaction
+from handlers.custody.belief import check_believed
+from handlers.custody.facts import decided_for, facts_of, place_of
 from handlers.notify.render_context import needed_rule
+from handlers.request import memory
 from handlers.request.rollbacks import overtaken
+from handlers.request.waiting import telling_if_unreadable
 
 LARGE = 10**9  # bytes; what takes minutes to read
 TELL_EVERY = timedelta(seconds=15)
 
 
 def freeze_evidence(request_id: str, s: Services) -> None:
-    """Collects what the vote will be based on; only then does the vote open."""
+    """Collects what the vote will be based on; only then does the vote open. While it cannot be read, the card says so."""
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
-        policy = tx.policy()
-        rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     if request.state is not State.COLLECTING:
         return
+    check_believed(request.version.workspace, s)
+    reading = _Reading(request_id, s)
+    try:
+        with telling_if_unreadable(request, s):
+            read = _read(request, reading, s)
+    except Permanent:
+        return  # the card says so, and the clock has it tried again (`tell_waiting`)
+    if read is not None:
+        seen, holder = read
+        _freeze(request_id, seen, holder, reading, s)
+
+
+def _read(request: TransitionRequest, reading: _Reading, s: Services) -> tuple[Evidence, VersionId | None] | None:
+    """The evidence, and who holds the target now; None when there is nothing to decide any more and the request is withdrawn."""
+    with s.store.transaction() as tx:
+        policy = tx.policy()
+        rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     model = s.registry.find_model(request.version.workspace, request.version.model)
-    champion = _champion(request, _target_model(request, model, s))
-    pointless = _why_pointless(request, champion, model, s)
+    champion, holder = _champion(request, _target_model(request, model, s), s)
+    pointless = _why_pointless(request, holder, model, s)
     if pointless:
         with s.store.transaction() as tx:
-            tx.record(lifecycle.withdraw(tx.requests.get(request_id, for_update=True), pointless, s.clock.now()))
-        return
+            tx.record(lifecycle.withdraw(tx.requests.get(request.id, for_update=True), pointless, s.clock.now()))
+        return None
     demand = (rule.lineage if rule else None) or LineageDemand()
-    reading = _Reading(request_id, s)
-    seen = s.registry.read_evidence(request.version, champion, policy.artifact_stores, demand, reading)
+    return s.registry.read_evidence(request.version, champion, policy.artifact_stores, demand, reading), holder
 
+
+def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: _Reading, s: Services) -> None:
     now = s.clock.now()
     with s.store.transaction() as tx:
         policy = tx.policy()
-        found = policy.rule_for(request.version.workspace, request.version.model, request.target)
-        rule = needed_rule(request, found)
         locked = tx.requests.get(request_id, for_update=True)
+        found = policy.rule_for(locked.version.workspace, locked.version.model, locked.target)
+        rule = needed_rule(locked, found)
         authors, evidence = _authors_of(seen, policy, tx), _without_addresses(seen, tx)
         why_people = _why_people_decide(locked, evidence, tx)
         rule_hash = policy.rule_hash(rule)
-        frozen = lifecycle.freeze_evidence(locked, evidence, authors, rule_hash, now, people_decide=why_people)
+        held = (holder,) if holder else ()
+        earlier = memory.alike(locked.version, locked.target, evidence, rule, tx)
+        frozen = lifecycle.freeze_evidence(
+            locked,
+            evidence,
+            authors,
+            rule_hash,
+            now,
+            people_decide=why_people,
+            found=held,
+            barred=memory.barred_by(locked, earlier, {*filter(None, (authors.trained, authors.committed))}, tx),
+            objections=memory.objections(locked, earlier, tx),
+        )
         if seen.artifacts is not None:
             tx.manifests.keep(seen.artifacts.digest, reading.manifest)
         tx.readings.forget(request_id)
@@ -100,7 +134,7 @@ def _decide_without_people(
     if request.kind is not Kind.PROMOTION or rule.fast_track is None or rule.fast_track.mode is FastTrackMode.OFF:
         return []
     is_on = tx.switches.fast_track_is_on(lock=True)  # whoever switches it off waits for us, or we see that it is off
-    lot = tx.requests.find(version=request.version, target=request.target)[0].id
+    lot = memory.lot_of(request, tx, rule)
     judgement = fast_track.judge(request, request.evidence, rule.fast_track, is_switched_on=is_on, lot=lot)
     blocked = () if Demand.LINEAGE in rule.fast_track.require else lineage.blocking(request.evidence, rule.lineage)
     judgement = replace(judgement, checks=(*judgement.checks, *(Check(False, one.sentence) for one in blocked)))
@@ -108,15 +142,22 @@ def _decide_without_people(
 
 
 def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transaction) -> str:
-    """The way back is short only to the very bytes and figures that people, or the rule, have approved for this target."""
+    """The way back is short only to the very bytes and figures that people, or the rule, have approved for this target.
+
+    The newest word counts: what people rejected since goes back with votes alone.
+    """
     if request.kind is not Kind.ROLLBACK:
         return ""
-    approval = tx.requests.last_approval(request.version, request.target)
-    approved = tx.requests.get(approval) if approval else None
+    decided = decided_for(request, tx)
+    approved = brought_by(request.version, decided)
     if approved is None or approved.evidence is None:
         return f"{request.version} was never approved for {target_label(request)}"
     if request.failed_before:
         return f"{request.version} was {request.failed_before}"
+    rejected = rejection_of(request.version, decided)
+    if rejected is not None and rejected.decided_at is not None:
+        when = format_utc(rejected.decided_at)
+        return f"{rejected.version} was rejected for {target_label(request)} on {when}: {rejected.outcome.rstrip('.')}"
     differs = "; ".join(changes(approved.evidence, seen))
     return f"{request.version} is not what was approved: {differs}" if differs else ""
 
@@ -156,9 +197,17 @@ def _target_model(request: TransitionRequest, own: ModelSnapshot | None, s: Serv
     return own if name == request.version.model else s.registry.find_model(request.version.workspace, name)
 
 
-def _champion(request: TransitionRequest, model: ModelSnapshot | None) -> VersionId | None:
-    if request.kind is Kind.OBSERVED:
-        before = model.version(request.previous.version) if model and request.previous else None
-        return before.id if before and before.id == request.previous else None  # it may have been deleted since
+def _champion(
+    request: TransitionRequest, model: ModelSnapshot | None, s: Services
+) -> tuple[VersionId | None, VersionId | None]:
+    """The lawful holder, which figures are compared with, and who holds the target, by right or not."""
+    there = {seen.id for seen in model.versions} if model else set()
     holders = model.holders(request.target) if model else ()
-    return holders[0] if holders else None
+    found = holders[0] if holders else None
+    if request.kind is Kind.OBSERVED:
+        before = request.previous
+        return (before if before in there else None), found  # it may have been deleted since
+    with s.store.transaction() as tx:
+        facts = facts_of(place_of(request), model, tx, s.clock.now())
+    lawful = custody_of(facts).champion
+    return (lawful if lawful in there else None), found

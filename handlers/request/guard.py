@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from bot.domain.evidence.changes import changes
 from bot.domain.model import DecidedBy, TransitionRequest
+from bot.domain.policy.freezes import freeze_on
+from bot.domain.registry.steps import Guard
 from bot.services import Services
 from bot.store.transaction import Transaction
+from handlers.request.waiting import telling_if_unreadable
+
+
+def read_guard(request: TransitionRequest, s: Services) -> Guard:
+    """Everything that may speak against applying an approval now. Reading the artifacts may take minutes."""
+    objection = what_changed(request, s)
+    with s.store.transaction() as tx:
+        freeze = freeze_on(request, tx.policy(), s.clock.now())
+    return Guard(objection, freeze.name, freeze.until) if freeze else Guard(objection)
 
 
 def what_changed(request: TransitionRequest, s: Services) -> str:
@@ -15,7 +26,12 @@ def what_changed(request: TransitionRequest, s: Services) -> str:
         stores = tx.policy().artifact_stores
     if refusal or request.evidence is None:
         return refusal
-    return "; ".join(changes(request.evidence, s.registry.read_evidence(request.version, None, stores)))
+    with (
+        s.store.turns.let_go(),
+        telling_if_unreadable(request, s),
+    ):  # reading the files may take minutes, or fail for days
+        seen = s.registry.read_evidence(request.version, None, stores)
+    return "; ".join(changes(request.evidence, seen))
 
 
 def why_not_now(request: TransitionRequest, tx: Transaction, *, lock: bool = False) -> str:
@@ -24,7 +40,7 @@ def why_not_now(request: TransitionRequest, tx: Transaction, *, lock: bool = Fal
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     if rule is None:
         return "no rule in the policy speaks of the target any more"
-    if policy.rule_hash(rule) != request.rule_hash:
+    if request.rule_hash not in policy.hashes(rule):
         return "the rule, or a group that it names, is another one than was decided under"
     if request.decided_by is DecidedBy.FAST_TRACK and not tx.switches.fast_track_is_on(lock=lock):
         return "the fast track was switched off before its decision was applied"

@@ -25,13 +25,23 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.quorum import groups_with_a_say
-from bot.domain.request.rollback import FAILED_TAG, brought_by, failed_tag, failure_of, needs_no_vote, ways_back
+from bot.domain.request.rollback import (
+    FAILED_TAG,
+    brought_by,
+    failed_tag,
+    failure_of,
+    needs_no_vote,
+    rejection_of,
+    ways_back,
+)
 from bot.domain.text import target_label
+from bot.engine.lanes import target_model
 from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
-from bot.store.requests import LIVE, target_model
+from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
+from handlers.custody.facts import Place, decided_at, decided_for, facts_of
 from handlers.notify.render_context import context_for
 from handlers.request.approvals import Reply, request_under, rule_of
 from handlers.request.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
@@ -65,10 +75,11 @@ def roll_back(
         holder = _holder(model, target, there, tx)
         if held_by not in (None, holder):
             raise Refused(f"{held_by} no longer holds {target}: {holder} does. Use the card of that one")
-        applied = tx.requests.applied(holder, source.workspace, model, target)
-        back_to = _way_back(version, holder, source, target, applied)
+        place = Place(source.workspace, there.name if there else model, target)
+        decided = decided_at(place, model, tx, (holder,))
+        back_to = _way_back(version, holder, source, target, decided)
         _make_way(back_to, target, ask, tx, now)
-        brought = brought_by(holder, applied)
+        brought = brought_by(holder, decided)
         new = NewRequest(back_to, target, ask, Kind.ROLLBACK, person_with(email, tx).id, why, away_from=holder)
         return open_new(replace(new, follows=brought.id if brought else None), tx, now)
 
@@ -80,7 +91,7 @@ def press(click: Click, s: Services) -> Reply:
         rule = rule_of(request, tx)
         _check_still_holds(request, tx)
         context = context_for(request, tx, s.clock.now())
-        ways = ways_back(request.version, tx.requests.applied(request.version, *_place_of(request)))
+        ways = ways_back(request.version, decided_for(request, tx))
     voter = voter_for(click.account, rule, request, s)
     may_have_a_say = groups_with_a_say(request, rule)
     if not set(may_have_a_say) & set(voter.groups):
@@ -102,15 +113,17 @@ def what_follows(request: TransitionRequest, s: Services) -> str:
     """Whether the target goes back at once or waits for votes, and where to look."""
     with s.store.transaction() as tx:
         rule = rule_of(request, tx)
-        was_approved = tx.requests.last_approval(request.version, request.target) is not None
+        decided = decided_for(request, tx)
+    was_approved = brought_by(request.version, decided) is not None
+    rejected = rejection_of(request.version, decided) is not None
     card = f"Its card: {request.card.url}" if request.card else f"Its card comes to {rule.channel}."
     if request.state is State.APPROVED:
         return f"It is approved already and moves as soon as the registry answers. {card}"
-    if needs_no_vote(request, rule, was_approved=was_approved):
+    if needs_no_vote(request, rule, was_approved=was_approved and not rejected):
         before = f"{request.version} was approved for {target_label(request)} before"
         return f"{before}, so it goes back at once, if it is still what was approved. {card}"
     votes = " and ".join(f"{needed.quorum} of {needed.group}" for needed in rule.approve.all_of)
-    return f"{_why_votes(request, was_approved=was_approved)}, so it needs votes: {votes}. {card}"
+    return f"{_why_votes(request, was_approved=was_approved, rejected=rejected)}, so it needs votes: {votes}. {card}"
 
 
 def mark_failed(request_id: str, s: Services) -> None:
@@ -143,9 +156,9 @@ def held_as_asked(held: VersionId, target: Target, tx: Transaction) -> VersionId
     """A copy in a target model, named by the version that a request of ours had asked for; itself when it came there otherwise."""
     if target.kind is not TargetKind.MODEL:
         return held
-    places = tx.registry.placements(held.workspace, held.model)
-    copied = next((p.request_id for p in places if p.version == held and p.target == target and p.request_id), None)
-    return tx.requests.get(copied).version if copied else held
+    facts = facts_of(Place(held.workspace, held.model, target), None, tx, held.created, about=(held,))
+    copied = next((one for one in reversed(facts.about(held)) if held in one.copies), None)
+    return copied.version if copied else held
 
 
 def _holder(model: str, target: Target, there: ModelSnapshot | None, tx: Transaction) -> VersionId:
@@ -166,11 +179,11 @@ def _way_back(
     holder: VersionId,
     source: ModelSnapshot,
     target: Target,
-    applied: Sequence[TransitionRequest],
+    decided: Sequence[TransitionRequest],
 ) -> VersionId:
     if version is None:
         there = {seen.id for seen in source.versions}
-        way = next((way for way in ways_back(holder, applied) if way in there), None)
+        way = next((way for way in ways_back(holder, decided) if way in there), None)
         if way is None:
             raise Refused(_nothing_to_go_back_to(source.name, target))
         return way
@@ -183,7 +196,7 @@ def _way_back(
 
 
 def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now: datetime) -> None:
-    """A version that waits for votes to reach the target gets there by the rollback instead, which may need none.
+    """A version that waits for votes, or for a freeze, gets there by the rollback instead, which may need none and waits for none.
 
     Whoever asks for what is asked already does not join: they would lose their own vote on it.
     """
@@ -193,7 +206,8 @@ def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now
             raise Refused(
                 f"{target_label(overtaken)} is being taken back to {back_to} already: {overtaken.state}.{card}"
             )
-        tx.record(lifecycle.withdraw(overtaken, f"{target} is to go back to {back_to} now, by a rollback", now))
+        why = f"{target} is to go back to {back_to} now, by a rollback"
+        tx.record(lifecycle.withdraw(overtaken, why, now) or lifecycle.mark_stale(overtaken, why, now))
 
 
 def _is_quicker(ask: Ask, waiting: TransitionRequest) -> bool:
@@ -226,15 +240,11 @@ def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
     places = tx.registry.placements(request.version.workspace, target_model(request))
     newest = next((place for place in places if place.target == request.target), None)
     if newest is None or newest.request_id != request.id:
-        taken_back = failure_of(request.version, tx.requests.applied(request.version, *_place_of(request)))
+        taken_back = failure_of(request.version, decided_for(request, tx))
         why = f"it was {taken_back}" if taken_back else "use the card of the one that does"
         raise Refused(
             f"version {request.version.version} no longer holds {target_label(request)} by this request: {why}"
         )
-
-
-def _place_of(request: TransitionRequest) -> tuple[str, str, Target]:
-    return request.version.workspace, request.version.model, request.target
 
 
 def _question(request: TransitionRequest, back_to: VersionId) -> str:
@@ -244,9 +254,11 @@ def _question(request: TransitionRequest, back_to: VersionId) -> str:
     )
 
 
-def _why_votes(request: TransitionRequest, *, was_approved: bool) -> str:
+def _why_votes(request: TransitionRequest, *, was_approved: bool, rejected: bool) -> str:
     if request.failed_before:
         return f"{request.version} was {request.failed_before}"
+    if rejected:
+        return f"{request.version} was rejected for {target_label(request)} since it was approved"
     if not was_approved:
         return f"{request.version} was never approved for {target_label(request)}"
     return f"The rule for {target_label(request)} wants votes to go back as well"

@@ -11,12 +11,13 @@ from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.model import TransitionRequest
-from bot.domain.policy.rules import Group, PersonEntry, Policy, Rule
-from bot.domain.request.quorum import under
-from bot.errors import OutsideError, Refused, Temporary
+from bot.domain.policy.rules import Group, Policy, Rule
+from bot.domain.request.quorum import groups_with_a_say, under
+from bot.errors import OutsideError, Permanent, Refused, Temporary
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.people import Person
+from handlers.request.accounts import person_behind
 
 Found = TypeVar("Found")
 
@@ -25,6 +26,7 @@ UNWELCOME = {
     AccountKind.BOT: "a bot may not decide",
     AccountKind.DEACTIVATED: "this account is deactivated",
     AccountKind.FOREIGN: "people from other workspaces may not decide",
+    AccountKind.UNCONFIRMED: "Slack has not confirmed your e-mail address. Follow the link in Slack's mail to you, then press again",
 }
 PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again"
 POLICY_CHANGED = (
@@ -44,18 +46,19 @@ class VoterUnknown(Refused):
 class Voter:
     """A person with those of the rule's groups that they have a say for: their own, and those of people away whom they stand in for.
 
-    `rule_hash` is the rule's with its groups, as they stood when Slack was asked.
+    `rule_hash` is the rule's with its groups, as they stood when Slack was asked. `also` are the person's other ids.
     """
 
     person: Person
     groups: tuple[str, ...]
     standing_in_for: tuple[str, ...] = ()
     rule_hash: str = ""
+    also: tuple[str, ...] = ()
 
 
 def person_of(account_id: str, s: Services) -> Person:
     """The one member to whom the account belongs; from now on bound to it."""
-    return _bound(_member(account_id, _Questions(s)), s)
+    return person_behind(_member(account_id, _Questions(s)), s)
 
 
 def voter_for(account_id: str, rule: Rule, request: TransitionRequest, s: Services) -> Voter:
@@ -67,13 +70,16 @@ def voter_for(account_id: str, rule: Rule, request: TransitionRequest, s: Servic
         raise Refused(POLICY_CHANGED)
     wanted = policy.groups_of(rule)
     account = _member(account_id, questions)
-    own = tuple(group.name for group in wanted if questions.belongs(account, group))
-    person = _bound(account, s)
+    person = person_behind(account, s)
+    with s.store.transaction() as tx:
+        ids = tx.people.ids_of(person.id)
+    own = _own_groups(wanted, _Member(account.id, person.email), groups_with_a_say(request, rule), questions)
 
     lacking = [group for group in wanted if group.name not in own]
-    lent = _lent_to(person, lacking, _spoken_for(request, rule_hash), questions) if lacking else {}
+    lent = _lent_to(person, lacking, _spoken_for(request, rule_hash) | ids, questions) if lacking else {}
     groups = set(own).union(*lent.values())
-    return Voter(person, tuple(group.name for group in wanted if group.name in groups), tuple(lent), rule_hash)
+    told = tuple(group.name for group in wanted if group.name in groups)
+    return Voter(person, told, tuple(lent), rule_hash, tuple(sorted(ids - {person.id})))
 
 
 def any_approver(account_id: str, s: Services) -> Person:
@@ -81,11 +87,20 @@ def any_approver(account_id: str, s: Services) -> Person:
     questions = _Questions(s)
     policy = s.store.policy()
     account = _member(account_id, questions)
+    person = person_behind(account, s)
     groups = _groups_of_all(policy)
-    if not _is_in_any(groups, account, questions):
+    if not _is_in_any(groups, _Member(account.id, person.email), questions):
         names = ", ".join(group.name for group in groups)
         raise Refused(f"only people who approve under some rule may do this: members of {names}. Ask one of them")
-    return _bound(account, s)
+    return person
+
+
+@dataclass(frozen=True)
+class _Member:
+    """Slack's groups name accounts; the policy's name people by the address that they are known by, whatever Slack shows today."""
+
+    account: str
+    email: str
 
 
 class _Questions:
@@ -101,11 +116,11 @@ class _Questions:
     def find_account(self, email: str) -> Account | None:
         return self._answer(lambda: self.s.notifier.find_account(email))
 
-    def belongs(self, account: Account, group: Group) -> bool:
+    def belongs(self, member: _Member, group: Group) -> bool:
         handle = group.slack_group
         if handle is None:
-            return account.email.lower() in group.people
-        return account.id in self._answer(lambda: self.s.notifier.members_of(handle))
+            return member.email in group.people
+        return member.account in self._answer(lambda: self.s.notifier.members_of(handle))
 
     def _answer(self, ask: Callable[[], Found]) -> Found:
         if self.s.clock.now() >= self._ends:
@@ -120,26 +135,32 @@ def _member(account_id: str, questions: _Questions) -> Account:
     account = questions.account(account_id)
     if account.kind is not AccountKind.MEMBER:
         raise Refused(UNWELCOME[account.kind])
-    if not account.email:
-        raise Refused("Slack does not tell your e-mail address, so Countersign cannot know who you are")
     return account
 
 
-def _bound(account: Account, s: Services) -> Person:
-    with s.store.transaction() as tx:
-        person = tx.people.get_or_add(account.email, account.name)
-        if person.name == person.email and account.name:  # until now they were only an address in a group or an ask
-            tx.people.enrol([PersonEntry(account.name, account.email)])
-            person = tx.people.get(person.id)
-        return tx.people.bind_account(person, account.id)
+def _own_groups(
+    wanted: Iterable[Group], member: _Member, with_a_say: tuple[str, ...], questions: _Questions
+) -> tuple[str, ...]:
+    """A group that has no say yet keeps nobody's vote waiting: one that is gone from Slack counts as one without them."""
+    own = []
+    for group in wanted:
+        try:
+            belongs = questions.belongs(member, group)
+        except (VoterUnknown, OutsideError):
+            if group.name in with_a_say:
+                raise
+            belongs = False
+        if belongs:
+            own.append(group.name)
+    return tuple(own)
 
 
-def _is_in_any(groups: Iterable[Group], account: Account, questions: _Questions) -> bool:
+def _is_in_any(groups: Iterable[Group], member: _Member, questions: _Questions) -> bool:
     """One group that cannot be told, or is gone from Slack, keeps nobody out whom another one lets in."""
     trouble: VoterUnknown | OutsideError | None = None
     for group in groups:
         try:
-            if questions.belongs(account, group):
+            if questions.belongs(member, group):
                 return True
         except (VoterUnknown, OutsideError) as untold:
             trouble = untold
@@ -157,7 +178,7 @@ def _groups_of_all(policy: Policy) -> tuple[Group, ...]:
 def _spoken_for(request: TransitionRequest, rule_hash: str) -> frozenset[str]:
     """In whose place nobody may vote: parties have no say to lend, and who has voted, or been stood in for, has used it."""
     votes = under(request, rule_hash).votes
-    used = {person for vote in votes for person in (vote.person, *vote.standing_in_for)}
+    used = {person for vote in votes for person in (*vote.ids, *vote.standing_in_for)}
     return request.parties | used
 
 
@@ -170,18 +191,27 @@ def _lent_to(
     """
     with questions.s.store.transaction() as tx:
         absences = tx.absences.absences_covered_by(delegate.id, questions.s.clock.now())
-        absentees = [tx.people.get(absence.person) for absence in absences if absence.person not in spoken_for]
+        free = [absence.person for absence in absences if not tx.people.ids_of(absence.person) & spoken_for]
+        absentees = [tx.people.get(person) for person in free]
     lent = {}
     for absentee in absentees:
         account = _account_of(absentee, questions)
         if account is not None:
-            lent[absentee.id] = frozenset(group.name for group in lacking if questions.belongs(account, group))
+            member = _Member(account.id, absentee.email)
+            lent[absentee.id] = frozenset(group.name for group in lacking if questions.belongs(member, group))
     return {person: groups for person, groups in lent.items() if groups}
 
 
 def _account_of(person: Person, questions: _Questions) -> Account | None:
-    """None unless it is an active member's and still that person's own."""
-    found = questions.account(person.account) if person.account else questions.find_account(person.email)
-    if found is None or found.kind is not AccountKind.MEMBER or found.email.lower() != person.email:
+    """None unless it is an active member's. One that was bound to anybody before is this person's only while it is bound to them."""
+    try:
+        found = questions.account(person.account) if person.account else questions.find_account(person.email)
+    except Permanent:
+        return None  # Slack knows the account no longer, so it has nothing to lend; the one who presses was found
+    if found is None or found.kind is not AccountKind.MEMBER:
         return None
-    return found
+    if person.account:
+        return found
+    with questions.s.store.transaction() as tx:
+        bound_before = tx.people.accounts(account=found.id) or tx.people.accounts(person=person.id)
+    return None if bound_before else found

@@ -44,6 +44,7 @@ from bot.domain.policy.rules import (
 )
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.registry.watch_events import HolderLeft, WatchBegun
 from bot.domain.request.evolution import evolve
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -210,6 +211,7 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
     return [
         e.AskJoined(LATER, request_id, "dan", Ask(AskKind.API), "for spring"),
         e.EvidenceFrozen(LATER, request_id, an_evidence(description="anew"), "eve", "sha256:2"),
+        e.EvidenceUnreadable(LATER, request_id, "the store answers 403"),
         e.FastTrackJudged(LATER, request_id, a_judgement(), "bike-* → alias:champion", "sha256:2"),
         e.FastTrackCompared(LATER, request_id, "bike-* → alias:champion", True, True, "agreed"),
         e.ReminderDue(LATER, request_id, 1),
@@ -225,6 +227,9 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.RequestWithdrawn(LATER, request_id, "bike-demand v7 no longer asks by alias candidate"),
         e.RequestSuperseded(LATER, request_id, "another", "bike-demand v8 asks for alias:champion too and is newer"),
         e.ApprovalStale(LATER, request_id, "alias:champion is held by nobody now"),
+        e.ApprovalCalledOff(LATER, request_id, "ana", "the test data leaked"),
+        e.VotesRebound(LATER, request_id, RULE_HASH, "sha256:6"),
+        e.StandInsVoided(LATER, request_id, "heads"),
         e.TargetMoved(LATER + timedelta(hours=1), request_id, a_version(), CHAMPION, a_version(5), moved=True),
         e.TargetPutBack(LATER + timedelta(hours=1), request_id, CHAMPION, a_version(), a_version(5), moved=True),
         e.VoteSigned(LATER, request_id, VOTE, "cy", "a1b2c3", "sha256:4"),
@@ -242,11 +247,19 @@ def every_event() -> list[e.Event]:
         e.BaselineTaken(NOON, "default", 3, 2),
         e.MoveObserved(NOON, "default", CHAMPION, "bike-demand", a_version(), a_version(5), "ask"),
         e.MoveReverted(NOON, "default", CHAMPION, "bike-demand", a_version(5)),
+        HolderLeft(NOON, "default", PRODUCTION, "bike-demand", a_version(), a_version(5)),
+        WatchBegun(NOON, "default", CHAMPION, "bike-demand", "revert", (a_version(5),)),
         e.ModelRenamed(NOON, "default", "bike", "bike-demand"),
         e.ModelGone(NOON, "default", "bike-demand", "it was deleted or renamed"),
+        e.ModelUnreadable(NOON, "default", "bike-demand", "MLflow refused reading it (403)", NOON),
+        e.ModelReadable(NOON, "default", "bike-demand", NOON),
+        e.RegistryDoubted(NOON, "default", "3 of 3 registered models are missing: a, b, c.", 3, 3),
+        e.RegistryTrusted(NOON, "default", NOON, "ana", "the old server was retired"),
         e.PolicyActivated(NOON, 1, "sha256:3", "config/policy.yaml", ("poll: versions every 1 min, was 30 s",)),
         e.PolicyRefused(NOON, "sha256:4", "config/policy.yaml", ("line 3: unknown key",)),
         e.FastTrackSwitched(NOON, False, "ana", "figures drifted"),
+        e.AccountBound(NOON, "ana", "U0ANA000001", "policy"),
+        e.AccountUnbound(NOON, "ana", "U0ANA000001", "ben"),
         e.AwayDeclared(NOON, "ana", "ben", LATER),
         e.AwayEnded(NOON, "ana", "ben"),
         e.KeyAdded(NOON, "a1b2c3", "ecdsa-p256", "approvals"),

@@ -142,15 +142,18 @@ def test_passing_trouble_sends_the_job_back_with_its_error_kept(engine: sa.Engin
     assert [error.error for error in job.errors] == ["the answer of chat.postMessage was lost"]
 
 
-def test_retry_after_is_never_undercut(engine: sa.Engine, jobs: Jobs) -> None:
+@pytest.mark.parametrize(("asked", "waited"), [(600, 600), (900, 900), (3600, 900), (86_400, 900)])
+def test_retry_after_is_honoured_up_to_fifteen_minutes(
+    engine: sa.Engine, jobs: Jobs, asked: float, waited: float
+) -> None:
     defer(engine, jobs, "sync_card")
     before = datetime.now(UTC)
 
-    jobs.drain({"sync_card": failing(Temporary("Slack asks us to wait", retry_after=3600))})
+    jobs.drain({"sync_card": failing(Temporary("Slack asks us to wait", retry_after=asked))})
 
     scheduled_at = only(jobs).scheduled_at
     assert scheduled_at is not None
-    assert scheduled_at >= before + timedelta(seconds=3600)
+    assert before + timedelta(seconds=waited) <= scheduled_at <= datetime.now(UTC) + timedelta(seconds=waited)
 
 
 def test_permanent_trouble_parks_the_job_and_says_so(engine: sa.Engine, jobs: Jobs) -> None:
@@ -276,3 +279,24 @@ def test_a_job_may_defer_the_next_one(engine: sa.Engine, jobs: Jobs) -> None:
     )
 
     assert ran == ["r1"]
+
+
+@pytest.mark.parametrize(
+    "subject", ["default/a\nb", "default/a) b (", "default/\u2028", "default/" + "é" * 250, "x" * 5000]
+)
+def test_no_subject_makes_a_job_that_waits_already_a_fault(engine: sa.Engine, jobs: Jobs, subject: str) -> None:
+    for _ in range(2):
+        with engine.begin() as connection:
+            jobs.defer(connection, "look_at", subject, lane="looks", once=True)
+
+    assert only(jobs).request_id == subject
+
+
+def test_a_job_that_a_former_release_deferred_once_is_not_deferred_again(engine: sa.Engine, jobs: Jobs) -> None:
+    defer(engine, jobs, "look_at")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("update procrastinate_jobs set queueing_lock = 'look_at:default/bike'")
+
+        jobs.defer(connection, "look_at", "default/bike", lane="looks", once=True)
+
+    assert len(jobs.listing()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -11,6 +12,10 @@ from alembic import command
 
 from bot.database.connect import alembic_config, connect, create_engine, migrate, pending_migrations
 
+A_REQUEST = """
+insert into requests (id, state, workspace, model, version, version_created, target, opened_at, body)
+values (%s, 'rejected', 'default', 'bike', 1, now(), 'alias:champion', now(), %s)
+"""
 MIGRATE = "import sys; from bot.database.connect import migrate; migrate(sys.argv[1])"
 
 
@@ -74,3 +79,37 @@ def test_what_the_url_says_wins_over_our_patience(database_url: str) -> None:
 def test_a_database_that_is_not_there_is_an_error_and_not_a_hang(tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(psycopg.OperationalError):
         connect(f"postgresql://postgres@/postgres?host={tmp_path_factory.getbasetemp()}")
+
+
+def test_accounts_and_contents_of_before_are_filled_in(empty_database_url: str) -> None:
+    files = {"digest": "sha256:5f1c", "files": 3, "size": 900}
+    bodies = {
+        "frozen": {"evidence": {"source": "models:/m-1", "run_id": "5d3c", "artifacts": files}},
+        "without files": {"evidence": {"source": "models:/m-1", "run_id": None, "artifacts": {**files, "files": 0}}},
+        "collecting": {"evidence": None},
+    }
+    up_to("0005", empty_database_url)
+    with connect(empty_database_url) as plain:
+        plain.execute("insert into people (id, email, name, account) values ('ana', 'ana@example.com', 'Ana', 'U1')")
+        plain.execute("insert into people (id, email, name) values ('ben', 'ben@example.com', 'Ben')")
+        for request_id, body in bodies.items():
+            plain.execute(A_REQUEST, (request_id, json.dumps(body)))
+
+    migrate(empty_database_url)
+
+    with connect(empty_database_url) as plain:
+        accounts = plain.execute("select account, person, how, unbound_at from accounts").fetchall()
+        contents = plain.execute("select id, content_digest, content_origin from requests order by id").fetchall()
+    assert accounts == [("U1", "ana", "before", None)]
+    assert contents == [
+        ("collecting", None, None),
+        ("frozen", "sha256:5f1c", "models:/m-1 5d3c"),
+        ("without files", None, "models:/m-1"),
+    ]
+
+
+def up_to(revision: str, url: str) -> None:
+    config = alembic_config()
+    with create_engine(url, pooled=False).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)

@@ -41,7 +41,9 @@ def store(engine: sa.Engine, jobs: Jobs) -> Store:
 
 def bound(store: Store, email: str, account: str) -> Person:
     with store.transaction() as tx:
-        return tx.people.bind_account(tx.people.get_or_add(email, email), account)
+        person = tx.people.get_or_add(email, email)
+        tx.people.bind(person, account, "admin", NOON)
+        return tx.people.get(person.id)
 
 
 def test_a_person_is_one_row_however_the_address_is_written(store: Store) -> None:
@@ -75,6 +77,29 @@ def test_a_second_account_and_a_second_person_are_refused(store: Store, email: s
 
     with pytest.raises(Refused, match=f"{email} and this Slack account are bound to different people"):
         bound(store, email, account)
+
+
+def test_all_who_ever_shared_an_account_are_one_for_separation_of_duties(store: Store) -> None:
+    ana, ben = bound(store, "ana@example.com", "U1"), bound(store, "ben@example.com", "U2")
+    with store.transaction() as tx:
+        tx.people.unbind("ana@example.com")
+    married = bound(store, "ana.ruiz@example.com", "U1")
+    with store.transaction() as tx:
+        tx.people.unbind("ana.ruiz@example.com")
+    third = bound(store, "ana.ruiz@example.com", "U3")
+
+    with store.transaction() as tx:
+        assert tx.people.ids_of(ana.id) == tx.people.ids_of(third.id) == {ana.id, married.id}
+        assert tx.people.ids_of(ben.id) == {ben.id}
+        history = [(row.account, row.person == ana.id, row.unbound_at is None) for row in tx.people.accounts()]
+    assert history == [("U1", True, False), ("U2", False, True), ("U1", False, False), ("U3", False, True)]
+
+
+def test_somebody_new_is_there_for_others_before_the_transaction_ends(store: Store) -> None:
+    with store.transaction() as tx:
+        nia = tx.people.get_or_add("nia@example.com", "nia@example.com")
+        with store.transaction() as other:
+            assert other.people.get_or_add("nia@example.com", "Nia") == nia
 
 
 def test_an_account_that_was_unbound_can_be_bound_anew(store: Store) -> None:

@@ -135,20 +135,20 @@ def test_every_event_defers_what_the_table_of_contents_says(store: Store) -> Non
         assert deferred == [follow_up.effect for follow_up in ON.get(type(event), [])]
 
 
-def test_moves_of_one_registered_model_share_one_lane(store: Store) -> None:
+def test_each_request_moves_in_a_lane_of_its_own(store: Store) -> None:
     record(store, opened(), FROZEN, APPROVED, SIGNED)
 
     lanes = {lane for effect, _, lane in waiting(store) if effect == "sync_target"}
-    assert lanes == {"registry:default/bike-demand"}
+    assert lanes == {f"moves:{REQUEST_ID}"}
 
 
-def test_a_copy_runs_in_the_lane_of_the_model_that_it_is_copied_into(store: Store) -> None:
+def test_the_tags_of_a_copy_are_written_in_the_lane_of_the_model_that_it_is_copied_into(store: Store) -> None:
     into = Target(TargetKind.MODEL, "prod.bike")
 
     record(store, opened(target=into), FROZEN, APPROVED, SIGNED)
 
-    lanes = {lane for effect, _, lane in waiting(store) if effect == "sync_target"}
-    assert lanes == {"registry:default/prod.bike"}
+    lanes = {lane for effect, _, lane in waiting(store) if effect == "sync_tags"}
+    assert lanes == {"tags:default/prod.bike"}
 
 
 def test_a_request_comes_back_as_it_was_recorded(store: Store) -> None:

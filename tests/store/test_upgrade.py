@@ -23,11 +23,12 @@ from bot.database.connect import alembic_config, create_engine, migrate, pending
 from bot.domain.events import FreezeEnded, TargetMoved
 from bot.domain.ledger.chain import as_plain, first_fault
 from bot.domain.model import Kind, State, TransitionRequest
+from bot.engine.lanes import FollowUp, Lane
 from bot.engine.rows import Job, JobStatus, select_jobs
 from bot.store.audit import read_event
 from bot.store.ledger import LedgerRows
 from bot.store.requests import REQUEST
-from bot.store.transaction import FollowUp, Lane, Store, Transaction, registry_lane
+from bot.store.transaction import Store, Transaction, registry_lane
 from handlers import EFFECTS, ON
 from handlers.digest.closing import CLOSING
 from handlers.doors.clock import HOUSEKEEPING

@@ -21,6 +21,7 @@ from bot.clients.mlflow.http import AlreadyThere, NotThere, open_client, reading
 from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_glance, as_time, as_version_seen
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
+from bot.domain.names import all_storable, storable
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.errors import Permanent
@@ -37,6 +38,7 @@ VERSIONS_A_PAGE = 1000
 NEWEST_A_PAGE = 100
 ALL_A_PAGE = 5000  # MLflow gives 10,000, but took 8 s for them on a busy machine, and a call has 10 s
 OUR_TAGS = "countersign."
+FIRST_EXPERIMENT = "0"
 
 Found = TypeVar("Found")
 
@@ -71,6 +73,16 @@ class MlflowRegistry:
         return webhook.read_webhook(headers, body, now, self._webhook_secrets)
 
     # Reading
+
+    def identity(self) -> str | None:
+        """MLflow has none of its own. Experiment 0 is made with the database, and its creation time is kept for ever, in backups too."""
+        try:
+            with reading("asking which registry it is"):
+                first = self._client.get_experiment(FIRST_EXPERIMENT)
+        except Permanent:
+            return None  # it may not be shown to us, or somebody has removed it for good
+        born = as_time(first.creation_time) if first.creation_time else None
+        return storable(f"born {born:%Y-%m-%d %H:%M:%S.%f} at {first.artifact_location}") if born else None
 
     def list_models(self) -> Iterator[ModelSummary]:
         """MLflow's client leaves prompts out by itself, although they are registered models underneath."""
@@ -112,7 +124,9 @@ class MlflowRegistry:
             workspace=workspace,
             name=found.name,
             created=as_time(found.creation_timestamp),
-            aliases={alias: int(number) for alias, number in found.aliases.items() if int(number) in versions},
+            aliases={
+                storable(alias): int(number) for alias, number in found.aliases.items() if int(number) in versions
+            },
             versions=tuple(versions[number] for number in sorted(versions, reverse=True)),
         )
 
@@ -145,13 +159,14 @@ class MlflowRegistry:
         follower: ProgressListener | None = None,
     ) -> Evidence:
         sources = Sources(stores, lineage, self._mirror) if lineage else None
-        return evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
+        found = evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
+        return all_storable(found)
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
         return evidence.read_lock(self._client, version, stores)
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
-        return evidence.read_metrics(self._client, version)
+        return all_storable(evidence.read_metrics(self._client, version))
 
     # Writing
 

@@ -1,4 +1,7 @@
-"""MLflow's entities turned into ours. No I/O, and no import of mlflow but for its types."""
+"""MLflow's entities turned into ours. No I/O, and no import of mlflow but for its types.
+
+Tags, aliases and sources are made storable here. A model's name is left as it is: changed, it would be another model's.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.domain.model import DEFAULT_WORKSPACE, VersionId
+from bot.domain.names import storable
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.ports import ModelSummary
 
@@ -24,10 +28,10 @@ def as_version_seen(found: ModelVersion) -> VersionSnapshot:
     created = as_time(found.creation_timestamp)
     return VersionSnapshot(
         id=VersionId(DEFAULT_WORKSPACE, found.name, int(found.version), created),
-        stage=found.current_stage or "None",
-        tags=dict(found.tags),
-        source=found.source or "",
-        run_id=found.run_id or None,
+        stage=storable(found.current_stage or "None"),
+        tags={storable(name): storable(text) for name, text in found.tags.items()},
+        source=storable(found.source or ""),
+        run_id=storable(found.run_id) if found.run_id else None,
         updated=max(created, as_time(found.last_updated_timestamp)),
     )
 
@@ -39,7 +43,7 @@ def as_glance(found: RegisteredModel) -> ModelSummary:
         workspace=DEFAULT_WORKSPACE,
         name=found.name,
         created=as_time(found.creation_timestamp),
-        aliases={alias: int(version) for alias, version in found.aliases.items()},
+        aliases={storable(alias): int(version) for alias, version in found.aliases.items()},
         latest=latest,
         newest=max((seen.id.version for seen in latest), default=0),
     )

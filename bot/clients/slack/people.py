@@ -168,6 +168,8 @@ def _kind(user: Answer, team: str) -> AccountKind:
         return AccountKind.FOREIGN
     if user.get("is_restricted") or user.get("is_ultra_restricted") or user.get("is_stranger"):
         return AccountKind.GUEST
+    if user.get("is_email_confirmed") is False:  # anybody may type an address; only its owner can confirm it
+        return AccountKind.UNCONFIRMED
     return AccountKind.MEMBER
 
 

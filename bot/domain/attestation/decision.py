@@ -61,6 +61,8 @@ def of_vote(request: TransitionRequest, vote: Vote, rule: Rule, names: Names) ->
 
 def of_decision(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
     """The statement about what became of the request: approved or rejected, by whom, on which evidence."""
+    if request.state is State.CALLED_OFF:
+        return _of_calling_off(request, rule, names)
     decided_by = request.decided_by or DecidedBy.PEOPLE
     judged = request.judgement.checks if request.judgement and decided_by is DecidedBy.FAST_TRACK else ()
     return _statement(
@@ -80,11 +82,29 @@ def of_decision(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
     )
 
 
+def _of_calling_off(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
+    """Newer than the approval, and against it: offline as well, the version may not ship on an approval that was taken back."""
+    at = as_plain(request.ended_at)
+    person: dict[str, Plain] = {"id": request.ended_by, "name": names.get(request.ended_by, ""), "for": ""}
+    said: dict[str, Plain] = {
+        "about": DECISION,
+        "verdict": str(Verdict.REJECT),
+        "decidedBy": str(DecidedBy.PEOPLE if request.ended_by else DecidedBy.RULE),
+        "approvers": [{**person, "reason": request.outcome, "at": at}] if request.ended_by else [],
+        "reason": request.outcome,
+        "at": at,
+        "message": None,
+        "rule": {"label": rule.label, "hash": request.rule_hash},
+        "checks": [],
+    }
+    return _statement(request, said, names)
+
+
 def verdict_of(request: TransitionRequest) -> Verdict | None:
-    """What the decision came to; None while there is none. An approval that went stale was one."""
+    """What the decision came to; None while there is none. An approval that went stale was one; one that was called off is a no."""
     if request.state in (State.APPROVED, State.APPLIED, State.STALE):
         return Verdict.APPROVE
-    return Verdict.REJECT if request.state is State.REJECTED else None
+    return Verdict.REJECT if request.state in (State.REJECTED, State.CALLED_OFF) else None
 
 
 def payload_of(statement: Plain) -> bytes:

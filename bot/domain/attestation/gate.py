@@ -34,6 +34,7 @@ class ReasonCode(StrEnum):
     RETIRED_KEY = "retired-key"
     ROLLED_BACK = "rolled-back"
     STALE = "stale"
+    CALLED_OFF = "called-off"
     FROZEN = "frozen"
     NO_SUCH_VERSION = "no-such-version"
     OTHER_FILES = "other-files"

@@ -23,6 +23,7 @@ AFTER_PROMOTION = {
         "The newer version is decided on its own card. When this one is wanted all the same, "
         "ask again with countersign request-transition after that."
     ),
+    State.CALLED_OFF: f"Read the reason. {ASK_AGAIN}",
     State.STALE: f"What was approved is not what is there now, so nothing was moved. {LOOK_FOR_THE_NEW_CARD}",
 }
 AFTER_OBSERVED = {
@@ -33,6 +34,7 @@ AFTER_OBSERVED = {
     ),
     State.WITHDRAWN: NOTHING_LEFT,
     State.SUPERSEDED: NOTHING_LEFT,
+    State.CALLED_OFF: "The version stays where it is, without an approval. To have it ratified all the same, run countersign adopt.",
     State.STALE: "The target was moved again; what holds it now has a card of its own where the policy asks for one.",
 }
 AFTER_ROLLBACK = {
@@ -40,6 +42,7 @@ AFTER_ROLLBACK = {
     State.EXPIRED: f"Tell the approvers what is failing before you ask again. {ASK_FOR_THE_ROLLBACK_AGAIN}",
     State.WITHDRAWN: ASK_FOR_THE_ROLLBACK_AGAIN,
     State.SUPERSEDED: ASK_FOR_THE_ROLLBACK_AGAIN,
+    State.CALLED_OFF: f"Read the reason. {ASK_FOR_THE_ROLLBACK_AGAIN}",
     State.STALE: f"The world has changed since, so nothing was moved. {LOOK_FOR_THE_NEW_CARD}",
 }
 NEXT = {Kind.PROMOTION: AFTER_PROMOTION, Kind.OBSERVED: AFTER_OBSERVED, Kind.ROLLBACK: AFTER_ROLLBACK}

@@ -23,6 +23,7 @@ from bot.domain.card.sentences import (
     what_reject_does,
 )
 from bot.domain.evidence.lineage import in_the_way
+from bot.domain.grounds import objection_text
 from bot.domain.model import FastTrackMode, Kind, State, TransitionRequest, Verdict
 from bot.domain.policy.rules import Group
 from bot.domain.request.lifecycle import wants_reason
@@ -152,6 +153,8 @@ def _walk_back(url: str) -> list[Fact]:
 
 
 def _asked(request: TransitionRequest, context: CardContext) -> str:
+    if request.requester is not None and request.kind is Kind.OBSERVED:
+        return f"{request.ask}; {context.name(request.requester)} asks to keep it there"
     if request.requester is not None:
         return f"{request.ask}, by {context.name(request.requester)}"
     return f"{request.ask}; the registry does not say by whom"
@@ -162,7 +165,12 @@ def _holder(request: TransitionRequest) -> str:
         return f"{request.previous} before" if request.previous else "nobody before"
     champion = request.evidence.champion if request.evidence else None
     before = " before" if request.state is State.APPLIED else ""
-    return f"{champion.version if champion else 'nobody'}{before}"
+    lawful = champion.version if champion else None
+    found = request.found[0] if request.found else None
+    if found is not None and found != lawful:
+        approved = f"{lawful} was approved before" if lawful else "nobody was approved before"
+        return f"{found}{before}, which was moved there without an approval; {approved}"
+    return f"{lawful or 'nobody'}{before}"
 
 
 def _footer(request: TransitionRequest) -> str:
@@ -180,6 +188,8 @@ def _grounds(request: TransitionRequest, context: CardContext, *, with_the_recor
     paragraphs = []
     if request.failed_before:
         paragraphs.append(f"Careful: {request.version} was {request.failed_before.rstrip('.')}.")
+    said = (objection_text(objection, context.name(objection.person)) for objection in request.objections)
+    paragraphs.extend(f"Careful, the same content: {sentence}." for sentence in said)
     if request.people_decide and not request.failed_before:
         paragraphs.append(f"Votes are needed: {request.people_decide}.")
     why = request.comment or (request.evidence.description if request.evidence else "")
@@ -218,6 +228,8 @@ def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, 
         return ()
     if request.state is State.APPLIED:
         return _way_back(request, context)
+    if request.state is State.APPROVED:
+        return (Button("call_off", "Call off", request.id, Tone.DANGER),)  # a form asks why, and confirms as well
     return _votes(request, context) if request.state is State.PENDING else ()
 
 

@@ -19,6 +19,7 @@ from bot.domain.request.quorum import ANYONE, tally, under
 from bot.domain.text import format_utc, target_label
 
 UNKNOWN = "unknown"
+TRIED_AGAIN = "It goes on being tried; `countersign jobs list` shows how."
 TITLES = {
     State.COLLECTING: "Collecting evidence",
     State.PENDING: "Approval wanted",
@@ -29,13 +30,16 @@ TITLES = {
     State.WITHDRAWN: "Withdrawn",
     State.SUPERSEDED: "Superseded",
     State.STALE: "Approved, but not applied",
+    State.CALLED_OFF: "Approved, and called off",
 }
 OBSERVED_TITLES = {
+    State.COLLECTING: "Moved without an approval",
     State.PENDING: "Moved without an approval",
     State.APPROVED: "Ratified, waiting for the registry",
     State.APPLIED: "Ratified",
     State.REJECTED: "To be put back",
     State.STALE: "Ratified, but no longer there",
+    State.CALLED_OFF: "Ratified, and called off",
 }
 ROLLBACK_TITLES = {
     State.PENDING: "Rollback wanted",
@@ -43,11 +47,13 @@ ROLLBACK_TITLES = {
     State.APPLIED: "Rolled back",
     State.REJECTED: "Rollback rejected",
     State.STALE: "Rollback approved, but not applied",
+    State.CALLED_OFF: "Rollback approved, and called off",
 }
 FAST_TRACK_TITLES = {
     State.APPROVED: "Approved by the fast track, waiting for the registry",
     State.APPLIED: "Approved by the fast track",
     State.STALE: "Approved by the fast track, but not applied",
+    State.CALLED_OFF: "Approved by the fast track, and called off",
 }
 KIND_TITLES = {Kind.PROMOTION: TITLES, Kind.OBSERVED: TITLES | OBSERVED_TITLES, Kind.ROLLBACK: TITLES | ROLLBACK_TITLES}
 
@@ -103,6 +109,8 @@ def decision_text(request: TransitionRequest, context: CardContext) -> str:
     lines += [vote_line(vote, request, context) for vote in request.votes]
     if request.state in WAS_APPROVED:
         lines += _without_votes(request, context)
+    elif request.state is State.CALLED_OFF:
+        lines.append(called_off(request, context))
     elif not any(vote.verdict is Verdict.REJECT for vote in request.votes):
         lines.append(f"{request.outcome}.")
     if request.kind is Kind.ROLLBACK:
@@ -131,6 +139,19 @@ def _without_votes(request: TransitionRequest, context: CardContext) -> list[str
     return []
 
 
+def called_off(request: TransitionRequest, context: CardContext) -> str:
+    """That an approval was taken back before it was applied, by whom, when and why."""
+    by = f" by {context.name(request.ended_by)}" if request.ended_by else ""
+    when = f" on {format_utc(request.ended_at)}" if request.ended_at else ""
+    return f"Called off{by}{when}: {request.outcome.rstrip('.')}. {_left_alone(request)}"
+
+
+def _left_alone(request: TransitionRequest) -> str:
+    if request.kind is Kind.OBSERVED:
+        return f"{request.version} keeps {target_label(request)} without an approval."
+    return f"Countersign does not move {target_label(request)}."
+
+
 def outcome_text(request: TransitionRequest) -> str:
     """What the decision came to in the registry."""
     if request.state is State.STALE:
@@ -138,9 +159,21 @@ def outcome_text(request: TransitionRequest) -> str:
     return _rejected(request) if request.state is State.REJECTED else _applied(request)
 
 
+def evidence_text(request: TransitionRequest) -> str:
+    """For a ticket that was opened before its evidence could be read: the grounds of the vote, which its description lacks."""
+    evidence = request.evidence
+    if evidence is None:
+        return ""
+    metrics = ", ".join(f"{metric.name} {metric.value:g}" for metric in evidence.metrics) or "none"
+    files = f"sha256 {evidence.artifacts.digest}" if evidence.artifacts else evidence.artifacts_unread or "none read"
+    return f"The evidence can be read now, and the vote is open. Metrics: {metrics}. Files: {files}. Source: {evidence.source}."
+
+
 def title_of(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED and request.state is State.REJECTED and _is_settled_rejection(request):
         return "Put back" if request.settled_by_us else "Rejected"
+    if request.state is State.COLLECTING and request.unreadable and request.kind is not Kind.OBSERVED:
+        return "Evidence cannot be read"
     titles = KIND_TITLES[request.kind]
     if request.decided_by is DecidedBy.FAST_TRACK and request.kind is Kind.PROMOTION:
         titles = titles | FAST_TRACK_TITLES
@@ -188,7 +221,7 @@ def what_reject_does(request: TransitionRequest) -> str:
     if request.is_adopted:
         return f"{request.version} stays {target_label(request)}, without an approval."
     if request.target.kind is TargetKind.MODEL:
-        return f"{request.version} is deleted from the registry."
+        return f"{request.version} is put back: tagged countersign.denied and denied by the gate, or deleted if the rule deletes copies."
     if request.previous is None:
         return f"{target_label(request)} is taken away from {request.version}; nobody held it before."
     return f"{target_label(request)} goes back to {request.previous}."
@@ -221,7 +254,7 @@ def _lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str
     """Once it is decided, what it was decided under counts: the rule in force may have changed again."""
     counted_under = context.rule_hash if request.state is State.PENDING else request.rule_hash
     no_longer = "no longer counts" if request.state is State.PENDING else "did not count any more"
-    if vote.person in request.parties:
+    if vote.ids & request.parties:
         return f" They have asked for it themselves since, so this vote {no_longer}."
     if vote.rule_hash != counted_under:
         return f" The rule has changed since, so this vote {no_longer}."
@@ -238,6 +271,10 @@ def story(request: TransitionRequest, context: CardContext) -> str:
         return _rejected(request)
     if request.state is State.APPROVED:
         return _approved(request)
+    if request.state is State.CALLED_OFF:
+        return called_off(request, context)
+    if request.state is State.COLLECTING and request.unreadable:
+        return f"The vote cannot open, because the evidence cannot be read: {request.unreadable[-1]} {TRIED_AGAIN}"
     if request.state is State.COLLECTING:
         return f"The evidence is being collected; the vote opens after that. {context.progress}".rstrip()
     return f"{request.outcome}."
@@ -278,6 +315,8 @@ def _waiting(request: TransitionRequest, context: CardContext) -> str:
 def _approved(request: TransitionRequest) -> str:
     if request.frozen_until is not None:
         return f"{target_label(request)} moves when the freeze ({request.frozen_by}) ends, on {format_utc(request.frozen_until)}."
+    if request.unreadable:
+        return f"{target_label(request)} does not move while {request.version} cannot be checked: {request.unreadable[-1]} {TRIED_AGAIN}"
     return f"{target_label(request)} moves as soon as the registry answers."
 
 
@@ -302,6 +341,10 @@ def _rejected(request: TransitionRequest) -> str:
         return what_reject_does(request)
     because = f": {request.outcome}" if not request.votes and request.outcome else ""
     holder = str(request.settled_holder) if request.settled_holder else "nobody"
+    if request.target.kind is TargetKind.MODEL and request.settled_by_us:
+        return f"{request.version} was deleted from {target_label(request)}{because}."
+    if request.target.kind is TargetKind.MODEL and request.settled_holder == request.version and not request.is_adopted:
+        return f"{request.version} stays in {target_label(request)}, tagged countersign.denied, and the gate denies it{because}."
     if request.settled_by_us:
         return f"{target_label(request)} went back to {holder}{because}."
     return f"{target_label(request)} is held by {holder} now; Countersign did not move it."

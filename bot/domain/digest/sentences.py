@@ -35,7 +35,15 @@ CONCERNS: Mapping[FindingKind, str] = {
     FindingKind.SELF_APPROVAL_REFUSED: "Self-approval refused",
     FindingKind.DIGESTS_LEFT_OUT: "Digests left out",
 }
-OUTCOMES = ("applied", "rejected", "expired", "withdrawn", "superseded", "stale")  # in the order of telling
+OUTCOMES = (
+    "applied",
+    "rejected",
+    "expired",
+    "withdrawn",
+    "superseded",
+    "stale",
+    "called_off",
+)  # in the order of telling
 QUIET = "Nothing happened this week: nothing was asked, decided, moved or changed."
 UNCOUNTED = "the week could not be counted, for its entries were changed"
 ALL_IN_ORDER = "Nothing needs attention."
@@ -118,7 +126,7 @@ def transitions_text(digest: Digest) -> str:
         return "no transition ended"
     known = [name for name in OUTCOMES if digest.outcomes.get(name)]
     others = sorted(name for name in digest.outcomes if name not in OUTCOMES and digest.outcomes[name])
-    told = ", ".join(f"{digest.outcomes[name]} {name}" for name in (*known, *others))
+    told = ", ".join(f"{digest.outcomes[name]} {name.replace('_', ' ')}" for name in (*known, *others))
     return f"{counted(digest.transitions.total, 'transition')} ended: {told}"
 
 

@@ -107,5 +107,5 @@ def body_agrees(entry: Entry) -> bool:
 
 
 def _encodable(text: str) -> str:
-    """JSON can name half of a surrogate pair, which UTF-8, and so canonical JSON, cannot."""
-    return text.encode("utf-8", "replace").decode()
+    """JSON can name half of a surrogate pair, which UTF-8, and so canonical JSON, cannot; and a NUL, which PostgreSQL's JSON cannot."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
+A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 LOOKED_AHEAD = timedelta(days=400)  # a year, and a month for windows that come once a year on a movable day
 FIRST, SECOND = 0, 1  # which of two equal local times is meant: Python's `fold`, https://peps.python.org/pep-0495/
 
@@ -39,6 +40,14 @@ class WorkingHours:
         since, until = since.astimezone(UTC), until.astimezone(UTC)
         shared = (min(ends, until) - max(begins, since) for begins, ends in self._spans(since, until))
         return sum((length for length in shared if length > timedelta()), timedelta())
+
+    def most_within(self, length: timedelta) -> timedelta:
+        """The most working time that so much time by the clock can hold, holidays aside: it begins when work begins on some day."""
+        if length > LOOKED_AHEAD:
+            return self.most_within(LOOKED_AHEAD) * (length // LOOKED_AHEAD + 1)
+        usual = replace(self, timezone="UTC", holidays=())
+        begins = (A_MONDAY + number * DAY + timedelta(minutes=self.opens) for number in self.days)
+        return max((usual.elapsed(at, at + length) for at in begins), default=timedelta())
 
     def _spans(self, first: datetime, last: datetime) -> Iterator[Span]:
         zone = ZoneInfo(self.timezone)

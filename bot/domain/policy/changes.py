@@ -186,6 +186,7 @@ def _rule_fields(rule: Rule) -> Fields:
     return {
         "ask_on": _listed(_ask(ask) for ask in rule.ask_on),
         "observed": rule.observed,
+        "revert.copies": rule.copies,
         "notify": rule.channel,
         "ticket": _ticket(rule.ticket),
         "approve": _all_of(rule.approve.all_of),

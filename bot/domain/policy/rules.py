@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
@@ -15,6 +16,7 @@ from bot.domain.references import TicketPlan
 
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
 ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
+NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is told, and when
 
 
 class Observed(StrEnum):
@@ -23,6 +25,13 @@ class Observed(StrEnum):
     ASK = "ask"
     REVERT = "revert"
     REPORT = "report"
+
+
+class Copies(StrEnum):
+    """What putting back does with a version that came into a target model without an approval."""
+
+    TAG = "tag"
+    DELETE = "delete"
 
 
 class ReasonDemand(StrEnum):
@@ -182,6 +191,7 @@ class Rule:
     rollback: RollbackBy = RollbackBy.RULE
     lineage: LineageDemand | None = None
     approval_valid_for: timedelta | None = None
+    copies: Copies = Copies.TAG
 
     @property
     def label(self) -> str:
@@ -189,7 +199,9 @@ class Rule:
         return f"{self.models} → {self.target}"
 
     def matches(self, workspace: str, model: str) -> bool:
-        return fnmatchcase(workspace, self.workspace) and fnmatchcase(model, self.models)
+        """Never the model that the rule's own copies go into, whatever its name: a rule must not feed on itself."""
+        named = fnmatchcase(workspace, self.workspace) and fnmatchcase(model, self.models)
+        return named and not self.covers_copies_into(workspace, model)
 
     def target_for(self, model: str) -> Target:
         return Target(self.target.kind, self.target.name.replace("{name}", model))
@@ -262,10 +274,17 @@ class Policy:
         return next((e for e in self.people if user == e.mlflow_user or user.lower() == e.email), None)
 
     def rule_hash(self, rule: Rule) -> str:
-        """What binds a decision: the rule with its groups, so that adding a person elsewhere voids nothing."""
-        bound = {"rule": _said(rule), "groups": [_bound(group) for group in self.groups_of(rule)]}
-        text = json.dumps(bound, sort_keys=True, separators=(",", ":"), default=str)
-        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+        """What binds a decision: the rule with the groups that decide; not its reminders, escalation, notices and tickets."""
+        said = {name: value for name, value in _said(rule).items() if name not in NOT_BINDING}
+        return _hash_of(said, [self.group(name) for name in dict.fromkeys(req.group for req in rule.approve.all_of)])
+
+    def former_hash(self, rule: Rule) -> str:
+        """How releases up to 0.1 named the same rule, its reminders and notices included: votes of that time carry it."""
+        return _hash_of(_said(rule), self.groups_of(rule))
+
+    def hashes(self, rule: Rule) -> tuple[str, str]:
+        """Every name of the rule that may stand on a vote, the one of this release first."""
+        return self.rule_hash(rule), self.former_hash(rule)
 
     def channels(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(rule.channel for rule in self.rules))
@@ -273,6 +292,12 @@ class Policy:
     def asking_tags(self) -> tuple[str, ...]:
         asks = (ask for rule in self.rules for ask in rule.ask_on if ask.kind is AskKind.TAG)
         return tuple(sorted({ask.name for ask in asks}))
+
+
+def _hash_of(said: dict[str, object], groups: Iterable[Group]) -> str:
+    bound = {"rule": said, "groups": [_bound(group) for group in groups]}
+    text = json.dumps(bound, sort_keys=True, separators=(",", ":"), default=str)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def _said(rule: Rule) -> dict[str, object]:

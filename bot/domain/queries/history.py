@@ -9,6 +9,7 @@ from datetime import datetime
 from bot.domain import events as e
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.model import DecidedBy, Kind, Target, TransitionRequest, VersionId
+from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.request.evolution import BY_RULE
 from bot.domain.text import format_utc
 
@@ -39,7 +40,7 @@ class HistoryEntry:
 
 def happening(event: e.RequestEvent, request: TransitionRequest, names: Names) -> HistoryEntry | None:
     """None for what says nothing of a target: votes on the way, cards, tickets. `request` is the event's, as it is now."""
-    told = _decision(event, request, names) or _ending(event) or _move(event, request)
+    told = _decision(event, request, names) or _ending(event, names) or _move(event, request)
     if told is None:
         return None
     what, who, why = told
@@ -48,7 +49,9 @@ def happening(event: e.RequestEvent, request: TransitionRequest, names: Names) -
     return HistoryEntry(event.at, what, version, request.target, who, why, ticket, request.id)
 
 
-def seen_in_the_registry(event: e.MoveObserved | e.MoveReverted) -> HistoryEntry:
+def seen_in_the_registry(event: e.MoveObserved | e.MoveReverted | HolderLeft) -> HistoryEntry:
+    if isinstance(event, HolderLeft):
+        return HistoryEntry(event.at, "left by hand", event.version, event.target, why=f"{event.stays} holds it still")
     if isinstance(event, e.MoveReverted):
         return HistoryEntry(event.at, "given back", event.to, event.target, why="as the rule says")
     what = "moved by hand" if event.version else "taken away by hand"
@@ -75,7 +78,7 @@ def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -
             return None
 
 
-def _ending(event: e.RequestEvent) -> Words | None:
+def _ending(event: e.RequestEvent, names: Names) -> Words | None:
     match event:
         case e.RequestExpired():
             return "expired", "", event.reason
@@ -85,6 +88,8 @@ def _ending(event: e.RequestEvent) -> Words | None:
             return "superseded", "", event.reason
         case e.ApprovalStale():
             return "not applied", "", event.reason
+        case e.ApprovalCalledOff():
+            return "called off", _names((event.person,), names), event.reason
         case _:
             return None
 

@@ -115,7 +115,7 @@ BY = {DecidedBy.PEOPLE: "people", DecidedBy.FAST_TRACK: "the fast track", Decide
 
 
 def _was_approved(request: TransitionRequest) -> bool:
-    return request.state in (State.APPROVED, State.APPLIED, State.STALE)
+    return request.state in (State.APPROVED, State.APPLIED, State.STALE, State.CALLED_OFF)
 
 
 def _judged(request: TransitionRequest, rule: Rule) -> Judgement | None:

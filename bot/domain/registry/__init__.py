@@ -1,1 +1,1 @@
-"""What the model registry holds, and what is new in it."""
+"""What the registry holds, and whether it may: facts about a place, what each holder is, and the next step. Pure."""

@@ -45,11 +45,21 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Left:
+    """A version left a place that others still hold: a stage or a target model. `stays` is the newest of them."""
+
+    target: Target
+    version: VersionId
+    stays: VersionId
+
+
+@dataclass(frozen=True)
 class News:
     asked: tuple[OpenAsk, ...]
     muted: tuple[OpenAsk, ...]
     no_longer_asked: tuple[OpenAsk, ...]
     moves: tuple[Move, ...]
+    left: tuple[Left, ...]
     holders: Mapping[Target, tuple[VersionId, ...]]
 
 
@@ -67,6 +77,7 @@ def compare(seen: ModelSnapshot, known: Known, policy: Policy) -> News:
         muted=tuple(sorted(muted | already_there)),
         no_longer_asked=tuple(sorted(known.asks - open_now)),
         moves=tuple(_moves(watched, holders)),
+        left=tuple(_departures(watched, holders)),
         holders={**dict.fromkeys(unwatched, ()), **holders},
     )
 
@@ -139,10 +150,27 @@ def _moves(
         previous = held[0] if held else None
         arrived = [version for version in holds if version not in held]
         yield from (Move(target, version, previous) for version in arrived)
-        if held and holds and not arrived and holds[0] != held[0]:
-            yield Move(target, holds[0], previous)  # the newest left, so an older one stands for the target again
         if held and not holds:
             yield Move(target, None, previous)
+
+
+def _departures(
+    before: Mapping[Target, tuple[VersionId, ...]], now: Mapping[Target, tuple[VersionId, ...]]
+) -> Iterable[Left]:
+    """An alias that is moved is no departure: the arrival says it all."""
+    for target in sorted(before):
+        holds = now.get(target, ())
+        if holds and target.kind is not TargetKind.ALIAS:
+            yield from (Left(target, version, holds[0]) for version in before[target] if version not in holds)
+
+
+def ruled_places(seen: ModelSnapshot, policy: Policy) -> tuple[Target, ...]:
+    """The targets of this model that a rule covers, whether or not anyone holds them."""
+    own = {rule.target_for(seen.name) for rule in policy.rules_for(seen.workspace, seen.name)}
+    here = {target for target in own if target.kind is not TargetKind.MODEL}
+    if policy.rule_for_copies_into(seen.workspace, seen.name):
+        here.add(Target(TargetKind.MODEL, seen.name))
+    return tuple(sorted(here))
 
 
 def fingerprint(

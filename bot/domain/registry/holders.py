@@ -1,7 +1,7 @@
 """Who held each target of a model at a moment, told from what the ledger has recorded. Pure; reading it is a handler's story.
 
 The ledger counts what was there at its beginning and does not name it: of such a holder only what came after can tell. An alias has one
-holder. A stage or a target model may have several, and when a version leaves one in which another stays, nothing is recorded of it.
+holder. A stage or a target model may have several; that one left while others stayed is recorded since `HolderLeft` is.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from datetime import datetime
 
 from bot.domain import events as e
 from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, VersionId
+from bot.domain.registry.watch_events import HolderLeft
 
 KINDS: tuple[type[e.Event], ...] = (
     e.TargetMoved,
     e.TargetPutBack,
     e.MoveObserved,
     e.MoveReverted,
+    HolderLeft,
     e.ModelRenamed,
     e.ModelGone,
 )
@@ -117,6 +119,9 @@ def place_after(event: e.Event) -> Place | None:
 
 
 def _arrive(past: Past, event: e.Event) -> None:
+    if isinstance(event, HolderLeft):
+        past.arrived.get((event.workspace, event.model, event.target), {}).pop(event.version, None)
+        return
     place = place_after(event)
     if place is None:
         return
@@ -138,7 +143,7 @@ def _is_alone_after(event: e.Event, place: Place) -> bool:
 
 def _look_back(past: Past, event: e.Event) -> None:
     """The first that is recorded after the moment names who had it until then."""
-    place = place_after(event)
+    place = _place_left(event) if isinstance(event, HolderLeft) else place_after(event)
     if place is None:
         return
     arrived, came = past.arrived.get(place.where, {}), past.came_later.setdefault(place.where, set())
@@ -148,7 +153,12 @@ def _look_back(past: Past, event: e.Event) -> None:
             past.arrived.setdefault(place.where, {version: before})
         elif version is not None and version not in came:
             past.was_there.setdefault(place.where, {}).setdefault(version, arrived.get(version, before))
-    came.add(place.version)
+    if not isinstance(event, HolderLeft):
+        came.add(place.version)
+
+
+def _place_left(event: HolderLeft) -> Place:
+    return Place(event.model, event.target, event.version, event.at, "", event.workspace, event)
 
 
 def _held_before(event: e.Event) -> tuple[VersionId | None, ...]:
@@ -158,6 +168,8 @@ def _held_before(event: e.Event) -> tuple[VersionId | None, ...]:
         return (event.previous, *event.besides) if is_told else ()
     if isinstance(event, e.TargetPutBack):
         return (event.away_from,)
+    if isinstance(event, HolderLeft):
+        return (event.version,)
     return (event.previous,) if isinstance(event, e.MoveObserved) else ()
 
 

@@ -1,1 +1,1 @@
-"""A transition request: its life, its votes, the fast track and the way back."""
+"""The life of a transition request."""

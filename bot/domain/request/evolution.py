@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain.events import (
+    ApprovalCalledOff,
     ApprovalHeld,
     ApprovalStale,
     AskJoined,
     AttestationSigned,
     CardPosted,
     EvidenceFrozen,
+    EvidenceUnreadable,
     FastTrackJudged,
     FreezeEnded,
     PlotUploaded,
@@ -23,13 +25,15 @@ from bot.domain.events import (
     RequestRejected,
     RequestSuperseded,
     RequestWithdrawn,
+    StandInsVoided,
     TargetMoved,
     TargetPutBack,
     TicketClosed,
     TicketOpened,
     VoteCast,
+    VotesRebound,
 )
-from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest
+from bot.domain.model import DECISION, AskKind, DecidedBy, Kind, State, TransitionRequest, Vote
 
 BY_RULE = "policy"  # stands in the place of a person where the rule itself decided
 
@@ -46,14 +50,17 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
             rule_hash=event.rule_hash,
             pending_since=event.at,
             people_decide=event.people_decide,
+            found=event.found,
+            barred=_with(request.barred, event.barred),
+            objections=event.objections,
+            unreadable=(),
         )
+    if isinstance(event, EvidenceUnreadable):
+        return replace(request, unreadable=(*request.unreadable, event.reason))
     if isinstance(event, FastTrackJudged):
         return replace(request, judgement=event.judgement)
     if isinstance(event, AskJoined):
-        requester, comment = request.requester or event.person, request.comment or event.comment
-        return replace(
-            request, requester=requester, comment=comment, ask=event.ask, joined=(*request.joined, event.person)
-        )
+        return _joined(request, event)
     if isinstance(event, VoteCast):
         return replace(request, votes=(*request.votes, event.vote))
     if isinstance(event, RequestApproved):
@@ -69,9 +76,21 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
             rule_hash=event.rule_hash,
             decided_by=DecidedBy.RULE if event.person == BY_RULE else DecidedBy.PEOPLE,
         )
+    if isinstance(event, ApprovalCalledOff):
+        ended = replace(request, state=State.CALLED_OFF, outcome=event.reason, ended_by=event.person)
+        return replace(ended, ended_at=event.at, attested_at=None, frozen_by="", frozen_until=None)
+    if isinstance(event, VotesRebound):
+        return _rebound(request, event)
+    if isinstance(event, StandInsVoided):
+        return replace(request, votes=tuple(_without_group(vote, event.group) for vote in request.votes))
     if isinstance(event, RequestExpired | RequestWithdrawn | RequestSuperseded | ApprovalStale):
         decided_at = request.decided_at or event.at
-        return replace(request, state=ENDINGS[type(event)], decided_at=decided_at, outcome=event.reason)
+        if isinstance(event, RequestSuperseded):
+            request = replace(request, superseded_by=event.by)
+        ending = ENDINGS[type(event)]
+        return replace(
+            request, state=ending, decided_at=decided_at, outcome=event.reason, frozen_by="", frozen_until=None
+        )
     if isinstance(event, TargetMoved):
         return replace(
             request,
@@ -80,6 +99,10 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
             settled_by_us=event.moved,
             settled_holder=event.version,
             previous=event.previous,
+            copies=event.copies,
+            frozen_by="",
+            frozen_until=None,
+            unreadable=(),
         )
     if isinstance(event, TargetPutBack):
         return replace(request, settled_at=event.at, settled_by_us=event.moved, settled_holder=event.to)
@@ -102,6 +125,41 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
     if isinstance(event, TicketClosed):
         return replace(request, ticket_status=event.status)
     return request
+
+
+def _joined(request: TransitionRequest, event: AskJoined) -> TransitionRequest:
+    """Once approved, a vote that was cast still counts, so whoever joins then is kept beside the parties."""
+    ask = request.ask if request.kind is Kind.OBSERVED else event.ask
+    if request.state is State.APPROVED:
+        wants_it_still = request.ask.is_automatic and event.ask.kind in (AskKind.COMMAND, AskKind.API)
+        latecomers = _with(request.latecomers, (event.person, *event.also))
+        return replace(request, ask=ask if wants_it_still else request.ask, latecomers=latecomers)
+    return replace(
+        request,
+        requester=request.requester or event.person,
+        comment=request.comment or event.comment,
+        ask=ask,
+        joined=(*request.joined, event.person),
+        barred=_with(request.barred, event.also),
+    )
+
+
+def _rebound(request: TransitionRequest, event: VotesRebound) -> TransitionRequest:
+    def name_of(rule_hash: str) -> str:
+        return event.after if rule_hash == event.before else rule_hash
+
+    votes = tuple(replace(vote, rule_hash=name_of(vote.rule_hash)) for vote in request.votes)
+    return replace(request, votes=votes, rule_hash=name_of(request.rule_hash))
+
+
+def _without_group(vote: Vote, group: str) -> Vote:
+    """A vote that stood for nothing else counts no longer, and its person may vote again."""
+    left = tuple(name for name in vote.groups if name != group)
+    return vote if left == vote.groups else replace(vote, groups=left, rule_hash=vote.rule_hash if left else "")
+
+
+def _with(people: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*people, *more)))
 
 
 ENDINGS: dict[type[RequestEvent], State] = {
@@ -131,4 +189,7 @@ def initial(event: RequestOpened) -> TransitionRequest:
         away_from=event.away_from,
         failed_before=event.failed_before,
         asked_since=event.asked_since,
+        joined=event.joined,
+        barred=event.barred,
+        adopted=event.adopted,
     )

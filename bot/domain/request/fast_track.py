@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.evidence.lineage import missing
+from bot.domain.grounds import newest, objection_text
 from bot.domain.model import Check, DataSet, Evidence, FastTrackMode, Judgement, Kind, Metric, TransitionRequest
 from bot.domain.policy.rules import Demand, FastTrack, Threshold
 
@@ -28,7 +29,7 @@ def judge(
 ) -> Judgement:
     """Looks at everything, also after the first failure, so that people see the whole picture.
 
-    `lot` is what the sample is drawn by: the first request for this version and target, so that asking again is no second draw.
+    `lot` is what the sample is drawn by: the first request for this content, so that asking or registering again is no second draw.
     """
     if track.mode is FastTrackMode.OFF:
         return Judgement(track.mode, ())
@@ -56,6 +57,9 @@ def _checks(request: TransitionRequest, evidence: Evidence, track: FastTrack) ->
         yield Check(False, f"only promotions pass on the fast track, and {NOT_ASKED[request.kind]}")
     if request.failed_before:
         yield Check(False, f"{request.version} has failed at {request.target} before: {request.failed_before}")
+    objection = newest(request.objections)
+    if objection is not None:
+        yield Check(False, f"people said no to the same content before: {objection_text(objection)}")
     asked_since = (
         request.asked_since or request.opened_at
     )  # what was logged anew while it waited counts for no successor either

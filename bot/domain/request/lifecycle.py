@@ -1,7 +1,8 @@
 """The life of a transition request: laws first, as flat guards; the deed last. What its events make of it is in `evolution`.
 
     COLLECTING -> PENDING -> APPROVED -> APPLIED
-                         |           `-> STALE        the world changed before applying
+                         |           |-> STALE        the world changed before applying
+                         |           `-> CALLED_OFF   a person took the approval back before that
                          `-> REJECTED, EXPIRED, WITHDRAWN, SUPERSEDED
 
 COLLECTING ends these four ways as well; REJECTED then only by a rule that puts back what was moved without asking.
@@ -10,15 +11,17 @@ Once decided, always decided: undo and rollback are new, linked requests.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.events import (
+    ApprovalCalledOff,
     ApprovalHeld,
     ApprovalStale,
     AskJoined,
     Event,
     EvidenceFrozen,
+    EvidenceUnreadable,
     FastTrackCompared,
     FastTrackJudged,
     FreezeEnded,
@@ -26,24 +29,25 @@ from bot.domain.events import (
     RequestApproved,
     RequestEscalated,
     RequestExpired,
-    RequestOpened,
     RequestRejected,
     RequestSuperseded,
     RequestWithdrawn,
+    StandInsVoided,
     TargetMoved,
     TargetPutBack,
     VoteCast,
+    VotesRebound,
 )
 from bot.domain.evidence import lineage
 from bot.domain.model import (
+    OPEN,
     Ask,
-    AskKind,
     DecidedBy,
     Evidence,
     Judgement,
     Kind,
+    Objection,
     State,
-    Target,
     TransitionRequest,
     Verdict,
     VersionId,
@@ -52,10 +56,16 @@ from bot.domain.model import (
 from bot.domain.policy.rules import Rule, UnknownRequester
 from bot.domain.request.agreement import compare
 from bot.domain.request.evolution import BY_RULE, evolve
+from bot.domain.request.opening import Authors as Authors
+from bot.domain.request.opening import NewRequest as NewRequest
+from bot.domain.request.opening import open_request as open_request
+from bot.domain.request.opening import reopened as reopened
 from bot.domain.request.quorum import groups_with_a_say, requester_is_unknown, tally, under
 from bot.errors import Refused
 
 FAR_AHEAD = timedelta(days=365)
+REASONS_TOLD = 5
+UNDECIDED = "nobody decided in time"
 
 
 class AlreadyDecided(Refused):
@@ -70,51 +80,6 @@ class OwnRequest(Refused):
     """Separation of duties: whoever asked or trained does not decide."""
 
 
-@dataclass(frozen=True)
-class NewRequest:
-    """What somebody asks for, before it has an id."""
-
-    version: VersionId
-    target: Target
-    ask: Ask
-    kind: Kind = Kind.PROMOTION
-    requester: str | None = None
-    comment: str = ""
-    previous: VersionId | None = None
-    follows: str | None = None
-    away_from: VersionId | None = None
-    failed_before: str = ""
-    asked_since: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Authors:
-    """Who trained the version and who made its commit: ids of people, None where the policy maps the claimed name to nobody."""
-
-    trained: str | None = None
-    committed: str | None = None
-
-
-def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, at: datetime) -> RequestOpened:
-    return RequestOpened(
-        at=at,
-        request_id=request_id,
-        kind=new.kind,
-        version=new.version,
-        target=new.target,
-        ask=new.ask,
-        requester=new.requester,
-        comment=new.comment,
-        rule_hash=rule_hash,
-        previous=new.previous,
-        expires_at=at + rule.expire_after if rule.expire_after else None,
-        follows=new.follows,
-        away_from=new.away_from,
-        failed_before=new.failed_before,
-        asked_since=new.asked_since,
-    )
-
-
 def freeze_evidence(
     request: TransitionRequest,
     evidence: Evidence,
@@ -123,10 +88,24 @@ def freeze_evidence(
     at: datetime,
     *,
     people_decide: str = "",
+    found: tuple[VersionId, ...] | None = None,
+    barred: tuple[str, ...] = (),
+    objections: tuple[Objection, ...] = (),
 ) -> list[Event]:
+    """`found`: who holds the target now, by right or not; `barred` asked for the same content before; `objections` are noes to it."""
     if request.state is not State.COLLECTING:
         return []
-    return [EvidenceFrozen(at, request.id, evidence, authors.trained, rule_hash, authors.committed, people_decide)]
+    trained, committed = authors.trained, authors.committed
+    frozen = EvidenceFrozen(at, request.id, evidence, trained, rule_hash, committed, people_decide, found)
+    return [replace(frozen, barred=barred, objections=objections)]
+
+
+def cannot_read(request: TransitionRequest, reason: str, at: datetime) -> list[Event]:
+    """Each distinct reason once, and few of them: a broken store may find new words every minute."""
+    waits = request.state in (State.COLLECTING, State.APPROVED)
+    if not waits or reason in request.unreadable or len(request.unreadable) >= REASONS_TOLD:
+        return []
+    return [EvidenceUnreadable(at, request.id, reason)]
 
 
 def decide_by_thresholds(
@@ -158,34 +137,43 @@ def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
         raise AlreadyDecided(request)
     if request.expires_at is not None and vote.at >= request.expires_at:
         raise Refused("the time to decide is over. Whoever still wants it asks again")
-    if vote.person in request.parties:
-        raise OwnRequest("you asked for this transition or trained the version, so someone else must decide it")
+    _check_is_no_party(request, vote)
     wanted = groups_with_a_say(request, rule)
     if not set(wanted) & set(vote.groups):
         raise Refused(f"only members of {', '.join(wanted)} may decide this. Ask one of them")
     counted = under(request, vote.rule_hash).votes
-    if any(vote.person in earlier.standing_in_for for earlier in counted):
+    if any(vote.ids & set(earlier.standing_in_for) for earlier in counted):
         raise Refused("somebody has voted in your place while you were away; that vote stands")
     if set(vote.standing_in_for) & request.parties:
         raise Refused(
             "whom you stand in for asked for this or trained the version, and has no say to lend. Press again"
         )
-    if set(vote.standing_in_for) & {person for one in counted for person in (one.person, *one.standing_in_for)}:
+    if set(vote.standing_in_for) & {person for one in counted for person in (*one.ids, *one.standing_in_for)}:
         raise Refused("whom you stand in for has had a vote on this by now. Press again to vote for yourself alone")
     refuses_unknown = rule.approve.unknown_requester is UnknownRequester.REFUSE
     if vote.verdict is Verdict.APPROVE and refuses_unknown and requester_is_unknown(request):
         raise Refused(
             "nobody knows who asked for this or who trained it, and the policy refuses to approve that. "
-            "Ask again with `countersign request-transition` and map the author in the policy's people"
+            "Ask for it with `countersign request-transition` and map the author in the policy's people"
         )
     if vote.verdict is Verdict.APPROVE:
         lineage.check_may_approve(request, rule)
 
 
+def _check_is_no_party(request: TransitionRequest, vote: Vote) -> None:
+    if vote.ids & replace(request, barred=()).parties:
+        raise OwnRequest("you asked for this transition or trained the version, so someone else must decide it")
+    if vote.ids & request.parties:
+        raise OwnRequest(
+            "you asked for this version before, or trained it, or your account was another person's who did, "
+            "so someone else must decide it"
+        )
+
+
 def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str) -> list[Event]:
     vote = replace(vote, rule_hash=rule_hash)
     check_may_vote(request, vote, rule)
-    if any(earlier.person == vote.person for earlier in under(request, rule_hash).votes):
+    if any(earlier.ids & vote.ids for earlier in under(request, rule_hash).votes):
         raise Refused("you have voted on this already; your vote stands")
     if wants_reason(request, vote.verdict, rule) and not vote.reason.strip():
         raise Refused(f"the policy wants a reason to {vote.verdict}. Say in a sentence why")
@@ -194,19 +182,27 @@ def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str
     if vote.verdict is Verdict.REJECT:
         rejected = RequestRejected(vote.at, request.id, vote.person, vote.reason, rule_hash)
         return [cast, rejected, *_compared(request, rule, vote.at, approved=False)]
-    now = tally(under(evolve(request, cast), rule_hash), rule)
+    return [cast, *_decided_by_votes(evolve(request, cast), rule, rule_hash, vote.at)]
+
+
+def _decided_by_votes(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetime) -> list[Event]:
+    """The approval, once the votes that count are enough; empty before that, and while something is in the way of it."""
+    is_over = request.expires_at is not None and at >= request.expires_at
+    refused = rule.approve.unknown_requester is UnknownRequester.REFUSE and requester_is_unknown(request)
+    if request.state is not State.PENDING or is_over or refused or lineage.in_the_way(request, rule):
+        return []
+    now = tally(under(request, rule_hash), rule)
     if not now.is_complete:
-        return [cast]
+        return []
     approvers = tuple(person for person, _ in now.met)
-    approved = RequestApproved(vote.at, request.id, approvers, rule_hash)
-    return [cast, approved, *_compared(request, rule, vote.at, approved=True)]
+    return [RequestApproved(at, request.id, approvers, rule_hash), *_compared(request, rule, at, approved=True)]
 
 
 def wants_reason(request: TransitionRequest, verdict: Verdict, rule: Rule) -> bool:
-    """Whoever approves a version that was rolled back once says why, whatever the rule: that is no accident then."""
+    """Approving what people have rolled back or rejected before takes a reason under every rule: that is no accident then."""
     if verdict is Verdict.REJECT:
         return rule.approve.wants_reason_to_reject()
-    return rule.approve.wants_reason_to_approve() or request.failed_before != ""
+    return rule.approve.wants_reason_to_approve() or request.failed_before != "" or request.objections != ()
 
 
 def _compared(request: TransitionRequest, rule: Rule, at: datetime, *, approved: bool) -> list[Event]:
@@ -220,11 +216,27 @@ def _compared(request: TransitionRequest, rule: Rule, at: datetime, *, approved:
     return [FastTrackCompared(at, request.id, rule.label, would_pass, approved, compare(would_pass, approved))]
 
 
-def join(request: TransitionRequest, person: str, ask: Ask, comment: str, at: datetime) -> list[Event]:
-    """Somebody asks in words for what is asked already: it is their request too, so they may not decide on it."""
-    if not request.state.is_open or person in (request.requester, *request.joined):
+def join(
+    request: TransitionRequest,
+    person: str,
+    ask: Ask,
+    comment: str,
+    at: datetime,
+    *,
+    also: tuple[str, ...] = (),
+    under_rule: tuple[Rule, str] | None = None,
+) -> list[Event]:
+    """Somebody asks in words for what is asked already: it is their request too, so they may not decide on it.
+
+    `also` are the person's other ids. Under the rule (with its hash), votes that are enough now that somebody is known decide at once.
+    """
+    known = (request.requester, *request.joined, *request.latecomers)
+    if request.state not in (*OPEN, State.APPROVED) or person in known:
         return []
-    return [AskJoined(at, request.id, person, ask, comment)]
+    joined = AskJoined(at, request.id, person, ask, comment, also)
+    if under_rule is None:
+        return [joined]
+    return [joined, *_decided_by_votes(evolve(request, joined), *under_rule, at)]
 
 
 def reject_by_rule(request: TransitionRequest, reason: str, rule_hash: str, at: datetime) -> list[Event]:
@@ -241,7 +253,8 @@ def withdraw(request: TransitionRequest, reason: str, at: datetime) -> list[Even
 def expire(request: TransitionRequest, at: datetime) -> list[Event]:
     if not request.state.is_open or request.expires_at is None or at < request.expires_at:
         return []
-    return [RequestExpired(at, request.id, "nobody decided in time. Ask again when it is still wanted")]
+    why = f"its evidence could not be read in time: {request.unreadable[-1]}" if request.unreadable else UNDECIDED
+    return [RequestExpired(at, request.id, f"{why.rstrip('.')}. Ask again when it is still wanted")]
 
 
 def remind(request: TransitionRequest, at: datetime) -> list[Event]:
@@ -253,12 +266,7 @@ def escalate(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetim
     if request.state is not State.PENDING or request.escalated_at is not None or rule.escalate is None:
         return []
     escalated = RequestEscalated(at, request.id, rule.escalate.group)
-    now = tally(under(evolve(request, escalated), rule_hash), rule)
-    if not now.is_complete:
-        return [escalated]
-    approvers = tuple(person for person, _ in now.met)
-    approved = RequestApproved(at, request.id, approvers, rule_hash)
-    return [escalated, approved, *_compared(request, rule, at, approved=True)]
+    return [escalated, *_decided_by_votes(evolve(request, escalated), rule, rule_hash, at)]
 
 
 def hold(request: TransitionRequest, freeze: str, until: datetime, at: datetime) -> list[Event]:
@@ -304,11 +312,12 @@ def apply(
     *,
     moved: bool,
     besides: tuple[VersionId, ...] = (),
+    copies: tuple[VersionId, ...] = (),
 ) -> list[Event]:
     """The target is where the approval wants it: `moved` there by us, or found there."""
     if request.state is not State.APPROVED:
         return []
-    return [TargetMoved(at, request.id, request.version, request.target, previous, moved, besides)]
+    return [TargetMoved(at, request.id, request.version, request.target, previous, moved, besides, copies)]
 
 
 def put_back(request: TransitionRequest, to: VersionId | None, at: datetime, *, moved: bool) -> list[Event]:
@@ -318,21 +327,23 @@ def put_back(request: TransitionRequest, to: VersionId | None, at: datetime, *, 
     return [TargetPutBack(at, request.id, request.target, request.version, to, moved)]
 
 
+def call_off(request: TransitionRequest, person: str, reason: str, at: datetime) -> list[Event]:
+    """What is approved and not yet applied ends here. `person` is empty when nobody said so and the ask was taken away."""
+    return [ApprovalCalledOff(at, request.id, person, reason)] if request.state is State.APPROVED else []
+
+
+def rebind(request: TransitionRequest, before: str, after: str, at: datetime) -> list[Event]:
+    """The very same rule is named by `after` since an upgrade: nothing that was voted or approved under it is lost."""
+    bound = {request.rule_hash, *(vote.rule_hash for vote in request.votes)}
+    is_live = request.state in (*OPEN, State.APPROVED)
+    return [VotesRebound(at, request.id, before, after)] if is_live and before != after and before in bound else []
+
+
+def void_stand_ins(request: TransitionRequest, group: str, at: datetime) -> list[Event]:
+    """The group has other members now; no hash binds a vote to it, so what it stood for ends here."""
+    relied = any(group in vote.groups for vote in request.votes)
+    return [StandInsVoided(at, request.id, group)] if request.state is State.PENDING and relied else []
+
+
 def mark_stale(request: TransitionRequest, reason: str, at: datetime) -> list[Event]:
     return [ApprovalStale(at, request.id, reason)] if request.state is State.APPROVED else []
-
-
-def reopened(stale: TransitionRequest) -> NewRequest:
-    """A fresh request for the same wish, to be decided on the world as it is now."""
-    return NewRequest(
-        version=stale.version,
-        target=stale.target,
-        ask=Ask(AskKind.REOPENED),
-        kind=stale.kind,
-        requester=stale.requester,
-        comment=stale.comment,
-        previous=stale.previous,
-        follows=stale.id,
-        away_from=stale.away_from,
-        asked_since=stale.asked_since or stale.opened_at,
-    )

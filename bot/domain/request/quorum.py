@@ -42,15 +42,15 @@ def author_is_unknown(request: TransitionRequest) -> bool:
 
 
 def requester_is_unknown(request: TransitionRequest) -> bool:
-    """An unmapped author counts as unknown; an observed transition has no requester to know."""
-    return author_is_unknown(request) or (request.requester is None and request.kind is Kind.PROMOTION)
+    """An unmapped author counts as unknown, and so does whoever moved a target by hand: that takes no fewer votes than asking."""
+    return author_is_unknown(request) or (request.requester is None and request.kind is not Kind.ROLLBACK)
 
 
 def under(request: TransitionRequest, rule_hash: str) -> TransitionRequest:
     """The request with the votes that count: cast under this very rule, with its groups, and for nobody who asked since."""
 
     def counts(vote: Vote) -> bool:
-        return vote.rule_hash == rule_hash and not request.parties & {vote.person, *vote.standing_in_for}
+        return vote.rule_hash == rule_hash and not request.parties & {*vote.ids, *vote.standing_in_for}
 
     return replace(request, votes=tuple(vote for vote in request.votes if counts(vote)))
 

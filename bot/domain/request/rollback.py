@@ -1,28 +1,43 @@
 """Going back: which version a target returns to, and which version has failed there. Opening the request for it is a handler's story.
 
-`applied` always means the APPLIED requests of one registered model and one target, in the order in which they were settled.
+`decided` always means what was applied for one target among the versions of one registered model, and what people rejected for it, in the
+order in which it was settled; `applied` means the former alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bot.domain.model import AskKind, Kind, Target, TransitionRequest, VersionId
+from bot.domain.model import AskKind, Kind, State, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import RollbackBy, Rule
+from bot.domain.registry.facts import content_of, is_a_no, when
 from bot.domain.text import format_utc, target_label
 
 FAILED_TAG = "countersign.failed"
 TAG_LIMIT = 5_000  # characters of a value that any MLflow takes; the newest take 100,000: mlflow/utils/validation.py
 
 
-def ways_back(holder: VersionId, applied: Sequence[TransitionRequest]) -> tuple[VersionId, ...]:
-    """Versions that were approved for the target and have not failed there, the latest first.
+def ways_back(holder: VersionId, decided: Sequence[TransitionRequest]) -> tuple[VersionId, ...]:
+    """Versions that were approved for the target, have not failed there, and were not rejected since; the latest first.
 
     When there are none, the version that the holder replaced: it was there before anybody was asked, so going back to it needs votes.
     """
+    applied = [request for request in decided if request.state is State.APPLIED]
     latest_first = dict.fromkeys(request.version for request in reversed(applied))
-    ways = tuple(version for version in latest_first if version != holder and failing(version, applied) is None)
+    ways = tuple(
+        version
+        for version in latest_first
+        if version != holder and failing(version, applied) is None and rejection_of(version, decided) is None
+    )
     return ways or _replaced_by(holder, applied)
+
+
+def rejection_of(version: VersionId, decided: Sequence[TransitionRequest]) -> TransitionRequest | None:
+    """The rejection that is the newest word about the version, or about the same content under another number."""
+    contents = {content_of(one.evidence) for one in decided if one.version == version} - {""}
+    about = [one for one in decided if one.version == version or content_of(one.evidence) in contents]
+    newest = max(about, key=when, default=None)
+    return newest if newest is not None and is_a_no(newest) else None
 
 
 def _replaced_by(holder: VersionId, applied: Sequence[TransitionRequest]) -> tuple[VersionId, ...]:
@@ -36,13 +51,16 @@ def _replaced_by(holder: VersionId, applied: Sequence[TransitionRequest]) -> tup
 
 def brought_by(holder: VersionId, applied: Sequence[TransitionRequest]) -> TransitionRequest | None:
     """The request by which the holder got the target; None when it came there without one."""
-    return next((request for request in reversed(applied) if request.version == holder), None)
+    brought = (one for one in reversed(applied) if one.version == holder and one.state is State.APPLIED)
+    return next(brought, None)
 
 
 def failing(version: VersionId, applied: Iterable[TransitionRequest]) -> TransitionRequest | None:
     """The rollback away from this version, unless the version was approved for the target again since."""
     last = None
     for request in applied:
+        if request.state is not State.APPLIED:
+            continue
         if request.version == version:
             last = None
         elif request.away_from == version:

@@ -74,7 +74,9 @@ def as_user(person: SandboxPerson, *, with_email: bool) -> Json:
     profile: Json = {"real_name": person.real_name, "display_name": person.name, "team": person.team_id}
     if with_email and not person.is_bot:
         profile["email"] = person.email
+    confirmed: Json = {} if person.is_bot else {"is_email_confirmed": person.is_email_confirmed}
     return {
+        **confirmed,
         "id": person.id,
         "team_id": person.team_id,
         "name": person.name,

@@ -26,6 +26,7 @@ class SandboxPerson:
     is_bot: bool = False
     deleted: bool = False
     is_restricted: bool = False
+    is_email_confirmed: bool = True
     team_id: str = TEAM_ID
 
 

@@ -336,6 +336,8 @@ class TestPeople:
         [
             ({}, AccountKind.MEMBER),
             ({"is_restricted": True}, AccountKind.GUEST),
+            ({"is_email_confirmed": False}, AccountKind.UNCONFIRMED),
+            ({"is_email_confirmed": True}, AccountKind.MEMBER),
             ({"is_bot": True}, AccountKind.BOT),
             ({"team_id": "T0ELSEWHERE"}, AccountKind.FOREIGN),
             ({"team_id": ""}, AccountKind.FOREIGN),

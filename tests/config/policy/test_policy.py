@@ -13,6 +13,7 @@ from bot.domain.model import Ask, AskKind, FastTrackMode, Target, TargetKind
 from bot.domain.policy.rules import (
     ARTIFACTS_FROM_MLFLOW,
     EVERY_DAY_AT_WORK,
+    Copies,
     Escalate,
     FastTrack,
     Observed,
@@ -64,7 +65,8 @@ def test_what_the_example_comments_out_can_be_taken_in() -> None:
     policy = read_policy(text)
 
     (rule,) = policy.rules
-    assert taken_in == 5
+    assert taken_in == 6
+    assert rule.copies is Copies.DELETE
     assert rule.escalate == Escalate(timedelta(hours=8), "heads")
     assert [freeze.name for freeze in policy.freezes_of(rule)] == ["year-end"]
 

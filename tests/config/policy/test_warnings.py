@@ -71,3 +71,50 @@ def test_many_rules_are_looked_through_without_a_word() -> None:
     rules = "".join(rule_for(f"team-{number}-*") for number in range(300))
 
     assert notices(SMALL + rules) == ()
+
+
+@pytest.mark.parametrize("key", ["remind_after: 4d", "escalate: {after: 27h, group: leads-too}"])
+def test_what_can_never_happen_before_a_request_expires_is_noticed(key: str) -> None:
+    """Three days by the clock hold at most 27 hours of working time."""
+    text = replaced(SMALL, "groups:\n", "groups:\n  leads-too: {people: [cy@example.com]}\n")
+    if "escalate" not in key:
+        text = SMALL
+
+    (notice,) = notices(f"{text}    expire_after: 3d\n    {key}\n")
+
+    assert "which expires after 3 days, 0:00:00, with at most 1 day, 3:00:00 of working time in it" in notice.sentence
+    assert "engthen expire_after" in notice.sentence
+
+
+@pytest.mark.parametrize("expire_after", ["3d", "30d", "3650d"])
+def test_what_can_happen_in_time_is_nothing_to_notice(expire_after: str) -> None:
+    assert notices(f"{SMALL}    expire_after: {expire_after}\n    remind_after: 26h\n") == ()
+
+
+@pytest.mark.parametrize(("models", "into"), [("*x", "prod.{name}"), ("*", "prod"), ("*", "{name}-prod")])
+def test_a_rule_that_matches_its_own_copies_is_noticed(models: str, into: str) -> None:
+    (notice,) = notices(
+        replaced(replaced(SMALL, '"bike-*"', f'"{models}"'), "{alias: champion}", f'{{model: "{into}"}}')
+    )
+
+    assert f'rule "{models}" also matches the models that its copies go into, "{into}"' in notice.sentence
+    assert "Narrow models" in notice.sentence
+
+
+def test_rules_that_copy_in_a_circle_are_noticed() -> None:
+    first = replaced(SMALL, "{alias: champion}", '{model: "car-1"}')
+    second = replaced(rule_for("car-*"), "{alias: champion}", '{model: "bike-1"}')
+
+    found = notices(first + second)
+
+    assert [("which other rules copy on until a copy matches this rule again" in one.sentence) for one in found] == [
+        True,
+        True,
+    ]
+
+
+def test_rules_that_copy_onwards_are_nothing_to_notice() -> None:
+    first = replaced(SMALL, "{alias: champion}", '{model: "staging.{name}"}')
+    second = replaced(rule_for("staging.*"), "{alias: champion}", '{model: "prod"}')
+
+    assert notices(first + second) == ()

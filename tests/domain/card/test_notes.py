@@ -8,13 +8,20 @@ from bot.domain.events import (
     BaselineTaken,
     Event,
     FastTrackSwitched,
+    ModelGone,
+    ModelReadable,
+    ModelRenamed,
+    ModelUnreadable,
     MoveObserved,
     MoveReverted,
     PolicyActivated,
     PolicyRefused,
+    RegistryDoubted,
+    RegistryTrusted,
 )
 from bot.domain.ledger.chain import body_of
 from bot.domain.policy.rules import Policy
+from bot.domain.registry.watch_events import HolderLeft
 from handlers.notify.announcements import Note, note_of
 from tests.builders import CHAMPION, NOON, PRODUCTION, a_policy, a_rule, a_version, every_event
 
@@ -77,6 +84,22 @@ def test_a_move_that_the_rule_only_reports_is_told_where_its_rule_speaks() -> No
 
 def test_a_move_to_a_version_is_told_by_its_own_card() -> None:
     assert note_for(MoveObserved(NOON, "default", CHAMPION, "bike-demand", a_version(), a_version(5), "ask")) is None
+
+
+def test_a_move_by_hand_to_a_version_that_is_approved_is_told_all_the_same() -> None:
+    note = note_for(MoveObserved(NOON, "default", PRODUCTION, "bike-demand", a_version(), a_version(5), "approved"))
+
+    assert note is not None
+    assert note.card.summary == (
+        "stage:Production of bike-demand was moved by hand from v5 to v7. v7 is approved for it."
+    )
+
+
+def test_a_version_that_leaves_a_stage_in_which_another_stays_is_told() -> None:
+    note = note_for(HolderLeft(NOON, "default", PRODUCTION, "bike-demand", a_version(), a_version(5)))
+
+    assert note is not None
+    assert note.card.summary == "v7 left stage:Production of bike-demand without asking; v5 holds it still."
 
 
 def test_a_new_policy_is_told_with_its_changes_and_the_names_of_people() -> None:
@@ -146,8 +169,54 @@ def test_the_kill_switch_is_told_in_every_channel(event: Event, title: str, said
     assert (note.card.title, note.card.summary) == (title, said)
 
 
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (ModelGone(NOON, "default", "churn", "it was deleted or renamed"), "churn is gone: it was deleted or renamed."),
+        (ModelRenamed(NOON, "default", "churn", "a\nb"), r"churn is called a\nb now."),
+        (
+            ModelUnreadable(NOON, "default", "churn", "MLflow answers 403", NOON),
+            "cannot look at the registered model churn",
+        ),
+        (ModelReadable(NOON, "default", "churn", NOON), "churn can be read again."),
+    ],
+    ids=["gone", "renamed", "unreadable", "readable"],
+)
+def test_what_becomes_of_a_model_is_told_in_the_channels_of_its_rules(event: Event, said: str) -> None:
+    note = note_for(event)
+
+    assert note is not None
+    assert note.channels == ("#models",)
+    assert said in note.card.summary
+
+
+def test_a_model_that_no_rule_speaks_of_goes_without_an_announcement() -> None:
+    note = note_for(ModelGone(NOON, "default", "other", "it was deleted or renamed"))
+
+    assert note is not None
+    assert note.channels == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (RegistryDoubted(NOON, "default", "3 of 3 models are missing: a, b, c.", 3, 3), "3 of 3 models are missing"),
+        (RegistryTrusted(NOON, "default", NOON), "What was missing in the registry is there again."),
+        (RegistryTrusted(NOON, "default", NOON, ANA, "a new server"), "Ana Ruiz has accepted the registry"),
+    ],
+    ids=["doubted", "back", "accepted"],
+)
+def test_whether_the_registry_is_believed_is_told_in_every_channel(event: Event, said: str) -> None:
+    note = note_for(event)
+
+    assert note is not None
+    assert note.channels == POLICY.channels()
+    assert said in note.card.summary
+
+
 def test_everything_else_in_the_ledger_makes_no_note() -> None:
-    told = BaselineTaken | MoveReverted | PolicyActivated | PolicyRefused | FastTrackSwitched
-    others = [event for event in every_event() if not isinstance(event, told)]
+    told = BaselineTaken | MoveReverted | PolicyActivated | PolicyRefused | FastTrackSwitched | HolderLeft
+    about_the_registry = ModelGone | ModelRenamed | ModelUnreadable | ModelReadable | RegistryDoubted | RegistryTrusted
+    others = [event for event in every_event() if not isinstance(event, told | about_the_registry)]
 
     assert [note_for(event) for event in others] == [None] * len(others)

@@ -168,7 +168,11 @@ def test_the_asker_s_own_words_come_before_the_version_s_description() -> None:
         (an_observed(), "champion goes back to bike-demand v5."),
         (an_observed(previous=None), "champion is taken away from bike-demand v7; nobody held it before."),
         (an_observed(ask=Ask(AskKind.ADOPTED)), "bike-demand v7 stays champion, without an approval."),
-        (an_observed(target=Target.parse("model:prod.x")), "bike-demand v7 is deleted from the registry."),
+        (
+            an_observed(target=Target.parse("model:prod.x")),
+            "bike-demand v7 is put back: tagged countersign.denied and denied by the gate, "
+            "or deleted if the rule deletes copies.",
+        ),
     ],
 )
 def test_a_button_without_a_form_says_what_it_does_before_it_does_it(
@@ -185,12 +189,13 @@ def test_a_button_without_a_form_says_what_it_does_before_it_does_it(
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("build", [a_request, an_observed])
-def test_there_is_something_to_press_only_while_the_vote_is_open(
+def test_there_is_something_to_press_only_while_the_vote_is_open_or_its_approval_can_be_called_off(
     build: Callable[[State], TransitionRequest], state: State
 ) -> None:
     card = request_card(build(state), PRINTED)
 
-    assert len(card.buttons) == (2 if state is State.PENDING else 0)
+    expected = {State.PENDING: ["approve", "reject"], State.APPROVED: ["call_off"]}
+    assert [button.action for button in card.buttons] == expected.get(state, [])
 
 
 def test_an_observed_transition_is_ratified_or_put_back() -> None:
@@ -212,7 +217,7 @@ def test_no_request_is_too_odd_for_a_card(
 
     card = request_card(request_, context)
 
-    assert bool(card.buttons) is (request_.state is State.PENDING and rule is not None)
+    assert bool(card.buttons) is (request_.state in (State.PENDING, State.APPROVED) and rule is not None)
     assert card.title in card.summary
     assert all(len(row) == len(table.columns) for table in card.tables for row in table.rows)
     assert all(table.rows for table in card.tables)

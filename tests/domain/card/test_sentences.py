@@ -99,6 +99,16 @@ STORIES = [
         "champion is taken away from bike-demand v7; nobody held it before.",
     ),
     (
+        a_request(State.CALLED_OFF, outcome="The test data leaked.", ended_by="ana", ended_at=LATER),
+        "Approved, and called off",
+        "Called off by Ana Ruiz on 2026-03-02 13:00 UTC: The test data leaked. Countersign does not move champion.",
+    ),
+    (
+        an_observed(State.CALLED_OFF, outcome="It leaks", ended_at=LATER),
+        "Ratified, and called off",
+        "Called off on 2026-03-02 13:00 UTC: It leaks. bike-demand v7 keeps champion without an approval.",
+    ),
+    (
         an_observed(State.REJECTED, ask=Ask(AskKind.ADOPTED)),
         "Rejected",
         "bike-demand v7 stays champion, without an approval.",

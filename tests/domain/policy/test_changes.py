@@ -14,6 +14,7 @@ from bot.domain.policy.calendars import Dated, Freeze, Weekly, WorkingHours
 from bot.domain.policy.changes import addresses_in, changes, digest_of, with_people_as
 from bot.domain.policy.rules import (
     Approve,
+    Copies,
     Demand,
     DigestPlan,
     Escalate,
@@ -85,6 +86,7 @@ def test_a_change_is_said_with_what_it_was() -> None:
 OF_A_RULE: dict[str, tuple[Any, str]] = {
     "ask_on": ((Ask(AskKind.NEW_VERSION),), "ask_on: new_version, was alias candidate and tag countersign.ask"),
     "observed": (Observed.REVERT, "observed: revert, was ask"),
+    "copies": (Copies.DELETE, "revert.copies: delete, was tag"),
     "channel": ("#risk", "notify: #risk, was #models"),
     "ticket": (None, "ticket: none, was project GOV type Task approved Done rejected Won't Do"),
     "expire_after": (None, "expire_after: none, was 3d"),

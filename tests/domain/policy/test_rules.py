@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,18 +13,22 @@ from hypothesis import strategies as st
 from bot.domain.model import Ask, AskKind, Target, TargetKind
 from bot.domain.policy.rules import (
     Approve,
+    Escalate,
     Group,
+    LineageDemand,
     Observed,
     PersonEntry,
     Policy,
     Poll,
     ReasonDemand,
     Requirement,
+    RollbackBy,
     Rule,
     UnknownRequester,
     Unruled,
 )
 from bot.domain.references import TicketPlan
+from tests.builders import a_policy, a_rule
 
 CHAMPION = Target(TargetKind.ALIAS, "champion")
 SHADOW = Target(TargetKind.ALIAS, "shadow")
@@ -196,16 +201,74 @@ def test_adding_a_person_elsewhere_leaves_the_hash_of_a_rule() -> None:
         rule_of(target=SHADOW),
         rule_of(group="risk"),
         replace(rule_of(), observed=Observed.REVERT),
-        replace(rule_of(), channel="#others"),
-        replace(rule_of(), ticket=None),
+        replace(rule_of(), ask_on=()),
+        replace(rule_of(), freezes=("year-end",)),
+        replace(rule_of(), rollback=RollbackBy.VOTES),
+        replace(rule_of(), lineage=LineageDemand(block=("L01",))),
         replace(rule_of(), expire_after=timedelta(days=4)),
         replace(rule_of(), approve=replace(rule_of().approve, all_of=(Requirement("leads", 2),))),
     ],
 )
-def test_any_change_of_a_rule_changes_its_hash(other: Rule) -> None:
+def test_any_change_of_what_decides_changes_the_hash_of_a_rule(other: Rule) -> None:
     policy = policy_of(rule_of())
 
     assert policy.rule_hash(other) != policy.rule_hash(rule_of())
+
+
+NOTICES = st.fixed_dictionaries(
+    {},
+    optional={
+        "channel": st.sampled_from(["#others", "#models-2"]),
+        "ticket": st.sampled_from([None, TicketPlan("RISK", "Story", "Accepted", "Declined")]),
+        "remind_after": st.sampled_from([None, timedelta(hours=4)]),
+        "escalate": st.sampled_from([None, Escalate(timedelta(hours=8), "risk")]),
+        "approval_valid_for": st.sampled_from([None, timedelta(days=90)]),
+    },
+)
+
+
+@given(NOTICES, st.booleans())
+def test_who_is_told_and_when_is_no_part_of_what_a_vote_is_bound_to(
+    changes: dict[str, Any], other_stand_ins: bool
+) -> None:
+    before, told_otherwise = policy_of(rule_of()), replace(rule_of(), **changes)
+
+    leads, risk = before.groups
+    stand_ins = replace(risk, slack_group="officers") if other_stand_ins else risk
+    after = replace(policy_of(told_otherwise), groups=(leads, stand_ins))
+
+    assert after.rule_hash(told_otherwise) == before.rule_hash(rule_of())
+
+
+@pytest.mark.parametrize(
+    ("changes", "former"),
+    [
+        ({}, "sha256:11e1f1b95ff1066755c1cf052a8677bed60d27c2f50835a79438d70cf1bbe0ff"),
+        (
+            {"remind_after": timedelta(hours=4), "escalate": Escalate(timedelta(hours=8), "risk")},
+            "sha256:5352dbdaf501917e465cc6dd206e082621fe41ab1c88fb5c5d9dfc211f2040a7",
+        ),
+    ],
+)
+def test_votes_of_the_first_release_are_recognised_by_the_hash_that_it_gave_the_rule(
+    changes: dict[str, Any], former: str
+) -> None:
+    rule = a_rule(**changes)
+
+    assert a_policy(rule).hashes(rule) == (a_policy(rule).rule_hash(rule), former)
+
+
+@given(st.sampled_from(["*", "*x", "prod*", "bike-*", "?*"]), st.sampled_from(["prod.{name}", "{name}-prod", "prod"]))
+def test_no_rule_feeds_on_its_own_copies(models: str, into: str) -> None:
+    rule = rule_of(models, Target(TargetKind.MODEL, into))
+    policy, name = policy_of(rule), "bike-x"
+
+    for _ in range(4):
+        copied_into = rule.target_for(name).name
+        if rule.covers_copies_into("default", copied_into):
+            assert policy.rules_for("default", copied_into) == ()
+            assert policy.rule_for("default", copied_into, rule.target_for(copied_into)) in (None, rule)
+        name = copied_into
 
 
 def test_a_change_of_its_group_changes_the_hash_of_a_rule() -> None:

@@ -13,12 +13,14 @@ from bot.domain.model import Ask, AskKind, Target, TargetKind
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.diff import (
     Known,
+    Left,
     Move,
     News,
     OpenAsk,
     compare,
     fingerprint,
     open_asks,
+    ruled_places,
     watched_holders,
 )
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
@@ -211,18 +213,32 @@ def test_an_alias_that_points_at_a_deleted_version_is_held_by_nobody() -> None:
     assert news.moves == (Move(CHAMPION, None, a_version(7)),)
 
 
-def test_an_older_version_that_is_left_alone_in_a_stage_stands_for_it_again() -> None:
+@pytest.mark.parametrize(("leaves", "stays"), [(7, 5), (5, 7)])
+def test_a_version_that_leaves_a_stage_in_which_another_stays_has_left_and_nothing_has_moved(
+    leaves: int, stays: int
+) -> None:
     known = replace(NOTHING, placements={PRODUCTION: (a_version(7), a_version(5))})
-    seen = a_seen_model(a_seen_version(5, stage="Production"), a_seen_version(7, stage="Archived"))
+    seen = a_seen_model(a_seen_version(stays, stage="Production"), a_seen_version(leaves, stage="Archived"))
 
-    assert compare(seen, known, POLICY).moves == (Move(PRODUCTION, a_version(5), a_version(7)),)
+    news = compare(seen, known, POLICY)
+
+    assert news.moves == ()
+    assert news.left == (Left(PRODUCTION, a_version(leaves), a_version(stays)),)
 
 
-def test_an_older_version_that_leaves_a_stage_is_no_news() -> None:
-    known = replace(NOTHING, placements={PRODUCTION: (a_version(7), a_version(5))})
-    seen = a_seen_model(a_seen_version(5, stage="Archived"), a_seen_version(7, stage="Production"))
+def test_an_alias_that_is_moved_is_no_departure() -> None:
+    known = replace(NOTHING, placements={CHAMPION: (a_version(5),)})
+    seen = a_seen_model(a_seen_version(5), a_seen_version(7), aliases={"champion": 7})
 
-    assert compare(seen, known, POLICY).moves == ()
+    assert compare(seen, known, POLICY).left == ()
+
+
+def test_the_places_that_a_rule_covers_are_named_whether_or_not_anyone_holds_them() -> None:
+    policy = a_policy(a_rule(), a_rule(target=PRODUCTION), a_rule(target=Target(TargetKind.MODEL, "prod.{name}")))
+
+    assert ruled_places(a_seen_model(a_seen_version()), policy) == (CHAMPION, PRODUCTION)
+    prod = ModelSnapshot("default", "prod.bike-demand", NOON, {}, ())
+    assert ruled_places(prod, policy) == (Target(TargetKind.MODEL, "prod.bike-demand"),)
 
 
 def test_a_rule_that_lets_new_versions_ask_speaks_of_none_that_were_there_when_it_came() -> None:
@@ -301,18 +317,19 @@ def test_the_same_sight_twice_is_no_news(before: ModelSnapshot, seen: ModelSnaps
 
 
 @given(models(), models(), ANY_POLICY)
-def test_whoever_arrived_somewhere_or_stands_for_it_now_moved_there(
+def test_whoever_arrived_somewhere_moved_there_and_whoever_is_gone_while_others_stay_has_left(
     before: ModelSnapshot, seen: ModelSnapshot, policy: Policy
 ) -> None:
     known = known_after(compare(before, NOTHING, policy), before, NOTHING)
 
-    moves = compare(seen, known, policy).moves
+    news = compare(seen, known, policy)
 
     held, holds = known.placements, watched_holders(seen, policy)
     arrived = {(place, v) for place, holders in holds.items() for v in holders if v not in held.get(place, ())}
-    before_it = {place: held[place] for place in held if place not in {place for place, _ in arrived}}
-    newest = {(place, holds[place][0]) for place, was in before_it.items() if (holds.get(place) or was)[0] != was[0]}
-    assert {(move.target, move.version) for move in moves if move.version} == arrived | newest
+    shared = {place for place in held if place.kind is not TargetKind.ALIAS and holds.get(place)}
+    left = {(place, v) for place in shared for v in held[place] if v not in holds[place]}
+    assert {(move.target, move.version) for move in news.moves if move.version} == arrived
+    assert {(one.target, one.version) for one in news.left} == left
 
 
 def _print(seen: ModelSnapshot, policy: Policy) -> str:

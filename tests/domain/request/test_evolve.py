@@ -18,7 +18,7 @@ from bot.domain.events import (
 )
 from bot.domain.model import State
 from bot.domain.request.evolution import evolve, initial
-from tests.builders import LATER, REQUEST_ID, a_request, every_request_event, opened
+from tests.builders import LATER, REQUEST_ID, a_request, a_vote, every_request_event, opened
 
 ONLY_FOR_THE_RECORD = {
     FastTrackCompared,  # its parts stand in the request already
@@ -41,7 +41,8 @@ def test_the_builders_know_every_event_of_a_request() -> None:
 )
 @pytest.mark.parametrize("state", State)
 def test_evolve_knows_every_event_in_every_state(state: State, event: RequestEvent) -> None:
-    before = a_request(state, outcome="before", frozen_by="inventory", frozen_until=LATER)
+    votes = (a_vote("dan", "heads"),)
+    before = a_request(state, outcome="before", frozen_by="inventory", frozen_until=LATER, votes=votes)
 
     request = evolve(before, event)
 

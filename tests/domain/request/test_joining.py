@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.model import Ask, AskKind, State
+from bot.domain.policy.rules import UnknownRequester
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import cast_vote
 from bot.errors import Refused
@@ -15,6 +16,7 @@ from tests.builders import (
     a_rule,
     a_vote,
     after,
+    an_observed,
 )
 
 RULE = a_rule()
@@ -55,9 +57,37 @@ def test_an_approval_of_somebody_who_asks_for_it_afterwards_no_longer_counts() -
 
 
 @pytest.mark.parametrize("state", State)
-def test_nobody_joins_twice_or_after_the_decision(state: State) -> None:
+def test_nobody_joins_twice_or_once_it_has_ended(state: State) -> None:
     request = a_request(state, joined=("dan",))
 
-    assert bool(lifecycle.join(request, "eve", Ask(AskKind.API), "", LATER)) is state.is_open
+    is_live = state.is_open or state is State.APPROVED
+    assert bool(lifecycle.join(request, "eve", Ask(AskKind.API), "", LATER)) is is_live
     assert lifecycle.join(request, "dan", Ask(AskKind.API), "", LATER) == []
     assert lifecycle.join(request, "ana", Ask(AskKind.API), "", LATER) == []
+
+
+def test_who_joins_once_it_is_approved_takes_no_vote_from_it_and_has_none_on_what_follows() -> None:
+    approved = after(a_request(), cast_vote(a_request(), a_vote("cy"), RULE, RULE_HASH))
+
+    joined = after(approved, lifecycle.join(approved, "cy", Ask(AskKind.API), "", LATER, also=("cy-before",)))
+
+    assert (joined.parties, joined.latecomers) == (approved.parties, ("cy", "cy-before"))
+    assert {"cy", "cy-before"} <= set(lifecycle.reopened(joined).joined)
+
+
+def test_votes_that_are_enough_once_it_is_known_who_asked_decide_at_once() -> None:
+    rule = a_rule(unknown_requester=UnknownRequester.ONE_MORE)
+    asked_by_alias = a_request(requester=None, ask=Ask(AskKind.ALIAS, "candidate"))
+    voted = after(asked_by_alias, cast_vote(asked_by_alias, a_vote("cy"), rule, RULE_HASH))
+
+    events = lifecycle.join(voted, "dan", Ask(AskKind.API), "", LATER, under_rule=(rule, RULE_HASH))
+
+    assert (voted.state, after(voted, events).state) == (State.PENDING, State.APPROVED)
+
+
+def test_an_observed_move_stays_what_it_was_when_somebody_says_that_it_was_theirs() -> None:
+    observed = an_observed(ask=Ask(AskKind.ADOPTED))
+
+    joined = after(observed, lifecycle.join(observed, "dan", Ask(AskKind.COMMAND), "", LATER))
+
+    assert (joined.requester, joined.ask, joined.is_adopted) == ("dan", Ask(AskKind.ADOPTED), True)

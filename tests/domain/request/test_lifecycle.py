@@ -184,10 +184,12 @@ def test_a_rule_can_refuse_to_approve_what_nobody_known_wants(unknown: Transitio
     assert after(unknown, cast_vote(unknown, a_rejection(), rule, RULE_HASH)).state is State.REJECTED
 
 
-def test_an_observed_transition_has_no_requester_to_know() -> None:
+def test_an_observed_transition_can_be_ratified_once_somebody_has_said_that_it_was_theirs() -> None:
     rule = a_rule(unknown_requester=UnknownRequester.REFUSE)
 
-    assert len(cast_vote(an_observed(), a_vote(), rule, RULE_HASH)) == 2
+    with pytest.raises(Refused, match="Ask for it with `countersign request-transition`"):
+        cast_vote(an_observed(), a_vote(), rule, RULE_HASH)
+    assert len(cast_vote(an_observed(requester="dan"), a_vote(), rule, RULE_HASH)) == 2
 
 
 def test_an_unknown_author_costs_one_more_approval_where_only_the_author_matters() -> None:

@@ -112,7 +112,9 @@ def test_more_approvals_than_places_do_no_harm() -> None:
         ("ana", "bea", Kind.PROMOTION, False),
         (None, "bea", Kind.PROMOTION, True),
         ("ana", None, Kind.PROMOTION, True),
-        (None, "bea", Kind.OBSERVED, False),
+        (None, "bea", Kind.OBSERVED, True),
+        ("ana", "bea", Kind.OBSERVED, False),
+        (None, "bea", Kind.ROLLBACK, False),
         (None, None, Kind.OBSERVED, True),
     ],
 )

@@ -8,10 +8,29 @@ from typing import Any
 
 import pytest
 
-from bot.domain.model import Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import (
+    Artifacts,
+    Ask,
+    AskKind,
+    DecidedBy,
+    Kind,
+    State,
+    Target,
+    TargetKind,
+    TransitionRequest,
+    VersionId,
+)
 from bot.domain.policy.rules import RollbackBy
-from bot.domain.request.rollback import TAG_LIMIT, failed_tag, failing, failure_of, needs_no_vote, ways_back
-from tests.builders import NOON, PRODUCTION, a_request, a_rule, a_version
+from bot.domain.request.rollback import (
+    TAG_LIMIT,
+    failed_tag,
+    failing,
+    failure_of,
+    needs_no_vote,
+    rejection_of,
+    ways_back,
+)
+from tests.builders import NOON, PRODUCTION, a_request, a_rule, a_version, an_evidence
 
 V1, V2, V3 = a_version(1), a_version(2), a_version(3)
 DRIFT = "predictions drifted."
@@ -32,6 +51,11 @@ def promoted(version: VersionId, previous: VersionId | None = None, **changes: A
 def rolled_back(away_from: VersionId, to: VersionId, **changes: Any) -> TransitionRequest:
     asked: dict[str, Any] = {"kind": Kind.ROLLBACK, "ask": Ask(AskKind.ROLLBACK), "comment": DRIFT}
     return promoted(to, away_from, away_from=away_from, **(asked | changes))
+
+
+def refused(version: VersionId, hour: float, **changes: Any) -> TransitionRequest:
+    at = NOON + timedelta(hours=hour)
+    return a_request(State.REJECTED, id=f"refused-{hour}", version=version, opened_at=at, decided_at=at, **changes)
 
 
 # Where a target goes back to
@@ -155,3 +179,38 @@ def test_only_what_people_have_approved_before_needs_no_vote(
     request = a_request(**(asked | changes))
 
     assert needs_no_vote(request, a_rule(rollback=rollback), was_approved=was_approved) is at_once
+
+
+# What people rejected since
+
+
+def test_what_people_rejected_after_it_was_approved_is_no_way_back() -> None:
+    of_two = {"evidence": an_evidence(artifacts=Artifacts("sha256:2", 1, 1))}
+    decided = [*history(promoted(V1), promoted(V2, **of_two), promoted(V3)), refused(V2, 5, **of_two)]
+
+    assert ways_back(V3, decided) == (V1,)
+    assert rejection_of(V2, decided) == decided[-1]
+
+
+def test_what_was_approved_again_after_a_rejection_is_a_way_back() -> None:
+    decided = [
+        *history(promoted(V1), promoted(V2)),
+        refused(V1, 5),
+        promoted(V1, id="again", settled_at=NOON + timedelta(hours=6)),
+    ]
+
+    assert rejection_of(V1, decided) is None
+
+
+def test_the_same_bytes_rejected_under_another_number_are_no_way_back() -> None:
+    bytes_of = {"evidence": an_evidence(artifacts=Artifacts("sha256:a", 1, 1))}
+    others = {"evidence": an_evidence(artifacts=Artifacts("sha256:b", 1, 1))}
+    decided = [*history(promoted(V1, **bytes_of), promoted(V2, **others)), refused(V3, 5, **bytes_of)]
+
+    assert ways_back(V2, decided) == ()
+
+
+def test_a_rule_that_put_a_move_back_says_nothing_about_the_version() -> None:
+    by_rule = refused(V1, 5, kind=Kind.OBSERVED, decided_by=DecidedBy.RULE)
+
+    assert rejection_of(V1, [*history(promoted(V1), promoted(V2)), by_rule]) is None

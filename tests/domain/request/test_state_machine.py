@@ -61,13 +61,14 @@ Ending: TypeAlias = Callable[[TransitionRequest, datetime], list[Event]]
 ENDINGS: list[Ending] = [
     lambda request, at: lifecycle.withdraw(request, "no longer asked for", at),
     lambda request, at: lifecycle.mark_stale(request, "it was moved", at),  # refused but for an approved one
+    lambda request, at: lifecycle.call_off(request, "ana", "the test data leaked", at),  # so is this
     lambda request, at: lifecycle.reject_by_rule(request, "the rule puts it back", "any", at),
     lambda request, at: lifecycle.supersede(request, a_request(id="r2", version=a_version(8)), at),
 ]
 MAY_BECOME = {
     State.COLLECTING: {State.PENDING, State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED},
     State.PENDING: {State.APPROVED, State.REJECTED, State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED},
-    State.APPROVED: {State.APPLIED, State.STALE},
+    State.APPROVED: {State.APPLIED, State.STALE, State.CALLED_OFF},
 }
 EVIDENCE = (
     an_evidence(metrics=(a_metric(value=float("nan")), a_metric("r2", float("-inf"))), params={"": "é"}),
@@ -208,7 +209,10 @@ class LifeOfARequest(RuleBasedStateMachine):
         self.happened(events)
         if events:
             is_approved = any(isinstance(event, e.RequestApproved) for event in events)
-            assert is_approved is self.has_all_that_the_rule_demands()
+            is_over = self.request.expires_at is not None and self.now >= self.request.expires_at
+            refuses = self.rule.approve.unknown_requester is UnknownRequester.REFUSE
+            is_refused = refuses and (self.author_is_unknown() or self.requester_is_unknown())
+            assert is_approved is (self.has_all_that_the_rule_demands() and not is_over and not is_refused)
         self.happened(lifecycle.remind(self.request, self.now))
 
     @rule(is_over=st.booleans())
@@ -235,8 +239,17 @@ class LifeOfARequest(RuleBasedStateMachine):
         self.somebody_asks_for_it_too(person, it_is_so)
 
     def somebody_asks_for_it_too(self, person: str, it_is_so: bool) -> None:
-        if it_is_so:
-            self.happened(lifecycle.join(self.request, person, Ask(AskKind.COMMAND), "", self.now))
+        if not it_is_so:
+            return
+        was, under_rule = self.request.state, (self.rule, self.rule_hash)
+        events = lifecycle.join(self.request, person, Ask(AskKind.COMMAND), "", self.now, under_rule=under_rule)
+        self.happened(events)
+        if events and was is State.PENDING:
+            is_over = self.request.expires_at is not None and self.now >= self.request.expires_at
+            refuses = self.rule.approve.unknown_requester is UnknownRequester.REFUSE
+            is_refused = refuses and (self.author_is_unknown() or self.requester_is_unknown())
+            is_approved = self.request.state is State.APPROVED
+            assert is_approved is (self.has_all_that_the_rule_demands() and not is_over and not is_refused)
 
     @precondition(lambda self: self.request.state is State.PENDING and self.request.votes)
     @rule(it_is_so=SELDOM)
@@ -339,7 +352,7 @@ class LifeOfARequest(RuleBasedStateMachine):
         return self.request.author is None or (commit_is_claimed and self.request.commit_author is None)
 
     def requester_is_unknown(self) -> bool:
-        return self.request.kind is Kind.PROMOTION and self.request.requester is None
+        return self.request.kind is not Kind.ROLLBACK and self.request.requester is None
 
     def votes_that_count(self) -> list[Vote]:
         """Cast under the rule as it is now, by people who have not asked for it themselves since."""
@@ -404,7 +417,8 @@ class LifeOfARequest(RuleBasedStateMachine):
         assert {"approve", "reject"} <= {
             button.action for button in card.buttons
         } or self.request.state is not State.PENDING
-        assert not card.buttons or self.request.state is State.PENDING
+        assert not card.buttons or self.request.state in (State.PENDING, State.APPROVED)
+        assert [button.action for button in card.buttons] == ["call_off"] or self.request.state is not State.APPROVED
 
 
 def assert_survives_its_row(request: TransitionRequest) -> None:

@@ -203,7 +203,7 @@ def test_a_move_by_hand_of_what_waits_for_approval_is_an_observed_one(installati
     assert "Moved without an approval" in installation.card(installation.request(1)).all_text
 
 
-def test_a_move_by_hand_of_what_is_approved_is_no_breach(installation: Installation) -> None:
+def test_a_move_by_hand_of_what_is_approved_is_recorded_and_no_breach(installation: Installation) -> None:
     installation.use_policy(observed="revert")
     wish = installation.asked()
     installation.click("ana", wish, "approve")
@@ -214,7 +214,9 @@ def test_a_move_by_hand_of_what_is_approved_is_no_breach(installation: Installat
 
     assert installation.champion() == 1
     assert installation.reread(wish).state is State.APPLIED
-    assert installation.happened(MoveObserved, RequestRejected) == []
+    assert installation.happened(MoveObserved, RequestRejected) == ["MoveObserved"]
+    assert installation.entries(MoveObserved)[-1]["handling"] == "approved"
+    assert any("v1 is approved for it." in message.all_text for message in installation.cards())
 
 
 def test_a_version_that_is_deleted_while_it_waits_is_withdrawn_and_a_click_says_so(installation: Installation) -> None:

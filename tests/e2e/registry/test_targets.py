@@ -182,8 +182,10 @@ def test_the_next_version_is_copied_beside_the_first(installation: Installation)
     assert foreign_copies(installation) == []
 
 
-def test_a_foreign_version_in_the_target_model_is_put_back_by_deleting_it(installation: Installation) -> None:
-    installation.use_policy(**MODEL)
+def test_a_foreign_version_in_the_target_model_is_put_back_by_deleting_it_where_the_rule_says_so(
+    installation: Installation,
+) -> None:
+    installation.use_policy(**MODEL, extra="revert: {copies: delete}")
     installation.approve(to_model(installation))
     installation.sweep()
     installation.register(model=prod(installation))
@@ -210,8 +212,14 @@ def test_each_of_two_foreign_versions_is_asked_about(installation: Installation)
     installation.approve(first)
     installation.reject(second, "No.")
 
+    tags = {number: installation.mlflow.get_model_version(prod(installation), str(number)).tags for number in (2, 3)}
     assert installation.reread(first).state is State.APPLIED
-    assert [number for number, _ in copies(installation)] == [1, 2]
+    assert [number for number, _ in copies(installation)] == [
+        1,
+        2,
+        3,
+    ]  # a version is deleted only where the rule says so
+    assert ["countersign.denied" in tags[number] for number in (2, 3)] == [False, True]
 
 
 def test_a_foreign_version_that_arrives_with_our_copy_is_not_taken_for_ours(installation: Installation) -> None:

@@ -179,6 +179,7 @@ def test_who_is_away_cannot_stand_in(installation: Installation) -> None:
 
 
 def test_when_slack_does_not_tell_who_asks_nothing_is_recorded(installation: Installation) -> None:
+    installation.forget_what_slack_said()
     installation.slack.faults.add("down", path="/users.info$")
 
     said = go_away(installation, "ana", "ben")
@@ -341,5 +342,6 @@ def test_somebody_whose_account_is_gone_lends_nothing(installation: Installation
         cy, ben = (tx.people.get_or_add(f"{name}@example.com", name) for name in ("cy", "ben"))
         tx.absences.declare(Absence(cy.id, ben.id, now, now + timedelta(days=1)))
     installation.slack.workspace.people.pop("U0CY0000003")
+    installation.forget_what_slack_said()
 
     assert whispered_last(installation, "ben", request) == NOT_RISK

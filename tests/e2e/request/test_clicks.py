@@ -127,6 +127,7 @@ def test_an_account_that_may_not_decide_is_told_so(
     request = installation.asked()
     people = installation.slack.workspace.people
     people["U0ANA000001"] = replace(people["U0ANA000001"], **change)
+    installation.forget_what_slack_said()
 
     status, told = press_forged(installation, request, "ana")
 
@@ -138,6 +139,7 @@ def test_somebody_from_another_workspace_is_told_so_even_on_the_card_itself(inst
     request = installation.asked()
     people = installation.slack.workspace.people
     people["U0ANA000001"] = replace(people["U0ANA000001"], team_id="T0PARTNER01")
+    installation.forget_what_slack_said()
 
     by_the_payload = press_forged(installation, request, "ana")
     by_the_account = press_forged(installation, request, "ana", team_id=installation.slack.team_id)
@@ -190,6 +192,7 @@ def test_a_click_after_the_time_to_decide_is_refused_though_no_clock_has_come_by
 def test_a_group_that_is_gone_from_slack_lets_nobody_through(installation: Installation) -> None:
     request = installation.asked()
     del installation.slack.workspace.groups["ml-leads"]
+    installation.forget_what_slack_said()
 
     status, told = press_forged(installation, request, "ana")
 

@@ -1,0 +1,83 @@
+"""Who is bound to which Slack account: a person keeps it, whatever address it shows, until an administrator says otherwise."""
+
+from __future__ import annotations
+
+import click
+
+from bot.commands.context import as_json, git_email_if_any, print_rows, services_for, telling_mistakes
+from bot.services import Services
+from config.settings import Need
+
+by_option = click.option("--by", default="", help="Who says so, by e-mail. Default: git's user.email, if there is one.")
+
+
+@click.group("people")
+def people_group() -> None:
+    """Who is bound to which Slack account."""
+
+
+@people_group.command("list")
+@as_json
+@telling_mistakes
+def list_people(as_json: bool) -> None:
+    """Everybody who is known, with the account that is theirs now and those that were."""
+    with services_for() as services, services.store.transaction() as tx:
+        people, history = tx.people.everybody(), tx.people.accounts()
+    rows: list[dict[str, object]] = []
+    for person in people:
+        mine = [row for row in history if row.person == person.id]
+        current = next((row for row in mine if row.unbound_at is None), None)
+        rows.append(
+            {
+                "email": person.email,
+                "name": person.name,
+                "account": person.account,
+                "bound": current.how if current else None,
+                "since": f"{current.bound_at:%Y-%m-%d %H:%M}" if current else None,
+                "earlier accounts": ", ".join(row.account for row in mine if row.unbound_at is not None),
+                "person": person.id,
+            }
+        )
+    columns = ("email", "name", "account", "bound", "since", "earlier accounts")
+    print_rows(rows, columns, as_json=as_json, empty="No people yet. Activate a policy that names some.")
+
+
+@people_group.command("bind")
+@click.argument("email")
+@click.argument("account", required=False, default="")
+@by_option
+@telling_mistakes
+def bind(email: str, account: str, by: str) -> None:
+    """Say whose Slack account it is, by e-mail and account id (U...); without an id, the account with that address.
+
+    What the person, or an earlier owner of the account, has asked for or trained stays closed to its votes.
+    """
+    from handlers.request.accounts import bind_by_hand
+
+    with services_for(Need.SLACK) as services:
+        person, found = bind_by_hand(email, account, admin_of(by, services), services)
+    click.echo(f"{person.email} is bound to the Slack account {found.id} ({found.name}) now.")
+
+
+@people_group.command("unbind")
+@click.argument("email")
+@by_option
+@telling_mistakes
+def unbind(email: str, by: str) -> None:
+    """Take a person's Slack account away. No press binds it or another one again: that takes `people bind`."""
+    from handlers.request.accounts import unbind_by_hand
+
+    with services_for() as services:
+        unbind_by_hand(email, admin_of(by, services), services)
+    click.echo(f"{email} is bound to no Slack account now. To bind one: countersign people bind {email} ACCOUNT")
+
+
+def admin_of(by: str, services: Services) -> str:
+    """The id of the one who says so; empty when neither the option nor git names anybody."""
+    from handlers.request.asking import checked_email
+
+    email = by or git_email_if_any()
+    if not email:
+        return ""
+    with services.store.transaction() as tx:
+        return tx.people.get_or_add(checked_email(email), email).id

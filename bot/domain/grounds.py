@@ -1,0 +1,55 @@
+"""What speaks for or against a version beside its figures: the checks of its lineage, and what people said of the same content before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class LineageCheck:
+    """One thing that a complete lineage needs, found true or not; `sentence` says what was found, and how to fix it when it fails.
+
+    `blocks` says that the rule wants no approval without it; `code` is L01 and so on.
+    """
+
+    code: str
+    passed: bool
+    sentence: str
+    blocks: bool = False
+
+
+class No(StrEnum):
+    """The ways in which people say no to a version."""
+
+    REJECTED = "rejected"
+    ROLLED_BACK = "rolled back"
+    CALLED_OFF = "called off"
+
+
+@dataclass(frozen=True)
+class Objection:
+    """That people said no to this very content: under which name and number, for which target, who (an id), why and when."""
+
+    request_id: str
+    how: No
+    version: str
+    target: str
+    person: str
+    reason: str
+    at: datetime
+
+
+def objection_text(objection: Objection, name: str = "") -> str:
+    """As a phrase without its full stop. `name` is the person's; without it, nobody is named."""
+    by = f" by {name}" if name else ""
+    when = f"on {objection.at:%Y-%m-%d %H:%M} UTC"
+    reason = objection.reason.strip().removesuffix(".")
+    said = f"{objection.version} was {objection.how} for {objection.target}{by} {when}"
+    return f"{said}: {reason}" if reason else said
+
+
+def newest(objections: Iterable[Objection]) -> Objection | None:
+    return max(objections, key=lambda objection: (objection.at, objection.request_id), default=None)

@@ -1,0 +1,48 @@
+"""Text from outside: what can be kept, and how a name is shown to people. Names come from whoever may write to the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+NAME_LIMIT = 256  # characters; as many as MLflow's own column has, and few enough for an index of PostgreSQL
+REPLACEMENT = "\ufffd"
+
+Kept = TypeVar("Kept")
+
+
+def shown(name: str) -> str:
+    """The name on one line, for cards, tickets and messages: a letter that cannot be seen is written as its escape, such as `\\n`."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name)
+
+
+def why_not_watched(name: str) -> str:
+    """Why a registered model of that name cannot be watched; empty when it can. A line break is no reason."""
+    if storable(name) != name:
+        return "its name holds a NUL or half a character, which cannot be stored. Rename it, or delete it"
+    if len(name) > NAME_LIMIT:
+        return f"its name has {len(name)} characters, and {NAME_LIMIT} can be stored. Rename it"
+    return ""
+
+
+def storable(text: str) -> str:
+    """Without what PostgreSQL, or JSON in it, cannot hold: NUL and half of a surrogate pair become U+FFFD."""
+    return "".join(REPLACEMENT if letter == "\0" or "\ud800" <= letter <= "\udfff" else letter for letter in text)
+
+
+def all_storable(value: Kept) -> Kept:
+    """The same value, with every text in it made `storable`: dataclasses, tuples and mappings are gone through."""
+    return _storable_in(value)  # type: ignore[no-any-return]
+
+
+def _storable_in(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isprintable() and value.isascii() else type(value)(storable(value))
+    if isinstance(value, tuple):
+        return tuple(_storable_in(item) for item in value)
+    if isinstance(value, Mapping):
+        return {_storable_in(key): _storable_in(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: _storable_in(getattr(value, field.name)) for field in fields(value)})
+    return value

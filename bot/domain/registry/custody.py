@@ -1,0 +1,197 @@
+"""What holds a target, and by what right: the one answer that the poller, the moves, the ways back, the fast track and the gate share.
+
+Its facts (`facts.Facts`) are about one place. Requests come with identity (number and creation time, under the present name), content and
+copies; baseline, watch and names from rows of their own that survive renames and absences. What to do about the answer is in `steps`.
+The laws are listed in docs/decisions/0002-one-law-for-a-target.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.registry.facts import Facts, came_by, content_of, is_a_no, when
+
+
+class Basis(StrEnum):
+    """By what right a version holds a place."""
+
+    APPROVED = "approved"
+    RATIFIED = "ratified"
+    ADOPTED = "adopted"
+    BASELINE = "baseline"
+    IN_FLIGHT = "in flight"
+    FOREIGN = "foreign"
+
+    @property
+    def is_lawful(self) -> bool:
+        return self is not Basis.FOREIGN
+
+
+@dataclass(frozen=True)
+class Holding:
+    """`request_id` is the request that approved it or asks about it; None when no request ever did."""
+
+    version: VersionId
+    basis: Basis
+    since: datetime | None
+    request_id: str | None
+
+
+@dataclass(frozen=True)
+class Custody:
+    """`holdings`: newest first. `lawful`: who holds the place by right, or should, the latest last."""
+
+    holdings: tuple[Holding, ...]
+    lawful: tuple[VersionId, ...]
+
+    @property
+    def way_back(self) -> VersionId | None:
+        """Who the target goes back to; None when no one ever held it by right."""
+        return self.lawful[-1] if self.lawful else None
+
+    def of(self, version: VersionId) -> Holding | None:
+        return next((one for one in self.holdings if one.version == version), None)
+
+    @property
+    def champion(self) -> VersionId | None:
+        """What the fast track compares with: the newest lawful holder, else the one that the target should go back to."""
+        lawful = (one.version for one in self.holdings if one.basis.is_lawful and one.basis is not Basis.IN_FLIGHT)
+        return next(lawful, self.way_back)
+
+
+def custody_of(facts: Facts) -> Custody:
+    return Custody(tuple(_holding(version, facts) for version in facts.holders), lawful_holders(facts))
+
+
+def lawful_holders(facts: Facts) -> tuple[VersionId, ...]:
+    """Who held the place by right, the latest last: approved or ratified and not rejected since; without any, the newest baseline."""
+    return tuple(_history(facts)) or _floor(facts)
+
+
+def may_hold(version: VersionId, facts: Facts) -> bool:
+    """Whether it holds, or would hold, the place by right: approved for it, or baseline, and neither replaced nor rejected since."""
+    return version in _rightful(facts) or _is_baseline(version, facts)
+
+
+def way_back_from(version: VersionId, facts: Facts) -> VersionId | None:
+    """Who takes the place of `version` when it is put back; None when no other ever held it by right."""
+    lawful = lawful_holders(facts)
+    return next((one for one in reversed(lawful) if one != version), None)
+
+
+def is_waiting(version: VersionId, facts: Facts) -> TransitionRequest | None:
+    """The approval of the version that is not applied yet: it is being signed, or a freeze holds it."""
+    waiting = (one for one in facts.about(version) if one.state is State.APPROVED)
+    return next(waiting, None)
+
+
+def ever_approved(version: VersionId, facts: Facts) -> bool:
+    """Whether it, or the version that it is a copy of, was ever approved for this place, whatever was decided later."""
+    origin = facts.sources.get(version)
+    requests = [*facts.about(version), *(facts.about(origin) if origin else ())]
+    return any(one.state in (State.APPROVED, State.APPLIED) for one in requests)
+
+
+def newest_word(version: VersionId, facts: Facts) -> TransitionRequest | None:
+    """The newest yes or no of people about the version or the same content, for this place; the newest wins over older ones."""
+    contents = {content_of(one.evidence) for one in facts.about(version)} - {""}
+    decided = [
+        one
+        for one in facts.decisions
+        if (one.state is State.APPLIED or is_a_no(one))
+        and (one in facts.about(version) or content_of(one.evidence) in contents)
+    ]
+    return max(decided, key=when, default=None)
+
+
+def _history(facts: Facts) -> list[VersionId]:
+    held: list[VersionId] = []
+    for one in sorted(facts.decisions, key=when):
+        if one.state is State.APPLIED:
+            came = came_by(one)
+            gone = (*came, one.away_from) if facts.target.kind is not TargetKind.MODEL else came
+            held = [*(version for version in held if version not in gone), *came]
+        elif is_a_no(one):
+            held = [version for version in held if version != one.version]
+    return held
+
+
+def _rightful(facts: Facts) -> frozenset[VersionId]:
+    """By approval: an alias has one rightful holder, a stage those since it was last moved to one alone, a target model all."""
+    held = _history(facts)
+    if facts.target.kind is TargetKind.ALIAS:
+        return frozenset(held[-1:])
+    if facts.target.kind is TargetKind.STAGE:
+        alone = _last_alone(facts)
+        return frozenset(version for version in held if alone is None or _came_at(version, facts) >= when(alone))
+    return frozenset(held)
+
+
+def _is_baseline(version: VersionId, facts: Facts) -> bool:
+    """Baseline lasts until the place is moved on a decision; in a target model, where nothing gives way, for good."""
+    since = facts.baseline.get(version)
+    if since is None or facts.target.kind is TargetKind.MODEL:
+        return since is not None
+    moved = _last_alone(facts) if facts.target.kind is TargetKind.STAGE else _last_applied(facts)
+    return moved is None or since >= when(moved)
+
+
+def _last_applied(facts: Facts) -> TransitionRequest | None:
+    return max((one for one in facts.decisions if one.state is State.APPLIED), key=when, default=None)
+
+
+def _last_alone(facts: Facts) -> TransitionRequest | None:
+    """The last request that we moved a stage for, which archived whoever was in it before."""
+    moved = [one for one in facts.decisions if one.state is State.APPLIED and one.settled_by_us]
+    return max(moved, key=when, default=None)
+
+
+def _came_at(version: VersionId, facts: Facts) -> datetime:
+    return max(when(one) for one in facts.about(version) if one.state is State.APPLIED)
+
+
+def _floor(facts: Facts) -> tuple[VersionId, ...]:
+    """Baseline counts only while nothing was approved; what people rejected since is no place to go back to."""
+    kept = [version for version in facts.baseline if not any(is_a_no(one) for one in facts.about(version))]
+    latest = max((facts.baseline[version] for version in kept), default=None)
+    return tuple(sorted(version for version in kept if facts.baseline[version] == latest))
+
+
+def _holding(version: VersionId, facts: Facts) -> Holding:
+    basis, request = _basis(version, facts)
+    return Holding(version, basis, facts.seen.get(version), request.id if request else None)
+
+
+def _basis(version: VersionId, facts: Facts) -> tuple[Basis, TransitionRequest | None]:
+    about = facts.about(version)
+    approval = max((one for one in about if one.state is State.APPLIED), key=when, default=None)
+    if approval is not None and version in _rightful(facts):
+        return Basis.RATIFIED if approval.kind is Kind.OBSERVED else Basis.APPROVED, approval
+    disputed = [one for one in about if one.kind is Kind.OBSERVED and not one.is_adopted]
+    if _is_baseline(version, facts) and not _is_disputed(disputed):
+        adopted = [one for one in about if one.is_adopted and one.state is not State.REJECTED]
+        return (Basis.ADOPTED, adopted[-1]) if adopted else (Basis.BASELINE, None)
+    moving = _in_flight(version, facts)
+    if moving is not None:
+        return Basis.IN_FLIGHT, moving
+    return Basis.FOREIGN, disputed[-1] if disputed else None
+
+
+def _is_disputed(asked: list[TransitionRequest]) -> bool:
+    """It arrived by hand, and people are asked about it or have rejected it."""
+    return bool(asked) and (asked[-1].state.is_open or is_a_no(asked[-1]))
+
+
+def _in_flight(version: VersionId, facts: Facts) -> TransitionRequest | None:
+    announced = {intent.request_id: intent for intent in facts.intents}
+    origin, is_copied = facts.sources.get(version, version), facts.target.kind is TargetKind.MODEL
+    for one in facts.decisions:
+        intent = announced.get(one.id)
+        is_newer = intent is not None and version.version > (intent.from_version or 0)
+        is_its = intent is not None and (intent.to_version == version.version or (is_copied and is_newer))
+        if is_its and one.state is State.APPROVED and one.version == origin:
+            return one
+    return None

@@ -1,0 +1,143 @@
+"""The next step for a request that was decided and signed: promote, settle, wait, give up, or put back."""
+
+from __future__ import annotations
+
+from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.registry.custody import ever_approved, way_back_from
+from bot.domain.registry.facts import Facts, copies_of, intent_of, when
+from bot.domain.registry.steps import (
+    CallPeople,
+    CheckGuard,
+    GoStale,
+    Guard,
+    How,
+    LeaveIt,
+    Move,
+    Nothing,
+    PutBack,
+    Settle,
+    Step,
+    Wait,
+)
+
+
+def next_step(request: TransitionRequest, facts: Facts, guard: Guard | None) -> Step:
+    """What follows from a decision that is signed. `guard` is None as long as it was not read."""
+    if request.settled_at is not None:
+        return Nothing("settled already")
+    if request.state is State.APPROVED and request.kind is Kind.OBSERVED:
+        return _ratify(request, facts, guard)
+    if request.state is State.APPROVED:
+        return _promote(request, facts, guard)
+    if request.state is State.REJECTED and request.kind is Kind.OBSERVED:
+        return _put_back(request, facts)
+    return Nothing(f"it is {request.state}")
+
+
+def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> Step:
+    newer = _approved_later(request, facts)
+    if request.version not in facts.there:
+        return GoStale(f"{request.version} was deleted, or deleted and created again", reopen=False)
+    if newer is not None:
+        return GoStale(f"{newer.version} was approved for {request.target} later and takes its place", reopen=False)
+    intent, ours = intent_of(request, facts), copies_of(request, facts)
+    arrived = request.version in facts.holders or bool(ours)
+    others = tuple(holder for holder in facts.holders if holder != request.version and holder not in ours)
+    now_held, expected = _newest(others), _compared_with(request)
+    if intent is not None and not arrived and _number(now_held) != intent.from_version:
+        return GoStale(f"{request.target} was moved by somebody else while Countersign was moving it")
+    is_ours = intent is not None and arrived
+    is_there_alone = arrived and not others
+    if not is_ours and not is_there_alone and now_held != expected:
+        return GoStale(_changed_hands(request, expected, now_held))
+    if guard is None:
+        return CheckGuard()
+    if guard.objection:
+        return GoStale(guard.objection)
+    if guard.until is not None and not is_ours:
+        return Wait(guard.until, guard.freeze)
+    archive = _to_archive(others, intent.from_version if intent else _number(expected), facts)
+    if arrived and not archive and (is_ours or not others or facts.target.kind is TargetKind.MODEL):
+        return Settle(moved=is_ours)
+    return Move(expected, archive)
+
+
+def _ratify(request: TransitionRequest, facts: Facts, guard: Guard | None) -> Step:
+    if request.version not in facts.holders:
+        return GoStale(f"{request.version} no longer holds {request.target}", reopen=False)
+    if guard is None:
+        return CheckGuard()
+    return GoStale(guard.objection) if guard.objection else Settle(moved=False)
+
+
+def _put_back(request: TransitionRequest, facts: Facts) -> Step:
+    version, lawful = request.version, way_back_from(request.version, facts)
+    if request.is_adopted or _asked_since(request, facts):
+        return LeaveIt()
+    if facts.target.kind is TargetKind.MODEL:
+        return _put_back_copy(request, facts)
+    intent = intent_of(request, facts)
+    if version not in facts.holders:
+        return LeaveIt(moved=intent is not None and (lawful is None or lawful in facts.holders))
+    if lawful is not None and lawful not in facts.there:
+        return CallPeople(
+            f"{request.target} cannot go back to {lawful}, which is no longer in the registry. "
+            "Request another version for it with `countersign request-transition`, then drop this job"
+        )
+    return PutBack(version, lawful, How.MOVE)
+
+
+def _put_back_copy(request: TransitionRequest, facts: Facts) -> Step:
+    """A version is deleted only where the rule says so, when it came while the place was watched, and no one ever approved it."""
+    version, intent = request.version, intent_of(request, facts)
+    if version not in facts.holders:
+        return LeaveIt(moved=intent is not None)
+    is_new = version not in facts.baseline and facts.watched_since is not None
+    came_later = facts.watched_since is not None and min(request.opened_at, version.created) >= facts.watched_since
+    deletes = facts.deletes_copies and is_new and came_later and not ever_approved(version, facts)
+    return PutBack(version, None, How.DELETE if deletes else How.DENY)
+
+
+def _asked_since(request: TransitionRequest, facts: Facts) -> bool:
+    """A put-back that is replayed late must not undo what was approved, or is being asked about, meanwhile."""
+    live = (State.COLLECTING, State.PENDING, State.APPROVED, State.APPLIED)
+    later = (one for one in facts.about(request.version) if one.opened_at > request.opened_at)
+    return any(one.state in live for one in later)
+
+
+def _approved_later(request: TransitionRequest, facts: Facts) -> TransitionRequest | None:
+    """Of several approvals that wait, the newest is applied."""
+    waiting = [
+        one
+        for one in facts.decisions
+        if one.state is State.APPROVED and one.kind is not Kind.OBSERVED and one.version.model == request.version.model
+    ]
+    newest = max(waiting, key=lambda one: (when(one), one.opened_at), default=None)
+    return newest if newest is not None and newest.id != request.id and when(newest) > when(request) else None
+
+
+def _compared_with(request: TransitionRequest) -> VersionId | None:
+    """Who held the target when the evidence was frozen; requests of older releases name only the champion."""
+    if request.found is not None:
+        return _newest(request.found)
+    return request.evidence.champion.version if request.evidence and request.evidence.champion else None
+
+
+def _to_archive(others: tuple[VersionId, ...], up_to: int | None, facts: Facts) -> tuple[VersionId, ...]:
+    """`models:/name/Stage` means the highest number there, so who held it must leave; who came since is judged by the next look."""
+    if facts.target.kind is not TargetKind.STAGE:
+        return ()
+    return tuple(other for other in others if other.version <= (up_to or 0))
+
+
+def _changed_hands(request: TransitionRequest, before: VersionId | None, now: VersionId | None) -> str:
+    was, is_now = (str(holder) if holder else "nobody" for holder in (before, now))
+    return f"{request.target} is held by {is_now} now; when the evidence was frozen it was held by {was}"
+
+
+def _newest(holders: tuple[VersionId, ...]) -> VersionId | None:
+    return holders[0] if holders else None
+
+
+def _number(version: VersionId | None) -> int | None:
+    return version.version if version else None

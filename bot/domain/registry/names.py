@@ -1,0 +1,48 @@
+"""What a registered model is called now. Its versions keep their number and creation time under every name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.model import Target, TargetKind, VersionId
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """Names that were exchanged have the same moment."""
+
+    before: str
+    after: str
+    at: datetime
+
+
+def present_name(name: str, at: datetime, renames: Sequence[Renamed]) -> str:
+    """What the model is called now that was called `name` at that moment. `renames`: the oldest first."""
+    for one in renames:
+        if one.before == name and at < one.at:
+            name, at = one.after, one.at
+    return name
+
+
+def under_present_name(version: VersionId, at: datetime, renames: Sequence[Renamed]) -> VersionId:
+    name = present_name(version.model, at, renames)
+    return version if name == version.model else replace(version, model=name)
+
+
+def target_now(target: Target, at: datetime, renames: Sequence[Renamed]) -> Target:
+    if target.kind is not TargetKind.MODEL:
+        return target
+    return Target(target.kind, present_name(target.name, at, renames))
+
+
+def former_names(name: str, renames: Sequence[Renamed]) -> tuple[str, ...]:
+    """What the model that is called `name` now was called before, the newest first."""
+    found: list[str] = []
+    until: datetime | None = None
+    for one in reversed(renames):
+        if one.after == name and (until is None or one.at < until):
+            found.append(one.before)
+            name, until = one.before, one.at
+    return tuple(found)

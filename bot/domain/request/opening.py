@@ -1,0 +1,110 @@
+"""How a request begins: what somebody asks for before it has an id, and the fresh request in place of a stale one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.events import RequestOpened
+from bot.domain.model import Ask, AskKind, Kind, State, Target, TransitionRequest, VersionId
+from bot.domain.policy.rules import Rule
+
+
+@dataclass(frozen=True)
+class NewRequest:
+    """What somebody asks for, before it has an id. `joined` and `barred` may not vote on it, whoever asks; ids of people."""
+
+    version: VersionId
+    target: Target
+    ask: Ask
+    kind: Kind = Kind.PROMOTION
+    requester: str | None = None
+    comment: str = ""
+    previous: VersionId | None = None
+    follows: str | None = None
+    away_from: VersionId | None = None
+    failed_before: str = ""
+    asked_since: datetime | None = None
+    joined: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
+    adopted: bool = False
+
+
+@dataclass(frozen=True)
+class Authors:
+    """Who trained the version and who made its commit: ids of people, None where the policy maps the claimed name to nobody."""
+
+    trained: str | None = None
+    committed: str | None = None
+
+
+def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, at: datetime) -> RequestOpened:
+    return RequestOpened(
+        at=at,
+        request_id=request_id,
+        kind=new.kind,
+        version=new.version,
+        target=new.target,
+        ask=new.ask,
+        requester=new.requester,
+        comment=new.comment,
+        rule_hash=rule_hash,
+        previous=new.previous,
+        expires_at=at + rule.expire_after if rule.expire_after else None,
+        follows=new.follows,
+        away_from=new.away_from,
+        failed_before=new.failed_before,
+        asked_since=new.asked_since,
+        joined=new.joined,
+        barred=new.barred,
+        adopted=new.adopted or new.ask.kind is AskKind.ADOPTED,
+    )
+
+
+def reopened(stale: TransitionRequest) -> NewRequest:
+    """A fresh request for the same wish, to be decided on the world as it is now, and not by those who had asked or trained."""
+    return NewRequest(
+        version=stale.version,
+        target=stale.target,
+        ask=Ask(AskKind.REOPENED),
+        kind=stale.kind,
+        requester=stale.requester,
+        comment=stale.comment,
+        previous=stale.previous,
+        follows=stale.id,
+        away_from=stale.away_from,
+        asked_since=stale.asked_since or stale.opened_at,
+        joined=(*stale.joined, *stale.latecomers),
+        barred=_in_order(stale.parties - {stale.requester, *stale.joined}),
+        adopted=stale.is_adopted,
+    )
+
+
+def asked_again(ended: TransitionRequest, ask: Ask) -> NewRequest:
+    """The same wish once more, because what asks for it still stands and what was in its way is gone."""
+    again = reopened(ended)
+    return NewRequest(
+        version=again.version,
+        target=again.target,
+        ask=ask,
+        kind=again.kind,
+        requester=again.requester,
+        comment=again.comment,
+        follows=ended.id,
+        asked_since=again.asked_since,
+        joined=again.joined,
+        barred=again.barred,
+    )
+
+
+def remembered(earlier: TransitionRequest, kind: Kind) -> frozenset[str]:
+    """Who asked for it or trained it in an earlier request, and may not decide on a new one of that kind either.
+
+    Going back is an exception: to bring back what others approved and what was applied is another wish than it was to bring it first.
+    """
+    was_another_wish = kind is Kind.ROLLBACK and earlier.state is State.APPLIED and earlier.kind is not Kind.ROLLBACK
+    return frozenset() if was_another_wish else earlier.parties | set(earlier.latecomers)
+
+
+def _in_order(people: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(people))

@@ -1,0 +1,87 @@
+"""Events of votes and of who may cast them: signatures, accounts bound to people, approvals called off. `events` has them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.domain.event import Event, RequestEvent
+from bot.domain.model import Vote
+
+
+@dataclass(frozen=True)
+class VoteCast(RequestEvent):
+    vote: Vote
+
+
+@dataclass(frozen=True)
+class SelfApprovalRefused(RequestEvent):
+    """Somebody wanted to approve what they had asked for or trained. Once a request, person and day, however often they press."""
+
+    person: str
+
+
+@dataclass(frozen=True)
+class AttestationSigned(RequestEvent):
+    """A vote, or the decision, was signed: `about` says which, `person` whose vote it is (empty for the decision).
+
+    `digest` is the sha256 of the envelope's text, so that the ledger vouches for when it was signed."""
+
+    about: str
+    person: str
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class VoteSigned(AttestationSigned):
+    pass
+
+
+@dataclass(frozen=True)
+class DecisionSigned(AttestationSigned):
+    """From now on the target may move."""
+
+
+SIGNATURES = (VoteSigned, DecisionSigned)
+
+
+@dataclass(frozen=True)
+class ApprovalCalledOff(RequestEvent):
+    """What was approved is not applied any more: `person` says so, or the ask was taken away, and then `person` is empty."""
+
+    person: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class VotesRebound(RequestEvent):
+    """The same rule is named by another hash since an upgrade: votes and approvals under `before` count under `after`."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class StandInsVoided(RequestEvent):
+    """The group that may stand in is made of other people now, so earlier votes count for it no longer."""
+
+    group: str
+
+
+@dataclass(frozen=True)
+class AccountBound(Event):
+    """From now on the notifier's account is this person's, whatever e-mail address it shows. `how` is a Binding."""
+
+    person: str
+    account: str
+    how: str
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class AccountUnbound(Event):
+    """The account belongs to no person now; what the person may not vote on stays closed to it."""
+
+    person: str
+    account: str
+    by: str = ""

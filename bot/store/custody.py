@@ -1,0 +1,169 @@
+"""What custody must remember: since when a place is watched, what was there then, and which names a model had. Rows, not rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from bot.domain.model import Kind, Target, VersionId
+from bot.domain.registry.facts import RESTORE, Handling
+from bot.domain.registry.names import Renamed
+from bot.store import tables
+
+EVERY_PLACE = "*"  # stands for all places that the policy of before the migration covered
+READ_BACK = 100  # decisions about one place, the newest; a target may be promoted every hour for years
+
+
+@dataclass(frozen=True)
+class Watch:
+    """`absent_since`: when the model that had the name was renamed or gone; None while it is there."""
+
+    since: datetime
+    handling: Handling
+    absent_since: datetime | None = None
+
+
+class CustodyRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    # Watches
+
+    def watches(self, workspace: str, model: str) -> dict[Target, Watch]:
+        rows = self.connection.execute(sa.select(tables.watches).where(*_of(tables.watches, workspace, model)))
+        return {
+            Target.parse(row.target): Watch(row.since, Handling(row.handling), row.absent_since)
+            for row in rows
+            if row.target != EVERY_PLACE
+        }
+
+    def policy_since(self) -> tuple[int, datetime]:
+        """Which policy is in force, and since when."""
+        rows = tables.policies.c
+        row = self.connection.execute(sa.select(rows.id, rows.activated_at).order_by(rows.id.desc()).limit(1)).one()
+        return row.id, row.activated_at
+
+    def watched_before(self, workspace: str, model: str, policy_id: int) -> datetime | None:
+        """Since when the migration found all places of the model watched; None when the policy has changed since."""
+        rows = tables.watches.c
+        query = sa.select(rows.since).where(
+            *_of(tables.watches, workspace, model), rows.target == EVERY_PLACE, rows.handling == f"policy {policy_id}"
+        )
+        return self.connection.execute(query).scalar()
+
+    def put_watch(self, workspace: str, model: str, target: Target, watch: Watch) -> None:
+        values = {
+            "workspace": workspace,
+            "model": model,
+            "target": str(target),
+            "since": watch.since,
+            "handling": watch.handling,
+            "absent_since": watch.absent_since,
+        }
+        put = insert(tables.watches).values(values)
+        self.connection.execute(put.on_conflict_do_update(index_elements=["workspace", "model", "target"], set_=values))
+
+    def end_watch(self, workspace: str, model: str, target: Target) -> None:
+        here = (*_of(tables.watches, workspace, model), tables.watches.c.target == str(target))
+        self.connection.execute(sa.delete(tables.watches).where(*here))
+
+    def drop_unnamed(self, workspace: str, model: str) -> None:
+        """Once every place of the model was looked at, what the migration has left unnamed means nothing more."""
+        here = (*_of(tables.watches, workspace, model), tables.watches.c.target == EVERY_PLACE)
+        self.connection.execute(sa.delete(tables.watches).where(*here))
+
+    def leave(self, workspace: str, model: str, at: datetime) -> None:
+        """The model that had this name is gone or renamed; its places stay watched."""
+        here = (*_of(tables.watches, workspace, model), tables.watches.c.absent_since.is_(None))
+        self.connection.execute(sa.update(tables.watches).where(*here).values(absent_since=at))
+
+    # Baselines
+
+    def put_baseline(self, model: str, target: Target, versions: Iterable[VersionId], since: datetime) -> None:
+        for version in versions:
+            values = {
+                "workspace": version.workspace,
+                "model": model,
+                "target": str(target),
+                "version": version.version,
+                "version_created": version.created,
+                "since": since,
+            }
+            put = insert(tables.baselines).values(values)
+            key = ["workspace", "model", "target", "version", "version_created"]
+            self.connection.execute(put.on_conflict_do_update(index_elements=key, set_={"since": since}))
+
+    def baseline(self, workspace: str, model: str, target: Target) -> dict[VersionId, datetime]:
+        rows = tables.baselines.c
+        query = sa.select(tables.baselines).where(*_of(tables.baselines, workspace, model), rows.target == str(target))
+        return {
+            VersionId(row.workspace, row.model, row.version, row.version_created): row.since
+            for row in self.connection.execute(query)
+        }
+
+    # Names
+
+    def put_rename(self, workspace: str, before: str, after: str, at: datetime) -> None:
+        values = {"workspace": workspace, "before": before, "after": after, "at": at}
+        self.connection.execute(sa.insert(tables.renames).values(values))
+
+    def renames(self, workspace: str) -> list[Renamed]:
+        """The oldest first."""
+        rows = tables.renames.c
+        query = sa.select(rows.before, rows.after, rows.at).where(rows.workspace == workspace).order_by(rows.id)
+        return [Renamed(*row) for row in self.connection.execute(query)]
+
+    # Decisions and restores
+
+    def decisions(
+        self,
+        workspace: str,
+        models: Collection[str] | None,
+        targets: Collection[Target],
+        numbers: Collection[int] = (),
+        ids: Collection[str] = (),
+    ) -> list[str]:
+        """Bodies of the newest requests about a place, of all live ones and rollbacks, of those about these numbers and with these ids.
+
+        The oldest first. `models` None: from whatever model they are copied.
+        """
+        rows = tables.requests.c
+        here = [rows.workspace == workspace, rows.target.in_([str(target) for target in targets])]
+        if models is not None:
+            here.append(rows.model.in_(models))
+        newest = sa.select(rows.id).where(*here).order_by(rows.opened_at.desc(), rows.id).limit(READ_BACK)
+        live = rows.state.in_(("collecting", "pending", "approved"))
+        wanted = sa.or_(
+            rows.id.in_(newest), live, rows.kind == Kind.ROLLBACK, rows.version.in_(numbers), rows.id.in_(ids)
+        )
+        query = sa.select(rows.body).where(*here, wanted).order_by(rows.opened_at, rows.id)
+        return list(self.connection.execute(query).scalars())
+
+    def copies(self, request_ids: Collection[str]) -> dict[str, tuple[VersionId, ...]]:
+        """What requests of older releases have copied into a target model, by their ids."""
+        rows = tables.copies.c
+        found: dict[str, tuple[VersionId, ...]] = {}
+        query = sa.select(tables.copies).where(rows.request_id.in_(request_ids)).order_by(rows.version)
+        for row in self.connection.execute(query):
+            made = VersionId(row.workspace, row.model, row.version, row.version_created)
+            found[row.request_id] = (*found.get(row.request_id, ()), made)
+        return found
+
+    def restored(self, workspace: str, model: str, target: Target, since: datetime) -> list[datetime]:
+        """When the rule has given the emptied target back, or set out to."""
+        rows = tables.intents.c
+        query = sa.select(rows.at).where(
+            *_of(tables.intents, workspace, model),
+            rows.target == str(target),
+            rows.request_id.startswith(RESTORE),
+            rows.at >= since,
+        )
+        return list(self.connection.execute(query).scalars())
+
+
+def _of(table: sa.Table, workspace: str, model: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return table.c.workspace == workspace, table.c.model == model

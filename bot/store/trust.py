@@ -1,0 +1,75 @@
+"""Whether the registry is believed, and which of its models cannot be looked at: rows, not rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from bot.store import tables
+
+
+@dataclass(frozen=True)
+class RegistryRow:
+    """`identity` is None until a sweep has learnt it. While `doubted_since` is set, `doubt` says why."""
+
+    workspace: str
+    identity: str | None = None
+    doubted_since: datetime | None = None
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class InvalidDvcFile:
+    """A registered model that cannot be looked at since then; `told_at` is None while nobody has been told."""
+
+    name: str
+    since: datetime
+    told_at: datetime | None
+
+
+class TrustRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def find(self, workspace: str, *, for_update: bool = False) -> RegistryRow:
+        """A registry that no sweep has seen yet is an empty row; `for_update` locks it all the same."""
+        rows = tables.registries
+        if for_update:
+            self.connection.execute(insert(rows).values(workspace=workspace).on_conflict_do_nothing())
+        query = sa.select(rows).where(rows.c.workspace == workspace)
+        row = self.connection.execute(query.with_for_update() if for_update else query).first()
+        return RegistryRow(*row) if row else RegistryRow(workspace)
+
+    def put(self, row: RegistryRow) -> None:
+        values = {"identity": row.identity, "doubted_since": row.doubted_since, "doubt": row.doubt}
+        put = insert(tables.registries).values(workspace=row.workspace, **values)
+        self.connection.execute(put.on_conflict_do_update(index_elements=["workspace"], set_=values))
+
+    def doubted(self) -> list[RegistryRow]:
+        query = sa.select(tables.registries).where(tables.registries.c.doubted_since.is_not(None))
+        return [RegistryRow(*row) for row in self.connection.execute(query)]
+
+    # Models that cannot be looked at
+
+    def unreadable(self, workspace: str) -> list[InvalidDvcFile]:
+        rows = tables.unreadable_models.c
+        query = sa.select(rows.name, rows.since, rows.told_at).where(rows.workspace == workspace).order_by(rows.name)
+        return [InvalidDvcFile(*row) for row in self.connection.execute(query)]
+
+    def find_unreadable(self, workspace: str, name: str) -> InvalidDvcFile | None:
+        rows = tables.unreadable_models.c
+        query = sa.select(rows.name, rows.since, rows.told_at).where(rows.workspace == workspace, rows.name == name)
+        row = self.connection.execute(query).first()
+        return InvalidDvcFile(*row) if row else None
+
+    def put_unreadable(self, workspace: str, trouble: InvalidDvcFile) -> None:
+        values = {"since": trouble.since, "told_at": trouble.told_at}
+        put = insert(tables.unreadable_models).values(workspace=workspace, name=trouble.name, **values)
+        self.connection.execute(put.on_conflict_do_update(index_elements=["workspace", "name"], set_=values))
+
+    def forget_unreadable(self, workspace: str, name: str) -> None:
+        rows = tables.unreadable_models
+        self.connection.execute(sa.delete(rows).where(rows.c.workspace == workspace, rows.c.name == name))

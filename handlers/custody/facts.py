@@ -1,0 +1,221 @@
+"""Gathers the facts about a place, for `bot.domain.registry` to judge. Only reads; everyone who asks about a target comes here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.attestation.gate import source_of
+from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.policy.rules import Copies, Policy
+from bot.domain.registry.arrivals import WITHIN
+from bot.domain.registry.custody import Basis, custody_of
+from bot.domain.registry.facts import Facts, Handling, is_a_no, when
+from bot.domain.registry.names import Renamed, former_names, present_name, target_now, under_present_name
+from bot.domain.registry.snapshot import ModelSnapshot
+from bot.engine.lanes import target_model
+from bot.services import Services
+from bot.store.registry import Placement
+from bot.store.requests import REQUEST
+from bot.store.transaction import Transaction
+
+
+@dataclass(frozen=True)
+class Place:
+    """A target of a registered model, by name. For a target model it is that model's own."""
+
+    workspace: str
+    model: str
+    target: Target
+
+
+def place_of(request: TransitionRequest) -> Place:
+    return Place(request.version.workspace, target_model(request), request.target)
+
+
+def facts_of(
+    place: Place,
+    seen: ModelSnapshot | None,
+    tx: Transaction,
+    now: datetime,
+    *,
+    about: Iterable[VersionId] = (),
+    there: Iterable[VersionId] = (),
+) -> Facts:
+    """`seen` is the model as the registry shows it now. `about`: versions whose requests matter besides the newest ones.
+
+    `there`: versions of other models that the registry still has, for what is copied.
+    """
+    policy, renames = tx.policy(), tx.custody.renames(place.workspace)
+    holders = seen.holders(place.target) if seen else ()
+    on_record = [held for held in tx.registry.placements(place.workspace, place.model) if held.target == place.target]
+    wanted = (*about, *holders[: 1 if place.target.kind is TargetKind.MODEL else None])
+    by_request = [held.request_id for held in on_record if held.version in wanted]
+    decisions = _decisions(place, renames, wanted, by_request, tx)
+    return Facts(
+        place.workspace,
+        place.model,
+        place.target,
+        holders=holders,
+        there=frozenset((*(one.id for one in (seen.versions if seen else ())), *there)),
+        decisions=decisions,
+        baseline=_baseline(place, renames, tx),
+        seen={held.version: held.since for held in on_record},
+        sources=_sources(seen, decisions, renames, place.target),
+        intents=tuple(tx.registry.open_intents(place.workspace, place.model, place.target)),
+        handling=handling_of(place, policy),
+        deletes_copies=_deletes_copies(place, policy),
+        watched_since=_watched_since(place, tx),
+        restored=tuple(tx.custody.restored(place.workspace, place.model, place.target, now - WITHIN)),
+    )
+
+
+def facts_about(request: TransitionRequest, s: Services) -> Facts:
+    """Reads the registry anew, once or, for a copy, twice."""
+    place, version = place_of(request), request.version
+    seen = s.registry.find_model(place.workspace, place.model)
+    there: tuple[VersionId, ...] = ()
+    if version.model != place.model:
+        source = s.registry.find_version(version.workspace, version.model, version.version)
+        there = (source.id,) if source else ()
+    with s.store.transaction() as tx:
+        return facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)
+
+
+def on_record(place: Place, tx: Transaction, now: datetime) -> Facts:
+    """The facts without a look at the registry: who held the place when it was last seen."""
+    placed = [held for held in tx.registry.placements(place.workspace, place.model) if held.target == place.target]
+    holders = tuple(held.version for held in placed)
+    facts = facts_of(place, None, tx, now, about=holders)
+    return replace(facts, holders=holders, there=frozenset(holders))
+
+
+def basis_of(placements: Sequence[Placement], tx: Transaction, now: datetime) -> dict[tuple[VersionId, Target], Basis]:
+    """By what right each version holds its place, as the registry was last seen; only for the targets that a rule covers."""
+    found: dict[tuple[VersionId, Target], Basis] = {}
+    policy = tx.policy()
+    for place in dict.fromkeys(Place(one.version.workspace, one.version.model, one.target) for one in placements):
+        if policy.rule_for(place.workspace, place.model, place.target) is not None:
+            for holding in custody_of(on_record(place, tx, now)).holdings:
+                found[holding.version, place.target] = holding.basis
+    return found
+
+
+def is_newest_copy(version: VersionId, target: Target, tx: Transaction) -> bool:
+    """Whether the target model was last seen with an approved copy of the version as its newest."""
+    if target.kind is not TargetKind.MODEL:
+        return False
+    held = [one for one in tx.registry.placements(version.workspace, target.name) if one.target == target]
+    brought = held[0].request_id if held else None
+    return brought is not None and tx.requests.get(brought).version == version
+
+
+def handling_of(place: Place, policy: Policy) -> Handling:
+    rule = policy.rule_for(place.workspace, place.model, place.target)
+    return Handling(rule.observed if rule else policy.default)
+
+
+def decisions_for(place: Place, tx: Transaction, about: Iterable[VersionId] = ()) -> tuple[TransitionRequest, ...]:
+    """The newest requests about a place and all about these versions, by whatever name it had, oldest first."""
+    return _decisions(place, tx.custody.renames(place.workspace), tuple(about), [], tx)
+
+
+def decided_for(request: TransitionRequest, tx: Transaction) -> tuple[TransitionRequest, ...]:
+    """What was applied for the request's target, or rejected by people, among the versions of its model; as it was settled."""
+    return decided_at(place_of(request), request.version.model, tx, (request.version,))
+
+
+def decided_at(
+    place: Place, model: str, tx: Transaction, about: Iterable[VersionId] = ()
+) -> tuple[TransitionRequest, ...]:
+    """`model` is the one whose versions are asked for: another than the place's where they are copied."""
+    found = decisions_for(place, tx, about)
+    counted = [one for one in found if one.version.model == model and (one.state is State.APPLIED or is_a_no(one))]
+    return tuple(sorted(counted, key=when))
+
+
+def _decisions(
+    place: Place, renames: Sequence[Renamed], about: Sequence[VersionId], ids: Sequence[str | None], tx: Transaction
+) -> tuple[TransitionRequest, ...]:
+    called = (place.model, *former_names(place.model, renames))
+    is_model = place.target.kind is TargetKind.MODEL
+    targets = [Target(TargetKind.MODEL, name) for name in called] if is_model else [place.target]
+    numbers, known = {one.version for one in about}, [one for one in ids if one]
+    bodies = tx.custody.decisions(place.workspace, None if is_model else called, targets, numbers, known)
+    found = [REQUEST.validate_python(json.loads(body)) for body in bodies]
+    if is_model:
+        made = tx.custody.copies([one.id for one in found])
+        found = [replace(one, copies=one.copies or made.get(one.id, ())) for one in found]
+    present = (_under_present_name(one, place, renames) for one in found)
+    return tuple(one for one in present if one is not None)
+
+
+def _under_present_name(
+    request: TransitionRequest, place: Place, renames: Sequence[Renamed]
+) -> TransitionRequest | None:
+    """None for requests about a model that only had the name of this one at another time.
+
+    What was decided for the name itself, before its model was renamed away, stays as it was: no version of it is there any more.
+    """
+    at = request.opened_at
+
+    def now_called(version: VersionId) -> VersionId:
+        return under_present_name(version, at, renames)
+
+    target = target_now(request.target, at, renames)
+    model = target.name if target.kind is TargetKind.MODEL else now_called(request.version).model
+    if model != place.model:
+        return request if target_model(request) == place.model else None
+    return replace(
+        request,
+        version=now_called(request.version),
+        target=target,
+        previous=now_called(request.previous) if request.previous else None,
+        away_from=now_called(request.away_from) if request.away_from else None,
+        found=tuple(map(now_called, request.found)) if request.found is not None else None,
+        copies=tuple(map(now_called, request.copies)),
+    )
+
+
+def _baseline(place: Place, renames: Sequence[Renamed], tx: Transaction) -> dict[VersionId, datetime]:
+    """Under the present name and, for versions that were there before a rename, under the former ones."""
+    found: dict[VersionId, datetime] = {}
+    for name in (*reversed(former_names(place.model, renames)), place.model):
+        target = Target(TargetKind.MODEL, name) if place.target.kind is TargetKind.MODEL else place.target
+        for version, since in tx.custody.baseline(place.workspace, name, target).items():
+            found[under_present_name(version, since, renames)] = since
+    return found
+
+
+def _sources(
+    seen: ModelSnapshot | None, decisions: Sequence[TransitionRequest], renames: Sequence[Renamed], target: Target
+) -> dict[VersionId, VersionId]:
+    """The version that each copy was made from, as far as a request names it. A copy names it as it was called then."""
+    if seen is None or target.kind is not TargetKind.MODEL:
+        return {}
+    asked: dict[tuple[str, int], set[VersionId]] = {}
+    for one in decisions:
+        asked.setdefault((one.version.model, one.version.version), set()).add(one.version)
+    sources = {}
+    for copy in seen.versions:
+        named = source_of(copy.source)
+        key = (present_name(named[0], copy.id.created, renames), named[1]) if named else None
+        older = [one for one in asked.get(key, ()) if one.created <= copy.id.created] if key else []
+        if older:
+            sources[copy.id] = max(older, key=lambda one: one.created)
+    return sources
+
+
+def _deletes_copies(place: Place, policy: Policy) -> bool:
+    rule = policy.rule_for(place.workspace, place.model, place.target)
+    return rule is not None and rule.copies is Copies.DELETE
+
+
+def _watched_since(place: Place, tx: Transaction) -> datetime | None:
+    watch = tx.custody.watches(place.workspace, place.model).get(place.target)
+    if watch is not None:
+        return watch.since
+    policy_id, _ = tx.custody.policy_since()
+    return tx.custody.watched_before(place.workspace, place.model, policy_id)

@@ -1,0 +1,102 @@
+"""Stories of the baseline: what the first sweep finds, and what an admin accepts after a doubt. Nothing is asked about it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from bot.domain.events import BaselineTaken, RegistryTrusted
+from bot.domain.model import DEFAULT_WORKSPACE
+from bot.domain.registry.identity import Holdings, lost_models
+from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.errors import Refused
+from bot.ports import ModelSummary
+from bot.services import Services
+from bot.store.people import Person
+from bot.store.registry import Sweep
+from bot.store.transaction import Transaction
+from bot.store.trust import RegistryRow
+from handlers.registry.reconcile import take_baseline, withdraw_what_is_gone
+from handlers.registry.renames import forget
+from handlers.registry.trust import go_on, known_holdings, mark_of, remember_identity
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+REASON_LIMIT = 1_000  # characters
+
+
+def take_first(glances: Sequence[ModelSummary], s: Services) -> None:
+    """Reads every version once, in large pages, and writes all or nothing."""
+    identity, models = s.registry.identity(), _read(glances, s)
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        held = sum(take_baseline(model, tx, now) for model in models.values())
+        _end_at(glances, tx, now)
+        remember_identity(identity, tx)
+        tx.record([BaselineTaken(now, DEFAULT_WORKSPACE, len(models), held)])
+
+
+def accept(reason: str, person: Person, glances: Sequence[ModelSummary], s: Services) -> str:
+    """What is there now is right, says an admin, and becomes the baseline. Returns what was done in a sentence. Raises Refused."""
+    why = checked_reason(reason)
+    identity, models = s.registry.identity(), _read(glances, s)
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        row = tx.trust.find(DEFAULT_WORKSPACE, for_update=True)
+        if row.doubted_since is None:
+            return "The registry is believed already, so nothing had to be accepted."
+        lost = lost_models(known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, glances))))
+        tx.record([RegistryTrusted(now, DEFAULT_WORKSPACE, row.doubted_since, person.id, why)])
+        _forget(lost, models, tx, now)
+        known = {model.name for model in tx.registry.models(DEFAULT_WORKSPACE)}
+        new = [model for name, model in models.items() if name in lost or name not in known]
+        held = sum(take_baseline(model, tx, now) for model in new)
+        _end_at(glances, tx, now)
+        tx.trust.put(RegistryRow(DEFAULT_WORKSPACE, identity))
+        tx.record([BaselineTaken(now, DEFAULT_WORKSPACE, len(new), held)])
+        go_on(tx)
+    return f"Accepted: of what was known, {len(lost)} models are gone or changed; {len(new)} begin as they are now, {held} targets held."
+
+
+def checked_reason(reason: str) -> str:
+    """One line of letters that can be seen: it goes into the ledger and into channels. Raises Refused."""
+    why = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
+    if not why:
+        raise Refused("say why what is there now is right, for example: --reason 'the old server was retired'")
+    if len(why) > REASON_LIMIT:
+        raise Refused(f"the reason has {len(why)} characters; {REASON_LIMIT} fit. Shorten it")
+    return why
+
+
+def by_model(versions: Iterable[VersionSnapshot]) -> dict[str, list[VersionSnapshot]]:
+    grouped: dict[str, list[VersionSnapshot]] = defaultdict(list)
+    for version in versions:
+        grouped[version.id.model].append(version)
+    return grouped
+
+
+def _read(glances: Sequence[ModelSummary], s: Services) -> Mapping[str, ModelSnapshot]:
+    versions = by_model(s.registry.every_version())
+    return {glance.name: _as_seen(glance, versions.get(glance.name, [])) for glance in glances}
+
+
+def _as_seen(glance: ModelSummary, versions: list[VersionSnapshot]) -> ModelSnapshot:
+    newest_first = tuple(sorted(versions, key=lambda version: version.id.version, reverse=True))
+    there = {version.id.version for version in versions}
+    aliases = {alias: number for alias, number in glance.aliases.items() if number in there}
+    return ModelSnapshot(glance.workspace, glance.name, glance.created, aliases, newest_first)
+
+
+def _end_at(glances: Sequence[ModelSummary], tx: Transaction, now: datetime) -> None:
+    until = max((glance.created for glance in glances), default=EPOCH)
+    tx.registry.put_sweep("models", DEFAULT_WORKSPACE, Sweep(None, (), until), now)
+
+
+def _forget(lost: Collection[str], models: Mapping[str, ModelSnapshot], tx: Transaction, now: datetime) -> None:
+    """A model that only holds fewer versions keeps the approvals of those that are left."""
+    for name in lost:
+        known, seen = tx.registry.find_model(DEFAULT_WORKSPACE, name), models.get(name)
+        if known is not None and seen is not None and known.created == seen.created:
+            withdraw_what_is_gone(seen, tx, now)
+        else:
+            forget(DEFAULT_WORKSPACE, name, "an admin has accepted a registry without it", tx, now, accepted=True)

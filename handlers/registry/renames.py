@@ -1,0 +1,80 @@
+"""Stories of models that are called otherwise now, exchanged their names, or are gone. What was decided about them is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bot.domain.events import Event, ModelGone, ModelRenamed
+from bot.domain.model import OPEN, Placed
+from bot.domain.request import lifecycle
+from bot.ports import ModelSummary
+from bot.services import Services
+from bot.store.registry import ModelRow
+from bot.store.transaction import Transaction
+from handlers.registry.watches import carry_over
+
+
+def find_renames(workspace: str, name: str, created: datetime | None, s: Services) -> Mapping[str, str]:
+    """Who has another name now, by the name that we know it under: all at once, for names may have been exchanged.
+
+    `created` is when the model that has the name now was created, None when there is none. Only asks the registry for all models when
+    what we know under the name does not fit. A model is recognised by its creation time.
+    """
+    with s.store.transaction() as tx:
+        known = tx.registry.find_model(workspace, name)
+        namesakes = tx.registry.models_created_at(workspace, created) if created else []
+        is_as_before = (known.created if known else None) == created
+        if is_as_before or (known is None and not namesakes):
+            return {}
+        rows = tx.registry.models(workspace)
+    glances = {one.name: one for one in s.registry.list_models() if one.workspace == workspace}
+    moved = [row for row in rows if row.name not in glances or glances[row.name].created != row.created]
+    stayed = {row.name for row in rows} - {row.name for row in moved}
+    free = {called: one for called, one in glances.items() if called not in stayed}
+    return _matched(moved, free)
+
+
+def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, now: datetime) -> None:
+    """Rows go to the new names; an open request is withdrawn, for it names the old one."""
+    if not renamed:
+        return
+    found = {row.name for row in tx.registry.models(workspace)}
+    fitting = {before: after for before, after in renamed.items() if before in found}
+    for taken in sorted((set(fitting.values()) & found) - set(fitting)):
+        forget(workspace, taken, "another model has its name now", tx, now)
+    tx.registry.rename_models(workspace, fitting)
+    for before in sorted(fitting):
+        carry_over(workspace, before, fitting[before], tx, now)
+    for before, after in sorted(fitting.items()):
+        tx.custody.put_rename(workspace, before, after, now)
+        events: list[Event] = [ModelRenamed(now, workspace, before, after)]
+        for request in tx.requests.find(workspace=workspace, model=before, states=OPEN, for_update=True):
+            events += lifecycle.withdraw(request, f"{before} is called {after} now. Ask again under that name", now)
+        tx.record(events)
+
+
+def forget(workspace: str, name: str, why: str, tx: Transaction, now: datetime, *, accepted: bool = False) -> None:
+    """The model is gone. Its places stay watched, and what was approved for them stays approved, should it come back."""
+    if tx.registry.find_model(workspace, name, for_update=True) is None:
+        return
+    held = tuple(
+        Placed(one.target, one.version, one.since, one.request_id) for one in tx.registry.placements(workspace, name)
+    )
+    tx.registry.forget_model(workspace, name)
+    tx.custody.leave(workspace, name, now)
+    events: list[Event] = [ModelGone(now, workspace, name, why, held, accepted)]
+    for request in tx.requests.find(workspace=workspace, model=name, states=OPEN, for_update=True):
+        events += lifecycle.withdraw(request, f"{name} is gone: {why}", now)
+    tx.record(events)
+
+
+def _matched(moved: list[ModelRow], free: Mapping[str, ModelSummary]) -> dict[str, str]:
+    """Each model to the name that it has now; several created in the same millisecond are told apart by their newest version."""
+    renamed: dict[str, str] = {}
+    for row in moved:
+        alike = [one for called, one in free.items() if one.created == row.created and called not in renamed.values()]
+        best = next((one for one in alike if one.newest == row.newest), alike[0] if alike else None)
+        if best is not None:
+            renamed[row.name] = best.name
+    return renamed

@@ -1,0 +1,153 @@
+"""What is recorded around a move: announced before it, settled after it, held by a freeze, or given up as stale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.domain.events import Event
+from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.policy.freezes import freeze_on
+from bot.domain.registry.custody import custody_of
+from bot.domain.registry.facts import Facts, Intent, copies_of
+from bot.domain.request import lifecycle
+from bot.engine.lanes import Lane
+from bot.services import Services
+from bot.store.transaction import Transaction
+from handlers.custody.facts import place_of
+from handlers.request.asking import open_new
+from handlers.request.guard import why_not_now
+
+
+def announce(
+    request: TransitionRequest,
+    holder: VersionId | None,
+    s: Services,
+    *,
+    to: VersionId | None = None,
+    is_put_back: bool = False,
+) -> bool:
+    """Commits our intent to move, in one transaction with a last look at what can say no at any moment; False when it does.
+
+    Reading artifacts may take minutes. A person who switches the fast track off waits for this transaction, or we see that it is off.
+    """
+    place, now = place_of(request), s.clock.now()
+    is_copy = request.target.kind is TargetKind.MODEL  # a copy gets whatever number comes next
+    leads_to = _number(to) if is_put_back else (None if is_copy else request.version.version)
+    intent = Intent(request.id, place.workspace, place.model, request.target, _number(holder), leads_to, now)
+    with s.store.transaction() as tx:
+        locked = tx.requests.get(request.id, for_update=True)
+        if is_put_back:
+            tx.registry.put_intent(intent)
+            return True
+        if locked.state is not State.APPROVED:
+            return False  # it was called off while the artifacts were read
+        refusal = why_not_now(locked, tx, lock=True)
+        freeze = None if _has_begun(request.id, tx) else freeze_on(locked, tx.policy(), now)
+        if not refusal and freeze is None:
+            tx.registry.put_intent(intent)
+            return True
+        if not refusal and freeze is not None:
+            tx.record(lifecycle.hold(locked, freeze.name, freeze.until, now))
+        tx.registry.close_intent(request.id, now)
+    if refusal:
+        go_stale(request, refusal, s)
+    return False
+
+
+def hold(request: TransitionRequest, freeze: str, until: datetime, s: Services) -> None:
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        tx.record(lifecycle.hold(tx.requests.get(request.id, for_update=True), freeze, until, now))
+        tx.registry.close_intent(request.id, now)
+
+
+def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool) -> None:
+    """Only where the guard still has nothing against it, if it was not us who moved the target."""
+    now, place = s.clock.now(), place_of(request)
+    is_copied = request.target.kind is TargetKind.MODEL and request.kind is not Kind.OBSERVED
+    copies = copies_of(request, facts) if is_copied else ()
+    ours = copies or (request.version,)
+    with s.store.transaction() as tx:
+        locked = tx.requests.get(request.id, for_update=True)
+        if locked.state is State.CALLED_OFF:
+            tx.registry.close_intent(request.id, now)
+            return  # while we moved it: the next look judges it as a move that no one approved
+        refusal = "" if moved else why_not_now(locked, tx, lock=True)
+        if not refusal:
+            previous = previous_of(request)
+            on_record = [held for held in facts.seen if moved and held not in (*facts.holders, previous)]
+            tx.record(lifecycle.apply(locked, previous, now, moved=moved, besides=tuple(on_record), copies=copies))
+            _take_the_buttons_away(locked, place.model, tx, now)
+            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, request.id)
+            tx.registry.close_intents(place.workspace, place.model, request.target, now)
+    if refusal:
+        go_stale(request, refusal, s)
+
+
+def record_put_back(
+    request: TransitionRequest, facts: Facts, s: Services, *, moved: bool, denied: bool = False
+) -> None:
+    """`denied`: the version is a copy and stays, tagged; the gate denies it."""
+    now, place, custody = s.clock.now(), place_of(request), custody_of(facts)
+    holder = request.version if denied else _newest(facts.holders)
+    back = custody.of(holder) if holder and not denied else None
+    with s.store.transaction() as tx:
+        locked = tx.requests.get(request.id, for_update=True)
+        tx.record(lifecycle.put_back(locked, holder, now, moved=moved))
+        is_lawful = back is not None and back.basis.is_lawful
+        if moved and (is_lawful or not facts.holders):  # else somebody else came since, and the next look judges them
+            ours = (back.version,) if back else ()
+            approval = back.request_id if back else None
+            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, approval)
+        if moved:
+            tx.registry.close_intents(place.workspace, place.model, request.target, now)
+        else:
+            tx.registry.close_intent(request.id, now)
+
+
+def go_stale(request: TransitionRequest, why: str, s: Services, *, reopen: bool = True) -> None:
+    """The world changed between the decision and its application: nothing is applied, and a fresh request opens."""
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        tx.requests.lock_model(request.version.workspace, request.version.model)
+        events: list[Event] = lifecycle.mark_stale(tx.requests.get(request.id, for_update=True), why, now)
+        tx.record(events)
+        tx.registry.close_intent(request.id, now)
+        rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
+        if reopen and events and rule is not None:
+            fresh = open_new(lifecycle.reopened(request), tx, now)
+            tx.registry.hand_over_asks(request.id, fresh.id)
+
+
+def previous_of(request: TransitionRequest) -> VersionId | None:
+    """Who held the target when the evidence was frozen, by right or not."""
+    if request.kind is Kind.OBSERVED:
+        return request.previous
+    if request.found is not None:
+        return _newest(request.found)
+    return request.evidence.champion.version if request.evidence and request.evidence.champion else None
+
+
+def _has_begun(request_id: str, tx: Transaction) -> bool:
+    """A move that is half done is finished, whatever freeze has begun since."""
+    intent = tx.registry.find_intent(request_id)
+    return intent is not None and intent.done_at is None
+
+
+def _take_the_buttons_away(request: TransitionRequest, model: str, tx: Transaction, now: datetime) -> None:
+    """Cards of those who held the target offer no way back any more; our own offers Undo only for as long as the rule says."""
+    for held in tx.registry.placements(request.version.workspace, model):
+        if held.target == request.target and held.request_id not in (None, request.id):
+            tx.defer("sync_card", str(held.request_id), f"{Lane.SLACK}:{held.request_id}")
+    rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
+    if request.decided_by is DecidedBy.FAST_TRACK and rule is not None and rule.fast_track is not None:
+        tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}:undo", at=now + rule.fast_track.undo_for)
+
+
+def _newest(holders: Sequence[VersionId]) -> VersionId | None:
+    return holders[0] if holders else None
+
+
+def _number(version: VersionId | None) -> int | None:
+    return version.version if version else None

@@ -1,0 +1,106 @@
+"""When a place begins to be watched, what is in it is baseline: recorded, listed, and never put back.
+
+A watch begins when a rule first covers a place, or covers it more strictly than before. It belongs to the name: it stays while the model is
+away, and whoever comes back under the name, or is renamed onto it, is judged by what was approved for the place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.model import Target, TargetKind
+from bot.domain.policy.rules import Policy
+from bot.domain.registry.custody import custody_of, may_hold
+from bot.domain.registry.diff import Move, News, ruled_places
+from bot.domain.registry.facts import Handling
+from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.registry.watch_events import WatchBegun
+from bot.store.custody import Watch
+from bot.store.transaction import Transaction
+from handlers.custody.facts import Place, facts_of, handling_of
+
+LISTED = 100  # holders in one ledger entry; a target model may have thousands
+
+
+@dataclass(frozen=True)
+class Watching:
+    """`begun`: places whose holders are baseline from now on. `returned`: places whose model was away, or another, until now."""
+
+    begun: frozenset[Target]
+    returned: frozenset[Target]
+
+
+def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime, *, is_new: bool) -> Watching:
+    """Begins, renews and ends the watches of a model's places. `is_new`: it is younger than the policy, so all in it came since."""
+    known = tx.custody.watches(seen.workspace, seen.name)
+    policy_id, _ = tx.custody.policy_since()
+    unnamed = tx.custody.watched_before(seen.workspace, seen.name, policy_id)
+    places = ruled_places(seen, policy)
+    begun, returned = set(), set()
+    for target in places:
+        place = Place(seen.workspace, seen.name, target)
+        before, handling = known.get(target), handling_of(place, policy)
+        if before is None and unnamed is not None:
+            tx.custody.put_watch(seen.workspace, seen.name, target, Watch(unnamed, handling))
+        elif before is None and is_new:
+            tx.custody.put_watch(seen.workspace, seen.name, target, Watch(seen.created, handling))
+        elif before is None or handling.is_stricter_than(before.handling):
+            begun.add(target)
+            _begin(place, handling, seen, tx, now)
+        else:
+            if before.absent_since is not None:
+                returned.add(target)
+            tx.custody.put_watch(
+                seen.workspace, seen.name, target, replace(before, handling=handling, absent_since=None)
+            )
+    for target in known.keys() - set(places):
+        tx.custody.end_watch(seen.workspace, seen.name, target)
+    tx.custody.drop_unnamed(seen.workspace, seen.name)
+    return Watching(frozenset(begun), frozenset(returned))
+
+
+def judged_moves(
+    news: News, watching: Watching, seen: ModelSnapshot, tx: Transaction, now: datetime
+) -> tuple[Move, ...]:
+    """The moves that are to be judged: none of what is baseline, and of what returned, whatever is not lawful there."""
+    elsewhere = watching.begun | watching.returned
+    moves = [move for move in news.moves if move.target not in elsewhere]
+    for target in sorted(watching.returned):
+        moves += _arrivals(target, seen, tx, now)
+    return tuple(moves)
+
+
+def _begin(place: Place, handling: Handling, seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
+    holders = seen.holders(place.target)
+    tx.custody.put_watch(place.workspace, place.model, place.target, Watch(now, handling))
+    tx.custody.put_baseline(place.model, place.target, holders, now)
+    if holders:
+        tx.record([WatchBegun(now, place.workspace, place.target, place.model, handling, holders[:LISTED])])
+
+
+def begin_all(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime) -> None:
+    """At the registry's own baseline, which one entry in the ledger tells of."""
+    for target in ruled_places(seen, policy):
+        place = Place(seen.workspace, seen.name, target)
+        tx.custody.put_watch(seen.workspace, seen.name, target, Watch(now, handling_of(place, policy)))
+        tx.custody.put_baseline(seen.name, target, seen.holders(target), now)
+
+
+def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: datetime) -> None:
+    """A model was renamed: places under its new name are watched as those under the old one were, which stay watched."""
+    there = tx.custody.watches(workspace, after)
+    for target, watch in tx.custody.watches(workspace, before).items():
+        renamed = Target(target.kind, after) if target == Target(TargetKind.MODEL, before) else target
+        if renamed not in there:
+            tx.custody.put_watch(workspace, after, renamed, watch)
+    tx.custody.leave(workspace, before, now)
+
+
+def _arrivals(target: Target, seen: ModelSnapshot, tx: Transaction, now: datetime) -> list[Move]:
+    place = Place(seen.workspace, seen.name, target)
+    facts = facts_of(place, seen, tx, now, about=seen.holders(target))
+    lawful = custody_of(facts).way_back
+    arrived = [Move(target, version, lawful) for version in facts.holders if not may_hold(version, facts)]
+    was_emptied = not facts.holders and lawful is not None and lawful in facts.there
+    return [*arrived, Move(target, None, lawful)] if was_emptied else arrived

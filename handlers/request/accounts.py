@@ -1,0 +1,164 @@
+"""Stories of accounts: whose an account is. What cannot be told for sure is refused, never guessed (docs/decisions/0003-who-may-vote.md).
+
+An account is bound to a person when a policy comes into force, when somebody asks under that person's address, when an administrator says
+so, or at its first press; and from then on by nothing but an administrator. Each change is a ledger entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.events import AccountBound, AccountUnbound
+from bot.domain.policy.rules import PersonEntry, Policy
+from bot.errors import OutsideError, Permanent, Refused
+from bot.ports import Account, AccountKind
+from bot.services import Services
+from bot.store.people import Person
+from bot.store.transaction import Transaction
+
+BIND_PERSON = "bind_person"
+
+
+class Binding(StrEnum):
+    """How an account came to its person; `before` are those from before this was recorded."""
+
+    POLICY = "policy"
+    ASKED = "asked"
+    FIRST_PRESS = "first_press"
+    ADMIN = "admin"
+    BEFORE = "before"
+
+
+def person_behind(account: Account, s: Services) -> Person:
+    """The one person whose account it is. At first sight it is bound to the person with its address, unless either was bound before."""
+    with s.store.transaction() as tx:
+        return tx.people.holder(account.id) or _at_first_sight(account, Binding.FIRST_PRESS, tx, s.clock.now())
+
+
+def bind_accounts(_seq: str, s: Services) -> None:
+    """After a policy came into force: its people, and the members of its groups, by the addresses that they have now."""
+    policy = s.store.policy()
+    troubles: list[OutsideError] = []
+    for account in _accounts_named_by(policy, s, troubles):
+        _bind_quietly(account, Binding.POLICY, s)
+    for trouble in troubles:
+        raise trouble
+
+
+def bind_person(person_id: str, s: Services) -> None:
+    """Somebody asked under an address that no account is bound to yet: before its owner could take another one."""
+    with s.store.transaction() as tx:
+        person = tx.people.get(person_id)
+        if tx.people.accounts(person=person_id):
+            return
+    account = s.notifier.find_account(person.email)
+    if account is not None:
+        _bind_quietly(account, Binding.ASKED, s)
+
+
+def defer_binding(person: Person, tx: Transaction) -> Person:
+    """Has the account behind an asker's address looked up soon, unless one is known."""
+    if not tx.people.accounts(person=person.id):
+        tx.defer(BIND_PERSON, person.id, f"people:{person.id}", once=True)
+    return person
+
+
+def bind_by_hand(email: str, account_id: str, by: str, s: Services) -> tuple[Person, Account]:
+    """An administrator says whose account it is; without `account_id`, the one with that address in Slack. `by` is who, an id or empty."""
+    account = s.notifier.account(account_id) if account_id else s.notifier.find_account(email)
+    if account is None:
+        raise Refused(f"Slack knows no account with the address {email}. Name the account: people bind EMAIL ACCOUNT")
+    if account.kind is not AccountKind.MEMBER:
+        raise Refused(f"{account.id} may not vote: it is {account.kind}. Name a full member's account")
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        person, holder = tx.people.get_or_add(email, account.name or email), tx.people.holder(account.id)
+        if holder is not None and holder.id != person.id:
+            _unbind(holder.email, by, tx, now)
+        if person.account not in (None, account.id):
+            _unbind(person.email, by, tx, now)
+        if tx.people.bind(person, account.id, Binding.ADMIN, now):
+            tx.record([AccountBound(now, person.id, account.id, Binding.ADMIN, by)])
+        return tx.people.get(person.id), account
+
+
+def unbind_by_hand(email: str, by: str, s: Services) -> str | None:
+    """Returns the account; None when none was bound."""
+    with s.store.transaction() as tx:
+        return _unbind(email, by, tx, s.clock.now())
+
+
+def _unbind(email: str, by: str, tx: Transaction, now: datetime) -> str | None:
+    account = tx.people.unbind(email, now)
+    person = tx.people.find(email)
+    if account is not None and person is not None:
+        tx.record([AccountUnbound(now, person.id, account, by)])
+    return account
+
+
+def _bind_quietly(account: Account, how: Binding, s: Services) -> None:
+    """An account that cannot be bound is left alone: its owner reads why, and what to do about it, at the first press."""
+    if account.kind is not AccountKind.MEMBER or not account.email:
+        return
+    with s.store.transaction() as tx:
+        if tx.people.accounts(account=account.id):
+            return
+        person = tx.people.find(account.email)
+        if person is None or not tx.people.accounts(person=person.id):
+            _at_first_sight(account, how, tx, s.clock.now())
+
+
+def _at_first_sight(account: Account, how: Binding, tx: Transaction, now: datetime) -> Person:
+    if tx.people.accounts(account=account.id):
+        raise Refused(
+            "an administrator has unbound your Slack account from its person. "
+            f"Ask one for `countersign people bind EMAIL {account.id}`"
+        )
+    if not account.email:
+        raise Refused("Slack does not tell your e-mail address, so Countersign cannot know who you are")
+    person = _person_with_address_of(account, tx)
+    earlier = [one for one in tx.people.accounts(person=person.id) if one.account != account.id]
+    if earlier:
+        raise Refused(
+            f"{person.email} was bound to another Slack account before. If both are yours, ask an administrator for "
+            f"`countersign people bind {person.email} {account.id}`"
+        )
+    if tx.people.bind(person, account.id, how, now):
+        tx.record([AccountBound(now, person.id, account.id, how)])
+    return tx.people.get(person.id)
+
+
+def _person_with_address_of(account: Account, tx: Transaction) -> Person:
+    person = tx.people.get_or_add(account.email, account.name)
+    if person.name == person.email and account.name:  # until now they were only an address in a group or an ask
+        tx.people.enrol([PersonEntry(account.name, account.email)])
+    return tx.people.get(person.id)
+
+
+def _accounts_named_by(policy: Policy, s: Services, troubles: list[OutsideError]) -> Iterator[Account]:
+    """Those that Slack names, as far as it does; what else it says about one group or address keeps the others waiting no longer."""
+    with s.store.transaction() as tx:
+        bound = {row.account for row in tx.people.accounts()}
+        known = {person.email for person in tx.people.everybody() if tx.people.accounts(person=person.id)}
+    for email in _addresses_of(policy):
+        if email not in known and (account := s.notifier.find_account(email)) is not None:
+            yield account
+    for handle in _slack_groups_of(policy):
+        try:
+            members = s.notifier.members_of(handle)
+        except Permanent as gone:
+            troubles.append(gone)
+            continue
+        for account_id in sorted(members - bound):
+            yield s.notifier.account(account_id)
+
+
+def _addresses_of(policy: Policy) -> Iterable[str]:
+    listed = (email for group in policy.groups for email in group.people)
+    return dict.fromkeys((*(entry.email for entry in policy.people), *listed))
+
+
+def _slack_groups_of(policy: Policy) -> Iterable[str]:
+    return dict.fromkeys(group.slack_group for group in policy.groups if group.slack_group is not None)

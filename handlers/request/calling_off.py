@@ -1,0 +1,94 @@
+"""Stories of an approval that is taken back before it is applied: by the button, by a command, or because its job was given up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.domain.model import State, TransitionRequest
+from bot.domain.request import lifecycle
+from bot.domain.text import target_label
+from bot.engine.rows import Job
+from bot.errors import Refused
+from bot.services import Services
+from bot.store.people import Person
+from bot.store.transaction import Transaction
+
+REASON_LIMIT = 2_000  # characters; as many as a comment on a card may have
+ITS_JOBS = ("sync_target", "sign")  # without either, an approval is never applied
+
+
+def call_off(request_id: str, person: Person, reason: str, s: Services) -> TransitionRequest:
+    """Ends what is approved and not applied yet; `person` says so. Raises Refused when it is too late, or too early."""
+    why, now = checked_reason(reason), s.clock.now()
+    with s.store.transaction() as tx:
+        request = tx.requests.get(request_id, for_update=True)
+        check_can_be_called_off(request)
+        end_approval(request, person.id, why, tx, now)
+        return tx.requests.get(request.id)
+
+
+def end_approval(request: TransitionRequest, person: str, reason: str, tx: Transaction, now: datetime) -> None:
+    """Should our move be under way at this moment, its result is judged as a move that nobody approved."""
+    tx.record(lifecycle.call_off(request, person, reason, now))
+    tx.registry.call_off_intent(request.id, now)
+
+
+def check_can_be_called_off(request: TransitionRequest) -> None:
+    if request.state.is_open:
+        raise Refused(
+            f"{request.version} for {target_label(request)} is not approved yet. Reject it, or take the ask away"
+        )
+    if request.state is State.APPLIED:
+        raise Refused(f"{request.version} has {target_label(request)} already. Take it back with countersign rollback")
+    if request.state is not State.APPROVED:
+        ended = str(request.state).replace("_", " ")
+        raise Refused(f"there is nothing to call off: {request.version} for {target_label(request)} is {ended}")
+
+
+def checked_reason(reason: str) -> str:
+    why = reason.strip()
+    if not why:
+        raise Refused("say in a sentence why: the reason goes on the card, into the ticket and into the ledger")
+    if len(why) > REASON_LIMIT:
+        raise Refused(f"the reason has {len(why)} characters; {REASON_LIMIT} fit. Shorten it")
+    return why
+
+
+def drop_job(job_id: int, reason: str, person: Person | None, s: Services) -> tuple[Job, TransitionRequest | None]:
+    """Gives a job up. With the job that would have applied an approval the approval ends; else the request is None.
+
+    Raises Refused when that needs somebody's name and `person` is None.
+    """
+    request_id = approval_behind(s.store.jobs.get(job_id), s)
+    if request_id is not None and person is None:
+        raise Refused(
+            "dropping this job calls an approval off, so say who does it: add --by EMAIL, or set git's user.email"
+        )
+    job = s.store.jobs.drop(job_id, reason)
+    if request_id is None or person is None:
+        return job, None
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        request = tx.requests.get(request_id, for_update=True)
+        if request.state is State.APPROVED:
+            end_approval(
+                request, person.id, f"job {job.id} ({job.name}) was dropped: {checked_reason(reason)}", tx, now
+            )
+        return job, tx.requests.get(request_id)
+
+
+def approval_behind(job: Job, s: Services) -> str | None:
+    """The id of the request whose approval the job would apply; None when it is no such job."""
+    if job.name not in ITS_JOBS:
+        return None
+    with s.store.transaction() as tx:
+        approved = tx.requests.find(states=(State.APPROVED,))
+    return next((request.id for request in approved if request.id == job.request_id), None)
+
+
+def end_dropped(request: TransitionRequest, tx: Transaction, now: datetime) -> bool:
+    """Whether its job was given up by an earlier release, which left the approval behind: that ends here, and nothing revives it."""
+    if request.state is not State.APPROVED or not tx.is_given_up(ITS_JOBS, request.id):
+        return False
+    end_approval(request, "", "the job that would have applied it was dropped", tx, now)
+    return True

@@ -1,0 +1,74 @@
+"""What is remembered of earlier requests for the same version or the same content: who may not vote, what people said, how the lot fell.
+
+Content counts, not names and numbers: a version that is registered again, under whatever number or model of the same rule, is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bot.domain.model import Evidence, Objection, State, Target, TransitionRequest, VersionId
+from bot.domain.policy.rules import Policy, Rule
+from bot.domain.request.content import content_of, objections_to
+from bot.domain.request.opening import NewRequest, remembered
+from bot.store.transaction import Transaction
+
+
+def with_memory(new: NewRequest, rule: Rule, tx: Transaction) -> NewRequest:
+    """The new request, closed to the votes of those who asked for this version or trained it before, by whatever account."""
+    earlier = _under(rule, new.target, (tx.requests.get(one) for one in tx.contents.about(new.version)), tx.policy())
+    people = {person for one in earlier for person in remembered(one, new.kind)}
+    asked = {new.requester, *new.joined} - {None}
+    ids = {one for person in asked for one in tx.people.ids_of(str(person))}
+    return replace(new, barred=tuple(sorted({*new.barred, *people, *ids} - asked)))
+
+
+def alike(
+    version: VersionId, target: Target, evidence: Evidence, rule: Rule, tx: Transaction
+) -> list[TransitionRequest]:
+    """Requests under the same rule for what has the same files, or comes from the same source and run; the oldest first."""
+    ids = tx.contents.alike(version.workspace, content_of(evidence))
+    return _under(rule, target, (tx.requests.get(one) for one in ids), tx.policy())
+
+
+def barred_by(
+    request: TransitionRequest, earlier: Iterable[TransitionRequest], authors: set[str], tx: Transaction
+) -> tuple[str, ...]:
+    """Who asked for the same content or trained it before, and the other ids of its authors."""
+    people = {person for one in earlier if one.id != request.id for person in remembered(one, request.kind)}
+    ids = {one for author in authors for one in tx.people.ids_of(author)}
+    return tuple(sorted((people | ids) - authors))
+
+
+def objections(
+    request: TransitionRequest, earlier: Iterable[TransitionRequest], tx: Transaction
+) -> tuple[Objection, ...]:
+    others = [one for one in earlier if one.id != request.id]
+    places = {(one.version.workspace, one.version.model, one.target) for one in others}
+    applied = [found for place in sorted(places, key=str) for found in _applied(*place, tx)]
+    return objections_to(request, others, applied)
+
+
+def _applied(workspace: str, model: str, target: Target, tx: Transaction) -> list[TransitionRequest]:
+    found = tx.requests.find(workspace=workspace, model=model, target=target, states=(State.APPLIED,))
+    return sorted(found, key=lambda one: one.settled_at or one.opened_at)
+
+
+def lot_of(request: TransitionRequest, tx: Transaction, rule: Rule) -> str:
+    """The id of the first request for this version or content: unguessable, and the same however often it is asked for."""
+    same = tx.requests.find(version=request.version, target=request.target)
+    if request.evidence is not None:
+        same += alike(request.version, request.target, request.evidence, rule, tx)
+    return min(same, key=lambda one: (one.opened_at, one.id)).id
+
+
+def _under(
+    rule: Rule, target: Target, requests: Iterable[TransitionRequest], policy: Policy
+) -> list[TransitionRequest]:
+    """Those for the same target, or for the one that the same rule has for another model."""
+    return [one for one in requests if one.target == target or _rule_of(one, policy) == rule]
+
+
+def _rule_of(request: TransitionRequest, policy: Policy) -> Rule | None:
+    return policy.rule_for(request.version.workspace, request.version.model, request.target)

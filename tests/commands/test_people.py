@@ -1,0 +1,60 @@
+"""`countersign people` and what ends an approval, on the command line."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+
+from bot.__main__ import main
+from bot.database.connect import create_engine
+from bot.store.people import PeopleRows
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def countersign(url: str, *words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, words, env={"DATABASE_URL": url}, catch_exceptions=False)
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def with_ana(database_url: str) -> str:
+    engine = create_engine(database_url, pooled=False)
+    with engine.begin() as connection:
+        people = PeopleRows(connection)
+        people.bind(people.get_or_add("ana@example.com", "Ana Ruiz"), "U1", "policy", NOON)
+    return database_url
+
+
+def test_the_list_says_whose_account_it_is_since_when_and_how(with_ana: str) -> None:
+    code, printed = countersign(with_ana, "people", "list", "--json")
+
+    (ana,) = json.loads(printed)
+    assert (code, ana["email"], ana["account"], ana["bound"], ana["since"]) == (
+        0,
+        "ana@example.com",
+        "U1",
+        "policy",
+        "2026-03-02 12:00",
+    )
+
+
+def test_unbinding_says_how_to_bind_again_and_keeps_what_was(with_ana: str) -> None:
+    code, said = countersign(with_ana, "people", "unbind", "ana@example.com", "--by", "cy@example.com")
+
+    _, printed = countersign(with_ana, "people", "list", "--json")
+    ana = next(row for row in json.loads(printed) if row["email"] == "ana@example.com")
+    assert (code, "countersign people bind ana@example.com ACCOUNT" in said) == (0, True)
+    assert (ana["account"], ana["earlier accounts"]) == (None, "U1")
+
+
+def test_an_address_that_is_unknown_and_a_request_that_is_not_there_are_refused(with_ana: str) -> None:
+    unknown = countersign(with_ana, "people", "unbind", "eve@example.com", "--by", "cy@example.com")
+    missing = countersign(
+        with_ana, "requests", "call-off", "3f1c9a70", "--reason", "it leaks", "--by", "cy@example.com"
+    )
+
+    assert (unknown[0], missing[0]) == (1, 1)

@@ -1,0 +1,97 @@
+"""A watch belongs to the name that serving resolves: whatever is renamed onto it arrives there."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.events import ModelRenamed, MoveObserved
+from bot.domain.model import Kind, State
+from handlers.policy.activation import activate_policy
+from tests.fixtures.installation import Installation, policy_text
+
+
+def with_an_impostor(installation: Installation, observed: str, default: str = "report") -> str:
+    """The ruled model has an approved champion; another model, which no rule covers, has a champion of its own."""
+    text = policy_text(installation.model, observed=observed).replace("default: report", f"default: {default}")
+    activate_policy(text, "test", installation.s)
+    installation.promoted()
+    impostor = f"x-{installation.model}"
+    installation.register(model=impostor)
+    installation.mlflow.set_registered_model_alias(impostor, "champion", "1")
+    installation.sweep()
+    return impostor
+
+
+@pytest.mark.parametrize("observed", ["ask", "revert"])
+@pytest.mark.parametrize("sweeps", [1, 2])
+def test_a_model_that_is_renamed_onto_a_watched_name_is_asked_about(
+    installation: Installation, observed: str, sweeps: int
+) -> None:
+    """Under revert as well: the lawful holder has gone with its model, so only people can choose."""
+    impostor = with_an_impostor(installation, observed, default="ignore")
+
+    installation.mlflow.rename_registered_model(installation.model, f"{installation.model}-old")
+    if sweeps == 2:
+        installation.sweep()
+    installation.mlflow.rename_registered_model(impostor, installation.model)
+    for _ in range(3):
+        installation.sweep()
+
+    moves = [entry for entry in installation.entries(MoveObserved) if entry["model"] == installation.model]
+    (asked,) = installation.requests(State.PENDING)
+    assert len(installation.entries(ModelRenamed)) == 2
+    assert len(moves) == 1
+    assert (asked.kind, asked.version.model) == (Kind.OBSERVED, installation.model)
+    assert "Moved without an approval" in installation.card(asked).all_text
+
+
+@pytest.mark.parametrize(("observed", "champion"), [("ask", 2), ("revert", 1)])
+def test_a_model_that_is_renamed_out_moved_and_renamed_back_is_noticed(
+    installation: Installation, observed: str, champion: int
+) -> None:
+    with_an_impostor(installation, observed, default="ignore")
+    installation.register()
+    installation.sweep()
+
+    installation.mlflow.rename_registered_model(installation.model, f"{installation.model}-out")
+    installation.sweep()
+    installation.mlflow.set_registered_model_alias(f"{installation.model}-out", "champion", "2")
+    installation.sweep()
+    installation.mlflow.rename_registered_model(f"{installation.model}-out", installation.model)
+    for _ in range(3):
+        installation.sweep()
+
+    assert installation.request(2).kind is Kind.OBSERVED
+    assert len([entry for entry in installation.entries(MoveObserved) if entry["model"] == installation.model]) == 1
+    assert installation.champion() == champion
+
+
+def test_a_model_that_is_renamed_out_and_back_unchanged_is_no_news(installation: Installation) -> None:
+    with_an_impostor(installation, "revert")
+
+    for before, after in (
+        (installation.model, f"{installation.model}-out"),
+        (f"{installation.model}-out", installation.model),
+    ):
+        installation.mlflow.rename_registered_model(before, after)
+        installation.sweep()
+        installation.sweep()
+
+    assert installation.champion() == 1
+    assert [entry for entry in installation.entries(MoveObserved) if entry["model"] == installation.model] == []
+    assert installation.requests(State.PENDING, State.REJECTED) == []
+
+
+def test_two_models_that_exchange_their_names_are_both_known(installation: Installation) -> None:
+    impostor = with_an_impostor(installation, "ask")
+
+    installation.mlflow.rename_registered_model(installation.model, "between-two-names")
+    installation.mlflow.rename_registered_model(impostor, installation.model)
+    installation.mlflow.rename_registered_model("between-two-names", impostor)
+    for _ in range(3):
+        installation.sweep()
+
+    renames = {(entry["before"], entry["after"]) for entry in installation.entries(ModelRenamed)}
+    assert renames == {(installation.model, impostor), (impostor, installation.model)}
+    (asked,) = installation.requests(State.PENDING)
+    assert (asked.kind, asked.version.model, asked.version.version) == (Kind.OBSERVED, installation.model, 1)

@@ -1,0 +1,201 @@
+"""A registry that suddenly holds much less than it did is not believed: a second, empty MLflow stands in for an emptied database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import requests
+
+from bot.clients.mlflow.registry import MlflowRegistry
+from bot.domain.events import BaselineTaken, ModelGone, RegistryDoubted, RegistryTrusted
+from bot.domain.model import State
+from bot.sandbox.mlflow_server import running_mlflow
+from handlers.policy.kill_switch import person_named
+from handlers.registry.sweeps import accept_registry
+from tests.fixtures.installation import CHANNEL, Installation
+
+
+@pytest.fixture(scope="module")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_mlflow(tmp_path_factory.mktemp("empty")) as url:
+        yield url
+
+
+@pytest.fixture
+def elsewhere(installation: Installation, empty_mlflow: str) -> Callable[[], None]:
+    """From now on MLFLOW_TRACKING_URI leads to the empty server."""
+
+    def go() -> None:
+        installation.s = replace(installation.s, registry=MlflowRegistry(empty_mlflow, webhook_secrets=[]))
+
+    return go
+
+
+def back_home(installation: Installation, registry: object) -> None:
+    installation.s = replace(installation.s, registry=registry)  # type: ignore[arg-type]
+
+
+def said(installation: Installation) -> str:
+    return "\n".join(message.all_text for message in installation.slack.messages(CHANNEL))
+
+
+def readyz(installation: Installation) -> dict[str, object]:
+    answer = requests.get(f"{installation.url}/readyz", timeout=10)
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def holder(installation: Installation) -> str | None:
+    """Which request stands behind the version that is on record as champion."""
+    with installation.s.store.transaction() as tx:
+        placed = tx.registry.placements("default", installation.model)
+    return next((one.request_id for one in placed if one.target.name == "champion"), None)
+
+
+def test_an_emptied_registry_costs_no_approval_and_all_goes_on_when_it_is_back(
+    installation: Installation, elsewhere: Callable[[], None]
+) -> None:
+    promoted, home = installation.promoted(), installation.s.registry
+    elsewhere()
+    for _ in range(3):
+        installation.sweep()
+    away = (holder(installation), installation.happened(ModelGone), len(installation.entries(RegistryDoubted)))
+    back_home(installation, home)
+    installation.sweep()
+
+    assert away == (promoted.id, [], 1)
+    assert (holder(installation), installation.champion()) == (promoted.id, 1)
+    assert [entry["person"] for entry in installation.entries(RegistryTrusted)] == [""]
+    assert "does not believe the registry" in said(installation)
+    assert "is there again" in said(installation)
+
+
+def test_while_it_is_doubted_nothing_moves_and_nothing_expires(
+    installation: Installation, elsewhere: Callable[[], None]
+) -> None:
+    installation.promoted()
+    pending, home = installation.asked(), installation.s.registry
+    elsewhere()
+    installation.sweep()
+    installation.approve(pending)
+    waits = installation.reread(pending).state
+    other = installation.reread(pending)
+    installation.clock.ahead += timedelta(days=30)
+    installation.sweep("expire_requests")
+    back_home(installation, home)
+    installation.sweep()
+    installation.settle_until(lambda: installation.reread(pending).state is State.APPLIED)
+
+    assert (waits, other.state, installation.champion()) == (State.APPROVED, State.APPROVED, 2)
+
+
+def test_an_open_request_outlives_a_doubt_that_is_longer_than_its_time(
+    installation: Installation, elsewhere: Callable[[], None]
+) -> None:
+    pending = installation.asked()
+    elsewhere()
+    installation.sweep()
+
+    installation.clock.ahead += timedelta(days=30)
+    installation.sweep("expire_requests")
+
+    assert installation.reread(pending).state is State.PENDING
+
+
+def test_a_move_that_comes_before_the_next_sweep_sees_by_itself_that_it_is_another_registry(
+    installation: Installation, elsewhere: Callable[[], None]
+) -> None:
+    """Nobody has doubted yet: to go stale because the version is gone would cost the approval."""
+    installation.promoted()
+    pending, home = installation.asked(), installation.s.registry
+
+    elsewhere()
+    installation.approve(pending)
+    waits = installation.reread(pending).state
+    back_home(installation, home)
+    installation.settle_until(lambda: installation.reread(pending).state is State.APPLIED)
+
+    assert waits is State.APPROVED
+
+
+def test_readyz_and_the_metrics_show_the_doubt(installation: Installation, elsewhere: Callable[[], None]) -> None:
+    installation.promoted()
+    before = readyz(installation)["registry"]
+    elsewhere()
+    installation.sweep()
+
+    shown = readyz(installation)
+    metrics = requests.get(f"{installation.url}/metrics", timeout=10).text
+
+    assert before == {"believed": True, "why": ""}
+    assert (shown["status"], shown["registry"]["believed"]) == ("degraded", False)  # type: ignore[index]
+    assert "another registry" in shown["registry"]["why"]  # type: ignore[index]
+    assert "countersign_registry_doubted 1.0" in metrics
+
+
+def test_an_admin_accepts_what_is_there_and_that_is_the_baseline(
+    installation: Installation, elsewhere: Callable[[], None]
+) -> None:
+    installation.promoted()
+    pending = installation.asked()
+    elsewhere()
+    installation.sweep()
+
+    told = accept_registry(
+        "the old server was retired", person_named("ana@example.com", installation.s), installation.s
+    )
+    installation.settle_all()
+    installation.sweep()
+
+    assert "Accepted" in told
+    assert installation.entries(RegistryTrusted)[-1]["reason"] == "the old server was retired"
+    assert (len(installation.entries(BaselineTaken)), installation.happened(ModelGone)) == (2, ["ModelGone"])
+    assert installation.reread(pending).state is State.WITHDRAWN
+    assert readyz(installation)["registry"] == {"believed": True, "why": ""}
+    assert "Ana Ruiz has accepted the registry" in said(installation)
+
+
+def test_accepting_what_is_believed_changes_nothing(installation: Installation) -> None:
+    installation.promoted()
+
+    told = accept_registry("no reason at all", person_named("ana@example.com", installation.s), installation.s)
+
+    assert "believed already" in told
+    assert installation.entries(RegistryTrusted) == []
+
+
+@pytest.mark.parametrize("others", [0, 1], ids=["the only model", "one of two"])
+def test_a_model_that_a_person_deletes_is_gone_and_that_is_told(installation: Installation, others: int) -> None:
+    installation.promoted()
+    for number in range(others):
+        installation.register(model=f"{installation.model}-{number}")
+    installation.sweep()
+
+    installation.mlflow.delete_registered_model(installation.model)
+    installation.sweep()
+
+    assert (installation.happened(ModelGone), installation.entries(RegistryDoubted)) == (["ModelGone"], [])
+    assert f"The registered model {installation.model} is gone" in said(installation)
+    assert "It held champion (v1)" in said(installation)
+
+
+def test_many_models_that_vanish_at_once_are_doubted_until_somebody_accepts(installation: Installation) -> None:
+    """The same server: somebody has cleaned up, or a script has gone wrong."""
+    installation.promoted()
+    names = [f"{installation.model}-{number}" for number in range(3)]
+    for name in names:
+        installation.register(model=name)
+    installation.sweep()
+    for name in names:
+        installation.mlflow.delete_registered_model(name)
+    installation.sweep()
+    gone_before = installation.happened(ModelGone)
+
+    accept_registry("they were experiments", person_named("ana@example.com", installation.s), installation.s)
+    installation.settle_all()
+
+    assert (gone_before, installation.happened(ModelGone)) == ([], ["ModelGone"] * 3)
+    assert holder(installation) is not None

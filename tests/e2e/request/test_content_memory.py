@@ -1,0 +1,114 @@
+"""A no holds: what people rejected, rolled back or called off passes by no other number, name or asking; only their votes let it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.domain.model import DecidedBy, State
+from tests.e2e.request.test_fast_track import track
+from tests.fixtures.installation import Installation
+
+
+def again(installation: Installation, version: int, model: str | None = None) -> int:
+    """The same source and run, registered once more."""
+    old, name = installation.mlflow.get_model_version(installation.model, str(version)), model or installation.model
+    if model is not None:
+        installation.mlflow.create_registered_model(name)
+    return int(installation.mlflow.create_model_version(name, old.source, old.run_id, await_creation_for=0).version)
+
+
+def test_what_people_rejected_does_not_pass_the_fast_track_registered_again(
+    open_installation: Callable[..., Installation],
+) -> None:
+    installation = open_installation()
+    installation.sweep()
+    rejected = installation.asked(installation.register(metrics={"mae": 30.0}))
+    installation.reject(rejected, "This model leaks the target. Never ship it.")
+    installation.use_policy(extra=track("on"))
+
+    request = installation.asked(again(installation, 1))
+
+    assert (request.state, installation.champion()) == (State.PENDING, None)
+    card = installation.card(request).all_text
+    assert f"{installation.model} v1 was rejected for champion by Ana Ruiz on" in card
+    assert "This model leaks the target. Never ship it" in card
+
+
+def test_nor_when_the_same_version_is_asked_for_again(open_installation: Callable[..., Installation]) -> None:
+    installation = open_installation()
+    installation.sweep()
+    installation.reject(installation.asked(installation.register(metrics={"mae": 30.0})), "It leaks.")
+    installation.use_policy(extra=track("on"))
+
+    installation.mlflow.delete_registered_model_alias(installation.model, "candidate")
+    installation.sweep()
+    request = installation.asked(1)
+
+    assert (request.state, installation.champion()) == (State.PENDING, None)
+
+
+def test_nor_under_another_model_of_the_same_rule(open_installation: Callable[..., Installation]) -> None:
+    installation = open_installation()
+    installation.sweep()
+    installation.reject(installation.asked(installation.register(metrics={"mae": 30.0})), "It leaks.")
+    installation.use_policy(extra=track("on"))
+    twin = f"{installation.model}-twin"
+
+    number = again(installation, 1, twin)
+    installation.mlflow.set_registered_model_alias(twin, "candidate", str(number))
+    installation.sweep()
+
+    (request,) = [one for one in installation.requests() if one.version.model == twin]
+    assert request.state is State.PENDING
+    assert [objection.reason for objection in request.objections] == ["It leaks."]
+
+
+def test_what_was_rolled_back_does_not_pass_the_fast_track_registered_again(
+    open_installation: Callable[..., Installation],
+) -> None:
+    installation = open_installation(extra=track("on"))
+    installation.sweep()
+    installation.asked(installation.register(metrics={"mae": 33.0}))
+    second = installation.asked(installation.register(metrics={"mae": 30.0}))
+    installation.click("ana", second, "roll_back")
+    installation.slack.submit_view("ana", {"reason": "predictions drifted"})
+    installation.settle()
+    assert installation.champion() == 1
+
+    request = installation.asked(again(installation, 2))
+
+    assert (request.state, installation.champion()) == (State.PENDING, 1)
+    assert "was rolled back for champion by Ana Ruiz on" in installation.card(request).all_text
+
+
+def test_people_may_approve_it_all_the_same_with_a_reason_and_that_settles_it(
+    open_installation: Callable[..., Installation],
+) -> None:
+    installation = open_installation()
+    installation.sweep()
+    installation.reject(installation.asked(installation.register(metrics={"mae": 30.0})), "It leaks.")
+    installation.use_policy(extra=track("on"))
+    second = installation.asked(again(installation, 1))
+
+    installation.click("ben", second, "approve")
+    installation.slack.submit_view("ben", {"reason": "It does not: that column is known before."})
+    installation.settle()
+    third = installation.asked(again(installation, 1))
+
+    assert (installation.reread(second).state, installation.reread(second).decided_by) == (
+        State.APPLIED,
+        DecidedBy.PEOPLE,
+    )
+    assert (third.state, third.decided_by, third.objections) == (State.APPLIED, DecidedBy.FAST_TRACK, ())
+
+
+def test_the_sample_is_not_drawn_again_for_the_same_content(open_installation: Callable[..., Installation]) -> None:
+    installation = open_installation(extra=track("on", more=", sample_to_people: 0.5"))
+    installation.sweep()
+    first = installation.asked(installation.register(metrics={"mae": 30.0}))
+    held = bool(first.judgement and first.judgement.held_back)
+
+    for _ in range(6):
+        request = installation.asked(again(installation, 1))
+        assert request.judgement is not None
+        assert bool(request.judgement.held_back) is held

@@ -1,0 +1,70 @@
+"""Turns with a registered model: looks and moves run in lanes of their own and never overlap all the same."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from bot.database.connect import create_engine
+from bot.engine.turns import Turns
+from bot.errors import Temporary
+
+
+@pytest.fixture
+def turns(database_url: str) -> Turns:
+    return Turns(create_engine(database_url, pooled=False), wait=1, wait_again=60)
+
+
+def in_another_thread(turns: Turns, model: str) -> list[str]:
+    """What became of somebody else who wanted a turn with the model."""
+    outcome: list[str] = []
+
+    def other() -> None:
+        try:
+            with turns.take("default", model):
+                outcome.append("had its turn")
+        except Temporary:
+            outcome.append("waits")
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join(20)
+    return outcome
+
+
+def test_two_jobs_never_have_a_turn_with_one_model_at_once(turns: Turns) -> None:
+    with turns.take("default", "bike"):
+        during = in_another_thread(turns, "bike")
+
+    assert (during, in_another_thread(turns, "bike")) == (["waits"], ["had its turn"])
+
+
+def test_turns_with_two_models_do_not_wait_for_each_other(turns: Turns) -> None:
+    with turns.take("default", "bike"):
+        assert in_another_thread(turns, "tram") == ["had its turn"]
+
+
+def test_whoever_lets_go_of_the_turn_keeps_nobody_waiting_meanwhile(turns: Turns) -> None:
+    with turns.take("default", "bike"):
+        with turns.let_go():
+            during = in_another_thread(turns, "bike")
+        afterwards = in_another_thread(turns, "bike")
+
+    assert (during, afterwards) == (["had its turn"], ["waits"])
+
+
+def test_a_turn_ends_with_a_failure_too(turns: Turns) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(pytest.raises(RuntimeError))
+        stack.enter_context(turns.take("default", "bike"))
+        stack.enter_context(turns.let_go())
+        raise RuntimeError
+
+    assert in_another_thread(turns, "bike") == ["had its turn"]
+
+
+def test_letting_go_without_a_turn_is_nothing(turns: Turns) -> None:
+    with turns.let_go():
+        assert in_another_thread(turns, "bike") == ["had its turn"]
