@@ -28,8 +28,7 @@ from bot.clients.git import GitMirrors
 from bot.clients.jira.tickets import JiraTickets
 from bot.clients.mail import SmtpMailer
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.clients.notes_key import NoteKeyFile, read_note_key
-from bot.clients.signers import NoSigner, read_signer
+from bot.clients.signers import NoSigner, NoteKeyFile, read_note_key, read_signer
 from bot.clients.slack.notifier import SlackNotifier
 from bot.database import embedded
 from bot.database.connect import create_engine, pending_migrations

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from bot.domain.attestation.in_toto import APPROVAL_TYPE, STATEMENT_TYPE, VERDICT_TYPE
+from bot.domain.ledger.checkpoint import Note, key_hint
 from bot.errors import NotVerified
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -239,3 +240,29 @@ def _bytes(text: object, what: str) -> bytes:
 
 def _refuse(why: str) -> NoReturn:
     raise NotVerified(why)
+
+
+def ledger_key(pem: str) -> TrustedKey:
+    """The public half of a ledger's key, in PEM. Raises NotVerified for anything else."""
+    key = trusted_key(pem, LEDGER)
+    if key.algorithm != ED25519:
+        raise NotVerified(f"this is a key of another kind ({key.algorithm}): checkpoints are signed with Ed25519")
+    return key
+
+
+def signer_of(note: Note, keys: Iterable[TrustedKey]) -> TrustedKey | None:
+    """The key among these that has signed the note; None when none has."""
+    return next((key for key in keys if key.purpose == LEDGER and _has_signed_note(note, key)), None)
+
+
+def _has_signed_note(note: Note, key: TrustedKey) -> bool:
+    public = read_verifier(key.pem)
+    if not isinstance(public, Ed25519PublicKey):
+        return False
+    if note.hint != key_hint(note.checkpoint.origin, public.public_bytes_raw()):
+        return False
+    try:
+        public.verify(note.signature, note.checkpoint.text.encode())
+    except InvalidSignature:
+        return False
+    return True

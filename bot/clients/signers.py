@@ -9,10 +9,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnsupportedLibraryError, VerificationError
@@ -27,6 +28,7 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # its own p
 )
 
 from bot.clients.keys import PrivateKey, public_key, public_key_of, read_key
+from bot.domain.ledger.checkpoint import Checkpoint, Note, key_hint
 from bot.errors import InvalidKey, NotVerified, Permanent, Temporary
 from bot.ports import PublicKey
 
@@ -173,3 +175,48 @@ def _asking(service: KeyService) -> Iterator[None]:
         if type(trouble).__name__ in REFUSALS:
             raise Permanent(f"{said} Let the worker's account sign with that key, then replay this job") from trouble
         raise Temporary(f"{said} It is tried again.") from trouble
+
+
+class NoteKey:
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+
+    @property
+    def key(self) -> PublicKey:
+        return public_key_of(self._private)
+
+    def sign(self, checkpoint: Checkpoint) -> Note:
+        public = self._private.public_key().public_bytes_raw()
+        return Note(checkpoint, key_hint(checkpoint.origin, public), self._private.sign(checkpoint.text.encode()))
+
+
+class NoteKeyFile:
+    """Reads the file when it is first used, for only the worker and `audit checkpoint` have it. Raises Permanent without a good key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def key(self) -> PublicKey:
+        return self._opened.key
+
+    def sign(self, checkpoint: Checkpoint) -> Note:
+        return self._opened.sign(checkpoint)
+
+    @cached_property
+    def _opened(self) -> NoteKey:
+        try:
+            return read_note_key(self.path)
+        except InvalidKey as mistake:
+            raise Permanent(
+                f"no checkpoint of the ledger can be signed, because {mistake}. Checkpoints want a key made with "
+                "`countersign keys new --algorithm ed25519 --out FILE` and named in COUNTERSIGN_CHECKPOINT_KEY"
+            ) from None
+
+
+def read_note_key(path: Path) -> NoteKey:
+    """Raises InvalidKey for what is no key that signs checkpoints."""
+    key = read_key(path)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise InvalidKey(f"{path} holds a key that is not Ed25519")
+    return NoteKey(key)

@@ -154,8 +154,8 @@ def _verify_proof(path: Path, trusted: Sequence[TrustedKey], *, as_json: bool) -
 
 
 def _unsigned(proof: Proof, trusted: Sequence[TrustedKey]) -> str:
-    from bot.checkpoints import signer_of
     from bot.domain.ledger.proofs import Continuation
+    from bot.signatures import signer_of
 
     notes: list[Note] = [proof.checkpoint, *([proof.before] if isinstance(proof, Continuation) else [])]
     for note in notes:
@@ -199,8 +199,8 @@ def _witnesses(text: str) -> list[Witness]:
 
 
 def _public_key(path: Path) -> TrustedKey:
-    from bot.checkpoints import ledger_key
     from bot.errors import NotVerified
+    from bot.signatures import ledger_key
 
     try:
         return ledger_key(_read(path))

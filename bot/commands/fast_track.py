@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
 import click
 
-from bot.commands.context import git_email, services_for, telling_mistakes
-from bot.commands.fast_track_report import report
+from bot.commands.context import as_json, git_email, print_rows, services_for, telling_mistakes
+from bot.commands.durations import since_option
+from bot.domain.text import AS_OPTION, duration_text
+
+if TYPE_CHECKING:
+    from handlers.queries.fast_track_report import RuleRecord
+
 
 by_option = click.option("--by", default="", help="Who switches, by e-mail. Default: git's user.email.")
 
@@ -41,4 +49,87 @@ def _switch(on: bool, by: str, reason: str) -> None:
         click.echo(switch_fast_track(on, person_named(email, services), reason, services))
 
 
-fast_track_group.add_command(report)
+COLUMNS = (
+    "rule",
+    "mode",
+    "judged",
+    "passed",
+    "without people",
+    "sampled",
+    "undone",
+    "agreed",
+    "false passes",
+    "false holds",
+    "median with people",
+    "median fast track",
+)
+EXPLAINED = (
+    "agreed: of the versions that people decided too; false pass: people rejected what the fast track would have let through; "
+    "false hold: the reverse. Times run from asking to the decision."
+)
+
+
+@fast_track_group.command("report")
+@since_option
+@as_json
+@telling_mistakes
+def report(since: timedelta, as_json: bool) -> None:
+    """How often the fast track and people agree, rule by rule, and what waiting for people costs.
+
+    "sampled" are versions that passed and were sent to people all the same; "undone" are its decisions that somebody took back.
+    """
+    from handlers.queries.fast_track_report import report as records_since
+
+    with services_for() as services:
+        records = records_since(services.clock.now() - since, services)
+    empty = f"No rule has a fast track, and none was judged in the last {duration_text(since, AS_OPTION)}."
+    if as_json:
+        print_rows([_as_plain(record) for record in records], (), as_json=True, empty=empty)
+        return
+    print_rows([_row(record) for record in records], COLUMNS, as_json=False, empty=empty)
+    if records:
+        click.echo(f"\nThe last {duration_text(since, AS_OPTION)}. {EXPLAINED}")
+
+
+def _row(record: RuleRecord) -> dict[str, object]:
+    rate = record.agreement.rate
+    return {
+        "rule": record.rule,
+        "mode": str(record.mode) if record.mode else "no such rule now",
+        "judged": record.judged,
+        "passed": record.passed,
+        "without people": record.without_people,
+        "sampled": record.sampled,
+        "undone": record.undone,
+        "agreed": f"{record.agreement.agreed} of {record.agreement.decided} ({rate:.0%})" if rate is not None else None,
+        "false passes": record.agreement.false_passes,
+        "false holds": record.agreement.false_holds,
+        "median with people": duration_text(record.median_with_people, AS_OPTION)
+        if record.median_with_people is not None
+        else None,
+        "median fast track": duration_text(record.median_fast_track, AS_OPTION)
+        if record.median_fast_track is not None
+        else None,
+    }
+
+
+def _as_plain(record: RuleRecord) -> dict[str, object]:
+    return {
+        "rule": record.rule,
+        "mode": str(record.mode) if record.mode else None,
+        "judged": record.judged,
+        "passed": record.passed,
+        "without_people": record.without_people,
+        "sampled": record.sampled,
+        "undone": record.undone,
+        "agreed": record.agreement.agreed,
+        "false_passes": record.agreement.false_passes,
+        "false_holds": record.agreement.false_holds,
+        "agreement_rate": record.agreement.rate,
+        "median_seconds_with_people": _seconds(record.median_with_people),
+        "median_seconds_fast_track": _seconds(record.median_fast_track),
+    }
+
+
+def _seconds(duration: timedelta | None) -> float | None:
+    return duration.total_seconds() if duration is not None else None

@@ -39,7 +39,7 @@ def web(host: str) -> None:
     settings = settings_for(*needs_of(Process.WEB, tickets=False))
     _check_database(settings)
     _check_port(host, settings.port)
-    from bot.web import WebServer
+    from bot.commands.web_server import WebServer
 
     WebServer(host, settings.port).run()
 

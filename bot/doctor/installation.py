@@ -16,8 +16,9 @@ from bot.database.connect import pending_migrations
 from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.domain.policy.changes import digest_of
 from bot.engine.sweeper import Timing
-from bot.errors import InvalidKey
+from bot.errors import InvalidKey, Permanent
 from bot.store import tables
+from bot.store.roles import powers_of
 
 CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, comes every minute
 ADDRESS_TIMEOUT = 10.0  # seconds
@@ -214,3 +215,33 @@ def _ago(age: timedelta) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def ledger_is_out_of_reach(world: World) -> Findings:
+    with world.services.store.engine.connect() as connection:
+        powers = powers_of(connection)
+    if powers.owns or powers.changes:
+        yield warning(
+            "ledger",
+            f'the bot\'s own role "{powers.role}" could change it, for one role owns all',
+            "give DATABASE_URL a role of its own, put the owner's into DATABASE_OWNER_URL, and run `countersign migrate`",
+        )
+    else:
+        yield fine("ledger", f'"{powers.role}" can append to it, and neither change nor cut it')
+
+
+def checkpoints_are_signed(world: World) -> Findings:
+    mend = "make a key with `countersign keys new --algorithm ed25519 --out FILE`, and name it in COUNTERSIGN_CHECKPOINT_KEY"
+    try:
+        key = world.services.checkpoint_signer.key
+    except Permanent as trouble:
+        yield failure("checkpoints", str(trouble).partition(". Checkpoints want")[0], mend)
+        return
+    with world.services.store.transaction() as tx:
+        known = tx.keys.find(key.id)
+    if known is None:
+        yield fine("checkpoints", f"key {key.id[:12]} signs them, and registers itself with the first")
+    elif known.retired_seq is not None:
+        yield failure("checkpoints", f"key {key.id[:12]} was retired: {known.retired_because}", mend)
+    else:
+        yield fine("checkpoints", f"key {key.id[:12]} has signed them since entry {known.added_seq}")

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bot.clients.mlflow.provenance import CODE_COMMIT, COMMIT, MLFLOW_COMMIT
-from bot.domain.evidence.dvc_lock import LOCK, Entry, unexplained
+from bot.domain.evidence.dvc_lock import LOCK, SEED_NAMES, Entry, differences, is_seed, unexplained
 from bot.domain.evidence.lineage_checks import run_named_in
-from bot.domain.evidence.run_params import SEED_NAMES, differences, is_seed
 from bot.dvc_files import metric_files, read_params
 from bot.errors import InvalidDvcFile
 from bot.register.findings import AGAIN, RETRAIN, Finding, finding

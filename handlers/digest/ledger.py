@@ -13,12 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot.checkpoints import signer_of
 from bot.domain.events import DigestClosed
 from bot.domain.ledger.chain import GENESIS
 from bot.domain.ledger.checkpoint import read_note
 from bot.domain.ledger.merkle import Frontier
 from bot.errors import InvalidCheckpoint
+from bot.signatures import signer_of
 from bot.store.attestations import KeyRows
 from bot.store.digests import Closed
 from bot.store.ledger import CheckpointRows, LedgerRows, Recorded

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from bot.checkpoints import signer_of
 from bot.domain.ledger.audit import Claim, walk
 from bot.domain.ledger.checkpoint import Note, read_note
 from bot.domain.ledger.merkle import consistency_proof, inclusion_proof
@@ -21,7 +20,7 @@ from bot.domain.ledger.proofs import Continuation, Inclusion, Proof
 from bot.domain.model import DECISION
 from bot.errors import ChainBroken, InvalidCheckpoint, Refused
 from bot.services import Services
-from bot.signatures import TrustedKey
+from bot.signatures import TrustedKey, signer_of
 from bot.store.attestations import KeyRows, KnownKey
 from bot.store.audit import check_attestations, check_keys, check_requests
 from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, unhurried

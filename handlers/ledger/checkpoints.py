@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.checkpoints import signer_of
 from bot.domain.card.card import Card
 from bot.domain.events import KeyAdded
 from bot.domain.ledger.checkpoint import Checkpoint, origin_of, read_note
@@ -16,7 +15,7 @@ from bot.domain.model import DECISION, TransitionRequest
 from bot.errors import InvalidCheckpoint, Permanent
 from bot.ports import PublicKey
 from bot.services import Services
-from bot.signatures import LEDGER, TrustedKey
+from bot.signatures import LEDGER, TrustedKey, signer_of
 from bot.store.attestations import KnownKey
 from bot.store.ledger import CheckpointRows, Recorded
 from bot.store.transaction import Transaction

@@ -16,9 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.checkpoints import ledger_key
-from bot.clients.notes_key import NoteKey
-from bot.clients.signers import signer_with
+from bot.clients.signers import NoteKey, signer_with
 from bot.domain.attestation.in_toto import APPROVAL_TYPE, STATEMENT_TYPE
 from bot.domain.events import (
     AttestationSigned,
@@ -38,7 +36,7 @@ from bot.domain.ledger.merkle import Frontier, root_of
 from bot.domain.model import DECISION, VOTE
 from bot.errors import ChainBroken, Permanent
 from bot.services import Services, SystemClock
-from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
+from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of, ledger_key
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.ledger import CheckpointRows, LedgerRows
 from bot.store.transaction import Store, Transaction

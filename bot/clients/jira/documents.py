@@ -5,9 +5,14 @@ https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
+from urllib.parse import quote
 
-from bot.clients.plain_text import is_web_address
+from bot.clients.plain_text import is_web_address, one_line, paragraph
 from bot.domain.card.card import Card, Fact, Link, Table
 
 Node: TypeAlias = dict[str, object]
@@ -72,3 +77,120 @@ def _table(rows: list[list[Node]]) -> Node:
 
 def _cell(kind: str, inlines: list[Node]) -> Node:
     return {"type": kind, "attrs": {}, "content": [{"type": "paragraph", "content": inlines}]}
+
+
+LIVE = re.compile(
+    r"""
+      [\\{}\[\]|!*+^~&<>]              # escapes, macros, links, tables, images, effects, entities
+    | (?<!\w)[_-] | [_-](?!\w)         # effects, lists, dashes and rules; inside a word, as in bike-demand, they are letters
+    | (?<=[A-Z][A-Z0-9])-(?=\d)        # the key of a ticket
+    | \?(?=\?) | (?<=\?)\?             # a citation
+    | :(?=[^\s\d])                     # an address, an emoticon
+    | ;(?=\)) | \((?=[^)\s]{1,3}\))    # emoticons and signs, such as (c)
+    | ^\#                              # a numbered list
+    | (?<=^h[1-6])\.(?=\s) | (?<=^bq)\.(?=\s)   # headings and quotations
+    """,
+    re.VERBOSE,
+)
+
+
+def escaped(text: str) -> str:
+    """One line of text, inert."""
+    return LIVE.sub(lambda match: f"&#{ord(match.group())};", text.strip())
+
+
+def card_as_wiki(card: Card) -> str:
+    blocks = [text_as_wiki(card.summary)]
+    if card.facts:
+        blocks.append("\n".join(f"||{_wiki_cell(fact.label)}|{_wiki_fact(fact)}|" for fact in card.facts))
+    blocks += [_wiki_table(table) for table in card.tables]
+    blocks += [text_as_wiki(text) for text in card.paragraphs]
+    if card.footer:
+        blocks += ["----", text_as_wiki(card.footer)]
+    return "\n\n".join(blocks)
+
+
+def text_as_wiki(text: str) -> str:
+    return "\n".join(escaped(line) for line in text.splitlines())
+
+
+def _wiki_fact(fact: Fact) -> str:
+    if not isinstance(fact.value, Link):
+        return _wiki_cell(fact.value)
+    text = fact.value.text or fact.value.url
+    if not is_web_address(fact.value.url):
+        return _wiki_cell(text)
+    return f"[{escaped(text)}|{quote(fact.value.url, safe=':/?#@&=+$,;%.')}]"
+
+
+def _wiki_table(table: Table) -> str:
+    header = "||" + "||".join(_wiki_cell(name) for name in table.columns) + "||"
+    rows = ["|" + "|".join(_wiki_cell(text) for text in row) + "|" for row in table.rows]
+    return "\n".join([f"h3. {escaped(table.title)}", header, *rows])
+
+
+def _wiki_cell(text: str) -> str:
+    """A cell must not be empty, or the row falls apart."""
+    return escaped(text) or " "
+
+
+T = TypeVar("T", str, dict[str, object])
+
+TEXT_LIMIT = 32_767  # https://support.atlassian.com/jira-cloud-administration/docs/configure-advanced-settings/
+CARD_SIZES = (
+    (200, 4_000),
+    (50, 1_500),
+    (15, 500),
+    (5, 150),
+    (3, 80),
+)  # a table's rows, a text's letters, tried in turn
+TEXT_SIZES = (20_000, 5_000)
+LEAST = 500  # letters; even escaped and one to a line they fit
+
+
+def fitting_card(card: Card, render: Callable[[Card], T]) -> T:
+    """As much of the card as fits; at the very least its summary."""
+    for rows, letters in CARD_SIZES:
+        shown = render(_trimmed(card, rows, letters))
+        if _length(shown) <= TEXT_LIMIT:
+            return shown
+    return render(Card(title="", summary=paragraph(card.summary, LEAST)))
+
+
+def fitting_text(text: str, render: Callable[[str], T]) -> T:
+    for letters in TEXT_SIZES:
+        shown = render(paragraph(text, letters))
+        if _length(shown) <= TEXT_LIMIT - LEAST:  # room for a marker
+            return shown
+    return render(paragraph(text, LEAST))
+
+
+def _length(shown: T) -> int:
+    """Jira counts a document's own form as well, so its JSON is what must fit."""
+    return len(shown) if isinstance(shown, str) else len(json.dumps(shown, ensure_ascii=False))
+
+
+def _trimmed(card: Card, rows: int, letters: int) -> Card:
+    return replace(
+        card,
+        summary=paragraph(card.summary, letters),
+        facts=tuple(_trimmed_fact(fact, letters) for fact in card.facts),
+        tables=tuple(_trimmed_table(table, rows, letters) for table in card.tables),
+        paragraphs=tuple(paragraph(text, letters) for text in card.paragraphs),
+        footer=paragraph(card.footer, letters) if card.footer else "",
+    )
+
+
+def _trimmed_fact(fact: Fact, letters: int) -> Fact:
+    value = fact.value
+    shown = replace(value, text=one_line(value.text, letters)) if isinstance(value, Link) else one_line(value, letters)
+    return Fact(one_line(fact.label, letters), shown)
+
+
+def _trimmed_table(table: Table, rows: int, letters: int) -> Table:
+    left_out = f" (the first {rows} of {len(table.rows)} rows)" if len(table.rows) > rows else ""
+    return Table(
+        one_line(table.title, letters) + left_out,
+        tuple(one_line(name, letters) for name in table.columns),
+        tuple(tuple(one_line(text, letters) for text in row) for row in table.rows[:rows]),
+    )

@@ -14,12 +14,20 @@ from jira import JIRA, Issue
 from jira.resources import Comment
 
 from bot.clients.jira import webhook
-from bot.clients.jira.calls import TIMEOUT, JiraCalls, object_in, objects_in, post, put
-from bot.clients.jira.documents import card_as_adf, text_as_adf
-from bot.clients.jira.files import account_of, attached_by, name_on_ticket, post_file
-from bot.clients.jira.fit import fitting_card, fitting_text
+from bot.clients.jira.calls import (
+    TIMEOUT,
+    JiraCalls,
+    account_of,
+    attached_by,
+    name_on_ticket,
+    object_in,
+    objects_in,
+    post,
+    post_file,
+    put,
+)
+from bot.clients.jira.documents import card_as_adf, card_as_wiki, fitting_card, fitting_text, text_as_adf, text_as_wiki
 from bot.clients.jira.transitions import ScreenField, Transition, choose_transition, same
-from bot.clients.jira.wiki import card_as_wiki, text_as_wiki
 from bot.clients.plain_text import is_web_address, one_line
 from bot.domain.card.card import Card
 from bot.domain.references import TicketPlan, TicketRef

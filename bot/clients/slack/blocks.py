@@ -7,6 +7,7 @@ Limits: https://docs.slack.dev/reference/block-kit
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -251,3 +252,24 @@ def _confirm(confirm: Confirm) -> Block:
         "confirm": _plain(confirm.yes, 30),
         "deny": _plain(confirm.no, 30),
     }
+
+
+FALLBACK_LIMIT = 700  # chat.update takes 4,000 characters, and escaping makes up to five of one
+
+LOOK_ALIKES = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ", "@": "＠"})
+FALLBACK_LIVE: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?<![^\W_])_|_(?![^\W_])"), "ˍ"),  # _italic_; inside a word, as in bike_demand, it is only a letter
+    (re.compile(r"#(?=\w)"), "＃"),  # a channel
+    (re.compile(r":(?=//)"), "∶"),  # an address
+    (re.compile(r":(?=\S*:)"), "∶"),  # an emoji: of each word, only the last colon stays
+    (re.compile(r"(?<=\w)\.(?=[^\W\d])"), "․"),  # a bare domain
+    (re.compile(r"(?i)(?<=\bmailto):|(?<=\btel):"), "∶"),
+)
+
+
+def fallback(text: str) -> str:
+    """For the `text` of a message, which Slack parses as mrkdwn: nothing in it is live, and it still reads the same."""
+    inert = one_line(text, FALLBACK_LIMIT).translate(LOOK_ALIKES)
+    for pattern, look_alike in FALLBACK_LIVE:
+        inert = pattern.sub(look_alike, inert)
+    return inert.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

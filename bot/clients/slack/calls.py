@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException
 from types import MappingProxyType
 from urllib.error import URLError
@@ -23,6 +24,8 @@ SLUG = re.compile(r"[a-z][a-z0-9_]*")
 
 Answer = Mapping[str, object]
 Arguments = Mapping[str, object]
+Seconds = Callable[[], float]
+Wait = Callable[[float], None]
 NOTHING_TO_SAY: Arguments = MappingProxyType({})
 
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors: "it's possible some aspect of the operation succeeded"
@@ -210,3 +213,28 @@ def _unsent(method: str, error: URLError, in_doubt: type[OutsideError]) -> Outsi
 
 def _lost(method: str, what: str, in_doubt: type[OutsideError]) -> OutsideError:
     return in_doubt(f"Slack's answer to {method} was lost ({what}), so it may or may not have taken effect.")
+
+
+class Pace:
+    """About one message a second for a channel: https://docs.slack.dev/apis/web-api/rate-limits. Thread-safe."""
+
+    def __init__(self, clock: Seconds, wait: Wait) -> None:
+        self.seconds = 1.0
+        self._clock = clock
+        self._wait = wait
+        self._lock = threading.Lock()
+        self._free_at: dict[str, float] = {}
+
+    def note(self, channel: str) -> None:
+        """A message that waits for nobody has just been posted there."""
+        with self._lock:
+            self._free_at[channel] = self._clock() + self.seconds
+
+    def keep(self, channel: str) -> None:
+        """Waits until it is this message's turn."""
+        with self._lock:
+            now = self._clock()
+            turn = max(now, self._free_at.get(channel, now))
+            self._free_at[channel] = turn + self.seconds
+        if turn > now:
+            self._wait(turn - now)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from io import BytesIO
 from typing import BinaryIO
 
 import requests
 
 from bot.clients.plain_text import is_web_address, one_line
-from bot.clients.slack.calls import Answer, SlackCalls, objects_at, text_at
+from bot.clients.slack.calls import Answer, SlackCalls, Wait, objects_at, text_at
 from bot.clients.slack.people import SlackPeople
-from bot.domain.references import PostedCard
+from bot.domain.references import Image, PostedCard
 from bot.errors import OutcomeUnknown, Temporary
 from bot.ports import Attachment
 
@@ -74,3 +76,34 @@ class SlackFiles:
             raise Temporary(f"Slack did not take {name} ({type(error).__name__}). It is tried again.") from None
         if taken != 200:
             raise Temporary(f"Slack did not take {name} (HTTP {taken}). It is tried again.")
+
+
+# Slack looks through a file after it has taken it, and refuses a block that shows it before. Seconds to wait before each look.
+PAUSES = (0.0, 0.5, 1.0, 1.5, 2.0)
+LOOK_TIMEOUT = 2.0  # seconds
+
+
+class SlackImages:
+    """Each upload makes a new file, so an answer that was lost leaves one behind that nobody sees."""
+
+    def __init__(self, calls: SlackCalls, files: SlackFiles, wait: Wait = time.sleep) -> None:
+        self._calls = calls
+        self._files = files
+        self._wait = wait
+
+    def upload(self, content: bytes, name: str, alt: str) -> Image:
+        """Raises Temporary until Slack has looked through the file: another upload later is as good."""
+        file = self._files.bring(BytesIO(content), len(content), name, alt)
+        self._calls.call("files.completeUploadExternal", {"files": [file]})
+        self._wait_until_shown(file["id"])
+
+        return Image(file["id"], alt)
+
+    def _wait_until_shown(self, file: str) -> None:
+        """Only then does the file have a type: https://github.com/slackapi/node-slack-sdk/issues/2040"""
+        for pause in PAUSES:
+            if pause:
+                self._wait(pause)
+            if text_at(self._calls.call("files.info", {"file": file}, timeout=LOOK_TIMEOUT), "file", "mimetype"):
+                return
+        raise Temporary(f"Slack has not looked through the picture within {sum(PAUSES):g} s. It is tried again.")

@@ -18,13 +18,10 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.clients.slack import blocks as slack_blocks
 from bot.clients.slack import inbound
-from bot.clients.slack.calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
-from bot.clients.slack.files import SlackFiles
-from bot.clients.slack.images import SlackImages, Wait
-from bot.clients.slack.mentions import SlackMentions
-from bot.clients.slack.pace import Pace
-from bot.clients.slack.people import Remembered, SlackPeople
-from bot.clients.slack.text import fallback
+from bot.clients.slack.blocks import fallback
+from bot.clients.slack.calls import Answer, Pace, SlackCalls, SlackError, object_at, objects_at, text_at
+from bot.clients.slack.files import SlackFiles, SlackImages, Wait
+from bot.clients.slack.people import Remembered, SlackMentions, SlackPeople
 from bot.domain.card.card import Card, Mention
 from bot.domain.references import Image, PostedCard
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary

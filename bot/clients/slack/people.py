@@ -5,19 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from bot.clients.slack.calls import Answer, SlackCalls, SlackError, object_at, objects_at, text_at
-from bot.errors import Permanent, Temporary
+import structlog
+
+from bot.clients.slack.calls import Answer, Seconds, SlackCalls, SlackError, object_at, objects_at, text_at
+from bot.domain.card.card import Called, Mention
+from bot.errors import OutsideError, Permanent, Temporary
 from bot.ports import Account, AccountKind
 
 PATIENCE = 1.5  # seconds: a click is answered within three, and the decision is recorded before that
 FRESH_FOR = 60.0
 REMEMBERED = 2_000
 
-Seconds = Callable[[], float]
 Found = TypeVar("Found")
 
 
@@ -178,3 +180,39 @@ def _teams(user: Answer) -> frozenset[str]:
     listed = object_at(user, "enterprise_user").get("teams")
     others = [str(team) for team in listed] if isinstance(listed, list) else []
     return frozenset({text_at(user, "team_id"), *others} - {""})
+
+
+log = structlog.get_logger()
+NOBODY = ""
+
+
+class SlackMentions:
+    """A mention never fails a post: whoever is not found, or cannot be asked for, is left out and printed by name."""
+
+    def __init__(self, people: SlackPeople, clock: Seconds) -> None:
+        self._people = people
+        self._by_email = Remembered[str](clock)
+        self._look_up: dict[Called, Callable[[str], str]] = {Called.GROUP: self._group, Called.PERSON: self._person}
+
+    def found(self, mentions: Sequence[Mention]) -> dict[Mention, str]:
+        """The ids of those found. Once Slack does not answer, the others are not asked for: the card has waited long enough."""
+        ids: dict[Mention, str] = {}
+        for mention in mentions:
+            try:
+                ids[mention] = self._look_up[mention.kind](mention.key)
+            except Permanent as refusal:
+                log.warning("mention_not_found", who=mention.key, why=str(refusal))
+            except OutsideError as trouble:
+                log.warning("mentions_not_asked", who=mention.key, why=str(trouble))
+                break
+        return {mention: id_ for mention, id_ in ids.items() if id_ != NOBODY}
+
+    def _group(self, handle: str) -> str:
+        return self._people.user_group(handle).id
+
+    def _person(self, email: str) -> str:
+        return self._by_email.get(email, lambda: self._account_with(email))
+
+    def _account_with(self, email: str) -> str:
+        account = self._people.find_account(email)
+        return account.id if account else NOBODY

@@ -7,9 +7,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from bot.domain.evidence.dvc_lock import Lock, sha256_of, unexplained
+from bot.domain.evidence.dvc_lock import SEED_NAMES, Lock, differences, is_seed, sha256_of, unexplained
 from bot.domain.evidence.lineage import Provenance, was_trained_on
-from bot.domain.evidence.run_params import SEED_NAMES, differences, is_seed
 from bot.domain.model import LineageCheck
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand
 

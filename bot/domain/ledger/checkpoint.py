@@ -1,7 +1,7 @@
 """A checkpoint of the ledger, written as a C2SP signed note: origin, size and root in three lines, then a signature line.
 
 https://c2sp.org/tlog-checkpoint and https://c2sp.org/signed-note. Here notes are written, read and compared; the signature itself is
-made and verified in `bot.checkpoints`, with whose key is the caller's matter.
+made and verified in `bot.signatures`, with whose key is the caller's matter.
 """
 
 from __future__ import annotations

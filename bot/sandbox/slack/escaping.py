@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from .people_methods import group_id
+from .web_api.people import group_id
 from .workspace import Workspace
 
 LIVE = re.compile(

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from . import payloads
 from .answers import NO_ANSWER, Answer
 from .backend import Backend
+from .block_kit.validation import checked_blocks, checked_view
 from .delivery import Delivery
 from .escaping import escaped
-from .validation import checked_blocks, checked_view
 from .views import OpenView
 from .wire import Json, SlackError, flag_at, object_at, objects_at, text_at
 from .workspace import Channel, Message, SandboxPerson

@@ -8,10 +8,10 @@ from pathlib import Path
 from flask import Blueprint, Response, jsonify, request, send_from_directory
 
 from .backend import Backend
-from .calls import as_file, as_message
 from .interactions import Interactions
-from .people_methods import group_id
 from .views import OpenView
+from .web_api.calls import as_file, as_message
+from .web_api.people import group_id
 from .wire import Json, object_at, parsed, text_at
 from .workspace import Channel, Message, SandboxPerson
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .backend import Backend
-from .calls import as_message
-from .view_methods import as_view
 from .views import OpenView
+from .web_api.calls import as_message
+from .web_api.views import as_view
 from .wire import Json, object_at, objects_at, text_at
 from .workspace import Channel, Message, SandboxPerson
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from .validation import checked_blocks
+from .block_kit.validation import checked_blocks
 from .wire import Json, SlackError, flag_at, objects_at, text_at
 from .workspace import Message, Workspace
 

@@ -11,11 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.clients.jira.documents import card_as_adf, text_as_adf
-from bot.clients.jira.fit import fitting_card, fitting_text
+from bot.clients.jira.documents import card_as_adf, card_as_wiki, escaped, fitting_card, fitting_text, text_as_adf
 from bot.clients.jira.transitions import ScreenField, Transition, choose_transition
 from bot.clients.jira.webhook import BODY_LIMIT, read_webhook
-from bot.clients.jira.wiki import card_as_wiki, escaped
 from bot.domain.card.card import Card, Fact, Link, Table
 from bot.errors import Permanent, Rejected
 from bot.sandbox.jira import adf, wiki

@@ -15,7 +15,7 @@ from bot.clients.slack.inbound import read_click
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
 from bot.domain.references import Image
 from bot.ports import Click
-from bot.sandbox.slack.validation import checked_blocks, checked_view
+from bot.sandbox.slack.block_kit.validation import checked_blocks, checked_view
 
 PLOT = Image("F0PLOT00001", "mae over versions 1 to 7")
 LEADS, ANA = Mention(Called.GROUP, "ml-leads", "ml-leads"), Mention(Called.PERSON, "ana@example.com", "Ana Ruiz")

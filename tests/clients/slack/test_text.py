@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.clients.plain_text import is_web_address, one_line, paragraph
-from bot.clients.slack.text import FALLBACK_LIMIT, fallback
+from bot.clients.slack.blocks import FALLBACK_LIMIT, fallback
 
 TOKENS = (
     "<!channel>", "<!here|now>", "<@U0ANA000001>", "<#C0SANDBOX01>", "<!subteam^S1>", "<https://evil.example|MLflow>", "<mailto:a@b.c>",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.clients.jira.fit import TEXT_LIMIT, fitting_card
+from bot.clients.jira.documents import TEXT_LIMIT, fitting_card
 from bot.clients.jira.tickets import card_as_adf, card_as_wiki
 from bot.clients.slack.blocks import MESSAGE_LIMIT, blocks_of
 from bot.domain.card.card import Card, Link
@@ -24,7 +24,7 @@ from bot.reports import figures, tables
 from bot.reports.document import document_of
 from bot.reports.records import file_names
 from bot.reports.shape import Column
-from bot.sandbox.slack.validation import checked_blocks
+from bot.sandbox.slack.block_kit.validation import checked_blocks
 from bot.sandbox.slack.wire import every_text
 from tests.builders.digest import (
     NOTE,

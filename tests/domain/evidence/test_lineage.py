@@ -10,6 +10,7 @@ import pytest
 
 from bot.domain.card.changes import change_facts
 from bot.domain.card.sentences import CardContext
+from bot.domain.evidence.dvc_lock import differences
 from bot.domain.evidence.lineage import (
     GIT_MIRROR,
     PARTS,
@@ -23,7 +24,6 @@ from bot.domain.evidence.lineage import (
     who_vouches,
 )
 from bot.domain.evidence.lineage_checks import check_lineage
-from bot.domain.evidence.run_params import differences
 from bot.domain.model import DataSet, Kind, LineageCheck
 from bot.domain.policy.rules import LINEAGE_CODES, MIRRORED_CODES, LineageDemand
 from bot.domain.request.lifecycle import cast_vote

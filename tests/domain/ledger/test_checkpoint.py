@@ -12,12 +12,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.checkpoints import ledger_key, signer_of
 from bot.clients.keys import make_key
-from bot.clients.notes_key import NoteKey, NoteKeyFile
+from bot.clients.signers import NoteKey, NoteKeyFile
 from bot.domain.ledger.checkpoint import Checkpoint, Note, origin_of, read_note, read_notes
 from bot.errors import InvalidCheckpoint, NotVerified, Permanent
-from bot.signatures import APPROVALS, ECDSA_P256, ED25519, TrustedKey, trusted_key
+from bot.signatures import APPROVALS, ECDSA_P256, ED25519, TrustedKey, ledger_key, signer_of, trusted_key
 
 ROOT = hashlib.sha256(b"the root").digest()
 ORIGIN = origin_of(hashlib.sha256(b"the first leaf").digest())

@@ -22,8 +22,7 @@ import requests
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
-from bot.checkpoints import ledger_key, signer_of
-from bot.clients.notes_key import NoteKeyFile
+from bot.clients.signers import NoteKeyFile
 from bot.commands.audit_export import safe_cell
 from bot.database.connect import migrate
 from bot.domain.events import CardPosted, DecisionSigned, TargetMoved
@@ -32,7 +31,7 @@ from bot.domain.ledger.checkpoint import Note, read_note
 from bot.domain.model import State, TransitionRequest
 from bot.engine.rows import JobStatus
 from bot.errors import RolesNotApart
-from bot.signatures import TrustedKey
+from bot.signatures import TrustedKey, ledger_key, signer_of
 from bot.store.roles import keep_apart, powers_of
 from handlers.policy.activation import activate_policy
 from tests.fixtures.installation import API_TOKEN, CHANNEL, Installation, policy_text

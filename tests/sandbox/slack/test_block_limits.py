@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.slack.validation import checked_blocks, checked_view
+from bot.sandbox.slack.block_kit.validation import checked_blocks, checked_view
 from bot.sandbox.slack.wire import SlackError
 
 Json = dict[str, Any]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator
 
-from .block_limits import MESSAGE_BLOCKS, VIEW
+from ..wire import InvalidArguments, Json, SlackError, every_object, every_text, objects_at, parsed
+from .limits import MESSAGE_BLOCKS, VIEW
 from .shapes import Mistakes, at
-from .wire import InvalidArguments, Json, SlackError, every_object, every_text, objects_at, parsed
 
 TEXT_IN_A_MESSAGE = 13_200  # not documented, found by others: https://github.com/slackapi/bolt-js/issues/2509
 TEXT_IN_TABLES = 10_000  # https://docs.slack.dev/reference/block-kit/blocks/table-block

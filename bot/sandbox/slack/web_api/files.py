@@ -8,10 +8,10 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from .backend import Upload
+from ..backend import Upload
+from ..wire import Json, SlackError, text_at
+from ..workspace import Channel, Message, UploadedFile
 from .calls import Call, Method, as_file
-from .wire import Json, SlackError, text_at
-from .workspace import Channel, Message, UploadedFile
 
 ALT_TEXT = 1_000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal#errors
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import printable, services_for, settings_for, telling_mistakes
-from bot.commands.policy_explain import explain
-from bot.commands.policy_replay import replay
+from bot.commands.policy.explain import explain
+from bot.commands.policy.replay import replay
 from bot.domain.text import counted
 from bot.errors import OutsideError
 from config.did_you_mean import guess

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from .backend import Backend
-from .wire import Json, SlackError, flag_at, parsed
-from .workspace import Channel, Message, SandboxPerson, UploadedFile
+from ..backend import Backend
+from ..wire import Json, SlackError, flag_at, parsed
+from ..workspace import Channel, Message, SandboxPerson, UploadedFile
 
 T = TypeVar("T")
 MAXIMUM_PAGE = 1000

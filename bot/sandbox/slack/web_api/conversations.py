@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..wire import Json, SlackError
+from ..workspace import Channel, Message
 from .calls import Call, Method, as_channel, as_message, page_of
-from .wire import Json, SlackError
-from .workspace import Channel, Message
 
 PREFIX = {"public_channel": "channels", "private_channel": "groups", "im": "im"}
 

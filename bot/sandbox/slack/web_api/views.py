@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .backend import Backend
+from ..backend import Backend
+from ..block_kit.validation import checked_view
+from ..views import OpenView
+from ..wire import Json, SlackError, text_at
 from .calls import Call, Method
-from .validation import checked_view
-from .views import OpenView
-from .wire import Json, SlackError, text_at
 
 
 def open_view(call: Call) -> Json:

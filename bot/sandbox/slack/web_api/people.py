@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..wire import Json, SlackError
+from ..workspace import SandboxPerson
 from .calls import Call, Method, as_user, page_of
-from .wire import Json, SlackError
-from .workspace import SandboxPerson
 
 
 def api_test(call: Call) -> Json:

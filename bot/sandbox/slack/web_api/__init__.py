@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, jsonify, request
 
-from . import chat_methods, conversation_methods, file_methods, people_methods, view_methods
-from .backend import Backend
+from ..backend import Backend
+from ..response_urls import answer
+from ..wire import Json, SlackError, parsed
+from . import chat, conversations, files, people, views
 from .calls import Call
-from .response_urls import answer
-from .wire import Json, SlackError, parsed
 
 if TYPE_CHECKING:
     from .calls import Method
 
 METHODS: dict[str, tuple[Method, str]] = {
-    **people_methods.METHODS,
-    **chat_methods.METHODS,
-    **conversation_methods.METHODS,
-    **view_methods.METHODS,
-    **file_methods.METHODS,
+    **people.METHODS,
+    **chat.METHODS,
+    **conversations.METHODS,
+    **views.METHODS,
+    **files.METHODS,
 }
 WITHOUT_TOKEN = {"api.test"}
 WITH_APP_TOKEN = {"apps.connections.open"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
+from ..block_kit.validation import checked_blocks
+from ..wire import Json, SlackError
+from ..workspace import Channel, Message
 from .calls import Call, Method, as_message
-from .validation import checked_blocks
-from .wire import Json, SlackError
-from .workspace import Channel, Message
 
 POST_TEXT = 40_000  # https://docs.slack.dev/reference/methods/chat.postMessage#truncating
 UPDATE_TEXT = 4_000  # https://docs.slack.dev/reference/methods/chat.update#errors

@@ -11,7 +11,7 @@ import click
 
 from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
 from bot.commands.durations import since_option
-from bot.commands.policy_explain import IN_FORCE, file_option, policy_under
+from bot.commands.policy.explain import IN_FORCE, file_option, policy_under
 from bot.domain.queries.policy_replay import Comparison, Replayed, Summary, happened, summed_up
 from bot.domain.text import AS_OPTION, duration_text
 
