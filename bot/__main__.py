@@ -1,6 +1,6 @@
 """The command line, `countersign`: exit codes are 0 done, 1 refused or failed, 2 wrong usage or settings.
 
-A command's module is imported when that command is called, and not before: the gate must answer without Flask, MLflow or a database.
+A command's module is imported only when that command is called, because the gate must answer without Flask, MLflow or a database.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ COMMANDS: Mapping[str, str] = {
     "digest": "bot.commands.digest:digest",
     "gate": "bot.gate.command:gate",
 }
-"""Each command's name and where it stands."""
+"""Each command's name and its module and function."""
 
 
 class Commands(click.Group):
-    """Knows its commands by name, and imports the one that is asked for."""
+    """Lists commands by name, and imports only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click hands it in
         return sorted(COMMANDS)
@@ -61,12 +61,12 @@ class Commands(click.Group):
 @click.pass_context
 def main(context: click.Context) -> None:
     """Countersign: model promotions that a team can trust."""
-    if context.invoked_subcommand != "gate":  # which writes no logs, and must not pay for them
+    if context.invoked_subcommand != "gate":  # the gate writes no logs, and should not spend time on them
         from bot.logs import write_logs
 
         write_logs(
             sys.stderr
-        )  # what a reading command prints must stay clean; processes write theirs to standard output
+        )  # logs go to stderr, so that a command's output stays clean; processes log to standard output
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The composition root: settings and policy become services, services become the Flask app, the worker, the clock and the socket.
+"""The composition root: builds services from settings and policy, and from services the Flask app, the worker, the clock and the socket.
 
-The only module that knows every other. Nothing is opened before it is used, so gunicorn may load the app before it forks.
+The only module that imports all others. Nothing connects before its first use, so gunicorn may load the app before it forks.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def database_url(settings: Settings) -> str:
 
 
 def build_services(settings: Settings, url: str, signer: Signer | None = None) -> Services:
-    """`signer` is the worker's; without one these services can do everything but sign."""
+    """Only the worker passes a `signer`; without one these services cannot sign."""
     clock = SystemClock()
     store = Store(create_engine(url), Jobs(url), clock, handlers.ON, read_policy)
     checkpoint_signer = NoteKeyFile(settings.checkpoint_key_path)
@@ -90,7 +90,7 @@ def signer_of(settings: Settings) -> Signer:
 
 
 def check_checkpoint_key(settings: Settings) -> None:
-    """A worker without it would decide what no witness outside ever hears of. Raises InvalidSettings."""
+    """Raises InvalidSettings. Without this key a worker would record decisions that no checkpoint ever covers."""
     try:
         read_note_key(settings.checkpoint_key_path)
     except InvalidKey as mistake:
@@ -99,7 +99,7 @@ def check_checkpoint_key(settings: Settings) -> None:
 
 
 def make_missing_keys(settings: Settings) -> None:
-    """What `serve` does on its first start. A key that was named and is not there is a mistake, and none is made in its place."""
+    """Creates the default keys on the first start of `serve`. A key that a setting names is never created."""
     if not settings.signing_key:
         keys.make_key_unless_there(Path(settings.signing_key_location))
     if settings.checkpoint_key is None:
@@ -109,12 +109,12 @@ def make_missing_keys(settings: Settings) -> None:
 
 
 def effects_of(s: Services) -> Mapping[str, Callable[[str], None]]:
-    """The effect functions as the job engine runs them: by name, with nothing but an id."""
+    """The effect functions as the job engine calls them: by name, with only an id."""
     return {name: _with_services(effect, s) for name, effect in handlers.EFFECTS.items()}
 
 
 def create_app() -> Flask:
-    """What gunicorn loads. Raises InvalidSettings naming all that is wrong with the environment."""
+    """The app that gunicorn loads. Raises InvalidSettings with every mistake in the environment."""
     write_logs()
     quieten_vendors()
     settings = read_settings(os.environ, needs_of(Process.WEB, tickets=False))
@@ -130,7 +130,7 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
     app.register_blueprint(ci_gate(s, settings.api_token.get_secret_value()))
     if (
         settings.slack_signing_secret.get_secret_value()
-    ):  # in Socket Mode there is none, and then nothing that comes by HTTP is Slack's
+    ):  # Socket Mode has no signing secret, and Slack then sends nothing over HTTP
         app.register_blueprint(slack_events(s, bolt_app(s, settings)))
     app.register_blueprint(pages(s, s.links))
     answer_refusals(app)
@@ -139,15 +139,15 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
 
 
 def bolt_app(s: Services, settings: Settings) -> App:
-    """Recording comes before acknowledging, so Bolt must wait for our listeners (`process_before_response`).
+    """We record before we acknowledge, so Bolt must wait for our listeners (`process_before_response`).
 
-    Left to itself, Bolt would ask Slack who the bot is before our first listener runs, and answer 200 to a click that it then drops
-    when Slack does not say. `authorize` spares it the question: where a click comes from is checked against the card.
+    By default Bolt asks Slack who the bot is before our first listener runs. When Slack does not answer, Bolt drops the click and still
+    returns 200. `authorize` avoids that call; the click's origin is checked against the card instead.
     """
     quieten_vendors()
     bolt = App(
         name="countersign",  # without a name, Bolt reads the source of every frame on the stack to find one
-        logger=logging.getLogger("slack_bolt"),  # its loggers copy this one's level, and not that of their parent
+        logger=logging.getLogger("slack_bolt"),  # Bolt's loggers copy the level of this one, not of their parent
         client=WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[]),
         authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None, bot_token=_bot_token(settings)),
         signing_secret=settings.slack_signing_secret.get_secret_value() or secrets.token_hex(32),
@@ -174,17 +174,19 @@ def run_socket(s: Services, settings: Settings) -> None:
 
 
 def socket_handler(s: Services, settings: Settings) -> SocketModeHandler:
-    """Connects when it is started."""
+    """Connects when it starts."""
     token = settings.slack_app_token.get_secret_value()
     client = WebClient(_bot_token(settings), base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
     return SocketModeHandler(bolt_app(s, settings), token, web_client=client)
 
 
 def quieten_vendors() -> None:
-    """Libraries that choose their own level say at INFO what we say once, better, ourselves."""
+    """Raises the log level of libraries that log at INFO what our own log lines already say."""
     for name in ("mlflow", "alembic", "apscheduler", "procrastinate"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("slack_bolt").setLevel(logging.ERROR)  # below that it writes a refused request's whole body
+    logging.getLogger("slack_bolt").setLevel(
+        logging.ERROR
+    )  # at lower levels it logs the whole body of a refused request
 
 
 def _with_services(effect: Callable[[str, Services], None], s: Services) -> Callable[[str], None]:
@@ -217,7 +219,7 @@ def _bot_token(settings: Settings) -> str:
 
 
 def _say_what_broke(error: Exception, body: Mapping[str, object]) -> BoltResponse:
-    """One of the two places that meet any exception: the click is not acknowledged, so the person sees that it failed."""
+    """Handles any exception in a listener. The click is not acknowledged, so the person sees that it failed."""
     trigger = str(body.get("trigger_id", "none"))
     down = isinstance(error, OperationalError | InterfaceError | PoolTimeout)
     log.error("click_failed", id=trigger, kind=type(error).__name__, exc_info=None if down else error)
@@ -230,12 +232,12 @@ def _watch_routes(app: Flask, s: Services, url: str) -> None:
 
     @app.get("/healthz")
     def healthz() -> dict[str, str]:
-        """This process answers; nothing else is asked."""
+        """This process answers; checks nothing else."""
         return {"status": "ok"}
 
     @app.get("/readyz")
     def readyz() -> tuple[dict[str, object], int]:
-        """The database answers, its schema is this program's, and a policy is in force."""
+        """Ready when the database answers, its schema matches this release, and a policy is in force."""
         pending = pending_migrations(url)
         with s.store.transaction() as tx:
             policy = tx.policies.digest()

@@ -1,8 +1,7 @@
-"""Reads DVC's texts: `dvc.lock`, `dvc.yaml` and parameter files. What they mean is in
-`bot.domain.evidence.dvc_lock`; DVC itself is not needed.
+"""Parses DVC's files: `dvc.lock`, `dvc.yaml` and parameter files. Their meaning is in `bot.domain.evidence.dvc_lock`; DVC is not needed.
 
-The texts come from outside. The base loader makes texts, lists and mappings of YAML and nothing else, and what its anchors could blow up
-to millions of entries is refused.
+The files are untrusted. The base loader creates only strings, lists and mappings, and a file whose YAML anchors expand to millions of
+entries is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
 from bot.errors import InvalidDvcFile
 
 MOST_NODES = 50_000
-MOST_STAGES = 500  # the graph compares each with each
+MOST_STAGES = 500  # the graph compares every pair of stages
 DEEPEST = 60
 
 
@@ -28,12 +27,12 @@ def read_lock(text: str) -> Lock:
 
 
 def read_params(text: str) -> dict[str, str]:
-    """Every value by its dotted name, as it was written; a list is one value. Raises InvalidDvcFile."""
+    """Every value by its dotted name, unparsed; a list is one value. Raises InvalidDvcFile."""
     return dict(_flat(_parsed(text)))
 
 
 def metric_files(dvc_yaml: str) -> tuple[str, ...]:
-    """The files that `dvc.yaml` calls metrics, of the whole pipeline or of a stage. Raises InvalidDvcFile."""
+    """The metrics files in `dvc.yaml`, of the whole pipeline and of its stages. Raises InvalidDvcFile."""
     whole = _mapping(_parsed(dvc_yaml))
     named = [*_paths(whole.get("metrics"))]
     for body in _mapping(whole.get("stages") or {}).values():
@@ -51,7 +50,7 @@ def _parsed(text: str) -> object:
 
 
 def _count(whole: object) -> None:
-    """Walks as deep and as far as anything here will, and no further."""
+    """Counts nested values up to the limit, so that a huge document is refused early."""
     waiting, seen = [(whole, 0)], 0
     while waiting:
         node, depth = waiting.pop()

@@ -1,11 +1,11 @@
 """Every error of Countersign's own, in one tree.
 
 CountersignError
-|- Refused                a rule of ours says no; the text is what the person reads
+|- Refused                one of our rules says no; the person reads the text
 |  |- AlreadyDecided, OwnRequest    (bot.domain.request.lifecycle)
 |  |- VoterUnknown                  (handlers.request.voters)
 |  `- JobRefused
-|- InvalidInput           what we were given cannot be used; the text says what, which and how to fix it
+|- InvalidInput           an input cannot be used; the text says what, which and how to fix it
 |  |- InvalidSettings, InvalidPolicy, InvalidKey
 |  |- InvalidStatement, InvalidCheckpoint, InvalidProof
 |  |- InvalidDvcFile, UnsafePath, TooLarge, TypstFailed
@@ -31,11 +31,11 @@ class CountersignError(Exception):
 
 
 class Refused(CountersignError):
-    """A rule of ours says no. The text is the very sentence that the person reads."""
+    """One of our rules says no. The person reads the text as it is."""
 
 
 class JobRefused(Refused):
-    """The job does not exist, or is not in a state for this."""
+    """The job does not exist, or its status does not allow this."""
 
 
 class InvalidInput(CountersignError):
@@ -43,7 +43,7 @@ class InvalidInput(CountersignError):
 
 
 class InvalidSettings(InvalidInput):
-    """Everything that is wrong with the environment, one sentence for each mistake; never with a secret in it."""
+    """All mistakes in the environment, one sentence each; never with a secret in it."""
 
     def __init__(self, mistakes: tuple[str, ...]) -> None:
         super().__init__(mistakes)
@@ -54,7 +54,7 @@ class InvalidSettings(InvalidInput):
 
 
 class InvalidPolicy(InvalidInput):
-    """A text that is no policy. str() is one line for each mistake; `source` is what the mistakes call the text."""
+    """A text that is not a valid policy. str() has one line per mistake; `source` is the text's name in them."""
 
     source: str
 
@@ -84,7 +84,7 @@ class UnsafePath(InvalidInput):
 
 
 class TooLarge(InvalidInput):
-    """There is more than was approved; nothing beyond it is fetched."""
+    """There are more bytes than were approved; nothing beyond that is fetched."""
 
 
 class TypstFailed(InvalidInput):
@@ -96,7 +96,7 @@ class TypstFailed(InvalidInput):
 
 
 class Rejected(InvalidInput):
-    """A delivery that must not be believed: a bad signature, an old time, no valid body. `reason` labels the metric, `status` is HTTP's."""
+    """An untrusted delivery: bad signature, old timestamp or invalid body. `reason` labels the metric, `status` is the HTTP status."""
 
     def __init__(self, reason: str, message: str, status: int = 401) -> None:
         super().__init__(message)
@@ -109,7 +109,7 @@ class OutsideError(CountersignError):
 
 
 class Temporary(OutsideError):
-    """It may pass. `retry_after` is in seconds; the next attempt never comes earlier."""
+    """A retry may succeed. `retry_after` is in seconds; the next attempt is never earlier."""
 
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
@@ -121,7 +121,7 @@ class Permanent(OutsideError):
 
 
 class OutcomeUnknown(OutsideError):
-    """The answer to a write was lost. The effect looks the thing up and adopts it, or tries again later."""
+    """The answer to a write was lost. The effect looks up what was written and adopts it, or retries later."""
 
 
 class NotProven(CountersignError):
@@ -133,7 +133,7 @@ class NotVerified(NotProven):
 
 
 class ChainBroken(NotProven):
-    """The ledger's chain does not hold; the text names the first entry where."""
+    """The ledger's chain is broken; the text names the first entry that does not fit."""
 
 
 class RolesNotApart(NotProven):
@@ -141,19 +141,19 @@ class RolesNotApart(NotProven):
 
 
 class NotRead(CountersignError):
-    """Bytes or an answer that could not be had."""
+    """Bytes or an answer that could not be read."""
 
 
 class FilesUnread(NotRead):
-    """A version's files are not read; the text says which, why, and what to do."""
+    """A version's files cannot be read; the text says which, why, and what to do."""
 
 
 class NotFetched(NotRead):
-    """A file is not brought back from the data store; the text says why."""
+    """A file cannot be downloaded from the data store; the text says why."""
 
 
 class NotOnRemote(NotFetched):
-    """The data store has nothing of that hash."""
+    """The data store has no file with that hash."""
 
 
 class NoAnswer(NotRead):
@@ -161,7 +161,7 @@ class NoAnswer(NotRead):
 
 
 class NotReady(CountersignError):
-    """This machine lacks something, or something runs here already."""
+    """This machine lacks something, or something already runs on it."""
 
 
 class NoDatabase(NotReady):
@@ -169,7 +169,7 @@ class NoDatabase(NotReady):
 
 
 class AlreadyRunning(NotReady):
-    """Another process does this here; the text says which."""
+    """Another process already does this here; the text says which."""
 
 
 class DemoFailed(NotReady):

@@ -1,7 +1,7 @@
-"""Signed links to the pages of this bot, which expire: whoever has one may read that page until then, and no other.
+"""Signed links to the bot's pages, which expire. A link gives access to one page until it expires.
 
-A link is the page's path, the second at which it ends, and an HMAC-SHA256 over both. Several keys may be good, newest first: the newest
-signs, all of them verify, so that a key can be changed without breaking the links of yesterday. What a page shows is a handler's matter.
+A link holds the page's path, its expiry in Unix seconds, and an HMAC-SHA256 over both. Several keys may be valid, newest first: the newest
+signs and all verify, so that changing a key does not break older links. The pages themselves are in `handlers.doors.pages`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ ASK_ANEW = "Open the page from the card in Slack or from the ticket, or read the
 
 
 class Links:
-    """`url` is the bot's public address. Without it, or without a key, there are no links, and no page opens."""
+    """`url` is the bot's public address. Without it, or without a key, no links are made and every page is refused."""
 
     def __init__(self, url: str, keys: Sequence[str]) -> None:
         self._url = url.rstrip("/")
         self._keys = tuple(key.encode() for key in keys)
 
     def to_version(self, model: str, version: int, now: datetime) -> str:
-        """Good for 90 days from the end of this day, so that it stays the same link all day; empty when there can be none."""
+        """Valid for 90 days from the end of the day, so that the link stays the same all day; empty without address or key."""
         if not self._url or not self._keys:
             return ""
         path, expires = path_of(model, version), _ends(now)
@@ -41,7 +41,7 @@ class Links:
         return f"{self._url}{path}?{query}"
 
     def check(self, path: str, expires: str, signature: str, now: datetime) -> None:
-        """Raises Rejected with the sentence that the reader sees. An end is believed only once the signature holds."""
+        """Raises Rejected with the sentence that the reader sees. Checks the expiry only after the signature."""
         if not self._keys:
             raise Rejected("not_configured", f"This bot has no key to check links with. {_set_a_key()}", FORBIDDEN)
         if not (expires and signature):
@@ -59,7 +59,7 @@ NO_LINKS = Links("", ())
 
 
 def links_for(url: str, keys: Sequence[str], home: Path) -> Links:
-    """With the keys that were set, else with the one that `make_link_key` has left below `home`, when there is one."""
+    """Uses the keys that were set, else the key that `make_link_key` wrote below `home`, if any."""
     made = home / KEY_FILE
     if not keys and made.is_file():
         return Links(url, (made.read_text().strip(),))
@@ -67,7 +67,7 @@ def links_for(url: str, keys: Sequence[str], home: Path) -> Links:
 
 
 def make_link_key(home: Path) -> None:
-    """A key for a bot that runs in one place, unless there is one; only its owner may read it."""
+    """Creates a key for a bot on one machine, unless one exists; only its owner may read it."""
     path = home / KEY_FILE
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
@@ -79,7 +79,7 @@ def make_link_key(home: Path) -> None:
 
 
 def path_of(model: str, version: int) -> str:
-    """As it stands in the address, whatever letters the name is made of."""
+    """The page's path, with the name percent-encoded."""
     return f"/models/{quote(model, safe='')}/{version}"
 
 
@@ -93,7 +93,7 @@ def _is_signed(key: bytes, path: str, expires: str, signature: str) -> bool:
 
 
 def _signature(key: bytes, path: str, expires: str) -> str:
-    """No part can run into another: none of them holds a line break."""
+    """Line breaks separate the parts, and no part can contain one."""
     said = b"\n".join([PURPOSE, path.encode(), expires.encode("utf-8", "replace")])
     return base64.urlsafe_b64encode(hmac.new(key, said, hashlib.sha256).digest()).decode().rstrip("=")
 

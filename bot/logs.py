@@ -1,4 +1,4 @@
-"""How the product writes its log lines: one JSON object each. What is said in them is the callers' matter."""
+"""Configures logging: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import structlog
 
 
 def write_logs(to: TextIO | None = None) -> None:
-    """For every process, the web process under gunicorn included; to standard output unless the caller says otherwise.
+    """For every process, including the web process under gunicorn. Writes to standard output by default.
 
-    A traceback goes without the local variables that structlog would show by itself: passwords and tokens are among them.
+    Tracebacks omit the local variables that structlog shows by default, because they can hold passwords and tokens.
     """
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr

@@ -1,4 +1,4 @@
-"""What this process counts, for `/metrics`. Figures that live in the database are read from it at the scrape, by `Housekeeping`."""
+"""The metrics behind `/metrics`: counters of this process, and gauges that `Housekeeping` reads from the database at each scrape."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ clicks = Counter(
 
 
 class Housekeeping(Collector):
-    """Requests by state, jobs waiting and parked, the age of the last sweeps, and the weekly digests. `owed` tells of those."""
+    """Requests by state, waiting and parked jobs, the age of the last sweeps, and weekly digests, which `owed` lists."""
 
     def __init__(self, store: Store, owed: Callable[[Transaction], Sequence[str]]) -> None:
         self.store = store
@@ -85,7 +85,7 @@ class Housekeeping(Collector):
         try:
             with self.store.transaction() as tx:
                 newest, owed = tx.digests.newest(), self.owed(tx)
-        except ProgrammingError:  # no such table: the migration that makes it is still to come, which /readyz says
+        except ProgrammingError:  # a table is missing because a migration is pending, which /readyz reports
             return
         waiting = GaugeMetricFamily(
             "countersign_digests_undelivered", "Weekly digests that are due and not with everybody."

@@ -1,9 +1,9 @@
-"""What the product needs of the outside world, as Protocols, and the few ways in which the outside can fail.
+"""The external systems that Countersign needs, as Protocols, and the three ways in which they fail.
 
 OutsideError
-├── Temporary        try again later; after `retry_after` seconds, when the vendor said so, but 15 minutes at the most
-├── Permanent        trying again cannot help until a person mends something: the job is parked with this message
-└── OutcomeUnknown   the call may or may not have taken effect: look it up before doing anything else
+├── Temporary        retry later, after at least `retry_after` seconds when the vendor said so, 15 minutes at most
+├── Permanent        a retry cannot help until a person fixes something: the job is parked with this message
+└── OutcomeUnknown   the call may or may not have taken effect: look it up before anything else
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 
 @dataclass(frozen=True)
 class RegistryHint:
-    """A webhook's content, believed only as far as: look at this model again. `model` is None for events without news."""
+    """A registry webhook, used only as a hint to read this model again. `model` is None when there is nothing to read."""
 
     delivery_id: str
     workspace: str
@@ -36,7 +36,7 @@ class RegistryHint:
 
 @dataclass(frozen=True)
 class TicketHint:
-    """A ticket system's webhook, believed only as far as: look at this ticket again."""
+    """A ticket system's webhook, used only as a hint to read this ticket again."""
 
     delivery_id: str
     ticket_id: str | None
@@ -44,7 +44,7 @@ class TicketHint:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """One registered model as the paged sweep shows it: without its versions but the latest of each stage.
+    """One registered model as the paged sweep lists it: only the latest version of each stage.
 
     `newest` is the highest version number, 0 when there is none.
     """
@@ -58,17 +58,17 @@ class ModelSummary:
 
 
 class ProgressListener(Protocol):
-    """Follows how a version's files are read, which takes long for a large model."""
+    """Receives the progress of reading a version's files, which takes long for a large model."""
 
     def on_progress(self, done: int, size: int) -> None:
-        """So many bytes of all are read; told before each file."""
+        """Called before each file: `done` of `size` bytes are read."""
 
     def on_manifest(self, manifest: str) -> None:
-        """Every file was read: their list in `sha256sum` format, whose sha256 is `Artifacts.digest`."""
+        """Called at the end with the list of files in `sha256sum` format, whose sha256 is `Artifacts.digest`."""
 
 
 class ModelRegistry(Protocol):
-    """MLflow. Reads raise Temporary or Permanent; writes may also raise OutcomeUnknown and are all safe to repeat after a look."""
+    """MLflow. Reads raise Temporary or Permanent. Writes may also raise OutcomeUnknown, and are safe to repeat after a lookup."""
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RegistryHint:
         """Verifies the signature over the raw body, then parses. Raises Rejected."""
@@ -77,22 +77,22 @@ class ModelRegistry(Protocol):
         """What tells this registry from every other, however alike their models are; None when it does not say. Raises Temporary."""
 
     def list_models(self) -> Iterator[ModelSummary]:
-        """All registered models (not prompts), a page of 1,000 a call."""
+        """All registered models (not prompts), 1,000 per call."""
 
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
-        """Versions by last update, newest first, a page of 100 a call; the caller stops at its watermark."""
+        """Versions by last update, newest first, 100 per call; the caller stops at its watermark."""
 
     def every_version(self) -> Iterator[VersionSnapshot]:
-        """All versions of all registered models, a page of 5,000 a call: for the baseline."""
+        """All versions of all registered models, 5,000 per call, for the baseline."""
 
     def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
-        """All versions that carry the tag, whatever its value."""
+        """All versions that have the tag, with any value."""
 
     def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
         """The model with its aliases and all its versions; None when it does not exist."""
 
     def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
-        """This one alone, which is one call however many there are; None when it does not exist."""
+        """One version in one call, however many the model has; None when it does not exist."""
 
     def read_evidence(
         self,
@@ -102,27 +102,27 @@ class ModelRegistry(Protocol):
         lineage: LineageDemand | None = None,
         follower: ProgressListener | None = None,
     ) -> Evidence:
-        """Metrics, params, tags, author, data sets, signature, the digest of the artifacts.
+        """Metrics, params, tags, author, data sets, signature and the artifacts' digest.
 
-        Artifacts are read only from locations that begin with one of `stores`. The lineage is checked only when a demand is given,
-        be it one that demands nothing. Raises Permanent when the version is gone or is another one of the same number.
+        Artifacts are read only from locations that start with one of `stores`. The lineage is checked only when a demand is given, also an
+        empty one. Raises Permanent when the version is gone, or when its number belongs to another version now.
         """
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
-        """The text of the `dvc.lock` that the version's run keeps; None when it keeps none that may be read."""
+        """The text of the `dvc.lock` logged with the version's run; None when there is none that may be read."""
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
-        """The version's figures alone: for plots and checks. Raises as `read_evidence` does."""
+        """Only the version's metrics, for plots and checks. Raises as `read_evidence` does."""
 
     def set_alias(self, model: str, alias: str, version: int) -> None: ...
 
     def delete_alias(self, model: str, alias: str) -> None: ...
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
-        """Moves the version alone; what else is in the stage stays there."""
+        """Moves only this version; other versions stay in the stage."""
 
     def copy_version(self, model: str, version: int, to_model: str, tags: Mapping[str, str]) -> VersionId:
-        """Copies into `to_model` (made when missing), sets `tags` on the copy, and returns the copy's identity."""
+        """Copies into `to_model` (created when missing), sets `tags` on the copy, and returns the copy's identity."""
 
     def delete_version(self, model: str, version: int) -> None: ...
 
@@ -131,7 +131,7 @@ class ModelRegistry(Protocol):
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file on disk to hand over, however large. `name` is plain, such as countersign-2026-W47.pdf; `alt` says what a picture shows."""
+    """A file on disk of any size. `name` has no folder, such as countersign-2026-W47.pdf; `alt` describes a picture."""
 
     name: str
     media_type: str
@@ -150,7 +150,7 @@ class AccountKind(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """A person's account with the notifier; `email` is empty when the vendor does not tell it."""
+    """A person's account with the notifier; `email` is empty when the vendor does not give it."""
 
     id: str
     email: str
@@ -160,7 +160,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Click:
-    """A pressed button or a sent form, as the vendor signed it. `value` is whatever the button carried: not yet trusted."""
+    """A pressed button or a sent form, as the vendor signed it. `value` is what the button carried, and is not trusted yet."""
 
     team: str
     app: str
@@ -174,16 +174,16 @@ class Click:
 
 
 class Notifier(Protocol):
-    """Slack. `key` is our idempotency key: it travels with the message so that a lost answer can be looked up."""
+    """Slack. `key` is our idempotency key: it is stored with the message, so that a lost answer can be looked up."""
 
     post_settles: float
-    """Seconds after which a post whose answer was lost is either there to be found or will never be."""
+    """Seconds after which a post whose answer was lost can be found, or will never appear."""
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         """Posts to a channel (`#name` or id) or, given an account id, as a direct message. Raises OutcomeUnknown."""
 
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
-        """Looks the message up by its key in what was posted since then. Raises Temporary when that cannot be told."""
+        """Finds the message by its key among those posted since then. Raises Temporary when it cannot find out."""
 
     def update(self, posted: PostedCard, card: Card) -> None:
         """Replaces the message in place; safe to repeat. Raises Permanent when the message is gone."""
@@ -197,31 +197,31 @@ class Notifier(Protocol):
         """Account ids in the user group named by its handle. Answers within 1.5 s or raises Temporary; cached for at most 60 s."""
 
     def ask_reason(self, click: Click, title: str, prompt: str) -> None:
-        """Opens a form that asks for a reason; its answer comes back as a Click with the same action, value, channel and message."""
+        """Opens a form that asks for a reason. It is submitted as a Click with the same action, value, channel and message."""
 
     def read_mention(self, text: str) -> str | None:
-        """The account that a mention in a command names; None when it is none."""
+        """The account that a mention in a command names; None for any other text."""
 
     def check_request(self, headers: Mapping[str, str]) -> None:
-        """Refuses headers that cannot be the vendor's, before the signature over the body is verified. Raises Rejected."""
+        """Checks the form of the headers before the signature over the body is verified. Raises Rejected."""
 
     def upload_image(self, content: bytes, name: str, alt: str) -> Image:
-        """Keeps a PNG where cards of this notifier can show it (`Card.image`); nobody sees it before a card does. Safe to repeat.
+        """Uploads a PNG that cards can show (`Card.image`); it is not visible before a card shows it. Safe to repeat.
 
-        A card whose image the vendor does not take is posted or updated without it: the card is never lost for its picture.
+        A card whose image the vendor refuses is posted or updated without it, so a picture never blocks a card.
         """
 
     def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
-        """Puts files into the message's thread, each once: what is there under its name is left alone. Raises OutcomeUnknown."""
+        """Adds files to the message's thread. Skips files whose name is there already. Raises OutcomeUnknown."""
 
     def reply_privately(self, reply_to: str, text: str) -> None:
-        """What only the one who pressed sees. One try within a second; raises Temporary."""
+        """A text that only the person who clicked sees. One attempt within a second; raises Temporary."""
 
     def as_reply(self, card: Card) -> Mapping[str, object]:
-        """The card as the answer to a command, which only the asker sees."""
+        """The card as the answer to a command, visible only to the person who sent it."""
 
     def read_click(self, body: Mapping[str, object]) -> Click:
-        """Parses a verified button press or sent form; says nothing about whether it is allowed. Raises Rejected."""
+        """Parses a verified button press or form. Does not decide whether it is allowed. Raises Rejected."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ class TicketSystem(Protocol):
     """Jira. `key` is our idempotency key: the ticket's label, the comment's marker, the link's global id."""
 
     search_settles: float
-    """Seconds after which a ticket that was created is sure to be found by `find_ticket`."""
+    """Seconds after which `find_ticket` is certain to find a created ticket."""
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes) -> TicketHint:
         """Verifies the signature over the raw body, then parses. Raises Rejected."""
@@ -250,13 +250,13 @@ class TicketSystem(Protocol):
     def link(self, ref: TicketRef, key: str, title: str, url: str) -> None: ...
 
     def comment(self, ref: TicketRef, key: str, text: str) -> None:
-        """Adds the comment unless one with this key is there."""
+        """Adds the comment unless one with this key exists."""
 
     def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
-        """Each once: what our account has attached already under its name is left alone. Raises OutcomeUnknown."""
+        """Skips files that our account already attached under the same name. Raises OutcomeUnknown."""
 
     def move(self, ref: TicketRef, to: str) -> None:
-        """Takes the transition with that id, name or target status; already there is fine. Permanent lists the roads."""
+        """Takes the transition with that id, name or target status, unless the ticket is there. Permanent lists the transitions."""
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ class PublicKey:
 
 
 class Signer(Protocol):
-    """Signs approvals. Only the worker has one that can; elsewhere `key` is all that is asked for."""
+    """Signs approvals. Only the worker has one that can sign; other processes read only `key`."""
 
     @property
     def key(self) -> PublicKey: ...
@@ -291,7 +291,7 @@ class CheckpointSigner(Protocol):
 
 @dataclass(frozen=True)
 class Mail:
-    """`key` becomes the Message-ID, so that a mail server or reader can tell a repeat."""
+    """`key` becomes the Message-ID, so that mail servers and programs recognise a repeat."""
 
     key: str
     to: tuple[str, ...]
@@ -309,19 +309,21 @@ class Mailer(Protocol):
 
 
 class GitMirror(Protocol):
-    """A read-only copy of a git remote, which does not take the trainer's word for it."""
+    """A read-only copy of a git remote, so that a commit need not be taken on trust."""
 
     def look(self, remote: str, commit: str, main: str, lock_path: str, code: str) -> Mirrored:
-        """What the remote has of the commit now, and of the file `lock_path` in it. `code` is the commit that the training ran from,
-        empty when none is named. Raises Temporary or Permanent."""
+        """What the remote now has of the commit, and of the file `lock_path` in it. Raises Temporary or Permanent.
+
+        `code` is the commit that the training ran from, empty when none is named.
+        """
 
     def read_files(self, remote: str, commit: str, paths: Collection[str]) -> Mapping[str, bytes]:
-        """The bytes of these files as the commit has them; without those that it does not have. Raises Temporary or Permanent."""
+        """The bytes of these files in the commit; leaves out files that it does not have. Raises Temporary or Permanent."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that was brought back: its md5 is the one in the lock, byte for byte. `size` is in bytes."""
+    """A downloaded file whose md5 is the one in the lock. `size` is in bytes."""
 
     path: str
     md5: str
@@ -330,17 +332,17 @@ class Fetched:
 
 
 class DataRemote(Protocol):
-    """One opened place that data lies in."""
+    """One opened DVC remote."""
 
     def fetch(self, entry: Entry, into: Path) -> list[Fetched]:
-        """Writes below `into` only, and overwrites nothing. Raises NotFetched, or NotOnRemote when it has nothing of that hash."""
+        """Writes below `into` only, and overwrites nothing. Raises NotFetched, or NotOnRemote when it lacks that hash."""
 
 
 class DataStore(Protocol):
-    """Where the data that a `dvc.lock` names can be brought back from."""
+    """Opens the remotes that hold the data of a `dvc.lock`."""
 
     def default_remote(self, config: str) -> str:
-        """The address that a repository's `.dvc/config` names. Raises NotFetched when it names none that can be used here."""
+        """The address in a repository's `.dvc/config`. Raises NotFetched when it has none that can be used here."""
 
     def open(self, url: str) -> DataRemote:
         """Raises NotFetched for an address that cannot be read."""

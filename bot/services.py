@@ -1,4 +1,4 @@
-"""The frozen bundle that every story receives. `bot.app` builds it; nothing else knows how."""
+"""The services that every handler receives, as one frozen object. Only `bot.app` builds it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.store.transaction import Store
 
 @dataclass(frozen=True)
 class Services:
-    """`templates` is where an organisation keeps its own for the digest's report, None where it has none."""
+    """`templates` is the directory of an organisation's own report templates; None when it has none."""
 
     store: Store
     registry: ModelRegistry

@@ -1,6 +1,7 @@
-"""DSSE envelopes, read and verified with `cryptography` alone: the gate needs no more, and the bot's own checks use the same code.
+"""Verifies DSSE envelopes and signed checkpoints, with `cryptography` alone. The gate and the bot use the same code.
 
-What a statement means, and whether it suffices, is judged elsewhere. Signing is in `bot.clients.signers`.
+What a statement or checkpoint says, and whether that is enough, is decided in `bot.domain.attestation` and `bot.domain.ledger`. Signing is
+in `bot.clients.signers`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bot.errors import NotVerified
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 APPROVALS, LEDGER = "approvals", "ledger"  # what a key is for
 ECDSA_P256, ED25519 = "ecdsa-p256", "ed25519"
-ENVELOPE_LIMIT = 100_000  # bytes; an envelope of ours has about 4,000, and MLflow keeps no longer tag
+ENVELOPE_LIMIT = 100_000  # bytes; our envelopes have about 4,000, and MLflow stores no longer tag
 MOST_SIGNATURES = 16
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"  # https://docs.sigstore.dev/about/bundle/
 
@@ -35,7 +36,7 @@ Verifier: TypeAlias = "ec.EllipticCurvePublicKey | Ed25519PublicKey"
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A public key that counts; `purpose` is approvals or ledger."""
+    """A trusted public key; `purpose` is approvals or ledger."""
 
     id: str
     algorithm: str
@@ -45,7 +46,7 @@ class TrustedKey:
 
 @dataclass(frozen=True)
 class Verified:
-    """What a good envelope says: the in-toto Statement as it was signed, and by which key."""
+    """A verified envelope: the in-toto Statement as it was signed, and the key that signed it."""
 
     key: str
     payload: bytes
@@ -60,16 +61,16 @@ class Signature:
 
 @dataclass(frozen=True)
 class Opened:
-    """An envelope as it was read: not yet believed."""
+    """A parsed envelope that is not verified yet."""
 
     payload: bytes
     signatures: tuple[Signature, ...]
 
 
 def verify(envelope: str, ring: Mapping[str, TrustedKey]) -> Verified:
-    """Raises NotVerified for whatever is not a well-formed envelope signed by a key of the ring.
+    """Raises NotVerified unless this is a well-formed envelope signed by a key of the ring.
 
-    One good signature suffices. A key counts by its own bytes, whatever name the ring gives it.
+    One valid signature is enough. Keys are matched by their own bytes, not by their names in the ring.
     """
     opened = _opened(envelope)
     key = _signed_by(opened, {verifier_id(one): one for one in _verifiers(ring.values())})
@@ -77,7 +78,7 @@ def verify(envelope: str, ring: Mapping[str, TrustedKey]) -> Verified:
 
 
 def digest_of(envelope: str) -> str:
-    """The sha256 of an envelope's very text, as the ledger names it."""
+    """The sha256 of an envelope's text, as the ledger records it."""
     return "sha256:" + hashlib.sha256(envelope.encode()).hexdigest()
 
 
@@ -88,17 +89,17 @@ def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
 
 
 def payload_of(envelope: str) -> bytes:
-    """What is inside, whoever signed it. Raises NotVerified when it is no envelope."""
+    """The payload, without verifying any signature. Raises NotVerified when this is not an envelope."""
     return _opened(envelope).payload
 
 
 def signatures_of(envelope: str) -> tuple[Signature, ...]:
-    """The signatures as they stand there, verified or not. Raises NotVerified when it is no envelope."""
+    """All signatures, unverified. Raises NotVerified when this is not an envelope."""
     return _opened(envelope).signatures
 
 
 def as_sigstore_bundle(envelope: str) -> str:
-    """The same signatures as a Sigstore bundle v0.3; its hint is the key's id, for whoever holds the public key."""
+    """The same signatures as a Sigstore bundle v0.3; its hint is the id of the public key."""
     (first, *_) = _opened(envelope).signatures
     material: dict[str, object] = {"publicKey": {"hint": first.key}, "tlogEntries": []}
     bundle = {"mediaType": BUNDLE_TYPE, "verificationMaterial": material, "dsseEnvelope": json.loads(envelope)}
@@ -161,7 +162,7 @@ def _signature(read: object) -> Signature:
 
 
 def _signed_by(opened: Opened, verifiers: Mapping[str, Verifier]) -> str:
-    """The first key of the ring whose signature holds, in the order of the envelope."""
+    """The first key of the ring with a valid signature, in the envelope's order."""
     known = [signature for signature in opened.signatures if signature.key in verifiers]
     for signature in known:
         if _holds(verifiers[signature.key], signature.value, pae(opened.payload)):
@@ -173,7 +174,7 @@ def _signed_by(opened: Opened, verifiers: Mapping[str, Verifier]) -> str:
 
 
 def _shown(signature: Signature) -> str:
-    """Whoever made the envelope chose what stands there, so nothing but letters and digits are printed."""
+    """The start of the key id, with only letters and digits, because the id is untrusted."""
     return "".join(letter for letter in signature.key[:12] if letter.isalnum()) or "without a name"
 
 
@@ -206,7 +207,7 @@ def _statement(payload: bytes) -> Mapping[str, object]:
 
 
 def _strict_json(text: str, what: str) -> object:
-    """No name twice in one object, no NaN: two programs must never read two things out of one text."""
+    """Refuses duplicate names and NaN, so that all programs read the same from one text."""
     try:
         return json.loads(text, object_pairs_hook=_once_each, parse_constant=_no_constant)
     except (ValueError, RecursionError) as wrong:
@@ -226,7 +227,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _bytes(text: object, what: str) -> bytes:
-    """Only the one way in which base64 writes these bytes."""
+    """Accepts only the canonical base64 of the bytes."""
     if not isinstance(text, str) or not text:
         _refuse(f"the envelope has no {what}")
     try:
@@ -243,7 +244,7 @@ def _refuse(why: str) -> NoReturn:
 
 
 def ledger_key(pem: str) -> TrustedKey:
-    """The public half of a ledger's key, in PEM. Raises NotVerified for anything else."""
+    """A ledger's public key from PEM. Raises NotVerified for any other text or kind of key."""
     key = trusted_key(pem, LEDGER)
     if key.algorithm != ED25519:
         raise NotVerified(f"this is a key of another kind ({key.algorithm}): checkpoints are signed with Ed25519")
@@ -251,7 +252,7 @@ def ledger_key(pem: str) -> TrustedKey:
 
 
 def signer_of(note: Note, keys: Iterable[TrustedKey]) -> TrustedKey | None:
-    """The key among these that has signed the note; None when none has."""
+    """The key that signed the note; None when none of them did."""
     return next((key for key in keys if key.purpose == LEDGER and _has_signed_note(note, key)), None)
 
 

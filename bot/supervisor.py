@@ -1,4 +1,4 @@
-"""Runs several processes of ours as one: starts them, restarts what dies, and ends them all when asked. For `serve` and `demo`."""
+"""Runs several of our processes as one: starts them, restarts those that die, and ends all of them. For `serve` and `demo`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from bot.errors import AlreadyRunning
 
 log = structlog.get_logger()
 GRACE = 12.0  # seconds; a worker leaves within 10
-# -P: the current directory may hold a `config` package of its own, which must not stand in for ours.
+# -P keeps the current directory off the import path: it may hold another package named `config`.
 COUNTERSIGN = (sys.executable, "-P", "-m", "bot")
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 CARE_EVERY = 3.0  # seconds
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between a death and the restart, doubling
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between an exit and the restart, doubling
 
 
 @dataclass
@@ -52,18 +52,18 @@ class Supervisor:
         self.children.append(Child(name, command, self._spawn(name, command)))
 
     def run(self, name: str, *arguments: str) -> None:
-        """One command to its end. Raises CalledProcessError when it fails."""
+        """Runs one command and waits for it. Raises CalledProcessError when it fails."""
         command = [*COUNTERSIGN, *arguments]
         if code := self._spawn(name, command).wait():
             raise subprocess.CalledProcessError(code, command)
 
     def watch(self) -> None:
-        """Blocks until `stopping` is set; a process that ends by itself is started again."""
+        """Blocks until `stopping` is set; restarts processes that exit."""
         while not self.stopping.wait(0.2):
             self.supervise()
 
     def supervise(self) -> None:
-        """Restarts what has died; and, every few seconds, looks after what is no child of ours (`housekeeping`)."""
+        """Restarts processes that exited, and every few seconds calls `housekeeping` for what is not our child."""
         for child in self.children:
             self._supervise(child)
         if time.monotonic() - self.cared_at >= CARE_EVERY:
@@ -95,7 +95,7 @@ class Supervisor:
             child.process, child.restart_at = self._spawn(child.name, child.command), None
 
     def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        # A session of its own: Ctrl-C reaches us alone, and we end the children in order.
+        # A new session, so that Ctrl-C reaches only us, and we end the children in order.
         environment = {**os.environ, **self.environment}
         if self.logs is None:
             return subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=_end_with_parent)
@@ -112,14 +112,14 @@ class Supervisor:
 
 
 def _end_with_parent() -> None:
-    """Linux ends the child when we are killed, so that no orphan keeps the port; elsewhere it lives on until it is ended by hand."""
+    """On Linux, ends the child when we are killed, so that no orphan keeps the port. On other systems it must be ended by hand."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager
 def only_one(path: Path, what: str) -> Iterator[None]:
-    """Holds a lock for as long as the block runs; raises AlreadyRunning when another process holds it. It dies with its holder."""
+    """Holds a lock while the block runs. Raises AlreadyRunning when another process holds it. A dead process releases it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as lock:
         try:
@@ -135,7 +135,7 @@ def only_one(path: Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def supervised(environment: Mapping[str, str], logs: Path | None = None) -> Iterator[Supervisor]:
-    """Ends every process on the way out, whatever the way. With `logs` each process writes into a file there."""
+    """Ends every process on leaving, also after an error. With `logs`, each process writes to a file there."""
     supervisor = Supervisor(environment, logs)
     before = {
         sign: signal.signal(sign, lambda *_: supervisor.stopping.set()) for sign in (signal.SIGTERM, signal.SIGINT)

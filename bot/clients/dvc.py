@@ -1,7 +1,7 @@
-"""Brings files back from a DVC remote by the hashes in a dvc.lock, and proves every byte on the way.
+"""Downloads files from a DVC remote by the hashes in a dvc.lock, and checks the md5 of every file.
 
-The layout is DVC 3's: `<remote>/files/md5/ab/cdef...`, and for a folder a JSON list of its files under a name that ends in `.dir`. How a
-remote is reached (a directory, s3, gs, azure, ssh) is DVC's own matter, and needs the `dvc` extra; nothing else of Countersign does.
+The layout is DVC 3's: `<remote>/files/md5/ab/cdef...`, and for a folder a JSON list of its files under a name that ends in `.dir`. DVC
+itself opens the remote (a directory, s3, gs, azure, ssh), so this needs the `dvc` extra; nothing else in Countersign does.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from bot.ports import Fetched
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 CHUNK = 2**20
-READABLE = 0o644  # a temporary file is its owner's alone
+READABLE = 0o644  # a temporary file starts as 0600
 LARGEST_LIST = 64 * 2**20  # bytes; a folder of half a million files
 EXTRA_WANTED = "bringing data back needs the dvc extra: pip install 'mlflow-countersign[dvc]'"
 
 
 class Files(Protocol):
-    """What is asked of DVC's file systems."""
+    """The part of DVC's file systems that we use."""
 
     def open(self, path: str, mode: str) -> BinaryIO: ...
 
@@ -55,7 +55,7 @@ class DvcRemote:
         self._files, self._root = _file_system(url)
 
     def fetch(self, entry: Entry, into: Path) -> list[Fetched]:
-        """Writes below `into` and nowhere else. Raises NotFetched, NotOnRemote among it; what is there already is never overwritten."""
+        """Writes below `into` only, and never overwrites a file. Raises NotFetched, or NotOnRemote when the remote lacks the hash."""
         if not MD5.fullmatch(entry.md5):
             raise NotFetched(f"{entry.path}: the lock has no md5 of it, so nothing could be proven")
         if not entry.is_current:
@@ -69,7 +69,7 @@ class DvcRemote:
         return [self._bring(f"{entry.path}/{path}", md5, None, into) for path, md5 in listed]
 
     def _folder(self, entry: Entry) -> list[tuple[str, str]]:
-        """The folder's files and their md5s, from a list that itself has the hash that the lock names."""
+        """The folder's files and their md5s. The list itself must have the hash in the lock."""
         with self._opened(entry.path, entry.md5) as file:
             text = file.read(LARGEST_LIST + 1)
         if len(text) > LARGEST_LIST or _md5(text) != entry.md5.removesuffix(".dir"):
@@ -115,7 +115,7 @@ class _Copied:
 
 
 def place_below(root: Path, path: str) -> Path:
-    """Where `path` belongs below `root`. Raises NotFetched for one that leads out of it, by its words or by a link that is there."""
+    """Where `path` belongs below `root`. Raises NotFetched when it leads out of `root`, by `..` or through a symbolic link."""
     parts = PurePosixPath(path).parts
     if not parts or {"..", "/", "//"} & set(parts) or any(letter in path for letter in "\\\0"):
         raise NotFetched(f"{path!r} leads out of the directory, so nothing is written there")
@@ -130,7 +130,7 @@ def place_below(root: Path, path: str) -> Path:
 
 
 def remote_in(config: str) -> str:
-    """The address of the default remote in a repository's `.dvc/config`; of the only one when none is the default. Raises NotFetched."""
+    """The address of the default remote in a repository's `.dvc/config`, or of the only remote. Raises NotFetched."""
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read_string(config)
@@ -178,7 +178,7 @@ def _file_system(url: str) -> tuple[Files, str]:
 
 @contextmanager
 def _written_beside(place: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A file in the same directory, which is gone again unless it was put in its place."""
+    """A temporary file in the same directory. It is deleted unless it was moved to `place`."""
     place.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".fetching-", dir=place.parent)
     try:
@@ -195,14 +195,14 @@ def _put(name: Path, place: Path, found: _Copied) -> None:
                 raise NotFetched(f"{place} is there already with other bytes. Choose an empty directory")
         return
     try:
-        os.link(name, place)  # fails where something is, and never follows a link
+        os.link(name, place)  # fails when the place is taken, and never follows a link
     except OSError as trouble:
         raise NotFetched(f"{place} cannot be written: {trouble.strerror}. Choose an empty directory") from None
     place.chmod(READABLE)
 
 
 def _copy(file: BinaryIO, copy: BinaryIO, size: int | None) -> _Copied:
-    """Hashes while it copies, and stops at more bytes than the lock says there are."""
+    """Hashes while it copies, and stops once there are more bytes than the lock says."""
     md5, sha256, so_far = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
     while chunk := file.read(CHUNK):
         so_far += len(chunk)

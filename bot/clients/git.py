@@ -1,7 +1,7 @@
-"""A read-only mirror of a git remote: is a commit there, and what did it hold. A `bot.ports.GitMirror`.
+"""A read-only mirror of a git remote: does it have a commit, and which files are in it. Implements `bot.ports.GitMirror`.
 
-The remote's content is only ever read as text: nothing is checked out, no hook runs, nobody is asked for a password, and git may speak
-https, ssh and the file system alone. Who may read the remote is the operator's business: a credential helper, or an ssh key.
+The remote's content is only read, never run: nothing is checked out, no hook runs, git never prompts for a password, and only the https,
+ssh and file protocols are allowed. The operator grants access to the remote, with a credential helper or an ssh key.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from bot.errors import Permanent, Temporary
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 LARGEST_FILE = 4 * 2**20  # bytes
-FIRST_FETCH, OTHERWISE = 15 * 60, 60  # seconds; the first time all of the history is brought here
-ENDING = 5  # seconds that git has to take its lock files away
+FIRST_FETCH, OTHERWISE = 15 * 60, 60  # seconds; the first fetch downloads the whole history
+ENDING = 5  # seconds for git to remove its lock files
 BUSY = 5  # seconds
 MOST_CHANGED = 1000
 LOCKED_DOWN = (
@@ -40,7 +40,7 @@ LOCKED_DOWN = (
 )
 NOBODY_IS_ASKED = {
     "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "true",  # the program of that name: answers nothing
+    "GIT_ASKPASS": "true",  # the program `true`, which prints nothing
     "SSH_ASKPASS": "true",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=15",
     "GIT_ALLOW_PROTOCOL": "https:ssh:file",
@@ -58,7 +58,7 @@ class GitMirrors:
         self._timeout = timeout
 
     def look(self, remote: str, commit: str, main: str, lock_path: str, code: str) -> Mirrored:
-        """Fetches first, so that what was pushed is seen and what was taken away is not. Raises Temporary or Permanent."""
+        """Fetches first, so the answer shows what the remote has now. Raises Temporary or Permanent."""
         with self._fetched(remote) as repository:
             if not COMMIT.fullmatch(commit) or not repository.holds(commit):
                 return Mirrored(remote, is_there=False)
@@ -74,7 +74,7 @@ class GitMirrors:
             )
 
     def read_files(self, remote: str, commit: str, paths: Collection[str]) -> dict[str, bytes]:
-        """After one fetch; without those that the commit does not have, or that are too large. Raises Temporary or Permanent."""
+        """Fetches once. Leaves out files that the commit does not have or that are too large. Raises Temporary or Permanent."""
         with self._fetched(remote) as repository:
             if not COMMIT.fullmatch(commit) or not repository.holds(commit):
                 return {}
@@ -83,7 +83,7 @@ class GitMirrors:
 
     @contextmanager
     def _fetched(self, remote: str) -> Iterator[Repository]:
-        """Workers share the mirror, so one fetches and looks at a time; the others come again."""
+        """Workers share the mirror, so one at a time fetches and reads; the others retry later."""
         reason = why_no_remote(remote)
         if reason:
             raise Permanent(f"The git remote {reason}.")
@@ -137,7 +137,7 @@ class Repository:
         return self._asked("merge-base", "--is-ancestor", commit, f"refs/heads/{branch}").returncode == 0
 
     def text_at(self, commit: str, path: str) -> str | None:
-        """None when the commit has no such file, or one that is too large or no text."""
+        """None when the commit has no such file, or when the file is too large or not text."""
         content = self.bytes_at(commit, path)
         try:
             return None if content is None else content.decode()
@@ -145,7 +145,7 @@ class Repository:
             return None
 
     def bytes_at(self, commit: str, path: str) -> bytes | None:
-        """None when the commit has no such file, or one that is too large."""
+        """None when the commit has no such file, or when the file is too large."""
         where = f"{commit}:{path}"
         kind = self._asked("cat-file", "-t", where)
         if kind.stdout.strip() != b"blob" or int(self._told("cat-file", "-s", where)) > LARGEST_FILE:
@@ -156,14 +156,14 @@ class Repository:
         return self._told("log", "-1", "--format=%ae", commit).decode(errors="replace").strip()
 
     def changed_between(self, code: str, commit: str) -> tuple[str, ...]:
-        """Paths from the top. After the first thousand a sentence in place of the rest, which explains itself to nobody."""
+        """Paths relative to the repository's root. After the first thousand, one sentence replaces the rest."""
         listed = self._told("diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", code, commit, "--")
         names = [name.decode(errors="replace") for name in listed.split(b"\0") if name]
         more = len(names) - MOST_CHANGED
         return (*names[:MOST_CHANGED], f"{more} more than the first {MOST_CHANGED}") if more > 0 else tuple(names)
 
     def _told(self, *arguments: str) -> bytes:
-        """What git must be able to tell of a mirror that is whole. Raises Temporary."""
+        """The output of a command that always succeeds on an intact mirror. Raises Temporary."""
         done = self._asked(*arguments)
         if done.returncode:
             raise Temporary(
@@ -173,7 +173,7 @@ class Repository:
         return done.stdout
 
     def _asked(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        """Where the exit code may be the answer."""
+        """For commands whose exit code is the answer."""
         return self._run("the mirror", self._timeout, "--git-dir", str(self.path), *arguments)
 
     def _run(self, about: str, timeout: float, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -201,7 +201,7 @@ class Repository:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """With its helpers (ssh, index-pack), which would hold its pipes and the connection open. First kindly, so that no lock file stays."""
+    """Also ends its helpers (ssh, index-pack), which would keep pipes and connection open. SIGTERM first, so that no lock file remains."""
     os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(ENDING)
@@ -210,7 +210,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _why(done: subprocess.CompletedProcess[bytes]) -> str:
-    """Git's exit code does not tell a remote that is down from one that refuses us, so both are tried again."""
+    """Git's exit code is the same for a remote that is down and one that refuses us, so both are retried."""
     said = done.stderr.decode(errors="replace").splitlines()
     lines = [line.removeprefix("fatal: ") for line in said if line.startswith(("fatal:", "error:", "ERROR"))]
     return " ".join(lines[0].split())[:200].rstrip(".") if lines else "git gave no reason"

@@ -1,6 +1,6 @@
-"""Key files: made, read, and told from what is none. PKCS8 in PEM, without a passphrase, and for their owner's eyes alone.
+"""Creates, reads and checks private key files: PKCS8 in PEM, without a passphrase, readable by their owner only.
 
-A passphrase would have to lie beside the key for a worker that starts by itself; whoever wants more takes a key service (`signers`).
+A worker that starts unattended would need the passphrase beside the key. For more protection use a key service (`signers`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PrivateKey: TypeAlias = "ec.EllipticCurvePrivateKey | Ed25519PrivateKey"
 
 
 def make_key(path: Path, algorithm: str = ECDSA_P256) -> PublicKey:
-    """Writes a new private key, and never over anything. Raises InvalidKey."""
+    """Writes a new private key and never overwrites a file. Raises InvalidKey."""
     key = Ed25519PrivateKey.generate() if algorithm == ED25519 else ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     if path.exists():
@@ -53,7 +53,7 @@ def make_key_unless_there(path: Path, algorithm: str = ECDSA_P256) -> None:
 
 
 def read_key(path: Path) -> PrivateKey:
-    """Raises InvalidKey with the sentence that tells why the file is of no use."""
+    """Raises InvalidKey with a sentence that says why the file cannot be used."""
     try:
         pem = path.read_bytes()
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def public_key(pem: str) -> PublicKey:
 
 
 def readable_by(path: Path) -> str:
-    """Who else may read the file: everybody, its group, or nobody (empty)."""
+    """Who else may read the file: "everybody", its group, or empty for no one else."""
     mode = path.stat().st_mode
     if mode & EVERYBODY:
         return "everybody"

@@ -1,7 +1,7 @@
-"""The Mailer on SMTP: one connection for a mail, and what became of it in our words.
+"""The Mailer on SMTP: one connection per mail, and our errors for what failed.
 
-`smtps://` is encrypted from the first byte, port 465; `smtp://` by STARTTLS where the server offers it, port 587, and a password never
-travels in the clear. `?from=` names the sender; without it that is the user, when it is an address. The mail's form is in `mail_form`.
+`smtps://` is encrypted from the first byte (port 465). `smtp://` uses STARTTLS where the server offers it (port 587). A password is never
+sent unencrypted. `?from=` names the sender; the default is the user, when that is an address.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class MailServer:
 
 
 class SmtpMailer:
-    """Opens no connection before a mail is sent; thread-safe. Without a `url` every mail is refused with a sentence."""
+    """Connects only to send a mail; thread-safe. Without a `url` every mail raises Permanent."""
 
     def __init__(self, url: str = "", *, timeout: float = TIMEOUT) -> None:
         self._server = read_server(url) if url else None
@@ -73,7 +73,7 @@ class SmtpMailer:
             _hand_over(smtp, server, mail, content)
 
     def greet(self) -> str:
-        """Connects and logs in as for a mail, sends none, and says where and from whom it would come. Raises OutsideError."""
+        """Connects and logs in without sending; returns which server takes mail from which sender. Raises OutsideError."""
         server = self._server
         if server is None:
             raise Permanent("SMTP_URL is not set")
@@ -87,31 +87,31 @@ class SmtpMailer:
         try:
             _log_in(smtp, server)
             yield smtp
-            with suppress(smtplib.SMTPException, OSError):  # the mail is delivered: how we part changes nothing
+            with suppress(smtplib.SMTPException, OSError):  # the mail is delivered already
                 smtp.quit()
         finally:
             smtp.close()
 
     def _open(self, server: MailServer) -> smtplib.SMTP:
-        """Encrypted when the server can be; its certificate is verified."""
+        """Encrypted when the server offers it; the certificate is verified."""
         if server.is_encrypted:
             context = ssl.create_default_context()
             return smtplib.SMTP_SSL(server.host, server.port, timeout=self._timeout, context=context)
         smtp = smtplib.SMTP(server.host, server.port, timeout=self._timeout)
         try:
             _encrypt(smtp, server)
-        except BaseException:  # a connection that is of no use must not stay open
+        except BaseException:  # an unusable connection must not stay open
             smtp.close()
             raise
         return smtp
 
 
 def read_server(url: str) -> MailServer:
-    """Raises Permanent, naming what is wrong and never the password."""
+    """Raises Permanent with the mistake; the text never holds the password."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
-    except ValueError:  # half a bracket, or a port that is no number
+    except ValueError:  # an unclosed bracket, or a port that is not a number
         raise Permanent(NO_SERVER) from None
     if parts.scheme not in PORTS or not host:
         raise Permanent(NO_SERVER)
@@ -142,7 +142,7 @@ def _log_in(smtp: smtplib.SMTP, server: MailServer) -> None:
 
 
 def _announce(smtp: smtplib.SMTP, server: MailServer, to: Sequence[str], size: int) -> None:
-    """Nobody gets the mail unless all of them can: half a delivery could not be repeated."""
+    """Every address must be accepted before the mail is sent, because a partial delivery could not be repeated."""
     options = [f"size={size}"] if smtp.has_extn("size") else []
     _require(smtp.mail(server.sender, options), f"the sender {server.sender} with a mail of {size} bytes", server)
     for address in to:
@@ -150,7 +150,7 @@ def _announce(smtp: smtplib.SMTP, server: MailServer, to: Sequence[str], size: i
 
 
 def _hand_over(smtp: smtplib.SMTP, server: MailServer, mail: Mail, content: bytes) -> None:
-    """A mail without its last line is thrown away by the server; once that line is out, only the server's answer can tell."""
+    """The server discards a mail without its last line. Once that line is sent, only the server's answer shows the outcome."""
     smtp.putcmd("data")
     begun = smtp.getreply()
     if begun[0] != GO_AHEAD:
@@ -172,7 +172,7 @@ def _require(reply: Reply, what: str, server: MailServer) -> None:
 
 
 def _refusal(reply: Reply, what: str, server: MailServer) -> OutsideError:
-    """4xx passes by itself, 5xx does not: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1"""
+    """4xx is temporary, 5xx is permanent: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1"""
     code, said = reply[0], one_line(reply[1].decode(errors="replace"), SAID_LIMIT)
     if not 500 <= code < 600:
         return Temporary(
@@ -193,7 +193,7 @@ def _lost(mail: Mail, server: MailServer, what: str) -> OutcomeUnknown:
 
 @contextmanager
 def _telling(server: MailServer) -> Iterator[None]:
-    """What fails before the last line of the mail has certainly delivered nothing."""
+    """Turns errors into ours. An error before the last line of the mail means that nothing was delivered."""
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
@@ -224,20 +224,18 @@ def _telling(server: MailServer) -> Iterator[None]:
 SUBJECT_LIMIT = 200
 NAME_LIMIT = 100
 SENDER_NAME = "Countersign"
-FOR_ANY_SERVER = SMTP.clone(cte_type="7bit")  # not each takes more: https://www.rfc-editor.org/rfc/rfc6152
+FOR_ANY_SERVER = SMTP.clone(cte_type="7bit")  # not every server accepts 8 bits: https://www.rfc-editor.org/rfc/rfc6152
 
 
 def as_message(mail: Mail, sender: str) -> bytes:
-    """With CRLF line ends, the last one included."""
+    """The mail as MIME with CRLF line ends, also after the last line."""
     message = EmailMessage(policy=FOR_ANY_SERVER)
     message["From"] = Address(SENDER_NAME, addr_spec=sender)
     message["To"] = ", ".join(mail.to)
     message["Subject"] = one_line(mail.subject, SUBJECT_LIMIT)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = message_id(mail.key, sender)
-    message["Auto-Submitted"] = (
-        "auto-generated"  # so that no absence note answers: https://www.rfc-editor.org/rfc/rfc3834
-    )
+    message["Auto-Submitted"] = "auto-generated"  # stops out-of-office replies: https://www.rfc-editor.org/rfc/rfc3834
     message.set_content(mail.text)
     message.add_alternative(mail.html, subtype="html")
     for file in mail.files:
@@ -249,5 +247,5 @@ def as_message(mail: Mail, sender: str) -> bytes:
 
 
 def message_id(key: str, sender: str) -> str:
-    """The same for the same key, so that a reader's program knows a repeat. The key itself may name a person and stays with us."""
+    """The same id for the same key, so that a mail program recognises a repeat. Hashed, because the key may name a person."""
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2]}>"

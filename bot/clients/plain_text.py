@@ -1,6 +1,6 @@
-"""Untrusted text made fit for any vendor: cleaned of what the eye cannot see, cut to length, addresses checked. Pure.
+"""Prepares untrusted text for any vendor: removes invisible characters, cuts to length, checks addresses. Pure.
 
-What a vendor would parse as markup is that vendor's own module's matter: `slack_text`, `jira_wiki`.
+Each vendor's module escapes that vendor's markup: `slack.blocks`, `jira.documents`.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from urllib.parse import urlsplit
 NOTHING = "–"  # Slack refuses an empty text, so a person sees a dash
 URL_LIMIT = 3_000
 
-REACH = 8  # only so many times the limit is looked at: an endless text must not cost endless time
+REACH = 8  # at most this many times the limit is read, so that a huge text costs little time
 
-# Letters and marks by category, yet they look like nothing. All else that the eye cannot see, Python calls not printable.
+# Invisible although Unicode calls them letters or marks. Python's `isprintable` covers all other invisible characters.
 BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 
 
 def one_line(text: str, limit: int) -> str:
-    """Cleaned, its white space folded, at most `limit` characters, never empty."""
+    """Cleaned text with folded white space: at most `limit` characters, never empty."""
     return _cut(" ".join(_visible(text, limit).split()), limit)
 
 
 def paragraph(text: str, limit: int) -> str:
-    """As `one_line`, but line breaks stay; never more than one empty line in a row."""
+    """As `one_line`, but keeps line breaks; never more than one empty line in a row."""
     lines = [" ".join(line.split()) for line in _visible(text, limit).split("\n")]
     return _cut(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip(), limit)
 
 
 def is_web_address(url: str) -> bool:
-    """http(s) with a host, nothing invisible, and no user name in front of the host that could pass for one."""
+    """http(s) with a host, no invisible characters, and no user name that could look like the host."""
     if (
         len(url) > URL_LIMIT
         or not url.startswith(("https://", "http://"))
@@ -40,7 +40,7 @@ def is_web_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
-    except ValueError:  # a port that is no number, a bracket without its other half
+    except ValueError:  # a port that is not a number, an unclosed bracket
         return False
 
 

@@ -1,6 +1,7 @@
-"""What signs approvals, through securesystemslib's signers: a key file, or a key service named by URI; and what never signs.
+"""Signers of approvals, through securesystemslib: a key file, a key service named by URI, or none. Also the ledger's Ed25519 key.
 
-A key service keeps the private key to itself. Each wants its own packages, which come with an extra of securesystemslib.
+A key service never hands out the private key. Each needs its own packages, which come with an extra of securesystemslib. The ledger's key
+signs checkpoints only. Key files are read in `bot.clients.keys`; signatures are verified in `bot.signatures`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnsupportedLibraryError, VerificationError
-from securesystemslib.signer import (  # type: ignore[attr-defined]  # its own public names, without the mark that mypy looks for
+from securesystemslib.signer import (  # type: ignore[attr-defined]  # public names that the package does not re-export for mypy
     KEY_TYPE_ED25519,
     AWSSigner,
     CryptoSigner,
@@ -45,12 +46,12 @@ REFUSALS = frozenset(
     }
     | {"NotFoundException", "PermissionDenied", "ResourceNotFoundError", "Unauthorized"}
 )
-"""What the services call it when they will not, however often one asks."""
+"""Error names with which the services refuse for good: a retry cannot help."""
 
 
 @dataclass(frozen=True)
 class KeyService:
-    """`extra` is securesystemslib's; `errors` are the base classes, module and name, of what its packages raise."""
+    """`extra` is securesystemslib's; `errors` are module and name of the base classes that its packages raise."""
 
     name: str
     extra: str
@@ -58,7 +59,7 @@ class KeyService:
     errors: tuple[tuple[str, str], ...]
 
     def raised(self) -> tuple[type[BaseException], ...]:
-        """Only what is installed can have raised anything."""
+        """The error classes of the installed packages."""
         return (OSError, *(getattr(import_module(module), error) for module, error in self.errors))
 
 
@@ -85,7 +86,7 @@ SERVICES: Mapping[str, KeyService] = {
 
 
 class DsseSigner:
-    """Signs with one key, and looks at each signature before it lets it go. Implements `ports.Signer`."""
+    """Signs with one key and verifies each signature before returning it. Implements `ports.Signer`."""
 
     def __init__(self, signer: Signer, key: PublicKey, service: KeyService | None = None) -> None:
         self._signer = signer
@@ -110,7 +111,7 @@ class DsseSigner:
 
 
 class NoSigner:
-    """Stands in every process but the worker: it has read no private key, so it can sign nothing."""
+    """Used by every process except the worker: it has no private key, so it cannot sign."""
 
     @property
     def key(self) -> PublicKey:
@@ -134,7 +135,7 @@ def signer_with(private: PrivateKey) -> DsseSigner:
 
 
 def _service_signer(location: str, rest: str, service: KeyService) -> DsseSigner:
-    """The service is asked for the public key once; whatever it signs is checked against that one."""
+    """Asks the service for the public key once, and checks every signature against it."""
     try:
         uri, found = service.read_public(rest)
     except UnsupportedLibraryError:
@@ -153,12 +154,12 @@ def _service_signer(location: str, rest: str, service: KeyService) -> DsseSigner
 
 
 def _named(key: PublicKey) -> SSlibKey:
-    """As securesystemslib holds it, under the name that we give it."""
+    """The key as securesystemslib holds it, under our id."""
     return SSlibKey.from_crypto(load_pem_public_key(key.pem.encode()), key.id)
 
 
 def _pem_of(key: SSlibKey) -> str:
-    """securesystemslib keeps Ed25519 as hex, and the others as PEM."""
+    """securesystemslib keeps Ed25519 keys as hex, and the others as PEM."""
     public = str(key.keyval["public"])
     if key.keytype != KEY_TYPE_ED25519:
         return public
@@ -191,7 +192,7 @@ class NoteKey:
 
 
 class NoteKeyFile:
-    """Reads the file when it is first used, for only the worker and `audit checkpoint` have it. Raises Permanent without a good key."""
+    """Reads the file on first use, because only the worker and `audit checkpoint` have it. Raises Permanent without a usable key."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -215,7 +216,7 @@ class NoteKeyFile:
 
 
 def read_note_key(path: Path) -> NoteKey:
-    """Raises InvalidKey for what is no key that signs checkpoints."""
+    """Raises InvalidKey unless the file holds an Ed25519 key."""
     key = read_key(path)
     if not isinstance(key, Ed25519PrivateKey):
         raise InvalidKey(f"{path} holds a key that is not Ed25519")

@@ -1,1 +1,1 @@
-"""The command line, one subject a file. Commands parse, call a story, and print; they decide nothing."""
+"""The command line, one file per subject. Commands parse, call a handler, and print; they decide nothing."""

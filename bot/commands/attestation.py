@@ -1,4 +1,4 @@
-"""`attestation`: the signed approvals of a request, handed out for whoever verifies them without this bot."""
+"""`countersign attestation`: exports a request's signed approvals, to be verified without this bot."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MANIFEST = "manifest"
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A directory: one file for each.")
 @telling_mistakes
 def attestation(request_id: str, about: str | None, person: str, form: str, out: Path | None) -> None:
-    """Hand out what was signed about a request: each vote and the decision, one line of JSON for each."""
+    """Print what was signed about a request: each vote and the decision, one line of JSON each."""
     with services_for() as services, services.store.transaction() as tx:
         if form == MANIFEST:
             click.echo(_manifest(request_id, tx), nl=False)
@@ -47,7 +47,7 @@ def attestation(request_id: str, about: str | None, person: str, form: str, out:
 
 
 def _manifest(request_id: str, tx: Transaction) -> str:
-    """Its sha256 is the subject `artifacts` of what was signed. Raises Refused."""
+    """The list of files, whose sha256 is the signed subject `artifacts`. Raises Refused."""
     request = tx.requests.get(tx.requests.full_id(request_id))
     artifacts = request.evidence.artifacts if request.evidence else None
     manifest = tx.manifests.find(artifacts.digest) if artifacts else None
@@ -58,7 +58,7 @@ def _manifest(request_id: str, tx: Transaction) -> str:
 
 
 def _chosen(request_id: str, about: str | None, email: str, tx: Transaction) -> list[Attestation]:
-    """Raises Refused when there is nothing of the kind."""
+    """Raises Refused when there is none."""
     request = tx.requests.get(tx.requests.full_id(request_id))
     voter = _voter(email, tx) if email else ""
     signed = tx.attestations.of(request.id)

@@ -1,6 +1,6 @@
-"""The ledger on the command line: verify it, sign it, prove what is in it. Exporting is in `audit_export`, the arithmetic in the domain.
+"""The ledger on the command line: verify it, sign it, prove its entries. Exporting is in `audit_export`.
 
-Exit codes: 0 it holds, 1 it does not, 2 wrong usage or no database.
+Exit codes: 0 the ledger is intact, 1 it is not, 2 wrong usage or no database.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bot.signatures import TrustedKey
     from handlers.ledger.audit import Audited, Witness
 
-PDF = b"%PDF"  # how each begins
+PDF = b"%PDF"  # the first bytes of every PDF
 LONGEST_FILE = 1_000_000  # bytes; a checkpoint has about 200, a proof about 2,000
 NEXT = (
     "Leave the database as it is, compare it with the newest backup or export in which this still holds, "
@@ -63,7 +63,7 @@ def audit_group() -> None:
 @as_json
 @telling_mistakes
 def verify(checkpoints: tuple[str, ...], keys: tuple[Path, ...], proof: Path | None, as_json: bool) -> None:
-    """Check every entry of the ledger, and all that follows from it: checkpoints, keys, signed approvals, requests.
+    """Check every entry of the ledger, and the checkpoints, keys, signed approvals and requests that follow from it.
 
     Finds any changed byte and any missing entry; with a checkpoint from outside also a cut or rewritten ledger.
     """
@@ -79,7 +79,7 @@ def verify(checkpoints: tuple[str, ...], keys: tuple[Path, ...], proof: Path | N
 @audit_group.command("checkpoint")
 @telling_mistakes
 def checkpoint() -> None:
-    """Sign the ledger as it is now, print the checkpoint, and record it. Wants the key that COUNTERSIGN_CHECKPOINT_KEY names.
+    """Sign the ledger as it is now, print the checkpoint, and record it. Needs the key that COUNTERSIGN_CHECKPOINT_KEY names.
 
     Keep the printed text where the bot cannot reach it.
     """
@@ -102,7 +102,7 @@ def checkpoint() -> None:
 )
 @telling_mistakes
 def prove(entry: str | None, size: int | None, before: int | None) -> None:
-    """Print the proof that one entry is in the ledger, for somebody who may not see the others.
+    """Print the proof that one entry is in the ledger, for someone who may not see the others.
 
     REQUEST_ID stands for the signed decision on it. `audit verify --proof FILE --key FILE` checks it without a database.
     """
@@ -209,7 +209,7 @@ def _public_key(path: Path) -> TrustedKey:
 
 
 def _read_text(path: Path) -> str:
-    """Raises InvalidCheckpoint for a PDF: a digest's shows its checkpoint, but not to a program that looks for text."""
+    """Raises InvalidCheckpoint for a PDF: a digest's PDF shows its checkpoint, but not as text that a program can read."""
     from bot.errors import InvalidCheckpoint
 
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""`countersign audit export`: the ledger's entries for somebody else's tools, one after the other, however many there are."""
+"""`countersign audit export`: streams the ledger's entries for other tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ID = re.compile(r"\b[0-9a-f]{32}\b")
 
 
 class Day(click.ParamType[datetime]):
-    """A day or a moment, in UTC unless it says otherwise; `ends` makes a day mean its end."""
+    """A day or a time, in UTC unless it has an offset; with `ends`, a day means its end."""
 
     name = "date"
 
@@ -89,7 +89,7 @@ def _write_csv(entries: Iterable[Entry], named: Callable[[str], str], out: TextI
 
 
 def _named(names: Mapping[str, str]) -> Callable[[str], str]:
-    """The name goes into a body that is JSON, so it is written as JSON writes text."""
+    """Names are JSON-escaped, because they are inserted into JSON bodies."""
 
     def name_of(found: re.Match[str]) -> str:
         name = names.get(found[0])

@@ -1,4 +1,4 @@
-"""What every command needs: settings, services, a way to print, and mistakes turned into exit code 2."""
+"""What every command needs: settings, services, printing, and errors that become exit codes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 
 
 class Mistake(click.ClickException):
-    """Wrong settings, usage, or a world that is not ready: exit code 2, every sentence on its own line."""
+    """Wrong settings or usage, or a system that is not ready: exit code 2, every sentence on its own line."""
 
     exit_code = USAGE
 
@@ -63,7 +63,7 @@ def services_for(*needs: Need) -> Iterator[Services]:
         build_services,
         database_url,
         quieten_vendors,
-    )  # a reading command must not pay for Bolt and Flask
+    )  # imported here, so that other commands do not load Bolt and Flask
 
     quieten_vendors()
     settings = settings_for(*needs)
@@ -75,14 +75,14 @@ def services_for(*needs: Need) -> Iterator[Services]:
 
 
 def git_email_if_any() -> str:
-    """Who sits here, as git knows them; empty when it does not."""
+    """The current user's e-mail, from git; empty when git has none."""
     git = shutil.which("git")
     found = subprocess.run([git, "config", "user.email"], capture_output=True, text=True, check=False) if git else None
     return found.stdout.strip() if found else ""
 
 
 def git_email(option: str) -> str:
-    """Who sits here, as git knows them. `option` is what names somebody instead."""
+    """The current user's e-mail, from git. `option` is the command-line option that names another person."""
     email = git_email_if_any()
     if not email:
         raise click.UsageError(f"nobody is named. Add {option} EMAIL, or set git's user.email")
@@ -90,7 +90,7 @@ def git_email(option: str) -> str:
 
 
 def print_rows(rows: Sequence[dict[str, object]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
-    """Aligned text for people, JSON for programs; text that came from outside loses its control characters."""
+    """Aligned text for people, JSON for programs. Control characters are removed from the text."""
     if as_json:
         click.echo(json.dumps(rows, indent=2, default=str))
         return
@@ -104,6 +104,6 @@ def print_rows(rows: Sequence[dict[str, object]], columns: Sequence[str], *, as_
 
 
 def printable(value: object) -> str:
-    """Text from outside could steer the terminal; nothing but what can be seen is left of it."""
+    """Only printable characters, because untrusted text could control the terminal."""
     text = "-" if value is None or value == "" else str(value)
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,4 +1,4 @@
-"""`countersign demo`: the main job on one machine, to click through or, with --auto, played to the end and checked."""
+"""`countersign demo`: the main workflow on one machine, to click through or, with --auto, played and checked automatically."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def demo(auto: bool, home: Path | None) -> None:
 
 
 def _show(world: World) -> None:
-    """Trains, then leaves the stage to whoever clicks, telling what happens until Ctrl-C."""
+    """Trains a version, then prints what happens while people click, until Ctrl-C."""
     from bot.demo.world import train
 
     _say("training bike-demand with git, DVC and MLflow; its author is Bea Baker")
@@ -135,7 +135,7 @@ def _end_week(services: Services) -> None:
 
 
 def _presses() -> SimpleQueue[str]:
-    """Each time that somebody presses Enter; never, where nobody can."""
+    """Receives an item for each Enter; stays empty when standard input is not a terminal."""
     presses: SimpleQueue[str] = SimpleQueue()
 
     def listen() -> None:

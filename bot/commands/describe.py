@@ -1,4 +1,4 @@
-"""`countersign describe`: the walk back from a model version, who held what at a past moment, and the data itself."""
+"""`countersign describe`: where a model version comes from, which versions held targets at a past time, and its data."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _brought_in_words(brought: Brought, into: Path) -> Iterable[str]:
 
 
 def _print(found: Plain, lines: Iterable[str], *, as_json: bool) -> None:
-    """Names and reasons come from outside: nothing in them may steer the terminal."""
+    """Removes control characters: names and reasons are untrusted."""
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return

@@ -1,6 +1,6 @@
-"""`countersign digest`: a past week told again, or a look at one that is not closed, printed or written into a directory.
+"""`countersign digest`: reprints a closed week, or previews the current one, on the terminal or into a directory.
 
-What a digest says is in `bot.domain.digest.sentences`, which weeks can be told in `handlers.digest.reprint`.
+A digest's sentences are in `bot.domain.digest.sentences`; which weeks can be printed is in `handlers.digest.reprint`.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Week(click.ParamType[str]):
 @as_json
 @telling_mistakes
 def digest(week: str | None, out: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Tell a week again from the figures that were frozen when it was closed: the same bytes as were delivered then."""
+    """Print a week again from the figures frozen when it was closed: the same bytes as were delivered then."""
     from handlers.digest.reprint import look_at_week, tell_again, write_report
 
-    needs = [Need.REGISTRY] if dry_run else []  # a closed week has its pipelines among its figures
+    needs = [Need.REGISTRY] if dry_run else []  # a closed week's figures include its pipelines
     with services_for(*needs) as services:
         told = look_at_week(week, services) if dry_run else tell_again(week, services)
         written = write_report(told, out, services) if out else ()
@@ -79,7 +79,7 @@ def _say(told: Told) -> None:
 
 
 def _matters(digest: Digest) -> Iterable[str]:
-    """What needs attention, the gravest first."""
+    """What needs attention, the most serious first."""
     if digest.attention.shown:
         yield ""
     yield from (f"- {printable(one.sentence)}" for one in digest.attention.shown)
@@ -89,7 +89,7 @@ def _matters(digest: Digest) -> Iterable[str]:
 
 
 def _say_written(written: Iterable[Written], out: Path, *, as_json: bool) -> None:
-    """As `sha256sum` does, so that it can check them."""
+    """In the format of `sha256sum`, which can check the files."""
     if as_json:
         click.echo(json.dumps([asdict(file) for file in written], indent=2))
     else:

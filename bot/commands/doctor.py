@@ -1,5 +1,7 @@
-"""`countersign doctor`: prints what `bot.doctor.sections` found. Exit codes: 0 nothing failed, 1 something did, 2
-settings that cannot be read."""
+"""`countersign doctor`: prints the findings of `bot.doctor.sections`.
+
+Exit codes: 0 nothing failed, 1 something did, 2 settings that cannot be read.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
 @as_json
 @telling_mistakes
 def doctor(register_webhook: bool, as_json: bool) -> None:
-    """Check every setting against the real systems, and say how to mend what is wrong.
+    """Check every setting against the real systems, and say how to fix what is wrong.
 
-    Reads only, but for a test delivery of MLflow's webhook, unless --register-webhook is given.
+    Only reads, except for a test delivery of MLflow's webhook, unless --register-webhook is given.
     """
     from bot.app import quieten_vendors
     from bot.doctor.sections import examine

@@ -1,4 +1,4 @@
-"""Durations on the command line, read as the policy writes them."""
+"""Durations on the command line, in the policy's format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The fast track on the command line: the kill switch. What it switches, and for whom, is in `handlers.policy.kill_switch`."""
+"""The fast track on the command line: the kill switch, and the report on how it and people agree.
+
+The work is done in `handlers.policy.kill_switch` and `handlers.queries.fast_track_report`.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +27,16 @@ def fast_track_group() -> None:
 
 
 @fast_track_group.command("off")
-@click.option("--reason", required=True, help="ReasonCode; it is announced and stands in the ledger.")
+@click.option("--reason", required=True, help="Why; it is announced and recorded in the ledger.")
 @by_option
 @telling_mistakes
 def switch_off(reason: str, by: str) -> None:
-    """From now on people decide, whatever the figures say, on all replicas."""
+    """From now on people decide every request, on all replicas."""
     _switch(False, by, reason)
 
 
 @fast_track_group.command("on")
-@click.option("--reason", default="", help="ReasonCode; it is announced and stands in the ledger.")
+@click.option("--reason", default="", help="Why; it is announced and recorded in the ledger.")
 @by_option
 @telling_mistakes
 def switch_on(reason: str, by: str) -> None:
@@ -76,7 +79,7 @@ EXPLAINED = (
 def report(since: timedelta, as_json: bool) -> None:
     """How often the fast track and people agree, rule by rule, and what waiting for people costs.
 
-    "sampled" are versions that passed and were sent to people all the same; "undone" are its decisions that somebody took back.
+    "sampled" are versions that passed and were still sent to people; "undone" are its decisions that someone took back.
     """
     from handlers.queries.fast_track_report import report as records_since
 

@@ -1,4 +1,4 @@
-"""The keys that sign approvals: making one, seeing which count, and retiring one. The private half stays with the worker."""
+"""The keys that sign approvals: create, list and retire them. The private key stays with the worker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.store.attestations import KnownKey
 
 @click.group("keys")
 def keys_group() -> None:
-    """Look after the keys that sign approvals and the ledger's checkpoints."""
+    """Manage the keys that sign approvals and the ledger's checkpoints."""
 
 
 @keys_group.command("new")
@@ -30,9 +30,9 @@ def keys_group() -> None:
 )
 @telling_mistakes
 def new_key(out: Path | None, algorithm: str) -> None:
-    """Make a private key (PKCS8, no passphrase, mode 600) and print its public half.
+    """Create a private key (PKCS8, no passphrase, mode 600) and print the public key.
 
-    It counts from the moment in which a worker that has it starts and registers it.
+    It is trusted once a worker that has it starts and registers it.
     """
     try:
         path = out or Path(settings_for().signing_key_location)
@@ -47,7 +47,7 @@ def new_key(out: Path | None, algorithm: str) -> None:
 @as_json
 @telling_mistakes
 def list_keys(as_json: bool) -> None:
-    """The registered keys, oldest first. With --json the public keys as well, for whoever verifies elsewhere."""
+    """The registered keys, oldest first. With --json also the public keys, for verifying elsewhere."""
     with services_for() as services, services.store.transaction() as tx:
         found, signatures = tx.keys.all(), tx.attestations.count_by_key()
     rows = [{**_row(key, signatures), **({"id": key.id, "pem": key.pem} if as_json else {})} for key in found]
@@ -59,12 +59,12 @@ def list_keys(as_json: bool) -> None:
 
 @keys_group.command("retire")
 @click.argument("key_id")
-@click.option("--reason", required=True, help="ReasonCode; it stands in the ledger.")
+@click.option("--reason", required=True, help="Why; it is recorded in the ledger.")
 @telling_mistakes
 def retire(key_id: str, reason: str) -> None:
-    """Nothing that this key signs from now on counts; what it has signed before does. KEY_ID may be its first letters.
+    """Distrust everything that this key signs from now on; earlier signatures stay valid. KEY_ID may be its first characters.
 
-    It counts by places in the ledger, so a stolen key cannot sign with an earlier date.
+    The order in the ledger decides, so a stolen key cannot backdate a signature.
     """
     from handlers.attestation.signing import retire_key
 

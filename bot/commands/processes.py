@@ -1,4 +1,4 @@
-"""The processes: web, worker, clock, socket, each alone, or all of them by `serve`; and `migrate`, which comes before them."""
+"""Starts the processes: web, worker, clock and socket, one by one or all with `serve`; and `migrate`, which must run first."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def worker() -> None:
 @click.command()
 @telling_mistakes
 def clock() -> None:
-    """Defer what time brings: sweeps and expiry. A second clock does no harm."""
+    """Defer the jobs that are due: sweeps and expiry. A second clock does no harm."""
     from bot.app import build_services, database_url, quieten_vendors
     from handlers.doors.clock import run_clock
 
@@ -102,14 +102,14 @@ def _serve(settings: Settings, host: str) -> None:
     from bot.supervisor import supervised
 
     make_missing_keys(settings)
-    signer_of(settings)  # a key that is of no use is said here, and not by the worker every few seconds
+    signer_of(settings)  # reports an unusable key once, here, and not every few seconds in the worker
     check_checkpoint_key(settings)
     given = settings.database_url.get_secret_value()
     url = given or embedded.start(settings.home)
     try:
         run_migrate(settings, settings.database_owner_url.get_secret_value() or url)
         with supervised({"DATABASE_URL": url}) as supervisor:
-            if not given:  # whatever ends it, the database is up again in a few seconds
+            if not given:  # restarts the embedded database within a few seconds when it dies
                 supervisor.housekeeping = partial(embedded.start, settings.home)
             supervisor.start("web", "web", "--host", host)
             supervisor.start("worker", "worker")
@@ -155,7 +155,7 @@ def run_migrate(settings: Settings, url: str) -> None:
 
 
 def _keep_roles_apart(settings: Settings) -> None:
-    """The role that the bot runs as cannot change the ledger, where there are two; with one URL there is one role, and `doctor` says so."""
+    """With two URLs, takes away the bot role's right to change the ledger. With one URL there is one role, and `doctor` warns."""
     from bot.errors import RolesNotApart
     from bot.store.roles import keep_apart
 
@@ -176,14 +176,14 @@ def _owner_url(settings: Settings) -> str:
 
 
 def _check_database(settings: Settings) -> None:
-    """Said here, in one sentence, and not by gunicorn's workers in many."""
+    """Reports a missing database in one sentence, before gunicorn's workers would in many."""
     from bot.app import database_url
 
     database_url(settings)
 
 
 def _needs_of_worker() -> frozenset[Need]:
-    """What the policy's file wants written outside decides it."""
+    """Depends on whether the policy file opens tickets and sends mail."""
     from config.policy import opens_tickets, read_policy, sends_mail
 
     path: Path = settings_for().policy_path

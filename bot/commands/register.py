@@ -1,4 +1,4 @@
-"""`countersign register`: in the training repository, after `dvc repro`, the commit, `git push` and `dvc push`."""
+"""`countersign register`: run in the training repository after `dvc repro`, the commit, `git push` and `dvc push`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAME_IN_PARAMS = "registered_model"
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the command line says. `ask` is an alias that asks; `to` the target that is asked for over the bot's API."""
+    """The command's options. `ask` is an alias that requests a target; `to` is the target requested over the bot's API."""
 
     folder: Path
     run_id: str
@@ -73,10 +73,10 @@ def register(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Make the run that dvc.lock pins a model version, and ask for its target.
+    """Register the run that dvc.lock pins as a model version, and request its target.
 
-    Refuses unless commit, dvc.lock and run belong together and others can fetch them; says all that is wrong at once, and how to
-    mend it.
+    Refuses unless commit, dvc.lock and run belong together and others can fetch them. Reports all mistakes at once, and how to fix
+    them.
     """
     if ask and target:
         raise click.UsageError("--ask and --to are two ways to ask. Choose one of them")
@@ -94,7 +94,7 @@ def register(
 
 
 def _register(wanted: Wanted, settings: Settings) -> None:
-    """Looks at everything, and writes only when nothing stands against it."""
+    """Runs all checks first, and writes only when none of them refuses."""
     from bot.clients.mlflow.http import open_client
     from bot.register import binding, checks
 
@@ -169,7 +169,7 @@ def _refuse_for(findings: tuple[Finding, ...]) -> None:
 
 
 def _ask(wanted: Wanted, bench: Workbench, number: int, client: MlflowClient, settings: Settings) -> str:
-    """Last, so that whoever is asked finds everything in place."""
+    """The last step, so that approvers find everything in place."""
     from bot.register.binding import ask_by_alias
 
     if wanted.ask:

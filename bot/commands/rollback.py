@@ -1,4 +1,4 @@
-"""Going back, and what has happened so far: `rollback` and `history`."""
+"""`countersign rollback` and `countersign history`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from config.settings import Need
 @click.option("--name", required=True, help="Registered model.")
 @click.option("--to", "target", required=True, help="alias:champion, stage:Production or model:prod.x.")
 @click.option("--version", type=click.IntRange(min=1), help="Default: the version approved for it before.")
-@click.option("--reason", required=True, help="ReasonCode; it marks the version that failed, and stands in the ledger.")
+@click.option("--reason", required=True, help="Why; it marks the version that failed, and is recorded in the ledger.")
 @click.option("--requester", default="", help="Who asks, by e-mail. Default: git's user.email.")
 @telling_mistakes
 def roll_back(name: str, target: str, version: int | None, reason: str, requester: str) -> None:
     """Take a target back to the version approved before.
 
-    At once where the rule allows it, else by the same votes. With COUNTERSIGN_URL and COUNTERSIGN_API_TOKEN set it asks the bot there;
-    else it writes to the bot's own database.
+    Immediately where the rule allows it, else after the same votes. Asks the bot at COUNTERSIGN_URL when COUNTERSIGN_API_TOKEN is set too,
+    else writes to the bot's own database.
     """
     where, email = target_of(target), requester or git_email("--requester")
     settings = settings_for()

@@ -1,6 +1,7 @@
-"""gunicorn around the Flask app, started from our own process.
+"""Runs the Flask app under gunicorn, started from our own process.
 
-gunicorn's own command line puts the current directory first on the import path; there a team may well have a `config` package of its own.
+A module of its own, so that no other command imports gunicorn. gunicorn's command line is not used: it puts the current directory first on
+the import path, and a team may have a package named `config` there.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from bot.app import create_app
 
 
 class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """One process on purpose: the counters of /metrics live in it. More of it is more `countersign web`."""
+    """One process, because the counters of /metrics live in it. To scale out, run `countersign web` several times."""
 
     def __init__(self, host: str, port: int) -> None:
         self.address = f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""What the commands that ask for something share: reading the target, and asking the bot over HTTP where its address is known."""
+"""Shared by the commands that open requests: parsing the target, and calling the bot's API when its address is set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def asks_over_http(settings: Settings) -> bool:
 
 
 def post(path: str, body: Mapping[str, object], settings: Settings) -> Mapping[str, str]:
-    """The bot's answer to what was asked; raises ClickException with its own sentence when it refuses."""
+    """The bot's answer. Raises ClickException with the bot's own sentence when it refuses."""
     token = settings.api_token.get_secret_value()
     address = f"{settings.public_url.rstrip('/')}{path}"
     try:

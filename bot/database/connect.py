@@ -1,6 +1,6 @@
-"""How we reach PostgreSQL: connections that give up in time, and one `migrate` for our tables and the job engine's.
+"""Connects to PostgreSQL, with timeouts, and migrates our tables and the job engine's.
 
-The tables are in `bot.store.tables` and `bot.engine.rows`; what changes them is in `bot/store/migrations`.
+The tables are in `bot.store.tables` and `bot.engine.rows`, the migrations in `bot/store/migrations`.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from psycopg.conninfo import conninfo_to_dict
 
 DIALECT = "postgresql+psycopg://"
 
-# What libpq needs so that a vanished host costs seconds and not the kernel's quarter of an hour; a URL may choose otherwise.
+# libpq's timeouts: a vanished host is noticed within seconds, not after the kernel's quarter of an hour. A URL may override them.
 PATIENCE: dict[str, int | str] = {
     "connect_timeout": 5,  # seconds
     "tcp_user_timeout": 10_000,  # milliseconds
     "keepalives_idle": 10,  # seconds
     "application_name": "countersign",
 }
-# What the server needs so that one stuck session does not hold everybody's rows.
+# The server's timeouts: one stuck session must not keep rows locked.
 LIMITS = {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "60s"}
 
 
 def patience_for(url: str) -> dict[str, Any]:
-    """PATIENCE without what the URL already says: psycopg would let our word win."""
+    """PATIENCE without the options in the URL, because psycopg would prefer ours."""
     chosen = conninfo_to_dict(url)
     return {name: value for name, value in PATIENCE.items() if name not in chosen}
 
 
 def connect(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """One plain connection, without limits on its statements."""
+    """One plain connection, without statement timeouts."""
     return psycopg.connect(url, **patience_for(url))
 
 
 def create_engine(url: str, *, pool_size: int = 10, pooled: bool = True) -> sa.Engine:
-    """An engine on a libpq URI, which reaches psycopg byte for byte (SQLAlchemy would rewrite a socket's `?host=`). Opens nothing.
+    """An engine on a libpq URI, passed to psycopg unchanged (SQLAlchemy would rewrite a socket's `?host=`). Does not connect.
 
-    Not pooled, it opens a connection for each use and keeps none, so that nobody has to close it or to mind a fork.
+    Without a pool it opens a connection for each use, so it need not be disposed and is safe across a fork.
     """
 
     def creator() -> psycopg.Connection[tuple[Any, ...]]:
@@ -55,7 +55,7 @@ def create_engine(url: str, *, pool_size: int = 10, pooled: bool = True) -> sa.E
 
 
 def migrate(url: str) -> None:
-    """Brings the schema to the newest revision. Safe to run twice and by several at once: an advisory lock lets one through."""
+    """Upgrades the schema to the newest revision. Safe to run twice or in parallel: an advisory lock lets one run at a time."""
     with _unpooled(url).begin() as connection:
         config = alembic_config()
         config.attributes["connection"] = connection
@@ -63,7 +63,7 @@ def migrate(url: str) -> None:
 
 
 def pending_migrations(url: str) -> bool:
-    """Whether this program knows revisions that the database has not seen."""
+    """True when the database lacks revisions of this release."""
     with _unpooled(url).connect() as connection:
         applied = MigrationContext.configure(connection).get_current_heads()
     return set(ScriptDirectory.from_config(alembic_config()).get_heads()) != set(applied)

@@ -1,8 +1,8 @@
 """The PostgreSQL that pip installed (extra `embedded`), for a small team, the demo and the tests.
 
-It lives in `<home>/postgres`, listens on a unix socket in a directory that only its owner may enter, and outlives whoever started it.
-We drive `initdb` and `pg_ctl` ourselves instead of calling the package's `get_server`: that one trusts a stale `postmaster.pid`, opens
-parent directories to everyone, and gives up after ten seconds. Where the programs are and who runs them: `bot.database.embedded_programs`.
+It lives in `<home>/postgres`, listens on a unix socket in a directory that only its owner may enter, and keeps running after the process
+that started it. We call `initdb` and `pg_ctl` ourselves and not the package's `get_server`, which trusts a stale `postmaster.pid`, opens
+parent directories to everyone, and gives up after ten seconds. `bot.database.embedded_programs` finds the programs and their account.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ __all__ = ["NoDatabase", "attach", "start", "stop"]
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_LIMIT = 103  # bytes: sun_path is 108 on Linux and 104 on macOS, and ends in a NUL
 START_PATIENCE = 60.0  # seconds; after a crash the server first replays its write-ahead log
-LAUNCHES = 5  # after `kill -9` of the postmaster alone, its orphans hold the shared memory for a moment
+LAUNCHES = 5  # after `kill -9` of the postmaster its children hold the shared memory for a moment
 LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # the same on every system
 
 
 def start(home: Path, settings: Mapping[str, str] | None = None) -> str:
-    """Starts the server unless it runs, proves that it answers, and returns its libpq URI.
+    """Starts the server unless it runs, checks that it answers, and returns its libpq URI.
 
-    Safe to call again and by many processes at once: there is one postmaster. `settings` are server settings such as `fsync`; they
-    count only for the start itself. Raises NoDatabase.
+    Safe to call again and from many processes: there is one postmaster. `settings` are server settings such as `fsync`, used only when
+    this call starts the server. Raises NoDatabase.
     """
     home = home.expanduser().resolve()
     home.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def start(home: Path, settings: Mapping[str, str] | None = None) -> str:
 
 
 def attach(home: Path) -> str:
-    """The libpq URI of the server that already runs in `home`. Raises NoDatabase; starts and changes nothing."""
+    """The libpq URI of the server that already runs in `home`. Raises NoDatabase; starts nothing."""
     home = home.expanduser().resolve()
     uri = _uri(_socket_directory(home / "postgres"))
     trouble = trouble_reaching(uri)
@@ -84,7 +84,7 @@ def stop(home: Path) -> None:
 
 
 def trouble_reaching(uri: str) -> str | None:
-    """Asks the server itself: a pid file proves nothing, its number may belong to a zombie or to a stranger."""
+    """Why the server cannot be reached, or None. Connects, because the number in a pid file may belong to another process."""
     try:
         with psycopg.connect(uri, connect_timeout=5) as connection:
             connection.execute("select 1")
@@ -106,7 +106,7 @@ def _launch(cluster: Cluster, settings: Mapping[str, str]) -> None:
 
 @dataclass(frozen=True)
 class Cluster:
-    """One data directory, the programs that serve it, and the account that they run as."""
+    """A data directory, the PostgreSQL programs for it, and the account that runs them."""
 
     files: Path
     sockets: Path
@@ -128,11 +128,11 @@ class Cluster:
     def launch(self, settings: Mapping[str, str]) -> None:
         if not (self.files / "PG_VERSION").exists():
             self._initialise()
-        (self.files / "postmaster.pid").unlink(missing_ok=True)  # stale: postmaster() has just said so
+        (self.files / "postmaster.pid").unlink(missing_ok=True)  # stale: postmaster() found no living server
         self._make_socket_directory()
         ours = {"listen_addresses": "", "unix_socket_directories": str(self.sockets), "log_checkpoints": "off"}
         chosen = [f"--{name}={value}" for name, value in {**ours, **settings}.items()]
-        options = shlex.join(chosen)  # pg_ctl hands them to a shell
+        options = shlex.join(chosen)  # pg_ctl passes them to a shell
         self.run("pg_ctl", "start", "-D", str(self.files), "-l", str(self._log), "-o", options, "-w", "-t", "60")
 
     def run(self, program: str, *arguments: str) -> None:
@@ -162,7 +162,7 @@ class Cluster:
         return self.files / "server.log"
 
     def _initialise(self) -> None:
-        """Builds the cluster beside its place and then moves it there, so that a killed `initdb` leaves nothing half made."""
+        """Creates the cluster in a temporary directory and then renames it, so that a killed `initdb` leaves no partial cluster."""
         fresh = self.files.with_name("postgres.new")
         shutil.rmtree(fresh, ignore_errors=True)
         self._own(fresh)
@@ -175,7 +175,7 @@ class Cluster:
             os.chown(directory, self.account.uid, self.account.gid)
 
     def _make_socket_directory(self) -> None:
-        """The socket stands beside the data; when that path is too long for one, in a short directory of its own."""
+        """The socket is beside the data, or in a short directory of its own when that path is too long."""
         if self.sockets == self.files:
             return
         if not self.sockets.exists():
@@ -206,7 +206,7 @@ def _socket_directory(files: Path) -> Path:
 
 
 def _is_postgres(pid: int, files: Path) -> bool:
-    """Whether this process is a PostgreSQL server on these files; a zombie has no command line any more."""
+    """Whether this process is a PostgreSQL server on these files. A zombie has no command line."""
     arguments = Path(f"/proc/{pid}/cmdline")
     if Path("/proc/self").exists():
         try:
@@ -222,7 +222,7 @@ def _is_postgres(pid: int, files: Path) -> bool:
 
 @contextmanager
 def _only_starter(home: Path) -> Iterator[None]:
-    """One starter or stopper at a time; the lock dies with its holder."""
+    """Lets one process at a time start or stop the server. A dead process releases the lock."""
     with (home / ".postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

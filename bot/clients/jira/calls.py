@@ -1,7 +1,7 @@
-"""Connects to Jira when it is first needed and says in our words how a call failed. Which calls make up a deed is in `jira`.
+"""Connects to Jira on first use, and turns failed calls into our errors. `tickets` decides which calls to make.
 
-A read, or a write that may be repeated, fails as Temporary when its answer was lost; a write that may not is OutcomeUnknown. Only what
-certainly had no effect is Temporary or Permanent for such a write.
+When an answer is lost, a read or a repeatable write raises Temporary, and a write that must not be repeated raises OutcomeUnknown. Such a
+write raises Temporary or Permanent only when it certainly had no effect. Attachments are here too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ JsonObject = Mapping[str, object]
 TIMEOUT = 10.0
 SAID_LIMIT = 300
 UNSENT = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError)
-NOT_PROCESSED = frozenset({408, 409, 423, 425, 503})  # refused before anything was written; passes by itself
+NOT_PROCESSED = frozenset({408, 409, 423, 425, 503})  # refused before anything was written; a retry can succeed
 SHAPELESS = (ValueError, KeyError, TypeError, AttributeError)  # what the library raises when an answer is not Jira's
 
 MENDS: Mapping[int, str] = {
@@ -40,7 +40,7 @@ MENDS: Mapping[int, str] = {
 
 
 class JiraCalls:
-    """Cloud with an e-mail and an API token, Data Center with a personal access token. Thread-safe; lazily connected."""
+    """Uses an e-mail and API token for Cloud, a personal access token for Data Center. Thread-safe; connects on first use."""
 
     def __init__(self, url: str, *, email: str, api_token: str, token: str, timeout: float) -> None:
         self.url = url.rstrip("/")
@@ -58,11 +58,11 @@ class JiraCalls:
         return self._attempt(what, lambda: call(client), in_doubt=Temporary)
 
     def write(self, what: str, call: Callable[[JIRA], T]) -> T:
-        """For what may be repeated."""
+        """For writes that are safe to repeat."""
         return self.read(what, call)
 
     def write_once(self, what: str, call: Callable[[JIRA], T]) -> T:
-        """For what must not be repeated before it was looked up."""
+        """For writes that must not be repeated before a lookup."""
         client = self._connected()
         return self._attempt(what, lambda: call(client), in_doubt=OutcomeUnknown)
 
@@ -73,7 +73,7 @@ class JiraCalls:
             return self._client
 
     def _connect(self) -> JIRA:
-        """Version 2 tells everywhere what kind of Jira this is; Cloud is then spoken to in version 3."""
+        """API version 2 reports the deployment type on every Jira. Cloud is then used through version 3."""
         client = self._open("2")
         if client.deploymentType != "Cloud":
             if not self._token:
@@ -87,7 +87,7 @@ class JiraCalls:
         return self._open("3")
 
     def _open(self, version: str) -> JIRA:
-        """The library's own retries would make two tickets out of one lost answer; its log would show whole bodies."""
+        """The library's retries are off, because a lost answer would make two tickets. Its log is off, because it shows whole bodies."""
         return JIRA(
             self.url,
             options={"rest_api_version": version},
@@ -139,17 +139,17 @@ class JiraCalls:
 
 
 def post(client: JIRA, path: str, body: JsonObject) -> JsonObject:
-    """For what the library has no method for, or one that does more than it is asked."""
+    """For calls that the library lacks, or that it extends with calls of its own."""
     return _answer(client._session.post(client._get_url(path), data=json.dumps(body)))
 
 
 def put(client: JIRA, path: str, body: object) -> None:
-    """The library's `update` reads the issue before and after; this only writes."""
+    """Only writes; the library's `update` also reads the issue before and after."""
     _answer(client._session.put(client._get_url(path), data=json.dumps(body)))
 
 
 def _answer(response: requests.Response) -> JsonObject:
-    """Empty for an empty answer. A page that a proxy or a login put in between raises ValueError."""
+    """An empty mapping for an empty answer. Raises ValueError for a page from a proxy or a login."""
     answer = response.json() if response.content else {}
     if not isinstance(answer, Mapping):
         raise ValueError("not an object")  # noqa: TRY004 - the answer is wrong, not the caller
@@ -157,7 +157,7 @@ def _answer(response: requests.Response) -> JsonObject:
 
 
 def object_in(parent: JsonObject, name: str) -> JsonObject:
-    """Empty when there is none."""
+    """An empty mapping when the name is missing or holds no object."""
     value = parent.get(name)
     return value if isinstance(value, Mapping) else {}
 
@@ -180,7 +180,7 @@ def _header(error: JIRAError, name: str) -> str:
 
 
 def _wait(error: JIRAError) -> float:
-    """Retry-After in seconds, which a proxy may send as a date; 0 when there is none."""
+    """Retry-After in seconds; 0 without the header. A proxy may send it as a date."""
     asked = _header(error, "Retry-After")
     try:
         return max(0.0, float(asked))
@@ -197,7 +197,7 @@ def _until(date: str) -> float:
 
 
 NAME_LIMIT = 250
-# Jira refuses a file that a page could send from a browser:
+# Jira refuses uploads that a page in a browser could have sent:
 # https://support.atlassian.com/jira/kb/rest-api-calls-with-a-browser-user-agent-header-may-fail-csrf-checks/
 NOT_FROM_A_PAGE = {"X-Atlassian-Token": "no-check", "Content-Type": None}
 
@@ -207,7 +207,7 @@ def name_on_ticket(file: Attachment) -> str:
 
 
 def attached_by(account: str, client: JIRA, issue_id: str) -> frozenset[str]:
-    """Others' files are left out, so that nobody can keep ours away by attaching one under its name."""
+    """The names of files that our own account attached. Counting others' files would let anyone block ours by using its name."""
     fields = object_in(client._get_json(f"issue/{issue_id}", params={"fields": "attachment"}), "fields")
     if "attachment" not in fields:
         raise Permanent(
@@ -219,7 +219,7 @@ def attached_by(account: str, client: JIRA, issue_id: str) -> frozenset[str]:
 
 
 def post_file(client: JIRA, issue_id: str, file: Attachment) -> None:
-    """The library's own `add_attachment` forgets the media type and reads the answer as a list that must not be empty."""
+    """The library's own `add_attachment` drops the media type and fails on an empty list."""
     part = {"file": (name_on_ticket(file), file.path.read_bytes(), file.media_type)}
     response = client._session.post(
         client._get_url(f"issue/{issue_id}/attachments"), files=part, headers=NOT_FROM_A_PAGE
@@ -230,6 +230,6 @@ def post_file(client: JIRA, issue_id: str, file: Attachment) -> None:
 
 
 def account_of(person: object) -> str:
-    """The account id on Cloud, the user's key on Data Center (its name can be changed); empty for nobody."""
+    """The account id on Cloud, the user's key on Data Center (a name can change). Empty without a person."""
     account = person if isinstance(person, Mapping) else {}
     return str(account.get("accountId") or account.get("key") or "")

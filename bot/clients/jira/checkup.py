@@ -1,4 +1,4 @@
-"""What `countersign doctor` asks Jira: the account, the project, its issue types, statuses, screens and permissions. Reads only."""
+"""What `countersign doctor` reads from Jira: the account, the project, its issue types, statuses, screens and permissions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jira import JIRA
 from bot.clients.jira.calls import TIMEOUT, JiraCalls, object_in, objects_in
 from bot.errors import Permanent
 
-# https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/ and what each is needed for
+# https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/ and why each is needed
 PERMISSIONS: Mapping[str, str] = {
     "BROWSE_PROJECTS": "see the project and its tickets",
     "CREATE_ISSUES": "open tickets",
@@ -38,7 +38,7 @@ class ProjectSeen:
 
 @dataclass(frozen=True)
 class CreateScreen:
-    """The fields that one may fill in when opening a ticket, and those of them that one must."""
+    """The fields on the screen that opens a ticket, and which of them are required."""
 
     fields: frozenset[str]
     required: frozenset[str]
@@ -52,10 +52,10 @@ class JiraCheckup:
         self._calls = JiraCalls(url, email=email, api_token=api_token, token=token, timeout=TIMEOUT)
 
     def told_deployment(self) -> str:
-        """What the site tells anybody about itself, `Cloud` or `Server`; empty when it tells nothing without a login."""
+        """`Cloud` or `Server`, as the site reports without a login; empty when it requires one."""
         try:
             told = requests.get(f"{self._url}/rest/api/2/serverInfo", timeout=TIMEOUT, allow_redirects=False).json()
-        except (requests.RequestException, ValueError):  # reading with the credentials says what is the matter
+        except (requests.RequestException, ValueError):  # the call with credentials reports the cause
             return ""
         return str(told.get("deploymentType", "")) if isinstance(told, Mapping) else ""
 
@@ -64,7 +64,7 @@ class JiraCheckup:
         return "Cloud" if self._calls.cloud() else "Data Center"
 
     def account(self) -> str:
-        """The printed name of whom the token belongs to."""
+        """The display name of the token's account."""
         me = self._get("asking who the bot is", "myself")
         return str(me.get("displayName") or me["name"])
 
@@ -80,7 +80,7 @@ class JiraCheckup:
         return tuple(name for name in wanted if object_in(held, name).get("havePermission") is not True)
 
     def create_screen(self, project: ProjectSeen, issue_type: str) -> CreateScreen:
-        """Cloud calls the list `fields`, Data Center `values`; what has a default need not be filled in."""
+        """Cloud calls the list `fields`, Data Center `values`. A field with a default is not required."""
         path = f"issue/createmeta/{project.key}/issuetypes/{project.issue_types[issue_type]}"
         answer = self._get(f"reading the create screen of {issue_type} in {project.key}", path, {"maxResults": 200})
         fields = objects_in(answer, "fields") or objects_in(answer, "values")
@@ -88,7 +88,7 @@ class JiraCheckup:
         return CreateScreen(frozenset(map(_id_of, fields)), frozenset(map(_id_of, required)))
 
     def statuses(self, project: ProjectSeen, issue_type: str) -> tuple[str, ...]:
-        """Those that the issue type's workflow knows. Transitions are shown by a ticket only, and only those that lead on from it."""
+        """The statuses in the issue type's workflow. Jira lists transitions for one ticket only, from its current status."""
         answer = self._calls.read(
             f"reading the statuses of {project.key}",
             lambda client: {"types": client._get_json(f"project/{project.key}/statuses")},

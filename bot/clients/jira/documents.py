@@ -1,6 +1,11 @@
-"""Cards and texts as Atlassian Document Format, for Jira Cloud. Pure. Every text goes into a text node, where nothing can come alive.
+"""Cards and texts as Jira shows them: Atlassian Document Format for Cloud, wiki markup for Data Center, cut to Jira's limits. Pure.
+
+Untrusted text cannot become markup. In a document it goes into text nodes, which Jira does not parse. In wiki markup every character that
+could start markup becomes a numeric HTML entity, which Jira shows as the character. A backslash would be easier to read, but it cannot
+escape a backslash (two of them break the line), an address, or a ticket's key.
 
 https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/
+https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa?section=all
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ def card_as_adf(card: Card) -> Node:
 
 
 def text_as_adf(text: str) -> Node:
-    """An empty line begins a new paragraph."""
+    """An empty line starts a new paragraph."""
     return _document([_paragraph(part) for part in text.split("\n\n") if part.strip()])
 
 
@@ -49,7 +54,7 @@ def _paragraph(text: str, mark: str = "") -> Node:
 
 
 def _text(text: str, mark: str = "") -> list[Node]:
-    """No node for an empty text, because Jira refuses one."""
+    """No node for an empty text, because Jira refuses empty text nodes."""
     marks: Node = {"marks": [{"type": mark}]} if mark else {}
     return [{"type": "text", "text": text, **marks}] if text else []
 
@@ -95,7 +100,7 @@ LIVE = re.compile(
 
 
 def escaped(text: str) -> str:
-    """One line of text, inert."""
+    """One line of text with every markup character escaped."""
     return LIVE.sub(lambda match: f"&#{ord(match.group())};", text.strip())
 
 
@@ -130,7 +135,7 @@ def _wiki_table(table: Table) -> str:
 
 
 def _wiki_cell(text: str) -> str:
-    """A cell must not be empty, or the row falls apart."""
+    """Never empty, because an empty cell breaks the row."""
     return escaped(text) or " "
 
 
@@ -143,13 +148,13 @@ CARD_SIZES = (
     (15, 500),
     (5, 150),
     (3, 80),
-)  # a table's rows, a text's letters, tried in turn
+)  # rows of a table and characters of a text, tried in this order
 TEXT_SIZES = (20_000, 5_000)
-LEAST = 500  # letters; even escaped and one to a line they fit
+LEAST = 500  # characters; they fit even when all are escaped and each is on its own line
 
 
 def fitting_card(card: Card, render: Callable[[Card], T]) -> T:
-    """As much of the card as fits; at the very least its summary."""
+    """As much of the card as fits; at least its summary."""
     for rows, letters in CARD_SIZES:
         shown = render(_trimmed(card, rows, letters))
         if _length(shown) <= TEXT_LIMIT:
@@ -166,7 +171,7 @@ def fitting_text(text: str, render: Callable[[str], T]) -> T:
 
 
 def _length(shown: T) -> int:
-    """Jira counts a document's own form as well, so its JSON is what must fit."""
+    """Jira's limit counts a document's JSON, not only its text."""
     return len(shown) if isinstance(shown, str) else len(json.dumps(shown, ensure_ascii=False))
 
 

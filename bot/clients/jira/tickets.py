@@ -1,7 +1,7 @@
 """The TicketSystem on Jira, Cloud and Data Center: finding, opening, describing, linking, commenting and moving tickets.
 
-The calls and their failures are in `jira_calls`, a text's form in `jira_adf` (Cloud) and `jira_wiki` (Data Center), the choice of a
-transition in `jira_roads`, files in `jira_files`, the parsing of webhooks in `jira_webhook`.
+Calls, their failures and attachments are in `calls`, the rendering of texts in `documents`, the choice of a transition in `transitions`,
+the parsing of webhooks in `webhook`.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from bot.errors import Permanent
 from bot.ports import Attachment, Ticket, TicketHint
 
 LABEL = "countersign"
-PROPERTY = "countersign"  # on a comment: its key; on an issue: which transition was meant to lead where
+PROPERTY = "countersign"  # on a comment: its key; on an issue: the intended transition and its target status
 LINE_LIMIT = 255  # of summaries, labels, global ids and titles of links
-SETTLES_ON_CLOUD = 120.0  # seconds; its search index follows within seconds as a rule, minutes at worst
-SETTLES_ON_DATA_CENTER = 15.0  # the other nodes' indexes
+SETTLES_ON_CLOUD = 120.0  # seconds; the search index usually lags by seconds, at worst by minutes
+SETTLES_ON_DATA_CENTER = 15.0  # seconds; the lag of the other nodes' indexes
 COMMENTS_PAGE = 100
 IDS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Noted:
-    """A move to `asked`, an id or a name of a transition, was on its way to this status."""
+    """An earlier move took the transition `asked` (an id or a name) to this status."""
 
     asked: str
     status: str
@@ -75,7 +75,7 @@ class JiraTickets:
     # Found or opened
 
     def find_ticket(self, plan: TicketPlan, key: str) -> Ticket | None:
-        """The oldest with this very label, should there ever be two."""
+        """The oldest ticket with exactly this label."""
         jql = f"project = {_quoted(plan.project)} AND labels = {_quoted(key)} ORDER BY created ASC"
         found = self._calls.read(
             f"looking for a ticket labelled {key} in {plan.project}",
@@ -88,7 +88,7 @@ class JiraTickets:
         return found[0] if found else None
 
     def open_ticket(self, plan: TicketPlan, card: Card, key: str) -> Ticket:
-        """Its status stays empty: asking for it could fail, and after a create nothing may fail."""
+        """The status stays empty: reading it could fail, and nothing may fail after the create."""
         fields = {
             "project": {"key": plan.project},
             "issuetype": {"name": plan.type},
@@ -103,7 +103,7 @@ class JiraTickets:
         return Ticket(made, "")
 
     def get_ticket(self, ref: TicketRef) -> Ticket:
-        """By its id, which stays when it is moved to another project and gets another key."""
+        """Reads by id, which stays the same when the ticket moves to another project and gets a new key."""
         return self._calls.read(
             f"reading {ref.key}", lambda client: self._as_ticket(client.issue(ref.id, fields="status"))
         )
@@ -111,7 +111,7 @@ class JiraTickets:
     # Kept up to date
 
     def link(self, ref: TicketRef, key: str, title: str, url: str) -> None:
-        """Jira itself replaces a link with the same global id."""
+        """Repeatable: Jira replaces a link that has the same global id."""
         if not is_web_address(url):
             raise Permanent(f"{ref.key} cannot be linked to {url!r}, which is not a web address. Correct its source.")
         link = {
@@ -132,7 +132,7 @@ class JiraTickets:
             self._add_comment(ref, {"body": f"{fitting_text(text, text_as_wiki)}\n\n{marker}"})
 
     def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
-        """One call for a file, so that one which Jira refuses does not keep the others away."""
+        """One call per file, so that a refused file does not block the others."""
         look = partial(attached_by, self._me(), issue_id=ref.id)
         there = self._calls.read(f"reading what is attached to {ref.key}", look)
         refused: list[Permanent] = []
@@ -143,7 +143,7 @@ class JiraTickets:
             raise refused[0]
 
     def move(self, ref: TicketRef, to: str) -> None:
-        """A transition that has another name than its status is noted first, so that a repeat knows that it was taken."""
+        """When transition and status have different names, notes the move first, so that a repeat sees that it was made."""
         status, noted = self._status_and_notes(ref)
         if same(status, to) or noted == Noted(to, status):
             return
@@ -173,7 +173,7 @@ class JiraTickets:
     # Comments of our own
 
     def _own_comments(self, ref: TicketRef) -> list[Comment]:
-        """Others' are left out, so that nobody can pass for us by copying a mark."""
+        """Only comments by our own account: anyone could copy a mark."""
         me = self._me()
         comments = self._calls.read(
             f"reading the comments of {ref.key}", lambda client: list(_all_comments(client, ref.id))
@@ -181,7 +181,7 @@ class JiraTickets:
         return [comment for comment in comments if account_of(comment.raw.get("author")) == me]
 
     def _is_marked(self, comments: list[Comment], key: str) -> bool:
-        """The listing does not show properties; asking by ids is the documented way."""
+        """The list of comments omits properties; the documented way is to read them by comment id."""
         if not comments:
             return False
         ids = {"ids": [int(comment.id) for comment in comments[-IDS_AT_ONCE:]]}
@@ -210,7 +210,7 @@ class JiraTickets:
         )
 
     def _status_and_notes(self, ref: TicketRef) -> tuple[str, Noted]:
-        """Its status, and the note that an earlier move has left."""
+        """The ticket's status, and the note that an earlier move left."""
         return self._calls.read(
             f"reading {ref.key}",
             lambda client: _read_standing(client.issue(ref.id, fields="status", properties=PROPERTY)),
@@ -240,7 +240,7 @@ def _quoted(text: str) -> str:
 
 
 def _all_comments(client: JIRA, issue_id: str) -> list[Comment]:
-    """Page by page until one brings nothing new: Cloud gives at most 100 a call, and an old site may ignore the paging."""
+    """Reads pages until one brings nothing new: Cloud returns at most 100 a call, and an old site may ignore paging."""
     comments: dict[str, Comment] = {}
     while True:
         page = client.comments(issue_id, start_at=len(comments), max_results=COMMENTS_PAGE)

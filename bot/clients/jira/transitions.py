@@ -1,6 +1,6 @@
-"""Which of a ticket's transitions is meant, and what its screen must be filled with. Pure; `jira` reads and takes them.
+"""Chooses one of a ticket's transitions, and the values that its screen requires. Pure; `tickets` reads and takes transitions.
 
-A transition is a transition that the ticket can take from where it stands, with the status that it leads to.
+A transition is a step that the ticket can take from its current status, with the status that it leads to.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bot.errors import Permanent
 
 @dataclass(frozen=True)
 class ScreenField:
-    """A field that the transition's screen requires; `allowed` is empty when anything may be typed."""
+    """A field that the transition's screen requires; `allowed` is empty when any text is valid."""
 
     id: str
     allowed: tuple[str, ...]
@@ -38,7 +38,7 @@ def same(one: str, other: str) -> bool:
 def choose_transition(
     transitions: Sequence[Transition], to: str, ticket: str, status: str
 ) -> tuple[Transition, Mapping[str, str]]:
-    """By id, else by name, else by target status, with what its screen is filled with. Raises Permanent listing the transitions."""
+    """By id, else name, else target status, with the values for its screen. Raises Permanent, which lists the transitions."""
     meant = (
         [transition for transition in transitions if transition.id == to.strip()]
         or [transition for transition in transitions if same(transition.name, to)]
@@ -52,7 +52,7 @@ def choose_transition(
 
 
 def _filled_screen(transition: Transition, to: str) -> Mapping[str, str] | None:
-    """A resolution is chosen when one is called like the status, the wish or the transition, or is the only one; nothing is guessed."""
+    """Chooses a resolution named like the status, `to` or the transition, or the only one. None when that is not clear."""
     filled: dict[str, str] = {}
     for field in transition.required:
         value = _resolution(field, (transition.status, to, transition.name)) if field.id == "resolution" else None

@@ -1,7 +1,7 @@
-"""Jira's webhooks: is the signature good, and which ticket should we look at again? No I/O, and no import of the jira library.
+"""Jira's webhooks: verifies the signature and returns the ticket to read again. No I/O, and no import of the jira library.
 
-The signature covers the body alone, not the time or the identifier, so a replay cannot be told from the original: the body is believed
-no further than the ticket's id. https://developer.atlassian.com/cloud/jira/platform/webhooks/
+The signature covers the body only, not the time or the identifier, so a replay looks like the original. Therefore nothing but the
+ticket's id is used from the body. https://developer.atlassian.com/cloud/jira/platform/webhooks/
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from bot.errors import Rejected
 from bot.ports import TicketHint
 
-BODY_LIMIT = 1024 * 1024  # a ticket with long comments
+BODY_LIMIT = 1024 * 1024  # bytes; a ticket with long comments
 ID_LIMIT = 200
 
 
 def read_webhook(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> TicketHint:
-    """Raises Rejected unless one of the secrets signed these very bytes."""
+    """Raises Rejected unless one of the secrets signed exactly these bytes."""
     if len(body) > BODY_LIMIT:
         raise Rejected("too_large", f"The body has {len(body)} bytes; at most {BODY_LIMIT} are read.", status=413)
     keys = [secret.encode() for secret in secrets if secret.strip()]
@@ -34,7 +34,7 @@ def read_webhook(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]
 
 
 def _check_signature(header: str, body: bytes, keys: Sequence[bytes]) -> None:
-    """Every key is tried, found or not, so that the time taken tells nothing."""
+    """Tries every key even after a match, so that the time taken reveals nothing."""
     method, _, digest = header.partition("=")
     if method != "sha256" or not digest:
         raise Rejected(
@@ -50,7 +50,7 @@ def _check_signature(header: str, body: bytes, keys: Sequence[bytes]) -> None:
 
 
 def _delivery_id(given: Mapping[str, str], body: bytes) -> str:
-    """Jira's identifier is the same for all tries of a delivery; where a site sends none, equal bodies are one delivery."""
+    """Jira's identifier, which is the same for all retries of a delivery; without one, a hash of the body."""
     identifier = given.get("x-atlassian-webhook-identifier", "").strip()
     if not identifier:
         return hashlib.sha256(body).hexdigest()
@@ -62,7 +62,7 @@ def _delivery_id(given: Mapping[str, str], body: bytes) -> str:
 
 
 def _ticket_in(body: bytes) -> str | None:
-    """None for events about something else than a ticket."""
+    """None for events that are not about a ticket."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,7 +1,8 @@
-"""Turns a card into Slack's blocks, and a question into a modal. Pure; sending is in `slack`, cleaning texts in `slack_text`.
+"""Turns a card into Slack's blocks, and a question into a modal. Pure; `notifier` sends them.
 
-There is no mrkdwn here at all: bold labels and links are rich-text elements with style flags, which Slack does not parse.
-Limits: https://docs.slack.dev/reference/block-kit
+Blocks use only `plain_text`, `raw_text` and rich-text elements. Slack never parses markup in these, so a text needs only the cleaning of
+`plain_text`. The one text that Slack does parse is a message's fallback. There escaping is not enough: a mark at a word's border formats,
+and an address becomes a link. So `fallback` replaces marks by look-alikes. Limits: https://docs.slack.dev/reference/block-kit
 """
 
 from __future__ import annotations
@@ -32,16 +33,16 @@ CONTEXT_LIMIT = 500
 ALT_LIMIT = 2_000  # https://docs.slack.dev/reference/block-kit/blocks/image-block
 BUTTONS_LIMIT = 25
 BUTTON_TEXT_LIMIT = 75
-TABLE_ROWS_LIMIT = 100  # https://docs.slack.dev/reference/block-kit/blocks/table-block, the row of headings among them
+TABLE_ROWS_LIMIT = 100  # with the row of headings: https://docs.slack.dev/reference/block-kit/blocks/table-block
 TABLE_COLUMNS_LIMIT = 20
 TABLE_CHARACTERS_LIMIT = 10_000
 CELL_LIMIT = 200
 PREFORMATTED_LIMIT = 2_900
 MODAL_TITLE_LIMIT = 24
 
-# All text of a message together; not documented: https://github.com/slackapi/bolt-js/issues/2509 found msg_blocks_too_long above 13,200.
+# All text of a message together. Undocumented: https://github.com/slackapi/bolt-js/issues/2509 found msg_blocks_too_long above 13,200.
 MESSAGE_LIMIT = 13_000
-# With these a message stays far below its 50 blocks.
+# These keep a message far below Slack's limit of 50 blocks.
 PARAGRAPHS_SHOWN = 20
 TABLES_SHOWN = 10
 MENTIONS_SHOWN = 20
@@ -50,9 +51,9 @@ SMALLEST_TABLE = 300
 
 
 def blocks_of(card: Card, found: Found = NOBODY) -> list[Block]:
-    """The whole card, in the order in which a person reads it. Too long a card is cut in the middle and says so; its buttons stay.
+    """The whole card in reading order. A card that is too long loses its middle and says so; its buttons stay.
 
-    `found` are the Slack ids of those mentioned; whoever is not among them is printed by name and not notified.
+    `found` holds the Slack ids of the people and groups mentioned. The others are printed by name and not notified.
     """
     header: Block = {"type": "header", "text": _plain(card.title, HEADER_LIMIT)}
     mentions, image = _mentions(card.mentions, found), _image(card.image)
@@ -65,12 +66,12 @@ def blocks_of(card: Card, found: Found = NOBODY) -> list[Block]:
 
 
 def lines_of(text: str) -> list[Block]:
-    """A sentence or two, as words and nothing else."""
+    """One section of plain text."""
     return [_section(text, SECTION_TEXT_LIMIT)]
 
 
 def reason_form(click: Click, title: str, prompt: str) -> Block:
-    """The modal that asks for a reason. It carries where the click came from, because Slack's answer does not."""
+    """The modal that asks for a reason. It carries the click's origin, because Slack's submission does not."""
     origin = {"action": click.action, "value": click.value, "channel": click.channel, "message": click.message}
     reason = {"type": "plain_text_input", "action_id": REASON_BLOCK, "multiline": True, "min_length": 1}
     return {
@@ -122,7 +123,7 @@ def _length(value: object) -> int:
 
 
 def _facts(facts: Sequence[Fact], room: int) -> list[Block]:
-    """One line for each fact, all in one block: the line breaks are elements of ours, so no value can forge a line."""
+    """One line per fact, all in one block. We add the line breaks as elements, so no value can forge a line."""
     elements: list[Block] = []
     for shown, fact in enumerate(facts):
         line = [_bold(f"{one_line(fact.label, LABEL_LIMIT)}: "), _value(fact.value)]
@@ -166,7 +167,7 @@ def _value(value: str | Link) -> Block:
 
 
 def _tables(tables: Sequence[Table], room: int) -> list[Block]:
-    """Slack takes one table in a message; the others, and any that is too large, become monospaced text."""
+    """Slack allows one table per message; others, and tables that are too large, become monospaced text."""
     blocks: list[Block] = []
     native_is_free = True
     for shown, table in enumerate(tables):
@@ -205,7 +206,7 @@ def _preformatted(rows: Sequence[Sequence[str]], room: int) -> Block:
 
 
 def _whole_lines(lines: Sequence[str], room: int) -> str:
-    """As many whole lines as fit; what is left out is counted, because a silent cut reads like the end."""
+    """As many whole lines as fit, then the number of lines left out, because a silent cut reads like the end."""
     text = "\n".join(lines)
     if len(text) <= room:
         return text.strip() or NOTHING
@@ -254,11 +255,11 @@ def _confirm(confirm: Confirm) -> Block:
     }
 
 
-FALLBACK_LIMIT = 700  # chat.update takes 4,000 characters, and escaping makes up to five of one
+FALLBACK_LIMIT = 700  # chat.update takes 4,000 characters, and escaping turns one into up to five
 
 LOOK_ALIKES = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ", "@": "＠"})
 FALLBACK_LIVE: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(?<![^\W_])_|_(?![^\W_])"), "ˍ"),  # _italic_; inside a word, as in bike_demand, it is only a letter
+    (re.compile(r"(?<![^\W_])_|_(?![^\W_])"), "ˍ"),  # _italic_; inside a word, as in bike_demand, it has no meaning
     (re.compile(r"#(?=\w)"), "＃"),  # a channel
     (re.compile(r":(?=//)"), "∶"),  # an address
     (re.compile(r":(?=\S*:)"), "∶"),  # an emoji: of each word, only the last colon stays
@@ -268,7 +269,7 @@ FALLBACK_LIVE: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def fallback(text: str) -> str:
-    """For the `text` of a message, which Slack parses as mrkdwn: nothing in it is live, and it still reads the same."""
+    """For a message's `text`, which Slack parses as mrkdwn: the result has no markup and still reads the same."""
     inert = one_line(text, FALLBACK_LIMIT).translate(LOOK_ALIKES)
     for pattern, look_alike in FALLBACK_LIVE:
         inert = pattern.sub(look_alike, inert)

@@ -1,6 +1,6 @@
-"""Calls Slack's Web API and says in our words how a call failed. Which calls make up a deed is in `slack` and `slack_people`.
+"""Calls Slack's Web API and turns failed calls into our errors. `notifier`, `people` and `files` decide which calls to make.
 
-A read, or a write that may be repeated, fails as Temporary when its answer was lost; a write that may not is OutcomeUnknown.
+When an answer is lost, a read or a repeatable write raises Temporary, and a write that must not be repeated raises OutcomeUnknown.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ MENDS: Mapping[str, str] = {
 
 
 class SlackError(Permanent):
-    """Slack said no, in one of its own words: `code`, such as `channel_not_found`."""
+    """Slack refused; `code` is Slack's error, such as `channel_not_found`."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -76,7 +76,7 @@ class SlackError(Permanent):
 
 
 class SlackCalls:
-    """`call` for what may be repeated, `call_once` for what may not, `pages` for lists. Opens no connection until then."""
+    """`call` for repeatable calls, `call_once` for others, `pages` for lists. Connects on the first call."""
 
     def __init__(self, token: str, api_url: str, timeout: float) -> None:
         self._token = token
@@ -100,7 +100,7 @@ class SlackCalls:
             yield page
 
     def call_with_headers(self, method: str) -> tuple[Answer, Mapping[str, str]]:
-        """The answer with its HTTP headers, named in lower case: Slack tells a token's scopes there and nowhere else."""
+        """The answer with its HTTP headers, names in lower case. Slack reports a token's scopes only there."""
         response = self._respond(method, NOTHING_TO_SAY, self._timeout, in_doubt=Temporary)
         return _object(response.data), {name.lower(): str(value) for name, value in response.headers.items()}
 
@@ -118,19 +118,19 @@ class SlackCalls:
         except URLError as error:
             raise _unsent(method, error, in_doubt) from None
         except (SlackClientError, OSError, HTTPException, ValueError, AttributeError) as error:
-            # AttributeError: the SDK asks any JSON for its "ok", be it an object or not.
+            # AttributeError: the SDK reads "ok" from any JSON, also when it is not an object.
             raise _lost(method, type(error).__name__, in_doubt) from None
 
     def _client(self, timeout: float) -> WebClient:
-        """Costs nothing to make, and the timeout belongs to it. Its own retries would make two messages out of a lost answer."""
+        """One client per call, because the timeout belongs to it. Its retries are off: a lost answer would make two messages."""
         client = WebClient(self._token, self._api_url, retry_handlers=[], logger=self._unheard)
         client.timeout = timeout  # type: ignore[assignment]  # urllib takes fractions of a second, the SDK's hint says int
-        client.proxy = None  # the SDK forgets NO_PROXY; left alone, urllib honours it along with HTTPS_PROXY
+        client.proxy = None  # the SDK ignores NO_PROXY; without a proxy here, urllib honours NO_PROXY and HTTPS_PROXY
         return client
 
 
 def _as_form(arguments: Arguments) -> dict[str, object]:
-    """Forms are what every method takes: those that read refuse JSON bodies. Structures travel as JSON text."""
+    """Every method takes a form; methods that read refuse JSON bodies. Structures are sent as JSON text."""
     return {name: json.dumps(value) if isinstance(value, list | dict) else value for name, value in arguments.items()}
 
 
@@ -173,7 +173,7 @@ def _as_ours(method: str, error: SlackApiError, arguments: Arguments, in_doubt: 
 
 
 def _refusal(method: str, code: str, error: SlackApiError, arguments: Arguments) -> str:
-    """Slack's word, what it was about, and the mend."""
+    """Slack's error, what it is about, and how to fix it."""
     about = next(
         (
             f" for {arguments[name]}"
@@ -199,12 +199,12 @@ def _retry_after(error: SlackApiError) -> float:
     headers = {name.lower(): value for name, value in error.response.headers.items()}
     try:
         return max(0.0, float(headers.get("retry-after", 0)))
-    except ValueError:  # a date, which Slack does not send: the lane's own backoff is enough
+    except ValueError:  # a date, which Slack does not send: the job's own backoff is enough
         return 0.0
 
 
 def _unsent(method: str, error: URLError, in_doubt: type[OutsideError]) -> OutsideError:
-    """urllib raises URLError for a connection that was not made, but also for one that broke while the request was written."""
+    """urllib raises URLError when no connection was made, but also when it broke while the request was being written."""
     cause = error.reason
     if isinstance(cause, TimeoutError | ConnectionResetError | BrokenPipeError):
         return _lost(method, type(cause).__name__, in_doubt)
@@ -216,7 +216,7 @@ def _lost(method: str, what: str, in_doubt: type[OutsideError]) -> OutsideError:
 
 
 class Pace:
-    """About one message a second for a channel: https://docs.slack.dev/apis/web-api/rate-limits. Thread-safe."""
+    """Keeps to about one message a second per channel: https://docs.slack.dev/apis/web-api/rate-limits. Thread-safe."""
 
     def __init__(self, clock: Seconds, wait: Wait) -> None:
         self.seconds = 1.0
@@ -226,12 +226,12 @@ class Pace:
         self._free_at: dict[str, float] = {}
 
     def note(self, channel: str) -> None:
-        """A message that waits for nobody has just been posted there."""
+        """Records a message that was posted without waiting."""
         with self._lock:
             self._free_at[channel] = self._clock() + self.seconds
 
     def keep(self, channel: str) -> None:
-        """Waits until it is this message's turn."""
+        """Waits until the next message may be posted."""
         with self._lock:
             now = self._clock()
             turn = max(now, self._free_at.get(channel, now))

@@ -1,4 +1,4 @@
-"""What `countersign doctor` asks Slack: the token, its scopes, channels, groups, people. Reads only, and judges nothing."""
+"""What `countersign doctor` reads from Slack: the token, its scopes, channels, groups, people. It draws no conclusions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.clients.slack.people import SlackPeople
 from bot.ports import Account
 
 TIMEOUT = 10.0  # seconds
-LONG_PAGE = 999  # of channels, whose list may be asked for twenty times a minute only
+LONG_PAGE = 999  # channels; Slack allows only twenty calls a minute
 SCOPES_HEADER = "x-oauth-scopes"  # https://docs.slack.dev/authentication/installing-with-oauth
 
 
 @dataclass(frozen=True)
 class Installation:
-    """Whom the token belongs to; `scopes` is empty when Slack, or a proxy before it, does not tell."""
+    """The token's app and workspace; `scopes` is empty when Slack, or a proxy in front of it, does not send them."""
 
     workspace: str
     user: str
@@ -34,7 +34,7 @@ class ChannelSeen:
 
 
 class SlackCheckup:
-    """Opens no connection before the first call."""
+    """Connects on the first call."""
 
     def __init__(self, bot_token: str, *, app_token: str, api_url: str) -> None:
         self._calls = SlackCalls(bot_token, api_url, TIMEOUT)
@@ -49,24 +49,24 @@ class SlackCheckup:
         )
 
     def channels(self, *, private: bool) -> list[ChannelSeen]:
-        """All that the bot can see; the private ones are those that it is in, and need the scope groups:read."""
+        """All channels that the bot can see. Private ones are those it is a member of, and need the scope groups:read."""
         kinds = "public_channel,private_channel" if private else "public_channel"
         pages = self._calls.pages("conversations.list", {"types": kinds, "limit": LONG_PAGE})
         return [_as_channel(seen) for page in pages for seen in objects_at(page, "channels")]
 
     def read_history(self, channel_id: str) -> None:
-        """Raises SlackError when the bot may not."""
+        """Raises SlackError when the bot may not read it."""
         self._calls.call("conversations.history", {"channel": channel_id, "limit": 1})
 
     def members_of(self, group: str) -> frozenset[str]:
-        """Raises Permanent, naming those that there are, when there is no such user group."""
+        """Raises Permanent, which lists the existing groups, when there is no such user group."""
         return self._people.members_of(group)
 
     def find_account(self, email: str) -> Account | None:
         return self._people.find_account(email)
 
     def open_socket(self) -> None:
-        """Asks for a Socket Mode address and does not connect to it; the address ends by itself."""
+        """Requests a Socket Mode address without connecting to it; the address expires."""
         self._socket_calls.call("apps.connections.open")
 
 

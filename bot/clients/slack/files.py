@@ -1,4 +1,8 @@
-"""Brings files to Slack, and shares them in a message's thread. Pictures for cards are in `slack_images`."""
+"""Uploads files to Slack: shared in a message's thread, or as pictures that a card shows.
+
+A file that is shared nowhere is visible to the bot alone, until an image block shows it:
+https://github.com/slackapi/python-slack-sdk/issues/1658
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ PAGE = 200
 
 
 class SlackFiles:
-    """Each upload makes a new file; one that is then shared nowhere is seen by nobody."""
+    """Each upload makes a new file; no one sees it until it is shared."""
 
     def __init__(self, calls: SlackCalls, people: SlackPeople, timeout: float) -> None:
         self._calls = calls
@@ -30,7 +34,7 @@ class SlackFiles:
         self._timeout = timeout
 
     def bring(self, content: BinaryIO, size: int, name: str, alt: str) -> dict[str, str]:
-        """Piece by piece; what is returned completes the upload, in a channel or in none. Safe to repeat."""
+        """Streams the content to Slack; returns what `files.completeUploadExternal` needs. Safe to repeat."""
         name = one_line(name, NAME_LIMIT)
         words = {"alt_txt": one_line(alt, ALT_LIMIT)} if alt else {}
         ticket = self._calls.call("files.getUploadURLExternal", {"filename": name, "length": size, **words})
@@ -38,7 +42,7 @@ class SlackFiles:
         return {"id": text_at(ticket, "file_id"), "title": name}
 
     def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
-        """One message with all that the thread does not hold yet. Slack keeps no key of ours with a file, so its name is what counts."""
+        """Posts one message with the files that the thread lacks. Slack stores no key of ours with a file, so names are compared."""
         there = self._names_in(posted)
         missing = [file for file in files if one_line(file.name, NAME_LIMIT) not in there]
         if not missing:
@@ -55,19 +59,19 @@ class SlackFiles:
             return self.bring(content, file.path.stat().st_size, file.name, file.alt)
 
     def _names_in(self, posted: PostedCard) -> set[str]:
-        """The files of our own: nobody can keep ours out by sharing another one under its name."""
+        """The names of files that our bot shared. Counting others' files would let anyone block ours by using its name."""
         thread = {"channel": posted.channel, "ts": posted.message, "limit": PAGE}
         pages = self._calls.pages("conversations.replies", thread)
         own = [message for page in pages for message in objects_at(page, "messages") if self._is_ours(message)]
         return {text_at(file, "name") for message in own for file in objects_at(message, "files")}
 
     def _is_ours(self, message: Answer) -> bool:
-        """Slack does not always name the bot beside its user in a message that is a file."""
+        """In a message with files Slack sometimes names only the bot's user, not the bot."""
         bot = self._people.bot()
         return text_at(message, "bot_id") == bot.id or (bool(bot.user) and text_at(message, "user") == bot.user)
 
     def _send(self, address: str, content: BinaryIO, name: str) -> None:
-        """The address is a ticket in itself and gets no token."""
+        """The address itself grants access, so no token is sent."""
         if not is_web_address(address):
             raise Temporary(f"Slack named no address to send {name} to. It is tried again.")
         try:
@@ -78,13 +82,13 @@ class SlackFiles:
             raise Temporary(f"Slack did not take {name} (HTTP {taken}). It is tried again.")
 
 
-# Slack looks through a file after it has taken it, and refuses a block that shows it before. Seconds to wait before each look.
+# Slack processes a file after the upload, and until then refuses a block that shows it. Seconds to wait before each check.
 PAUSES = (0.0, 0.5, 1.0, 1.5, 2.0)
 LOOK_TIMEOUT = 2.0  # seconds
 
 
 class SlackImages:
-    """Each upload makes a new file, so an answer that was lost leaves one behind that nobody sees."""
+    """Each upload makes a new file, so a lost answer leaves an unused file behind that no one sees."""
 
     def __init__(self, calls: SlackCalls, files: SlackFiles, wait: Wait = time.sleep) -> None:
         self._calls = calls
@@ -92,7 +96,7 @@ class SlackImages:
         self._wait = wait
 
     def upload(self, content: bytes, name: str, alt: str) -> Image:
-        """Raises Temporary until Slack has looked through the file: another upload later is as good."""
+        """Raises Temporary when Slack has not processed the file in time; a later upload works as well."""
         file = self._files.bring(BytesIO(content), len(content), name, alt)
         self._calls.call("files.completeUploadExternal", {"files": [file]})
         self._wait_until_shown(file["id"])
@@ -100,7 +104,7 @@ class SlackImages:
         return Image(file["id"], alt)
 
     def _wait_until_shown(self, file: str) -> None:
-        """Only then does the file have a type: https://github.com/slackapi/node-slack-sdk/issues/2040"""
+        """A processed file has a type: https://github.com/slackapi/node-slack-sdk/issues/2040"""
         for pause in PAUSES:
             if pause:
                 self._wait(pause)

@@ -1,7 +1,7 @@
-"""Reads what Slack sends: the form of its headers, clicks out of Bolt's bodies, mentions in commands. Pure.
+"""Parses what Slack sends: headers, clicks in Bolt's bodies, mentions in commands. Pure.
 
-The signature itself is Bolt's to verify. What is not just as we expect it is Rejected with a label for the metric. Nothing here says
-whether the click is allowed.
+Bolt verifies the signature. Anything unexpected raises Rejected with a label for the metric. Whether a click is allowed is decided
+elsewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Body = Mapping[str, object]
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Refuses with 401 what Bolt would answer with a 500: a timestamp or signature that is missing or of the wrong form."""
+    """Refuses a missing or malformed timestamp or signature with 401; Bolt would answer 500."""
     by_name = {name.lower(): value for name, value in headers.items()}
     for name, form in (("X-Slack-Request-Timestamp", TIMESTAMP), ("X-Slack-Signature", SIGNATURE)):
         value = by_name.get(name.lower())
@@ -47,7 +47,7 @@ def read_click(body: Body) -> Click:
 
 
 def read_mention(text: str) -> str | None:
-    """The account id in `<@U0BEN000002|ben>` or `<@U0BEN000002>`; None when the text is anything else, or more than that."""
+    """The account id in `<@U0BEN000002|ben>` or `<@U0BEN000002>`; None for any other text."""
     found = MENTION.fullmatch(text.strip())
     return found["account"] if found else None
 
@@ -88,7 +88,7 @@ def _sent_form(body: Body) -> Click:
 
 
 def _origin(view: Body) -> Body:
-    """What `reason_form` put into the view; Slack keeps it on its side and gives it back unchanged."""
+    """What `reason_form` put into the view; Slack stores it and returns it unchanged."""
     try:
         origin = json.loads(_word(view, "private_metadata", limit=ORIGIN_LIMIT))
     except (ValueError, RecursionError) as error:
@@ -99,7 +99,7 @@ def _origin(view: Body) -> Body:
 
 
 def _reason(view: Body) -> str:
-    """Trimmed. Slack itself refuses an empty field, but not one of blanks."""
+    """Trimmed, because Slack refuses an empty field but not one with only spaces."""
     reason = _word(view, "state", "values", REASON_BLOCK, REASON_BLOCK, "value").strip()
     if not reason:
         raise Rejected("empty_reason", "Please write a reason: it is recorded with your decision.", status=400)
@@ -109,7 +109,7 @@ def _reason(view: Body) -> str:
 
 
 def _word(body: Body, *path: str, limit: int = FIELD_LIMIT) -> str:
-    """The text at this path; missing, empty, overlong or no text at all is Rejected."""
+    """The text at this path. Raises Rejected when it is missing, empty, too long or not text."""
     *way, last = path
     for name in way:
         body = _part(body, name)

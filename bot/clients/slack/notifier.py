@@ -1,7 +1,7 @@
-"""The Notifier on Slack: posting, finding again, updating, people, and what comes back.
+"""The Notifier on Slack: posting, looking up and updating messages, people, and clicks.
 
-The card's rendering is in `slack_blocks`, the calls and their failures in `slack_calls`, people in `slack_people` and
-`slack_mentions`, pictures in `slack_images`, files in `slack_files`, the parsing of clicks in `slack_inbound`.
+Rendering is in `blocks`, calls and their failures in `calls`, people and mentions in `people`, pictures and other files in `files`, the
+parsing of clicks in `inbound`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from slack_sdk.webhook import WebhookClient
 from bot.clients.slack import blocks as slack_blocks
 from bot.clients.slack import inbound
 from bot.clients.slack.blocks import fallback
-from bot.clients.slack.calls import Answer, Pace, SlackCalls, SlackError, object_at, objects_at, text_at
-from bot.clients.slack.files import SlackFiles, SlackImages, Wait
+from bot.clients.slack.calls import Answer, Pace, SlackCalls, SlackError, Wait, object_at, objects_at, text_at
+from bot.clients.slack.files import SlackFiles, SlackImages
 from bot.clients.slack.people import Remembered, SlackMentions, SlackPeople
 from bot.domain.card.card import Card, Mention
 from bot.domain.references import Image, PostedCard
@@ -29,11 +29,11 @@ from bot.ports import Account, Attachment, Click
 
 log = structlog.get_logger()
 EVENT_TYPE = "countersign"
-LONG_PAGE = 999  # of channels, whose list may be asked for twenty times a minute only
+LONG_PAGE = 999  # channels; Slack allows only twenty calls a minute
 PAGE = 200  # https://docs.slack.dev/apis/web-api/pagination advises 100 to 200
 CLOCKS_DIFFER_BY = 60.0  # seconds: our clock wrote `since`, Slack's wrote the message
-WHISPER_TIMEOUT = 1  # seconds; a click is to be answered within three
-FORM_TIMEOUT = 2.0  # a trigger lives for three seconds
+REPLY_TIMEOUT = 1  # seconds; Slack wants a click answered within three
+FORM_TIMEOUT = 2.0  # seconds; a trigger expires after three
 
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
 ACCOUNT_ID = re.compile(r"[UW][A-Z0-9]{7,}")
@@ -42,10 +42,10 @@ Content = dict[str, object]
 
 
 class SlackNotifier:
-    """Thread-safe; opens no connection before the first call.
+    """Thread-safe; connects on the first call.
 
-    `timeout` is in seconds; `clock` counts them for what is remembered, and `wait` lets them pass while Slack looks through a picture
-    and between the replies of a long thread (`pace`).
+    `timeout` is in seconds. `clock` counts seconds for the caches. `wait` sleeps while Slack processes a picture, and between the replies
+    of a long thread (`Pace`).
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class SlackNotifier:
         clock: Callable[[], float] = time.monotonic,
         wait: Wait = time.sleep,
     ) -> None:
-        self.post_settles = timeout + 5.0  # Slack may still write what we gave up waiting for
+        self.post_settles = timeout + 5.0  # seconds; Slack may still write a message after our timeout
         self._calls = SlackCalls(token, api_url, timeout)
         self._people = SlackPeople(self._calls, clock)
         self._mentions = SlackMentions(self._people, clock)
@@ -67,7 +67,7 @@ class SlackNotifier:
         self._channels = Remembered[str](clock)
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
-        """Everything that can fail without harm is asked before the message goes out, because afterwards nothing may fail."""
+        """Makes every call that can fail before the message is sent, because nothing may fail afterwards."""
         self._people.bot()
         place = self._open(channel) if ACCOUNT_ID.fullmatch(channel) else channel
 
@@ -78,7 +78,7 @@ class SlackNotifier:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        if thread:  # a card waits for nobody, the replies of a long thread for one another
+        if thread:  # cards do not wait; replies in a long thread wait for one another
             self.pace.keep(place)
         sent = self._send(card, lambda content: self._calls.call_once("chat.postMessage", {**message, **content}))
         if not thread:
@@ -87,7 +87,7 @@ class SlackNotifier:
         return self._posted(text_at(sent, "channel"), text_at(sent, "ts"), thread)
 
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
-        """A reply is found only under its `thread`: Slack's history of a channel leaves replies out."""
+        """Finds a reply only when its `thread` is given: a channel's history leaves replies out."""
         place = self._id_of(channel)
         oldest = f"{since.timestamp() - CLOCKS_DIFFER_BY:.6f}"
         span: dict[str, object] = {"channel": place, "oldest": oldest, "include_all_metadata": True, "limit": PAGE}
@@ -125,9 +125,9 @@ class SlackNotifier:
         inbound.check_headers(headers)
 
     def reply_privately(self, reply_to: str, text: str) -> None:
-        """Bolt's own `respond` would wait for half a minute, while Slack waits for our answer, and say it twice after a lost one."""
-        slack = WebhookClient(reply_to, timeout=WHISPER_TIMEOUT, retry_handlers=[])
-        slack.proxy = None  # the SDK forgets NO_PROXY; left alone, urllib honours it along with HTTPS_PROXY
+        """Not Bolt's `respond`: it would wait half a minute while Slack waits for us, and repeat itself after a lost answer."""
+        slack = WebhookClient(reply_to, timeout=REPLY_TIMEOUT, retry_handlers=[])
+        slack.proxy = None  # the SDK ignores NO_PROXY; without a proxy here, urllib honours NO_PROXY and HTTPS_PROXY
         blocks = slack_blocks.lines_of(text)
         try:
             slack.send(text=fallback(text), blocks=blocks, response_type="ephemeral", replace_original=False)
@@ -135,7 +135,7 @@ class SlackNotifier:
             raise Temporary(f"Slack did not take the private answer ({type(error).__name__})") from None
 
     def as_reply(self, card: Card) -> Mapping[str, object]:
-        """Without the picture, because a reply that Slack refuses cannot be sent once more; the mentioned are printed by name."""
+        """Leaves the picture out, because a refused reply cannot be sent again; people mentioned are printed by name."""
         return {"response_type": "ephemeral", **_content(replace(card, image=None))}
 
     def read_click(self, body: Mapping[str, object]) -> Click:
@@ -145,9 +145,9 @@ class SlackNotifier:
         return inbound.read_mention(text)
 
     def _send(self, card: Card, send: Callable[[Content], Answer]) -> Answer:
-        """A picture that Slack has not looked through, or no longer has, makes it refuse the whole card: then it goes without.
+        """Sends the card without its picture when Slack has not processed the picture, or no longer has it, and refuses the card.
 
-        Nothing is doubled, because what was refused was not posted.
+        That makes no duplicate, because a refused message was not posted.
         """
         found = self._mentions.found(card.mentions)
         try:
@@ -159,7 +159,7 @@ class SlackNotifier:
         return send(_content(replace(card, image=None), found))
 
     def _id_of(self, channel: str) -> str:
-        """Slack posts to a name but reads only from an id."""
+        """Slack accepts a channel's name for posting, but only its id for reading."""
         if CHANNEL_ID.fullmatch(channel):
             return channel
         if ACCOUNT_ID.fullmatch(channel):
@@ -179,11 +179,11 @@ class SlackNotifier:
         )
 
     def _open(self, account_id: str) -> str:
-        """The id of our direct conversation with this person; opening it again changes nothing."""
+        """The id of our direct conversation with this person; safe to repeat."""
         return text_at(self._calls.call("conversations.open", {"users": account_id}), "channel", "id")
 
     def _first_ours(self, pages: Iterable[Answer], key: str) -> str | None:
-        """Any app may write any metadata, so the message must also be our bot's."""
+        """The message must also be our bot's, because any app can write any metadata."""
         bot = self._people.bot()
         for page in pages:
             for message in objects_at(page, "messages"):
@@ -200,7 +200,7 @@ class SlackNotifier:
         return PostedCard(bot.team, bot.app, channel, message, self._permalink(channel, message, thread))
 
     def _permalink(self, channel: str, message: str, thread: str | None) -> str:
-        """Slack's own link or, when it does not answer, the same one put together: a message is not lost for its link."""
+        """Slack's own link; when Slack does not answer, a link built the same way, so that the message is not lost."""
         try:
             link = text_at(
                 self._calls.call("chat.getPermalink", {"channel": channel, "message_ts": message}), "permalink"
@@ -212,7 +212,7 @@ class SlackNotifier:
 
 
 def _content(card: Card, found: Mapping[Mention, str] = slack_blocks.NOBODY) -> Content:
-    """`blocks` are always sent, so that an update takes away what the card no longer has."""
+    """Always sends `blocks`, so that an update removes what the card no longer has."""
     return {
         "blocks": slack_blocks.blocks_of(card, found),
         "text": fallback(card.summary),

@@ -1,4 +1,7 @@
-"""Who is who in Slack: accounts, user groups and the bot itself, remembered for a short while. Who may vote is not decided here."""
+"""Slack's accounts, user groups and the bot itself, cached for 60 s, and the ids of those whom a card mentions.
+
+Who may vote is decided elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from bot.domain.card.card import Called, Mention
 from bot.errors import OutsideError, Permanent, Temporary
 from bot.ports import Account, AccountKind
 
-PATIENCE = 1.5  # seconds: a click is answered within three, and the decision is recorded before that
+PATIENCE = 1.5  # seconds; Slack wants a click answered within three, and the decision is recorded before that
 FRESH_FOR = 60.0
 REMEMBERED = 2_000
 
@@ -25,7 +28,7 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Bot:
-    """Ourselves, as the token says. `workspace_url` ends in a slash."""
+    """The bot that the token belongs to. `workspace_url` ends in a slash."""
 
     team: str
     app: str
@@ -41,7 +44,7 @@ class UserGroup:
 
 
 class Remembered(Generic[Found]):
-    """Answers by key, each fresh for 60 s; the oldest goes when there are too many. Failures are never remembered."""
+    """A cache: each answer is kept for 60 s, the oldest is dropped when there are too many. Failures are never cached."""
 
     def __init__(self, clock: Seconds, capacity: int = REMEMBERED) -> None:
         self._clock = clock
@@ -50,7 +53,7 @@ class Remembered(Generic[Found]):
         self._found: OrderedDict[str, tuple[float, Found]] = OrderedDict()
 
     def get(self, key: str, look_up: Callable[[], Found]) -> Found:
-        """Looks up outside the lock: two threads may ask twice, none waits for another one's network."""
+        """Looks up outside the lock: two threads may both ask, but none waits for another's network."""
         asked = self._clock()
         with self._lock:
             at, known = self._found.get(key, (None, None))
@@ -66,7 +69,7 @@ class Remembered(Generic[Found]):
 
 
 class Deadline:
-    """What is left of `PATIENCE` for the calls of one question."""
+    """Shares `PATIENCE` among the calls that answer one question."""
 
     def __init__(self, question: str) -> None:
         self._question = question
@@ -80,7 +83,7 @@ class Deadline:
 
 
 class SlackPeople:
-    """Thread-safe. `clock` counts seconds for the freshness only."""
+    """Thread-safe. `clock` counts seconds for the caches."""
 
     def __init__(self, calls: SlackCalls, clock: Seconds) -> None:
         self._calls = calls
@@ -89,7 +92,7 @@ class SlackPeople:
         self._groups = Remembered[UserGroup](clock)
 
     def bot(self, deadline: Deadline | None = None) -> Bot:
-        """Asked once, then kept: a token belongs to one app in one workspace for life."""
+        """Asked once: a token always belongs to the same app in the same workspace."""
         if self._bot is None:
             self._bot = self._who_am_i(deadline or Deadline("who the bot is"))
         return self._bot
@@ -111,7 +114,7 @@ class SlackPeople:
         return self.user_group(group).members
 
     def user_group(self, group: str) -> UserGroup:
-        """The active group with this handle. Raises Permanent, naming those that there are, when there is none."""
+        """The active group with this handle. Raises Permanent, which lists the active groups, when there is none."""
         handle = group.removeprefix("@")
         return self._groups.get(handle, lambda: self._look_up_group(handle))
 
@@ -132,7 +135,7 @@ class SlackPeople:
         deadline = Deadline(f"who {account_id} is")
         answer = self._calls.call("users.info", {"user": account_id}, timeout=deadline.left())
         account = account_of(object_at(answer, "user"), self.bot(deadline).team)
-        if account.id != account_id:  # a vote must never be counted for whoever else Slack talks about
+        if account.id != account_id:  # a vote must never count for another account
             raise Temporary(f"Slack was asked who {account_id} is and answered about {account.id}. Please try again.")
         return account
 
@@ -152,7 +155,7 @@ class SlackPeople:
 
 
 def account_of(user: Answer, team: str) -> Account:
-    """From a user object of https://docs.slack.dev/reference/objects/user-object, judged from the workspace `team`."""
+    """From a https://docs.slack.dev/reference/objects/user-object, as seen from the workspace `team`."""
     if not text_at(user, "id"):
         raise Temporary("Slack's answer names no account. Please try again.")
     profile = object_at(user, "profile")
@@ -161,7 +164,7 @@ def account_of(user: Answer, team: str) -> Account:
 
 
 def _kind(user: Answer, team: str) -> AccountKind:
-    """The gravest that applies. What an account does not tell of itself counts against it: it is then FOREIGN."""
+    """The most restrictive kind that applies. An account without a known workspace is FOREIGN."""
     if user.get("deleted"):
         return AccountKind.DEACTIVATED
     if user.get("is_bot") or user.get("is_workflow_bot") or text_at(user, "id") == "USLACKBOT":  # whose is_bot is false
@@ -176,7 +179,7 @@ def _kind(user: Answer, team: str) -> AccountKind:
 
 
 def _teams(user: Answer) -> frozenset[str]:
-    """On Enterprise Grid a person belongs to several workspaces, and `team_id` names but one of them."""
+    """On Enterprise Grid a person belongs to several workspaces, and `team_id` names only one."""
     listed = object_at(user, "enterprise_user").get("teams")
     others = [str(team) for team in listed] if isinstance(listed, list) else []
     return frozenset({text_at(user, "team_id"), *others} - {""})
@@ -187,7 +190,7 @@ NOBODY = ""
 
 
 class SlackMentions:
-    """A mention never fails a post: whoever is not found, or cannot be asked for, is left out and printed by name."""
+    """A mention never fails a post: a person or group that cannot be found is printed by name."""
 
     def __init__(self, people: SlackPeople, clock: Seconds) -> None:
         self._people = people
@@ -195,7 +198,7 @@ class SlackMentions:
         self._look_up: dict[Called, Callable[[str], str]] = {Called.GROUP: self._group, Called.PERSON: self._person}
 
     def found(self, mentions: Sequence[Mention]) -> dict[Mention, str]:
-        """The ids of those found. Once Slack does not answer, the others are not asked for: the card has waited long enough."""
+        """The ids that were found. Stops at the first call that Slack does not answer, so that the card is not delayed further."""
         ids: dict[Mention, str] = {}
         for mention in mentions:
             try:

@@ -1,4 +1,4 @@
-"""The policy: check a file, put it in force. What it means is `policy_explain`'s, what it would have meant `policy_replay`'s."""
+"""The policy: check a file and put it in force. `explain` and `replay` are in their own modules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy
     from handlers.policy.logged_metrics import NeverLogged, RegistryKnows
 
-LISTED = 20  # models that no rule speaks of
+LISTED = 20  # at most this many models without a rule are listed
 
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
@@ -43,8 +43,8 @@ policy_group.add_command(replay)
 def check(file: Path | None, offline: bool, strict: bool) -> None:
     """Report all mistakes of a policy file at once, with line numbers. Default: COUNTERSIGN_POLICY.
 
-    A file without mistakes is also compared with MLflow, when MLFLOW_TRACKING_URI is set: which metrics nobody ever logged, which models
-    no rule speaks of. What is merely worth a word is printed, and leaves the exit code at 0 unless you say --strict.
+    When MLFLOW_TRACKING_URI is set, a file without mistakes is also compared with MLflow: metrics that were never logged, and models
+    without a rule. These are warnings: they are printed, and the exit code stays 0 unless you say --strict.
     """
     path = file or settings_for().policy_path
     text = policy_text_of(path)
@@ -65,7 +65,7 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
 def activate(file: Path | None) -> None:
     """Put a policy file in force on all replicas at once. Default: COUNTERSIGN_POLICY.
 
-    A file with mistakes is refused: the policy before stays in force, and its channels are told.
+    A file with mistakes is refused: the previous policy stays in force, and its channels are notified.
     """
     from handlers.policy.activation import activate_policy
 
@@ -77,7 +77,7 @@ def activate(file: Path | None) -> None:
 
 
 def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool) -> bool:
-    """Prints what stands out; True when --strict does not let it pass."""
+    """Prints the warnings; True when --strict must fail: there are some, or MLflow does not answer."""
     address = "" if offline else settings_for().mlflow_tracking_uri
     if not address:
         click.echo(

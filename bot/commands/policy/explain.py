@@ -1,4 +1,4 @@
-"""`policy explain`: what the policy means for one version, printed. What it comes to is asked in `handlers.queries.policy`."""
+"""`policy explain`: prints what the policy means for one version. The answer comes from `handlers.queries.policy`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ file_option = click.option(
 @as_json
 @telling_mistakes
 def explain(uri: str, target: str | None, file: Path | None, as_json: bool) -> None:
-    """Say which rule holds for a version, who may decide, and what the fast track says of it now.
+    """Say which rule applies to a version, who may decide, and what the fast track says about it now.
 
     models:/NAME@ALIAS works too. Reads MLflow, and Slack's groups where SLACK_BOT_TOKEN is set; writes nothing.
     """
@@ -62,7 +62,7 @@ def explain(uri: str, target: str | None, file: Path | None, as_json: bool) -> N
 
 
 def policy_under(file: Path | None, s: Services) -> Policy:
-    """That of the file, or the one in force."""
+    """The policy in the file, or the one in force."""
     return read_policy(policy_text_of(file), str(file)) if file else s.store.policy()
 
 

@@ -1,4 +1,4 @@
-"""`policy replay`: the past under another policy, printed. How one request is replayed stands in `bot.domain.queries.policy_replay`."""
+"""`policy replay`: prints past requests under another policy. One request is replayed in `bot.domain.queries.policy_replay`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ COLUMNS = ("id", "opened", "version", "target", "what happened", "under this pol
 @as_json
 @telling_mistakes
 def replay(since: timedelta, file: Path | None, as_json: bool) -> None:
-    """Say what the past requests would have come to under a policy file. Default: the policy in force.
+    """Say how past requests would have ended under a policy file. Default: the policy in force.
 
-    Each is judged on its evidence as it was frozen, with the votes as they were cast: a vote counts for the groups that were recorded
-    with it, so a group that the rule did not name then counts for nobody. Reads only the database; writes nothing.
+    Each is judged on its frozen evidence with the votes as they were cast. A vote counts for the groups recorded with it, so a group that
+    the rule did not name then has no votes. Reads only the database; writes nothing.
     """
     from handlers.queries.policy import replay_since
 
