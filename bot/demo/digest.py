@@ -1,6 +1,6 @@
-"""The end of a demo's week: compliance gets the digest of everything that has happened in it, as it would on Monday.
+"""The end of the demo's week: compliance gets the digest of everything that happened, as it would on Monday.
 
-Nobody can wait until then, so this one story runs with the clock put forward; the bot's own worker does all that follows.
+This one step runs with the clock put forward, because a demo cannot wait until Monday. The bot's own worker does the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHANNEL = "compliance"
 
 
 def end_week(s: Services) -> str:
-    """Closes the week that runs, and returns its name. Raises Refused the second time, for no digest would tell what came after."""
+    """Closes the current week and returns its name. Raises Refused the second time, because no digest would cover later events."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         plan, closed = tx.policy().digest, tx.digests.newest()
@@ -38,7 +38,7 @@ def end_week(s: Services) -> str:
 
 
 def compliance_is_told(world: World, s: Services, say: Say) -> None:
-    """The digest in Slack and as a ticket; told again, its files come out in the very bytes that the ledger speaks of."""
+    """The digest in Slack and as a ticket. Reprinted, its files have exactly the bytes whose hashes are in the ledger."""
     say("7. The week ends; the clock is put forward to Monday, and compliance gets its digest.")
     week = end_week(s)
     world.wait_for("the digest's delivery", lambda: is_delivered(week, s))
@@ -77,6 +77,6 @@ def is_delivered(week: str, s: Services) -> bool:
 
 
 def _written(line: str) -> tuple[str, str]:
-    """A line as `sha256sum` writes it: the hash, and the file's name without its directory."""
+    """Parses a line of `sha256sum`: the hash, and the file's name without its directory."""
     sha256, path = line.split(maxsplit=1)
     return sha256, Path(path).name

@@ -1,6 +1,6 @@
-"""What `countersign demo --auto` shows at the end: the walk back, the gate with two forgeries, the ledger against a ticket's checkpoint.
+"""The end of `countersign demo --auto`: where a version comes from, the gate with two forgeries, the ledger against a ticket's checkpoint.
 
-Each is the command that a user types, in a process of its own that knows no more than a CI job would. Every answer is checked.
+Each runs the command that a user types, in a process of its own with only what a CI job has. Every answer is checked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ALLOWED, DENIED = 0, 1
 
 
 def walk_back(world: World, model: str, say: Say) -> None:
-    """What `countersign describe` prints, but for the tables of parameters and figures."""
+    """What `countersign describe` prints, without the tables of parameters and metrics."""
     uri = f"models:/{model}@champion"
     say(f"4. Where the champion comes from: countersign describe {uri}")
     told = run(world, ["describe", uri], world.environment).stdout.splitlines()
@@ -47,7 +47,7 @@ def at_the_gate(world: World, model: str, champion: int, rejected: int, say: Say
 
 
 def the_ledger_holds(world: World, say: Say) -> None:
-    """Against the checkpoint in the newest ticket that has one, which the bot cannot take back."""
+    """Verifies against the checkpoint in the newest ticket that has one, which the bot cannot change."""
     comments = [comment.text for issue in world.jira.issues() for comment in world.jira.comments(issue.key)]
     witness = world.home / "ticket.txt"
     witness.write_text(next(text for text in comments if text.startswith("Checkpoint")))
@@ -68,7 +68,7 @@ def _ask(world: World, words: list[str], key: Path, expected: int, say: Say) -> 
 
 
 def run(world: World, words: list[str], more: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """As in somebody else's shell: of the demo it knows where MLflow is, and what it is told."""
+    """Runs a command as in another user's shell, with only MLflow's address and `more` from the demo."""
     outside = {name: text for name, text in os.environ.items() if not name.startswith("COUNTERSIGN_")}
     environment = {**outside, "MLFLOW_TRACKING_URI": world.addresses["mlflow"], **more}
     command = [sys.executable, "-m", "bot", *words]
@@ -105,7 +105,7 @@ def _set_tags(world: World, model: str, version: int, tags: Mapping[str, str]) -
 
 @contextmanager
 def _byte_swapped(world: World, model: str, version: int) -> Iterator[None]:
-    """In the last byte of the version's largest file."""
+    """Changes the last byte of the version's largest file while the block runs."""
     model_id = str(world.mlflow.get_model_version(model, str(version)).source).rpartition("/")[2]
     folder = next((world.home / "mlflow" / "artifacts").rglob(model_id))
     largest = max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)

@@ -1,4 +1,4 @@
-"""What `countersign demo --auto` plays: three versions, and each of the three ways in which they can go. Every step is checked."""
+"""What `countersign demo --auto` plays: three versions, one for each of the three ways to decide. Every step is checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHY_NOT = "its error is twice the champion's"
 
 
 def play(world: World, say: Say) -> None:
-    """Presses the buttons as the people would. Raises DemoFailed when something does not come true."""
+    """Presses the buttons as people would. Raises DemoFailed when an expected result does not appear."""
     say("1. The first version. There is no champion to compare it with, so the fast track leaves it to people.")
     model, version = train(world, say, *GOOD_ENOUGH)
     people_approve(world, model, version, say)
@@ -63,7 +63,7 @@ def it_passes_by_itself(world: World, model: str, version: int, say: Say) -> Non
 
 
 def people_reject(world: World, model: str, version: int, say: Say) -> None:
-    """Its author may not decide on it, so somebody else does."""
+    """Its author may not decide on it, so another person does."""
     card = _card(world, model, version)
     _press(world, "bea", "approve", card, lambda: "someone else" in _whispered(world, "bea"))
     say(f"   Bea Baker pressed Approve and was told: {_whispered(world, 'bea')}")
@@ -74,7 +74,7 @@ def people_reject(world: World, model: str, version: int, say: Say) -> None:
 
 
 def _press(world: World, who: str, button: str, card: str, came_of_it: Callable[[], object]) -> None:
-    """Presses again when the bot asks for it, as people do: on a busy machine an answer may take longer than Slack waits."""
+    """Presses again when the bot asks for it: on a busy machine an answer may take longer than Slack waits."""
     heard = len(world.slack.ephemerals(who))
     status = world.slack.click(who, CHANNEL, card, button)
 
@@ -104,7 +104,7 @@ def _now(world: World, card: str) -> Message:
 
 
 def _whispered(world: World, who: str) -> str:
-    """The last that only this person was shown."""
+    """The last message that only this person could see."""
     return "".join(message.all_text for message in world.slack.ephemerals(who)[-1:])
 
 
@@ -119,6 +119,6 @@ def _champion(world: World, model: str) -> int | None:
 
 
 def _status(world: World, version: int) -> str:
-    """Of the version's ticket: they were opened in the order of the versions."""
+    """The status of the version's ticket. Tickets were opened in the order of the versions."""
     issues = world.jira.issues()[::-1]
     return str(issues[version - 1].status.name) if len(issues) >= version else ""

@@ -1,6 +1,6 @@
-"""The demo's world: a real database, MLflow server and pipeline, the sandbox's Slack and Jira, and the bot's own processes.
+"""The demo's environment: a real database, MLflow server and pipeline, the sandbox's Slack and Jira, and the bot's own processes.
 
-The bot in it is the product as it is: only addresses and tokens are the demo's.
+The bot is the product itself; only addresses and tokens are the demo's.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PEOPLE = (
     SandboxPerson("U0CY0000003", "cy", "Cy Lindqvist", "cy@example.com"),
     SandboxPerson("U0BEA000004", "bea", "Bea Baker", "bea@example.com"),
 )
-ML_LEADS = ("U0ANA000001", "U0BEN000002", "U0BEA000004")  # Bea trains: she may approve for others, never for herself
+ML_LEADS = ("U0ANA000001", "U0BEN000002", "U0BEA000004")  # Bea trains the models, so she may approve others' versions but not her own
 USUAL_PORTS = {"bot": 8080, "slack": 8090, "jira": 8091, "mlflow": 5000}
 PATIENCE = 90.0  # seconds for any one step of the bot; on an idle machine each takes one or two
 BY = {DecidedBy.PEOPLE: "people", DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule itself"}
@@ -75,7 +75,7 @@ class World:
         return MlflowClient(self.addresses["mlflow"])
 
     def wait_for(self, what: str, condition: Callable[[], object]) -> None:
-        """Raises DemoFailed when it does not come true, KeyboardInterrupt when somebody pressed Ctrl-C."""
+        """Raises DemoFailed when the condition does not become true in time, KeyboardInterrupt on Ctrl-C."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
             if self.supervisor.stopping.wait(0.1):
@@ -87,7 +87,7 @@ class World:
 
 @contextmanager
 def demo_world(home: Path, say: Say) -> Iterator[World]:
-    """Everything up and talking to each other; all of it ended on the way out."""
+    """Starts everything, connected to each other, and ends all of it on leaving."""
     _clear(home)
     say("starting PostgreSQL (embedded)")
     database = embedded.start(home)
@@ -125,7 +125,7 @@ def train(world: World, say: Say, *params: str) -> tuple[str, int]:
 
 
 def find_card(world: World, model: str, version: int) -> Message | None:
-    """The card that can be decided on, once it is in the channel."""
+    """The version's card with buttons, once it is in the channel."""
     for message in world.slack.messages(CHANNEL):
         if f"{model} v{version}" in message.all_text and "approve" in message.buttons:
             return message
@@ -147,7 +147,7 @@ def services_of(world: World) -> Iterator[Services]:
 
 
 def story(world: World, services: Services) -> list[str]:
-    """What happened, from the ledger, with seconds since the demo began."""
+    """What happened, from the ledger, with the seconds since the demo began."""
     with services.store.transaction() as tx:
         entries = list(tx.ledger.entries())
         names: dict[str, str] = dict(tx.people.all_names())
@@ -197,7 +197,7 @@ def _vote(vote: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 
 def _compared(outcome: str) -> str:
-    """The fast track's word beside what people decided."""
+    """The fast track's result beside what people decided."""
     told = {
         Outcome.AGREED: "the fast track would have decided the same",
         Outcome.FALSE_PASS: "the fast track would have let it pass",
@@ -220,7 +220,7 @@ def _target(body: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def _clear(home: Path) -> None:
-    """Every demo starts at the beginning; only what an earlier one left is removed."""
+    """Every demo starts fresh; removes only what an earlier one left."""
     mark = home / ".countersign-demo"
     if home.exists() and any(home.iterdir()) and not mark.exists():
         raise DemoFailed(f"{home} is not empty and not a demo's. Say where the demo may live with --home")
@@ -251,7 +251,7 @@ def _outside(home: Path, say: Say) -> Iterator[tuple[SlackSandbox, JiraSandbox, 
 def _environment(
     home: Path, database: str, slack: SlackSandbox, jira: JiraSandbox, addresses: Mapping[str, str]
 ) -> dict[str, str]:
-    """Just what a team sets for its own Slack, Jira and MLflow; see docs/guide.md."""
+    """The settings that a team makes for its own Slack, Jira and MLflow; see docs/guide.md."""
     return {
         "DATABASE_URL": database,
         "COUNTERSIGN_HOME": str(home),
@@ -272,7 +272,7 @@ def _environment(
 
 
 def _make_keys(directory: Path) -> dict[str, str]:
-    """Named one by one, so that no key of the real bot ever signs what happens in a demo."""
+    """Sets every key explicitly, so that no key of the real bot ever signs a demo."""
     approvals, checkpoints = directory / "approvals.pem", directory / "checkpoints.pem"
     make_key(approvals)
     make_key(checkpoints, ED25519)
@@ -306,7 +306,7 @@ def _answers(url: str) -> bool:
 
 
 def _port(name: str) -> int:
-    """The usual one where it is free, so that bookmarks last; else any."""
+    """The usual port when it is free, so that bookmarks keep working; else any free port."""
     for port in (USUAL_PORTS[name], 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

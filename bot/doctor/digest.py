@@ -1,6 +1,6 @@
-"""Checks of the weekly digest: whether one is planned, looks as it should, and reaches whom the plan names.
+"""Checks of the weekly digest: whether one is planned, its report can be made, and it reaches the plan's receivers.
 
-Its channel and its project are looked at in `doctor_slack` and `doctor_jira`, beside those of the rules.
+Its channel and its project are checked in `slack` and `jira`, beside those of the rules.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def digest_is_planned(world: World) -> Findings:
 
 
 def report_can_be_made(world: World) -> Findings:
-    """With the templates of the company, of the fullest week and of the emptiest. Raises Permanent, naming the file and the line."""
+    """Makes a report of a full and of an empty week with the company's templates. Raises Permanent, which names file and line."""
     if world.policy.digest is None:
         return
     now, templates = datetime.now(UTC), world.settings.templates

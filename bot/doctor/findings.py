@@ -1,4 +1,4 @@
-"""What a check finds, and the world that it looks at. The checks are in `doctor_house`, `doctor_mlflow`, `doctor_slack`, `doctor_jira`."""
+"""What a check finds, and what it may look at. The checks are in `installation`, `mlflow`, `slack`, `jira` and `digest`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """`what` was looked at, `why` it stands as it does, and how to `mend` it: empty when there is nothing to mend."""
+    """`what` was checked, `why` it has this status, and how to `fix` it: empty when there is nothing to fix."""
 
     status: Status
     what: str
@@ -53,7 +53,7 @@ def failure(what: str, why: str, mend: str = "") -> Finding:
 
 @dataclass(frozen=True)
 class World:
-    """Settings, and the policy's file as it stands; everything outside is reached through these, and only when it is asked."""
+    """Settings and the policy file. External systems are reached through these, and only when a check needs them."""
 
     settings: Settings
     policy: Policy
@@ -73,7 +73,7 @@ class World:
 
     @cached_property
     def ruled_models(self) -> tuple[str, ...]:
-        """The registered models that a rule speaks of."""
+        """The registered models that a rule matches."""
         patterns = [rule.models for rule in self.policy.rules]
         return tuple(name for name in self.model_names if any(fnmatchcase(name, pattern) for pattern in patterns))
 
@@ -104,7 +104,7 @@ class World:
 
 @dataclass(frozen=True)
 class Check:
-    """`mend` is where to look when the system behind it fails altogether."""
+    """`fix` says where to look when the system behind the check fails altogether."""
 
     what: str
     look: Callable[[World], Findings]
@@ -113,6 +113,6 @@ class Check:
 
 @dataclass(frozen=True)
 class Section:
-    """The first check is the door to the others: when it fails, they would only say the same again, and are left out."""
+    """When the first check fails, the others are skipped, because they would only report the same failure."""
 
     checks: tuple[Check, ...]

@@ -1,4 +1,4 @@
-"""Checks of our own house: database, policy, processes, the key that signs, and the address under which others reach us."""
+"""Checks of the installation itself: database, ledger, policy, processes, signing keys, and the public address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.errors import InvalidKey, Permanent
 from bot.store import tables
 from bot.store.roles import powers_of
 
-CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, comes every minute
+CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, runs every minute
 ADDRESS_TIMEOUT = 10.0  # seconds
 CHALLENGE = "countersign-doctor"
 
@@ -115,7 +115,7 @@ def no_job_is_parked(world: World) -> Findings:
 
 
 def signing_key_is_ready(world: World) -> Findings:
-    """Only here and in the worker is the private key read: to tell whether the worker's is the one that counts."""
+    """Reads the private key, as only the worker does otherwise, to check that the worker's key is a registered one."""
     location = world.settings.signing_key_location
     try:
         key = read_signer(location).key
@@ -138,7 +138,7 @@ def signing_key_is_ready(world: World) -> Findings:
 
 
 def _who_else_may_read(path: Path) -> Findings:
-    """A group may be how a secret is mounted; everybody is a mistake."""
+    """A group that may read the key can be how a secret is mounted, so it is a warning; everybody is a failure."""
     others = readable_by(path) if path.is_file() else ""
     if others == "everybody":
         yield failure("signing key", f"{path} can be read by everybody on this machine", f"chmod 600 {path}")
@@ -168,7 +168,7 @@ def address_leads_here(world: World) -> Findings:
 
 
 def slack_door_knows_the_secret(world: World) -> Findings:
-    """Asks our own door as Slack does when it verifies an address: signed with our secret, and nothing is recorded."""
+    """Calls our own address as Slack does to verify it: signed with our secret. Nothing is recorded."""
     secret = world.settings.slack_signing_secret.get_secret_value()
     if not world.settings.public_url or world.settings.slack_app_token.get_secret_value():
         return
@@ -209,7 +209,7 @@ def _newest_tick(world: World) -> datetime | None:
 
 
 def _ago(age: timedelta) -> str:
-    """One unit is enough: `40 s`, `12 min`, `3 h`, `9 d`."""
+    """In one unit, such as `40 s`, `12 min`, `3 h` or `9 d`."""
     seconds = max(0.0, age.total_seconds())
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= 2 * size:

@@ -1,4 +1,4 @@
-"""Checks of Jira for each ticket section of the policy: project, issue type, screen, permissions, and where decisions lead."""
+"""Checks of Jira for each ticket section of the policy: project, issue type, screen, permissions, and decisions' transitions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def jira_knows_the_bot(world: World) -> Findings:
 
 
 def _credentials_of_the_other_kind(world: World) -> Finding | None:
-    """Asked first and without them: a site answers credentials of the other kind as if they were merely wrong."""
+    """Checked first and without credentials: a site answers credentials of the other kind as if they were wrong."""
     told, for_cloud = world.jira.told_deployment(), bool(world.settings.jira_api_token.get_secret_value())
     url = world.settings.jira_url
     if told == "Cloud" and not for_cloud:
@@ -37,7 +37,7 @@ def _credentials_of_the_other_kind(world: World) -> Finding | None:
 
 
 def projects_are_ready(world: World) -> Findings:
-    """Rules and digest often share a project and a type, and nobody wants to read of one twice."""
+    """Each project and issue type is checked once, because rules and digest often share them."""
     told: set[Finding] = set()
     for finding in _projects(world):
         if finding not in told:
@@ -104,7 +104,7 @@ def _screen(what: str, screen: CreateScreen) -> Finding:
 
 
 def _road(decision: str, wish: str, statuses: tuple[str, ...], plan: TicketPlan) -> Finding:
-    """Without a ticket Jira tells statuses only, so a transition's name or id is not called wrong here."""
+    """Without a ticket Jira lists only statuses, so an unknown name may be a transition and is no failure."""
     what = f"jira {decision}"
     if any(same(status, wish) for status in statuses):
         return fine(what, f'"{wish}" is a status of {plan.type} in {plan.project}')
@@ -120,7 +120,7 @@ def _plans(world: World) -> list[TicketPlan]:
 
 
 def _of_the_digest(world: World) -> list[TicketPlan]:
-    """Nobody decides on its ticket, so it has no way to go."""
+    """The digest's ticket needs no transitions, because there is no decision on it."""
     digest = world.policy.digest
     return [TicketPlan(*digest.ticket, approved="", rejected="")] if digest and digest.ticket else []
 

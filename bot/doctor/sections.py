@@ -1,7 +1,7 @@
-"""`countersign doctor`: the table of all checks, and how they are run so that one broken vendor hides no other.
+"""`countersign doctor`: the table of all checks, run so that one broken vendor does not hide another.
 
-A check yields findings and changes nothing. The checks themselves are in `doctor_house`, `doctor_ledger`, `doctor_mlflow`,
-`doctor_slack`, `doctor_jira` and `doctor_digest`; what they ask the vendors is in the clients' `*_checkup` modules.
+A check yields findings and changes nothing. The checks are in `installation`, `mlflow`, `slack`, `jira` and `digest`; their calls to the
+vendors are in the clients' `checkup` modules.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ SECTIONS = (
         )
     ),
 )
-SHORTEST_SECRET = 4  # letters; hiding shorter ones would garble every sentence
+SHORTEST_SECRET = 4  # characters; hiding shorter ones would garble every sentence
 TO_THE_WORKERS_READER = (
     "It will be tried again.",
     "It is tried again.",
@@ -88,7 +88,7 @@ MLFLOWS_OWN_SECRETS = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 def examine(environ: Mapping[str, str], *, register_webhook: bool = False) -> list[Finding]:
-    """Raises InvalidSettings, with those of the policy's file among them, when there is nothing to examine yet."""
+    """Runs all checks. Raises InvalidSettings with the mistakes of settings and policy file, which come first."""
     world = read_world(environ)
     secrets = _secrets_in(world.settings, environ)
     try:
@@ -103,7 +103,7 @@ def examine(environ: Mapping[str, str], *, register_webhook: bool = False) -> li
 
 
 def read_world(environ: Mapping[str, str]) -> World:
-    """Lists the mistakes of the settings for all processes, and those of the policy's file, at once."""
+    """Raises InvalidSettings with all mistakes of the settings for all processes and of the policy file."""
     mistakes: list[str] = []
     policy = None
     text = ""
@@ -148,7 +148,7 @@ def _examined(section: Section, world: World) -> Findings:
 
 
 def _run(check: Check, world: World) -> Iterator[Finding]:
-    """What fails outside fails this check alone; what it found before that stands."""
+    """An error from outside fails only this check, and keeps what the check found before."""
     try:
         yield from check.look(world)
     except (OutsideError, NoDatabase) as trouble:
@@ -162,14 +162,14 @@ def _run(check: Check, world: World) -> Iterator[Finding]:
 
 
 def _for_a_person(sentence: str) -> str:
-    """Without what only holds when a worker meets the trouble."""
+    """Removes the advice that only applies to a job, such as replaying it."""
     for addressed in TO_THE_WORKERS_READER:
         sentence = sentence.replace(addressed, "")
     return sentence.strip()
 
 
 def _secrets_in(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Longest first, so that one which contains another is hidden whole."""
+    """Longest first, so that a secret that contains another one is hidden completely."""
     held: set[str] = {environ.get(name, "") for name in MLFLOWS_OWN_SECRETS}
     for name in type(settings).model_fields:
         value = getattr(settings, name)
@@ -180,7 +180,7 @@ def _secrets_in(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ..
 
 
 def _without(secrets: tuple[str, ...], finding: Finding) -> Finding:
-    """The last line of defence: vendors and drivers put into their errors what they like."""
+    """Hides secrets, because vendors and drivers may put anything into their errors."""
 
     def hidden(text: str) -> str:
         for secret in secrets:

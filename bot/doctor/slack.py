@@ -1,4 +1,4 @@
-"""Checks of Slack: the token and its scopes, the policy's channels, groups and people, and the way in."""
+"""Checks of Slack: the token and its scopes, the policy's channels, groups and people, and how Slack reaches us."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _missing_channel(wanted: str) -> Finding:
 
 
 def _channel(wanted: str, channel: ChannelSeen, scopes: frozenset[str], world: World) -> Finding:
-    """Posting is not enough: after a lost answer the bot reads the channel's history, to see whether its message is there."""
+    """The bot must read as well as post: after a lost answer it looks for its message in the channel's history."""
     what = f"slack channel {wanted}"
     if channel.archived:
         return failure(what, "is archived", "unarchive it, or name another one in the policy")

@@ -1,4 +1,4 @@
-"""The gate that CI and serving ask: may this version ship? Imports neither MLflow nor Flask, so that asking is quick.
+"""The gate for CI and serving: may this version ship? Imports neither MLflow nor Flask, so that it starts quickly.
 
 In Python: `load_model("models:/bike-demand@champion", keys=["countersign.pem"])`.
 """
@@ -28,11 +28,11 @@ def load_model(
     max_age: timedelta | None = None,
     folder: str | Path | None = None,
 ) -> PyFuncModel:
-    """The approved version as a pyfunc model, loaded from a folder whose bytes were compared with those approved.
+    """The approved version as a pyfunc model, loaded from a folder whose files were compared with those approved.
 
-    `uri`, `target`, `keys` (PEM files, or one), `bot` (its address) and `max_age` mean what they mean for `countersign gate check`;
-    `folder` is where a new folder for the files is made, by default the temporary directory. Raises Denied or CannotTell, each with
-    `reasons`, and Refused for a question that is wrong in itself.
+    `uri`, `target`, `keys` (one or more PEM files), `bot` (its address) and `max_age` are the options of `countersign gate check`.
+    `folder` is where a new folder for the files is created, by default the temporary directory. Raises Denied or CannotTell, each with
+    `reasons`, and Refused for invalid arguments.
     """
     from bot.gate.checks import check, proof_of
     from bot.gate.keys import read_keys

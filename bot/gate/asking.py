@@ -1,6 +1,6 @@
-"""One question over HTTP: one attempt, a deadline, a cap on the answer, and no redirect, which could carry the credentials elsewhere.
+"""One HTTP request: one attempt, a deadline, a size limit, and no redirects, which could send the credentials elsewhere.
 
-By the standard library alone, because asking must be quick. What is asked stands in `registry` and `online`.
+Uses only the standard library, because the gate must start quickly. The requests themselves are in `registry` and `online`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from urllib.request import (
 
 from bot.errors import NoAnswer
 
-TIMEOUT = 10.0  # seconds without a sign of life
+TIMEOUT = 10.0  # seconds without any data
 DEADLINE = 30.0  # seconds for the whole answer
-LARGEST_ANSWER = 16 * 2**20  # bytes; a version with every tag that MLflow allows it stays below
+LARGEST_ANSWER = 16 * 2**20  # bytes; more than a version with all the tags that MLflow allows
 CHUNK = 64 * 1024
 
 
 class Down(NoAnswer):
-    """Nobody was reached in time, or the server itself says that it is broken (5xx). Whoever answers anything else is there."""
+    """The server was not reached in time, or answers 5xx. Any other answer means that it is up."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class Server:
-    """Whom to ask. `name` begins sentences, `setting` is the variable to mend; `authorization` is a whole header, or empty.
+    """A server. `name` starts error sentences, `setting` is the variable to fix; `authorization` is a whole header, or empty.
 
-    `certificates` is a file of CAs to trust instead of the usual ones; `client_certificate` a file with certificate and key.
+    `certificates` is a file of CAs to trust instead of the default ones; `client_certificate` a file with certificate and key.
     """
 
     name: str
@@ -77,7 +77,7 @@ def basic(username: str, password: str) -> str:
 
 
 def ask(server: Server, path: str, parameters: Mapping[str, str]) -> Answer:
-    """GET; any status that comes with a JSON object is an answer. Raises Down and NoAnswer."""
+    """GET. A JSON object is an answer, with any status. Raises Down and NoAnswer."""
     query = f"?{urlencode(parameters)}" if parameters else ""
     request = Request(f"{server.shown.rstrip('/')}{path}{query}", headers={"Accept": "application/json"})
     if server.authorization:
@@ -100,7 +100,7 @@ def _unanswered(server: Server, trouble: Exception) -> str:
 
 
 def _opener(server: Server) -> OpenerDirector:
-    """Knows proxies, http and https; files, ftp and redirects it knows nothing of."""
+    """Supports proxies, http and https, but not files, ftp or redirects."""
     opener = OpenerDirector()
     for handler in (ProxyHandler(), HTTPHandler(), HTTPDefaultErrorHandler(), HTTPErrorProcessor()):
         opener.add_handler(handler)
@@ -110,7 +110,7 @@ def _opener(server: Server) -> OpenerDirector:
 
 
 def _trust(server: Server) -> ssl.SSLContext:
-    """The system's CAs and, where `certifi` is installed, those that MLflow's own client trusts."""
+    """The system's CAs and, where `certifi` is installed, those that MLflow's client trusts."""
     context = ssl.create_default_context(cafile=server.certificates or None)
     if not server.certificates:
         import certifi
@@ -125,7 +125,7 @@ def _trust(server: Server) -> ssl.SSLContext:
 
 
 def _body(server: Server, response: HTTPResponse | HTTPError) -> bytes:
-    """Read with a deadline, so that a byte a second keeps nobody waiting for ever."""
+    """Reads with a deadline, so that a server that sends one byte a second cannot block the gate."""
     not_after, read = time.monotonic() + DEADLINE, bytearray()
     while chunk := response.read(CHUNK):
         read += chunk
@@ -159,7 +159,7 @@ def _answer(server: Server, status: int, body: bytes) -> Answer:
 
 
 def fault_with(status: int) -> type[NoAnswer]:
-    """A status that is no answer to the question: a server that is broken, or one that was asked wrongly."""
+    """The error for a status that is not an answer: Down for a broken server, else NoAnswer."""
     return Down if status >= 500 else NoAnswer
 
 

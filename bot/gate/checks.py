@@ -1,4 +1,4 @@
-"""One check from end to end: resolve the version once, find out whose word counts, and answer. Printing is in `reports`."""
+"""One check from end to end: resolves the version once, then asks the bot, verifies signatures, or both. Printing is in `reports`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.signatures import TrustedKey
 
 @dataclass(frozen=True)
 class Proof:
-    """Whose word counts: the bot's, that of what a key of the ring has signed, or both together."""
+    """What the answer rests on: the bot, signatures by a key of the ring, or both."""
 
     ring: Mapping[str, TrustedKey] = field(default_factory=dict)
     bot: Server | None = None
@@ -30,7 +30,7 @@ class Proof:
 def proof_of(
     environ: Mapping[str, str], ring: Mapping[str, TrustedKey], bot: str | None, max_age: timedelta | None
 ) -> Proof:
-    """`bot` is an address; without one, COUNTERSIGN_URL counts where its token is set as well. Raises Refused."""
+    """`bot` is an address; the default is COUNTERSIGN_URL when its token is set too. Raises Refused."""
     token = environ.get("COUNTERSIGN_API_TOKEN", "").strip()
     address = bot or (environ.get("COUNTERSIGN_URL", "").strip() if token else "")
     if bot and not token:
@@ -47,7 +47,7 @@ def proof_of(
 
 
 def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str], now: datetime) -> GateResult:
-    """Raises Refused when the question itself is wrong; whatever cannot be told is an answer that allows nothing."""
+    """Raises Refused for invalid arguments. When the answer cannot be found, the result allows nothing."""
     wanted = Wanted.parse(uri)
     wished = wanted.target(target)
     server = registry_of(environ)
@@ -72,14 +72,14 @@ def _judged(question: GateQuery, seen: VersionSnapshot, proof: Proof, now: datet
         return judge_online(question, proof.bot, proof.ring, now)
     except Down as trouble:
         return _while_the_bot_is_down(question, seen, proof, now, str(trouble))
-    except NoAnswer as trouble:  # it is there, or something in its place, so no verdict stands in for it
+    except NoAnswer as trouble:  # something answers at that address, so no verdict replaces the bot
         return _undecided(question, Reason(ReasonCode.CANNOT_TELL, str(trouble)))
 
 
 def _while_the_bot_is_down(
     question: GateQuery, seen: VersionSnapshot, proof: Proof, now: datetime, trouble: str
 ) -> GateResult:
-    """A verdict that the bot has signed lately stands in for it, and the answer says so."""
+    """Uses a recent verdict that the bot signed, and says so in the answer."""
     down = Reason(ReasonCode.CANNOT_TELL, trouble)
     if not proof.ring:
         without = Reason(

@@ -1,6 +1,6 @@
-"""`countersign gate`: exit codes are 0 allowed, 1 denied, 2 wrong usage, 3 cannot tell, which refuses. Scripts rely on them.
+"""`countersign gate`. Exit codes, which scripts rely on: 0 allowed, 1 denied, 2 wrong usage, 3 cannot tell, which also refuses.
 
-Imports no other command's module and nothing of the bot but the gate: CI asks on every run.
+Imports no other command's module and nothing of the bot but the gate, because CI runs it on every build.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Age(click.ParamType[timedelta]):
 
 
 def asking(command: Callable[P, R]) -> Callable[P, R]:
-    """The options by which a version, its target and whose word counts are named."""
+    """The options that name a version, its target, and what the answer rests on."""
     options = (
         click.argument("uri"),
         click.option("--target", help="alias:NAME, stage:NAME or model:NAME. Default: the alias or stage in URI."),
@@ -86,10 +86,10 @@ def check_version(
     form: str,
     out: Path | None,
 ) -> None:
-    """Check that the version which URI leads to is approved for its target.
+    """Check that the version which URI names is approved for its target.
 
-    URI is models:/NAME@ALIAS, models:/NAME/Stage or models:/NAME/VERSION. As text, the resolved version alone goes to standard output,
-    and only if it is allowed; the reasons go to standard error.
+    URI is models:/NAME@ALIAS, models:/NAME/Stage or models:/NAME/VERSION. As text, standard output gets only the resolved version, and
+    only if it is allowed; the reasons go to standard error.
     """
     result = _ask(uri, target, keys, bot, max_age)
     report = RENDER[Format(form)](result)
@@ -121,9 +121,9 @@ def serve_version(
     folder: Path | None,
     arguments: Sequence[str],
 ) -> None:
-    """Check the version, compare its very bytes with those approved, and become `mlflow models serve`.
+    """Check the version, compare its files with those approved, and become `mlflow models serve`.
 
-    What stands after -- goes to `mlflow models serve`, for example: -- --port 5000 --env-manager local.
+    Arguments after -- go to `mlflow models serve`, for example: -- --port 5000 --env-manager local.
     """
     from bot.gate.serving import check_arguments, checked_folder, serve
 
@@ -149,7 +149,7 @@ def _ask(uri: str, target: str | None, keys: Sequence[Path], bot: str | None, ma
 
 
 def _say(result: GateResult) -> None:
-    """The version on standard output is there for `$(...)`, so a version that is denied never goes there."""
+    """Scripts read the version on standard output with `$(...)`, so a denied version is never printed there."""
     click.echo(as_text(result), err=True)
     if result.allowed:
         click.echo(result.uri)

@@ -1,4 +1,4 @@
-"""A version's files on disk, the very bytes that will be served. Only here does the gate import MLflow."""
+"""Downloads a version's files, which will be served. The only module of the gate that imports MLflow."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bot.gate.manifests import WRITTEN_BY_CLIENTS, check_path
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
 
-MOST_ENTRIES = 10_000  # files and folders, as many as the bot reads
+MOST_ENTRIES = 10_000  # files and folders; the bot has the same limit
 
 
 class Files(Protocol):
-    """What is used of MLflow's artifact repositories."""
+    """The part of MLflow's artifact repositories that we use."""
 
     def list_artifacts(self, path: str | None) -> Sequence[FileInfo]: ...
 
@@ -25,10 +25,10 @@ class Files(Protocol):
 
 
 def download(uri: str, folder: Path, size: int) -> None:
-    """All files of `models:/NAME/VERSION`, of so many bytes at most, into an empty folder. Raises TooLarge, UnsafePath and NoAnswer."""
+    """All files of `models:/NAME/VERSION`, at most `size` bytes, into an empty folder. Raises TooLarge, UnsafePath and NoAnswer."""
     os.environ.setdefault(
         "MLFLOW_DISABLE_TELEMETRY", "true"
-    )  # the gate calls the addresses it was given, and no others
+    )  # the gate calls only the addresses that it was given
     import requests
     from mlflow.exceptions import MlflowException
     from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
@@ -41,10 +41,10 @@ def download(uri: str, folder: Path, size: int) -> None:
 
 
 def fetch_all(files: Files, folder: Path, size: int) -> None:
-    """No name is used before it is known to stay inside the folder. Raises TooLarge and UnsafePath.
+    """Checks that every name stays inside the folder before using it. Raises TooLarge and UnsafePath.
 
-    The listed sizes are added up before anything is fetched; a store whose list says too little is stopped after the file with which
-    it shows.
+    Adds up the listed sizes before the first download. When a store lists sizes that are too small, stops after the file that exceeds
+    the limit.
     """
     entries = list(_entries(files))
     if sum(entry.file_size or 0 for entry in entries) > size:
@@ -65,7 +65,7 @@ def _entries(files: Files) -> Iterator[FileInfo]:
     while unseen:
         folder = unseen.pop()
         for entry in files.list_artifacts(folder):
-            if entry.path in (".", folder):  # some stores list a folder in itself
+            if entry.path in (".", folder):  # some stores list a folder as its own entry
                 continue
             check_path(entry.path)
             if entry.path in seen:

@@ -1,4 +1,4 @@
-"""The public keys whose signatures the gate believes, from PEM files. They come from whoever runs the bot, never from the registry."""
+"""The public keys that the gate trusts, from PEM files. They come from the bot's operator, never from the registry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEND = "Give the PEM file of a public key that the bot signs with, as `countersi
 
 
 def read_keys(files: Iterable[Path]) -> Mapping[str, TrustedKey]:
-    """By id. A file may hold several keys, the old beside the new. Raises Refused."""
+    """The keys by id. A file may hold several, such as an old and a new one. Raises Refused."""
     return {key.id: key for file in files for key in _keys_in(file)}
 
 

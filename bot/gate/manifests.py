@@ -1,6 +1,6 @@
-"""The list of a version's files, as it is signed: the text that `sha256sum` writes and `sha256sum -c` checks.
+"""The signed list of a version's files, in the format that `sha256sum` writes and `sha256sum -c` checks.
 
-Used on both sides: by the bot when it freezes the evidence, by the gate on the bytes that are about to be served.
+The bot uses it when it freezes the evidence, the gate on the files that will be served.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from bot.errors import UnsafePath
 
-WRITTEN_BY_CLIENTS = "registered_model_meta"  # MLflow leaves it in downloaded copies; it is no part of the model
-UNUSUAL = "\n\r\\\0"  # `sha256sum` writes such names in another way, and no two tools agree on them
+WRITTEN_BY_CLIENTS = "registered_model_meta"  # MLflow adds it to downloaded copies; it is not part of the model
+UNUSUAL = "\n\r\\\0"  # `sha256sum` escapes names with these, and tools disagree on how
 
 
 def manifest_of(digests: Mapping[str, str]) -> str:
-    """`digests` has each file's sha256 in hex by its path from the version's folder, with slashes."""
+    """`digests` maps each file's path in the version's folder, with slashes, to its sha256 in hex."""
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests, key=lambda path: path.encode()))
 
 
@@ -34,7 +34,7 @@ def check_path(path: str) -> None:
 
 
 def manifest_in(folder: Path) -> str:
-    """Of the files on disk. A link could lead anywhere, so there must be none. Raises UnsafePath and OSError."""
+    """The list of the files on disk. Refuses links, which could lead anywhere. Raises UnsafePath and OSError."""
     return manifest_of({path: sha256_of(file) for path, file in _files_in(folder)})
 
 
@@ -56,5 +56,5 @@ def sha256_of(path: Path) -> str:
 
 
 def _is_text(path: str) -> bool:
-    """Some stores hand out names that are no UTF-8, with half characters in them."""
+    """False for names that are not valid UTF-8, which some stores return with lone surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in path)

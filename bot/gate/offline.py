@@ -1,6 +1,6 @@
-"""The gate without the bot: signed approvals and verdicts from the version's tags, believed only with a public key.
+"""The gate without the bot: approvals and verdicts in the version's tags, verified with a public key.
 
-A tag is transport and proves nothing: anyone who may write to the registry can copy, delete or put back one.
+A tag itself proves nothing: anyone who may write to the registry can copy, delete or restore one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Said = TypeVar("Said")
 def judge_tags(
     question: GateQuery, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
 ) -> GateResult:
-    """What the version's own tags prove. A verdict since the decision that says no denies; one that vouches makes up for `max_age`."""
+    """What the version's tags prove. A negative verdict after the decision denies; a positive one satisfies `max_age`."""
     claims, doubts = read_each(_tagged(tags, ATTESTATIONS), ring, read_claim)
     result = judge(question, claims, doubts, now=now, max_age=max_age)
     if result.reasons[0].why is ReasonCode.TOO_OLD:
@@ -51,7 +51,7 @@ def judge_tags(
 def judge_verdicts(
     question: GateQuery, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
 ) -> GateResult:
-    """What the short-lived verdicts among the tags say. They name the files; how large those are stands in the approval of them."""
+    """What the short-lived verdicts in the tags say. They name the files; the approval has their size."""
     vouchings, doubts = read_each(_tagged(tags, VERDICTS), ring, read_vsa)
     result = vouched(question, vouchings, doubts, now=now, max_age=max_age)
     claims, _ = read_each(_tagged(tags, ATTESTATIONS), ring, read_claim)
@@ -62,7 +62,7 @@ def judge_verdicts(
 def read_each(
     envelopes: Mapping[str, str], ring: Ring, read: Callable[[Mapping[str, object], str], Said]
 ) -> tuple[list[Said], list[Reason]]:
-    """What the envelopes say that a key of the ring has signed, and why the others do not count. By the place they were found in."""
+    """The statements in envelopes signed by a key of the ring, and why the other envelopes do not count, by where they were found."""
     said, doubts = [], []
     for where, envelope in sorted(envelopes.items()):
         try:
@@ -73,7 +73,7 @@ def read_each(
 
 
 def _tagged(tags: Mapping[str, str], beginning: str) -> Mapping[str, str]:
-    """Whatever the rest of a tag's name claims: what counts is what was signed."""
+    """Tags by the start of their names. The rest of a name is untrusted; only the signed content counts."""
     return {f"the tag {tag}": text for tag, text in tags.items() if tag.startswith(beginning)}
 
 

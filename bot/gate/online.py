@@ -1,5 +1,5 @@
-"""The gate with the bot: its route knows what tags cannot tell, retired keys and rollbacks. With a key, neither bot nor registry is
-believed alone: the bot must allow it, and the envelope that it hands out must say so too.
+"""The gate with the bot, which also knows about retired keys and rollbacks. With a key, the bot's answer alone is not enough: the envelope
+that it returns must allow the version too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def bot_at(address: str, token: str) -> Server:
 
 
 def judge_online(question: GateQuery, server: Server, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
-    """Raises Down while the bot is down, else NoAnswer. Without a ring, the bot's word alone counts."""
+    """Raises Down while the bot is down, else NoAnswer. Without a ring, the bot's answer decides."""
     said = _said(server, question)
     if said.allowed and not said.identity:
         raise NoAnswer(f"{server.shown} does not say which version it allows. Check COUNTERSIGN_URL.")

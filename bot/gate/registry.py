@@ -1,4 +1,4 @@
-"""MLflow as the gate reads it: over REST, with the credentials that MLflow's own client would use, and one call where one is enough."""
+"""Reads MLflow over REST, with the credentials that MLflow's own client would use, in one call where possible."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MENDS = {
 
 
 def registry_of(environ: Mapping[str, str]) -> Server:
-    """Username and password win over a token, as in MLflow's client."""
+    """Username and password take precedence over a token, as in MLflow's client."""
     address = environ.get("MLFLOW_TRACKING_URI", "").strip()
     parts = urlsplit(address)
     username = environ.get("MLFLOW_TRACKING_USERNAME") or unquote(parts.username or "")
@@ -48,7 +48,7 @@ class Registry:
     server: Server
 
     def find(self, wanted: Wanted) -> VersionSnapshot | None:
-        """The version that is meant just now; None when there is none. Raises NoAnswer."""
+        """The version that `wanted` names now; None when there is none. Raises NoAnswer."""
         if wanted.alias is not None:
             return self._by_alias(wanted.model, wanted.alias)
         if wanted.stage is not None:
@@ -56,7 +56,7 @@ class Registry:
         return self._by_number(wanted.model, wanted.version or 0)
 
     def question(self, seen: VersionSnapshot, target: Target) -> GateQuery:
-        """Copies need a second call: they live on the approval of the version they were made from. Raises NoAnswer."""
+        """A copy needs a second call, because its approval belongs to the version that it was copied from. Raises NoAnswer."""
         origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
         source = self._by_number(*origin) if origin else None
         return GateQuery(seen.id, target, source.id if source else None)
@@ -66,7 +66,7 @@ class Registry:
         return None if self._is_missing(answer, NOT_THERE, NO_SUCH_ALIAS) else self._version(answer.body)
 
     def _by_stage(self, model: str, stage: str) -> VersionSnapshot | None:
-        """MLflow's own meaning of `models:/NAME/Stage`: the highest number there."""
+        """As MLflow resolves `models:/NAME/Stage`: the highest version in the stage."""
         answer = ask(self.server, f"{ROUTES}/registered-models/get-latest-versions", {"name": model, "stages": stage})
         if self._is_missing(answer, NOT_THERE):
             return None
@@ -81,7 +81,7 @@ class Registry:
         return None if self._is_missing(answer, NOT_THERE) else self._version(answer.body)
 
     def _is_missing(self, answer: Answer, *codes: str) -> bool:
-        """Anything but the version itself, or MLflow's word that it is not there, leaves the question open."""
+        """True when MLflow says that the version does not exist. Raises NoAnswer for any other error."""
         if answer.status == 200:
             return False
         if answer.status in (400, 404) and answer.body.get("error_code") in codes:
@@ -102,7 +102,7 @@ class Registry:
 
 
 def _seen(found: object) -> VersionSnapshot:
-    """Raises KeyError, TypeError or ValueError for whatever is not as MLflow writes it."""
+    """Raises KeyError, TypeError or ValueError for anything that MLflow would not write."""
     if not isinstance(found, dict):
         raise TypeError(found)
     created = _time(found["creation_timestamp"])
@@ -117,10 +117,10 @@ def _seen(found: object) -> VersionSnapshot:
 
 
 def _time(milliseconds: object) -> datetime:
-    """Exact to the millisecond, as a version's identity needs: a float of seconds would round."""
+    """Exact to the millisecond, which a version's identity needs; a float of seconds would round."""
     return EPOCH + timedelta(milliseconds=int(str(milliseconds)))
 
 
 def _encodable(text: str) -> str:
-    """JSON can name half of a surrogate pair, which nothing that is signed can hold."""
+    """JSON can contain a lone surrogate, which signed text cannot."""
     return text.encode("utf-8", "replace").decode()

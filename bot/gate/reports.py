@@ -1,4 +1,4 @@
-"""The gate's answer as text for people and as what CI systems read: JSON, JUnit, SARIF, GitHub's annotations."""
+"""The gate's answer as text for people, and as JSON, JUnit, SARIF and GitHub annotations for CI systems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def as_text(result: GateResult) -> str:
 
 
 def as_json(result: GateResult) -> str:
-    """`version` is the resolved one; `decided` is false when nobody could tell."""
+    """`version` is the resolved one; `decided` is false when there was no answer."""
     return json.dumps(
         {
             "allowed": result.allowed,
@@ -43,7 +43,7 @@ def as_json(result: GateResult) -> str:
 
 
 def as_junit(result: GateResult) -> str:
-    """One test case. Denied is a failure, and what could not be told an error."""
+    """One test case. Denied is a failure, and cannot tell is an error."""
     suite = ElementTree.Element("testsuite", name=SUITE, tests="1", failures="0", errors="0", skipped="0")
     case = ElementTree.SubElement(
         suite, "testcase", classname=printable(result.uri), name=printable(f"may ship to {result.target}")
@@ -63,7 +63,7 @@ def as_junit(result: GateResult) -> str:
 
 
 def as_sarif(result: GateResult) -> str:
-    """SARIF 2.1.0: a result for each reason that stands against it; allowed leaves none."""
+    """SARIF 2.1.0: one result for each reason against the version; none when it is allowed."""
     against = () if result.allowed else result.reasons
     location = {
         "physicalLocation": {"artifactLocation": {"uri": result.uri}},
@@ -88,7 +88,7 @@ def as_sarif(result: GateResult) -> str:
 
 
 def as_github(result: GateResult) -> str:
-    """Workflow commands, one line a reason: they show up as annotations of the run.
+    """Workflow commands, one line per reason, which GitHub shows as annotations of the run.
 
     https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
     """
@@ -113,7 +113,7 @@ def _answer(result: GateResult) -> str:
 
 
 def printable(text: str) -> str:
-    """Names and reasons come from outside and could steer a terminal or break a line; nothing but what can be seen is left."""
+    """Only printable characters: names and reasons are untrusted and could control a terminal or break a line."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 

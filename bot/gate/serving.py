@@ -1,4 +1,4 @@
-"""From an allowed answer to a folder with exactly the files that were approved: fetched, hashed, compared, and only then handed on."""
+"""Turns an allowed answer into a folder with exactly the approved files: downloads, hashes and compares them before they are used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OURS = ("-m", "--model-uri")
 
 
 def checked_folder(result: GateResult, folder: Path | None) -> Path:
-    """A new folder with the version's files, equal to those approved; nothing is left of others. `folder` is where to make it.
+    """A new folder with the version's files, equal to those approved; deleted when they differ. It is created below `folder`.
 
     Raises Denied, CannotTell and Refused.
     """
@@ -66,20 +66,20 @@ def _fetch_approved(result: GateResult, size: int, place: Path) -> None:
 
 
 def serve(folder: Path, arguments: Sequence[str]) -> None:
-    """Becomes `mlflow models serve`; returns only by raising."""
+    """Replaces this process by `mlflow models serve`; returns only by raising."""
     command = [sys.executable, "-P", "-m", "mlflow", "models", "serve", "-m", str(folder), *arguments]
     os.execv(sys.executable, command)  # nosec B606
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Nothing may lead `mlflow models serve` away from the checked folder. Raises Refused."""
+    """Refuses options that would make `mlflow models serve` use another model. Raises Refused."""
     for argument in arguments:
         if argument == "--" or argument.startswith(OURS):
             raise Refused(f'"{argument}" would serve something else than what is checked here. Leave it out.')
 
 
 def _new_folder(parent: Path | None) -> Path:
-    """Always a new one: whatever an earlier try has left would be served, or denied, with the rest."""
+    """Always a new folder, so that files of an earlier attempt are not served or compared."""
     try:
         if parent is not None:
             parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,4 +1,4 @@
-"""How people name the version that is to ship: `models:/NAME@ALIAS`, `models:/NAME/Stage` or `models:/NAME/VERSION`."""
+"""Parses how people name the version to ship: `models:/NAME@ALIAS`, `models:/NAME/Stage` or `models:/NAME/VERSION`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.errors import Refused
 URI = re.compile(r"models:/(?P<model>[^/:@]+)(/(?P<version>[1-9][0-9]{0,8})|/(?P<stage>[A-Za-z]+)|@(?P<alias>[^/@:]+))")
 STAGES = {
     stage.lower(): stage for stage in ("Staging", "Production", "Archived")
-}  # MLflow's own; "None" is no place to ship to
+}  # MLflow's stages without "None", to which nothing ships
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One of version, alias and stage is set."""
+    """Exactly one of version, alias and stage is set."""
 
     model: str
     version: int | None = None
@@ -37,7 +37,7 @@ class Wanted:
         return cls(found["model"], int(found["version"]) if found["version"] else None, found["alias"], stage)
 
     def target(self, said: str | None) -> Target:
-        """What the version is to be approved for: what was said, else the alias or stage itself. Raises Refused."""
+        """The target that needs the approval: the given one, else the alias or stage itself. Raises Refused."""
         if said is not None:
             return Target.parse(said)
         if self.alias is not None:

@@ -1,4 +1,4 @@
-"""`countersign register`: ties a commit, its dvc.lock, a run and a model version together, in the training repository itself.
+"""`countersign register`: links a commit, its dvc.lock, a run and a model version, inside the training repository.
 
-`repository` asks git, `pipeline` asks DVC and the files, `run` asks MLflow; `checks` compares them, and `binding` writes what follows.
+`repository` asks git, `pipeline` asks DVC and reads files, `run` asks MLflow; `checks` compares them, and `binding` writes the result.
 """

@@ -1,6 +1,6 @@
-"""What registering writes: the lineage files and tags of the run, the version, and last the alias that asks.
+"""What registering writes: the run's lineage files and tags, the version, and last the alias that opens a request.
 
-All of it is safe to repeat: one run makes one version, and the same call finds it again.
+All of it is safe to repeat: one run makes one version, and the same call finds that version again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COMMIT_AUTHOR = "countersign.commit_author"
 MISSING = "countersign.missing"
-NOTHING = "nothing"  # MLflow keeps no empty tag apart from one that is not there
+NOTHING = "nothing"  # in MLflow an empty tag looks like a missing one
 
 
 def refuse_if_bound_elsewhere(bench: Workbench, name: str) -> None:
@@ -43,7 +43,7 @@ def refuse_if_bound_elsewhere(bench: Workbench, name: str) -> None:
 
 
 def bind(bench: Workbench, findings: tuple[Finding, ...], client: MlflowClient) -> None:
-    """Leaves with the run what leads from it back to the code, the parameters and the data."""
+    """Records with the run where its code, parameters and data come from."""
     _log_files(bench, client)
     for key, text in tags_of(bench, findings).items():
         with writing(f"setting tag {key} on run {bench.run.id}"):
@@ -70,7 +70,7 @@ def tags_of(bench: Workbench, findings: tuple[Finding, ...]) -> dict[str, str]:
 
 
 def register(bench: Workbench, name: str, client: MlflowClient) -> int:
-    """The version's number, new or the one that the run made before."""
+    """The version's number: a new one, or the one that this run already made."""
     if bench.run.versions:
         return int(bench.run.versions[0].version)
     with suppress(AlreadyThere), writing(f'creating model "{name}"'):
@@ -94,7 +94,7 @@ def ask_by_alias(name: str, alias: str, number: int, client: MlflowClient) -> No
 
 
 def _log_files(bench: Workbench, client: MlflowClient) -> None:
-    """Under the names that the bot looks for, whatever they are called here."""
+    """Logs the files under the names that the bot reads, which may differ from their names here."""
     folder = bench.repository.folder
     texts = {name: folder / name for name in (LOCK, "dvc.yaml", "params.yaml")} | {RUN_FILE: folder / bench.run_file}
     with TemporaryDirectory(prefix="countersign-") as temporary:

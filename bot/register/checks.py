@@ -1,6 +1,6 @@
-"""Whether commit, dvc.lock and run belong together, and whether others can fetch them: every finding at once.
+"""Checks that commit, dvc.lock and run belong together, and that others can fetch them. Reports all findings at once.
 
-With a dvc.lock all of it must hold. Without one the run is registered as far as it can be, and what is missing is recorded with it.
+With a dvc.lock every check must pass. Without one the run is registered with what is known, and what is missing is recorded.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from bot.register.pipeline import Dvc, Pipeline, md5_of
 from bot.register.repository import Repository
 from bot.register.run import TrainedRun
 
-TAG_LIMIT = 8_000  # characters; MLflow cuts what is longer off a run's tag without a word
-CLOSE_ENOUGH = 1e-6  # of a figure; a file keeps fewer digits than MLflow
+TAG_LIMIT = 8_000  # characters; MLflow silently cuts a longer run tag
+CLOSE_ENOUGH = 1e-6  # relative; a file has fewer digits than MLflow
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """What lies here and what the server has. `pipeline` is None without a dvc.lock."""
+    """The local repository and the run on the server. `pipeline` is None without a dvc.lock."""
 
     repository: Repository
     pipeline: Pipeline | None
@@ -36,12 +36,12 @@ class Workbench:
 
     @property
     def code_commit(self) -> str:
-        """What the training ran from, by the tag that the training set, or MLflow."""
+        """The commit that the training ran from, from the tag that the training or MLflow set."""
         return self.run.tag(CODE_COMMIT) or self.run.tag(MLFLOW_COMMIT)
 
     @property
     def commit(self) -> str:
-        """What pins the run: HEAD with its dvc.lock; without one, the commit of the code."""
+        """The commit that pins the run: HEAD with its dvc.lock; without one, the commit of the code."""
         return self.repository.head if self.pipeline else self.code_commit
 
     @property
@@ -50,13 +50,13 @@ class Workbench:
 
     @property
     def source_data(self) -> tuple[Entry, ...]:
-        """Sources in the lock that git does not keep: those are code."""
+        """Sources in the lock without those that git tracks, which are code."""
         sources = self.pipeline.lock.sources if self.pipeline else ()
         return tuple(source for source in sources if not self.repository.tracks(source.path))
 
     @property
     def data_md5(self) -> str:
-        """As `md5sum` writes it."""
+        """The md5s in the format of `md5sum`."""
         return "\n".join(f"{entry.md5}  {entry.path}" for entry in self.source_data)
 
 

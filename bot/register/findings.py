@@ -1,4 +1,4 @@
-"""What stands against registering a run: each finding says what is wrong, why it matters, and how to mend it."""
+"""Why a run cannot be registered: each finding says what is wrong, why it matters, and how to fix it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RETRAIN = f"run `dvc repro --force`, {AGAIN}"
 
 @dataclass(frozen=True)
 class Finding:
-    """`part` is what it is about, in a word or two; a finding that does not refuse is recorded with the run as missing."""
+    """`part` names the subject in a word or two. A finding that does not refuse is recorded with the run as missing."""
 
     part: str
     sentence: str

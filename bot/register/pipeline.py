@@ -1,6 +1,6 @@
-"""The DVC pipeline as it lies here: whether the files are those of dvc.lock, and whether the remote has them.
+"""The local DVC pipeline: whether the files are those in dvc.lock, and whether the remote has them.
 
-DVC itself is asked only what it alone can tell, as a program: its version, and what was not pushed.
+The `dvc` program is called only for its version and for what was not pushed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Pipeline:
-    """`text` is dvc.lock as it lies in `folder`. Raises InvalidDvcFile when it is none."""
+    """`text` is the dvc.lock in `folder`. Raises InvalidDvcFile for any other text."""
 
     folder: Path
     text: str
@@ -37,7 +37,7 @@ class Pipeline:
         return cls(folder, text, read_lock(text))
 
     def altered(self) -> tuple[str, ...]:
-        """Paths whose bytes here are not those that dvc.lock names; what is not here was cleaned away, or is DVC's to bring."""
+        """Paths whose local content differs from dvc.lock. Missing files are ignored: DVC can download them."""
         entries = {entry.path: entry for entry in self.lock.entries if entry.is_current and entry.md5}
         return tuple(path for path, entry in entries.items() if _differs(self.folder / path, entry))
 
@@ -54,7 +54,7 @@ def md5_of(path: Path) -> str:
 
 
 def md5_of_folder(folder: Path) -> str:
-    """As DVC 3 does: of the JSON list of its files, sorted by path, with .dir behind it."""
+    """As DVC 3 computes it: the md5 of the JSON list of its files, sorted by path, followed by .dir."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     listed = [{"md5": md5_of(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
     listed.sort(key=lambda one: one["relpath"])
@@ -78,7 +78,7 @@ class Dvc:
         return self._run("--version").stdout.strip()
 
     def why_not_pushed(self) -> str:
-        """A sentence's beginning; empty when the remote has everything."""
+        """The start of a sentence; empty when the remote has everything."""
         done = self._run("data", "status", "--not-in-remote", "--json")
         try:
             told = json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""The git repository that one trains in: what is uncommitted, which commit this is, whether others can fetch it."""
+"""The training's git repository: uncommitted changes, the current commit, and whether others can fetch it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from bot.errors import Refused
 
-TIMEOUT = 120  # seconds; asking the remote goes over the network
+TIMEOUT = 120  # seconds; calls to the remote go over the network
 
 
 class Repository:
-    """`folder` is where dvc.lock lies, somewhere in the repository. Raises Refused when there is no repository."""
+    """`folder` holds dvc.lock, anywhere in the repository. Raises Refused when there is no repository."""
 
     def __init__(self, folder: Path) -> None:
         git = shutil.which("git")
@@ -38,7 +38,7 @@ class Repository:
         return self._word("config", "user.email")
 
     def uncommitted(self) -> tuple[str, ...]:
-        """Paths from the top. With -z a name is never quoted, and a rename's old name follows as an entry of its own."""
+        """Paths relative to the root. With -z names are not quoted, and a rename's old name follows as its own entry."""
         entries = self._told("status", "--porcelain", "-z", "--untracked-files=all").split("\0")
         paths, is_old_name = [], False
         for entry in filter(None, entries):
@@ -56,7 +56,7 @@ class Repository:
         return tuple(filter(None, self._told("diff", "--name-only", "--no-renames", "-z", before, after).split("\0")))
 
     def tracks(self, path: str) -> bool:
-        """False for what lies outside of the repository, which DVC may well read."""
+        """False for a path outside the repository, which DVC may read too."""
         place = Path(normpath(self.folder.resolve() / path))
         return place.is_relative_to(self.top.resolve()) and bool(self._told("ls-files", "--", path).strip())
 
@@ -70,7 +70,7 @@ class Repository:
         return path.resolve().relative_to(self.top.resolve()).as_posix()
 
     def why_unreachable(self, commit: str) -> str:
-        """Completes "commit X ..."; empty when a branch of the remote holds it. Asks the remote itself."""
+        """Completes "commit X ..."; empty when a branch of the remote contains it. Calls the remote."""
         remote = self._remote()
         if not remote:
             return "cannot be fetched by anybody, because this repository has no git remote"
@@ -83,11 +83,11 @@ class Repository:
         return "" if is_there else f"is in no branch of the git remote {remote}"
 
     def _leads_to(self, tip: str, commit: str) -> bool:
-        """False for a tip that this repository has not fetched yet."""
+        """False for a tip that this repository has not fetched."""
         return self._run("merge-base", "--is-ancestor", commit, tip).returncode == 0
 
     def _remote(self) -> str:
-        """Where this branch is pushed to; else origin, else the first."""
+        """The remote that this branch pushes to, else origin, else the first remote."""
         branch = self._word("symbolic-ref", "--quiet", "--short", "HEAD")
         named = self._word("config", f"branch.{branch}.remote") if branch else ""
         known = self._run("remote").stdout.split()
@@ -97,7 +97,7 @@ class Repository:
         return self._run(*arguments).stdout.strip()
 
     def _told(self, *arguments: str) -> str:
-        """What git must be able to tell: silence would pass for "nothing has changed". Raises Refused."""
+        """The output of a command that must succeed: empty output would mean "nothing has changed". Raises Refused."""
         done = self._run(*arguments)
         if done.returncode:
             said = " ".join(done.stderr.split())[:200].removeprefix("fatal: ").rstrip(".") or "it gave no reason"
@@ -107,7 +107,7 @@ class Repository:
         return done.stdout
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Quiet about failures: whoever asks judges the answer."""
+        """Does not raise on a non-zero exit code; the caller checks it."""
         try:
             return subprocess.run(
                 [self._git, *arguments],

@@ -1,4 +1,4 @@
-"""The run that is to become a version, as MLflow has it: its tags, figures, logged model, and the versions made of it already."""
+"""The MLflow run to register: its tags, metrics, logged model, and the versions already made from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """`environment` is the sha256 of the logged model's list of packages, empty when there is none. `figures` are by name."""
+    """`environment` is the sha256 of the logged model's list of packages, empty without one. `figures` are metrics by name."""
 
     run: Run
     logged_model: LoggedModel | None
@@ -63,7 +63,7 @@ def find_trained_run(client: MlflowClient, run_id: str) -> TrainedRun | None:
 
 
 def _logged_model(client: MlflowClient, run: Run) -> LoggedModel | None:
-    """The last that the run logged."""
+    """The last model that the run logged."""
     logged = run.outputs.model_outputs if run.outputs else []
     if not logged:
         return None

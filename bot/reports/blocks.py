@@ -1,4 +1,4 @@
-"""Whether the blocks of a company's template are blocks of the one that it extends. Jinja leaves out the others in silence."""
+"""Checks that a company's template only fills blocks of the template that it extends. Jinja silently drops any other block."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.reports.theme import broken
 
 
 def blocks_of(name: str, environment: Environment) -> Set[str]:
-    """Those of the template and of all that it extends. Raises Permanent, naming the file, for a block that would never be shown."""
+    """The blocks of the template and of those it extends. Raises Permanent, which names the file, for a block that would not show."""
     tree, path = _parsed(name, environment)
     own = {block.name for block in tree.find_all(nodes.Block)}
     parent = _parent_of(tree)
@@ -31,13 +31,13 @@ def _parsed(name: str, environment: Environment) -> tuple[nodes.Template, Path]:
 
 
 def _parent_of(tree: nodes.Template) -> str | None:
-    """None as well for one that only shows when the template runs."""
+    """None also when the parent is known only at run time."""
     names = (one.template for one in tree.find_all(nodes.Extends))
     return next((name.value for name in names if isinstance(name, nodes.Const)), None)
 
 
 def _strangers(node: nodes.Node, known: Set[str]) -> Iterator[nodes.Block]:
-    """What stands in a block that is known is shown, a new block too."""
+    """Blocks that are not in `known`. Blocks nested in a known one are shown, so they are left out."""
     for child in node.iter_child_nodes():
         if not isinstance(child, nodes.Block):
             yield from _strangers(child, known)

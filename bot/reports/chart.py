@@ -1,6 +1,6 @@
-"""The trend as a PNG for messages: the figures and units that `bot.domain.digest.chart` draws for the report. Its alt text is there.
+"""The trend as a PNG for messages, with the same figures and units as `bot.domain.digest.chart`, which also has the alt text.
 
-Matplotlib is imported by whoever draws, and only then, as in `bot.reports.metric_plot`.
+Matplotlib is imported only when a chart is drawn, as in `bot.reports.metric_plot`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from bot.domain.digest.figures import Digest, WeekOfTrend
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH, HEIGHT = 6.0, 3.0  # inches: 600 x 300 points as Slack shows them
-PIXELS_PER_INCH = 200  # twice what a message is wide, for screens that are twice as sharp
+WIDTH, HEIGHT = 6.0, 3.0  # inches; Slack shows 600 x 300 points
+PIXELS_PER_INCH = 200  # twice a message's width, for high-resolution screens
 EDGE = 0.08  # inches
 SMALL, USUAL = 9.5, 10.5  # points; still legible at half the size
 NO_DECISION = float("nan")  # a gap in the line
@@ -40,7 +40,7 @@ NO_DECISION = float("nan")  # a gap in the line
 
 def chart_of(digest: Digest) -> bytes:
     """A PNG of 1200 x 600 pixels, far below 200 kB."""
-    # A home that cannot be written to costs matplotlib a cache, not us a chart.
+    # Without a writable home matplotlib has no cache, but still draws.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -1,5 +1,7 @@
-"""The report as a document: what stands at its top, what needs attention, and its sections in order. The lists are in `tables`, counts and
-pictures in `figures`."""
+"""The report as a document: its headline, what needs attention, and its sections in order.
+
+The lists are in `tables`, counts and pictures in `figures`.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ GRAVE = (FindingKind.LEDGER_BROKEN, FindingKind.MOVED_WITHOUT_APPROVAL, FindingK
 
 
 def document_of(digest: Digest, pen: Pen = SCREEN) -> Document:
-    """The same digest gives the same document. The pen is for its pictures."""
+    """The same digest gives the same document. `pen` draws its pictures."""
     w = Writer(digest)
     return Document(
         week=digest.period.week,
@@ -52,7 +54,7 @@ def _sections(w: Writer, pen: Pen) -> tuple[Section, ...]:
 
 
 def attention(w: Writer) -> Section:
-    """The gravest first, as the figures have them."""
+    """The most serious first, in the order of the figures."""
     listed = w.digest.attention
     if not listed.total:
         return Section("attention", "What needs attention", (words.ALL_IN_ORDER,))
@@ -70,12 +72,12 @@ def ledger(w: Writer) -> Section:
 
 
 def _fixed(told: LedgerFigures) -> str:
-    """A week that is looked at while it runs has entries that nobody has signed yet."""
+    """The preview of a week that is not over has entries that are not signed yet."""
     if not told.checkpoint:
         return "No checkpoint was signed over them."
     try:
         size = read_note(told.checkpoint).checkpoint.size
-    except InvalidCheckpoint:  # it was changed, which the ledger's fault says
+    except InvalidCheckpoint:  # it was changed; the ledger's fault reports that
         return "The newest checkpoint, as it stands in the database:"
     which = "all of them" if size >= told.count else f"the first {size:,} of them"
     return f"The signed checkpoint below fixes {which}. {TO_CHECK}"
@@ -121,5 +123,5 @@ def _footer(digest: Digest) -> tuple[str, ...]:
 
 
 def _kept(text: str) -> str:
-    """Line by line, because a signed note means its letters."""
+    """Keeps every line and character, because a note's signature covers them."""
     return "\n".join(legible(line) for line in text.split("\n")).strip("\n")

@@ -1,4 +1,4 @@
-"""The report's sections that are counts and pictures: how long decisions took, the fast track, the pipelines."""
+"""The report's sections with counts and pictures: how long decisions took, the fast track, the pipelines."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _judged(one: FastTrackFigures) -> tuple[Cell, ...]:
 
 
 def _pipeline(one: Pipeline, place: int, pen: Pen) -> Drawing:
-    """The picture where there is one to draw, else the tree in words, else why there is neither."""
+    """The picture, else the tree as text, else the reason why there is neither."""
     edges = [(legible(before), legible(after)) for before, after in one.edges]
     graph = graph_of(edges)
     title = legible(f"{one.version} ({one.target})")
@@ -104,6 +104,6 @@ def _pipeline(one: Pipeline, place: int, pen: Pen) -> Drawing:
 
 
 def _stage(line: str) -> str:
-    """The depth in the tree is the room before the name."""
+    """Keeps the indentation, which shows the depth in the tree."""
     name = line.lstrip(" ")
     return "\u00a0" * (len(line) - len(name)) + legible(name)

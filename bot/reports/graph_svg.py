@@ -1,5 +1,4 @@
-"""A pipeline's graph as an SVG that stands alone or in a page. Where its boxes and arrows are is decided in
-`bot.domain.evidence.pipeline_graph`."""
+"""A pipeline's graph as an SVG, alone or in a page. `bot.domain.evidence.pipeline_graph` places its boxes and arrows."""
 
 from __future__ import annotations
 
@@ -19,8 +18,10 @@ ROOM = BOX_WIDTH - 10
 
 @dataclass(frozen=True)
 class Pen:
-    """The letters on pictures, and whether a picture has the names from outside in it. On paper they are set beside it, as text: in an
-    accessible PDF a picture's letters must be plain ones."""
+    """The font of pictures, and whether untrusted names are drawn in them.
+
+    In the PDF such names are set as text over the picture, because an accessible PDF allows only plain letters in a picture.
+    """
 
     font: str
     writes_names: bool
@@ -31,7 +32,7 @@ PAPER = Pen("DejaVu Sans", writes_names=False)
 
 
 def graph_svg(graph: Graph, tip: str, words: str, pen: Pen) -> str:
-    """`tip` is the id of the arrows' tip, which must be another one for each graph in a page. Sources are square, stages round."""
+    """`tip` is the id of the arrowhead, and must be unique for each graph in a page. Sources are square, stages round."""
     drawn = [*_arrows(graph, tip), *(_box(box) + (_name(box) if pen.writes_names else "") for box in graph.boxes)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {graph.width} {graph.height}" width="{graph.width}" '
@@ -61,7 +62,7 @@ def _box(box: Box) -> str:
 
 
 def _name(box: Box) -> str:
-    """What there is no room for shows when one points at it."""
+    """A name that is cut shows in full on hover."""
     x, y = box.left + BOX_WIDTH // 2, box.middle + 4
     wide = sum(letter in "MWmw@%" or east_asian_width(letter) in "WF" for letter in box.shown)
     squeezed = f' textLength="{ROOM}" lengthAdjust="spacingAndGlyphs"' if len(box.shown) + wide > LETTERS_SHOWN else ""

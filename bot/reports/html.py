@@ -1,4 +1,4 @@
-"""The report as one HTML file: no script, nothing from outside, and a content security policy that keeps it so."""
+"""The report as one HTML file: no scripts, no external resources, and a content security policy that enforces both."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from bot.reports.document import document_of
 from bot.reports.theme import OURS, broken, logo_of, place_of, text_of
 
 PAGE, STYLE = "report.html", "report.css"
-OF_OURS = "countersign/"  # before a name it means ours, even where the company has one of that name
+OF_OURS = "countersign/"  # this prefix selects our template, also when the company has one with the same name
 ENDS_THE_STYLE = re.compile(r"</style|<!--", re.IGNORECASE)
 JOINTS = re.compile(r"(?<=[^\W\d][:/_.])(?=\w)")
 FOUND = tuple[str, str, Callable[[], bool]]
 
-# What a template can do wrong when it runs: Jinja's own errors, and Python's for the expressions in it.
+# The errors of a template at run time: Jinja's own, and Python's from the expressions in it.
 MISTAKES = (TemplateError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 
 def html_of(digest: Digest, templates: Path | None = None) -> str:
-    """The same digest and templates give the same text. Raises Permanent when a template of the company's cannot be used."""
+    """The same digest and templates give the same text. Raises Permanent when a company's template cannot be used."""
     css = _css(templates)
     logo = logo_of(templates)
     environment = SandboxedEnvironment(
@@ -47,7 +47,7 @@ def html_of(digest: Digest, templates: Path | None = None) -> str:
     document = document_of(digest)
     try:
         page = environment.get_template(PAGE)
-        # The operator's own file, which cannot end the style it stands in.
+        # The operator's own file, checked not to end the <style> element.
         style = Markup(css)  # nosec B704
         told = page.render(report=document, css=style, policy=_policy(css), logo=logo.url if logo else "")
         blocks_of(PAGE, environment)
@@ -57,7 +57,7 @@ def html_of(digest: Digest, templates: Path | None = None) -> str:
 
 
 def _breakable(text: str) -> Markup:
-    """Long names break where they have joints, and only then in the middle of a word."""
+    """Allows long names to wrap after punctuation, and otherwise within a word."""
     return Markup("<wbr>").join(escape(part) for part in JOINTS.split(text))
 
 
@@ -71,7 +71,7 @@ def _css(templates: Path | None) -> str:
 
 
 def _policy(css: str) -> str:
-    """The style by its hash, pictures and letters only from inside the file."""
+    """Allows the style by its hash, and images and fonts only from inside the file."""
     style = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{style}'; img-src data:; font-src data:; "
@@ -80,7 +80,7 @@ def _policy(css: str) -> str:
 
 
 def _found(name: str, templates: Path | None) -> FOUND | None:
-    """A template by its name in the directory; names that lead out of it are not found."""
+    """A template by its name in the directory; None for names that lead out of it."""
     plain = name.removeprefix(OF_OURS)
     if "/" in plain or plain.startswith("."):
         return None
@@ -89,7 +89,7 @@ def _found(name: str, templates: Path | None) -> FOUND | None:
 
 
 def _told(mistake: BaseException, templates: Path | None) -> Permanent:
-    """Jinja writes the template's own file and line into the traceback."""
+    """The error with the template's file and line, which Jinja puts into the traceback."""
     path = place_of(PAGE, templates)
     if isinstance(mistake, TemplateSyntaxError) and mistake.filename:
         return broken(Path(mistake.filename), mistake.lineno, mistake.message or "it is no template")

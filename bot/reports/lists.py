@@ -1,7 +1,7 @@
-"""The whole lists at the end of a week, as CSV: every held target and every request that waited, of which the report shows the first.
+"""The complete lists at the end of a week, as CSV: every held target and every waiting request. The report shows only the first ones.
 
-They are written line by line while the database is read, so that only text is kept. Moments are ISO 8601 in UTC, lengths are in seconds,
-and people's names stand beside their ids.
+They are written line by line while the database is read, so that only text is kept in memory. Times are ISO 8601 in UTC, durations are in
+seconds, and people's names are beside their ids.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ WAITING = (
 
 
 class ListAsCsv:
-    """A row of titles, and the rows that are added. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
+    """A header row and the added rows. A cell that a spreadsheet would read as a formula gets an apostrophe in front."""
 
     def __init__(self, titles: tuple[str, ...]) -> None:
         self._text = StringIO(newline="")
@@ -68,7 +68,7 @@ class ListAsCsv:
 
 
 class HoldingsAsCsv(ListAsCsv):
-    """`names` are those of the people, by their ids."""
+    """`names` are the people's names by their ids."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         super().__init__(HOLDINGS)

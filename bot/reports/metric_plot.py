@@ -1,7 +1,7 @@
-"""Draws the history of a metric as a PNG. What is in it is decided in `bot.domain.card.metric_history`.
+"""Draws the history of a metric as a PNG. `bot.domain.card.metric_history` chooses what it shows.
 
-Matplotlib costs half a second and much memory, so it is imported by whoever draws, and only then: the web process never does. It is used
-without `pyplot`, which keeps every figure that it ever made.
+Matplotlib takes half a second and much memory, so it is imported only when a plot is drawn, and never in the web process. `pyplot` is not
+used, because it keeps every figure in memory.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH, HEIGHT = 6.0, 4.0  # inches: 600 x 400 points as Slack shows them
-PIXELS_PER_INCH = 200  # twice what a message is wide, for screens that are twice as sharp
+WIDTH, HEIGHT = 6.0, 4.0  # inches; Slack shows 600 x 400 points
+PIXELS_PER_INCH = 200  # twice a message's width, for high-resolution screens
 EDGE = 0.08  # inches
 SMALL, USUAL, LARGE = 12, 13, 14  # still legible at half the size
 
-# Okabe and Ito's colours, told apart by everybody; each also has a shape of its own, which the legend names.
+# Okabe and Ito's colours, which colour-blind readers can distinguish; each also has its own shape, named in the legend.
 # https://jfly.uni-koeln.de/color/
 LINE, CANDIDATE, HOLDER, LIMIT, FAINT = "#0072B2", "#D55E00", "#007A5A", "#333333", "#7A7A7A"
 TEXT, GRID = "#1D1C1D", "#E3E3E3"
@@ -30,14 +30,14 @@ TEXT, GRID = "#1D1C1D", "#E3E3E3"
 TITLE_SHOWN = 46
 NAME_SHOWN = 26
 TICKS_SHOWN = 10
-FAR_AWAY = 3.0  # a threshold so many times the figures' own spread away would press them into a flat line
+FAR_AWAY = 3.0  # a threshold further away than 3 times the figures' range would flatten them into a line
 
 
 def draw(history: MetricHistory) -> bytes:
     """A PNG of 1200 x 800 pixels, far below 200 kB."""
     logging.getLogger("matplotlib").setLevel(
         logging.ERROR
-    )  # a home that cannot be written to costs it a cache, not us a plot
+    )  # without a writable home matplotlib has no cache, but still draws
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -71,7 +71,7 @@ def _draw_axes(axes: Axes, history: MetricHistory) -> None:
 
 
 def _draw_versions(axes: Axes, history: MetricHistory, places: dict[int, int]) -> None:
-    """As many version numbers as can be read, counted from the candidate's, which is always among them."""
+    """As many version numbers as are legible, counted from the candidate's, which is always shown."""
     count = len(history.points)
     step = -(-count // TICKS_SHOWN)
     shown = range((count - 1) % step, count, step)
@@ -87,7 +87,7 @@ def _draw_versions(axes: Axes, history: MetricHistory, places: dict[int, int]) -
 
 
 def _range_shown(history: MetricHistory) -> tuple[float, float]:
-    """The figures and, when it is near enough, the threshold."""
+    """The range of the figures and, when it is near enough, of the threshold."""
     shown = _figures(history)
     if history.limit is not None and _is_near(history, history.limit):
         shown.append(history.limit)
@@ -113,7 +113,7 @@ def _draw_line(axes: Axes, history: MetricHistory, places: dict[int, int]) -> No
 
 
 def _draw_apart(axes: Axes, history: MetricHistory, places: dict[int, int]) -> None:
-    """Figures from other data are hollow, and no line leads to them."""
+    """Figures measured on other data: hollow marks without a line."""
     apart = [point for point in history.points if not point.is_comparable]
     if apart:
         at, values = [places[point.version] for point in apart], [point.value for point in apart]
@@ -123,7 +123,7 @@ def _draw_apart(axes: Axes, history: MetricHistory, places: dict[int, int]) -> N
 
 
 def _draw_marks(axes: Axes, history: MetricHistory, places: dict[int, int]) -> None:
-    """The candidate and who holds the target, each with its figure in the legend."""
+    """The candidate and the target's holder, each with its figure in the legend."""
     candidate, holder = history.candidate, history.holder
     at = places[candidate.version]
     said = f"v{candidate.version} {history.role} {figure(candidate.value)}"
@@ -131,7 +131,7 @@ def _draw_marks(axes: Axes, history: MetricHistory, places: dict[int, int]) -> N
     if holder is None:
         return
     said = f"{_shown(holder.name)} {_shown(holder.role)} {figure(holder.value)}"
-    if holder.point is None:  # older than what is shown, or of another model
+    if holder.point is None:  # older than the versions shown, or of another model
         axes.axhline(holder.value, color=HOLDER, linewidth=2, linestyle=":", label=said)
         return
     at = places[holder.point.version]
@@ -141,7 +141,7 @@ def _draw_marks(axes: Axes, history: MetricHistory, places: dict[int, int]) -> N
 
 
 def _draw_limit(axes: Axes, history: MetricHistory) -> None:
-    """Where the threshold is too far away to be drawn, the legend says on which side."""
+    """When the threshold is too far away to draw, the legend says on which side it is."""
     if history.limit is None:
         return
     low, high = axes.get_ylim()
@@ -153,14 +153,14 @@ def _draw_limit(axes: Axes, history: MetricHistory) -> None:
 
 
 def _draw_legend(sheet: Figure) -> None:
-    """Below the plot, where it hides no figure."""
+    """Below the plot, where it covers no figure."""
     legend = sheet.legend(loc="outside lower left", ncols=2, fontsize=SMALL, frameon=False, columnspacing=1.2)
     for text in legend.get_texts():
         text.set(color=TEXT, parse_math=False)
 
 
 def _shown(text: str, limit: int = NAME_SHOWN) -> str:
-    """In letters that the font has, which a name from outside need not be written in."""
+    """Replaces characters that the font lacks, because names are untrusted."""
     from matplotlib.font_manager import findfont, get_font
 
     font = get_font(findfont("DejaVu Sans"))

@@ -1,6 +1,6 @@
-"""The report as a PDF, accessible by PDF/UA-1: tagged, with a language, a title, and words for its pictures. Typst sets it.
+"""The report as an accessible PDF (PDF/UA-1): tagged, with a language, a title, and alt texts. Typst renders it.
 
-The figures go in as JSON and never as markup. What a template may read is told in `bot.reports.typst_process`.
+The figures are passed as JSON, never as markup. `bot.reports.typst_process` says what a template may read.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ PLACE = re.compile(r"┌─ (?P<file>.+?):(?P<line>\d+):\d+")
 
 
 def pdf_of(digest: Digest, templates: Path | None = None) -> bytes:
-    """The same digest, templates and fonts give the same bytes. Raises Permanent when a template of the company's cannot be used.
+    """The same digest, templates and fonts give the same bytes. Raises Permanent when a company's template cannot be used.
 
-    PDF/UA refuses a letter that no font here can draw, and a strange name must not keep the digest from being told: then such letters are
-    replaced, on paper only. A template that is broken is so with plain letters too.
+    PDF/UA refuses characters that no font has. A name with such characters must not block the digest, so a second attempt replaces them,
+    in the PDF only. A broken template fails in that attempt too.
     """
     path = place_of(TEMPLATE, templates)
     document = as_plain(document_of(digest, PAPER))
@@ -53,7 +53,7 @@ def pdf_of(digest: Digest, templates: Path | None = None) -> bytes:
 
 
 def _refuse_logo(logo: Logo | None, at: datetime) -> None:
-    """Set alone, it shows whether it is what is broken. Raises Permanent, naming it."""
+    """Renders the logo alone to find out whether it is the cause. Raises Permanent, which names it."""
     if logo is None:
         return
     try:
@@ -63,7 +63,7 @@ def _refuse_logo(logo: Logo | None, at: datetime) -> None:
 
 
 def _task(path: Path, document: Plain, closed: datetime, logo: Logo | None) -> Task:
-    """What the inputs say is everything that a template knows, ours or a company's own."""
+    """The inputs are all that a template can read, ours or a company's."""
     date: Plain = {"year": closed.year, "month": closed.month, "day": closed.day}
     inputs = {"report": document, "date": date, "logo": _picture(logo) if logo else None}
     return Task(
@@ -88,14 +88,14 @@ def _in_letters(said: Plain, letters: Container[int]) -> Plain:
 
 
 def _drawable() -> Container[int]:
-    """The letters that the report's own font has, and line breaks, which need none."""
+    """The characters in the report's font, and line breaks."""
     from matplotlib.ft2font import FT2Font
 
     return {ord("\n"), *FT2Font(str(fonts() / FONT)).get_charmap()}
 
 
 def _told(mistake: TypstFailed, path: Path) -> Permanent:
-    """Typst names the file from the template's directory, and the line."""
+    """The error with file, relative to the template's directory, and line, as Typst reports them."""
     place = PLACE.search(mistake.diagnostic)
     where = path.parent / place["file"] if place else path
     why = NO_PACKAGES if str(mistake).startswith(A_PACKAGE) else str(mistake)

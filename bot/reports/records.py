@@ -1,7 +1,7 @@
-"""The records of a week: every ledger entry of it, for other people's tools. Written one after the other, however many there are.
+"""The records of a week: all its ledger entries, for other tools. They are streamed, so their number does not matter.
 
-The body is the very text that the leaf is the hash of, so who holds the file can check it. Beside it stands what a spreadsheet filters
-by: the transition that the entry is about, and people's names, as they were when the week closed.
+The body is the exact text that was hashed into the leaf, so a reader can verify it. Further columns are for filtering: the entry's
+transition, and people's names as they were when the week closed.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Record: TypeAlias = tuple[Entry, Subject]
 
 COLUMNS = ("seq", "at", "kind", "request_id", "model", "version", "target", "names", "body", "leaf", "head")
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
-BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for something else
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel does not recognise UTF-8
 NOBODY: Mapping[str, str] = MappingProxyType({})
-AN_ID = re.compile(r'(?:"|person:)([0-9a-f]{32})(?![0-9a-f])')  # in a policy's changes `person:` stands before it
+AN_ID = re.compile(r'(?:"|person:)([0-9a-f]{32})(?![0-9a-f])')  # a policy's changes write person:<id>
 
 
 @dataclass(frozen=True)
 class FileNames:
-    """What the week's files are called, wherever they go."""
+    """The names of the week's files, the same for every receiver."""
 
     html: str
     pdf: str
@@ -56,7 +56,7 @@ def file_names(week: str) -> FileNames:
 
 
 def write_records_csv(records: Iterable[Record], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
-    """A row for each entry under a row of titles. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
+    """A header row, then one row per entry. A cell that a spreadsheet would read as a formula gets an apostrophe in front."""
     out.write(BYTE_ORDER_MARK)
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -67,14 +67,14 @@ def write_records_csv(records: Iterable[Record], out: TextIO, names: Mapping[str
 
 
 def write_records_json(records: Iterable[Record], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
-    """JSON lines: an object for each entry, each on a line of its own. What an entry does not tell is null."""
+    """JSON Lines, one object per entry. Values that an entry does not have are null."""
     for entry, subject in records:
         plain = {**_plain(entry, subject), "names": _named_in(entry.body, names)}
         out.write(json.dumps({column: plain[column] for column in COLUMNS}, ensure_ascii=False) + "\n")
 
 
 def safe_cell(text: str) -> str:
-    """What a spreadsheet shows and does not run."""
+    """Text that a spreadsheet does not run as a formula."""
     return f"'{text}" if text.startswith(STARTS_A_FORMULA) else text
 
 
@@ -83,5 +83,5 @@ def _plain(entry: Entry, subject: Subject) -> dict[str, Plain]:
 
 
 def _named_in(body: str, names: Mapping[str, str]) -> dict[str, str]:
-    """The people whose ids the body has, each once, in its order."""
+    """The people whose ids are in the body, each once, in order."""
     return {one: names[one] for one in AN_ID.findall(body) if one in names}

@@ -1,6 +1,6 @@
-"""The shape of the report: headings, sentences, tables, drawings. One shape for every form, so that HTML and PDF say the same.
+"""The report's document model: headings, sentences, tables, drawings. HTML and PDF share it, so that they say the same.
 
-What stands in it is decided in `bot.reports.document`, how it looks in the templates, which are given exactly this.
+`bot.reports.document` fills it. The templates receive it and decide how it looks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Look(StrEnum):
-    """How a cell is set. A person's words and a model's name are text; commits and digests are code."""
+    """How a cell is rendered. People's words and models' names are text; commits and digests are code."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -20,7 +20,7 @@ class Look(StrEnum):
 
 @dataclass(frozen=True)
 class Cell:
-    """`full` is the whole of what `text` shortens, or the moment in ISO 8601; `more` stands below in smaller letters."""
+    """`full` is the unshortened `text`, or the time in ISO 8601; `more` is printed below, smaller."""
 
     text: str
     look: Look = Look.TEXT
@@ -31,7 +31,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """`share` is its part of the width on paper."""
+    """`share` is its part of the width in the PDF."""
 
     title: str
     share: float
@@ -40,7 +40,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The first cell of a row names it. `note` says where the rest is, when there is more than is shown."""
+    """The first cell of a row is its heading. `note` says where the other rows are, when not all are shown."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -50,7 +50,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Matter:
-    """One thing that needs attention: the sentence, when it came to be, where it leads."""
+    """One finding: the sentence, when it arose, and a link."""
 
     sentence: str
     at: Cell | None
@@ -67,7 +67,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Label:
-    """A text that stands centred in this box of the picture. Only for paper: on a screen the picture has its own."""
+    """A text centred in this box of the picture. Only for the PDF: in HTML the picture has its own text."""
 
     text: str
     left: int
@@ -78,7 +78,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Drawing:
-    """`alt` says what the picture shows, which is `width` wide in its own units; `lines` stand where there is no picture to draw."""
+    """`alt` describes the picture, `width` is in its own units; `lines` are the text instead when there is no picture."""
 
     title: str
     svg: str = ""
@@ -90,7 +90,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Section:
-    """In the order of reading: sentences, groups, drawings, tables, and a text to be kept letter by letter."""
+    """In reading order: sentences, groups, drawings, tables, and a preformatted text."""
 
     id: str
     title: str
@@ -104,7 +104,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Headline:
-    """One of the figures at the top; `wants_eyes` when it is not as it should be."""
+    """One of the figures at the top; `wants_eyes` when it needs attention."""
 
     figure: str
     label: str
@@ -113,7 +113,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class Document:
-    """`closed` is the moment in ISO 8601. `quiet` is empty unless nothing happened in the week."""
+    """`closed` is a time in ISO 8601. `quiet` is the sentence for a week without events, else empty."""
 
     week: str
     title: str

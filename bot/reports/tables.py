@@ -1,4 +1,4 @@
-"""The report's sections that are lists: who holds what, transitions, requests that wait, and changes of policy and people."""
+"""The report's sections with lists: holders, transitions, waiting requests, and changes of policy and people."""
 
 from __future__ import annotations
 

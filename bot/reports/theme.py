@@ -1,11 +1,13 @@
-"""Where the report's look comes from: our own templates, or those of a company's directory, which take their place one by one.
+"""Finds the report's templates: each file in a company's directory replaces ours of the same name.
 
 report.html  Jinja2, given `report` (a bot.reports.shape.Document), `css`, `policy` (what the browser may load) and `logo` (a data:
              URL or empty); it may extend "countersign/report.html", which is ours
 report.css   the style, written into the page
 report.typ   Typst, for the PDF; reads `sys.inputs.report` as JSON
-logo.svg, logo.png   for the top of both
-A template that cannot be used is Permanent with file and line. Ours never takes its place in silence: somebody would file it unseen.
+logo.svg, logo.png   at the top of both
+
+A template that cannot be used raises Permanent with file and line. We never fall back to ours silently, because someone would file the
+wrong report unread.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from bot.errors import Permanent
 
 OURS = Path(__file__).with_name("templates")
 LOGOS = {"logo.svg": "image/svg+xml", "logo.png": "image/png"}
-LARGEST_LOGO = 500_000  # bytes; it is in every report again
+LARGEST_LOGO = 500_000  # bytes; every report contains it
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Logo:
 
 
 def place_of(name: str, folder: Path | None) -> Path:
-    """The company's file when it has one, else ours."""
+    """The company's file if it exists, else ours."""
     if folder is None:
         return OURS / name
     if not folder.is_dir():
@@ -59,7 +61,7 @@ def text_of(path: Path) -> str:
 
 
 def logo_of(folder: Path | None) -> Logo | None:
-    """The first there is; ours has none."""
+    """The company's first logo; None without one, for we have none."""
     paths = [folder / name for name in LOGOS] if folder else []
     path = next((path for path in paths if path.exists()), None)
     if path is None:

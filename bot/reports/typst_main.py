@@ -1,7 +1,7 @@
-"""A program of its own: reads a task as JSON, sets it with Typst, writes the PDF. `bot.reports.typst_process` runs it beside the template.
+"""A separate program: reads a task as JSON, renders it with Typst, writes the PDF. `bot.reports.typst_process` runs it.
 
-Typst keeps what it has set, up to 100 MB for each crowded report, until the process ends: so this one ends. It imports nothing of
-Countersign.
+Typst keeps its caches, up to 100 MB for a large report, until the process ends, so each report has its own process. It imports nothing
+from Countersign.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ REFUSED = 65
 
 
 def main() -> None:
-    import typst  # here, so that whoever only wants to know the program's exit code does not load it
+    import typst  # imported here, so that importing this module does not load it
 
     task = json.load(sys.stdin)
     try:

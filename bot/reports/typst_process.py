@@ -1,7 +1,7 @@
-"""Has a document set as PDF in a process of its own, which takes its memory with it when it ends, and may not take for ever.
+"""Renders a document as PDF in a separate process, with a time limit. Its memory is freed when it ends.
 
-It works in the template's directory and reads nothing outside it. Its way to the network leads nowhere, and it knows no packages of the
-machine: else a template would have things fetched while the digest waits, or look another way on the next machine.
+The process runs in the template's directory and reads nothing outside it. It has no network and no local Typst packages. Otherwise a
+template could start downloads while the digest waits, or look different on another machine.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pathlib import Path
 from bot.errors import Permanent, Temporary, TypstFailed
 from bot.reports.typst_main import REFUSED
 
-# -P: beside the program lie modules whose names are those of Python's own.
+# -P: this folder has modules with the names of standard library modules.
 TYPESETTER = (sys.executable, "-P", str(Path(__file__).with_name("typst_main.py")))
 NOWHERE = "http://127.0.0.1:0"
 NO_PACKAGES = os.devnull
-LONGEST = 120.0  # seconds; a crowded report takes one
-FONTS = "mpl-data/fonts/ttf"  # matplotlib brings DejaVu, so that the report looks the same on every machine
+LONGEST = 120.0  # seconds; a large report takes one
+FONTS = "mpl-data/fonts/ttf"  # matplotlib ships DejaVu, so the report looks the same on every machine
 
 
 @dataclass(frozen=True)
 class Task:
-    """`inputs` are the texts that the template finds in `sys.inputs`."""
+    """`inputs` are the texts in the template's `sys.inputs`."""
 
     template: Path
     inputs: Mapping[str, str]
@@ -37,7 +37,7 @@ class Task:
 
 
 def set_pdf(task: Task) -> bytes:
-    """Accessible by PDF/UA-1, and the same bytes for the same task and fonts. Raises TypstFailed, or Temporary when there was no answer."""
+    """A PDF/UA-1 file; the same task and fonts give the same bytes. Raises TypstFailed, or Temporary without an answer."""
     said = {
         "template": task.template.name,
         "packages": NO_PACKAGES,
@@ -56,7 +56,7 @@ def set_pdf(task: Task) -> bytes:
 
 
 def fonts() -> Path:
-    """Found without the half second that importing matplotlib takes."""
+    """Locates matplotlib's fonts without importing it, which would take half a second."""
     spec = importlib.util.find_spec("matplotlib")
     folders = spec.submodule_search_locations if spec else None
     if not folders:

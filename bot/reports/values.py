@@ -1,7 +1,7 @@
-"""How single values are written in the report: moments in the policy's time zone, people by name, digests shortened.
+"""Formats single values for the report: times in the policy's time zone, people by name, digests shortened.
 
-Every text that may come from outside passes `legible`: neither HTML nor PDF has a place for control characters, and a name that turns the
-text around it would make a report say what nobody wrote. The records have the very letters.
+Every untrusted text goes through `legible`. HTML and PDF allow no control characters, and a name that reverses the text direction could
+change what the report seems to say. The records keep the exact characters.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ NOT_FOR_PAPER = {
     "Cc",
     "Cs",
     "Co",
-}  # control characters, half characters, and those that mean something in one house only
+}  # control characters, lone surrogates, and private-use characters
 NONCHARACTERS = range(0xFDD0, 0xFDF0)
 TURNS_LETTERS = {
     *range(0x202A, 0x202F),
     *range(0x2066, 0x206A),
     0xFEFF,
-}  # a name reads right to left by its letters, not by order
+}  # characters that override the text direction; right-to-left letters need none
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes the values of one digest."""
+    """Formats the values of one digest."""
 
     digest: Digest
 
@@ -66,7 +66,7 @@ class Writer:
         return legible(decider(one.decided, one.by, self.digest.names, one.roles))
 
     def trained_by(self, one: Holding | Transition) -> tuple[str, ...]:
-        """A line to stand below another, or none."""
+        """One line to print below another, or none."""
         name = legible(trainer(one.author, one.claimed_author, self.digest.names))
         return (f"trained by {name}",) if name else ()
 
@@ -92,7 +92,7 @@ def duration(took: timedelta | None) -> Cell:
 
 
 def digest_of(whole: str) -> Cell:
-    """A commit or a hash by its first letters. What is no hash is not shortened."""
+    """The first characters of a commit or hash. Other texts are not shortened."""
     said = legible(whole)
     found = HASH.fullmatch(said)
     if found is None:
@@ -101,12 +101,12 @@ def digest_of(whole: str) -> Cell:
 
 
 def legible(words: str) -> str:
-    """In one line, with a replacement character for what no page can show."""
+    """One line, with a replacement character for what a page cannot show."""
     return "".join(letter if _is_for_paper(letter) else "\ufffd" for letter in " ".join(words.split()))
 
 
 def web(link: str) -> str:
-    """What came from outside becomes a link only when it leads to the web."""
+    """The untrusted address if it is http(s), else empty."""
     return legible(link) if link.startswith(("https://", "http://")) else ""
 
 

@@ -1,6 +1,6 @@
-"""The rows of what people have set for a while: who is away and who stands in for them, and the fast track's kill switch.
+"""Rows for who is away and who votes for them, and for the fast track's kill switch.
 
-Who may set what, and what follows, is in `handlers.request.absences` and `handlers.policy.kill_switch`.
+The rules for changing them are in `handlers.request.absences` and `handlers.policy.kill_switch`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FAST_TRACK = "fast_track"
 
 @dataclass(frozen=True)
 class Absence:
-    """`delegate` stands in for `person` until then; both are ids of people."""
+    """`delegate` votes for `person` until `until`; both are person ids."""
 
     person: str
     delegate: str
@@ -28,7 +28,7 @@ class Absence:
 
 @dataclass(frozen=True)
 class Switch:
-    """`at` and `person` are None as long as nobody has ever touched it."""
+    """`at` and `person` are None until someone first uses the switch."""
 
     is_on: bool
     at: datetime | None
@@ -37,7 +37,7 @@ class Switch:
 
 
 class AbsenceRows:
-    """One absence a person at the most; one that is over counts no longer, and its row is overwritten by the next."""
+    """At most one absence per person. One that is over no longer counts, and the next one overwrites its row."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
@@ -55,11 +55,11 @@ class AbsenceRows:
         return next(iter(self._in_force(now, tables.absences.c.person == person)), None)
 
     def absences_covered_by(self, delegate: str, now: datetime) -> list[Absence]:
-        """The absences in which this person stands in."""
+        """The absences in which this person is the delegate."""
         return self._in_force(now, tables.absences.c.delegate == delegate)
 
     def everybody(self, now: datetime) -> list[Absence]:
-        """All that are in force, the first to be back first."""
+        """All absences in force, the earliest return first."""
         return self._in_force(now)
 
     def _in_force(self, now: datetime, *conditions: sa.ColumnElement[bool]) -> list[Absence]:
@@ -70,13 +70,13 @@ class AbsenceRows:
 
 
 class SwitchRows:
-    """The fast track is on until somebody switches it off, for all rules and replicas at once."""
+    """The fast track is on until someone switches it off, for all rules and replicas at once."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
 
     def fast_track_is_on(self, *, lock: bool = False) -> bool:
-        """With `lock`, who switches it off waits for this transaction to end, or has switched it off before we look."""
+        """With `lock`, a change to the switch waits for this transaction to end, or is already visible to it."""
         query = sa.select(tables.switches.c.is_on).where(tables.switches.c.name == FAST_TRACK)
         found = self.connection.execute(query.with_for_update(read=True) if lock else query).scalar()
         return found is not False
@@ -88,7 +88,7 @@ class SwitchRows:
         return Switch(row.is_on, row.at, row.person, row.reason) if row else Switch(True, None, None, "")
 
     def switch_fast_track(self, switch: Switch) -> bool:
-        """False when it was so already, and then nothing is changed: the first to have done it stays named."""
+        """False when it was in this position already; then the row keeps the person who set it first."""
         rows = tables.switches
         row = {"name": FAST_TRACK, **asdict(switch)}
         upsert = (

@@ -1,8 +1,8 @@
-"""The rows of signed approvals and of the public keys that count.
+"""Rows for signed approvals and for trusted public keys.
 
-What is signed is in `bot.domain.attestation.decision`, and when in `handlers.attestation.signing`.
+`bot.domain.attestation.decision` says what is signed, `handlers.attestation.signing` when.
 
-A key counts by places in the ledger, never by a time that a signer claims: from the entry that added it to the one that retired it.
+A key is trusted between two ledger entries: the one that added it and the one that retired it. A time that a signer claims is never used.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bot.store import tables
 
 @dataclass(frozen=True)
 class Attestation:
-    """`about` is vote or decision, `person` whose vote it is (empty for the decision), `seq` the ledger's entry that vouches for it."""
+    """`about` is vote or decision, `person` the voter (empty for the decision), `seq` the ledger entry with its digest."""
 
     request_id: str
     about: str
@@ -37,7 +37,7 @@ class Attestation:
 
 @dataclass(frozen=True)
 class KnownKey:
-    """A public key that was registered; `retired_seq` is None as long as it may sign."""
+    """A registered public key; `retired_seq` is None while it may sign."""
 
     id: str
     purpose: str
@@ -49,13 +49,13 @@ class KnownKey:
     retired_because: str = ""
 
     def covers(self, seq: int) -> bool:
-        """Whether a signature that entered the ledger there counts."""
+        """Whether a signature recorded at this ledger entry counts."""
         return self.added_seq < seq and (self.retired_seq is None or seq < self.retired_seq)
 
 
 KINDS: sa.BindParameter[Any] = sa.bindparam(
     "kinds", [KeyAdded.__name__, KeyRetired.__name__], expanding=True, literal_execute=True
-)  # as literals, so that PostgreSQL sees that the index `key_entries` has them all
+)  # as literals, so that PostgreSQL can use the partial index `key_entries`
 ABOUT_KEYS = (
     sa.select(tables.ledger.c.seq, tables.ledger.c.kind, tables.ledger.c.body)
     .where(tables.ledger.c.kind.in_(KINDS))
@@ -71,7 +71,7 @@ class AttestationRows:
         self.connection.execute(sa.insert(tables.attestations).values(asdict(attestation)))
 
     def of(self, request_id: str) -> list[Attestation]:
-        """In the order in which they were signed: the votes, then the decision."""
+        """In the order of signing: the votes, then the decision."""
         rows = tables.attestations
         query = sa.select(rows).where(rows.c.request_id == request_id).order_by(rows.c.seq)
         return [_attestation_of(row) for row in self.connection.execute(query)]
@@ -83,13 +83,13 @@ class AttestationRows:
 
 
 class KeyRows:
-    """`ring` is what `bot.signatures.verify` wants; whether a key counts at a place in the ledger is told by `recorded`'s keys."""
+    """`ring` is the argument of `bot.signatures.verify`; the keys of `recorded` say whether a key counts at a ledger entry."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self.connection = connection
 
     def lock(self) -> None:
-        """Keeps out whoever else would add a key, until the transaction ends."""
+        """Blocks other transactions that add a key, until this one ends."""
         self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended("keys", 0))))
 
     def add(self, key: KnownKey) -> None:
@@ -99,19 +99,19 @@ class KeyRows:
         return self._one(sa.select(tables.keys).where(tables.keys.c.id == key_id))
 
     def find_and_hold(self, key_id: str) -> KnownKey | None:
-        """Whoever retires it waits for this transaction to end, or has retired it before we look."""
+        """Locks the row: retiring the key waits for this transaction to end, or is already visible to it."""
         return self._one(sa.select(tables.keys).where(tables.keys.c.id == key_id).with_for_update(read=True))
 
     def starting_with(self, beginning: str, *, for_update: bool = False) -> list[KnownKey]:
         return [key for key in self.all(for_update=for_update) if key.id.startswith(beginning.lower())]
 
     def all(self, *, for_update: bool = False) -> list[KnownKey]:
-        """Those that were added first, first."""
+        """In the order in which they were added."""
         query = sa.select(tables.keys).order_by(tables.keys.c.added_seq)
         return [_key_of(row) for row in self.connection.execute(query.with_for_update() if for_update else query)]
 
     def recorded(self) -> dict[str, KnownKey]:
-        """By id, from where to where the ledger's own entries say that they count: the columns here could be changed."""
+        """By id, with the range from the ledger's own entries, because the columns of this table could be changed."""
         there, found = {key.id: key for key in self.all() if _is_itself(key)}, dict[str, KnownKey]()
         for entry in self.connection.execute(ABOUT_KEYS):
             said = json.loads(entry.body)
@@ -123,7 +123,7 @@ class KeyRows:
         return found
 
     def ring(self) -> dict[str, TrustedKey]:
-        """All keys by id, the retired ones among them: what those signed before still counts."""
+        """All keys by id, including retired ones, because their earlier signatures still count."""
         return {key.id: TrustedKey(key.id, key.algorithm, key.pem, key.purpose) for key in self.all()}
 
     def retire(self, key_id: str, seq: int, reason: str) -> None:
@@ -136,7 +136,7 @@ class KeyRows:
 
 
 def _is_itself(key: KnownKey) -> bool:
-    """A key's id is the digest of its very bytes."""
+    """Whether the id is the digest of the key's bytes, as it must be."""
     try:
         return trusted_key(key.pem).id == key.id
     except NotVerified:

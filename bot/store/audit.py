@@ -1,7 +1,7 @@
-"""Whether the rows beside the ledger still say what the ledger says: keys, signed approvals, requests.
+"""Checks that the tables beside the ledger agree with it: keys, signed approvals, requests.
 
-Each comparison streams both sides in the same order and raises Broken at the first row that differs. The chain itself is walked in
-`bot.domain.ledger.audit`, and must hold before anything here means something.
+Each check streams both sides in the same order and raises ChainBroken at the first row that differs. The chain itself is verified in
+`bot.domain.ledger.audit`, which must succeed first.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EVENTS: dict[str, TypeAdapter[Event]] = {
 
 
 def read_event(entry: Entry) -> Event:
-    """Raises Broken for what this release cannot read."""
+    """Raises ChainBroken for an entry that this release cannot read."""
     try:
         return EVENTS[entry.kind].validate_json(entry.body)
     except (KeyError, ValidationError):
@@ -46,7 +46,7 @@ def read_event(entry: Entry) -> Event:
 
 
 def check_keys(connection: sa.Connection) -> int:
-    """Returns how many there are, as the other two do."""
+    """Returns how many keys were checked."""
     said: dict[str, tuple[object, ...]] = {}
     for entry in LedgerRows(connection).entries(KeyAdded.__name__, KeyRetired.__name__):
         event = read_event(entry)
@@ -68,7 +68,7 @@ def check_keys(connection: sa.Connection) -> int:
 
 
 def check_attestations(connection: sa.Connection) -> int:
-    """Each is signed by the key that its row names, and that key counted there by the ledger's own entries."""
+    """Each is signed by the key in its row, and that key counted at that entry by the ledger. Returns how many were checked."""
     known = KeyRows(connection).recorded()
     query = sa.select(tables.attestations).order_by(tables.attestations.c.seq)
     entries = LedgerRows(connection).entries(*(kind.__name__ for kind in SIGNATURES))
@@ -87,7 +87,7 @@ def check_attestations(connection: sa.Connection) -> int:
 
 
 def check_requests(connection: sa.Connection) -> int:
-    """Every request is what its events make of it, and none is missing."""
+    """Every request equals the result of its events, and none is missing. Returns how many were checked."""
     query = sa.select(tables.requests).order_by(tables.requests.c.id.collate("C"))
     count = 0
     with connection.execute(query.execution_options(yield_per=A_FETCH)) as rows:
@@ -130,7 +130,7 @@ def _check_signed(row: sa.Row[Any], key: KnownKey | None) -> None:
 
 
 def _replayed(connection: sa.Connection) -> Iterator[TransitionRequest]:
-    """The requests as their events make them, by id."""
+    """The requests as built from their events, ordered by id."""
     for request_id, entries in groupby(LedgerRows(connection).entries_by_request(), key=lambda found: found[0]):
         request = None
         for _, entry in entries:
@@ -146,7 +146,7 @@ def _replayed(connection: sa.Connection) -> Iterator[TransitionRequest]:
 
 
 def _compare(row: sa.Row[Any], request: TransitionRequest) -> None:
-    if row.body != json.dumps(as_plain(request)):  # the very text in all but odd cases, such as -0.0
+    if row.body != json.dumps(as_plain(request)):  # the same text except in rare cases, such as -0.0
         _compare_bodies(row, request)
     version = request.version
     said = (request.state, version.workspace, version.model, version.version, version.created, str(request.target))

@@ -1,8 +1,8 @@
-"""What the digest asks of the database, which does the counting: a week may have a hundred thousand entries, and an answer has a few rows.
+"""The digest's queries. The database counts, because a week may have a hundred thousand entries and an answer has a few rows.
 
-Moments are those that the entries themselves say, and a week is read by them. The ledger's bodies are canonical JSON, which writes a value
-in one way only, keeps keys in order and escapes quotes within texts: so `"by":"rule"` is found exactly without parsing, which would cost
-more than all the counting, and fail on a NUL that somebody has typed. What is made of the answers is in `handlers.digest.gathering`.
+Times are those in the entries, and they decide which week an entry belongs to. The ledger's bodies are canonical JSON: a value is written
+in one way only, keys are sorted, and quotes within texts are escaped. So a search for `"by":"rule"` is exact without parsing. Parsing would
+cost more than the counting, and fail on a NUL in a text. `handlers.digest.gathering` uses the answers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ENDINGS: Mapping[str, State] = {
     e.ApprovalStale.__name__: State.STALE,
     e.ApprovalCalledOff.__name__: State.CALLED_OFF,
 }
-# What ends a request that waited no longer.
+# These end a request after its decision.
 OF_THE_APPROVED = (e.TargetMoved.__name__, e.ApprovalStale.__name__, e.ApprovalCalledOff.__name__)
 NO_LONGER_WAITS = [e.RequestApproved.__name__, *(kind for kind in ENDINGS if kind not in OF_THE_APPROVED)]
 OF_DIGESTS = (e.DigestClosed.__name__, e.DigestDelivered.__name__, e.DigestsLeftOut.__name__)
@@ -55,7 +55,7 @@ FIGURES = """
 PASSES = """strpos(body, '"checks":[{') > 0 and strpos(body, '"passed"\\:false') = 0"""
 
 
-# The name of the registered model whose target moved, as JSON writes it.
+# The name of the registered model whose target moved, as in the JSON body.
 MODEL_OF_MOVE = """
     case kind
         when 'TargetMoved' then case when strpos(body, '"target":{"kind":"model"') > 0
@@ -71,7 +71,7 @@ MODEL_OF_MOVE = """
 
 @dataclass(frozen=True)
 class KindCounts:
-    """How many entries of each kind the week has, and the numbers of its first and last."""
+    """The number of entries of each kind in the week, and the numbers of its first and last entry."""
 
     counts: Mapping[str, int]
     first: int
@@ -79,7 +79,7 @@ class KindCounts:
 
     @property
     def news(self) -> int:
-        """Those about digests are none."""
+        """The number of entries, without those about digests."""
         return sum(times for kind, times in self.counts.items() if kind not in OF_DIGESTS)
 
     def of(self, *kinds: str) -> int:
@@ -88,7 +88,7 @@ class KindCounts:
 
 @dataclass(frozen=True)
 class Decided:
-    """From asking to the decision by people; None where nobody decided anything."""
+    """The time from request to decision by people; None without such decisions."""
 
     decided: int
     median: timedelta | None
@@ -97,7 +97,7 @@ class Decided:
 
 @dataclass(frozen=True)
 class Told:
-    """A ledger entry of interest. `request` is the body of its request's row, where it has one."""
+    """A ledger entry. `request` is the body of its request's row, if it has one."""
 
     seq: int
     at: datetime
@@ -119,17 +119,17 @@ class DigestFigures:
         return KindCounts({row.kind: row.times for row in rows}, first, last)
 
     def began_at(self) -> datetime | None:
-        """When the ledger began; None before it has an entry."""
+        """The time of the first ledger entry; None without entries."""
         found: datetime | None = self.connection.execute(sa.text("select at from ledger where seq = 1")).scalar()
         return found
 
     def count_at(self, moment: datetime) -> int:
-        """How many entries there were then."""
+        """The number of entries at that time."""
         query = "select coalesce(max(seq), 0) from ledger where at < :moment"
         return int(self.connection.execute(sa.text(query), {"moment": moment}).scalar_one())
 
     def told(self, period: Period, kinds: Sequence[str], limit: int) -> list[Told]:
-        """The first of these kinds, each with its request's row."""
+        """The first entries of these kinds, each with its request's row."""
         query = f"""
             select entry.*, requests.body as request
             from (select seq, at, kind, body from ledger where {IN_THE_WEEK} and kind = any(:kinds) order by seq limit :limit) entry
@@ -141,7 +141,7 @@ class DigestFigures:
     # Decisions and the fast track
 
     def latency(self, period: Period) -> Mapping[str, Decided]:
-        """By the hash of the rule that was decided under; under no hash, all of them together."""
+        """By the hash of the rule in force at the decision; the empty hash has all rules together."""
         query = f"""
             select grouping(rule_hash) as overall, rule_hash, {FIGURES} from ({DECISIONS}) decisions
             group by grouping sets ((), (rule_hash)) order by 1 desc, 2
@@ -150,7 +150,7 @@ class DigestFigures:
         return {"" if row.overall else row.rule_hash: Decided(row.decided, row.median, row.p95) for row in rows}
 
     def latency_under(self, hashes: Sequence[str], period: Period) -> Decided:
-        """Of several hashes together: those that one rule had in the week."""
+        """For several hashes together, such as those of one rule that changed in the week."""
         query = f"select {FIGURES} from ({DECISIONS}) decisions where rule_hash = any(:hashes)"
         [row] = self._rows(query, period, hashes=list(hashes))
         return Decided(row.decided, row.median, row.p95)
@@ -161,7 +161,7 @@ class DigestFigures:
         return Decided(row.decided, row.median, row.p95)
 
     def judged(self, period: Period) -> Mapping[str, tuple[int, int]]:
-        """By the rule's label: how many passed, and how many were held."""
+        """By the rule's label: the number that passed, and the number that was held."""
         query = f"""
             select split_part(split_part(body, '"rule":', 2), ',"rule_hash":', 1) as rule,
                 count(*) filter (where {PASSES}) as passed, count(*) filter (where not ({PASSES})) as held
@@ -170,7 +170,7 @@ class DigestFigures:
         return {json.loads(row.rule): (row.passed, row.held) for row in self._rows(query, period)}
 
     def compared(self, period: Period) -> Mapping[str, Mapping[str, int]]:
-        """By the rule's label: how often each outcome came of comparing the fast track with people."""
+        """By the rule's label: the count of each outcome when the fast track is compared with people."""
         query = f"""
             select split_part(split_part(body, '"rule":', 2), ',"seq":', 1) as rule,
                 split_part(split_part(body, '"outcome":"', 2), '"', 1) as outcome, count(*) as times
@@ -182,7 +182,7 @@ class DigestFigures:
         return found
 
     def undone(self, period: Period) -> Mapping[str, int]:
-        """How many decisions of the fast track somebody began to take back, by the hash of the rule that they were made under."""
+        """The number of fast-track decisions that someone started to undo, by the hash of their rule."""
         query = f"""
             select {RULE_HASH} as rule_hash, count(*) as times
             from (
@@ -194,7 +194,7 @@ class DigestFigures:
         return {row.rule_hash: row.times for row in self._rows(query, period)}
 
     def frozen_trend(self, weeks: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
-        """What the digests of these weeks say of themselves, the last one of each trend: they need not be counted again."""
+        """The last trend value in each of these weeks' digests, so that they need not be counted again."""
         query = """
             select week, split_part(split_part(figures, '"trend":[', 2), ']', 1) as trend from digests where week = any(:weeks)
         """
@@ -204,7 +204,7 @@ class DigestFigures:
     # Requests
 
     def waiting(self, period: Period) -> Iterator[str]:
-        """The rows of those that nobody had decided when the week ended, the oldest first; streamed."""
+        """The rows of requests that were undecided when the week ended, oldest first; streamed."""
         query = sa.text(
             f"""
             select body from requests
@@ -222,12 +222,12 @@ class DigestFigures:
         yield from self.connection.execute(query, {"ids": list(ids)}).scalars()
 
     def observed(self, moments: Sequence[datetime]) -> Iterator[str]:
-        """The requests that moves seen at these moments led to."""
+        """The requests opened by moves that were observed at these times."""
         query = sa.text("select body from requests where kind = 'observed' and opened_at = any(:moments)")
         yield from self.connection.execute(query, {"moments": list(moments)}).scalars()
 
     def about(self, workspace: str, model: str, version: int, target: str) -> Iterator[str]:
-        """Every request for this transition, the oldest first."""
+        """Every request for this transition, oldest first."""
         query = """
             select body from requests
             where workspace = :workspace and model = :model and version = :version and target = :target
@@ -239,14 +239,14 @@ class DigestFigures:
     # Moves
 
     def moves_since(self, moment: datetime) -> Iterator[Told]:
-        """Oldest first; streamed, for a week that is closed late has months behind it."""
+        """Oldest first; streamed, because a week that is closed late may be followed by months of moves."""
         return self._moves("at >= :moment", moment=moment)
 
     def renames(self) -> Iterator[Told]:
         return self._moves("kind = 'ModelRenamed'")
 
     def moves_about(self, models: Iterable[str]) -> Iterator[Told]:
-        """All that were ever recorded of these registered models, oldest first, and every rename and deletion; streamed."""
+        """All recorded moves of these registered models, and every rename and deletion, oldest first; streamed."""
         about = f"(kind in ('ModelRenamed', 'ModelGone') or {MODEL_OF_MOVE} in (select unnest(cast(:names as text[]))))"
         return self._moves(about, names=[json.dumps(name, ensure_ascii=False) for name in models])
 
@@ -260,20 +260,20 @@ class DigestFigures:
                 yield _told(row)
 
     def baseline_at(self) -> datetime | None:
-        """When the first baseline was taken, near the ledger's beginning; what was there then has been there since nobody knows when."""
+        """When the first baseline was taken, near the ledger's start. What it found has been there for an unknown time."""
         query = "select at from ledger where kind = 'BaselineTaken' order by seq limit 1"
         found: datetime | None = self.connection.execute(sa.text(query)).scalar()
         return found
 
-    # What was in force, and what came of digests before
+    # Policies, and earlier digests
 
     def policy_texts(self, until: datetime) -> Iterator[str]:
-        """Those that came into force before then, the newest first."""
+        """The policies that came into force before then, newest first."""
         query = sa.text("select text from policies where activated_at < :until order by id desc")
         yield from self.connection.execute(query, {"until": until}).scalars()
 
     def left_out(self, period: Period) -> list[Told]:
-        """What was said of weeks without a digest since the digest before this one was closed."""
+        """The entries about weeks without a digest since the previous digest was closed."""
         query = """
             select seq, at, kind, body, null as request from ledger
             where kind = 'DigestsLeftOut'

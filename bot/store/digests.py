@@ -1,6 +1,6 @@
-"""The rows of the weekly digests: what was frozen of each week, the files that are not made anew, and what was delivered where.
+"""Rows for the weekly digests: each week's frozen figures, the files that are not made again, and the deliveries.
 
-When a week is due is `handlers.digest.schedule`'s matter, what its figures say `bot.domain.digest.figures`'s.
+`handlers.digest.schedule` decides when a week is due, `bot.domain.digest.figures` defines the figures.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ TICKET = TypeAdapter(TicketRef)
 
 @dataclass(frozen=True)
 class Closed:
-    """A week as it was frozen. `figures` is canonical JSON and `digest` the sha256 of it; `plan` held when the week was closed.
+    """A frozen week. `figures` is canonical JSON and `digest` its sha256; `plan` was in force when the week was closed.
 
-    `holdings` and `waiting` are the whole lists at the end of the week as CSV; `sizes` is of the files by their names, in bytes.
+    `holdings` and `waiting` are the complete lists at the end of the week as CSV; `sizes` are the files' sizes in bytes by name.
     """
 
     period: Period
@@ -50,7 +50,7 @@ class Closed:
 
 @dataclass(frozen=True)
 class DigestRow(Closed):
-    """And where it went: each is None until then, and stays so when the plan names no such receiver."""
+    """With its deliveries: each is None until delivered, and stays None when the plan has no such receiver."""
 
     posted: PostedCard | None = None
     ticket: TicketRef | None = None
@@ -59,7 +59,7 @@ class DigestRow(Closed):
 
 @dataclass(frozen=True)
 class Undelivered:
-    """A closed week, and who has not got its digest yet: slack, jira, email."""
+    """A closed week, and the receivers still waiting for its digest: slack, jira, email."""
 
     week: str
     receivers: tuple[str, ...]
@@ -73,7 +73,7 @@ class DigestRows:
         self.connection = connection
 
     def newest(self) -> Period | None:
-        """The last week that was closed."""
+        """The last closed week."""
         rows = tables.digests.c
         query = sa.select(rows.week, rows.timezone, rows.starts, rows.ends).order_by(rows.starts.desc()).limit(1)
         row = self.connection.execute(query).first()
@@ -84,7 +84,7 @@ class DigestRows:
         return _row_of(row) if row else None
 
     def add(self, closed: Closed) -> bool:
-        """False when the week was closed before, by whichever worker: that one's figures stand."""
+        """False when another worker closed the week already; then its figures stay."""
         values = {
             **asdict(closed.period),
             "closed_at": closed.closed_at,
@@ -110,7 +110,7 @@ class DigestRows:
         self._note(week, mailed_at=at)
 
     def undelivered(self) -> tuple[Undelivered, ...]:
-        """Oldest first. What a person has dropped is owed to nobody any more; why stands beside the job."""
+        """Oldest first. A delivery that a person dropped is no longer included; the reason is kept with its job."""
         rows, given_up = tables.digests.c, dropped(self.connection, list(RECEIVERS))
         somebody_waits = sa.or_(rows.posted.is_(None), rows.ticket.is_(None), rows.mailed_at.is_(None))
         query = sa.select(rows.week, rows.plan, rows.posted, rows.ticket, rows.mailed_at).where(somebody_waits)
@@ -125,7 +125,7 @@ class DigestRows:
         return tuple(one for one in found if one.receivers)
 
     def policies(self, after: datetime | None) -> Iterator[tuple[datetime, str]]:
-        """When each policy came into force, and its text, the newest first; only those after that moment."""
+        """When each policy came into force, and its text, newest first; only those after `after`."""
         rows = tables.policies.c
         query = sa.select(rows.activated_at, rows.text).order_by(rows.id.desc())
         if after is not None:

@@ -1,4 +1,4 @@
-"""Of one request's evidence: its files' list, how far their reading has come, and what the ledger says of its decision and envelopes."""
+"""Rows for evidence: lists of files, the progress of reading them, and the ledger entries of decisions and envelopes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bot.store import tables
 
 
 def decisions_on(request_id: str) -> sa.Select[Any]:
-    """The numbers of the entries that decide this request, in the words of the index that finds them."""
+    """Selects the entries that decide this request, written so that the index is used."""
     rows = tables.ledger.c
     return sa.select(rows.seq).where(tables.decides, tables.entry_request == request_id)
 
 
 class ManifestRows:
-    """The lists of files that attestations name by their digest, in `sha256sum` format."""
+    """Lists of files in `sha256sum` format, by the digest that attestations name."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
@@ -33,19 +33,19 @@ class ManifestRows:
 
 
 class ReadingRows:
-    """How far the reading of large files has come, by request, until its evidence is frozen."""
+    """The progress of reading files, by request, until its evidence is frozen."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
     def put(self, request_id: str, done: int, size: int) -> None:
-        """In bytes; replaces what was there."""
+        """In bytes; replaces the earlier progress."""
         values = {"request_id": request_id, "done": done, "size": size}
         upsert = insert(tables.readings).values(values)
         self._connection.execute(upsert.on_conflict_do_update(index_elements=["request_id"], set_=values))
 
     def find(self, request_id: str) -> tuple[int, int] | None:
-        """How many bytes are read, and of how many."""
+        """The bytes read, and the total."""
         rows = tables.readings.c
         row = self._connection.execute(sa.select(rows.done, rows.size).where(rows.request_id == request_id)).first()
         return (row.done, row.size) if row else None
@@ -59,14 +59,14 @@ class EvidenceRows:
         self._connection = connection
 
     def decided_at_entry(self, request_id: str) -> int | None:
-        """The number of the entry that says what was decided; None while nobody has."""
+        """The number of the entry with the decision; None while undecided."""
         decided = self._connection.execute(decisions_on(request_id)).scalars()
         return max(
             decided, default=None
-        )  # asked for the highest, the database would rather walk back through the ledger
+        )  # with max() the database would scan the ledger backwards instead
 
     def recorded_digest(self, seq: int) -> str:
-        """Of the envelope that this entry vouches for; empty when it vouches for none."""
+        """The digest of the envelope that this entry records; empty when it records none."""
         rows = tables.ledger.c
         signed = [kind.__name__ for kind in SIGNATURES]
         query = sa.select(rows.body).where(rows.seq == seq, rows.kind.in_(signed))

@@ -1,6 +1,6 @@
-"""The ledger's rows, and those of its checkpoints: appended under one lock, read in order.
+"""Rows of the ledger and its checkpoints: appended under one lock, read in order.
 
-What an entry holds and how the chain is made is in `bot.domain.ledger.chain`, the tree over it in `bot.domain.ledger.merkle`.
+Entries and the chain are in `bot.domain.ledger.chain`, the tree over them in `bot.domain.ledger.merkle`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bot.store import tables
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the appends, for a few milliseconds each
 A_FETCH = 1000  # rows
-A_LOOKUP = 500  # entries whose requests are asked for at once
+A_LOOKUP = 500  # entries whose requests are read in one query
 ABOUT_REQUESTS = sorted(
     name for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, events.RequestEvent)
 )
@@ -35,7 +35,7 @@ ABOUT_REQUESTS = sorted(
 
 @contextmanager
 def unhurried(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One picture of the database to read for as long as it takes; the bot goes on writing meanwhile."""
+    """A connection with one snapshot of the database and no timeouts; the bot can write meanwhile."""
     with engine.connect() as connection:
         connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
@@ -49,7 +49,7 @@ class LedgerRows:
         self.connection = connection
 
     def append(self, happened: Sequence[Event]) -> list[tuple[int, Event]]:
-        """Takes the ledger's lock, which is held until the transaction ends: nothing slow may follow. Returns each event's number."""
+        """Takes the ledger's lock until the transaction ends, so nothing slow may follow. Returns each event with its number."""
         self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LEDGER_LOCK)))
         newest = sa.select(tables.ledger.c.seq, tables.ledger.c.head).order_by(tables.ledger.c.seq.desc()).limit(1)
         last = self.connection.execute(newest).first()
@@ -73,7 +73,7 @@ class LedgerRows:
     def entries(
         self, *kinds: str, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[ledger.Entry]:
-        """In order, all or those of some kinds or times; streamed from a server-side cursor, which ends with the transaction."""
+        """In order, all or of some kinds or times; streamed from a server-side cursor, which ends with the transaction."""
         query = sa.select(tables.ledger).order_by(tables.ledger.c.seq)
         if kinds:
             query = query.where(tables.ledger.c.kind.in_(kinds))
@@ -86,7 +86,7 @@ class LedgerRows:
                 yield _entry_of(row)
 
     def entries_by_request(self) -> Iterator[tuple[str, ledger.Entry]]:
-        """Those about requests, one request after the other, each request's in order. The database sorts, on its own disk."""
+        """The entries about requests, grouped by request and in order. The database sorts them on its disk."""
         rows = tables.ledger
         request_id = sa.cast(rows.c.body, sa.JSON)["request_id"].as_string().collate("C")
         query = sa.select(rows, request_id.label("request_id")).where(rows.c.kind.in_(ABOUT_REQUESTS))
@@ -96,7 +96,7 @@ class LedgerRows:
                 yield row.request_id, _entry_of(row)
 
     def leaves(self, after: int = 0, until: int | None = None) -> Iterator[bytes]:
-        """The leaves of the entries after that one, up to `until` and with it; streamed as `entries` are."""
+        """The leaves of the entries after `after`, up to and including `until`; streamed as `entries` are."""
         rows = tables.ledger.c
         query = sa.select(rows.leaf).where(rows.seq > after).order_by(rows.seq)
         if until is not None:
@@ -106,7 +106,7 @@ class LedgerRows:
                 yield bytes(leaf)
 
     def with_subjects(self, entries: Iterable[ledger.Entry]) -> Iterator[tuple[ledger.Entry, Subject]]:
-        """Each with what it is about: as its request says, which never changes in this, or else as it says itself."""
+        """Each entry with its subject: from its request, whose subject never changes, else from the entry itself."""
         rest = iter(entries)
         while some := list(islice(rest, A_LOOKUP)):
             said = [subject_in(entry.body) for entry in some]
@@ -118,7 +118,7 @@ class LedgerRows:
         return _entry_of(self.connection.execute(sa.select(tables.ledger).where(tables.ledger.c.seq == seq)).one())
 
     def agreement(self, rule: str, since: datetime) -> Agreement:
-        """How the fast track and people compare under the rule with that label."""
+        """How the fast track and people agree under the rule with this label."""
         body = sa.cast(tables.ledger.c.body, sa.JSON)
         outcome = body["outcome"].as_string()
         query = (
@@ -130,7 +130,7 @@ class LedgerRows:
         return Agreement.of({row[0]: row[1] for row in self.connection.execute(query)})
 
     def _asked(self, ids: Iterable[str]) -> Mapping[str, Subject]:
-        """What these requests are about, by their ids."""
+        """The subjects of these requests, by id."""
         rows = tables.requests.c
         query = sa.select(rows.id, rows.model, rows.version, rows.target).where(rows.id.in_(ids))
         return {row.id: Subject(row.id, row.model, row.version, row.target) for row in self.connection.execute(query)}
@@ -138,7 +138,7 @@ class LedgerRows:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A checkpoint that was signed, as its row has it."""
+    """The row of a signed checkpoint."""
 
     size: int
     note: str
@@ -151,7 +151,7 @@ class CheckpointRows:
         self.connection = connection
 
     def add(self, note: Note, frontier: Frontier, now: datetime) -> Recorded:
-        """Returns the one that is recorded: somebody else may have signed the same size a moment before."""
+        """Returns the recorded checkpoint, which may be another one of the same size that was signed a moment before."""
         size = note.checkpoint.size
         row = {"size": size, "note": str(note), "frontier": frontier.as_bytes(), "made_at": now}
         self.connection.execute(insert(tables.checkpoints).values(row).on_conflict_do_nothing())
@@ -162,7 +162,7 @@ class CheckpointRows:
         return self._one(sa.select(tables.checkpoints).order_by(tables.checkpoints.c.size.desc()).limit(1))
 
     def first_over(self, seq: int) -> Recorded | None:
-        """The first one that was signed after this entry."""
+        """The first checkpoint that covers this entry."""
         rows = tables.checkpoints
         return self._one(sa.select(rows).where(rows.c.size >= seq).order_by(rows.c.size).limit(1))
 

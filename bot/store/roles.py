@@ -1,7 +1,7 @@
-"""Two roles of the database: the owner makes the tables, and the role that the bot runs as can append to the ledger and not change it.
+"""Two database roles: the owner creates the tables, and the bot's role can append to the ledger but not change it.
 
-The triggers of the ledger stay as a second lock; an owner could put them aside, and this role cannot. Who the roles are is said by
-DATABASE_OWNER_URL and DATABASE_URL; making them is the matter of whoever runs the database.
+The ledger's triggers are a second protection: the owner could drop them, the bot's role cannot. DATABASE_OWNER_URL and DATABASE_URL name
+the roles; the database's administrator creates them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ where s.relkind = 'S' and t.relname = any(%s)
 
 @dataclass(frozen=True)
 class Powers:
-    """What the role of a connection may do to the ledger."""
+    """What a connection's role may do to the ledger."""
 
     role: str
     owns: bool
@@ -55,7 +55,7 @@ def powers_of(connection: sa.Connection) -> Powers:
 
 
 def keep_apart(owner_url: str, url: str) -> str:
-    """Gives the role of `url` just what the bot needs, and takes away what it had beyond; returns its name. Raises RolesNotApart."""
+    """Grants the role of `url` exactly what the bot needs and revokes the rest; returns its name. Raises RolesNotApart."""
     with connect(url) as connection:
         role = str(_one(connection, "select current_user"))
     with connect(owner_url) as connection:

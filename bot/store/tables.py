@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core knows them; the migrations make them. What is done with their rows is the store's matter."""
+"""The tables for SQLAlchemy Core. The migrations create them; the other modules of the store use them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ metadata = sa.MetaData()
 
 Moment = sa.DateTime(timezone=True)
 
-# As the index on the ledger has them, letter for letter: with bound values in their place it would not be found.
+# Exactly the text of the ledger's index: with bound values PostgreSQL would not use it.
 decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
 
-# Bodies are canonical JSON, so a value stands there in one way only. Parsing them would fail on a NUL that somebody has typed.
+# Bodies are canonical JSON, so a value is written in one way only. Parsing them would fail on a NUL in a text.
 OF_REQUEST = """split_part(split_part(body, '"request_id":"', 2), '"', 1)"""
 entry_request: sa.ColumnElement[str] = sa.literal_column(f"({OF_REQUEST})", sa.Text)
 
@@ -30,10 +30,10 @@ requests = sa.Table(
     sa.Column("expires_at", Moment),
     sa.Column("ticket_id", sa.Text),
     sa.Column("body", sa.Text, nullable=False),
-    # What the version is made of, once its evidence is frozen: people's noes are found by it.
+    # What the version is made of, once its evidence is frozen: earlier rejections are found by it.
     sa.Column("content_digest", sa.Text),
     sa.Column("content_origin", sa.Text),
-    # The same news by two roads makes one request, whichever transaction comes first.
+    # A webhook and a poll of the same change make one request, in either order of commit.
     sa.Index(
         "one_live_request",
         "workspace",
@@ -63,11 +63,11 @@ ledger = sa.Table(
     sa.Column("leaf", sa.LargeBinary, nullable=False),
     sa.Column("head", sa.LargeBinary, nullable=False),
     sa.Index("ledger_by_time", "at"),
-    # Every card under a rule with a fast track counts these; all others in the ledger are in the way.
+    # Every card under a rule with a fast track counts these among all other entries.
     sa.Index("fast_track_compared", "seq", postgresql_where=sa.text("kind = 'FastTrackCompared'")),
-    # And each page about a version asks where in the ledger its requests were decided.
+    # Each version's page looks up the ledger entries that decided its requests.
     sa.Index("decisions_by_request", entry_request, postgresql_where=decides),
-    # Whether a key counts is asked with every signature, and few entries tell of keys.
+    # Every signature checks whether its key counts, and few entries are about keys.
     sa.Index("key_entries", "seq", postgresql_where=sa.text("kind in ('KeyAdded', 'KeyRetired')")),
 )
 
@@ -177,7 +177,7 @@ intents = sa.Table(
     sa.Index("open_intents", "workspace", "model", postgresql_where=sa.text("done_at is null")),
 )
 
-# A create outside that we have begun and whose outcome may be unknown: look it up before creating again.
+# Creates at a vendor that were started and whose outcome may be unknown: looked up before creating again.
 sendings = sa.Table(
     "sendings",
     metadata,
@@ -209,8 +209,8 @@ keys = sa.Table(
     sa.Column("retired_because", sa.Text, nullable=False, server_default=""),
 )
 
-# Envelopes, as they were signed. `seq` is the ledger entry that vouches for the moment; `person` is empty for a decision. Somebody who
-# voted again after the rule had changed has two.
+# Signed envelopes. `seq` is the ledger entry with the envelope's digest; `person` is empty for a decision. A person who voted again after
+# the rule had changed has two.
 attestations = sa.Table(
     "attestations",
     metadata,
@@ -225,7 +225,7 @@ attestations = sa.Table(
     sa.Index("attestations_by_request", "request_id"),
 )
 
-# Signed heads of the ledger that were given to outside witnesses. From its frontier the tree grows on without the older leaves.
+# Signed heads of the ledger that outside witnesses have. The frontier lets the tree grow without reading older leaves.
 checkpoints = sa.Table(
     "checkpoints",
     metadata,
@@ -255,7 +255,7 @@ manifests = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
 )
 
-# While the files of a large version are read: how many bytes are, of how many.
+# The progress of reading a large version's files: bytes read, and the total.
 readings = sa.Table(
     "readings",
     metadata,
@@ -264,7 +264,7 @@ readings = sa.Table(
     sa.Column("size", sa.BigInteger, nullable=False),
 )
 
-# One row a week: the frozen figures (canonical JSON), the files that are not made anew, and what was delivered where.
+# One row per week: the frozen figures (canonical JSON), the files that are not made again, and the deliveries.
 digests = sa.Table(
     "digests",
     metadata,
@@ -321,7 +321,7 @@ absences = sa.Table(
     sa.Index("absences_by_delegate", "delegate"),
 )
 
-# One row, which the migration makes: whoever decides by the fast track locks it.
+# One row, created by the migration. A decision by the fast track locks it.
 switches = sa.Table(
     "switches",
     metadata,

@@ -1,5 +1,4 @@
-"""The rows of short-lived verdicts, one for each version and target that one was made for. When they are made:
-`handlers.attestation.vsa`."""
+"""Rows for short-lived verdicts, one per version and target. `handlers.attestation.vsa` makes them."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from bot.store import tables
 
 @dataclass(frozen=True)
 class VerdictRow:
-    """The newest verdict for the version with that number; `target` as text."""
+    """The newest verdict for this version; `target` is a text such as alias:champion."""
 
     workspace: str
     model: str
@@ -29,20 +28,20 @@ class VerdictRows:
         self.connection = connection
 
     def of(self, workspace: str, model: str, target: str) -> dict[int, VerdictRow]:
-        """By the version's number."""
+        """The verdicts by version number."""
         rows = tables.verdicts
         query = sa.select(rows).where(rows.c.workspace == workspace, rows.c.model == model, rows.c.target == target)
         return {row.version: VerdictRow(*row) for row in self.connection.execute(query)}
 
     def put(self, verdict: VerdictRow) -> None:
-        """Replaces the one before."""
+        """Replaces the previous verdict."""
         keys = ("workspace", "model", "version", "target")
         values = asdict(verdict)
         upsert = insert(tables.verdicts).values(values).on_conflict_do_update(index_elements=keys, set_=values)
         self.connection.execute(upsert)
 
     def lasting(self, until: datetime) -> set[tuple[str, str, int, str]]:
-        """Workspace, model, version and target of those that are good for longer than until then."""
+        """Workspace, model, version and target of the verdicts that expire after `until`."""
         rows = tables.verdicts.c
         query = sa.select(rows.workspace, rows.model, rows.version, rows.target).where(rows.expires_at > until)
         return {(row.workspace, row.model, row.version, row.target) for row in self.connection.execute(query)}

@@ -1,6 +1,7 @@
-"""The environment -> `Settings`, or all of its mistakes at once, each with the variable and what to do about it.
+"""Reads the environment into `Settings`, or reports all mistakes at once, each with its variable and how to fix it.
 
-Each process says what it needs, so that none demands what it does not use. Nothing here reads `os.environ`: the caller hands it in.
+Each process names its needs, so that none requires a setting that it does not use. The caller passes the environment; nothing here reads
+`os.environ`.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ __all__ = [
 
 UNSET = SecretStr("")
 PREFIX = "COUNTERSIGN_"
-TYPO_LIKENESS = 0.85  # COUNTERSIGN_HOEM is a typo for COUNTERSIGN_HOME; a later version's COUNTERSIGN_MAIL_FROM is none
+TYPO_LIKENESS = 0.85  # COUNTERSIGN_HOEM is a typo of COUNTERSIGN_HOME; COUNTERSIGN_MAIL_FROM, of a later release, is not
 
 
 class Need(StrEnum):
-    """What a process cannot do its work without."""
+    """What a process needs to work."""
 
     REGISTRY = "registry"
     SLACK = "slack"
@@ -91,7 +92,7 @@ def _default_policy() -> Path:
 
 
 class Settings(BaseModel):
-    """What was set; text that was not is empty, and secrets show as stars. `config.settings.table` says what each is for."""
+    """The values. Unset texts are empty, and secrets print as stars. `config.settings.table` explains each setting."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -142,7 +143,7 @@ class Settings(BaseModel):
 
 
 def needs_of(process: Process, *, tickets: bool, mail: bool = False) -> frozenset[Need]:
-    """`tickets` says whether the policy opens any, `mail` whether its digest is sent; only the worker talks to Jira and mail servers."""
+    """`tickets`: the policy opens tickets. `mail`: its digest is mailed. Only the worker connects to Jira and mail servers."""
     asked = {need for need, wanted in ((Need.JIRA, tickets), (Need.MAIL, mail)) if wanted}
     return NEEDS[process] | (asked if process is Process.WORKER else set())
 
@@ -172,7 +173,7 @@ def _place_in_table(mistake: str) -> int:
 
 
 def _typos(environ: Mapping[str, str]) -> Iterator[str]:
-    """A misspelt name would silently leave the default in force."""
+    """Unknown names close to a setting's: a misspelt name would silently leave the default in force."""
     known = [setting.name for setting in SETTINGS if setting.name.startswith(PREFIX)]
     for name in environ:
         if name.startswith(PREFIX) and name not in known:
@@ -189,7 +190,7 @@ def _missing(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:
 
 
 def _jira_mistakes(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:
-    """Jira Cloud wants an e-mail address with an API token, Data Center a token alone."""
+    """Jira Cloud needs an e-mail address and an API token, Data Center only a token."""
     cloud = [name for name in ("JIRA_EMAIL", "JIRA_API_TOKEN") if name in given]
     if cloud and "JIRA_TOKEN" in given:
         yield (

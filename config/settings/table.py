@@ -1,6 +1,6 @@
-"""Every environment variable that Countersign reads: what for, its default, an example, and where the value comes from.
+"""Every environment variable that Countersign reads: its purpose, default, an example, and where to get a value.
 
-The guide's table of settings is checked against this one. MLflow reads its own credentials (`MLFLOW_TRACKING_USERNAME`, ...) itself.
+The guide's table of settings is tested against this one. MLflow reads its own credentials (`MLFLOW_TRACKING_USERNAME`, ...) itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Setting:
-    """`default` is what holds when it is not set, in words; `mend` says where to get a value, and follows "X is not set."."""
+    """`default` describes the value when unset. `mend` says where to get a value; it is printed after "X is not set."."""
 
     name: str
     purpose: str

@@ -1,6 +1,6 @@
-"""What one setting's value may look like. Each function takes the text, returns its value, and raises ValueError that says how to fix it.
+"""Parses single settings. Each function takes the text, returns the value, and raises ValueError with the fix.
 
-No sentence here ever repeats the value: many of them are secrets. Which settings there are is `config.settings.table`'s.
+No error repeats the value, because many are secrets. The list of settings is in `config.settings.table`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def secret(text: str) -> str:
 
 
 def several_secrets(text: str) -> tuple[str, ...]:
-    """Newest first, separated by commas or white space, so that a secret can be changed without losing a delivery."""
+    """Secrets separated by commas or white space, newest first, so that one can be rotated without losing a delivery."""
     found = tuple(secret(word) for word in text.replace(",", " ").split())
     if not found:
         raise ValueError("holds only commas. Write the secret, or several with the newest first")
@@ -66,7 +66,7 @@ def _prefixed(text: str, prefix: str, wanted: str) -> str:
 
 
 def _refuse_strangers(text: str, own_prefix: str, wanted: str) -> None:
-    """Says what was pasted in by mistake."""
+    """Names the kind of secret that was pasted by mistake."""
     pasted = next((prefix for prefix in PASTED if text.startswith(prefix) and prefix != own_prefix), None)
     if pasted:
         raise ValueError(f"holds {PASTED[pasted]}. Copy {wanted}")
@@ -106,7 +106,7 @@ def link_keys(text: str) -> tuple[str, ...]:
 
 
 def database_url(text: str) -> str:
-    """`postgres://` is how some hosts write it; SQLAlchemy knows only the long name."""
+    """Accepts `postgres://`, which some hosts write, as `postgresql://`, which SQLAlchemy needs."""
     scheme, separator, rest = text.partition("://")
     if not separator:
         raise ValueError("is not an address. Write postgresql://USER:PASSWORD@HOST:5432/DATABASE")
@@ -131,7 +131,7 @@ def mlflow_address(text: str) -> str:
 
 
 def web_address(text: str) -> str:
-    """Without the slash at the end."""
+    """Removes the slash at the end."""
     if "://" not in text:
         raise ValueError("has no scheme. Write https:// or http:// in front")
     parts = _split(text)
@@ -151,7 +151,7 @@ def slack_api_url(text: str) -> str:
 def _split(text: str) -> SplitResult:
     try:
         parts = urlsplit(text)
-        _ = parts.port  # is read only now, and raises for :notanumber
+        _ = parts.port  # parsed only on access; raises for :notanumber
     except ValueError:
         raise ValueError("is not an address: look at the host and the port") from None
     if " " in text or not text.isprintable():
@@ -160,7 +160,7 @@ def _split(text: str) -> SplitResult:
 
 
 def smtp_url(text: str) -> str:
-    """`?from=` names the sender, where the account's name is no address."""
+    """`?from=` names the sender; needed when the user is not an address."""
     example = "Write it as smtp://user:password@mail.example.com:587, or smtps:// for a server that is encrypted from the first byte"
     if "://" not in text:
         raise ValueError(f"has no scheme. {example}")

@@ -1,4 +1,4 @@
-"""What Alembic runs for `bot.database.connect.migrate`: all pending revisions in one transaction, one migrating process at a time."""
+"""Alembic's environment for `bot.database.connect.migrate`: all pending revisions in one transaction, one process at a time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from alembic import context
 from bot.engine import rows
 from bot.store import tables
 
-ONE_AT_A_TIME = 7_062_001  # the advisory lock's key; any number will do as long as it never changes
+ONE_AT_A_TIME = 7_062_001  # the advisory lock's key; any number that never changes
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """The job engine keeps its own tables, so a comparison of schemas must not want to drop them."""
+    """False for the job engine's tables, so that a comparison of schemas does not drop them."""
     return kind != "table" or not str(name).startswith("procrastinate_")
 
 

@@ -1,4 +1,4 @@
-"""Requests, ledger, registry, people, policies. The ledger refuses whatever is not an append."""
+"""Requests, ledger, registry, people, policies. A trigger refuses every change of the ledger except an append."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ revision = "0002"
 down_revision = "0001"
 
 MOMENT = sa.DateTime(timezone=True)
-# Accidents only: whoever owns the table can drop the trigger, which is what checkpoints are for.
+# Protects against accidents only: the table's owner can drop the trigger. Checkpoints reveal that.
 APPEND_ONLY = """
 create function ledger_is_append_only() returns trigger language plpgsql as $$
 begin

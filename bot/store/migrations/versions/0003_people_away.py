@@ -1,4 +1,4 @@
-"""Who is away and who stands in, the fast track's kill switch, and a quick way to what the fast track and people said."""
+"""Absences and delegates, the fast track's kill switch, and an index on what the fast track and people said."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ def upgrade() -> None:
         sa.Column("person", sa.Text),
         sa.Column("reason", sa.Text, nullable=False, server_default=""),
     )
-    # Whoever decides by the fast track locks this row, and a row that is not there could not be locked.
+    # A decision by the fast track locks this row, so the row must exist.
     op.bulk_insert(switches, [{"name": "fast_track", "is_on": True}])
     op.create_index("fast_track_compared", "ledger", ["seq"], postgresql_where=sa.text("kind = 'FastTrackCompared'"))

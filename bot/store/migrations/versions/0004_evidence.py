@@ -1,4 +1,4 @@
-"""Keys, signed approvals, short-lived verdicts, checkpoints of the ledger, lists of artifacts, and how far their reading is."""
+"""Keys, signed approvals, short-lived verdicts, checkpoints of the ledger, lists of artifacts, and the progress of reading them."""
 
 from __future__ import annotations
 

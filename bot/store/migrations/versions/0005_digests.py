@@ -1,4 +1,4 @@
-"""The weekly digests: what was frozen of each week, and where it was delivered."""
+"""The weekly digests: each week's frozen figures, and where they were delivered."""
 
 from __future__ import annotations
 
