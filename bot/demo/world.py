@@ -50,7 +50,11 @@ PEOPLE = (
     SandboxPerson("U0CY0000003", "cy", "Cy Lindqvist", "cy@example.com"),
     SandboxPerson("U0BEA000004", "bea", "Bea Baker", "bea@example.com"),
 )
-ML_LEADS = ("U0ANA000001", "U0BEN000002", "U0BEA000004")  # Bea trains the models, so she may approve others' versions but not her own
+ML_LEADS = (
+    "U0ANA000001",
+    "U0BEN000002",
+    "U0BEA000004",
+)  # Bea trains the models, so she may approve others' versions but not her own
 USUAL_PORTS = {"bot": 8080, "slack": 8090, "jira": 8091, "mlflow": 5000}
 PATIENCE = 90.0  # seconds for any one step of the bot; on an idle machine each takes one or two
 BY = {DecidedBy.PEOPLE: "people", DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule itself"}

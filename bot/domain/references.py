@@ -1,4 +1,4 @@
-"""Where a request is to be found outside: its message, its picture, its ticket, and what a rule says of tickets."""
+"""References to a request's message, picture and ticket at the vendors, and a rule's ticket settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Image:
-    """A picture that the notifier keeps, by its id there; `alt` says what it shows."""
+    """A picture uploaded to the notifier, by its id there; `alt` describes it."""
 
     file: str
     alt: str
@@ -15,7 +15,7 @@ class Image:
 
 @dataclass(frozen=True)
 class PostedCard:
-    """The message that stands for a request; a click must come from just there."""
+    """The request's message. Clicks are accepted only from this message."""
 
     team: str
     app: str
@@ -26,7 +26,7 @@ class PostedCard:
 
 @dataclass(frozen=True)
 class TicketPlan:
-    """What a rule says of tickets. `approved` and `rejected` name a transition (id or name) or the status it leads to."""
+    """A rule's ticket settings. `approved` and `rejected` name a transition (id or name) or its target status."""
 
     project: str
     type: str

@@ -1,4 +1,4 @@
-"""Small pieces of text that every subject writes in the same way: counts, durations, times and targets."""
+"""Text that all subjects format the same way: counts, durations, times and targets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SECONDS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 
 @dataclass(frozen=True)
 class DurationStyle:
-    """How a duration is written: the text of each unit for one and for several, largest first, and what is below the smallest."""
+    """A duration's format: the text of each unit for one and for several, largest first, and for less than the smallest."""
 
     units: Sequence[tuple[str, str, str]]
     joined_by: str
@@ -34,7 +34,7 @@ AS_OPTION = DurationStyle(
 
 
 def duration_text(length: timedelta | None, style: DurationStyle = IN_TABLES) -> str:
-    """In the two largest units that are not zero, such as "2 days 3 h"; "–" for None. A negative length counts as zero."""
+    """In the two largest units that are not zero, such as "2 days 3 h"; "–" for None. A negative duration counts as zero."""
     if length is None:
         return "–"
     left, parts = max(int(length.total_seconds()), 0), []
@@ -62,7 +62,7 @@ def format_utc(at: datetime) -> str:
 
 
 def target_label(request: TransitionRequest) -> str:
-    """The target as people say it: champion, stage Production, model prod.x."""
+    """The target for people: champion, stage Production, model prod.x."""
     if request.target.kind is TargetKind.ALIAS:
         return request.target.name
     return f"{request.target.kind} {request.target.name}"

@@ -26,9 +26,7 @@ class Files(Protocol):
 
 def download(uri: str, folder: Path, size: int) -> None:
     """All files of `models:/NAME/VERSION`, at most `size` bytes, into an empty folder. Raises TooLarge, UnsafePath and NoAnswer."""
-    os.environ.setdefault(
-        "MLFLOW_DISABLE_TELEMETRY", "true"
-    )  # the gate calls only the addresses that it was given
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the gate calls only the addresses that it was given
     import requests
     from mlflow.exceptions import MlflowException
     from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository

@@ -61,9 +61,7 @@ class EvidenceRows:
     def decided_at_entry(self, request_id: str) -> int | None:
         """The number of the entry with the decision; None while undecided."""
         decided = self._connection.execute(decisions_on(request_id)).scalars()
-        return max(
-            decided, default=None
-        )  # with max() the database would scan the ledger backwards instead
+        return max(decided, default=None)  # with max() the database would scan the ledger backwards instead
 
     def recorded_digest(self, seq: int) -> str:
         """The digest of the envelope that this entry records; empty when it records none."""

@@ -33,7 +33,9 @@ __all__ = [
 
 UNSET = SecretStr("")
 PREFIX = "COUNTERSIGN_"
-TYPO_LIKENESS = 0.85  # COUNTERSIGN_HOEM is a typo of COUNTERSIGN_HOME; COUNTERSIGN_MAIL_FROM, of a later release, is not
+TYPO_LIKENESS = (
+    0.85  # COUNTERSIGN_HOEM is a typo of COUNTERSIGN_HOME; COUNTERSIGN_MAIL_FROM, of a later release, is not
+)
 
 
 class Need(StrEnum):

@@ -1,6 +1,6 @@
-"""What is signed about a vote and about a decision: an in-toto Statement v1 with a predicate of our own, as plain values.
+"""The statements that are signed about votes and decisions: in-toto Statements v1 with our own predicate, as plain values.
 
-Pure: who signs it, and how, is in `bot.clients.signers`; reading and verifying it is `bot.signatures`.
+Signing is in `bot.clients.signers`, verifying in `bot.signatures`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from bot.domain.request.quorum import groups_with_a_say, tally, under
 PREDICATE_TYPE = APPROVAL_TYPE
 TAG_PREFIX = "countersign.attestation."
 STATEMENT_LIMIT = 60_000  # bytes; in base64 it must fit into a tag of MLflow, which has 100,000
-LONGEST_IN_TAG = 150  # characters of a target's name; MLflow's tag names have 250 at the most
-NOT_IN_TAG = re.compile(r"[^\w.\- ]")  # MLflow refuses these in a tag's name, and allows some of them in a model's
+LONGEST_IN_TAG = 150  # characters of a target's name; MLflow's tag names have at most 250
+NOT_IN_TAG = re.compile(r"[^\w.\- ]")  # MLflow refuses these in a tag's name, but allows some of them in a model's
 
 Names = Mapping[str, str]
 
@@ -60,7 +60,7 @@ def of_vote(request: TransitionRequest, vote: Vote, rule: Rule, names: Names) ->
 
 
 def of_decision(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
-    """The statement about what became of the request: approved or rejected, by whom, on which evidence."""
+    """The statement about the decision: approved, rejected or called off, by whom, on which evidence."""
     if request.state is State.CALLED_OFF:
         return _of_calling_off(request, rule, names)
     decided_by = request.decided_by or DecidedBy.PEOPLE
@@ -101,7 +101,7 @@ def _of_calling_off(request: TransitionRequest, rule: Rule, names: Names) -> Pla
 
 
 def verdict_of(request: TransitionRequest) -> Verdict | None:
-    """What the decision came to; None while there is none. An approval that went stale was one; one that was called off is a no."""
+    """The decision; None while there is none. A stale approval still counts as one; an approval that was called off is a rejection."""
     if request.state in (State.APPROVED, State.APPLIED, State.STALE):
         return Verdict.APPROVE
     return Verdict.REJECT if request.state in (State.REJECTED, State.CALLED_OFF) else None
@@ -113,12 +113,12 @@ def payload_of(statement: Plain) -> bytes:
 
 
 def evidence_digest(evidence: Evidence) -> str:
-    """Of the whole evidence as it was frozen and stands in the ledger."""
+    """The digest of the complete frozen evidence, as in the ledger."""
     return "sha256:" + hashlib.sha256(payload_of(as_plain(evidence))).hexdigest()
 
 
 def tag_prefix(target: Target) -> str:
-    """How the tags begin that carry the envelopes of one target. A name that MLflow takes in no tag is cut and gets a digest."""
+    """The start of the names of the tags with one target's envelopes. A name that MLflow refuses in a tag is cut and gets a digest."""
     name = NOT_IN_TAG.sub("_", target.name)
     if name != target.name or len(name) > LONGEST_IN_TAG:
         name = f"{name[:LONGEST_IN_TAG]}-{hashlib.sha256(target.name.encode('utf-8', 'replace')).hexdigest()[:8]}"
@@ -131,7 +131,7 @@ def tag_of(target: Target, about: str, person: str) -> str:
 
 
 def _statement(request: TransitionRequest, predicate: dict[str, Plain], names: Names) -> Plain:
-    """Figures and params that are too many for an envelope are left out of it, and it says so: the digest covers them all the same."""
+    """Leaves out metrics and params when the envelope would be too large, and says so; the digest still covers them."""
     whole = _about(request, predicate, _evidence(request.evidence), names)
     if request.evidence is None or len(payload_of(whole)) <= STATEMENT_LIMIT:
         return whole
@@ -172,7 +172,7 @@ def _identity(version: VersionId) -> dict[str, Plain]:
 
 
 def _approvers(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
-    """Who was seated; of a rejection, who rejected it. With the reasons and times of their votes."""
+    """The people whose votes met the rule's requirements, or who rejected, with the reasons and times of their votes."""
     counted = under(request, request.rule_hash)
     if verdict_of(request) is Verdict.REJECT:
         seated = [(vote, _say_of(vote, request, rule)) for vote in counted.votes if vote.verdict is Verdict.REJECT]
@@ -192,7 +192,7 @@ def _approvers(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
 
 
 def _say_of(vote: Vote, request: TransitionRequest, rule: Rule) -> str:
-    """The first of the rule's groups by which this person has a say."""
+    """The first of the rule's groups for which this person may vote."""
     return next((group for group in groups_with_a_say(request, rule) if group in vote.groups), "")
 
 
@@ -201,7 +201,7 @@ def _person(person: str | None, names: Names) -> Plain:
 
 
 def _message(card: PostedCard | None) -> Plain:
-    """Where the button was pressed."""
+    """The message whose button was pressed."""
     return {"team": card.team, "channel": card.channel, "ts": card.message, "url": card.url} if card else None
 
 

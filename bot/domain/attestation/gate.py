@@ -1,6 +1,6 @@
-"""The gate's decision: may this version ship to this target? Both sides use it: the bot's own route, and CI and serving offline.
+"""The gate's decision: may this version ship to this target? Used by the bot's route, and by CI and serving offline.
 
-Signatures are verified before (`bot.signatures`); here only what the signed statements say is held against what was asked.
+Signatures are verified before, in `bot.signatures`. Here the content of the statements is compared with the question.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the r
 
 
 class ReasonCode(StrEnum):
-    """Short names of the reasons, for programs; they never change."""
+    """Short names of the reasons, for programs. They never change."""
 
     APPROVED = "approved"
     STILL_VOUCHED_FOR = "still-vouched-for"
@@ -52,10 +52,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class GateResult:
-    """The answer. `decided` is False when it could not be told, and then nothing is allowed.
+    """The answer. `decided` is False when there is no answer, and then nothing is allowed.
 
-    `uri` names the resolved version, `models:/N/V`, or what was asked when it leads to none; `artifacts` is the digest of the files
-    that the approval speaks of (`sha256:...`), empty when it names none, and `size` how many bytes they have together.
+    `uri` names the resolved version, `models:/N/V`, or repeats the question when there is none. `artifacts` is the digest of the approved
+    files (`sha256:...`), empty when the approval names none, and `size` is their total in bytes.
     """
 
     allowed: bool
@@ -77,11 +77,11 @@ class NotAllowed(Exception):
 
 
 class Denied(NotAllowed):
-    """It has no approval that counts."""
+    """The version has no valid approval."""
 
 
 class CannotTell(NotAllowed):
-    """Registry or bot did not answer, so nobody knows."""
+    """Registry or bot did not answer, so the decision is unknown."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class GateQuery:
 
 @dataclass(frozen=True)
 class VerifiedStatement:
-    """What one verified approval says. `where` names the place it was found in; `by` is who decided, and why, in words."""
+    """The content of one verified approval. `where` says where it was found; `by` says who decided and why."""
 
     where: str
     about: str
@@ -147,7 +147,7 @@ def judge(
     now: datetime,
     max_age: timedelta | None = None,
 ) -> GateResult:
-    """The newest decision for this very version and target counts. `doubts` say what else was found there and proves nothing."""
+    """The newest decision for exactly this version and target counts. `doubts` are reasons why other findings prove nothing."""
     misfits = {claim.where: found for claim in claims if (found := misfit(claim, question)) is not None}
     newest = newest_decision(question, claims)
     if newest is None:
@@ -162,7 +162,7 @@ def judge(
 
 
 def newest_decision(question: GateQuery, claims: Sequence[VerifiedStatement]) -> VerifiedStatement | None:
-    """Of two in one moment, the rejection."""
+    """Of two at the same time, the rejection."""
     decisions = [claim for claim in claims if claim.about == DECISION and misfit(claim, question) is None]
     return max(decisions, key=lambda claim: (claim.at, claim.verdict is Verdict.REJECT), default=None)
 
@@ -172,7 +172,7 @@ def denied(question: GateQuery, *reasons: Reason) -> GateResult:
 
 
 def misfit(claim: VerifiedStatement, question: GateQuery) -> Reason | None:
-    """ReasonCode the claim says nothing about what was asked; None when it does."""
+    """Why the claim does not apply to the question; None when it does."""
     version, said = question.version, claim.version
     is_this = said == version or _is_copied_from(said, question)
     if not is_this and _named(said) == _named(version):
@@ -195,19 +195,19 @@ def misfit(claim: VerifiedStatement, question: GateQuery) -> Reason | None:
 
 
 def source_of(source: str) -> tuple[str, int] | None:
-    """Model and number in the source of a copy, `models:/NAME/VERSION`; None for whatever is no copy."""
+    """Model and number in a copy's source, `models:/NAME/VERSION`; None when it is not a copy."""
     model, _, number = source.removeprefix("models:/").rpartition("/")
     is_copy = source.startswith("models:/") and model and number.isascii() and number.isdigit()
     return (model, int(number)) if is_copy else None
 
 
 def may_be_copy(version: VersionId, target: Target) -> bool:
-    """Only in its own target model does a copy live on its original's approval."""
+    """A copy is covered by its original's approval only in the target model itself."""
     return target.kind is TargetKind.MODEL and target.name == version.model
 
 
 def _is_copied_from(said: VersionId, question: GateQuery) -> bool:
-    """A copy that is older than what is approved was made of an earlier version of the same number."""
+    """A copy older than the approved version was made from an earlier version with the same number."""
     return (
         may_be_copy(question.version, question.target)
         and said == question.source
@@ -280,7 +280,7 @@ def _at(moment: datetime) -> str:
 
 
 def _span(age: timedelta) -> str:
-    """In the largest unit that says it exactly, as people write it: 30d, 36h, 90s."""
+    """In the largest unit that is exact, such as 30d, 36h or 90s."""
     seconds = int(age.total_seconds())
     return next(
         (f"{seconds // size}{unit}" for size, unit in ((86_400, "d"), (3_600, "h")) if not seconds % size),

@@ -1,6 +1,6 @@
-"""What the statements that Countersign signs have in common: their types, their subjects, and how untrusted plain values are read.
+"""The common parts of the statements that Countersign signs: types, subjects, and parsing of untrusted values.
 
-Nothing here says what is approved; see `attestation` for what is written about a decision, and `gate` and `verdict` for what is read.
+Statements about decisions are written in `decision` and read in `gate`; verdicts are in `vsa`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def uri_of(version: VersionId) -> str:
 
 
 def identity_digest(version: VersionId) -> str:
-    """Hex. Name and number alone are used again after delete and re-create, so the creation time is part of it."""
+    """Hex. Includes the creation time, because name and number are reused after a version is deleted and created again."""
     identity: dict[str, Plain] = {
         "workspace": version.workspace,
         "name": version.model,
@@ -40,7 +40,7 @@ def identity_digest(version: VersionId) -> str:
 
 
 def subjects_of(version: VersionId, artifacts: str) -> list[Plain]:
-    """`artifacts` is the digest of the list of files, as `Artifacts.digest` writes it; empty when nobody has read them."""
+    """`artifacts` is the digest of the list of files (`Artifacts.digest`); empty when the files were not read."""
     identity: Plain = {"name": uri_of(version), "digest": {"sha256": identity_digest(version)}}
     files: Plain = {"name": ARTIFACTS, "digest": {"sha256": artifacts.removeprefix("sha256:")}}
     return [identity, files] if artifacts else [identity]
@@ -79,7 +79,7 @@ def text(holder: object, key: str) -> str:
 
 
 def moment(holder: object, key: str) -> datetime:
-    """Aware; a time without its zone means nothing to a reader elsewhere."""
+    """An aware time. Raises InvalidStatement for one without a zone."""
     try:
         found = datetime.fromisoformat(text(holder, key))
     except ValueError:

@@ -1,5 +1,5 @@
-"""Short-lived verdicts (SLSA Verification Summary v1): the bot's word of just now that an approval stands, so that serving survives an
-outage of the bot. What they are made from and when they are renewed is a handler's story.
+"""Short-lived verdicts (SLSA Verification Summary v1): the bot's recent statement that an approval is valid, so that serving survives an
+outage of the bot. `handlers.attestation.vsa` makes and renews them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from bot.domain.ledger.chain import Plain
 
 VERIFIER = "urn:countersign"
-LEVEL = "COUNTERSIGN_APPROVED"  # levels of one's own must not begin with SLSA_
-EXPIRES = "urn:countersign:expires"  # the standard knows no expiry; names of extensions are URIs
+LEVEL = "COUNTERSIGN_APPROVED"  # custom levels must not start with SLSA_
+EXPIRES = "urn:countersign:expires"  # the standard has no expiry; names of extensions are URIs
 PASSED, FAILED = "PASSED", "FAILED"
 
 
 @dataclass(frozen=True)
 class Vsa:
-    """`files` is the digest of the version's files as the approval names it, `inputs` the digests (hex) of all envelopes behind it."""
+    """`files` is the digest of the version's files in the approval, `inputs` the digests (hex) of all envelopes that it rests on."""
 
     version: VersionId
     target: Target
@@ -42,7 +42,7 @@ class Vsa:
 
 @dataclass(frozen=True)
 class Vouching:
-    """What one verified verdict says. `where` names the place it was found in."""
+    """The content of one verified verdict. `where` says where it was found."""
 
     where: str
     resource: str
@@ -54,7 +54,7 @@ class Vouching:
 
 
 def resource_of(version: VersionId, target: Target) -> str:
-    """The target is in it, so that what passed for staging cannot be shown for production."""
+    """Contains the target, so that a verdict for staging cannot be used for production."""
     return f"{uri_of(version)}?target={quote(str(target), safe=':')}"
 
 
@@ -111,7 +111,7 @@ def vouched(
     now: datetime,
     max_age: timedelta | None = None,
 ) -> GateResult:
-    """Whether an unexpired verdict says that the approval stands; the newest counts."""
+    """Whether the newest unexpired verdict says that the approval is valid."""
     newest = _newest(question, found)
     if newest is None:
         none = Reason(ReasonCode.NO_APPROVAL, f"{question.version} carries no verdict for {question.target}.")
@@ -133,7 +133,7 @@ def vouched(
 
 
 def revoked(question: GateQuery, found: Sequence[Vouching], decided_at: datetime) -> Reason | None:
-    """What the newest verdict says against a decision that was made before it. That it has expired makes it no less true."""
+    """The newest verdict's reason against an earlier decision. A negative verdict counts also after it has expired."""
     newest = _newest(question, found)
     return _no_longer(newest) if newest and not newest.passed and newest.made_at > decided_at else None
 
@@ -147,7 +147,7 @@ def _no_longer(one: Vouching) -> Reason:
 
 
 def _newest(question: GateQuery, found: Sequence[Vouching]) -> Vouching | None:
-    """Of two in one moment, the one that says no."""
+    """Of two at the same time, the negative one."""
     about_this = [one for one in found if _speaks_of(one, question)]
     return max(about_this, key=lambda one: (one.made_at, not one.passed), default=None)
 

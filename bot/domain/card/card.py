@@ -47,7 +47,7 @@ class Confirm:
 
 @dataclass(frozen=True)
 class Button:
-    """`action` is one of our own words (approve, reject); `value` an opaque request id."""
+    """`action` is one of our actions (approve, reject); `value` is an opaque request id."""
 
     action: str
     label: str
@@ -63,7 +63,7 @@ class Called(StrEnum):
 
 @dataclass(frozen=True)
 class Mention:
-    """Somebody to be notified by name: a notifier's group by its handle, or a person by e-mail. `name` is printed when it is not found."""
+    """Who is notified: one of the notifier's groups by its handle, or a person by e-mail. `name` is printed when none is found."""
 
     kind: Called
     key: str
@@ -72,9 +72,9 @@ class Mention:
 
 @dataclass(frozen=True)
 class Card:
-    """`summary` is the whole story in one plain sentence: the notification's text and the screen reader's.
+    """`summary` says everything in one plain sentence, for the notification and for screen readers.
 
-    `mentions` are notified when the card is posted; `image` is one that the same notifier keeps already.
+    `mentions` are notified when the card is posted; `image` was uploaded to the same notifier before.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""The card's facts on what was changed since the holder, where the version comes from, and what is missing of that."""
+"""The card's facts about changes since the holder, about the version's origin, and about missing lineage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNATURE_PARTS = ("inputs", "outputs", "params")
 
 
 def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
-    """What is known, in one line each; what nobody recorded has no line, but for what a complete lineage would need."""
+    """One line for each known fact. Unknown facts have no line, except those that a complete lineage needs."""
     evidence = request.evidence
     if evidence is None:
         return []
@@ -37,7 +37,7 @@ def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]
 
 
 def named_or_claimed(person_id: str | None, claimed: str | None, context: CardContext) -> str:
-    """A person of ours by their printed name, or what a client claimed, and that nobody here is called so."""
+    """A known person's name, else the name that a client claimed, marked as unknown here."""
     if person_id is None and claimed and claimed.startswith(PERSON):
         claimed = context.name(claimed.removeprefix(PERSON))
     if person_id is None and claimed:
@@ -46,7 +46,7 @@ def named_or_claimed(person_id: str | None, claimed: str | None, context: CardCo
 
 
 def _lineage(evidence: Evidence) -> str:
-    """What blocks goes first. The whole sentences stand in the page and in what an approver is told."""
+    """Failed checks that block come first. The full sentences are on the page and in the approver's reply."""
     if not evidence.lineage:
         return ""
     mirrored = evidence.vouched_by == lineage.GIT_MIRROR
@@ -113,7 +113,7 @@ def _data_set(found: DataSet) -> str:
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """What has another value first, then what came, then what went."""
+    """Changed values first, then added ones, then removed ones."""
     changed = [name for name in sorted(after) if name in before and before[name] != after[name]]
     added, removed = sorted(set(after) - set(before)), sorted(set(before) - set(after))
     return [
@@ -124,7 +124,7 @@ def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[st
 
 
 def _bounded(items: Sequence[str], between: str = ", ") -> str:
-    """As many as fit into a line; the others are counted."""
+    """As many as fit into one line, then the number of the others."""
     shown = len(items)
     while shown > 1 and (shown > SHOWN or len(between.join(items[:shown])) > ROOM):
         shown -= 1
@@ -141,14 +141,14 @@ def _short(text: str, limit: int) -> str:
 
 
 def _parts(signature: str) -> dict[str, dict[str, str]]:
-    """The types of the named columns of each part; a part that cannot be read has none."""
+    """The column types by name, for each part; empty for a part that cannot be read."""
     whole = _read(signature)
     parts = whole if isinstance(whole, dict) else {}
     return {part: _columns(_read(parts.get(part))) for part in SIGNATURE_PARTS}
 
 
 def _read(text: object) -> object:
-    """MLflow keeps each part as JSON in a text of its own."""
+    """MLflow stores each part as JSON in a text."""
     if not isinstance(text, str):
         return text
     try:

@@ -1,4 +1,4 @@
-"""What the fast track says, in words: the paragraph on the card, and the figures in the record of a decision."""
+"""The fast track's result as text: the paragraph on the card, and the metrics in the record of a decision."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ HASH_SHOWN = len("sha256:") + 8
 
 
 def checks_text(checks: Iterable[Check]) -> str:
-    """What was found, with the figures: one sentence without a full stop."""
+    """What was found, with the metrics: one sentence without a full stop."""
     return "; ".join(check.sentence.rstrip(".") for check in checks)
 
 
 def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
-    """What the fast track made of the version, and why; empty when it is off. `rule` is the rule's label."""
+    """The fast track's result and its reasons; empty when it is off. `rule` is the rule's label."""
     if judgement.mode is FastTrackMode.OFF:
         return ""
     if judgement.mode is FastTrackMode.SHADOW:
@@ -32,7 +32,7 @@ def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
 
 
 def agreement_text(agreement: Agreement | None) -> str:
-    """How often the fast track in shadow and people said the same; empty before people have decided any."""
+    """How often the fast track in shadow mode and people agreed; empty before people have decided any."""
     if agreement is None or not agreement.decided:
         return ""
     passes, holds = counted(agreement.false_passes, "false pass"), counted(agreement.false_holds, "false hold")
@@ -41,7 +41,7 @@ def agreement_text(agreement: Agreement | None) -> str:
 
 
 def _reasons(judgement: Judgement) -> str:
-    """Everything that spoke for it, or only what speaks against it."""
+    """All reasons when it passed, else only the reasons against it."""
     return checks_text(check for check in judgement.checks if judgement.passes or not check.passed)
 
 

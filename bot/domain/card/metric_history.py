@@ -1,5 +1,4 @@
-"""A metric over the versions of a model: which figures the plot shows, and what it shows in words. Drawing it is
-`bot.reports.metric_plot`'s work."""
+"""A metric over the versions of a model: the values that the plot shows, and its alt text. `bot.reports.metric_plot` draws it."""
 
 from __future__ import annotations
 
@@ -11,12 +10,12 @@ from bot.domain.model import Evidence, Metric, TransitionRequest
 from bot.domain.policy.rules import Rule, Threshold
 
 SHOWN_VERSIONS = 20
-LARGEST = 1e100  # nobody's figure; the distance between two that are larger may be too large for a float
+LARGEST = 1e100  # larger than any real metric; the difference of two larger values may overflow a float
 
 
 @dataclass(frozen=True)
 class Point:
-    """`is_comparable` is False when the figure was measured on other data than the candidate's."""
+    """`is_comparable` is False when the value was measured on other data than the candidate's."""
 
     version: int
     value: float
@@ -25,7 +24,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who held the target when the evidence was frozen. `point` is None when it is none of the versions shown."""
+    """The version that held the target when the evidence was frozen. `point` is None when it is not among the versions shown."""
 
     name: str
     role: str
@@ -35,7 +34,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class MetricHistory:
-    """`points` go from the oldest version to the candidate, all of them finite; `role` is what the card calls the candidate."""
+    """`points` go from the oldest version to the candidate and are all finite; `role` is the card's word for the candidate."""
 
     model: str
     metric: str
@@ -51,7 +50,7 @@ class MetricHistory:
 
 
 def plotted_metric(evidence: Evidence, rule: Rule) -> tuple[Metric, Threshold | None] | None:
-    """The first figure that the rule's fast track looks at, else the version's first; None when there is no finite one."""
+    """The first metric that the rule's fast track checks, else the version's first; None when none is finite."""
     finite = [metric for metric in evidence.metrics if _is_drawable(metric)]
     for threshold in rule.fast_track.metrics if rule.fast_track else ():
         meant = meant_by(threshold, finite)
@@ -63,7 +62,7 @@ def plotted_metric(evidence: Evidence, rule: Rule) -> tuple[Metric, Threshold | 
 def history_of(
     request: TransitionRequest, evidence: Evidence, rule: Rule, earlier: Mapping[int, tuple[Metric, ...]]
 ) -> MetricHistory | None:
-    """`earlier` holds the figures of older versions by their number; None when there are not two figures to draw a line between."""
+    """`earlier` has the metrics of older versions by number. None when there are fewer than two values to draw."""
     found = plotted_metric(evidence, rule)
     if found is None:
         return None
@@ -79,7 +78,7 @@ def history_of(
 
 
 def in_words(history: MetricHistory) -> str:
-    """The whole picture for whoever does not see it."""
+    """The plot as text, for readers who cannot see it."""
     first, last = history.points[0].version, history.candidate.version
     holder = (
         f"{figure(history.holder.value)} ({history.holder.name}, {history.holder.role}), " if history.holder else ""
@@ -93,14 +92,14 @@ def in_words(history: MetricHistory) -> str:
 
 
 def demanded(history: MetricHistory) -> str:
-    """The threshold in words; empty where the rule names no figure."""
+    """The threshold as text; empty when the rule has none for this metric."""
     if history.threshold is None or history.limit is None:
         return ""
     return f"threshold {'at least' if history.threshold.greater_is_better else 'at most'} {figure(history.limit)}"
 
 
 def _is_drawable(metric: Metric) -> bool:
-    return abs(metric.value) < LARGEST  # neither is NaN
+    return abs(metric.value) < LARGEST  # False for NaN as well
 
 
 def _apart(point: Point) -> str:
@@ -108,7 +107,7 @@ def _apart(point: Point) -> str:
 
 
 def _point(number: int, metrics: tuple[Metric, ...], like: Metric) -> Point | None:
-    """A version's figure of the same name: measured on the same data when there is such a one."""
+    """A version's metric of the same name, preferably measured on the same data."""
     named = [metric for metric in metrics if metric.name == like.name and _is_drawable(metric)]
     if not named:
         return None
@@ -117,7 +116,7 @@ def _point(number: int, metrics: tuple[Metric, ...], like: Metric) -> Point | No
 
 
 def _holder(request: TransitionRequest, evidence: Evidence, metric: Metric, points: tuple[Point, ...]) -> Holder | None:
-    """The frozen figure, as the table shows it; the holder of a model target has no place among this model's versions."""
+    """The frozen value, as in the table. The holder of a model target is not one of this model's versions."""
     if evidence.champion is None:
         return None
     version = evidence.champion.version

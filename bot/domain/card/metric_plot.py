@@ -1,4 +1,4 @@
-"""Where the figures of a metric stand on a picture of its history. Which figures they are is decided in `metric_history`."""
+"""Coordinates for the SVG of a metric's history on a version's page. `metric_history` chooses its values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.domain.card.metrics_table import figure
 WIDTH, HEIGHT = 640, 260
 LEFT, RIGHT, TOP, BOTTOM = 72, 20, 18, 40
 MOST_DIGITS = 12
-FAR_AWAY = 3.0  # a threshold so many times the figures' own spread away would press them into a flat line
+FAR_AWAY = 3.0  # a threshold further away than 3 times the values' range would flatten them into a line
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A figure's place; `kind` is candidate, holder, same or apart (measured on other data)."""
+    """The position of a value; `kind` is candidate, holder, same or apart (measured on other data)."""
 
     x: float
     y: float
@@ -34,7 +34,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class MetricPlot:
-    """`line` joins the figures that were measured on the same data; `limit` is where the threshold is, None when it is too far away."""
+    """`line` joins the values measured on the same data; `limit` is the threshold's position, None when it is too far away."""
 
     title: str
     marks: tuple[Mark, ...]
@@ -100,12 +100,12 @@ def _steps(low: float, high: float) -> Sequence[float]:
 
 
 def _rounded(value: float, spread: float) -> str:
-    """As many digits as tell one step from the next."""
+    """With as many digits as needed to distinguish the steps."""
     digits = 1 - math.floor(math.log10(spread))
     return figure(round(value, digits)) if abs(digits) < MOST_DIGITS else figure(value)
 
 
 def _across(marks: Sequence[Mark]) -> tuple[Tick, ...]:
-    """As many version numbers as can be read, the last always among them."""
+    """As many version numbers as are legible, always with the last one."""
     step = -(-len(marks) // 10)
     return tuple(Tick(mark.x, mark.version) for mark in marks[(len(marks) - 1) % step :: step])

@@ -1,4 +1,4 @@
-"""The card's table of figures: the candidate's beside the holder's, what the fast track demands, and what is missing."""
+"""The card's table of metrics: the candidate's beside the holder's, the fast track's thresholds, and missing metrics."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bot.domain.request.fast_track import demand_text
 SHOWN_METRICS = 20
 NOTHING = "-"
 MISSING = "missing"
-OTHER_FIGURES = "other data"  # the holder has the figure, but from a data set with another fingerprint
+OTHER_FIGURES = "other data"  # the holder has the metric, but from a data set with another fingerprint
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure as cells of text; `NOTHING` where there is none."""
+    """One metric as text cells; `NOTHING` for a missing value."""
 
     metric: str
     candidate: str
@@ -31,7 +31,7 @@ class Row:
 
 
 def metric_tables(request: TransitionRequest, context: CardContext) -> list[Table]:
-    """One table, or none when there is nothing to show in it. What the fast track looks at stands first."""
+    """One table, or none when it would be empty. The fast track's metrics come first."""
     evidence = request.evidence
     rows = _rows(request, context)[:SHOWN_METRICS]
     if evidence is None or not rows:
@@ -53,7 +53,7 @@ def metric_tables(request: TransitionRequest, context: CardContext) -> list[Tabl
 
 
 def left_out(request: TransitionRequest, context: CardContext) -> int:
-    """How many figures the table has no room for."""
+    """The number of metrics that do not fit into the table."""
     return max(0, len(_rows(request, context)) - SHOWN_METRICS)
 
 
@@ -62,14 +62,14 @@ def figure(value: float) -> str:
 
 
 def thresholds_of(request: TransitionRequest, context: CardContext) -> tuple[Threshold, ...]:
-    """What the request's own rule demands of figures; nothing once the rule is another one than the request goes by."""
+    """The thresholds of the request's rule; none once the rule has changed since the request."""
     if context.rule is None or context.rule.fast_track is None or context.rule_hash != request.rule_hash:
         return ()
     return context.rule.fast_track.metrics
 
 
 def meant_by(threshold: Threshold, metrics: Iterable[Metric]) -> list[Metric]:
-    """The figures that a threshold speaks of: those of its data set, where it names one."""
+    """The metrics that a threshold applies to: those of its data set, if it names one."""
     named = [metric for metric in metrics if metric.name == threshold.metric]
     if threshold.dataset is None:
         return named
@@ -77,13 +77,13 @@ def meant_by(threshold: Threshold, metrics: Iterable[Metric]) -> list[Metric]:
 
 
 def same_data(one: Metric, other: Metric) -> bool:
-    """Whether two figures may stand side by side: measured on the same data, as far as the registry tells."""
+    """Whether two metrics are comparable: measured on the same data, as far as the registry knows."""
     digests = [metric.measured_on.digest if metric.measured_on else None for metric in (one, other)]
     return digests[0] == digests[1]
 
 
 def roles_of(request: TransitionRequest) -> tuple[str, str]:
-    """What the version is beside the one that held the target when the evidence was frozen, and what that one is."""
+    """The table's titles for this version and for the version that held the target when the evidence was frozen."""
     return ("now", "before") if request.kind is Kind.OBSERVED else ("candidate", request.target.name)
 
 
@@ -125,7 +125,7 @@ def _where(metric: Metric) -> str:
 
 
 def _beside(metric: Metric, evidence: Evidence) -> Metric | None:
-    """The holder's figure of the same name, from the same place and the same data; one logged model may have several of a name."""
+    """The holder's metric of the same name, source and data; a logged model may have several with one name."""
     theirs = evidence.champion.metrics if evidence.champion else ()
     same = [m for m in theirs if (m.name, m.source) == (metric.name, metric.source) and same_data(m, metric)]
     return same[0] if same else None
@@ -148,7 +148,7 @@ def _difference(metric: Metric, beside: Metric, threshold: Threshold | None) -> 
 
 
 def _met(threshold: Threshold, checks: tuple[Check, ...], evidence: Evidence) -> str:
-    """Where there is no champion, the bound that is met is not marked as missed for it."""
+    """Without a champion, a threshold whose own bound is met is not marked as missed."""
     if evidence.champion is not None or not threshold.compares or threshold.threshold is None:
         return _demand(threshold, checks)
     alone = replace(threshold, min_absolute_change=None, min_relative_change=None)
@@ -157,6 +157,6 @@ def _met(threshold: Threshold, checks: tuple[Check, ...], evidence: Evidence) ->
 
 
 def _demand(threshold: Threshold, checks: tuple[Check, ...]) -> str:
-    """The mark says what the fast track found; without its word there is none."""
+    """The threshold with a mark for the fast track's result, if there is one."""
     found = [check.passed for check in checks if check.metric == threshold.metric]
     return f"{'✓' if all(found) else '✗'} {demand_text(threshold)}" if found else demand_text(threshold)

@@ -1,4 +1,4 @@
-"""What somebody does after an outcome: each tells what comes next, and who can undo it."""
+"""The next step after each outcome: what the requester can do, and who can undo it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ NEXT = {Kind.PROMOTION: AFTER_PROMOTION, Kind.OBSERVED: AFTER_OBSERVED, Kind.ROL
 
 
 def next_step(request: TransitionRequest) -> str:
-    """What the one who asked does now."""
+    """What the requester does now."""
     if request.state is State.APPLIED:
         return _after_applying(request)
     if request.state is State.APPROVED and request.frozen_until is not None:

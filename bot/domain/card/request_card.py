@@ -1,6 +1,6 @@
-"""What the card of a request says, in every state of it. The ticket's description is its part that never changes.
+"""The card of a request in every state. The ticket's description is the part that never changes.
 
-The table of figures is in `card_tables`, what was changed in `card_changes`, the sentences are in `wording`.
+The metrics are in `metrics_table`, the changes in `changes`, the sentences in `sentences`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bot.domain.text import IN_PROSE, duration_text, format_utc, target_label
 
 
 def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "") -> Card:
-    """`walk_back` is a link to everything that is known of the version; empty when there is none."""
+    """`walk_back` is a link to the version's page; empty when there is none."""
     title = _title(request)
     return Card(
         title=title,
@@ -47,7 +47,7 @@ def request_card(request: TransitionRequest, context: CardContext, walk_back: st
 
 
 def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
-    """The ticket's description: what is asked and on what grounds. What becomes of it stands in the ticket's comments and status."""
+    """The ticket's description: the request and its evidence. The outcome goes into the ticket's comments and status."""
     back = "Rollback: " if request.kind is Kind.ROLLBACK else ""
     return Card(
         title=f"{back}{request.version} → {target_label(request)}",
@@ -60,7 +60,7 @@ def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
 
 
 def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
-    """What the requester is told directly."""
+    """The direct message to the requester."""
     title = _title(request)
     facts = [Fact("Ticket", Link(request.ticket.key, request.ticket.url))] if request.ticket else []
     return Card(
@@ -77,7 +77,7 @@ def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
 
 
 def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
-    """Posted under the card while it waits; notifies those who could decide and have not."""
+    """Posted in the card's thread while the request waits; notifies those who can decide and have not."""
     title = f"Still waiting: {request.version} → {target_label(request)}"
     waits = _waiting_since(request)
     deadline = [Fact("Decide by", format_utc(request.expires_at))] if request.expires_at else []
@@ -92,14 +92,14 @@ def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
 
 
 def mentions_of(request: TransitionRequest, context: CardContext) -> tuple[Mention, ...]:
-    """Those who are still missing and, once the request was escalated, those who may stand in for them."""
+    """The groups whose votes are missing and, after the escalation, the group that may vote for them."""
     missing = what_is_missing(request, context)
     if context.rule is None:
         return ()
     named = (
         [*missing, context.rule.escalate.group] if may_stand_in(request, context) and context.rule.escalate else missing
     )
-    if ANYONE in missing or not missing:  # one more vote by anybody decides
+    if ANYONE in missing or not missing:  # one more vote by any approver decides
         named = groups_with_a_say(request, context.rule)
     called = [mention for group in context.groups if group.name in named for mention in _members(group)]
     return tuple(dict.fromkeys(called))
@@ -116,7 +116,7 @@ def _title(request: TransitionRequest) -> str:
 
 
 def _waiting_since(request: TransitionRequest) -> str:
-    """Measured when the reminder became due, so that a late one says the same."""
+    """Measured from when the reminder was due, so that a late one says the same."""
     moments = [at for at in (request.reminded_at, request.escalated_at) if at is not None]
     if request.pending_since is None:
         return ""
@@ -184,7 +184,7 @@ def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
 
 
 def _grounds(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
-    """What a vote rests on. The fast track's record grows from day to day, so the ticket does without."""
+    """What a vote is based on. The ticket omits the fast track's record, which changes from day to day."""
     paragraphs = []
     if request.failed_before:
         paragraphs.append(f"Careful: {request.version} was {request.failed_before.rstrip('.')}.")
@@ -234,7 +234,7 @@ def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, 
 
 
 def _way_back(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
-    """A form asks why, and confirms as well."""
+    """Opens a form that asks for a reason, which is also the confirmation."""
     if request.kind is Kind.OBSERVED or not context.may_go_back:
         return ()
     return (Button("roll_back", "Undo" if context.may_undo else "Roll back", request.id, Tone.DANGER),)
@@ -253,7 +253,7 @@ def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ..
 def _confirm(
     request: TransitionRequest, verdict: Verdict, deed: str, happens: str, context: CardContext
 ) -> Confirm | None:
-    """Where a reason is wanted there is none: the form that asks for it confirms as well."""
+    """None when a reason is required, because the form for the reason is also the confirmation."""
     if context.rule is None or wants_reason(request, verdict, context.rule):
         return None
     return Confirm(f"{deed}?", happens, deed, "Not yet")

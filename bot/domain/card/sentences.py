@@ -1,6 +1,6 @@
-"""The sentences about a request: where it stands, what a vote means, what was decided. Their arrangement is in `request_card`.
+"""The sentences about a request: its status, the meaning of a vote, the decision. `request_card` arranges them.
 
-What the fast track says is in `judgement_words`, what to do after an outcome in `next_steps`.
+The fast track's are in `fast_track_sentences`, those about what to do after an outcome in `next_steps`.
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ COUNTED = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 
 @dataclass(frozen=True)
 class CardContext:
-    """What the words need beside the request.
+    """What the sentences need besides the request.
 
-    `names` are those of the people in it; `rule` is None when no rule speaks of it any more; `holds` says that the version has the target
-    by this request still, `may_go_back` that there is a version to go back to, `may_undo` that Undo stands open, `rolled_back` when and
-    why it was taken back; `freeze` which one is on for the rule; `agreement` is the fast track's record; `groups` may have a say;
-    `progress` is how far the reading of the files has come.
+    `names` are the names of its people. `rule` is None when no rule matches any more. `holds`: the version still has the target through
+    this request. `may_go_back`: there is a version to go back to. `may_undo`: Undo is still possible. `rolled_back`: when and why it was
+    taken back. `freeze`: the one in force for the rule. `agreement`: the fast track's record. `groups`: those that may vote. `progress`:
+    how much of the files has been read.
     """
 
     names: Mapping[str, str]
@@ -104,7 +104,7 @@ class CardContext:
 
 
 def decision_text(request: TransitionRequest, context: CardContext) -> str:
-    """The decision as a record that stays true: printed name, time, meaning and reason of each vote, or who decided without any."""
+    """The decision as a lasting record: name, time, meaning and reason of each vote, or what decided without votes."""
     lines = [_decision(request)]
     lines += [vote_line(vote, request, context) for vote in request.votes]
     if request.state in WAS_APPROVED:
@@ -121,7 +121,7 @@ def decision_text(request: TransitionRequest, context: CardContext) -> str:
 def _decision(request: TransitionRequest) -> str:
     what = DECISIONS[request.kind] if request.state in WAS_APPROVED else title_of(request)
     if request.kind is Kind.OBSERVED and request.state is State.REJECTED:
-        what = TITLES[request.state]  # whether it was put back yet is not part of the decision
+        what = TITLES[request.state]  # whether it has been put back already is not part of the decision
     if request.state in WAS_APPROVED and request.decided_by is DecidedBy.FAST_TRACK:
         what = FAST_TRACK_TITLES[State.APPLIED]
     away = f", away from {request.away_from}" if request.away_from else ""
@@ -153,7 +153,7 @@ def _left_alone(request: TransitionRequest) -> str:
 
 
 def outcome_text(request: TransitionRequest) -> str:
-    """What the decision came to in the registry."""
+    """The decision's effect in the registry."""
     if request.state is State.STALE:
         return f"Not applied: {request.outcome}."
     return _rejected(request) if request.state is State.REJECTED else _applied(request)
@@ -188,14 +188,14 @@ def _is_settled_rejection(request: TransitionRequest) -> bool:
 
 
 def button_labels(request: TransitionRequest) -> tuple[str, str]:
-    """What the two buttons are called."""
+    """The labels of the two buttons."""
     if request.kind is not Kind.OBSERVED:
         return "Approve", "Reject"
     return "Ratify", "Reject" if request.is_adopted else "Put back"
 
 
 def question(request: TransitionRequest) -> str:
-    """What is asked of those who decide, for whoever reads it later."""
+    """The question to the approvers, as a record for later readers."""
     away = f", away from {request.away_from}" if request.away_from else ""
     again = " again" if request.kind is Kind.ROLLBACK else ""
     wish = "stay" if request.kind is Kind.OBSERVED else "become"
@@ -228,7 +228,7 @@ def what_reject_does(request: TransitionRequest) -> str:
 
 
 def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
-    """Who, for whom, when, what, for which of the rule's requirements, and why."""
+    """One vote: who, for whom, when, what, for which of the rule's requirements, and why."""
     absent = [context.name(person) for person in vote.standing_in_for]
     in_place = f", standing in for {' and '.join(absent)}," if absent else ""
     meaning = MEANINGS[vote.verdict, request.kind]
@@ -241,7 +241,7 @@ def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> s
 
 
 def _requirement(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
-    """Which of the rule's demands the vote satisfies: told while the rule is the one that it was cast under."""
+    """The requirement that the vote meets; only while the rule is the one that it was cast under."""
     if context.rule is None or vote.verdict is Verdict.REJECT:
         return ""
     met = dict(tally(under(request, context.rule_hash), context.rule).met)
@@ -251,7 +251,7 @@ def _requirement(vote: Vote, request: TransitionRequest, context: CardContext) -
 
 
 def _lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
-    """Once it is decided, what it was decided under counts: the rule in force may have changed again."""
+    """Says that a vote lapsed. After the decision, compares with the rule it was made under, because the rule may change again."""
     counted_under = context.rule_hash if request.state is State.PENDING else request.rule_hash
     no_longer = "no longer counts" if request.state is State.PENDING else "did not count any more"
     if vote.ids & request.parties:
@@ -262,7 +262,7 @@ def _lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str
 
 
 def story(request: TransitionRequest, context: CardContext) -> str:
-    """Where this stands and what comes next, in a sentence or two."""
+    """The status and the next step, in a sentence or two."""
     if request.state is State.PENDING:
         return _waiting(request, context)
     if request.state is State.APPLIED:
@@ -281,14 +281,14 @@ def story(request: TransitionRequest, context: CardContext) -> str:
 
 
 def what_is_missing(request: TransitionRequest, context: CardContext) -> tuple[str, ...]:
-    """The requirements that no vote has met yet, one a place, as `tally` names them; empty without a rule."""
+    """The requirements that no vote has met, one per missing vote, named as in `tally`; empty without a rule."""
     if context.rule is None:
         return ()
     return tally(under(request, context.rule_hash), context.rule).missing
 
 
 def may_stand_in(request: TransitionRequest, context: CardContext) -> str:
-    """Who else may decide since the request was escalated; empty before."""
+    """Who else may decide after the escalation; empty before."""
     if request.escalated_at is None or context.rule is None or context.rule.escalate is None:
         return ""
     return f"Members of {context.rule.escalate.group} may stand in since {format_utc(request.escalated_at)}."
@@ -306,7 +306,7 @@ def _waiting(request: TransitionRequest, context: CardContext) -> str:
         f"{COUNTED.get(number, number)} of {'any group that decides' if group == ANYONE else group}"
         for group, number in counted.items()
     ]
-    if not missing:  # somebody unknown asked, which cost a vote more, and is known now
+    if not missing:  # an unknown requester needed one more vote, and is known now
         return "The votes that the rule demands are there; one more vote by anyone of its groups decides."
     waits = f"Waiting for {' and '.join(missing)}: {approve} or {reject}."
     return f"{waits} {may_stand_in(request, context)}".rstrip()

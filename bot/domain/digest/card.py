@@ -1,6 +1,6 @@
-"""The digest as messages: the card with the headline figures, the last word of its thread, the ticket. Pure.
+"""The digest as messages: the card with the headline figures, the last message of its thread, the ticket. Pure.
 
-The thread's lists are in `digest_thread`, the mail in `digest_mail`, the sentences that all forms share in `digest_words`.
+The thread's lists are in `thread`, the mail in `mail`, the shared sentences in `sentences`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CHECKPOINT = (
 
 @dataclass(frozen=True)
 class ReportFile:
-    """One of the report's files. `absent` says why it is not handed over here, empty when it is."""
+    """One of the report's files. `absent` says why it is not attached here; empty when it is."""
 
     name: str
     sha256: str
@@ -53,7 +53,7 @@ class ReportFile:
 
 
 def subject(digest: Digest) -> str:
-    """The week, and whether somebody has to look."""
+    """The week, and whether something needs attention."""
     return f"{words.title(digest)}: {_attention_in_short(digest)}"
 
 
@@ -68,7 +68,7 @@ def digest_card(digest: Digest, chart: Image | None = None) -> Card:
 
 
 def files_card(digest: Digest, files: Sequence[ReportFile]) -> Card:
-    """The thread's last word: what was handed over, and an outside witness of the ledger."""
+    """The thread's last message: the attached files, and the ledger's checkpoint as an outside witness."""
     return Card(
         "Files and ledger",
         f"The files of week {digest.period.week} with their sha256, and the ledger's checkpoint",
@@ -96,7 +96,7 @@ def ticket_card(digest: Digest) -> Card:
 
 
 def witness_text(digest: Digest, files: Sequence[ReportFile]) -> str:
-    """The ticket's comment: what the thread's last word says."""
+    """The ticket's comment, with the text of the thread's last message."""
     listed = "\n".join(f"{file.name}: {file.in_words}" for file in files)
     return "\n\n".join(part for part in (f"Files of this week\n{listed}", checkpoint_text(digest)) if part)
 

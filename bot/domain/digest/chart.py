@@ -1,6 +1,6 @@
-"""The trend of the last weeks as a picture, and in words: how long people took to decide, and how many transitions ended.
+"""The trend of the last weeks as an SVG and as text: how long people took to decide, and how many transitions ended.
 
-The PNG for messages has the same figures and units (`bot.reports.chart`). Nothing from outside is in it but names of weeks.
+The PNG for messages has the same figures and units (`bot.reports.chart`). It contains no untrusted text.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ LATENCY_TOP, LATENCY_BOTTOM = 34, 174
 COUNT_TOP, COUNT_BOTTOM = 222, 298
 MOST_STEPS = 4
 NO_DECISIONS = "People decided nothing in these weeks"
-BETWEEN_LINES = 91  # where words on the empty axis are not struck through
-BAR = 0.56  # of the room that a week has
-FEWEST = 6  # weeks that there is room for, so that the first ones make no walls of their bars
+BETWEEN_LINES = 91  # the height between two grid lines, for text on an empty axis
+BAR = 0.56  # the part of a week's width that its bar fills
+FEWEST = 6  # the axis has room for at least this many weeks, so that the first bars are not too wide
 RADIUS = 3.5
 
-# Okabe and Ito's colours, told apart by everybody; the two lines differ in their marks and dashes as well.
+# Okabe and Ito's colours, which colour-blind readers can distinguish; the two lines also differ in marks and dashes.
 MEDIAN, P95, BARS = "#0072B2", "#B34700", "#5B6B7F"
 INK, SOFT, GRID = "#1E1F21", "#505258", "#DDDEE1"
 
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 STEPS = {"d": (1, 2, 5, 10, 20, 50), "h": (1, 2, 3, 6, 12, 24), "min": (1, 2, 5, 10, 15, 30, 60), "s": (1, 5, 10, 30)}
 IN_FULL = {"d": "days", "h": "hours", "min": "minutes", "s": "seconds"}
-FINER_BELOW = 3  # so many of a unit are still told in the next smaller one
+FINER_BELOW = 3  # fewer of a unit than this are shown in the next smaller one
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Scale:
 
 
 def chart_svg(digest: Digest, font: str = "system-ui, sans-serif") -> str:
-    """A picture that stands alone or in a page; the same trend always gives the same text."""
+    """An SVG for a file or a page; the same trend always gives the same text."""
     weeks = digest.trend
     parts = [*_latency(weeks, latency_scale(weeks)), *_counts(weeks, count_scale(weeks)), *_week_names(weeks)]
     return (
@@ -62,7 +62,7 @@ def chart_svg(digest: Digest, font: str = "system-ui, sans-serif") -> str:
 
 
 def chart_words(digest: Digest) -> str:
-    """What the picture shows, for whoever does not see it."""
+    """The picture as text, for readers who cannot see it."""
     weeks = digest.trend
     if not weeks:
         return "There is no trend to show yet."
@@ -176,7 +176,7 @@ def _lines_across(scale: Scale, top: int, bottom: int) -> Iterator[str]:
 def _series(
     values: Sequence[timedelta | None], scale: Scale, colour: str, dashes: str, mark: Callable[[float, float, str], str]
 ) -> Iterator[str]:
-    """A week without decisions is a gap, and no line leads across it."""
+    """A week without decisions is a gap in the line."""
     points = [
         None if took is None else (_across(place, values), _height(scale.of(took), scale, LATENCY_TOP, LATENCY_BOTTOM))
         for place, took in enumerate(values)

@@ -1,10 +1,8 @@
-"""The weekly digest: an auditor's questions answered, as plain values that are frozen when the week closes. Pure.
+"""The weekly digest: an auditor's questions and their answers, as plain values that are frozen when the week closes. Pure.
 
-Counting is the database's work (`bot.store.digest_figures`), gathering a story's (`handlers.digest.gathering`).
-Lists are capped at LISTED and say
-how many there are in all: what happened stands in the records, which are written straight from the ledger, and what was held and waited
-in lists of their own (`bot.reports.lists`). People are ids here, as in the ledger; `names` says how they were called when the week closed,
-so that a past week is told in the same bytes again.
+`bot.store.digest_figures` counts and `handlers.digest.gathering` collects. Lists hold at most LISTED items and their total. The complete
+events are in the records, which are written from the ledger, and complete inventories in `bot.reports.lists`. People are ids, as in the
+ledger; `names` has their names when the week closed, so that a reprint has the same bytes.
 """
 
 from __future__ import annotations
@@ -26,14 +24,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Listed(Generic[T]):
-    """At most LISTED of them, in the order of reading, and how many there are in all."""
+    """At most LISTED items, in reading order, and the total."""
 
     shown: tuple[T, ...]
     total: int
 
 
 class FindingKind(StrEnum):
-    """What needs attention, the gravest first: the order of the sections."""
+    """Kinds of findings, the most serious first, in the order of the sections."""
 
     LEDGER_BROKEN = "ledger_broken"
     MOVED_WITHOUT_APPROVAL = "moved_without_approval"
@@ -48,7 +46,7 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One matter. `sentence` says what, which, and what next; `link` leads there, empty when nothing does."""
+    """One finding. `sentence` says what, which, and what to do next; `link` leads to it, or is empty."""
 
     concern: FindingKind
     sentence: str
@@ -59,11 +57,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Holding:
-    """One line of the inventory: who held a target when the week ended.
+    """One line of the inventory: the version that held a target when the week ended.
 
-    `since` is None when that was before anything was recorded. `by` are person ids, empty when `decided` says otherwise (the fast track,
-    the rule, nobody), and `roles` the groups that each of them voted for. `author` is the person who trained the version, or else
-    `claimed_author` what the client said. `data` is the digest of the training data set, `approval_age` that at the end of the week.
+    `since` is None when that was before the first record. `by` are person ids, empty when people did not decide, and `decided` says who or
+    what did. `roles` are the groups that each person voted for. `author` is the person who trained the version, else `claimed_author` is
+    what the client said. `data` is the digest of the training data set, `approval_age` the approval's age at the end of the week.
     """
 
     version: VersionId
@@ -86,7 +84,7 @@ class Holding:
 
 @dataclass(frozen=True)
 class Transition:
-    """One that ended in the week: `outcome` is applied, rejected, expired, ... as the request's state says.
+    """A transition that ended in the week: `outcome` is the request's state (applied, rejected, expired, ...).
 
     `previous` held the target before it was applied. `roles`, `author` and `claimed_author` as in `Holding`.
     """
@@ -112,7 +110,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request that nobody had decided when the week ended. After `decide_by` it expires."""
+    """A request that was undecided when the week ended. It expires after `decide_by`."""
 
     request_id: str
     version: VersionId
@@ -127,7 +125,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Latency:
-    """From opening to decision by people, of those decided in the week; None where nobody decided anything."""
+    """The time from opening to decision by people, for requests decided in the week; None without any."""
 
     rule: str
     decided: int
@@ -146,7 +144,7 @@ class WeekOfTrend:
 
 @dataclass(frozen=True)
 class FastTrackFigures:
-    """Of one rule in the week. `agreed`, `false_passes` and `false_holds` compare what it said with what people did (see agreement)."""
+    """One rule's figures in the week. `agreed`, `false_passes` and `false_holds` compare its results with people's (see Agreement)."""
 
     rule: str
     passed: int
@@ -159,7 +157,7 @@ class FastTrackFigures:
 
 @dataclass(frozen=True)
 class PolicyChange:
-    """`kind` is the ledger's: PolicyActivated, PolicyRefused, FastTrackSwitched, AwayDeclared, KeyAdded, KeyRetired, ..."""
+    """`kind` is the ledger entry's: PolicyActivated, PolicyRefused, FastTrackSwitched, AwayDeclared, KeyAdded, KeyRetired, ..."""
 
     at: datetime
     kind: str
@@ -169,7 +167,7 @@ class PolicyChange:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """Of one held version: stages and what they read, as `bot.domain.evidence.dvc_lock` tells them. `missing` says why there is none."""
+    """The pipeline of one held version: stages and their inputs, from `bot.domain.evidence.dvc_lock`. `missing` says why there is none."""
 
     version: VersionId
     target: Target
@@ -180,10 +178,10 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class LedgerFigures:
-    """`first` and `last` are the numbers of the week's entries (both 0 for a week without any), `count` is all there were at its end.
+    """`first` and `last` are the numbers of the week's entries (both 0 without entries), `count` is the ledger's size at its end.
 
-    `news` are the week's entries that are not about digests. `checkpoint` is the signed note that the digest was closed over; `fault` is
-    empty when everything verified.
+    `news` is the number of the week's entries that are not about digests. `checkpoint` is the signed note over which the digest was closed;
+    `fault` is empty when everything verified.
     """
 
     first: int
@@ -214,12 +212,12 @@ class Digest:
 
     @property
     def is_quiet(self) -> bool:
-        """Nothing moved, was asked, decided or changed in the week; what is held and waits may still need attention."""
+        """True when nothing moved, was requested, decided or changed; holders and waiting requests may still need attention."""
         return self.ledger.news == 0
 
 
 def blank(period: Period, closed_at: datetime) -> Digest:
-    """One in which nothing was counted."""
+    """A digest without any counts."""
     return Digest(
         period=period,
         closed_at=closed_at,

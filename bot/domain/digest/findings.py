@@ -1,6 +1,6 @@
-"""What needs attention, in sentences: what, which, and what next. Pure; finding it is `handlers.digest.gathering`'s work.
+"""The sentences about what needs attention: what, which, and what next. Pure; `handlers.digest.gathering` finds them.
 
-How a whole digest is told is in `digest_words`. Moments are those of the wall clock where the digest is read.
+The digest's other sentences are in `sentences`. Times are in the policy's time zone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ADOPT = "To have the holder ratified, run: countersign adopt"
 
 
 def in_order(found: Sequence[Listed[Finding]]) -> Listed[Finding]:
-    """The gravest first. When there are more than fit, each concern gets its share, so that no flood hides another matter."""
+    """The most serious first. When not all fit, each kind gets a share, so that many findings of one kind do not hide another."""
     total = sum(one.total for one in found)
     gravest_first = sorted(found, key=lambda one: list(FindingKind).index(one.shown[0].concern) if one.shown else 0)
     if sum(len(one.shown) for one in found) <= LISTED:
@@ -52,9 +52,9 @@ def moved_without_approval(
     *,
     is_ruled: bool = True,
 ) -> Finding:
-    """`asked` is the request that the move led to, as it was when the week ended; None when the rule only wants it reported.
+    """`asked` is the request that the move opened, as it was when the week ended; None when the rule only reports such moves.
 
-    `is_ruled` is false where no rule speaks of the target, so that nobody can be asked.
+    `is_ruled` is False when no rule matches the target, so that there is no one to ask.
     """
     what = _moved(model, target, version, previous, local_moment(at, period), "without an approval")
     link = asked.card.url if asked and asked.card else ""
@@ -76,7 +76,7 @@ def moved_back(
     approved: str,
     period: Period,
 ) -> Finding:
-    """By hand, to a version whose approval for the target counts again. `approved` says whose it is and when it was given."""
+    """A move by hand to a version whose earlier approval counts again. `approved` says who gave it and when."""
     what = _moved(model, target, version, previous, local_moment(at, period), "without asking")
     said = f"{what} It had been approved for it before, {approved}, and is held by that approval: nothing needs to be adopted."
     return Finding(FindingKind.MOVED_WITHOUT_APPROVAL, said, at, model)
@@ -85,7 +85,7 @@ def moved_back(
 def given_back(
     model: str, target: Target, to: VersionId, taken_at: datetime, given_at: datetime, period: Period
 ) -> Finding:
-    """An emptied target that the rule has filled again."""
+    """An emptied target that the rule filled again."""
     what = _moved(model, target, None, to, local_moment(taken_at, period), "without asking")
     said = f"{what} The rule gave it back to {to} on {local_moment(given_at, period)}, so nothing is left to do."
     return Finding(FindingKind.MOVED_WITHOUT_APPROVAL, said, taken_at, model)
@@ -110,9 +110,9 @@ def held_without_approval(
     rejected_by: str = "",
     lapsed: str = "",
 ) -> Finding:
-    """`asked` is the newest request for it, as it was when the week ended, and `rejected_by` who said no to that one.
+    """`asked` is the newest request for it, as it was when the week ended, and `rejected_by` who rejected that one.
 
-    `lapsed` tells whose approval it had, before another version took its place.
+    `lapsed` says whose approval it had before another version took its place.
     """
     when = f"since {local_moment(since, period)}" if since else "since before anything was recorded"
     what = f"{version} has held {target} of {model} {when}"

@@ -1,7 +1,7 @@
-"""A digest as canonical JSON (RFC 8785) and back: the text that a week's figures are frozen in, equal for equal figures.
+"""Converts a digest to canonical JSON (RFC 8785) and back. Equal figures give equal text, which is what gets frozen.
 
-Lengths of time are seconds, moments ISO 8601 in UTC. What a digest is made of is in `digest`; reading goes by the types written there.
-Figures outlive the release that froze them: a field that came later takes its default, and one that is known no more is passed over.
+Durations are seconds, times ISO 8601 in UTC. Reading follows the types in `figures`. Frozen figures must stay readable in later releases: a
+newer field takes its default, and an unknown field is ignored.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bot.domain.digest.figures import Digest
 from bot.domain.ledger.chain import Plain, as_plain
 from bot.errors import Refused
 
-Bound = dict[TypeVar, object]  # what a generic's letters stand for, such as the T of Listed
+Bound = dict[TypeVar, object]  # the types of a generic's variables, such as the T of Listed
 
 
 def as_json(digest: Digest) -> str:
@@ -29,7 +29,7 @@ def as_json(digest: Digest) -> str:
 
 
 def read_digest(text: str) -> Digest:
-    """The exact inverse. Raises Refused for what is no digest, and for one that lacks or holds what this release cannot make sense of."""
+    """The exact inverse. Raises Refused for a text that is not a digest, or whose fields this release cannot read."""
     try:
         found = _read(Digest, json.loads(text), {})
     except (KeyError, TypeError, AttributeError, ValueError) as fault:
@@ -42,7 +42,7 @@ def read_digest(text: str) -> Digest:
 
 
 def _figures(value: object) -> Plain:
-    """As the ledger's values, and seconds for lengths of time."""
+    """As the ledger's values, with durations in seconds."""
     if is_dataclass(value):
         return {field.name: _figures(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, timedelta):
@@ -79,7 +79,7 @@ def _record(kind: type, value: object, bound: Bound) -> object:
 
 
 def _tuple(of: tuple[object, ...], value: object, bound: Bound) -> tuple[object, ...]:
-    """`tuple[X, ...]`, or one of a fixed length."""
+    """`tuple[X, ...]`, or a tuple of fixed length."""
     if not isinstance(value, list):
         raise ValueError("these figures have something else where a list belongs")  # noqa: TRY004
     kinds = [of[0]] * len(value) if of[-1] is Ellipsis else of
@@ -104,7 +104,7 @@ READ: Mapping[type, Callable[..., object]] = {
 
 @cache
 def _known(kind: type) -> Mapping[str, tuple[object, bool]]:
-    """Of each field its type, and whether it has no default."""
+    """Each field's type, and whether it is required."""
     hints = get_type_hints(kind)
     return {field.name: (hints[field.name], _is_needed(field)) for field in fields(kind)}
 

@@ -1,4 +1,4 @@
-"""The digest as a mail: a short text and the same in HTML. Pure. The report itself travels as a file."""
+"""The digest as a mail: a short text and the same in HTML. Pure. The report is attached as a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mail_text(digest: Digest, files: Sequence[ReportFile]) -> str:
 
 
 def mail_html(digest: Digest, files: Sequence[ReportFile]) -> str:
-    """Without a picture or a stylesheet from anywhere: mail programs load neither."""
+    """Without external pictures or stylesheets, which mail programs do not load."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(words.title(digest))}</title></head>'
         f'<body style="{STYLE}"><h1 style="font-size:20px">{escape(words.title(digest))}</h1>'
@@ -76,10 +76,10 @@ def _checkpoint(digest: Digest) -> str:
 
 
 def _shown(said: str) -> str:
-    """Words of somebody else's may run from right to left, and leave the rest of the line alone."""
+    """Isolates untrusted text, so that right-to-left text does not affect the rest of the line."""
     return f"<bdi>{escape(_line(said))}</bdi>"
 
 
 def _line(said: str) -> str:
-    """In one line, without letters that no mail may carry."""
+    """One line, without characters that mail does not allow."""
     return "".join(letter for letter in " ".join(said.split()) if letter.isprintable())

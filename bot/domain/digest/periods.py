@@ -1,6 +1,6 @@
-"""The weeks that digests tell of: an ISO week, Monday to Monday on the wall clock of the policy's time zone. Pure.
+"""The weeks of digests: ISO weeks, from Monday to Monday in the policy's time zone. Pure.
 
-When a week's digest is due is the cron's matter (`handlers.digest.schedule`). A week in which the clocks change has an hour more or less.
+The cron decides when a digest is due (`handlers.digest.schedule`). A week in which the clocks change has an hour more or less.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ A_WEEK = timedelta(days=7)
 
 @dataclass(frozen=True, order=True)
 class Period:
-    """`week` is such as 2026-W47; `starts` belongs to it and `ends` does not, both in UTC."""
+    """`week` is for example 2026-W47; `starts` is inclusive, `ends` exclusive, both in UTC."""
 
     week: str
     timezone: str
@@ -32,14 +32,14 @@ def period_of(week: str, timezone: str) -> Period:
     """Raises Refused when there is no such week."""
     found = WEEK.fullmatch(week)
     if found:
-        with suppress(ValueError, OverflowError):  # the calendar begins with the year 1 and ends with 9999, also in UTC
+        with suppress(ValueError, OverflowError):  # dates outside the years 1 to 9999, also after conversion to UTC
             monday = date.fromisocalendar(int(found[1]), int(found[2]), 1)
             return Period(week, timezone, _midnight(monday, timezone), _midnight(monday + A_WEEK, timezone))
     raise Refused(f'"{week[:40]}" is no ISO week. Write one such as 2026-W47')
 
 
 def period_at(moment: datetime, timezone: str) -> Period:
-    """The week that the moment belongs to."""
+    """The week that contains the time."""
     year, week, _ = moment.astimezone(ZoneInfo(timezone)).isocalendar()
     return period_of(f"{year:04}-W{week:02}", timezone)
 
@@ -53,7 +53,7 @@ def previous_period(period: Period) -> Period:
 
 
 def periods_from(first: Period, until: datetime) -> Iterator[Period]:
-    """Those that have ended by then, oldest first, beginning with `first`."""
+    """The weeks that have ended by `until`, oldest first, starting with `first`."""
     period = first
     while period.ends <= until:
         yield period
@@ -61,5 +61,5 @@ def periods_from(first: Period, until: datetime) -> Iterator[Period]:
 
 
 def _midnight(day: date, timezone: str) -> datetime:
-    """Where the clocks skip midnight, the first moment after it: zoneinfo reads the skipped time by the offset before."""
+    """Midnight in UTC. When the clocks skip midnight, the moment of the jump, because zoneinfo uses the offset before it."""
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)).astimezone(UTC)

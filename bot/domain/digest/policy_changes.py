@@ -1,6 +1,6 @@
-"""What has changed in who decides and how, in sentences: policies, the kill switch, absences, keys. Pure.
+"""Sentences about changes to who decides and how: policies, the kill switch, absences, keys. Pure.
 
-The ledger holds ids, so whoever prints looks the names up; in a policy's changes a person stands as `person:` and an id.
+The ledger holds ids, so the caller passes the names. A policy's changes write a person as `person:` and an id.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Body = Mapping[str, Plain]
 
 @dataclass(frozen=True)
 class Reader:
-    """What a reader needs beside the entry: how people are called, and the clock on the wall."""
+    """What the sentences need besides the entry: people's names, and the time zone."""
 
     names: Mapping[str, str]
     period: Period
@@ -81,7 +81,7 @@ CHANGES: Mapping[str, Callable[[Body, Reader], str]] = {
 
 
 def _file(body: Body) -> str:
-    """Where it lies on the bot's machine concerns nobody here."""
+    """The file's name without its folder on the bot's machine."""
     return str(body["source"]).rpartition("/")[2]
 
 

@@ -1,6 +1,6 @@
-"""A week in which one of everything happened, for whoever tries a template: every row and every loop has something to show. Pure.
+"""A sample week with one of everything, for testing a template: every row and loop has something to show. Pure.
 
-Nobody in it is real, and its names are as odd as names get: what a template makes of this week, it makes of one to come.
+The people are invented and the names deliberately unusual, so that a template that works for this week works for real ones.
 """
 
 from __future__ import annotations

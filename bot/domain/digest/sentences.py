@@ -1,6 +1,6 @@
-"""A digest in words: the sentences that every form of it shares, be it a card, a page or a mail. Pure; nothing here is markup.
+"""The digest's sentences, shared by card, page and mail. Pure; without markup.
 
-The sentences about what needs attention are in `digest_matters`; where things stand on a page or a card is each form's own matter.
+The sentences about what needs attention are in `findings`. Each form arranges the sentences itself.
 """
 
 from __future__ import annotations
@@ -35,38 +35,30 @@ CONCERNS: Mapping[FindingKind, str] = {
     FindingKind.SELF_APPROVAL_REFUSED: "Self-approval refused",
     FindingKind.DIGESTS_LEFT_OUT: "Digests left out",
 }
-OUTCOMES = (
-    "applied",
-    "rejected",
-    "expired",
-    "withdrawn",
-    "superseded",
-    "stale",
-    "called_off",
-)  # in the order of telling
+OUTCOMES = ("applied", "rejected", "expired", "withdrawn", "superseded", "stale", "called_off")  # in reading order
 QUIET = "Nothing happened this week: nothing was asked, decided, moved or changed."
 UNCOUNTED = "the week could not be counted, for its entries were changed"
 ALL_IN_ORDER = "Nothing needs attention."
 
 
 def title(digest: Digest) -> str:
-    """A week that runs has none that could be taken for a closed one's."""
+    """The title. That of a week that is not over cannot be confused with a closed one's."""
     said = f"Model approvals, week {digest.period.week}"
     return said if is_over(digest) else f"Preview: {said}"
 
 
 def edition(digest: Digest) -> str:
-    """What its files are called after."""
+    """The start of its files' names."""
     return digest.period.week if is_over(digest) else f"{digest.period.week}-preview"
 
 
 def is_over(digest: Digest) -> bool:
-    """Nobody closes a week that runs, but one may look at it."""
+    """Whether the week is over. A week that is not over cannot be closed, only previewed."""
     return digest.closed_at >= digest.period.ends
 
 
 def period_text(period: Period) -> str:
-    """Whole days on the wall clock; the last one is the Sunday."""
+    """From Monday to Sunday, as dates in the policy's time zone."""
     zone = ZoneInfo(period.timezone)
     first = period.starts.astimezone(zone).date()
     last = period.ends.astimezone(zone).date() - timedelta(days=1)
@@ -78,7 +70,7 @@ def day_text(day: date) -> str:
 
 
 def local_moment(at: datetime, period: Period) -> str:
-    """As clocks on the wall show it where the digest is read. In the night when they go back an hour comes twice: it says which one."""
+    """The time in the policy's time zone. For the hour that occurs twice when clocks go back, says which one."""
     local = at.astimezone(ZoneInfo(period.timezone))
     other = local.replace(fold=1 - local.fold)
     said, offset = f"{local:%Y-%m-%d %H:%M}", f"{local:%z}"
@@ -86,12 +78,12 @@ def local_moment(at: datetime, period: Period) -> str:
 
 
 def is_counted(digest: Digest) -> bool:
-    """A ledger that was changed may tell too little to count anything."""
+    """False when the ledger was changed so that nothing could be counted."""
     return bool(digest.trend)
 
 
 def summary(digest: Digest) -> str:
-    """One or two sentences: what a notification shows, and a mail's first line."""
+    """One or two sentences, for notifications and a mail's first line."""
     if not is_counted(digest):
         return f"{_sentence(UNCOUNTED)} {attention_text(digest)}"
     said = QUIET if digest.is_quiet else f"{_sentence(transitions_text(digest))} {_sentence(waiting_count(digest))}"
@@ -99,7 +91,7 @@ def summary(digest: Digest) -> str:
 
 
 def headline(digest: Digest) -> tuple[tuple[str, str], ...]:
-    """The figures that stand first, each with its name."""
+    """The figures at the top, each with its name."""
     overall = next((one for one in digest.latency if not one.rule), None)
     return (
         ("Needs attention", attention_text(digest)),
@@ -112,7 +104,7 @@ def headline(digest: Digest) -> tuple[tuple[str, str], ...]:
 
 
 def attention_text(digest: Digest) -> str:
-    """Each concern with its number, the gravest first."""
+    """Each kind of finding with its number, the most serious first."""
     told = [f"{CONCERNS[one].lower()} ({digest.concerns[one]:,})" for one in FindingKind if digest.concerns.get(one)]
     if not told:
         return ALL_IN_ORDER
@@ -140,13 +132,13 @@ def waiting_count(digest: Digest) -> str:
 
 
 def decider(decided: str, by: tuple[str, ...], names: Names, roles: tuple[str, ...] = ()) -> str:
-    """Who decided, in print: names with the groups they voted for, the fast track, the rule, or nobody."""
+    """Who or what decided: names with the groups they voted for, the fast track, the rule, or none."""
     told = zip_longest((names.get(person, UNKNOWN) for person in by), roles[: len(by)], fillvalue="")
     return " and ".join(f"{name} ({role})" if role else name for name, role in told) if by else decided
 
 
 def trainer(author: str | None, claimed: str, names: Names) -> str:
-    """A person of ours by name, or what the client said; empty when neither is known."""
+    """The person's name, else what the client said; empty when neither is known."""
     return names.get(author, UNKNOWN) if author else claimed
 
 
@@ -165,7 +157,7 @@ def rule_name(label: str) -> str:
 
 
 def ledger_text(ledger: LedgerFigures, *, so_far: bool = False) -> str:
-    """`so_far` of a week that runs."""
+    """`so_far` for a week that is not over."""
     week = "none of its entries is of this week"
     if ledger.last:
         one = ledger.first == ledger.last

@@ -1,7 +1,7 @@
-"""What stands in the thread below a digest's card: its lists as tables and lines, over as many cards as they need. Pure.
+"""The thread below a digest's card: its lists as tables and lines, on as many cards as needed. Pure.
 
-A card here is never longer than a notifier takes in one message: its table stays a table, and none of its lines is cut away.
-What is beyond LINES_A_LIST or CARDS_A_LIST is counted, and the file that has it is named.
+A card never exceeds one message of the notifier, so its table stays a table and no line is cut. Items beyond LINES_A_LIST or CARDS_A_LIST
+are counted, and the card names the file that has them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LETTERS_OF_A_CELL = 200
 LINES_A_CARD = 15
 LETTERS_OF_LINES = 3_500
 LETTERS_OF_A_LINE = 480
-LETTERS_OF_A_TREE = 1_000  # each of a page's trees
+LETTERS_OF_A_TREE = 1_000  # characters of each tree on a card
 LETTERS_OF_A_HASH = 12
 NOTHING = "–"
 SINCE_BEFORE, NOT_SAID = "before records began", "MLflow does not say"  # as on the page
@@ -36,7 +36,7 @@ Row = tuple[str, ...]
 
 
 class Files(Protocol):
-    """What the files are called that have the rest."""
+    """The names of the files that have the other items."""
 
     @property
     def html(self) -> str: ...
@@ -49,7 +49,7 @@ class Files(Protocol):
 
 
 def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
-    """In the order of the report. A list with nothing in it has no card."""
+    """In the report's order. An empty list has no card."""
     matters = [matter_line(one) for one in digest.attention.shown]
     return (
         *_lined("What needs attention", matters, digest.attention.total, files.html),
@@ -128,7 +128,7 @@ def waiting_table(digest: Digest) -> Table:
 
 
 def _latency_table(digest: Digest) -> Table:
-    """Left out when nobody decided anything: the card says so."""
+    """Empty without decisions; the card says so."""
     rows = (
         _row(words.rule_name(one.rule), str(one.decided), duration_text(one.median), duration_text(one.p95))
         for one in digest.latency
@@ -193,7 +193,7 @@ def _treed(title: str, pipelines: Sequence[Pipeline], where: str) -> Iterator[Ca
 
 
 def _tree(pipeline: Pipeline) -> str:
-    """Slack keeps no spaces at the beginning of a line, so the branches are drawn."""
+    """Draws the branches, because Slack removes spaces at the start of a line."""
     heading = f"{pipeline.version} on {pipeline.target}"
     lines = [_branch(line) for line in pipeline.stages] or [f"No pipeline is known: {pipeline.missing}"]
     return _cut("\n".join((heading, *lines)), LETTERS_OF_A_TREE)
@@ -220,7 +220,7 @@ def _pages(items: Iterable[T], letters: Callable[[T], int], most: int, room: int
 def _numbered(
     title: str, pages: Iterable[list[T]], card_of: Callable[[list[T]], Card], total: int, where: str
 ) -> Iterator[Card]:
-    """The last one says how many there are that none of them shows."""
+    """Numbers the cards; the last one says how many items are not shown."""
     shown = list(pages)[:CARDS_A_LIST]
     hidden = max(0, total - sum(map(len, shown)))
     for number, page in enumerate(shown, start=1):
@@ -243,7 +243,7 @@ def _row(*cells: str) -> Row:
 
 
 def _shortened(whole: str) -> str:
-    """A hash by its first letters, after the name of its kind."""
+    """The algorithm's name and the first characters of a hash."""
     kind, colon, letters = whole.rpartition(":")
     return f"{kind}{colon}{letters[:LETTERS_OF_A_HASH]}"
 

@@ -1,7 +1,7 @@
-"""What has changed between the evidence that people decided on and the world when the decision is applied.
+"""Compares the evidence that people decided on with the evidence when the decision is applied.
 
-Not looked at here: the version's identity and the champion, which are judged elsewhere, and what nobody decides on, such as the
-description, tags and addresses.
+The version's identity and the champion are compared elsewhere. Description, tags and addresses are ignored, because no decision depends on
+them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LONGEST_VALUE = 60  # characters
 
 
 def changes(decided_on: Evidence, now: Evidence) -> tuple[str, ...]:
-    """One sentence for each thing that a decision is bound to and that differs; empty when nothing does. After six, how many more."""
+    """One sentence for each difference that a decision depends on; empty without any. After six, the number of the others."""
     found = [
         *_artifacts(decided_on, now),
         *_signature(decided_on.signature, now.signature),
@@ -60,7 +60,7 @@ def _by_source(name: str, metrics: tuple[Metric, ...]) -> dict[str, Metric]:
 
 
 def _figures_of(name: str, before: dict[str, Metric], now: dict[str, Metric]) -> Iterator[str]:
-    """A name has one figure, or one a data set. Where it has one on both sides, that is the same figure, wherever it is read."""
+    """A name has one metric, or one per data set. When both sides have exactly one, these are compared, whatever their source."""
     if len(before) == len(now) == 1:
         yield from _figure(name, *before.values(), *now.values())
         return
@@ -75,7 +75,7 @@ def _figures_of(name: str, before: dict[str, Metric], now: dict[str, Metric]) ->
 
 
 def _figure(called: str, before: Metric, now: Metric) -> Iterator[str]:
-    """At most one sentence: the weightiest difference."""
+    """At most one sentence, about the most important difference."""
     was, is_now = _number(before.value), _number(now.value)
     if was != is_now:
         yield f"{called} was {was} and is {is_now} now"
@@ -88,7 +88,7 @@ def _figure(called: str, before: Metric, now: Metric) -> Iterator[str]:
 
 
 def _number(value: float) -> str:
-    """Exact, so that figures differ in print whenever they differ; NaN equals NaN."""
+    """All digits, so that different values print differently; NaN equals NaN."""
     return repr(value).removesuffix(".0")
 
 
@@ -122,7 +122,7 @@ def _data_sets(before: tuple[DataSet, ...], now: tuple[DataSet, ...]) -> Iterato
 
 
 def _lock(before: Evidence, now: Evidence) -> Iterator[str]:
-    """A decision without a lock, or without named source data, is bound to none."""
+    """A decision without a lock, or without source data, does not depend on them."""
     if before.lock_sha256 and not now.lock_sha256:
         yield "the run keeps no dvc.lock any more that may be read"
     elif before.lock_sha256 and before.lock_sha256 != now.lock_sha256:

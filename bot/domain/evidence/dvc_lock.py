@@ -1,6 +1,6 @@
-"""What a `dvc.lock` says, as plain values: stages, what each read and wrote, and how they hang together. Reading the text: `bot.dvc_files`.
+"""A `dvc.lock` as plain values: stages, their inputs, outputs and parameters, and their order. `bot.dvc_files` parses the text.
 
-prepare                      as the tree shows it: a stage stands below the one whose outputs it reads
+prepare                      `stage_tree`: a stage is below the one whose outputs it reads
   train
     evaluate  (also after prepare)
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 
 LOCK = "dvc.lock"
-TELLS_NOTHING = (".md", ".rst", ".gitignore", ".dvcignore")  # endings of files that shape no model
+TELLS_NOTHING = (".md", ".rst", ".gitignore", ".dvcignore")  # extensions of files that do not affect a model
 AROUND = (".dvc/", ".github/", "docs/")
 
 
@@ -22,7 +22,7 @@ AROUND = (".dvc/", ".github/", "docs/")
 class Entry:
     """A file or folder with its hash. `md5` ends in `.dir` for a folder and is empty when DVC recorded none.
 
-    `is_current` tells DVC 3's plain md5 from that of DVC 2, which counted line breaks of texts as one.
+    `is_current` is False for the md5 of DVC 2, which treated all line breaks of text files as the same.
     """
 
     path: str
@@ -37,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Stage:
-    """`params` are what the stage's parameter files said, by dotted names, as they were written."""
+    """`params` are the values of the stage's parameter files, unparsed, by dotted names."""
 
     name: str
     command: str
@@ -60,7 +60,7 @@ class Lock:
 
     @property
     def sources(self) -> tuple[Entry, ...]:
-        """What was read and no stage wrote: code and source data, each once, by path."""
+        """Inputs that no stage writes: code and source data, each once, by path."""
         read = {dep.path: dep for stage in self.stages for dep in stage.deps}
         return tuple(read[path] for path in sorted(read) if not any(overlap(path, out.path) for out in self.outs))
 
@@ -70,19 +70,19 @@ class Lock:
 
 
 def sha256_of(text: str) -> str:
-    """In hex: by this a lock is named wherever it is bound to something."""
+    """In hex; identifies a lock in evidence and tags."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def overlap(one: str, other: str) -> bool:
-    """The same path, or one lies in the other."""
+    """Whether the paths are equal, or one contains the other."""
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def unexplained(changed: Iterable[str], lock: Lock, lock_path: str) -> tuple[str, ...]:
-    """Of the files that changed between the code's commit and the lock's: those that neither the pipeline wrote nor are mere papers.
+    """The files changed between the code's commit and the lock's that are neither outputs of the pipeline nor documentation.
 
-    Paths are from the top of the repository, and `lock_path` says where the lock is in it.
+    Paths are relative to the repository's root; `lock_path` is the lock's path in it.
     """
     written = [normpath(join(dirname(lock_path), out.path)) for out in lock.outs]
     return tuple(
@@ -96,7 +96,7 @@ def unexplained(changed: Iterable[str], lock: Lock, lock_path: str) -> tuple[str
 
 
 def edges(lock: Lock) -> tuple[tuple[str, str], ...]:
-    """Which stage feeds which, by their names, in the lock's order."""
+    """Pairs of stage names: the second reads an output of the first. In the lock's order."""
     return tuple(
         (before.name, after.name)
         for before in lock.stages
@@ -106,14 +106,14 @@ def edges(lock: Lock) -> tuple[tuple[str, str], ...]:
 
 
 def stage_tree(lock: Lock) -> tuple[str, ...]:
-    """One line a stage, each once, two spaces further in below the first stage that feeds it."""
+    """One line per stage, each once, indented by two spaces below the first stage whose outputs it reads."""
     fed_by: dict[str, list[str]] = {stage.name: [] for stage in lock.stages}
     for before, after in edges(lock):
         fed_by[after].append(before)
     shown: set[str] = set()
     first = [stage.name for stage in lock.stages if not fed_by[stage.name]]
     lines = [line for name in first for line in _below(name, 0, fed_by, shown)]
-    rest = (stage.name for stage in lock.stages)  # only stages that feed each other in a ring are left
+    rest = (stage.name for stage in lock.stages)  # only stages in a cycle are left
     return (*lines, *(line for name in rest if name not in shown for line in _below(name, 0, fed_by, shown)))
 
 
@@ -139,8 +139,11 @@ NO_VALUE = frozenset({"", "~", "null", "none"})
 
 
 def differences(run: Mapping[str, str], locked: Mapping[str, str]) -> tuple[int, tuple[str, ...]]:
-    """How many are the same, and what differs, one entry each. A run's `learning_rate` stands for the lock's `train.learning_rate`
-    when no other locked parameter ends so; what only one of the two knows is left out."""
+    """Compares a run's parameters with those of the lock: the number of equal ones, and one entry for each difference.
+
+    A run's `learning_rate` matches the lock's `train.learning_rate` when no other locked parameter ends so. Parameters that only one side
+    has are ignored.
+    """
     ends = Counter(name.rpartition(".")[2] for name in locked)
     full = {name.rpartition(".")[2]: name for name in locked}
     equal, other = 0, []
@@ -165,7 +168,7 @@ def same_value(one: str, other: str) -> bool:
 
 
 def _plain(text: str) -> str | float:
-    """A number as a number, whatever its digits; nothing as nothing; a list without what it is quoted with."""
+    """Normalises a value, because one value can be written in several ways: numbers, empty values, quotes and spaces in lists."""
     stripped = text.strip()
     if stripped.lower() in NO_VALUE:
         return "none"

@@ -1,7 +1,7 @@
-"""What a complete lineage is: where a version comes from, told well enough to train it again, and on whose word.
+"""What a complete lineage is: a version's origin, in enough detail to train it again, and who confirmed it.
 
-The parts are what every version can have, and the fast track may demand them; the checks go further. The checks themselves are in
-`lineage_checks`, over a `Provenance`; gathering one is the registry's and the git mirror's work.
+Every version can have the parts, and the fast track may require them. The checks go further: they are in `lineage_checks` and read a
+`Provenance`, which the registry and the git mirror gather.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from bot.errors import Refused
 
 EVALUATING = frozenset(
     {"eval", "evaluation", "test", "validation", "holdout"}
-)  # contexts of data that nothing was trained on
-GIT_MIRROR, TRAINER = "git mirror", "trainer"  # on whose word a lineage stands
+)  # contexts of data sets that are not training data
+GIT_MIRROR, TRAINER = "git mirror", "trainer"  # who confirmed a lineage
 TITLES = dict(
     zip(
         LINEAGE_CODES,
@@ -49,7 +49,7 @@ TITLES = dict(
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that a complete lineage has; `mend` says what to do when it is not there."""
+    """One part of a complete lineage; `mend` says what to do when it is missing."""
 
     name: str
     is_there: Callable[[Evidence], bool]
@@ -58,7 +58,7 @@ class Part:
 
 @dataclass(frozen=True)
 class RunSeen:
-    """A run as the tracking server tells it: `status` is MLflow's, `metrics` are the names of what it or its logged model measured."""
+    """A run on the tracking server: `status` is MLflow's, `metrics` are the names of its and its logged model's metrics."""
 
     id: str
     status: str
@@ -71,7 +71,7 @@ class RunSeen:
 
 @dataclass(frozen=True)
 class LoggedFiles:
-    """What the run keeps below `lineage/`. A text is None when it is not there, and then `unread` may say why."""
+    """The run's files below `lineage/`. A text is None when it is missing, and then `unread` may say why."""
 
     lock: str | None = None
     run_file: str | None = None
@@ -80,10 +80,10 @@ class LoggedFiles:
 
 @dataclass(frozen=True)
 class Mirrored:
-    """What a mirror of the git remote knows of a commit. `lock` is the text of its dvc.lock.
+    """What a mirror of the git remote knows about a commit. `lock` is the text of its dvc.lock.
 
-    `author` is the e-mail of who committed the code, and `changed` what changed from that code to this commit; None when the code's
-    commit is not there. Where more changed than is listed, the last of `changed` says so and is no path.
+    `author` is the e-mail of the code's committer, and `changed` are the paths changed between the code's commit and this one; None when
+    the code's commit is missing. When not all are listed, the last item of `changed` says so and is not a path.
     """
 
     remote: str
@@ -97,9 +97,9 @@ class Mirrored:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Everything that the checks look at. `lock` is the parsed one; when the logged text is none, `lock_trouble` says why.
+    """Everything that the checks read. `lock` is the parsed lock; when the logged text cannot be parsed, `lock_trouble` says why.
 
-    `commit` is the one whose dvc.lock pins the run, and `code` the one that the training ran from, as the tags say.
+    `commit` is the commit whose dvc.lock pins the run, and `code` the commit that the training ran from, both from the tags.
     `environment` is the sha256 of the file that lists the logged model's packages. `mirrored` is None when no mirror was asked, and
     then `not_mirrored` says why.
     """
@@ -120,7 +120,7 @@ class Provenance:
 
 
 def missing(evidence: Evidence) -> tuple[str, ...]:
-    """One sentence for each part that is not there and each check that the rule insists on; empty when the lineage is complete."""
+    """One sentence for each missing part and each failed check that the rule requires; empty when the lineage is complete."""
     gaps = (f"there is no {part.name}: {part.mend}" for part in PARTS if not part.is_there(evidence))
     return (*gaps, *(f"{check.code}: {check.sentence}" for check in failed(evidence) if check.blocks))
 
@@ -130,13 +130,13 @@ def failed(evidence: Evidence) -> tuple[LineageCheck, ...]:
 
 
 def blocking(evidence: Evidence, demand: LineageDemand | None) -> tuple[LineageCheck, ...]:
-    """The failed checks that the rule, as it stands now, wants no approval without."""
+    """The failed checks that block an approval under the current rule."""
     codes = demand.block if demand else ()
     return tuple(check for check in failed(evidence) if check.code in codes)
 
 
 def in_the_way(request: TransitionRequest, rule: Rule) -> tuple[LineageCheck, ...]:
-    """What keeps it from being approved. A way back to what was approved once must stay open, whatever is known of its origin."""
+    """The failed checks that block this approval. A rollback to an approved version is never blocked by its lineage."""
     if request.evidence is None or request.kind is Kind.ROLLBACK:
         return ()
     return blocking(request.evidence, rule.lineage)
@@ -151,7 +151,7 @@ def check_may_approve(request: TransitionRequest, rule: Rule) -> None:
 
 
 def who_vouches(checks: tuple[LineageCheck, ...]) -> str:
-    """The mirror vouches only when it has both the commit and the very lock; otherwise all stands on tags that the trainer wrote."""
+    """GIT_MIRROR only when the mirror has the commit and exactly this lock; else TRAINER, because the trainer wrote the tags."""
     confirmed = {check.code for check in checks if check.passed}
     return GIT_MIRROR if {"L14", "L15"} <= confirmed else TRAINER
 

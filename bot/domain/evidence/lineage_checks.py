@@ -1,4 +1,4 @@
-"""The nineteen checks of a lineage, each over a `Provenance`. What fails says what is wrong, why it matters, and how to mend it."""
+"""The nineteen checks of a lineage, each over a `Provenance`. A failed check says what is wrong, why it matters, and how to fix it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Found = tuple[bool, str]
 
 
 def check_lineage(provenance: Provenance, demand: LineageDemand | None) -> tuple[LineageCheck, ...]:
-    """All of them, in the order of their codes; `blocks` as the rule says."""
+    """All checks in the order of their codes; `blocks` follows the rule."""
     blocked = demand.block if demand else ()
     found = ((code, check(provenance)) for code, check in zip(LINEAGE_CODES, CHECKS, strict=True))
     return tuple(LineageCheck(code, passed, sentence, code in blocked) for code, (passed, sentence) in found)
@@ -79,7 +79,7 @@ def _clean(provenance: Provenance) -> Found:
 
 
 def _unchanged_since(provenance: Provenance) -> Found:
-    """The run's tag names the code that ran, and the lock's commit must hold the same; only a mirror can compare the two."""
+    """The run's tag names the code that ran, and the lock's commit must contain the same code; only a mirror can compare them."""
     mirrored = provenance.mirrored
     if mirrored is None:
         return True, "trained without uncommitted changes, as its tag says"
@@ -303,7 +303,7 @@ CHECKS: tuple[Callable[[Provenance], Found], ...] = (
 
 
 def run_named_in(text: str) -> str:
-    """The run's id in `{"run_id": "..."}`, or in a text that is nothing else; empty when there is none."""
+    """The run's id from `{"run_id": "..."}`, or from a text with only the id; empty when there is none."""
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
@@ -333,7 +333,7 @@ def _count(lock: Lock) -> str:
 
 
 def _listed(items: Iterable[str], between: str = ", ") -> str:
-    """As many as a sentence bears; text from outside is cut."""
+    """As many items as fit a sentence; untrusted text is cut."""
     all_of_them = [item if len(item) <= 80 else f"{item[:79]}…" for item in items]
     more = len(all_of_them) - SHOWN
     return between.join(all_of_them[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Where a pipeline's names and arrows stand on a picture, in columns from what it begins with to what comes out. The page draws it."""
+"""The layout of a pipeline's graph: boxes in columns from sources to outputs, and arrows. The page draws it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ BOX_WIDTH, BOX_HEIGHT = 168, 40
 EDGE = 8
 TIP = 6  # the arrow's own length
 LETTERS_SHOWN = 22
-MOST_NAMES = 60  # more would be a picture of nothing; the tree in words has them all
+MOST_NAMES = 60  # a larger picture is illegible; the text tree has all names
 
 Edge = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Box:
-    """`left` and `top` of a name's box; `shown` is the name as far as there is room."""
+    """`left` and `top` are the box's position; `shown` is the name, cut to fit."""
 
     name: str
     shown: str
@@ -61,7 +61,7 @@ def graph_of(edges: Sequence[Edge]) -> Graph | None:
 
 
 def in_words(edges: Sequence[Edge]) -> str:
-    """The whole graph for whoever does not see it."""
+    """The graph as text, for readers who cannot see it."""
     needs: dict[str, list[str]] = {}
     for before, after in edges:
         needs.setdefault(after, []).append(before)
@@ -77,7 +77,7 @@ def _columns(names: Iterable[str], edges: Sequence[Edge]) -> list[list[str]]:
 
 
 def _depths(names: Iterable[str], edges: Sequence[Edge]) -> Mapping[str, int]:
-    """The longest way to each name. A circle, which no real pipeline has, ends after as many rounds as there are names."""
+    """The longest path to each name. Stops after as many rounds as there are names, so that a cycle, which DVC forbids, ends."""
     depth = dict.fromkeys(names, 0)
     for _ in range(len(depth)):
         for before, after in edges:
@@ -87,7 +87,7 @@ def _depths(names: Iterable[str], edges: Sequence[Edge]) -> Mapping[str, int]:
 
 
 def _beside(name: str, depth: Mapping[str, int], edges: Sequence[Edge]) -> int:
-    """What needs nothing stands right before the first that needs it, and not at the far end of a long arrow."""
+    """The column of a source: directly before the first stage that reads it, so that arrows stay short."""
     needed_by = [depth[after] for before, after in edges if before == name != after]
     needs_something = any(after == name != before for before, after in edges)
     return depth[name] if needs_something or not needed_by else max(min(needed_by) - 1, 0)
@@ -96,7 +96,7 @@ def _beside(name: str, depth: Mapping[str, int], edges: Sequence[Edge]) -> int:
 def _boxes(columns: Sequence[Sequence[str]], sources: set[str]) -> Iterable[Box]:
     tallest = max(map(len, columns))
     for place, column in enumerate(columns):
-        offset = (tallest - len(column)) // 2 * ROW  # whole rows, so that long arrows find the lanes between them
+        offset = (tallest - len(column)) // 2 * ROW  # whole rows, so that long arrows pass between the boxes
         for row, name in enumerate(column):
             yield Box(name, _shown(name), EDGE + place * COLUMN, EDGE + offset + row * ROW, name in sources)
 
@@ -110,14 +110,14 @@ def _curve(before: Box, after: Box) -> str:
 
 
 def _around(start: int, from_y: int, end: int, to_y: int) -> str:
-    """Below the row, past the boxes in between."""
+    """A path below the row, around the boxes in between."""
     lane, bend = max(from_y, to_y) + ROW // 2, (COLUMN - BOX_WIDTH) // 2
     down = f"M{start} {from_y} C{start + bend} {from_y} {start + bend // 2} {lane} {start + 2 * bend} {lane}"
     return f"{down} L{end - 2 * bend} {lane} C{end - bend // 2} {lane} {end - bend} {to_y} {end - TIP} {to_y}"
 
 
 def _shown(name: str) -> str:
-    """Both ends: the file's name is the end, and the beginning tells where it is."""
+    """Keeps both ends of a long name: the file's name and the start of its path."""
     if len(name) <= LETTERS_SHOWN:
         return name
     return f"{name[:6]}…{name[-(LETTERS_SHOWN - 7) :]}"

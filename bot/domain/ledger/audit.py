@@ -1,6 +1,6 @@
-"""What an audit of the ledger finds, as a walk over its entries that never looks back: the chain, and the roots that were signed.
+"""Audits the ledger in one pass over its entries: the hash chain, and the signed roots.
 
-Which notes are believed, and where entries and checkpoints come from, is the caller's matter (`handlers.ledger.audit`).
+The caller (`handlers.ledger.audit`) provides the entries and checkpoints and decides which notes are trusted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bot.errors import ChainBroken
 
 @dataclass(frozen=True)
 class Claim:
-    """A checkpoint that must hold, and whose it is in a sentence. `frontier` is what the row kept of the tree; None for a note alone."""
+    """A checkpoint to verify, with a description of its source. `frontier` is from the checkpoint's row; None for a note alone."""
 
     checkpoint: Checkpoint
     whose: str
@@ -32,7 +32,7 @@ class Walked:
 
 
 class _Ledger:
-    """The entries as they pass by: the tree so far, the newest head, the ledger's name."""
+    """The state after the entries read so far: the tree, the newest head, the ledger's name."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.entries = checked(entries)
@@ -41,7 +41,7 @@ class _Ledger:
         self.origin = ""
 
     def advance(self, size: int | None) -> None:
-        """Up to that size, or to the end."""
+        """Reads entries up to `size`, or to the end."""
         wanted = None if size is None else max(size - self.frontier.size, 0)
         self.frontier = self.frontier.extended(self._noted(entry) for entry in islice(self.entries, wanted))
 
@@ -52,7 +52,7 @@ class _Ledger:
 
 
 def walk(entries: Iterable[Entry], claims: Iterable[Claim]) -> Walked:
-    """`claims` come by size, the smallest first. Raises Broken with the sentence that names the first thing that does not hold."""
+    """`claims` are ordered by size, smallest first. Raises ChainBroken, which names the first mismatch."""
     ledger, count = _Ledger(entries), 0
     for claim in claims:
         ledger.advance(claim.checkpoint.size)

@@ -1,4 +1,4 @@
-"""The ledger's arithmetic: what an entry's body says, its leaf hash, and the head that chains it. Where it is kept is the store's matter.
+"""The ledger's hash chain: an entry's body, its leaf hash, and the head that chains it. The rows are in `bot.store.ledger`.
 
 An entry is `seq` (gapless, from 1), `at`, `kind`, `body` (RFC 8785 canonical text), `leaf = sha256(0x00 || body)` as in RFC 9162, and
 `head = sha256(previous head || leaf)`; the first one's previous head is 32 zero bytes.
@@ -33,13 +33,13 @@ class Entry:
 
 
 def body_of(event: Event, seq: int) -> Plain:
-    """The event as plain values, ready for canonical JSON. The sequence is inside, so that no entry can change its place."""
+    """The event as plain values for canonical JSON. Includes the sequence number, so that no entry can be moved."""
     values = {field.name: as_plain(getattr(event, field.name)) for field in fields(event)}
     return {"seq": seq, "event": type(event).__name__, **values}
 
 
 def as_plain(value: object) -> Plain:
-    """Dataclasses to mappings, times to ISO 8601, what canonical JSON cannot carry (NaN, huge integers, half characters) to text."""
+    """Dataclasses to mappings, times to ISO 8601, and what canonical JSON cannot hold (NaN, huge integers, lone surrogates) to text."""
     if is_dataclass(value):
         return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
@@ -68,7 +68,7 @@ def head_of(previous: bytes, leaf: bytes) -> bytes:
 
 
 def first_fault(entries: Iterable[Entry]) -> str | None:
-    """Walks the chain from its first entry; the sentence names the first one that does not hold, None when all do."""
+    """Verifies the chain from its first entry. The sentence names the first wrong entry; None when all are right."""
     try:
         for _ in checked(entries):
             continue
@@ -78,7 +78,7 @@ def first_fault(entries: Iterable[Entry]) -> str | None:
 
 
 def checked(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The very same entries, each when it has proved right. Raises Broken at the first that does not follow."""
+    """Yields each entry after verifying it. Raises ChainBroken at the first wrong one."""
     head = GENESIS
     for seq, entry in enumerate(entries, start=1):
         if entry.seq != seq:
@@ -96,7 +96,7 @@ def checked(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def body_agrees(entry: Entry) -> bool:
-    """The columns beside the body only index it, so whoever edits one of them is found as well."""
+    """Whether the index columns agree with the body, so that a change of a column is detected too."""
     try:
         said = json.loads(entry.body)
         return bool(
@@ -107,5 +107,5 @@ def body_agrees(entry: Entry) -> bool:
 
 
 def _encodable(text: str) -> str:
-    """JSON can name half of a surrogate pair, which UTF-8, and so canonical JSON, cannot; and a NUL, which PostgreSQL's JSON cannot."""
+    """Replaces lone surrogates, which UTF-8, and so canonical JSON, cannot hold, and NUL, which PostgreSQL's JSON cannot."""
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

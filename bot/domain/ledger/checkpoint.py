@@ -1,7 +1,7 @@
 """A checkpoint of the ledger, written as a C2SP signed note: origin, size and root in three lines, then a signature line.
 
-https://c2sp.org/tlog-checkpoint and https://c2sp.org/signed-note. Here notes are written, read and compared; the signature itself is
-made and verified in `bot.signatures`, with whose key is the caller's matter.
+https://c2sp.org/tlog-checkpoint and https://c2sp.org/signed-note. This module writes, parses and compares notes. Signatures are made in
+`bot.clients.signers` and verified in `bot.signatures`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KEY_HASH_SIZE = 4  # bytes
 ORIGIN = "countersign/"
 BASE64 = r"[A-Za-z0-9+/]+={0,2}"
 BROKEN_BASE64 = r"[A-Za-z0-9+/]+(?:\s+[A-Za-z0-9+/]+)*={0,2}"
-# People paste notes out of tickets, pages and reports, which indent lines, put empty ones between them, break long ones, and hold tags.
+# People paste notes from tickets, pages and reports, which indent lines, add empty lines, wrap long ones, and contain tags.
 NOTE = re.compile(
     rf"(?:^|>)[ \t]*(?P<origin>{ORIGIN}[0-9a-f]{{16}})\s+(?P<size>0|[1-9][0-9]{{0,17}})\s+(?P<root>{BASE64})\s+"
     rf"— (?P<name>\S+)\s+(?P<signature>{BROKEN_BASE64})[ \t]*(?=\r?$|<)",
@@ -29,7 +29,7 @@ NOTE = re.compile(
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The first `size` entries of the ledger `origin` have this root."""
+    """States that the first `size` entries of the ledger `origin` have this root."""
 
     origin: str
     size: int
@@ -37,13 +37,13 @@ class Checkpoint:
 
     @property
     def text(self) -> str:
-        """What is signed."""
+        """The signed text."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
 @dataclass(frozen=True)
 class Note:
-    """A checkpoint with its signature. `hint` are the four bytes that name the key; they prove nothing."""
+    """A checkpoint with its signature. `hint` are four bytes that identify the key; they prove nothing."""
 
     checkpoint: Checkpoint
     hint: bytes
@@ -55,7 +55,7 @@ class Note:
 
 
 def origin_of(first_leaf: bytes) -> str:
-    """A ledger is named after its first entry, so that no two installations are taken for each other."""
+    """A ledger's name comes from its first entry, so that two installations cannot be confused."""
     return f"{ORIGIN}{first_leaf.hex()[:16]}"
 
 
@@ -73,8 +73,7 @@ def read_note(text: str) -> Note:
 
 
 def read_notes(text: str) -> tuple[Note, ...]:
-    """All checkpoints in a text, such as a ticket's comment with whatever stands around them. Raises
-    InvalidCheckpoint when there is none."""
+    """All checkpoints in a text, such as a ticket's comment with other text. Raises InvalidCheckpoint when there is none."""
     notes = tuple(_note_of(found) for found in NOTE.finditer(text))
     if not notes:
         raise InvalidCheckpoint(

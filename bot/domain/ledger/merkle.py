@@ -1,8 +1,8 @@
-"""The tree over the ledger's leaves, as in RFC 9162: its root, and short proofs that an entry, or an earlier tree, is in it.
+"""The Merkle tree over the ledger's leaves, as in RFC 9162: its root, and short proofs that it contains an entry or an earlier tree.
 
-A tree grows by a frontier: the roots of the perfect subtrees that it is made of, largest first, one for each bit of its size. That is
-all that must be kept to go on later, 20 hashes for a million leaves. Proofs are made in one pass over the leaves, which need not be
-in memory. Leaves come hashed (`bot.domain.ledger.chain.leaf_of`); who signs a root is not known here.
+The frontier holds the roots of the tree's perfect subtrees, largest first, one for each bit of its size. That is enough to extend the tree
+later: 20 hashes for a million leaves. Proofs are made in one pass over the leaves, which need not fit into memory. Leaves are hashes
+(`bot.domain.ledger.chain.leaf_of`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 HASH_SIZE = 32  # bytes
-Span = tuple[int, int]  # leaves from the first number up to, not including, the second; counted from 0
+Span = tuple[int, int]  # leaves from the first number up to but excluding the second, counted from 0
 
 
 def node_of(left: bytes, right: bytes) -> bytes:
@@ -22,7 +22,7 @@ def node_of(left: bytes, right: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Frontier:
-    """A tree of `size` leaves as the roots of its perfect subtrees, largest first."""
+    """A tree of `size` leaves: the roots of its perfect subtrees, largest first."""
 
     size: int = 0
     peaks: tuple[bytes, ...] = ()
@@ -51,7 +51,7 @@ class Frontier:
 
     @classmethod
     def of_bytes(cls, size: int, joined: bytes) -> Frontier:
-        """Raises ValueError when there are not as many hashes as a tree of that size has perfect subtrees."""
+        """Raises ValueError unless there is one hash for each perfect subtree of a tree of that size."""
         if size < 0 or len(joined) != HASH_SIZE * size.bit_count():
             raise ValueError(f"a tree of {size} leaves has {max(size, 0).bit_count()} perfect subtrees")
         return cls(size, tuple(joined[at : at + HASH_SIZE] for at in range(0, len(joined), HASH_SIZE)))
@@ -62,14 +62,14 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
 
 
 def inclusion_proof(index: int, size: int, leaves: Iterable[bytes]) -> tuple[bytes, ...]:
-    """The path from the leaf at `index`, counted from 0, to the root of the first `size` leaves; the nearest neighbour first."""
+    """The hashes from the leaf at `index`, counted from 0, up to the root of the first `size` leaves; nearest sibling first."""
     if not 0 <= index < size:
         raise ValueError(f"a tree of {size} leaves has none at {index}")
     return _roots_of(_path(index, 0, size), leaves)
 
 
 def consistency_proof(before: int, size: int, leaves: Iterable[bytes]) -> tuple[bytes, ...]:
-    """What shows that the first `before` leaves of a tree of `size` are those of the earlier tree. Empty when the two are one."""
+    """The hashes that prove that a tree of `size` leaves starts with the tree of `before` leaves. Empty when they are equal."""
     if not 0 < before <= size:
         raise ValueError(f"a tree of {before} leaves is not the beginning of one of {size}")
     return _roots_of(_steps(before, 0, size, whole=True), leaves)
@@ -93,7 +93,7 @@ def includes(root: bytes, size: int, index: int, leaf: bytes, path: Sequence[byt
 
 
 def extends(before: bytes, before_size: int, root: bytes, size: int, path: Sequence[bytes]) -> bool:
-    """Whether the tree with that root begins with the earlier one (RFC 9162, section 2.1.4.2)."""
+    """Whether the tree with that root starts with the earlier one (RFC 9162, section 2.1.4.2)."""
     if not 0 < before_size <= size:
         return False
     if before_size == size:
@@ -118,14 +118,14 @@ def extends(before: bytes, before_size: int, root: bytes, size: int, path: Seque
 
 
 def _above_left_turns(place: int, last: int) -> tuple[int, int]:
-    """At the right edge of an uneven tree a node may stand alone for some levels: it has no neighbour there."""
+    """At the right edge of an uneven tree a node may have no sibling for some levels."""
     while not place & 1 and place:
         place, last = place >> 1, last >> 1
     return place, last
 
 
 def _path(index: int, start: int, end: int) -> list[Span]:
-    """The spans whose roots lead from the leaf upwards."""
+    """The spans whose roots are the path from the leaf upwards."""
     if end - start == 1:
         return []
     middle = start + _left_size(end - start)
@@ -135,7 +135,7 @@ def _path(index: int, start: int, end: int) -> list[Span]:
 
 
 def _steps(before: int, start: int, end: int, *, whole: bool) -> list[Span]:
-    """`whole` as long as the span begins with all of the earlier tree, whose root the verifier knows already."""
+    """`whole` is True while the span starts with the complete earlier tree, whose root the verifier already has."""
     if before == end:
         return [] if whole else [(start, end)]
     middle = start + _left_size(end - start)
@@ -150,7 +150,7 @@ def _left_size(size: int) -> int:
 
 
 def _roots_of(spans: Sequence[Span], leaves: Iterable[bytes]) -> tuple[bytes, ...]:
-    """In one pass; the spans do not overlap. Raises ValueError when the leaves end too early."""
+    """In one pass; the spans must not overlap. Raises ValueError when there are too few leaves."""
     frontiers = [Frontier()] * len(spans)
     in_order = sorted(range(len(spans)), key=lambda number: spans[number])
     coming = enumerate(leaves)
@@ -164,7 +164,7 @@ def _roots_of(spans: Sequence[Span], leaves: Iterable[bytes]) -> tuple[bytes, ..
 
 
 def _between(coming: Iterable[tuple[int, bytes]], start: int, end: int) -> Iterable[tuple[int, bytes]]:
-    """Takes no leaf beyond the span's last: the next span wants it."""
+    """Consumes no leaf beyond the span, because the next span needs it."""
     for place, leaf in coming:
         if place >= start:
             yield place, leaf

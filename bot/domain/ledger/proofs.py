@@ -1,7 +1,6 @@
-"""Proofs that a few hundred bytes carry out of the house: that an entry is in the ledger, that a later checkpoint continues an earlier.
+"""Proofs of a few hundred bytes to hand to others: that an entry is in the ledger, or that a checkpoint continues an earlier one.
 
-Who holds one needs the ledger's public key and nothing else, no database and no other entry. Making them wants the leaves:
-`handlers.ledger.audit`.
+Verifying one needs only the ledger's public key, no database and no other entry. Making one needs all leaves: `handlers.ledger.audit`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ MOST_STEPS = 128  # twice the height of any ledger
 
 @dataclass(frozen=True)
 class Inclusion:
-    """The entry is one of those that the checkpoint covers. The chain's head is not part of it."""
+    """Proves that the checkpoint covers the entry. The chain's head is not part of the proof."""
 
     entry: Entry
     path: tuple[bytes, ...]
@@ -33,7 +32,7 @@ class Inclusion:
         return {"entry": plain_entry(self.entry), **_plain_path(self.path), "checkpoint": str(self.checkpoint)}
 
     def fault(self) -> str | None:
-        """Why it proves nothing; None when it does, provided that the checkpoint's signature is good."""
+        """Why it proves nothing; None when it is valid, provided that the checkpoint's signature is."""
         entry, head = self.entry, self.checkpoint.checkpoint
         if entry.leaf != leaf_of(entry.body) or not body_agrees(entry):
             return f"entry {entry.seq} was changed: its body does not say what stands beside it"
@@ -44,7 +43,7 @@ class Inclusion:
 
 @dataclass(frozen=True)
 class Continuation:
-    """The ledger of the earlier checkpoint is the beginning of that of the later."""
+    """Proves that the later checkpoint's ledger starts with the earlier one's."""
 
     before: Note
     path: tuple[bytes, ...]
@@ -64,7 +63,7 @@ Proof: TypeAlias = "Inclusion | Continuation"
 
 
 def plain_entry(entry: Entry) -> dict[str, Plain]:
-    """As it is exported: the body is the very text that the leaf is the hash of."""
+    """As exported: the body is exactly the text that was hashed into the leaf."""
     return {
         "seq": entry.seq,
         "at": entry.at.isoformat(),
@@ -76,7 +75,7 @@ def plain_entry(entry: Entry) -> dict[str, Plain]:
 
 
 def read_proof(text: str) -> Proof:
-    """Raises InvalidProof; says nothing yet of whether it holds."""
+    """Parses without verifying. Raises InvalidProof."""
     try:
         said = json.loads(text)
         path = tuple(base64.b64decode(step, validate=True) for step in said["path"])

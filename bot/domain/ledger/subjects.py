@@ -1,6 +1,6 @@
-"""What a ledger entry is about: the request, and the transition that it asks for, as far as the entry's own body says.
+"""What a ledger entry is about: the request and its transition, as far as the entry's body says.
 
-The database may have been tampered with, so a body may be anything: what is not as we write it is passed over.
+The database may have been tampered with, so anything in a body that we would not write is ignored.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Subject:
-    """`target` as in `alias:champion`; None is what is not known."""
+    """`target` as in `alias:champion`; unknown values are None."""
 
     request_id: str | None = None
     model: str | None = None
@@ -24,14 +24,16 @@ NO_SUBJECT = Subject()
 
 
 def subject_in(body: str) -> Subject:
-    """Most entries of a request name the request alone."""
+    """The subject in an entry's body. Most entries of a request name only the request."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
         return NO_SUBJECT
     if not isinstance(said, dict):
         return NO_SUBJECT
-    version = _mapping(said.get("version") or said.get("to"))  # where a target was given back, `to` is who has it again
+    version = _mapping(
+        said.get("version") or said.get("to")
+    )  # when a target was given back, `to` is the version that has it again
     return Subject(
         _text(said.get("request_id")),
         _text(said.get("model")) or _text(version.get("model")),
@@ -54,7 +56,7 @@ def _number(said: object) -> int | None:
 
 
 def _text(said: object) -> str | None:
-    """No name of ours has a NUL or half a character, which neither the database nor a file would take."""
+    """None for texts with a NUL or a lone surrogate, which neither the database nor a file accepts."""
     if not isinstance(said, str) or "\0" in said:
         return None
     return said if said.encode("utf-8", "replace").decode() == said else None

@@ -1,7 +1,7 @@
 """Working hours, in which reminders count, and freezes, in which no approval is applied. Times of day are minutes since local midnight.
 
-On the nights when clocks change, a local time that is skipped means the moment of the jump. One that comes twice means the first for
-working hours; for a freeze it means whichever keeps it on for longer.
+When clocks change, a skipped local time means the moment of the jump. A local time that occurs twice means the first one for working hours;
+for a freeze it means the one that makes the freeze longer.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 
 DAY = timedelta(days=1)
 A_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
-LOOKED_AHEAD = timedelta(days=400)  # a year, and a month for windows that come once a year on a movable day
-FIRST, SECOND = 0, 1  # which of two equal local times is meant: Python's `fold`, https://peps.python.org/pep-0495/
+LOOKED_AHEAD = timedelta(days=400)  # a year, plus a month for yearly windows on a movable day
+FIRST, SECOND = 0, 1  # Python's `fold`, which selects one of two equal local times: https://peps.python.org/pep-0495/
 
 Span = tuple[datetime, datetime]
-"""From one moment (UTC) up to another, which does not belong to it any more."""
+"""From one time up to but excluding another, both in UTC."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class WorkingHours:
     holidays: tuple[date, ...]
 
     def is_open(self, at: datetime) -> bool:
-        """Whether people are at work at that moment."""
+        """Whether this time is within working hours."""
         return _is_in(self._spans(at, at), at)
 
     def elapsed(self, since: datetime, until: datetime) -> timedelta:
-        """The working time between two moments; zero when `until` is not after `since`."""
+        """The working time between two times; zero when `until` is not after `since`."""
         since, until = since.astimezone(UTC), until.astimezone(UTC)
         shared = (min(ends, until) - max(begins, since) for begins, ends in self._spans(since, until))
         return sum((length for length in shared if length > timedelta()), timedelta())
@@ -68,7 +68,7 @@ class Weekly:
     closes: int
 
     def between(self, first: datetime, last: datetime, zone: ZoneInfo) -> Iterator[Dated]:
-        """Each time that it comes from `first` to `last`, and perhaps the ones just before and after."""
+        """The occurrences from `first` to `last`, possibly with the ones just before and after."""
         for day in _days_around(first, last, zone):
             if day.weekday() in self.days:
                 yield Dated(_on(day, self.opens), _on(day, self.closes))
@@ -76,13 +76,13 @@ class Weekly:
 
 @dataclass(frozen=True)
 class Dated:
-    """From one local moment to another, both without a zone: the freeze says whose."""
+    """From one local time to another, both in the freeze's zone."""
 
     begins: datetime
     ends: datetime
 
     def between(self, _first: datetime, _last: datetime, _zone: ZoneInfo) -> Iterator[Dated]:
-        """It comes once, whenever that is."""
+        """Its one occurrence."""
         yield self
 
 
@@ -91,7 +91,7 @@ Window = Weekly | Dated
 
 @dataclass(frozen=True)
 class Freeze:
-    """Closed in every `deny` window and, when there are `allow` windows, outside of all of them: deny wins."""
+    """In force in every `deny` window and, when there are `allow` windows, outside all of them: deny wins."""
 
     name: str
     timezone: str
@@ -99,9 +99,9 @@ class Freeze:
     allow: tuple[Window, ...]
 
     def until(self, at: datetime) -> datetime | None:
-        """When the freeze that is on at that moment ends (UTC); None when none is on.
+        """When the freeze in force at this time ends (UTC); None when none is in force.
 
-        Looks 400 days ahead. A freeze that goes on for longer is said to end then.
+        Looks 400 days ahead. For a longer freeze, returns that limit.
         """
         if not self._is_on(at):
             return None
@@ -109,7 +109,7 @@ class Freeze:
         return next((turn for turn in self._turns(at, latest) if not self._is_on(turn)), latest)
 
     def opens_again(self, at: datetime) -> bool:
-        """Whether there is an end to it within a year."""
+        """Whether it ends within a year."""
         ends = self.until(at)
         return ends is None or ends < at + LOOKED_AHEAD
 
@@ -117,7 +117,7 @@ class Freeze:
         return _is_in(self._denied(at, at), at) or (bool(self.allow) and not _is_in(self._allowed(at, at), at))
 
     def _turns(self, at: datetime, latest: datetime) -> list[datetime]:
-        """The moments at which it may end: where a deny window ends or an allow window begins."""
+        """The times at which it may end: the end of a deny window or the start of an allow window."""
         ends = {ends for _, ends in self._denied(at, latest)}
         begins = {begins for begins, _ in self._allowed(at, latest)}
         return sorted(turn for turn in ends | begins if at < turn < latest)
@@ -142,7 +142,7 @@ def _is_in(spans: Iterable[Span], at: datetime) -> bool:
 
 
 def _days_around(first: datetime, last: datetime, zone: ZoneInfo) -> Iterator[date]:
-    """With a day before and after: a clock that is set back over midnight shows times of the other day."""
+    """With a day before and after, because a clock set back over midnight shows times of the other day."""
     day, final = first.astimezone(zone).date() - DAY, last.astimezone(zone).date() + DAY
     while day <= final:
         yield day
@@ -150,7 +150,7 @@ def _days_around(first: datetime, last: datetime, zone: ZoneInfo) -> Iterator[da
 
 
 def _on(day: date, minutes: int) -> datetime:
-    """The local time; 1440 minutes are the next day's midnight."""
+    """The local time; 1440 minutes mean the next day's midnight."""
     return datetime.combine(day, time.min) + timedelta(minutes=minutes)
 
 
@@ -161,7 +161,7 @@ def _moment(local: datetime, zone: ZoneInfo, fold: int) -> datetime:
 
 
 def _jump(skipped: datetime, zone: ZoneInfo) -> datetime:
-    """When the clock jumped over that local time, to the second. The zone knows its offsets and does not tell when they change."""
+    """When the clock jumped over this local time, to the second. zoneinfo knows the offsets but not when they change."""
     before = skipped.replace(tzinfo=zone, fold=SECOND, microsecond=0).astimezone(
         UTC
     )  # read with the offset that holds afterwards

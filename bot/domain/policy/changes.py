@@ -1,6 +1,6 @@
-"""What differs between two policies, in sentences with the YAML's own words; also what names a policy's text, and what a broken one is.
+"""The differences between two policies, as sentences with the YAML's own words; also a policy text's digest.
 
-People are told apart by their e-mail addresses. Where no address may be written, give both policies through `with_people_as` first.
+People are identified by their e-mail addresses. Where no address may be written, pass both policies through `with_people_as` first.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ RuleKey = tuple[str, str, str, int]
 
 
 def digest_of(text: str) -> str:
-    """Names this very text, as `sha256:` and 64 hex digits."""
+    """Identifies exactly this text: `sha256:` and 64 hex digits."""
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def changes(before: Policy | None, after: Policy) -> tuple[str, ...]:
-    """One sentence for each difference, rules first; empty when there was no policy before, or nothing but its looks has changed."""
+    """One sentence for each difference, rules first; empty for the first policy, or when only the formatting has changed."""
     if before is None:
         return ()
     return (
@@ -54,14 +54,14 @@ def changes(before: Policy | None, after: Policy) -> tuple[str, ...]:
 
 
 def addresses_in(policy: Policy) -> tuple[str, ...]:
-    """Every e-mail address that the policy names."""
+    """Every e-mail address in the policy."""
     listed = (email for group in policy.groups for email in group.people)
     told = policy.digest.email if policy.digest else ()
     return tuple(dict.fromkeys((*(entry.email for entry in policy.people), *listed, *told)))
 
 
 def with_people_as(policy: Policy, names: Mapping[str, str]) -> Policy:
-    """The policy with `names` in the place of its e-mail addresses."""
+    """The policy with its e-mail addresses replaced by `names`."""
     people = tuple(replace(entry, email=names[entry.email]) for entry in policy.people)
     groups = tuple(replace(group, people=tuple(names[email] for email in group.people)) for group in policy.groups)
     digest = policy.digest and replace(policy.digest, email=tuple(names[email] for email in policy.digest.email))
@@ -82,7 +82,7 @@ def _rule_changes(before: Sequence[Rule], after: Sequence[Rule]) -> Iterator[str
 
 
 def _by_key(rules: Iterable[Rule]) -> dict[RuleKey, Rule]:
-    """By what a rule speaks of; of several that speak of the very same, each is its own."""
+    """The rules by what they match; several rules that match the same are numbered."""
     seen: Counter[tuple[str, str, str]] = Counter()
     keyed = {}
     for rule in rules:
@@ -93,7 +93,7 @@ def _by_key(rules: Iterable[Rule]) -> dict[RuleKey, Rule]:
 
 
 def _moved(was: Sequence[RuleKey], now: Sequence[RuleKey]) -> Iterator[RuleKey]:
-    """Those that stand in another order among the rules that stayed; as few as explain it."""
+    """The smallest set of remaining rules whose move explains the new order."""
     before, after = [key for key in was if key in now], [key for key in now if key in was]
     blocks = SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
     in_order = {key for block in blocks for key in after[block.b : block.b + block.size]}
@@ -124,7 +124,7 @@ def _members(group: Group) -> str:
 
 
 def _people_changes(before: Sequence[PersonEntry], after: Sequence[PersonEntry]) -> Iterator[str]:
-    """Their names, there and in MLflow, are not printed: this goes into the ledger, which keeps ids alone."""
+    """Without their names in the policy and in MLflow, because this goes into the ledger, which holds only ids."""
     was, now = ({entry.email: entry for entry in people} for people in (before, after))
     yield from (f"people: {email} was added" for email in now if email not in was)
     yield from (f"people: {email} was removed" for email in was if email not in now)
@@ -143,7 +143,7 @@ def _differences(was: Fields, now: Fields) -> Iterator[str]:
 
 
 def _house_fields(policy: Policy) -> Fields:
-    """What concerns all rules."""
+    """The settings that apply to all rules."""
     return {
         "poll.versions": _lasting(policy.poll.versions),
         "poll.aliases": _lasting(policy.poll.aliases),
@@ -265,7 +265,7 @@ def _hours(opens: int, closes: int) -> str:
 
 
 def _lasting(duration: timedelta | None) -> str:
-    """As the YAML writes it: in the largest unit that leaves nothing over."""
+    """As the YAML writes it: in the largest unit without a remainder."""
     if duration is None:
         return NONE
     sign, unit = next((sign, unit) for sign, unit in UNITS if duration % unit == timedelta(0))
@@ -273,7 +273,7 @@ def _lasting(duration: timedelta | None) -> str:
 
 
 def _number(number: float) -> str:
-    """Every digit that tells it from another one."""
+    """All digits, so that different numbers print differently."""
     return repr(float(number)).removesuffix(".0")
 
 

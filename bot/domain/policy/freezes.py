@@ -1,4 +1,4 @@
-"""Which freeze holds a request back now."""
+"""Finds the freeze that holds a request back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FreezeNow:
 
 
 def freeze_on(request: TransitionRequest, policy: Policy, now: datetime) -> FreezeNow | None:
-    """The one of the rule's freezes that is on and ends last. None for a way back to what was approved before: no freeze holds that."""
+    """The rule's freeze that is in force and ends last. None for a rollback to an approved version, which no freeze holds back."""
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     goes_back = request.kind is Kind.ROLLBACK and not request.people_decide
     if rule is None or goes_back or request.kind is Kind.OBSERVED:

@@ -1,6 +1,6 @@
-"""What may stand for a git remote: an https or ssh address, or a path. Pure: text in, verdict out.
+"""Validates a git remote in the policy: an https or ssh address, or a path. Pure.
 
-Git understands far more, some of which runs programs (`ext::`), and a password in an address would lie open in the policy.
+Git accepts more, some of which runs programs (`ext::`), and a password in an address would be readable in the policy.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ EXAMPLES = "https://git.example.com/team/bikes.git, git@git.example.com:team/bik
 
 
 def why_no_remote(text: str) -> str:
-    """Completes "the git remote ..."; empty when it is one."""
+    """Completes "the git remote ..."; empty when it is valid."""
     if not text.isprintable() or " " in text or text.startswith("-") or len(text) > LONGEST:
         return f"cannot be read. Write it like {EXAMPLES}"
     if text.startswith("/") or ("://" not in text and SCP_LIKE.fullmatch(text)):
@@ -33,7 +33,7 @@ def why_no_remote(text: str) -> str:
 def _parts(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises when it is no number
+        parts.port  # noqa: B018 - raises when it is not a number
     except ValueError:
         return None
     return parts

@@ -1,4 +1,4 @@
-"""The policy: which rule matches a model and a target, who approves, how many it takes. Reading the YAML is `config.policy`'s work."""
+"""The policy: which rule matches a model and a target, who approves, and how many approvals it needs. `config.policy` reads the YAML."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_
 
 
 class Observed(StrEnum):
-    """What to do about a target that somebody moved without asking."""
+    """What to do about a target that was moved without a request."""
 
     ASK = "ask"
     REVERT = "revert"
@@ -47,7 +47,7 @@ class UnknownRequester(StrEnum):
 
 
 class Unruled(StrEnum):
-    """What becomes of moves of targets that no rule speaks of."""
+    """What to do about moves of targets that no rule matches."""
 
     REPORT = "report"
     IGNORE = "ignore"
@@ -55,7 +55,7 @@ class Unruled(StrEnum):
 
 @dataclass(frozen=True)
 class PersonEntry:
-    """A person as the policy names them; `mlflow_user` is how MLflow's runs name them."""
+    """A person in the policy; `mlflow_user` is their name in MLflow's runs."""
 
     name: str
     email: str
@@ -64,7 +64,7 @@ class PersonEntry:
 
 @dataclass(frozen=True)
 class Group:
-    """Either a Slack user group, named by its handle, or people named by e-mail."""
+    """Either a Slack user group by its handle, or people by e-mail."""
 
     name: str
     slack_group: str | None
@@ -73,7 +73,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Requirement:
-    """So many different members of that group."""
+    """A number of different members of a group."""
 
     group: str
     quorum: int
@@ -93,14 +93,14 @@ class Approve:
 
 
 class Demand(StrEnum):
-    """What the fast track may demand besides figures."""
+    """What the fast track may require besides metrics."""
 
     LINEAGE = "lineage"
     SIGNATURE = "signature"
 
 
 class RollbackBy(StrEnum):
-    """How a target goes back to a version that was approved for it before."""
+    """Who may take a target back to a version that was approved for it before."""
 
     RULE = "at_once"
     VOTES = "by_votes"
@@ -108,9 +108,9 @@ class RollbackBy(StrEnum):
 
 @dataclass(frozen=True)
 class Threshold:
-    """What one metric must reach, in the words of `mlflow.models.MetricThreshold`; the changes are against the champion.
+    """What one metric must reach, with the fields of `mlflow.models.MetricThreshold`; the changes are against the champion.
 
-    `dataset` names the evaluation data set whose figure counts, where a metric was measured on several.
+    `dataset` names the evaluation data set whose value counts when a metric was measured on several.
     """
 
     metric: str
@@ -127,7 +127,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class FastTrack:
-    """`sample_to_people` is the share, 0 to 1, of passing versions that people decide all the same; `undo_for` how long Undo stands."""
+    """`sample_to_people` is the share, 0 to 1, of passing versions that people still decide; `undo_for` is how long Undo is possible."""
 
     mode: FastTrackMode
     metrics: tuple[Threshold, ...]
@@ -137,12 +137,12 @@ class FastTrack:
 
 
 LINEAGE_CODES = tuple(f"L{number:02}" for number in range(1, 20))
-MIRRORED_CODES = ("L14", "L15", "L16")  # which only a git mirror can answer
+MIRRORED_CODES = ("L14", "L15", "L16")  # the checks that need a git mirror
 
 
 @dataclass(frozen=True)
 class LineageDemand:
-    """`git` is the remote that is mirrored, by address or path; `main` its branch of record; `block` the checks that must pass."""
+    """`git` is the address or path of the remote to mirror, `main` its main branch; `block` are the checks that must pass."""
 
     git: str | None = None
     main: str = "main"
@@ -151,7 +151,7 @@ class LineageDemand:
 
 @dataclass(frozen=True)
 class Escalate:
-    """After so much working time the members of `group` may stand in for whoever is missing."""
+    """After this much working time the members of `group` may vote in place of those who have not."""
 
     after: timedelta
     group: str
@@ -159,9 +159,9 @@ class Escalate:
 
 @dataclass(frozen=True)
 class DigestPlan:
-    """When the digest of the week before is due, and who gets it: a channel, a ticket, addresses; each may be left out but not all.
+    """When the digest of the previous week is due, and its receivers: a channel, a ticket, addresses; at least one of them.
 
-    `cron` has five fields. `ticket` is project and type.
+    `cron` has five fields. `ticket` has a project and an issue type.
     """
 
     cron: str
@@ -173,7 +173,7 @@ class DigestPlan:
 
 @dataclass(frozen=True)
 class Rule:
-    """`models` is a shell pattern; `{name}` in a model target stands for the model's own name."""
+    """`models` is a shell pattern; `{name}` in a model target is replaced by the model's name."""
 
     models: str
     workspace: str
@@ -195,7 +195,7 @@ class Rule:
 
     @property
     def label(self) -> str:
-        """How people tell it from the others: what it matches."""
+        """The rule's name for people: what it matches."""
         return f"{self.models} → {self.target}"
 
     def matches(self, workspace: str, model: str) -> bool:
@@ -207,7 +207,7 @@ class Rule:
         return Target(self.target.kind, self.target.name.replace("{name}", model))
 
     def covers_copies_into(self, workspace: str, target_model: str) -> bool:
-        """Whether versions of `target_model` are what this rule's model target speaks of."""
+        """Whether this rule's model target includes versions of `target_model`."""
         if self.target.kind is not TargetKind.MODEL or not fnmatchcase(workspace, self.workspace):
             return False
         before, placeholder, after = self.target.name.partition("{name}")
@@ -236,17 +236,17 @@ class Policy:
     digest: DigestPlan | None = None
 
     def rule_for(self, workspace: str, model: str, target: Target) -> Rule | None:
-        """The first rule that matches workspace, model and target holds."""
+        """The first rule that matches workspace, model and target; None when none does."""
         if target == Target(TargetKind.MODEL, model):
             return self.rule_for_copies_into(workspace, model)
         return next((r for r in self.rules if r.matches(workspace, model) and r.target_for(model) == target), None)
 
     def rule_for_copies_into(self, workspace: str, target_model: str) -> Rule | None:
-        """The rule that speaks of a version which appeared in a target model by itself."""
+        """The rule for a version that appeared in a target model without a request."""
         return next((rule for rule in self.rules if rule.covers_copies_into(workspace, target_model)), None)
 
     def rules_for(self, workspace: str, model: str) -> tuple[Rule, ...]:
-        """The rules that hold for a model: for each target the first one."""
+        """The rules that apply to a model: for each target the first one that matches."""
         held: dict[Target, Rule] = {}
         for rule in self.rules:
             if rule.matches(workspace, model):
@@ -257,7 +257,7 @@ class Policy:
         return next(group for group in self.groups if group.name == name)
 
     def groups_of(self, rule: Rule) -> tuple[Group, ...]:
-        """The groups that may have a say, the one that a request escalates to among them."""
+        """The groups that may vote, including the one that a request escalates to."""
         named = [requirement.group for requirement in rule.approve.all_of]
         if rule.escalate is not None:
             named.append(rule.escalate.group)
@@ -270,7 +270,7 @@ class Policy:
         return next((entry for entry in self.people if entry.email == email.lower()), None)
 
     def person_by_mlflow_user(self, user: str) -> PersonEntry | None:
-        """MLflow's user names are the clients' own word; an e-mail address is understood as well."""
+        """By the user name that an MLflow client claimed, or by e-mail address."""
         return next((e for e in self.people if user == e.mlflow_user or user.lower() == e.email), None)
 
     def rule_hash(self, rule: Rule) -> str:
@@ -301,11 +301,11 @@ def _hash_of(said: dict[str, object], groups: Iterable[Group]) -> str:
 
 
 def _said(rule: Rule) -> dict[str, object]:
-    """Without what is left at its default, so that a new release with a new key voids no vote."""
+    """Omits default values, so that a release with a new key voids no vote."""
     whole = asdict(rule)
     return {field.name: whole[field.name] for field in fields(rule) if getattr(rule, field.name) != field.default}
 
 
 def _bound(group: Group) -> dict[str, object]:
-    """The order in which people stand in a group means nothing."""
+    """Sorted, because the order of people in a group has no meaning."""
     return {"name": group.name, "slack_group": group.slack_group, "people": sorted(group.people)}

@@ -1,1 +1,1 @@
-"""Answers to questions about the past and about a policy."""
+"""Read-only answers: a version's description, a model's history, a policy explained or replayed."""

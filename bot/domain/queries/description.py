@@ -1,6 +1,6 @@
-"""Everything that is known of one model version, as plain values: where it comes from, who decided, what vouches for it.
+"""Everything known about one model version, as plain values: its origin, its decisions, its signatures.
 
-Who gathers it is `handlers.queries.describe`. In words for a terminal: `description_text`. As a graph: `pipeline_graph`.
+`handlers.queries.describe` gathers it, `description_text` writes it for a terminal, and `pipeline_graph` draws its pipeline.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ WITHOUT_VOTES = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the ru
 
 @dataclass(frozen=True)
 class Held:
-    """Who holds a target. `version` is None when nobody does; `since` is None when that was before anything was recorded.
+    """A target's holder. `version` is None when the target is empty; `since` is None when that was before the first record.
 
-    `approval` says in words on whose word it is there.
+    `approval` says who approved it.
     """
 
     target: Target
@@ -48,7 +48,7 @@ class Held:
 
 @dataclass(frozen=True)
 class LockedFile:
-    """A file or a directory as dvc.lock pins it. `made_by` is the stage that writes it, empty for what the pipeline begins with."""
+    """A file or directory in dvc.lock. `made_by` is the stage that writes it, empty for the pipeline's sources."""
 
     path: str
     md5: str
@@ -58,9 +58,9 @@ class LockedFile:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """`tree` are the stages as indented lines; `edges` lead from a stage, or from what the pipeline begins with, to the one that needs it.
+    """`tree` has the stages as indented lines; `edges` lead from a stage or source to the stage that reads it.
 
-    `unread` says why there is none; `warning` that this is not the lock which the evidence was frozen with.
+    `unread` says why there is no pipeline; `warning` that this lock is not the one in the frozen evidence.
     """
 
     tree: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Ballot:
-    """A vote in print; `groups` are those that the person voted for."""
+    """A vote with printed names; `groups` are those that the person voted for."""
 
     person: str
     verdict: Verdict
@@ -85,7 +85,7 @@ class Ballot:
 
 @dataclass(frozen=True)
 class Signed:
-    """An attestation: `entry` is the ledger entry that vouches for its moment, `fault` why it proves nothing, empty when it holds."""
+    """An attestation: `entry` is the ledger entry that records it, `fault` says why it proves nothing; empty when it is valid."""
 
     about: str
     person: str
@@ -106,7 +106,7 @@ class Signed:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A signed head of the ledger that outsiders have seen: whoever changed an entry up to `size` would be found."""
+    """A signed head of the ledger that outsiders have: it reveals any change of an entry up to `size`."""
 
     size: int
     made_at: datetime
@@ -114,7 +114,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Told:
-    """A request as it is told afterwards. `decided_by` are printed names; `now` says what has become of it since."""
+    """A request with its outcome. `decided_by` are printed names; `now` says what has happened to it since."""
 
     id: str
     kind: Kind
@@ -142,9 +142,9 @@ class Told:
 
 @dataclass(frozen=True)
 class Description:
-    """`holds` is what this version holds, `holders` who holds what of the model; `evidence` is the newest that was frozen for it.
+    """`holds` are this version's targets, `holders` the holders of all the model's targets; `evidence` is its newest frozen evidence.
 
-    `requests` are newest first, those for every target. `history` are the figures to draw, None when there is no line to draw.
+    `requests` are for all targets, newest first. `history` has the values to plot, None when there are too few.
     """
 
     version: VersionId
@@ -158,12 +158,12 @@ class Description:
 
     @property
     def approval(self) -> Told | None:
-        """The newest request by which the version was approved."""
+        """The newest request that approved the version."""
         return next((told for told in self.requests if told.state in WAS_APPROVED), None)
 
 
 def pipeline_of(lock: Lock, lock_sha256: str, evidence: Evidence | None) -> Pipeline:
-    """`lock_sha256` is of the lock's text."""
+    """`lock_sha256` is the sha256 of the lock's text."""
     made_by = {out.path: stage.name for stage in lock.stages for out in stage.outs}
     files = {entry.path: entry for entry in (*lock.sources, *lock.outs)}
     frozen = evidence.lock_sha256 if evidence else ""
@@ -205,7 +205,7 @@ def told(
     checkpoint: Checkpoint | None,
     now: str,
 ) -> Told:
-    """The request in print. `names` are people's by their ids; `now` is what has become of it since."""
+    """The request with printed names. `names` maps person ids to names; `now` says what has happened to it since."""
     judgement = request.judgement
     return Told(
         id=request.id,
@@ -234,7 +234,7 @@ def told(
 
 
 def decided_by(request: TransitionRequest, names: Names) -> str:
-    """Whose votes made the decision, or what decided without any; empty while nobody has."""
+    """Whose votes decided, or what decided without votes; empty while undecided."""
     if request.state not in (*WAS_APPROVED, State.REJECTED):
         return ""
     if request.decided_by in WITHOUT_VOTES and request.decided_by is not None:
@@ -245,7 +245,7 @@ def decided_by(request: TransitionRequest, names: Names) -> str:
 
 
 def approval_text(request: TransitionRequest | None, names: Names) -> str:
-    """On whose word a target is held."""
+    """Who approved a target's holder."""
     if request is None:
         return "without an approval"
     by = decided_by(request, names)

@@ -1,4 +1,4 @@
-"""A description in words, as lines for a terminal: headings, labelled lines below them. What it says is in `description`."""
+"""A `description` as lines for a terminal: headings with labelled lines below."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.domain.queries.description import Ballot, Description, Held, Pipeline, 
 from bot.domain.text import format_utc
 
 INDENT = "  "
-LABEL = 18  # letters
+LABEL = 18  # characters
 NOBODY = "nobody"
 VOUCHED = {
     GIT_MIRROR: "the git mirror's, which has the commit and this very dvc.lock",
@@ -23,7 +23,7 @@ Lines = Iterator[str]
 
 
 def in_words(found: Description) -> list[str]:
-    """What it is, where it comes from, what it was measured by, who decided, what vouches for it."""
+    """The version, its origin, metrics, decisions and signatures."""
     return [
         *_headline(found),
         *_origin(found),
@@ -34,7 +34,7 @@ def in_words(found: Description) -> list[str]:
 
 
 def holders_in_words(model: str, at: datetime, held: Sequence[Held], unknown: str) -> list[str]:
-    """Who held each target then; `unknown` says what the ledger cannot tell."""
+    """Each target's holder at that time; `unknown` says what the ledger does not show."""
     lines = [f"{model} on {format_utc(at)}"]
     lines += [f"{INDENT}{place.target}: {held_text(place)}" for place in held]
     if not held:
@@ -52,7 +52,7 @@ def held_text(place: Held) -> str:
 
 
 def decision_text(request: Told) -> str:
-    """Who decided and when; what became of it when nobody did."""
+    """Who decided and when, or how the request ended without a decision."""
     when = f" on {format_utc(request.decided_at)}" if request.decided_at else ""
     if request.decided_by and not request.title.endswith(f"by {request.decided_by}"):
         return f"{request.title} by {request.decided_by}{when}"
@@ -72,7 +72,7 @@ def signed_text(signed: Signed) -> str:
 
 
 def witness_text(request: Told) -> str:
-    """Which signed head of the ledger covers the decision."""
+    """The signed head of the ledger that covers the decision."""
     if request.entry is None:
         return ""
     if request.checkpoint is None:
@@ -90,7 +90,7 @@ def artifacts_text(artifacts: Artifacts | None, unread: str) -> str:
 
 
 def measured_text(metric: Metric) -> str:
-    """On which data, as far as MLflow says."""
+    """The data that the metric was measured on, as far as MLflow says."""
     data = metric.measured_on
     return f"{data.name} {data.digest}".strip() if data else ""
 

@@ -1,4 +1,7 @@
-"""A ledger entry as one line of a model's history: what happened, to which version, by whom and why. Reading them is a handler's story."""
+"""A ledger entry as one line of a model's history: what happened, to which version, by whom and why.
+
+`handlers.queries.history` reads the entries.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ Words = tuple[str, str, str]  # what, who, why
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """`who` are printed names; `why` the reason that was given, or where the target came from; empty where nobody said."""
+    """`who` are printed names; `why` is the reason, or where the target came from; empty when none was given."""
 
     at: datetime
     what: str
@@ -39,7 +42,7 @@ class HistoryEntry:
 
 
 def happening(event: e.RequestEvent, request: TransitionRequest, names: Names) -> HistoryEntry | None:
-    """None for what says nothing of a target: votes on the way, cards, tickets. `request` is the event's, as it is now."""
+    """None for events that do not concern a target: single votes, cards, tickets. `request` is the event's request as it is now."""
     told = _decision(event, request, names) or _ending(event, names) or _move(event, request)
     if told is None:
         return None
@@ -117,7 +120,7 @@ def _names(people: Iterable[str | None], names: Names) -> str:
 
 
 def _deciders(event: e.RequestApproved, request: TransitionRequest, names: Mapping[str, str]) -> str:
-    """Each by name, and for whom who was away they stood in."""
+    """Each approver's name, and the absent person they voted for."""
     lent = {vote.person: vote.standing_in_for for vote in request.votes if vote.standing_in_for}
     said = [
         f"{_names((person,), names)} for {_names(lent[person], names)}" if person in lent else _names((person,), names)
@@ -127,7 +130,7 @@ def _deciders(event: e.RequestApproved, request: TransitionRequest, names: Mappi
 
 
 def _reasons(event: e.RequestApproved, request: TransitionRequest) -> str:
-    """Of those who decided it, in the order in which they voted."""
+    """The reasons of those who decided, in the order of their votes."""
     return "; ".join(vote.reason for vote in request.votes if vote.person in event.approvers and vote.reason)
 
 

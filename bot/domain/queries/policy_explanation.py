@@ -1,6 +1,6 @@
-"""What a policy means for one version and one target: which rule holds and why, who may decide, what would happen now. Plain values.
+"""What a policy means for one version and target: which rule applies and why, who may decide, what would happen now. Plain values.
 
-What they are made of is asked in `handlers.queries.policy`; how they are printed stands with the command.
+`handlers.queries.policy` gathers them; `bot.commands.policy.explain` prints them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bot.domain.request.quorum import places, requester_is_unknown
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A rule that stands before the one that holds, counted from 1, and why it does not hold."""
+    """A rule before the one that applies, its place counted from 1, and why it does not apply."""
 
     place: int
     rule: Rule
@@ -33,7 +33,7 @@ class Member:
 
 @dataclass(frozen=True)
 class GroupSeen:
-    """`handle` is Slack's, None for people that the policy lists. `unknown` says why the members are not told; empty when they are.
+    """`handle` is Slack's, None for people listed in the policy. `unknown` says why the members are unknown; empty when they are not.
 
     `quorum` is 0 for the group that a request only escalates to.
     """
@@ -48,7 +48,7 @@ class GroupSeen:
 
 @dataclass(frozen=True)
 class Approvals:
-    """The groups of which one approval each is needed; `refused` when the rule lets nobody approve then."""
+    """The groups that must each give one approval; `refused` when no one may approve under the rule."""
 
     of: tuple[str, ...]
     refused: bool = False
@@ -56,7 +56,7 @@ class Approvals:
 
 @dataclass(frozen=True)
 class Held:
-    """The rule that holds, at its place in the policy, and what it comes to for the version now.
+    """The rule that applies, its place in the policy, and its result for the version now.
 
     `judgement` is None without a fast track that is on or in shadow; `failed_before` says when and why the version was rolled back.
     """
@@ -74,7 +74,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Explanation:
-    """`champion` is who holds the target now; `held` is None when no rule speaks of it."""
+    """`champion` is the target's current holder; `held` is None when no rule matches."""
 
     target: Target
     champion: VersionId | None
@@ -83,7 +83,7 @@ class Explanation:
 
 
 def targets_of(policy: Policy, workspace: str, model: str) -> tuple[Target, ...]:
-    """Everywhere that some rule lets versions of the model go, and the model itself when versions are copied into it."""
+    """All targets in rules for the model, and the model itself when versions are copied into it."""
     targets = [rule.target_for(model) for rule in policy.rules_for(workspace, model)]
     if policy.rule_for_copies_into(workspace, model) is not None:
         targets.append(Target(TargetKind.MODEL, model))
@@ -91,7 +91,7 @@ def targets_of(policy: Policy, workspace: str, model: str) -> tuple[Target, ...]
 
 
 def passed_over(policy: Policy, workspace: str, model: str, target: Target) -> tuple[PassedOver, ...]:
-    """The rules before the one that holds, or all of them when none does."""
+    """The rules before the one that applies, or all rules when none applies."""
     held = policy.rule_for(workspace, model, target)
     before = policy.rules[: place_of(held, policy) - 1] if held else policy.rules
     return tuple(
@@ -115,14 +115,14 @@ def _why_not(rule: Rule, workspace: str, model: str, target: Target) -> str:
 
 
 def approvals(hypothetical: TransitionRequest, rule: Rule, requester: str | None) -> Approvals:
-    """What the rule would demand of a request asked for by that requester, None when nobody knows who asked."""
+    """The approvals that the rule would require from this requester; None for an unknown requester."""
     request = replace(hypothetical, requester=requester)
     refused = rule.approve.unknown_requester is UnknownRequester.REFUSE and requester_is_unknown(request)
     return Approvals(() if refused else places(request, rule), refused)
 
 
 def coming_to(held: Held) -> str:
-    """What the fast track's word leads to."""
+    """What the fast track's result leads to."""
     track, judgement = held.rule.fast_track, held.judgement
     if track is None:
         return "the rule has no fast track, so people decide"

@@ -1,6 +1,6 @@
-"""What the past would have looked like under another policy: one request at a time, judged on its frozen evidence and its own votes.
+"""Replays one past request under another policy, with its frozen evidence and its votes.
 
-Which requests are replayed, and how the answer is printed, is not decided here.
+`handlers.queries.policy` selects the requests; `bot.commands.policy.replay` prints the result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bot.domain.request.rollback import needs_no_vote
 
 
 class Comparison(StrEnum):
-    """What another policy would have made of a request, beside what happened."""
+    """The outcome under another policy, compared with the real one."""
 
     SAME = "same outcome"
     PASSES = "would have passed by itself"
@@ -42,7 +42,7 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True)
 class Replayed:
-    """`why` says what the comparison rests on; empty when nothing needs saying. `judgement` is None where the fast track is not asked."""
+    """`why` explains the comparison, or is empty. `judgement` is None when the fast track is not used."""
 
     request: TransitionRequest
     comparison: Comparison
@@ -52,7 +52,7 @@ class Replayed:
 
     @property
     def waited(self) -> timedelta | None:
-        """How long people took to approve it, from when they could; None when they did not."""
+        """How long people took to approve it, from when they could vote; None when they did not approve."""
         request = self.request
         if request.decided_at is None or not _was_approved(request) or decided_by(request) is not DecidedBy.PEOPLE:
             return None
@@ -61,9 +61,9 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Summary:
-    """`saved` is what approvals would have waited less, `median_saved` that of one of them.
+    """`saved` is the total waiting time that approvals would have saved, `median_saved` the median of one.
 
-    `passed_though_rejected` counts what would have passed by itself and was rejected by people: look at these first.
+    `passed_though_rejected` counts requests that would have passed on the fast track and were rejected by people: check these first.
     """
 
     requests: int
@@ -74,7 +74,7 @@ class Summary:
 
 
 def replay(request: TransitionRequest, policy: Policy, *, was_approved_before: bool = False) -> Replayed:
-    """`was_approved_before`: the version had been approved for this target when the request was opened."""
+    """`was_approved_before`: the version was already approved for this target when the request was opened."""
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     if rule is None:
         return Replayed(request, Comparison.NO_RULE)
@@ -96,14 +96,14 @@ def summed_up(replayed: Sequence[Replayed]) -> Summary:
 
 
 def decided_by(request: TransitionRequest) -> DecidedBy | None:
-    """None while it is undecided, or when it ended so. Requests from before this was written down had votes, or the rule rejected them."""
+    """None when it is or ended undecided. Old requests without this field had votes, or the rule rejected them."""
     if request.state.is_open or request.state in ENDED_UNDECIDED:
         return None
     return request.decided_by or (DecidedBy.PEOPLE if request.votes else DecidedBy.RULE)
 
 
 def happened(request: TransitionRequest) -> str:
-    """What became of it, in a few words."""
+    """The real outcome, in a few words."""
     who = decided_by(request)
     if who is None:
         return "still waiting" if request.state.is_open else str(request.state)
@@ -119,7 +119,7 @@ def _was_approved(request: TransitionRequest) -> bool:
 
 
 def _judged(request: TransitionRequest, rule: Rule) -> Judgement | None:
-    """As if the kill switch had never been used: that is no matter of the policy."""
+    """Ignores the kill switch, which is not part of the policy."""
     track = rule.fast_track
     if track is None or track.mode is FastTrackMode.OFF or request.kind is not Kind.PROMOTION or not request.evidence:
         return None
@@ -143,7 +143,7 @@ def _compared(
 def _needs_nobody(
     request: TransitionRequest, rule: Rule, judgement: Judgement | None, was_approved_before: bool
 ) -> str:
-    """Why no person would have been asked under the rule; empty when one would."""
+    """Why no person would have had to decide under the rule; empty when one would."""
     if needs_no_vote(request, rule, was_approved=was_approved_before):
         return "the version had been approved for this target before"
     if judgement is None or not judgement.decides:
@@ -159,7 +159,7 @@ def _what_holds(judgement: Judgement | None) -> str:
 
 
 def _with_the_same_votes(request: TransitionRequest, rule: Rule) -> tuple[Comparison, str]:
-    """The votes that were cast, seated under this rule; each counts for the groups that were recorded with it."""
+    """Counts the votes under this rule; each counts for the groups recorded with it."""
     missing = _missing(request, rule)
     if decided_by(request) is None:
         return (
