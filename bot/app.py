@@ -94,8 +94,8 @@ def check_checkpoint_key(settings: Settings) -> None:
     try:
         read_note_key(settings.checkpoint_key_path)
     except InvalidKey as mistake:
-        mend = "Checkpoints want an Ed25519 key: countersign keys new --algorithm ed25519 --out FILE"
-        raise InvalidSettings((f"COUNTERSIGN_CHECKPOINT_KEY: {mistake}. {mend}",)) from None
+        fix = "Checkpoints want an Ed25519 key: countersign keys new --algorithm ed25519 --out FILE"
+        raise InvalidSettings((f"COUNTERSIGN_CHECKPOINT_KEY: {mistake}. {fix}",)) from None
 
 
 def make_missing_keys(settings: Settings) -> None:

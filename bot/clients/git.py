@@ -38,7 +38,7 @@ LOCKED_DOWN = (
     "http.followRedirects=false",
     "gc.auto=0",
 )
-NOBODY_IS_ASKED = {
+NO_PROMPTS = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_ASKPASS": "true",  # the program `true`, which prints nothing
     "SSH_ASKPASS": "true",
@@ -116,7 +116,7 @@ class Repository:
     def fetch(self, remote: str, first: float) -> None:
         if not (self.path / "HEAD").exists():
             self._run(remote, self._timeout, "init", "--quiet", "--bare", "--template=", str(self.path))
-        is_first = not self._told("for-each-ref", "--count=1")
+        is_first = not self._output("for-each-ref", "--count=1")
         careful = ("--quiet", "--prune", "--no-tags", "--no-auto-gc", "--force")
         words = ("--git-dir", str(self.path), "fetch", *careful, "--", remote, "+refs/heads/*:refs/heads/*")
         done = self._run(remote, first if is_first else self._timeout, *words)
@@ -130,7 +130,7 @@ class Repository:
         return self._asked("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
     def branches_with(self, commit: str) -> tuple[str, ...]:
-        listed = self._told("for-each-ref", "--contains", commit, "--format=%(refname:lstrip=2)", "refs/heads")
+        listed = self._output("for-each-ref", "--contains", commit, "--format=%(refname:lstrip=2)", "refs/heads")
         return tuple(listed.decode(errors="replace").split())
 
     def is_on(self, branch: str, commit: str) -> bool:
@@ -148,21 +148,21 @@ class Repository:
         """None when the commit has no such file, or when the file is too large."""
         where = f"{commit}:{path}"
         kind = self._asked("cat-file", "-t", where)
-        if kind.stdout.strip() != b"blob" or int(self._told("cat-file", "-s", where)) > LARGEST_FILE:
+        if kind.stdout.strip() != b"blob" or int(self._output("cat-file", "-s", where)) > LARGEST_FILE:
             return None
-        return self._told("cat-file", "blob", where)
+        return self._output("cat-file", "blob", where)
 
     def author_of(self, commit: str) -> str:
-        return self._told("log", "-1", "--format=%ae", commit).decode(errors="replace").strip()
+        return self._output("log", "-1", "--format=%ae", commit).decode(errors="replace").strip()
 
     def changed_between(self, code: str, commit: str) -> tuple[str, ...]:
         """Paths relative to the repository's root. After the first thousand, one sentence replaces the rest."""
-        listed = self._told("diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", code, commit, "--")
+        listed = self._output("diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", code, commit, "--")
         names = [name.decode(errors="replace") for name in listed.split(b"\0") if name]
         more = len(names) - MOST_CHANGED
         return (*names[:MOST_CHANGED], f"{more} more than the first {MOST_CHANGED}") if more > 0 else tuple(names)
 
-    def _told(self, *arguments: str) -> bytes:
+    def _output(self, *arguments: str) -> bytes:
         """The output of a command that always succeeds on an intact mirror. Raises Temporary."""
         done = self._asked(*arguments)
         if done.returncode:
@@ -178,7 +178,7 @@ class Repository:
 
     def _run(self, about: str, timeout: float, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         options = [part for setting in LOCKED_DOWN for part in ("-c", setting)]
-        environment = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")} | NOBODY_IS_ASKED
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("GIT_")} | NO_PROMPTS
         command = [self._git, *options, *arguments]
         with subprocess.Popen(
             command,

@@ -68,7 +68,7 @@ class SmtpMailer:
                     f"{address!r} is no address that a mail server takes. Correct it in the policy's digest. Then replay the job."
                 )
         content = as_message(mail, server.sender)
-        with _telling(server), self._connected(server) as smtp:
+        with _translated(server), self._connected(server) as smtp:
             _announce(smtp, server, mail.to, len(content))
             _hand_over(smtp, server, mail, content)
 
@@ -77,7 +77,7 @@ class SmtpMailer:
         server = self._server
         if server is None:
             raise Permanent("SMTP_URL is not set")
-        with _telling(server), self._connected(server) as smtp:
+        with _translated(server), self._connected(server) as smtp:
             _require(smtp.noop(), "anything", server)
         return f"{server.host}:{server.port} takes mail from {server.sender}"
 
@@ -192,7 +192,7 @@ def _lost(mail: Mail, server: MailServer, what: str) -> OutcomeUnknown:
 
 
 @contextmanager
-def _telling(server: MailServer) -> Iterator[None]:
+def _translated(server: MailServer) -> Iterator[None]:
     """Turns errors into ours. An error before the last line of the mail means that nothing was delivered."""
     try:
         yield

@@ -28,8 +28,8 @@ def roll_back(name: str, target: str, version: int | None, reason: str, requeste
     where, email = target_of(target), requester or git_email("--requester")
     settings = settings_for()
     if asks_over_http(settings):
-        wish = {"name": name, "to": str(where), "version": version, "reason": reason, "requester": email}
-        opened = post("/api/rollbacks", wish, settings)
+        body = {"name": name, "to": str(where), "version": version, "reason": reason, "requester": email}
+        opened = post("/api/rollbacks", body, settings)
     else:
         opened = _ask_here(name, where, version, reason, email)
     click.echo(f"{opened['id'][:8]}  {opened['target']} of {name} is asked to go back to {opened['version']}.")

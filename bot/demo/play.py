@@ -65,8 +65,8 @@ def it_passes_by_itself(world: World, model: str, version: int, say: Say) -> Non
 def people_reject(world: World, model: str, version: int, say: Say) -> None:
     """Its author may not decide on it, so another person does."""
     card = _card(world, model, version)
-    _press(world, "bea", "approve", card, lambda: "someone else" in _whispered(world, "bea"))
-    say(f"   Bea Baker pressed Approve and was told: {_whispered(world, 'bea')}")
+    _press(world, "bea", "approve", card, lambda: "someone else" in _private_reply(world, "bea"))
+    say(f"   Bea Baker pressed Approve and was told: {_private_reply(world, 'bea')}")
     _press(world, "ana", "reject", card, lambda: world.slack.open_view_of("ana"))
     world.wait_for("the form's end", lambda: not world.slack.submit_view("ana", {"reason": WHY_NOT}).errors)
     say(f"   Ana Ruiz pressed Reject: {WHY_NOT}")
@@ -103,7 +103,7 @@ def _now(world: World, card: str) -> Message:
     return next(message for message in world.slack.messages(CHANNEL) if message.ts == card)
 
 
-def _whispered(world: World, who: str) -> str:
+def _private_reply(world: World, who: str) -> str:
     """The last message that only this person could see."""
     return "".join(message.all_text for message in world.slack.ephemerals(who)[-1:])
 

@@ -155,10 +155,10 @@ def story(world: World, services: Services) -> list[str]:
     with services.store.transaction() as tx:
         entries = list(tx.ledger.entries())
         names: dict[str, str] = dict(tx.people.all_names())
-    return [f"  {world.seconds(entry.at.timestamp())}  {told(entry, names)}" for entry in entries]
+    return [f"  {world.seconds(entry.at.timestamp())}  {line_of(entry, names)}" for entry in entries]
 
 
-def told(entry: Entry, names: Mapping[str, str]) -> str:
+def line_of(entry: Entry, names: Mapping[str, str]) -> str:
     """One entry of the ledger as a line that a person reads."""
     body = json.loads(entry.body)
     details: Mapping[str, Callable[[], str]] = {
@@ -202,12 +202,12 @@ def _vote(vote: Mapping[str, Any], names: Mapping[str, str]) -> str:
 
 def _compared(outcome: str) -> str:
     """The fast track's result beside what people decided."""
-    told = {
+    line_of = {
         Outcome.AGREED: "the fast track would have decided the same",
         Outcome.FALSE_PASS: "the fast track would have let it pass",
         Outcome.FALSE_HOLD: "the fast track had left it to people, and they approved it",
     }
-    return told[Outcome(outcome)]
+    return line_of[Outcome(outcome)]
 
 
 def _judged(judgement: Mapping[str, Any]) -> str:

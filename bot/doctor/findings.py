@@ -43,12 +43,12 @@ def fine(what: str, why: str) -> Finding:
     return Finding(Status.OK, what, why)
 
 
-def warning(what: str, why: str, mend: str = "") -> Finding:
-    return Finding(Status.WARN, what, why, mend)
+def warning(what: str, why: str, fix: str = "") -> Finding:
+    return Finding(Status.WARN, what, why, fix)
 
 
-def failure(what: str, why: str, mend: str = "") -> Finding:
-    return Finding(Status.FAIL, what, why, mend)
+def failure(what: str, why: str, fix: str = "") -> Finding:
+    return Finding(Status.FAIL, what, why, fix)
 
 
 @dataclass(frozen=True)

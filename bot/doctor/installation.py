@@ -155,16 +155,16 @@ def address_leads_here(world: World) -> Findings:
             "set it to the address of the web process, unless you poll and use Socket Mode only",
         )
         return
-    mend = "start the web process, and check COUNTERSIGN_URL, DNS, the proxy and the firewall before it"
+    fix = "start the web process, and check COUNTERSIGN_URL, DNS, the proxy and the firewall before it"
     try:
         answer = requests.get(f"{url}/healthz", timeout=ADDRESS_TIMEOUT, allow_redirects=False)
     except requests.RequestException as trouble:
-        yield failure("address", f"{url} cannot be reached from here ({type(trouble).__name__})", mend)
+        yield failure("address", f"{url} cannot be reached from here ({type(trouble).__name__})", fix)
         return
     if answer.status_code == 200 and answer.text.replace(" ", "").strip() == '{"status":"ok"}':
         yield fine("address", f"{url}/healthz answers")
     else:
-        yield failure("address", f"{url}/healthz answers {answer.status_code}, and not as Countersign does", mend)
+        yield failure("address", f"{url}/healthz answers {answer.status_code}, and not as Countersign does", fix)
 
 
 def slack_door_knows_the_secret(world: World) -> Findings:
@@ -231,17 +231,17 @@ def ledger_is_out_of_reach(world: World) -> Findings:
 
 
 def checkpoints_are_signed(world: World) -> Findings:
-    mend = "make a key with `countersign keys new --algorithm ed25519 --out FILE`, and name it in COUNTERSIGN_CHECKPOINT_KEY"
+    fix = "make a key with `countersign keys new --algorithm ed25519 --out FILE`, and name it in COUNTERSIGN_CHECKPOINT_KEY"
     try:
         key = world.services.checkpoint_signer.key
     except Permanent as trouble:
-        yield failure("checkpoints", str(trouble).partition(". Checkpoints want")[0], mend)
+        yield failure("checkpoints", str(trouble).partition(". Checkpoints want")[0], fix)
         return
     with world.services.store.transaction() as tx:
         known = tx.keys.find(key.id)
     if known is None:
         yield fine("checkpoints", f"key {key.id[:12]} signs them, and registers itself with the first")
     elif known.retired_seq is not None:
-        yield failure("checkpoints", f"key {key.id[:12]} was retired: {known.retired_because}", mend)
+        yield failure("checkpoints", f"key {key.id[:12]} was retired: {known.retired_because}", fix)
     else:
         yield fine("checkpoints", f"key {key.id[:12]} has signed them since entry {known.added_seq}")

@@ -85,8 +85,8 @@ def _issue_type(plan: TicketPlan, project: ProjectSeen, world: World) -> Finding
     if not _is_decided(plan):
         return
     statuses = world.jira.statuses(project, plan.type)
-    yield _road("approved", plan.approved, statuses, plan)
-    yield _road("rejected", plan.rejected, statuses, plan)
+    yield _transition("approved", plan.approved, statuses, plan)
+    yield _transition("rejected", plan.rejected, statuses, plan)
 
 
 def _screen(what: str, screen: CreateScreen) -> Finding:
@@ -103,14 +103,14 @@ def _screen(what: str, screen: CreateScreen) -> Finding:
     return fine(what, "found, and its create screen can be filled in")
 
 
-def _road(decision: str, wish: str, statuses: tuple[str, ...], plan: TicketPlan) -> Finding:
+def _transition(decision: str, wanted: str, statuses: tuple[str, ...], plan: TicketPlan) -> Finding:
     """Without a ticket Jira lists only statuses, so an unknown name may be a transition and is no failure."""
     what = f"jira {decision}"
-    if any(same(status, wish) for status in statuses):
-        return fine(what, f'"{wish}" is a status of {plan.type} in {plan.project}')
+    if any(same(status, wanted) for status in statuses):
+        return fine(what, f'"{wanted}" is a status of {plan.type} in {plan.project}')
     return warning(
         what,
-        f'"{wish}" is no status of {plan.type} in {plan.project}, which are: {", ".join(statuses) or "none"}',
+        f'"{wanted}" is no status of {plan.type} in {plan.project}, which are: {", ".join(statuses) or "none"}',
         "fine if it is the name or id of a transition, which Jira shows on a ticket only; otherwise correct the policy",
     )
 

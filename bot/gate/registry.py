@@ -18,7 +18,7 @@ ROUTES = "/api/2.0/mlflow"
 NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 NO_SUCH_ALIAS = "INVALID_PARAMETER_VALUE"  # mlflow/store/model_registry/sqlalchemy_store.py, get_model_version_by_alias
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MENDS = {
+FIXES = {
     401: "Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
     403: "Give this account the right to read the model.",
 }
@@ -86,8 +86,8 @@ class Registry:
             return False
         if answer.status in (400, 404) and answer.body.get("error_code") in codes:
             return True
-        mend = MENDS.get(answer.status, "Try again, and look at the MLflow server.")
-        raise NoAnswer(f"MLflow at {self.server.shown} answered {answer.status}. {mend}")
+        fix = FIXES.get(answer.status, "Try again, and look at the MLflow server.")
+        raise NoAnswer(f"MLflow at {self.server.shown} answered {answer.status}. {fix}")
 
     def _version(self, body: Mapping[str, object]) -> VersionSnapshot:
         try:

@@ -92,22 +92,22 @@ def _of_the_run(bench: Workbench) -> Iterator[Finding]:
         said = (
             "was trained with uncommitted changes" if run.tag("git_dirty") else "does not say whether all was committed"
         )
-        mend = f"set the tag git_dirty in the training, commit, {RETRAIN}"
+        fix = f"set the tag git_dirty in the training, commit, {RETRAIN}"
         yield finding(
-            "clean tree", f"{which} {said} (tag git_dirty)", "Its commit may not describe the code that ran", mend
+            "clean tree", f"{which} {said} (tag git_dirty)", "Its commit may not describe the code that ran", fix
         )
     if not run.environment:
-        mend = "log the model with pip_requirements or conda_env, and train again"
+        fix = "log the model with pip_requirements or conda_env, and train again"
         what = f"the logged model of {which} lists no packages"
-        yield finding("environment", what, "Other packages may give another model from the same code", mend)
+        yield finding("environment", what, "Other packages may give another model from the same code", fix)
     if not any(is_seed(name) for name in run.params):
-        mend = "log it as a parameter, or `seed` as none when nothing is random, and train again"
+        fix = "log it as a parameter, or `seed` as none when nothing is random, and train again"
         what = f"no parameter of {which} is a seed ({', '.join(SEED_NAMES)})"
-        yield finding("seed", what, "Training again may give another model", mend)
+        yield finding("seed", what, "Training again may give another model", fix)
     if not run.has_training_data:
-        mend = "log it with mlflow.log_input and the context training, and train again"
+        fix = "log it with mlflow.log_input and the context training, and train again"
         what = f"{which} names no training data set"
-        yield finding("training data set", what, "MLflow cannot show what it was trained on", mend, refuses=False)
+        yield finding("training data set", what, "MLflow cannot show what it was trained on", fix, refuses=False)
     if not run.figures:
         yield finding(
             "metrics", f"{which} has no metrics", "There is nothing to judge it by", f"log what was measured, {RETRAIN}"
@@ -117,12 +117,12 @@ def _of_the_run(bench: Workbench) -> Iterator[Finding]:
 def _of_the_commit(bench: Workbench) -> Iterator[Finding]:
     repository, code = bench.repository, bench.code_commit
     if not COMMIT.fullmatch(code):
-        mend = f"set the tag code_commit in the training, {RETRAIN}"
-        yield finding("commit", f"run {bench.run.id} names no commit", "Nobody can tell which code ran", mend)
+        fix = f"set the tag code_commit in the training, {RETRAIN}"
+        yield finding("commit", f"run {bench.run.id} names no commit", "Nobody can tell which code ran", fix)
     elif not repository.knows(code):
-        mend = f"fetch it, or {RETRAIN}"
+        fix = f"fetch it, or {RETRAIN}"
         yield finding(
-            "commit", f"commit {code[:8]} of run {bench.run.id} is not here", "The run is another repository's", mend
+            "commit", f"commit {code[:8]} of run {bench.run.id} is not here", "The run is another repository's", fix
         )
     elif bench.pipeline is not None:
         yield from _of_the_code(bench, bench.pipeline, code)
@@ -166,18 +166,18 @@ def _of_the_files(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
     older = sorted({entry.path for entry in pipeline.lock.entries if entry.md5 and not entry.is_current})
     if older:
         what = f"dvc.lock has DVC 2's hashes of {_listed(older)}, which are not compared with the files"
-        mend = "run `dvc repro --force` with DVC 3 for the next version"
-        yield finding("outputs as locked", what, "They count line breaks in another way", mend, refuses=False)
+        fix = "run `dvc repro --force` with DVC 3 for the next version"
+        yield finding("outputs as locked", what, "They count line breaks in another way", fix, refuses=False)
     yield from _of_the_pin(bench, pipeline)
     if not bench.source_data:
-        mend = "let DVC track the source data (`dvc add`), name it under deps, and train again"
+        fix = "let DVC track the source data (`dvc add`), name it under deps, and train again"
         yield finding(
-            "source data", "dvc.lock names no source data", "Nobody can tell what the version was trained on", mend
+            "source data", "dvc.lock names no source data", "Nobody can tell what the version was trained on", fix
         )
     elif len(bench.data_md5) > TAG_LIMIT:
         what = f"dvc.lock names {len(bench.source_data)} single files of source data"
-        mend = "let DVC track their folder, and train again"
-        yield finding("source data", what, "A run's tag cannot hold so many", mend)
+        fix = "let DVC track their folder, and train again"
+        yield finding("source data", what, "A run's tag cannot hold so many", fix)
     if not bench.dvc.is_there:
         what = "dvc is not installed here"
         yield finding(
@@ -193,8 +193,8 @@ def _of_the_pin(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
     path = bench.repository.folder / bench.run_file
     if not path.is_file():
         what = f"there is no {bench.run_file}, so dvc.lock pins no run"
-        mend = f"let the training write its run's id into it as an output without cache, {RETRAIN}"
-        yield finding("lock pins the run", what, "The lock could belong to any run", mend)
+        fix = f"let the training write its run's id into it as an output without cache, {RETRAIN}"
+        yield finding("lock pins the run", what, "The lock could belong to any run", fix)
         return
     if run_named_in(path.read_text(encoding="utf-8", errors="replace")) != bench.run.id:
         what = f"{bench.run_file} names another run than {bench.run.id}"
@@ -213,8 +213,8 @@ def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
         yield finding("parameters as locked", what, "The lock does not describe how it was trained", RETRAIN)
     elif not equal:
         what = f"run {bench.run.id} and dvc.lock have no parameter in common"
-        mend = f"name them under params of the stage in dvc.yaml and log them on the run, {RETRAIN}"
-        yield finding("parameters as locked", what, "Nobody can tell how it was trained", mend)
+        fix = f"name them under params of the stage in dvc.yaml and log them on the run, {RETRAIN}"
+        yield finding("parameters as locked", what, "Nobody can tell how it was trained", fix)
     try:
         strange = tuple(_strange_figures(bench, pipeline))
     except (InvalidDvcFile, UnicodeDecodeError, OSError) as error:

@@ -17,5 +17,5 @@ class Finding:
     refuses: bool = True
 
 
-def finding(part: str, wrong: str, why: str, mend: str, *, refuses: bool = True) -> Finding:
-    return Finding(part, f"{wrong}. {why}. Fix: {mend}.", refuses)
+def finding(part: str, wrong: str, why: str, fix: str, *, refuses: bool = True) -> Finding:
+    return Finding(part, f"{wrong}. {why}. Fix: {fix}.", refuses)

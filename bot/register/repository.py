@@ -39,7 +39,7 @@ class Repository:
 
     def uncommitted(self) -> tuple[str, ...]:
         """Paths relative to the root. With -z names are not quoted, and a rename's old name follows as its own entry."""
-        entries = self._told("status", "--porcelain", "-z", "--untracked-files=all").split("\0")
+        entries = self._output("status", "--porcelain", "-z", "--untracked-files=all").split("\0")
         paths, is_old_name = [], False
         for entry in filter(None, entries):
             if is_old_name:
@@ -53,12 +53,12 @@ class Repository:
         return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0
 
     def changed_between(self, before: str, after: str) -> tuple[str, ...]:
-        return tuple(filter(None, self._told("diff", "--name-only", "--no-renames", "-z", before, after).split("\0")))
+        return tuple(filter(None, self._output("diff", "--name-only", "--no-renames", "-z", before, after).split("\0")))
 
     def tracks(self, path: str) -> bool:
         """False for a path outside the repository, which DVC may read too."""
         place = Path(normpath(self.folder.resolve() / path))
-        return place.is_relative_to(self.top.resolve()) and bool(self._told("ls-files", "--", path).strip())
+        return place.is_relative_to(self.top.resolve()) and bool(self._output("ls-files", "--", path).strip())
 
     def subject_of(self, commit: str) -> str:
         return self._word("log", "-1", "--format=%s", commit)
@@ -96,7 +96,7 @@ class Repository:
     def _word(self, *arguments: str) -> str:
         return self._run(*arguments).stdout.strip()
 
-    def _told(self, *arguments: str) -> str:
+    def _output(self, *arguments: str) -> str:
         """The output of a command that must succeed: empty output would mean "nothing has changed". Raises Refused."""
         done = self._run(*arguments)
         if done.returncode:

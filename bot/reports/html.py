@@ -52,7 +52,7 @@ def html_of(digest: Digest, templates: Path | None = None) -> str:
         told = page.render(report=document, css=style, policy=_policy(css), logo=logo.url if logo else "")
         blocks_of(PAGE, environment)
     except MISTAKES as mistake:
-        raise _told(mistake, templates) from mistake
+        raise _as_permanent(mistake, templates) from mistake
     return told
 
 
@@ -88,7 +88,7 @@ def _found(name: str, templates: Path | None) -> FOUND | None:
     return (text_of(path), str(path), lambda: True) if path.exists() else None
 
 
-def _told(mistake: BaseException, templates: Path | None) -> Permanent:
+def _as_permanent(mistake: BaseException, templates: Path | None) -> Permanent:
     """The error with the template's file and line, which Jinja puts into the traceback."""
     path = place_of(PAGE, templates)
     if isinstance(mistake, TemplateSyntaxError) and mistake.filename:

@@ -49,7 +49,7 @@ def pdf_of(digest: Digest, templates: Path | None = None) -> bytes:
         return set_pdf(_task(path, _in_letters(document, _drawable()), digest.closed_at, logo))
     except TypstFailed as mistake:
         _refuse_logo(logo, digest.closed_at)
-        raise _told(mistake, path) from mistake
+        raise _as_permanent(mistake, path) from mistake
 
 
 def _refuse_logo(logo: Logo | None, at: datetime) -> None:
@@ -94,7 +94,7 @@ def _drawable() -> Container[int]:
     return {ord("\n"), *FT2Font(str(fonts() / FONT)).get_charmap()}
 
 
-def _told(mistake: TypstFailed, path: Path) -> Permanent:
+def _as_permanent(mistake: TypstFailed, path: Path) -> Permanent:
     """The error with file, relative to the template's directory, and line, as Typst reports them."""
     place = PLACE.search(mistake.diagnostic)
     where = path.parent / place["file"] if place else path

@@ -23,7 +23,7 @@ Record: TypeAlias = tuple[Entry, Subject]
 COLUMNS = ("seq", "at", "kind", "request_id", "model", "version", "target", "names", "body", "leaf", "head")
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # https://owasp.org/www-community/attacks/CSV_Injection
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel does not recognise UTF-8
-NOBODY: Mapping[str, str] = MappingProxyType({})
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 AN_ID = re.compile(r'(?:"|person:)([0-9a-f]{32})(?![0-9a-f])')  # a policy's changes write person:<id>
 
 
@@ -55,7 +55,7 @@ def file_names(week: str) -> FileNames:
     )
 
 
-def write_records_csv(records: Iterable[Record], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
+def write_records_csv(records: Iterable[Record], out: TextIO, names: Mapping[str, str] = NO_NAMES) -> None:
     """A header row, then one row per entry. A cell that a spreadsheet would read as a formula gets an apostrophe in front."""
     out.write(BYTE_ORDER_MARK)
     rows = csv.writer(out, lineterminator="\n")
@@ -66,7 +66,7 @@ def write_records_csv(records: Iterable[Record], out: TextIO, names: Mapping[str
         rows.writerow(["" if plain[column] is None else safe_cell(str(plain[column])) for column in COLUMNS])
 
 
-def write_records_json(records: Iterable[Record], out: TextIO, names: Mapping[str, str] = NOBODY) -> None:
+def write_records_json(records: Iterable[Record], out: TextIO, names: Mapping[str, str] = NO_NAMES) -> None:
     """JSON Lines, one object per entry. Values that an entry does not have are null."""
     for entry, subject in records:
         plain = {**_plain(entry, subject), "names": _named_in(entry.body, names)}

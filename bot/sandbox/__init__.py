@@ -1,5 +1,5 @@
-"""A local Slack and a local Jira to click on: the other side of the demo and of the tests.
+"""A local Slack and a local Jira to click on, for the demo and the tests.
 
-Nothing in the product imports this package, but for `countersign demo`. Real `slack_sdk`, `slack_bolt` and `jira` clients talk to it over
-HTTP with only the base URL changed.
+Only `countersign demo` and the tests import this package. The real `slack_sdk`, `slack_bolt` and `jira` clients use it over HTTP; only the
+base URL differs.
 """

@@ -1,7 +1,7 @@
 """Faults on demand, as WSGI middleware: a sandbox server misbehaves the way real vendors do.
 
-A fault matches requests by method and path, acts a given number of times, and is then gone. Tests add them through `Faults.add`, other
-processes through `POST /_sandbox/faults`. What a fault does to the vendor's state is the point of it:
+A fault matches requests by method and path, and acts a given number of times. Tests add faults with `Faults.add`, other processes with
+`POST /_sandbox/faults`. Each kind has its own effect on the vendor's state:
 
 | kind      | the write happens | the client sees                                 |
 |-----------|-------------------|-------------------------------------------------|

@@ -29,7 +29,7 @@ class ServerFailed(Exception):
 
 @contextmanager
 def running_mlflow(directory: Path, port: int = 0, options: Sequence[str] = ()) -> Iterator[str]:
-    """Yields the base URL of a server that keeps everything in `directory`; port 0 takes a free one. Raises ServerFailed.
+    """Yields the base URL of a server that stores everything in `directory`; port 0 picks a free one. Raises ServerFailed.
 
     `options` are more words for `mlflow server`.
     """
@@ -53,11 +53,11 @@ def _start(directory: Path, port: int, options: Sequence[str]) -> tuple[subproce
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that we end it, and the terminal's Ctrl-C does not race us
+                start_new_session=True,  # so that the terminal's Ctrl-C does not reach it, and we end it
             )
         try:
             is_up = _comes_up(server, url)
-        except BaseException:  # Ctrl-C while it starts must not leave it behind
+        except BaseException:  # Ctrl-C during the start must not leave it running
             _stop(server)
             raise
         if is_up:
@@ -81,11 +81,11 @@ def _command(directory: Path, port: int) -> list[str]:
 
 
 def _environment(directory: Path) -> dict[str, str]:
-    """Ours, without its MLflow settings, and with those that webhooks to loopback need."""
+    """Our environment, without its MLflow settings, and with those that webhooks to loopback need."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     return inherited | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # nine more processes that nobody here uses
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # saves nine processes that are not needed here
         "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
         "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
         "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": _encryption_key(directory),
@@ -94,7 +94,7 @@ def _environment(directory: Path) -> dict[str, str]:
 
 
 def _encryption_key(directory: Path) -> str:
-    """A Fernet key that outlives the server: with another one, MLflow can neither list nor send its webhooks."""
+    """A Fernet key that outlives the server: with another key, MLflow can neither list nor send its webhooks."""
     kept = directory / "webhook-encryption.key"
     if not kept.exists():
         kept.touch(mode=0o600)
@@ -120,7 +120,7 @@ def _comes_up(server: subprocess.Popen[bytes], url: str) -> bool:
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """Ends the launcher, which ends its worker; whatever of the group is left after that is killed."""
+    """Ends the launcher, which ends its worker, and kills what is left of the process group."""
     if server.poll() is None:
         server.terminate()
         try:

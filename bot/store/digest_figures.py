@@ -136,7 +136,7 @@ class DigestFigures:
             left join requests on requests.id = {REQUEST_ID.replace("ledger.", "entry.")}
             order by entry.seq
         """
-        return [_told(row) for row in self._rows(query, period, kinds=list(kinds), limit=limit)]
+        return [_entry_of(row) for row in self._rows(query, period, kinds=list(kinds), limit=limit)]
 
     # Decisions and the fast track
 
@@ -257,7 +257,7 @@ class DigestFigures:
         bound = {"kinds": [kind.__name__ for kind in KINDS], **values}
         with self.connection.execute(query.execution_options(yield_per=A_FETCH), bound) as rows:
             for row in rows:
-                yield _told(row)
+                yield _entry_of(row)
 
     def baseline_at(self) -> datetime | None:
         """When the first baseline was taken, near the ledger's start. What it found has been there for an unknown time."""
@@ -280,12 +280,12 @@ class DigestFigures:
             and at >= coalesce((select max(closed_at) from digests where week < :week), :ends)
             order by seq
         """
-        return [_told(row) for row in self._rows(query, period, week=period.week)]
+        return [_entry_of(row) for row in self._rows(query, period, week=period.week)]
 
     def _rows(self, query: str, period: Period, **values: object) -> Sequence[sa.Row[Any]]:
         bound = {"starts": period.starts, "ends": period.ends, **values}
         return self.connection.execute(sa.text(query), bound).all()
 
 
-def _told(row: sa.Row[Any]) -> Told:
+def _entry_of(row: sa.Row[Any]) -> Told:
     return Told(row.seq, row.at, row.kind, row.body, row.request)

@@ -82,7 +82,6 @@ NEEDS: Mapping[Process, frozenset[Need]] = {
     Process.MIGRATE: frozenset(),
 }
 
-Secret = Annotated[SecretStr, BeforeValidator(values.secret)]
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(values.several_secrets)]
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(values.database_url)]
 WebAddress = Annotated[str, AfterValidator(values.web_address)]

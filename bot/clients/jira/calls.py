@@ -30,7 +30,7 @@ UNSENT = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError)
 NOT_PROCESSED = frozenset({408, 409, 423, 425, 503})  # refused before anything was written; a retry can succeed
 SHAPELESS = (ValueError, KeyError, TypeError, AttributeError)  # what the library raises when an answer is not Jira's
 
-MENDS: Mapping[int, str] = {
+FIXES: Mapping[int, str] = {
     400: "Check the policy's ticket section (project, type, transitions) against Jira's fields and screens. Then replay the job.",
     403: "Give the bot's account this permission in the project's permission scheme. Then replay the job.",
     404: "It was deleted, moved out of the account's sight, or JIRA_URL points to another site.",
@@ -102,7 +102,7 @@ class JiraCalls:
         try:
             return call()
         except JIRAError as error:
-            raise self._as_ours(what, error, in_doubt) from None
+            raise self._as_outside_error(what, error, in_doubt) from None
         except requests.ConnectionError as error:
             raise self._unsent_or_lost(what, error, in_doubt) from None
         except requests.RequestException as error:
@@ -110,7 +110,7 @@ class JiraCalls:
         except SHAPELESS:
             raise _lost(what, "an answer that is not Jira's; check JIRA_URL and any proxy", in_doubt) from None
 
-    def _as_ours(self, what: str, error: JIRAError, in_doubt: type[OutsideError]) -> OutsideError:
+    def _as_outside_error(self, what: str, error: JIRAError, in_doubt: type[OutsideError]) -> OutsideError:
         status = error.status_code or 0
         if status == 429:
             return Temporary(f"Jira allows no more calls for now ({what}); waiting as long as it asked.", _wait(error))
@@ -119,10 +119,10 @@ class JiraCalls:
         if status < 400 or status >= 500:
             return _lost(what, f"HTTP {status}", in_doubt)
         said = f" Jira says: {_said(error)}." if _said(error) else ""
-        mend = self._mend_of_401(error) if status == 401 else MENDS.get(status, "See Jira's own words.")
-        return Permanent(f"Jira refused {what} (HTTP {status}).{said} {mend}")
+        fix = self._fix_of_401(error) if status == 401 else FIXES.get(status, "See Jira's own words.")
+        return Permanent(f"Jira refused {what} (HTTP {status}).{said} {fix}")
 
-    def _mend_of_401(self, error: JIRAError) -> str:
+    def _fix_of_401(self, error: JIRAError) -> str:
         if _header(error, "X-Seraph-LoginReason") == "AUTHENTICATION_DENIED":
             return "Jira asks this account for a CAPTCHA: log in once with a browser as the bot. Then replay the job."
         names = "JIRA_EMAIL and JIRA_API_TOKEN" if self._basic else "JIRA_TOKEN"

@@ -206,14 +206,14 @@ class JiraTickets:
     def _roads(self, ref: TicketRef) -> list[Transition]:
         return self._calls.read(
             f"reading the transitions of {ref.key}",
-            lambda client: [_as_road(shown) for shown in client.transitions(ref.id, expand="transitions.fields")],
+            lambda client: [_as_transition(shown) for shown in client.transitions(ref.id, expand="transitions.fields")],
         )
 
     def _status_and_notes(self, ref: TicketRef) -> tuple[str, Noted]:
         """The ticket's status, and the note that an earlier move left."""
         return self._calls.read(
             f"reading {ref.key}",
-            lambda client: _read_standing(client.issue(ref.id, fields="status", properties=PROPERTY)),
+            lambda client: _read_status(client.issue(ref.id, fields="status", properties=PROPERTY)),
         )
 
     def _note(self, ref: TicketRef, note: Noted) -> None:
@@ -257,12 +257,12 @@ def _myself(client: JIRA) -> str:
     return account
 
 
-def _read_standing(issue: Issue) -> tuple[str, Noted]:
+def _read_status(issue: Issue) -> tuple[str, Noted]:
     note = object_in(object_in(issue.raw, "properties"), PROPERTY)
     return str(issue.fields.status.name), Noted(str(note.get("asked", "")), str(note.get("status", "")))
 
 
-def _as_road(shown: Mapping[str, object]) -> Transition:
+def _as_transition(shown: Mapping[str, object]) -> Transition:
     fields = {id_: object_in(object_in(shown, "fields"), id_) for id_ in object_in(shown, "fields")}
     required = tuple(
         ScreenField(

@@ -48,7 +48,7 @@ def choose_transition(
         filled = _filled_screen(transition, to)
         if filled is not None:
             return transition, filled
-    raise Permanent(_no_road(transitions, meant, to, ticket, status))
+    raise Permanent(_no_transition(transitions, meant, to, ticket, status))
 
 
 def _filled_screen(transition: Transition, to: str) -> Mapping[str, str] | None:
@@ -62,13 +62,15 @@ def _filled_screen(transition: Transition, to: str) -> Mapping[str, str] | None:
     return filled
 
 
-def _resolution(field: ScreenField, wishes: Sequence[str]) -> str | None:
+def _resolution(field: ScreenField, names: Sequence[str]) -> str | None:
     if len(field.allowed) == 1:
         return field.allowed[0]
-    return next((value for wish in wishes for value in field.allowed if same(value, wish)), None)
+    return next((value for name in names for value in field.allowed if same(value, name)), None)
 
 
-def _no_road(transitions: Sequence[Transition], meant: Sequence[Transition], to: str, ticket: str, status: str) -> str:
+def _no_transition(
+    transitions: Sequence[Transition], meant: Sequence[Transition], to: str, ticket: str, status: str
+) -> str:
     listed = "; ".join(map(str, transitions))
     if meant:
         fields = "; ".join(f"{field.id} ({', '.join(field.allowed) or 'any text'})" for field in meant[0].required)

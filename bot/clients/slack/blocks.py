@@ -19,7 +19,7 @@ from bot.ports import Click
 
 Block = dict[str, object]
 Found = Mapping[Mention, str]
-NOBODY: Found = MappingProxyType({})
+NO_IDS: Found = MappingProxyType({})
 
 REASON_FORM = "countersign.reason"
 REASON_BLOCK = "reason"
@@ -50,7 +50,7 @@ ROOM_FOR_A_NOTE = 40
 SMALLEST_TABLE = 300
 
 
-def blocks_of(card: Card, found: Found = NOBODY) -> list[Block]:
+def blocks_of(card: Card, found: Found = NO_IDS) -> list[Block]:
     """The whole card in reading order. A card that is too long loses its middle and says so; its buttons stay.
 
     `found` holds the Slack ids of the people and groups mentioned. The others are printed by name and not notified.

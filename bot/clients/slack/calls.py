@@ -37,7 +37,7 @@ PASSING = frozenset(
 _NEW_TOKEN = "Reinstall the app in Slack, put the new token into SLACK_BOT_TOKEN and restart."
 _INVITE = "Invite the bot: write `/invite @Countersign` in that channel. Then replay the job."
 _PRESS_AGAIN = "Slack allows three seconds for opening a form, and one form for each press. Press the button again."
-MENDS: Mapping[str, str] = {
+FIXES: Mapping[str, str] = {
     "not_in_channel": _INVITE,
     "channel_not_found": f"Check the name in the policy; if the channel is private, the bot must be in it. {_INVITE}",
     "is_archived": "Unarchive the channel or name another one in the policy. Then replay the job.",
@@ -82,8 +82,8 @@ class SlackCalls:
         self._token = token
         self._api_url = api_url
         self._timeout = timeout
-        self._unheard = logging.Logger("slack_sdk")  # the SDK's ERROR lines repeat what we raise, and quote bodies
-        self._unheard.addHandler(logging.NullHandler())
+        self._silent = logging.Logger("slack_sdk")  # the SDK's ERROR lines repeat what we raise, and quote bodies
+        self._silent.addHandler(logging.NullHandler())
 
     def call(self, method: str, arguments: Arguments = NOTHING_TO_SAY, *, timeout: float | None = None) -> Answer:
         return self._send(method, arguments, timeout or self._timeout, in_doubt=Temporary)
@@ -114,7 +114,7 @@ class SlackCalls:
         try:
             return client.api_call(method, params=_as_form(arguments))
         except SlackApiError as error:
-            raise _as_ours(method, error, arguments, in_doubt) from None
+            raise _as_outside_error(method, error, arguments, in_doubt) from None
         except URLError as error:
             raise _unsent(method, error, in_doubt) from None
         except (SlackClientError, OSError, HTTPException, ValueError, AttributeError) as error:
@@ -123,7 +123,7 @@ class SlackCalls:
 
     def _client(self, timeout: float) -> WebClient:
         """One client per call, because the timeout belongs to it. Its retries are off: a lost answer would make two messages."""
-        client = WebClient(self._token, self._api_url, retry_handlers=[], logger=self._unheard)
+        client = WebClient(self._token, self._api_url, retry_handlers=[], logger=self._silent)
         client.timeout = timeout  # type: ignore[assignment]  # urllib takes fractions of a second, the SDK's hint says int
         client.proxy = None  # the SDK ignores NO_PROXY; without a proxy here, urllib honours NO_PROXY and HTTPS_PROXY
         return client
@@ -154,7 +154,9 @@ def _object(value: object) -> Answer:
     return value if isinstance(value, Mapping) else {}
 
 
-def _as_ours(method: str, error: SlackApiError, arguments: Arguments, in_doubt: type[OutsideError]) -> OutsideError:
+def _as_outside_error(
+    method: str, error: SlackApiError, arguments: Arguments, in_doubt: type[OutsideError]
+) -> OutsideError:
     status = error.response.status_code
     if status == 429:
         return Temporary(f"Slack allows no more {method} for now; waiting as long as it asked.", _retry_after(error))
@@ -186,8 +188,8 @@ def _refusal(method: str, code: str, error: SlackApiError, arguments: Arguments)
     details = "; ".join(_details(error.response.data))
     scope = f" It lacks the scope {needed}." if needed else ""
     said = f" Slack says: {details}." if details else ""
-    mend = MENDS.get(code, f"See the errors in https://docs.slack.dev/reference/methods/{method}")
-    return f"Slack refused {method}{about}: {code}.{scope}{said} {mend}"
+    fix = FIXES.get(code, f"See the errors in https://docs.slack.dev/reference/methods/{method}")
+    return f"Slack refused {method}{about}: {code}.{scope}{said} {fix}"
 
 
 def _details(answer: object) -> list[str]:

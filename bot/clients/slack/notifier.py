@@ -211,7 +211,7 @@ class SlackNotifier:
         return link or f"{self._people.bot().workspace_url}archives/{channel}/p{message.replace('.', '')}{in_thread}"
 
 
-def _content(card: Card, found: Mapping[Mention, str] = slack_blocks.NOBODY) -> Content:
+def _content(card: Card, found: Mapping[Mention, str] = slack_blocks.NO_IDS) -> Content:
     """Always sends `blocks`, so that an update removes what the card no longer has."""
     return {
         "blocks": slack_blocks.blocks_of(card, found),

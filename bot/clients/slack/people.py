@@ -186,7 +186,7 @@ def _teams(user: Answer) -> frozenset[str]:
 
 
 log = structlog.get_logger()
-NOBODY = ""
+NOT_FOUND = ""
 
 
 class SlackMentions:
@@ -208,7 +208,7 @@ class SlackMentions:
             except OutsideError as trouble:
                 log.warning("mentions_not_asked", who=mention.key, why=str(trouble))
                 break
-        return {mention: id_ for mention, id_ in ids.items() if id_ != NOBODY}
+        return {mention: id_ for mention, id_ in ids.items() if id_ != NOT_FOUND}
 
     def _group(self, handle: str) -> str:
         return self._people.user_group(handle).id
@@ -218,4 +218,4 @@ class SlackMentions:
 
     def _account_with(self, email: str) -> str:
         account = self._people.find_account(email)
-        return account.id if account else NOBODY
+        return account.id if account else NOT_FOUND

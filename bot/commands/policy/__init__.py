@@ -54,8 +54,8 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
     said = notices(text, str(path))
     for notice in said:
         _print_notice(path, notice)
-    stands_out = _compare_with_mlflow(policy, text, path, offline=offline)
-    if strict and (said or stands_out):
+    has_warnings = _compare_with_mlflow(policy, text, path, offline=offline)
+    if strict and (said or has_warnings):
         sys.exit(1)
 
 
@@ -89,15 +89,15 @@ def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool
     except OutsideError as trouble:
         click.echo(printable(f"Not compared with MLflow: {str(trouble).removesuffix('.')}."))
         return True
-    standing_out = list(_standing_out(known, text))
-    for notice in standing_out:
+    warnings = list(_warnings(known, text))
+    for notice in warnings:
         _print_notice(path, notice)
     for rule in known.unmatched:
         click.echo(
             f"MLflow has no version of a model that the rule {rule.label} matches, so its metrics were not compared."
         )
     click.echo(f"Compared with MLflow, which has {counted(known.models, 'registered model')}.")
-    return bool(standing_out)
+    return bool(warnings)
 
 
 def _registry_knows(policy: Policy, address: str) -> RegistryKnows:
@@ -109,7 +109,7 @@ def _registry_knows(policy: Policy, address: str) -> RegistryKnows:
     return ask_registry(policy, MlflowRegistry(address, webhook_secrets=()))
 
 
-def _standing_out(known: RegistryKnows, text: str) -> Iterator[Mistake]:
+def _warnings(known: RegistryKnows, text: str) -> Iterator[Mistake]:
     for one in known.never_logged:
         yield Mistake(line_of(text, ("rules", one.place, "fast_track", "metrics", one.metric)), _never_logged(one))
     if known.unruled:

@@ -116,12 +116,12 @@ def _held_lines(held: Held) -> Iterator[str]:
 
 def _who(group: GroupSeen) -> str:
     source = f"@{group.handle.removeprefix('@')} in Slack" if group.handle else "people of the policy"
-    deed = f"{group.quorum} of {group.name}" if group.quorum else f"{group.name}, once it was escalated"
+    needed = f"{group.quorum} of {group.name}" if group.quorum else f"{group.name}, once it was escalated"
     if group.unknown:
-        return f"{deed} ({source}): not known who that is. {group.unknown}."
+        return f"{needed} ({source}): not known who that is. {group.unknown}."
     names = [f"{member.name} (not: {member.shut_out})" if member.shut_out else member.name for member in group.members]
     more = f" and {group.more} more" if group.more else ""
-    return f"{deed} ({source}): {', '.join(names) or 'nobody'}{more}"
+    return f"{needed} ({source}): {', '.join(names) or 'nobody'}{more}"
 
 
 def _needed(approvals: Approvals) -> str:

@@ -215,8 +215,8 @@ def _judgement(request: TransitionRequest, context: CardContext, *, with_the_rec
 def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]:
     if request.state is not State.PENDING or context.rule is None or in_the_way(request, context.rule):
         return []
-    deed = button_labels(request)[0].lower()
-    happens = f"What happens on {deed}: {what_approve_does(request)}"
+    label = button_labels(request)[0].lower()
+    happens = f"What happens on {label}: {what_approve_does(request)}"
     if context.freeze is None:
         return [happens]
     until = f"is on until {format_utc(context.freeze.until)}: an approval is applied after it."
@@ -251,9 +251,9 @@ def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ..
 
 
 def _confirm(
-    request: TransitionRequest, verdict: Verdict, deed: str, happens: str, context: CardContext
+    request: TransitionRequest, verdict: Verdict, label: str, happens: str, context: CardContext
 ) -> Confirm | None:
     """None when a reason is required, because the form for the reason is also the confirmation."""
     if context.rule is None or wants_reason(request, verdict, context.rule):
         return None
-    return Confirm(f"{deed}?", happens, deed, "Not yet")
+    return Confirm(f"{label}?", happens, label, "Not yet")

@@ -59,7 +59,7 @@ KIND_TITLES = {Kind.PROMOTION: TITLES, Kind.OBSERVED: TITLES | OBSERVED_TITLES, 
 
 WAS_APPROVED = (State.APPROVED, State.APPLIED, State.STALE)
 DECISIONS = {Kind.PROMOTION: "Approved", Kind.OBSERVED: "Ratified", Kind.ROLLBACK: "Rollback approved"}
-DEEDS = {
+VOTED = {
     (Verdict.APPROVE, Kind.PROMOTION): "approved",
     (Verdict.APPROVE, Kind.OBSERVED): "ratified",
     (Verdict.APPROVE, Kind.ROLLBACK): "approved",
@@ -198,10 +198,10 @@ def question(request: TransitionRequest) -> str:
     """The question to the approvers, as a record for later readers."""
     away = f", away from {request.away_from}" if request.away_from else ""
     again = " again" if request.kind is Kind.ROLLBACK else ""
-    wish = "stay" if request.kind is Kind.OBSERVED else "become"
+    become = "stay" if request.kind is Kind.OBSERVED else "become"
     if request.target.kind is TargetKind.MODEL:
-        wish = "be copied into"
-    return f"May {request.version} {wish} {target_label(request)}{again}{away}?"
+        become = "be copied into"
+    return f"May {request.version} {become} {target_label(request)}{again}{away}?"
 
 
 def what_approve_does(request: TransitionRequest) -> str:
@@ -234,10 +234,10 @@ def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> s
     meaning = MEANINGS[vote.verdict, request.kind]
     if vote.verdict is Verdict.REJECT and request.is_adopted:
         meaning = "the version stays where it is, without an approval"
-    deed = f"{DEEDS.get((vote.verdict, request.kind), 'rejected')}{_requirement(vote, request, context)}: {meaning}"
+    voted = f"{VOTED.get((vote.verdict, request.kind), 'rejected')}{_requirement(vote, request, context)}: {meaning}"
     because = f" Reason: {vote.reason}" if vote.reason else ""
     who = f"{context.name(vote.person)}{in_place}"
-    return f"{who} on {format_utc(vote.at)} {deed}.{_lapsed(vote, request, context)}{because}"
+    return f"{who} on {format_utc(vote.at)} {voted}.{_lapsed(vote, request, context)}{because}"
 
 
 def _requirement(vote: Vote, request: TransitionRequest, context: CardContext) -> str:

@@ -60,7 +60,7 @@ def _by_source(name: str, metrics: tuple[Metric, ...]) -> dict[str, Metric]:
 
 
 def _figures_of(name: str, before: dict[str, Metric], now: dict[str, Metric]) -> Iterator[str]:
-    """A name has one metric, or one per data set. When both sides have exactly one, these are compared, whatever their source."""
+    """A name has one metric, or one per data set. When both sides have exactly one, these are compared, from any source."""
     if len(before) == len(now) == 1:
         yield from _figure(name, *before.values(), *now.values())
         return

@@ -163,10 +163,6 @@ def is_seed(name: str) -> bool:
     return last in SEED_NAMES
 
 
-def same_value(one: str, other: str) -> bool:
-    return _plain(one) == _plain(other)
-
-
 def _plain(text: str) -> str | float:
     """Normalises a value, because one value can be written in several ways: numbers, empty values, quotes and spaces in lists."""
     stripped = text.strip()

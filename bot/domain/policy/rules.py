@@ -100,7 +100,7 @@ class Demand(StrEnum):
 
 
 class RollbackBy(StrEnum):
-    """Who may take a target back to a version that was approved for it before."""
+    """What allows taking a target back to an earlier approved version: the rule, at once, or votes."""
 
     RULE = "at_once"
     VOTES = "by_votes"

@@ -107,8 +107,8 @@ def happened(request: TransitionRequest) -> str:
     who = decided_by(request)
     if who is None:
         return "still waiting" if request.state.is_open else str(request.state)
-    deed = "approved" if _was_approved(request) else "rejected"
-    return f"{deed} by {BY[who]}"
+    outcome = "approved" if _was_approved(request) else "rejected"
+    return f"{outcome} by {BY[who]}"
 
 
 BY = {DecidedBy.PEOPLE: "people", DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}

@@ -4,7 +4,7 @@
     with serving(jira) as url:            # JIRA_URL; the board is at url, a ticket at url/browse/GOV-1
         ...
 
-This is a stand-in for the vendor: nothing of the product's own lives here.
+This imitates the vendor and contains none of Countersign's own logic.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class JiraSandbox:
             self.calls.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
         return self.faults(environ, start_response)
 
-    # What a test or the demo asks and does
+    # For tests and the demo
 
     def issues(self) -> list[Issue]:
         """Newest first."""
@@ -114,11 +114,11 @@ class JiraSandbox:
         return self.issue(key).remote_links
 
     def transition(self, key: str, name: str, person: str, resolution: str | None = None) -> Issue:
-        """`name` is a transition's name or id; `person` an account id, an e-mail address or a printed name."""
+        """`name` is a transition's name or id; `person` an account id, an e-mail address or a display name."""
         actor, screen = self._person(person), {"resolution": resolution} if resolution else {}
         with self.site.lock:
             issue = self.issue(key)
-            return self.site.transition(issue, self.site.get_road(issue, name), screen, actor)
+            return self.site.transition(issue, self.site.get_transition(issue, name), screen, actor)
 
     def comment(self, key: str, text: str, person: str) -> Comment:
         if not text.strip():
@@ -174,7 +174,7 @@ class JiraSandbox:
 
 @cache
 def _application() -> Flask:
-    """The same for every sandbox; it keeps no state of its own."""
+    """Shared by all sandboxes; it has no state of its own."""
     flask = Flask(__name__, static_folder=None)
     flask.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     flask.register_blueprint(pages)

@@ -1,6 +1,6 @@
-"""Who is calling, may they, and how often: authentication, the sandbox behind a request, and the per-issue write limit.
+"""Authentication, the sandbox that a request belongs to, and the per-issue write limit.
 
-All sandboxes of a process share one Flask application, which is slow to build; a request's environ says whose it is.
+All sandboxes of a process share one Flask application, which is slow to build; a request's environ names its sandbox.
 """
 
 from __future__ import annotations

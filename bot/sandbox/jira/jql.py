@@ -1,4 +1,4 @@
-"""The part of JQL that the sandbox understands; anything else is a 400 that says which word it stumbled on.
+"""The part of JQL that the sandbox supports; anything else is a 400 that names the first unknown word.
 
 clause {AND clause} [ORDER BY field [ASC|DESC] {, field [ASC|DESC]}]
 clause: field =|!= value | field [NOT] IN (value, ...) | summary ~ value

@@ -1,4 +1,4 @@
-"""The pages to click on, and the JSON routes behind their buttons. Tests and the demo may call the same routes."""
+"""The pages to click on, and the JSON routes behind their buttons, which tests and the demo also call."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def ticket(key: str) -> tuple[str, int]:
 
 @pages.get("/_sandbox/attachments/<attachment_id>/<filename>")
 def attachment(attachment_id: str, filename: str) -> Response:
-    """For whoever looks at the pages, who is logged in there; a bot shows its token at `/secure/attachment`."""
+    """For people on the pages, who are logged in; a bot sends its token to `/secure/attachment`."""
     return download(attachment_id, filename)
 
 
@@ -78,7 +78,7 @@ def _frame(project: Project) -> dict[str, object]:
 
 @pages.get("/_sandbox/revision")
 def revision() -> Response:
-    """Counts up with every change on the site; the pages ask for it to know when to refresh."""
+    """Grows with every change of the site; the pages poll it to know when to refresh."""
     return jsonify(revision=site().revision)
 
 
@@ -112,7 +112,7 @@ def delete_issue(key: str) -> Response:
 
 
 def _read_words(*names: str) -> dict[str, str]:
-    """JSON only: a form on a foreign page cannot send it here without asking first."""
+    """Accepts only JSON, which a form on another site cannot send without a preflight request."""
     if not request.is_json:
         raise bad_request("The content type must be application/json.")
     body = read_object()

@@ -1,6 +1,6 @@
-"""What a Jira site holds, as frozen records: people, projects, issues and everything that hangs on an issue.
+"""The records of a Jira site, frozen: people, projects, issues and their comments, links and files.
 
-An issue is replaced as a whole when it changes, which is what lets the search index lag behind. How a change comes about is in site.py.
+A change replaces the whole issue, so that the search index can lag behind. `site` makes the changes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one way in which the sandbox says no: an HTTP status with Jira's own body."""
+"""How the sandbox refuses a call: an HTTP status with Jira's error body."""
 
 from __future__ import annotations
 

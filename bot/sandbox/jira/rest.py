@@ -1,4 +1,4 @@
-"""The REST doors in front of the site: the blueprint every route hangs on, version and credentials checks, Jira's error bodies."""
+"""The REST blueprint for all routes: checks of version and credentials, and Jira's error bodies."""
 
 from __future__ import annotations
 

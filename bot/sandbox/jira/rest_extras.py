@@ -1,4 +1,4 @@
-"""REST: what hangs on an issue beside its fields: remote links, properties, watchers, attachments."""
+"""REST: an issue's remote links, properties, watchers and attachments."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def add_attachments(id_or_key: str) -> Response:
 
 
 def _sent_files() -> list[tuple[str, str, bytes]]:
-    """All of them or none: one that is too large keeps the others out."""
+    """All files or none: one that is too large refuses the whole call."""
     sent = [
         (file.filename or "unnamed", file.mimetype or "application/octet-stream", file.read())
         for file in request.files.getlist("file")
@@ -173,13 +173,13 @@ def attachment(attachment_id: str) -> Response:
 
 
 def attachment_content(attachment_id: str, filename: str) -> Response:
-    """Outside of the REST API, as in Jira."""
+    """Outside the REST API, as in Jira."""
     require_credentials()
     return download(attachment_id, filename)
 
 
 def download(attachment_id: str, filename: str) -> Response:
-    """Always as a file to save, so that an attached page never runs on the site."""
+    """Always a download, so that an attached HTML page never runs on the site."""
     found = _find_attachment(attachment_id)
     if filename != found.filename:
         raise Refusal(404, ("The attachment does not exist.",))

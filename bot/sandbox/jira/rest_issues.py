@@ -1,4 +1,4 @@
-"""REST: one issue: create, get, edit, delete, transitions and comments. What hangs on it beside these is in rest_extras.py."""
+"""REST: an issue: create, get, edit, delete, transitions and comments. `rest_extras` has links, properties, watchers and attachments."""
 
 from __future__ import annotations
 
@@ -57,13 +57,17 @@ def transitions(id_or_key: str) -> Response:
     issue = site().get_issue(id_or_key)
     with_fields = "transitions.fields" in request.args.get("expand", "")
     wanted = request.args.get("transitionId")
-    roads = issue.project.workflow.roads_from(issue.status) if "TRANSITION_ISSUES" not in site().denied else ()
-    shown = [_transition_view(road, with_fields=with_fields) for road in roads if wanted in (None, road.id)]
+    transitions = (
+        issue.project.workflow.transitions_from(issue.status) if "TRANSITION_ISSUES" not in site().denied else ()
+    )
+    shown = [_transition_view(taken, with_fields=with_fields) for taken in transitions if wanted in (None, taken.id)]
     return jsonify(expand="transitions", transitions=shown)
 
 
-def _transition_view(road: Transition, *, with_fields: bool) -> JsonObject:
-    return view().transition(road, fields={name: _screen_field(name) for name in road.screen} if with_fields else None)
+def _transition_view(taken: Transition, *, with_fields: bool) -> JsonObject:
+    return view().transition(
+        taken, fields={name: _screen_field(name) for name in taken.screen} if with_fields else None
+    )
 
 
 def _screen_field(name: str) -> JsonObject:
@@ -89,10 +93,12 @@ def take_transition(id_or_key: str) -> Response:
     with site().lock:
         issue = get_issue_for_writing(id_or_key)
         site().require("TRANSITION_ISSUES", "You do not have permission to transition this issue.")
-        road = next((road for road in issue.project.workflow.roads_from(issue.status) if road.id == wanted), None)
-        if road is None:
+        taken = next(
+            (taken for taken in issue.project.workflow.transitions_from(issue.status) if taken.id == wanted), None
+        )
+        if taken is None:
             raise bad_request(f"Transition id '{wanted}' is not valid for this issue.")
-        issue = site().transition(issue, road, _screen_values(object_in(body, "fields")), caller())
+        issue = site().transition(issue, taken, _screen_values(object_in(body, "fields")), caller())
     for comment in _comments_in(body):
         site().add_comment(issue, read_body(comment, view().version, "comment"), caller(), {})
     return no_content()

@@ -1,4 +1,4 @@
-"""REST: what does not hang on one issue: me, my permissions, projects, fields, create metadata, users."""
+"""REST: what does not belong to one issue: me, my permissions, projects, fields, create metadata, users."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The state of a Jira site and the only ways to change it.
 
-REST, pages and Python callers all come through here; nothing here speaks HTTP.
+REST, pages and Python callers all use it. No HTTP here.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PERMISSIONS = (
 
 
 class Happening(StrEnum):
-    """What a webhook can tell about, by Jira's names."""
+    """The events of a webhook, by Jira's names."""
 
     ISSUE_CREATED = "jira:issue_created"
     ISSUE_UPDATED = "jira:issue_updated"
@@ -60,7 +60,7 @@ class News:
 
 @dataclass(frozen=True)
 class _Version:
-    """How an issue looked from `since` (monotonic seconds) on; None when it was gone. The search index reads these with a lag."""
+    """An issue from `since` (monotonic seconds) on; None when it was deleted. The search index reads these with a lag."""
 
     since: float
     issue: Issue | None
@@ -155,7 +155,7 @@ class Site:
         return str(next(self._ids))
 
     def create(self, draft: Issue) -> Issue:
-        """Gives the draft its id and key and announces it."""
+        """Gives the draft its id and key, and sends the webhook."""
         with self.lock:
             key = f"{draft.project.key}-{next(self._numbers[draft.project.key])}"
             issue = replace(draft, id=self.next_id(), key=key, watchers=(draft.reporter,))
@@ -164,7 +164,7 @@ class Site:
         return issue
 
     def change(self, before: Issue, after: Issue, actor: SandboxUser) -> Issue:
-        """Stores `after` with a history entry for what differs; no difference is no news."""
+        """Stores `after` with a history entry for the differences; without any, sends no webhook."""
         items = tuple(_differences(before, after))
         if not items:
             return before
@@ -190,23 +190,23 @@ class Site:
             self.revision += 1
         self.tell(News(Happening.ISSUE_DELETED, issue, actor))
 
-    def transition(self, issue: Issue, road: Transition, screen: dict[str, str], actor: SandboxUser) -> Issue:
-        """`screen` holds what was filled in on the transition's screen."""
-        if missing := [name for name in road.screen if not screen.get(name)]:
+    def transition(self, issue: Issue, taken: Transition, screen: dict[str, str], actor: SandboxUser) -> Issue:
+        """`screen` holds the values from the transition's screen."""
+        if missing := [name for name in taken.screen if not screen.get(name)]:
             raise bad_fields({name: f"{name.capitalize()} is required." for name in missing})
-        if unknown := screen.keys() - set(road.screen):
+        if unknown := screen.keys() - set(taken.screen):
             name = min(unknown)
             raise bad_fields({name: f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."})
-        resolution = screen.get("resolution", road.sets_resolution)
+        resolution = screen.get("resolution", taken.sets_resolution)
         if resolution is not None and resolution not in RESOLUTIONS:
             raise bad_fields({"resolution": f"Resolution name '{resolution}' is not valid"})
-        return self.change(issue, replace(issue, status=road.to, resolution=resolution), actor)
+        return self.change(issue, replace(issue, status=taken.to, resolution=resolution), actor)
 
-    def get_road(self, issue: Issue, id_or_name: str) -> Transition:
-        road = issue.project.workflow.find_road(issue.status, id_or_name)
-        if road is None:
+    def get_transition(self, issue: Issue, id_or_name: str) -> Transition:
+        taken = issue.project.workflow.find_transition(issue.status, id_or_name)
+        if taken is None:
             raise bad_request(f"Transition id '{id_or_name}' is not valid for this issue.")
-        return road
+        return taken
 
     def add_comment(self, issue: Issue, body: Body, author: SandboxUser, properties: dict[str, object]) -> Comment:
         now = datetime.now(UTC)
@@ -227,7 +227,7 @@ class Site:
         return comment
 
     def put_remote_link(self, issue: Issue, link: RemoteLink) -> tuple[RemoteLink, bool]:
-        """Added or, when its global id is there already, replaced; the second value tells whether it is new."""
+        """Adds the link, or replaces one with the same global id; the second value says whether it is new."""
         with self.lock:
             links = self.get_issue(issue.id).remote_links
             old = next((old for old in links if old.global_id and old.global_id == link.global_id), None)

@@ -91,7 +91,9 @@ class View:
             fields = self.fields(issue)
             shown["fields"] = fields if "*all" in names else {name: fields[name] for name in fields if name in names}
         if "transitions" in expand:
-            shown["transitions"] = [self.transition(road) for road in issue.project.workflow.roads_from(issue.status)]
+            shown["transitions"] = [
+                self.transition(transition) for transition in issue.project.workflow.transitions_from(issue.status)
+            ]
         if "changelog" in expand:
             shown["changelog"] = self.changelog(issue)
         return shown
@@ -148,12 +150,12 @@ class View:
         optional = {"globalId": link.global_id, "relationship": link.relationship}
         return shown | {name: value for name, value in optional.items() if value}
 
-    def transition(self, road: Transition, *, fields: JsonObject | None = None) -> JsonObject:
+    def transition(self, transition: Transition, *, fields: JsonObject | None = None) -> JsonObject:
         shown: JsonObject = {
-            "id": road.id,
-            "name": road.name,
-            "to": self.status(road.to),
-            "hasScreen": bool(road.screen),
+            "id": transition.id,
+            "name": transition.name,
+            "to": self.status(transition.to),
+            "hasScreen": bool(transition.screen),
             "isGlobal": False,
             "isInitial": False,
             "isAvailable": True,

@@ -1,4 +1,4 @@
-"""Tells the webhook's receiver what happened: signed, in order, in a background thread, a bounded number of times."""
+"""Delivers webhooks: signed, in order, in a background thread, with a limited number of retries."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ISSUE_EVENT_TYPES = {"jira:issue_created": "issue_created", "jira:issue_updated"
 
 @dataclass(frozen=True)
 class Delivery:
-    """The identifier stays the same over all tries."""
+    """The identifier is the same for all retries."""
 
     identifier: str
     body: bytes
 
 
 class Webhooks:
-    """Sends nothing while `url` is None. `pauses` are the seconds before each further try."""
+    """Sends nothing while `url` is None. `pauses` are the seconds before each retry."""
 
     def __init__(self, site: Site, url: str | None, secret: str, pauses: tuple[float, ...]) -> None:
         self.site = site
@@ -71,7 +71,7 @@ class Webhooks:
         LOG.warning("webhook %s was given up after %d tries", delivery.identifier, len(self.pauses) + 1)
 
     def _try_to_send(self, delivery: Delivery, tried: int) -> bool:
-        """True when it is over: taken, or refused for good."""
+        """True when it is finished: accepted, or refused permanently."""
         headers = self._headers(delivery, tried)
         try:
             answer = requests.post(

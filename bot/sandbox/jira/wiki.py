@@ -1,4 +1,4 @@
-"""Jira's wiki markup as HTML: the part of it that matters to see whether somebody's text became live markup.
+"""Renders Jira's wiki markup as HTML: enough of it to see whether untrusted text became markup.
 
 Backslash escapes and HTML entities are honoured as Jira's renderer does; everything else is escaped.
 """

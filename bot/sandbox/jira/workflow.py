@@ -42,12 +42,19 @@ class Workflow:
     statuses: tuple[Status, ...]
     transitions: tuple[Transition, ...]
 
-    def roads_from(self, status: Status) -> tuple[Transition, ...]:
+    def transitions_from(self, status: Status) -> tuple[Transition, ...]:
         return tuple(transition for transition in self.transitions if status in transition.sources)
 
-    def find_road(self, status: Status, id_or_name: str) -> Transition | None:
+    def find_transition(self, status: Status, id_or_name: str) -> Transition | None:
         wanted = id_or_name.casefold()
-        return next((road for road in self.roads_from(status) if wanted in (road.id, road.name.casefold())), None)
+        return next(
+            (
+                transition
+                for transition in self.transitions_from(status)
+                if wanted in (transition.id, transition.name.casefold())
+            ),
+            None,
+        )
 
 
 TO_DO = Status("10000", "To Do", Category.TO_DO)

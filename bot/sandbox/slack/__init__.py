@@ -5,8 +5,7 @@
         slack.interactivity_url = "http://127.0.0.1:8080/slack/events"
         slack.click("ana", "model-approvals", ts, "approve")
 
-Everything is in memory. The Web API, the interactions and the page each have files of their own; this one is the front that the demo
-and the tests hold on to.
+Everything is in memory. The Web API, the interactions and the page are separate modules; the demo and the tests use this class.
 """
 
 from __future__ import annotations
@@ -99,12 +98,12 @@ class SlackSandbox:
         return self.faults(environ, start_response)
 
     def messages(self, channel: str) -> list[Message]:
-        """Everything that everybody sees in a channel, threads included, oldest first."""
+        """All messages in a channel that everyone sees, with threads, oldest first."""
         said = self.workspace.messages(self.workspace.channel(channel).id)
         return [message for message in said if not message.only_for]
 
     def ephemerals(self, person: str) -> list[Message]:
-        """What only this person sees, in all channels, oldest first."""
+        """The messages that only this person sees, in all channels, oldest first."""
         who = self.workspace.person(person)
         everywhere = [message for channel in self.workspace.channels for message in self.workspace.messages(channel)]
         return sorted((message for message in everywhere if message.only_for == who.id), key=lambda message: message.ts)
@@ -128,10 +127,10 @@ class SlackSandbox:
         value: str | None = None,
         message: Json | None = None,
     ) -> int:
-        """Presses a button as this person and returns the status of the bot's answer, NO_ANSWER when there was none.
+        """Presses a button as this person and returns the status of the bot's answer, or NO_ANSWER.
 
-        `chosen` is the value of the option that is picked in a select, radio group or menu. The keywords after it forge what Slack
-        itself would never send.
+        `chosen` is the value of the option chosen in a select, radio group or menu. The keywords after it forge requests that Slack
+        would never send.
         """
         payload = self.click_payload(person, channel, message_ts, action_id, chosen=chosen)
         if team_id is not None:
@@ -150,7 +149,7 @@ class SlackSandbox:
         return self.interactions.send_press(who, pressed, payload).status
 
     def click_payload(self, person: str, channel: str, message_ts: str, action_id: str, *, chosen: str = "") -> Json:
-        """The payload of a click that is not sent; change it and pass it to `send`."""
+        """The payload of a click, without sending it; change it and pass it to `send`."""
         who, pressed = self.workspace.person(person), self._message(person, channel, message_ts)
         return self.interactions.payload_of_press(who, pressed, action_id, chosen)
 
@@ -159,7 +158,7 @@ class SlackSandbox:
         return self.delivery.interaction(payload)
 
     def open_view_of(self, person: str) -> OpenView | None:
-        """The modal that this person has in front of them."""
+        """The modal that this person has open."""
         return self.backend.views.of(self.workspace.person(person).id)
 
     def submit_view(self, person: str, values: Mapping[str, str], view_id: str | None = None) -> Submission:
@@ -170,7 +169,7 @@ class SlackSandbox:
         return self.interactions.close(self.workspace.person(person), self._view(person, view_id))
 
     def command(self, person: str, command: str, text: str = "", *, channel: str = "") -> Answer:
-        """A slash command, typed into the first channel unless another one is named; `@ben` arrives as Slack escapes it."""
+        """Types a slash command into `channel`, by default the first one; `@ben` is escaped as in Slack."""
         where = self.workspace.channel(channel) if channel else next(iter(self.workspace.channels.values()))
         return self.interactions.command(self.workspace.person(person), where, command, text)
 
@@ -179,7 +178,7 @@ class SlackSandbox:
         return self.interactions.say(self.workspace.person(person), where, text, thread_ts)
 
     def send_event(self, event: Json, event_id: str = "") -> list[Answer]:
-        """An Events API delivery with Slack's retries, none of them waited for."""
+        """An Events API delivery with Slack's retries, without their pauses."""
         return self.interactions.event(event, event_id)
 
     def verify_address(self) -> bool:
@@ -219,7 +218,7 @@ class SlackSandbox:
 
 
 def _known(people: Sequence[SandboxPerson], groups: Mapping[str, Sequence[str]] | None) -> Mapping[str, Sequence[str]]:
-    """The default groups keep only the people there are; groups that are given must name known people."""
+    """Removes unknown people from the default groups; groups that are given must name known people."""
     ids = {person.id for person in people}
     if groups is None:
         return {handle: [member for member in members if member in ids] for handle, members in GROUPS.items()}

@@ -1,4 +1,4 @@
-"""What a bot answered to something that the sandbox sent it, by either road."""
+"""A bot's answer to something that the sandbox sent, over HTTP or a socket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NO_ANSWER = 0
 
 @dataclass(frozen=True)
 class Answer:
-    """`status` is the HTTP status, or NO_ANSWER; `trouble` is the sentence that Slack shows to the person, empty when all is well."""
+    """`status` is the HTTP status, or NO_ANSWER; `trouble` is the sentence that Slack shows to the person, empty on success."""
 
     status: int
     body: Json = field(default_factory=dict)

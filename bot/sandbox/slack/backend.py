@@ -1,4 +1,4 @@
-"""Everything behind the sandbox's doors in one bundle: the workspace, the installed app, open views, tickets. State only, no rules."""
+"""The sandbox's state in one object: the workspace, the installed app, open views, tickets. No rules."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ ALL_SCOPES = frozenset(
 
 @dataclass
 class InstalledApp:
-    """The bot as Slack knows it. The switches at the end may be changed at any time.
+    """The installed bot. The switches at the end may be changed at any time.
 
-    `should_escape` is the manifest's, for slash commands; `looks_at_files` is how many `files.info` a new file takes to be looked through.
+    `should_escape` is the manifest's, for slash commands; `looks_at_files` is how many `files.info` calls a new file takes to be processed.
     """
 
     signing_secret: str
@@ -60,7 +60,7 @@ class InstalledApp:
 
 @dataclass
 class Upload:
-    """A file on its way: a ticket was given, the bytes may have come."""
+    """A file that is being uploaded: it has a ticket, and perhaps its bytes."""
 
     file_id: str
     name: str

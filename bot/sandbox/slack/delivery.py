@@ -1,4 +1,4 @@
-"""Sends what happened to the bot, by socket or as a signed request, exactly as Slack does; nothing here knows what the payloads mean."""
+"""Delivers payloads to the bot exactly as Slack does, by socket or as a signed request."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Delivery:
         timestamp: str | None = None,
         secret: str | None = None,
     ) -> Answer:
-        """Signs the raw body with the app's secret; `headers` come last, so that a test may forge or spoil any of them."""
+        """Signs the raw body with the app's secret; `headers` override the others, so that a test can forge any of them."""
         app = self._backend.app
         if app.interactivity_url is None:
             return not_configured()

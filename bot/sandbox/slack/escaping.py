@@ -1,6 +1,6 @@
-"""What Slack makes of a command's text before it sends it, when the command's `should_escape` is on.
+"""How Slack escapes a command's text when the command's `should_escape` is on.
 
-https://docs.slack.dev/interactivity/implementing-slash-commands: people, channels and links that are typed arrive with their ids.
+https://docs.slack.dev/interactivity/implementing-slash-commands: typed people, channels and links are sent with their ids.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EVERYBODY = ("here", "channel", "everyone")
 
 
 def escaped(text: str, workspace: Workspace) -> str:
-    """A name that nobody has stays the text that it is."""
+    """An unknown name stays unchanged."""
     pieces, last = [], 0
     for found in LIVE.finditer(text):
         pieces += [_plain(text[last : found.start()]), _token(found, workspace)]

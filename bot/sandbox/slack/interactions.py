@@ -1,6 +1,6 @@
-"""What a person does in Slack, and what Slack then does with the bot's answer: clicks, modals, slash commands, messages, events.
+"""A person's actions in Slack, and what Slack does with the bot's answer: clicks, modals, slash commands, messages, events.
 
-The page's routes and the Python methods of `SlackSandbox` both end here.
+The page's routes and the methods of `SlackSandbox` both use it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from .views import OpenView
 from .wire import Json, SlackError, flag_at, object_at, objects_at, text_at
 from .workspace import Channel, Message, SandboxPerson
 
-RETRIES = 3  # Slack sends an event again at once, after a minute and after five; the sandbox does not wait
+RETRIES = 3  # Slack retries an event at once, after a minute and after five; the sandbox does not wait
 SLACKBOT = "USLACKBOT"
 CONNECTION_TROUBLE = "We had some trouble connecting. Try again?"
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What became of a submitted modal. `status` is the bot's, NO_ANSWER when nothing was sent because an input is not filled in."""
+    """The result of submitting a modal. `status` is the bot's, or NO_ANSWER when an input is empty and nothing was sent."""
 
     status: int
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Interactions:
         return payloads.block_actions(self._backend, person, message, action_id, chosen=chosen, base_url=base_url)
 
     def send_press(self, person: SandboxPerson, message: Message, payload: Json) -> Answer:
-        """The click is sent once; when it comes to nothing, the person sees a warning on the message."""
+        """Sends the click once; when that fails, the person sees a warning on the message."""
         self._backend.workspace.set_trouble(person.id, message.ts, "")
         answer = self._delivery.interaction(payload)
         self._backend.workspace.set_trouble(person.id, message.ts, answer.trouble)
@@ -63,7 +63,7 @@ class Interactions:
         return self._follow(view, answer)
 
     def close(self, person: SandboxPerson, view: OpenView) -> Answer:
-        """The bot hears of it only when it asked to with `notify_on_close`."""
+        """Notifies the bot only when the view has `notify_on_close`."""
         self._backend.views.close(view)
         self._backend.workspace.touch()
         if not flag_at(view.content, "notify_on_close"):
@@ -82,13 +82,13 @@ class Interactions:
         return answer
 
     def say(self, person: SandboxPerson, channel: Channel, text: str, thread_ts: str = "") -> Message:
-        """Messages are always escaped, so a mention in one is live as well."""
+        """Messages are always escaped, so a mention in one works too."""
         workspace = self._backend.workspace
         said = escaped(text, workspace)
         return workspace.put(Message(channel.id, workspace.new_ts(), person.id, said, thread_ts=thread_ts))
 
     def event(self, event: Json, event_id: str = "") -> list[Answer]:
-        """Sends an event, and again until the bot takes it, asks not to be sent it again, or three retries are used up."""
+        """Sends an event, and retries until the bot accepts it, declines retries, or three retries are used up."""
         envelope = payloads.event_callback(self._backend, event, event_id or f"Ev{secrets.token_hex(5).upper()}")
         answers = [self._delivery.event(envelope)]
         for retry in range(1, RETRIES + 1):
@@ -100,14 +100,14 @@ class Interactions:
         return answers
 
     def verify_address(self) -> bool:
-        """Slack's check when an address is typed into the app's settings: the challenge must come back."""
+        """Slack's check of a new address in the app's settings: the bot must return the challenge."""
         challenge = secrets.token_urlsafe(24)
         token = self._backend.app.verification_token
         answer = self._delivery.event({"type": "url_verification", "token": token, "challenge": challenge})
         return not answer.trouble and challenge in (answer.body.get("challenge"), answer.body.get("text"))
 
     def _follow(self, view: OpenView, answer: Answer) -> Submission:
-        """The bot's answer may close the modal, show errors in it, or put another one in its place."""
+        """The bot's answer may close the modal, show errors in it, or replace it."""
         asked = answer.body.get("response_action")
         if asked == "errors":
             errors = {block_id: str(sentence) for block_id, sentence in object_at(answer.body, "errors").items()}
@@ -154,7 +154,7 @@ class Interactions:
 
 
 def _not_filled_in(view: OpenView, chosen: payloads.Chosen) -> dict[str, str]:
-    """What Slack's own client refuses before it sends anything."""
+    """The inputs that Slack's client refuses before sending anything."""
     inputs = {str(block["block_id"]): block for block in objects_at(view.content, "blocks") if block["type"] == "input"}
     unknown = [block_id for block_id in chosen if block_id not in inputs]
     if unknown:

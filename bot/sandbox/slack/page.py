@@ -1,4 +1,4 @@
-"""The page's door: its files under a strict Content-Security-Policy, and the JSON routes under `/_sandbox/` that its script calls."""
+"""The page's routes: its files under a strict Content-Security-Policy, and the JSON routes under `/_sandbox/` for its script."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff
 
 def page(backend: Backend, interactions: Interactions) -> Blueprint:
     routes = Blueprint("page", __name__)
-    deeds = _deeds(backend, interactions)
+    actions = _deeds(backend, interactions)
 
     @routes.get("/")
     @routes.get("/archives/<path:_where>")
@@ -38,7 +38,7 @@ def page(backend: Backend, interactions: Interactions) -> Blueprint:
 
     @routes.get("/_sandbox/pictures/<file_id>")
     def show_picture(file_id: str) -> Response:
-        """Only what is a picture by its content, under the page's own policy: everything else is a download of the Web API's."""
+        """Only files whose content is a picture, under the page's own policy; the Web API serves all others as downloads."""
         file = backend.workspace.files.get(file_id)
         if file is None or not file.is_picture:
             return Response("no such picture", 404)
@@ -46,7 +46,7 @@ def page(backend: Backend, interactions: Interactions) -> Blueprint:
 
     @routes.get("/_sandbox/state")
     def tell_state() -> Response | tuple[str, int]:
-        """204 when nothing has changed since the revision that the page has."""
+        """204 when nothing has changed since the page's revision."""
         revision = backend.workspace.revision
         if request.args.get("revision") == str(revision):
             return "", 204
@@ -54,14 +54,14 @@ def page(backend: Backend, interactions: Interactions) -> Blueprint:
             _state(backend, _actor(backend, request.args.get("person", "")), request.args.get("channel", ""), revision)
         )
 
-    @routes.post("/_sandbox/<deed>")
-    def do(deed: str) -> tuple[Response, int] | Response:
-        """Only JSON is taken: another site cannot send that here without being asked first."""
+    @routes.post("/_sandbox/<action>")
+    def act(action: str) -> tuple[Response, int] | Response:
+        """Accepts only JSON, which another site cannot send without a preflight request."""
         body = parsed(request.get_data(as_text=True))
-        if deed not in deeds or request.mimetype != "application/json" or not isinstance(body, dict):
-            return jsonify(error=f"there is no deed {deed!r} that takes this body"), 400
+        if action not in actions or request.mimetype != "application/json" or not isinstance(body, dict):
+            return jsonify(error=f"there is no action {action!r} that takes this body"), 400
         try:
-            return jsonify(deeds[deed](body, backend.workspace.person(text_at(body, "person"))))
+            return jsonify(actions[action](body, backend.workspace.person(text_at(body, "person"))))
         except LookupError as error:
             return jsonify(error=str(error)), 404
 
@@ -116,12 +116,12 @@ def _view(backend: Backend, body: Json, person: SandboxPerson) -> OpenView:
 
 
 def _actors(backend: Backend) -> list[SandboxPerson]:
-    """The people one can act as."""
+    """The people that a user of the page can act as."""
     return [person for person in backend.workspace.people.values() if not (person.is_bot or person.deleted)]
 
 
 def _actor(backend: Backend, name_or_id: str) -> SandboxPerson:
-    """The person whom the page asks for, or the first one when there is no such person."""
+    """The person that the page names, or the first one when there is no such person."""
     actors = _actors(backend)
     return next((person for person in actors if name_or_id in (person.id, person.name)), actors[0])
 

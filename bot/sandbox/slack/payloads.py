@@ -1,4 +1,4 @@
-"""The payloads of Slack's interactions, key by key as Slack sends them. Built here, sent by `delivery.py`, caused by `interactions.py`."""
+"""The payloads of Slack's interactions, key by key as Slack sends them. `interactions` causes them and `delivery` sends them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .web_api.views import as_view
 from .wire import Json, object_at, objects_at, text_at
 from .workspace import Channel, Message, SandboxPerson
 
-Chosen = Mapping[str, str]  # block id -> what was typed or chosen there; several choices stand one to a line
+Chosen = Mapping[str, str]  # block id -> what was typed or chosen there; several choices are on separate lines
 
 
 def block_actions(
     backend: Backend, person: SandboxPerson, message: Message, action_id: str, *, chosen: str = "", base_url: str = ""
 ) -> Json:
-    """A press on one element of a message. Raises LookupError, naming the elements there are."""
+    """A press on one element of a message. Raises LookupError, which lists the elements."""
     block, element = _element(message, action_id)
     channel = backend.workspace.channels[message.channel]
     action = _action(element, str(block["block_id"]), backend.workspace.new_ts(), chosen)
@@ -125,7 +125,7 @@ def _action(element: Json, block_id: str, action_ts: str, chosen: str) -> Json:
 
 
 def _choice(element: Json, chosen: str) -> Json:
-    """What an input holds, in the words of its type. An option is chosen by its value."""
+    """An input's state, in the format of its type. An option is chosen by its value."""
     if element["type"] == "plain_text_input":
         return {"type": "plain_text_input", "value": chosen or None}
     wanted = chosen.splitlines()

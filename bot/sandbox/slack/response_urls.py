@@ -1,4 +1,4 @@
-"""The `response_url` of an interaction: five answers within thirty minutes, from a bot that needs no token for them."""
+"""The `response_url` of an interaction, which accepts five answers within thirty minutes without a token."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ResponseUrls:
 
 
 def answer(workspace: Workspace, bot_user_id: str, url: ResponseUrl, body: Json) -> None:
-    """Does what the body asks: a new message (ephemeral unless `in_channel`), a replacement, or a deletion."""
+    """Carries out the body: a new message (ephemeral unless `in_channel`), a replacement, or a deletion."""
     with workspace.lock:
         original = workspace.find_message(url.channel_id, url.message_ts)
         if flag_at(body, "delete_original"):

@@ -1,4 +1,4 @@
-"""The WebSocket's door, in front of the sandbox's other routes: takes over the connection of a bot that comes by Socket Mode."""
+"""WSGI middleware for WebSockets: takes over the connection of a bot that uses Socket Mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Socket Mode: the other road to a bot. While a socket is connected, interactions and events go there instead of to an address."""
+"""Socket Mode: while a bot's socket is connected, interactions and events go there instead of to an address."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EnvelopeKind(StrEnum):
 
 
 class Socket(Protocol):
-    """What `simple_websocket.Server` offers and this file uses."""
+    """The part of `simple_websocket.Server` that we use."""
 
     def send(self, data: str) -> None: ...
     def receive(self, timeout: float | None = None) -> str | bytes | None: ...
@@ -37,7 +37,7 @@ class _Waiting:
 
 
 class Sockets:
-    """Tickets for connecting, the sockets that are connected, and the envelopes that wait for their acknowledgement."""
+    """Tickets for connecting, connected sockets, and envelopes that wait for their acknowledgement."""
 
     def __init__(self, app_id: str) -> None:
         self._app_id = app_id
@@ -56,14 +56,14 @@ class Sockets:
         return ticket
 
     def redeem(self, ticket: str) -> bool:
-        """A ticket is good once."""
+        """A ticket is valid once."""
         with self._change:
             is_good = ticket in self._tickets
             self._tickets.discard(ticket)
             return is_good
 
     def serve(self, socket: Socket) -> None:
-        """Stays until the bot hangs up, which raises from `receive`."""
+        """Blocks until the bot disconnects, which raises from `receive`."""
         hello = {
             "type": "hello",
             "num_connections": len(self._connected) + 1,
@@ -82,7 +82,7 @@ class Sockets:
             self._forget(socket)
 
     def wait_until_connected(self, seconds: float) -> bool:
-        """A bot's `connect()` returns a moment before Slack counts its socket; a test waits for that here."""
+        """For tests: a bot's `connect()` returns a moment before its socket is registered here."""
         with self._change:
             return self._change.wait_for(lambda: bool(self._connected), seconds)
 
@@ -105,7 +105,7 @@ class Sockets:
         return Answer(200, waiting.payload) if answered else timed_out(within)
 
     def disconnect(self, reason: str = "refresh_requested") -> None:
-        """Asks every bot to come back by a new socket, as Slack does every few hours; the old one is closed once it has."""
+        """Asks every bot to reconnect, as Slack does every few hours; closes the old socket afterwards."""
         if reason not in DISCONNECT_REASONS:
             raise ValueError(f"Slack disconnects for one of {', '.join(DISCONNECT_REASONS)}, not {reason!r}")
         with self._change:
@@ -115,7 +115,7 @@ class Sockets:
             socket.send(json.dumps({"type": "disconnect", "reason": reason, "debug_info": {"host": "sandbox"}}))
 
     def hang_up(self) -> None:
-        """Closes every socket without a word beforehand, as a network or a restart does."""
+        """Closes every socket without warning, as a network failure or a restart does."""
         with self._change:
             leaving, self._connected = self._connected, []
         _close(leaving)
@@ -125,7 +125,7 @@ class Sockets:
             self._connected = [other for other in self._connected if other is not socket]
 
     def _send(self, envelope: Json) -> bool:
-        """To the first socket that still takes it; one that has just hung up raises."""
+        """Sends to the first socket that accepts it; a disconnected one raises."""
         with self._change:
             for socket in self._connected:
                 with suppress(OSError, RuntimeError):  # simple_websocket's ConnectionClosed is a RuntimeError

@@ -14,7 +14,7 @@ TRIGGER_LIVES = 3.0  # seconds, https://docs.slack.dev/interactivity/handling-us
 
 @dataclass(frozen=True)
 class OpenView:
-    """`content` is the view as the bot sent it; `errors` are the sentences that stand under its inputs, by block id."""
+    """`content` is the view as the bot sent it; `errors` are the sentences under its inputs, by block id."""
 
     id: str
     person_id: str
@@ -24,7 +24,7 @@ class OpenView:
 
 
 class Triggers:
-    """A trigger id is good for one use, and for `lives` seconds: three, as at Slack, unless somebody changes that."""
+    """A trigger id is valid for one use and `lives` seconds: three, as in Slack, unless a test changes that."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.lives = TRIGGER_LIVES
@@ -51,7 +51,7 @@ class Triggers:
 
 
 class Views:
-    """One modal at a time for each person; a new one covers the old one for good."""
+    """One modal per person; a new one replaces the old one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

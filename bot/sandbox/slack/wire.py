@@ -1,7 +1,6 @@
-"""Slack's JSON as it travels, and safe ways to reach into it. No state and no rules.
+"""Slack's JSON, and safe ways to read it. No state and no rules.
 
-Blocks, views and payloads are somebody else's JSON, which the sandbox keeps as it came; everything that the sandbox itself knows is a
-dataclass in `workspace.py`.
+Blocks, views and payloads are untrusted JSON, which the sandbox stores unchanged. The sandbox's own records are dataclasses in `workspace`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ Json = dict[str, object]
 
 
 class SlackError(Exception):
-    """The Web API's `ok: false`: `code` is Slack's own word, `details` are further keys of the answer."""
+    """The Web API's `ok: false`: `code` is Slack's error, `details` are further keys of the answer."""
 
     def __init__(self, code: str, **details: object) -> None:
         super().__init__(code)
@@ -22,7 +21,7 @@ class SlackError(Exception):
 
 
 class InvalidArguments(SlackError):
-    """An error that lists what is wrong, each with a JSON pointer, in the two places where Slack repeats it."""
+    """An error that lists every mistake with its JSON pointer, in both places where Slack puts it."""
 
     def __init__(self, code: str, mistakes: list[str]) -> None:
         messages = [f"[ERROR] {mistake}" for mistake in mistakes]
@@ -49,7 +48,7 @@ def flag_at(holder: Mapping[str, object], key: str) -> bool:
 
 
 def parsed(value: object) -> object:
-    """JSON bodies carry structures, forms carry them as JSON text; None when the text is not JSON."""
+    """A structure from a JSON body, or from JSON text in a form; None when the text is not JSON."""
     if not isinstance(value, str):
         return value
     try:
@@ -59,7 +58,7 @@ def parsed(value: object) -> object:
 
 
 def every_object(value: object) -> Iterator[Json]:
-    """Walks a structure from the outside in, and yields each JSON object in it."""
+    """Yields each JSON object in a structure, outer ones first."""
     if isinstance(value, dict):
         yield value
         for inner in value.values():
@@ -70,7 +69,7 @@ def every_object(value: object) -> Iterator[Json]:
 
 
 def every_text(value: object) -> Iterator[str]:
-    """Each piece of text that a person would read in these blocks, in order."""
+    """Each text that a person reads in these blocks, in order."""
     for part in every_object(value):
         text = part.get("text", part.get("value") if part.get("type") == "raw_number" else None)
         if isinstance(text, str | int | float):

@@ -1,6 +1,6 @@
-"""What the local Slack knows: people, channels, groups, messages and files, in memory, behind one lock.
+"""The local Slack's data: people, channels, groups, messages and files, in memory, behind one lock.
 
-No HTTP and no vendor permissions here: `web_api.py` decides what a token may do, `interactions.py` what a person's click sends.
+No HTTP and no permissions here: `web_api` decides what a token may do, `interactions` what a person's click sends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TEAM_ID = "T0SANDBOX01"
 
 @dataclass(frozen=True)
 class SandboxPerson:
-    """Somebody with an account. Another `team_id` than the workspace's makes a stranger from a shared channel."""
+    """A person with an account. A `team_id` other than the workspace's means an external person from a shared channel."""
 
     id: str
     name: str
@@ -48,7 +48,7 @@ PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"
 
 @dataclass(frozen=True)
 class UploadedFile:
-    """`looks_left` counts the `files.info` that Slack still answers as one that has not looked through the file."""
+    """`looks_left` is the number of `files.info` calls until the file counts as processed."""
 
     id: str
     name: str
@@ -59,7 +59,7 @@ class UploadedFile:
 
     @property
     def mimetype(self) -> str:
-        """Told by the content alone; empty before Slack has looked."""
+        """From the content alone; empty until the file is processed."""
         if self.looks_left:
             return ""
         known = (mimetype for start, mimetype in PICTURES.items() if self.content.startswith(start))
@@ -94,17 +94,17 @@ class Message:
 
     @property
     def buttons(self) -> dict[str, Json]:
-        """The elements that can be acted on, by their action id, in the order in which they stand."""
+        """The interactive elements by their action id, in the message's order."""
         return {str(part["action_id"]): part for part in every_object(list(self.blocks)) if "action_id" in part}
 
     @property
     def all_text(self) -> str:
-        """Everything a person reads in the blocks, or the text when there are none."""
+        """All text in the blocks, or the message's text when there are none."""
         return "\n".join(every_text(list(self.blocks))) if self.blocks else self.text
 
 
 class Workspace:
-    """Messages are immutable and replaced as a whole; `revision` grows with every change, so that the page knows when to redraw."""
+    """Messages are immutable and replaced on change; `revision` grows with every change, so that the page knows when to redraw."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Workspace:
             self.add_channel(name)
 
     def person(self, name_or_id: str) -> SandboxPerson:
-        """Raises LookupError, naming everybody there is."""
+        """Raises LookupError, which lists the people."""
         for person in self.people.values():
             if name_or_id in (person.id, person.name):
                 return person
@@ -136,7 +136,7 @@ class Workspace:
         raise LookupError(f"nobody here is called {name_or_id!r}; there are {known}")
 
     def channel(self, name_or_id: str) -> Channel:
-        """Raises LookupError, naming the channels there are."""
+        """Raises LookupError, which lists the channels."""
         channel = self.find_channel(name_or_id)
         if channel is None:
             known = ", ".join(channel.name for channel in self.channels.values() if not channel.dm_with)
@@ -165,7 +165,7 @@ class Workspace:
             return channel
 
     def direct_channel(self, person_id: str) -> Channel:
-        """The conversation between the bot and one person; opened when it is not there yet."""
+        """The conversation between the bot and one person; created when it does not exist."""
         with self.lock:
             for channel in self.channels.values():
                 if channel.dm_with == person_id:
@@ -193,7 +193,7 @@ class Workspace:
         return self._messages.get(channel_id, {}).get(ts)
 
     def messages(self, channel_id: str) -> list[Message]:
-        """Oldest first, thread replies and ephemeral messages among them."""
+        """Oldest first, including thread replies and ephemeral messages."""
         with self.lock:
             return list(self._messages[channel_id].values())
 
@@ -208,12 +208,12 @@ class Workspace:
             self.put(replace(message, reactions=reactions))
 
     def touch(self) -> None:
-        """Says that something which the page shows has changed."""
+        """Records that something shown on the page has changed."""
         with self.lock:
             self.revision += 1
 
     def set_trouble(self, person_id: str, ts: str, sentence: str) -> None:
-        """The warning that Slack shows on a message whose click came to nothing; an empty sentence takes it away."""
+        """Sets the warning that Slack shows on a message whose click failed; an empty sentence removes it."""
         with self.lock:
             self.troubles[person_id, ts] = sentence
             self.revision += 1

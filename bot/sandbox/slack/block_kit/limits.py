@@ -1,7 +1,6 @@
-"""Block Kit's limits for messages and views, enforced: `slack_sdk`'s own validation is shallow, and Slack's is not.
+"""Block Kit's limits for messages and views, which `slack_sdk` checks only in part.
 
-The tables read like https://docs.slack.dev/reference/block-kit. They cover the blocks and elements that the page can draw; all others
-are refused as unsupported.
+The tables follow https://docs.slack.dev/reference/block-kit. They cover the blocks and elements that the page can draw; others are refused.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A small language for the shape of a JSON document: combinators that collect every mistake with its JSON pointer.
+"""Combinators that check the shape of a JSON document and collect every mistake with its JSON pointer.
 
-Here live the checks; the limits themselves stand in `block_limits.py`. The sentences are Slack's own.
+The limits are in `limits`. The sentences are Slack's.
 """
 
 from __future__ import annotations

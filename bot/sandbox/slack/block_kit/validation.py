@@ -1,6 +1,6 @@
-"""Refuses blocks and views that Slack would refuse, and completes the accepted ones with the ids that Slack makes up.
+"""Refuses blocks and views that Slack would refuse, and adds the ids that Slack generates.
 
-The limits themselves are tables in `block_limits.py`; here stand the rules that span several blocks.
+The limits are tables in `limits`; this module has the rules across several blocks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ INTERACTIVE = {"button", "static_select", "overflow", "radio_buttons", "checkbox
 
 
 def checked_blocks(value: object, pictures: Collection[str] = ()) -> list[Json]:
-    """A message's blocks, complete with ids. Raises SlackError `invalid_blocks` or `msg_blocks_too_long`.
+    """A message's blocks with their ids. Raises SlackError `invalid_blocks` or `msg_blocks_too_long`.
 
     `pictures` are the ids of the files that a block may show.
     """
@@ -35,7 +35,7 @@ def checked_blocks(value: object, pictures: Collection[str] = ()) -> list[Json]:
 
 
 def checked_view(value: object) -> Json:
-    """A modal, complete with ids. Raises SlackError `invalid_arguments`."""
+    """A modal with its ids. Raises SlackError `invalid_arguments`."""
     view = parsed(value)
     mistakes = VIEW(view, "/view")
     if mistakes or not isinstance(view, dict):
@@ -60,7 +60,7 @@ def _tables(blocks: list[Json]) -> Mistakes:
 
 
 def _files(blocks: list[Json], pictures: Collection[str]) -> Mistakes:
-    """One sentence for a file that is not there, is no picture, or was not looked through yet: Slack makes no difference."""
+    """Slack has one error for files that are missing, not pictures, or not processed yet."""
     shown = [(pointer, file) for pointer, key, file in _places(blocks, "/blocks") if key == "slack_file"]
     return [
         mistake
@@ -71,7 +71,7 @@ def _files(blocks: list[Json], pictures: Collection[str]) -> Mistakes:
 
 
 def _places(value: object, pointer: str) -> Iterator[tuple[str, str, object]]:
-    """Everything inside, with its JSON pointer and the key under which it stands."""
+    """Every nested value, with its JSON pointer and its key."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in inner:
         yield f"{pointer}/{key}", str(key), part

@@ -1,4 +1,4 @@
-"""The door for bots: `/api/<method>`, response URLs, uploads and the socket. Checks the token and its scopes; the deeds stand elsewhere."""
+"""The routes for bots: `/api/<method>`, response URLs, uploads and the socket. Checks the token and its scopes, and calls the method."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def web_api(backend: Backend) -> Blueprint:
 
     @routes.get("/files/<file_id>/<_name>")
     def read_file(file_id: str, _name: str) -> Response:
-        """Always as a download, so that no uploaded page can run under the sandbox's address."""
+        """Always a download, so that no uploaded HTML page can run under the sandbox's address."""
         file = backend.workspace.files.get(file_id)
         if file is None:
             return Response("no such file", 404)
@@ -88,7 +88,7 @@ def _call(backend: Backend, method: str) -> Json:
 
 
 def _arguments() -> Mapping[str, object]:
-    """Query, form and JSON body, each as Slack accepts it; slack_sdk announces JSON even with nothing in it."""
+    """Query, form and JSON body, as Slack accepts them; slack_sdk sends a JSON content type even with an empty body."""
     if not request.is_json or not request.get_data():
         return {**request.args.to_dict(), **request.form.to_dict()}
     body = parsed(request.get_data(as_text=True))

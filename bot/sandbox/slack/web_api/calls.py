@@ -1,6 +1,6 @@
 """One call of the Web API, parsed, and the renderings that several methods share.
 
-What each method does stands in the `*_methods.py` files.
+The methods are in the other modules of this folder.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MAXIMUM_PAGE = 1000
 
 @dataclass(frozen=True)
 class Call:
-    """`base_url` is the address under which the caller reached the sandbox, without a slash at its end."""
+    """`base_url` is the sandbox's address as the caller used it, without a slash at the end."""
 
     arguments: Mapping[str, object]
     base_url: str
@@ -53,7 +53,7 @@ Method = Callable[[Call], Json]
 
 
 def page_of(call: Call, rows: Sequence[T], default_limit: int) -> tuple[list[T], str]:
-    """Returns the rows that were asked for and the next cursor, empty on the last page."""
+    """One page of rows and the next cursor, which is empty on the last page."""
     limit = min(int(call.text("limit") or default_limit) or default_limit, MAXIMUM_PAGE)
     start = _offset(call.text("cursor"))
     more = start + limit < len(rows)

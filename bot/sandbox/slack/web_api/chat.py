@@ -41,7 +41,7 @@ def post_ephemeral(call: Call) -> Json:
 
 
 def update(call: Call) -> Json:
-    """Text without blocks takes the blocks away; blocks make no "edited" mark (both are Slack's rules)."""
+    """Text without blocks removes the blocks; an update of blocks adds no "edited" mark (both are Slack's rules)."""
     workspace = call.backend.workspace
     with workspace.lock:
         message = _own_message(call, "cant_update_message")
@@ -104,7 +104,7 @@ def add_reaction(call: Call) -> Json:
 
 
 def _channel_to_post_in(call: Call) -> Channel:
-    """A channel's id or name, or a person's id, which means the direct message with them."""
+    """By a channel's id or name, or by a person's id for the direct message with them."""
     workspace, wanted = call.backend.workspace, call.needed("channel", "channel_not_found")
     if wanted in workspace.people:
         return workspace.direct_channel(wanted)
@@ -119,7 +119,7 @@ def _channel_to_post_in(call: Call) -> Channel:
 
 
 def _respect_the_limit(call: Call, channel: Channel) -> None:
-    """About one message a second for a channel; a switch, because most tests are in a hurry."""
+    """About one message a second per channel. Off by default, because it would slow most tests down."""
     backend, now = call.backend, call.backend.workspace.now()
     waited = now - backend.last_post.get(channel.id, 0.0)
     if backend.app.limit_posts and waited < SECONDS_PER_POST:

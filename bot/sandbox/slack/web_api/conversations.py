@@ -1,4 +1,4 @@
-"""The Web API's `conversations.*`: which channels there are, and what was said in them."""
+"""The Web API's `conversations.*`: channels and their messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tell_about(call: Call) -> Json:
 
 
 def history(call: Call) -> Json:
-    """Newest first, without thread replies and without what only one person may see."""
+    """Newest first, without thread replies and ephemeral messages."""
     channel = _readable(call)
     messages = [message for message in _said_in(call, channel) if not message.is_reply]
     messages = [message for message in messages if _within(call, message)]

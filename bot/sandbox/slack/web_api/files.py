@@ -1,6 +1,6 @@
-"""The Web API's external upload in three steps: ask for an address, send the bytes there, complete it, in a channel or in none.
+"""The Web API's external upload in three steps: request an address, send the bytes there, complete it, with or without a channel.
 
-What Slack does not do at once, it does not do here either: a file has no type, and no block may show it, until Slack has looked through it.
+As in Slack, a file has no type, and no block may show it, until it has been processed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def complete_upload(call: Call) -> Json:
 
 
 def file_info(call: Call) -> Json:
-    """Each question brings Slack nearer to having looked."""
+    """Each call brings the file nearer to being processed."""
     workspace = call.backend.workspace
     with workspace.lock:
         file = workspace.files.get(call.needed("file", "file_not_found"))
@@ -71,7 +71,7 @@ def _channel(call: Call) -> Channel:
 
 
 def _share(call: Call, channel: Channel, files: list[UploadedFile]) -> None:
-    """All of them in one message, which has no metadata: Slack's method takes none."""
+    """All files in one message without metadata, which Slack's method does not support."""
     workspace, author = call.backend.workspace, call.backend.app.bot_user_id
     thread_ts = call.text("thread_ts")
     with workspace.lock:
