@@ -279,7 +279,7 @@ class Signer(Protocol):
 
 
 class CheckpointSigner(Protocol):
-    """Signs checkpoints of the ledger, with a key of its own."""
+    """Signs checkpoints of the ledger, with a separate key."""
 
     @property
     def key(self) -> PublicKey:

@@ -104,7 +104,7 @@ def checkpoint() -> None:
 def prove(entry: str | None, size: int | None, before: int | None) -> None:
     """Print the proof that one entry is in the ledger, for someone who may not see the others.
 
-    REQUEST_ID stands for the signed decision on it. `audit verify --proof FILE --key FILE` checks it without a database.
+    A REQUEST_ID means the signed decision on it. `audit verify --proof FILE --key FILE` checks it without a database.
     """
     from handlers.ledger.audit import prove_continuation, prove_entry
 

@@ -1,6 +1,6 @@
 """Runs the Flask app under gunicorn, started from our own process.
 
-A module of its own, so that no other command imports gunicorn. gunicorn's command line is not used: it puts the current directory first on
+A separate module, so that no other command imports gunicorn. gunicorn's command line is not used: it puts the current directory first on
 the import path, and a team may have a package named `config` there.
 """
 

@@ -175,7 +175,7 @@ class Cluster:
             os.chown(directory, self.account.uid, self.account.gid)
 
     def _make_socket_directory(self) -> None:
-        """The socket is beside the data, or in a short directory of its own when that path is too long."""
+        """The socket is beside the data, or in a separate short directory when that path is too long."""
         if self.sockets == self.files:
             return
         if not self.sockets.exists():

@@ -1,6 +1,6 @@
 """The end of `countersign demo --auto`: where a version comes from, the gate with two forgeries, the ledger against a ticket's checkpoint.
 
-Each runs the command that a user types, in a process of its own with only what a CI job has. Every answer is checked.
+Each runs the command that a user types, in a separate process with only what a CI job has. Every answer is checked.
 """
 
 from __future__ import annotations

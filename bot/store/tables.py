@@ -235,7 +235,7 @@ checkpoints = sa.Table(
     sa.Column("made_at", Moment, nullable=False),
 )
 
-# Short-lived verdicts for serving, renewed by the worker while the approval stands.
+# Short-lived verdicts for serving, renewed by the worker while the approval is valid.
 verdicts = sa.Table(
     "verdicts",
     metadata,

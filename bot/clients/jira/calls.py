@@ -139,7 +139,7 @@ class JiraCalls:
 
 
 def post(client: JIRA, path: str, body: JsonObject) -> JsonObject:
-    """For calls that the library lacks, or that it extends with calls of its own."""
+    """For calls that the library lacks, or that it combines with further calls."""
     return _answer(client._session.post(client._get_url(path), data=json.dumps(body)))
 
 

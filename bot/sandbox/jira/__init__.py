@@ -174,7 +174,7 @@ class JiraSandbox:
 
 @cache
 def _application() -> Flask:
-    """Shared by all sandboxes; it has no state of its own."""
+    """Shared by all sandboxes; it holds no state."""
     flask = Flask(__name__, static_folder=None)
     flask.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     flask.register_blueprint(pages)

@@ -85,7 +85,7 @@ def _fenced(kind: str, first: str, lines: list[str]) -> Markup:
 
 
 def _row(line: str) -> Markup:
-    """`||` before a cell makes it a header; header and plain cells may stand side by side."""
+    """`||` before a cell makes it a header; a row may mix header and plain cells."""
     cells = CELL.findall(line.strip())
     shown = (
         Markup("<{0}>{1}</{0}>").format(Markup("th" if bars == "||" else "td"), inline(cell)) for bars, cell in cells
