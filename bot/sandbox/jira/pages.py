@@ -52,9 +52,9 @@ def ticket(key: str) -> tuple[str, int]:
         issue = site().get_issue(key)
     except Refusal:
         return render_template("gone.html", **_frame(site().projects[0]), key=key), 404
-    roads = issue.project.workflow.roads_from(issue.status)
+    transitions = issue.project.workflow.transitions_from(issue.status)
     return render_template(
-        "ticket.html", **_frame(issue.project), issue=issue, roads=roads, resolutions=RESOLUTIONS
+        "ticket.html", **_frame(issue.project), issue=issue, transitions=transitions, resolutions=RESOLUTIONS
     ), 200
 
 

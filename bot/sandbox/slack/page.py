@@ -25,7 +25,7 @@ HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff
 
 def page(backend: Backend, interactions: Interactions) -> Blueprint:
     routes = Blueprint("page", __name__)
-    actions = _deeds(backend, interactions)
+    actions = _actions(backend, interactions)
 
     @routes.get("/")
     @routes.get("/archives/<path:_where>")
@@ -74,7 +74,7 @@ def page(backend: Backend, interactions: Interactions) -> Blueprint:
     return routes
 
 
-def _deeds(backend: Backend, interactions: Interactions) -> dict[str, Callable[[Json, SandboxPerson], Json]]:
+def _actions(backend: Backend, interactions: Interactions) -> dict[str, Callable[[Json, SandboxPerson], Json]]:
     def click(body: Json, person: SandboxPerson) -> Json:
         message = _message(backend, body, person)
         answer = interactions.press(person, message, text_at(body, "action_id"), text_at(body, "chosen"))
