@@ -11,25 +11,22 @@ import hashlib
 import hmac
 import statistics
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psycopg
 import sqlalchemy as sa
 from flask import Flask, request
 
 from bot.app import build_services, flask_app
-from bot.database import embedded
-from bot.database.connect import create_engine, migrate
+from bot.database.connect import create_engine
 from bot.domain.ledger.chain import GENESIS, Entry, first_fault, head_of, leaf_of
 from config.settings import Settings
 from handlers.ledger.audit import audit
+from tests.bench.database import database
 from tests.bench.digest import digest_cost
 from tests.bench.gate import gate_ratio
 
@@ -131,17 +128,6 @@ def timed(act: Callable[[], object], times: int) -> tuple[float, float]:
     for _ in range(times):
         act()
     return time.perf_counter() - wall, time.process_time() - cpu
-
-
-@contextmanager
-def database() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="countersign-bench-") as directory:
-        url = embedded.start(Path(directory))
-        try:
-            migrate(url)
-            yield url
-        finally:
-            embedded.stop(Path(directory))
 
 
 def product_client(url: str) -> Callable[[], None]:

@@ -1,0 +1,94 @@
+"""`python -m tests.bench.calls`: what one request costs, from the ask to the card and from the click to the moved target.
+
+Counts, not seconds: they are the same on every machine. Needs no network; starts a PostgreSQL, an MLflow, a Slack and a Jira of its own.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from bot.sandbox.mlflow_server import running_mlflow
+from tests.bench.database import database
+from tests.fixtures.call_counts import CallCounts, Tally, counting
+from tests.fixtures.fault_proxy import fault_proxy
+from tests.fixtures.installation import Installation, running_installation
+
+MODEL = "bike-demand"
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="countersign-calls-") as directory:
+        asked, clicked = measure(Path(directory))
+    print(table(asked, clicked))  # noqa: T201
+    return 0
+
+
+def measure(home: Path) -> tuple[Tally, Tally]:
+    """The ask until its card and ticket are there, then the click until the target has moved and all is quiet."""
+    with (
+        database() as url,
+        running_mlflow(home / "mlflow") as mlflow_url,
+        fault_proxy(mlflow_url) as (proxy_url, faults),
+        running_installation(url, mlflow_url, proxy_url, MODEL, home, {}) as installation,
+        counting(installation, faults) as counts,
+    ):
+        installation.sweep()  # the baseline
+        asked = ask(installation, counts)
+        return asked, click(installation, counts)
+
+
+def ask(installation: Installation, counts: CallCounts) -> Tally:
+    installation.ask(installation.register())
+    tally = counts.start()
+    with installation.s.store.transaction() as tx:
+        tx.defer("sweep_versions", "", "clock:sweep_versions", once=True)
+        tx.defer("sweep_models", "", "clock:sweep_models", once=True)
+    settle_all(installation, counts)
+    return tally
+
+
+def click(installation: Installation, counts: CallCounts) -> Tally:
+    (request,) = installation.requests()
+    tally = counts.start()
+    installation.click("ana", request, "approve")
+    settle_all(installation, counts)
+    if installation.champion() != request.version.version:
+        raise RuntimeError("the click did not move the target, so its figures mean nothing")
+    return tally
+
+
+def settle_all(installation: Installation, counts: CallCounts) -> None:
+    counts.settle()
+    if installation.unfinished():
+        raise RuntimeError(f"jobs did not finish: {installation.unfinished()}")
+
+
+def table(asked: Tally, clicked: Tally) -> str:
+    """Totals first, then each effect and each vendor's method."""
+    lines = [f"{'':44}{'ask':>8}{'click':>8}"]
+    for what in ("effects", "transactions", "statements"):
+        lines.append(_line(what, getattr(asked, what).total(), getattr(clicked, what).total()))
+    lines += [
+        _line("requests read by id", asked.request_reads, clicked.request_reads),
+        _line("policy reads", asked.policy_reads, clicked.policy_reads),
+        _line("chat.update equal to the one before", asked.equal_updates, clicked.equal_updates),
+    ]
+    for vendor in ("slack", "jira", "mlflow"):
+        lines.append(_line(f"{vendor} calls", getattr(asked, vendor).total(), getattr(clicked, vendor).total()))
+        methods = sorted({*getattr(asked, vendor), *getattr(clicked, vendor)})
+        lines += [_line(f"  {name}", getattr(asked, vendor)[name], getattr(clicked, vendor)[name]) for name in methods]
+    lines.append("transactions by effect (times run)")
+    for name in sorted({*asked.transactions, *clicked.transactions}):
+        runs = (f"{one.transactions[name]} ({one.effects[name]})" for one in (asked, clicked))
+        lines.append(_line(f"  {name}", *runs))
+    return "\n".join(lines)
+
+
+def _line(what: str, *figures: object) -> str:
+    return f"{what:44}" + "".join(f"{figure!s:>8}" for figure in figures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
