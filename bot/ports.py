@@ -185,8 +185,11 @@ class Notifier(Protocol):
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
         """Finds the message by its key among those posted since then. Raises Temporary when it cannot find out."""
 
-    def update(self, posted: PostedCard, card: Card) -> None:
-        """Replaces the message in place; safe to repeat. Raises Permanent when the message is gone."""
+    def update(self, posted: PostedCard, card: Card) -> bool:
+        """Replaces the message in place; safe to repeat. Raises Permanent when the message is gone.
+
+        Returns False when the message went without a part of the card, its image or a mention, so that the same card should be sent again.
+        """
 
     def account(self, account_id: str) -> Account:
         """Answers within 1.5 s or raises Temporary; cached for at most 60 s."""

@@ -177,13 +177,15 @@ intents = sa.Table(
     sa.Index("open_intents", "workspace", "model", postgresql_where=sa.text("done_at is null")),
 )
 
-# Creates at a vendor that were started and whose outcome may be unknown: looked up before creating again.
+# Creates at a vendor that were started and whose outcome may be unknown: looked up before creating again. `digest` is of the content
+# where a later one may differ (`bot.store.sent`).
 sendings = sa.Table(
     "sendings",
     metadata,
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("begun_at", Moment, nullable=False),
     sa.Column("done_at", Moment),
+    sa.Column("digest", sa.Text),
 )
 
 policies = sa.Table(

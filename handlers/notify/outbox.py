@@ -1,92 +1,212 @@
-"""Creating things outside exactly once, although answers get lost.
+"""Creating things outside exactly once although answers get lost, and not sending again what has not changed.
 
-Before a create stands our word that we are about to (`outbox.reserve`); whoever finds such a word from an earlier try looks the thing up
-by its key and adopts it, and creates only when it is sure not to be there.
+A row says that a create is about to begin (`outbox.reserve`). A later try that finds the row looks the thing up by its key and adopts
+it, and creates it only when it is certainly not there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from bot.domain.card.card import Card
+from bot.domain.ledger.chain import as_plain
 from bot.domain.references import PostedCard, TicketPlan
 from bot.errors import OutcomeUnknown, OutsideError, Temporary
 from bot.ports import Ticket
 from bot.services import Services
+from bot.store.sent import SentRows
+from bot.store.transaction import Transaction
 
 T = TypeVar("T")
 
 
-def post_once(key: str, channel: str, card: Card, s: Services, *, thread: str | None = None) -> PostedCard:
-    """Posts, in a thread when one is named, or adopts what an earlier try posted."""
+@dataclass(frozen=True)
+class Write:
+    """A write that is safe to repeat but costs the other side.
+
+    `content` is what it writes, where that may change under the same key; empty where it cannot, as in a comment. `record` runs in the
+    transaction that notes it as sent.
+    """
+
+    key: str
+    act: Callable[[], None]
+    content: str = ""
+    record: Callable[[Transaction], None] = lambda _tx: None
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.content) if self.content else ""
+
+
+def post_once(
+    key: str,
+    channel: str,
+    card: Card,
+    s: Services,
+    *,
+    thread: str | None = None,
+    record: Callable[[Transaction, PostedCard], None] = lambda _tx, _posted: None,
+) -> PostedCard:
+    """Posts, in a thread when one is named, or adopts what an earlier try posted.
+
+    `record` runs in the transaction that notes the end, so that both are committed or neither.
+    """
     now = s.clock.now()
     with s.store.transaction() as tx:
         begun = tx.outbox.reserve(key, now)
     posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
-    if begun is not None and posted is None:
-        wait_until_settled(
-            begun, s.notifier.post_settles, s, "a message may have been posted, but it is not to be seen yet"
-        )
     if posted is None:
-        posted = create_once(key, lambda: s.notifier.post(channel, card, key, thread), s)
+        why = "a message may have been posted, but it is not to be seen yet"
+        create = partial(s.notifier.post, channel, card, key, thread)
+        posted = _create(key, begun, create, s.notifier.post_settles, why, s)
     with s.store.transaction() as tx:
         tx.outbox.complete(key, now)
+        record(tx, posted)
     return posted
 
 
-def open_ticket_once(key: str, plan: TicketPlan, card: Card, s: Services) -> Ticket:
-    """Opens, or adopts what an earlier try opened."""
+def open_ticket_once(
+    key: str,
+    plan: TicketPlan,
+    card: Card,
+    s: Services,
+    *,
+    record: Callable[[Transaction, Ticket], None] = lambda _tx, _ticket: None,
+) -> Ticket:
+    """Opens, or adopts what an earlier try opened. `record` runs in the transaction that notes the end."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         begun = tx.outbox.reserve(key, now)
     ticket = s.tickets.find_ticket(plan, key) if begun else None
-    if begun is not None and ticket is None:
-        why = "a ticket may have been created, but the search lags behind"
-        wait_until_settled(begun, s.tickets.search_settles, s, why)
     if ticket is None:
-        ticket = create_once(key, lambda: s.tickets.open_ticket(plan, card, key), s)
+        why = "a ticket may have been created, but the search lags behind"
+        create = partial(s.tickets.open_ticket, plan, card, key)
+        ticket = _create(key, begun, create, s.tickets.search_settles, why, s)
     with s.store.transaction() as tx:
         tx.outbox.complete(key, now)
+        record(tx, ticket)
     return ticket
 
 
 def hand_over_once(key: str, settles: float, hand_over: Callable[[], None], s: Services) -> None:
-    """For what looks by itself at what is there already, but must not look before a lost answer has had its time."""
+    """For a call that looks for what is there already, but must not look before a lost answer has had its time."""
     with s.store.transaction() as tx:
         if tx.outbox.is_sent(key):
             return
         begun = tx.outbox.reserve(key, s.clock.now())
-    if begun is not None:
-        wait_until_settled(begun, settles, s, "files may have been handed over, but they are not to be seen yet")
-    create_once(key, hand_over, s)
+    _create(key, begun, hand_over, settles, "files may have been handed over, but they are not to be seen yet", s)
     with s.store.transaction() as tx:
         tx.outbox.complete(key, s.clock.now())
 
 
-def once(key: str, deed: Callable[[], None], s: Services) -> None:
-    """For what is safe to repeat but costs the other side: a ticket takes few writes in a second. Not done again once it has succeeded."""
+def once(key: str, act: Callable[[], None], s: Services) -> None:
+    """One `Write`. Not done again once it has succeeded."""
+    write = Write(key, act)
     with s.store.transaction() as tx:
-        if tx.outbox.is_sent(key):
+        if not unsent([write], tx):
             return
-    deed()
-    with s.store.transaction() as tx:
-        tx.outbox.reserve(key, s.clock.now())
-        tx.outbox.complete(key, s.clock.now())
+    send_all([write], s)
 
 
-def wait_until_settled(begun: datetime, seconds: float, s: Services, why: str) -> None:
-    """Late is better than twice: what may still turn up is waited for before anything is created again."""
-    remaining = (begun + timedelta(seconds=seconds) - s.clock.now()).total_seconds()
-    if remaining > 0:
-        raise Temporary(why, remaining)
+def unsent(writes: Sequence[Write], tx: Transaction) -> list[Write]:
+    """Those that were never sent, or with another content. A row without a digest is of a release that kept none: it counts as sent."""
+    sent = SentRows(tx.connection).digests([write.key for write in writes])
+    return [write for write in writes if write.key not in sent or sent[write.key] not in ("", write.digest)]
+
+
+def unsent_keys(keys: Collection[str], tx: Transaction) -> list[str]:
+    """Those under which nothing was sent, in their order."""
+    sent = SentRows(tx.connection).digests(keys)
+    return [key for key in keys if key not in sent]
+
+
+def send_all(writes: Sequence[Write], s: Services) -> None:
+    """Sends them in order, with no transaction open, and notes in one transaction what was sent.
+
+    When one fails, those before it are noted all the same and its error is raised. A process that dies before does them all again,
+    which is safe.
+    """
+    sent: list[Write] = []
+    try:
+        for write in writes:
+            write.act()
+            sent.append(write)
+    except Exception:
+        _note(sent, s)
+        raise
+    _note(sent, s)
+
+
+def _note(sent: Sequence[Write], s: Services) -> None:
+    now = s.clock.now()
+    if sent:
+        with s.store.transaction() as tx:
+            for write in sent:
+                SentRows(tx.connection).put(write.key, write.digest, now)
+                write.record(tx)
+
+
+@dataclass(frozen=True)
+class CardUpdate:
+    """A posted message that is about to show another card. Made in a transaction that is committed before `send`."""
+
+    key: str
+    posted: PostedCard
+    card: Card
+    begun: datetime
+    alone: bool
+
+    def send(self, s: Services) -> None:
+        """Keeps the digest of what the message shows now; not of a card that went without its image, so that it is sent again.
+
+        When the call fails, or the process dies around it, no digest is kept either.
+        """
+        is_whole = s.notifier.update(self.posted, self.card)
+        if is_whole and self.alone:
+            with s.store.transaction() as tx:
+                SentRows(tx.connection).finish(self.key, card_digest(self.card), self.begun, s.clock.now())
+
+
+def begin_update(key: str, posted: PostedCard, card: Card, tx: Transaction, s: Services) -> CardUpdate | None:
+    """None when the message is known to show just this card."""
+    rows = SentRows(tx.connection)
+    if rows.digests([key]).get(key) == card_digest(card):
+        return None
+    now = s.clock.now()
+    alone = rows.begin(key, now, timedelta(seconds=s.notifier.post_settles))
+    return CardUpdate(key, posted, card, now, alone)
+
+
+def card_digest(card: Card) -> str:
+    return digest_of(json.dumps(as_plain(card), sort_keys=True))
+
+
+def digest_of(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def create_once(key: str, create: Callable[[], T], s: Services) -> T:
-    """Our word stays given when the outcome is unknown, and is called off when it is certain that nothing was made."""
+    """The reservation stays when the outcome is unknown, and is released when it is certain that nothing was made."""
     with s.store.transaction() as tx:
         tx.outbox.renew(key, s.clock.now())
+    return _create_reserved(key, create, s)
+
+
+def _create(key: str, begun: datetime | None, create: Callable[[], T], settles: float, why: str, s: Services) -> T:
+    """`begun` is the moment of an earlier reservation, whose outcome was looked up and not found; None when ours is the first."""
+    if begun is None:
+        return _create_reserved(key, create, s)
+    _wait_until_settled(begun, settles, s, why)
+    return create_once(key, create, s)
+
+
+def _create_reserved(key: str, create: Callable[[], T], s: Services) -> T:
     try:
         return create()
     except OutcomeUnknown:
@@ -95,3 +215,10 @@ def create_once(key: str, create: Callable[[], T], s: Services) -> T:
         with s.store.transaction() as tx:
             tx.outbox.release(key)
         raise
+
+
+def _wait_until_settled(begun: datetime, seconds: float, s: Services, why: str) -> None:
+    """Late is better than twice: raises Temporary until what an earlier try may have created would be found."""
+    remaining = (begun + timedelta(seconds=seconds) - s.clock.now()).total_seconds()
+    if remaining > 0:
+        raise Temporary(why, remaining)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http.client import HTTPException
 
@@ -39,6 +39,14 @@ CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
 ACCOUNT_ID = re.compile(r"[UW][A-Z0-9]{7,}")
 
 Content = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """`is_whole` is False when the message went without its picture, or without a mention that was not found."""
+
+    answer: Answer
+    is_whole: bool
 
 
 class SlackNotifier:
@@ -80,7 +88,9 @@ class SlackNotifier:
         }
         if thread:  # cards do not wait; replies in a long thread wait for one another
             self.pace.keep(place)
-        sent = self._send(card, lambda content: self._calls.call_once("chat.postMessage", {**message, **content}))
+        sent = self._send(
+            card, lambda content: self._calls.call_once("chat.postMessage", {**message, **content})
+        ).answer
         if not thread:
             self.pace.note(text_at(sent, "channel"))
 
@@ -98,9 +108,9 @@ class SlackNotifier:
         found = self._first_ours(pages, key)
         return self._posted(place, found, thread) if found else None
 
-    def update(self, posted: PostedCard, card: Card) -> None:
+    def update(self, posted: PostedCard, card: Card) -> bool:
         message: Content = {"channel": posted.channel, "ts": posted.message}
-        self._send(card, lambda content: self._calls.call("chat.update", {**message, **content}))
+        return self._send(card, lambda content: self._calls.call("chat.update", {**message, **content})).is_whole
 
     def account(self, account_id: str) -> Account:
         return self._people.account(account_id)
@@ -144,19 +154,19 @@ class SlackNotifier:
     def read_mention(self, text: str) -> str | None:
         return inbound.read_mention(text)
 
-    def _send(self, card: Card, send: Callable[[Content], Answer]) -> Answer:
+    def _send(self, card: Card, send: Callable[[Content], Answer]) -> Sent:
         """Sends the card without its picture when Slack has not processed the picture, or no longer has it, and refuses the card.
 
         That makes no duplicate, because a refused message was not posted.
         """
         found = self._mentions.found(card.mentions)
         try:
-            return send(_content(card, found))
+            return Sent(send(_content(card, found)), is_whole=len(found) == len(set(card.mentions)))
         except SlackError as refusal:
             if refusal.code != "invalid_blocks" or card.image is None:
                 raise
             log.warning("image_not_taken", file=card.image.file, why=str(refusal))
-        return send(_content(replace(card, image=None), found))
+        return Sent(send(_content(replace(card, image=None), found)), is_whole=False)
 
     def _id_of(self, channel: str) -> str:
         """Slack accepts a channel's name for posting, but only its id for reading."""

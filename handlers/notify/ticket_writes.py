@@ -1,0 +1,133 @@
+"""What is to be written to a request's ticket in its current state: links, comments, and its closing. `outbox` sends what is new of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from bot.domain.card.sentences import CardContext, decision_text, evidence_text, outcome_text, story
+from bot.domain.events import TicketClosed
+from bot.domain.model import Kind, State, TransitionRequest
+from bot.domain.references import TicketPlan, TicketRef
+from bot.errors import Permanent
+from bot.services import Services
+from bot.store.transaction import Transaction
+from handlers.notify.outbox import Write
+from handlers.notify.render_context import needed_rule
+
+
+def writes_for(
+    request: TransitionRequest,
+    context: CardContext,
+    failed: TransitionRequest | None,
+    s: Services,
+    *,
+    lacks_evidence: bool = False,
+) -> list[Write]:
+    """In the order in which they are to be sent. `failed` is the request that a rollback undoes.
+
+    `lacks_evidence`: the ticket was opened before the evidence could be read, so its description does not have it.
+
+    What goes to that one's ticket comes last: should it be gone by now, this one is finished all the same.
+    """
+    ticket, other = request.ticket, failed.ticket if failed else None
+    if ticket is None:
+        return []
+    writes = [*_links(request, ticket, other, s)] if not request.ticket_status else []
+    writes += _on_evidence(request, ticket, s, lacks_evidence=lacks_evidence)
+    if not request.state.is_open:
+        writes += _comments(request, context, ticket, s)
+        if _is_finished(request) and not request.ticket_status:
+            writes.append(_closing(request, context, ticket, s))
+        if request.state is State.APPLIED and other is not None:
+            writes += _on_failed(request, ticket, other, s)
+    return writes
+
+
+def version_page(request: TransitionRequest, s: Services) -> str:
+    """A signed link to all that is known of the version; empty when this bot has no address or no key for links."""
+    return s.links.to_version(request.version.model, request.version.version, s.clock.now())
+
+
+def plan_of(request: TransitionRequest, context: CardContext) -> TicketPlan:
+    """Raises Permanent when the rule no longer has one."""
+    plan = needed_rule(request, context.rule).ticket
+    if plan is None:
+        raise Permanent(f"the rule for {request.target} no longer says where its tickets are. Add `ticket:` and replay")
+    return plan
+
+
+def _links(request: TransitionRequest, ticket: TicketRef, other: TicketRef | None, s: Services) -> Iterator[Write]:
+    """The link to the page about the version expires, so that a later state may bring a fresh one."""
+    if request.evidence is not None:
+        yield _link(ticket, f"version:{request.id}", f"MLflow: {request.version}", request.evidence.version_url, s)
+    if request.card is not None:
+        yield _link(ticket, f"card:{request.id}", "Slack: the card", request.card.url, s)
+    page = version_page(request, s)
+    if page:
+        yield _link(ticket, f"walk-back:{request.id}", f"Countersign: {request.version}", page, s)
+    if other is not None:
+        yield _link(ticket, f"away-from:{request.id}", f"{other.key}: what is rolled back", other.url, s)
+
+
+def _comments(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Iterator[Write]:
+    yield _comment(ticket, f"decision:{request.id}", decision_text(request, context), s)
+    if request.state is State.APPROVED and request.frozen_until is not None:
+        key = f"held:{request.id}:{request.frozen_until:%Y%m%dT%H%M}"
+        yield _comment(ticket, key, story(request, context), s)
+    if request.settled_at is not None or request.state is State.STALE:
+        yield _comment(ticket, f"outcome:{request.id}", outcome_text(request), s)
+    if request.state is State.CALLED_OFF:
+        yield _comment(ticket, f"outcome:{request.id}", story(request, context), s)
+
+
+def unreadable_key(request: TransitionRequest) -> str:
+    return f"unreadable:{request.id}"
+
+
+def _on_evidence(
+    request: TransitionRequest, ticket: TicketRef, s: Services, *, lacks_evidence: bool
+) -> Iterator[Write]:
+    """Why it cannot be read, each reason once; and, when it can be read at last, what the ticket's description lacks."""
+    waits = request.state in (State.COLLECTING, State.APPROVED)
+    for number in range(len(request.unreadable) if waits else 0):
+        said = replace(request, unreadable=request.unreadable[: number + 1])
+        yield _comment(ticket, f"{unreadable_key(request)}:{number}", story(said, CardContext({}, None)), s)
+    if request.state is not State.COLLECTING and request.evidence is not None and lacks_evidence:
+        yield _comment(ticket, f"evidence:{request.id}", evidence_text(request), s)
+
+
+def _on_failed(request: TransitionRequest, ticket: TicketRef, failed: TicketRef, s: Services) -> Iterator[Write]:
+    yield _link(failed, f"rollback:{request.id}", f"{ticket.key}: the rollback", ticket.url, s)
+    said = f"{outcome_text(request)} Reason: {request.comment}"
+    yield _comment(failed, f"rolled-back:{request.id}", said, s)
+
+
+def _closing(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Write:
+    """Asks for the plan only when its turn has come: without one, all that goes before is sent all the same."""
+
+    def wanted() -> str:
+        plan = plan_of(request, context)
+        return plan.approved if request.state is State.APPLIED else plan.rejected
+
+    def record(tx: Transaction) -> None:
+        if not tx.requests.get(request.id, for_update=True).ticket_status:
+            tx.record([TicketClosed(s.clock.now(), request.id, ticket, wanted())])
+
+    return Write(f"closing:{request.id}", lambda: s.tickets.move(ticket, wanted()), record=record)
+
+
+def _link(ticket: TicketRef, key: str, title: str, url: str, s: Services) -> Write:
+    return Write(f"link:{key}", partial(s.tickets.link, ticket, key, title, url), content=f"{title}\n{url}")
+
+
+def _comment(ticket: TicketRef, key: str, text: str, s: Services) -> Write:
+    return Write(f"comment:{key}", partial(s.tickets.comment, ticket, key, text))
+
+
+def _is_finished(request: TransitionRequest) -> bool:
+    """Nothing more will happen to it: the target has moved, or never will."""
+    if request.state is State.APPROVED:
+        return False
+    return not (request.state is State.REJECTED and request.kind is Kind.OBSERVED) or request.settled_at is not None
