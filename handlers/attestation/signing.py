@@ -1,21 +1,21 @@
-"""Effect of the signature: each vote after it has committed, then the decision; and whose keys count.
+"""Effect `sign`: signs each vote after it has committed, then the decision; and which keys count.
 
-What is signed is put together in `bot.domain.attestation.decision`. The target moves only once the decision is
-signed (`moves`), and the envelopes
-travel with the version as its tags (`tags`).
+What is signed is composed in `bot.domain.attestation.decision`. The target moves only once the decision is signed
+(`handlers.registry.apply`), and the envelopes travel with the version as its tags (`handlers.registry.tags`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.attestation import decision as attestation
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import DECISION, VOTE, State, TransitionRequest
-from bot.domain.policy.rules import Rule
-from bot.errors import InvalidPolicy, Permanent, Refused
+from bot.domain.policy.rules import Policy, Rule
+from bot.errors import InvalidPolicy, OutsideError, Permanent, Refused
 from bot.ports import PublicKey
 from bot.services import Services
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
@@ -34,15 +34,28 @@ class Due:
     earlier: int = 0
 
 
+@dataclass(frozen=True)
+class Signed:
+    due: Due
+    envelope: str
+
+
 def sign(request_id: str, s: Services) -> None:
-    """Whatever was decided and is not signed yet, in the order in which it happened."""
+    """Signs every vote and decision that is not signed yet, in the order in which they happened."""
     with s.store.transaction() as tx:
-        request = tx.requests.get(request_id)
-        unsigned = _unsigned(request, tx, s)
-    if unsigned:
+        unsigned = _unsigned(tx.requests.get(request_id), tx, s)
+        is_registered = tx.keys.find(s.signer.key.id) is not None
+    if unsigned and not is_registered:
         register_key(s)
+    signed: list[Signed] = []
     for due in unsigned:
-        _sign(request, due, s)
+        try:
+            envelope = s.signer.sign(attestation.payload_of(due.statement), PAYLOAD_TYPE)
+        except OutsideError:
+            _record(request_id, signed, s)
+            raise
+        signed.append(Signed(due, envelope))
+    _record(request_id, signed, s)
 
 
 def register_key(s: Services) -> None:
@@ -71,20 +84,24 @@ def retire_key(beginning: str, reason: str, s: Services) -> KnownKey:
     return replace(key, retired_seq=seq, retired_because=reason)
 
 
-def _sign(request: TransitionRequest, due: Due, s: Services) -> None:
-    envelope = s.signer.sign(attestation.payload_of(due.statement), PAYLOAD_TYPE)
-
-    now, key, digest = s.clock.now(), s.signer.key, digest_of(envelope)
+def _record(request_id: str, signed: Sequence[Signed], s: Services) -> None:
+    """In one transaction, but for what another worker has recorded meanwhile."""
+    if not signed:
+        return
+    now, key = s.clock.now(), s.signer.key
     with s.store.transaction() as tx:
-        tx.requests.get(request.id, for_update=True)
-        if _signed(request.id, tx)[due.about, due.person] > due.earlier:
-            return  # another worker was quicker
-        check_counts(key, tx)
-        signed = VoteSigned if due.about == VOTE else DecisionSigned
-        seq = tx.record_now(signed(now, request.id, due.about, due.person, key.id, digest))
-        tx.attestations.add(
-            Attestation(request.id, due.about, due.person, key.id, envelope, digest, seq=seq, signed_at=now)
-        )
+        tx.requests.get(request_id, for_update=True)
+        there = _signed(request_id, tx)
+        new = [one for one in signed if there[one.due.about, one.due.person] <= one.due.earlier]
+        if new:
+            check_counts(key, tx)
+        for one in new:
+            about, person, digest = one.due.about, one.due.person, digest_of(one.envelope)
+            event = VoteSigned if about == VOTE else DecisionSigned
+            seq = tx.record_now(event(now, request_id, about, person, key.id, digest))
+            tx.attestations.add(
+                Attestation(request_id, about, person, key.id, one.envelope, digest, seq=seq, signed_at=now)
+            )
 
 
 def _unsigned(request: TransitionRequest, tx: Transaction, s: Services) -> list[Due]:
@@ -111,17 +128,23 @@ def _signed(request_id: str, tx: Transaction) -> Counter[tuple[str, str]]:
 
 
 def _rule_with(rule_hash: str, request: TransitionRequest, tx: Transaction, s: Services) -> Rule:
-    """The rule as it was when people decided under it; when no policy of ours can be read that way any more, the one in force."""
-    version, target = request.version, request.target
+    """The rule as it was when people decided under it; the one in force when no policy of ours can be read that way any more."""
+    in_force = _rule_in(tx.policy(), request)
+    if in_force is not None and tx.policy().rule_hash(in_force) == rule_hash:
+        return in_force  # as nearly always: no other policy need be read
     for text in tx.policies.texts():
         try:
             policy = s.store.parse_policy(text)
         except InvalidPolicy:
             continue  # written for another release
-        rule = policy.rule_for(version.workspace, version.model, target)
+        rule = _rule_in(policy, request)
         if rule is not None and rule_hash in policy.hashes(rule):
             return rule
-    return needed_rule(request, tx.policy().rule_for(version.workspace, version.model, target))
+    return needed_rule(request, in_force)
+
+
+def _rule_in(policy: Policy, request: TransitionRequest) -> Rule | None:
+    return policy.rule_for(request.version.workspace, request.version.model, request.target)
 
 
 def check_counts(key: PublicKey, tx: Transaction) -> None:

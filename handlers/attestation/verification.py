@@ -1,9 +1,10 @@
-"""Whether what was signed about a request still proves it: the envelope, its key, its place in the ledger, and what it speaks of."""
+"""Whether what was signed about a request still proves it: the envelope, its key, its place in the ledger, and its content."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.domain.attestation.decision import evidence_digest, verdict_of
 from bot.domain.attestation.in_toto import (
@@ -19,7 +20,7 @@ from bot.domain.card.sentences import UNKNOWN
 from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Verdict, Vote
 from bot.domain.queries.description import Signed
 from bot.errors import InvalidStatement, NotVerified
-from bot.signatures import Verified, digest_of, verify
+from bot.signatures import TrustedKey, Verified, digest_of, verify
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.evidence import EvidenceRows
 from bot.store.transaction import Transaction
@@ -27,31 +28,41 @@ from bot.store.transaction import Transaction
 
 def signed_for(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> tuple[Signed, ...]:
     """Every vote and the decision, each verified anew."""
+    attestations = tx.attestations.of(request.id)
+    known = Known(tx.keys.ring(), tx.keys.recorded(), EvidenceRows(tx.connection), attestations)
     return tuple(
         Signed(
-            about=attestation.about,
-            person=names.get(attestation.person, UNKNOWN) if attestation.person else "",
-            key=attestation.key_id,
-            entry=attestation.seq,
-            at=attestation.signed_at,
-            digest=attestation.digest,
-            fault=fault_of(attestation, request, tx),
+            about=one.about,
+            person=names.get(one.person, UNKNOWN) if one.person else "",
+            key=one.key_id,
+            entry=one.seq,
+            at=one.signed_at,
+            digest=one.digest,
+            fault=_fault_of(one, request, known),
         )
-        for attestation in tx.attestations.of(request.id)
+        for one in attestations
     )
 
 
-def fault_of(attestation: Attestation, request: TransitionRequest, tx: Transaction) -> str:
-    """ReasonCode it proves nothing; empty when it holds."""
+@dataclass(frozen=True)
+class Known:
+    """What attestations of one request are checked against, read once. `keys` are those that the ledger recorded."""
+
+    ring: Mapping[str, TrustedKey]
+    keys: Mapping[str, KnownKey]
+    entries: EvidenceRows
+    attestations: Sequence[Attestation]
+
+
+def _fault_of(attestation: Attestation, request: TransitionRequest, known: Known) -> str:
+    """Why it proves nothing; empty when it holds."""
     try:
-        verified = verify(attestation.envelope, tx.keys.ring())
-        key = tx.keys.recorded().get(verified.key)
-        recorded = EvidenceRows(tx.connection).recorded_digest(attestation.seq)
+        verified = verify(attestation.envelope, known.ring)
         return (
-            _fault_of_key(attestation, verified, key)
-            or _fault_of_record(attestation, recorded)
+            _fault_of_key(attestation, verified, known.keys.get(verified.key))
+            or _fault_of_record(attestation, known.entries.recorded_digest(attestation.seq))
             or _fault_of_words(verified, attestation, request)
-            or (_fault_of_votes(request, tx) if attestation.about == DECISION else "")
+            or (_fault_of_votes(request, known) if attestation.about == DECISION else "")
         )
     except (NotVerified, InvalidStatement) as fault:
         return f"it {fault}" if isinstance(fault, InvalidStatement) else str(fault)
@@ -122,9 +133,9 @@ def _recorded_decisions(request: TransitionRequest) -> list[tuple[str, str, str,
     return [(str(Verdict.APPROVE), by, "", at), taken_back]
 
 
-def _fault_of_votes(request: TransitionRequest, tx: Transaction) -> str:
-    """All votes are signed before the decision is, so none may stand beside them that nobody signed."""
-    signed = Counter(one.person for one in tx.attestations.of(request.id) if one.about == VOTE)
+def _fault_of_votes(request: TransitionRequest, known: Known) -> str:
+    """All votes are signed before the decision is, so an unsigned one beside them was added later."""
+    signed = Counter(one.person for one in known.attestations if one.about == VOTE)
     more = Counter(vote.person for vote in request.votes) - signed
     return "the record has votes now that nobody signed" if more else ""
 

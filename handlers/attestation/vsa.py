@@ -1,12 +1,14 @@
 """Effects: short-lived verdicts, so that serving survives an outage of the bot. They travel as tags on the version.
 
-One is made when a target has moved, renewed by the clock while the approval stands, and followed by one that says FAILED as soon as the
-approval stands no longer: after a rejection, a rollback, or a change that made it stale.
+One is made when a target has moved, renewed by the clock while the approval is valid, and followed by one that says FAILED as soon as it no
+longer is: after a rejection, a rollback, or a change that made it stale.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,13 +16,15 @@ import structlog
 from bot.domain.attestation.decision import TAG_PREFIX, payload_of, tag_prefix
 from bot.domain.attestation.gate import GateQuery
 from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa
-from bot.domain.model import State, Target, VersionId
+from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.engine.lanes import Lane, model_lane, target_model
 from bot.errors import InvalidStatement, NotVerified
 from bot.services import Services
-from bot.signatures import PAYLOAD_TYPE
+from bot.signatures import PAYLOAD_TYPE, digest_of
 from bot.signatures import payload_of as payload_in
+from bot.store.attestations import KnownKey
+from bot.store.sent import SentRows
 from bot.store.transaction import Transaction
 from bot.store.verdicts import VerdictRow
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
@@ -33,23 +37,26 @@ RENEWED_BEFORE = timedelta(hours=12)  # how long an outage of the bot may last a
 
 
 def renew_verdict(request_id: str, s: Services) -> None:
-    """Brings the verdicts of this request's target up to date: of its version, of whoever holds it now, and of whoever had one before."""
-    register_key(s)
+    """Brings the verdicts of this request's target up to date: of its version, of the target's holders, and of those that had one before.
+
+    The registry is asked only about versions whose verdict may change, or was not seen on the version since the request last changed.
+    """
+    now = s.clock.now()
     with s.store.transaction() as tx:
-        if _is_retired(tx, s):
+        key = tx.keys.find(s.signer.key.id)
+        if key is not None and key.retired_seq is not None:
+            _warn_retired(key)
             return
-        request = tx.requests.get(request_id)
-        workspace, model, target = request.version.workspace, target_model(request), request.target
-        holders = _holders(workspace, model, target, tx)
-        rows = tx.verdicts.of(workspace, model, str(target))
-    check_believed(workspace, s)  # else versions of another registry would be said to have lost their approval
-    concerned = {*rows, *(version.version for version in holders)}
-    if request.version.model == model:
-        concerned.add(request.version.version)
-    for number in sorted(concerned):
-        seen = s.registry.find_version(workspace, model, number)
+        due = _due(tx.requests.get(request_id), tx, now)
+    if not due:
+        return
+    check_believed(due[0].workspace, s)  # else versions of another registry would be said to have lost their approval
+    if key is None:
+        register_key(s)
+    for verdict in due:
+        seen = s.registry.find_version(verdict.workspace, verdict.model, verdict.number)
         if seen is not None:
-            _renew(seen, target, rows.get(number), s, holds=seen.id in holders)
+            _renew(seen, verdict, s)
 
 
 def renew_verdicts(_: str, s: Services) -> None:
@@ -66,47 +73,151 @@ def renew_verdicts(_: str, s: Services) -> None:
                 tx.defer("renew_verdict", place.request_id, lane, once=True)
 
 
-def _renew(seen: VersionSnapshot, target: Target, row: VerdictRow | None, s: Services, *, holds: bool) -> None:
-    now = s.clock.now()
-    question = question_about(seen, target, s)
-    with s.store.transaction() as tx:
-        status = approval_status(question, tx, now)
-    stands = status.result.allowed
-    if row is None and not stands and not _is_void_approval(status):
+@dataclass(frozen=True)
+class Judged:
+    """`rule` is the label of the rule in force."""
+
+    question: GateQuery
+    status: ApprovalStatus
+    rule: str
+
+    @property
+    def allowed(self) -> bool:
+        return self.status.result.allowed
+
+
+@dataclass(frozen=True)
+class Due:
+    """A version whose verdict is to be looked at. `held` are the versions that hold the target by a request of ours.
+
+    `judged` is about the version as our own rows name it; None where they do not.
+    """
+
+    workspace: str
+    model: str
+    number: int
+    target: Target
+    row: VerdictRow | None
+    held: frozenset[VersionId]
+    judged: Judged | None = None
+
+    @property
+    def sending(self) -> str:
+        """The key under which the digest of the verdict that the version carries is kept."""
+        return f"verdict:{self.workspace}/{self.model}/{self.number}:{self.target}"
+
+
+def _due(request: TransitionRequest, tx: Transaction, now: datetime) -> list[Due]:
+    """In the order of the versions' numbers."""
+    workspace, model, target = request.version.workspace, target_model(request), request.target
+    held = frozenset(
+        place.version
+        for place in tx.registry.placements(workspace, model)
+        if place.target == target and place.request_id is not None
+    )
+    rows = tx.verdicts.of(workspace, model, str(target))
+    own = {request.version.version} if request.version.model == model else set[int]()
+    numbers = {*rows, *own, *(version.version for version in held)}
+    known = _known_versions(request, numbers, held, tx)
+    due = [
+        Due(workspace, model, number, target, rows.get(number), held, _judge_known(known.get(number), target, tx, now))
+        for number in sorted(numbers)
+    ]
+    since = max(filter(None, (request.opened_at, request.decided_at, request.settled_at)))
+    carried = SentRows(tx.connection).digests([one.sending for one in due], since)
+    return [one for one in due if not _is_done(one, carried.get(one.sending), now)]
+
+
+def _known_versions(
+    request: TransitionRequest, numbers: Collection[int], held: Collection[VersionId], tx: Transaction
+) -> dict[int, VersionId]:
+    """By number, as far as our own rows tell. Of copies nothing is known: what they were copied from is for the registry to say."""
+    if request.target.kind is TargetKind.MODEL:
+        return {}
+    here = (request.version, *held)  # of one number, the one that holds the target counts
+    known = {version.version: version for version in here}
+    if set(numbers) <= set(known):
+        return known
+    applied = tx.requests.find(
+        workspace=request.version.workspace,
+        model=request.version.model,
+        target=request.target,
+        states=(State.APPLIED,),
+    )
+    return {one.version.version: one.version for one in applied} | known
+
+
+def _judge_known(known: VersionId | None, target: Target, tx: Transaction, now: datetime) -> Judged | None:
+    return _judge(GateQuery(known, target), tx, now) if known else None
+
+
+def _judge(question: GateQuery, tx: Transaction, now: datetime) -> Judged:
+    status = approval_status(question, tx, now)
+    approved = status.request.version if status.request else question.version
+    rule = tx.policy().rule_for(question.version.workspace, approved.model, question.target)
+    return Judged(question, status, rule.label if rule else "gone from the policy")
+
+
+def _is_done(due: Due, carried: str | None, now: datetime) -> bool:
+    """Whether our own rows say that nothing is to be changed, and that the version carries the verdict that it should."""
+    judged = due.judged
+    if judged is None:
+        return False
+    if _runs_out(judged, due):
+        return True
+    return due.row is not None and _is_current(due.row, judged, now) and carried == digest_of(due.row.envelope)
+
+
+def _renew(seen: VersionSnapshot, due: Due, s: Services) -> None:
+    now, row, judged = s.clock.now(), due.row, due.judged
+    if judged is None or judged.question.version != seen.id:
+        question = question_about(seen, due.target, s)
+        with s.store.transaction() as tx:
+            judged = _judge(question, tx, now)
+    if row is None and not judged.allowed and not _is_void_approval(judged.status):
         return  # nothing was ever said of it
-    if stands and not holds and (row is None or _passes(row)):
-        return  # it gave way to another: what was said runs out by itself
-    if row is None or _passes(row) is not stands or _is_outdated(row, status, now):
-        row = _sign(question, status, now, s)
-    tag = tag_of(target)
+    if _runs_out(judged, due):
+        return
+    if row is None or not _is_current(row, judged, now):
+        row = _sign(judged, now, s)
+    tag = tag_of(due.target)
     if seen.tags.get(tag) != row.envelope:
         s.registry.tag_version(seen.id.model, seen.id.version, {tag: row.envelope})
+    with s.store.transaction() as tx:
+        SentRows(tx.connection).put(due.sending, digest_of(row.envelope), s.clock.now())
 
 
-def _sign(question: GateQuery, status: ApprovalStatus, now: datetime, s: Services) -> VerdictRow:
+def _runs_out(judged: Judged, due: Due) -> bool:
+    """It gave way to another version: what was said of it expires without anything being done."""
+    holds = judged.question.version in due.held
+    return judged.allowed and not holds and (due.row is None or _passes(due.row))
+
+
+def _is_current(row: VerdictRow, judged: Judged, now: datetime) -> bool:
+    return _passes(row) is judged.allowed and not _is_outdated(row, judged.status, now)
+
+
+def _sign(judged: Judged, now: datetime, s: Services) -> VerdictRow:
     expires = now + VALID_FOR
-    statement = as_statement(_verdict(question, status, now, expires, s))
-    envelope = s.signer.sign(payload_of(statement), PAYLOAD_TYPE)
-    version = question.version
-    row = VerdictRow(version.workspace, version.model, version.version, str(question.target), envelope, expires)
+    envelope = s.signer.sign(payload_of(as_statement(_verdict(judged, now, expires))), PAYLOAD_TYPE)
+    version = judged.question.version
+    row = VerdictRow(version.workspace, version.model, version.version, str(judged.question.target), envelope, expires)
     with s.store.transaction() as tx:
         check_counts(s.signer.key, tx)  # it may have been retired since we looked
         tx.verdicts.put(row)
     return row
 
 
-def _verdict(question: GateQuery, status: ApprovalStatus, now: datetime, expires: datetime, s: Services) -> Vsa:
-    request, version = status.request, question.version
-    with s.store.transaction() as tx:
-        rule = tx.policy().rule_for(version.workspace, (request or question).version.model, question.target)
+def _verdict(judged: Judged, now: datetime, expires: datetime) -> Vsa:
+    request = judged.status.request
     return Vsa(
-        version=version,
-        target=question.target,
-        passed=status.result.allowed,
-        files=status.result.artifacts,
-        rule=rule.label if rule else "gone from the policy",
+        version=judged.question.version,
+        target=judged.question.target,
+        passed=judged.allowed,
+        files=judged.status.result.artifacts,
+        rule=judged.rule,
         rule_hash=request.rule_hash if request else "",
-        inputs=status.inputs,
+        inputs=judged.status.inputs,
         made_at=now,
         expires_at=expires,
     )
@@ -137,16 +248,7 @@ def _passes(row: VerdictRow) -> bool:
         return False  # somebody has changed the row: the next one is made anew
 
 
-def _is_retired(tx: Transaction, s: Services) -> bool:
-    """Verdicts then run out by themselves; a decision that waits for its signature is parked with the mend (`signing`)."""
-    known = tx.keys.find(s.signer.key.id)
-    if known is None or known.retired_seq is None:
-        return False
-    mend = "name another key in COUNTERSIGN_SIGNING_KEY and restart the worker"
-    log.warning("no_verdicts", key=known.id[:12], why=f"retired: {known.retired_because}", next=mend)
-    return True
-
-
-def _holders(workspace: str, model: str, target: Target, tx: Transaction) -> set[VersionId]:
-    held = tx.registry.placements(workspace, model)
-    return {place.version for place in held if place.target == target and place.request_id is not None}
+def _warn_retired(key: KnownKey) -> None:
+    """Verdicts then expire without being renewed; a decision that waits for its signature is parked with the advice (`signing`)."""
+    fix = "name another key in COUNTERSIGN_SIGNING_KEY and restart the worker"
+    log.warning("no_verdicts", key=key.id[:12], why=f"retired: {key.retired_because}", next=fix)
