@@ -1,4 +1,4 @@
-"""Whether an approval stands, as the bot's own rows tell: what the gate's door answers, and what verdicts are made of.
+"""Whether an approval is valid, by the bot's own rows: what the gate's route answers, and what verdicts are made from.
 
 The same pure judgement as offline, over the envelopes of the database instead of the tags, and then what no envelope can know: a key
 that was retired, a rollback since, an approval that went stale or waits for the end of a freeze.
@@ -101,7 +101,7 @@ def _under_present_name(claim: VerifiedStatement, renames: Sequence[Renamed]) ->
 
 
 def _elsewhere(question: GateQuery, tx: Transaction) -> list[Reason]:
-    """For whoever asks about the wrong target."""
+    """Says for which other targets it is approved, in case the question names the wrong one."""
     approved = tx.requests.find(version=question.version, states=(State.APPROVED, State.APPLIED))
     others = sorted({str(request.target) for request in approved} - {str(question.target)})
     return [

@@ -59,7 +59,7 @@ def sign(request_id: str, s: Services) -> None:
 
 
 def register_key(s: Services) -> None:
-    """The worker's own key counts from now on, unless it did before. A retired one stays retired."""
+    """The worker's own key counts from now on, unless it did before. A retired key stays retired."""
     now, key = s.clock.now(), s.signer.key
     with s.store.transaction() as tx:
         if tx.keys.find(key.id) is not None:

@@ -224,12 +224,12 @@ def _verdict(judged: Judged, now: datetime, expires: datetime) -> Vsa:
 
 
 def tag_of(target: Target) -> str:
-    """Named as the tags of attestations are, so that MLflow takes it whatever the target is called."""
+    """Named as the tags of attestations are, so that MLflow accepts it for every name of a target."""
     return "countersign.verdict." + tag_prefix(target).removeprefix(TAG_PREFIX).removesuffix(".")
 
 
 def _is_void_approval(status: ApprovalStatus) -> bool:
-    """A signed approval that stands no longer: its envelope is on the version, for everybody to believe."""
+    """A signed approval that is no longer valid. Its envelope is still on the version, where a gate would believe it."""
     was_approved = status.request is not None and status.request.state is not State.REJECTED
     return was_approved and status.envelope is not None and not status.result.allowed
 
@@ -245,7 +245,7 @@ def _passes(row: VerdictRow) -> bool:
     try:
         return read_vsa(json.loads(payload_in(row.envelope)), "").passed
     except (NotVerified, InvalidStatement, ValueError):
-        return False  # somebody has changed the row: the next one is made anew
+        return False  # the row was changed by hand: a new one is made
 
 
 def _warn_retired(key: KnownKey) -> None:

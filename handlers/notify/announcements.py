@@ -1,4 +1,4 @@
-"""Notes: ledger entries that are no request but that people should hear of, as cards for the channels concerned."""
+"""Notes: cards about ledger entries that belong to no request, for the channels concerned."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Note:
 
 
 def note_of(kind: str, body: Body, policy: Policy, names: Mapping[str, str]) -> Note | None:
-    """None for entries that a request's own card speaks of, or that only the digest reports. `names` are people's, by their ids."""
+    """None for entries that a request's own card shows, or that only the digest reports. `names` are of people, by id."""
     if kind in FOR_EVERY_CHANNEL:
         card = FOR_EVERY_CHANNEL[kind](body, names)
         return Note(policy.channels(), card) if card else None
@@ -103,7 +103,7 @@ FOR_EVERY_CHANNEL: dict[str, Callable[[Body, Mapping[str, str]], Card | None]] =
 
 
 def _printed(lines: Plain, names: Mapping[str, str]) -> list[str]:
-    """The ledger keeps ids; whoever reads a channel wants names."""
+    """The ledger keeps ids; a channel shows names."""
     said = [str(line) for line in lines] if isinstance(lines, list) else []
     return [PERSON.sub(lambda found: names.get(found[1], SOMEBODY), line) for line in said]
 
@@ -114,7 +114,7 @@ def _as_list(lines: Sequence[str]) -> str:
 
 
 def _reported(body: Body, policy: Policy) -> Note | None:
-    """The rule wants no decision about it, but people to know."""
+    """The rule asks for no decision about it, only for a report."""
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
@@ -162,7 +162,7 @@ def _holder(version: Plain) -> str:
 
 
 def _emptied(body: Body, policy: Policy) -> Note | None:
-    """A target that nobody holds any more cannot be voted on, but must not pass unnoticed."""
+    """A target without a holder cannot be voted on, so a note reports it."""
     target, rule = _target_and_rule(body, policy)
     was = body["previous"]
     if rule is None or not isinstance(was, dict) or body["handling"] == Observed.REVERT:

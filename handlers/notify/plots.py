@@ -17,7 +17,7 @@ WITH_A_PLOT = (State.PENDING, State.APPROVED, State.APPLIED)
 
 
 def show_plot(request_id: str, s: Services) -> None:
-    """Draws it once, and gives it to the notifier; the card shows it from then on."""
+    """Draws the plot once and uploads it; the card shows it from then on."""
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
         rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
@@ -28,9 +28,7 @@ def show_plot(request_id: str, s: Services) -> None:
         return
     try:
         plot = s.notifier.upload_image(draw(history), f"countersign-{request.short_id}.png", in_words(history))
-    except (
-        Permanent
-    ) as refusal:  # a missing scope concerns every card alike: the doctor tells it, and no card waits for its picture
+    except Permanent as refusal:  # no card waits for its plot; the doctor reports a missing scope
         log.warning("plot_not_shown", request=request_id, why=str(refusal))
         return
 
@@ -40,7 +38,7 @@ def show_plot(request_id: str, s: Services) -> None:
 
 
 def _read_history(request: TransitionRequest, evidence: Evidence, rule: Rule, s: Services) -> MetricHistory | None:
-    """Asks the registry for nothing when there is no figure to draw."""
+    """None, without asking the registry, when there is no figure to draw."""
     if plotted_metric(evidence, rule) is None:
         return None
     return history_of(request, evidence, rule, _read_earlier(request, s))

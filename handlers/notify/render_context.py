@@ -1,4 +1,4 @@
-"""What the words on a card, a ticket or a message need beside the request: names, the rule in force, who holds the target now."""
+"""What the text of a card, a ticket or a message needs beyond the request: names, the rule in force, the current holder of the target."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _progress(request: TransitionRequest, tx: Transaction) -> str:
 
 
 def _claimed(request: TransitionRequest) -> set[str]:
-    """Ids of people as whom somebody claims to have trained or committed."""
+    """Ids of the people whom the evidence claims as author or committer."""
     claims = (request.evidence.author, request.evidence.commit_author) if request.evidence else ()
     return {claim.removeprefix(PERSON) for claim in claims if claim and claim.startswith(PERSON)}
 
@@ -56,7 +56,7 @@ def _objectors(request: TransitionRequest) -> set[str]:
 
 
 def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:
-    """Raises Permanent when the policy has none any more: the job waits until somebody has put one back."""
+    """Raises Permanent when the policy no longer has one: the job is parked until a rule is back."""
     if rule is None:
         raise Permanent(
             f"no rule in the policy speaks of {request.target} for {request.version.model} any more. "

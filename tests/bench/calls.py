@@ -68,9 +68,10 @@ def settle_all(installation: Installation, counts: CallCounts) -> None:
 def table(asked: Tally, clicked: Tally) -> str:
     """Totals first, then each effect and each vendor's method."""
     lines = [f"{'':44}{'ask':>8}{'click':>8}"]
-    for what in ("effects", "transactions", "statements"):
-        lines.append(_line(what, getattr(asked, what).total(), getattr(clicked, what).total()))
     lines += [
+        _line("effects", asked.effects.total(), clicked.effects.total()),
+        _line("transactions", asked.transactions.total(), clicked.transactions.total()),
+        _line("statements", asked.statements.total(), clicked.statements.total()),
         _line("requests read by id", asked.request_reads, clicked.request_reads),
         _line("policy reads", asked.policy_reads, clicked.policy_reads),
         _line("chat.update equal to the one before", asked.equal_updates, clicked.equal_updates),
