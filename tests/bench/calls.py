@@ -45,7 +45,7 @@ def ask(installation: Installation, counts: CallCounts) -> Tally:
     with installation.s.store.transaction() as tx:
         tx.defer("sweep_versions", "", "clock:sweep_versions", once=True)
         tx.defer("sweep_models", "", "clock:sweep_models", once=True)
-    settle_all(installation, counts)
+    counts.settle_all()
     return tally
 
 
@@ -53,16 +53,10 @@ def click(installation: Installation, counts: CallCounts) -> Tally:
     (request,) = installation.requests()
     tally = counts.start()
     installation.click("ana", request, "approve")
-    settle_all(installation, counts)
+    counts.settle_all()
     if installation.champion() != request.version.version:
         raise RuntimeError("the click did not move the target, so its figures mean nothing")
     return tally
-
-
-def settle_all(installation: Installation, counts: CallCounts) -> None:
-    counts.settle()
-    if installation.unfinished():
-        raise RuntimeError(f"jobs did not finish: {installation.unfinished()}")
 
 
 def table(asked: Tally, clicked: Tally) -> str:

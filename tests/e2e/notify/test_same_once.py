@@ -72,7 +72,7 @@ def test_a_click_is_taken_to_its_end_without_doing_anything_twice(counted: CallC
     assert tally.transactions.total() <= 40
     assert tally.transactions["sync_card"] <= 2 * tally.effects["sync_card"]
     assert tally.transactions["sync_ticket"] <= 2 * tally.effects["sync_ticket"]
-    assert tally.transactions["sign"] <= 2 * tally.effects["sign"]
+    assert tally.transactions["sign"] <= 3  # the first signature of an installation registers its key as well
 
 
 def test_a_card_that_is_shown_already_is_not_sent_again(counted: CallCounts) -> None:
