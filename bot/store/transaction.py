@@ -145,9 +145,11 @@ class Transaction:
         return self.policies.active().policy
 
     def _defer_what_follows(self, event: Event, seq: int) -> None:
-        for follow_up in self._store.follow_ups.get(type(event), ()):
-            if isinstance(event, RequestEvent):
-                self.defer_for(follow_up, self.requests.get(event.request_id))
+        follow_ups = self._store.follow_ups.get(type(event), ())
+        request = self.requests.get(event.request_id) if follow_ups and isinstance(event, RequestEvent) else None
+        for follow_up in follow_ups:
+            if request is not None:
+                self.defer_for(follow_up, request)
             elif isinstance(event, DigestClosed):  # week after week, and no receiver waits for another
                 self.defer(follow_up.effect, event.week, f"{follow_up.lane}:{follow_up.effect}")
             else:
