@@ -60,14 +60,18 @@ class Turns:
 
     @contextmanager
     def take(self, workspace: str, model: str) -> Iterator[None]:
-        """Waits until no other job is looking at the model or moving it. Raises Temporary after `wait`."""
+        """Waits until no other job is looking at the model or moving it; a job whose turn it is goes on. Raises Temporary."""
+        mine: Turn | None = getattr(self._own, "turn", None)
+        if mine is not None and (mine.workspace, mine.model) == (workspace, model):
+            yield
+            return
         turn = Turn(self._engine, workspace, model)
         turn.begin(self._wait)
         self._own.turn = turn
         try:
             yield
         finally:
-            self._own.turn = None
+            self._own.turn = mine
             turn.end()
 
     @contextmanager

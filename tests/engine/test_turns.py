@@ -41,6 +41,13 @@ def test_two_jobs_never_have_a_turn_with_one_model_at_once(turns: Turns) -> None
     assert (during, in_another_thread(turns, "bike")) == (["waits"], ["had its turn"])
 
 
+def test_whose_turn_it_is_does_not_wait_for_itself(turns: Turns) -> None:
+    with turns.take("default", "bike"):
+        with turns.take("default", "bike"):
+            pass
+        assert in_another_thread(turns, "bike") == ["waits"]
+
+
 def test_turns_with_two_models_do_not_wait_for_each_other(turns: Turns) -> None:
     with turns.take("default", "bike"):
         assert in_another_thread(turns, "tram") == ["had its turn"]

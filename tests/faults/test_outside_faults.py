@@ -114,9 +114,11 @@ def test_the_ticket_system_is_down_while_the_card_goes_out(installation: Install
     assert [link.url for link in installation.jira.remote_links("GOV-1")][-1] == installation.reread(request).card.url  # type: ignore[union-attr]
 
 
-def test_the_registry_is_down_while_the_vote_is_cast(installation: Installation, registry: tuple[str, Faults]) -> None:
+def test_the_registry_takes_no_calls_while_the_vote_is_cast(
+    installation: Installation, registry: tuple[str, Faults]
+) -> None:
     request = installation.asked()
-    registry[1].add("down", times=1_000)
+    registry[1].add("status", status=429, seconds=2, times=1_000)
 
     installation.approve(request)
     waiting = installation.card(request).all_text

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import sqlalchemy as sa
+
 from bot.domain.events import MoveObserved
 from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
 from bot.engine.rows import JobStatus
@@ -63,3 +65,14 @@ def test_a_move_by_hand_is_noticed_although_another_version_cannot_be_read(insta
         installation.move(1)
 
     assert installation.happened(MoveObserved) == ["MoveObserved"]
+
+
+def test_a_job_that_a_former_release_left_in_the_lane_of_its_model_still_runs(installation: Installation) -> None:
+    request = installation.asked()
+    installation.click("ana", request, "approve")
+    with installation.s.store.engine.begin() as connection:
+        connection.execute(sa.text("update procrastinate_jobs set lock = 'registry:default/x' where status = 'todo'"))
+
+    installation.settle_all()
+
+    assert (installation.reread(request).state, installation.champion()) == (State.APPLIED, 1)

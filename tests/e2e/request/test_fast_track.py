@@ -78,7 +78,10 @@ def slowly(registry: ModelRegistry, meanwhile: Callable[[], None]) -> ModelRegis
         meanwhile()
         return registry.read_evidence(version, champion, stores, lineage, follower)
 
-    return cast("ModelRegistry", SimpleNamespace(find_model=registry.find_model, read_evidence=read_evidence))
+    return cast(
+        "ModelRegistry",
+        SimpleNamespace(identity=registry.identity, find_model=registry.find_model, read_evidence=read_evidence),
+    )
 
 
 def label(installation: Installation, request: TransitionRequest, action: str) -> str:

@@ -83,7 +83,10 @@ def move_slowly(
         meanwhile()
         return seen
 
-    slow = cast("ModelRegistry", SimpleNamespace(find_model=registry.find_model, read_evidence=read_evidence))
+    slow = cast(
+        "ModelRegistry",
+        SimpleNamespace(identity=registry.identity, find_model=registry.find_model, read_evidence=read_evidence),
+    )
     sync_target(request.id, replace(installation.s, registry=slow))
     return installation.reread(request)
 
