@@ -47,11 +47,10 @@ from handlers.digest.closing import owed
 from handlers.doors.api import api
 from handlers.doors.errors import answer_refusals
 from handlers.doors.gate import ci_gate
-from handlers.doors.jira_webhook import jira_webhook
 from handlers.doors.pages import pages
 from handlers.doors.slack_actions import listen_to_actions, slack_events
 from handlers.doors.slack_commands import listen_to_commands
-from handlers.doors.webhooks import mlflow_webhook
+from handlers.doors.webhooks import jira_webhook, mlflow_webhook
 
 log = structlog.get_logger()
 

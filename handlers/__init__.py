@@ -22,7 +22,7 @@ from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints
 from handlers.notify import card_and_ticket, plots
 from handlers.registry import apply, reconcile, sweeps, tags
-from handlers.request import absences, accounts, asking, deadlines, evidence, expiry, rollbacks, waiting
+from handlers.request import absences, accounts, asking, deadlines, evidence, rollbacks, waiting
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
 sign = FollowUp("sign", Lane.EVIDENCE)
@@ -114,9 +114,9 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "sweep_models": sweeps.sweep_models,
     "remind_people": deadlines.remind_people,
     "thaw_approvals": deadlines.resume_after_freeze,
-    "expire_requests": expiry.expire_requests,
+    "expire_requests": deadlines.expire_requests,
     "tell_waiting": waiting.tell_waiting,
-    "forget_old": expiry.prune,
+    "forget_old": deadlines.prune,
     "close_digests": closing.close_digests,
     "close_week": closing.close_week,
     "post_digest": delivery.post_digest,

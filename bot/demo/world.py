@@ -30,7 +30,7 @@ from bot.clients.signers import read_signer
 from bot.database import embedded
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import Ask, AskKind, DecidedBy
-from bot.domain.request.agreement import Outcome
+from bot.domain.request.fast_track import Outcome
 from bot.errors import DemoFailed
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow

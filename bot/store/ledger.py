@@ -22,7 +22,7 @@ from bot.domain.ledger import chain as ledger
 from bot.domain.ledger.checkpoint import Note
 from bot.domain.ledger.merkle import Frontier
 from bot.domain.ledger.subjects import Subject, subject_in
-from bot.domain.request.agreement import Agreement
+from bot.domain.request.fast_track import Agreement
 from bot.store import tables
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the appends, for a few milliseconds each

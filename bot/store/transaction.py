@@ -22,7 +22,7 @@ from bot.domain.request import evolution
 from bot.engine import rows as job_rows
 from bot.engine.lanes import FollowUp, lane_of
 from bot.store.absences import AbsenceRows, SwitchRows
-from bot.store.attestations import AttestationRows, KeyRows
+from bot.store.attestations import AttestationRows, KeyRows, VerdictRows
 from bot.store.contents import ContentRows
 from bot.store.custody import CustodyRows
 from bot.store.digests import DigestRows
@@ -34,7 +34,6 @@ from bot.store.policies import PolicyRows
 from bot.store.registry import RegistryRows
 from bot.store.requests import RequestRows
 from bot.store.trust import TrustRows
-from bot.store.verdicts import VerdictRows
 
 if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy

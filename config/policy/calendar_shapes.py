@@ -1,6 +1,6 @@
 """The shape of `calendar` and `freezes`: when people are at work, and when no approval is applied.
 
-What freezes and rules must be to each other is `config.policy.freeze_checks`'s.
+What freezes and rules must be to each other is `config.policy.checks`'s.
 """
 
 from __future__ import annotations

@@ -1,20 +1,22 @@
 """What the parts of a policy must be to each other: groups that exist, escalation that helps, rules that can be reached.
 
 Each law takes the parts whose shape is sound and yields a path into the document and a sentence; `config.policy` adds the lines.
-Quorums and freezes have files of their own. What is allowed and still worth a word is `config.policy.warnings`'s.
+Freezes and quorums come last. What is allowed but doubtful is in `config.policy.warnings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain, combinations
+from zoneinfo import ZoneInfo
 
 from bot.domain.model import AskKind, FastTrackMode, Target, TargetKind
-from bot.domain.policy.rules import MIRRORED_CODES
+from bot.domain.policy.calendars import Dated, Freeze
+from bot.domain.policy.rules import MIRRORED_CODES, UnknownRequester
 from config.did_you_mean import guess
-from config.policy.freeze_checks import freezes_exist, freezes_open_again
 from config.policy.parts import Finding, Parts
 from config.policy.patterns import covers
-from config.policy.quorums import quorums_can_be_met
 from config.policy.shapes import RuleShape
 from config.policy.yaml_lines import Path
 
@@ -138,3 +140,80 @@ def hides(first: RuleShape, second: RuleShape) -> bool:
     """Whether the first holds for whatever the second could hold for."""
     same_target = first.target.as_target() == second.target.as_target()
     return same_target and covers(first.workspace, second.workspace) and covers(first.models, second.models)
+
+
+ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # where no window has a date, all weeks are the same
+A_DAY = timedelta(days=1)  # more than the time zones differ from each other by
+
+
+def freezes_exist(index: int, rule: RuleShape, parts: Parts) -> Iterator[Finding]:
+    for place, name in enumerate(rule.freezes):
+        if name not in parts.freeze_names:
+            path: Path = ("rules", index, "freezes", place)
+            hint = guess(name, parts.freeze_names) or " Add it to freezes."
+            yield path, f'rule "{rule.models}" names the freeze "{name}", which does not exist.{hint}'
+
+
+def freezes_open_again(parts: Parts) -> Iterator[Finding]:
+    for name, shape in parts.freezes.items():
+        freeze = shape.as_freeze(name, parts.timezone)
+        if not freeze.opens_again(_after_all_dates(freeze)):
+            since = "after its last date" if _dates(freeze) else "at any time of the week"
+            yield (
+                ("freezes", name),
+                f'freeze "{name}" is a freeze without end: {since} it lets nothing through. '
+                "Shorten what it denies, or allow some hours of every week.",
+            )
+
+
+def _after_all_dates(freeze: Freeze) -> datetime:
+    """When only the windows of every week are left."""
+    zone = ZoneInfo(freeze.timezone)
+    return max([ANY_MOMENT, *(window.ends.replace(tzinfo=zone) + A_DAY for window in _dates(freeze))])
+
+
+def _dates(freeze: Freeze) -> list[Dated]:
+    return [window for window in (*freeze.deny, *freeze.allow) if isinstance(window, Dated)]
+
+
+def quorums_can_be_met(index: int, rule: RuleShape, parts: Parts) -> Iterator[Finding]:
+    """Hall's theorem: different people can fill all places unless some of the groups have fewer people than places together."""
+    path: Path = ("rules", index, "approve", "all_of")
+    sized = {
+        one.group: (place, one.quorum) for place, one in enumerate(rule.approve.all_of) if parts.members(one.group)
+    }
+    for groups in chain.from_iterable(combinations(sized, size) for size in range(1, len(sized) + 1)):
+        everybody = frozenset[str]().union(*(parts.members(group) or () for group in groups))
+        wanted = sum(sized[group][1] for group in groups)
+        if wanted > len(everybody):
+            where = (*path, sized[groups[0]][0], "quorum") if len(groups) == 1 else path
+            shortage = _shortage(wanted, groups, everybody)
+            yield where, f'rule "{rule.models}" asks for {shortage}. Add a person or lower the quorum.'
+            return
+    if len(sized) == len(rule.approve.all_of):
+        yield from _one_more_can_be_found(
+            index, rule, frozenset().union(*(parts.members(group) or () for group in sized))
+        )
+
+
+def _shortage(wanted: int, groups: Sequence[str], everybody: frozenset[str]) -> str:
+    if len(groups) == 1:
+        return f"quorum {wanted} but group {groups[0]} has {_people(everybody)}"
+    return f"{wanted} approvals by {' and '.join(groups)} together, but they have {_people(everybody)}"
+
+
+def _one_more_can_be_found(index: int, rule: RuleShape, everybody: frozenset[str]) -> Iterator[Finding]:
+    approve = rule.approve
+    wanted = sum(requirement.quorum for requirement in approve.all_of) + 1
+    if not rule.ask_on or approve.unknown_requester is not UnknownRequester.ONE_MORE or len(everybody) >= wanted:
+        return
+    yield (
+        ("rules", index, "approve", "unknown_requester"),
+        f'rule "{rule.models}" asks for quorum {wanted - 1} and for one more when nobody knows who asked, as with every alias or tag, '
+        f"but its groups have {_people(everybody)}. Add a person, or write unknown_requester: author_only.",
+    )
+
+
+def _people(emails: frozenset[str]) -> str:
+    counted = "one person" if len(emails) == 1 else f"{len(emails)} people"
+    return f"{counted}, {' and '.join(sorted(emails))}"

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
+from bot import dvc_files
+from bot.domain.digest.figures import Holding, Pipeline
 from bot.domain.digest.json_form import as_json
 from bot.domain.digest.periods import Period, period_at, period_of, periods_from
 from bot.domain.events import DigestClosed, DigestsLeftOut
+from bot.domain.model import VersionId
 from bot.domain.policy.rules import DigestPlan
+from bot.domain.queries.description import pipeline_of
 from bot.engine.lanes import Lane
-from bot.errors import InvalidPolicy, Permanent
+from bot.errors import InvalidDvcFile, InvalidPolicy, OutsideError, Permanent
 from bot.reports.chart import chart_of
 from bot.reports.pdf import pdf_of
 from bot.services import Services
@@ -27,7 +32,6 @@ from bot.store.ledger import unhurried
 from bot.store.transaction import Transaction
 from handlers.digest.files import measured
 from handlers.digest.gathering import Gathered, gather
-from handlers.digest.pipelines import pipelines_of
 from handlers.digest.schedule import caught_up, due_periods, gone_on, period_after
 from handlers.ledger.checkpoints import take_checkpoint
 
@@ -154,3 +158,38 @@ def frozen(week: Gathered, plan: DigestPlan, s: Services) -> DigestRow:
         sizes={},
         plan=plan,
     )
+
+
+UNTOLD = "the registry could not tell when the week was closed: {}"
+
+
+def pipelines_of(held: Sequence[Holding], stores: Sequence[str], s: Services) -> Iterator[Pipeline]:
+    """Each version once, however many targets it holds."""
+    silence = ""
+    seen: set[VersionId] = set()
+    for holding in held:
+        if holding.version in seen:
+            continue
+        seen.add(holding.version)
+        text, trouble = None, silence
+        if not silence:
+            try:
+                text = s.registry.read_lock(holding.version, stores)
+            except Permanent as refusal:
+                trouble = UNTOLD.format(refusal)
+            except OutsideError as silent:
+                trouble = silence = UNTOLD.format(silent)
+        yield _pipeline(holding, text, trouble)
+
+
+def _pipeline(holding: Holding, text: str | None, trouble: str) -> Pipeline:
+    nothing = Pipeline(
+        holding.version, holding.target, (), (), trouble or "the run has logged no lineage/dvc.lock that may be read"
+    )
+    if text is None:
+        return nothing
+    try:
+        read = pipeline_of(dvc_files.read_lock(text), "", None)
+    except InvalidDvcFile as fault:
+        return replace(nothing, missing=f"the run's dvc.lock {fault}")
+    return Pipeline(holding.version, holding.target, read.tree, read.edges)

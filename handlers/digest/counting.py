@@ -13,7 +13,7 @@ from bot.domain import events as e
 from bot.domain.digest.figures import TREND_WEEKS, FastTrackFigures, Latency, WeekOfTrend
 from bot.domain.digest.periods import Period, previous_period
 from bot.domain.policy.rules import Policy
-from bot.domain.request.agreement import Agreement
+from bot.domain.request.fast_track import Agreement
 from bot.errors import InvalidPolicy
 from bot.store.digest_figures import ENDINGS, Decided, DigestFigures, KindCounts
 from bot.store.transaction import Store

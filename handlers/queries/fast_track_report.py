@@ -15,8 +15,8 @@ from bot.domain.events import FastTrackJudged, FastTrackSwitched, RequestApprove
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import Ask, AskKind, DecidedBy, FastTrackMode, Judgement
 from bot.domain.policy.rules import Policy
-from bot.domain.request.agreement import Agreement
 from bot.domain.request.evolution import BY_RULE
+from bot.domain.request.fast_track import Agreement
 from bot.services import Services
 
 

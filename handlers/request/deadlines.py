@@ -1,4 +1,4 @@
-"""Stories of waiting: reminders in working hours, escalation to a second group, and approvals that a freeze held back."""
+"""What time brings: reminders in working hours, escalation to a second group, the end of a freeze, expiry, and pruning old rows."""
 
 from __future__ import annotations
 
@@ -77,3 +77,22 @@ def _is_to_escalate(request: TransitionRequest, rule: Rule, policy: Policy, now:
     if rule.escalate is None or request.pending_since is None or request.escalated_at is not None:
         return False
     return policy.calendar.elapsed(request.pending_since, now) >= rule.escalate.after
+
+
+def expire_requests(_: str, s: Services) -> None:
+    """Nothing waits for ever: what is past its rule's `expire_after` ends, and the one who asked is told.
+
+    While the registry is doubted nothing ends: what could not be read because of it would be lost for no reason of its own.
+    """
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        due = [] if tx.trust.doubted() else tx.requests.due(now)
+    for request_id in due:
+        with s.store.transaction() as tx:
+            tx.record(lifecycle.expire(tx.requests.get(request_id, for_update=True), now))
+
+
+def prune(_: str, s: Services) -> None:
+    """Delivery ids and clock periods are kept for a week; the ledger for ever."""
+    with s.store.transaction() as tx:
+        tx.outbox.prune(s.clock.now())

@@ -13,7 +13,7 @@ import pytest
 from bot.errors import Permanent
 from bot.sandbox.faults import Faults
 from handlers.digest.delivery import mail_digest
-from handlers.request.expiry import prune
+from handlers.request.deadlines import prune
 from tests.builders.digest import NOTE
 from tests.fixtures.digest_office import ANA, BEN, CHANNEL, FILES, PLAN, WEEK, Office, open_office
 

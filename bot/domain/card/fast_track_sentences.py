@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.domain.model import Check, FastTrackMode, Judgement
-from bot.domain.request.agreement import Agreement
+from bot.domain.request.fast_track import Agreement
 from bot.domain.text import counted
 
 HASH_SHOWN = len("sha256:") + 8

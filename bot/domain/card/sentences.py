@@ -14,7 +14,7 @@ from bot.domain.evidence.lineage import in_the_way
 from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Group, Rule
-from bot.domain.request.agreement import Agreement
+from bot.domain.request.fast_track import Agreement
 from bot.domain.request.quorum import ANYONE, tally, under
 from bot.domain.text import format_utc, target_label
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 
 from bot.domain.evidence.lineage import missing
 from bot.domain.grounds import newest, objection_text
@@ -304,3 +305,39 @@ def _asked(bound: float) -> str:
 
 def _asked_percent(share: float) -> str:
     return f"{share * 100:.6g} %"
+
+
+class Outcome(StrEnum):
+    AGREED = "agreed"
+    FALSE_PASS = "false_pass"
+    FALSE_HOLD = "false_hold"
+
+
+def compare(would_pass: bool, approved: bool) -> Outcome:
+    """A false pass is what the fast track would have let through and people rejected; a false hold is the reverse."""
+    if would_pass == approved:
+        return Outcome.AGREED
+    return Outcome.FALSE_PASS if would_pass else Outcome.FALSE_HOLD
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Counts of versions that both the fast track has judged and people have decided."""
+
+    agreed: int
+    false_passes: int
+    false_holds: int
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int]) -> Agreement:
+        """`counts` has a number for each Outcome that occurred."""
+        return cls(*(counts.get(outcome, 0) for outcome in Outcome))
+
+    @property
+    def decided(self) -> int:
+        return self.agreed + self.false_passes + self.false_holds
+
+    @property
+    def rate(self) -> float | None:
+        """The share, 0 to 1, in which both said the same; None before people have decided any."""
+        return self.agreed / self.decided if self.decided else None

@@ -54,8 +54,8 @@ from bot.domain.model import (
     Vote,
 )
 from bot.domain.policy.rules import Rule, UnknownRequester
-from bot.domain.request.agreement import compare
 from bot.domain.request.evolution import BY_RULE, evolve
+from bot.domain.request.fast_track import compare
 from bot.domain.request.opening import Authors as Authors
 from bot.domain.request.opening import NewRequest as NewRequest
 from bot.domain.request.opening import open_request as open_request

@@ -15,8 +15,8 @@ from werkzeug.wsgi import responder
 
 from bot.clients.mlflow.artifacts import FilesRead, read_files, signature_in
 from bot.clients.mlflow.http import open_client
-from bot.clients.mlflow.locations import is_within
 from bot.clients.mlflow.registry import MlflowRegistry
+from bot.clients.mlflow.stores import is_within
 from bot.domain.model import Artifacts, Evidence, VersionId
 from bot.errors import FilesUnread, Permanent, Temporary
 from bot.sandbox.serving import serving

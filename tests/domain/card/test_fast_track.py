@@ -13,7 +13,7 @@ from bot.domain.card.sentences import CardContext, decision_text
 from bot.domain.model import DecidedBy, FastTrackMode, Judgement, State, TransitionRequest
 from bot.domain.policy.rules import Rule
 from bot.domain.references import Image
-from bot.domain.request.agreement import Agreement
+from bot.domain.request.fast_track import Agreement
 from tests.builders import NOON, a_judgement, a_request, a_rule, a_version, an_evidence, an_observed
 
 RULE_HASH = "sha256:1234abcd5678"
