@@ -132,13 +132,14 @@ def test_how_old_an_approval_may_get_is_a_duration() -> None:
     assert "approval_valid_for must be a duration such as" in mistakes_of(f"{SMALL}    approval_valid_for: soon\n")[0]
 
 
-def test_it_is_part_of_what_binds_a_decision_and_left_out_changes_nothing() -> None:
+def test_how_old_an_approval_may_get_voids_no_vote_since_only_the_digest_reads_it() -> None:
     policy = read_policy(SMALL)
     rule = policy.rules[0]
 
     hashes = [policy.rule_hash(replace(rule, approval_valid_for=age)) for age in (None, timedelta(days=90))]
 
-    assert hashes[0] == policy.rule_hash(rule) != hashes[1]
+    assert hashes[0] == policy.rule_hash(rule) == hashes[1]
+    assert policy.former_hash(replace(rule, approval_valid_for=timedelta(days=90))) != policy.former_hash(rule)
 
 
 def test_an_age_that_nobody_would_be_told_of_is_noticed() -> None:
