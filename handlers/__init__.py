@@ -1,11 +1,19 @@
 """What Countersign does: the table of contents.
 
-Doors let the outside in: `mlflow_webhook`, `slack_actions`, `slack_commands`, `jira_webhook`, `api`, `ci_gate`, `clock`, and the command
-line in `bot.__main__`. Stories say what we do about it: `transitions` (somebody asks, something moved), `sweeps` (the poller), `evidence`
-(what the vote is based on, and the fast track), `approvals` (votes), `request` (whose an account is, what is remembered of a version,
-approvals called off), `rollbacks`, `reminders`, `absences`, `switches`, `policies`, `signing` (what was decided, signed), `checkpoints`
-(the ledger, witnessed), `verdicts` (whether it still stands), `effects`, `moves` and `tags` (what is to become true outside), `digests`
-and `digest_delivery` (what compliance is told every week). Below stands which event leads to which effects.
+`doors` receive what comes from outside: webhooks of MLflow and Jira, Slack's buttons and commands, the HTTP API, the gate, the version
+pages and the clock. The command line is `bot.commands`. The other folders act on it, one for each subject:
+
+- `registry`: sweeps, what changed in MLflow, moves by hand, renames, the baseline, and the moves and tags that the bot writes
+- `custody`: the facts about a target, and whether the registry is believed
+- `policy`: putting a policy in force, the fast track's kill switch, and which metrics were ever logged
+- `request`: asking, evidence, votes, accounts, absences, reminders, expiry, calling off and rollbacks
+- `attestation`: signing decisions, verdicts (VSA), and the answers of the gate
+- `ledger`: checkpoints and the audit
+- `notify`: cards, tickets, plots and announcements in Slack and Jira
+- `digest`: the weekly report for compliance
+- `queries`: what commands and pages show
+
+`ON` says which event defers which effects; `EFFECTS` says which function runs each of them.
 """
 
 from __future__ import annotations
@@ -87,7 +95,7 @@ ON: dict[type[Event], list[FollowUp]] = {
 }
 
 
-# Everything a worker can be asked to run. The text is a request's id, a ledger entry's sequence, workspace/model, or a week.
+# Every effect that a worker can run. Its argument is a request's id, a ledger entry's sequence, workspace/model, or a week.
 EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
     "ask_again": asking.ask_again,

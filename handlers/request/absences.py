@@ -1,4 +1,4 @@
-"""Stories of who is away: said by an approver, recorded, told to whoever stands in. What a stand-in's vote counts for is in `voters`."""
+"""Absences of approvers: declared, recorded, and sent to the delegate. What a delegate's vote counts for is in `voters`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ADDRESS = re.compile(r"[^@\s<>|]+@[^@\s<>|]+")
 
 
 def check_is_here(person_id: str, tx: Transaction, now: datetime) -> None:
-    """Whoever is away has handed their say over, so that it is never used twice."""
+    """A person who is away has delegated their vote, which must never be used twice. Raises Refused."""
     absence = tx.absences.find(person_id, now)
     if absence is not None:
         name = tx.people.get(absence.delegate).name
@@ -51,7 +51,7 @@ def declare_away(account_id: str, last_day: date, named: str, s: Services) -> tu
 
 
 def come_back(account_id: str, s: Services) -> Person:
-    """Ends the absence; returns who stood in."""
+    """Ends the absence; returns the delegate."""
     person = person_of(account_id, s)
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -64,7 +64,7 @@ def come_back(account_id: str, s: Services) -> Person:
 
 
 def who_is_away(s: Services) -> list[tuple[Absence, str, str]]:
-    """Each absence in force with the names of who is away and who stands in, the first to be back first."""
+    """Each absence in force with the names of the person and the delegate; the first to be back first."""
     with s.store.transaction() as tx:
         absences = tx.absences.everybody(s.clock.now())
         names = tx.people.names({person for absence in absences for person in (absence.person, absence.delegate)})
@@ -72,7 +72,7 @@ def who_is_away(s: Services) -> list[tuple[Absence, str, str]]:
 
 
 def tell_delegate(seq: str, s: Services) -> None:
-    """Whoever stands in hears of it directly, once: when it begins, and when it ends before its time."""
+    """Sends the delegate one direct message when the absence begins, and one when it ends early."""
     key = f"delegate:{seq}"
     with s.store.transaction() as tx:
         body = json.loads(tx.ledger.get(int(seq)).body)
@@ -82,7 +82,7 @@ def tell_delegate(seq: str, s: Services) -> None:
     found = None if delegate.account else s.notifier.find_account(delegate.email)
     account_id = delegate.account or (found.id if found else None)
     if account_id is None:
-        return  # left the workspace since; a stand-in who cannot press a button decides nothing
+        return  # left the workspace since; a delegate who cannot press a button decides nothing
     until = body.get("until")  # an absence that has ended says none
     card = _you_stand_in(person, datetime.fromisoformat(until)) if until else _no_longer_needed(person)
     post_once(key, account_id, card, s)
@@ -126,7 +126,7 @@ def _account_with(named: str, s: Services) -> str:
 
 
 def _check_stands_ready(delegate: Person, tx: Transaction, now: datetime) -> None:
-    """A say that is lent is not lent on, so it would be nobody's."""
+    """A delegated vote cannot be delegated again, so no one would have it."""
     away = tx.absences.find(delegate.id, now)
     if away is not None:
         raise Refused(f"{delegate.name} is away until {format_utc(away.until)}. Name somebody who is here")

@@ -1,7 +1,7 @@
-"""Stories of accounts: whose an account is. What cannot be told for sure is refused, never guessed (docs/decisions/0003-who-may-vote.md).
+"""Which person a Slack account belongs to. What is not certain is refused, never guessed (docs/decisions/0003-who-may-vote.md).
 
-An account is bound to a person when a policy comes into force, when somebody asks under that person's address, when an administrator says
-so, or at its first press; and from then on by nothing but an administrator. Each change is a ledger entry.
+An account is bound to a person when a policy comes into force, when somebody asks under that person's address, by an administrator, or at
+its first click. After that only an administrator can change it. Each change is a ledger entry.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Binding(StrEnum):
 
 
 def person_behind(account: Account, s: Services) -> Person:
-    """The one person whose account it is. At first sight it is bound to the person with its address, unless either was bound before."""
+    """The one person whose account it is. A new account is bound to the person with its address, unless either was bound before."""
     with s.store.transaction() as tx:
         return tx.people.holder(account.id) or _at_first_sight(account, Binding.FIRST_PRESS, tx, s.clock.now())
 
 
 def bind_accounts(_seq: str, s: Services) -> None:
-    """After a policy came into force: its people, and the members of its groups, by the addresses that they have now."""
+    """After a policy came into force: binds its people, and the members of its groups, by their present addresses."""
     policy = s.store.policy()
     troubles: list[OutsideError] = []
     for account in _accounts_named_by(policy, s, troubles):
@@ -48,7 +48,7 @@ def bind_accounts(_seq: str, s: Services) -> None:
 
 
 def bind_person(person_id: str, s: Services) -> None:
-    """Somebody asked under an address that no account is bound to yet: before its owner could take another one."""
+    """Binds the address of an asker at once, if no account is bound to it yet: its owner could change it later."""
     with s.store.transaction() as tx:
         person = tx.people.get(person_id)
         if tx.people.accounts(person=person_id):
@@ -99,7 +99,7 @@ def _unbind(email: str, by: str, tx: Transaction, now: datetime) -> str | None:
 
 
 def _bind_quietly(account: Account, how: Binding, s: Services) -> None:
-    """An account that cannot be bound is left alone: its owner reads why, and what to do about it, at the first press."""
+    """An account that cannot be bound is left unbound: its owner reads why, and what to do about it, at the first click."""
     if account.kind is not AccountKind.MEMBER or not account.email:
         return
     with s.store.transaction() as tx:
@@ -138,7 +138,7 @@ def _person_with_address_of(account: Account, tx: Transaction) -> Person:
 
 
 def _accounts_named_by(policy: Policy, s: Services, troubles: list[OutsideError]) -> Iterator[Account]:
-    """Those that Slack names, as far as it does; what else it says about one group or address keeps the others waiting no longer."""
+    """The accounts that Slack names. A failure for one group or address does not hold up the others."""
     with s.store.transaction() as tx:
         bound = {row.account for row in tx.people.accounts()}
         known = {person.email for person in tx.people.everybody() if tx.people.accounts(person=person.id)}

@@ -1,4 +1,4 @@
-"""Stories of the vote: who pressed, may they, and what follows. Recorded before it is acknowledged."""
+"""Votes by button: who clicked, whether they may vote, and what follows. Recorded before it is acknowledged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 
 @dataclass(frozen=True)
 class Reply:
-    """What only the one who pressed sees; empty when the card itself is the answer."""
+    """What only the person who clicked sees; empty when the card itself is the answer."""
 
     text: str = ""
     asked: bool = False
@@ -101,7 +101,7 @@ def _vote_of(click: Click, voter: Voter, now: datetime) -> Vote:
 
 
 def _check_is_still(voter: Voter, click: Click, tx: Transaction, now: datetime) -> None:
-    """Between the question who pressed and the vote, an administrator may have unbound the account, or the person gone away."""
+    """After the account was looked up, an administrator may have unbound it, or the person declared an absence."""
     if tx.people.get(voter.person.id).account != click.account:
         raise Refused("whose account this is has changed just now. Nothing was recorded: press again")
     for person in (voter.person.id, *voter.also):
@@ -136,7 +136,7 @@ def rule_of(request: TransitionRequest, tx: Transaction) -> Rule:
 
 
 def _check_may_vote(request: TransitionRequest, click: Click, voter: Voter, rule: Rule, s: Services) -> None:
-    """Asked before the form for a reason is opened, so that nobody writes one in vain."""
+    """Checked before the form for a reason is opened, so that no one writes a reason that is then refused."""
     now = s.clock.now()
     with _own_requests_noted(click, voter, s), s.store.transaction() as tx:
         _check_is_still(voter, click, tx, now)
@@ -149,7 +149,7 @@ def _check_may_vote(request: TransitionRequest, click: Click, voter: Voter, rule
 
 @contextmanager
 def _own_requests_noted(click: Click, voter: Voter, s: Services) -> Iterator[None]:
-    """The digest tells who wanted to approve what is theirs; the refusal goes on to the one who pressed."""
+    """Records the attempt to approve one's own request, for the digest; the refusal goes on to the person who clicked."""
     try:
         yield
     except OwnRequest:
@@ -166,7 +166,7 @@ def _note_self_approval(request_id: str, person: str, s: Services) -> None:
 
 
 def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
-    """Says what will happen as well: the form stands in for the confirmation."""
+    """The form also says what will happen: it replaces the confirmation dialog."""
     happens = what_approve_does(request) if verdict is Verdict.APPROVE else what_reject_does(request)
     approve, reject = button_labels(request)
     if verdict is Verdict.APPROVE and request.failed_before:

@@ -1,4 +1,4 @@
-"""Stories of asking: in words, or because the registry asks for somebody; and of an ask that is taken away."""
+"""Opening requests: on the command line or through the API, or by an alias or tag in the registry; and taking them away again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 def request_transition(
     model: str, version: int, target: Target, requester_email: str, comment: str, ask: Ask, s: Services
 ) -> TransitionRequest:
-    """Somebody asks in words: on the command line or through the API."""
+    """Somebody asks on the command line or through the API. Raises Refused."""
     email = checked_email(requester_email)
     if len(comment) > COMMENT_LIMIT:
         raise Refused(f"the comment has {len(comment)} characters; {COMMENT_LIMIT} fit on a card. Shorten it")
@@ -54,7 +54,7 @@ def request_transition(
 
 
 def _own_up(new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
-    """Somebody says that a move by hand was theirs: it is known from then on who wants it, and they do not decide on it."""
+    """Somebody claims a move by hand: they become its requester, and may not vote on it."""
     tx.requests.lock_model(new.version.workspace, new.version.model)
     live = tx.requests.find(version=new.version, target=new.target, states=OPEN, for_update=True)
     if not live:
@@ -63,7 +63,7 @@ def _own_up(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReques
 
 
 def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
-    """Opens a request, or finds the live one for the same wish; whoever is newer takes an older one's place."""
+    """Opens a request, or returns the live one for the same version and target; a newer version supersedes an older one's request."""
     tx.requests.lock_model(new.version.workspace, new.version.model)
     live = tx.requests.find(version=new.version, target=new.target, states=LIVE, for_update=True)
     if live and not end_dropped(live[0], tx, now):
@@ -132,7 +132,7 @@ def take_away(ask: OpenAsk, seen: ModelSnapshot, tx: Transaction, now: datetime,
 
 
 def ask_again(request_id: str, s: Services) -> None:
-    """A request ended undone: an older version that still asks, and was only superseded, has its turn again."""
+    """A request ended without being applied: an older version that was only superseded, and still asks, gets a new request."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         ended = tx.requests.get(request_id)
@@ -144,13 +144,13 @@ def ask_again(request_id: str, s: Services) -> None:
         if not waiting or tx.policy().rule_for(workspace, model, target) is None:
             return
         ask, older = max(waiting, key=lambda found: found[0].version.version)
-        in_words = older.requester is not None  # who still wants it, whatever becomes of the alias or tag
+        in_words = older.requester is not None  # still wants it, also when the alias or tag is removed
         fresh = open_new(asked_again(older, Ask(AskKind.REOPENED) if in_words else ask.ask), tx, now)
         tx.registry.hand_over_asks(older.id, fresh.id)
 
 
 def _still_asking(ended: TransitionRequest, tx: Transaction) -> list[tuple[OpenAsk, TransitionRequest]]:
-    """What asks in the registry although a newer version took the place of its request, which came to nothing."""
+    """What still asks in the registry, of the requests that were superseded by one that was never applied."""
     version, target = ended.version, ended.target
     superseded = tx.requests.find(
         workspace=version.workspace, model=version.model, target=target, states=(State.SUPERSEDED,)
@@ -171,7 +171,7 @@ def _gave_way_for_nothing(request: TransitionRequest, tx: Transaction) -> bool:
 
 
 def _is_called_off(ask: OpenAsk, request: TransitionRequest, seen: ModelSnapshot, tx: Transaction) -> bool:
-    """Whether somebody took it away, and it is not our own move, the version's arrival or another policy that made an end of it."""
+    """Whether a person took it away, rather than our own move, the version's arrival or another policy."""
     version, intent = seen.version(ask.version.version), tx.registry.find_intent(request.id)
     if version is None or version.id != ask.version:
         return False
@@ -186,13 +186,13 @@ def _is_called_off(ask: OpenAsk, request: TransitionRequest, seen: ModelSnapshot
 
 
 def _nobody_asks_in_words(request: TransitionRequest) -> bool:
-    """Whoever asked in words as well still wants it; a fresh request in place of a stale one is theirs too."""
+    """A request that was also made on the command line or through the API stays; so does one that replaced a stale one of theirs."""
     again_by_itself = request.ask.kind is AskKind.REOPENED and request.requester is None
     return request.kind is Kind.PROMOTION and (request.ask.is_automatic or again_by_itself)
 
 
 def checked_email(text: str) -> str:
-    """One person, one spelling: separation of duties hangs on it."""
+    """One spelling for each person: separation of duties depends on it."""
     email = text.strip().lower()
     if len(email) > EMAIL_LIMIT or not EMAIL.fullmatch(email):
         raise Refused(f'"{text[:80]}" is no e-mail address. Name the one who asks by the address that Slack knows')
@@ -200,6 +200,6 @@ def checked_email(text: str) -> str:
 
 
 def person_with(email: str, tx: Transaction) -> Person:
-    """Whoever has that address, by the name that the policy prints; `email` has gone through `checked_email`."""
+    """The person with that address, by the name in the policy; `email` has gone through `checked_email`."""
     entry = tx.policy().person_by_email(email)
     return defer_binding(tx.people.get_or_add(email, entry.name if entry else email), tx)

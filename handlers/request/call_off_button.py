@@ -1,4 +1,4 @@
-"""Who may call an approval off, and the button and the command that do it: an approver under the rule, or who asked for it."""
+"""Calling an approval off, by button or command: approvers under the rule and the requester may."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handlers.request.voters import Voter, voter_for
 
 
 def press(click: Click, s: Services) -> Reply:
-    """The button on an approved card: first the question why."""
+    """The button on an approved card: asks for the reason first."""
     with s.store.transaction() as tx:
         request = request_under(click, tx)
         rule = rule_of(request, tx)

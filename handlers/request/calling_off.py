@@ -1,4 +1,4 @@
-"""Stories of an approval that is taken back before it is applied: by the button, by a command, or because its job was given up."""
+"""Ending an approval before it is applied: by button, by command, or because its job was dropped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ITS_JOBS = ("sync_target", "sign")  # without either, an approval is never appli
 
 
 def call_off(request_id: str, person: Person, reason: str, s: Services) -> TransitionRequest:
-    """Ends what is approved and not applied yet; `person` says so. Raises Refused when it is too late, or too early."""
+    """Ends an approval that is not applied yet, on behalf of `person`. Raises Refused when it is too late, or too early."""
     why, now = checked_reason(reason), s.clock.now()
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id, for_update=True)
@@ -28,7 +28,7 @@ def call_off(request_id: str, person: Person, reason: str, s: Services) -> Trans
 
 
 def end_approval(request: TransitionRequest, person: str, reason: str, tx: Transaction, now: datetime) -> None:
-    """Should our move be under way at this moment, its result is judged as a move that nobody approved."""
+    """If our move is under way at this moment, its result is judged as a move without an approval."""
     tx.record(lifecycle.call_off(request, person, reason, now))
     tx.registry.call_off_intent(request.id, now)
 
@@ -55,7 +55,7 @@ def checked_reason(reason: str) -> str:
 
 
 def drop_job(job_id: int, reason: str, person: Person | None, s: Services) -> tuple[Job, TransitionRequest | None]:
-    """Gives a job up. With the job that would have applied an approval the approval ends; else the request is None.
+    """Drops a parked job. If the job would have applied an approval, the approval ends too; else the returned request is None.
 
     Raises Refused when that needs somebody's name and `person` is None.
     """
@@ -87,7 +87,7 @@ def approval_behind(job: Job, s: Services) -> str | None:
 
 
 def end_dropped(request: TransitionRequest, tx: Transaction, now: datetime) -> bool:
-    """Whether its job was given up by an earlier release, which left the approval behind: that ends here, and nothing revives it."""
+    """Whether an earlier release dropped its job and left the approval open. Such an approval ends here, and nothing revives it."""
     if request.state is not State.APPROVED or not tx.is_given_up(ITS_JOBS, request.id):
         return False
     end_approval(request, "", "the job that would have applied it was dropped", tx, now)

@@ -1,4 +1,4 @@
-"""What time brings: reminders in working hours, escalation to a second group, the end of a freeze, expiry, and pruning old rows."""
+"""Deadlines: reminders in working hours, escalation to a second group, the end of a freeze, expiry, and pruning of old rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handlers.notify.render_context import context_for
 
 
 def remind_people(_: str, s: Services) -> None:
-    """Nothing waits for ever: whoever could decide is reminded, in working hours, and after a while others may as well."""
+    """Reminds those who can decide, in working hours, and escalates to a second group when the rule's time is up."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         policy = tx.policy()
@@ -34,7 +34,7 @@ def remind_people(_: str, s: Services) -> None:
 
 
 def remind(request_id: str, s: Services) -> None:
-    """A reply under the card, which notifies those who are missing; once for each time that it was due."""
+    """Replies under the card, which notifies the missing approvers; once for each reminder that was due."""
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
         context = context_for(request, tx, s.clock.now())
@@ -80,9 +80,9 @@ def _is_to_escalate(request: TransitionRequest, rule: Rule, policy: Policy, now:
 
 
 def expire_requests(_: str, s: Services) -> None:
-    """Nothing waits for ever: what is past its rule's `expire_after` ends, and the one who asked is told.
+    """Ends requests that are past their rule's `expire_after`, and notifies the requester.
 
-    While the registry is doubted nothing ends: what could not be read because of it would be lost for no reason of its own.
+    Nothing expires while the registry is doubted: a request must not end because its evidence could not be read.
     """
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -93,6 +93,6 @@ def expire_requests(_: str, s: Services) -> None:
 
 
 def prune(_: str, s: Services) -> None:
-    """Delivery ids and clock periods are kept for a week; the ledger for ever."""
+    """Deletes delivery ids and clock periods after a week. The ledger is kept."""
     with s.store.transaction() as tx:
         tx.outbox.prune(s.clock.now())

@@ -1,4 +1,4 @@
-"""Story of the evidence: collected by a worker and frozen, judged by the fast track, and only then does the vote open."""
+"""Collects the evidence in a worker, freezes it, lets the fast track judge it, and only then opens the vote."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def freeze_evidence(request_id: str, s: Services) -> None:
         with telling_if_unreadable(request, s):
             read = _read(request, reading, s)
     except Permanent:
-        return  # the card says so, and the clock has it tried again (`tell_waiting`)
+        return  # the card says so, and the clock retries it (`tell_waiting`)
     if read is not None:
         seen, holder = read
         _freeze(request_id, seen, holder, reading, s)
@@ -92,12 +92,12 @@ def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: 
             tx.manifests.keep(seen.artifacts.digest, reading.manifest)
         tx.readings.forget(request_id)
         tx.record(frozen)
-        if frozen:  # else another worker was quicker, and the vote is open since
+        if frozen:  # else another worker was quicker, and the vote is already open
             tx.record(_decide_without_people(tx.requests.get(request_id), rule, rule_hash, tx, now))
 
 
 class _Reading:
-    """Tells on the card how far it is when the files are so large that people begin to wonder."""
+    """Shows progress on the card when the files are large."""
 
     def __init__(self, request_id: str, s: Services) -> None:
         self._request_id = request_id
@@ -106,7 +106,7 @@ class _Reading:
         self.manifest = ""
 
     def on_progress(self, done: int, size: int) -> None:
-        """Only leaves word: the card is brought up to date in its own lane, and the reading waits for nobody."""
+        """Only defers: the card is updated in its own lane, and the reading does not wait for it."""
         now = self._s.clock.now()
         if size < LARGE or (self._told_at is not None and now - self._told_at < TELL_EVERY):
             return
@@ -125,7 +125,7 @@ class _Reading:
 def _decide_without_people(
     request: TransitionRequest, rule: Rule, rule_hash: str, tx: Transaction, now: datetime
 ) -> list[Event]:
-    """Good versions pass without waiting for a person, and the way back to an approved one is short."""
+    """Approves without a vote what passes the fast track, and a rollback to contents that were approved before."""
     if request.state is not State.PENDING or request.evidence is None:
         return []
     if request.kind is Kind.ROLLBACK:
@@ -133,7 +133,7 @@ def _decide_without_people(
         return lifecycle.approve_by_rule(request, rule_hash, now) if at_once else []
     if request.kind is not Kind.PROMOTION or rule.fast_track is None or rule.fast_track.mode is FastTrackMode.OFF:
         return []
-    is_on = tx.switches.fast_track_is_on(lock=True)  # whoever switches it off waits for us, or we see that it is off
+    is_on = tx.switches.fast_track_is_on(lock=True)  # a person who switches it off waits for us, or we see that it is off
     lot = memory.lot_of(request, tx, rule)
     judgement = fast_track.judge(request, request.evidence, rule.fast_track, is_switched_on=is_on, lot=lot)
     blocked = () if Demand.LINEAGE in rule.fast_track.require else lineage.blocking(request.evidence, rule.lineage)
@@ -142,9 +142,9 @@ def _decide_without_people(
 
 
 def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transaction) -> str:
-    """The way back is short only to the very bytes and figures that people, or the rule, have approved for this target.
+    """A rollback needs no vote only to the same bytes and metrics that people, or the rule, have approved for this target.
 
-    The newest word counts: what people rejected since goes back with votes alone.
+    The newest decision counts: what people rejected since needs votes.
     """
     if request.kind is not Kind.ROLLBACK:
         return ""
@@ -165,7 +165,7 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
 def _why_pointless(
     request: TransitionRequest, champion: VersionId | None, model: ModelSnapshot | None, s: Services
 ) -> str:
-    """What has become of the wish since it was asked; empty when it still makes sense."""
+    """Why the request has become pointless since it was opened; empty when it has not."""
     seen = model.version(request.version.version) if model else None
     if seen is None or seen.id != request.version:
         return f"{request.version} is no longer in the registry"
@@ -178,7 +178,7 @@ def _authors_of(evidence: Evidence, policy: Policy, tx: Transaction) -> Authors:
 
 
 def _without_addresses(seen: Evidence, tx: Transaction) -> Evidence:
-    """The ledger keeps ids and no addresses: who claims to have trained or committed under one is named by the id of a person."""
+    """The ledger keeps ids and no addresses: an address that an author claims is replaced by the id of a person."""
     return replace(seen, author=_claim(seen.author, tx), commit_author=_claim(seen.commit_author, tx))
 
 
@@ -200,7 +200,7 @@ def _target_model(request: TransitionRequest, own: ModelSnapshot | None, s: Serv
 def _champion(
     request: TransitionRequest, model: ModelSnapshot | None, s: Services
 ) -> tuple[VersionId | None, VersionId | None]:
-    """The lawful holder, which figures are compared with, and who holds the target, by right or not."""
+    """The lawful holder, which metrics are compared with, and the present holder, lawful or not."""
     there = {seen.id for seen in model.versions} if model else set()
     holders = model.holders(request.target) if model else ()
     found = holders[0] if holders else None

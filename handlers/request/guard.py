@@ -1,4 +1,4 @@
-"""The guard before an approval is applied: is the world still the one that was decided on, and is now the time?"""
+"""The guard before an approval is applied: has anything changed since the decision, and may it be applied now?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handlers.request.waiting import telling_if_unreadable
 
 
 def read_guard(request: TransitionRequest, s: Services) -> Guard:
-    """Everything that may speak against applying an approval now. Reading the artifacts may take minutes."""
+    """Reads everything that may block an approval now. Reading the artifacts may take minutes."""
     objection = what_changed(request, s)
     with s.store.transaction() as tx:
         freeze = freeze_on(request, tx.policy(), s.clock.now())
@@ -20,7 +20,7 @@ def read_guard(request: TransitionRequest, s: Services) -> Guard:
 
 
 def what_changed(request: TransitionRequest, s: Services) -> str:
-    """Why the approval no longer speaks of what is there; empty when it does. The champion is compared where the target is moved."""
+    """Why the approval no longer matches the registry; empty when it does. The champion is compared where the target is moved."""
     with s.store.transaction() as tx:
         refusal = why_not_now(request, tx)
         stores = tx.policy().artifact_stores
@@ -35,7 +35,7 @@ def what_changed(request: TransitionRequest, s: Services) -> str:
 
 
 def why_not_now(request: TransitionRequest, tx: Transaction, *, lock: bool = False) -> str:
-    """What the house itself says against an approval that was given earlier; `lock` makes whoever switches the fast track wait."""
+    """What blocks an earlier approval on our side: a freeze or the kill switch. With `lock`, a person who flips the switch waits."""
     policy = tx.policy()
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
     if rule is None:

@@ -1,6 +1,6 @@
-"""What is remembered of earlier requests for the same version or the same content: who may not vote, what people said, how the lot fell.
+"""What earlier requests for the same version or content mean for a new one: who may not vote, objections, and the sample's draw.
 
-Content counts, not names and numbers: a version that is registered again, under whatever number or model of the same rule, is the same.
+Content counts, not names and numbers: the same files registered again, under any number or model of the same rule, are the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bot.store.transaction import Transaction
 
 
 def with_memory(new: NewRequest, rule: Rule, tx: Transaction) -> NewRequest:
-    """The new request, closed to the votes of those who asked for this version or trained it before, by whatever account."""
+    """The new request, without votes from those who asked for this version or trained it before, by any of their accounts."""
     earlier = _under(rule, new.target, (tx.requests.get(one) for one in tx.contents.about(new.version)), tx.policy())
     people = {person for one in earlier for person in remembered(one, new.kind)}
     asked = {new.requester, *new.joined} - {None}
@@ -27,7 +27,7 @@ def with_memory(new: NewRequest, rule: Rule, tx: Transaction) -> NewRequest:
 def alike(
     version: VersionId, target: Target, evidence: Evidence, rule: Rule, tx: Transaction
 ) -> list[TransitionRequest]:
-    """Requests under the same rule for what has the same files, or comes from the same source and run; the oldest first."""
+    """Requests under the same rule for the same files, or the same source and run; the oldest first."""
     ids = tx.contents.alike(version.workspace, content_of(evidence))
     return _under(rule, target, (tx.requests.get(one) for one in ids), tx.policy())
 

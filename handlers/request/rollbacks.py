@@ -1,7 +1,7 @@
-"""Stories of going back: on the command line, through the API, or by the button on an applied card.
+"""Rollbacks: on the command line, through the API, or by the button on an applied card.
 
-A rollback is a request of its own, linked to the one that it undoes: that one's decision stands. How it is decided, with votes or without,
-is in `evidence`; the move itself in `moves`, like any other.
+A rollback is a new request, linked to the one that it undoes, whose decision does not change. `handlers.request.evidence` decides whether
+it needs votes; `handlers.registry.apply` moves the target, as for every request.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def roll_back(
 
 
 def press(click: Click, s: Services) -> Reply:
-    """The button on an applied card: first the question why, then the rollback. Who asked or trained may go back as well."""
+    """The button on an applied card: asks for the reason, then rolls back. The requester and the trainer may do it too."""
     with s.store.transaction() as tx:
         request = request_under(click, tx)
         rule = rule_of(request, tx)
@@ -127,7 +127,7 @@ def what_follows(request: TransitionRequest, s: Services) -> str:
 
 
 def mark_failed(request_id: str, s: Services) -> None:
-    """A version that was rolled back carries a tag that says so, for whoever looks there; one that was approved again, none."""
+    """Tags a version that was rolled back, for readers of the registry; removes the tag when it is approved again."""
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)
         again = request.version if request.failed_before else None
@@ -145,7 +145,7 @@ def mark_failed(request_id: str, s: Services) -> None:
 
 
 def overtaken(request: TransitionRequest, champion: VersionId | None, tx: Transaction) -> str:
-    """Why a rollback has lost its object since it was asked for: somebody else holds the target. Empty when it has not."""
+    """Why a rollback has become pointless: another version holds the target by now. Empty when it has not."""
     holder = held_as_asked(champion, request.target, tx) if champion else None
     if request.away_from in (None, holder):
         return ""
@@ -196,9 +196,9 @@ def _way_back(
 
 
 def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now: datetime) -> None:
-    """A version that waits for votes, or for a freeze, gets there by the rollback instead, which may need none and waits for none.
+    """A version that waits for votes, or for a freeze, is put back by the rollback, which may need neither.
 
-    Whoever asks for what is asked already does not join: they would lose their own vote on it.
+    A person who asks again for the same does not join the request: they would lose their vote on it.
     """
     for overtaken in tx.requests.find(version=back_to, target=target, states=LIVE, for_update=True):
         if overtaken.kind is Kind.ROLLBACK and not _is_quicker(ask, overtaken):
@@ -232,7 +232,7 @@ def _checked_reason(reason: str) -> str:
 
 
 def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
-    """As the registry was last seen; `roll_back` looks at it anew."""
+    """As the registry was last seen; `roll_back` reads it again."""
     if request.state is not State.APPLIED:
         raise Refused(
             f"{request.version} has not reached {target_label(request)} by this request, so nothing can be taken back"

@@ -1,6 +1,6 @@
-"""Who pressed: exactly one person, with the groups that they belong to at this moment. What cannot be told is refused, never let through.
+"""Who clicked: exactly one person, with the groups that they belong to at this moment. What is not certain is refused.
 
-What a vote then does is in `approvals`; who has named whom to stand in is in `absences`.
+What a vote then does is in `approvals`; who has named which delegate is in `absences`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NO_QUESTION_AFTER = timedelta(seconds=1.25)  # a click is answered within 3 s, a
 
 
 class VoterUnknown(Refused):
-    """Slack was too slow. What it did tell is remembered for a minute, so the next try gets further."""
+    """Slack was too slow. Its answers are cached for a minute, so the next try gets further."""
 
     def __init__(self) -> None:
         super().__init__(PRESS_AGAIN)
@@ -44,9 +44,9 @@ class VoterUnknown(Refused):
 
 @dataclass(frozen=True)
 class Voter:
-    """A person with those of the rule's groups that they have a say for: their own, and those of people away whom they stand in for.
+    """A person with the rule's groups that they may vote for: their own, and those of absent people who delegated to them.
 
-    `rule_hash` is the rule's with its groups, as they stood when Slack was asked. `also` are the person's other ids.
+    `rule_hash` is the rule's with its groups, as they were when Slack was asked. `also` are the person's other ids.
     """
 
     person: Person
@@ -62,7 +62,7 @@ def person_of(account_id: str, s: Services) -> Person:
 
 
 def voter_for(account_id: str, rule: Rule, request: TransitionRequest, s: Services) -> Voter:
-    """Whoever pressed, as somebody who may have a say on the request under its rule."""
+    """The person who clicked, as a possible voter on the request under its rule. Raises Refused, VoterUnknown."""
     questions = _Questions(s)
     policy = s.store.policy()
     rule_hash = policy.rule_hash(rule) if rule in policy.rules else ""
@@ -83,7 +83,7 @@ def voter_for(account_id: str, rule: Rule, request: TransitionRequest, s: Servic
 
 
 def any_approver(account_id: str, s: Services) -> Person:
-    """A member of any group of any rule: who may say something that concerns all rules."""
+    """A member of any group of any rule: such a person may change what concerns all rules."""
     questions = _Questions(s)
     policy = s.store.policy()
     account = _member(account_id, questions)
@@ -97,14 +97,14 @@ def any_approver(account_id: str, s: Services) -> Person:
 
 @dataclass(frozen=True)
 class _Member:
-    """Slack's groups name accounts; the policy's name people by the address that they are known by, whatever Slack shows today."""
+    """Slack's groups name accounts; the policy's groups name people by their known address, also when Slack shows another one today."""
 
     account: str
     email: str
 
 
 class _Questions:
-    """What Slack is asked for one click. Together they must not take longer than Slack waits for our answer."""
+    """The calls to Slack for one click. Together they must not take longer than Slack waits for our answer."""
 
     def __init__(self, s: Services) -> None:
         self.s = s
@@ -141,7 +141,7 @@ def _member(account_id: str, questions: _Questions) -> Account:
 def _own_groups(
     wanted: Iterable[Group], member: _Member, with_a_say: tuple[str, ...], questions: _Questions
 ) -> tuple[str, ...]:
-    """A group that has no say yet keeps nobody's vote waiting: one that is gone from Slack counts as one without them."""
+    """A group without a say yet must not delay a vote: one that is gone from Slack counts as one without the person."""
     own = []
     for group in wanted:
         try:
@@ -156,7 +156,7 @@ def _own_groups(
 
 
 def _is_in_any(groups: Iterable[Group], member: _Member, questions: _Questions) -> bool:
-    """One group that cannot be told, or is gone from Slack, keeps nobody out whom another one lets in."""
+    """A group that cannot be read, or is gone from Slack, does not shut out a person whom another group admits."""
     trouble: VoterUnknown | OutsideError | None = None
     for group in groups:
         try:
@@ -176,7 +176,7 @@ def _groups_of_all(policy: Policy) -> tuple[Group, ...]:
 
 
 def _spoken_for(request: TransitionRequest, rule_hash: str) -> frozenset[str]:
-    """In whose place nobody may vote: parties have no say to lend, and who has voted, or been stood in for, has used it."""
+    """People whose vote cannot be delegated: parties have none, and those who have voted, themselves or by delegate, have used it."""
     votes = under(request, rule_hash).votes
     used = {person for vote in votes for person in (*vote.ids, *vote.standing_in_for)}
     return request.parties | used
@@ -185,9 +185,9 @@ def _spoken_for(request: TransitionRequest, rule_hash: str) -> frozenset[str]:
 def _lent_to(
     delegate: Person, lacking: Iterable[Group], spoken_for: frozenset[str], questions: _Questions
 ) -> dict[str, frozenset[str]]:
-    """Who is away and has named this person, each with those of the lacking groups that they are in themselves.
+    """The absent people who delegated to this person, each with the lacking groups that they are members of.
 
-    Only what is their own: a say that was lent to them is not lent on.
+    Only their own votes: a vote that was delegated to them cannot be delegated again.
     """
     with questions.s.store.transaction() as tx:
         absences = tx.absences.absences_covered_by(delegate.id, questions.s.clock.now())
@@ -207,7 +207,7 @@ def _account_of(person: Person, questions: _Questions) -> Account | None:
     try:
         found = questions.account(person.account) if person.account else questions.find_account(person.email)
     except Permanent:
-        return None  # Slack knows the account no longer, so it has nothing to lend; the one who presses was found
+        return None  # Slack no longer knows the account, so it has no vote to delegate; the person who clicked was found
     if found is None or found.kind is not AccountKind.MEMBER:
         return None
     if person.account:

@@ -1,4 +1,4 @@
-"""Stories of a request that waits for its evidence: a card says so after a minute, and it goes on being tried."""
+"""A request that waits for its evidence: the card says so after a minute, and the evidence is retried."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.errors import OutsideError, Permanent, Temporary
 from bot.services import Services
 from bot.store.transaction import Transaction
 
-# Until what may pass by itself is told: as long as a sweep of all models takes to come by.
+# How long a passing failure stays off the card: one sweep of all models.
 A_WHILE = timedelta(minutes=1)
 EVERY_MINUTE = timedelta(minutes=10)  # how long it is tried every minute; after that every ten, for files may be large
 REASON_LIMIT = 500  # characters
@@ -22,7 +22,7 @@ REASON_LIMIT = 500  # characters
 
 @contextmanager
 def telling_if_unreadable(request: TransitionRequest, s: Services) -> Iterator[None]:
-    """Raises what was raised, once the card says it: at once where nothing will be tried within a minute, else after one."""
+    """Re-raises every error. The card says it at once if there is no retry within a minute, else after a minute."""
     try:
         yield
     except OutsideError as trouble:
@@ -36,7 +36,7 @@ def telling_if_unreadable(request: TransitionRequest, s: Services) -> Iterator[N
 
 
 def tell_waiting(_: str, s: Services) -> None:
-    """Once a minute: whose evidence is still not there gets a card that says so, and is tried again if nothing else does."""
+    """Once a minute: says on the card that the evidence is still missing, and retries it if no job does."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         waiting = [one for one in tx.requests.find(states=(State.COLLECTING,)) if now - one.opened_at >= A_WHILE]
