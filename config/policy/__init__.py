@@ -64,13 +64,13 @@ class PolicyMistakes(InvalidPolicy):
 
 
 def read_policy(text: str, source: str = "policy.yaml") -> Policy:
-    """`source` is what the messages call the file. Raises PolicyMistakes, and nothing else, whatever the text."""
+    """`source` is what the messages call the file. Raises PolicyMistakes, and nothing else, for any text."""
     shape, _ = _sound_policy(text, source)
     return _as_policy(shape)
 
 
 def notices(text: str, source: str = "policy.yaml") -> tuple[Mistake, ...]:
-    """What is allowed and still worth a word, in the order of the file: overlapping rules, groups and freezes that nobody uses.
+    """Warnings about what is allowed, in the order of the file: overlapping rules, unused groups and freezes.
 
     Raises PolicyMistakes for a text that `read_policy` refuses.
     """
@@ -80,9 +80,9 @@ def notices(text: str, source: str = "policy.yaml") -> tuple[Mistake, ...]:
 
 
 def line_of(text: str, path: Path) -> int | None:
-    """The line that a part of the policy stands on, for example ("rules", 0, "fast_track", "metrics", "mae"); rules count from 0.
+    """The line of a part of the policy, for example ("rules", 0, "fast_track", "metrics", "mae"); rules count from 0.
 
-    A part that is not written out has the line of what would hold it. None when the text is no YAML.
+    A part that is left out has the line of its parent. None when the text is no YAML.
     """
     return read_document(text).line_of(path)
 
@@ -168,7 +168,7 @@ def _findings(content: dict[str, object]) -> Iterator[Finding]:
 
 
 def _sound_parts(content: dict[str, object]) -> Parts:
-    """The parts that can be judged although others are broken, so that nobody mends a file one round at a time."""
+    """The parts that can be checked although others are broken, so that one run reports all mistakes."""
     groups, freezes = as_mapping(content.get("groups")), as_mapping(content.get("freezes"))
     calendar = _sound(CalendarShape, [("calendar", content.get("calendar", {}))])
     return Parts(
@@ -185,7 +185,7 @@ def _sound_parts(content: dict[str, object]) -> Parts:
 
 
 def _judgeable(rule: object) -> object:
-    """The rule without those of its broken parts that no law about the others looks at: they are reported already."""
+    """The rule without its broken parts, where no check needs them: they are reported already."""
     if not isinstance(rule, dict):
         return rule
     try:

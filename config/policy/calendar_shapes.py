@@ -1,6 +1,6 @@
 """The shape of `calendar` and `freezes`: when people are at work, and when no approval is applied.
 
-What freezes and rules must be to each other is `config.policy.checks`'s.
+Checks across freezes and rules are in `config.policy.checks`.
 """
 
 from __future__ import annotations
@@ -94,6 +94,6 @@ class FreezeShape(Shape):
         return self
 
     def as_freeze(self, name: str, timezone: str) -> Freeze:
-        """`timezone` is what holds unless the freeze has one of its own."""
+        """`timezone` applies unless the freeze sets one."""
         deny = tuple(window.as_window() for window in self.deny)
         return Freeze(name, self.timezone or timezone, deny, tuple(window.as_window() for window in self.allow))

@@ -1,7 +1,7 @@
-"""What the parts of a policy must be to each other: groups that exist, escalation that helps, rules that can be reached.
+"""Checks across the parts of a policy: groups exist, escalation helps, rules can be reached.
 
-Each law takes the parts whose shape is sound and yields a path into the document and a sentence; `config.policy` adds the lines.
-Freezes and quorums come last. What is allowed but doubtful is in `config.policy.warnings`.
+Each check takes the parts whose shape is valid and yields a path into the document and a sentence; `config.policy` adds the lines.
+Warnings are in `config.policy.warnings`.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _rules_can_be_reached(parts: Parts) -> Iterator[Finding]:
 
 
 def hides(first: RuleShape, second: RuleShape) -> bool:
-    """Whether the first holds for whatever the second could hold for."""
+    """Whether the first matches everything that the second matches."""
     same_target = first.target.as_target() == second.target.as_target()
     return same_target and covers(first.workspace, second.workspace) and covers(first.models, second.models)
 

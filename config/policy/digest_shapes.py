@@ -1,4 +1,4 @@
-"""The shape of `digest`: when the weekly digest is due, and who gets it. When a cron fires is `handlers.digest.schedule`'s matter."""
+"""The shape of `digest`: when the weekly digest is due, and who gets it. When a cron fires is in `handlers.digest.schedule`."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class DigestShape(Shape):
         return self
 
     def as_plan(self, timezone: str) -> DigestPlan:
-        """`timezone` is what holds unless the digest has one of its own."""
+        """`timezone` applies unless the digest sets one."""
         return DigestPlan(
             cron=self.cron,
             timezone=self.timezone or timezone,

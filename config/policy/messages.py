@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a policy's shape, said in sentences that name the rule, the key and the mend."""
+"""Turns pydantic's errors about a policy into sentences that name the rule, the key and the fix."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _sentence(details: ErrorDetails, path: Path, content: object) -> str:
 
 
 def _place(path: Path, content: object) -> tuple[str, str]:
-    """Whose mistake it is, such as `rule "bike-*": `, and the keys below, without the positions that the line tells anyway."""
+    """Where the mistake is, such as `rule "bike-*": ` and the keys below, without positions, which the line gives anyway."""
     section, *rest = path or ("",)
     keys = ".".join(step for step in rest if isinstance(step, str))
     if section in ("rules", "people") and rest:
@@ -146,7 +146,7 @@ def _said(value: object) -> str:
 
 
 def _given(details: ErrorDetails) -> str:
-    """Decimals come as text, and nobody put them in quotes."""
+    """Decimals come as text, but are not quoted in the file."""
     quoted = _quoted(details["input"])
     return quoted.strip('"') if details["type"] in LIMITS else quoted
 

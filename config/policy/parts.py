@@ -1,4 +1,4 @@
-"""What the laws of a policy look at: the parts whose shape is sound, by their place in the document, and the form of a finding."""
+"""What the checks of a policy take: the parts whose shape is valid, by their place in the document, and the form of a finding."""
 
 from __future__ import annotations
 

@@ -7,14 +7,14 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import takewhile
 
-TOKEN = re.compile(r"\*|\[!?+\]?+[^\]]*+\]|.", re.DOTALL)  # as fnmatch reads them: an unclosed [ stands for itself
+TOKEN = re.compile(r"\*|\[!?+\]?+[^\]]*+\]|.", re.DOTALL)  # as fnmatch reads them: an unclosed [ is a plain character
 UNLIKE_ANY_LETTER = "\0"  # what a class of letters is to a pattern without classes
 LIKELY_LETTERS = "xabcdefghijklmnopqrstuvwyz0123456789-_."
 LAST_LETTER = 0x10FFFF
 
 
 def covers(wide: str, narrow: str) -> bool:
-    """Whether surely every name that `narrow` matches is matched by `wide`; says no when it would take more than a look."""
+    """Whether surely every name that `narrow` matches is matched by `wide`; says no when checking it would be expensive."""
     if any(character in wide for character in "?["):
         return wide == narrow
     if not narrow.startswith(wide.partition("*")[0]):  # the usual case, and quickly seen

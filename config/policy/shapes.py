@@ -1,8 +1,7 @@
 """The shape of `policy.yaml`: which keys there are, and what they mean; also what editors know through the schema.
 
-What a single value may look like is `config.policy.values`'s and `config.policy.times`'s; calendars, freezes and the fast track have
-files of their own. What several values must be to each other is `config.policy.checks`'s, and turning them into a `Policy` is
-`config.policy`'s.
+Single values are in `config.policy.values` and `config.policy.times`; calendars and freezes in `calendar_shapes`, the fast track in
+`fast_track_shapes`. Checks across values are in `config.policy.checks`; `config.policy` turns all of it into a `Policy`.
 """
 
 from __future__ import annotations

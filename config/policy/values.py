@@ -61,7 +61,7 @@ class OneOf(Shape):
 
 
 def different(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """For lists in which nothing may stand twice."""
+    """For lists in which nothing may occur twice."""
     seen: set[Entry] = set()
     for entry in entries:
         if entry in seen:

@@ -1,7 +1,7 @@
-"""What is allowed in a policy and still worth a word: rules that overlap, groups and freezes that nobody uses, and an age of
-approvals that nobody would be told of.
+"""Warnings about what a policy allows: rules that overlap, unused groups and freezes, and an age limit of approvals without a receiver
+for the reminder.
 
-What is not allowed is `config.policy.checks`'s; rules that feed each other are in `config.policy.cycles`.
+What is not allowed is in `config.policy.checks`; rules that feed each other are in `config.policy.cycles`.
 """
 
 from __future__ import annotations

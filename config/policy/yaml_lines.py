@@ -1,7 +1,7 @@
-"""YAML text -> plain values, and the line that each of them stands on, so that every mistake can name its line.
+"""YAML text -> plain values, each with its line, so that every mistake can name its line.
 
 Only what a policy needs: mappings, lists, text, whole numbers, true and false. Anchors, tags, empty values and keys given twice are
-mistakes. What the values mean is `config.policy.shapes`'s and `config.policy.checks`'s.
+mistakes. What the values mean is in `config.policy.shapes` and `config.policy.checks`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Document:
 
 
 def read_document(text: str) -> Document:
-    """Never raises for any text: what is wrong with it stands in the document's `mistakes`."""
+    """Never raises for any text: what is wrong with it is in the document's `mistakes`."""
     if len(text) > TEXT_LIMIT:
         return Document(mistakes=[Mistake(None, f"The file is longer than {TEXT_LIMIT:,} characters. Shorten it.")])
     try:

@@ -11,7 +11,7 @@ ACCEPT = "countersign registry accept --reason TEXT"
 
 
 class Doubted(Temporary):
-    """Nothing is made of what the registry shows until it is believed again."""
+    """What the registry shows is ignored until it is believed again."""
 
     def __init__(self, why: str) -> None:
         said = f"The registry is not believed, so nothing is moved in it: {why.rstrip('.')}."
@@ -33,6 +33,6 @@ def check_believed(workspace: str, s: Services) -> None:
 
 
 def is_same(row: RegistryRow, s: Services) -> bool:
-    """Asks the registry itself; one that does not say which it is may be the same."""
+    """Asks the registry for its identity; one that does not give it may be the same."""
     identity = s.registry.identity() if row.identity is not None else None
     return identity is None or identity == row.identity

@@ -44,7 +44,7 @@ def facts_of(
     about: Iterable[VersionId] = (),
     there: Iterable[VersionId] = (),
 ) -> Facts:
-    """`seen` is the model as the registry shows it now. `about`: versions whose requests matter besides the newest ones.
+    """`seen` is the model as the registry shows it now. `about`: versions whose requests matter in addition to the newest ones.
 
     `there`: versions of other models that the registry still has, for what is copied.
     """
@@ -73,7 +73,7 @@ def facts_of(
 
 
 def facts_about(request: TransitionRequest, s: Services) -> Facts:
-    """Reads the registry anew, once or, for a copy, twice."""
+    """Reads the registry again, once or, for a copy, twice."""
     place, version = place_of(request), request.version
     seen = s.registry.find_model(place.workspace, place.model)
     there: tuple[VersionId, ...] = ()
@@ -85,7 +85,7 @@ def facts_about(request: TransitionRequest, s: Services) -> Facts:
 
 
 def on_record(place: Place, tx: Transaction, now: datetime) -> Facts:
-    """The facts without a look at the registry: who held the place when it was last seen."""
+    """The facts without reading the registry: the holders when it was last seen."""
     placed = [held for held in tx.registry.placements(place.workspace, place.model) if held.target == place.target]
     holders = tuple(held.version for held in placed)
     facts = facts_of(place, None, tx, now, about=holders)
@@ -118,7 +118,7 @@ def handling_of(place: Place, policy: Policy) -> Handling:
 
 
 def decisions_for(place: Place, tx: Transaction, about: Iterable[VersionId] = ()) -> tuple[TransitionRequest, ...]:
-    """The newest requests about a place and all about these versions, by whatever name it had, oldest first."""
+    """The newest requests about a place and all about these versions, under all names that it had, oldest first."""
     return _decisions(place, tx.custody.renames(place.workspace), tuple(about), [], tx)
 
 

@@ -1,4 +1,4 @@
-"""Door: asking for a transition, or for a way back, over HTTP. The token says that the asker may ask; who they are is their own word."""
+"""Door: asking for a transition or a rollback over HTTP. The token lets the client ask; the requester's identity is not verified."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ Body = TypeVar("Body", Wish, WayBack)
 
 
 def api(s: Services, token: str) -> Blueprint:
-    """Without a token the door stays shut."""
+    """Without a configured token the routes refuse everything."""
     door = Blueprint("api", __name__)
 
     @door.post("/api/requests")
@@ -98,7 +98,7 @@ def _as_answer(opened: TransitionRequest) -> dict[str, str]:
 
 
 def check_token(token: str) -> None:
-    """For every door that is opened with it. Raises Rejected."""
+    """For all doors that need the token. Raises Rejected."""
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
     if not token:
         raise Rejected("not_configured", "COUNTERSIGN_API_TOKEN is not set, so nobody can ask this way", 401)

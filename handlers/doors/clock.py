@@ -1,4 +1,4 @@
-"""Door: the clock. It only defers jobs, one a period, so a second clock does no harm and a stopped one only delays."""
+"""Door: the clock. It only defers jobs, one a period, so a second clock is harmless and a stopped one only delays."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_clock(s: Services) -> None:
 
 
 def tick(effect: str, interval: timedelta, s: Services) -> bool:
-    """Defers the effect unless another clock has reached this period already; True when it was us."""
+    """Defers the effect unless another clock has done so for this period; True when it was us."""
     with s.store.transaction() as tx:
         if not tx.outbox.reaches_new_period(effect, interval, s.clock.now()):
             return False

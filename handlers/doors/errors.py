@@ -1,4 +1,4 @@
-"""What doors share: the body read with a cap before anything parses it, and refusals turned into answers."""
+"""Shared by all doors: bodies are read with a limit before they are parsed, and refusals become answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def raw_body(limit: int) -> bytes:
 
 
 def answer_refusals(app: Flask) -> None:
-    """Clear sentences and counted metrics instead of a 500."""
+    """Answers errors with a clear sentence and counts them, instead of a 500."""
 
     @app.errorhandler(Rejected)
     def rejected(error: Rejected) -> ResponseReturnValue:

@@ -1,4 +1,4 @@
-"""Door: the question that CI and serving ask, may this version ship? Only reads; what counts is in `status` and
+"""Door: CI and serving ask whether a version may ship. Only reads; what counts is in `handlers.attestation.approval_status` and
 `bot.domain.attestation.gate`."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LARGEST_NUMBER = 2**31 - 1  # of a version, in our tables
 
 
 def ci_gate(s: Services, token: str) -> Blueprint:
-    """Without a token the door stays shut."""
+    """Without a configured token the route refuses everything."""
     door = Blueprint("ci_gate", __name__)
 
     @door.get("/gate/<model>/<version>")
@@ -38,7 +38,7 @@ def ci_gate(s: Services, token: str) -> Blueprint:
 
 
 def _answer(seen: VersionSnapshot, status: ApprovalStatus, verdict: str | None) -> dict[str, object]:
-    """`identity` tells versions of one name and number apart; `envelope` is the newest decision's, for readers with the public key."""
+    """`identity` distinguishes versions of one name and number; `envelope` is the newest decision's, for readers with the public key."""
     result = status.result
     return {
         "allowed": result.allowed,

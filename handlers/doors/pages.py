@@ -1,7 +1,7 @@
 """Door: one page for each model version, for readers with a signed link to it. It shows and changes nothing.
 
-What it shows is gathered in `describing`; how it looks is in `bot/pages`. Every text on it may come from outside, so all of it is escaped,
-and the browser may run no script and fetch nothing but our own style sheet.
+What it shows is gathered in `handlers.queries.describe`; its template is in `bot/pages`. Every text may come from outside, so all of it
+is escaped, and the browser may run no script and fetch nothing but our own style sheet.
 """
 
 from __future__ import annotations

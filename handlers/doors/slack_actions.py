@@ -31,7 +31,7 @@ ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
 
 def slack_events(s: Services, bolt: App) -> Blueprint:
-    """All of Slack comes in by one address."""
+    """All of Slack's requests use one address."""
     door = Blueprint("slack_events", __name__)
 
     @door.post("/slack/events")
@@ -49,7 +49,7 @@ def slack_events(s: Services, bolt: App) -> Blueprint:
 
 
 def _read_request() -> BoltRequest:
-    """Bolt reads a body before it verifies the signature, and trips over one that is not of Slack's form."""
+    """Bolt reads a body before it verifies the signature, and fails on one that does not have Slack's form."""
     try:
         return to_bolt_request(request)
     except (ValueError, TypeError, AttributeError, RecursionError):

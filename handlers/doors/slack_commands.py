@@ -1,4 +1,4 @@
-"""Door: Slack's slash command. It reads, and takes what people say of themselves and of the fast track; deciding belongs on the card.
+"""Door: Slack's slash command. It shows requests, declares absences and flips the kill switch; votes belong on the card.
 
 Recorded first, acknowledged after, as with buttons: an answer means that it has happened.
 """

@@ -1,6 +1,6 @@
-"""Stories of the policy: a new one comes into force for all replicas at once; a broken one never replaces a good one.
+"""Puts a policy in force, for all replicas at once. A broken policy never replaces a good one.
 
-The ledger keeps ids and no addresses, so people stand in what is recorded here as `person:` and their id; `notes` prints their names.
+The ledger keeps ids and no addresses, so people are recorded here as `person:` and their id; `handlers.notify.announcements` prints names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.request.calling_off import end_dropped
 
-MISTAKES_KEPT = 30  # whoever mends the file sees all of them; the ledger need not
+MISTAKES_KEPT = 30  # the author of the file sees all of them; the ledger need not
 MISTAKE_LIMIT = 500  # characters
 ADDRESS = re.compile(r"[^\s@<>,;:\"'()\[\]{}]+@[^\s@<>,;:\"'()\[\]{}]*[^\s@<>,;:\"'()\[\]{}.?]")
 SOMEBODY = "an e-mail address"
@@ -40,7 +40,7 @@ def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
         raise
     now = s.clock.now()
     with s.store.transaction() as tx:
-        tx.people.enrol(policy.people)  # first: their rows make a second release step wait for this one
+        tx.people.enrol(policy.people)  # first: their row locks make a second release step wait for this one
         before = _in_force(tx)
         _rebind_votes(before, tx, now)
         if tx.policies.digest() == digest:
@@ -54,8 +54,8 @@ def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
 
 
 def _look_again(tx: Transaction, now: datetime) -> None:
-    """Votes under a rule that has changed count no longer, an approval that waits may have nothing to wait for any more, and the rules may
-    cover other places: the next sweep looks at every model."""
+    """Votes under a changed rule no longer count, an approval may have nothing left to wait for, and the rules may cover other places: the next
+    sweep looks at every model."""
     tx.registry.forget_fingerprints()
     for request in tx.requests.find(states=OPEN):
         tx.defer_for(FollowUp("sync_card", Lane.SLACK), request)
@@ -65,7 +65,7 @@ def _look_again(tx: Transaction, now: datetime) -> None:
 
 
 def _rebind_votes(policy: Policy | None, tx: Transaction, now: datetime) -> None:
-    """Once after an upgrade: earlier releases named a rule by another hash, and no vote or approval under it must get lost."""
+    """Runs once after an upgrade: earlier releases hashed a rule differently, and votes and approvals under that hash must still count."""
     for request in tx.requests.find(states=LIVE, for_update=True) if policy else ():
         rule = policy.rule_for(request.version.workspace, request.version.model, request.target) if policy else None
         if policy is not None and rule is not None:
@@ -73,7 +73,7 @@ def _rebind_votes(policy: Policy | None, tx: Transaction, now: datetime) -> None
 
 
 def _void_stand_ins(before: Policy | None, policy: Policy, tx: Transaction, now: datetime) -> None:
-    """Who may stand in binds no vote; where that group is made of other people now, only what its members stood in for is void."""
+    """The escalation group is not in the rule's hash. When its members change, only votes that they cast in place of others are void."""
     for request in tx.requests.find(states=(State.PENDING,), for_update=True) if before else ():
         rule = before.rule_for(request.version.workspace, request.version.model, request.target) if before else None
         if before is None or rule is None or rule.escalate is None:
@@ -88,7 +88,7 @@ def _made_of(group: Group) -> tuple[str, str | None, frozenset[str]]:
 
 
 def _refuse(broken: InvalidPolicy, digest: str, s: Services) -> None:
-    """Recorded once for each text, however often somebody tries. Before the first policy there is nobody to tell."""
+    """Recorded once for each text, however often somebody tries. Before the first policy there is no channel to announce it in."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         if tx.policies.digest() is None or not tx.outbox.is_new_tick("policy_refused", digest, now):
@@ -110,7 +110,7 @@ def _changes_to(policy: Policy, tx: Transaction) -> tuple[str, ...]:
 
 
 def _in_force(tx: Transaction) -> Policy | None:
-    """None when there is none, or when it was written for another release and this one cannot read it."""
+    """None when there is none, or when this release cannot read it because it was written for another one."""
     try:
         return tx.policy()
     except (Refused, InvalidPolicy):
@@ -125,5 +125,5 @@ def _ids_of(policy: Policy | None, tx: Transaction) -> dict[str, str]:
 
 
 def _without_addresses(sentence: str, ids: Mapping[str, str]) -> str:
-    """A mistake may name an address that is nobody's yet, or nobody's at all."""
+    """A mistake may name an address that belongs to no person, or to none yet."""
     return ADDRESS.sub(lambda found: ids.get(found[0].lower(), SOMEBODY), sentence)

@@ -1,4 +1,4 @@
-"""Stories of the fast track's kill switch: on or off for all rules and replicas at once, by any approver, and recorded.
+"""The fast track's kill switch: on or off for all rules and replicas at once, by any approver, and recorded.
 
 What a switched-off fast track means for a request is in `bot.domain.request.fast_track`; who decides it asks under the switch's lock.
 """
@@ -28,7 +28,7 @@ def switch_fast_track(on: bool, person: Person, reason: str, s: Services) -> str
 
 
 def person_named(email: str, s: Services) -> Person:
-    """On the command line nobody proves who they are: whoever may write to the database may switch, also when Slack is down."""
+    """The command line does not verify identity: everybody with write access to the database may switch, also when Slack is down."""
     address = checked_email(email)
     with s.store.transaction() as tx:
         entry = tx.policy().person_by_email(address)
@@ -55,7 +55,7 @@ def _off_now() -> str:
 
 
 def _checked_reason(reason: str, on: bool) -> str:
-    """One line of letters that can be seen: it goes into the ledger, onto terminals and into a channel."""
+    """One line of visible characters: it goes into the ledger, to terminals and into a channel."""
     why = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
     if not on and not why:
         raise Refused("say why: whoever waits for a version reads it in the channel. For example: off mae looks forged")

@@ -1,4 +1,4 @@
-"""What `policy check` asks of the registry: which metrics of a fast track no version ever logged, and which models no rule speaks of."""
+"""What `policy check` asks of the registry: which metrics of a fast track no version ever logged, and which models no rule matches."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _latest(models: Iterable[ModelSummary]) -> list[ModelSummary]:
 
 
 def _unruled(policy: Policy, models: Iterable[ModelSummary]) -> tuple[str, ...]:
-    """Empty where the policy says that it does not care."""
+    """Empty when the policy ignores models without a rule."""
     if policy.default is Unruled.IGNORE:
         return ()
     return tuple(sorted(model.name for model in models if not _is_ruled(policy, model)))

@@ -1,7 +1,7 @@
-"""`sync_target`: what a decision makes true in the registry. Runs in a turn of its own with the model; running it again is always safe.
+"""`sync_target`: applies a decision to the registry. Runs in a turn with the model (`bot.engine.turns`); running it again is always safe.
 
-MLflow has no compare-and-swap. So: the facts are read, the next step is asked for, the intent is committed, the target moved, the facts are
-read again, and only a place that is as it should be is settled. The steps are chosen in `bot.domain.registry.decided`.
+MLflow has no compare-and-swap. So the effect reads the facts, chooses the next step, commits the intent, moves the target and reads the
+facts again. It settles only a target that is as it should be. The steps are chosen in `bot.domain.registry.decided`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def sync_target(request_id: str, s: Services) -> None:
 
 def _bring_about(request_id: str, s: Services) -> None:
     with s.store.transaction() as tx:
-        request = tx.requests.get(request_id)  # as it is now that others have had their turn
+        request = tx.requests.get(request_id)  # read again, because others have had their turn meanwhile
     if request.settled_at is not None or not _has_consequences(request):
         return
     check_believed(request.version.workspace, s)
@@ -58,7 +58,7 @@ def _bring_about(request_id: str, s: Services) -> None:
 
 
 def restore_target(intent_id: str, s: Services) -> None:
-    """Gives a target that was emptied by hand back to its lawful holder, unless somebody holds it by now."""
+    """Gives a target that was emptied by hand back to its lawful holder, unless a version holds it by now."""
     with s.store.transaction() as tx:
         intent = tx.registry.find_intent(intent_id)
     if intent is None:
@@ -129,7 +129,7 @@ def _carry_out(step: steps.Step, request: TransitionRequest, facts: Facts, s: Se
 
 
 def _move(step: steps.Move, request: TransitionRequest, facts: Facts, s: Services) -> bool:
-    """Does what is still to do; each part may have been done by an earlier try. False when the announcement was refused."""
+    """Does what is left to do: an earlier try may have done parts of it. False when the announcement was refused."""
     version, target = request.version, request.target
     if not announce(request, step.from_version, s):
         return False
@@ -145,7 +145,7 @@ def _move(step: steps.Move, request: TransitionRequest, facts: Facts, s: Service
 
 
 def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: Services) -> bool:
-    """The lawful holder first: a failure in between must never leave the target to nobody."""
+    """Puts the lawful holder back first: a failure in between must never leave the target empty."""
     away = step.away_from
     if step.how is steps.How.DENY:
         s.registry.tag_version(away.model, away.version, {DENIED_TAG: f"{request.id}: {request.outcome}"})

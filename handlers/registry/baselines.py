@@ -1,4 +1,4 @@
-"""Stories of the baseline: what the first sweep finds, and what an admin accepts after a doubt. Nothing is asked about it."""
+"""The baseline: what the first sweep finds, and what an admin accepts after a doubt. It opens no requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def take_first(glances: Sequence[ModelSummary], s: Services) -> None:
 
 
 def accept(reason: str, person: Person, glances: Sequence[ModelSummary], s: Services) -> str:
-    """What is there now is right, says an admin, and becomes the baseline. Returns what was done in a sentence. Raises Refused."""
+    """An admin accepts what is there now as the baseline. Returns a sentence that says what was done. Raises Refused."""
     why = checked_reason(reason)
     identity, models = s.registry.identity(), _read(glances, s)
     now = s.clock.now()
@@ -59,7 +59,7 @@ def accept(reason: str, person: Person, glances: Sequence[ModelSummary], s: Serv
 
 
 def checked_reason(reason: str) -> str:
-    """One line of letters that can be seen: it goes into the ledger and into channels. Raises Refused."""
+    """One line of visible characters: it goes into the ledger and into channels. Raises Refused."""
     why = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
     if not why:
         raise Refused("say why what is there now is right, for example: --reason 'the old server was retired'")

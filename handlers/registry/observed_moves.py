@@ -1,4 +1,4 @@
-"""Stories of moves by hand: ratify, put back, report, as the rule says. What is lawful is judged in `bot.domain.registry`."""
+"""Moves by hand: ratified, put back or reported, as the rule says. What is lawful is judged in `bot.domain.registry`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _step(move: Move, facts: Facts, now: datetime) -> Step:
 
 
 def _handling(step: Step, facts: Facts) -> str:
-    """What becomes of the move. A rule that would put back and cannot asks people instead."""
+    """How the move is handled. A rule that would put it back and cannot asks people instead."""
     if isinstance(step, steps.Report) and step.approval:
         return APPROVED
     is_left_to_people = isinstance(step, steps.Report | steps.Ask) and facts.handling is Handling.REVERT
@@ -99,7 +99,7 @@ def _ask(
 
 
 def _applied(approval: str, tx: Transaction) -> str | None:
-    """A request that waits for a freeze has not brought the version there yet, though somebody has."""
+    """A request that waits for a freeze has not moved the version yet, although somebody has by hand."""
     found = tx.requests.get(approval) if approval else None
     return found.id if found is not None and found.state is State.APPLIED else None
 
@@ -112,9 +112,9 @@ def _restore(lawful: VersionId, target: Target, seen: ModelSnapshot, tx: Transac
 
 
 def _end_overtaken(move: Move, seen: ModelSnapshot, tx: Transaction, now: datetime) -> TransitionRequest | None:
-    """Ends what the move leaves without an object; returns the ask that it has fulfilled without an approval, if any.
+    """Ends the requests that the move makes pointless; returns the ask that it has fulfilled without an approval, if any.
 
-    Such an ask is opened again when the version leaves by hand as it came.
+    Such an ask is opened again when the version is moved away by hand.
     """
     where = f"{move.version} was put there" if move.version else "nobody holds it now"
     fulfilled = None
@@ -140,7 +140,7 @@ def _ask_again(left: TransitionRequest, seen: ModelSnapshot, tx: Transaction, no
 
 
 def _overtaken_by(move: Move, seen: ModelSnapshot, tx: Transaction) -> list[TransitionRequest]:
-    """Open requests that this move leaves without an object: earlier moves of the target, and an ask that it has fulfilled."""
+    """Open requests that this move makes pointless: earlier moves of the target, and an ask that it has fulfilled."""
     here = tx.requests.find(workspace=seen.workspace, model=seen.name, target=move.target, states=OPEN, for_update=True)
     stay = seen.holders(move.target)
     return [

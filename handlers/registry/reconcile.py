@@ -1,7 +1,7 @@
-"""Stories of the registry: what is new about a registered model, and whether it was renamed or is gone.
+"""Reconciles a registered model: what is new about it, and whether it was renamed or is gone.
 
-`look_at` is where both roads, webhook and poll, end: it reads the registered model anew and believes nothing else.
-What to make of an ask is in `asking`, of a move by hand in `observed`, of a new name in `renames`, of a new rule in `watches`.
+The effect `look_at` runs after a webhook and after a sweep: it reads the registered model again and believes nothing else. Requests are
+opened in `handlers.request.asking`; moves by hand are in `observed_moves`, new names in `renames`, new rules in `watches`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LOOK_AT = "look_at"
 
 
 def defer_look(tx: Transaction, workspace: str, model: str) -> None:
-    """Asks for a fresh look, once however many hints there are: what they hint at happened before this transaction."""
+    """Defers one look, however many hints there are: what they hint at happened before this transaction."""
     tx.defer(LOOK_AT, f"{workspace}/{model}", model_lane(Lane.LOOKS, workspace, model), once=True)
 
 
@@ -84,7 +84,7 @@ def row_of(seen: ModelSnapshot, baseline: int, policy: Policy) -> ModelRow:
 
 
 def _known_model(seen: ModelSnapshot, tx: Transaction, now: datetime) -> ModelRow | None:
-    """What we knew of the model; a new one starts at nothing, one of before the baseline starts with all it has."""
+    """What we knew of the model: nothing for a new one, all that it holds for one from before the baseline."""
     model = tx.registry.find_model(seen.workspace, seen.name, for_update=True)
     if model is not None and model.created != seen.created:
         forget(seen.workspace, seen.name, "it was deleted and created again", tx, now)
@@ -100,14 +100,14 @@ def _known_model(seen: ModelSnapshot, tx: Transaction, now: datetime) -> ModelRo
 
 
 def _take_up_again(seen: ModelSnapshot, tx: Transaction) -> ModelRow:
-    """A model of before the baseline that comes back asks nothing; who holds its places is judged by what custody remembers."""
+    """A model from before the baseline that comes back opens no request; its holders are judged by what custody has on record."""
     newest = max((version.id.version for version in seen.versions), default=0)
     tx.registry.put_asks(open_asks(seen, newest, tx.policy()))
     return ModelRow(seen.workspace, seen.name, seen.created, newest, newest, None, "")
 
 
 def _is_new(seen: ModelSnapshot, tx: Transaction) -> bool:
-    """Younger than the registry's baseline and than the policy in force: whatever it holds came while it was watched."""
+    """Younger than the registry's baseline and than the policy in force, so all that it holds came while it was watched."""
     _, since = tx.custody.policy_since()
     sweep = tx.registry.find_sweep("models", seen.workspace)
     until = sweep.baseline_until if sweep else None
@@ -150,7 +150,7 @@ def _act_on(news: News, seen: ModelSnapshot, policy: Policy, tx: Transaction, no
 
 
 def _is_overtaken(ask: OpenAsk, asked: tuple[OpenAsk, ...]) -> bool:
-    """An asking alias that went on to a newer version supersedes; one that went back to an older version takes the ask away."""
+    """An asking alias that moved to a newer version supersedes the older request; one that moved to an older version withdraws it."""
     return any(new.target == ask.target and new.version.version > ask.version.version for new in asked)
 
 

@@ -1,4 +1,4 @@
-"""Stories of models that are called otherwise now, exchanged their names, or are gone. What was decided about them is kept."""
+"""Models that were renamed, exchanged their names, or are gone. What was decided about them is kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handlers.registry.watches import carry_over
 
 
 def find_renames(workspace: str, name: str, created: datetime | None, s: Services) -> Mapping[str, str]:
-    """Who has another name now, by the name that we know it under: all at once, for names may have been exchanged.
+    """Renamed models, by the name that we know: all in one reading, because names may have been exchanged.
 
     `created` is when the model that has the name now was created, None when there is none. Only asks the registry for all models when
     what we know under the name does not fit. A model is recognised by its creation time.
@@ -36,7 +36,7 @@ def find_renames(workspace: str, name: str, created: datetime | None, s: Service
 
 
 def record_renames(workspace: str, renamed: Mapping[str, str], tx: Transaction, now: datetime) -> None:
-    """Rows go to the new names; an open request is withdrawn, for it names the old one."""
+    """Moves rows to the new names; withdraws open requests, which name the old ones."""
     if not renamed:
         return
     found = {row.name for row in tx.registry.models(workspace)}
@@ -70,7 +70,7 @@ def forget(workspace: str, name: str, why: str, tx: Transaction, now: datetime, 
 
 
 def _matched(moved: list[ModelRow], free: Mapping[str, ModelSummary]) -> dict[str, str]:
-    """Each model to the name that it has now; several created in the same millisecond are told apart by their newest version."""
+    """Maps each model to its present name; several created in the same millisecond are distinguished by their newest version."""
     renamed: dict[str, str] = {}
     for row in moved:
         alike = [one for called, one in free.items() if one.created == row.created and called not in renamed.values()]

@@ -1,4 +1,4 @@
-"""What is recorded around a move: announced before it, settled after it, held by a freeze, or given up as stale."""
+"""Records around a move: the intent before it, the settling after it, the hold by a freeze, or the end as stale."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def announce(
     to: VersionId | None = None,
     is_put_back: bool = False,
 ) -> bool:
-    """Commits our intent to move, in one transaction with a last look at what can say no at any moment; False when it does.
+    """Commits our intent to move, in one transaction with a last check of freezes and the kill switch; False when they forbid it.
 
     Reading artifacts may take minutes. A person who switches the fast track off waits for this transaction, or we see that it is off.
     """
     place, now = place_of(request), s.clock.now()
-    is_copy = request.target.kind is TargetKind.MODEL  # a copy gets whatever number comes next
+    is_copy = request.target.kind is TargetKind.MODEL  # a copy gets the next number
     leads_to = _number(to) if is_put_back else (None if is_copy else request.version.version)
     intent = Intent(request.id, place.workspace, place.model, request.target, _number(holder), leads_to, now)
     with s.store.transaction() as tx:
@@ -63,7 +63,7 @@ def hold(request: TransitionRequest, freeze: str, until: datetime, s: Services) 
 
 
 def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool) -> None:
-    """Only where the guard still has nothing against it, if it was not us who moved the target."""
+    """Settles the request. If we did not move the target, the guard must still allow it."""
     now, place = s.clock.now(), place_of(request)
     is_copied = request.target.kind is TargetKind.MODEL and request.kind is not Kind.OBSERVED
     copies = copies_of(request, facts) if is_copied else ()
@@ -96,7 +96,7 @@ def record_put_back(
         locked = tx.requests.get(request.id, for_update=True)
         tx.record(lifecycle.put_back(locked, holder, now, moved=moved))
         is_lawful = back is not None and back.basis.is_lawful
-        if moved and (is_lawful or not facts.holders):  # else somebody else came since, and the next look judges them
+        if moved and (is_lawful or not facts.holders):  # else another version came since, and the next look judges it
             ours = (back.version,) if back else ()
             approval = back.request_id if back else None
             tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, approval)
@@ -121,7 +121,7 @@ def go_stale(request: TransitionRequest, why: str, s: Services, *, reopen: bool 
 
 
 def previous_of(request: TransitionRequest) -> VersionId | None:
-    """Who held the target when the evidence was frozen, by right or not."""
+    """The holder of the target when the evidence was frozen, lawful or not."""
     if request.kind is Kind.OBSERVED:
         return request.previous
     if request.found is not None:
@@ -130,13 +130,13 @@ def previous_of(request: TransitionRequest) -> VersionId | None:
 
 
 def _has_begun(request_id: str, tx: Transaction) -> bool:
-    """A move that is half done is finished, whatever freeze has begun since."""
+    """A move that is half done is finished, even if a freeze has begun since."""
     intent = tx.registry.find_intent(request_id)
     return intent is not None and intent.done_at is None
 
 
 def _take_the_buttons_away(request: TransitionRequest, model: str, tx: Transaction, now: datetime) -> None:
-    """Cards of those who held the target offer no way back any more; our own offers Undo only for as long as the rule says."""
+    """Removes the rollback button from the cards of former holders; our own card offers Undo only as long as the rule says."""
     for held in tx.registry.placements(request.version.workspace, model):
         if held.target == request.target and held.request_id not in (None, request.id):
             tx.defer("sync_card", str(held.request_id), f"{Lane.SLACK}:{held.request_id}")

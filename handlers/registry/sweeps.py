@@ -1,8 +1,8 @@
-"""Stories of the poller: a first-class road, because webhooks are lossy, know no stage changes, and do not reach private networks.
+"""The poller. It is as important as the webhooks: they get lost, do not report stage changes, and do not reach private networks.
 
-A sweep decides nothing. It finds the registered models that may hold news and asks for a look at each (`transitions.look_at`), which is
-just what a webhook does. The first sweep of a registry is the baseline: it records placements and asks nothing. A registry that is not
-believed (`trust`) is not looked at. No name, tag or single model that cannot be read keeps a sweep from the others.
+A sweep decides nothing. It finds the registered models that may have changed and defers the effect `look_at` for each, as a webhook does.
+The first sweep of a registry is the baseline: it records the holders and opens no requests. A registry that is not believed (`trust`) is
+not looked at. A name, tag or model that cannot be read does not stop a sweep.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from handlers.registry.unreadable import leave_unwatched
 
 OVERLAP = timedelta(
     seconds=60
-)  # MLflow's clock is not ours, and several of its workers do not agree to the millisecond
+)  # MLflow's clock differs from ours, and several of its workers differ by milliseconds
 
 
 def sweep_versions(_: str, s: Services) -> None:
-    """New versions and stage changes: newest first, down to an overlapping watermark. One call when nothing changed."""
+    """Finds new versions and stage changes: newest first, down to an overlapping watermark. One call when nothing changed."""
     with s.store.transaction() as tx:
         before = tx.registry.find_sweep("versions", DEFAULT_WORKSPACE)
         if is_doubted(DEFAULT_WORKSPACE, tx):
@@ -51,7 +51,7 @@ def sweep_versions(_: str, s: Services) -> None:
 
 
 def sweep_models(_: str, s: Services) -> None:
-    """Aliases, tags and deletions, which no timestamp shows: a page of 1,000 models a call."""
+    """Finds changed aliases and tags, and deletions, which no timestamp shows: a page of 1,000 models a call."""
     with s.store.transaction() as tx:
         before = tx.registry.find_sweep("models", DEFAULT_WORKSPACE)
         tags = tx.policy().asking_tags()
@@ -77,7 +77,7 @@ def accept_registry(reason: str, person: Person, s: Services) -> str:
 
 
 def _watched(s: Services) -> list[ModelSummary]:
-    """All registered models but those whose names cannot be stored, which is told."""
+    """All registered models except those whose names cannot be stored, which are announced."""
     found = list(s.registry.list_models())
     leave_unwatched([one.name for one in found if why_not_watched(one.name)], DEFAULT_WORKSPACE, s)
     return [one for one in found if not why_not_watched(one.name)]

@@ -1,7 +1,7 @@
-"""Effect `sync_tags`: the decision and its signatures, as tags on the version, for whoever looks there and for the gate.
+"""Effect `sync_tags`: writes the decision and its signatures as tags on the version, for readers of the registry and for the gate.
 
-Tags are transport, not authority: anybody who may write to the registry may take one away or copy it, and the envelope in it says of itself
-whom it speaks of.
+Tags are transport, not authority: anybody who may write to the registry can delete or copy one. The envelope in the tag names its own
+subject.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def sync_tags(request_id: str, s: Services) -> None:
 
 
 def _tags_of(version: VersionId, target: Target, tx: Transaction) -> dict[str, str]:
-    """The newest that is signed, whichever request asks: an older one that runs again puts nothing back. Nothing before a decision."""
+    """The tags of the newest signed decision, also when an older request runs the effect again. Empty before a decision."""
     found = [request for request in tx.requests.find(version=version) if verdict_of(request) is not None]
     in_order = sorted(found, key=lambda request: request.decided_at or request.opened_at)
     signed = {request.id: tx.attestations.of(request.id) for request in in_order}
@@ -42,7 +42,7 @@ def _tags_of(version: VersionId, target: Target, tx: Transaction) -> dict[str, s
 
 
 def _decision_tags(request: TransitionRequest) -> dict[str, str]:
-    """These speak of the version's newest decision, whatever its target."""
+    """The tags about the version's newest decision, for any target."""
     verdict = verdict_of(request)
     decision = "called off" if request.state is State.CALLED_OFF else DECIDED[verdict] if verdict else ""
     tags = {"countersign.decision": decision, "countersign.request_id": request.id}
@@ -50,7 +50,7 @@ def _decision_tags(request: TransitionRequest) -> dict[str, str]:
 
 
 def _copies_of(request: TransitionRequest, tx: Transaction) -> tuple[VersionId, ...]:
-    """What approvals of the version have put into the target model, by this request or another."""
+    """The copies in the target model that approvals of the version have made, by this request or another."""
     held = tx.registry.placements(request.version.workspace, target_model(request))
     about_it = {other.id for other in tx.requests.find(version=request.version, target=request.target)}
     mine = (place.version for place in held if place.target == request.target and place.request_id in about_it)

@@ -1,4 +1,4 @@
-"""Stories of whether the registry is the one that we know. One that is doubted is left alone until it is back, or an admin accepts it.
+"""Is the registry the one that we know? A doubted registry is left alone until it is back, or an admin accepts it.
 
 The rule is in `bot.domain.registry.identity`. The sweep of all models weighs it; looks and moves ask before they act on a loss.
 """
@@ -39,7 +39,7 @@ def is_believed(glances: Sequence[ModelSummary], s: Services) -> bool:
 
 
 def remember_identity(identity: str | None, tx: Transaction) -> None:
-    """With the baseline: from here on it is this registry that we know."""
+    """Called with the baseline: from now on this is the registry that we know."""
     tx.trust.put(replace(tx.trust.find(DEFAULT_WORKSPACE), identity=identity))
 
 
@@ -71,7 +71,7 @@ def _begin_doubt(row: RegistryRow, why: str, before: Holdings, there: Holdings, 
 
 
 def go_on(tx: Transaction) -> None:
-    """What waits in its lane goes on by itself; what was parked meanwhile is called again."""
+    """Waiting jobs go on; jobs that were parked meanwhile are replayed."""
     waits = tx.unfinished("sync_target")
     for request in tx.requests.find(states=(State.APPROVED, State.REJECTED)):
         puts_back = request.kind is Kind.OBSERVED and request.settled_at is None

@@ -1,4 +1,4 @@
-"""Stories of registered models that cannot be looked at: people are told, once, and every sweep tries again."""
+"""Registered models that cannot be read: announced once, and retried by every sweep."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 @contextmanager
 def telling_if_unreadable(workspace: str, name: str, s: Services) -> Iterator[None]:
-    """A look that fails for good is not parked: every sweep looks again. What may pass is raised, to be tried again in between."""
+    """A look that fails permanently is not parked: every sweep looks again. A temporary failure is raised, to be retried in between."""
     try:
         yield
     except OutsideError as trouble:
@@ -33,7 +33,7 @@ def telling_if_unreadable(workspace: str, name: str, s: Services) -> Iterator[No
 
 
 def leave_unwatched(names: list[str], workspace: str, s: Services) -> None:
-    """Registered models whose names cannot be stored. Told when they are first seen, and once a week while they are there."""
+    """Registered models whose names cannot be stored. Announced when they are first seen, and once a week after that."""
     now = s.clock.now()
     for name in names:
         with s.store.transaction() as tx:
@@ -55,7 +55,7 @@ def _note(workspace: str, name: str, trouble: OutsideError, s: Services) -> None
 
 
 def _outlasts_a_sweep(known: InvalidDvcFile, tx: Transaction, s: Services) -> bool:
-    """A minute has passed and MLflow has answered the sweep meanwhile: so it is this model, and not all of MLflow that is away."""
+    """A minute has passed and MLflow has answered a sweep meanwhile: so it is this model that fails, not all of MLflow."""
     swept = tx.registry.last_sweeps().get("models")
     return s.clock.now() - known.since >= A_WHILE and swept is not None and swept >= known.since
 

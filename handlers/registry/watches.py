@@ -1,7 +1,7 @@
 """When a place begins to be watched, what is in it is baseline: recorded, listed, and never put back.
 
 A watch begins when a rule first covers a place, or covers it more strictly than before. It belongs to the name: it stays while the model is
-away, and whoever comes back under the name, or is renamed onto it, is judged by what was approved for the place.
+away, and a model that comes back under the name, or is renamed to it, is judged by what was approved for the place.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
 def judged_moves(
     news: News, watching: Watching, seen: ModelSnapshot, tx: Transaction, now: datetime
 ) -> tuple[Move, ...]:
-    """The moves that are to be judged: none of what is baseline, and of what returned, whatever is not lawful there."""
+    """The moves to judge: none of what is baseline, and of a returned model all that is not lawful."""
     elsewhere = watching.begun | watching.returned
     moves = [move for move in news.moves if move.target not in elsewhere]
     for target in sorted(watching.returned):
@@ -80,7 +80,7 @@ def _begin(place: Place, handling: Handling, seen: ModelSnapshot, tx: Transactio
 
 
 def begin_all(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime) -> None:
-    """At the registry's own baseline, which one entry in the ledger tells of."""
+    """Begins all watches at the registry's baseline, with one ledger entry for all."""
     for target in ruled_places(seen, policy):
         place = Place(seen.workspace, seen.name, target)
         tx.custody.put_watch(seen.workspace, seen.name, target, Watch(now, handling_of(place, policy)))
@@ -88,7 +88,7 @@ def begin_all(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetim
 
 
 def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: datetime) -> None:
-    """A model was renamed: places under its new name are watched as those under the old one were, which stay watched."""
+    """A model was renamed: places under the new name are watched like those under the old one, which stay watched."""
     there = tx.custody.watches(workspace, after)
     for target, watch in tx.custody.watches(workspace, before).items():
         renamed = Target(target.kind, after) if target == Target(TargetKind.MODEL, before) else target
