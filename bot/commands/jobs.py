@@ -1,4 +1,4 @@
-"""Looking after the jobs: what waits, what is parked and why, replay and drop."""
+"""Jobs on the command line: list, show, replay and drop."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def show(job_id: int, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Every parked job.")
 @telling_mistakes
 def replay(job_id: int | None, every: bool) -> None:
-    """Send a parked job back to its lane, after you have mended what parked it."""
+    """Send a parked job back to its lane, after you have fixed what parked it."""
     from handlers.digest.delivery import before_replay
 
     if every == (job_id is not None):

@@ -1,4 +1,4 @@
-"""Who is bound to which Slack account: a person keeps it, whatever address it shows, until an administrator says otherwise."""
+"""Which Slack account belongs to which person. A binding outlasts a change of the account's address; only an administrator ends it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def unbind(email: str, by: str) -> None:
 
 
 def admin_of(by: str, services: Services) -> str:
-    """The id of the one who says so; empty when neither the option nor git names anybody."""
+    """The administrator's id; empty when neither the option nor git names a person."""
     from handlers.request.asking import checked_email
 
     email = by or git_email_if_any()

@@ -1,4 +1,4 @@
-"""The registry on the command line: whether it is believed, and an admin's word that it is right as it is."""
+"""The registry on the command line: whether it is believed, and accepting it as it is."""
 
 from __future__ import annotations
 

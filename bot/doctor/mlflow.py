@@ -1,6 +1,6 @@
 """Checks of MLflow: does it answer, may we read and write, and do its webhooks reach us with a secret that we know?
 
-Webhooks that are missing are no failure, since the poller finds the same news. What mends them is `register_webhook`.
+Missing webhooks are no failure, since the poller finds the same changes. `register_webhook` fixes them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bot.domain.names import shown
 from bot.errors import OutsideError, Permanent
 from handlers.custody.belief import is_same
 
-PROBED = 10  # registered models; permissions are given for each, but one call for each of thousands helps nobody
+PROBED = 10  # registered models; permissions are given for each, but thousands of calls would take too long
 REGISTER = "run `countersign doctor --register-webhook`"
 WHAT = "mlflow webhook"
 REGISTRY = "mlflow registry"
@@ -110,7 +110,7 @@ def webhook_points_here(world: World) -> Findings:
 
 
 def register_webhook(world: World) -> Findings:
-    """Makes or mends the one webhook that points at us, and deletes others that do so too: MLflow does not look for doubles."""
+    """Creates or fixes the one webhook that points at us, and deletes others that do so too: MLflow does not check for duplicates."""
     secrets, url = world.settings.mlflow_webhook_secrets, _door(world)
     if not secrets or not world.settings.public_url:
         yield failure(

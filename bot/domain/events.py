@@ -1,4 +1,4 @@
-"""What happened, in the past tense. Each becomes one ledger entry; which stories follow is the table in `handlers`."""
+"""What happened, in the past tense. Each event becomes one ledger entry; the table in `handlers` says which effects follow."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class RequestOpened(RequestEvent):
 
 @dataclass(frozen=True)
 class AskJoined(RequestEvent):
-    """Somebody asked in words for what was asked already; the request is theirs as well from now on."""
+    """Somebody asked on the command line or API for what was asked already; the request is also theirs from now on."""
 
     person: str
     ask: Ask
@@ -67,14 +67,14 @@ class EvidenceFrozen(RequestEvent):
 
 @dataclass(frozen=True)
 class EvidenceUnreadable(RequestEvent):
-    """What the vote, or the move, is to be based on cannot be read. Once for each distinct reason; it goes on being tried."""
+    """The evidence for the vote, or for the move, cannot be read. Once for each distinct reason; it is retried."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class FastTrackJudged(RequestEvent):
-    """What the thresholds say of the frozen figures, whether or not that decides."""
+    """What the thresholds say about the frozen metrics, whether or not that decides."""
 
     judgement: Judgement
     rule: str
@@ -83,7 +83,7 @@ class FastTrackJudged(RequestEvent):
 
 @dataclass(frozen=True)
 class FastTrackCompared(RequestEvent):
-    """People have decided what the fast track had judged as well: `outcome` is agreed, false_pass or false_hold."""
+    """People have decided what the fast track had also judged: `outcome` is agreed, false_pass or false_hold."""
 
     rule: str
     would_pass: bool
@@ -100,7 +100,7 @@ class ReminderDue(RequestEvent):
 
 @dataclass(frozen=True)
 class RequestEscalated(RequestEvent):
-    """From now on the members of `group` may stand in for whoever is missing."""
+    """From now on the members of `group` may vote in place of the missing approvers."""
 
     group: str
 
@@ -164,7 +164,7 @@ class ApprovalStale(RequestEvent):
 
 @dataclass(frozen=True)
 class TargetMoved(RequestEvent):
-    """Moved after an approval, or, if observed, left where it is: `moved` tells. `besides` left a stage together with `previous`."""
+    """`moved` after an approval, or, if observed, left where it is. The versions in `besides` left a stage together with `previous`."""
 
     version: VersionId
     target: Target
@@ -176,7 +176,7 @@ class TargetMoved(RequestEvent):
 
 @dataclass(frozen=True)
 class TargetPutBack(RequestEvent):
-    """A rejected observed transition: the target went back to `to`, None when nobody held it before."""
+    """A rejected observed transition: the target went back to `to`, None when it had no holder before."""
 
     target: Target
     away_from: VersionId
@@ -207,7 +207,7 @@ class RegistryEvent(Event):
 
 @dataclass(frozen=True)
 class BaselineTaken(RegistryEvent):
-    """The first sweep: placements were recorded, nothing was asked."""
+    """The first sweep: holders were recorded, no requests were opened."""
 
     models: int
     held: int
@@ -241,7 +241,7 @@ class ModelRenamed(RegistryEvent):
 
 @dataclass(frozen=True)
 class ModelGone(RegistryEvent):
-    """`accepted` says that an admin has accepted a registry without it, which is told of all such models at once."""
+    """`accepted` says that an admin has accepted a registry without it, which is announced once for all such models."""
 
     model: str
     reason: str
@@ -268,7 +268,7 @@ class ModelReadable(RegistryEvent):
 
 @dataclass(frozen=True)
 class RegistryDoubted(RegistryEvent):
-    """It holds much less than it did, so nothing is made of it: no target moves, no placement is dropped, nothing asks or expires."""
+    """It holds much less than it did, so it is not acted on: no target moves, no holder is dropped, no request is opened or expires."""
 
     reason: str
     known: int
@@ -332,7 +332,7 @@ class DigestDelivered(Event):
 
 @dataclass(frozen=True)
 class DigestsLeftOut(Event):
-    """After a long stop only the newest weeks are told; these are not, and the next digest says so."""
+    """After a long stop only the newest weeks get a digest; these do not, and the next digest says so."""
 
     weeks: tuple[str, ...]
 
@@ -348,7 +348,7 @@ class KeyAdded(Event):
 
 @dataclass(frozen=True)
 class KeyRetired(Event):
-    """What this key signs from this place in the ledger on no longer counts, whatever time it claims."""
+    """What this key signs from this place in the ledger on no longer counts, even if it claims an earlier time."""
 
     key: str
     reason: str
@@ -356,7 +356,7 @@ class KeyRetired(Event):
 
 @dataclass(frozen=True)
 class AwayDeclared(Event):
-    """`delegate` stands in for `person` until then."""
+    """`delegate` votes for `person` until then."""
 
     person: str
     delegate: str

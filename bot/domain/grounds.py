@@ -1,4 +1,4 @@
-"""What speaks for or against a version beside its figures: the checks of its lineage, and what people said of the same content before."""
+"""Grounds for or against a version other than its metrics: the checks of its lineage, and earlier rejections of the same content."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class LineageCheck:
-    """One thing that a complete lineage needs, found true or not; `sentence` says what was found, and how to fix it when it fails.
+    """One condition of a complete lineage, met or not; `sentence` says what was found, and how to fix it when it fails.
 
-    `blocks` says that the rule wants no approval without it; `code` is L01 and so on.
+    `blocks` says that the rule allows no approval without it; `code` is L01 and so on.
     """
 
     code: str
@@ -22,7 +22,7 @@ class LineageCheck:
 
 
 class No(StrEnum):
-    """The ways in which people say no to a version."""
+    """The ways in which people reject a version."""
 
     REJECTED = "rejected"
     ROLLED_BACK = "rolled back"
@@ -43,7 +43,7 @@ class Objection:
 
 
 def objection_text(objection: Objection, name: str = "") -> str:
-    """As a phrase without its full stop. `name` is the person's; without it, nobody is named."""
+    """As a phrase without its full stop. `name` is the person's; without it, no one is named."""
     by = f" by {name}" if name else ""
     when = f"on {objection.at:%Y-%m-%d %H:%M} UTC"
     reason = objection.reason.strip().removesuffix(".")

@@ -1,4 +1,4 @@
-"""The nouns: version identity, target, transition request, vote, evidence. Plain values; the rules about them live in `lifecycle`."""
+"""The nouns: version identity, target, transition request, vote, evidence. Plain values; their rules are in `request.lifecycle`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class VersionId:
 
 @dataclass(frozen=True)
 class Placed:
-    """That a version held a target, since when, and by which request; None when nobody had approved it."""
+    """That a version held a target, since when, and by which request; None when it was not approved."""
 
     target: Target
     version: VersionId
@@ -86,7 +86,7 @@ class State(StrEnum):
         return self in OPEN
 
 
-PERSON = "person:"  # stands before the id of a person where a claimed name would be an e-mail address
+PERSON = "person:"  # prefix of a person's id, used where a claimed name would be an e-mail address
 VOTE, DECISION = "vote", "decision"  # what an attestation is about
 OPEN = (State.COLLECTING, State.PENDING)
 ENDED_UNDECIDED = (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
@@ -195,10 +195,10 @@ class Champion:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the vote is based on, as the registry told it when it was frozen; authors are as the clients claim.
+    """What the vote is based on, as the registry showed it when it was frozen; authors are as the clients claim.
 
     `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
-    `lineage` is what the checks found, and `vouched_by` on whose word: the trainer's own tags and files, or the git mirror's.
+    `lineage` is what the checks found; `vouched_by` is their source: the trainer's own tags and files, or the git mirror.
     `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
     """
 
@@ -226,7 +226,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that the fast track looked at; `sentence` says what was found, with the figures. `metric` is empty for the others."""
+    """One check of the fast track; `sentence` says what was found, with the figures. `metric` is empty for the others."""
 
     passed: bool
     sentence: str
@@ -235,7 +235,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the fast track says of a version. `held_back` says why a person decides although every check passed."""
+    """What the fast track says about a version. `held_back` says why a person decides although every check passed."""
 
     mode: FastTrackMode
     checks: tuple[Check, ...]
@@ -259,7 +259,7 @@ class TransitionRequest:
     `asked_since`: when the first of its kind was opened. `attested_at`: when the decision was signed, before which nothing moves.
     `frozen_until`: when the freeze ends that an approval waits for. `found`: who held the target at the vote; None in older requests.
     `barred` asked for the same version or content before, or are other ids of the parties; `latecomers` asked in words once it was
-    approved. `objections`: earlier noes to the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
+    approved. `objections`: earlier rejections of the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
     `unreadable`: each reason why its evidence cannot be read.
     """
 
@@ -321,7 +321,7 @@ class TransitionRequest:
 
     @property
     def is_adopted(self) -> bool:
-        """Held since before the baseline; a rejection moves nothing, for nobody knows a lawful holder."""
+        """Held since before the baseline; a rejection moves nothing, because no lawful holder is known."""
         return self.adopted or self.ask.kind is AskKind.ADOPTED
 
     @property

@@ -1,4 +1,4 @@
-"""Text from outside: what can be kept, and how a name is shown to people. Names come from whoever may write to the registry."""
+"""Text from outside: what can be kept, and how a name is shown to people. Names come from everybody who may write to the registry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Kept = TypeVar("Kept")
 
 
 def shown(name: str) -> str:
-    """The name on one line, for cards, tickets and messages: a letter that cannot be seen is written as its escape, such as `\\n`."""
+    """The name on one line, for cards, tickets and messages: an invisible character is written as its escape, such as `\\n`."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name)
 
 

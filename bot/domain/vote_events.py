@@ -15,7 +15,7 @@ class VoteCast(RequestEvent):
 
 @dataclass(frozen=True)
 class SelfApprovalRefused(RequestEvent):
-    """Somebody wanted to approve what they had asked for or trained. Once a request, person and day, however often they press."""
+    """Somebody wanted to approve what they had asked for or trained. Once a request, person and day, however often they click."""
 
     person: str
 
@@ -47,7 +47,7 @@ SIGNATURES = (VoteSigned, DecisionSigned)
 
 @dataclass(frozen=True)
 class ApprovalCalledOff(RequestEvent):
-    """What was approved is not applied any more: `person` says so, or the ask was taken away, and then `person` is empty."""
+    """An approval ended before it was applied: `person` called it off, or the ask was taken away, and then `person` is empty."""
 
     person: str
     reason: str
@@ -55,7 +55,7 @@ class ApprovalCalledOff(RequestEvent):
 
 @dataclass(frozen=True)
 class VotesRebound(RequestEvent):
-    """The same rule is named by another hash since an upgrade: votes and approvals under `before` count under `after`."""
+    """Since an upgrade the same rule has another hash: votes and approvals under `before` count under `after`."""
 
     before: str
     after: str
@@ -63,14 +63,14 @@ class VotesRebound(RequestEvent):
 
 @dataclass(frozen=True)
 class StandInsVoided(RequestEvent):
-    """The group that may stand in is made of other people now, so earlier votes count for it no longer."""
+    """The escalation group has other members now, so earlier votes no longer count for it."""
 
     group: str
 
 
 @dataclass(frozen=True)
 class AccountBound(Event):
-    """From now on the notifier's account is this person's, whatever e-mail address it shows. `how` is a Binding."""
+    """From now on the notifier's account is this person's, also when it shows another e-mail address. `how` is a Binding."""
 
     person: str
     account: str

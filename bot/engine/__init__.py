@@ -1,1 +1,1 @@
-"""The job engine, and what keeps its jobs apart."""
+"""The job engine (procrastinate), and what keeps its jobs in order."""

@@ -1,4 +1,4 @@
-"""One attempt of one effect: run it, and judge what went wrong. Again later, or parked for a person; never dropped.
+"""One attempt of one effect: run it, and judge a failure. The job is retried later, or parked for a person; never dropped.
 
 The worker in `bot.engine.worker` and `Jobs.drain` both run effects through here.
 """
@@ -32,7 +32,7 @@ LONGEST_WAIT = 15 * 60.0  # seconds; a maintenance page may say `Retry-After: 86
 TASK = "run_effect"
 QUEUE = "effects"
 
-# Passing trouble: what the clients say, and a database that went away, is full of sessions, or took too long.
+# Temporary failures: those that the clients raise, and a database that went away, is full of sessions, or took too long.
 PASSING = (
     Temporary,
     OutcomeUnknown,
@@ -52,9 +52,9 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and for how long an effect is tried. `base` and `cap` in seconds; `bug_attempts` counts all attempts.
+    """How often and for how long an effect is retried. `base` and `cap` in seconds; `bug_attempts` counts all attempts.
 
-    `spread` draws the share of each wait that is waited for, so that many who failed at once do not come back at once.
+    `spread` draws the share of each wait that is used (jitter), so that jobs that failed together do not retry together.
     """
 
     base: float = 1.0
@@ -73,7 +73,7 @@ class Retry(Exception):
 
 
 class Parked(Exception):
-    """The attempt failed and another one cannot help before a person mends something."""
+    """The attempt failed, and another one cannot succeed before a person fixes something."""
 
 
 def next_attempt(
@@ -91,14 +91,14 @@ def next_attempt(
 
 
 class RetryStrategy(BaseRetryStrategy):
-    """Carries our verdict to the engine."""
+    """Passes our verdict to procrastinate."""
 
     def get_retry_decision(self, *, exception: BaseException, job: EngineJob) -> RetryDecision | None:  # noqa: ARG002
         if isinstance(exception, Parked):
             return None
         if isinstance(exception, Retry):
             return RetryDecision(retry_at=exception.at)
-        # A shutdown (JobAborted), or the verdict itself could not be written down: without a decision the engine would end the job.
+        # A shutdown (JobAborted), or the verdict could not be stored: without a decision procrastinate would end the job.
         return RetryDecision(retry_at=datetime.now(UTC) + timedelta(seconds=1))
 
 
@@ -115,7 +115,7 @@ class Attempts:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def task(self, context: procrastinate.JobContext, *, name: str, request_id: str, not_after: str) -> None:
-        """What procrastinate calls. Raises Again or Parked."""
+        """What procrastinate calls. Raises Retry or Parked."""
         job = _as_job(context.job, name, request_id)
         with self._lock:
             self._running.add(job.id)
@@ -162,7 +162,7 @@ class Attempts:
 
 
 def engine_app(connector: procrastinate.BaseConnector, attempts: Attempts) -> procrastinate.App:
-    """A procrastinate app with the one task that there is."""
+    """A procrastinate app with its only task."""
     app = procrastinate.App(connector=connector)
     app.task(name=TASK, queue=QUEUE, retry=RetryStrategy(), pass_context=True)(attempts.task)
     return app

@@ -1,7 +1,7 @@
-"""The job engine as the rest of the bot sees it: defer an effect inside a transaction, run effects, look after the jobs.
+"""The job engine's interface: defer an effect inside a transaction, run effects, list, replay and drop jobs.
 
-procrastinate carries it: its `lock` is our lane, its `queueing_lock` our `once`. An attempt and its verdict are in `bot.engine.attempts`,
-the long-running worker in `bot.engine.worker`, jobs as rows in `bot.engine.rows`. What an effect does is none of this module's business.
+It is built on procrastinate: its `lock` is our lane, its `queueing_lock` our `once`. An attempt and its verdict are in
+`bot.engine.attempts`, the long-running worker in `bot.engine.worker`, jobs as rows in `bot.engine.rows`. It knows no effect by name.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ KEY_LIMIT = 400  # bytes
 
 
 class Jobs:
-    """Opens nothing until it is asked for something, and keeps no connection between two calls: safe before a fork.
+    """Opens no connection before the first call, and keeps none between calls: safe before a fork.
 
-    By `now` deadlines and the times of new attempts are counted; which job is due is told by the database's own clock.
+    `now` is the clock for deadlines and the times of retries; the database's clock decides which job is due.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Jobs:
             self._defer(connection, name, request_id, lane, at, queueing_lock=None)
             return
         try:
-            with connection.begin_nested():  # a refused insert would otherwise poison the caller's transaction
+            with connection.begin_nested():  # a refused insert would otherwise abort the caller's transaction
                 self._defer(connection, name, request_id, lane, at, queueing_lock=once_key(name, request_id))
         except AlreadyEnqueued:
             return
@@ -87,7 +87,7 @@ class Jobs:
         return Worker(self._url, self._attempts(effects, on_parked), self._timing, concurrency).run()
 
     def drain(self, effects: Effects, *, on_parked: OnParked | None = None) -> None:
-        """Runs all jobs that are due, one at a time and those that they defer too, until none is due. For tests and `demo --auto`."""
+        """Runs all jobs that are due, one at a time, and the jobs that they defer, until none is due. For tests and `demo --auto`."""
         attempts = self._attempts(effects, on_parked)
         with ThreadPoolExecutor(1, "drain") as own_thread:  # the caller's may already have an event loop
             own_thread.submit(asyncio.run, self._drain(attempts)).result()
@@ -108,12 +108,12 @@ class Jobs:
             return job_rows.replay_job(connection, job_id, self._patience.horizon)
 
     def replay_all(self) -> int:
-        """Sends all parked jobs back and says how many those were."""
+        """Sends all parked jobs back to their lanes; returns their number."""
         with self._engine.begin() as connection:
             return job_rows.replay_parked(connection, self._patience.horizon)
 
     def drop(self, job_id: int, reason: str) -> Job:
-        """Gives a parked or waiting job up for good. Raises JobRefused."""
+        """Drops a parked or waiting job for good. Raises JobRefused."""
         with self._engine.begin() as connection:
             return job_rows.drop_job(connection, job_id, reason)
 
@@ -164,7 +164,7 @@ class Jobs:
 
 
 def once_key(name: str, subject: str) -> str:
-    """By what `once` knows a job again. procrastinate finds no line break in the text of its own lock, and PostgreSQL indexes no long one.
+    """The key by which `once` recognises a job. procrastinate does not match a lock with line breaks, and PostgreSQL cannot index a long one.
 
     Plain names stay as they are: releases before this one wrote all keys in this form, and their jobs may still wait.
     """
@@ -174,7 +174,7 @@ def once_key(name: str, subject: str) -> str:
 
 
 def _quieten_engine() -> None:
-    """procrastinate tells every job three times, and every retry with a traceback; `bot.engine.attempts` says it in one line."""
+    """procrastinate logs every job three times, and every retry with a traceback; `bot.engine.attempts` logs one line."""
     logging.getLogger("procrastinate").setLevel(logging.WARNING)
     logging.getLogger("procrastinate.worker").addFilter(_is_news)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Lanes: what the job engine keeps in order. A job that is tried again holds up its own lane and no other."""
+"""Lanes are ordering keys: jobs in one lane run one at a time, in order. A job that is retried holds up its own lane only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from bot.domain.model import TargetKind, TransitionRequest
 
 
 class Lane(StrEnum):
-    """What must be kept in order: the looks at one registered model, the moves of one request, its messages, its ticket.
+    """The kinds of lanes: looks at one registered model, moves of one request, its messages, its ticket.
 
-    A job that is tried again holds up its own lane and no other. Looks and moves of one model never overlap all the same: `bot.turns`.
+    Looks and moves of one model are in different lanes and still never overlap: see `bot.engine.turns`.
     """
 
     LOOKS = "looks"
@@ -43,7 +43,7 @@ def model_lane(lane: Lane, workspace: str, model: str) -> str:
 
 
 def move_lane(subject: str) -> str:
-    """One lane for each request, or each intent to give a target back: no move waits for another that cannot get on."""
+    """One lane for each request, or each intent to give a target back: no move waits for another that is stuck."""
     return f"{Lane.MOVES}:{subject}"
 
 

@@ -86,7 +86,7 @@ class JobError:
 
 @dataclass(frozen=True)
 class Job:
-    """One effect to bring about. `attempts` were made since it was deferred or last replayed; `scheduled_at` None means at once."""
+    """One effect to run. `attempts` were made since it was deferred or last replayed; `scheduled_at` None means at once."""
 
     id: int
     name: str
@@ -150,7 +150,7 @@ def replay_job(connection: sa.Connection, job_id: int, horizon: timedelta) -> Jo
 
 
 def replay_parked(connection: sa.Connection, horizon: timedelta) -> int:
-    """Sends all parked jobs back to their lanes and says how many those were."""
+    """Sends all parked jobs back to their lanes; returns their number."""
     return _send_back(connection, sa.true(), horizon)
 
 
@@ -171,7 +171,7 @@ def unfinished(connection: sa.Connection, name: str) -> frozenset[str]:
 
 
 def dropped(connection: sa.Connection, names: Sequence[str]) -> set[tuple[str, str]]:
-    """The name and the subject of each job of these names that somebody has given up."""
+    """The name and the subject of each job of these names that somebody has dropped."""
     name, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext
     theirs = [status for status, ours in MEANING.items() if ours is JobStatus.DROPPED]
     query = sa.select(name, subject).where(engine_jobs.c.status.in_(theirs), name.in_(names))
@@ -188,7 +188,7 @@ def is_given_up(connection: sa.Connection, names: Sequence[str], subject: str) -
 
 
 def drop_job(connection: sa.Connection, job_id: int, reason: str) -> Job:
-    """Gives a parked or waiting job up, with the reason beside its errors. Raises JobRefused."""
+    """Drops a parked or waiting job; the reason is kept with its errors. Raises JobRefused."""
     job = get_job(connection, job_id)
     gone = connection.execute(
         sa.update(engine_jobs)

@@ -1,4 +1,4 @@
-"""What every worker does on the side: takes over lost jobs, deletes old ones, and notices when the database stays away.
+"""Housekeeping in every worker: takes over lost jobs, deletes old ones, and notices when the database stays away.
 
 A thread with a new connection for each round, so that it needs no free job slot, no event loop, and proves that connecting works.
 Each statement is atomic and conditional: any number of sweepers may run, and none can take a job from a worker that lives.
@@ -60,7 +60,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds, but for `keep_done`. A worker stops its heartbeat when it begins to stop, so it must be gone before it counts as dead."""
+    """Seconds, but for `keep_done`. A worker stops its heartbeat when its shutdown begins, so it must be gone before it counts as dead."""
 
     heartbeat: float = 5.0
     dead_after: float = 20.0
@@ -130,7 +130,7 @@ class Sweeper(threading.Thread):
         _tell("job taken over from a dead worker", rows)
 
     def _send_back_forgotten(self, connection: psycopg.Connection[Any]) -> None:
-        """A job's end is lost when the database goes away in that instant: it would block its lane for as long as we live."""
+        """A job's end is lost when the database goes away in that instant: it would block its lane as long as this worker runs."""
         worker_id = self._worker_id()
         claimed = {row[0] for row in connection.execute(CLAIMED, (worker_id,)).fetchall()}
         now = time.monotonic()

@@ -1,7 +1,7 @@
-"""Turns with a registered model: one look or one move at a time, whatever lane its job runs in. A turn is short; a lane may wait for days.
+"""Turns with a registered model: one look or one move at a time, in all lanes together. A turn is short; a lane may wait for days.
 
 MLflow has no compare-and-swap. A move compares, writes, reads back and records; a look reads and judges. If two of them overlapped, a look
-could take the state from before a move of ours for a foreign one. What may take minutes, such as reading files, lets go of the turn.
+could take the state from before a move of ours for a foreign one. Slow work (minutes), such as reading files, lets go of the turn.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sqlalchemy.exc import OperationalError
 from bot.errors import Temporary
 
 TURN = 1  # the seed of our advisory locks; those that end with a transaction have 0
-WAIT = 15  # seconds until a job gives up, to be tried again
-WAIT_AGAIN = 60  # seconds for a job that has let go: what it has read meanwhile would have to be read anew
+WAIT = 15  # seconds until a job gives up, to be retried
+WAIT_AGAIN = 60  # seconds for a job that has let go: what it has read meanwhile would have to be read again
 
 
 @dataclass
 class Turn:
-    """An advisory lock of a session of its own, so that it outlasts transactions and ends with the process, however that ends."""
+    """An advisory lock in a separate session, so that it outlasts transactions and ends with the process, also when that is killed."""
 
     engine: sa.Engine
     workspace: str
@@ -31,7 +31,7 @@ class Turn:
     connection: sa.Connection | None = None
 
     def begin(self, seconds: int) -> None:
-        """Raises Temporary when another job keeps the turn for longer than that."""
+        """Raises Temporary when another job keeps the turn longer."""
         connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         key = sa.func.hashtextextended(f"{self.workspace}/{self.model}", TURN)
         try:

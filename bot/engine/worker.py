@@ -1,4 +1,4 @@
-"""The worker process: runs effects until it is told to stop, or until the database stays away. No effect is known by name here.
+"""The worker process: runs effects until it gets a signal to stop, or until the database stays away. It knows no effect by name.
 
 Judging a failed effect is in `bot.engine.attempts`; taking over the jobs of dead workers, and watching the database,
 is in `bot.engine.sweeper`.
@@ -39,7 +39,7 @@ log = structlog.get_logger()
 
 
 class SteadyConnector(procrastinate.PsycopgConnector):
-    """procrastinate's listener ends for good when it cannot reconnect at once; from then on jobs would only be found by polling."""
+    """Keeps procrastinate's listener alive: it ends for good when it cannot reconnect at once, and then jobs are only found by polling."""
 
     async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
         wanted = list(channels)
@@ -122,7 +122,7 @@ class Worker:
             self._task.cancel()
 
     def _leave_in_time(self) -> None:
-        """A thread that is stuck in a call cannot be cancelled: leave anyway, and another worker takes its job over."""
+        """A thread that is stuck in a call cannot be cancelled: exit anyway, and another worker takes its job over."""
         timer = threading.Timer(self._timing.hard_exit, self._cut_short)
         timer.daemon = True
         timer.start()
@@ -138,7 +138,7 @@ def _refuse_database(why: psycopg.ProgrammingError) -> int:
 
 
 def _tell_loop_trouble(loop: asyncio.AbstractEventLoop, trouble: dict[str, object]) -> None:
-    """The engine leaves a job's end unwritten when the database is away: that is one line, the sweeper sends the job back."""
+    """Logs one line when procrastinate could not store a job's end because the database was away; the sweeper sends the job back."""
     error = trouble.get("exception")
     if isinstance(error, ConnectorException):
         log.warning("the end of a job could not be written; it will run again", error=str(error.__cause__ or error))

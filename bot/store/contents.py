@@ -1,4 +1,4 @@
-"""Which requests are about the same version or the same content, whatever it is called: rows, not rules."""
+"""Rows for finding the requests about the same version or the same content, under all names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What custody must remember: since when a place is watched, what was there then, and which names a model had. Rows, not rules."""
+"""Rows of custody: since when a place is watched, what was there then, and which names a model had."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.domain.registry.facts import RESTORE, Handling
 from bot.domain.registry.names import Renamed
 from bot.store import tables
 
-EVERY_PLACE = "*"  # stands for all places that the policy of before the migration covered
+EVERY_PLACE = "*"  # means all places that the policy from before the migration covered
 READ_BACK = 100  # decisions about one place, the newest; a target may be promoted every hour for years
 
 
@@ -72,7 +72,7 @@ class CustodyRows:
         self.connection.execute(sa.delete(tables.watches).where(*here))
 
     def drop_unnamed(self, workspace: str, model: str) -> None:
-        """Once every place of the model was looked at, what the migration has left unnamed means nothing more."""
+        """Once every place of the model was looked at, the rows that the migration has left unnamed are obsolete."""
         here = (*_of(tables.watches, workspace, model), tables.watches.c.target == EVERY_PLACE)
         self.connection.execute(sa.delete(tables.watches).where(*here))
 
@@ -129,7 +129,7 @@ class CustodyRows:
     ) -> list[str]:
         """Bodies of the newest requests about a place, of all live ones and rollbacks, of those about these numbers and with these ids.
 
-        The oldest first. `models` None: from whatever model they are copied.
+        The oldest first. `models` None: copied from any model.
         """
         rows = tables.requests.c
         here = [rows.workspace == workspace, rows.target.in_([str(target) for target in targets])]
@@ -154,7 +154,7 @@ class CustodyRows:
         return found
 
     def restored(self, workspace: str, model: str, target: Target, since: datetime) -> list[datetime]:
-        """When the rule has given the emptied target back, or set out to."""
+        """When the rule has given the emptied target back, or begun to."""
         rows = tables.intents.c
         query = sa.select(rows.at).where(
             *_of(tables.intents, workspace, model),

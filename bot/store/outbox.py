@@ -1,4 +1,4 @@
-"""Our word, before something is created outside, that we are about to; and whether it was created. See `handlers.notify.outbox`."""
+"""Idempotency keys: reserved before something is created at a vendor, completed after. See `handlers.notify.outbox`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from bot.store.tables import clock_ticks, deliveries, intents, sendings
 
-LATEST = "latest"  # in the place of a period: the clock's effects keep one row each
+LATEST = "latest"  # used instead of a period: the clock's effects keep one row each
 DELIVERIES_KEPT = timedelta(days=7)
 SENDINGS_KEPT = timedelta(
     days=90
@@ -21,7 +21,7 @@ class OutboxRows:
         self.connection = connection
 
     def reserve(self, key: str, now: datetime) -> datetime | None:
-        """Gives our word; when it was given before, since when."""
+        """Reserves the key; returns since when it is reserved, if it was before."""
         begun = self.connection.execute(sa.select(sendings.c.begun_at).where(sendings.c.key == key)).scalar()
         if begun is None:
             self.connection.execute(sa.insert(sendings).values(key=key, begun_at=now))
@@ -31,11 +31,11 @@ class OutboxRows:
         self.connection.execute(sa.update(sendings).where(sendings.c.key == key).values(begun_at=now))
 
     def release(self, key: str) -> None:
-        """It is certain that nothing was created."""
+        """Frees the key: it is certain that nothing was created."""
         self.connection.execute(sa.delete(sendings).where(sendings.c.key == key))
 
     def release_unfinished(self, prefix: str) -> None:
-        """Somebody has looked for what we cannot look up: it is to be created again."""
+        """Frees the key after a person has checked what we cannot look up: it is to be created again."""
         uncertain = sa.and_(sendings.c.key.startswith(prefix, autoescape=True), sendings.c.done_at.is_(None))
         self.connection.execute(sa.delete(sendings).where(uncertain))
 
@@ -53,7 +53,7 @@ class OutboxRows:
         return self.connection.execute(row).first() is not None
 
     def is_new_tick(self, kind: str, period: str, now: datetime) -> bool:
-        """True for the first that comes to it: once in a period, or once for a subject, for as long as ids are kept."""
+        """True for the first caller: once in a period, or once for a subject, as long as ids are kept."""
         values = {"kind": kind, "period": period, "at": now}
         row = insert(clock_ticks).values(values).on_conflict_do_nothing().returning(clock_ticks.c.kind)
         return self.connection.execute(row).first() is not None

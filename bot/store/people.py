@@ -1,7 +1,7 @@
 """Who people are: one row for each, so that ledger and votes can hold an id and printed names can change or be erased.
 
-Rows of people are locked before requests, never after: a new person gets a transaction of its own. Which account may be bound to whom is
-decided in `handlers.request.accounts`.
+Rows of people are locked before requests, never after: a new person gets a separate transaction. `handlers.request.accounts` decides which
+account may be bound to whom.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Person:
 
 @dataclass(frozen=True)
 class AccountRow:
-    """That an account was this person's, since when, how it came to that, and until when; None while it still is."""
+    """That an account was this person's: since when, how it was bound, and until when (None while it still is)."""
 
     account: str
     person: str
@@ -45,7 +45,7 @@ class PeopleRows:
         self.connection = connection
 
     def get_or_add(self, email: str, name: str) -> Person:
-        """Somebody new is there for everybody at once, so that no other transaction waits for the end of this one."""
+        """A new person is visible to all at once, so that no other transaction waits for the end of this one."""
         known = self.find(email)
         if known is not None:
             return known

@@ -1,4 +1,4 @@
-"""What the registry was last seen to hold, what asks in it, and what we are about to change there: rows, not rules."""
+"""Rows for what the registry was last seen to hold, what asks in it, and what we are about to change there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Sweep:
-    """How far a sweep has come. `seen` are the versions at the watermark's edge, so that the overlap is no news twice."""
+    """How far a sweep has come. `seen` are the versions at the watermark's edge, so that the overlap is not reported twice."""
 
     watermark: datetime | None
     seen: tuple[str, ...]
@@ -160,7 +160,7 @@ class RegistryRows:
         at: datetime,
         request_id: str | None,
     ) -> None:
-        """As `put_placements`, after a move of our own: whoever came in beside `ours` is left for the next look to judge."""
+        """As `put_placements`, after our own move: versions that arrived beside `ours` are left for the next look to judge."""
         known = {placement.version for placement in self.placements(workspace, model) if placement.target == target}
         on_record = [holder for holder in holders if holder in known or holder in ours]
         self.put_placements(workspace, model, target, on_record, at, request_id)
@@ -194,7 +194,7 @@ class RegistryRows:
         return {ask for ask, _ in self.asks_with_requests(workspace, model)}
 
     def asks_with_requests(self, workspace: str, model: str) -> list[tuple[OpenAsk, str | None]]:
-        """Each standing ask with the id of the request that it opened."""
+        """Each open ask with the id of the request that it opened."""
         rows = tables.asks
         query = sa.select(rows).where(rows.c.workspace == workspace, rows.c.model == model)
         return [(_ask_of(row), row.request_id) for row in self.connection.execute(query)]
@@ -205,7 +205,7 @@ class RegistryRows:
             self.connection.execute(insert(tables.asks).values(values).on_conflict_do_nothing())
 
     def take_ask(self, ask: OpenAsk) -> str | None:
-        """Forgets an ask that stands no longer; the id of the request that it opened, if any."""
+        """Deletes an ask that was taken away; returns the id of the request that it opened, if any."""
         here = [tables.asks.c[name] == value for name, value in _ask_key(ask).items()]
         taken = sa.delete(tables.asks).where(*here).returning(tables.asks.c.request_id)
         return self.connection.execute(taken).scalar()
@@ -222,7 +222,7 @@ class RegistryRows:
     # Intents
 
     def put_intent(self, intent: Intent) -> None:
-        """A word that was given before stands, unless it was called off since."""
+        """An intent that was announced before stays open, unless it was called off since."""
         values = {
             "request_id": intent.request_id,
             "workspace": intent.workspace,
@@ -257,12 +257,12 @@ class RegistryRows:
         return [_intent_of(row) for row in self.connection.execute(query)]
 
     def close_intents(self, workspace: str, model: str, target: Target, at: datetime) -> int:
-        """The target is settled: what an older, parked job has announced for it means nothing any more. How many were open."""
+        """The target is settled: what an older, parked job has announced for it no longer counts. Returns how many were open."""
         rows = tables.intents.c
         return self._close(sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target)), at)
 
     def close_intent(self, request_id: str, at: datetime) -> int:
-        """This announcement alone is called off; what others have announced for the target stands."""
+        """Calls off this intent alone; other intents for the target stay open."""
         return self._close(tables.intents.c.request_id == request_id, at)
 
     def _close(self, condition: sa.ColumnElement[bool], at: datetime) -> int:
@@ -270,7 +270,7 @@ class RegistryRows:
         return self.connection.execute(closing).rowcount
 
     def call_off_intent(self, request_id: str, at: datetime) -> None:
-        """Our word to move the target by this request means nothing any more; what moves it now is somebody else's move."""
+        """Calls off our intent to move the target by this request: a later move of the target is not ours."""
         mine = sa.and_(tables.intents.c.request_id == request_id, tables.intents.c.done_at.is_(None))
         self.connection.execute(sa.update(tables.intents).where(mine).values(done_at=at))
 

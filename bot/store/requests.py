@@ -18,11 +18,11 @@ from bot.store.contents import content_columns
 
 REQUEST = TypeAdapter(TransitionRequest)
 LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
-SHORTEST_ID = 8  # letters; what cards, tickets and lists print
+SHORTEST_ID = 8  # characters; as cards, tickets and lists print it
 
 
 def new_request_id() -> str:
-    """Opaque and unguessable; sorted by nothing."""
+    """Opaque and unguessable; in no order."""
     return new_id()
 
 
@@ -39,7 +39,7 @@ class RequestRows:
 
     def get(self, request_id: str, *, for_update: bool = False) -> TransitionRequest:
         """Raises Refused when there is none: ids come from buttons and command lines."""
-        if not (request_id.isascii() and request_id.isprintable()):  # PostgreSQL would not even take it as a question
+        if not (request_id.isascii() and request_id.isprintable()):  # PostgreSQL would refuse it as a parameter
             raise Refused("there is no such request: its id holds letters that no id of ours has")
         query = sa.select(tables.requests.c.body).where(tables.requests.c.id == request_id)
         body = self.connection.execute(query.with_for_update() if for_update else query).scalar()
@@ -48,7 +48,7 @@ class RequestRows:
         return _request_of(body)
 
     def full_id(self, beginning: str) -> str:
-        """The id that begins so; anything that is no beginning of an id comes back unchanged. Raises Refused when several begin so."""
+        """The full id for the first characters of one; returns anything else unchanged. Raises Refused when several ids match."""
         if len(beginning) < SHORTEST_ID or not (beginning.isascii() and beginning.isalnum()):
             return beginning
         query = sa.select(tables.requests.c.id).where(tables.requests.c.id.startswith(beginning)).limit(2)
@@ -96,7 +96,7 @@ class RequestRows:
         return self.connection.execute(query).scalar()
 
     def failed(self, request: TransitionRequest) -> TransitionRequest | None:
-        """The request by which the version that failed had reached the target: behind those of this rollback that went stale."""
+        """The request by which the failed version had reached the target, found behind stale requests for this rollback."""
         if request.kind is not Kind.ROLLBACK or request.follows is None:
             return None
         found = self.get(request.follows)

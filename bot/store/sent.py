@@ -15,13 +15,13 @@ from bot.store.tables import sendings
 
 
 class SentRows:
-    """A digest is known only while nothing else may be under way to replace what it is of."""
+    """A digest is kept only while no other sending under the key may be under way."""
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
     def digests(self, keys: Collection[str], since: datetime | None = None) -> Mapping[str, str]:
-        """Of those keys that were sent, since then if it is given; empty text where no digest was kept."""
+        """The digests of the keys that were sent, since then if it is given; empty text where no digest was kept."""
         is_sent = sendings.c.done_at.is_not(None) if since is None else sendings.c.done_at >= since
         query = sa.select(sendings.c.key, sendings.c.digest).where(sendings.c.key.in_(keys), is_sent)
         return {row.key: row.digest or "" for row in self._connection.execute(query)}
@@ -43,7 +43,7 @@ class SentRows:
         self._connection.execute(sa.update(sendings).where(ours).values(done_at=now, digest=digest))
 
     def put(self, key: str, digest: str, now: datetime) -> None:
-        """For what the other side itself keeps in order: one write replaces the one before, whichever comes last."""
+        """For receivers that keep the order themselves: the last write replaces the earlier ones."""
         sent = {"begun_at": now, "done_at": now, "digest": digest}
         upsert = insert(sendings).values(key=key, **sent)
         self._connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_=sent))

@@ -342,7 +342,7 @@ clock_ticks = sa.Table(
     sa.Column("at", Moment, nullable=False),
 )
 
-# Which registry a workspace's models were read from, and since when and why what it shows now is not believed.
+# Which registry a workspace's models were read from, and since when and why its present contents are not believed.
 registries = sa.Table(
     "registries",
     metadata,
@@ -352,7 +352,7 @@ registries = sa.Table(
     sa.Column("doubt", sa.Text, nullable=False, server_default=""),
 )
 
-# Registered models that cannot be looked at just now: every sweep tries again. `told_at` once people know.
+# Registered models that cannot be read at present: every sweep tries again. `told_at` is set when it was announced.
 unreadable_models = sa.Table(
     "unreadable_models",
     metadata,

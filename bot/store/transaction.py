@@ -1,9 +1,8 @@
 """One transaction: requests, ledger, deliveries, policy, and the jobs that follow, all in one commit.
 
 `with store.transaction() as tx:` is the only way to write. Row locks come first, by `get_request(..., for_update=True)`; the ledger's lock
-comes last, when the block ends, and no I/O happens under it. What the registry was last seen to hold is
-`tx.registry` (`bot.store.registry`),
-who people are is `tx.people` (`bot.store.people`).
+comes last, when the block ends, and no I/O happens under it. `tx.registry` (`bot.store.registry`) has what the registry was last seen to
+hold, `tx.people` (`bot.store.people`) who people are.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ FollowUps = Mapping[type[Event], Sequence[FollowUp]]
 
 
 class Store:
-    """`read_policy` turns a policy's text into a Policy; `follow_ups` is the table in `handlers`. Opens nothing by itself."""
+    """`read_policy` turns a policy's text into a Policy; `follow_ups` is the table in `handlers`. Connects only for a transaction."""
 
     def __init__(
         self,
@@ -110,7 +109,7 @@ class Transaction:
         self._events.extend(events)
 
     def record_now(self, event: Event) -> int:
-        """Returns its number in the ledger, whose lock is held from here on: nothing slow may follow in this transaction."""
+        """Returns the event's number in the ledger, whose lock is held from now on: nothing slow may follow in this transaction."""
         self.record([event])
         self.flush()
         return self.ledger.count()

@@ -1,4 +1,4 @@
-"""Whether the registry is believed, and which of its models cannot be looked at: rows, not rules."""
+"""Rows for whether the registry is believed, and which of its models cannot be read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RegistryRow:
 
 @dataclass(frozen=True)
 class InvalidDvcFile:
-    """A registered model that cannot be looked at since then; `told_at` is None while nobody has been told."""
+    """A registered model that cannot be read since then; `told_at` is None until that was announced."""
 
     name: str
     since: datetime
@@ -35,7 +35,7 @@ class TrustRows:
         self.connection = connection
 
     def find(self, workspace: str, *, for_update: bool = False) -> RegistryRow:
-        """A registry that no sweep has seen yet is an empty row; `for_update` locks it all the same."""
+        """A registry that no sweep has seen yet is an empty row; `for_update` locks it too."""
         rows = tables.registries
         if for_update:
             self.connection.execute(insert(rows).values(workspace=workspace).on_conflict_do_nothing())
@@ -52,7 +52,7 @@ class TrustRows:
         query = sa.select(tables.registries).where(tables.registries.c.doubted_since.is_not(None))
         return [RegistryRow(*row) for row in self.connection.execute(query)]
 
-    # Models that cannot be looked at
+    # Models that cannot be read
 
     def unreadable(self, workspace: str) -> list[InvalidDvcFile]:
         rows = tables.unreadable_models.c

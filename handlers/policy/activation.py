@@ -54,8 +54,8 @@ def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
 
 
 def _look_again(tx: Transaction, now: datetime) -> None:
-    """Votes under a changed rule no longer count, an approval may have nothing left to wait for, and the rules may cover other places: the next
-    sweep looks at every model."""
+    """Votes under a changed rule no longer count, an approval may have nothing left to wait for, and the rules may cover other places:
+    the next sweep looks at every model."""
     tx.registry.forget_fingerprints()
     for request in tx.requests.find(states=OPEN):
         tx.defer_for(FollowUp("sync_card", Lane.SLACK), request)

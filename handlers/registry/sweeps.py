@@ -26,9 +26,7 @@ from handlers.registry.reconcile import defer_look
 from handlers.registry.trust import is_believed
 from handlers.registry.unreadable import leave_unwatched
 
-OVERLAP = timedelta(
-    seconds=60
-)  # MLflow's clock differs from ours, and several of its workers differ by milliseconds
+OVERLAP = timedelta(seconds=60)  # MLflow's clock differs from ours, and several of its workers differ by milliseconds
 
 
 def sweep_versions(_: str, s: Services) -> None:

@@ -133,7 +133,7 @@ def _decide_without_people(
         return lifecycle.approve_by_rule(request, rule_hash, now) if at_once else []
     if request.kind is not Kind.PROMOTION or rule.fast_track is None or rule.fast_track.mode is FastTrackMode.OFF:
         return []
-    is_on = tx.switches.fast_track_is_on(lock=True)  # a person who switches it off waits for us, or we see that it is off
+    is_on = tx.switches.fast_track_is_on(lock=True)  # switching it off waits for us, or we see that it is off
     lot = memory.lot_of(request, tx, rule)
     judgement = fast_track.judge(request, request.evidence, rule.fast_track, is_switched_on=is_on, lot=lot)
     blocked = () if Demand.LINEAGE in rule.fast_track.require else lineage.blocking(request.evidence, rule.lineage)

@@ -207,7 +207,7 @@ def _account_of(person: Person, questions: _Questions) -> Account | None:
     try:
         found = questions.account(person.account) if person.account else questions.find_account(person.email)
     except Permanent:
-        return None  # Slack no longer knows the account, so it has no vote to delegate; the person who clicked was found
+        return None  # gone from Slack, so it has no vote to delegate; the person who clicked was found
     if found is None or found.kind is not AccountKind.MEMBER:
         return None
     if person.account:

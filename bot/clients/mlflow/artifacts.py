@@ -1,4 +1,4 @@
-"""A version's files as evidence: the manifest of them all, its digest, and the signature in the MLmodel file. Fetching: `mlflow_stores`.
+"""A version's files as evidence: the manifest of them all, its digest, and the signature in the MLmodel file. Fetching: `stores`.
 
 The manifest is the text that `sha256sum` writes and `sha256sum -c` checks, so that anyone can compare the files without us.
 """
@@ -71,7 +71,7 @@ class Manifest:
 def read_files(
     client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: ProgressListener | None = None
 ) -> FilesRead:
-    """Reads every file once. Raises Temporary or Permanent; what cannot be read for good is told in the answer."""
+    """Reads every file once. Raises Temporary or Permanent; the answer says what can never be read."""
     try:
         manifest = _manifest(client, version, stores, follower)
     except FilesUnread as reason:
@@ -112,7 +112,7 @@ def _manifest(
 
 
 def _files_in(folder: Folder) -> dict[str, int]:
-    """All files with their sizes. Nothing is fetched before names and limits hold."""
+    """All files with their sizes. Names and limits are checked before anything is fetched."""
     sizes: dict[str, int] = {}
     seen: set[str] = set()
     unseen: list[str | None] = [None]
@@ -156,7 +156,7 @@ def signature_in(mlmodel: Path) -> str | None:
     """Inputs, outputs and params of the model's signature as canonical JSON (RFC 8785); None when it has no signature.
 
     MLflow writes them as JSON inside the YAML. The base loader makes texts, lists and mappings of it and nothing else, so a hostile file
-    can at most be unreadable.
+    can at worst be unreadable.
     """
     if mlmodel.stat().st_size > LARGEST_MLMODEL:
         raise FilesUnread(f"The MLmodel file is larger than {LARGEST_MLMODEL // 2**20} MiB. Log the model again.")
@@ -167,7 +167,7 @@ def signature_in(mlmodel: Path) -> str | None:
         if not isinstance(signature, dict):
             return None
         parts = {part: _parsed(signature.get(part, "null")) for part in ("inputs", "outputs", "params")}
-        return rfc8785.dumps(parts).decode()  # type: ignore[arg-type]  # whatever JSON can hold
+        return rfc8785.dumps(parts).decode()  # type: ignore[arg-type]  # anything that JSON can hold
     except (yaml.YAMLError, rfc8785.CanonicalizationError, ValueError, RecursionError) as error:
         raise FilesUnread("The MLmodel file cannot be read as MLflow writes it. Log the model again.") from error
 

@@ -1,7 +1,7 @@
 """What `countersign doctor` asks MLflow: its version, whether we may write, and the webhooks that point at us.
 
 Everything reads but `create_webhook`, `mend_webhook` and `delete_webhook`, which `doctor --register-webhook` calls. The registry's own
-reads and writes are in `mlflow`, the reading of a delivery in `mlflow_webhook`.
+reads and writes are in `registry`, the reading of a delivery in `webhook`.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class DeliverySeen:
 
 
 class WebhooksUnreadable(Permanent):
-    """MLflow answers 500 to everything about webhooks, which is how it meets a secret that it cannot decrypt."""
+    """MLflow answers 500 to all calls about webhooks, as it does when it cannot decrypt a secret."""
 
 
 class MlflowCheckup:
-    """Calls nothing before it is asked."""
+    """Makes no call until a method is used."""
 
     def __init__(self, tracking_uri: str) -> None:
         self._tracking_uri = tracking_uri.rstrip("/")

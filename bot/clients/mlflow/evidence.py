@@ -1,7 +1,7 @@
-"""What a version's vote is based on, read from MLflow and put together. Judging it is the domain's.
+"""Collects the evidence for a version from MLflow. The domain judges it.
 
-Where a version comes from: `mlflow_lineage`; what its lineage is checked by: `mlflow_trail`. Metrics and data sets: `mlflow_figures`.
-Files and model signature: `mlflow_artifacts`.
+Where a version comes from: `lineage`; what its lineage is checked by: `provenance`. Metrics and data sets: `metrics`. Files and model
+signature: `artifacts`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 USER = "mlflow.user"
 SOURCE_DATA = "data_md5"
-OURS = ("countersign.attestation.", "countersign.verdict.")  # what we have said of it before is no evidence
+OURS = ("countersign.attestation.", "countersign.verdict.")  # our own earlier tags are no evidence
 COMMIT_AUTHOR = "countersign.commit_author"  # MLflow has no tag for it; the training pipeline sets ours
 
 

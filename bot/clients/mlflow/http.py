@@ -1,8 +1,8 @@
-"""How MLflow is called: one attempt a call, one timeout, and what a failed call means. What is called stands in `mlflow.py`.
+"""How MLflow is called: one attempt a call, one timeout, and what a failed call means. The calls are in `registry`.
 
 MLflow's own client retries each call seven times by default, which turns one lost answer into two versions, and its exceptions forget
 the HTTP answer, `Retry-After` included. So its session gets an adapter, for the tracking server's address alone, that sends once and
-raises while the answer is still at hand; MLflow wraps what it raises and keeps it as the exception's context.
+raises while it still has the answer; MLflow wraps that exception and keeps it as the context of its own.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ NOT_THERE = "RESOURCE_DOES_NOT_EXIST"
 ALREADY_THERE = "RESOURCE_ALREADY_EXISTS"
 
 KEPT_APART_BY_MLFLOW = frozenset({400, 401, 403, 404, 409})
-"""Statuses that MLflow's exceptions still tell apart; the others it folds into INTERNAL_ERROR, or follows."""
+"""Statuses that MLflow's exceptions still distinguish; the others it turns into INTERNAL_ERROR, or follows."""
 
 TRY_AGAIN = frozenset({408, 429})
-"""The statuses below 500 that pass by themselves."""
+"""The statuses below 500 that are temporary."""
 
 NOT_ACCEPTED = frozenset({429, 503})
 """Statuses by which a server says that it has not even tried."""

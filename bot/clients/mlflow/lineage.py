@@ -1,7 +1,7 @@
 """Where a version comes from in MLflow: its own row, the version that it was copied from, its LoggedModel, its run.
 
 Over REST a version names its LoggedModel only in its source (`models:/m-…`), and a copied version names the version that it was copied
-from (`models:/name/version`). What is read out of all this stands in `mlflow_evidence`.
+from (`models:/name/version`). What is read from all this is in `evidence`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOGGED_MODEL_SOURCE = re.compile(r"models:/(m-[0-9a-zA-Z]+)/?")
 COPY_SOURCE = re.compile(r"models:/([^/]+)/([0-9]+)/?")
-COPIES_FOLLOWED = 10  # copies of copies; nobody stages a model through more environments than this
+COPIES_FOLLOWED = 10  # copies of copies; no one stages a model through more environments than this
 
 
 @dataclass(frozen=True)

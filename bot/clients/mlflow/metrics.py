@@ -1,7 +1,7 @@
-"""A version's metrics and data sets out of its LoggedModel and its run. Judging them is the domain's.
+"""A version's metrics and data sets, from its LoggedModel and its run. The domain judges them.
 
-The figures of a version stand in two places that may differ. The LoggedModel is about just this model, so it goes first; what only the
-run knows follows. A LoggedModel's figure names the data set that it was measured on; a run's figure loses that name over REST.
+A version has figures in two places that may differ. The LoggedModel is about just this model, so its figures go first; those that only the
+run has follow. A LoggedModel's figure names the data set that it was measured on; a run's figure loses that name over REST.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _says_itself(lineage: Lineage) -> bool:
 
 
 def _latest(lineage: Lineage) -> dict[tuple[str, str], LoggedMetric]:
-    """The LoggedModel keeps every figure ever logged; the latest of a name and data set stands."""
+    """The LoggedModel keeps every figure ever logged; the latest of a name and data set counts."""
     logged = (lineage.logged_model.metrics or []) if lineage.logged_model else []
     by_time = sorted(logged, key=lambda metric: (metric.step, metric.timestamp))
     return {(metric.key, metric.dataset_name or ""): metric for metric in by_time}
@@ -100,8 +100,8 @@ def _as_data_set(used: DatasetInput) -> DataSet:
 
 
 def _true_value(client: MlflowClient, metric: LoggedMetric) -> float:
-    """On a LoggedModel MLflow's store keeps NaN as 0 and forgets that it was NaN; the run's history remembers. Without the run nobody
-    can tell, and then it counts as NaN, which passes no threshold. (SqlLoggedModelMetric has no is_nan, unlike SqlMetric.)"""
+    """On a LoggedModel MLflow's store keeps NaN as 0 and forgets that it was NaN; the run's history has it. Without the run it
+    cannot be known, and then it counts as NaN, which passes no threshold. (SqlLoggedModelMetric has no is_nan, unlike SqlMetric.)"""
     if metric.value != 0:
         return _unclamped(metric.value)
     if metric.run_id is None:

@@ -1,6 +1,6 @@
 """Gathers what the lineage checks look at: the run, other versions of the run and the commit, the mirror's answers.
 
-Judging it is `bot.domain.evidence.lineage_checks`'s.
+`bot.domain.evidence.lineage_checks` judges it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _run_seen(lineage: Lineage, metrics: Iterable[str]) -> RunSeen | None:
 
 
 def _other_versions(client: MlflowClient, lineage: Lineage, run_ids: Sequence[str]) -> tuple[str, ...]:
-    """Copies are no versions of their own here: they are how a version reaches another model."""
+    """Copies are not counted as versions here: they are how a version reaches another model."""
     listed = ", ".join(f"'{run_id}'" for run_id in run_ids)
     with reading("looking for other versions of the run"):
         found = client.search_model_versions(f"run_id IN ({listed})")

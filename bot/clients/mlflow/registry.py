@@ -1,5 +1,5 @@
-"""MLflow's Model Registry, through MLflow's own client. Failures and retries: `mlflow_http`. Evidence: `mlflow_evidence`. Webhooks:
-`mlflow_webhook`.
+"""MLflow's Model Registry, through MLflow's own client. Failures and retries: `http`. Evidence: `evidence`. Webhooks:
+`webhook`.
 
 mlflow is imported at the first call, not with this module: the import takes a second, and the web process only verifies webhooks.
 Credentials are MLflow's own environment variables (MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_TOKEN and so on).
@@ -75,7 +75,7 @@ class MlflowRegistry:
     # Reading
 
     def identity(self) -> str | None:
-        """MLflow has none of its own. Experiment 0 is made with the database, and its creation time is kept for ever, in backups too."""
+        """MLflow has no identity. Experiment 0 is made with the database, and its creation time never changes and is in backups too."""
         try:
             with reading("asking which registry it is"):
                 first = self._client.get_experiment(FIRST_EXPERIMENT)
@@ -191,8 +191,8 @@ class MlflowRegistry:
             transition(self._client, model, str(version), stage, archive_existing_versions=False)
 
     def copy_version(self, model: str, version: int, to_model: str, tags: Mapping[str, str]) -> VersionId:
-        """One call makes the copy with its tags, so a lost answer leaves all or nothing. Our tags on the original speak of the
-        original and stay there; MLflow's `copy_model_version` would take them along."""
+        """One call makes the copy with its tags, so a lost answer leaves all or nothing. Our tags are about the
+        original and stay there; MLflow's `copy_model_version` would copy them."""
         with reading(f"reading {model} v{version}"):
             original = self._client.get_model_version(model, str(version))
         self._ensure_model(to_model)

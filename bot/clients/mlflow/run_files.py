@@ -1,6 +1,6 @@
-"""The files that tell a run's lineage: what `countersign register` left below `lineage/`, and the logged model's list of packages.
+"""The files about a run's lineage: what `countersign register` wrote below `lineage/`, and the logged model's list of packages.
 
-They are texts of a few kilobytes, read from the policy's artifact_stores alone, and cut off where they are larger than such texts are.
+They are texts of a few kilobytes, read only from the policy's artifact_stores, and cut off at a size limit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ENVIRONMENT = ("requirements.txt", "conda.yaml")  # the first that is there; MLf
 
 
 def read_lineage_files(client: MlflowClient, run: Run, stores: Sequence[str]) -> LoggedFiles:
-    """Raises Temporary or Permanent; what cannot be read for good is told in the answer."""
+    """Raises Temporary or Permanent; the answer says what can never be read."""
     what = f"reading the lineage of run {run.info.run_id}"
     try:
         with opened_at(run.info.artifact_uri or "", client, what, stores) as folder:

@@ -1,4 +1,4 @@
-"""Fetches a version's files. Whether they may be read from where they are: `mlflow_locations`. What is made of them: `mlflow_artifacts`.
+"""Fetches a version's files. Whether a location may be read: `locations`. What is made of the files: `artifacts`.
 
 Files come through MLflow's own artifact repositories, one at a time, into a temporary file; nothing is unpickled.
 """
@@ -57,7 +57,7 @@ SDKS = {
 
 @contextmanager
 def opened_folder(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> Iterator[Folder]:
-    """The version's files, if they lie in one of the stores. Raises FilesUnread, Temporary or Permanent."""
+    """The version's files, if they are in one of the stores. Raises FilesUnread, Temporary or Permanent."""
     what = f"reading the files of {version.name} v{version.version}"
     with opened_at(_location_of(client, version, what), client, what, stores) as folder:
         yield folder
@@ -65,7 +65,7 @@ def opened_folder(client: MlflowClient, version: ModelVersion, stores: Sequence[
 
 @contextmanager
 def opened_at(location: str, client: MlflowClient, what: str, stores: Sequence[str]) -> Iterator[Folder]:
-    """The files at a location, if it lies in one of the stores. Raises FilesUnread, Temporary or Permanent."""
+    """The files at a location, if it is in one of the stores. Raises FilesUnread, Temporary or Permanent."""
     if not is_within(location, stores):
         raise FilesUnread(
             f"The files are at {shown(location)}, which is in none of the policy's artifact_stores, so they were not read. "
@@ -81,7 +81,7 @@ class Folder:
     def __init__(self, repository: ArtifactRepository, what: str, directory: Path) -> None:
         self._repository = repository
         self._what = what
-        self._landing = directory / "file"  # a name of our own, whatever the store's file is called
+        self._landing = directory / "file"  # our own name, for any name in the store
 
     def entries(self, path: str | None = None) -> list[FileInfo]:
         """Files and folders right in `path`, with paths from the top; empty when there is nothing."""
@@ -121,7 +121,7 @@ def _location_of(client: MlflowClient, version: ModelVersion, what: str) -> str:
 
 
 def _repository_at(location: str, client: MlflowClient, what: str) -> ArtifactRepository:
-    """MLflow is told not to look for presigned addresses: whatever the server named there would be called, and with long retries."""
+    """Switches off MLflow's presigned addresses: it would call any address that the server names, with long retries."""
     os.environ.setdefault("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "false")
     from mlflow.store.artifact import artifact_repository_registry as registry
     from mlflow.utils.uri import get_uri_scheme

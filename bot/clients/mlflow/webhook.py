@@ -1,7 +1,7 @@
 """MLflow's webhooks: is the signature good, and which model should we look at again? No I/O, and no import of mlflow.
 
 The body is believed no further than the model's name. It names no actor, its workspace can be another's (the server caches webhooks by
-event only), and stages never send one, so the story re-reads the registry whatever the body says.
+event only), and stages never send one, so the registry is always read again.
 https://mlflow.org/docs/latest/ml/webhooks/
 """
 
@@ -86,7 +86,7 @@ def _check_time(timestamp: str, now: datetime) -> None:
 
 
 def _check_signature(signed: bytes, header: str, keys: Sequence[bytes]) -> None:
-    """Every key is compared with every signature, found or not, so that the time taken tells nothing."""
+    """Every key is compared with every signature, found or not, so that the time taken reveals nothing."""
     wanted = [hmac.new(key, signed, hashlib.sha256).digest() for key in keys]
     given = [_decoded(part) for part in header.split()]
     if not any([hmac.compare_digest(one, other) for one in wanted for other in given]):  # noqa: C419 - constant time

@@ -16,7 +16,7 @@ from bot.domain.references import TicketPlan
 
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
 ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
-NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is told, and when
+NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is notified, and when
 
 
 class Observed(StrEnum):
@@ -93,7 +93,7 @@ class Approve:
 
 
 class Demand(StrEnum):
-    """What the fast track may require besides metrics."""
+    """What the fast track may require in addition to metrics."""
 
     LINEAGE = "lineage"
     SIGNATURE = "signature"
@@ -199,7 +199,7 @@ class Rule:
         return f"{self.models} → {self.target}"
 
     def matches(self, workspace: str, model: str) -> bool:
-        """Never the model that the rule's own copies go into, whatever its name: a rule must not feed on itself."""
+        """Never the model that the rule's own copies go into, also when its name matches: a rule must not feed on itself."""
         named = fnmatchcase(workspace, self.workspace) and fnmatchcase(model, self.models)
         return named and not self.covers_copies_into(workspace, model)
 
@@ -283,7 +283,7 @@ class Policy:
         return _hash_of(_said(rule), self.groups_of(rule))
 
     def hashes(self, rule: Rule) -> tuple[str, str]:
-        """Every name of the rule that may stand on a vote, the one of this release first."""
+        """Every hash of the rule that votes may carry, the one of this release first."""
         return self.rule_hash(rule), self.former_hash(rule)
 
     def channels(self) -> tuple[str, ...]:

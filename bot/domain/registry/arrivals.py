@@ -77,7 +77,7 @@ def _is_spent(facts: Facts, now: datetime) -> bool:
 
 
 def _announced(version: VersionId, previous: VersionId | None, facts: Facts) -> Intent | None:
-    """The open intent that the move equals. A copy gets whatever number comes next, so its source names it."""
+    """The open intent that the move equals. The number of a copy is not known before, so it is recognised by its source."""
     for intent in facts.intents:
         if facts.target.kind is TargetKind.MODEL:
             request = next((one for one in facts.decisions if one.id == intent.request_id), None)

@@ -1,7 +1,7 @@
-"""What holds a target, and by what right: the one answer that the poller, the moves, the ways back, the fast track and the gate share.
+"""What holds a target, and by what right. The poller, the moves, the rollbacks, the fast track and the gate all use this one answer.
 
-Its facts (`facts.Facts`) are about one place. Requests come with identity (number and creation time, under the present name), content and
-copies; baseline, watch and names from rows of their own that survive renames and absences. What to do about the answer is in `steps`.
+Its facts (`facts.Facts`) are about one place. Requests have identity (number and creation time, under the present name), content and
+copies; baseline, watch and names are in separate rows, which survive renames and absences. `steps` says what to do about the answer.
 The laws are listed in docs/decisions/0002-one-law-for-a-target.md.
 """
 
@@ -89,14 +89,14 @@ def is_waiting(version: VersionId, facts: Facts) -> TransitionRequest | None:
 
 
 def ever_approved(version: VersionId, facts: Facts) -> bool:
-    """Whether it, or the version that it is a copy of, was ever approved for this place, whatever was decided later."""
+    """Whether it, or the version that it is a copy of, was ever approved for this place, also if it was rejected later."""
     origin = facts.sources.get(version)
     requests = [*facts.about(version), *(facts.about(origin) if origin else ())]
     return any(one.state in (State.APPROVED, State.APPLIED) for one in requests)
 
 
 def newest_word(version: VersionId, facts: Facts) -> TransitionRequest | None:
-    """The newest yes or no of people about the version or the same content, for this place; the newest wins over older ones."""
+    """The newest decision by people on the version or the same content, for this place; it overrides older ones."""
     contents = {content_of(one.evidence) for one in facts.about(version)} - {""}
     decided = [
         one
@@ -144,7 +144,7 @@ def _last_applied(facts: Facts) -> TransitionRequest | None:
 
 
 def _last_alone(facts: Facts) -> TransitionRequest | None:
-    """The last request that we moved a stage for, which archived whoever was in it before."""
+    """The last request that we moved a stage for, which archived the versions in it."""
     moved = [one for one in facts.decisions if one.state is State.APPLIED and one.settled_by_us]
     return max(moved, key=when, default=None)
 
@@ -154,7 +154,7 @@ def _came_at(version: VersionId, facts: Facts) -> datetime:
 
 
 def _floor(facts: Facts) -> tuple[VersionId, ...]:
-    """Baseline counts only while nothing was approved; what people rejected since is no place to go back to."""
+    """Baseline counts only while nothing was approved; a version that people rejected since cannot be restored."""
     kept = [version for version in facts.baseline if not any(is_a_no(one) for one in facts.about(version))]
     latest = max((facts.baseline[version] for version in kept), default=None)
     return tuple(sorted(version for version in kept if facts.baseline[version] == latest))

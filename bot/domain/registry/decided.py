@@ -117,14 +117,14 @@ def _approved_later(request: TransitionRequest, facts: Facts) -> TransitionReque
 
 
 def _compared_with(request: TransitionRequest) -> VersionId | None:
-    """Who held the target when the evidence was frozen; requests of older releases name only the champion."""
+    """The holder of the target when the evidence was frozen; requests of older releases name only the champion."""
     if request.found is not None:
         return _newest(request.found)
     return request.evidence.champion.version if request.evidence and request.evidence.champion else None
 
 
 def _to_archive(others: tuple[VersionId, ...], up_to: int | None, facts: Facts) -> tuple[VersionId, ...]:
-    """`models:/name/Stage` means the highest number there, so who held it must leave; who came since is judged by the next look."""
+    """`models:/name/Stage` means the highest number there, so the former holder must leave; later arrivals are judged by the next look."""
     if facts.target.kind is not TargetKind.STAGE:
         return ()
     return tuple(other for other in others if other.version <= (up_to or 0))

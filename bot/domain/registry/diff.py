@@ -1,6 +1,6 @@
-"""What is new in the registry: a registered model as it is now, beside what we knew of it. Pure; the story acts on the answer.
+"""What is new in the registry: compares a registered model as it is now with what we knew. Pure; `handlers.registry.reconcile` acts on it.
 
-Both roads, webhook and poll, end here, so they make the same news. A repeated alias or tag makes none.
+Webhook and poll both use this, so they find the same changes. A repeated alias or tag is no change.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def compare(seen: ModelSnapshot, known: Known, policy: Policy) -> News:
     muted = {ask for ask in fresh if _came_with_a_copy(ask, seen, known.newest) or _was_there_before(ask, known)}
     already_there = {ask for ask in fresh if ask.version in seen.holders(ask.target)}
     holders = watched_holders(seen, policy)
-    # A new policy may have turned a place into a way to ask: nobody moved, there is only nothing to watch any more.
+    # A new policy may have turned a place into a way to ask: nothing moved, there is only nothing left to watch.
     unwatched = {place for place in known.placements if place not in holders and seen.holders(place)}
     watched = {place: held for place, held in known.placements.items() if place not in unwatched}
     return News(
@@ -94,7 +94,7 @@ def open_asks(seen: ModelSnapshot, baseline: int, policy: Policy) -> frozenset[O
 
 
 def watched_holders(seen: ModelSnapshot, policy: Policy) -> Mapping[Target, tuple[VersionId, ...]]:
-    """Who holds what, for every alias and stage that is a place to be in and not merely a way to ask."""
+    """The holders of every alias and stage that is a target and not only a way to ask."""
     rules = policy.rules_for(seen.workspace, seen.name)
     asking = _asking_targets(rules) - {rule.target_for(seen.name) for rule in rules}
     aliases = {Target(TargetKind.ALIAS, alias) for alias in seen.aliases}
@@ -126,14 +126,14 @@ def _tag_speaks_of(value: str, target: Target) -> bool:
 
 
 def _came_with_a_copy(ask: OpenAsk, seen: ModelSnapshot, newest_known: int) -> bool:
-    """MLflow copies a version's tags along: a tag that was there from a copy's first sight is nobody's wish."""
+    """MLflow copies a version's tags along: a tag that a copy had when it was first seen does not ask."""
     version = seen.version(ask.version.version)
     is_first_sight = ask.version.version > newest_known
     return ask.ask.kind is AskKind.TAG and version is not None and version.is_copy and is_first_sight
 
 
 def _was_there_before(ask: OpenAsk, known: Known) -> bool:
-    """A rule that lets new versions ask by themselves does not speak of those that were there when it came."""
+    """A rule under which new versions ask does not apply to versions that were there before the rule."""
     return ask.ask.kind is AskKind.NEW_VERSION and ask.version.version <= known.newest
 
 
@@ -157,7 +157,7 @@ def _moves(
 def _departures(
     before: Mapping[Target, tuple[VersionId, ...]], now: Mapping[Target, tuple[VersionId, ...]]
 ) -> Iterable[Left]:
-    """An alias that is moved is no departure: the arrival says it all."""
+    """An alias that is moved is no departure: its arrival is reported."""
     for target in sorted(before):
         holds = now.get(target, ())
         if holds and target.kind is not TargetKind.ALIAS:
@@ -176,7 +176,7 @@ def ruled_places(seen: ModelSnapshot, policy: Policy) -> tuple[Target, ...]:
 def fingerprint(
     aliases: Mapping[str, int], versions: Iterable[VersionSnapshot], tags: Iterable[str], newest: int
 ) -> str:
-    """What a sweep can see of a model, in one line: equal means that nothing in it can be news.
+    """What a sweep can see of a model, in one line: equal fingerprints mean that nothing has changed.
 
     `versions` need only hold the newest of each stage and all that carry one of the asking `tags`.
     """

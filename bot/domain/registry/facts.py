@@ -1,6 +1,6 @@
 """The facts about one place, a target of a registered model by name. What they mean is in `custody`, what follows from them in `steps`.
 
-`handlers/custody/facts.py` gathers them: holders and existing versions from the registry, read now; the rest from rows of ours.
+`handlers.custody.facts` gathers them: holders and existing versions from the registry, read now; the rest from our database.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def was_put_back_by_rule(request: TransitionRequest) -> bool:
 
 
 def content_of(evidence: Evidence | None) -> str:
-    """What the version is made of, whatever its number: the digest of its files, else its source and run. Empty when unknown."""
+    """The version's content, independent of its number: the digest of its files, else its source and run. Empty when unknown."""
     if evidence is None:
         return ""
     if evidence.artifacts is not None and evidence.artifacts.files:

@@ -1,7 +1,7 @@
-"""Who held each target of a model at a moment, told from what the ledger has recorded. Pure; reading it is a handler's story.
+"""Who held each target of a model at a moment, worked out from the ledger's entries. Pure; `handlers.queries.past_holders` reads them.
 
-The ledger counts what was there at its beginning and does not name it: of such a holder only what came after can tell. An alias has one
-holder. A stage or a target model may have several; that one left while others stayed is recorded since `HolderLeft` is.
+The ledger counts what was there at its beginning and does not name it: only later entries name such a holder. An alias has one holder.
+A stage or a target model may have several; a version that left while others stayed is recorded since `HolderLeft` exists.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Past:
     came_later: dict[Where, set[VersionId | None]] = field(default_factory=dict)
 
     def holders(self) -> Iterator[Place]:
-        """Those who are sure; a place without a version is an alias that nobody held."""
+        """The holders that are certain; a place without a version is an alias without a holder."""
         for where, places in self.arrived.items():
             if not may_be_shared(where[2]):
                 yield from places.values()
@@ -162,7 +162,7 @@ def _place_left(event: HolderLeft) -> Place:
 
 
 def _held_before(event: e.Event) -> tuple[VersionId | None, ...]:
-    """Empty when it does not tell: a ratification names where the target would have gone back to."""
+    """Empty when the entry does not say: a ratification names where the target would have gone back to."""
     if isinstance(event, e.TargetMoved):
         is_told = event.moved or (event.previous is not None and not may_be_shared(event.target))
         return (event.previous, *event.besides) if is_told else ()

@@ -19,7 +19,7 @@ NAMES_TOLD = 5
 
 @dataclass(frozen=True)
 class ModelMark:
-    """A registered model in a few words; `newest` is its highest version number, 0 when there is none."""
+    """A registered model in short; `newest` is its highest version number, 0 when there is none."""
 
     name: str
     created: datetime
@@ -28,7 +28,7 @@ class ModelMark:
 
 @dataclass(frozen=True)
 class Holdings:
-    """What a registry holds. `identity` tells it from every other; None when it does not say, or was never asked."""
+    """What a registry holds. `identity` is unique to it; None when it does not give one, or was never asked."""
 
     identity: str | None
     models: tuple[ModelMark, ...]

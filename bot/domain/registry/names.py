@@ -19,7 +19,7 @@ class Renamed:
 
 
 def present_name(name: str, at: datetime, renames: Sequence[Renamed]) -> str:
-    """What the model is called now that was called `name` at that moment. `renames`: the oldest first."""
+    """The present name of the model that had `name` at that moment. `renames`: the oldest first."""
     for one in renames:
         if one.before == name and at < one.at:
             name, at = one.after, one.at
@@ -38,7 +38,7 @@ def target_now(target: Target, at: datetime, renames: Sequence[Renamed]) -> Targ
 
 
 def former_names(name: str, renames: Sequence[Renamed]) -> tuple[str, ...]:
-    """What the model that is called `name` now was called before, the newest first."""
+    """The former names of the model that is called `name` now, the newest first."""
     found: list[str] = []
     until: datetime | None = None
     for one in reversed(renames):

@@ -28,7 +28,7 @@ class Resume(Step):
 
 @dataclass(frozen=True)
 class Report(Step):
-    """Record the move and tell people. `approval` is the request that approved the version, empty when none did."""
+    """Record the move and announce it. `approval` is the request that approved the version, empty when none did."""
 
     approval: str = ""
 
@@ -71,7 +71,7 @@ class CallPeople(Step):
 
 @dataclass(frozen=True)
 class GoStale(Step):
-    """Nothing is applied. `reopen` asks people anew, on the world as it is now."""
+    """Nothing is applied. `reopen` opens a new request on the present evidence."""
 
     why: str
     reopen: bool = True
@@ -105,14 +105,14 @@ class Move(Step):
 
 @dataclass(frozen=True)
 class LeaveIt(Step):
-    """A put-back that has nothing to do any more; `moved` says that we have done it already."""
+    """A put-back with nothing left to do; `moved` says that we have done it already."""
 
     moved: bool = False
 
 
 @dataclass(frozen=True)
 class Guard:
-    """What was read of the world: why the approval no longer holds (empty when it does), and the freeze that is on."""
+    """What was read: why the approval no longer holds (empty when it does), and the freeze that is on."""
 
     objection: str = ""
     freeze: str = ""

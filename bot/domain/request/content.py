@@ -1,4 +1,4 @@
-"""What a version is made of, whatever it is called: people's noes, and the draw of the fast track's sample, hang on that."""
+"""The content of a version, independent of its name: rejections, and the draw of the fast track's sample, belong to the content."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def content_of(evidence: Evidence | None) -> Content:
 def objections_to(
     request: TransitionRequest, alike: Iterable[TransitionRequest], applied: Sequence[TransitionRequest]
 ) -> tuple[Objection, ...]:
-    """What people have said against the content of `alike`, oldest first. An approval by people since then settles it.
+    """The rejections by people of the content of `alike`, oldest first. A later approval by people cancels them.
 
     `applied` are the applied requests for the targets in question, in the order in which they were settled.
     """

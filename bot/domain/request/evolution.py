@@ -1,4 +1,4 @@
-"""What each event makes of a request: `initial` begins one, and `evolve` is the only place that changes its state."""
+"""Applies events to a request: `initial` makes one, and `evolve` is the only function that changes its state."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from bot.domain.events import (
 )
 from bot.domain.model import DECISION, AskKind, DecidedBy, Kind, State, TransitionRequest, Vote
 
-BY_RULE = "policy"  # stands in the place of a person where the rule itself decided
+BY_RULE = "policy"  # used instead of a person's id where the rule itself decided
 
 
 def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest:
@@ -128,7 +128,7 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
 
 
 def _joined(request: TransitionRequest, event: AskJoined) -> TransitionRequest:
-    """Once approved, a vote that was cast still counts, so whoever joins then is kept beside the parties."""
+    """Once approved, votes that were cast still count, so people who join later are kept apart from the parties."""
     ask = request.ask if request.kind is Kind.OBSERVED else event.ask
     if request.state is State.APPROVED:
         wants_it_still = request.ask.is_automatic and event.ask.kind in (AskKind.COMMAND, AskKind.API)
@@ -153,7 +153,7 @@ def _rebound(request: TransitionRequest, event: VotesRebound) -> TransitionReque
 
 
 def _without_group(vote: Vote, group: str) -> Vote:
-    """A vote that stood for nothing else counts no longer, and its person may vote again."""
+    """A vote that counted for no other group is removed, and the person may vote again."""
     left = tuple(name for name in vote.groups if name != group)
     return vote if left == vote.groups else replace(vote, groups=left, rule_hash=vote.rule_hash if left else "")
 

@@ -1,7 +1,7 @@
-"""The fast track: whether a version's frozen figures are good enough to pass without a person, and every reason why or why not.
+"""The fast track: whether a version's frozen metrics are good enough to pass without a person, and every reason why or why not.
 
-The comparisons are those of MLflow's own `validate_evaluation_results`. What it would let through for want of a figure fails here:
-whatever cannot be told for sure is left to people.
+The comparisons are those of MLflow's own `validate_evaluation_results`. MLflow passes a version whose figure is missing; here it fails,
+and people decide.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.domain.grounds import newest, objection_text
 from bot.domain.model import Check, DataSet, Evidence, FastTrackMode, Judgement, Kind, Metric, TransitionRequest
 from bot.domain.policy.rules import Demand, FastTrack, Threshold
 
-BETTER_THAN_ZERO = 1e-10  # what MLflow takes for better where the champion has 0, of which no share can be asked
+BETTER_THAN_ZERO = 1e-10  # what MLflow accepts as better where the champion has 0, of which no share can be computed
 NOT_ASKED = {
     Kind.OBSERVED: "this target was moved without asking",
     Kind.ROLLBACK: "this goes back to an earlier version",
@@ -28,9 +28,9 @@ NOT_ASKED = {
 def judge(
     request: TransitionRequest, evidence: Evidence, track: FastTrack, *, is_switched_on: bool, lot: str = ""
 ) -> Judgement:
-    """Looks at everything, also after the first failure, so that people see the whole picture.
+    """Makes all checks, also after the first failure, so that people see all results.
 
-    `lot` is what the sample is drawn by: the first request for this content, so that asking or registering again is no second draw.
+    `lot` seeds the sample: the id of the first request for this content, so that asking or registering again gives no second draw.
     """
     if track.mode is FastTrackMode.OFF:
         return Judgement(track.mode, ())
@@ -63,7 +63,7 @@ def _checks(request: TransitionRequest, evidence: Evidence, track: FastTrack) ->
         yield Check(False, f"people said no to the same content before: {objection_text(objection)}")
     asked_since = (
         request.asked_since or request.opened_at
-    )  # what was logged anew while it waited counts for no successor either
+    )  # what was logged again while it waited does not count for a successor either
     for threshold in track.metrics:
         yield from _checks_of_metric(threshold, evidence, asked_since)
     if evidence.artifacts is None:
@@ -83,7 +83,7 @@ def _held_back(request_id: str, share: float, is_switched_on: bool) -> str:
 
 
 def _draw(request_id: str) -> float:
-    """From 0 up to 1, as even as dice, and the same for a request whenever and wherever it is asked."""
+    """From 0 up to 1, evenly distributed, and always the same for a request."""
     return int.from_bytes(hashlib.sha256(request_id.encode()).digest()[:6]) / 2**48
 
 
@@ -189,7 +189,7 @@ def _baseline(candidate: Metric, threshold: Threshold, evidence: Evidence, opene
 
 
 def _incomparable(candidate: Metric, champion: Metric) -> str:
-    """Only figures that were measured on the very same data can be compared; a name is not enough, its digest tells."""
+    """Only figures that were measured on the same data can be compared; the digest must agree, not only the name."""
     ours, theirs = candidate.measured_on, champion.measured_on
     if ours is None or not ours.digest:
         return f"it is not known on which data {candidate.name} was measured, so a person decides"
@@ -235,7 +235,7 @@ class _Gain:
         return self._check(relative >= share, deed, asked)
 
     def _is_better_by(self, change: float) -> bool:
-        """As MLflow reckons, which by rounding may differ from `amount >= change` in the last digit."""
+        """As MLflow computes it, which by rounding may differ from `amount >= change` in the last digit."""
         if self.greater_is_better:
             return self.candidate >= self.champion + change
         return self.candidate <= self.champion - change
@@ -289,7 +289,7 @@ def _percent(share: float, asked: float) -> str:
 
 
 def _on_its_side(short: str, figure: float, bound: float) -> str:
-    """In few digits, unless these would put the figure on another side of what it is held against."""
+    """In few digits, unless rounding would put the figure on the other side of its threshold."""
     return short if _side(float(short), bound) == _side(figure, bound) else repr(figure)
 
 
@@ -298,7 +298,7 @@ def _side(figure: float, bound: float) -> int:
 
 
 def _asked(bound: float) -> str:
-    """As the rule says it: never rounded to something else."""
+    """As the rule says it, never rounded."""
     text = f"{bound:.6g}"
     return text if float(text) == bound else repr(bound)
 

@@ -1,12 +1,12 @@
-"""The life of a transition request: laws first, as flat guards; the deed last. What its events make of it is in `evolution`.
+"""The life of a transition request. Each function checks first, with flat guards, and then records; `evolution` applies the events.
 
     COLLECTING -> PENDING -> APPROVED -> APPLIED
                          |           |-> STALE        the world changed before applying
                          |           `-> CALLED_OFF   a person took the approval back before that
                          `-> REJECTED, EXPIRED, WITHDRAWN, SUPERSEDED
 
-COLLECTING ends these four ways as well; REJECTED then only by a rule that puts back what was moved without asking.
-Once decided, always decided: undo and rollback are new, linked requests.
+COLLECTING can also end in these four states, in REJECTED only by a rule that puts back what was moved without asking.
+A decision is never changed: undo and rollback are new, linked requests.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ UNDECIDED = "nobody decided in time"
 
 
 class AlreadyDecided(Refused):
-    """Whoever is late is told who decided; the story adds the names."""
+    """Someone else decided first. The message says who; the handler adds the names."""
 
     def __init__(self, request: TransitionRequest) -> None:
         super().__init__(f"request {request.short_id} is already {request.state}")
@@ -77,7 +77,7 @@ class AlreadyDecided(Refused):
 
 
 class OwnRequest(Refused):
-    """Separation of duties: whoever asked or trained does not decide."""
+    """Separation of duties: the requester and the trainer may not decide."""
 
 
 def freeze_evidence(
@@ -92,7 +92,7 @@ def freeze_evidence(
     barred: tuple[str, ...] = (),
     objections: tuple[Objection, ...] = (),
 ) -> list[Event]:
-    """`found`: who holds the target now, by right or not; `barred` asked for the same content before; `objections` are noes to it."""
+    """`found`: the present holder, lawful or not; `barred` asked for the same content before; `objections` are rejections of it."""
     if request.state is not State.COLLECTING:
         return []
     trained, committed = authors.trained, authors.committed
@@ -101,7 +101,7 @@ def freeze_evidence(
 
 
 def cannot_read(request: TransitionRequest, reason: str, at: datetime) -> list[Event]:
-    """Each distinct reason once, and few of them: a broken store may find new words every minute."""
+    """Records each distinct reason once, and only a few: a broken store may report a new text every minute."""
     waits = request.state in (State.COLLECTING, State.APPROVED)
     if not waits or reason in request.unreadable or len(request.unreadable) >= REASONS_TOLD:
         return []
@@ -111,7 +111,7 @@ def cannot_read(request: TransitionRequest, reason: str, at: datetime) -> list[E
 def decide_by_thresholds(
     request: TransitionRequest, judgement: Judgement, rule: Rule, rule_hash: str, at: datetime
 ) -> list[Event]:
-    """The fast track's word is recorded in every mode; it decides only where the rule has switched it on."""
+    """The fast track's judgement is recorded in every mode; it decides only where the rule has switched it on."""
     if request.state is not State.PENDING or request.kind is not Kind.PROMOTION:
         return []
     judged = FastTrackJudged(at, request.id, judgement, rule.label, rule_hash)
@@ -121,7 +121,7 @@ def decide_by_thresholds(
 
 
 def approve_by_rule(request: TransitionRequest, rule_hash: str, at: datetime) -> list[Event]:
-    """The way back to a version that people have approved for this target before is open without asking them again."""
+    """Approves a rollback, without new votes, to a version that people have approved for this target before."""
     if request.state is not State.PENDING or request.kind is not Kind.ROLLBACK:
         return []
     if request.failed_before or request.people_decide:
@@ -186,7 +186,7 @@ def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str
 
 
 def _decided_by_votes(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetime) -> list[Event]:
-    """The approval, once the votes that count are enough; empty before that, and while something is in the way of it."""
+    """The approval, once enough valid votes are cast; empty before that, and while something blocks it."""
     is_over = request.expires_at is not None and at >= request.expires_at
     refused = rule.approve.unknown_requester is UnknownRequester.REFUSE and requester_is_unknown(request)
     if request.state is not State.PENDING or is_over or refused or lineage.in_the_way(request, rule):
@@ -199,14 +199,14 @@ def _decided_by_votes(request: TransitionRequest, rule: Rule, rule_hash: str, at
 
 
 def wants_reason(request: TransitionRequest, verdict: Verdict, rule: Rule) -> bool:
-    """Approving what people have rolled back or rejected before takes a reason under every rule: that is no accident then."""
+    """To approve what people have rolled back or rejected before takes a reason under every rule, so that it is no accident."""
     if verdict is Verdict.REJECT:
         return rule.approve.wants_reason_to_reject()
     return rule.approve.wants_reason_to_approve() or request.failed_before != "" or request.objections != ()
 
 
 def _compared(request: TransitionRequest, rule: Rule, at: datetime, *, approved: bool) -> list[Event]:
-    """What people decided beside what the fast track would have: how a team learns whether to trust it."""
+    """Records what people decided and what the fast track would have, so that a team learns whether to trust it."""
     if request.judgement is None:
         return []
     would_pass = request.judgement.passes
@@ -226,7 +226,7 @@ def join(
     also: tuple[str, ...] = (),
     under_rule: tuple[Rule, str] | None = None,
 ) -> list[Event]:
-    """Somebody asks in words for what is asked already: it is their request too, so they may not decide on it.
+    """Somebody asks on the command line or API for what is asked already: it is their request too, so they may not vote on it.
 
     `also` are the person's other ids. Under the rule (with its hash), votes that are enough now that somebody is known decide at once.
     """
@@ -240,7 +240,7 @@ def join(
 
 
 def reject_by_rule(request: TransitionRequest, reason: str, rule_hash: str, at: datetime) -> list[Event]:
-    """The rule itself puts back what was moved without an approval; it overrules nobody who has decided already."""
+    """The rule itself puts back what was moved without an approval; it never overrules a decision that was made."""
     if not request.state.is_open or request.kind is not Kind.OBSERVED:
         return []
     return [RequestRejected(at, request.id, BY_RULE, reason, rule_hash)]
@@ -262,7 +262,7 @@ def remind(request: TransitionRequest, at: datetime) -> list[Event]:
 
 
 def escalate(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetime) -> list[Event]:
-    """Waiting is not for ever: from now on a second group may stand in for whoever is missing; votes of its people count at once."""
+    """Escalates: from now on a second group may vote for the missing approvers; earlier votes of its members count at once."""
     if request.state is not State.PENDING or request.escalated_at is not None or rule.escalate is None:
         return []
     escalated = RequestEscalated(at, request.id, rule.escalate.group)
@@ -270,9 +270,9 @@ def escalate(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetim
 
 
 def hold(request: TransitionRequest, freeze: str, until: datetime, at: datetime) -> list[Event]:
-    """A freeze is on: the approval stands and is applied when it ends."""
+    """A freeze is on: the approval stays valid and is applied when the freeze ends."""
     known = (request.frozen_by, request.frozen_until) == (freeze, until)
-    # Nobody looks further ahead than that, so the end of a longer freeze seems to move with every look.
+    # The end is computed no further ahead than that, so the end of a longer freeze moves with every check.
     still_far = request.frozen_by == freeze and until - at > FAR_AHEAD
     if request.state is not State.APPROVED or known or still_far:
         return []
@@ -286,7 +286,7 @@ def thaw(request: TransitionRequest, at: datetime) -> list[Event]:
 
 
 def supersede(older: TransitionRequest, newer: TransitionRequest, at: datetime) -> list[Event]:
-    """A newer version that asks for the same target takes the place of an open request for an older one, never the reverse."""
+    """A newer version that asks for the same target supersedes an open request for an older one, never the reverse."""
     same_place = (older.target, older.version.workspace, older.version.model) == (
         newer.target,
         newer.version.workspace,
@@ -314,7 +314,7 @@ def apply(
     besides: tuple[VersionId, ...] = (),
     copies: tuple[VersionId, ...] = (),
 ) -> list[Event]:
-    """The target is where the approval wants it: `moved` there by us, or found there."""
+    """The target is where it was approved to be: `moved` there by us, or found there."""
     if request.state is not State.APPROVED:
         return []
     return [TargetMoved(at, request.id, request.version, request.target, previous, moved, besides, copies)]
@@ -328,19 +328,19 @@ def put_back(request: TransitionRequest, to: VersionId | None, at: datetime, *, 
 
 
 def call_off(request: TransitionRequest, person: str, reason: str, at: datetime) -> list[Event]:
-    """What is approved and not yet applied ends here. `person` is empty when nobody said so and the ask was taken away."""
+    """Ends an approval that is not applied yet. `person` is empty when no one called it off but the ask was taken away."""
     return [ApprovalCalledOff(at, request.id, person, reason)] if request.state is State.APPROVED else []
 
 
 def rebind(request: TransitionRequest, before: str, after: str, at: datetime) -> list[Event]:
-    """The very same rule is named by `after` since an upgrade: nothing that was voted or approved under it is lost."""
+    """Since an upgrade the same rule has the hash `after`: votes and approvals under the former hash still count."""
     bound = {request.rule_hash, *(vote.rule_hash for vote in request.votes)}
     is_live = request.state in (*OPEN, State.APPROVED)
     return [VotesRebound(at, request.id, before, after)] if is_live and before != after and before in bound else []
 
 
 def void_stand_ins(request: TransitionRequest, group: str, at: datetime) -> list[Event]:
-    """The group has other members now; no hash binds a vote to it, so what it stood for ends here."""
+    """The escalation group has other members now, and it is not in the rule's hash: votes stop counting for it."""
     relied = any(group in vote.groups for vote in request.votes)
     return [StandInsVoided(at, request.id, group)] if request.state is State.PENDING and relied else []
 

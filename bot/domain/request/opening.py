@@ -12,7 +12,7 @@ from bot.domain.policy.rules import Rule
 
 @dataclass(frozen=True)
 class NewRequest:
-    """What somebody asks for, before it has an id. `joined` and `barred` may not vote on it, whoever asks; ids of people."""
+    """What somebody asks for, before it has an id. `joined` and `barred` are ids of people who may not vote on it either."""
 
     version: VersionId
     target: Target
@@ -32,7 +32,7 @@ class NewRequest:
 
 @dataclass(frozen=True)
 class Authors:
-    """Who trained the version and who made its commit: ids of people, None where the policy maps the claimed name to nobody."""
+    """Who trained the version and who made its commit: ids of people, None where the policy does not map the claimed name."""
 
     trained: str | None = None
     committed: str | None = None
@@ -62,7 +62,7 @@ def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, a
 
 
 def reopened(stale: TransitionRequest) -> NewRequest:
-    """A fresh request for the same wish, to be decided on the world as it is now, and not by those who had asked or trained."""
+    """A new request for the same version and target, decided on the present evidence, and not by those who had asked or trained."""
     return NewRequest(
         version=stale.version,
         target=stale.target,
@@ -81,7 +81,7 @@ def reopened(stale: TransitionRequest) -> NewRequest:
 
 
 def asked_again(ended: TransitionRequest, ask: Ask) -> NewRequest:
-    """The same wish once more, because what asks for it still stands and what was in its way is gone."""
+    """A new request for the same version and target, because its alias or tag still asks and what blocked it is gone."""
     again = reopened(ended)
     return NewRequest(
         version=again.version,
@@ -100,7 +100,7 @@ def asked_again(ended: TransitionRequest, ask: Ask) -> NewRequest:
 def remembered(earlier: TransitionRequest, kind: Kind) -> frozenset[str]:
     """Who asked for it or trained it in an earlier request, and may not decide on a new one of that kind either.
 
-    Going back is an exception: to bring back what others approved and what was applied is another wish than it was to bring it first.
+    Rollbacks are an exception: to restore what others approved and what was applied is not the same as to ask for it first.
     """
     was_another_wish = kind is Kind.ROLLBACK and earlier.state is State.APPLIED and earlier.kind is not Kind.ROLLBACK
     return frozenset() if was_another_wish else earlier.parties | set(earlier.latecomers)

@@ -30,24 +30,24 @@ def places(request: TransitionRequest, rule: Rule) -> tuple[str, ...]:
 
 
 def groups_with_a_say(request: TransitionRequest, rule: Rule) -> tuple[str, ...]:
-    """The rule's groups and, once a request was escalated, the one that may stand in for each of them."""
+    """The rule's groups and, once a request was escalated, the one that may vote in place of each of them."""
     named = tuple(requirement.group for requirement in rule.approve.all_of)
     return (*named, rule.escalate.group) if rule.escalate and request.escalated_at else named
 
 
 def author_is_unknown(request: TransitionRequest) -> bool:
-    """Who trained it, or who made the commit when somebody claims to have, is nobody that the policy names."""
+    """The policy does not name the person who trained it, or the claimed author of its commit."""
     claims_commit = request.evidence is not None and bool(request.evidence.commit_author)
     return request.author is None or (claims_commit and request.commit_author is None)
 
 
 def requester_is_unknown(request: TransitionRequest) -> bool:
-    """An unmapped author counts as unknown, and so does whoever moved a target by hand: that takes no fewer votes than asking."""
+    """An unmapped author counts as unknown, and so does a person who moved a target by hand: that must not take fewer votes than asking."""
     return author_is_unknown(request) or (request.requester is None and request.kind is not Kind.ROLLBACK)
 
 
 def under(request: TransitionRequest, rule_hash: str) -> TransitionRequest:
-    """The request with the votes that count: cast under this very rule, with its groups, and for nobody who asked since."""
+    """The request with the valid votes: cast under this rule with its groups, and not by or for people who asked since."""
 
     def counts(vote: Vote) -> bool:
         return vote.rule_hash == rule_hash and not request.parties & {*vote.ids, *vote.standing_in_for}
@@ -56,14 +56,14 @@ def under(request: TransitionRequest, rule_hash: str) -> TransitionRequest:
 
 
 def _wants_one_more(request: TransitionRequest, rule: Rule) -> bool:
-    """`author_only` does without the requester, but an author whom nobody can name could be any of the voters."""
+    """`author_only` ignores an unknown requester, but an unknown author could be any of the voters."""
     if rule.approve.unknown_requester is UnknownRequester.AUTHOR_ONLY:
         return author_is_unknown(request)
     return rule.approve.unknown_requester is UnknownRequester.ONE_MORE and requester_is_unknown(request)
 
 
 def tally(request: TransitionRequest, rule: Rule) -> Tally:
-    """Seats each approver in one place at most, so that one person never stands for two; the order of votes does not matter."""
+    """Seats each approver in one place at most, so that no person counts twice; the order of votes does not matter."""
     approvals = {vote.person: vote for vote in request.votes if vote.verdict is Verdict.APPROVE}
     wanted = places(request, rule)
     seated: dict[int, Vote] = {}
@@ -81,7 +81,7 @@ def _stand_ins(request: TransitionRequest, rule: Rule) -> frozenset[str]:
 def _seat(
     vote: Vote, wanted: Sequence[str], seated: dict[int, Vote], tried: set[int], stand_ins: frozenset[str]
 ) -> bool:
-    """Kuhn's augmenting path: take a free place, or move whoever sits there to another one."""
+    """Kuhn's augmenting path: take a free place, or move the person who has it to another one."""
     for place, group in enumerate(wanted):
         if place in tried or not _may_sit(vote, group, stand_ins):
             continue
@@ -93,7 +93,7 @@ def _seat(
 
 
 def _may_sit(vote: Vote, group: str, stand_ins: frozenset[str]) -> bool:
-    """Being in the group that a request would escalate to counts for nothing before it has."""
+    """The escalation group counts only after the request was escalated."""
     if stand_ins & set(vote.groups):
         return True
     return bool(vote.groups) if group == ANYONE else group in vote.groups

@@ -1,4 +1,4 @@
-"""Going back: which version a target returns to, and which version has failed there. Opening the request for it is a handler's story.
+"""Rollbacks: which version a target returns to, and which version has failed there. `handlers.request.rollbacks` opens the request.
 
 `decided` always means what was applied for one target among the versions of one registered model, and what people rejected for it, in the
 order in which it was settled; `applied` means the former alone.
@@ -33,7 +33,7 @@ def ways_back(holder: VersionId, decided: Sequence[TransitionRequest]) -> tuple[
 
 
 def rejection_of(version: VersionId, decided: Sequence[TransitionRequest]) -> TransitionRequest | None:
-    """The rejection that is the newest word about the version, or about the same content under another number."""
+    """The rejection, if it is the newest decision on the version, or on the same content under another number."""
     contents = {content_of(one.evidence) for one in decided if one.version == version} - {""}
     about = [one for one in decided if one.version == version or content_of(one.evidence) in contents]
     newest = max(about, key=when, default=None)
@@ -78,7 +78,7 @@ def failure_of(version: VersionId, applied: Iterable[TransitionRequest]) -> str:
 
 
 def failed_tag(version: VersionId, applied: Sequence[TransitionRequest]) -> str:
-    """The value of the tag that marks the version in the registry; empty when it stands failed for none of the targets in `applied`."""
+    """The value of the tag that marks the version in the registry; empty when it has failed for none of the targets in `applied`."""
     by_target: dict[Target, list[TransitionRequest]] = {}
     for request in applied:
         by_target.setdefault(request.target, []).append(request)
@@ -88,7 +88,7 @@ def failed_tag(version: VersionId, applied: Sequence[TransitionRequest]) -> str:
 
 
 def needs_no_vote(request: TransitionRequest, rule: Rule, *, was_approved: bool) -> bool:
-    """Whether the rule opens the way back without asking people again. `was_approved`: the version, for this very target."""
+    """Whether the rule allows the rollback without new votes. `was_approved`: the version, for this very target."""
     is_short = request.ask.kind is AskKind.UNDO or rule.rollback is RollbackBy.RULE
     has_doubts = bool(request.failed_before or request.people_decide)
     return request.kind is Kind.ROLLBACK and is_short and was_approved and not has_doubts

@@ -81,7 +81,7 @@ def _fill_renames(connection: sa.Connection) -> None:
 
 
 def _fill_copies(connection: sa.Connection) -> None:
-    """Which copies a request has made only the placements knew; newer requests say it in the ledger."""
+    """Only the placements knew which copies a request had made; newer requests record it in the ledger."""
     connection.execute(
         sa.text(
             "insert into copies (workspace, model, version, version_created, request_id) "
@@ -92,7 +92,7 @@ def _fill_copies(connection: sa.Connection) -> None:
 
 
 def _forget_past_freezes(connection: sa.Connection) -> None:
-    """A freeze leaves no trace on a request that is not held by it any more, which is what its events make of it from now on."""
+    """A request that a freeze no longer holds keeps no trace of it, as its events define from now on."""
     rows = connection.execute(sa.text("select id, body from requests where state <> 'approved'")).all()
     for row in rows:
         body = json.loads(row.body)

@@ -1,4 +1,4 @@
-"""Which account was whose, and what the version of each request is made of, so that neither a party nor a no is forgotten."""
+"""Which account was whose, and what the version of each request is made of, so that parties and rejections are remembered."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def upgrade() -> None:
 
 
 def _fill_in_contents() -> None:
-    """As `bot.domain.request.content` says it; written out here, because a migration must do the same for ever."""
+    """As `bot.domain.request.content` does; copied here, because a migration must never change."""
     connection, last = op.get_bind(), ""
     while True:
         after = sa.text("select id, body from requests where id > :last order by id limit :batch")

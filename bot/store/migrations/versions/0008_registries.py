@@ -1,4 +1,4 @@
-"""Which registry we know and whether it is believed, and the registered models that cannot be looked at just now."""
+"""Which registry we know and whether it is believed, and the registered models that cannot be read at present."""
 
 from __future__ import annotations
 
