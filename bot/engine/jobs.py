@@ -164,7 +164,7 @@ class Jobs:
 
 
 def once_key(name: str, subject: str) -> str:
-    """The key by which `once` recognises a job. procrastinate does not match a lock with line breaks, and PostgreSQL cannot index a long one.
+    """The key of a `once` job. procrastinate does not match a lock with line breaks, and PostgreSQL cannot index a long one.
 
     Plain names stay as they are: releases before this one wrote all keys in this form, and their jobs may still wait.
     """
