@@ -18,7 +18,7 @@ TOGETHER = {
 
 
 class Together(LoadScopeScheduling):
-    """Every other test goes to whichever worker is free; groups go first, the largest before the others."""
+    """Every other test goes to a free worker; groups go first, the largest before the others."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((group for path, group in TOGETHER.items() if nodeid.startswith(path)), nodeid)

@@ -1,6 +1,6 @@
 """`python -m tests.bench.calls`: what one request costs, from the ask to the card and from the click to the moved target.
 
-Counts, not seconds: they are the same on every machine. Needs no network; starts a PostgreSQL, an MLflow, a Slack and a Jira of its own.
+Counts, not seconds: they are the same on every machine. Needs no network; starts its own PostgreSQL, MLflow, Slack and Jira.
 """
 
 from __future__ import annotations

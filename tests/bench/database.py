@@ -13,7 +13,7 @@ from bot.database.connect import migrate
 
 @contextmanager
 def database() -> Iterator[str]:
-    """Yields the URL of a fresh, migrated one, on a PostgreSQL of its own."""
+    """Yields the URL of a new, migrated database on its own PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="countersign-bench-") as directory:
         url = embedded.start(Path(directory))
         try:

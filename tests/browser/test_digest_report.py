@@ -20,7 +20,7 @@ from tests.builders.long_names import PIPELINE, a_full_digest_of_long_names
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-PICTURES = os.environ.get("DIGEST_PICTURES")  # a directory, for whoever wants to look
+PICTURES = os.environ.get("DIGEST_PICTURES")  # a directory, to look at the pictures
 SECTIONS = [
     "attention",
     "holdings",

@@ -13,7 +13,7 @@ from bot.links import Links
 from tests.fixtures.installation import Installation
 from tests.fixtures.version_page import served_pages
 
-PICTURES = os.environ.get("VERSION_PAGE_PICTURES")  # a directory, for whoever wants to look
+PICTURES = os.environ.get("VERSION_PAGE_PICTURES")  # a directory, to look at the pictures
 HOSTILE = "<img src=x onerror=alert(1)> \u202egpj"
 LOCK = """
 schema: '2.0'

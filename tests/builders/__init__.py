@@ -1,4 +1,4 @@
-"""Plain domain values for tests: each builder makes a usual one, and takes as keywords whatever the test is about."""
+"""Plain domain values for tests: each builder makes a usual one, and takes as keywords what the test is about."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def a_policy(*rules: Rule, **changes: Any) -> Policy:
 
 
 def a_request(state: State = State.PENDING, **changes: Any) -> TransitionRequest:
-    """Asked for by ana, trained by bea; PENDING unless said otherwise, and then with whatever such a state comes with."""
+    """Asked for by ana, trained by bea; PENDING unless another state is given, and then with all that such a state has."""
     usual = TransitionRequest(
         id=REQUEST_ID,
         kind=Kind.PROMOTION,

@@ -106,7 +106,7 @@ def a_quiet_digest(**changes: Any) -> Digest:
 
 
 def an_oddly_named_digest() -> Digest:
-    """Formulas, markup, right-to-left text and emoji wherever a name or a sentence of somebody else's can stand."""
+    """Formulas, markup, right-to-left text and emoji in every name and sentence that comes from outside."""
     holdings = [replace(a_holding(name, 1), ticket="GOV-1", commit=name, data=name) for name in ODD_NAMES]
     transitions = [replace(a_transition(name, 1), reason=name, ticket=name) for name in ODD_NAMES]
     attention = [

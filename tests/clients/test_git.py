@@ -219,7 +219,7 @@ def test_a_git_that_hangs_is_ended_with_its_helpers_and_leaves_a_mirror_that_wor
         hasty.look("git@nobody.example.com:x.git", commit, "main", "dvc.lock", "")
 
     os.set_blocking(listening, True)
-    assert os.read(listening, 1) == b""  # at once: nobody holds the other end any more
+    assert os.read(listening, 1) == b""  # at once: the other end is closed
     os.close(listening)
     assert look(mirrors, remote, commit).lock == "1"
 

@@ -1,4 +1,4 @@
-"""Key files, and signers: what is made, what is read, and what a person is told when it is of no use."""
+"""Key files, and signers: what is made, what is read, and the message when a key cannot be used."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_key_service_whose_packages_are_missing_is_told_with_what_to_install(s
 
 
 class AnAnswer:
-    """A key service, as securesystemslib shows it: signs with its key, or raises what it is told to."""
+    """A key service, as securesystemslib shows it: signs with its key, or raises the given error."""
 
     def __init__(self, trouble: Exception | None = None) -> None:
         self.trouble = trouble

@@ -1,4 +1,4 @@
-"""Links to the bot's pages: good for one page and for a while, and for nobody who changed a letter of them."""
+"""Links to the bot's pages: valid for one page and for a limited time, and not after any change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`countersign digest`: a past week in the same bytes again, a look at one that runs, and why a week cannot be told."""
+"""`countersign digest`: a past week in the same bytes again, a preview of the running one, and why a week has no digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger as the digest tells of it: its checkpoint, and whatever somebody has done to its entries."""
+"""The ledger in the digest: its checkpoint, and what somebody has changed in its entries."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_newest_checkpoint_goes_into_the_digest(with_policy: Services) -> No
 
 @pytest.fixture
 def as_owner(database_url: str) -> Callable[..., None]:
-    """What whoever owns the database can do: the triggers are put aside first."""
+    """What the owner of the database can do: the triggers are disabled first."""
 
     def execute(statement: str, *values: object) -> None:
         with psycopg.connect(database_url) as connection:

@@ -119,7 +119,7 @@ def test_another_time_zone_in_the_plan_leaves_out_no_hour_and_tells_none_twice(z
         ("2026-W20", "2026-W40"),  # it was never away
         ("2026-W40", "2026-W40"),
         ("2026-W41", "2026-W40"),
-        ("2026-W48", "2026-W40"),  # eight weeks can still be told
+        ("2026-W48", "2026-W40"),  # eight weeks can still get a digest
         ("2026-W49", "2026-W49"),
         ("2027-W10", "2027-W10"),
     ],

@@ -1,4 +1,4 @@
-"""Every moment of a digest, in whichever form, is on the wall clock of the policy's time zone, as the report's first line says."""
+"""Every time in a digest, in every form, is in the policy's time zone, as the report's first line says."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ OURS_OR_MLFLOWS = re.compile(r"\b(?:COUNTERSIGN|MLFLOW|SLACK|JIRA|DATABASE|SMTP)
 
 
 def typed(page: Path) -> Iterator[list[str]]:
-    """Whole command lines, from blocks of shell; a word in capitals stands for something, and any number will do."""
+    """Whole command lines, from blocks of shell; a word in capitals is a placeholder, and any number will do."""
     for block in BLOCK.findall(page.read_text()):
         for line in block.splitlines():
             words = shlex.split(line, comments=True)
@@ -64,7 +64,7 @@ def test_every_command_line_can_be_typed_as_it_stands(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for word in words:
-        if Path(word).suffix in (".pem", ".json", ".txt", ".yaml"):  # a file that lies there
+        if Path(word).suffix in (".pem", ".json", ".txt", ".yaml"):  # a file that is there
             (tmp_path / word).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / word).touch()
 

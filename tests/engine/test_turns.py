@@ -1,4 +1,4 @@
-"""Turns with a registered model: looks and moves run in lanes of their own and never overlap all the same."""
+"""Turns with a registered model: looks and moves run in different lanes and still never overlap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two at once: two people, two requests, two processes, ten askers. One of them wins, the others are told, nothing happens twice."""
+"""Two at once: two people, two requests, two processes, ten askers. One of them wins, the others get an answer, nothing happens twice."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def at_once(*deeds: Callable[[], T]) -> list[T | str]:
 
 
 def a_pending_request(installation: Installation, number: int) -> TransitionRequest:
-    """Straight into the store, with a card that nobody has posted: only the vote is of interest."""
+    """Straight into the store, with a card that was never posted: only the vote is of interest."""
     now = datetime.now(UTC)
     version = VersionId("default", installation.model, number, now)
     evidence = Evidence("source", None, None, "", (), {}, {}, "http://mlflow.example/v", None, None)

@@ -1,4 +1,4 @@
-"""The database does not answer: nobody is told that something was recorded, and everybody is told to come again."""
+"""The database does not answer: no answer claims that something was recorded, and every answer says to try again."""
 
 from __future__ import annotations
 

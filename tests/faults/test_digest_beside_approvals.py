@@ -54,7 +54,7 @@ class Hanging:
 
 @contextmanager
 def another_bot(installation: Installation) -> Iterator[Services]:
-    """On the same database, with connections of its own."""
+    """On the same database, with its own connections."""
     s = services_with(installation.settings, installation.settings.database_url.get_secret_value(), installation.clock)
     yield s
     s.store.engine.dispose()

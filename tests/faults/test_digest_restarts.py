@@ -46,7 +46,7 @@ class Nth(Fate):
 
 
 def dies(office: Office, deliver: Deliver, fate: Fate) -> bool:
-    """Whether a worker, started anew, dies over it."""
+    """Whether a restarted worker dies over it."""
     fresh = services_with(office.settings, office.url, office.clock)
     fate.begin(deliver.__name__)
     try:

@@ -1,6 +1,6 @@
-"""Slack says who pressed and who is in which group. Whatever it does not say clearly and in time lets nobody through.
+"""Slack says who clicked and who is in which group. Without a clear answer in time the vote is refused.
 
-One call that fails, kinds of accounts, and a group that is gone are in `tests/e2e/test_clicks`.
+One call that fails, kinds of accounts, and a group that is gone are in `tests/e2e/request/test_clicks.py`.
 """
 
 from __future__ import annotations

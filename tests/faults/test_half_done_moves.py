@@ -1,6 +1,6 @@
-"""A stage is moved by two calls. Whatever happens between them, it is never left to nobody, and in the end to the lawful one alone.
+"""A stage is moved by two calls. Between them it is never left empty, and in the end only the lawful version has it.
 
-As long as none of them has been made, the move can still be called off.
+Before the first of them, the move can still be called off.
 """
 
 from __future__ import annotations

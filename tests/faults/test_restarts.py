@@ -64,7 +64,7 @@ class Processes:
         self.fate.end()
 
     def settle(self) -> None:
-        """Each death is a step further, and patience begins anew with it: how long all of them take is the machine's matter."""
+        """Each death is a step further and restarts the timeout, because the total time depends on the machine."""
         for _ in range(MOST_DEATHS):
             eventually(partial(self._comes_further, self.deaths))
             if not self.installation.unfinished():

@@ -86,7 +86,7 @@ def test_a_body_that_cannot_be_read_is_refused_without_a_signature_too(installat
 
 @pytest.mark.parametrize("road", ["/slack/events", "/webhooks/mlflow", "/webhooks/jira", "/api/requests"])
 def test_ten_megabytes_are_refused_before_they_are_read(installation: Installation, road: str) -> None:
-    """Only the first kilobyte is ever sent: whoever wants to read it all would wait for ever."""
+    """Only the first kilobyte is ever sent: reading the whole body would never end."""
     where = urlsplit(installation.url)
     head = f"POST {road} HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Length: 10000000\r\n"
     token = f"Authorization: Bearer {installation.settings.api_token.get_secret_value()}\r\n\r\n"

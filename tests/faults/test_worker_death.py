@@ -1,4 +1,4 @@
-"""Workers that are killed, told to stop, or left without their database: no job is lost, none blocks its lane for ever."""
+"""Workers that are killed, stopped, or left without their database: no job is lost, and none blocks its lane for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/gate.md and its examples: the commands can be typed as they stand, the files parse, and the figures are the code's."""
+"""docs/gate.md and its examples: the commands run as printed, the files parse, and the figures are the code's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of files that is signed, made from what lies on disk: `sha256sum` agrees with it, and no path leads out of the folder."""
+"""The list of files that is signed, made from the files on disk: `sha256sum` agrees with it, and no path leads out of the folder."""
 
 from __future__ import annotations
 

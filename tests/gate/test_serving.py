@@ -135,7 +135,7 @@ def test_files_that_are_gone_cannot_be_compared(shelf: Shelf, stored: Stored, ke
 def test_gate_serve_becomes_mlflow_on_the_checked_folder(
     shelf: Shelf, stored: Stored, key: str, tmp_path: Path
 ) -> None:
-    """MLflow's own help ends it before it serves; that it was called with the folder shows in what lies there."""
+    """MLflow's own help ends it before it serves; the files there show that it was called with the folder."""
     shelf.put(stored.version, approval(stored.version, artifacts=stored.digest), tag_of())
     folder = tmp_path / "checked"
     command = [sys.executable, "-m", "bot", "gate", "serve", stored.uri, "--target", "alias:champion", "--key", key]
@@ -194,7 +194,7 @@ def test_more_bytes_than_were_approved_are_not_fetched(shelf: Shelf, stored: Sto
 
 @dataclass
 class Listing:
-    """An artifact store that lists what the test says, and writes wherever it is told to."""
+    """An artifact store that lists what the test says, and writes to any path that it gets."""
 
     listed: Sequence[FileInfo]
     written: int = 0

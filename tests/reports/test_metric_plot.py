@@ -1,4 +1,4 @@
-"""The plot as a picture: that it can be drawn whatever the figures, stays small, and costs nobody who does not draw."""
+"""The plot as a picture: that it can be drawn for all figures, stays small, and costs nothing where it is not drawn."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_any_history_becomes_a_small_picture_for_sharp_screens(history: MetricHi
 
 
 def test_the_same_history_is_the_same_picture() -> None:
-    """Running it again is always safe, also for whoever compares."""
+    """Running it again is always safe, also when the files are compared."""
     history = HISTORIES[0]
 
     assert draw(history) == draw(history)
@@ -73,7 +73,7 @@ def test_whoever_does_not_draw_does_not_pay_for_it() -> None:
 
 
 def test_a_home_that_cannot_be_written_to_keeps_nobody_from_drawing(tmp_path: Path) -> None:
-    """The picture's letters are cached there when they can be; when not, that is nobody's worry."""
+    """The picture's letters are cached there when they can be; when not, drawing still works."""
     nowhere = tmp_path / "file"
     nowhere.write_text("not a directory")
 

@@ -1,4 +1,4 @@
-"""The report as a PDF: that it says what the page says, looks like something, reads no file, and is told even of the strangest names."""
+"""The report as a PDF: that it says what the page says, looks like something, reads no file, and holds even the strangest names."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from tests.builders.digest import (
 )
 from tests.reports.test_html import SECTIONS
 
-PICTURES = os.environ.get("DIGEST_PICTURES")  # a directory, for whoever wants to look
+PICTURES = os.environ.get("DIGEST_PICTURES")  # a directory, to look at the pages
 ENOUGH_COLOURS = 20
 
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
-    """What is asked of the proxy that stands between this machine and the network."""
+    """What is asked of the proxy between this machine and the network."""
     asked: list[bytes] = []
 
     class Proxy(socketserver.BaseRequestHandler):

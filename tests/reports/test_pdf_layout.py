@@ -1,4 +1,4 @@
-"""How the PDF is set: everything between the margins, nothing upon anything else, all of it there, and in the order of reading."""
+"""How the PDF is set: everything between the margins, nothing on top of anything else, all of it there, and in the order of reading."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.builders.digest import SOME_ATTENTION, a_crowded_digest, a_digest, an
 from tests.builders.long_names import a_full_digest_of_long_names
 
 MM = 72 / 25.4
-SIDE, TOP, FOOT = 16 * MM, 18 * MM, 8 * MM  # the page's number stands in the lower margin
+SIDE, TOP, FOOT = 16 * MM, 18 * MM, 8 * MM  # the page's number is in the lower margin
 HAIR = 0.5  # points
 WHITE, SUNKEN, BLACK = "#ffffff", "#f4f5f7", "#000000"
 HOW_MANY_COLOURS = 4  # of letters: ink, soft, blue, red
@@ -68,7 +68,7 @@ def upon_each_other(boxes: Iterable[Box]) -> Iterator[tuple[Box, Box]]:
 
 
 def squeezed(words: str) -> str:
-    return words.replace("\ufffe", "-").translate(INVISIBLE)  # how pdfium tells of a hyphen at the end of a line
+    return words.replace("\ufffe", "-").translate(INVISIBLE)  # how pdfium marks a hyphen at the end of a line
 
 
 def words_of(section: Section) -> Iterator[str]:

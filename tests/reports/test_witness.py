@@ -1,4 +1,4 @@
-"""Every form of the digest says how to check its checkpoint, and whoever brings that form is understood."""
+"""Every form of the digest says how to check its checkpoint, and the command accepts that form."""
 
 from __future__ import annotations
 

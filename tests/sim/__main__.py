@@ -44,7 +44,7 @@ def main() -> int:
 
 @contextmanager
 def a_database() -> Iterator[Database]:
-    """A PostgreSQL of its own, in a directory that goes away."""
+    """Its own PostgreSQL, in a temporary directory."""
     home = Path(tempfile.mkdtemp(prefix="countersign-sim-"))
     server = embedded.start(home, QUICK)
     try:

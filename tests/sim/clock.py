@@ -1,4 +1,4 @@
-"""The clock of a simulation: it stands still until the simulation moves it."""
+"""The clock of a simulation: it only moves when the simulation moves it."""
 
 from __future__ import annotations
 

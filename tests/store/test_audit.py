@@ -1,4 +1,4 @@
-"""The audit of the ledger: whatever was changed in the database is found, and named."""
+"""The audit of the ledger: every change in the database is found, and named."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def keep(s: Services, signed: AttestationSigned, envelope: str) -> int:
 
 @pytest.fixture
 def as_owner(database_url: str) -> Callable[..., int]:
-    """What whoever owns the database can do: the triggers are put aside first. Returns how many rows it touched."""
+    """What the owner of the database can do: the triggers are disabled first. Returns how many rows it touched."""
 
     def execute(statement: str, *values: object) -> int:
         with psycopg.connect(database_url) as connection:
@@ -332,7 +332,7 @@ def test_a_checkpoint_that_somebody_else_has_signed_is_not_believed(s: Services)
 def test_with_a_key_of_their_own_auditors_need_not_believe_the_database(
     s: Services, as_owner: Callable[..., int]
 ) -> None:
-    """Somebody who owns the database has rewritten it, and registered a key of his own."""
+    """The owner of the database has rewritten it, and registered another key."""
     kept, forger = newest(s), NoteKey(Ed25519PrivateKey.generate())
     forged = Witness(forger.sign(kept.note.checkpoint), "in a ticket")
 

@@ -1,4 +1,4 @@
-"""The ledger where it is kept: gapless whoever writes at once, refusing change, and telling when change was forced on it."""
+"""The ledger's rows: gapless with several writers at once, refusing changes, and showing a change that was forced."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def five_entries(store: Store) -> Store:
 
 
 def as_superuser(url: str, statement: str) -> None:
-    """What nobody but the owner of the database can do: the triggers are put aside first."""
+    """What only the owner of the database can do: the triggers are disabled first."""
     with psycopg.connect(url) as connection:
         connection.execute("alter table ledger disable trigger user")
         assert connection.execute(statement.encode()).rowcount == 1

@@ -165,7 +165,7 @@ OFF = Switch(False, NOON, "ana", "mae looks forged")
 
 @contextmanager
 def impatient(store: Store) -> Iterator[Transaction]:
-    """A transaction that waits for no lock to speak of."""
+    """A transaction that hardly waits for locks."""
     with store.transaction() as tx:
         tx.connection.exec_driver_sql("set local lock_timeout = '50ms'")
         yield tx

@@ -95,7 +95,7 @@ def running(
 
 @pytest.fixture
 def installation(running: tuple[Installation, Stopped]) -> Iterator[Installation]:
-    """Each test goes on with a model of its own; the clock goes back to where the installation was reopened."""
+    """Each test goes on with its own model; the clock goes back to where the installation was reopened."""
     installation, ahead = running[0], running[0].clock.ahead
     yield installation
     installation.clock.ahead = ahead

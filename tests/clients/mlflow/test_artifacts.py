@@ -1,4 +1,4 @@
-"""The digest of a version's files and its model signature, read from a real MLflow server, from one that lies, and from one that fails."""
+"""The digest of a version's files and its model signature, read from MLflow servers: a real one, a lying one, a failing one."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def saved(tmp_path: Path) -> Path:
 
 
 class Kept:
-    """Whoever follows the reading."""
+    """Follows the progress of the reading."""
 
     def __init__(self):
         self.told, self.manifest = [], ""

@@ -59,7 +59,7 @@ def webhook(client: MlflowClient, deliveries: tuple[str, queue.Queue[Delivery]],
 
 
 def first_hint(registry: MlflowRegistry, arrived: queue.Queue[Delivery], model: str) -> RegistryHint | None:
-    """The first about this model; a webhook tells of the whole registry, and other tests are at work there."""
+    """The first about this model; a webhook reports on the whole registry, which other tests use too."""
     while True:
         try:
             delivery = arrived.get(timeout=1)

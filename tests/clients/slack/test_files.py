@@ -1,4 +1,4 @@
-"""Files in the thread of a message, each once, whatever becomes of the answers."""
+"""Files in the thread of a message: each is there once, also when answers get lost."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ class TestPace:
             for number in range(3):
                 notifier.post(card.channel, Card("t", "s"), f"key-{number}", thread=card.message)
 
-        assert waited == [1.0, 2.0, 3.0]  # by a clock that stands still
+        assert waited == [1.0, 2.0, 3.0]  # by a stopped clock
 
     def test_a_card_waits_for_nobody(self) -> None:
         slack, waited = SlackSandbox(), list[float]()

@@ -1,4 +1,4 @@
-"""The manifest asks for the scopes that the notifier needs: all of them, and none besides."""
+"""The manifest asks for the scopes that the notifier needs: all of them, and no others."""
 
 from __future__ import annotations
 

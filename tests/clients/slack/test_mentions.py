@@ -1,4 +1,4 @@
-"""Whom a card mentions is notified, and nobody who cannot be found keeps a card from being posted."""
+"""People whom a card mentions are notified, and a person who cannot be found does not stop a card."""
 
 from __future__ import annotations
 

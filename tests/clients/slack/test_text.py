@@ -1,4 +1,4 @@
-"""No text from outside becomes live, whatever it is."""
+"""No text from outside becomes a mention, a link or markup."""
 
 from __future__ import annotations
 

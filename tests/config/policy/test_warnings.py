@@ -1,4 +1,4 @@
-"""What a policy may say and people should know: rules whose patterns cross, groups and freezes that nobody uses."""
+"""Warnings about a valid policy: rules whose patterns overlap, unused groups and freezes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the statements say, to the letter: whoever verifies one years later has nothing else."""
+"""The exact content of the statements: a person who verifies one years later has nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tickets and requesters are told of a decision: the record of the votes, what they came to, and what can be done."""
+"""What tickets and requesters read about a decision: the votes, the outcome, and what can be done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the card, the ticket and the requester are told of the fast track, and the way back from what it decided."""
+"""What the card, the ticket and the requester read about the fast track, and how to undo what it decided."""
 
 from __future__ import annotations
 

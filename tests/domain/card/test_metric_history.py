@@ -1,4 +1,4 @@
-"""Which figures the plot shows, and that it says in words whatever it shows."""
+"""Which figures the plot shows, and that it says all of them in words too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card: its facts and buttons, and that no request is ever too odd to be shown. The sentences are in `test_wording`."""
+"""The card: its facts and buttons, and that every request can be shown. The sentences are tested in `test_sentences`."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_an_observed_transition_is_ratified_or_put_back() -> None:
     assert approve.confirm.text == "bike-demand v7 stays champion."
 
 
-# Whatever comes
+# Odd input
 
 
 @given(requests(), st.none() | rules(), st.dictionaries(st.sampled_from(PEOPLE), st.text(max_size=9)))

@@ -1,4 +1,4 @@
-"""What is said while a request waits: reminders and whom they call, escalation, stand-ins, freezes, and what comes after the outcome."""
+"""What is said while a request waits: reminders and whom they mention, escalation, delegates, freezes, and what follows the outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The digest as messages: what stands on the card, how its thread is cut into messages that Slack takes whole, the ticket and the mail."""
+"""The digest as messages: what is on the card, how its thread is cut into messages that Slack takes whole, the ticket and the mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an approval is told when the world has changed since: sentence by sentence."""
+"""The sentences about what has changed since an approval, one by one."""
 
 from __future__ import annotations
 

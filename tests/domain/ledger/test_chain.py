@@ -198,7 +198,7 @@ def test_no_byte_of_any_entry_can_change_unnoticed(data: st.DataObject) -> None:
 
 
 def test_a_cut_tail_is_beyond_the_chain_alone() -> None:
-    """Only a checkpoint that was published elsewhere can show it; said here so that nobody promises more."""
+    """Only a checkpoint that was published elsewhere can show it; written here so that no one promises more."""
     assert first_fault(FIVE[:3]) is None
 
 

@@ -1,4 +1,4 @@
-"""What a ledger entry is about, read from its body, whatever somebody has made of it."""
+"""What a ledger entry is about, read from its body, also from a body that somebody has changed."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_every_part_of_a_threshold_is_said(field: str) -> None:
 
 
 def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> None:
-    """Whoever adds one adds it to the sentences as well."""
+    """A new field needs a sentence too."""
     named = {
         Rule: {*OF_A_RULE, "models", "workspace", "target", "approve", "fast_track", "lineage"},
         LineageDemand: {"git", "main", "block"},

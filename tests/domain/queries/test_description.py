@@ -1,4 +1,4 @@
-"""What is told of a version afterwards: the decision and its grounds, who held what at a moment, the pipeline as a graph, the figures."""
+"""The description of a version: the decision and its grounds, who held what at a moment, the pipeline as a graph, the figures."""
 
 from __future__ import annotations
 
@@ -354,7 +354,7 @@ def test_a_plot_marks_the_candidate_the_holder_and_what_was_measured_elsewhere()
 
     assert [mark.kind for mark in plot.marks] == ["same", "holder", "apart", "candidate"]
     assert len(plot.line.split()) == 3
-    assert plot.marks[3].y > plot.marks[0].y  # a smaller figure stands lower
+    assert plot.marks[3].y > plot.marks[0].y  # a smaller figure is drawn lower
     assert "v3 80 (other data)" in plot.in_words
 
 

@@ -1,4 +1,4 @@
-"""Who held what at a moment, where the ledger's entries alone must tell; what a person reads of it is in `test_description`."""
+"""Who held what at a moment, from the ledger's entries alone; what a person reads is in `tests/domain/queries/test_description.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is approved and not applied yet can be taken back, and that is a decision like another: recorded, signed, told."""
+"""An approval that is not applied yet can be called off, which is a decision like others: recorded, signed, announced."""
 
 from __future__ import annotations
 

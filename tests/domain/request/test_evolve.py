@@ -21,7 +21,7 @@ from bot.domain.request.evolution import evolve, initial
 from tests.builders import LATER, REQUEST_ID, a_request, a_vote, every_request_event, opened
 
 ONLY_FOR_THE_RECORD = {
-    FastTrackCompared,  # its parts stand in the request already
+    FastTrackCompared,  # its parts are in the request already
     VoteSigned,  # so does the vote
     SelfApprovalRefused,  # which was no vote
 }

@@ -128,7 +128,7 @@ JUDGEMENTS = st.sampled_from(
 
 
 class LifeOfARequest(RuleBasedStateMachine):
-    """One request, whatever people, rules and the world do to it."""
+    """One request, under all that people, rules and the registry do to it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Who may not vote is never forgotten: whatever happens to a request, and under whatever id or account its people come back."""
+"""People who may not vote stay excluded: after everything that happens to a request, and under all their ids and accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate before the whole product: what the bot has signed is believed, and what tags cannot tell the bot's own route knows."""
+"""The gate with the whole product: what the bot has signed is believed, and what tags cannot show the bot's own route knows."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def test_a_signature_of_a_retired_key_counts_if_it_was_made_before(installation:
 
 
 def slipped_in(installation: Installation, request: TransitionRequest, at_entry: int | None = None) -> None:
-    """An approval of the pending request, as whoever has the worker's key and the bot's role in the database would add one."""
+    """An approval of the pending request, as an attacker with the worker's key and the bot's database role would add one."""
     stolen = replace(request, state=State.APPROVED, decided_by=DecidedBy.RULE, decided_at=installation.clock.now())
     envelope = installation.s.signer.sign(payload_of_statement(of_decision(stolen, a_rule(), {})), PAYLOAD_TYPE)
     now, key, digest = installation.clock.now(), installation.s.signer.key.id, digest_of(envelope)

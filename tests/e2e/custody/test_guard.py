@@ -1,4 +1,4 @@
-"""Every settling passes the whole guard, and a move by hand is recorded, whoever moved the target; freezes leave no trace."""
+"""Every settling passes the whole guard, and a move by hand is always recorded; freezes leave no trace."""
 
 from __future__ import annotations
 

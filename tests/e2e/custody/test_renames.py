@@ -1,4 +1,4 @@
-"""A watch belongs to the name that serving resolves: whatever is renamed onto it arrives there."""
+"""A watch belongs to the name that serving resolves: a model that is renamed to it arrives there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fixtures.installation import Installation, policy_text
 
 
 def with_an_impostor(installation: Installation, observed: str, default: str = "report") -> str:
-    """The ruled model has an approved champion; another model, which no rule covers, has a champion of its own."""
+    """The ruled model has an approved champion; another model, which no rule covers, has its own champion."""
     text = policy_text(installation.model, observed=observed).replace("default: report", f"default: {default}")
     activate_policy(text, "test", installation.s)
     installation.promoted()

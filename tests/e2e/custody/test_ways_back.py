@@ -1,4 +1,4 @@
-"""Ways back: the newest decision wins, a freeze holds none, an emptied target is given back or told, and a fight comes to an end."""
+"""Rollbacks: the newest decision wins, no freeze holds one, an emptied target is restored or announced, and a fight over a target ends."""
 
 from __future__ import annotations
 

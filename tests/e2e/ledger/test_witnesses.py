@@ -1,4 +1,4 @@
-"""The ledger and its witnesses: a checkpoint in every ticket, an audit that believes nobody, and a role that cannot change a thing.
+"""The ledger and its witnesses: a checkpoint in every ticket, an audit that trusts no one, and a role that cannot change anything.
 
 The whole installation runs here as a role that only appends to the ledger.
 """

@@ -1,4 +1,4 @@
-"""A rule that changes while something waits: which votes still count, and what the new rule speaks of."""
+"""A rule that changes while something waits: which votes still count, and what the new rule covers."""
 
 from __future__ import annotations
 

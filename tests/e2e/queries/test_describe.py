@@ -114,7 +114,7 @@ def a_repository(where: Path, remote: Path) -> str:
 
 
 class NoMirror:
-    """No rule of these tests names a git remote, so nobody is asked."""
+    """No rule of these tests names a git remote, so no mirror is asked."""
 
     def look(self, remote: str, commit: str, main: str, lock_path: str, code: str) -> Mirrored:
         raise AssertionError(f"nobody should be asked about {remote}")
@@ -123,7 +123,7 @@ class NoMirror:
         raise AssertionError(f"nobody should be asked about {remote}")
 
 
-# What is told
+# What is printed
 
 
 def test_an_approved_version_is_told_with_its_run_its_figures_its_votes_and_their_signatures(

@@ -1,4 +1,4 @@
-"""What has happened to a model's targets, as `countersign history` tells it from the ledger."""
+"""What has happened to a model's targets, as `countersign history` prints it from the ledger."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ Alteration = Callable[["Registered"], object]
 
 @dataclass(frozen=True)
 class Registered:
-    """A real run, registered as it should be; whatever a test alters is put back after it."""
+    """A real run, registered as it should be; what a test alters is restored after it."""
 
     training: Training
     client: MlflowClient

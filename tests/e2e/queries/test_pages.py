@@ -1,4 +1,4 @@
-"""The page of a model version over HTTP: who may open it, what it tells the browser, and what it holds."""
+"""The page of a model version over HTTP: who may open it, its headers, and its content."""
 
 from __future__ import annotations
 

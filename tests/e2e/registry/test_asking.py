@@ -1,4 +1,4 @@
-"""The roads by which the registry asks: alias, tag, stage, a new version. And how a wish ends without a decision."""
+"""The ways in which the registry asks: alias, tag, stage, a new version. And how a request ends without a decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A registry that suddenly holds much less than it did is not believed: a second, empty MLflow stands in for an emptied database."""
+"""A registry that suddenly holds much less than it did is not believed: a second, empty MLflow plays the emptied database."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def readyz(installation: Installation) -> dict[str, object]:
 
 
 def holder(installation: Installation) -> str | None:
-    """Which request stands behind the version that is on record as champion."""
+    """The request of the version that is on record as champion."""
     with installation.s.store.transaction() as tx:
         placed = tx.registry.placements("default", installation.model)
     return next((one.request_id for one in placed if one.target.name == "champion"), None)
@@ -108,7 +108,7 @@ def test_an_open_request_outlives_a_doubt_that_is_longer_than_its_time(
 def test_a_move_that_comes_before_the_next_sweep_sees_by_itself_that_it_is_another_registry(
     installation: Installation, elsewhere: Callable[[], None]
 ) -> None:
-    """Nobody has doubted yet: to go stale because the version is gone would cost the approval."""
+    """The registry is not doubted yet: to go stale because the version is gone would lose the approval."""
     installation.promoted()
     pending, home = installation.asked(), installation.s.registry
 

@@ -1,4 +1,4 @@
-"""Targets that were taken away without asking, under a rule that puts back whatever was moved."""
+"""Targets that were taken away without asking, under a rule that puts back every move."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fixtures.installation import CHANNEL, Installation
 
 @pytest.fixture
 def reverting(installation: Installation) -> Installation:
-    """v1 is champion by approval, v2 stands by, and the rule puts back what is moved without one."""
+    """v1 is champion by approval, v2 is registered too, and the rule puts back what is moved without one."""
     installation.use_policy(observed="revert")
     installation.approve(installation.asked())
     installation.register()

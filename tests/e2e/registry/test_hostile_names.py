@@ -1,4 +1,4 @@
-"""No name and no text blinds a sweep: whoever may write to the registry chooses them."""
+"""No name, tag or alias stops a sweep: everybody who may write to the registry chooses them."""
 
 from __future__ import annotations
 

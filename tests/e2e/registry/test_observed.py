@@ -9,7 +9,7 @@ from tests.fixtures.installation import CHANNEL, Installation
 
 
 def with_a_champion(installation: Installation, more: int = 1) -> None:
-    """v1 is champion by approval; `more` versions stand by."""
+    """v1 is champion by approval; `more` versions are registered too."""
     installation.approve(installation.asked())
     for _ in range(more):
         installation.register()

@@ -27,7 +27,7 @@ BY_STAGE = "[{stage: Staging}]"
 
 @dataclass
 class Counting:
-    """Stands in the proxy and remembers what passed."""
+    """Counts in the proxy what passed."""
 
     application: WSGIApplication
     calls: list[str]
@@ -58,7 +58,7 @@ def watched(open_installation: Callable[..., Installation], mlflow_server: str) 
 
 
 def recent_versions(installation: Installation) -> int:
-    """How many versions of all tests stand in the overlap that every sweep reads anew."""
+    """How many versions of all tests are in the overlap that every sweep reads again."""
     with installation.s.store.transaction() as tx:
         sweep = tx.registry.find_sweep("versions", "default")
     assert sweep is not None

@@ -1,4 +1,4 @@
-"""A stage may hold several versions; the newest stands for it, so it is news when another one stands for it again."""
+"""A stage may hold several versions and is represented by the newest, so it is a change when another one is the newest."""
 
 from __future__ import annotations
 

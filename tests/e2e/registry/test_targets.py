@@ -71,7 +71,7 @@ class Forgetful:
 
 @dataclass
 class Accompanied:
-    """The real registry; just before our copy somebody registers a version of their own in the target model."""
+    """The real registry; just before our copy somebody registers their own version in the target model."""
 
     registry: ModelRegistry
     installation: Installation

@@ -1,4 +1,4 @@
-"""One registered model that cannot be looked at: it is told, once, it is tried at every sweep, and it holds up no other."""
+"""One registered model that cannot be read: it is announced once, retried at every sweep, and holds up no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Being away: said with a command, recorded, told to the stand-in; and what the stand-in's vote counts for, and what it does not."""
+"""Absences: declared by command, recorded, sent to the delegate; and what the delegate's vote counts for, and what not."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_all_questions_of_one_click_together_fit_into_the_time_that_slack_waits(
     just_started.store.engine.dispose()
 
 
-# What a stand-in's vote counts for
+# What a delegate's vote counts for
 
 
 def test_a_stand_in_votes_for_the_group_of_who_is_away(installation: Installation) -> None:

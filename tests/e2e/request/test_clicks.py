@@ -43,7 +43,7 @@ def whispers(installation: Installation, person: str) -> list[str]:
 def press_forged(
     installation: Installation, request: TransitionRequest, person: str, **forged: object
 ) -> tuple[int, str]:
-    """The status, and what only this person was told."""
+    """The status, and the text that only this person got."""
     before = len(whispers(installation, person))
     status = installation.click(person, request, "approve", **forged)
     told = whispers(installation, person)[before:]

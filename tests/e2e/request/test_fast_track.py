@@ -1,6 +1,6 @@
 """The fast track: good versions pass without waiting for a person, everything else is left to people with the reason why.
 
-Its kill switch is in `test_kill_switch`, its report in `test_fast_track_report`, Undo as a way back in `test_rollback`.
+Its kill switch is in `test_kill_switch`, its report in `tests/e2e/queries/test_fast_track_report.py`, Undo in `test_rollback`.
 """
 
 from __future__ import annotations

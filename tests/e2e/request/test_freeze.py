@@ -1,6 +1,6 @@
-"""A freeze holds approvals back, whoever gave them, and says until when. Then they are applied, if the world is still the same.
+"""A freeze holds back all approvals, and says until when. Then they are applied, if nothing has changed.
 
-That a freeze keeps nobody from going back is tested in `test_rollback`, that one cut short lets go in `test_policy_activation`.
+That a freeze never blocks a rollback is tested in `test_rollback`; a shortened freeze, in `tests/e2e/policy/test_activation.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def window(begins: datetime, ends: datetime) -> str:
 
 
 def freeze(installation: Installation, *, extra: str = "", **freezes: str) -> None:
-    """Puts freezes in force, each with what stands in it, for the one rule; `extra` are more lines of the rule."""
+    """Puts freezes in force, each with its content, for the one rule; `extra` are more lines of the rule."""
     named, written = ", ".join(freezes), ", ".join(f"{name}: {{{windows}}}" for name, windows in freezes.items())
     installation.use_policy(extra=f"freezes: [{named}]\n{extra}".rstrip(), top=f"freezes: {{{written}}}")
     installation.settle()
@@ -155,7 +155,7 @@ def test_what_changes_during_a_freeze_is_not_applied_after_it(installation: Inst
 
 
 def test_a_freeze_whose_end_nobody_can_see_is_recorded_once(installation: Installation) -> None:
-    """Nobody looks further ahead than some years, so its end moves with every look."""
+    """The end is computed for some years ahead only, so it moves with every check."""
     freeze(installation, for_ever="deny: [{from: '2020-01-01 00:00', until: '2099-01-01 00:00'}]")
     request = approved(installation)
 

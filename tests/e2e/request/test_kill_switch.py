@@ -1,4 +1,4 @@
-"""The fast track's kill switch: any approver in Slack, whoever sits at the command line, at once on all replicas, recorded, announced."""
+"""The fast track's kill switch: by any approver in Slack or on the command line, at once on all replicas, recorded, announced."""
 
 from __future__ import annotations
 

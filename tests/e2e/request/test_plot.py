@@ -1,4 +1,4 @@
-"""The picture on a card: uploaded once, shown by the card, told in words, and never the reason for a card to be missing."""
+"""The picture on a card: uploaded once, shown on the card, described in words, and never the reason why a card is missing."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_what_has_ended_needs_no_picture_any_more(installation: Installation) ->
 
 
 def test_a_card_without_a_picture_is_a_card_all_the_same(installation: Installation) -> None:
-    """The app may upload nothing, whatever the request: no job waits for that, and the worker says it on its console."""
+    """The app may not upload at all: no job waits for that, and the worker says it on its console."""
     installation.slack.app.scopes -= {"files:write"}
     installation.register()
 

@@ -1,4 +1,4 @@
-"""The main road, from the wish to the moved alias and the closed ticket, and what people see on the way."""
+"""The main path, from the request to the moved alias and the closed ticket, and what people see on the way."""
 
 from __future__ import annotations
 

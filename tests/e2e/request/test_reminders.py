@@ -1,4 +1,4 @@
-"""Nothing waits for ever: reminders under the card in working hours, then a second group that may stand in, then the end."""
+"""Deadlines: reminders under the card in working hours, then escalation to a second group, then expiry."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def go_to(installation: Installation) -> Callable[[int, str], None]:
 
 
 def replies(installation: Installation, request: TransitionRequest) -> list[Message]:
-    """What stands under the card."""
+    """The replies under the card."""
     card = installation.card(request)
     return [
         message for message in installation.slack.messages(CHANNEL) if message.is_reply and message.thread_ts == card.ts

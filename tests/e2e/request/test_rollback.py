@@ -1,6 +1,6 @@
-"""Going back: by the button on an applied card, at once, and what becomes of the version that failed.
+"""Rollbacks by the button on an applied card, at once, and what happens to the version that failed.
 
-When votes are needed to go back, and what a second wish to go back meets, is in `test_rollback_votes`.
+Rollbacks that need votes, and a second rollback while one waits, are in `test_rollback_votes`.
 """
 
 from __future__ import annotations

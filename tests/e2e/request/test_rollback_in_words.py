@@ -1,4 +1,4 @@
-"""Going back in words: on the command line and over HTTP. What is refused, and what the asker is told comes next."""
+"""Rollbacks on the command line and over HTTP: what is refused, and the answer about what comes next."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Going back when people decide it: because the rule wants votes, or because the version is not the one that was approved.
+"""Rollbacks that people decide: because the rule wants votes, or because the version is not the one that was approved.
 
-Also what a second wish to go back meets while the first one waits. Going back at once is in `test_rollback`.
+Also a second rollback while the first one waits. Rollbacks at once are in `test_rollback`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whoever wants to approve what is theirs is refused, and the ledger remembers it for the digest."""
+"""People who try to approve their own request are refused, and the ledger records it for the digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several wishes for one target: who asks for what is asked already, and an older version below newer ones that wait."""
+"""Several requests for one target: people who ask for the same, and an older version behind newer ones that wait."""
 
 from __future__ import annotations
 

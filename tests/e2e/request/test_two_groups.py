@@ -1,4 +1,4 @@
-"""Several groups in one rule, each with its own quorum; and those who may not decide, whichever group they are in."""
+"""Several groups in one rule, each with its own quorum; and people who may not decide in any group."""
 
 from __future__ import annotations
 

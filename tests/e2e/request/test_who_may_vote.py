@@ -1,4 +1,4 @@
-"""Whose account presses, and who may not vote: by whatever way people come back, under whatever address they show."""
+"""Whose account clicks, and who may not vote: in every way by which people come back, under all addresses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def shows(installation: Installation, account: str, email: str) -> None:
 
 
 def world_changes(installation: Installation, version: int) -> TransitionRequest:
-    """Between the approval and its application: stale, and asked anew."""
+    """Between the approval and its application: stale, and asked again."""
     installation.mlflow.log_metric(installation.run_of(version), "mae", 12.5, step=1)
     installation.settle()
     (fresh,) = installation.requests(State.PENDING)

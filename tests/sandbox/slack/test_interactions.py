@@ -150,7 +150,7 @@ def test_a_wrong_signature_and_an_old_one_are_refused_by_the_bot(bot: Bot, slack
 
 
 def test_a_bot_that_fails_leaves_a_warning_on_the_message(bot: Bot, slack: SlackSandbox) -> None:
-    ts = bot.post_card()  # nobody listens for "approve"
+    ts = bot.post_card()  # nothing listens for "approve"
 
     status = slack.click("ana", CHANNEL, ts, "approve")
 

@@ -92,7 +92,7 @@ def test_a_bot_that_does_not_acknowledge_leaves_a_warning(
     app: App, slack: SlackSandbox, socket: SocketModeHandler
 ) -> None:
     slack.app.answer_within = 0.2
-    ts = a_card(app)  # nobody listens for its button
+    ts = a_card(app)  # nothing listens for its button
 
     status = slack.click("ana", CHANNEL, ts, "approve")
 
