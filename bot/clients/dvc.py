@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
+from bot.data_ports import Fetched
 from bot.domain.evidence.dvc_lock import Entry
 from bot.errors import NotFetched, NotOnRemote
-from bot.ports import Fetched
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 CHUNK = 2**20

@@ -8,8 +8,18 @@ from datetime import datetime
 
 from bot.domain.event import Event as Event
 from bot.domain.event import RequestEvent as RequestEvent
-from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, Placed, Target, VersionId
+from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, Target, VersionId
 from bot.domain.references import Image, PostedCard, TicketRef
+from bot.domain.registry_events import BaselineTaken as BaselineTaken
+from bot.domain.registry_events import ModelGone as ModelGone
+from bot.domain.registry_events import ModelReadable as ModelReadable
+from bot.domain.registry_events import ModelRenamed as ModelRenamed
+from bot.domain.registry_events import ModelUnreadable as ModelUnreadable
+from bot.domain.registry_events import MoveObserved as MoveObserved
+from bot.domain.registry_events import MoveReverted as MoveReverted
+from bot.domain.registry_events import RegistryDoubted as RegistryDoubted
+from bot.domain.registry_events import RegistryEvent as RegistryEvent
+from bot.domain.registry_events import RegistryTrusted as RegistryTrusted
 from bot.domain.vote_events import SIGNATURES as SIGNATURES
 from bot.domain.vote_events import AccountBound as AccountBound
 from bot.domain.vote_events import AccountUnbound as AccountUnbound
@@ -198,90 +208,6 @@ class TicketOpened(RequestEvent):
 class TicketClosed(RequestEvent):
     ticket: TicketRef
     status: str
-
-
-@dataclass(frozen=True)
-class RegistryEvent(Event):
-    workspace: str
-
-
-@dataclass(frozen=True)
-class BaselineTaken(RegistryEvent):
-    """The first sweep: holders were recorded, no requests were opened."""
-
-    models: int
-    held: int
-
-
-@dataclass(frozen=True)
-class MoveObserved(RegistryEvent):
-    """A target was moved by hand, or emptied (`version` None). `handling`: what the rule says of it, or `approved` if the version is."""
-
-    target: Target
-    model: str
-    version: VersionId | None
-    previous: VersionId | None
-    handling: str
-
-
-@dataclass(frozen=True)
-class MoveReverted(RegistryEvent):
-    """A target that was emptied without asking was given back to `to`, as the rule says."""
-
-    target: Target
-    model: str
-    to: VersionId
-
-
-@dataclass(frozen=True)
-class ModelRenamed(RegistryEvent):
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class ModelGone(RegistryEvent):
-    """`accepted` says that an admin has accepted a registry without it, which is announced once for all such models."""
-
-    model: str
-    reason: str
-    placements: tuple[Placed, ...] = ()
-    accepted: bool = False
-
-
-@dataclass(frozen=True)
-class ModelUnreadable(RegistryEvent):
-    """A registered model cannot be looked at, for longer than a sweep takes. Once, until it can be read again."""
-
-    model: str
-    reason: str
-    since: datetime
-
-
-@dataclass(frozen=True)
-class ModelReadable(RegistryEvent):
-    """It could not be looked at since then, and can be again; the same look has judged what happened meanwhile."""
-
-    model: str
-    since: datetime
-
-
-@dataclass(frozen=True)
-class RegistryDoubted(RegistryEvent):
-    """It holds much less than it did, so it is not acted on: no target moves, no holder is dropped, no request is opened or expires."""
-
-    reason: str
-    known: int
-    lost: int
-
-
-@dataclass(frozen=True)
-class RegistryTrusted(RegistryEvent):
-    """What was missing is there again, or a person has accepted what there is: `person` and `reason` are empty in the first case."""
-
-    since: datetime
-    person: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True)

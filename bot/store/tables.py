@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData()
-
-Moment = sa.DateTime(timezone=True)
+from bot.store.registry_tables import asks as asks
+from bot.store.registry_tables import baselines as baselines
+from bot.store.registry_tables import copies as copies
+from bot.store.registry_tables import intents as intents
+from bot.store.registry_tables import models as models
+from bot.store.registry_tables import placements as placements
+from bot.store.registry_tables import registries as registries
+from bot.store.registry_tables import renames as renames
+from bot.store.registry_tables import sweeps as sweeps
+from bot.store.registry_tables import unreadable_models as unreadable_models
+from bot.store.registry_tables import watches as watches
+from bot.store.schema import Moment as Moment
+from bot.store.schema import metadata as metadata
 
 # Exactly the text of the ledger's index: with bound values PostgreSQL would not use it.
 decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
@@ -77,104 +87,6 @@ deliveries = sa.Table(
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("at", Moment, nullable=False, index=True),
-)
-
-models = sa.Table(
-    "models",
-    metadata,
-    sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("created", Moment, nullable=False),
-    sa.Column("baseline", sa.Integer, nullable=False),
-    sa.Column("newest", sa.Integer, nullable=False),
-    sa.Column("newest_created", Moment),
-    sa.Column("fingerprint", sa.Text, nullable=False),
-)
-
-placements = sa.Table(
-    "placements",
-    metadata,
-    sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("target", sa.Text, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("version_created", Moment, nullable=False),
-    sa.Column("since", Moment, nullable=False),
-    sa.Column("request_id", sa.Text),
-)
-
-# Since when a place is watched, under which handling. It belongs to the name and stays when the model is renamed or gone: `absent_since`.
-watches = sa.Table(
-    "watches",
-    metadata,
-    sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("target", sa.Text, primary_key=True),
-    sa.Column("since", Moment, nullable=False),
-    sa.Column("handling", sa.Text, nullable=False),
-    sa.Column("absent_since", Moment),
-)
-
-# What was in a place when it began to be watched, under the name that the model had then.
-baselines = sa.Table(
-    "baselines",
-    metadata,
-    sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("target", sa.Text, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("version_created", Moment, primary_key=True),
-    sa.Column("since", Moment, nullable=False),
-)
-
-# Which copies the requests of older releases have made; newer ones say it themselves.
-copies = sa.Table(
-    "copies",
-    metadata,
-    sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("version_created", Moment, primary_key=True),
-    sa.Column("request_id", sa.Text, nullable=False),
-    sa.Index("copies_by_request", "request_id"),
-)
-
-renames = sa.Table(
-    "renames",
-    metadata,
-    sa.Column("id", sa.Integer, sa.Identity(), primary_key=True),
-    sa.Column("workspace", sa.Text, nullable=False),
-    sa.Column("before", sa.Text, nullable=False),
-    sa.Column("after", sa.Text, nullable=False),
-    sa.Column("at", Moment, nullable=False),
-    sa.Index("renames_by_name", "workspace", "after"),
-)
-
-asks = sa.Table(
-    "asks",
-    metadata,
-    sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("model", sa.Text, primary_key=True),
-    sa.Column("version", sa.Integer, primary_key=True),
-    sa.Column("version_created", Moment, primary_key=True),
-    sa.Column("target", sa.Text, primary_key=True),
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("request_id", sa.Text),
-)
-
-intents = sa.Table(
-    "intents",
-    metadata,
-    sa.Column("request_id", sa.Text, primary_key=True),
-    sa.Column("workspace", sa.Text, nullable=False),
-    sa.Column("model", sa.Text, nullable=False),
-    sa.Column("target", sa.Text, nullable=False),
-    sa.Column("from_version", sa.Integer),
-    sa.Column("to_version", sa.Integer),
-    sa.Column("at", Moment, nullable=False),
-    sa.Column("done_at", Moment),
-    sa.Index("open_intents", "workspace", "model", postgresql_where=sa.text("done_at is null")),
 )
 
 # Creates at a vendor that were started and whose outcome may be unknown: looked up before creating again. `digest` is of the content
@@ -340,35 +252,4 @@ clock_ticks = sa.Table(
     sa.Column("kind", sa.Text, primary_key=True),
     sa.Column("period", sa.Text, primary_key=True),
     sa.Column("at", Moment, nullable=False),
-)
-
-# Which registry a workspace's models were read from, and since when and why its present contents are not believed.
-registries = sa.Table(
-    "registries",
-    metadata,
-    sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("identity", sa.Text),
-    sa.Column("doubted_since", Moment),
-    sa.Column("doubt", sa.Text, nullable=False, server_default=""),
-)
-
-# Registered models that cannot be read at present: every sweep tries again. `told_at` is set when it was announced.
-unreadable_models = sa.Table(
-    "unreadable_models",
-    metadata,
-    sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("since", Moment, nullable=False),
-    sa.Column("told_at", Moment),
-)
-
-sweeps = sa.Table(
-    "sweeps",
-    metadata,
-    sa.Column("kind", sa.Text, primary_key=True),
-    sa.Column("workspace", sa.Text, primary_key=True),
-    sa.Column("watermark", Moment),
-    sa.Column("seen", sa.Text, nullable=False, server_default="[]"),
-    sa.Column("baseline_until", Moment),
-    sa.Column("done_at", Moment, nullable=False),
 )

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot import dvc_files
+from bot.data_ports import DataStore, Fetched, GitMirror
 from bot.domain.evidence.dvc_lock import Entry, Lock, sha256_of
 from bot.domain.model import Evidence, TransitionRequest, VersionId
 from bot.errors import InvalidDvcFile, NotFetched, NotOnRemote, Refused
-from bot.ports import DataStore, Fetched, GitMirror
 from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
 

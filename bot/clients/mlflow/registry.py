@@ -20,12 +20,13 @@ from bot.clients.mlflow import evidence, webhook
 from bot.clients.mlflow.http import AlreadyThere, NotThere, open_client, reading, writing
 from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_glance, as_time, as_version_seen
+from bot.data_ports import GitMirror
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.names import all_storable, storable
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.errors import Permanent
-from bot.ports import GitMirror, ModelSummary, ProgressListener, RegistryHint
+from bot.ports import ModelSummary, ProgressListener, RegistryHint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

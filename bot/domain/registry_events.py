@@ -1,0 +1,93 @@
+"""What was seen in the registry, or done in it without a request. `bot.domain.events` has all events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.event import Event
+from bot.domain.model import Placed, Target, VersionId
+
+
+@dataclass(frozen=True)
+class RegistryEvent(Event):
+    workspace: str
+
+
+@dataclass(frozen=True)
+class BaselineTaken(RegistryEvent):
+    """The first sweep: holders were recorded, no requests were opened."""
+
+    models: int
+    held: int
+
+
+@dataclass(frozen=True)
+class MoveObserved(RegistryEvent):
+    """A target was moved by hand, or emptied (`version` None). `handling`: what the rule says of it, or `approved` if the version is."""
+
+    target: Target
+    model: str
+    version: VersionId | None
+    previous: VersionId | None
+    handling: str
+
+
+@dataclass(frozen=True)
+class MoveReverted(RegistryEvent):
+    """A target that was emptied without asking was given back to `to`, as the rule says."""
+
+    target: Target
+    model: str
+    to: VersionId
+
+
+@dataclass(frozen=True)
+class ModelRenamed(RegistryEvent):
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class ModelGone(RegistryEvent):
+    """`accepted` says that an admin has accepted a registry without it, which is announced once for all such models."""
+
+    model: str
+    reason: str
+    placements: tuple[Placed, ...] = ()
+    accepted: bool = False
+
+
+@dataclass(frozen=True)
+class ModelUnreadable(RegistryEvent):
+    """A registered model cannot be looked at, for longer than a sweep takes. Once, until it can be read again."""
+
+    model: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class ModelReadable(RegistryEvent):
+    """It could not be looked at since then, and can be again; the same look has judged what happened meanwhile."""
+
+    model: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class RegistryDoubted(RegistryEvent):
+    """It holds much less than it did, so it is not acted on: no target moves, no holder is dropped, no request is opened or expires."""
+
+    reason: str
+    known: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class RegistryTrusted(RegistryEvent):
+    """What was missing is there again, or a person has accepted what there is: `person` and `reason` are empty in the first case."""
+
+    since: datetime
+    person: str = ""
+    reason: str = ""
