@@ -167,7 +167,7 @@ def test_parked_jobs_are_told(installed: Installation, bench: Bench) -> None:
         raise Permanent("no such channel")
 
     bench.defer("sync_card")
-    bench.jobs.drain({"sync_card": refuse, "announce": lambda _: None})
+    bench.jobs.drain({"sync_card": refuse, "announce": lambda _: None, "bind_accounts": lambda _: None})
 
     trouble = installed.troubles()["jobs"]
     assert (trouble.status, trouble.why) == (Status.WARN, "parked, waiting for a person: 1 sync_card")

@@ -137,10 +137,9 @@ def test_who_holds_the_target_can_be_taken_back_from_the_card(may_undo: bool, la
         (let_through(), False, a_rule()),
         (let_through(previous=None), True, a_rule()),
         (let_through(), True, None),
-        (let_through(State.APPROVED), True, a_rule()),
         (an_observed(State.APPLIED), True, a_rule()),
     ],
-    ids=["lost it since", "nobody before", "no rule", "not there yet", "ratified"],
+    ids=["lost it since", "nobody before", "no rule", "ratified"],
 )
 def test_there_is_no_button_where_there_is_no_way_back(
     request_: TransitionRequest, holds: bool, rule: Rule | None
@@ -148,6 +147,12 @@ def test_there_is_no_button_where_there_is_no_way_back(
     card = request_card(request_, replace(PRINTED, holds=holds, rule=rule))
 
     assert card.buttons == ()
+
+
+def test_what_is_not_there_yet_can_be_called_off_and_not_rolled_back() -> None:
+    card = request_card(let_through(State.APPROVED), replace(PRINTED, holds=True, rule=a_rule()))
+
+    assert [button.action for button in card.buttons] == ["call_off"]
 
 
 # The plot

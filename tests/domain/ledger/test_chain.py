@@ -70,6 +70,9 @@ def test_a_body_says_its_place_what_happened_and_everything_about_it() -> None:
         "away_from": None,
         "failed_before": "",
         "asked_since": None,
+        "joined": [],
+        "barred": [],
+        "adopted": False,
     }
 
 

@@ -475,8 +475,10 @@ def test_a_copy_is_told_of_a_later_rejection_of_its_original(open_installation, 
     installation.ask(number)
     installation.sweep()
     installation.approve(installation.request(number, target))
-    installation.mlflow.delete_registered_model_alias(installation.model, "candidate")
+    newer = installation.register()
+    installation.ask(newer)
     installation.sweep()
+    installation.approve(installation.request(newer, target))
 
     installation.ask(number)
     installation.sweep()

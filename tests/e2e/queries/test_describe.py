@@ -172,7 +172,7 @@ def test_all_requests_of_a_version_are_told_the_newest_first(installation: Insta
     installation.reject(first, "not on holidays")
     installation.mlflow.delete_registered_model_alias(installation.model, "candidate")
     installation.sweep()
-    installation.approve(installation.asked(1))
+    installation.approve_with_reason(installation.asked(1), "the holidays are over")
 
     states = [told_request.state for told_request in told(installation).requests]
 

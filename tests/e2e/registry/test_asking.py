@@ -159,7 +159,7 @@ def test_after_a_rejection_taking_the_ask_away_and_setting_it_again_asks_again(i
     assert second.id != first.id
     assert second.state is State.PENDING
     assert installation.reread(first).state is State.REJECTED
-    installation.approve(second)
+    installation.approve_with_reason(second, "It is summer now.")
     assert installation.champion() == 1
 
 

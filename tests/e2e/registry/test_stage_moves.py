@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bot.domain.events import MoveObserved
+from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.model import Kind, State
 from tests.fixtures.installation import Installation
 
 
-def test_archiving_the_approved_version_is_news_while_an_older_one_is_still_in_the_stage(
+def test_archiving_the_newest_version_is_recorded_and_leaves_an_older_ratified_one_alone(
     installation: Installation,
 ) -> None:
     installation.use_policy(target="{stage: Production}")
@@ -22,9 +23,6 @@ def test_archiving_the_approved_version_is_news_while_an_older_one_is_still_in_t
     installation.stage(2, "Archived")
     installation.sweep()
 
-    observed = installation.request(1, "stage:Production")
-    assert (observed.kind, observed.state) == (Kind.OBSERVED, State.PENDING)
-    assert f"{installation.model} v2 before" in installation.card(observed).all_text
-    assert installation.happened(MoveObserved) == ["MoveObserved", "MoveObserved"]
-    last = [entry for entry in installation.entries(MoveObserved) if entry["model"] == installation.model][-1]
-    assert (last["version"]["version"], last["previous"]["version"]) == (1, 2)
+    ratified = installation.request(1, "stage:Production")
+    assert (ratified.kind, ratified.state) == (Kind.OBSERVED, State.APPLIED)
+    assert installation.happened(MoveObserved, HolderLeft) == ["MoveObserved", "HolderLeft"]
