@@ -22,7 +22,7 @@ class RegistryRow:
 
 
 @dataclass(frozen=True)
-class InvalidDvcFile:
+class UnreadableModel:
     """A registered model that cannot be read since then; `told_at` is None until that was announced."""
 
     name: str
@@ -54,18 +54,18 @@ class TrustRows:
 
     # Models that cannot be read
 
-    def unreadable(self, workspace: str) -> list[InvalidDvcFile]:
+    def unreadable(self, workspace: str) -> list[UnreadableModel]:
         rows = tables.unreadable_models.c
         query = sa.select(rows.name, rows.since, rows.told_at).where(rows.workspace == workspace).order_by(rows.name)
-        return [InvalidDvcFile(*row) for row in self.connection.execute(query)]
+        return [UnreadableModel(*row) for row in self.connection.execute(query)]
 
-    def find_unreadable(self, workspace: str, name: str) -> InvalidDvcFile | None:
+    def find_unreadable(self, workspace: str, name: str) -> UnreadableModel | None:
         rows = tables.unreadable_models.c
         query = sa.select(rows.name, rows.since, rows.told_at).where(rows.workspace == workspace, rows.name == name)
         row = self.connection.execute(query).first()
-        return InvalidDvcFile(*row) if row else None
+        return UnreadableModel(*row) if row else None
 
-    def put_unreadable(self, workspace: str, trouble: InvalidDvcFile) -> None:
+    def put_unreadable(self, workspace: str, trouble: UnreadableModel) -> None:
         values = {"since": trouble.since, "told_at": trouble.told_at}
         put = insert(tables.unreadable_models).values(workspace=workspace, name=trouble.name, **values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["workspace", "name"], set_=values))

@@ -13,7 +13,7 @@ from bot.domain.names import shown, why_not_watched
 from bot.errors import OutsideError, Permanent
 from bot.services import Services
 from bot.store.transaction import Transaction
-from bot.store.trust import InvalidDvcFile
+from bot.store.trust import UnreadableModel
 from handlers.request.waiting import A_WHILE, REASON_LIMIT, lasts, reason_of
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ def leave_unwatched(names: list[str], workspace: str, s: Services) -> None:
 def _note(workspace: str, name: str, trouble: OutsideError, s: Services) -> None:
     now = s.clock.now()
     with s.store.transaction() as tx:
-        known = tx.trust.find_unreadable(workspace, name) or InvalidDvcFile(name, now, None)
+        known = tx.trust.find_unreadable(workspace, name) or UnreadableModel(name, now, None)
         if known.told_at is None and (lasts(trouble) or _outlasts_a_sweep(known, tx, s)):
             tx.record([ModelUnreadable(now, workspace, name, reason_of(trouble), known.since)])
             known = replace(known, told_at=now)
@@ -54,7 +54,7 @@ def _note(workspace: str, name: str, trouble: OutsideError, s: Services) -> None
         log.warning("model_unreadable", model=shown(name), error=str(trouble), next="every sweep tries again")
 
 
-def _outlasts_a_sweep(known: InvalidDvcFile, tx: Transaction, s: Services) -> bool:
+def _outlasts_a_sweep(known: UnreadableModel, tx: Transaction, s: Services) -> bool:
     """A minute has passed and MLflow has answered a sweep meanwhile: so it is this model that fails, not all of MLflow."""
     swept = tx.registry.last_sweeps().get("models")
     return s.clock.now() - known.since >= A_WHILE and swept is not None and swept >= known.since
