@@ -1,8 +1,8 @@
 """Effects: a closed week's digest to Slack, to Jira and by e-mail, each on its own and each once, however often it is tried.
 
 What was frozen is sent to the receivers of the time when the week was closed. Their addresses come from the policy in force, so that a
-wrong place can be corrected. The messages are in `bot.domain.digest.card`, the files in `digest_files`, how a thing is created once
-although answers get lost in `sending`.
+wrong place can be corrected. The messages are in `bot.domain.digest.card`, the files in `files`, and `handlers.notify.outbox` creates
+things once although answers get lost.
 """
 
 from __future__ import annotations
