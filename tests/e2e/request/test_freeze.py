@@ -113,7 +113,7 @@ def test_what_the_fast_track_approved_waits_as_well(installation: Installation) 
 
     assert (request.state, request.decided_by) == (State.APPROVED, DecidedBy.FAST_TRACK)
     assert "Approved by the fast track, waiting for the freeze to end" in waiting.all_text
-    assert not waiting.buttons
+    assert list(waiting.buttons) == ["call_off"]
     assert installation.reread(request).state is State.APPLIED
 
 
