@@ -44,11 +44,11 @@ class Notifier:
         alike = (m for m in self.messages if (m.channel, m.key, m.thread) == (channel, key, thread))
         return next((self._posted(message) for message in alike), None)
 
-    def update(self, posted: PostedCard, card: Card) -> None:
+    def update(self, posted: PostedCard, card: Card) -> bool:
         for message in self.messages:
             if (message.channel, message.ts) == (posted.channel, posted.message):
                 message.card = card
-                return
+                return True
         raise Permanent(f"message_not_found: {posted.message}")
 
     def account(self, account_id: str) -> Account:

@@ -27,7 +27,7 @@ ACTIONS_IN_A_ROW = (2, 5)
 ROUNDS = (3, 5)
 PATIENCE = 5  # looks of two and a half minutes each until an undisturbed sweep must have found everything
 QUIET_LOOKS = 60
-LAST_ROUNDS = ((*SWEEPS, "expire_requests", "thaw_approvals"), SWEEPS)
+LAST_ROUNDS = ((*SWEEPS, "expire_requests", "tell_waiting", "thaw_approvals"), SWEEPS)
 
 
 @dataclass(frozen=True)

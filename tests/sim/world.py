@@ -15,8 +15,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bot.app import effects_of
-from bot.clients.notes_key import NoteKey
-from bot.clients.signers import signer_with
+from bot.clients.signers import NoteKey, signer_with
 from bot.database.connect import DIALECT, connect
 from bot.domain.model import Target, VersionId
 from bot.domain.policy.rules import Policy
@@ -34,6 +33,7 @@ from tests.sim.fate import Activity, SeededFate, Unreliable, Weather
 from tests.sim.messengers import NoMail, Notifier, Tickets
 from tests.sim.people.policies import Choices
 from tests.sim.registry import Registry
+from tests.sim.turns import SimTurns
 from tests.sim.workers import Workers
 
 KEPT = ("alembic_version",)
@@ -137,6 +137,7 @@ class World:
         spread = self.stream("retries").uniform
         patience = RetryPolicy(spread=spread)
         jobs = Jobs(self.database.url, patience=patience, now=self.clock.now)
+        jobs.turns = SimTurns(self.clock)
         self.store = Store(self.database.engine, jobs, self.clock, ON, read_policy)
         self.plain = self._services(lambda what: what)  # for what nothing disturbs
         self.s = with_fate(self._services(lambda what: Unreliable(what, self.weather)), self.fate)

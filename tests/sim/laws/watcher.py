@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.domain.events import ApprovalHeld, MoveObserved
 from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, VersionId
-from bot.domain.policy.rules import Policy
+from bot.domain.policy.rules import Copies, Policy
 from bot.store.transaction import Transaction
 from tests.sim.fate import current
 from tests.sim.laws import truth
@@ -73,7 +73,7 @@ class Watcher:
         for place, version in change.left:
             self._check_taken_away(change, place, version, request, tx)
         for version in change.destroyed:
-            self._check_destroyed(change, version, tx)
+            self._check_destroyed(change, version, running, tx)
 
     def _restores(self, change: Change, running: Running, tx: Transaction) -> None:
         self._check_word(change, running.subject, tx)
@@ -156,14 +156,15 @@ class Watcher:
         ):
             self._no("took away what was approved", change, f"{version} was approved by {approved.short_id}")
 
-    def _check_destroyed(self, change: Change, version: VersionId, tx: Transaction) -> None:
+    def _check_destroyed(self, change: Change, version: VersionId, running: Running, tx: Transaction) -> None:
         place = next((place for place, held in change.left if held == version and place[1].kind is TargetKind.MODEL))
         approved = truth.was_ever_approved(version, place[1], self.world, tx)
         if approved is not None:
             self._no("destroyed what was approved", change, f"{version} was approved by {approved.short_id}")
         if truth.stood_there(version, place, self.world):
             self._no("destroyed what it did not see arrive", change, f"{version} was there before")
-        if "copies" not in self.world.choices.text:
+        rules = [truth.rule_at(policy, place) for policy in self._policies_since(running.since)]
+        if not any(rule is not None and rule.copies is Copies.DELETE for rule in rules):
             self._no("destroyed without a word of the rule", change, f"no rule says that copies such as {version} go")
 
     def _is_frozen(self, place: Place, at: datetime | None = None) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from tests.sim.people.admins import adopt_all, change_address, change_policy, drop_job, switch
-from tests.sim.people.askers import ask_for_rollback, ask_in_words, press, quorum_presses
+from tests.sim.people.admins import accept_registry, adopt_all, change_address, change_policy, drop_job, switch
+from tests.sim.people.askers import ask_for_rollback, ask_in_words, call_off, press, quorum_presses
 from tests.sim.people.engineers import (
     ask_by_alias,
     ask_by_tag,
@@ -41,11 +41,13 @@ CHANCES: dict[Action, int] = {
     ask_for_rollback: 3,
     press: 16,
     quorum_presses: 11,
+    call_off: 3,
     change_policy: 7,
     switch: 1,
     adopt_all: 2,
     change_address: 2,
     drop_job: 2,
+    accept_registry: 2,
     empty_registry: 2,
     odd_name: 1,
     break_evidence: 2,

@@ -5,10 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from random import Random
 
+from bot.domain.model import DEFAULT_WORKSPACE
 from bot.errors import InvalidPolicy
 from handlers.policy.activation import activate_policy
 from handlers.policy.kill_switch import person_named, switch_fast_track
+from handlers.registry import sweeps
+from handlers.request import calling_off
+from handlers.request.accounts import bind_by_hand, unbind_by_hand
 from handlers.request.asking import adopt
+from handlers.request.calling_off import ITS_JOBS
 from tests.sim.people.policies import changed
 from tests.sim.world import InForce, World
 
@@ -48,30 +53,46 @@ def adopt_all(world: World, random: Random) -> bool:
 
 
 def change_address(world: World, random: Random) -> bool:
-    """Somebody gets a new address in Slack, and the admin unbinds the old one."""
+    """Somebody gets a new address in Slack, and the admin unbinds the old one, binds the account, or does not notice."""
     human = world.humans[random.choice(["ana", "ben", "bea"])]
     if len(human.emails) > 1:
         return False
     old = human.email
     human.emails.append(f"{human.name}.new@example.com")
     world.notifier.join(human.account, human.email, human.name)
-
-    def body() -> None:
-        with world.s.store.transaction() as tx:
-            if tx.people.find(old) is not None:
-                tx.people.unbind(old)
-
-    world.begin(f"{human.name} has a new address, and the admin unbinds the old one", body)
+    what, body = random.choice(
+        [
+            ("unbinds the old one", lambda: unbind_by_hand(old, "", world.s)),
+            ("binds the account to the person", lambda: bind_by_hand(old, human.account, "", world.s)),
+            ("does not notice", lambda: None),
+        ]
+    )
+    world.begin(f"{human.name} has a new address, and the admin {what}", body)
     return True
 
 
 def drop_job(world: World, random: Random) -> bool:
-    """An operator gives up on a promotion that does not get on."""
-    stuck = [row for row in world.workers.unfinished() if row["args"]["name"] == "sync_target" and row["attempts"]]
+    """An operator gives up on a promotion that does not get on; its approval ends with it."""
+    stuck = [row for row in world.workers.unfinished() if row["args"]["name"] in ITS_JOBS and row["attempts"]]
     stuck = [row for row in stuck if row["status"] in ("todo", "failed")]
     if not stuck:
         return False
     row = random.choice(stuck)
-    world.tell(f"the operator drops job {row['id']}, {row['args']['name']}")
-    world.store.jobs.drop(row["id"], "it does not get on")
+
+    def body() -> None:
+        calling_off.drop_job(row["id"], "it does not get on", person_named(world.humans["cy"].email, world.s), world.s)
+
+    world.begin(f"the operator drops job {row['id']}, {row['args']['name']}", body)
+    return True
+
+
+def accept_registry(world: World, random: Random) -> bool:
+    """What a doubted registry holds now is right, says an administrator, who looked before it was back or after."""
+    with world.store.transaction() as tx:
+        if tx.trust.find(DEFAULT_WORKSPACE).doubted_since is None:
+            return False
+    world.begin(
+        "cy accepts the registry as it is",
+        lambda: sweeps.accept_registry("as agreed", person_named(world.humans["cy"].email, world.s), world.s),
+    )
     return True

@@ -9,7 +9,7 @@ from random import Random
 from bot.domain.card.card import Button
 from bot.domain.model import Ask, AskKind, Kind, Target
 from bot.ports import Click
-from handlers.request import approvals, rollbacks
+from handlers.request import approvals, call_off_button, rollbacks
 from handlers.request.asking import request_transition
 from tests.sim.messengers import APP, TEAM, Message
 from tests.sim.people.picks import (
@@ -21,7 +21,12 @@ from tests.sim.people.picks import (
 )
 from tests.sim.world import Asked, Human, World
 
-STORIES = {"approve": approvals.press, "reject": approvals.press, "roll_back": rollbacks.press}
+STORIES = {
+    "approve": approvals.press,
+    "reject": approvals.press,
+    "roll_back": rollbacks.press,
+    "call_off": call_off_button.press,
+}
 
 
 def ask_in_words(world: World, random: Random) -> bool:
@@ -83,6 +88,17 @@ def quorum_presses(world: World, random: Random) -> bool:
     for name in random.sample(["ana", "ben", "bea"], 3):
         human = world.humans[name]
         world.begin(f"{name} presses approve on {about(world, button)}", _pressing(world, human, message, button))
+    return True
+
+
+def call_off(world: World, random: Random) -> bool:
+    """What is approved and not applied yet is taken back, by somebody who may or may not."""
+    shown = [(m, b) for m in world.notifier.messages for b in m.card.buttons if b.action == "call_off"]
+    if not shown:
+        return False
+    message, button = random.choice(shown)
+    human = world.humans[random.choice(["ana", "ben", "dan"])]
+    world.begin(f"{human.name} calls off {about(world, button)}", _pressing(world, human, message, button))
     return True
 
 

@@ -26,7 +26,7 @@ rules:
     ask_on: {ask_on}
     observed: {observed}
     notify: {{slack: "{channel}"}}
-{ticket}    approve:
+{revert}{ticket}    approve:
       all_of: [{{group: leads, quorum: {quorum}}}]
       unknown_requester: {unknown}
     expire_after: {expire}
@@ -34,6 +34,7 @@ rules:
     freezes: [stop]
 {fast_track}{reminders}{freezes}default: {default}
 """
+DELETES = "    revert: {copies: delete}\n"
 TICKET = "    ticket: {project: GOV, type: Task, approved: Done, rejected: Rejected}\n"
 FREEZES = 'freezes:\n  stop: {{deny: [{{from: "{begins:%Y-%m-%d %H:%M}", until: "{ends:%Y-%m-%d %H:%M}"}}]}}\n'
 LONG_AGO = (datetime(2025, 12, 24, tzinfo=UTC), datetime(2025, 12, 25, tzinfo=UTC))
@@ -47,12 +48,14 @@ FAST_TRACK = """    fast_track:
 class Choices:
     """`freeze` is from when until when, and lies long ago when there is none.
 
+    `deletes` says that copies which no one approved are deleted instead of tagged.
     `compares` says that the fast track also wants a version to be no worse than the champion.
     """
 
     target: str = ALIAS
     asks: tuple[str, ...] = ("{alias: candidate}", "{tag: countersign.ask}")
     observed: str = "ask"
+    deletes: bool = False
     quorum: int = 1
     unknown: str = "author_only"
     expire: str = "3d"
@@ -73,6 +76,7 @@ class Choices:
             ask_on=f"[{', '.join(self.asks)}]",
             observed=self.observed,
             channel=CHANNEL,
+            revert=DELETES if self.deletes else "",
             ticket=TICKET if self.tickets else "",
             quorum=self.quorum,
             unknown=self.unknown,
@@ -89,6 +93,7 @@ def first_choices(random: Random) -> Choices:
     return Choices(
         target=random.choice([ALIAS, ALIAS, ALIAS, MODEL, MODEL, STAGE]),
         observed=random.choice(["ask", "ask", "revert", "revert", "report"]),
+        deletes=random.random() < 0.3,
         quorum=random.choice([1, 1, 2]),
         unknown=random.choice(["author_only", "one_more"]),
         rollback=random.choice(["at_once", "at_once", "by_votes"]),
@@ -105,6 +110,7 @@ def changed(choices: Choices, random: Random, now: datetime, until: datetime) ->
     """One thing about the rule changes; the sentence says what. `until` is when a new freeze would end."""
     options = {
         "observed": lambda: replace(choices, observed=_other(random, ("ask", "revert", "report"), choices.observed)),
+        "deleting copies": lambda: replace(choices, deletes=not choices.deletes),
         "quorum": lambda: replace(choices, quorum=3 - choices.quorum),
         "target": lambda: replace(choices, target=_other(random, (ALIAS, STAGE, MODEL), choices.target)),
         "fast track": lambda: replace(choices, fast_track=_other(random, ("", "shadow", "on"), choices.fast_track)),
@@ -112,7 +118,9 @@ def changed(choices: Choices, random: Random, now: datetime, until: datetime) ->
         "reminders": lambda: replace(choices, reminds=not choices.reminds),
         "rollback": lambda: replace(choices, rollback=_other(random, ("at_once", "by_votes"), choices.rollback)),
     }
-    what = random.choice(["observed", "quorum", "target", "fast track", "freeze", "freeze", "freeze", "reminders"])
+    what = random.choice(
+        ["observed", "deleting copies", "quorum", "target", "fast track", *["freeze"] * 3, "reminders"]
+    )
     return what, options[what]()
 
 

@@ -13,14 +13,16 @@ from tests.sim.people.picks import (
     WORKSPACE,
     a_version,
 )
+from tests.sim.registry import ELSEWHERE, HOME
 from tests.sim.world import World
 
 SWEEPS = ("sweep_versions", "sweep_models")
 
 
 def empty_registry(world: World, random: Random) -> bool:
-    """MLflow is restarted on an empty database; a sweep comes by; then things are back."""
+    """MLflow is restarted on an empty database, which may say that it is another one; a sweep comes by; then things are back."""
     world.registry.is_emptied = not world.registry.is_emptied
+    world.registry.shown_identity = random.choice([ELSEWHERE, ELSEWHERE, None, HOME])
     world.tell("MLflow shows nothing" if world.registry.is_emptied else "MLflow shows everything again")
     sweep(world, random)
     return True
