@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.events import Event
+from bot.domain.events import Event, MoveObserved
 from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.registry.custody import custody_of
@@ -15,6 +15,7 @@ from bot.engine.lanes import Lane
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.facts import place_of
+from handlers.registry.observed_moves import APPROVED
 from handlers.request.asking import open_new
 from handlers.request.guard import why_not_now
 
@@ -77,6 +78,7 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
         if not refusal:
             previous = previous_of(request)
             on_record = [held for held in facts.seen if moved and held not in (*facts.holders, previous)]
+            tx.record(_moved_by_hand(request, facts, ours, now) if not moved else [])
             tx.record(lifecycle.apply(locked, previous, now, moved=moved, besides=tuple(on_record), copies=copies))
             _take_the_buttons_away(locked, place.model, tx, now)
             tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, request.id)
@@ -127,6 +129,17 @@ def previous_of(request: TransitionRequest) -> VersionId | None:
     if request.found is not None:
         return _newest(request.found)
     return request.evidence.champion.version if request.evidence and request.evidence.champion else None
+
+
+def _moved_by_hand(
+    request: TransitionRequest, facts: Facts, ours: Sequence[VersionId], now: datetime
+) -> list[MoveObserved]:
+    """Somebody brought the version there before we did and before any look: a move by hand is told although it is approved."""
+    if request.kind is Kind.OBSERVED or set(ours) & set(facts.seen):
+        return []
+    place, previous = place_of(request), max(facts.seen, key=lambda held: held.version, default=None)
+    came = next((version for version in facts.holders if version in ours), None)
+    return [MoveObserved(now, place.workspace, request.target, place.model, came, previous, APPROVED)] if came else []
 
 
 def _has_begun(request_id: str, tx: Transaction) -> bool:

@@ -160,3 +160,15 @@ def test_the_fast_track_does_not_compare_with_a_holder_that_somebody_put_there_b
         in shown
     )
     assert installation.champion() == 3  # people may decide beside the foreign holder
+
+
+def test_a_move_by_hand_that_no_look_saw_before_the_approval_is_recorded_and_told(installation: Installation) -> None:
+    request = installation.asked()
+
+    installation.mlflow.set_registered_model_alias(installation.model, "champion", "1")
+    installation.approve(request)
+    installation.settle_all()
+
+    assert installation.reread(request).state is State.APPLIED
+    assert [entry["handling"] for entry in installation.entries(MoveObserved)] == ["approved"]
+    assert any("champion was moved by hand" in message.all_text for message in installation.cards())
