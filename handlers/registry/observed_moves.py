@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.events import MoveObserved
@@ -28,11 +29,18 @@ APPROVED = "approved"  # what a ledger entry says of a move by hand to a version
 BY_RULE = "the rule puts back what was moved without an approval"
 
 
-def judge(move: Move, seen: ModelSnapshot, tx: Transaction, now: datetime) -> str | None:
-    """A target moved. Returns the request that approved the version for it, when somebody has only moved it by hand."""
+def judge(
+    move: Move, seen: ModelSnapshot, tx: Transaction, now: datetime, *, under: Handling | None = None
+) -> str | None:
+    """A target moved. Returns the request that approved the version for it, when somebody has only moved it by hand.
+
+    `under` is how the rule handled moves until now, where it is stricter since the last look.
+    """
     place = Place(seen.workspace, seen.name, move.target)
     about = [version for version in (move.version, move.previous) if version is not None]
     facts = facts_of(place, seen, tx, now, about=about)
+    if under is not None:
+        facts = replace(facts, handling=under)
     step = _step(move, facts, now)
     if isinstance(step, steps.Resume):
         effect = "restore_target" if step.restores else "sync_target"
@@ -40,7 +48,7 @@ def judge(move: Move, seen: ModelSnapshot, tx: Transaction, now: datetime) -> st
         return None
     if isinstance(step, steps.Nothing):
         return None
-    handling = _handling(step, facts)
+    handling = _handling(step, facts, is_emptied=move.version is None)
     tx.record([MoveObserved(now, seen.workspace, move.target, seen.name, move.version, move.previous, handling)])
     fulfilled = _end_overtaken(move, seen, tx, now)
     if isinstance(step, steps.Report):
@@ -68,10 +76,12 @@ def _step(move: Move, facts: Facts, now: datetime) -> Step:
     return step_for_arrival(move.version, move.previous, facts, now)
 
 
-def _handling(step: Step, facts: Facts) -> str:
-    """How the move is handled. A rule that would put it back and cannot asks people instead."""
+def _handling(step: Step, facts: Facts, *, is_emptied: bool) -> str:
+    """How the move is handled. A rule that would put it back and cannot asks people instead; a lawful holder is reported."""
     if isinstance(step, steps.Report) and step.approval:
         return APPROVED
+    if isinstance(step, steps.Report) and not is_emptied:
+        return Observed.REPORT
     is_left_to_people = isinstance(step, steps.Report | steps.Ask) and facts.handling is Handling.REVERT
     return Observed.ASK if is_left_to_people else facts.handling
 

@@ -6,6 +6,7 @@ away, and a model that comes back under the name, or is renamed to it, is judged
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -25,10 +26,14 @@ LISTED = 100  # holders in one ledger entry; a target model may have thousands
 
 @dataclass(frozen=True)
 class Watching:
-    """`begun`: places whose holders are baseline from now on. `returned`: places whose model was away, or another, until now."""
+    """`begun`: places whose holders are baseline from now on. `returned`: places whose model was away, or another, until now.
+
+    `tightened`: how places of `begun` were watched before; what was moved there since the last look is told, as it was to be then.
+    """
 
     begun: frozenset[Target]
     returned: frozenset[Target]
+    tightened: Mapping[Target, Handling]
 
 
 def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime, *, is_new: bool) -> Watching:
@@ -37,7 +42,7 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
     policy_id, _ = tx.custody.policy_since()
     unnamed = tx.custody.watched_before(seen.workspace, seen.name, policy_id)
     places = ruled_places(seen, policy)
-    begun, returned = set(), set()
+    begun, returned, tightened = set(), set(), {}
     for target in places:
         place = Place(seen.workspace, seen.name, target)
         before, handling = known.get(target), handling_of(place, policy)
@@ -47,6 +52,8 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
             tx.custody.put_watch(seen.workspace, seen.name, target, Watch(seen.created, handling))
         elif before is None or handling.is_stricter_than(before.handling):
             begun.add(target)
+            if before is not None and before.absent_since is None:
+                tightened[target] = before.handling
             _begin(place, handling, seen, tx, now)
         else:
             if before.absent_since is not None:
@@ -57,14 +64,14 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
     for target in known.keys() - set(places):
         tx.custody.end_watch(seen.workspace, seen.name, target)
     tx.custody.drop_unnamed(seen.workspace, seen.name)
-    return Watching(frozenset(begun), frozenset(returned))
+    return Watching(frozenset(begun), frozenset(returned), tightened)
 
 
 def judged_moves(
     news: News, watching: Watching, seen: ModelSnapshot, tx: Transaction, now: datetime
 ) -> tuple[Move, ...]:
-    """The moves to judge: none of what is baseline, and of a returned model all that is not lawful."""
-    elsewhere = watching.begun | watching.returned
+    """The moves to judge: none of what a new watch finds, and of a returned model all that is not lawful."""
+    elsewhere = (watching.begun - watching.tightened.keys()) | watching.returned
     moves = [move for move in news.moves if move.target not in elsewhere]
     for target in sorted(watching.returned):
         moves += _arrivals(target, seen, tx, now)

@@ -108,6 +108,23 @@ def test_what_was_moved_by_hand_under_report_stays_when_the_rule_becomes_revert_
     assert installation.champion() == 1  # the last that was approved
 
 
+def test_a_move_that_no_look_saw_before_the_rule_became_stricter_is_told_and_left_alone(
+    installation: Installation,
+) -> None:
+    installation.use_policy(observed="report")
+    installation.promoted()
+    installation.register()
+    installation.settle_all()
+
+    installation.mlflow.set_registered_model_alias(installation.model, "champion", "2")
+    installation.use_policy(observed="revert")
+    installation.sweep()
+
+    assert installation.champion() == 2
+    assert [entry["handling"] for entry in installation.entries(MoveObserved)] == ["report"]
+    assert [entry["holders"][0]["version"] for entry in installation.entries(WatchBegun)][-1] == 2
+
+
 # Copies
 
 
