@@ -86,6 +86,7 @@ def _begin(world: World) -> None:
     sweep(world, random)
     world.settle()
     world.baseline_tick = len(registry.history)
+    _, world.baseline_seq = _head(world)
     world.fate.is_calm = world.weather.is_calm = False
 
 

@@ -116,6 +116,7 @@ class World:
     policies: list[InForce] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
     baseline_tick: int = 0
+    baseline_seq: int = 0
     turns: int = 0
 
     def __post_init__(self) -> None:

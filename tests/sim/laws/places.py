@@ -34,14 +34,20 @@ class Places:
         yield from self._check_standing_asks(requests, tx)
 
     def _check_rows(self, tx: Transaction) -> Broken:
-        """What we believe of each place is what the registry shows."""
+        """What we believe of each place is what the registry shows.
+
+        Of a target model the sweep sees the newest version only: that an older one was deleted shows at the next look.
+        """
         policy = tx.policy()
         rows: dict[Place, set[tuple[int, Any]]] = {}
         for held in tx.registry.placements():
             rows.setdefault((held.version.model, held.target), set()).add((held.version.version, held.version.created))
         real = {place: {(v.version, v.created) for v in held} for place, held in self.world.registry.places().items()}
         for place in sorted({*rows, *real}):
-            if truth.rule_at(policy, place) and rows.get(place, set()) != real.get(place, set()):
+            shown, believed = real.get(place, set()), rows.get(place, set())
+            if place[1].kind is TargetKind.MODEL and shown:
+                believed = {held for held in believed if held in shown or held > max(shown)}
+            if truth.rule_at(policy, place) and believed != shown:
                 ours, theirs = (sorted(n for n, _ in side.get(place, set())) for side in (rows, real))
                 yield "our rows differ from the registry", f"{place[1]} of {place[0]}: {ours}, there {theirs}"
 
@@ -56,6 +62,8 @@ class Places:
                     continue
                 about = [r for r in requests if truth.speaks_of(r, version, place[1], self.world)]
                 observed = [r for r in about if r.kind is Kind.OBSERVED]
+                if place[1].kind is TargetKind.MODEL and truth.decisions(version, place[1], self.world, tx):
+                    continue  # people have rolled back from it; a copy stays where it is, and the gate denies it
                 if (
                     rule is not None
                     and rule.observed is Observed.ASK

@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 
+from bot.domain.events import BaselineTaken
 from bot.domain.model import DEFAULT_WORKSPACE, DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
-from bot.domain.policy.rules import Policy, Rule
+from bot.domain.policy.rules import Observed, Policy, Rule
+from bot.domain.registry.watch_events import WatchBegun
 from bot.store.transaction import Transaction
 from tests.sim.registry import BOT, Change, Place
 from tests.sim.world import World
+
+STRICTNESS = (Observed.REPORT, Observed.ASK, Observed.REVERT)
 
 
 @dataclass(frozen=True)
@@ -120,12 +125,32 @@ def _decisions(
 
 
 def is_lawful(version: VersionId, place: Place, world: World, tx: Transaction, before: datetime | None = None) -> bool:
-    """The newest decision counts; without one, only what stood there when the place began to be watched is lawful."""
+    """The newest decision counts; without one, what stood there when the place began to be watched, or was watched more strictly."""
     found = [one for one in decisions(version, place[1], world, tx, before) if not one.stale]
     if found:
         return found[-1].approved
     tick = None if before is None else max((c.tick for c in world.registry.history if c.at <= before), default=0)
-    return stood_there(version, place, world, tick)
+    return stood_there(version, place, world, tick) or began_with(version, place, world, tx, before)
+
+
+def began_with(version: VersionId, place: Place, world: World, tx: Transaction, before: datetime | None = None) -> bool:
+    """Whether a watch began with it because the rule had become stricter, or an administrator had accepted what is there."""
+    for entry in tx.ledger.entries(WatchBegun.__name__, BaselineTaken.__name__):
+        if before is not None and entry.at >= before:
+            continue
+        if entry.kind == BaselineTaken.__name__ and entry.seq > world.baseline_seq:
+            came = came_by(version, place, world)
+            return came is not None and came.at <= entry.at
+        if version.created.isoformat() in entry.body and _was_tightened(place, world, entry.at):
+            return True
+    return False
+
+
+def _was_tightened(place: Place, world: World, at: datetime) -> bool:
+    """Whether a policy that was in force by then handles moves there more strictly than the one before it."""
+    rules = [rule_at(one.policy, place) for one in world.policies if one.at <= at]
+    handled = [-1 if rule is None else STRICTNESS.index(rule.observed) for rule in rules]
+    return any(earlier < later for earlier, later in pairwise(handled))
 
 
 def was_ever_approved(version: VersionId, target: Target, world: World, tx: Transaction) -> TransitionRequest | None:

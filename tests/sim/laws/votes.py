@@ -64,11 +64,12 @@ class Votes:
         return {self.world.registry.authors[request.version], *asked}
 
     def _too_few(self, request: TransitionRequest, votes: int) -> Broken:
-        """As many as if the same version had asked for the same place by its alias."""
+        """As many as if the same version had asked for the same place by its alias, or in words once somebody says that it was theirs."""
         for one in self.world.policies:
             rule = truth.rule_at(one.policy, (request.version.model, request.target))
             if rule is not None and one.policy.rule_hash(rule) == request.rule_hash:
-                more = rule.approve.unknown_requester is UnknownRequester.ONE_MORE
+                is_known = any(asked.request_id == request.id for asked in self.world.asked)
+                more = rule.approve.unknown_requester is UnknownRequester.ONE_MORE and not is_known
                 wanted = sum(needed.quorum for needed in rule.approve.all_of) + more
                 if votes < wanted:
                     yield "a move by hand needed fewer votes than asking", f"{votes} of {wanted} for {request.version}"
