@@ -210,6 +210,12 @@ class RegistryRows:
         taken = sa.delete(tables.asks).where(*here).returning(tables.asks.c.request_id)
         return self.connection.execute(taken).scalar()
 
+    def asked_by(self, asks: Iterable[OpenAsk], request_id: str) -> None:
+        """Standing asks that had opened no request have opened this one."""
+        for ask in asks:
+            here = [tables.asks.c[name] == value for name, value in _ask_key(ask).items()]
+            self.connection.execute(sa.update(tables.asks).where(*here).values(request_id=request_id))
+
     def still_asked(self, request_id: str) -> bool:
         query = sa.select(sa.func.count()).where(tables.asks.c.request_id == request_id)
         return bool(self.connection.execute(query).scalar_one())

@@ -139,14 +139,28 @@ def _end_overtaken(move: Move, seen: ModelSnapshot, tx: Transaction, now: dateti
 
 def _ask_again(left: TransitionRequest, seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
     """A version that was moved there and back by hand asks as it did before."""
-    asked = tx.requests.get(left.follows) if left.follows else None
-    is_there = seen.version(left.version.version) is not None
-    if asked is None or asked.kind is not Kind.PROMOTION or asked.state is not State.WITHDRAWN or not is_there:
+    there = seen.version(left.version.version)
+    if there is None or there.id != left.version:
+        return
+    if left.follows is None:
+        _ask_at_last(left, tx, now)
+        return
+    asked = tx.requests.get(left.follows)
+    if asked.kind is not Kind.PROMOTION or asked.state is not State.WITHDRAWN:
         return
     if asked.requester is None and not tx.registry.still_asked(asked.id):
         return
     fresh = open_new(lifecycle.reopened(asked), tx, now)
     tx.registry.hand_over_asks(asked.id, fresh.id)
+
+
+def _ask_at_last(left: TransitionRequest, tx: Transaction, now: datetime) -> None:
+    """A version that began to ask when it was in the target already had nothing to ask for; now it has."""
+    standing = tx.registry.asks_with_requests(left.version.workspace, left.version.model)
+    unasked = [ask for ask, by in standing if by is None and (ask.version, ask.target) == (left.version, left.target)]
+    if unasked:
+        request = open_new(NewRequest(left.version, left.target, unasked[0].ask), tx, now)
+        tx.registry.asked_by(unasked, request.id)
 
 
 def _overtaken_by(move: Move, seen: ModelSnapshot, tx: Transaction) -> list[TransitionRequest]:

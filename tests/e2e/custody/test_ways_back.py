@@ -20,6 +20,12 @@ def back(installation: Installation, version: int | None = None) -> TransitionRe
     )
 
 
+def ask_for_the_first(installation: Installation, email: str) -> TransitionRequest:
+    asked = request_transition(installation.model, 1, CHAMPION, email, "", Ask(AskKind.COMMAND), installation.s)
+    installation.settle()
+    return asked
+
+
 def test_a_rollback_in_a_freeze_is_not_swallowed_by_a_promotion_that_the_freeze_holds_back(
     installation: Installation,
 ) -> None:
@@ -36,6 +42,22 @@ def test_a_rollback_in_a_freeze_is_not_swallowed_by_a_promotion_that_the_freeze_
     opened = back(installation, 1)
     installation.settle()
 
+    assert (opened.kind, installation.champion()) == (Kind.ROLLBACK, 1)
+    assert installation.reread(again).state is State.STALE
+
+
+def test_who_joined_a_frozen_approval_late_may_still_roll_back_to_its_version(installation: Installation) -> None:
+    installation.promoted()
+    installation.promoted()
+    freeze_for_days(installation, 2)
+    again = ask_for_the_first(installation, "cy@example.com")
+    installation.approve(again)
+    late = ask_for_the_first(installation, "ben@example.com")
+
+    opened = back(installation, 1)
+    installation.settle()
+
+    assert (late.id, late.state) == (again.id, State.APPROVED)
     assert (opened.kind, installation.champion()) == (Kind.ROLLBACK, 1)
     assert installation.reread(again).state is State.STALE
 
@@ -156,6 +178,20 @@ def test_a_version_that_was_moved_there_and_back_by_hand_asks_as_before(installa
     (again,) = installation.requests(State.PENDING)
     assert (again.kind, again.version.version, again.follows) == (Kind.PROMOTION, 2, second.id)
     assert installation.happened(MoveObserved) == ["MoveObserved", "MoveObserved"]
+
+
+def test_a_version_that_asked_only_when_it_was_there_by_hand_asks_once_it_has_left(installation: Installation) -> None:
+    installation.promoted()
+    second = installation.register()
+    installation.ask(second, "candidate")
+    installation.move(second)
+    moved = installation.request(second)
+
+    installation.move(1)
+
+    asked = installation.request(second)
+    assert (moved.kind, installation.reread(moved).state) == (Kind.OBSERVED, State.WITHDRAWN)
+    assert (asked.kind, asked.state) == (Kind.PROMOTION, State.PENDING)
 
 
 def test_a_version_that_leaves_a_stage_by_hand_leaves_an_entry_and_the_others_alone(installation: Installation) -> None:
