@@ -105,6 +105,7 @@ def _sweep_undisturbed(world: World, checker: AfterSweeps) -> None:
     for law, how in missing:
         world.violate(law, how)
     checker.remember()
+    world.looked_at.append(world.clock.now())
     world.fate.is_calm = world.weather.is_calm = False
 
 

@@ -117,6 +117,7 @@ class World:
     activities: list[Activity] = field(default_factory=list)
     baseline_tick: int = 0
     baseline_seq: int = 0
+    looked_at: list[datetime] = field(default_factory=list)
     turns: int = 0
 
     def __post_init__(self) -> None:

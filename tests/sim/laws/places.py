@@ -77,13 +77,13 @@ class Places:
         return any(mentions(entry, version) for entry in tx.ledger.entries(*kinds))
 
     def _check_emptied(self, tx: Transaction) -> Broken:
-        """Under a rule that reverts, a target that somebody emptied goes back to its lawful holder."""
+        """Under a rule that reverts, and that a look had seen before, a target that somebody emptied goes back to its lawful holder."""
         for one in self.world.registry.history:
             for place, version in one.left if not one.arrived else ():
-                rules = [truth.rule_at(p.policy, place) for p in self.world.policies if p.tick >= one.tick]
-                reverts = [truth.rule_at(p.policy, place) for p in self.world.policies if p.tick < one.tick][
-                    -1:
-                ] + rules
+                looked = max((at for at in self.world.looked_at if at <= one.at), default=self.world.policies[0].at)
+                known = [p.policy for p in self.world.policies if p.at <= looked][-1:]
+                since = [p.policy for p in self.world.policies if p.at > looked]
+                reverts = [truth.rule_at(policy, place) for policy in (*known, *since)]
                 is_empty = place not in self.world.registry.places()
                 last = truth.emptied_by(place, self.world) is one and self._is_last_there(place, one)
                 reverting = all(rule is not None and rule.observed is Observed.REVERT for rule in reverts)
