@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.events import MoveObserved
@@ -27,7 +27,7 @@ SILENT_FOR = timedelta(minutes=5)
 class Seen:
     """What stood where at the end of a sweep that nothing disturbed."""
 
-    tick: int
+    at: datetime
     seq: int
     places: dict[Place, tuple[VersionId, ...]]
     models: dict[str, Any]
@@ -51,7 +51,7 @@ class AfterSweeps:
         with self.world.store.transaction() as tx:
             seq = tx.ledger.count()
         models = {name: model.created for name, model in self.world.registry.models.items()}
-        return Seen(len(self.world.registry.history), seq, self.world.registry.places(), models)
+        return Seen(self.world.clock.now(), seq, self.world.registry.places(), models)
 
     def _unrecorded(self, entries: list[Entry], tx: Transaction) -> Broken:
         """A move by hand at a watched place is in the ledger; so is a model that is gone or came under another name."""
@@ -88,8 +88,8 @@ class AfterSweeps:
                 yield "evidence that cannot be read is not told", f"request {request.short_id} for {request.version}"
 
     def _was_watched_all_along(self, place: Place) -> bool:
-        before = [one for one in self.world.policies if one.tick <= self.seen.tick][-1:]
-        since = [one for one in self.world.policies if one.tick > self.seen.tick]
+        before = [one for one in self.world.policies if one.at <= self.seen.at][-1:]
+        since = [one for one in self.world.policies if one.at > self.seen.at]
         return bool(before) and all(truth.rule_at(one.policy, place) for one in (*before, *since))
 
     def _is_said(self, version: VersionId | None, place: Place, entries: list[Entry]) -> bool:
