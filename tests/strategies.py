@@ -33,7 +33,9 @@ from tests.builders import CARD, NOON, RULE_HASH, TICKET, a_request, a_rule
 GROUPS = ("leads", "risk")
 PEOPLE = ("abe", "ana", "bea", "cy", "dan", "eve")
 
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)  # a NUL is stored as U+FFFD
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12
+)  # a NUL is stored as U+FFFD
 names = st.text("abcxyz-_. 09é漢", min_size=1, max_size=12)
 figures = st.floats() | st.sampled_from([float("nan"), float("inf"), float("-inf"), -0.0, 1e308])
 moments = st.integers(0, 10**7).map(lambda seconds: NOON + timedelta(seconds=seconds))

@@ -40,6 +40,7 @@ def nothing_was_recorded(installation: Installation, request: TransitionRequest)
 @pytest.mark.parametrize("fault", [{"kind": "malformed"}, {"kind": "cut"}, {"kind": "status", "status": 429}])
 def test_half_an_answer_is_no_answer(installation: Installation, method: str, fault: dict[str, object]) -> None:
     request = installation.asked()
+    installation.forget_what_slack_said()
     installation.slack.faults.add(path=f"/{method}$", **fault)  # type: ignore[arg-type]
 
     told = press(installation, request)
@@ -55,6 +56,7 @@ def test_of_two_groups_both_are_asked_and_pressing_again_gets_further(installati
     both = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
     installation.use_policy(groups="risk: {slack_group: risk}", all_of=both)
     request = installation.asked()
+    installation.forget_what_slack_said()
     installation.slack.faults.add("slow", path="/users.info$", seconds=1.3)
 
     told = press(installation, request)
@@ -69,6 +71,7 @@ def test_while_one_of_two_groups_cannot_be_told_nobody_votes_for_the_other_eithe
     both = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
     installation.use_policy(groups="risk: {slack_group: risk-board}", all_of=both)
     request = installation.asked()
+    installation.forget_what_slack_said()
 
     told = press(installation, request)
 
@@ -78,6 +81,7 @@ def test_while_one_of_two_groups_cannot_be_told_nobody_votes_for_the_other_eithe
 
 def test_an_account_that_slack_does_not_know_is_refused(installation: Installation) -> None:
     request = installation.asked()
+    installation.forget_what_slack_said()
     pressed = installation.slack.click_payload("ana", CHANNEL, installation.card(request).ts, "approve")
     gone = installation.slack.workspace.people.pop(ANA)
 
@@ -95,6 +99,7 @@ def test_an_account_that_slack_does_not_know_is_refused(installation: Installati
 def test_an_answer_about_somebody_else_is_not_believed(installation: Installation) -> None:
     """Cy presses, and Slack answers with Ana's account."""
     request = installation.asked()
+    installation.forget_what_slack_said()
     people = installation.slack.workspace.people
     pressed = installation.slack.click_payload("cy", CHANNEL, installation.card(request).ts, "approve")
     cy, people[CY] = people[CY], people[ANA]
@@ -110,6 +115,7 @@ def test_an_answer_about_somebody_else_is_not_believed(installation: Installatio
 def test_an_account_with_somebody_elses_address_is_not_taken_for_them(installation: Installation) -> None:
     installation.use_policy(quorum=2)
     request = installation.asked()
+    installation.forget_what_slack_said()
     assert press(installation, request, "ben").startswith("Your vote is recorded")
 
     change_address(installation, BEN, "ben.old@example.com")
@@ -122,6 +128,7 @@ def test_an_account_with_somebody_elses_address_is_not_taken_for_them(installati
 
 def test_an_account_that_tells_no_address_is_refused(installation: Installation) -> None:
     request = installation.asked()
+    installation.forget_what_slack_said()
     change_address(installation, ANA, "")
 
     told = press(installation, request)
@@ -132,6 +139,7 @@ def test_an_account_that_tells_no_address_is_refused(installation: Installation)
 
 def test_an_empty_group_has_no_members(installation: Installation) -> None:
     request = installation.asked()
+    installation.forget_what_slack_said()
     installation.slack.workspace.groups["ml-leads"] = ()
 
     assert press(installation, request) == NOT_A_MEMBER

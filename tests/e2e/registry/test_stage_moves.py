@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.domain.events import MoveObserved
-from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.model import Kind, State
+from bot.domain.registry.watch_events import HolderLeft
 from tests.fixtures.installation import Installation
 
 
