@@ -16,7 +16,7 @@ def fast_track_group() -> None:
 
 
 @fast_track_group.command("off")
-@click.option("--reason", required=True, help="ReasonCode; it is announced and stands in the ledger.")
+@click.option("--reason", required=True, help="Why; it is announced and stands in the ledger.")
 @by_option
 @telling_mistakes
 def switch_off(reason: str, by: str) -> None:
@@ -25,7 +25,7 @@ def switch_off(reason: str, by: str) -> None:
 
 
 @fast_track_group.command("on")
-@click.option("--reason", default="", help="ReasonCode; it is announced and stands in the ledger.")
+@click.option("--reason", default="", help="Why; it is announced and stands in the ledger.")
 @by_option
 @telling_mistakes
 def switch_on(reason: str, by: str) -> None:

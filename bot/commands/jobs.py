@@ -65,7 +65,7 @@ def replay(job_id: int | None, every: bool) -> None:
 
 @jobs_group.command("drop")
 @click.argument("job_id", type=int)
-@click.option("--reason", required=True, help="ReasonCode it is given up; kept with the job.")
+@click.option("--reason", required=True, help="Why it is given up; kept with the job.")
 @telling_mistakes
 def drop(job_id: int, reason: str) -> None:
     """Give a job up for good."""

@@ -59,7 +59,7 @@ def list_keys(as_json: bool) -> None:
 
 @keys_group.command("retire")
 @click.argument("key_id")
-@click.option("--reason", required=True, help="ReasonCode; it stands in the ledger.")
+@click.option("--reason", required=True, help="Why; it stands in the ledger.")
 @telling_mistakes
 def retire(key_id: str, reason: str) -> None:
     """Nothing that this key signs from now on counts; what it has signed before does. KEY_ID may be its first letters.

@@ -50,7 +50,7 @@ class Wanted:
 @click.option(
     "--to", "target", default="", metavar="TARGET", help="Ask the bot over its API, for example for alias:champion."
 )
-@click.option("--comment", default="", help="ReasonCode, with --to; the approvers read it on the card.")
+@click.option("--comment", default="", help="Why, with --to; the approvers read it on the card.")
 @click.option(
     "--lock-dir",
     default=".",

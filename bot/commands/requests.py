@@ -18,7 +18,7 @@ from config.settings import Need, Settings
 @click.option("--name", required=True, help="Registered model.")
 @click.option("--version", required=True, type=click.IntRange(min=1), help="Model version.")
 @click.option("--to", "target", required=True, help="alias:champion, stage:Production or model:prod.x.")
-@click.option("--comment", default="", help="ReasonCode; the approvers read it on the card.")
+@click.option("--comment", default="", help="Why; the approvers read it on the card.")
 @click.option("--requester", default="", help="Who asks, by e-mail. Default: git's user.email.")
 @telling_mistakes
 def request_transition(name: str, version: int, target: str, comment: str, requester: str) -> None:

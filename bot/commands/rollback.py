@@ -16,7 +16,7 @@ from config.settings import Need
 @click.option("--name", required=True, help="Registered model.")
 @click.option("--to", "target", required=True, help="alias:champion, stage:Production or model:prod.x.")
 @click.option("--version", type=click.IntRange(min=1), help="Default: the version approved for it before.")
-@click.option("--reason", required=True, help="ReasonCode; it marks the version that failed, and stands in the ledger.")
+@click.option("--reason", required=True, help="Why; it marks the version that failed, and stands in the ledger.")
 @click.option("--requester", default="", help="Who asks, by e-mail. Default: git's user.email.")
 @telling_mistakes
 def roll_back(name: str, target: str, version: int | None, reason: str, requester: str) -> None:

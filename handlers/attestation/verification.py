@@ -42,7 +42,7 @@ def signed_for(request: TransitionRequest, names: Mapping[str, str], tx: Transac
 
 
 def fault_of(attestation: Attestation, request: TransitionRequest, tx: Transaction) -> str:
-    """ReasonCode it proves nothing; empty when it holds."""
+    """Why it proves nothing; empty when it holds."""
     try:
         verified = verify(attestation.envelope, tx.keys.ring())
         key = tx.keys.recorded().get(verified.key)

@@ -253,7 +253,7 @@ def test_reading_a_webhook_does_not_import_mlflow():
     script = (
         "import sys\n"
         "from bot.clients.mlflow.registry import MlflowRegistry\n"
-        "from bot.ports import Rejected\n"
+        "from bot.errors import Rejected\n"
         "from datetime import datetime, UTC\n"
         "try: MlflowRegistry('http://mlflow', webhook_secrets=['s']).read_webhook({}, b'', datetime.now(UTC))\n"
         "except Rejected: print('mlflow' in sys.modules)\n"

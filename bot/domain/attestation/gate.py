@@ -171,7 +171,7 @@ def denied(question: GateQuery, *reasons: Reason) -> GateResult:
 
 
 def misfit(claim: VerifiedStatement, question: GateQuery) -> Reason | None:
-    """ReasonCode the claim says nothing about what was asked; None when it does."""
+    """Why the claim says nothing about what was asked; None when it does."""
     version, said = question.version, claim.version
     is_this = said == version or _is_copied_from(said, question)
     if not is_this and _named(said) == _named(version):

@@ -121,7 +121,7 @@ def test_the_command_line_asks_in_the_database_when_it_runs_beside_the_bot(insta
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{installation.model} v1 asks for alias:champion" in done.stdout
     assert "on the command line, by Cy Lindqvist" in installation.card(installation.request(1)).all_text
-    assert "ReasonCode: Please." in installation.card(installation.request(1)).all_text
+    assert "Why: Please." in installation.card(installation.request(1)).all_text
 
 
 def test_the_command_line_asks_the_bot_when_it_knows_its_address(installation: Installation) -> None:
@@ -174,7 +174,7 @@ def test_whoever_joins_a_wish_in_words_may_not_decide_it(installation: Installat
 
     assert "You asked for this transition" in installation.told_privately("ana")
     assert installation.champion() is None
-    assert "ReasonCode: I want it too." in installation.card(request).all_text
+    assert "Why: I want it too." in installation.card(request).all_text
 
 
 def test_taking_the_alias_away_leaves_what_was_asked_in_words(installation: Installation) -> None:

@@ -51,7 +51,7 @@ def ask_in_words(installation: Installation, version: int) -> TransitionRequest:
 
 
 def drawn(installation: Installation, version: int) -> str:
-    """ReasonCode it is held back though it passes, when somebody asks for it; whoever is held back takes the wish away again."""
+    """Why it is held back though it passes, when somebody asks for it; whoever is held back takes the wish away again."""
     request = ask_in_words(installation, version)
     freeze_evidence(request.id, installation.s)
     with installation.s.store.transaction() as tx:
