@@ -20,7 +20,9 @@ from bot.database import embedded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-START = "import sys; from pathlib import Path; from bot import embedded; print(embedded.start(Path(sys.argv[1])))"
+START = (
+    "import sys; from pathlib import Path; from bot.database import embedded; print(embedded.start(Path(sys.argv[1])))"
+)
 START_AND_DIE = f"{START}; import os; os.kill(os.getpid(), 9)"
 
 

@@ -167,8 +167,9 @@ def test_arguments_that_are_mlflows_own_matter_pass() -> None:
 
 
 def test_a_refusal_leaves_nothing_behind_and_the_next_try_works_in_the_same_directory(
-    shelf: Shelf, stored: Stored, key: str, tmp_path: Path
+    shelf: Shelf, stored: Stored, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # loading this model would else compile it, beside its code
     place = tmp_path / "models"
     shelf.put(stored.version, approval(stored.version, artifacts="sha256:" + "0" * 64))
     with pytest.raises(Denied, match="are not those that were approved"):

@@ -79,10 +79,10 @@ def upgraded(postgres_uri: str) -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def running(
-    postgres_uri: str, mlflow_server: str, tmp_path_factory: pytest.TempPathFactory
+    postgres_uri: str, mlflow_server: str, mlflow_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Installation, Stopped]]:
     """The installation after this release has run what waited and replayed what was parked, and what it found before."""
-    mlflow, home = tmp_path_factory.getbasetemp() / "mlflow" / "mlflow.db", tmp_path_factory.mktemp("home")
+    mlflow, home = mlflow_home / "mlflow.db", tmp_path_factory.mktemp("home")
     with migrated_database(postgres_uri) as url, reopened(url, mlflow_server, mlflow, home) as installation:
         parked = tuple(installation.s.store.jobs.listing(JobStatus.PARKED))
         audited = audit(installation, "verify", *witnesses(installation), "--json")

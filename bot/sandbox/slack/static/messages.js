@@ -21,14 +21,19 @@ export function showMessages(list, messages, names, deeds) {
 }
 
 function stayAtEnd(scroller, list) {
-  // Whoever reads the newest message goes on seeing the newest, also when the window changes or a picture has arrived; whoever scrolled
-  // up is left in peace.
+  // A reader of the newest message keeps seeing the newest, also when the window changes or a picture has arrived; a reader who scrolled
+  // up is left there. A scroll event that comes after the list has grown says nothing about the reader.
   if (scroller.atEnd !== undefined) return;
   scroller.atEnd = true;
+  let height = scroller.scrollHeight;
   scroller.addEventListener("scroll", () => {
+    if (scroller.scrollHeight !== height) return;
     scroller.atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
   });
-  const sizes = new ResizeObserver(() => scroller.atEnd && (scroller.scrollTop = scroller.scrollHeight));
+  const sizes = new ResizeObserver(() => {
+    if (scroller.atEnd) scroller.scrollTop = scroller.scrollHeight;
+    height = scroller.scrollHeight;
+  });
   sizes.observe(scroller);
   sizes.observe(list);
 }
