@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.events import MoveObserved
@@ -28,11 +29,17 @@ APPROVED = "approved"  # what a ledger entry says of a move by hand to a version
 BY_RULE = "the rule puts back what was moved without an approval"
 
 
-def judge(move: Move, seen: ModelSnapshot, tx: Transaction, now: datetime) -> str | None:
-    """A target moved. Returns the request that approved the version for it, when somebody has only moved it by hand."""
+def judge(
+    move: Move, seen: ModelSnapshot, tx: Transaction, now: datetime, under: Handling | None = None
+) -> str | None:
+    """A target moved. Returns the request that approved the version for it, when somebody has only moved it by hand.
+
+    `under` is the handling of the rule under which it moved, where a stricter one is in force by now.
+    """
     place = Place(seen.workspace, seen.name, move.target)
     about = [version for version in (move.version, move.previous) if version is not None]
     facts = facts_of(place, seen, tx, now, about=about)
+    facts = replace(facts, handling=under or facts.handling)
     step = _step(move, facts, now)
     if isinstance(step, steps.Resume):
         effect = "restore_target" if step.restores else "sync_target"

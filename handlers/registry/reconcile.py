@@ -25,7 +25,7 @@ from handlers.registry.observed_moves import judge, note_departures
 from handlers.registry.renames import find_renames, forget, record_renames
 from handlers.registry.trust import is_loss
 from handlers.registry.unreadable import telling_if_unreadable
-from handlers.registry.watches import begin_all, bring_up_to_date, judged_moves
+from handlers.registry.watches import Watching, begin_all, bring_up_to_date, judged_moves
 from handlers.request.asking import open_new, take_away
 
 LOOK_AT = "look_at"
@@ -71,7 +71,7 @@ def _look(workspace: str, name: str, s: Services) -> None:
         watching = bring_up_to_date(seen, policy, tx, now, is_new=_is_new(seen, tx))
         withdraw_what_is_gone(seen, tx, now)
         moves = judged_moves(news, watching, seen, tx, now)
-        _act_on(replace(news, moves=moves), seen, policy, tx, now)
+        _act_on(replace(news, moves=moves), watching, seen, policy, tx, now)
         tx.registry.put_model(row_of(seen, model.baseline, policy))
 
 
@@ -127,9 +127,11 @@ def take_baseline(seen: ModelSnapshot, tx: Transaction, now: datetime) -> int:
     return sum(1 for holders in news.holders.values() if holders)
 
 
-def _act_on(news: News, seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime) -> None:
+def _act_on(
+    news: News, watching: Watching, seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime
+) -> None:
     note_departures(news.left, seen, policy, tx, now)
-    approved_before = {move: judge(move, seen, tx, now) for move in news.moves}
+    approved_before = {move: judge(move, seen, tx, now, watching.tightened.get(move.target)) for move in news.moves}
     for target, holders in {**dict.fromkeys((move.target for move in news.moves), ()), **news.holders}.items():
         tx.registry.put_placements(seen.workspace, seen.name, target, holders, now)
     for move, request_id in approved_before.items():

@@ -16,6 +16,7 @@ from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.facts import place_of
 from handlers.request.asking import open_new
+from handlers.request.calling_off import judge_anew
 from handlers.request.guard import why_not_now
 
 
@@ -114,6 +115,8 @@ def go_stale(request: TransitionRequest, why: str, s: Services, *, reopen: bool 
         events: list[Event] = lifecycle.mark_stale(tx.requests.get(request.id, for_update=True), why, now)
         tx.record(events)
         tx.registry.close_intent(request.id, now)
+        if request.kind is not Kind.OBSERVED:
+            judge_anew(request, tx, now)
         rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
         if reopen and events and rule is not None:
             fresh = open_new(lifecycle.reopened(request), tx, now)
