@@ -97,6 +97,10 @@ class CustodyRows:
             key = ["workspace", "model", "target", "version", "version_created"]
             self.connection.execute(put.on_conflict_do_update(index_elements=key, set_={"since": since}))
 
+    def copy_baseline(self, workspace: str, before: str, target: Target, after: str, renamed: Target) -> None:
+        for version, since in self.baseline(workspace, before, target).items():
+            self.put_baseline(after, renamed, (version,), since)
+
     def baseline(self, workspace: str, model: str, target: Target) -> dict[VersionId, datetime]:
         rows = tables.baselines.c
         query = sa.select(tables.baselines).where(*_of(tables.baselines, workspace, model), rows.target == str(target))

@@ -170,6 +170,14 @@ class RegistryRows:
         for version in ours:
             self.approve_placement(version, model, target, request_id)
 
+    def forget_placement(self, version: VersionId, model: str, target: Target) -> None:
+        """The next sweep looks, and finds the version there as if it had just arrived."""
+        rows = tables.placements.c
+        here = sa.and_(rows.workspace == version.workspace, rows.model == model, rows.target == str(target))
+        mine = sa.and_(here, rows.version == version.version, rows.version_created == version.created)
+        self.connection.execute(sa.delete(tables.placements).where(mine))
+        self._forget_fingerprint(version.workspace, model)
+
     def _forget_fingerprint(self, workspace: str, model: str) -> None:
         """The next sweep looks, even if somebody undoes our move before it comes and all seems as it was before."""
         mine = sa.and_(tables.models.c.workspace == workspace, tables.models.c.name == model)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.attestation.gate import source_of
-from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Copies, Policy
 from bot.domain.registry.arrivals import WITHIN
 from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import Facts, Handling, is_a_no, when
 from bot.domain.registry.names import Renamed, former_names, present_name, target_now, under_present_name
 from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.request.quorum import tally
 from bot.engine.lanes import target_model
 from bot.services import Services
 from bot.store.registry import Placement
@@ -143,13 +144,33 @@ def _decisions(
     is_model = place.target.kind is TargetKind.MODEL
     targets = [Target(TargetKind.MODEL, name) for name in called] if is_model else [place.target]
     numbers, known = {one.version for one in about}, [one for one in ids if one]
+    policy = tx.policy()
     bodies = tx.custody.decisions(place.workspace, None if is_model else called, targets, numbers, known)
     found = [REQUEST.validate_python(json.loads(body)) for body in bodies]
     if is_model:
         made = tx.custody.copies([one.id for one in found])
         found = [replace(one, copies=one.copies or made.get(one.id, ())) for one in found]
-    present = (_under_present_name(one, place, renames) for one in found)
+    present = (_under_present_name(one, place, renames) for one in _counted(found, place, policy))
     return tuple(one for one in present if one is not None)
+
+
+def _counted(found: Sequence[TransitionRequest], place: Place, policy: Policy) -> list[TransitionRequest]:
+    """Without approvals under the rule of another name by fewer votes than this one's rule wants, and ways back to such versions."""
+    enough = [one for one in found if _is_enough(one, place, policy)]
+    versions = {(one.version.version, one.version.created) for one in enough if one.state is State.APPLIED}
+
+    def goes_back(one: TransitionRequest) -> bool:
+        return one.kind is Kind.ROLLBACK and (one.version.version, one.version.created) in versions
+
+    return [one for one in found if one in enough or goes_back(one)]
+
+
+def _is_enough(request: TransitionRequest, place: Place, policy: Policy) -> bool:
+    if request.state not in (State.APPROVED, State.APPLIED) or target_model(request) == place.model:
+        return True
+    there = policy.rule_for(place.workspace, request.version.model, request.target)
+    here = policy.rule_for(place.workspace, place.model, place.target)
+    return there is None or here is None or there == here or tally(request, here).is_complete
 
 
 def _under_present_name(
@@ -180,13 +201,9 @@ def _under_present_name(
 
 
 def _baseline(place: Place, renames: Sequence[Renamed], tx: Transaction) -> dict[VersionId, datetime]:
-    """Under the present name and, for versions that were there before a rename, under the former ones."""
-    found: dict[VersionId, datetime] = {}
-    for name in (*reversed(former_names(place.model, renames)), place.model):
-        target = Target(TargetKind.MODEL, name) if place.target.kind is TargetKind.MODEL else place.target
-        for version, since in tx.custody.baseline(place.workspace, name, target).items():
-            found[under_present_name(version, since, renames)] = since
-    return found
+    """Of this very name; a rename to a name that was not watched has copied it (`watches.carry_over`)."""
+    rows = tx.custody.baseline(place.workspace, place.model, place.target)
+    return {under_present_name(version, since, renames): since for version, since in rows.items()}
 
 
 def _sources(

@@ -17,6 +17,7 @@ from bot.store.transaction import Transaction
 from handlers.custody.facts import place_of
 from handlers.registry.observed_moves import APPROVED
 from handlers.request.asking import open_new
+from handlers.request.calling_off import judge_anew
 from handlers.request.guard import why_not_now
 
 
@@ -116,6 +117,8 @@ def go_stale(request: TransitionRequest, why: str, s: Services, *, reopen: bool 
         events: list[Event] = lifecycle.mark_stale(tx.requests.get(request.id, for_update=True), why, now)
         tx.record(events)
         tx.registry.close_intent(request.id, now)
+        if request.kind is not Kind.OBSERVED:
+            judge_anew(request, tx, now)
         rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
         if reopen and events and rule is not None:
             fresh = open_new(lifecycle.reopened(request), tx, now)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.model import Target, TargetKind
+from bot.domain.model import Target, TargetKind, VersionId
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.custody import custody_of, may_hold
 from bot.domain.registry.diff import Move, News, ruled_places
@@ -28,7 +28,7 @@ LISTED = 100  # holders in one ledger entry; a target model may have thousands
 class Watching:
     """`begun`: places whose holders are baseline from now on. `returned`: places whose model was away, or another, until now.
 
-    `tightened`: how places of `begun` were watched before; what was moved there since the last look is told, as it was to be then.
+    `tightened`: the handling until now of places that the rule covers more strictly than when they were last looked at.
     """
 
     begun: frozenset[Target]
@@ -50,12 +50,15 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
             tx.custody.put_watch(seen.workspace, seen.name, target, Watch(unnamed, handling))
         elif before is None and is_new:
             tx.custody.put_watch(seen.workspace, seen.name, target, Watch(seen.created, handling))
-        elif before is None or handling.is_stricter_than(before.handling):
+        elif before is None:
             begun.add(target)
-            if before is not None and before.absent_since is None:
-                tightened[target] = before.handling
-            _begin(place, handling, seen, tx, now)
+            _begin(place, handling, seen.holders(target), tx, now)
         else:
+            if handling.is_stricter_than(before.handling):
+                tightened[target] = before.handling
+            if target in tightened and before.absent_since is None:
+                _begin(place, handling, _held_before(place, before, seen, tx), tx, now)
+                continue
             if before.absent_since is not None:
                 returned.add(target)
             tx.custody.put_watch(
@@ -65,6 +68,15 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
         tx.custody.end_watch(seen.workspace, seen.name, target)
     tx.custody.drop_unnamed(seen.workspace, seen.name)
     return Watching(frozenset(begun), frozenset(returned), tightened)
+
+
+def _held_before(place: Place, watch: Watch, seen: ModelSnapshot, tx: Transaction) -> tuple[VersionId, ...]:
+    """Who was there when the rule became stricter. What came since the last look is none of them where people were to be asked."""
+    on_record = {
+        one.version for one in tx.registry.placements(place.workspace, place.model) if one.target == place.target
+    }
+    holders = seen.holders(place.target)
+    return tuple(one for one in holders if one in on_record or watch.handling is not Handling.ASK)
 
 
 def judged_moves(
@@ -78,8 +90,7 @@ def judged_moves(
     return tuple(moves)
 
 
-def _begin(place: Place, handling: Handling, seen: ModelSnapshot, tx: Transaction, now: datetime) -> None:
-    holders = seen.holders(place.target)
+def _begin(place: Place, handling: Handling, holders: tuple[VersionId, ...], tx: Transaction, now: datetime) -> None:
     tx.custody.put_watch(place.workspace, place.model, place.target, Watch(now, handling))
     tx.custody.put_baseline(place.model, place.target, holders, now)
     if holders:
@@ -95,12 +106,16 @@ def begin_all(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetim
 
 
 def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: datetime) -> None:
-    """A model was renamed: places under the new name are watched like those under the old one, which stay watched."""
+    """A model was renamed: places under its new name are watched as those under the old one were, which stay watched.
+
+    Where the new name has a watch of its own, the holders arrive: what was baseline elsewhere is none there.
+    """
     there = tx.custody.watches(workspace, after)
     for target, watch in tx.custody.watches(workspace, before).items():
         renamed = Target(target.kind, after) if target == Target(TargetKind.MODEL, before) else target
         if renamed not in there:
             tx.custody.put_watch(workspace, after, renamed, watch)
+            tx.custody.copy_baseline(workspace, before, target, after, renamed)
     tx.custody.leave(workspace, before, now)
 
 

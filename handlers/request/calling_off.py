@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain.model import State, TransitionRequest
+from bot.domain.registry.custody import may_hold
 from bot.domain.request import lifecycle
 from bot.domain.text import target_label
 from bot.engine.rows import Job
@@ -12,6 +13,7 @@ from bot.errors import Refused
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
+from handlers.custody.facts import on_record, place_of
 
 REASON_LIMIT = 2_000  # characters; as many as a comment on a card may have
 ITS_JOBS = ("sync_target", "sign")  # without either, an approval is never applied
@@ -21,6 +23,8 @@ def call_off(request_id: str, person: Person, reason: str, s: Services) -> Trans
     """Ends an approval that is not applied yet, on behalf of `person`. Raises Refused when it is too late, or too early."""
     why, now = checked_reason(reason), s.clock.now()
     with s.store.transaction() as tx:
+        known = tx.requests.get(request_id).version
+        tx.requests.lock_model(known.workspace, known.model)
         request = tx.requests.get(request_id, for_update=True)
         check_can_be_called_off(request)
         end_approval(request, person.id, why, tx, now)
@@ -31,6 +35,15 @@ def end_approval(request: TransitionRequest, person: str, reason: str, tx: Trans
     """If our move is under way at this moment, its result is judged as a move without an approval."""
     tx.record(lifecycle.call_off(request, person, reason, now))
     tx.registry.call_off_intent(request.id, now)
+    judge_anew(request, tx, now)
+
+
+def judge_anew(request: TransitionRequest, tx: Transaction, now: datetime) -> None:
+    """What came to the target while its approval waited is there without one now: the next look judges it as an arrival."""
+    place = place_of(request)
+    facts = on_record(place, tx, now)
+    if request.version in facts.holders and not may_hold(request.version, facts):
+        tx.registry.forget_placement(request.version, place.model, place.target)
 
 
 def check_can_be_called_off(request: TransitionRequest) -> None:
@@ -69,6 +82,8 @@ def drop_job(job_id: int, reason: str, person: Person | None, s: Services) -> tu
         return job, None
     now = s.clock.now()
     with s.store.transaction() as tx:
+        known = tx.requests.get(request_id).version
+        tx.requests.lock_model(known.workspace, known.model)
         request = tx.requests.get(request_id, for_update=True)
         if request.state is State.APPROVED:
             end_approval(

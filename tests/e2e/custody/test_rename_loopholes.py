@@ -1,0 +1,75 @@
+"""A rename brings along what was approved, and neither a baseline of another place nor an approval by fewer votes than the rule wants."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.events import MoveObserved
+from bot.domain.model import Kind, State
+from handlers.policy.activation import activate_policy
+from tests.fixtures.installation import Installation, policy_text
+
+
+def swap_in(installation: Installation, other: str) -> None:
+    installation.mlflow.rename_registered_model(installation.model, f"{installation.model}-old")
+    installation.mlflow.rename_registered_model(other, installation.model)
+    for _ in range(3):
+        installation.sweep()
+
+
+def test_the_baseline_of_another_model_is_none_under_a_watched_name(installation: Installation) -> None:
+    installation.promoted()
+    other = f"{installation.model}-other"
+    installation.register(model=other)
+    installation.mlflow.set_registered_model_alias(other, "champion", "1")
+    installation.use_policy(observed="revert")  # younger than both: the other's holder is baseline
+    installation.sweep()
+    assert installation.requests(State.PENDING) == []
+
+    swap_in(installation, other)
+
+    moves = [entry for entry in installation.entries(MoveObserved) if entry["model"] == installation.model]
+    (asked,) = installation.requests(State.PENDING)
+    assert len(moves) == 1
+    assert (asked.kind, asked.version.model) == (Kind.OBSERVED, installation.model)
+
+
+def test_a_baseline_stays_one_under_a_new_name(installation: Installation) -> None:
+    installation.register()
+    installation.ask(1, "champion")
+    installation.use_policy(observed="revert")
+    installation.sweep()
+
+    installation.mlflow.rename_registered_model(installation.model, f"{installation.model}-new")
+    installation.sweep()
+    installation.register(model=f"{installation.model}-new")
+    installation.mlflow.set_registered_model_alias(f"{installation.model}-new", "champion", "2")
+    for _ in range(3):
+        installation.sweep()
+
+    held = installation.mlflow.get_registered_model(f"{installation.model}-new").aliases
+    assert int(held["champion"]) == 1
+
+
+@pytest.mark.parametrize("observed", ["ask", "revert"])
+def test_an_approval_by_fewer_votes_counts_for_nothing_under_a_name_whose_rule_wants_more(
+    installation: Installation, observed: str
+) -> None:
+    strict = policy_text(installation.model, observed=observed, quorum=2)
+    lax = policy_text(f"{installation.model}*")
+    lax_rule = lax[lax.index("  - models:") : lax.index("default:")]
+    activate_policy(strict.replace("default: report", f"{lax_rule}default: report"), "test", installation.s)
+    installation.register()
+    installation.asked(1)
+    other = f"{installation.model}-lax"
+    installation.register(model=other)
+    installation.mlflow.set_registered_model_alias(other, "candidate", "1")
+    installation.sweep()
+    (lenient,) = [one for one in installation.requests(State.PENDING) if one.version.model == other]
+    installation.approve(lenient)
+    assert installation.reread(lenient).state is State.APPLIED
+
+    swap_in(installation, other)
+
+    observed_moves = [one for one in installation.requests() if one.kind is Kind.OBSERVED]
+    assert [one.version.model for one in observed_moves] == [installation.model]
