@@ -23,12 +23,12 @@ from bot.database.connect import alembic_config, create_engine, migrate, pending
 from bot.domain.events import FreezeEnded, TargetMoved
 from bot.domain.ledger.chain import as_plain, first_fault
 from bot.domain.model import Kind, State, TransitionRequest
-from bot.engine.lanes import FollowUp, Lane
+from bot.engine.lanes import FollowUp, Lane, model_lane, move_lane
 from bot.engine.rows import Job, JobStatus, select_jobs
 from bot.store.audit import read_event
 from bot.store.ledger import LedgerRows
 from bot.store.requests import REQUEST
-from bot.store.transaction import Store, Transaction, registry_lane
+from bot.store.transaction import Store, Transaction
 from handlers import EFFECTS, ON
 from handlers.digest.closing import CLOSING
 from handlers.doors.clock import HOUSEKEEPING
@@ -195,7 +195,7 @@ def test_every_old_request_was_decided_under_a_rule_that_still_has_that_hash(upg
         policies = [upgraded.parse_policy(text) for text in tx.policies.texts()]
         requests = tx.requests.find()
 
-    hashes = {policy.rule_hash(rule) for policy in policies for rule in policy.rules}
+    hashes = {name for policy in policies for rule in policy.rules for name in policy.hashes(rule)}
 
     assert {request.rule_hash for request in requests} <= hashes
     assert {vote.rule_hash for request in requests for vote in request.votes} <= hashes
@@ -224,7 +224,7 @@ def test_what_was_deferred_once_by_the_old_release_is_not_deferred_again_by_this
     with upgraded.transaction() as tx:
         for workspace, model in looks:
             defer_look(tx, workspace, model)
-        for effect in (*HOUSEKEEPING, "sweep_versions", "sweep_models"):
+        for effect in {*HOUSEKEEPING, "sweep_versions", "sweep_models"} & EFFECTS_OF_THEN:
             tx.defer(effect, "", f"clock:{effect}", once=True)
 
     assert looks
@@ -398,11 +398,9 @@ def lane_of_today(job: Job, store: Store) -> str:
     follow_ups = {one.effect: one for several in ON.values() for one in several}
     with store.transaction() as tx:
         if name == "look_at":
-            return registry_lane(*subject.split("/"))
+            return model_lane(Lane.LOOKS, *subject.split("/"))
         if name == "restore_target":
-            intent = tx.registry.find_intent(subject)
-            assert intent is not None
-            return registry_lane(intent.workspace, intent.model)
+            return move_lane(subject)
         if name == "look_at_ticket":
             return f"{Lane.JIRA}:{subject}"
         if name in ("announce", "tell_delegate"):
