@@ -167,21 +167,21 @@ def rivals(installation: Installation) -> list[TransitionRequest]:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["older first", "newer first"])
-def test_of_two_approved_requests_for_one_alias_the_second_to_be_applied_is_asked_again(
+def test_of_two_approved_requests_for_one_alias_the_newer_is_applied(
     installation: Installation, rivals: list[TransitionRequest], order: Sequence[int]
 ) -> None:
-    first, second = (rivals[place] for place in order)
-    sign(first.id, installation.s)
-    sign(second.id, installation.s)
+    older, newer = rivals
+    for place in order:
+        sign(rivals[place].id, installation.s)
 
-    sync_target(first.id, installation.s)
-    sync_target(second.id, installation.s)
+    for place in order:
+        sync_target(rivals[place].id, installation.s)
     installation.settle()
 
-    assert installation.champion() == first.version.version
-    assert [installation.reread(request).state for request in (first, second)] == [State.APPLIED, State.STALE]
-    (again,) = installation.requests(State.PENDING)
-    assert (again.follows, again.version) == (second.id, second.version)
+    assert installation.champion() == newer.version.version
+    assert [installation.reread(request).state for request in (older, newer)] == [State.STALE, State.APPLIED]
+    assert f"{newer.version} was approved for alias:champion later" in installation.card(older).all_text
+    assert installation.requests(State.PENDING) == []
     assert installation.happened(TargetMoved) == ["TargetMoved"]
     assert installation.unfinished() == []
 

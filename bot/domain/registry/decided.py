@@ -106,13 +106,15 @@ def _asked_since(request: TransitionRequest, facts: Facts) -> bool:
 
 
 def _approved_later(request: TransitionRequest, facts: Facts) -> TransitionRequest | None:
-    """Of several approvals that wait, the newest is applied."""
-    waiting = [
+    """Of several approvals the newest is applied, in whatever order their jobs come to it."""
+    approved = [
         one
         for one in facts.decisions
-        if one.state is State.APPROVED and one.kind is not Kind.OBSERVED and one.version.model == request.version.model
+        if one.state in (State.APPROVED, State.APPLIED)
+        and one.kind is not Kind.OBSERVED
+        and one.version.model == request.version.model
     ]
-    newest = max(waiting, key=lambda one: (when(one), one.opened_at), default=None)
+    newest = max(approved, key=lambda one: (when(one), one.opened_at), default=None)
     return newest if newest is not None and newest.id != request.id and when(newest) > when(request) else None
 
 
