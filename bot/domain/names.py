@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 NAME_LIMIT = 256  # characters; as many as MLflow's own column has, and few enough for an index of PostgreSQL
 REPLACEMENT = "\ufffd"
+NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 
 Kept = TypeVar("Kept")
 
@@ -28,7 +30,7 @@ def why_not_watched(name: str) -> str:
 
 def storable(text: str) -> str:
     """Without what PostgreSQL, or JSON in it, cannot hold: NUL and half of a surrogate pair become U+FFFD."""
-    return "".join(REPLACEMENT if letter == "\0" or "\ud800" <= letter <= "\udfff" else letter for letter in text)
+    return NOT_STORABLE.sub(REPLACEMENT, text)
 
 
 def all_storable(value: Kept) -> Kept:

@@ -122,7 +122,7 @@ def _at_first_sight(account: Account, how: Binding, tx: Transaction, now: dateti
     earlier = [one for one in tx.people.accounts(person=person.id) if one.account != account.id]
     if earlier:
         raise Refused(
-            f"{person.email} was bound to another Slack account before. If both are yours, ask an administrator for "
+            f"the address {person.email} was bound to another Slack account before. If both are yours, ask an administrator for "
             f"`countersign people bind {person.email} {account.id}`"
         )
     if tx.people.bind(person, account.id, how, now):

@@ -11,9 +11,10 @@ import pytest
 
 from bot.domain.events import VoteCast
 from bot.domain.model import State, TransitionRequest
+from bot.sandbox.slack import SandboxPerson
 from tests.fixtures.installation import CHANNEL, Installation
 
-ANA, BEN, CY = "U0ANA000001", "U0BEN000002", "U0CY0000003"
+ANA, BEN, CY, DAN = "U0ANA000001", "U0BEN000002", "U0CY0000003", "U0DAN000009"
 PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again."
 NOT_A_MEMBER = "Only members of ml-leads may decide this. Ask one of them."
 WHO_IS_IN_IT = "usergroups.users.list"
@@ -112,7 +113,9 @@ def test_an_answer_about_somebody_else_is_not_believed(installation: Installatio
     assert press(installation, request, "cy") == NOT_A_MEMBER
 
 
-def test_an_account_with_somebody_elses_address_is_not_taken_for_them(installation: Installation) -> None:
+def test_a_bound_account_that_shows_somebody_elses_address_still_votes_as_its_own_person(
+    installation: Installation,
+) -> None:
     installation.use_policy(quorum=2)
     request = installation.asked()
     installation.forget_what_slack_said()
@@ -120,20 +123,26 @@ def test_an_account_with_somebody_elses_address_is_not_taken_for_them(installati
 
     change_address(installation, BEN, "ben.old@example.com")
     change_address(installation, ANA, "ben@example.com")
-    told = press(installation, request, "ana")
+    installation.approve(request, "ana")
 
-    assert "@example.com and this Slack account are bound to different people." in told
-    assert [vote.verdict for vote in installation.reread(request).votes] == ["approve"]
+    approvers = {vote.person for vote in installation.reread(request).votes}
+    with installation.s.store.transaction() as tx:
+        assert {tx.people.get(person).email for person in approvers} == {"ana@example.com", "ben@example.com"}
 
 
-def test_an_account_that_tells_no_address_is_refused(installation: Installation) -> None:
+def test_an_unbound_account_that_shows_somebody_elses_address_or_none_is_refused(installation: Installation) -> None:
     request = installation.asked()
+    installation.slack.workspace.people[DAN] = SandboxPerson(DAN, "dan", "Dan", "ben@example.com")
+    installation.slack.workspace.groups["ml-leads"] = (ANA, DAN)
     installation.forget_what_slack_said()
-    change_address(installation, ANA, "")
 
-    told = press(installation, request)
+    as_ben = press(installation, request, "dan")
+    change_address(installation, DAN, "")
+    installation.forget_what_slack_said()
+    without = press(installation, request, "dan")
 
-    assert told == "Slack does not tell your e-mail address, so Countersign cannot know who you are."
+    assert as_ben.startswith("The address ben@example.com was bound to another Slack account before.")
+    assert without == "Slack does not tell your e-mail address, so Countersign cannot know who you are."
     assert nothing_was_recorded(installation, request)
 
 

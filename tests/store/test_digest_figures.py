@@ -359,7 +359,7 @@ def test_a_renamed_model_keeps_what_it_held(with_policy: Services) -> None:
     promoted(with_policy, a_version(7, "bike-old"), MONDAY)
     record(with_policy, e.ModelRenamed(MONDAY + DAY, "default", "bike-old", "bike-new"))
     with with_policy.store.transaction() as tx:
-        tx.registry.rename_model("default", "bike-old", "bike-new")
+        tx.registry.rename_models("default", {"bike-old": "bike-new"})
     promoted(with_policy, a_version(8, "bike-new"), PERIOD.ends + HOUR, request_id="r2")
 
     [held] = told(with_policy).inventory.shown
@@ -367,7 +367,7 @@ def test_a_renamed_model_keeps_what_it_held(with_policy: Services) -> None:
     assert (held.version, held.request_id, held.decided) == (a_version(7, "bike-old"), "r1", "people")
 
 
-def test_a_nul_that_somebody_has_typed_keeps_no_digest_from_being_made(with_policy: Services) -> None:
+def test_a_nul_that_somebody_has_typed_is_replaced_and_keeps_no_digest_from_being_made(with_policy: Services) -> None:
     before, nul = previous_period(PERIOD), "worse \x00"
     record(with_policy, opened("r0", at=before.starts, version=a_version(6)))
     record(with_policy, e.RequestRejected(before.starts + HOUR, "r0", "cy", nul, "sha256:1"))
@@ -394,6 +394,6 @@ def test_a_nul_that_somebody_has_typed_keeps_no_digest_from_being_made(with_poli
 
     digest = told(with_policy)
 
-    assert [one.reason for one in digest.transitions.shown] == [nul]
+    assert [one.reason for one in digest.transitions.shown] == ["worse \ufffd"]
     assert [one.request_id for one in digest.waiting.shown] == ["r2"]
     assert [one.week for one in digest.trend] == [before.week, PERIOD.week]

@@ -154,7 +154,7 @@ def test_the_tags_of_a_copy_are_written_in_the_lane_of_the_model_that_it_is_copi
 def test_a_request_comes_back_as_it_was_recorded(store: Store) -> None:
     evidence = an_evidence(
         metrics=(a_metric("mae", float("inf")), a_metric("r2", float("-inf")), a_metric("bias", 0.1)),
-        params={"é": "\u0000", "🚲": "'; drop table requests; --"},
+        params={"é": "", "🚲": "'; drop table requests; --"},
     )
     vote = a_vote("cy", "leads", reason='"quoted"\n')
     events = [replace(FROZEN, evidence=evidence), VoteCast(LATER, REQUEST_ID, vote)]
@@ -165,6 +165,17 @@ def test_a_request_comes_back_as_it_was_recorded(store: Store) -> None:
         request = tx.requests.get(REQUEST_ID)
     assert (request.evidence, request.votes, request.card, request.ticket) == (evidence, (vote,), CARD, TICKET)
     assert request.opened_at == NOON
+
+
+def test_what_no_row_can_hold_is_replaced(store: Store) -> None:
+    evidence = an_evidence(params={"nul": "a\0b", "half": "a\ud800b"})
+
+    record(store, opened(), replace(FROZEN, evidence=evidence))
+
+    with store.transaction() as tx:
+        kept = tx.requests.get(REQUEST_ID).evidence
+    assert kept is not None
+    assert kept.params == {"nul": "a\ufffdb", "half": "a\ufffdb"}
 
 
 def test_a_metric_that_is_no_number_stays_one(store: Store) -> None:

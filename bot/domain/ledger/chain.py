@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from bot.domain.events import Event
+from bot.domain.names import storable
 from bot.errors import ChainBroken
 
 GENESIS = bytes(32)
@@ -43,13 +44,13 @@ def as_plain(value: object) -> Plain:
     if is_dataclass(value):
         return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {_encodable(str(key)): as_plain(item) for key, item in value.items()}
+        return {storable(str(key)): as_plain(item) for key, item in value.items()}
     if isinstance(value, datetime):
         return value.isoformat()
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _encodable(value)
+        return storable(value)
     if isinstance(value, int):
         return value if abs(value) <= LARGEST_EXACT_INTEGER else str(value)
     if isinstance(value, float):
@@ -104,8 +105,3 @@ def body_agrees(entry: Entry) -> bool:
         )
     except (ValueError, TypeError, KeyError):
         return False
-
-
-def _encodable(text: str) -> str:
-    """Replaces lone surrogates, which UTF-8, and so canonical JSON, cannot hold, and NUL, which PostgreSQL's JSON cannot."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
