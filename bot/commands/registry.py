@@ -41,7 +41,8 @@ def show(as_json: bool) -> None:
 def accept(reason: str, by: str) -> None:
     """Say that what a doubted registry holds now is right. It becomes the baseline, and Countersign goes on.
 
-    Models that are missing are forgotten, with their approvals and open requests; nothing is asked about what is there.
+    The open requests of models that are missing end; what was approved stays approved, should they come back. Nothing is asked about
+    what is there.
     """
     from handlers.policy.kill_switch import person_named
     from handlers.registry.sweeps import accept_registry

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.domain.text import IN_PROSE, duration_text
 from config.policy.checks import hides
 from config.policy.cycles import rules_that_feed_on_copies
 from config.policy.parts import Finding
@@ -82,7 +83,8 @@ def _reminders_after_the_end(policy: PolicyShape) -> Iterator[Finding]:
         if rule.expire_after is None:
             continue
         at_work = calendar.most_within(rule.expire_after)
-        said = f"which expires after {rule.expire_after}, with at most {at_work} of working time in it"
+        ends, worked = duration_text(rule.expire_after, IN_PROSE), duration_text(at_work, IN_PROSE)
+        said = f"which expires after {ends}, with at most {worked} of working time in it"
         if rule.remind_after is not None and rule.remind_after >= at_work:
             sentence = f'rule "{rule.models}" reminds nobody of a request, {said}. Shorten remind_after, or lengthen expire_after.'
             yield ("rules", index, "remind_after"), sentence

@@ -13,7 +13,7 @@ from bot.domain.policy.rules import Copies, Policy
 from bot.domain.registry.arrivals import WITHIN
 from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import Facts, Handling, is_a_no, when
-from bot.domain.registry.names import Renamed, former_names, present_name, target_now, under_present_name
+from bot.domain.registry.names import Renamed, former_names, present_name, request_now, under_present_name
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request.quorum import tally
 from bot.engine.lanes import target_model
@@ -180,24 +180,10 @@ def _under_present_name(
 
     What was decided for the name itself, before its model was renamed away, stays as it was: no version of it is there any more.
     """
-    at = request.opened_at
-
-    def now_called(version: VersionId) -> VersionId:
-        return under_present_name(version, at, renames)
-
-    target = target_now(request.target, at, renames)
-    model = target.name if target.kind is TargetKind.MODEL else now_called(request.version).model
-    if model != place.model:
-        return request if target_model(request) == place.model else None
-    return replace(
-        request,
-        version=now_called(request.version),
-        target=target,
-        previous=now_called(request.previous) if request.previous else None,
-        away_from=now_called(request.away_from) if request.away_from else None,
-        found=tuple(map(now_called, request.found)) if request.found is not None else None,
-        copies=tuple(map(now_called, request.copies)),
-    )
+    now = request_now(request, renames)
+    if target_model(now) == place.model:
+        return now
+    return request if target_model(request) == place.model else None
 
 
 def _baseline(place: Place, renames: Sequence[Renamed], tx: Transaction) -> dict[VersionId, datetime]:

@@ -5,11 +5,13 @@ Content counts, not names and numbers: the same files registered again, under an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from bot.domain.model import Evidence, Objection, State, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import Policy, Rule
+from bot.domain.registry.facts import when
+from bot.domain.registry.names import Renamed, former_names, request_now
 from bot.domain.request.content import content_of, objections_to
 from bot.domain.request.opening import NewRequest, remembered
 from bot.store.transaction import Transaction
@@ -17,7 +19,7 @@ from bot.store.transaction import Transaction
 
 def with_memory(new: NewRequest, rule: Rule, tx: Transaction) -> NewRequest:
     """The new request, without votes from those who asked for this version or trained it before, by any of their accounts."""
-    earlier = _under(rule, new.target, (tx.requests.get(one) for one in tx.contents.about(new.version)), tx.policy())
+    earlier = _under(rule, new.target, tx.contents.about(new.version), new.version.workspace, tx)
     people = {person for one in earlier for person in remembered(one, new.kind)}
     asked = {new.requester, *new.joined} - {None}
     ids = {one for person in asked for one in tx.people.ids_of(str(person))}
@@ -29,7 +31,7 @@ def alike(
 ) -> list[TransitionRequest]:
     """Requests under the same rule for the same files, or the same source and run; the oldest first."""
     ids = tx.contents.alike(version.workspace, content_of(evidence))
-    return _under(rule, target, (tx.requests.get(one) for one in ids), tx.policy())
+    return _under(rule, target, ids, version.workspace, tx)
 
 
 def barred_by(
@@ -45,14 +47,22 @@ def objections(
     request: TransitionRequest, earlier: Iterable[TransitionRequest], tx: Transaction
 ) -> tuple[Objection, ...]:
     others = [one for one in earlier if one.id != request.id]
-    places = {(one.version.workspace, one.version.model, one.target) for one in others}
-    applied = [found for place in sorted(places, key=str) for found in _applied(*place, tx)]
+    workspace, places = request.version.workspace, {(one.version.model, one.target) for one in others}
+    renames = tx.custody.renames(workspace)
+    applied = [found for place in sorted(places, key=str) for found in _applied(workspace, *place, renames, tx)]
     return objections_to(request, others, applied)
 
 
-def _applied(workspace: str, model: str, target: Target, tx: Transaction) -> list[TransitionRequest]:
-    found = tx.requests.find(workspace=workspace, model=model, target=target, states=(State.APPLIED,))
-    return sorted(found, key=lambda one: one.settled_at or one.opened_at)
+def _applied(
+    workspace: str, model: str, target: Target, renames: Sequence[Renamed], tx: Transaction
+) -> list[TransitionRequest]:
+    """In order, whatever the model was called then."""
+    found = [
+        request_now(one, renames)
+        for name in (model, *former_names(model, renames))
+        for one in tx.requests.find(workspace=workspace, model=name, states=(State.APPLIED,))
+    ]
+    return sorted((one for one in found if (one.version.model, one.target) == (model, target)), key=when)
 
 
 def lot_of(request: TransitionRequest, tx: Transaction, rule: Rule) -> str:
@@ -63,11 +73,11 @@ def lot_of(request: TransitionRequest, tx: Transaction, rule: Rule) -> str:
     return min(same, key=lambda one: (one.opened_at, one.id)).id
 
 
-def _under(
-    rule: Rule, target: Target, requests: Iterable[TransitionRequest], policy: Policy
-) -> list[TransitionRequest]:
-    """Those for the same target, or for the one that the same rule has for another model."""
-    return [one for one in requests if one.target == target or _rule_of(one, policy) == rule]
+def _under(rule: Rule, target: Target, ids: Iterable[str], workspace: str, tx: Transaction) -> list[TransitionRequest]:
+    """Those for the same target, or for the one that the same rule has for another model; all under their present names."""
+    policy, renames = tx.policy(), tx.custody.renames(workspace)
+    found = (request_now(tx.requests.get(one), renames) for one in ids)
+    return [one for one in found if one.target == target or _rule_of(one, policy) == rule]
 
 
 def _rule_of(request: TransitionRequest, policy: Policy) -> Rule | None:

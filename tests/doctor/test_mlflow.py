@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from bot.clients.mlflow.checkup import EVENTS
 from bot.doctor.findings import Status
+from bot.store.trust import RegistryRow
 from tests.fixtures.doctor_world import ELSEWHERE, Installation
 from tests.fixtures.fault_proxy import fault_proxy
 
@@ -33,6 +36,25 @@ def test_an_account_that_may_not_write_is_a_failure(installed: Installation) -> 
         trouble = installed.troubles()["mlflow writing"]
 
     assert "EDIT permission" in trouble.why
+
+
+def test_a_registry_that_is_not_believed_is_a_failure(installed: Installation) -> None:
+    doubted = RegistryRow("default", None, datetime(2026, 3, 2, 12, tzinfo=UTC), "3 of 4 registered models are missing")
+    with installed.s.store.transaction() as tx:
+        tx.trust.put(doubted)
+
+    trouble = installed.troubles()["mlflow registry"]
+
+    assert trouble.status is Status.FAIL
+    assert trouble.why == "is not believed since 2026-03-02 12:00 UTC: 3 of 4 registered models are missing"
+    assert "countersign registry accept" in trouble.fix
+
+
+def test_another_registry_than_the_one_that_is_known_is_a_failure(installed: Installation) -> None:
+    with installed.s.store.transaction() as tx:
+        tx.trust.put(RegistryRow("default", "born 2025-01-01 at mlflow-artifacts:/0"))
+
+    assert "another registry than the one that is known" in installed.troubles()["mlflow registry"].why
 
 
 def test_rules_that_match_no_model_are_a_warning(installed: Installation) -> None:

@@ -35,10 +35,13 @@ class Holdings:
 
 
 def lost_models(before: Holdings, now: Holdings) -> tuple[str, ...]:
-    """The names of those that are missing, were created again, or hold fewer versions. One that was renamed is not lost."""
+    """The names of those that are missing, were created again, or hold fewer versions. One that was renamed is not lost.
+
+    Names may have been exchanged, so a model that is not under its own name may be under any name that is not held as before.
+    """
     there = {(model.name, model.created): model for model in now.models}
-    known = {model.name for model in before.models}
-    renamed = {model.created: model for model in now.models if model.name not in known}
+    known = {(model.name, model.created) for model in before.models}
+    renamed = {mark[1]: model for mark, model in there.items() if mark not in known}
     lost = []
     for model in before.models:
         found = there.get((model.name, model.created)) or renamed.get(model.created)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.model import Target, TargetKind, VersionId
+from bot.domain.model import Target, TargetKind, TransitionRequest, VersionId
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,24 @@ def target_now(target: Target, at: datetime, renames: Sequence[Renamed]) -> Targ
     if target.kind is not TargetKind.MODEL:
         return target
     return Target(target.kind, present_name(target.name, at, renames))
+
+
+def request_now(request: TransitionRequest, renames: Sequence[Renamed]) -> TransitionRequest:
+    """The request with its versions and target as they are called now."""
+    at = request.opened_at
+
+    def now_called(version: VersionId) -> VersionId:
+        return under_present_name(version, at, renames)
+
+    return replace(
+        request,
+        version=now_called(request.version),
+        target=target_now(request.target, at, renames),
+        previous=now_called(request.previous) if request.previous else None,
+        away_from=now_called(request.away_from) if request.away_from else None,
+        found=tuple(map(now_called, request.found)) if request.found is not None else None,
+        copies=tuple(map(now_called, request.copies)),
+    )
 
 
 def former_names(name: str, renames: Sequence[Renamed]) -> tuple[str, ...]:

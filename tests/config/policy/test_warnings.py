@@ -82,7 +82,7 @@ def test_what_can_never_happen_before_a_request_expires_is_noticed(key: str) -> 
 
     (notice,) = notices(f"{text}    expire_after: 3d\n    {key}\n")
 
-    assert "which expires after 3 days, 0:00:00, with at most 1 day, 3:00:00 of working time in it" in notice.sentence
+    assert "which expires after 3 days, with at most 1 day and 3 hours of working time in it" in notice.sentence
     assert "engthen expire_after" in notice.sentence
 
 

@@ -82,6 +82,13 @@ def test_a_renamed_model_is_not_lost() -> None:
     assert lost_models(Holdings(HOME, (model,)), Holdings(HOME, (ModelMark("z", model.created, 3),))) == ()
 
 
+def test_models_that_exchanged_their_names_are_not_lost() -> None:
+    a, b, c = models("a", "b", "c")
+    exchanged = tuple(ModelMark(name, of.created, of.newest) for name, of in (("a", b), ("b", c), ("c", a)))
+
+    assert doubt(Holdings(HOME, (a, b, c)), Holdings(HOME, exchanged)) == ""
+
+
 def test_a_model_that_was_swapped_for_another_of_its_name_is_lost() -> None:
     swapped = Holdings(HOME, models("a", later=timedelta(hours=1)))
 

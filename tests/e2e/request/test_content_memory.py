@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bot.domain.model import DecidedBy, State
+import pytest
+
+from bot.domain.model import Ask, AskKind, DecidedBy, State, Target
+from handlers.request.rollbacks import roll_back
 from tests.e2e.request.test_fast_track import track
 from tests.fixtures.installation import Installation
 
@@ -79,6 +82,40 @@ def test_what_was_rolled_back_does_not_pass_the_fast_track_registered_again(
 
     assert (request.state, installation.champion()) == (State.PENDING, 1)
     assert "was rolled back for champion by Ana Ruiz on" in installation.card(request).all_text
+
+
+@pytest.mark.parametrize("is_renamed_first", [True, False])
+def test_nor_what_was_rolled_back_when_its_model_was_renamed(
+    open_installation: Callable[..., Installation], is_renamed_first: bool
+) -> None:
+    """Before the rollback, or after it: the version, and what took it back, then stand in the ledger under different names."""
+    installation = open_installation(extra=track("on"))
+    installation.sweep()
+    installation.asked(installation.register(metrics={"mae": 33.0}))
+    installation.asked(installation.register(metrics={"mae": 30.0}))
+    renamed, before = f"{installation.model}-renamed", installation.model
+
+    def rename() -> None:
+        installation.mlflow.rename_registered_model(before, renamed)
+        installation.sweep()
+
+    if is_renamed_first:
+        rename()
+    name = renamed if is_renamed_first else before
+    target, ask = Target.parse("alias:champion"), Ask(AskKind.ROLLBACK)
+    roll_back(name, target, 1, "predictions drifted", "ana@example.com", ask, installation.s)
+    installation.settle()
+    if not is_renamed_first:
+        rename()
+
+    old = installation.mlflow.get_model_version(renamed, "2")
+    installation.mlflow.create_model_version(renamed, old.source, old.run_id, await_creation_for=0)
+    installation.mlflow.set_registered_model_alias(renamed, "candidate", "3")
+    installation.sweep()
+
+    request = installation.request(3)
+    assert request.state is State.PENDING
+    assert [objection.reason for objection in request.objections] == ["predictions drifted"]
 
 
 def test_people_may_approve_it_all_the_same_with_a_reason_and_that_settles_it(
