@@ -1,0 +1,41 @@
+"""What people do between two steps of the bot, found by the model checker (`make model`)."""
+
+from __future__ import annotations
+
+from bot.domain.model import Kind, State
+from bot.domain.request import lifecycle
+from handlers.registry import reconcile
+from handlers.registry.settling import announce
+from tests.e2e.registry.test_moves_by_hand import with_a_champion
+from tests.fixtures.installation import Installation
+
+
+def test_a_version_that_left_and_came_back_between_two_sweeps_is_put_back_again(installation: Installation) -> None:
+    with_a_champion(installation)
+    installation.use_policy(observed="revert")
+    installation.sweep()
+    installation.ask(2, "champion")
+    reconcile.reconcile_model(f"default/{installation.model}", installation.s)
+
+    installation.ask(1, "champion")
+    installation.settle()
+    installation.ask(2, "champion")
+    installation.sweep()
+
+    by_rule = [one for one in installation.requests(State.REJECTED) if one.kind is Kind.OBSERVED]
+    assert len(by_rule) == 2
+    assert installation.champion() == 1
+
+
+def test_no_move_begins_for_an_approval_that_was_ended_while_the_place_was_read(installation: Installation) -> None:
+    request = installation.asked()
+    installation.click("ana", request, "approve")
+    approved = installation.reread(request)
+    with installation.s.store.transaction() as tx:
+        tx.record(lifecycle.mark_stale(approved, "the target is to go back, by a rollback", installation.s.clock.now()))
+
+    begins = announce(approved, None, installation.s)
+
+    assert not begins
+    with installation.s.store.transaction() as tx:
+        assert tx.registry.open_intents("default", installation.model, request.target) == []
