@@ -39,3 +39,17 @@ def test_no_move_begins_for_an_approval_that_was_ended_while_the_place_was_read(
     assert not begins
     with installation.s.store.transaction() as tx:
         assert tx.registry.open_intents("default", installation.model, request.target) == []
+
+
+def test_a_target_that_is_emptied_again_before_the_next_sweep_is_given_back_again(installation: Installation) -> None:
+    with_a_champion(installation)
+    installation.use_policy(observed="revert")
+    installation.sweep()
+    installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+    installation.sweep()
+    assert installation.champion() == 1
+
+    installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+    installation.sweep()
+
+    assert installation.champion() == 1
