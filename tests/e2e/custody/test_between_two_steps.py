@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bot.domain.model import Kind, State
+from bot.domain.model import Ask, AskKind, Kind, State
 from bot.domain.request import lifecycle
 from handlers.registry import reconcile
 from handlers.registry.settling import announce
+from handlers.request.rollbacks import roll_back
 from tests.e2e.registry.test_moves_by_hand import with_a_champion
 from tests.fixtures.installation import Installation
 
@@ -53,3 +54,19 @@ def test_a_target_that_is_emptied_again_before_the_next_sweep_is_given_back_agai
     installation.sweep()
 
     assert installation.champion() == 1
+
+
+def test_an_approval_that_a_rollback_ends_leaves_no_announcement_behind(installation: Installation) -> None:
+    with_a_champion(installation)
+    installation.promoted(2)
+    holder = installation.promoted(1).version
+    request = installation.asked(2)
+    installation.click("ana", request, "approve")
+    assert announce(installation.reread(request), holder, installation.s)  # and its worker dies
+
+    ask = Ask(AskKind.ROLLBACK)
+    roll_back(installation.model, request.target, 2, "It fails.", "ben@example.com", ask, installation.s)
+
+    assert installation.reread(request).state is State.STALE
+    with installation.s.store.transaction() as tx:
+        assert tx.registry.open_intents("default", installation.model, request.target) == []
