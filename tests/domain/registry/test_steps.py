@@ -221,6 +221,14 @@ def test_a_put_back_that_is_replayed_leaves_alone_what_was_asked_about_or_approv
     assert next_step(request, the_facts(applied(V1, 1), request, since, holders=(V2,)), None) == LeaveIt()
 
 
+def test_a_put_back_that_was_made_is_ours_although_people_are_asked_about_the_version_since() -> None:
+    request, since = moved_by_hand(V2, State.REJECTED, 2), moved_by_hand(V2, State.COLLECTING, 4)
+    ours = Intent(request.id, "default", "bike-demand", CHAMPION, 2, 1, hours(3))
+    facts = the_facts(applied(V1, 1), request, since, holders=(V1,), intents=(ours,))
+
+    assert next_step(request, facts, None) == LeaveIt(moved=True)
+
+
 def test_rejecting_an_adopted_holder_moves_nothing() -> None:
     request = moved_by_hand(V1, State.REJECTED, 2, ask=Ask(AskKind.ADOPTED))
 
