@@ -69,6 +69,10 @@ def freeze_now(world: World, request: TransitionRequest) -> Any:
     return freeze_on(request, world.rules, world.now)
 
 
+def is_in_force(request: TransitionRequest) -> bool:
+    return request.state is State.APPROVED
+
+
 # sync_target
 
 
@@ -131,15 +135,16 @@ def _announce(
     number = holder.version if holder else None
     intent = Intent(request.id, "default", world.place_model, request.target, number, to, world.now)
     locked, going_on = world.request(request.id), replace(job, phase="write")
-    refusal, freeze = "", None
-    if not is_put_back and locked.state is not State.APPROVED:
+    refusal, freeze = "", freeze_now(world, locked)
+    if not is_put_back and not is_in_force(locked):
         return Done(world, None, "finds that it was ended meanwhile")
     if not is_put_back:
         refusal = why_not_now(world, locked)
-        freeze = None if is_open(world, request.id) else freeze_now(world, locked)
+    if is_put_back or is_open(world, request.id):
+        freeze = None
     if not refusal and freeze is None:
         return Done(put_intent(world, intent), going_on, "commits its intent")
-    events = [] if refusal else lifecycle.hold(locked, freeze.name, freeze.until, world.now)
+    events = lifecycle.hold(locked, freeze.name, freeze.until, world.now) if freeze and not refusal else []
     world = close_intent(record(world, events).ticked(), request.id)
     if refusal:
         return go_stale(world, request, refusal, reopen=True)
@@ -202,7 +207,7 @@ def settle(world: World, request: TransitionRequest, facts: Facts, *, moved: boo
     copies = copies_of(request, facts) if is_copied else ()
     ours = copies or (request.version,)
     locked = world.request(request.id)
-    if locked.state is not State.APPROVED:
+    if not is_in_force(locked):
         return Done(close_intent(world, request.id).ticked(), None, "finds that it was ended meanwhile")
     refusal = "" if moved else why_not_now(world, locked)
     if refusal:

@@ -64,7 +64,7 @@ def record_evidence(world: World, job: Job) -> effects.Done:
         world.now,
         people_decide=_why_people_decide(locked, world),
         found=held,
-        barred=opening.barred_by(locked, earlier, {author} - {None}, world),
+        barred=opening.barred_by(locked, earlier, {author} if author else set(), world),
         objections=objections(locked, earlier, world),
     )
     world = record(world, events)

@@ -82,8 +82,9 @@ def explore(
 
 
 def _come_to_rest(world: World, parents: Parents, at_rest: set[World], skipped: frozenset[str], found: Found) -> None:
-    """From each state the bot alone comes to rest, and what it leaves there is lawful, or people were told."""
-    told, on_the_way = [], []
+    """From each state the bot alone comes to rest, and what it leaves there is lawful, or people know."""
+    told: list[str] = []
+    on_the_way: list[World] = []
     seen: set[World] = set()
     while world not in at_rest:
         if world in seen or len(told) > PATIENCE:

@@ -6,24 +6,29 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.events import EvidenceFrozen, RequestApproved, TargetMoved
-from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, VersionId
+from bot.domain.events import EvidenceFrozen, MoveObserved, RequestApproved, TargetMoved
+from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Copies
 from bot.domain.registry.custody import Basis, custody_of
-from bot.domain.registry.facts import Handling, is_a_no, when
+from bot.domain.registry.facts import RESTORE, Handling, is_a_no, was_put_back_by_rule, when
 from bot.domain.request.quorum import tally, under
 from bot.domain.request.rollback import failing
-from tests.model.effects import Write
 from tests.model.steps import Happened, unsettled
 from tests.model.world import LOOK_AT, World, facts_of
+from tests.model.writing import Write
 
 Broken = tuple[str, str]
+ENDED = (
+    State.CALLED_OFF,
+    State.STALE,
+)  # approvals that ended while they were being applied: what that leaves is judged as a move by hand
 
 DELETES = "1 nothing is deleted that was not seen to arrive, or was ever approved"
 BASELINE = "2 what was there when the watch began is never reverted"
 STAYS = "3 what was approved stays approved"
 GUARD = "4 every settling passes the guard"
 TOLD = "4 a move by hand is recorded"
+TRUE = "4 nothing else is recorded as a move by hand"
 PARTIES = "5 who asked, joined or trained never decides"
 VOTES = "6 a move by hand needs no fewer votes than asking"
 NO_HOLDS = "7 what people rejected never passes the fast track"
@@ -31,13 +36,33 @@ NEWEST = "7 the newest approval wins"
 CHAMPION = "8 the fast track compares with a lawful holder"
 FREEZE = "9 a freeze holds moves, and never a way back"
 TRACE = "9 a freeze leaves no trace when it ends"
+ON_RECORD = "11 at rest, what holds the place is on record"
 LAWFUL = "11 at rest, a holder is lawful or people know of it"
 DECISION = "the bot moves only to what a decision in force, or the law, names"
 ANNOUNCED = "the bot announces a change before it makes it"
 LOST = "at rest, no decision is left undone"
 REST = "the bot comes to rest"
-ALL = (DELETES, BASELINE, STAYS, GUARD, TOLD, PARTIES, VOTES, NO_HOLDS, NEWEST, CHAMPION, FREEZE, TRACE, LAWFUL)
-ALL += (DECISION, ANNOUNCED, LOST, REST)
+ALL: tuple[str, ...] = (
+    DELETES,
+    BASELINE,
+    STAYS,
+    GUARD,
+    TOLD,
+    TRUE,
+    PARTIES,
+    VOTES,
+    NO_HOLDS,
+    NEWEST,
+    CHAMPION,
+    FREEZE,
+    TRACE,
+    ON_RECORD,
+    LAWFUL,
+    DECISION,
+    ANNOUNCED,
+    LOST,
+    REST,
+)
 
 
 def broken_by(step: Happened) -> Iterator[Broken]:
@@ -48,6 +73,8 @@ def broken_by(step: Happened) -> Iterator[Broken]:
             yield from _by_approval(event, step)
         elif isinstance(event, TargetMoved):
             yield from _by_settling(event, step)
+        elif isinstance(event, MoveObserved):
+            yield from _by_observation(event, step)
         elif isinstance(event, EvidenceFrozen):
             yield from _by_evidence(event, step)
     yield from _by_intent(step)
@@ -63,6 +90,11 @@ def _by_write(write: Write, step: Happened) -> Iterator[Broken]:
     world, version = step.before, write.version
     request = next((one for one in world.requests if one.id == write.cause), None)
     is_announced = any(one.request_id == write.cause and one.done_at is None for one in world.intents)
+    is_ended = (
+        request is not None and request.state in ENDED
+    )  # after it was announced, as the beginning of a move shows
+    if is_ended:
+        return
     if write.kind != "tag" and not is_announced:
         yield ANNOUNCED, f"it {write.kind}s {version} and no intent says so"
     if write.kind == "delete" and version is not None:
@@ -98,7 +130,7 @@ def _by_move(version: VersionId, request: TransitionRequest | None, step: Happen
     if request is not None and request.version == version:
         if request.attested_at is None:  # that it was in force when the move began is looked at there
             yield DECISION, f"{request.id} is not signed, and {version} is set for it"
-        newer = _decided_later(request, world)
+        newer = _decided_later(request, step)
         if newer is not None:
             yield NEWEST, f"{version} is set for {request.id}, and {newer.id} ({newer.version}) was approved later"
         return
@@ -119,10 +151,11 @@ def _is_yes_after(one: TransitionRequest, no: TransitionRequest) -> bool:
     return one.state in (State.APPROVED, State.APPLIED) and when(one) > when(no)
 
 
-def _decided_later(request: TransitionRequest, world: World) -> TransitionRequest | None:
-    """Another request for the place that was approved before this one was begun to be applied."""
-    intent = next((one for one in world.intents if one.request_id == request.id), None)
-    for other in world.requests:
+def _decided_later(request: TransitionRequest, step: Happened) -> TransitionRequest | None:
+    """Another request for the place that was approved when the facts were read, before this one was begun to be applied."""
+    intent = next((one for one in step.before.intents if one.request_id == request.id), None)
+    read: tuple[TransitionRequest, ...] = step.job.memo[1].decisions if step.job else ()
+    for other in read:
         is_yes = other.state in (State.APPROVED, State.APPLIED) and other.kind is not Kind.OBSERVED
         is_later = other.decided_at and request.decided_at and other.decided_at > request.decided_at
         if other.id != request.id and is_yes and is_later and intent and other.decided_at < intent.at:
@@ -146,20 +179,25 @@ def _by_approval(event: RequestApproved, step: Happened) -> Iterator[Broken]:
     if event.by is DecidedBy.FAST_TRACK:
         yield from _by_fast_track(request, world)
     movers = {person for version, person in world.truth.movers if version == request.version}
-    rule = world.rule
-    if request.kind is Kind.OBSERVED and movers and rule is not None and not request.is_adopted:
+    rule, is_asked_for = world.rule, request.requester is not None and request.requester not in movers
+    if request.kind is Kind.OBSERVED and movers and rule and not request.is_adopted and not is_asked_for:
         asking = replace(request, kind=Kind.PROMOTION, requester=sorted(movers)[0])
         if not tally(under(asking, event.rule_hash), rule).is_complete:
             yield VOTES, f"{request.id} was moved by {asking.requester}, whose asking would have needed more votes"
 
 
 def _asked_for(request: TransitionRequest, world: World) -> set[str | None]:
-    """Who asked for the version or its content, in this request or an earlier one. To go back to what was applied is another matter."""
+    """Who asked for the version, or for its content by an earlier request. To go back to what was applied is another matter.
+
+    The content of a request is known once its evidence is frozen.
+    """
     contents, asked = world.setting.contents, set[str | None]()
-    for version, person, request_id in world.truth.asked:
+    frozen = request.pending_since or request.opened_at
+    for version, person, request_id, at in world.truth.asked:
         by = world.request(request_id)
         is_same = contents[_origin(by, world)] == contents[_origin(request, world)]
-        is_earlier = version == request.version or by.opened_at < (request.pending_since or request.opened_at)
+        is_known = by.pending_since is not None and max(by.pending_since, at) < frozen
+        is_earlier = version == request.version or is_known
         was_applied = by.state is State.APPLIED and by.kind is not Kind.ROLLBACK
         if is_same and is_earlier and not (request.kind is Kind.ROLLBACK and was_applied):
             asked.add(person)
@@ -203,8 +241,25 @@ def _by_settling(event: TargetMoved, step: Happened) -> Iterator[Broken]:
         yield GUARD, f"{request.id} is settled, and the guard was not read or objects"
     if request.attested_at is None:
         yield GUARD, f"{request.id} is settled before it was signed"
+    on_record = {one.version for one in before.placements}
+    if (
+        not event.moved
+        and request.kind is not Kind.OBSERVED
+        and not {request.version, *event.copies} & (on_record | step.after.truth.told)
+    ):
+        yield TOLD, f"{request.version} was found there, and nothing says that it came by hand"
     if request.version not in step.job.memo[1].holders and not event.copies:  # type: ignore[union-attr]
         yield GUARD, f"{request.id} is settled, and was not read back from the registry"
+
+
+def _by_observation(event: MoveObserved, step: Happened) -> Iterator[Broken]:
+    """What we moved for an approval that was ended meanwhile is there without one. A restore is another gap that the record names."""
+    world = step.after
+    restored = {one.to_version for one in world.intents if one.request_id.startswith(RESTORE)}
+    ended = {one.version for one in world.requests if one.state in ENDED}
+    version = event.version
+    if version is not None and version not in world.truth.by_hand | ended and version.version not in restored:
+        yield TRUE, f"{event.version} is said to have come by hand, and it did not"
 
 
 def _by_evidence(event: EvidenceFrozen, step: Happened) -> Iterator[Broken]:
@@ -245,7 +300,7 @@ def _by_look(step: Happened) -> Iterator[Broken]:
         return
     world, known = step.after, {one.version for one in step.before.placements}
     for one in world.placements:
-        is_new = one.version not in known and world.baseline.get(one.version) != step.before.now
+        is_new = one.version not in known and step.before.watch is not None
         ours = any(intent.done_at is None for intent in step.before.intents)
         if is_new and one.version not in world.truth.told and not ours and world.watch is not None:
             yield TOLD, f"{one.version} arrived, and nothing says so"
@@ -282,7 +337,16 @@ def broken_at_rest(world: World) -> Iterator[Broken]:
             yield TRACE, f"{one.id} is still held, and no freeze is on"
     if any(one.done_at is None for one in world.intents) and not parked:
         yield LOST, "an intent is open, and nothing settles it"
+    yield from _not_on_record(world)
     yield from _unlawful(world)
+
+
+def _not_on_record(world: World) -> Iterator[Broken]:
+    """A sweep lists the newest version of a target model alone, so that an older copy that is deleted shows at the next look."""
+    on_record = tuple(one.version for one in world.placements)
+    is_model = world.setting.target.kind is TargetKind.MODEL
+    if world.holders != (tuple(one for one in on_record if one in world.holders) if is_model else on_record):
+        yield ON_RECORD, f"{_names(frozenset(world.holders))} holds it, and {_names(frozenset(on_record))} is on record"
 
 
 def _unlawful(world: World) -> Iterator[Broken]:
@@ -290,19 +354,31 @@ def _unlawful(world: World) -> Iterator[Broken]:
     if facts.handling is Handling.IGNORE or world.watch is None:
         return
     for holding in custody_of(facts).holdings:
-        if holding.basis is Basis.FOREIGN and holding.version not in world.truth.told | world.truth.approved:
+        if holding.basis is Basis.FOREIGN and holding.version not in world.truth.told | world.truth.rejected:
             yield LAWFUL, f"{holding.version} is foreign, and no one was told"
         is_denied = holding.version in world.denied
-        asked = any(one.version == holding.version and one.state.is_open for one in world.requests)
+        asked = any(one.version == holding.version and _is_under_way(one) for one in world.requests)
         known = is_denied or asked or bool(world.parked) or _is_known(holding.version, world)
         if holding.basis is Basis.FOREIGN and facts.handling is Handling.REVERT and not known:
             yield LAWFUL, f"{holding.version} is foreign under revert, and nothing is done about it"
 
 
+def _is_under_way(request: TransitionRequest) -> bool:
+    """People are asked, or it is approved and a freeze holds it."""
+    return request.state.is_open or request.state is State.APPROVED
+
+
 def _is_known(version: VersionId, world: World) -> bool:
-    """It was approved once, or people were asked to adopt it and know. Both are gaps that the decision record names."""
+    """Gaps that the decision record names: adopted while it was being put back, rejected unseen, left because it was asked about."""
     adopted = any(one.version == version and one.is_adopted for one in world.requests)
-    return adopted or version in world.truth.approved
+    return adopted or version in world.truth.rejected or _was_left(version, world)
+
+
+def _was_left(version: VersionId, world: World) -> bool:
+    """Its put-back found that it was asked about; that request has ended since."""
+    about = [one for one in world.requests if one.version == version]
+    left = [one for one in about if was_put_back_by_rule(one) and one.settled_at and not one.settled_by_us]
+    return any(other.opened_at > one.opened_at for one in left for other in about)
 
 
 def _names(versions: frozenset[VersionId]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from bot.domain.events import Event, MoveObserved
 from bot.domain.model import Ask, AskKind, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry import arrivals, custody, steps
-from bot.domain.registry.diff import Known, Move, compare
+from bot.domain.registry.diff import Known, Left, Move, compare
 from bot.domain.registry.facts import RESTORE, Facts, Handling, Intent
 from bot.domain.registry.watch_events import HolderLeft, WatchBegun
 from bot.domain.request import lifecycle
@@ -33,7 +33,7 @@ def record_look(world: World, seen: tuple[VersionId, ...]) -> tuple[World, list[
     news = compare(model_seen(world, seen), known, world.rules)
     world, events, begun = _bring_up_to_date(world, seen)
     world, gone = _withdraw_what_is_gone(world, seen)
-    events += [*gone, *_departures(world, [one.version for one in news.left], news.left and news.left[0].stays)]
+    events += [*gone, *_departures(world, news.left)]
     approved: dict[VersionId, str] = {}
     for move in () if begun.is_first else news.moves:  # else all that it holds is baseline
         world, more, request_id = judge(world, move, seen, begun.under)
@@ -76,11 +76,11 @@ def _withdraw_what_is_gone(world: World, seen: tuple[VersionId, ...]) -> tuple[W
     return record(world, events), events
 
 
-def _departures(world: World, left: list[VersionId], stays: VersionId | None) -> list[Event]:
+def _departures(world: World, left: tuple[Left, ...]) -> list[Event]:
     target, ours = world.setting.target, any(one.done_at is None for one in world.intents)
-    if ours or stays is None or facts_of(world).handling is Handling.IGNORE:
+    if ours or facts_of(world).handling is Handling.IGNORE:
         return []
-    return [HolderLeft(world.now, "default", target, world.place_model, one, stays) for one in left]
+    return [HolderLeft(world.now, "default", target, world.place_model, one.version, one.stays) for one in left]
 
 
 def judge(

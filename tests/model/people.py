@@ -60,7 +60,9 @@ def _copy_by_hand(world: World) -> Iterator[Action]:
 
 def _moved(world: World, held: tuple[VersionId, ...], arrived: VersionId | None, said: str) -> Action:
     movers = world.truth.movers | ({(arrived, MOVER)} if arrived else frozenset())
-    return Action(f"{MOVER} {said}", replace(world, holders=held, truth=replace(world.truth, movers=movers)))
+    by_hand = world.truth.by_hand | ({arrived} if arrived else frozenset())
+    truth = replace(world.truth, movers=movers, by_hand=by_hand)
+    return Action(f"{MOVER} {said}", replace(world, holders=held, truth=truth))
 
 
 def ask(world: World) -> Iterator[Action]:
@@ -113,7 +115,9 @@ def reject(world: World) -> Iterator[Action]:
 
 def _vote(world: World, verdict: Verdict) -> Iterator[Action]:
     rule = world.rule
-    for request in world.requests if rule else ():
+    if rule is None:
+        return
+    for request in world.requests:
         for person in world.setting.voters if request.state is State.PENDING else ():
             vote = Vote(person, verdict, "because", world.now, ("leads",), "card")
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.domain.model import FastTrackMode, Target
-from bot.domain.policy.rules import Copies, FastTrack, Observed, Policy, Rule, Threshold, UnknownRequester
+from bot.domain.policy.rules import Copies, FastTrack, Observed, Policy, RollbackBy, Rule, Threshold, UnknownRequester
 from tests.builders import CHAMPION, PRODUCTION, a_policy, a_rule
 from tests.model import people
 from tests.model.people import OFFERS
@@ -79,13 +79,20 @@ def small(name: str, target: Target, policies: tuple[Policy, ...], *held: int, *
     return world_of(Setting(name, target, policies, budget(**may), askers=("ben",), voters=WITH_CY), *held)
 
 
+def asked_by_all(world: World) -> World:
+    return replace(world, setting=replace(world.setting, askers=WITH_CY))
+
+
+TRACKED = (_alias(Observed.REPORT, fast_track=TRACK), _alias(Observed.REPORT))
+BY_VOTES = (_alias(Observed.REVERT, rollback=RollbackBy.VOTES),)
+STRICTER = (_alias(Observed.REPORT), _alias(Observed.ASK), _alias(Observed.REVERT))
 COPIES = (
     a_policy_of(INTO_PROD, Observed.REVERT, copies=Copies.DELETE),
     a_policy_of(INTO_PROD, Observed.REVERT),
 )
 SMALL = (
     small("small: put back or approved", CHAMPION, (_alias(Observed.REVERT),), 1, hand=1, ask=1, approve=1, crash=1),
-    small("small: approved meanwhile", CHAMPION, (_alias(Observed.REVERT),), 1, hand=1, adopt=1, approve=1),
+    small("small: approved meanwhile", CHAMPION, (_alias(Observed.REVERT),), 1, hand=1, adopt=1, approve=2),
     small("small: nobody there", CHAMPION, (_alias(Observed.REVERT),), ask=1, approve=1, hand=1, freeze=1, crash=1),
     small("small: adopted", CHAMPION, (_alias(Observed.REVERT),), 1, adopt=1, reject=1, approve=1, hand=1, policy=1),
     play(
@@ -101,6 +108,42 @@ SMALL = (
         *IN_TURN[:2],
     ),
     play(small("small: copies of v1", INTO_PROD, COPIES, hand=1, policy=1, crash=1), *IN_TURN[:2]),
+    play(
+        small("small: called off", CHAMPION, (_alias(Observed.REVERT),), 1, hand=2, call=1, crash=1, freeze=1),
+        "a freeze begins",
+        "ben asks for bike-demand v2",
+        "cy approves r1",
+    ),
+    play(small("small: back in a freeze", CHAMPION, (_alias(Observed.REVERT),), back=1, freeze=1, hand=1), *IN_TURN),
+    play(
+        small("small: two held", CHAMPION, (_alias(Observed.REVERT), _alias(Observed.ASK)), hand=1, policy=1),
+        "a freeze begins",
+        *IN_TURN,
+    ),
+    play(
+        small("small: moved meanwhile", CHAMPION, (_alias(Observed.REVERT),), 1, hand=1),
+        "ana registers",
+        "a freeze begins",
+        "ben asks for bike-demand v2",
+        "cy approves r1",
+    ),
+    play(
+        small("small: back by votes", CHAMPION, BY_VOTES, back=1, crash=1, hand=1),
+        *IN_TURN,
+        "a freeze begins",
+        "ben asks for bike-demand v1",
+        "cy approves r3",
+    ),
+    small("small: emptied", CHAMPION, (_alias(Observed.REVERT),), 1, hand=3, crash=1),
+    small("small: who moved it", CHAMPION, (_alias(Observed.ASK),), 1, hand=1, ask=1, approve=3),
+    asked_by_all(small("small: asked before", CHAMPION, TRACKED[1:], 1, ask=2, withdraw=1, approve=2, register=1)),
+    small("small: passed before", CHAMPION, TRACKED[:1], 1, ask=2, register=1, back=1, call=1, freeze=1),
+    play(
+        small("small: content rejected", CHAMPION, TRACKED[::-1], 1, ask=1, register=1, policy=1, approve=1),
+        "ben asks for bike-demand v2",
+        "cy rejects r1",
+    ),
+    small("small: a stricter rule", CHAMPION, STRICTER, 1, hand=2, policy=2, approve=1),
     small("small: copies adopted", INTO_PROD, COPIES, 1, adopt=1, reject=1, hand=1, policy=1),
 )
 WORLDS = (
@@ -120,7 +163,7 @@ WORLDS = (
             "alias, people are asked",
             CHAMPION,
             (_alias(Observed.ASK),),
-            budget(hand=2, ask=1, approve=2, reject=1, withdraw=1, crash=1),
+            budget(hand=2, ask=1, approve=2, reject=1, withdraw=1, call=1, crash=1),
             askers=("ana", "ben"),
             voters=WITH_CY,
         ),
@@ -162,8 +205,8 @@ WORLDS = (
         Setting(
             "alias, fast track",
             CHAMPION,
-            (_alias(Observed.REPORT, fast_track=TRACK), _alias(Observed.REPORT)),
-            budget(ask=3, hand=1, reject=1, approve=1, register=1, back=1, switch=1, policy=1),
+            TRACKED,
+            budget(ask=3, call=1, hand=1, reject=1, approve=1, register=1, back=1, switch=1, policy=1),
             askers=("ben",),
             voters=WITH_CY,
         ),
@@ -209,7 +252,7 @@ WORLDS = (
                 "alias, two held by a freeze",
                 CHAMPION,
                 (_alias(Observed.REVERT), _alias(Observed.ASK)),
-                budget(hand=1, back=1, freeze=1, crash=1, policy=1, withdraw=1),
+                budget(hand=1, back=1, freeze=1, crash=1, policy=1, call=1),
                 askers=("ana", "ben"),
                 voters=WITH_CY,
             )

@@ -8,14 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from bot.domain.events import AskJoined, Event, MoveObserved, RequestApproved, RequestOpened, TargetMoved
+from bot.domain.events import (
+    AskJoined,
+    Event,
+    MoveObserved,
+    RequestApproved,
+    RequestOpened,
+    RequestRejected,
+    TargetMoved,
+)
 from bot.domain.model import State, TransitionRequest, VersionId
 from bot.domain.registry.facts import Handling
 from bot.domain.registry.watch_events import WatchBegun
 from bot.domain.request import lifecycle
 from tests.model import effects, people
-from tests.model.effects import Write
 from tests.model.world import LOOK_AT, RESTORE_TARGET, Job, Truth, World, defer, marked, record
+from tests.model.writing import Write
 
 WORKERS = 2
 TAKE_TURNS = ("sync_target", RESTORE_TARGET, LOOK_AT)
@@ -132,7 +140,9 @@ def seen(step: Happened) -> Happened:
     truth, after = step.after.truth, step.after
     for event in step.events:
         truth = _told(truth, event, after)
-    truth = replace(truth, rooted=truth.rooted & frozenset(after.holders))
+    held = frozenset(after.holders)
+    known = held | {one.version for one in after.placements}
+    truth = replace(truth, rooted=truth.rooted & held, told=truth.told & known, rejected=truth.rejected & held)
     ours = {write.version for write in step.writes if write.kind in ("set", "copy")}
     movers = frozenset(one for one in truth.movers if one[0] not in ours)
     return replace(step, after=replace(after, truth=replace(truth, movers=movers)))
@@ -141,6 +151,8 @@ def seen(step: Happened) -> Happened:
 def _told(truth: Truth, event: Event, after: World) -> Truth:
     if isinstance(event, RequestApproved):
         return replace(truth, approved=truth.approved | {after.request(event.request_id).version})
+    if isinstance(event, RequestRejected):
+        return replace(truth, rejected=truth.rejected | {after.request(event.request_id).version})
     if isinstance(event, TargetMoved):
         return replace(truth, approved=truth.approved | {event.version, *event.copies})
     if isinstance(event, MoveObserved) and event.version is not None:
@@ -148,10 +160,10 @@ def _told(truth: Truth, event: Event, after: World) -> Truth:
     if isinstance(event, WatchBegun):
         return replace(truth, rooted=frozenset(after.holders) & frozenset(_holders(event)))
     if isinstance(event, RequestOpened) and event.requester:
-        return replace(truth, asked=truth.asked | {(event.version, event.requester, event.request_id)})
+        return replace(truth, asked=truth.asked | {(event.version, event.requester, event.request_id, event.at)})
     if isinstance(event, AskJoined):
         version = after.request(event.request_id).version
-        return replace(truth, asked=truth.asked | {(version, event.person, event.request_id)})
+        return replace(truth, asked=truth.asked | {(version, event.person, event.request_id, event.at)})
     return truth
 
 

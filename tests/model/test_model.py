@@ -25,7 +25,7 @@ def test_no_law_is_broken_as_far_as_the_model_is_explored(world: World) -> None:
 
 @pytest.mark.parametrize("mutant", QUICK, ids=lambda mutant: mutant.name)
 def test_a_planted_bug_is_found_and_its_story_is_told(mutant: Mutant) -> None:
-    found = find(mutant, states=1_300)
+    found = find(mutant, states=1_600)
 
     assert found is not None
     assert found.violations[0].story

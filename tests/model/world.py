@@ -64,17 +64,20 @@ class Watch:
 
 @dataclass(frozen=True)
 class Truth:
-    """What has happened, whatever the bot knows of it. `approved`: ever, by people or a rule. `rooted`: holders since the watch began.
+    """What has happened, no matter what the bot knows of it.
 
-    `told`: arrivals that people know of. `movers`: who moved which holder there by hand. `asked`: who asked for which version, by which
-    request.
+    `approved`: ever, by people or a rule. `rooted`: holders since the watch began. `told`: holders that people know to have come by hand.
+    `by_hand`: all versions that ever did. `movers`: who moved which holder there by hand. `asked`: who asked for which version, by which
+    request, and when. `rejected`: holders that people rejected while they held the place.
     """
 
     approved: frozenset[VersionId] = frozenset()
     rooted: frozenset[VersionId] = frozenset()
     told: frozenset[VersionId] = frozenset()
+    by_hand: frozenset[VersionId] = frozenset()
     movers: frozenset[tuple[VersionId, str]] = frozenset()
-    asked: frozenset[tuple[VersionId, str, str]] = frozenset()
+    asked: frozenset[tuple[VersionId, str, str, datetime]] = frozenset()
+    rejected: frozenset[VersionId] = frozenset()
 
 
 @dataclass(frozen=True)
