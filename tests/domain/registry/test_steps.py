@@ -80,6 +80,15 @@ def test_a_move_that_equals_our_intent_is_ours() -> None:
     assert step_for_arrival(V2, V1, facts, hours(2)) == Resume(request.id)
 
 
+def test_our_move_is_ours_although_another_version_had_come_after_the_last_look() -> None:
+    request = approved(V2, 3, (V3,))
+    ours = replace(announced(request, 3, 2), at=hours(3))
+    facts = the_facts(applied(V1, 1), request, holders=(V2,), intents=(ours,), seen={V1: hours(1)})
+
+    assert step_for_arrival(V2, V1, facts, hours(4)) == Resume(request.id)
+    assert step_for_arrival(V2, V1, replace(facts, seen={V1: hours(4)}), hours(5)) == Report(request.id)
+
+
 def test_a_move_by_hand_to_what_waits_for_a_freeze_is_reported_with_its_approval() -> None:
     request = approved(V2, 2, (V1,))
 
