@@ -152,13 +152,13 @@ def _is_yes_after(one: TransitionRequest, no: TransitionRequest) -> bool:
 
 
 def _decided_later(request: TransitionRequest, step: Happened) -> TransitionRequest | None:
-    """Another request for the place that was approved when the facts were read, before this one was begun to be applied."""
+    """Another request for the place that was approved when the facts were read, before our move was announced."""
     intent = next((one for one in step.before.intents if one.request_id == request.id), None)
     read: tuple[TransitionRequest, ...] = step.job.memo[1].decisions if step.job else ()
     for other in read:
-        is_yes = other.state in (State.APPROVED, State.APPLIED) and other.kind is not Kind.OBSERVED
-        is_later = other.decided_at and request.decided_at and other.decided_at > request.decided_at
-        if other.id != request.id and is_yes and is_later and intent and other.decided_at < intent.at:
+        is_yes = other.state is State.APPROVED and other.kind is not Kind.OBSERVED
+        is_later = intent is not None and when(request) < when(other) < intent.at
+        if other.id != request.id and is_yes and is_later:
             return other
     return None
 
@@ -253,9 +253,12 @@ def _by_settling(event: TargetMoved, step: Happened) -> Iterator[Broken]:
 
 
 def _by_observation(event: MoveObserved, step: Happened) -> Iterator[Broken]:
-    """What we moved for an approval that was ended meanwhile is there without one. A restore is another gap that the record names."""
+    """What we moved for an approval that was ended meanwhile is there without one.
+
+    That a dead worker's move is not recognised after a restore, or where no one was on record, is a gap that the decision record names.
+    """
     world = step.after
-    restored = {one.to_version for one in world.intents if one.request_id.startswith(RESTORE)}
+    restored = {one.to_version for one in world.intents if event.previous is None or one.request_id.startswith(RESTORE)}
     ended = {one.version for one in world.requests if one.state in ENDED}
     version = event.version
     if version is not None and version not in world.truth.by_hand | ended and version.version not in restored:
@@ -295,7 +298,7 @@ def _may_begin(request: TransitionRequest) -> bool:
 
 
 def _by_look(step: Happened) -> Iterator[Broken]:
-    """Whom a look puts on record anew has been told of, is ours, or was there when the watch began."""
+    """A version that a look puts on record was announced, is ours, or was there when the watch began."""
     if step.job is None or step.job.effect != LOOK_AT or step.job.phase != "record":
         return
     world, known = step.after, {one.version for one in step.before.placements}

@@ -137,7 +137,7 @@ def _way_back_to_anyone(version: VersionId, facts: Facts) -> VersionId | None:
     return next((one for one in sorted(facts.there, reverse=True) if one != version), None)
 
 
-def _lawful_whatever(facts: Facts) -> list[VersionId]:
+def _lawful_in_any_case(facts: Facts) -> list[VersionId]:
     held: list[VersionId] = []
     for one in sorted(facts.decisions, key=when):
         if one.state is State.APPLIED:
@@ -278,10 +278,10 @@ MUTANTS = (
         ("put back or",),
         is_quick=False,
     ),
-    Mutant("a move is recorded before it is made", ((effects, "act", _forgets_the_move),), ("nobody there",)),
+    Mutant("a move is recorded before it is made", ((effects, "act", _forgets_the_move),), ("empty target",)),
     Mutant("a decision is dropped when the world has changed", ((effects, "go_stale", _no_longer_reopened),), (HELD,)),
     Mutant("the way back is any version", ((decided, "way_back_from", _way_back_to_anyone),), ("v2 rejected",)),
-    Mutant("what people rejected counts as lawful", ((custody, "_history", _lawful_whatever),), ("v2 rejected",)),
+    Mutant("what people rejected counts as lawful", ((custody, "_history", _lawful_in_any_case),), ("v2 rejected",)),
     Mutant(
         "a reopened request forgets who asked",
         FORGETFUL,

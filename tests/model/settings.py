@@ -93,7 +93,7 @@ COPIES = (
 SMALL = (
     small("small: put back or approved", CHAMPION, (_alias(Observed.REVERT),), 1, hand=1, ask=1, approve=1, crash=1),
     small("small: approved meanwhile", CHAMPION, (_alias(Observed.REVERT),), 1, hand=1, adopt=1, approve=2),
-    small("small: nobody there", CHAMPION, (_alias(Observed.REVERT),), ask=1, approve=1, hand=1, freeze=1, crash=1),
+    small("small: empty target", CHAMPION, (_alias(Observed.REVERT),), ask=1, approve=1, hand=1, freeze=1, crash=1),
     small("small: adopted", CHAMPION, (_alias(Observed.REVERT),), 1, adopt=1, reject=1, approve=1, hand=1, policy=1),
     play(
         small("small: v2 rejected", CHAMPION, (_alias(Observed.ASK),), hand=1, reject=1, approve=1, crash=1),
@@ -171,7 +171,7 @@ WORLDS = (
     ),
     world_of(
         Setting(
-            "alias, nobody there, freeze",
+            "alias, empty target, freeze",
             CHAMPION,
             (_alias(Observed.REVERT),),
             budget(ask=2, approve=2, freeze=2, hand=1, back=1, crash=1),

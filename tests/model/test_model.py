@@ -24,7 +24,7 @@ def test_no_law_is_broken_as_far_as_the_model_is_explored(world: World) -> None:
 
 
 @pytest.mark.parametrize("mutant", QUICK, ids=lambda mutant: mutant.name)
-def test_a_planted_bug_is_found_and_its_story_is_told(mutant: Mutant) -> None:
+def test_a_planted_bug_is_found_with_the_story_that_leads_to_it(mutant: Mutant) -> None:
     found = find(mutant, states=1_600)
 
     assert found is not None

@@ -39,7 +39,7 @@ def change_for(world: World, request: TransitionRequest, facts: Facts, step: ste
 
 
 def apply_write(world: World, change: Write) -> World:
-    """Changes the registry as it is now, whatever was read before."""
+    """Changes the registry as it is now, which may differ from what was read before."""
     held, one = world.holders, change.version
     if change.kind == "copy" and one is not None:
         made = version(max((copy.version for copy in world.sources), default=0) + 1, world.place_model)
