@@ -135,13 +135,11 @@ def _announce(
     number = holder.version if holder else None
     intent = Intent(request.id, "default", world.place_model, request.target, number, to, world.now)
     locked, going_on = world.request(request.id), replace(job, phase="write")
-    refusal, freeze = "", freeze_now(world, locked)
+    refusal = "" if is_put_back else why_not_now(world, locked)
+    has_begun = is_put_back or is_open(world, request.id)
+    freeze = None if has_begun else freeze_now(world, locked)
     if not is_put_back and not is_in_force(locked):
         return Done(world, None, "finds that it was ended meanwhile")
-    if not is_put_back:
-        refusal = why_not_now(world, locked)
-    if is_put_back or is_open(world, request.id):
-        freeze = None
     if not refusal and freeze is None:
         return Done(put_intent(world, intent), going_on, "commits its intent")
     events = lifecycle.hold(locked, freeze.name, freeze.until, world.now) if freeze and not refusal else []
