@@ -13,7 +13,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test quick check sim style types contracts security bench pictures reference format clean
+.PHONY: demo test quick check model sim style types contracts security bench pictures reference format clean
 
 demo: $(STAMP)
 	$(BIN)/countersign demo $(ARGS)
@@ -44,6 +44,11 @@ contracts:
 
 security:
 	$(BIN)/bandit -q -ll -c pyproject.toml -r bot handlers config
+
+# What custody decides, in every order of people, jobs and crashes; then with planted bugs. Some minutes.
+model: $(STAMP)
+	$(BIN)/python -m tests.model $(ARGS)
+	$(BIN)/python -m tests.model --mutants
 
 # A nightly run is `make sim SEEDS=2000`; a seed that fails is shown by `python -m tests.sim --seed N --trace`.
 SEEDS ?= 200

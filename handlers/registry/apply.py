@@ -87,7 +87,8 @@ def _restore(intent_id: str, s: Services) -> None:
             (lawful,) = facts.holders
             holding = custody_of(facts).of(lawful)
             approval = holding.request_id if holding else None
-            tx.registry.put_placements(intent.workspace, intent.model, intent.target, (lawful,), now, approval)
+            ours = (lawful,)
+            tx.registry.place_ours(intent.workspace, intent.model, intent.target, ours, ours, now, approval)
             tx.record([MoveReverted(now, intent.workspace, intent.target, intent.model, lawful)])
 
 

@@ -43,7 +43,7 @@ def announce(
             tx.registry.put_intent(intent)
             return True
         if locked.state is not State.APPROVED:
-            return False  # it was called off while the artifacts were read
+            return False  # it was ended while the place or the artifacts were read
         refusal = why_not_now(locked, tx, lock=True)
         freeze = None if _has_begun(request.id, tx) else freeze_on(locked, tx.policy(), now)
         if not refusal and freeze is None:
@@ -72,9 +72,9 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
     ours = copies or (request.version,)
     with s.store.transaction() as tx:
         locked = tx.requests.get(request.id, for_update=True)
-        if locked.state is State.CALLED_OFF:
+        if locked.state is not State.APPROVED:
             tx.registry.close_intent(request.id, now)
-            return  # while we moved it: the next look judges it as a move that no one approved
+            return  # it was ended while we moved it: the next look judges it as a move that no one approved
         refusal = "" if moved else why_not_now(locked, tx, lock=True)
         if not refusal:
             previous = previous_of(request)
@@ -82,7 +82,9 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
             tx.record(_moved_by_hand(request, facts, ours, now) if not moved else [])
             tx.record(lifecycle.apply(locked, previous, now, moved=moved, besides=tuple(on_record), copies=copies))
             _take_the_buttons_away(locked, place.model, tx, now)
-            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, request.id)
+            # Who came into a stage while we moved it is taken off the record, so that the next look judges them.
+            stay = ours if moved and request.target.kind is TargetKind.STAGE else facts.holders
+            tx.registry.place_ours(place.workspace, place.model, request.target, stay, ours, now, request.id)
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
     if refusal:
         go_stale(request, refusal, s)
@@ -103,6 +105,8 @@ def record_put_back(
             ours = (back.version,) if back else ()
             approval = back.request_id if back else None
             tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, approval)
+        elif not denied and request.version not in facts.holders:  # if it comes back, that is a move by hand again
+            tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, (), now, None)
         if moved:
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
         else:

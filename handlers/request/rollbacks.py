@@ -45,6 +45,7 @@ from handlers.custody.facts import Place, decided_at, decided_for, facts_of
 from handlers.notify.render_context import context_for
 from handlers.request.approvals import Reply, request_under, rule_of
 from handlers.request.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
+from handlers.request.calling_off import judge_anew
 from handlers.request.voters import voter_for
 
 REASON_WANTED = "say in a sentence why: the reason goes on the card, into the ticket, and marks the version that failed"
@@ -207,7 +208,11 @@ def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now
                 f"{target_label(overtaken)} is being taken back to {back_to} already: {overtaken.state}.{card}"
             )
         why = f"{target} is to go back to {back_to} now, by a rollback"
-        tx.record(lifecycle.withdraw(overtaken, why, now) or lifecycle.mark_stale(overtaken, why, now))
+        tx.record(lifecycle.withdraw(overtaken, why, now))
+        if overtaken.state is State.APPROVED:
+            tx.record(lifecycle.mark_stale(overtaken, why, now))
+            tx.registry.call_off_intent(overtaken.id, now)
+            judge_anew(overtaken, tx, now)
 
 
 def _is_quicker(ask: Ask, waiting: TransitionRequest) -> bool:

@@ -83,9 +83,17 @@ def _announced(version: VersionId, previous: VersionId | None, facts: Facts) -> 
             request = next((one for one in facts.decisions if one.id == intent.request_id), None)
             if request is not None and version in copies_of(request, facts):
                 return intent
-        elif (intent.from_version, intent.to_version) == (_number(previous), version.version):
+        elif intent.to_version == version.version and _begins_at(intent, previous, facts):
             return intent
     return None
+
+
+def _begins_at(intent: Intent, previous: VersionId | None, facts: Facts) -> bool:
+    """It leads away from the holder on record, or from one that we read later than the record was made."""
+    if intent.from_version == _number(previous):
+        return True
+    seen = facts.seen.get(previous) if previous else None
+    return seen is not None and seen < intent.at
 
 
 def _empties(intent: Intent, previous: VersionId | None) -> bool:

@@ -73,12 +73,11 @@ def _ratify(request: TransitionRequest, facts: Facts, guard: Guard | None) -> St
 def _put_back(request: TransitionRequest, facts: Facts) -> Step:
     version, lawful = request.version, way_back_from(request.version, facts)
     if request.is_adopted or _asked_since(request, facts):
-        return LeaveIt()
+        return LeaveIt(moved=_is_put_back(request, facts))
     if facts.target.kind is TargetKind.MODEL:
         return _put_back_copy(request, facts)
-    intent = intent_of(request, facts)
     if version not in facts.holders:
-        return LeaveIt(moved=intent is not None and (lawful is None or lawful in facts.holders))
+        return LeaveIt(moved=_is_put_back(request, facts))
     if lawful is not None and lawful not in facts.there:
         return CallPeople(
             f"{request.target} cannot go back to {lawful}, which is no longer in the registry. "
@@ -87,11 +86,18 @@ def _put_back(request: TransitionRequest, facts: Facts) -> Step:
     return PutBack(version, lawful, How.MOVE)
 
 
+def _is_put_back(request: TransitionRequest, facts: Facts) -> bool:
+    """We announced it, and the place is as the put-back leaves it."""
+    lawful, is_copy = way_back_from(request.version, facts), facts.target.kind is TargetKind.MODEL
+    is_back = request.version not in facts.holders and (is_copy or lawful is None or lawful in facts.holders)
+    return is_back and intent_of(request, facts) is not None
+
+
 def _put_back_copy(request: TransitionRequest, facts: Facts) -> Step:
     """A version is deleted only where the rule says so, when it came while the place was watched, and no one ever approved it."""
-    version, intent = request.version, intent_of(request, facts)
+    version = request.version
     if version not in facts.holders:
-        return LeaveIt(moved=intent is not None)
+        return LeaveIt(moved=_is_put_back(request, facts))
     is_new = version not in facts.baseline and facts.watched_since is not None
     came_later = facts.watched_since is not None and min(request.opened_at, version.created) >= facts.watched_since
     deletes = facts.deletes_copies and is_new and came_later and not ever_approved(version, facts)

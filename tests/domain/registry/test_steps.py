@@ -80,6 +80,15 @@ def test_a_move_that_equals_our_intent_is_ours() -> None:
     assert step_for_arrival(V2, V1, facts, hours(2)) == Resume(request.id)
 
 
+def test_our_move_is_ours_although_another_version_had_come_after_the_last_look() -> None:
+    request = approved(V2, 3, (V3,))
+    ours = replace(announced(request, 3, 2), at=hours(3))
+    facts = the_facts(applied(V1, 1), request, holders=(V2,), intents=(ours,), seen={V1: hours(1)})
+
+    assert step_for_arrival(V2, V1, facts, hours(4)) == Resume(request.id)
+    assert step_for_arrival(V2, V1, replace(facts, seen={V1: hours(4)}), hours(5)) == Report(request.id)
+
+
 def test_a_move_by_hand_to_what_waits_for_a_freeze_is_reported_with_its_approval() -> None:
     request = approved(V2, 2, (V1,))
 
@@ -219,6 +228,14 @@ def test_a_put_back_that_is_replayed_leaves_alone_what_was_asked_about_or_approv
     request, since = moved_by_hand(V2, State.REJECTED, 2), moved_by_hand(V2, state, 4)
 
     assert next_step(request, the_facts(applied(V1, 1), request, since, holders=(V2,)), None) == LeaveIt()
+
+
+def test_a_put_back_that_was_made_is_ours_although_people_are_asked_about_the_version_since() -> None:
+    request, since = moved_by_hand(V2, State.REJECTED, 2), moved_by_hand(V2, State.COLLECTING, 4)
+    ours = Intent(request.id, "default", "bike-demand", CHAMPION, 2, 1, hours(3))
+    facts = the_facts(applied(V1, 1), request, since, holders=(V1,), intents=(ours,))
+
+    assert next_step(request, facts, None) == LeaveIt(moved=True)
 
 
 def test_rejecting_an_adopted_holder_moves_nothing() -> None:
