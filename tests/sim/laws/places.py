@@ -97,7 +97,7 @@ class Places:
         return not any(place == touched for c in later for touched, _ in (*c.arrived, *c.left))
 
     def _check_standing_asks(self, requests: list[TransitionRequest], tx: Transaction) -> Broken:
-        """What asks by its alias has been asked about, unless it is there already."""
+        """What asks by its alias has been asked about, unless it is there already, or was and the rule only reports such moves."""
         if any(change.what.startswith("renames ") for change in self.world.registry.history):
             return  # whoever renames a model asks again
         for (model, target), held in self.world.registry.places().items():
@@ -105,9 +105,8 @@ class Places:
                 continue
             for rule in tx.policy().rules_for(DEFAULT_WORKSPACE, model):
                 wanted = rule.target_for(model)
-                if self._is_where_it_wants(
-                    held[0], (wanted.name if wanted.kind is TargetKind.MODEL else model, wanted)
-                ):
+                place = (wanted.name if wanted.kind is TargetKind.MODEL else model, wanted)
+                if self._is_where_it_wants(held[0], place) or self._was_reported_there(held[0], place):
                     continue
                 about = [r for r in requests if r.version == held[0] and r.target == wanted]
                 if not [r for r in about if r.state is not State.WITHDRAWN]:
@@ -116,6 +115,12 @@ class Places:
     def _is_where_it_wants(self, version: VersionId, place: Place) -> bool:
         held = self.world.registry.places().get(place, ())
         return any(version.created in truth.origins(one, self.world) for one in held)
+
+    def _was_reported_there(self, version: VersionId, place: Place) -> bool:
+        """It had what it asks for, without an approval; the rule asks about no such move, and reports the one away too."""
+        moves = [one for one in self.world.registry.history if truth.by_hand(one) and (place, version) in one.arrived]
+        rules = (truth.rule_at(known.policy, place) for known in self.world.policies)
+        return bool(moves) and any(rule is not None and rule.observed is Observed.REPORT for rule in rules)
 
     def _check_gate(
         self, version: VersionId, place: Place, requests: list[TransitionRequest], tx: Transaction
