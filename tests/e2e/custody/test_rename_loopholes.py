@@ -73,3 +73,38 @@ def test_an_approval_by_fewer_votes_counts_for_nothing_under_a_name_whose_rule_w
 
     observed_moves = [one for one in installation.requests() if one.kind is Kind.OBSERVED]
     assert [one.version.model for one in observed_moves] == [installation.model]
+
+
+def test_what_was_approved_under_another_name_of_the_same_rule_is_told_when_it_takes_a_watched_name(
+    installation: Installation,
+) -> None:
+    installation.promoted()
+    other = f"{installation.model}-other"
+    installation.register(model=other)
+    installation.mlflow.set_registered_model_alias(other, "candidate", "1")
+    installation.sweep()
+    (asked,) = installation.requests(State.PENDING)
+    installation.approve(asked)
+    assert installation.reread(asked).state is State.APPLIED
+
+    swap_in(installation, other)
+
+    (moved,) = installation.entries(MoveObserved)
+    assert (moved["model"], moved["handling"]) == (installation.model, "approved")
+
+
+@pytest.mark.parametrize("observed", ["ask", "revert"])
+def test_a_model_that_no_rule_covered_arrives_under_a_name_that_a_rule_covers(
+    installation: Installation, observed: str
+) -> None:
+    installation.use_policy(observed=observed)
+    other = f"other-{installation.model}"
+    installation.register(model=other)
+    installation.mlflow.set_registered_model_alias(other, "champion", "1")
+    installation.sweep()
+    installation.mlflow.rename_registered_model(other, installation.model)
+    for _ in range(2):
+        installation.sweep()
+
+    moves = [entry for entry in installation.entries(MoveObserved) if entry["model"] == installation.model]
+    assert [entry["handling"] for entry in moves] == [observed]
