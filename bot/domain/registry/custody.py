@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
-from bot.domain.registry.facts import Facts, came_by, content_of, is_a_no, when
+from bot.domain.registry.facts import Facts, Intent, came_by, content_of, is_a_no, when
 
 
 class Basis(StrEnum):
@@ -86,6 +86,24 @@ def is_waiting(version: VersionId, facts: Facts) -> TransitionRequest | None:
     """The approval of the version that is not applied yet: it is being signed, or a freeze holds it."""
     waiting = (one for one in facts.about(version) if one.state is State.APPROVED)
     return next(waiting, None)
+
+
+def left_by(request: TransitionRequest, intent: Intent | None, facts: Facts) -> tuple[VersionId, ...]:
+    """What an approval that has ended would have let stay, and no other right does: the version itself, or what may be its copies.
+
+    A copy's number is not known before: it is newer than all that was there when its intent said so.
+    """
+    is_copied = facts.target.kind is TargetKind.MODEL and request.version.model != facts.model
+    if is_copied:
+        newest = (intent.from_version or 0) if intent else None
+        came = [held for held in facts.holders if newest is not None and held.version > newest]
+    else:
+        came = [held for held in facts.holders if held == request.version]
+    return tuple(held for held in came if not may_hold(held, facts) and not _is_asked_about(held, facts))
+
+
+def _is_asked_about(version: VersionId, facts: Facts) -> bool:
+    return any(one.version == version and one.kind is Kind.OBSERVED and one.state.is_open for one in facts.decisions)
 
 
 def ever_approved(version: VersionId, facts: Facts) -> bool:
