@@ -149,10 +149,15 @@ def _rightful(facts: Facts) -> frozenset[VersionId]:
 
 
 def _is_baseline(version: VersionId, facts: Facts) -> bool:
-    """Baseline lasts until the place is moved on a decision; in a target model, where nothing gives way, for good."""
-    since = facts.baseline.get(version)
-    if since is None or facts.target.kind is TargetKind.MODEL:
-        return since is not None
+    """Baseline lasts until the place is moved on a decision; in a target model, where nothing gives way, for good.
+
+    What people rejected there stays where it stands, but does not come back by hand.
+    """
+    since, came = facts.baseline.get(version), facts.seen.get(version)
+    if since is None or (_is_rejected(version, facts) and (came is None or came > since)):
+        return False
+    if facts.target.kind is TargetKind.MODEL:
+        return True
     moved = _last_alone(facts) if facts.target.kind is TargetKind.STAGE else _last_applied(facts)
     return moved is None or since >= when(moved)
 
@@ -171,9 +176,13 @@ def _came_at(version: VersionId, facts: Facts) -> datetime:
     return max(when(one) for one in facts.about(version) if one.state is State.APPLIED)
 
 
+def _is_rejected(version: VersionId, facts: Facts) -> bool:
+    return any(is_a_no(one) for one in facts.about(version))
+
+
 def _floor(facts: Facts) -> tuple[VersionId, ...]:
     """Baseline counts only while nothing was approved; a version that people rejected since cannot be restored."""
-    kept = [version for version in facts.baseline if not any(is_a_no(one) for one in facts.about(version))]
+    kept = [version for version in facts.baseline if not _is_rejected(version, facts)]
     latest = max((facts.baseline[version] for version in kept), default=None)
     return tuple(sorted(version for version in kept if facts.baseline[version] == latest))
 
