@@ -115,14 +115,15 @@ def adopt(s: Services) -> list[TransitionRequest]:
             open_new(NewRequest(held.version, held.target, Ask(AskKind.ADOPTED), kind=Kind.OBSERVED), tx, now)
             for held in tx.registry.placements()
             if held.request_id is None and policy.rule_for(held.version.workspace, held.version.model, held.target)
-            if not _is_put_back(held, tx)
+            if not _is_denied(held, tx)
         ]
 
 
-def _is_put_back(held: Placement, tx: Transaction) -> bool:
-    """People or the rule have rejected the move by hand: it is on its way back, or a copy that is denied."""
+def _is_denied(held: Placement, tx: Transaction) -> bool:
+    """A copy that was denied stays where it is; the decision on it has been carried out."""
     asked = [one for one in tx.requests.find(version=held.version, target=held.target) if one.kind is Kind.OBSERVED]
-    return bool(asked) and asked[-1].state is State.REJECTED and not asked[-1].is_adopted
+    is_settled_no = bool(asked) and asked[-1].state is State.REJECTED and asked[-1].settled_at is not None
+    return is_settled_no and held.target.kind is TargetKind.MODEL
 
 
 def take_away(ask: OpenAsk, seen: ModelSnapshot, tx: Transaction, now: datetime, *, overtaken: bool = False) -> None:
