@@ -53,7 +53,9 @@ def facts_of(
     holders = seen.holders(place.target) if seen else ()
     on_record = [held for held in tx.registry.placements(place.workspace, place.model) if held.target == place.target]
     wanted = (*about, *holders[: 1 if place.target.kind is TargetKind.MODEL else None])
+    intents = tx.registry.open_intents(place.workspace, place.model, place.target)
     by_request = [held.request_id for held in on_record if held.version in wanted]
+    by_request += [intent.request_id for intent in intents]
     numbers = {one.version for one in wanted} | _copied_numbers(seen, wanted)
     decisions = _decisions(place, renames, numbers, by_request, tx)
     return Facts(
@@ -66,7 +68,7 @@ def facts_of(
         baseline=_baseline(place, renames, tx),
         seen={held.version: held.since for held in on_record},
         sources=_sources(seen, decisions, renames, place.target),
-        intents=tuple(tx.registry.open_intents(place.workspace, place.model, place.target)),
+        intents=tuple(intents),
         handling=handling_of(place, policy),
         deletes_copies=_deletes_copies(place, policy),
         watched_since=_watched_since(place, tx),
