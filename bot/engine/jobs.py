@@ -20,6 +20,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 from bot.database.connect import create_engine, patience_for
 from bot.engine import rows as job_rows
 from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app, utc_now
+from bot.engine.readers import Readers
 from bot.engine.rows import Job, JobCounts, JobStatus
 from bot.engine.sweeper import Timing
 from bot.engine.turns import Turns
@@ -51,6 +52,7 @@ class Jobs:
         self._now = now
         self._engine = create_engine(database_url, pooled=False)
         self.turns = Turns(self._engine)
+        self.readers = Readers()
         self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=database_url))
         _quieten_engine()
 

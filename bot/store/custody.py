@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.model import Kind, Target, VersionId
+from bot.domain.model import OPEN, Kind, State, Target, VersionId
 from bot.domain.registry.facts import RESTORE, Handling
 from bot.domain.registry.names import Renamed
 from bot.store import tables
@@ -131,7 +132,8 @@ class CustodyRows:
         numbers: Collection[int] = (),
         ids: Collection[str] = (),
     ) -> list[str]:
-        """Bodies of the newest requests about a place, of all live ones and rollbacks, of those about these numbers and with these ids.
+        """Bodies of the newest requests about a place and of the newest that were applied, whatever came to nothing since, with the
+        rejections of the same versions; of all live ones and rollbacks, of those about these numbers and with these ids.
 
         The oldest first. `models` None: copied from any model.
         """
@@ -139,10 +141,19 @@ class CustodyRows:
         here = [rows.workspace == workspace, rows.target.in_([str(target) for target in targets])]
         if models is not None:
             here.append(rows.model.in_(models))
-        newest = sa.select(rows.id).where(*here).order_by(rows.opened_at.desc(), rows.id).limit(READ_BACK)
-        live = rows.state.in_(("collecting", "pending", "approved"))
+
+        def newest(column: sa.ColumnElement[Any], *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+            return sa.select(column).where(*here, *conditions).order_by(rows.opened_at.desc(), rows.id).limit(READ_BACK)
+
+        is_applied, is_rejected = rows.state == State.APPLIED, rows.state == State.REJECTED
         wanted = sa.or_(
-            rows.id.in_(newest), live, rows.kind == Kind.ROLLBACK, rows.version.in_(numbers), rows.id.in_(ids)
+            rows.id.in_(newest(rows.id)),
+            rows.id.in_(newest(rows.id, is_applied)),
+            sa.and_(is_rejected, rows.version.in_(newest(rows.version, is_applied))),
+            rows.state.in_((*OPEN, State.APPROVED)),
+            rows.kind == Kind.ROLLBACK,
+            rows.version.in_(numbers),
+            rows.id.in_(ids),
         )
         query = sa.select(rows.body).where(*here, wanted).order_by(rows.opened_at, rows.id)
         return list(self.connection.execute(query).scalars())

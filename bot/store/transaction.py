@@ -60,6 +60,7 @@ class Store:
         self.follow_ups = follow_ups
         self.parse_policy = lru_cache(maxsize=8)(read_policy)
         self.turns = jobs.turns
+        self.readers = jobs.readers
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -53,8 +53,11 @@ def facts_of(
     holders = seen.holders(place.target) if seen else ()
     on_record = [held for held in tx.registry.placements(place.workspace, place.model) if held.target == place.target]
     wanted = (*about, *holders[: 1 if place.target.kind is TargetKind.MODEL else None])
+    intents = tx.registry.open_intents(place.workspace, place.model, place.target)
     by_request = [held.request_id for held in on_record if held.version in wanted]
-    decisions = _decisions(place, renames, wanted, by_request, tx)
+    by_request += [intent.request_id for intent in intents]
+    numbers = {one.version for one in wanted} | _copied_numbers(seen, wanted)
+    decisions = _decisions(place, renames, numbers, by_request, tx)
     return Facts(
         place.workspace,
         place.model,
@@ -65,7 +68,7 @@ def facts_of(
         baseline=_baseline(place, renames, tx),
         seen={held.version: held.since for held in on_record},
         sources=_sources(seen, decisions, renames, place.target),
-        intents=tuple(tx.registry.open_intents(place.workspace, place.model, place.target)),
+        intents=tuple(intents),
         handling=handling_of(place, policy),
         deletes_copies=_deletes_copies(place, policy),
         watched_since=_watched_since(place, tx),
@@ -120,7 +123,7 @@ def handling_of(place: Place, policy: Policy) -> Handling:
 
 def decisions_for(place: Place, tx: Transaction, about: Iterable[VersionId] = ()) -> tuple[TransitionRequest, ...]:
     """The newest requests about a place and all about these versions, under all names that it had, oldest first."""
-    return _decisions(place, tx.custody.renames(place.workspace), tuple(about), [], tx)
+    return _decisions(place, tx.custody.renames(place.workspace), {one.version for one in about}, [], tx)
 
 
 def decided_for(request: TransitionRequest, tx: Transaction) -> tuple[TransitionRequest, ...]:
@@ -138,13 +141,12 @@ def decided_at(
 
 
 def _decisions(
-    place: Place, renames: Sequence[Renamed], about: Sequence[VersionId], ids: Sequence[str | None], tx: Transaction
+    place: Place, renames: Sequence[Renamed], numbers: Collection[int], ids: Sequence[str | None], tx: Transaction
 ) -> tuple[TransitionRequest, ...]:
     called = (place.model, *former_names(place.model, renames))
     is_model = place.target.kind is TargetKind.MODEL
     targets = [Target(TargetKind.MODEL, name) for name in called] if is_model else [place.target]
-    numbers, known = {one.version for one in about}, [one for one in ids if one]
-    policy = tx.policy()
+    known, policy = [one for one in ids if one], tx.policy()
     bodies = tx.custody.decisions(place.workspace, None if is_model else called, targets, numbers, known)
     found = [REQUEST.validate_python(json.loads(body)) for body in bodies]
     if is_model:
@@ -209,6 +211,12 @@ def _sources(
         if older:
             sources[copy.id] = max(older, key=lambda one: one.created)
     return sources
+
+
+def _copied_numbers(seen: ModelSnapshot | None, copies: Collection[VersionId]) -> set[int]:
+    """The numbers of the versions that these were copied from, where the registry says so."""
+    named = (source_of(one.source) for one in (seen.versions if seen else ()) if one.id in copies)
+    return {number for _, number in filter(None, named)}
 
 
 def _deletes_copies(place: Place, policy: Policy) -> bool:

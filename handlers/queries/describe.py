@@ -25,7 +25,9 @@ from bot.domain.queries.description import (
     pipeline_of,
     told,
 )
+from bot.domain.registry.custody import Basis
 from bot.domain.registry.model_uri import ModelUri
+from bot.domain.registry.names import request_now
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.text import format_utc
 from bot.engine.lanes import target_model
@@ -36,6 +38,7 @@ from bot.store.ledger import CheckpointRows
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
 from handlers.attestation.verification import signed_for
+from handlers.custody.facts import basis_of
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,9 @@ def describe(uri: str, s: Services) -> Description:
     """`uri` is models:/NAME/VERSION or models:/NAME@ALIAS. Raises Refused when there is no record of it."""
     found = find_version(uri, s)
     with s.store.transaction() as tx:
-        requests = tx.requests.find(version=found.version)
+        requests = _requests_about(found.version, tx)
         names = tx.people.all_names()
-        holders = _holders(found.version.model, tx, names)
+        holders = _holders(found.version.model, tx, names, s.clock.now())
         newest_first = tuple(_told(request, names, tx) for request in reversed(requests))
         history = _figures(requests, tx)
         stores = tx.policy().artifact_stores
@@ -131,7 +134,14 @@ def _holder_of(uri: ModelUri, model: ModelSnapshot | None) -> int:
     return number
 
 
-def _holders(model: str, tx: Transaction, names: Mapping[str, str]) -> tuple[Held, ...]:
+def _requests_about(version: VersionId, tx: Transaction) -> list[TransitionRequest]:
+    """The oldest first; as they were, also those under a former name of the model."""
+    renames = tx.custody.renames(version.workspace)
+    found = (tx.requests.get(one) for one in tx.contents.about(version))
+    return [one for one in found if request_now(one, renames).version == version]
+
+
+def _holders(model: str, tx: Transaction, names: Mapping[str, str], now: datetime) -> tuple[Held, ...]:
     """Who holds what now, as the registry was last seen: the model's own targets, and the models that it is copied into."""
     here = tx.registry.placements(DEFAULT_WORKSPACE)
     copied_into = {request.target for request in tx.requests.find(workspace=DEFAULT_WORKSPACE, model=model)}
@@ -140,15 +150,18 @@ def _holders(model: str, tx: Transaction, names: Mapping[str, str]) -> tuple[Hel
         for place in here
         if place.version.model == model or (place.target.kind is TargetKind.MODEL and place.target in copied_into)
     ]
-    return tuple(_held(place, tx, names) for place in mine)
+    bases = basis_of(mine, tx, now)
+    return tuple(_held(place, bases.get((place.version, place.target)), tx, names) for place in mine)
 
 
-def _held(place: Placement, tx: Transaction, names: Mapping[str, str]) -> Held:
-    """A copy in a target model counts as the version that was copied."""
+def _held(place: Placement, basis: Basis | None, tx: Transaction, names: Mapping[str, str]) -> Held:
+    """By what right is said where it is not an approval. A copy in a target model counts as the version that was copied."""
     request = tx.requests.get(place.request_id) if place.request_id else None
     version = request.version if request and request.target.kind is TargetKind.MODEL else place.version
     ticket = request.ticket.key if request and request.ticket else ""
-    return Held(place.target, version, place.since, approval_text(request, names), ticket, place.request_id or "")
+    by_approval = basis in (None, Basis.APPROVED, Basis.RATIFIED)
+    approval = approval_text(request, names) if by_approval else f"{approval_text(None, names)} ({basis})"
+    return Held(place.target, version, place.since, approval, ticket, place.request_id or "")
 
 
 def _told(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> Told:

@@ -12,11 +12,12 @@ from datetime import datetime
 
 from bot.domain.model import Target, TargetKind, VersionId
 from bot.domain.policy.rules import Policy
-from bot.domain.registry.custody import custody_of, may_hold
+from bot.domain.registry.custody import Holding, custody_of, may_hold
 from bot.domain.registry.diff import Move, News, ruled_places
 from bot.domain.registry.facts import Handling
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.registry.watch_events import WatchBegun
+from bot.engine.lanes import target_model
 from bot.store.custody import Watch
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, facts_of, handling_of
@@ -26,13 +27,13 @@ LISTED = 100  # holders in one ledger entry; a target model may have thousands
 
 @dataclass(frozen=True)
 class Watching:
-    """`begun`: places whose holders are baseline from now on. `returned`: places whose model was away, or another, until now.
+    """`begun`: places whose holders are baseline from now on. `arrived`: places of a new model, or one that was away or another until now.
 
     `tightened`: the handling until now of places that the rule covers more strictly than when they were last looked at.
     """
 
     begun: frozenset[Target]
-    returned: frozenset[Target]
+    arrived: frozenset[Target]
     tightened: Mapping[Target, Handling]
 
 
@@ -42,13 +43,14 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
     policy_id, _ = tx.custody.policy_since()
     unnamed = tx.custody.watched_before(seen.workspace, seen.name, policy_id)
     places = ruled_places(seen, policy)
-    begun, returned, tightened = set(), set(), {}
+    begun, arrived, tightened = set(), set(), {}
     for target in places:
         place = Place(seen.workspace, seen.name, target)
         before, handling = known.get(target), handling_of(place, policy)
         if before is None and unnamed is not None:
             tx.custody.put_watch(seen.workspace, seen.name, target, Watch(unnamed, handling))
         elif before is None and is_new:
+            arrived.add(target)  # it may have had another name, where no rule covered it
             tx.custody.put_watch(seen.workspace, seen.name, target, Watch(seen.created, handling))
         elif before is None:
             begun.add(target)
@@ -60,14 +62,14 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
                 _begin(place, handling, _held_before(place, before, seen, tx), tx, now)
                 continue
             if before.absent_since is not None:
-                returned.add(target)
+                arrived.add(target)
             tx.custody.put_watch(
                 seen.workspace, seen.name, target, replace(before, handling=handling, absent_since=None)
             )
     for target in known.keys() - set(places):
         tx.custody.end_watch(seen.workspace, seen.name, target)
     tx.custody.drop_unnamed(seen.workspace, seen.name)
-    return Watching(frozenset(begun), frozenset(returned), tightened)
+    return Watching(frozenset(begun), frozenset(arrived), tightened)
 
 
 def _held_before(place: Place, watch: Watch, seen: ModelSnapshot, tx: Transaction) -> tuple[VersionId, ...]:
@@ -82,10 +84,10 @@ def _held_before(place: Place, watch: Watch, seen: ModelSnapshot, tx: Transactio
 def judged_moves(
     news: News, watching: Watching, seen: ModelSnapshot, tx: Transaction, now: datetime
 ) -> tuple[Move, ...]:
-    """The moves to judge: none of what a new watch finds, and of a returned model all that is not lawful."""
-    elsewhere = (watching.begun - watching.tightened.keys()) | watching.returned
+    """The moves to judge: none of what a new watch finds; of an arrived model all that nobody approved under this name."""
+    elsewhere = (watching.begun - watching.tightened.keys()) | watching.arrived
     moves = [move for move in news.moves if move.target not in elsewhere]
-    for target in sorted(watching.returned):
+    for target in sorted(watching.arrived):
         moves += _arrivals(target, seen, tx, now)
     return tuple(moves)
 
@@ -122,7 +124,18 @@ def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: da
 def _arrivals(target: Target, seen: ModelSnapshot, tx: Transaction, now: datetime) -> list[Move]:
     place = Place(seen.workspace, seen.name, target)
     facts = facts_of(place, seen, tx, now, about=seen.holders(target))
-    lawful = custody_of(facts).way_back
-    arrived = [Move(target, version, lawful) for version in facts.holders if not may_hold(version, facts)]
+    custody = custody_of(facts)
+    lawful = custody.way_back
+    known = [
+        one.version
+        for one in custody.holdings
+        if may_hold(one.version, facts) and not _is_from_elsewhere(one, place, tx)
+    ]
+    arrived = [Move(target, version, lawful) for version in facts.holders if version not in known]
     was_emptied = not facts.holders and lawful is not None and lawful in facts.there
     return [*arrived, Move(target, None, lawful)] if was_emptied else arrived
+
+
+def _is_from_elsewhere(holding: Holding, place: Place, tx: Transaction) -> bool:
+    """It was approved under another name, so that nobody has seen it arrive here."""
+    return holding.request_id is not None and target_model(tx.requests.get(holding.request_id)) != place.model

@@ -17,6 +17,7 @@ from bot.domain.request.rollback import failure_of
 from bot.errors import Refused
 from bot.services import Services
 from bot.store.people import Person
+from bot.store.registry import Placement
 from bot.store.requests import LIVE, new_request_id
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, decided_at, is_newest_copy
@@ -114,7 +115,15 @@ def adopt(s: Services) -> list[TransitionRequest]:
             open_new(NewRequest(held.version, held.target, Ask(AskKind.ADOPTED), kind=Kind.OBSERVED), tx, now)
             for held in tx.registry.placements()
             if held.request_id is None and policy.rule_for(held.version.workspace, held.version.model, held.target)
+            if not _is_denied(held, tx)
         ]
+
+
+def _is_denied(held: Placement, tx: Transaction) -> bool:
+    """A copy that was denied stays where it is; the decision on it has been carried out."""
+    asked = [one for one in tx.requests.find(version=held.version, target=held.target) if one.kind is Kind.OBSERVED]
+    is_settled_no = bool(asked) and asked[-1].state is State.REJECTED and asked[-1].settled_at is not None
+    return is_settled_no and held.target.kind is TargetKind.MODEL
 
 
 def take_away(ask: OpenAsk, seen: ModelSnapshot, tx: Transaction, now: datetime, *, overtaken: bool = False) -> None:

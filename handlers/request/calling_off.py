@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain.model import State, TransitionRequest
-from bot.domain.registry.custody import may_hold
+from bot.domain.registry.custody import left_by
 from bot.domain.request import lifecycle
 from bot.domain.text import target_label
 from bot.engine.rows import Job
@@ -41,9 +41,8 @@ def end_approval(request: TransitionRequest, person: str, reason: str, tx: Trans
 def judge_anew(request: TransitionRequest, tx: Transaction, now: datetime) -> None:
     """What came to the target while its approval waited is there without one now: the next look judges it as an arrival."""
     place = place_of(request)
-    facts = on_record(place, tx, now)
-    if request.version in facts.holders and not may_hold(request.version, facts):
-        tx.registry.forget_placement(request.version, place.model, place.target)
+    for version in left_by(request, tx.registry.find_intent(request.id), on_record(place, tx, now)):
+        tx.registry.forget_placement(version, place.model, place.target)
 
 
 def check_can_be_called_off(request: TransitionRequest) -> None:

@@ -40,7 +40,7 @@ def freeze_evidence(request_id: str, s: Services) -> None:
     check_believed(request.version.workspace, s)
     reading = _Reading(request_id, s)
     try:
-        with telling_if_unreadable(request, s):
+        with s.store.readers.take(is_way_back=request.kind is Kind.ROLLBACK), telling_if_unreadable(request, s):
             read = _read(request, reading, s)
     except Permanent:
         return  # the card says so, and the clock retries it (`tell_waiting`)

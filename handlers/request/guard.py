@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.evidence.changes import changes
-from bot.domain.model import DecidedBy, TransitionRequest
+from bot.domain.model import DecidedBy, Kind, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.registry.steps import Guard
 from bot.services import Services
@@ -27,9 +27,10 @@ def what_changed(request: TransitionRequest, s: Services) -> str:
     if refusal or request.evidence is None:
         return refusal
     with (
-        s.store.turns.let_go(),
+        s.store.turns.let_go(),  # reading the files may take minutes, or fail for days
+        s.store.readers.take(is_way_back=request.kind is Kind.ROLLBACK),
         telling_if_unreadable(request, s),
-    ):  # reading the files may take minutes, or fail for days
+    ):
         seen = s.registry.read_evidence(request.version, None, stores)
     return "; ".join(changes(request.evidence, seen))
 

@@ -77,13 +77,11 @@ def _is_spent(facts: Facts, now: datetime) -> bool:
 
 
 def _announced(version: VersionId, previous: VersionId | None, facts: Facts) -> Intent | None:
-    """The open intent that the move equals. The number of a copy is not known before, so it is recognised by its source."""
+    """The open intent that the move equals."""
+    is_copied = facts.target.kind is TargetKind.MODEL
     for intent in facts.intents:
-        if facts.target.kind is TargetKind.MODEL:
-            request = next((one for one in facts.decisions if one.id == intent.request_id), None)
-            if request is not None and version in copies_of(request, facts):
-                return intent
-        elif intent.to_version == version.version and _begins_at(intent, previous, facts):
+        as_said = is_copied or (intent.to_version == version.version and _begins_at(intent, previous, facts))
+        if as_said and _leads_to(version, intent, facts):
             return intent
     return None
 
@@ -94,6 +92,22 @@ def _begins_at(intent: Intent, previous: VersionId | None, facts: Facts) -> bool
         return True
     seen = facts.seen.get(previous) if previous else None
     return seen is not None and seen < intent.at
+
+
+def _leads_to(version: VersionId, intent: Intent, facts: Facts) -> bool:
+    """Whether its job would bring this very version there: a number may be another version's by now, or the request may have ended.
+
+    The number of a copy is not known before, so it is recognised by its source.
+    """
+    if intent.restores:
+        return version == custody_of(facts).way_back
+    request = next((one for one in facts.decisions if one.id == intent.request_id), None)
+    if request is None:
+        return False
+    if request.state is State.REJECTED:
+        return version == way_back_from(request.version, facts)
+    ours = copies_of(request, facts) if facts.target.kind is TargetKind.MODEL else (request.version,)
+    return request.state is State.APPROVED and version in ours
 
 
 def _empties(intent: Intent, previous: VersionId | None) -> bool:

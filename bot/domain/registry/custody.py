@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
-from bot.domain.registry.facts import Facts, came_by, content_of, is_a_no, when
+from bot.domain.registry.facts import Facts, Intent, came_by, content_of, is_a_no, when
 
 
 class Basis(StrEnum):
@@ -88,6 +88,24 @@ def is_waiting(version: VersionId, facts: Facts) -> TransitionRequest | None:
     return next(waiting, None)
 
 
+def left_by(request: TransitionRequest, intent: Intent | None, facts: Facts) -> tuple[VersionId, ...]:
+    """What an approval that has ended would have let stay, and no other right does: the version itself, or what may be its copies.
+
+    A copy's number is not known before: it is newer than all that was there when its intent said so.
+    """
+    is_copied = facts.target.kind is TargetKind.MODEL and request.version.model != facts.model
+    if is_copied:
+        newest = (intent.from_version or 0) if intent else None
+        came = [held for held in facts.holders if newest is not None and held.version > newest]
+    else:
+        came = [held for held in facts.holders if held == request.version]
+    return tuple(held for held in came if not may_hold(held, facts) and not _is_asked_about(held, facts))
+
+
+def _is_asked_about(version: VersionId, facts: Facts) -> bool:
+    return any(one.version == version and one.kind is Kind.OBSERVED and one.state.is_open for one in facts.decisions)
+
+
 def ever_approved(version: VersionId, facts: Facts) -> bool:
     """Whether it, or the version that it is a copy of, was ever approved for this place, also if it was rejected later."""
     origin = facts.sources.get(version)
@@ -131,10 +149,15 @@ def _rightful(facts: Facts) -> frozenset[VersionId]:
 
 
 def _is_baseline(version: VersionId, facts: Facts) -> bool:
-    """Baseline lasts until the place is moved on a decision; in a target model, where nothing gives way, for good."""
-    since = facts.baseline.get(version)
-    if since is None or facts.target.kind is TargetKind.MODEL:
-        return since is not None
+    """Baseline lasts until the place is moved on a decision; in a target model, where nothing gives way, for good.
+
+    What people rejected there stays where it stands, but does not come back by hand.
+    """
+    since, came = facts.baseline.get(version), facts.seen.get(version)
+    if since is None or (_is_rejected(version, facts) and (came is None or came > since)):
+        return False
+    if facts.target.kind is TargetKind.MODEL:
+        return True
     moved = _last_alone(facts) if facts.target.kind is TargetKind.STAGE else _last_applied(facts)
     return moved is None or since >= when(moved)
 
@@ -153,9 +176,13 @@ def _came_at(version: VersionId, facts: Facts) -> datetime:
     return max(when(one) for one in facts.about(version) if one.state is State.APPLIED)
 
 
+def _is_rejected(version: VersionId, facts: Facts) -> bool:
+    return any(is_a_no(one) for one in facts.about(version))
+
+
 def _floor(facts: Facts) -> tuple[VersionId, ...]:
     """Baseline counts only while nothing was approved; a version that people rejected since cannot be restored."""
-    kept = [version for version in facts.baseline if not any(is_a_no(one) for one in facts.about(version))]
+    kept = [version for version in facts.baseline if not _is_rejected(version, facts)]
     latest = max((facts.baseline[version] for version in kept), default=None)
     return tuple(sorted(version for version in kept if facts.baseline[version] == latest))
 

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 
 from bot.domain.model import Ask, AskKind, Kind, State
-from bot.domain.registry.custody import Basis, custody_of, lawful_holders, may_hold, newest_word
+from bot.domain.registry.custody import Basis, custody_of, lawful_holders, left_by, may_hold, newest_word
 from bot.domain.registry.facts import Facts
 from tests.builders import PRODUCTION, a_version
 from tests.builders.custody import (
     C1,
     C2,
+    C3,
     INTO_PROD,
     V1,
     V2,
@@ -75,6 +76,16 @@ def test_baseline_that_was_replaced_by_a_decision_is_foreign_when_it_returns_by_
     assert not may_hold(V1, facts)
 
 
+def test_baseline_that_people_rejected_stays_and_is_foreign_when_it_returns_by_hand() -> None:
+    no = moved_by_hand(V1, State.REJECTED, 1, ask=Ask(AskKind.ADOPTED))
+    stands = the_facts(no, holders=(V1,), baseline={V1: hours(0)}, seen={V1: hours(0)})
+
+    assert basis(stands) == [Basis.BASELINE]
+    assert may_hold(V1, stands)
+    assert not may_hold(V1, replace(stands, seen={}))
+    assert basis(replace(stands, seen={V1: hours(2)})) == [Basis.FOREIGN]
+
+
 def test_a_copy_is_approved_through_the_request_for_its_source() -> None:
     request = applied(V1, 1, target=INTO_PROD, copies=(C1,))
 
@@ -95,6 +106,27 @@ def test_two_that_were_ratified_in_a_stage_hold_it_together_until_a_promotion_ta
 
     assert basis(the_facts(*both, holders=(V2, V1), target=PRODUCTION)) == [Basis.RATIFIED, Basis.APPROVED]
     assert basis(the_facts(*both, promoted, holders=(V3, V1), target=PRODUCTION)) == [Basis.APPROVED, Basis.FOREIGN]
+
+
+# What an approval leaves behind that has ended
+
+
+def test_an_approval_that_ended_leaves_the_version_that_somebody_has_moved_meanwhile() -> None:
+    ended = approved(V2, 2, state=State.STALE)
+
+    assert left_by(ended, None, the_facts(applied(V1, 1), ended, holders=(V2,))) == (V2,)
+    assert left_by(ended, None, the_facts(applied(V2, 1), ended, holders=(V2,))) == ()
+
+
+def test_an_approval_that_ended_leaves_the_copies_that_it_has_made() -> None:
+    first = applied(V1, 1, target=INTO_PROD, copies=(C1,))
+    ended = approved(V2, 2, (C1,), target=INTO_PROD, state=State.CALLED_OFF)
+    facts = the_facts(first, ended, holders=(C3, C2, C1), target=INTO_PROD)
+    asked = moved_by_hand(C3, State.PENDING, 3, target=INTO_PROD)
+
+    assert left_by(ended, None, facts) == ()
+    assert left_by(ended, announced(ended, 1, None), facts) == (C3, C2)
+    assert left_by(ended, announced(ended, 1, None), replace(facts, decisions=(first, ended, asked))) == (C2,)
 
 
 # The way back

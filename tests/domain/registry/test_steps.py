@@ -32,7 +32,7 @@ from bot.domain.registry.steps import (
     Settle,
     Wait,
 )
-from tests.builders import CHAMPION, PRODUCTION
+from tests.builders import CHAMPION, PRODUCTION, a_version
 from tests.builders.custody import (
     C1,
     C2,
@@ -47,6 +47,7 @@ from tests.builders.custody import (
     approved,
     hours,
     moved_by_hand,
+    rejected,
     the_facts,
 )
 
@@ -87,6 +88,29 @@ def test_our_move_is_ours_although_another_version_had_come_after_the_last_look(
 
     assert step_for_arrival(V2, V1, facts, hours(4)) == Resume(request.id)
     assert step_for_arrival(V2, V1, replace(facts, seen={V1: hours(4)}), hours(5)) == Report(request.id)
+
+
+def test_another_version_of_the_same_number_is_none_of_ours() -> None:
+    request, again = approved(V2, 2, (V1,)), a_version(2, created=hours(5))
+    facts = the_facts(applied(V1, 1), request, holders=(again,), intents=(announced(request, 1, 2),))
+
+    assert step_for_arrival(again, V1, facts, hours(6)) == PutBack(again, V1, How.MOVE)
+
+
+def test_a_move_to_what_an_ended_request_had_announced_is_none_of_ours() -> None:
+    request = approved(V2, 2, (V1,), state=State.STALE)
+    facts = the_facts(applied(V1, 1), request, holders=(V2,), intents=(announced(request, 1, 2),))
+
+    assert step_for_arrival(V2, V1, facts, hours(3)) == PutBack(V2, V1, How.MOVE)
+
+
+def test_a_put_back_that_we_announced_is_ours_only_while_it_leads_to_the_lawful_holder() -> None:
+    no = moved_by_hand(V2, State.REJECTED, 2)
+    ours = the_facts(applied(V1, 1), no, holders=(V1,), intents=(announced(no, 2, 1),))
+    later = the_facts(applied(V1, 1), no, rejected(V1, 3), holders=(V1,), intents=(announced(no, 2, 1),))
+
+    assert step_for_arrival(V1, V2, ours, hours(4)) == Resume(no.id)
+    assert step_for_arrival(V1, V2, later, hours(4)) == PutBack(V1, None, How.MOVE)
 
 
 def test_a_move_by_hand_to_what_waits_for_a_freeze_is_reported_with_its_approval() -> None:

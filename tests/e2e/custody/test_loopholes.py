@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from bot.domain.model import Kind, State, TransitionRequest
+from bot.domain.model import Kind, State, TransitionRequest, VersionId
+from bot.errors import Permanent
+from bot.store import custody
+from handlers.request import asking
 from handlers.request.calling_off import call_off
 from tests.fixtures.installation import Installation
 
@@ -74,3 +80,80 @@ def test_a_move_by_hand_just_before_a_rule_becomes_stricter_is_still_asked_about
     installation.reject(asked, "Nobody asked for it.")
     installation.settle_all()
     assert installation.champion() == 1
+
+
+class DiesAfterTheCopy:
+    """The registry, for a worker that dies as soon as it has made a copy."""
+
+    def __init__(self, registry: Any) -> None:
+        self._registry = registry
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._registry, name)
+
+    def copy_version(self, *told: Any) -> VersionId:
+        self._registry.copy_version(*told)
+        raise Permanent("the worker died")
+
+
+@pytest.mark.parametrize("ended", [State.STALE, State.CALLED_OFF])
+def test_a_copy_is_judged_when_its_approval_ends_after_it_was_made(installation: Installation, ended: State) -> None:
+    installation.use_policy(target='{model: "prod.{name}"}', ask_on="[{alias: candidate}]")
+    installation.register()
+    installation.ask(1)
+    installation.sweep()
+    (request,) = installation.requests(State.PENDING)
+    alive, installation.s = installation.s, replace(installation.s, registry=DiesAfterTheCopy(installation.s.registry))  # type: ignore[arg-type]
+    installation.approve(request)
+    installation.s = alive
+    if ended is State.STALE:
+        installation.mlflow.log_metric(installation.run_of(1), "mae", 99.0)
+    else:
+        installation.mlflow.delete_registered_model_alias(installation.model, "candidate")
+
+    for _ in range(3):
+        installation.sweep()
+
+    assert installation.reread(request).state is ended
+    with alive.store.transaction() as tx:
+        about = tx.requests.find(workspace="default", model=f"prod.{installation.model}")
+    assert [(one.kind, one.version.version, one.state) for one in about] == [(Kind.OBSERVED, 1, State.PENDING)]
+
+
+@pytest.mark.parametrize("is_emptied", [True, False])
+def test_the_way_back_is_known_however_many_requests_came_to_nothing_since(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, is_emptied: bool
+) -> None:
+    """A model that is trained every hour has a hundred of them in four days."""
+    monkeypatch.setattr(custody, "READ_BACK", 2)
+    installation.use_policy(observed="revert")
+    installation.promoted()
+    for _ in range(3):
+        installation.asked()
+
+    if is_emptied:
+        installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+        installation.sweep()
+    else:
+        installation.move(2)
+    installation.settle()
+
+    assert installation.champion() == 1
+
+
+def test_baseline_that_people_rejected_does_not_come_back_by_hand_unasked(installation: Installation) -> None:
+    installation.register()
+    installation.register()
+    installation.ask(1, "champion")
+    installation.use_policy(reason="always")  # younger than the model, so that version 1 is baseline
+    installation.sweep()
+    (adopted,) = asking.adopt(installation.s)
+    installation.settle()
+    installation.reject(adopted, "Never ship it.")
+    assert installation.champion() == 1
+
+    installation.move(2)
+    installation.move(1)
+
+    (asked,) = installation.requests(State.PENDING)
+    assert (asked.kind, asked.version.version) == (Kind.OBSERVED, 1)

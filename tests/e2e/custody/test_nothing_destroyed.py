@@ -162,6 +162,7 @@ def test_a_foreign_copy_under_revert_is_tagged_and_denied_at_the_gate(installati
     assert "tagged countersign.denied, and the gate denies it" in installation.card(observed).all_text
     assert gate(installation, 2)[0] is False
     assert gate(installation, 1)[0] is True
+    assert asking.adopt(installation.s) == []
 
 
 def test_a_foreign_copy_is_deleted_only_by_a_rule_that_says_so(installation: Installation) -> None:

@@ -506,3 +506,22 @@ def test_the_command_brings_the_data_back(installation: Installation, remote: Pa
     assert "git keeps it, or it was never pushed" in done.stdout
     assert nowhere.returncode == 1
     assert "no rule names the git remote" in nowhere.stderr
+
+
+def test_it_says_by_what_right_a_version_holds_a_target_and_what_was_decided_under_a_former_name(
+    installation: Installation,
+) -> None:
+    installation.promoted()
+    installation.register()
+    installation.move(2)
+    moved = told(installation, 2).holds
+    installation.move(1)
+    renamed = f"{installation.model}-renamed"
+    installation.mlflow.rename_registered_model(installation.model, renamed)
+    installation.sweep()
+
+    found = describe(f"models:/{renamed}/1", installation.s)
+
+    assert [one.approval for one in moved] == ["without an approval (foreign)"]
+    assert [one.approval for one in found.holds] == ["approved by Ana Ruiz"]
+    assert [one.state for one in found.requests] == [State.APPLIED]
