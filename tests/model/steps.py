@@ -142,7 +142,7 @@ def seen(step: Happened) -> Happened:
         truth = _told(truth, event, after)
     held = frozenset(after.holders)
     known = held | {one.version for one in after.placements}
-    truth = replace(truth, rooted=truth.rooted & held, told=truth.told & known, rejected=truth.rejected & held)
+    truth = replace(truth, rooted=truth.rooted & held, told=truth.told & known, rejected=truth.rejected & known)
     ours = {write.version for write in step.writes if write.kind in ("set", "copy")}
     movers = frozenset(one for one in truth.movers if one[0] not in ours)
     return replace(step, after=replace(after, truth=replace(truth, movers=movers)))

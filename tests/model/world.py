@@ -68,7 +68,7 @@ class Truth:
 
     `approved`: ever, by people or a rule. `rooted`: holders since the watch began. `told`: holders that people know to have come by hand.
     `by_hand`: all versions that ever did. `movers`: who moved which holder there by hand. `asked`: who asked for which version, by which
-    request, and when. `rejected`: holders that people rejected while they held the place.
+    request, and when. `rejected`: versions that people rejected while they were on record.
     """
 
     approved: frozenset[VersionId] = frozenset()
