@@ -20,7 +20,7 @@ CountersignError
 |- NotRead                bytes or answers that could not be had
 |  |- FilesUnread, NotFetched, NotOnRemote, NoAnswer
 `- NotReady               this machine is not ready
-   `- NoDatabase, AlreadyRunning, DemoFailed
+   `- NoDatabase, AlreadyRunning, DemoFailed, ServerFailed (bot.sandbox.mlflow_server)
 """
 
 from __future__ import annotations

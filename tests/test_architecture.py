@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -180,6 +181,12 @@ def test_every_file_is_about_one_subject() -> None:
     long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in SOURCES}
 
     assert {where: lines for where, lines in long.items() if lines > 350} == {}
+
+
+def test_no_folder_is_too_full_to_be_read() -> None:
+    full = Counter(path.parent for path in SOURCES if path.name != "__init__.py")
+
+    assert {str(folder.relative_to(ROOT)): count for folder, count in full.items() if count > 20} == {}
 
 
 def test_functions_are_short() -> None:

@@ -45,9 +45,9 @@ class RequestOpened(RequestEvent):
     previous: VersionId | None
     expires_at: datetime | None
     follows: str | None
-    away_from: VersionId | None
-    failed_before: str
-    asked_since: datetime | None
+    away_from: VersionId | None = None  # entries from before there were rollbacks lack it, and the next
+    failed_before: str = ""
+    asked_since: datetime | None = None
     joined: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
     adopted: bool = False

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from bot.errors import NotReady
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -23,7 +25,7 @@ STOP_PATIENCE = 10.0
 PORT_TRIES = 3
 
 
-class ServerFailed(Exception):
+class ServerFailed(NotReady):
     """The server did not come up; the message ends with its log's last lines."""
 
 

@@ -13,32 +13,24 @@ from typing import Any
 
 import rfc8785
 import sqlalchemy as sa
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from bot.domain import events
 from bot.domain.events import SIGNATURES, AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
 from bot.domain.ledger.chain import Entry, as_plain
 from bot.domain.model import TransitionRequest
-from bot.domain.registry import watch_events
 from bot.domain.request import evolution
 from bot.errors import ChainBroken, NotVerified
 from bot.signatures import TrustedKey, digest_of, trusted_key, verify
 from bot.store import tables
 from bot.store.attestations import KeyRows, KnownKey
-from bot.store.ledger import A_FETCH, LedgerRows
+from bot.store.ledger import A_FETCH, LedgerRows, read_event
 from bot.store.requests import REQUEST
 
-EVENTS: dict[str, TypeAdapter[Event]] = {
-    name: TypeAdapter(kind)
-    for name, kind in (vars(events) | vars(watch_events)).items()
-    if isinstance(kind, type) and issubclass(kind, Event)
-}
 
-
-def read_event(entry: Entry) -> Event:
+def event_of(entry: Entry) -> Event:
     """Raises ChainBroken for an entry that this release cannot read."""
     try:
-        return EVENTS[entry.kind].validate_json(entry.body)
+        return read_event(entry.kind, entry.body)
     except (KeyError, ValidationError):
         raise ChainBroken(
             f"entry {entry.seq} ({entry.kind}) cannot be read by this release of Countersign. Audit with the one that runs the bot"
@@ -49,7 +41,7 @@ def check_keys(connection: sa.Connection) -> int:
     """Returns how many keys were checked."""
     said: dict[str, tuple[object, ...]] = {}
     for entry in LedgerRows(connection).entries(KeyAdded.__name__, KeyRetired.__name__):
-        event = read_event(entry)
+        event = event_of(entry)
         if isinstance(event, KeyAdded):
             said[event.key] = (event.purpose, event.algorithm, entry.seq, None, "")
         elif isinstance(event, KeyRetired):
@@ -109,7 +101,7 @@ def _id_of(pem: str) -> str:
 
 
 def _vouches(entry: Entry, row: sa.Row[Any]) -> bool:
-    event = read_event(entry)
+    event = event_of(entry)
     if not isinstance(event, AttestationSigned) or digest_of(row.envelope) != row.digest:
         return False
     said = (event.at, event.request_id, event.about, event.person, event.key, event.digest)
@@ -134,7 +126,7 @@ def _replayed(connection: sa.Connection) -> Iterator[TransitionRequest]:
     for request_id, entries in groupby(LedgerRows(connection).entries_by_request(), key=lambda found: found[0]):
         request = None
         for _, entry in entries:
-            event = read_event(entry)
+            event = event_of(entry)
             if isinstance(event, RequestOpened) and request is None:
                 request = evolution.initial(event)
             elif isinstance(event, RequestEvent) and request is not None:

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import islice
 from typing import Any
 
 import rfc8785
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain import events
@@ -22,15 +24,30 @@ from bot.domain.ledger import chain as ledger
 from bot.domain.ledger.checkpoint import Note
 from bot.domain.ledger.merkle import Frontier
 from bot.domain.ledger.subjects import Subject, subject_in
+from bot.domain.registry import watch_events
 from bot.domain.request.fast_track import Agreement
 from bot.store import tables
 
 LEDGER_LOCK = 0x636F756E  # "coun"; one advisory lock serialises the appends, for a few milliseconds each
 A_FETCH = 1000  # rows
 A_LOOKUP = 500  # entries whose requests are read in one query
-ABOUT_REQUESTS = sorted(
-    name for name, kind in vars(events).items() if isinstance(kind, type) and issubclass(kind, events.RequestEvent)
-)
+EVENTS: Mapping[str, type[Event]] = {
+    name: kind
+    for name, kind in (vars(events) | vars(watch_events)).items()
+    if isinstance(kind, type) and issubclass(kind, Event)
+}
+ABOUT_REQUESTS = sorted(name for name, kind in EVENTS.items() if issubclass(kind, events.RequestEvent))
+
+
+def read_event(kind: str, body: str) -> Event:
+    """The event that an entry records. Raises KeyError, pydantic.ValidationError for one that this release does not know."""
+    return _reader(kind).validate_json(body)
+
+
+@cache
+def _reader(kind: str) -> TypeAdapter[Event]:
+    """Made when first needed: building all of them takes a noticeable part of a second."""
+    return TypeAdapter(EVENTS[kind])
 
 
 @contextmanager

@@ -1,7 +1,11 @@
-"""Idempotency keys: reserved before something is created at a vendor, completed after. See `handlers.notify.outbox`."""
+"""What is sent: idempotency keys, reserved before something is created at a vendor and completed after, and digests of what was sent last.
+
+`handlers.notify.outbox` uses both.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -80,3 +84,41 @@ class OutboxRows:
         of_a_digest = sendings.c.key.contains("digest")
         self.connection.execute(sa.delete(sendings).where(sendings.c.done_at < before, ~of_a_digest))
         self.connection.execute(sa.delete(intents).where(intents.c.done_at < before))
+
+
+class SentRows:
+    """What was sent last under a key: the digest of its content, so that an equal one need not be sent again.
+
+    A digest is kept only while no other sending under the key may be under way. Pruned like the keys: then the content is sent once more.
+    """
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def digests(self, keys: Collection[str], since: datetime | None = None) -> Mapping[str, str]:
+        """The digests of the keys that were sent, since then if it is given; empty text where no digest was kept."""
+        is_sent = sendings.c.done_at.is_not(None) if since is None else sendings.c.done_at >= since
+        query = sa.select(sendings.c.key, sendings.c.digest).where(sendings.c.key.in_(keys), is_sent)
+        return {row.key: row.digest or "" for row in self._connection.execute(query)}
+
+    def begin(self, key: str, now: datetime, settles: timedelta) -> bool:
+        """Forgets the digest, since something else is about to be sent; to be committed before the call.
+
+        Returns False when an earlier sending began less than `settles` ago and its end is unknown: it may still arrive after this one.
+        """
+        before = self._connection.execute(sa.select(sendings).where(sendings.c.key == key).with_for_update()).first()
+        begun = {"begun_at": now, "done_at": None, "digest": None}
+        upsert = insert(sendings).values(key=key, **begun)
+        self._connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_=begun))
+        return before is None or before.done_at is not None or before.begun_at + settles <= now
+
+    def finish(self, key: str, digest: str, begun: datetime, now: datetime) -> None:
+        """Keeps the digest of what was sent, unless another sending has begun since."""
+        ours = sa.and_(sendings.c.key == key, sendings.c.begun_at == begun, sendings.c.done_at.is_(None))
+        self._connection.execute(sa.update(sendings).where(ours).values(done_at=now, digest=digest))
+
+    def put(self, key: str, digest: str, now: datetime) -> None:
+        """For receivers that keep the order themselves: the last write replaces the earlier ones."""
+        sent = {"begun_at": now, "done_at": now, "digest": digest}
+        upsert = insert(sendings).values(key=key, **sent)
+        self._connection.execute(upsert.on_conflict_do_update(index_elements=["key"], set_=sent))

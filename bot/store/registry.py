@@ -254,16 +254,6 @@ class RegistryRows:
     def find_intent(self, request_id: str) -> Intent | None:
         return self._one_intent(tables.intents.c.request_id == request_id)
 
-    def find_open_intent(
-        self, workspace: str, model: str, target: Target, from_version: int | None, to_version: int | None
-    ) -> Intent | None:
-        rows = tables.intents.c
-        here = sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target))
-        same = sa.and_(
-            rows.from_version.is_not_distinct_from(from_version), rows.to_version.is_not_distinct_from(to_version)
-        )
-        return self._one_intent(sa.and_(here, same, rows.done_at.is_(None)))
-
     def open_intents(self, workspace: str, model: str, target: Target) -> list[Intent]:
         rows = tables.intents.c
         here = sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target))

@@ -90,7 +90,7 @@ deliveries = sa.Table(
 )
 
 # Creates at a vendor that were started and whose outcome may be unknown: looked up before creating again. `digest` is of the content
-# where a later one may differ (`bot.store.sent`).
+# where a later one may differ (`bot.store.outbox`).
 sendings = sa.Table(
     "sendings",
     metadata,

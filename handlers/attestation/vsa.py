@@ -24,7 +24,7 @@ from bot.services import Services
 from bot.signatures import PAYLOAD_TYPE, digest_of
 from bot.signatures import payload_of as payload_in
 from bot.store.attestations import KnownKey, VerdictRow
-from bot.store.sent import SentRows
+from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
 from handlers.attestation.signing import check_counts, register_key

@@ -17,7 +17,8 @@ from bot.domain.policy.rules import Policy
 from bot.domain.registry.holders import Where
 from bot.errors import ChainBroken
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
-from handlers.digest.holders import put_back_by_hand, read_event, read_request
+from bot.store.ledger import read_event
+from handlers.digest.holders import put_back_by_hand, read_request
 from handlers.digest.inventory import as_of, claimed_author, deciders, last_approval, roles_of
 
 Names = Mapping[str, str]

@@ -18,9 +18,9 @@ from bot.domain.policy.rules import Observed
 from bot.domain.registry.holders import Past, Place, may_be_shared, past_at, place_after
 from bot.domain.registry.watch_events import HolderLeft
 from bot.store.digest_figures import DigestFigures
+from bot.store.ledger import read_event
 from bot.store.registry import RegistryRows
 from bot.store.requests import REQUEST
-from handlers.queries.past_holders import READ
 
 Model = tuple[str, str]  # the workspace and the name of a registered model
 
@@ -48,10 +48,6 @@ def holders_at(figures: DigestFigures, ends: datetime) -> list[Holder]:
         for one in _all_holders(figures, ends)
     )
     return sorted(found, key=lambda one: (one.version.workspace, one.model, one.target, -one.version.version))
-
-
-def read_event(kind: str, body: str) -> Event:
-    return READ[kind].validate_python(json.loads(body))
 
 
 def read_request(body: str) -> TransitionRequest:

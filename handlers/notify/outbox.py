@@ -20,7 +20,7 @@ from bot.domain.references import PostedCard, TicketPlan
 from bot.errors import OutcomeUnknown, OutsideError, Temporary
 from bot.ports import Ticket
 from bot.services import Services
-from bot.store.sent import SentRows
+from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 
 T = TypeVar("T")

@@ -5,10 +5,7 @@ What an entry says in words is in `bot.domain.queries.history`. The ledger holds
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-
-from pydantic import TypeAdapter
 
 from bot.domain import events as e
 from bot.domain.events import Event, RequestEvent
@@ -17,6 +14,7 @@ from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRe
 from bot.domain.queries.history import HistoryEntry, happening, seen_in_the_registry
 from bot.domain.registry.watch_events import HolderLeft
 from bot.services import Services
+from bot.store.ledger import read_event
 from bot.store.transaction import Transaction
 
 KINDS: tuple[type[Event], ...] = (
@@ -37,8 +35,6 @@ KINDS: tuple[type[Event], ...] = (
     e.MoveReverted,
     HolderLeft,
 )
-READ: Mapping[str, TypeAdapter[Event]] = {kind.__name__: TypeAdapter(kind) for kind in (*KINDS, e.ModelRenamed)}
-OLDER = {e.RequestOpened.__name__: {"away_from": None, "failed_before": ""}}  # entries from before there were rollbacks
 
 Until = Mapping[str, int | None]
 
@@ -72,8 +68,7 @@ def _requests_of(model: str, tx: Transaction) -> Iterable[TransitionRequest]:
 
 def _events(entries: Iterable[Entry]) -> Iterator[tuple[int, Event]]:
     for entry in entries:
-        body = {**OLDER.get(entry.kind, {}), **json.loads(entry.body)}
-        yield entry.seq, READ[entry.kind].validate_python(body)
+        yield entry.seq, read_event(entry.kind, entry.body)
 
 
 def _told(

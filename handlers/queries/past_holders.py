@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import TypeAdapter
-
-from bot.domain.events import BaselineTaken, Event
-from bot.domain.ledger.chain import Entry
+from bot.domain.events import BaselineTaken
 from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.queries.description import Held, approval_text
 from bot.domain.registry.holders import KINDS, Place, concerns, places_at
 from bot.domain.text import format_utc
 from bot.errors import Refused
 from bot.services import Services
+from bot.store.ledger import read_event
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
-
-READ: Mapping[str, TypeAdapter[Event]] = {kind.__name__: TypeAdapter(kind) for kind in KINDS}
 
 
 @dataclass(frozen=True)
@@ -39,17 +34,13 @@ def held_at(model: str, at: datetime, s: Services) -> PastHolders:
         raise Refused(f"{format_utc(at)} has not come yet. Leave --at away to see who holds what now")
     with s.store.transaction() as tx:
         names = tx.people.all_names()
-        places = places_at(_events(tx.ledger.entries(*READ)), at)
+        entries = tx.ledger.entries(*(kind.__name__ for kind in KINDS))
+        places = places_at((read_event(entry.kind, entry.body) for entry in entries), at)
         mine = [place for place in places if concerns(place, model)]
         held = [_held(place, tx, names) for place in mine]
         held += [_since_the_beginning(place) for place in _never_moved(model, places, tx) if place.since <= at]
         unknown = _unknown(at, tx)
     return PastHolders(model, at, tuple(sorted(held, key=lambda one: one.target)), unknown)
-
-
-def _events(entries: Iterable[Entry]) -> Iterator[Event]:
-    for entry in entries:
-        yield READ[entry.kind].validate_python(json.loads(entry.body))
 
 
 def _held(place: Place, tx: Transaction, names: Mapping[str, str]) -> Held:

@@ -25,7 +25,6 @@ from handlers.request.accounts import defer_binding
 from handlers.request.calling_off import end_approval, end_dropped
 from handlers.request.memory import with_memory
 
-ASKED_IN_WORDS = (AskKind.COMMAND, AskKind.API)
 COMMENT_LIMIT = 2_000  # characters
 EMAIL_LIMIT = 320
 EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")

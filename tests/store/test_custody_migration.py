@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import command
 
 from bot.database.connect import alembic_config, create_engine, migrate
-from bot.domain.events import ModelRenamed, MoveObserved
+from bot.domain.events import ApprovalHeld, ModelRenamed, MoveObserved
 from bot.domain.ledger.chain import as_plain, body_of
 from bot.domain.model import State, Target, TargetKind
 from bot.domain.registry.names import Renamed
@@ -42,7 +42,8 @@ def _fill(connection: sa.Connection) -> None:
     at = {"at": NOON, "leaf": b"", "head": b""}
     observed = MoveObserved(NOON, "default", CHAMPION, "bike-demand", a_version(2), a_version(1), "report")
     renamed = ModelRenamed(NOON, "default", "bike", "bike-demand")
-    for seq, event in enumerate((observed, renamed), 1):
+    held = ApprovalHeld(NOON, REQUEST_ID, "release", NOON)
+    for seq, event in enumerate((observed, renamed, held), 1):
         kind, body = type(event).__name__, json.dumps(body_of(event, seq))
         connection.execute(sa.insert(tables.ledger).values(seq=seq, kind=kind, body=body, **at))
     request = a_request(State.APPLIED, target=PROD, frozen_by="release", frozen_until=NOON)

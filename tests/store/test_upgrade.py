@@ -25,7 +25,7 @@ from bot.domain.ledger.chain import as_plain, first_fault
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.engine.lanes import FollowUp, Lane, model_lane, move_lane
 from bot.engine.rows import Job, JobStatus, select_jobs
-from bot.store.audit import read_event
+from bot.store.audit import event_of
 from bot.store.ledger import LedgerRows
 from bot.store.requests import REQUEST
 from bot.store.transaction import Store, Transaction
@@ -167,7 +167,7 @@ def test_every_kind_of_event_in_the_old_ledger_is_read_back_and_loses_no_field(u
         entries = list(LedgerRows(connection).entries())
         by_request = {entry.seq for _, entry in LedgerRows(connection).entries_by_request()}
 
-    read = {entry.seq: as_plain(read_event(entry)) for entry in entries}
+    read = {entry.seq: as_plain(event_of(entry)) for entry in entries}
 
     kept = {entry.seq: json.loads(entry.body) for entry in entries}
     lost = [one for seq, body in kept.items() for one in missing(_said(body), read[seq], f"{seq} {body['event']}")]

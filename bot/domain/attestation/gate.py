@@ -13,7 +13,7 @@ from enum import StrEnum
 from bot.domain.attestation import in_toto
 from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
 from bot.domain.model import DECISION, VOTE, DecidedBy, Target, TargetKind, Verdict, VersionId
-from bot.errors import InvalidStatement, Refused
+from bot.errors import InvalidStatement, NotProven, Refused
 
 WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
 
@@ -67,7 +67,7 @@ class GateResult:
     size: int | None = None
 
 
-class NotAllowed(Exception):
+class NotAllowed(NotProven):
     """The version may not ship; `reasons` are the sentences that say why."""
 
     def __init__(self, result: GateResult) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
-from bot.domain.registry.facts import Facts, Intent, came_by, content_of, is_a_no, when
+from bot.domain.registry.facts import Facts, Intent, came_by, is_a_no, when
 
 
 class Basis(StrEnum):
@@ -111,18 +111,6 @@ def ever_approved(version: VersionId, facts: Facts) -> bool:
     origin = facts.sources.get(version)
     requests = [*facts.about(version), *(facts.about(origin) if origin else ())]
     return any(one.state in (State.APPROVED, State.APPLIED) for one in requests)
-
-
-def newest_word(version: VersionId, facts: Facts) -> TransitionRequest | None:
-    """The newest decision by people on the version or the same content, for this place; it overrides older ones."""
-    contents = {content_of(one.evidence) for one in facts.about(version)} - {""}
-    decided = [
-        one
-        for one in facts.decisions
-        if (one.state is State.APPLIED or is_a_no(one))
-        and (one in facts.about(version) or content_of(one.evidence) in contents)
-    ]
-    return max(decided, key=when, default=None)
 
 
 def _history(facts: Facts) -> list[VersionId]:

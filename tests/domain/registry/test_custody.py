@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from bot.domain.model import Ask, AskKind, Kind, State
-from bot.domain.registry.custody import Basis, custody_of, lawful_holders, left_by, may_hold, newest_word
+from bot.domain.registry.custody import Basis, custody_of, lawful_holders, left_by, may_hold
 from bot.domain.registry.facts import Facts
 from tests.builders import PRODUCTION, a_version
 from tests.builders.custody import (
@@ -25,7 +25,6 @@ from tests.builders.custody import (
     approved,
     hours,
     moved_by_hand,
-    of_content,
     rejected,
     the_facts,
 )
@@ -159,13 +158,6 @@ def test_what_people_rejected_later_is_no_way_back() -> None:
     facts = the_facts(applied(V1, 1), applied(V2, 2), rejected(V2, 3), rejected(V1, 4), holders=(V3,))
 
     assert custody_of(facts).way_back is None
-
-
-def test_the_newest_word_about_a_version_counts_the_same_bytes_under_another_number() -> None:
-    yes = applied(V1, 1, evidence=of_content("sha256:a"))
-    no = rejected(V2, 2, evidence=of_content("sha256:a"))
-
-    assert newest_word(V1, the_facts(yes, no)) == no
 
 
 # Laws

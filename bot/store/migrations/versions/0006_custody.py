@@ -22,7 +22,6 @@ def upgrade() -> None:
     connection = op.get_bind()
     _fill_renames(connection)
     _fill_copies(connection)
-    _forget_past_freezes(connection)
     _fill_baselines(connection)
     _fill_watches(connection)
 
@@ -89,16 +88,6 @@ def _fill_copies(connection: sa.Connection) -> None:
             "where request_id is not null and target = 'model:' || model on conflict do nothing"
         )
     )
-
-
-def _forget_past_freezes(connection: sa.Connection) -> None:
-    """A request that a freeze no longer holds keeps no trace of it, as its events define from now on."""
-    rows = connection.execute(sa.text("select id, body from requests where state <> 'approved'")).all()
-    for row in rows:
-        body = json.loads(row.body)
-        if body.get("frozen_until") is not None or body.get("frozen_by"):
-            change = {"id": row.id, "body": json.dumps({**body, "frozen_by": "", "frozen_until": None})}
-            connection.execute(sa.text("update requests set body = :body where id = :id"), change)
 
 
 def _fill_baselines(connection: sa.Connection) -> None:

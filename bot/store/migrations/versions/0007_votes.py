@@ -22,8 +22,8 @@ insert into accounts (account, person, how, bound_at) select account, id, 'befor
 EVENTS = """
 select kind, body from ledger where kind in ('RequestSuperseded', 'ApprovalHeld', 'AskJoined') order by seq
 """
-FIRST_ASK = """
-select body::json -> 'ask' from ledger where kind = 'RequestOpened' and body::json ->> 'request_id' = :id
+OPENED = """
+select body from ledger where kind = 'RequestOpened' order by seq
 """
 ENDED = ("applied", "expired", "withdrawn", "superseded", "stale")
 
@@ -84,14 +84,26 @@ def _replay_what_changed() -> None:
     for event in connection.execute(sa.text(EVENTS)).all():
         about = json.loads(event.body)
         replayed.setdefault(about["request_id"], {})[event.kind] = about
+    first_asks = _first_asks({one for one, events in replayed.items() if "AskJoined" in events})
     for request_id, events in replayed.items():
         found = connection.execute(sa.text("select body from requests where id = :id"), {"id": request_id}).scalar()
         if found is None:
             continue
-        first_ask = connection.execute(sa.text(FIRST_ASK), {"id": request_id}).scalar()
-        body = {**json.loads(found), **_changed(json.loads(found), events, first_ask)}
+        changed = _changed(json.loads(found), events, first_asks.get(request_id))
+        if not changed:
+            continue
+        body = {**json.loads(found), **changed}
         put = sa.text("update requests set body = :body where id = :id")
         connection.execute(put, {"id": request_id, "body": json.dumps(body)})
+
+
+def _first_asks(wanted: set[str]) -> dict[str, object]:
+    """In one pass: the ledger has no index by request."""
+    if not wanted:
+        return {}
+    with op.get_bind().execute(sa.text(OPENED), execution_options={"yield_per": A_BATCH}) as rows:
+        opened = (json.loads(body) for body in rows.scalars())
+        return {one["request_id"]: one["ask"] for one in opened if one["request_id"] in wanted}
 
 
 def _changed(row: dict[str, Any], events: dict[str, dict[str, Any]], first_ask: object) -> dict[str, Any]:
