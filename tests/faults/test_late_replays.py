@@ -51,7 +51,7 @@ def test_a_put_back_that_is_replayed_after_the_holder_was_ratified_moves_nothing
     rejected = parked_put_back(installation, registry[1])
     (adopted,) = asking.adopt(installation.s)
     installation.settle()
-    installation.approve(adopted)
+    installation.approve_with_reason(adopted, "It is better than it looked.")
 
     replay(installation)
     installation.sweep()
