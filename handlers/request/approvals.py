@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.domain.card.sentences import button_labels, what_approve_does, what_reject_does
 from bot.domain.events import Event, RequestApproved, RequestRejected, SelfApprovalRefused
-from bot.domain.model import ENDED_UNDECIDED, DecidedBy, State, TransitionRequest, Verdict, Vote
+from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy.rules import Rule
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided, OwnRequest
@@ -18,6 +18,7 @@ from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.request.absences import check_is_here
+from handlers.request.calling_off import judge_anew
 from handlers.request.voters import POLICY_CHANGED, Voter, voter_for
 
 VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
@@ -51,6 +52,8 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
     """A verdict, with its reason if one was asked for."""
     now = s.clock.now()
     with _own_requests_noted(click, voter, s), s.store.transaction() as tx:
+        known = tx.requests.get(click.value).version
+        tx.requests.lock_model(known.workspace, known.model)
         request = tx.requests.get(click.value, for_update=True)
         rule = rule_of(request, tx)
         _check_is_still(voter, click, tx, now)
@@ -64,6 +67,8 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
         except AlreadyDecided as late:
             raise Refused(who_decided(late.request, tx)) from None
         tx.record(events)
+        if request.kind is not Kind.OBSERVED and any(isinstance(event, RequestRejected) for event in events):
+            judge_anew(request, tx, now)  # it may have come there by hand since the last look
 
     return _reply_for(events)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from bot.domain.model import Ask, AskKind, Kind, State
+from bot.domain.model import Ask, AskKind, Kind, State, Target
 from bot.domain.request import lifecycle
 from handlers.registry import reconcile
 from handlers.registry.settling import announce
+from handlers.request.asking import request_transition
 from handlers.request.rollbacks import roll_back
 from tests.e2e.registry.test_moves_by_hand import with_a_champion
 from tests.fixtures.installation import Installation
@@ -70,3 +71,20 @@ def test_an_approval_that_a_rollback_ends_leaves_no_announcement_behind(installa
     assert installation.reread(request).state is State.STALE
     with installation.s.store.transaction() as tx:
         assert tx.registry.open_intents("default", installation.model, request.target) == []
+
+
+def test_a_version_that_people_reject_while_it_is_away_between_two_sweeps_is_asked_about_when_it_is_back(
+    installation: Installation,
+) -> None:
+    with_a_champion(installation)
+    installation.ask(2, "champion")
+    target, ask = Target.parse("alias:champion"), Ask(AskKind.API)
+    again = request_transition(installation.model, 1, target, "cy@example.com", "", ask, installation.s)
+    installation.settle()
+    installation.reject(again, "It was wrong in March.")
+
+    installation.ask(1, "champion")
+    installation.sweep()
+
+    (about,) = [one for one in installation.requests(State.PENDING) if one.kind is Kind.OBSERVED]
+    assert about.version == again.version
