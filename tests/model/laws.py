@@ -357,7 +357,9 @@ def _unlawful(world: World) -> Iterator[Broken]:
     if facts.handling is Handling.IGNORE or world.watch is None:
         return
     for holding in custody_of(facts).holdings:
-        if holding.basis is Basis.FOREIGN and holding.version not in world.truth.told | world.truth.rejected:
+        if holding.basis is Basis.FOREIGN and not (
+            holding.version in world.truth.told or _is_adopted(holding.version, world)
+        ):
             yield LAWFUL, f"{holding.version} is foreign, and no one was told"
         is_denied = holding.version in world.denied
         asked = any(one.version == holding.version and _is_under_way(one) for one in world.requests)
@@ -372,9 +374,12 @@ def _is_under_way(request: TransitionRequest) -> bool:
 
 
 def _is_known(version: VersionId, world: World) -> bool:
-    """Gaps that the decision record names: adopted while it was being put back, rejected unseen, left because it was asked about."""
-    adopted = any(one.version == version and one.is_adopted for one in world.requests)
-    return adopted or version in world.truth.rejected or _was_left(version, world)
+    """Gaps that the decision record names: adopted while it was being put back, or left because it was asked about."""
+    return _is_adopted(version, world) or _was_left(version, world)
+
+
+def _is_adopted(version: VersionId, world: World) -> bool:
+    return any(one.version == version and one.is_adopted for one in world.requests)
 
 
 def _was_left(version: VersionId, world: World) -> bool:

@@ -125,7 +125,10 @@ def _vote(world: World, verdict: Verdict) -> Iterator[Action]:
             except Refused:
                 continue
             said = f"{person} {verdict}s {request.id} ({request.kind} of {request.version})"
-            yield Action(said, record(world, events).ticked(), tuple(events))
+            changed = record(world, events)
+            if verdict is Verdict.REJECT and request.kind is not Kind.OBSERVED:
+                changed = judge_anew(changed, request)
+            yield Action(said, changed.ticked(), tuple(events))
 
 
 def go_back(world: World) -> Iterator[Action]:

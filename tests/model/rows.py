@@ -58,8 +58,8 @@ def judge_anew(world: World, request: TransitionRequest) -> World:
     """As `handlers/request/calling_off.py`: what came while its approval waited is there without one now."""
     on_record = tuple(one.version for one in world.placements)
     facts = replace(facts_of(world, on_record), there=frozenset(on_record))
-    if request.version not in on_record or custody.may_hold(request.version, facts):
+    intent = next((one for one in world.intents if one.request_id == request.id), None)
+    left = custody.left_by(request, intent, facts)
+    if not left:
         return world
-    return replace(
-        world, placements=tuple(one for one in world.placements if one.version != request.version), mark=None
-    )
+    return replace(world, placements=tuple(one for one in world.placements if one.version not in left), mark=None)

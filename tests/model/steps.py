@@ -14,7 +14,6 @@ from bot.domain.events import (
     MoveObserved,
     RequestApproved,
     RequestOpened,
-    RequestRejected,
     TargetMoved,
 )
 from bot.domain.model import State, TransitionRequest, VersionId
@@ -142,7 +141,7 @@ def seen(step: Happened) -> Happened:
         truth = _told(truth, event, after)
     held = frozenset(after.holders)
     known = held | {one.version for one in after.placements}
-    truth = replace(truth, rooted=truth.rooted & held, told=truth.told & known, rejected=truth.rejected & known)
+    truth = replace(truth, rooted=truth.rooted & held, told=truth.told & known)
     ours = {write.version for write in step.writes if write.kind in ("set", "copy")}
     movers = frozenset(one for one in truth.movers if one[0] not in ours)
     return replace(step, after=replace(after, truth=replace(truth, movers=movers)))
@@ -151,8 +150,6 @@ def seen(step: Happened) -> Happened:
 def _told(truth: Truth, event: Event, after: World) -> Truth:
     if isinstance(event, RequestApproved):
         return replace(truth, approved=truth.approved | {after.request(event.request_id).version})
-    if isinstance(event, RequestRejected):
-        return replace(truth, rejected=truth.rejected | {after.request(event.request_id).version})
     if isinstance(event, TargetMoved):
         return replace(truth, approved=truth.approved | {event.version, *event.copies})
     if isinstance(event, MoveObserved) and event.version is not None:

@@ -68,7 +68,7 @@ class Truth:
 
     `approved`: ever, by people or a rule. `rooted`: holders since the watch began. `told`: holders that people know to have come by hand.
     `by_hand`: all versions that ever did. `movers`: who moved which holder there by hand. `asked`: who asked for which version, by which
-    request, and when. `rejected`: versions that people rejected while they were on record.
+    request, and when.
     """
 
     approved: frozenset[VersionId] = frozenset()
@@ -77,7 +77,6 @@ class Truth:
     by_hand: frozenset[VersionId] = frozenset()
     movers: frozenset[tuple[VersionId, str]] = frozenset()
     asked: frozenset[tuple[VersionId, str, str, datetime]] = frozenset()
-    rejected: frozenset[VersionId] = frozenset()
 
 
 @dataclass(frozen=True)
