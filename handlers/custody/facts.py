@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -54,7 +54,8 @@ def facts_of(
     on_record = [held for held in tx.registry.placements(place.workspace, place.model) if held.target == place.target]
     wanted = (*about, *holders[: 1 if place.target.kind is TargetKind.MODEL else None])
     by_request = [held.request_id for held in on_record if held.version in wanted]
-    decisions = _decisions(place, renames, wanted, by_request, tx)
+    numbers = {one.version for one in wanted} | _copied(wanted, seen, place.target)
+    decisions = _decisions(place, renames, numbers, by_request, tx)
     return Facts(
         place.workspace,
         place.model,
@@ -120,7 +121,7 @@ def handling_of(place: Place, policy: Policy) -> Handling:
 
 def decisions_for(place: Place, tx: Transaction, about: Iterable[VersionId] = ()) -> tuple[TransitionRequest, ...]:
     """The newest requests about a place and all about these versions, under all names that it had, oldest first."""
-    return _decisions(place, tx.custody.renames(place.workspace), tuple(about), [], tx)
+    return _decisions(place, tx.custody.renames(place.workspace), {one.version for one in about}, [], tx)
 
 
 def decided_for(request: TransitionRequest, tx: Transaction) -> tuple[TransitionRequest, ...]:
@@ -138,12 +139,12 @@ def decided_at(
 
 
 def _decisions(
-    place: Place, renames: Sequence[Renamed], about: Sequence[VersionId], ids: Sequence[str | None], tx: Transaction
+    place: Place, renames: Sequence[Renamed], numbers: Collection[int], ids: Sequence[str | None], tx: Transaction
 ) -> tuple[TransitionRequest, ...]:
     called = (place.model, *former_names(place.model, renames))
     is_model = place.target.kind is TargetKind.MODEL
     targets = [Target(TargetKind.MODEL, name) for name in called] if is_model else [place.target]
-    numbers, known = {one.version for one in about}, [one for one in ids if one]
+    known = [one for one in ids if one]
     policy = tx.policy()
     bodies = tx.custody.decisions(place.workspace, None if is_model else called, targets, numbers, known)
     found = [REQUEST.validate_python(json.loads(body)) for body in bodies]
@@ -209,6 +210,14 @@ def _sources(
         if older:
             sources[copy.id] = max(older, key=lambda one: one.created)
     return sources
+
+
+def _copied(versions: Collection[VersionId], seen: ModelSnapshot | None, target: Target) -> set[int]:
+    """The numbers of the versions that these copies were made from, as they name them: what was decided about those matters too."""
+    if seen is None or target.kind is not TargetKind.MODEL:
+        return set()
+    named = (source_of(copy.source) for copy in seen.versions if copy.id in versions)
+    return {source[1] for source in named if source is not None}
 
 
 def _deletes_copies(place: Place, policy: Policy) -> bool:
