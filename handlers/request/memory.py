@@ -12,7 +12,8 @@ from bot.domain.model import Evidence, Objection, State, Target, TransitionReque
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.facts import when
 from bot.domain.registry.names import Renamed, former_names, request_now
-from bot.domain.request.content import content_of, objections_to
+from bot.domain.request.content import content_of
+from bot.domain.request.objections import objections_to
 from bot.domain.request.opening import NewRequest, remembered
 from bot.store.transaction import Transaction
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.model import DecidedBy, Evidence, Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import DecidedBy, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 
 RESTORE = "restore:"  # begins the id of an intent that belongs to no request
 
@@ -114,15 +114,6 @@ def is_a_no(request: TransitionRequest) -> bool:
 def was_put_back_by_rule(request: TransitionRequest) -> bool:
     is_no = request.state is State.REJECTED and request.kind is Kind.OBSERVED
     return is_no and request.decided_by is DecidedBy.RULE
-
-
-def content_of(evidence: Evidence | None) -> str:
-    """The version's content, independent of its number: the digest of its files, else its source and run. Empty when unknown."""
-    if evidence is None:
-        return ""
-    if evidence.artifacts is not None and evidence.artifacts.files:
-        return evidence.artifacts.digest
-    return f"{evidence.source} of run {evidence.run_id}" if evidence.run_id else ""
 
 
 def intent_of(request: TransitionRequest, facts: Facts) -> Intent | None:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from bot.domain.model import AskKind, Kind, State, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import RollbackBy, Rule
-from bot.domain.registry.facts import content_of, is_a_no, when
+from bot.domain.registry.facts import is_a_no, when
+from bot.domain.request.content import content_of
 from bot.domain.text import format_utc, target_label
 
 FAILED_TAG = "countersign.failed"
@@ -34,8 +35,8 @@ def ways_back(holder: VersionId, decided: Sequence[TransitionRequest]) -> tuple[
 
 def rejection_of(version: VersionId, decided: Sequence[TransitionRequest]) -> TransitionRequest | None:
     """The rejection, if it is the newest decision on the version, or on the same content under another number."""
-    contents = {content_of(one.evidence) for one in decided if one.version == version} - {""}
-    about = [one for one in decided if one.version == version or content_of(one.evidence) in contents]
+    contents = [content_of(one.evidence) for one in decided if one.version == version]
+    about = [one for one in decided if one.version == version or any(map(content_of(one.evidence).is_like, contents))]
     newest = max(about, key=when, default=None)
     return newest if newest is not None and is_a_no(newest) else None
 

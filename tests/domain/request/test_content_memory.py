@@ -16,8 +16,9 @@ from bot.domain.grounds import No, Objection
 from bot.domain.model import Artifacts, DecidedBy, Evidence, FastTrackMode, Kind, State, TransitionRequest, Verdict
 from bot.domain.policy.rules import FastTrack, Threshold
 from bot.domain.request import fast_track, lifecycle
-from bot.domain.request.content import Content, content_of, objections_to
+from bot.domain.request.content import Content, content_of
 from bot.domain.request.lifecycle import cast_vote, wants_reason
+from bot.domain.request.objections import objections_to
 from bot.errors import Refused
 from tests.builders import LATER, NOON, RULE_HASH, a_rejection, a_request, a_rule, a_version, a_vote, after, an_evidence
 

@@ -210,6 +210,15 @@ def test_the_same_bytes_rejected_under_another_number_are_no_way_back() -> None:
     assert ways_back(V2, decided) == ()
 
 
+def test_neither_is_what_was_rejected_under_another_number_when_its_files_could_not_be_read() -> None:
+    read = {"evidence": an_evidence(artifacts=Artifacts("sha256:a", 1, 1), source="models:/m-1", run_id="r-1")}
+    unread = {"evidence": an_evidence(artifacts=None, source="models:/m-1", run_id="r-1")}
+    others = {"evidence": an_evidence(artifacts=Artifacts("sha256:b", 1, 1), source="models:/m-2", run_id="r-2")}
+    decided = [*history(promoted(V1, **read), promoted(V2, **others)), refused(V3, 5, **unread)]
+
+    assert ways_back(V2, decided) == ()
+
+
 def test_a_rule_that_put_a_move_back_says_nothing_about_the_version() -> None:
     by_rule = refused(V1, 5, kind=Kind.OBSERVED, decided_by=DecidedBy.RULE)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import requests
@@ -11,6 +13,7 @@ from bot.domain.events import MoveObserved, TargetPutBack
 from bot.domain.model import Kind, State, Target, TransitionRequest
 from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.watch_events import WatchBegun
+from bot.store.custody import READ_BACK
 from handlers.custody.facts import Place, on_record
 from handlers.registry.renames import forget
 from handlers.request import asking
@@ -191,6 +194,31 @@ def test_a_copy_by_hand_of_what_was_approved_is_not_even_deleted_by_such_a_rule(
 
     assert copies(installation) == [1, 2]
     assert gate(installation, 2)[0] is False
+
+
+def test_what_was_approved_is_known_to_be_however_many_requests_came_since(installation: Installation) -> None:
+    """Only the newest requests about a place are read, and those about the versions that a step may touch."""
+    installation.use_policy(**MODEL, observed="revert", extra=DELETES)
+    to_model(installation)
+    installation.sweep()
+    (first,) = installation.requests()
+    with installation.s.store.transaction() as tx:
+        for number in range(READ_BACK + 1):
+            later = replace(
+                first,
+                id=f"later-{number}",
+                state=State.WITHDRAWN,
+                version=replace(first.version, version=1_000 + number),
+            )
+            tx.requests.insert(replace(later, opened_at=first.opened_at + timedelta(seconds=1), copies=()))
+
+    installation.mlflow.copy_model_version(f"models:/{installation.model}/1", prod(installation))
+    installation.sweep()
+    installation.settle_all()
+
+    (observed,) = about_copies(installation)
+    assert installation.reread(observed).state is State.REJECTED
+    assert copies(installation) == [1, 2]
 
 
 def test_a_version_whose_copy_is_the_newest_is_not_copied_again(installation: Installation) -> None:

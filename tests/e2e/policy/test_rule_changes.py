@@ -69,3 +69,19 @@ def test_a_rule_that_begins_to_ask_for_new_versions_speaks_of_none_that_were_the
 
     assert after_the_change == []
     assert [(request.version.version, request.state) for request in installation.requests()] == [(2, State.PENDING)]
+
+
+def test_a_rule_that_is_added_later_hears_the_alias_that_asks_already_at_the_next_sweep(
+    installation: Installation,
+) -> None:
+    activate_policy(policy_text("another-model"), "test", installation.s)
+    version = installation.register()
+    installation.ask(version)
+    installation.sweep()
+    without_a_rule = installation.requests()
+
+    installation.use_policy()
+    installation.sweep()
+
+    assert without_a_rule == []
+    assert [(request.version.version, request.state) for request in installation.requests()] == [(1, State.PENDING)]
