@@ -125,7 +125,7 @@ def register_webhook(world: World) -> Findings:
             world.mlflow.create_webhook(url, secrets[0].get_secret_value())
             yield fine("register webhook", f"made one to {url}")
             return
-        world.mlflow.mend_webhook(found[0], secrets[0].get_secret_value())
+        world.mlflow.fix_webhook(found[0], secrets[0].get_secret_value())
         for double in found[1:]:
             world.mlflow.delete_webhook(double.id)
     except WebhooksUnreadable as broken:

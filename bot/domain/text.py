@@ -45,6 +45,12 @@ def duration_text(length: timedelta | None, style: DurationStyle = IN_TABLES) ->
     return style.joined_by.join(parts[:2]) or style.below
 
 
+def exact_duration(length: timedelta) -> str:
+    """In the largest unit without a remainder, as the policy and options write it: 30d, 36h, 90s."""
+    seconds = int(length.total_seconds())
+    return next(f"{seconds // size}{unit[0]}" for unit, size in SECONDS.items() if seconds % size == 0)
+
+
 def counted(number: int, noun: str) -> str:
     """The number with its noun: "1 entry", "1,200 entries"."""
     return f"{number:,} {noun if number == 1 else plural(noun)}"

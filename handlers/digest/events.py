@@ -1,4 +1,4 @@
-"""Story of what happened in the week, read from its entries: how transitions ended, moves by hand, refusals, changes of the policy."""
+"""What happened in the week, read from its entries: how transitions ended, moves by hand, refusals, changes of the policy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain import events as e
 from bot.domain.card.sentences import UNKNOWN, WAS_APPROVED
-from bot.domain.digest import findings as matters
+from bot.domain.digest import findings
 from bot.domain.digest.figures import LISTED, Finding, Listed, PolicyChange, Transition
 from bot.domain.digest.periods import Period
 from bot.domain.digest.policy_changes import CHANGES, Reader, change_text
@@ -75,7 +75,7 @@ def changes_of_the_week(
     )
 
 
-def matters_of_the_week(
+def findings_of_the_week(
     period: Period, figures: DigestFigures, kinds: KindCounts, names: Names, policy: Policy | None
 ) -> Iterator[Listed[Finding]]:
     """What the week's entries tell of, each kind with its number."""
@@ -84,7 +84,7 @@ def matters_of_the_week(
     refusals = figures.told(period, [refused], LISTED) if kinds.of(refused) else []
     yield Listed(tuple(_self_approval(told, names) for told in refusals), kinds.of(refused))
     left_out = figures.left_out(period)
-    told = [matters.digests_left_out(json.loads(one.body)["weeks"], one.at) for one in left_out]
+    told = [findings.digests_left_out(json.loads(one.body)["weeks"], one.at) for one in left_out]
     yield Listed(tuple(told[:LISTED]), len(told))
 
 
@@ -101,14 +101,14 @@ def _moves(period: Period, figures: DigestFigures, names: Names, policy: Policy 
         approval = _approved_before(event, figures) if request is None else None
         if told.seq in given_back:
             back = given_back[told.seq]
-            yield matters.given_back(event.model, event.target, back.to, event.at, back.at, period)
+            yield findings.given_back(event.model, event.target, back.to, event.at, back.at, period)
         elif event.version is not None and approval is not None:
             whose = _approval_text(approval, period, names)
-            yield matters.moved_back(event.model, event.target, event.version, event.previous, event.at, whose, period)
+            yield findings.moved_back(event.model, event.target, event.version, event.previous, event.at, whose, period)
         else:
             where = event.model, event.target, event.version, event.previous
             is_ruled = policy is None or policy.rule_for(event.workspace, event.model, event.target) is not None
-            yield matters.moved_without_approval(*where, event.at, request, period, is_ruled=is_ruled)
+            yield findings.moved_without_approval(*where, event.at, request, period, is_ruled=is_ruled)
 
 
 def _given_back(seen: Sequence[Told], period: Period, figures: DigestFigures) -> Mapping[int, e.MoveReverted]:
@@ -144,4 +144,4 @@ def _self_approval(told: Told, names: Names) -> Finding:
     if told.request is None:
         raise ChainBroken(f"entry {told.seq} speaks of a request that has no row any more")
     name = names.get(json.loads(told.body)["person"], UNKNOWN)
-    return matters.self_approval_refused(name, read_request(told.request), told.at)
+    return findings.self_approval_refused(name, read_request(told.request), told.at)

@@ -1,4 +1,4 @@
-"""Story of the week's figures: gathered in one picture of the database, so that they fit together however busy the bot is meanwhile.
+"""Gathers the week's figures in one snapshot of the database, so that they fit together however busy the bot is.
 
 The figures are those of the end of the week; only parked jobs are as of now. The database counts
 (`bot.store.digest_figures`), the inventory is in
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from bot.domain.card.sentences import CardContext, what_is_missing
-from bot.domain.digest import findings as matters
+from bot.domain.digest import findings
 from bot.domain.digest.figures import (
     LISTED,
     Digest,
@@ -36,7 +36,7 @@ from bot.services import Services
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts
 from bot.store.people import PeopleRows
 from handlers.digest.counting import Policies, fast_track_by_rule, latency_by_rule, week_of_trend, weeks_before
-from handlers.digest.events import changes_of_the_week, matters_of_the_week, transition_of
+from handlers.digest.events import changes_of_the_week, findings_of_the_week, transition_of
 from handlers.digest.holders import read_request
 from handlers.digest.inventory import take_inventory
 from handlers.digest.ledger import fault_in, newest_note
@@ -87,14 +87,14 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
     waiting, all_waiting = _waiting(period, until, figures, policy)
     transitions = [transition_of(told) for told in figures.told(period, list(ENDINGS), LISTED)]
     outcomes = {str(state): kinds.of(kind) for kind, state in ENDINGS.items() if kinds.of(kind)}
-    of_the_week = matters_of_the_week(period, figures, kinds, names, policy)
+    of_the_week = findings_of_the_week(period, figures, kinds, names, policy)
     found = [_broken(ledger), *inventory.attention(), *of_the_week, _parked(figures.connection)]
     by_hash = figures.latency(period)
     this_week = week_of_trend(period.week, by_hash[""], sum(outcomes.values()))
     digest = Digest(
         period=period,
         closed_at=s.clock.now(),
-        attention=matters.in_order(found),
+        attention=findings.in_order(found),
         concerns=_counts(found),
         inventory=held,
         transitions=Listed(tuple(transitions), sum(outcomes.values())),
@@ -163,7 +163,7 @@ def _missing(request: TransitionRequest, ends: datetime, policy: Policy | None) 
 def _parked(connection: sa.Connection) -> Listed[Finding]:
     parked = select_jobs(connection, JobStatus.PARKED, LISTED)
     told = [
-        matters.parked_job(
+        findings.parked_job(
             job.id,
             job.name,
             job.request_id,
@@ -176,7 +176,7 @@ def _parked(connection: sa.Connection) -> Listed[Finding]:
 
 
 def _broken(ledger: LedgerFigures) -> Listed[Finding]:
-    return Listed((matters.ledger_broken(ledger.fault),), 1) if ledger.fault else Listed((), 0)
+    return Listed((findings.ledger_broken(ledger.fault),), 1) if ledger.fault else Listed((), 0)
 
 
 def _counts(found: Sequence[Listed[Finding]]) -> Mapping[FindingKind, int]:

@@ -1,4 +1,4 @@
-"""Story of who was where when the week ended: as the registry was last seen, less what the ledger tells has happened since.
+"""Who held which target when the week ended: as the registry was last seen, without what the ledger has recorded since.
 
 What a version holds now and came to before the week ended, it held then. A target that has changed since is read from the
 ledger, as `bot.domain.registry.holders` folds it, entry by entry, so that closing a week late needs no more memory than closing it in time.

@@ -1,4 +1,4 @@
-"""Story of the inventory: who held each target when the week ended, on whose approval, and what is wrong with that.
+"""The inventory: who held each target when the week ended, on whose approval, and what is wrong with that.
 
 Who held what comes from `holders`. All holdings go into a file; the digest keeps the first of them, and the counts.
 """
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from bot.domain.card.sentences import WAS_APPROVED
-from bot.domain.digest import findings as matters
+from bot.domain.digest import findings
 from bot.domain.digest.figures import LISTED, Finding, FindingKind, Holding, Listed
 from bot.domain.digest.periods import Period
 from bot.domain.digest.sentences import FAST_TRACK, NOBODY, PEOPLE, RULE, decider
@@ -77,7 +77,7 @@ def take_inventory(
     """`ends` is earlier than the period's own end when a week is looked at while it runs."""
     inventory = Inventory(HoldingsAsCsv(names))
     for held in _all_held(figures, ends):
-        inventory.add(_holding(held, ends), list(_matters(held, policy, period, ends, names)))
+        inventory.add(_holding(held, ends), list(_findings(held, policy, period, ends, names)))
     return inventory
 
 
@@ -180,29 +180,29 @@ def _holding(held: Held, ends: datetime) -> Holding:
     )
 
 
-def _matters(
+def _findings(
     held: Held, policy: Policy | None, period: Period, ends: datetime, names: Mapping[str, str]
 ) -> Iterator[Finding]:
     version, model, target = held.version, held.model, held.target
     rule = policy.rule_for(version.workspace, model, target) if policy else None
     if rule is None and policy is not None:  # without a rule there is nothing to approve
         if policy.default is Unruled.REPORT:
-            yield matters.no_rule(version, model, target)
+            yield findings.no_rule(version, model, target)
         return
     if held.approval is None:
         asked = as_of(held.asked, ends) if held.asked else None
         rejected_by = decider(*deciders(asked), names) if asked and asked.state is State.REJECTED else ""
         lapsed = f"by {decider(*deciders(held.lapsed), names)}" if held.lapsed else ""
-        yield matters.held_without_approval(version, model, target, held.since, period, asked, rejected_by, lapsed)
+        yield findings.held_without_approval(version, model, target, held.since, period, asked, rejected_by, lapsed)
         return
     approved_at, valid_for = held.approval.decided_at, rule.approval_valid_for if rule else None
     if approved_at is not None and valid_for is not None and ends - approved_at > valid_for:
         age = _age(approved_at, ends)
-        yield matters.approval_too_old(version, model, target, approved_at, age, valid_for, period)
+        yield findings.approval_too_old(version, model, target, approved_at, age, valid_for, period)
     evidence = held.approval.evidence
     gaps = missing(evidence) if evidence else ("no evidence was frozen",)
     if gaps:
-        yield matters.lineage_incomplete(version, model, target, gaps, evidence.version_url if evidence else "")
+        yield findings.lineage_incomplete(version, model, target, gaps, evidence.version_url if evidence else "")
 
 
 def _data_of(evidence: Evidence) -> str:

@@ -1,4 +1,4 @@
-"""Story of the ledger's verification for the digest: the whole chain, walked by the database, and the tree that was last signed over it.
+"""Verifies the ledger for the digest: the whole chain, read by the database, and the tree that was last signed over it.
 
 What is found is said in one sentence. `handlers.ledger.audit` goes further (every checkpoint, signed approvals,
 each request's row) and takes longer; run it when a fault is reported here.

@@ -1,4 +1,4 @@
-"""Story of the audit: does everything in the database still follow from the ledger, and the ledger from what was signed over it?
+"""The audit: does everything in the database still follow from the ledger, and the ledger from what was signed over it?
 
 Everything is read in one picture of the database and streamed, so that the size of the ledger costs time and no memory. The first thing
 that does not hold ends the audit with its sentence.

@@ -1,4 +1,4 @@
-"""Story of the checkpoints: the ledger's signed head, taken after every decision and given to witnesses outside.
+"""Checkpoints: the ledger's signed head, taken after every decision and given to witnesses outside.
 
 A checkpoint proves later that the entries it covers were neither changed nor cut off: `handlers.ledger.audit`.
 """

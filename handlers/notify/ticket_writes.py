@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from bot.domain.card.sentences import CardContext, decision_text, evidence_text, outcome_text, story
+from bot.domain.card.sentences import CardContext, decision_text, evidence_text, outcome_text, status_sentence
 from bot.domain.events import TicketClosed
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.domain.references import TicketPlan, TicketRef
@@ -75,11 +75,11 @@ def _comments(request: TransitionRequest, context: CardContext, ticket: TicketRe
     yield _comment(ticket, f"decision:{request.id}", decision_text(request, context), s)
     if request.state is State.APPROVED and request.frozen_until is not None:
         key = f"held:{request.id}:{request.frozen_until:%Y%m%dT%H%M}"
-        yield _comment(ticket, key, story(request, context), s)
+        yield _comment(ticket, key, status_sentence(request, context), s)
     if request.settled_at is not None or request.state is State.STALE:
         yield _comment(ticket, f"outcome:{request.id}", outcome_text(request), s)
     if request.state is State.CALLED_OFF:
-        yield _comment(ticket, f"outcome:{request.id}", story(request, context), s)
+        yield _comment(ticket, f"outcome:{request.id}", status_sentence(request, context), s)
 
 
 def unreadable_key(request: TransitionRequest) -> str:
@@ -93,7 +93,7 @@ def _on_evidence(
     waits = request.state in (State.COLLECTING, State.APPROVED)
     for number in range(len(request.unreadable) if waits else 0):
         said = replace(request, unreadable=request.unreadable[: number + 1])
-        yield _comment(ticket, f"{unreadable_key(request)}:{number}", story(said, CardContext({}, None)), s)
+        yield _comment(ticket, f"{unreadable_key(request)}:{number}", status_sentence(said, CardContext({}, None)), s)
     if request.state is not State.COLLECTING and request.evidence is not None and lacks_evidence:
         yield _comment(ticket, f"evidence:{request.id}", evidence_text(request), s)
 

@@ -1,4 +1,4 @@
-"""Story of the walk back: from a model version to everything that is known of it. It changes nothing.
+"""The provenance of a model version: everything that is known of it. It changes nothing.
 
 What was recorded comes from the bot's own tables and ledger; the registry is asked only whether the version is still there, and the
 store of the run's files for its dvc.lock. When one of them does not answer, the rest is still shown.

@@ -1,4 +1,4 @@
-"""Story of bringing data back: the files that a version's dvc.lock names, out of the DVC remote, with every byte proven.
+"""Fetches data: the files that a version's dvc.lock names, from the DVC remote, with every byte verified.
 
 How a remote is read is the `DataStore`'s matter. Code and small files that git keeps are not on it; the git mirror, where a rule names one,
 proves those by the same hashes.

@@ -1,4 +1,4 @@
-"""Story of the past: everything that has happened to the targets of a registered model, read from the ledger. It changes nothing.
+"""The history: everything that has happened to the targets of a registered model, read from the ledger. It changes nothing.
 
 What an entry says in words is in `bot.domain.queries.history`. The ledger holds ids of people only, so names are looked up.
 """

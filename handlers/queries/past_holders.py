@@ -1,4 +1,4 @@
-"""Story of a past moment: who held each target of a model then, and on whose approval. Read from the ledger; it changes nothing."""
+"""Who held each target of a model at a past moment, and on whose approval. Read from the ledger; it changes nothing."""
 
 from __future__ import annotations
 

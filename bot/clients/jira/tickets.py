@@ -147,7 +147,7 @@ class JiraTickets:
         status, noted = self._status_and_notes(ref)
         if same(status, to) or noted == Noted(to, status):
             return
-        transition, screen = choose_transition(self._roads(ref), to, ref.key, status)
+        transition, screen = choose_transition(self._transitions(ref), to, ref.key, status)
         if same(transition.status, status):
             return
         if not same(transition.status, to):
@@ -203,7 +203,7 @@ class JiraTickets:
 
     # Transitions
 
-    def _roads(self, ref: TicketRef) -> list[Transition]:
+    def _transitions(self, ref: TicketRef) -> list[Transition]:
         return self._calls.read(
             f"reading the transitions of {ref.key}",
             lambda client: [_as_transition(shown) for shown in client.transitions(ref.id, expand="transitions.fields")],

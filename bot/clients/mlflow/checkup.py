@@ -1,6 +1,6 @@
 """What `countersign doctor` asks MLflow: its version, whether we may write, and the webhooks that point at us.
 
-Everything reads but `create_webhook`, `mend_webhook` and `delete_webhook`, which `doctor --register-webhook` calls. The registry's own
+Everything reads but `create_webhook`, `fix_webhook` and `delete_webhook`, which `doctor --register-webhook` calls. The registry's own
 reads and writes are in `registry`, the reading of a delivery in `webhook`.
 """
 
@@ -109,7 +109,7 @@ class MlflowCheckup:
         with _decrypting(), writing("creating the webhook"):
             self._client.create_webhook(NAME, url, sorted(EVENTS), secret=secret)  # type: ignore[arg-type]  # MLflow's Literal
 
-    def mend_webhook(self, webhook: WebhookSeen, secret: str) -> None:
+    def fix_webhook(self, webhook: WebhookSeen, secret: str) -> None:
         """Sets the secret, switches it on, and adds the events that it lacks."""
         events = sorted(webhook.events | EVENTS)
         with _decrypting(), writing("mending the webhook"):

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 from bot.clients.mlflow import evidence, webhook
 from bot.clients.mlflow.http import AlreadyThere, NotThere, open_client, reading, writing
 from bot.clients.mlflow.provenance import Sources
-from bot.clients.mlflow.versions import as_glance, as_time, as_version_seen
+from bot.clients.mlflow.versions import as_summary, as_time, as_version_seen
 from bot.data_ports import GitMirror
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.names import all_storable, storable
@@ -91,7 +91,7 @@ class MlflowRegistry:
         pages = _pages(
             lambda token: search(max_results=MODELS_A_PAGE, page_token=token), "listing the registered models"
         )
-        return map(as_glance, chain.from_iterable(pages))
+        return map(as_summary, chain.from_iterable(pages))
 
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
         return self._search_versions(None, "last_updated_timestamp DESC", NEWEST_A_PAGE, "listing the newest versions")

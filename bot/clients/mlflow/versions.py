@@ -36,7 +36,7 @@ def as_version_seen(found: ModelVersion) -> VersionSnapshot:
     )
 
 
-def as_glance(found: RegisteredModel) -> ModelSummary:
+def as_summary(found: RegisteredModel) -> ModelSummary:
     """`latest_versions` holds the newest of each stage, so the newest of all is among them."""
     latest = tuple(as_version_seen(version) for version in found.latest_versions)
     return ModelSummary(

@@ -13,6 +13,7 @@ from enum import StrEnum
 from bot.domain.attestation import in_toto
 from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
 from bot.domain.model import DECISION, VOTE, DecidedBy, Target, TargetKind, Verdict, VersionId
+from bot.domain.text import exact_duration
 from bot.errors import InvalidStatement, NotProven, Refused
 
 WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
@@ -256,8 +257,8 @@ def _rejected(claim: VerifiedStatement, question: GateQuery) -> Reason:
 
 def _too_old(claim: VerifiedStatement, max_age: timedelta) -> Reason:
     sentence = (
-        f"{claim.where} is from {_at(claim.at)}, which is longer ago than the {_span(max_age)} that --max-age allows, and no verdict "
-        "vouches for it since. Ask the bot with --bot, or allow more."
+        f"{claim.where} is from {_at(claim.at)}, which is longer ago than the {exact_duration(max_age)} that --max-age allows, "
+        "and no verdict vouches for it since. Ask the bot with --bot, or allow more."
     )
     return Reason(ReasonCode.TOO_OLD, sentence)
 
@@ -277,12 +278,3 @@ def _without_decision(question: GateQuery, votes: Sequence[VerifiedStatement]) -
 
 def _at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _span(age: timedelta) -> str:
-    """In the largest unit that is exact, such as 30d, 36h or 90s."""
-    seconds = int(age.total_seconds())
-    return next(
-        (f"{seconds // size}{unit}" for size, unit in ((86_400, "d"), (3_600, "h")) if not seconds % size),
-        f"{seconds}s",
-    )

@@ -15,7 +15,7 @@ from bot.domain.card.sentences import (
     button_labels,
     may_stand_in,
     question,
-    story,
+    status_sentence,
     title_of,
     vote_line,
     what_approve_does,
@@ -36,7 +36,7 @@ def request_card(request: TransitionRequest, context: CardContext, walk_back: st
     title = _title(request)
     return Card(
         title=title,
-        summary=f"{title}. {story(request, context)}",
+        summary=f"{title}. {status_sentence(request, context)}",
         facts=(*_facts(request, context), *_walk_back(walk_back)),
         tables=tuple(metric_tables(request, context)),
         paragraphs=tuple(_paragraphs(request, context)),
@@ -65,12 +65,12 @@ def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
     facts = [Fact("Ticket", Link(request.ticket.key, request.ticket.url))] if request.ticket else []
     return Card(
         title=title,
-        summary=f"{title}. {story(request, context)}",
+        summary=f"{title}. {status_sentence(request, context)}",
         facts=(*facts, *_link_to_the_card(request)),
         paragraphs=(
             *_judgement(request, context),
             *(vote_line(vote, request, context) for vote in request.votes),
-            story(request, context),
+            status_sentence(request, context),
             next_step(request),
         ),
     )
@@ -81,7 +81,7 @@ def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
     title = f"Still waiting: {request.version} → {target_label(request)}"
     waits = _waiting_since(request)
     deadline = [Fact("Decide by", format_utc(request.expires_at))] if request.expires_at else []
-    said = [waits, story(request, context)] if waits else [story(request, context)]
+    said = [waits, status_sentence(request, context)] if waits else [status_sentence(request, context)]
     return Card(
         title=title,
         summary=f"{title}. {' '.join(said)}",
@@ -180,7 +180,7 @@ def _footer(request: TransitionRequest) -> str:
 def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
     votes = [vote_line(vote, request, context) for vote in request.votes]
     grounds = _grounds(request, context, with_the_record=True)
-    return [*grounds, *votes, *_what_happens(request, context), story(request, context)]
+    return [*grounds, *votes, *_what_happens(request, context), status_sentence(request, context)]
 
 
 def _grounds(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:

@@ -261,7 +261,7 @@ def _lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str
     return ""
 
 
-def story(request: TransitionRequest, context: CardContext) -> str:
+def status_sentence(request: TransitionRequest, context: CardContext) -> str:
     """The status and the next step, in a sentence or two."""
     if request.state is State.PENDING:
         return _waiting(request, context)

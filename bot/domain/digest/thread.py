@@ -50,7 +50,7 @@ class Files(Protocol):
 
 def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
     """In the report's order. An empty list has no card."""
-    matters = [matter_line(one) for one in digest.attention.shown]
+    matters = [finding_line(one) for one in digest.attention.shown]
     return (
         *_lined("What needs attention", matters, digest.attention.total, files.html),
         *_tabled(inventory_table(digest), digest.inventory.total, files.holdings),
@@ -63,9 +63,9 @@ def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
     )
 
 
-def matter_line(matter: Finding) -> Fact:
-    sentence = _cut(matter.sentence, LETTERS_OF_A_LINE)
-    return Fact(words.CONCERNS[matter.concern], Link(sentence, matter.link) if matter.link else sentence)
+def finding_line(finding: Finding) -> Fact:
+    sentence = _cut(finding.sentence, LETTERS_OF_A_LINE)
+    return Fact(words.CONCERNS[finding.concern], Link(sentence, finding.link) if finding.link else sentence)
 
 
 def inventory_table(digest: Digest) -> Table:

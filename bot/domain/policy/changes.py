@@ -26,10 +26,10 @@ from bot.domain.policy.rules import (
     Threshold,
 )
 from bot.domain.references import TicketPlan
+from bot.domain.text import exact_duration
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 COUNTS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)), ("s", timedelta(seconds=1)))
 NONE = "none"
 
 Fields = dict[str, str]
@@ -265,11 +265,7 @@ def _hours(opens: int, closes: int) -> str:
 
 
 def _lasting(duration: timedelta | None) -> str:
-    """As the YAML writes it: in the largest unit without a remainder."""
-    if duration is None:
-        return NONE
-    sign, unit = next((sign, unit) for sign, unit in UNITS if duration % unit == timedelta(0))
-    return f"{duration // unit}{sign}"
+    return exact_duration(duration) if duration is not None else NONE
 
 
 def _number(number: float) -> str:

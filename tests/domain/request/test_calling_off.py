@@ -9,7 +9,7 @@ import pytest
 from bot.domain.attestation.decision import of_decision, verdict_of
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.request_card import request_card
-from bot.domain.card.sentences import CardContext, decision_text, story
+from bot.domain.card.sentences import CardContext, decision_text, status_sentence
 from bot.domain.model import DecidedBy, Kind, State, Verdict
 from bot.domain.request import lifecycle
 from tests.builders import LATER, NOON, a_request, a_rule, a_vote, after
@@ -61,7 +61,7 @@ def test_an_ask_that_was_taken_away_names_nobody_and_says_that_the_rule_ended_it
     said = of_decision(ended, a_rule(), {})["predicate"]  # type: ignore[index, call-overload]
 
     assert (said["decidedBy"], said["approvers"]) == ("rule", [])
-    assert "by unknown" not in story(ended, PRINTED)
+    assert "by unknown" not in status_sentence(ended, PRINTED)
 
 
 def test_an_approved_card_offers_to_call_off_and_then_says_who_did_and_why() -> None:
