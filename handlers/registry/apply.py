@@ -156,9 +156,9 @@ def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: 
     if step.how is steps.How.DELETE:
         s.registry.delete_version(away.model, away.version)
         return True
-    if step.to is not None:
+    if step.to is not None and step.to not in facts.holders:
         _set(facts, step.to, s)
-    elif facts.target.kind is TargetKind.ALIAS:
+    elif step.to is None and facts.target.kind is TargetKind.ALIAS:
         s.registry.delete_alias(facts.model, facts.target.name)
     if facts.target.kind is TargetKind.STAGE:
         s.registry.set_stage(away.model, away.version, ARCHIVED)

@@ -77,9 +77,13 @@ def may_hold(version: VersionId, facts: Facts) -> bool:
 
 
 def way_back_from(version: VersionId, facts: Facts) -> VersionId | None:
-    """Who takes the place of `version` when it is put back; None when no other ever held it by right."""
-    lawful = lawful_holders(facts)
-    return next((one for one in reversed(lawful) if one != version), None)
+    """Who takes the place of `version` when it is put back; None when no other ever held it by right.
+
+    Where another holds a stage by right still, it is that one: a version that has left the stage stays out.
+    """
+    others = [one for one in lawful_holders(facts) if one != version]
+    stay = [one for one in others if one in facts.holders and may_hold(one, facts)]
+    return next(reversed(stay or others), None)
 
 
 def is_waiting(version: VersionId, facts: Facts) -> TransitionRequest | None:

@@ -238,6 +238,15 @@ def test_a_copy_that_an_earlier_try_made_is_not_made_again() -> None:
 # Put-backs
 
 
+def test_who_was_taken_out_of_a_stage_stays_out_while_another_holds_it_by_right() -> None:
+    both = (applied(V1, 1, target=PRODUCTION), moved_by_hand(V2, State.APPLIED, 2, target=PRODUCTION))
+    request = moved_by_hand(V3, State.REJECTED, 3, target=PRODUCTION)
+
+    facts = the_facts(*both, request, holders=(V3, V1), target=PRODUCTION)
+
+    assert next_step(request, facts, None) == PutBack(V3, V1, How.MOVE)
+
+
 def test_a_rejected_move_goes_back_to_the_lawful_holder_of_now() -> None:
     request = moved_by_hand(V2, State.REJECTED, 2)
     facts = the_facts(applied(V1, 1), request, holders=(V2,))
