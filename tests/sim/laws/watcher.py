@@ -121,13 +121,25 @@ class Watcher:
         return any(request.id in entry.body for entry in tx.ledger.entries(ApprovalHeld.__name__))
 
     def _check_copied_before(self, change: Change, place: Place) -> None:
+        """A request is copied once. A version that was replaced since may be copied again for another request."""
         if change.copied_from is None:
             return
-        held = self.world.registry.places().get(place, ())
-        alike = [v for v in held if truth.same(self.world.registry.sources.get(v), change.copied_from)]
-        ours = [v for v in alike if not truth.by_hand(truth.came_by(v, place, self.world))]
-        if len(ours) > 1:
+        held = sorted(self.world.registry.places().get(place, ()), key=lambda version: version.version)
+        made, before = held[-1], held[-2:-1]
+        ours = [one for one in held if self._asked_by(one) == self._asked_by(made) and self._is_ours(one, place)]
+        ours += [one for one in before if self._is_copy_of(one, change.copied_from) and self._is_ours(one, place)]
+        if len(set(ours)) > 1:
             self._no("copied a version twice", change, f"{', '.join(map(str, ours))} are all copies of it")
+
+    def _asked_by(self, copy: VersionId) -> str | None:
+        there = self.world.registry.find_version(copy.workspace, copy.model, copy.version)
+        return there.tags.get("countersign.request_id") if there else None
+
+    def _is_ours(self, copy: VersionId, place: Place) -> bool:
+        return not truth.by_hand(truth.came_by(copy, place, self.world))
+
+    def _is_copy_of(self, copy: VersionId, origin: VersionId) -> bool:
+        return truth.same(self.world.registry.sources.get(copy), origin)
 
     def _check_way_back(self, change: Change, running: Running, tx: Transaction) -> None:
         for place, version in change.arrived:
