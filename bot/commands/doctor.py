@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--register-webhook",
     is_flag=True,
-    help="First make or mend MLflow's webhook to COUNTERSIGN_URL; any second one to the same address is deleted.",
+    help="First create or fix MLflow's webhook to COUNTERSIGN_URL; any second one to the same address is deleted.",
 )
 @as_json
 @telling_mistakes
@@ -47,8 +47,8 @@ def doctor(register_webhook: bool, as_json: bool) -> None:
 def _print(found: Sequence[Finding]) -> None:
     width = max(len(finding.what) for finding in found)
     for finding in found:
-        mend = f"; {finding.fix}" if finding.fix else ""
-        click.echo(printable(f"{finding.status:<4}  {finding.what:<{width}}  {finding.why.removesuffix('.')}{mend}."))
+        fix = f"; {finding.fix}" if finding.fix else ""
+        click.echo(printable(f"{finding.status:<4}  {finding.what:<{width}}  {finding.why.removesuffix('.')}{fix}."))
     click.echo(f"{len(found)} checked: {_count('FAIL', found)} failed, {_count('warn', found)} with a warning.")
 
 

@@ -54,7 +54,7 @@ def digests_are_delivered(world: World) -> Findings:
         undelivered = tx.digests.undelivered()
     for digest in undelivered:
         yield failure(
-            "digest", f"not delivered: {digest}", "look for it in `countersign jobs list`, mend the cause and replay it"
+            "digest", f"not delivered: {digest}", "look for it in `countersign jobs list`, fix the cause and replay it"
         )
 
 

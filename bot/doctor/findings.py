@@ -79,7 +79,7 @@ class World:
 
     @cached_property
     def model_names(self) -> tuple[str, ...]:
-        return tuple(glance.name for glance in self.services.registry.list_models())
+        return tuple(summary.name for summary in self.services.registry.list_models())
 
     @cached_property
     def slack(self) -> SlackCheckup:

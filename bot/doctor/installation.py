@@ -108,7 +108,7 @@ def no_job_is_parked(world: World) -> Findings:
         yield warning(
             "jobs",
             f"parked, waiting for a person: {listed}",
-            "`countersign jobs list --status parked` says why; mend it, then `countersign jobs replay --all`",
+            "`countersign jobs list --status parked` says why; fix it, then `countersign jobs replay --all`",
         )
     else:
         yield fine("jobs", "none is parked")

@@ -156,7 +156,7 @@ class Attempts:
         if at is not None:
             known.info("effect will be tried again", error=text, at=at.isoformat(timespec="seconds"))
             return
-        known.warning("effect parked", error=text, next=f"mend the cause, then: countersign jobs replay {job.id}")
+        known.warning("effect parked", error=text, next=f"fix the cause, then: countersign jobs replay {job.id}")
         if self.on_parked is not None:
             self.on_parked(job, text)
 

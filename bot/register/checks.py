@@ -222,7 +222,7 @@ def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
             "metrics",
             f"the metrics of dvc.yaml cannot be read: {error}",
             "They cannot be compared",
-            f"mend them, {AGAIN}",
+            f"fix them, {AGAIN}",
         )
         return
     if strange:

@@ -149,9 +149,9 @@ class _Unfolding:
     def _blank(self, node: yaml.Node, path: Path, subject: str) -> None:
         """`slack: #models` is the classic: to YAML the channel is a comment."""
         line = self._text_lines[node.start_mark.line] if node.start_mark.line < len(self._text_lines) else ""
-        mend = "What follows # is a comment to YAML: quote a value that begins with #." if "#" in line else ""
+        fix = "What follows # is a comment to YAML: quote a value that begins with #." if "#" in line else ""
         self._document.blanks.add(path)
-        self._mistake(node, f"{subject} has no value. {mend or 'Write one, or remove it.'}")
+        self._mistake(node, f"{subject} has no value. {fix or 'Write one, or remove it.'}")
 
     def _mistake(self, node: yaml.Node, sentence: str) -> None:
         self._document.mistakes.append(Mistake(node.start_mark.line + 1, sentence))

@@ -187,7 +187,7 @@ def _missing(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:
         wanted = any(setting.name in VARIABLES_OF[need] for need in needs)
         spared = setting.name == "SLACK_SIGNING_SECRET" and "SLACK_APP_TOKEN" in given  # Socket Mode takes over
         if wanted and setting.name not in given and not spared:
-            yield f"{setting.name} is not set. {setting.mend}"
+            yield f"{setting.name} is not set. {setting.fix}"
 
 
 def _jira_mistakes(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:

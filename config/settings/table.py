@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Setting:
-    """`default` describes the value when unset. `mend` says where to get a value; it is printed after "X is not set."."""
+    """`default` describes the value when unset. `fix` says where to get a value; it is printed after "X is not set."."""
 
     name: str
     purpose: str
     default: str
     example: str
-    mend: str = ""
+    fix: str = ""
 
 
 SETTINGS: tuple[Setting, ...] = (

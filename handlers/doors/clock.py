@@ -83,5 +83,5 @@ def _poll_intervals(s: Services) -> Mapping[str, timedelta]:
         poll = s.store.policy().poll
     except Refused:
         poll = Poll(versions=timedelta(seconds=30), aliases=timedelta(seconds=60))
-        log.warning("no_policy_in_force", mend="run `countersign migrate`")
+        log.warning("no_policy_in_force", fix="run `countersign migrate`")
     return {"sweep_versions": poll.versions, "sweep_models": poll.aliases}

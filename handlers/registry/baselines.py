@@ -25,33 +25,33 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REASON_LIMIT = 1_000  # characters
 
 
-def take_first(glances: Sequence[ModelSummary], s: Services) -> None:
+def take_first(summaries: Sequence[ModelSummary], s: Services) -> None:
     """Reads every version once, in large pages, and writes all or nothing."""
-    identity, models = s.registry.identity(), _read(glances, s)
+    identity, models = s.registry.identity(), _read(summaries, s)
     now = s.clock.now()
     with s.store.transaction() as tx:
         held = sum(take_baseline(model, tx, now) for model in models.values())
-        _end_at(glances, tx, now)
+        _end_at(summaries, tx, now)
         remember_identity(identity, tx)
         tx.record([BaselineTaken(now, DEFAULT_WORKSPACE, len(models), held)])
 
 
-def accept(reason: str, person: Person, glances: Sequence[ModelSummary], s: Services) -> str:
+def accept(reason: str, person: Person, summaries: Sequence[ModelSummary], s: Services) -> str:
     """An admin accepts what is there now as the baseline. Returns a sentence that says what was done. Raises Refused."""
     why = checked_reason(reason)
-    identity, models = s.registry.identity(), _read(glances, s)
+    identity, models = s.registry.identity(), _read(summaries, s)
     now = s.clock.now()
     with s.store.transaction() as tx:
         row = tx.trust.find(DEFAULT_WORKSPACE, for_update=True)
         if row.doubted_since is None:
             return "The registry is believed already, so nothing had to be accepted."
-        lost = lost_models(known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, glances))))
+        lost = lost_models(known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, summaries))))
         tx.record([RegistryTrusted(now, DEFAULT_WORKSPACE, row.doubted_since, person.id, why)])
         _forget(lost, models, tx, now)
         known = {model.name for model in tx.registry.models(DEFAULT_WORKSPACE)}
         new = [model for name, model in models.items() if name in lost or name not in known]
         held = sum(take_baseline(model, tx, now) for model in new)
-        _end_at(glances, tx, now)
+        _end_at(summaries, tx, now)
         tx.trust.put(RegistryRow(DEFAULT_WORKSPACE, identity))
         tx.record([BaselineTaken(now, DEFAULT_WORKSPACE, len(new), held)])
         go_on(tx)
@@ -75,20 +75,20 @@ def by_model(versions: Iterable[VersionSnapshot]) -> dict[str, list[VersionSnaps
     return grouped
 
 
-def _read(glances: Sequence[ModelSummary], s: Services) -> Mapping[str, ModelSnapshot]:
+def _read(summaries: Sequence[ModelSummary], s: Services) -> Mapping[str, ModelSnapshot]:
     versions = by_model(s.registry.every_version())
-    return {glance.name: _as_seen(glance, versions.get(glance.name, [])) for glance in glances}
+    return {summary.name: _as_seen(summary, versions.get(summary.name, [])) for summary in summaries}
 
 
-def _as_seen(glance: ModelSummary, versions: list[VersionSnapshot]) -> ModelSnapshot:
+def _as_seen(summary: ModelSummary, versions: list[VersionSnapshot]) -> ModelSnapshot:
     newest_first = tuple(sorted(versions, key=lambda version: version.id.version, reverse=True))
     there = {version.id.version for version in versions}
-    aliases = {alias: number for alias, number in glance.aliases.items() if number in there}
-    return ModelSnapshot(glance.workspace, glance.name, glance.created, aliases, newest_first)
+    aliases = {alias: number for alias, number in summary.aliases.items() if number in there}
+    return ModelSnapshot(summary.workspace, summary.name, summary.created, aliases, newest_first)
 
 
-def _end_at(glances: Sequence[ModelSummary], tx: Transaction, now: datetime) -> None:
-    until = max((glance.created for glance in glances), default=EPOCH)
+def _end_at(summaries: Sequence[ModelSummary], tx: Transaction, now: datetime) -> None:
+    until = max((summary.created for summary in summaries), default=EPOCH)
     tx.registry.put_sweep("models", DEFAULT_WORKSPACE, Sweep(None, (), until), now)
 
 

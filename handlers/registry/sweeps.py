@@ -53,16 +53,16 @@ def sweep_models(_: str, s: Services) -> None:
     with s.store.transaction() as tx:
         before = tx.registry.find_sweep("models", DEFAULT_WORKSPACE)
         tags = tx.policy().asking_tags()
-    glances = _watched(s)
+    summaries = _watched(s)
     if before is None or before.baseline_until is None:
-        take_first(glances, s)
+        take_first(summaries, s)
         return
-    if not is_believed(glances, s):
+    if not is_believed(summaries, s):
         return
     tagged, trouble = _tagged(tags, s)
 
     with s.store.transaction() as tx:
-        for name in sorted(_worth_a_look(glances, tagged, tags, tx)):
+        for name in sorted(_worth_a_look(summaries, tagged, tags, tx)):
             defer_look(tx, DEFAULT_WORKSPACE, name)
         tx.registry.put_sweep("models", DEFAULT_WORKSPACE, before, s.clock.now())
     if trouble is not None:
@@ -110,16 +110,16 @@ def _mark(version: VersionSnapshot) -> str:
 
 
 def _worth_a_look(
-    glances: list[ModelSummary], tagged: Mapping[str, list[VersionSnapshot]], tags: tuple[str, ...], tx: Transaction
+    summaries: list[ModelSummary], tagged: Mapping[str, list[VersionSnapshot]], tags: tuple[str, ...], tx: Transaction
 ) -> set[str]:
     known = {model.name: model for model in tx.registry.models(DEFAULT_WORKSPACE)}
     awaited = {request.version.model for request in tx.requests.find(workspace=DEFAULT_WORKSPACE, states=OPEN)}
     unreadable = {trouble.name for trouble in tx.trust.unreadable(DEFAULT_WORKSPACE)}
-    gone = set(known) - {glance.name for glance in glances}
+    gone = set(known) - {summary.name for summary in summaries}
     changed = set()
-    for glance in glances:
-        mark = fingerprint(glance.aliases, [*glance.latest, *tagged.get(glance.name, ())], tags, glance.newest)
-        model = known.get(glance.name)
-        if model is None or model.created != glance.created or model.fingerprint != mark:
-            changed.add(glance.name)
+    for summary in summaries:
+        mark = fingerprint(summary.aliases, [*summary.latest, *tagged.get(summary.name, ())], tags, summary.newest)
+        model = known.get(summary.name)
+        if model is None or model.created != summary.created or model.fingerprint != mark:
+            changed.add(summary.name)
     return changed | gone | awaited | unreadable

@@ -21,12 +21,12 @@ from bot.store.transaction import Transaction
 from bot.store.trust import RegistryRow
 
 
-def is_believed(glances: Sequence[ModelSummary], s: Services) -> bool:
+def is_believed(summaries: Sequence[ModelSummary], s: Services) -> bool:
     """Weighs what a sweep has found against what we know, and records when the answer changes."""
     identity, now = s.registry.identity(), s.clock.now()
     with s.store.transaction() as tx:
         row = tx.trust.find(DEFAULT_WORKSPACE, for_update=True)
-        before, there = known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, glances)))
+        before, there = known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, summaries)))
         why = doubt(before, there)
         if why:
             _begin_doubt(row, why, before, there, tx, now)
@@ -58,8 +58,8 @@ def known_holdings(row: RegistryRow, tx: Transaction) -> Holdings:
     return Holdings(row.identity, tuple(ModelMark(model.name, model.created, model.newest) for model in known))
 
 
-def mark_of(glance: ModelSummary) -> ModelMark:
-    return ModelMark(glance.name, glance.created, glance.newest)
+def mark_of(summary: ModelSummary) -> ModelMark:
+    return ModelMark(summary.name, summary.created, summary.newest)
 
 
 def _begin_doubt(row: RegistryRow, why: str, before: Holdings, there: Holdings, tx: Transaction, now: datetime) -> None:

@@ -97,7 +97,7 @@ class Registry:
         return self.shown_identity if self.is_emptied else HOME
 
     def list_models(self) -> Iterator[ModelSummary]:
-        return iter([self._glance(name, model) for name, model in sorted(self._shown().items())])
+        return iter([self._summary(name, model) for name, model in sorted(self._shown().items())])
 
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
         return iter(sorted(self._all(), key=lambda seen: (seen.updated, seen.id), reverse=True))
@@ -282,7 +282,7 @@ class Registry:
     def _shown(self) -> Mapping[str, Model]:
         return {} if self.is_emptied else self.models
 
-    def _glance(self, name: str, model: Model) -> ModelSummary:
+    def _summary(self, name: str, model: Model) -> ModelSummary:
         newest: dict[str, int] = {}
         for number, one in model.versions.items():
             newest[one.stage] = max(newest.get(one.stage, 0), number)

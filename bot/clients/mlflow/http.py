@@ -40,7 +40,7 @@ NOT_ACCEPTED = frozenset({429, 503})
 
 LONGEST_WAIT = 72 * 3600.0  # seconds; after that long a job is parked anyway
 
-MENDS = {
+FIXES = {
     301: "Set MLFLOW_TRACKING_URI to the address that it redirects to.",
     302: "Set MLFLOW_TRACKING_URI to the address that it redirects to, and check the credentials.",
     307: "Set MLFLOW_TRACKING_URI to the address that it redirects to.",
@@ -213,8 +213,8 @@ def _was_never_sent(cause: requests.RequestException) -> bool:
 
 def _refusal(status: int, reason: str, what: str, code: str) -> Permanent:
     kind = {NOT_THERE: NotThere, ALREADY_THERE: AlreadyThere}.get(code, Permanent)
-    mend = MENDS.get(status, "Look at the MLflow server and at what stands before it.")
-    return kind(f"MLflow refused {what} ({status}): {_shortened(reason)} {mend}")
+    fix = FIXES.get(status, "Look at the MLflow server and at what stands before it.")
+    return kind(f"MLflow refused {what} ({status}): {_shortened(reason)} {fix}")
 
 
 def _unclear(how: str, what: str, changes: bool) -> OutsideError:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bot.clients.mlflow.http import MENDS, TRY_AGAIN, reading
+from bot.clients.mlflow.http import FIXES, TRY_AGAIN, reading
 from bot.clients.mlflow.lineage import find_run
 from bot.errors import FilesUnread, Permanent, Temporary
 
@@ -171,8 +171,8 @@ def _meaning_of(error: Exception, what: str) -> Exception:
             "Give it credentials that may read them."
         )
     if status in (401, 403):
-        mend = {401: MENDS[401], 403: "Give the bot's account the right to read these files."}[status]
-        return Permanent(f"The artifact store refused {what} ({status}). {mend}")
+        fix = {401: FIXES[401], 403: "Give the bot's account the right to read these files."}[status]
+        return Permanent(f"The artifact store refused {what} ({status}). {fix}")
     if 400 <= status < 500 and status not in TRY_AGAIN:
         return _not_handed_out(what)
     reason = str(status) if status else getattr(error, "strerror", None) or type(error).__name__

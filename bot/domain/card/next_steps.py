@@ -16,7 +16,7 @@ ASK_FOR_THE_ROLLBACK_AGAIN = (
 )
 
 AFTER_PROMOTION = {
-    State.REJECTED: "Read the reason, mend the model, and ask for the better version. " + ASK_AGAIN,
+    State.REJECTED: "Read the reason, fix the model, and ask for the better version. " + ASK_AGAIN,
     State.EXPIRED: "Tell the approvers why it matters before you ask again. " + ASK_AGAIN,
     State.WITHDRAWN: ASK_AGAIN,
     State.SUPERSEDED: (

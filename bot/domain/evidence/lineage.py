@@ -49,11 +49,11 @@ TITLES = dict(
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a complete lineage; `mend` says what to do when it is missing."""
+    """One part of a complete lineage; `fix` says what to do when it is missing."""
 
     name: str
     is_there: Callable[[Evidence], bool]
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Provenance:
 
 def missing(evidence: Evidence) -> tuple[str, ...]:
     """One sentence for each missing part and each failed check that the rule requires; empty when the lineage is complete."""
-    gaps = (f"there is no {part.name}: {part.mend}" for part in PARTS if not part.is_there(evidence))
+    gaps = (f"there is no {part.name}: {part.fix}" for part in PARTS if not part.is_there(evidence))
     return (*gaps, *(f"{check.code}: {check.sentence}" for check in failed(evidence) if check.blocks))
 
 

@@ -30,8 +30,8 @@ def check_lineage(provenance: Provenance, demand: LineageDemand | None) -> tuple
     return tuple(LineageCheck(code, passed, sentence, code in blocked) for code, (passed, sentence) in found)
 
 
-def wrong(what: str, why: str, mend: str) -> Found:
-    return False, f"{what}. {why}. Fix: {mend}."
+def wrong(what: str, why: str, fix: str) -> Found:
+    return False, f"{what}. {why}. Fix: {fix}."
 
 
 def _linked(provenance: Provenance) -> Found:
@@ -172,8 +172,8 @@ def _params_equal(provenance: Provenance) -> Found:
         return wrong(what, "The lock does not describe how this run was trained", REPRO)
     if not equal:
         what = "the run and dvc.lock have no parameter in common"
-        mend = "name the parameters under params of the stage in dvc.yaml, and log them on the run"
-        return wrong(what, "Nobody can tell how the version was trained", mend)
+        fix = "name the parameters under params of the stage in dvc.yaml, and log them on the run"
+        return wrong(what, "Nobody can tell how the version was trained", fix)
     return True, f"{equal} parameters are the same on the run and in dvc.lock"
 
 
@@ -264,8 +264,8 @@ def _environment(provenance: Provenance) -> Found:
 def _seeded(provenance: Provenance) -> Found:
     names = sorted(name for name in (provenance.run.params if provenance.run else ()) if is_seed(name))
     if provenance.run is None or not names:
-        mend = "log the seed as a parameter of the run, or `seed` as none when nothing is random"
-        return wrong(f"no parameter is a seed ({', '.join(SEED_NAMES)})", "Training again may give another model", mend)
+        fix = "log the seed as a parameter of the run, or `seed` as none when nothing is random"
+        return wrong(f"no parameter is a seed ({', '.join(SEED_NAMES)})", "Training again may give another model", fix)
     return True, f"seed {_listed([f'{name} {provenance.run.params[name]}' for name in names])}"
 
 
@@ -316,12 +316,12 @@ def _without(what: str, why: str = "there is no run") -> Found:
 
 
 def _not_mirrored(provenance: Provenance, what: str) -> Found:
-    mend = (
+    fix = (
         "name one in the rule's lineage.git"
         if provenance.not_mirrored.startswith("no git remote")
         else "see to it, and ask again"
     )
-    return False, f"not checked: {provenance.not_mirrored}. Nobody but the trainer can say {what}. Fix: {mend}."
+    return False, f"not checked: {provenance.not_mirrored}. Nobody but the trainer can say {what}. Fix: {fix}."
 
 
 def _run(provenance: Provenance) -> str:

@@ -64,7 +64,7 @@ def test_a_prompt_is_not_a_model(registry, mlflow_server, model_name):
     found = registry.find_model("default", model_name)
 
     assert found is None
-    assert model_name not in [glance.name for glance in registry.list_models()]
+    assert model_name not in [summary.name for summary in registry.list_models()]
 
 
 def test_an_alias_whose_version_was_deleted_is_gone(registry, mlflow_server, model_name):
@@ -106,19 +106,19 @@ def test_the_glance_shows_aliases_and_the_latest_version_of_each_stage(registry,
     client.set_registered_model_alias(model_name, "champion", "1")
     registry.set_stage(model_name, 1, "Production")
 
-    glance = next(glance for glance in registry.list_models() if glance.name == model_name)
+    summary = next(summary for summary in registry.list_models() if summary.name == model_name)
 
-    assert glance.aliases == {"champion": 1}
-    assert glance.newest == 3
-    assert {(seen.id.version, seen.stage) for seen in glance.latest} == {(1, "Production"), (3, "None")}
+    assert summary.aliases == {"champion": 1}
+    assert summary.newest == 3
+    assert {(seen.id.version, seen.stage) for seen in summary.latest} == {(1, "Production"), (3, "None")}
 
 
 def test_a_model_without_versions_has_no_newest_one(registry, mlflow_server, model_name):
     new_model(client_of(mlflow_server), model_name, versions=0)
 
-    glance = next(glance for glance in registry.list_models() if glance.name == model_name)
+    summary = next(summary for summary in registry.list_models() if summary.name == model_name)
 
-    assert (glance.newest, glance.latest) == (0, ())
+    assert (summary.newest, summary.latest) == (0, ())
 
 
 def test_versions_come_newest_first_and_a_stage_change_counts_as_news(registry, mlflow_server, model_name):

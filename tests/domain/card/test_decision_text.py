@@ -94,7 +94,7 @@ def test_the_requester_is_told_where_it_ended_and_what_can_be_done() -> None:
     assert card.paragraphs == (
         "Cy Lindqvist on 2026-03-02 13:00 UTC rejected: the version may not go to the target. Reason: worse on rainy days",
         "bike-demand v7 does not become champion.",
-        "Read the reason, mend the model, and ask for the better version. "
+        "Read the reason, fix the model, and ask for the better version. "
         "When it is still wanted, ask again with countersign request-transition, "
         "or take the asking alias or tag away, wait for the next sweep, and set it once more.",
     )

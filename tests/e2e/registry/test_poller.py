@@ -143,7 +143,7 @@ class Forgetful:
         return getattr(self.registry, name)
 
     def list_models(self) -> Iterator[object]:
-        return (glance for glance in self.registry.list_models() if glance.name != self.missing)
+        return (summary for summary in self.registry.list_models() if summary.name != self.missing)
 
 
 def test_a_model_that_is_gone_is_told_once(installation: Installation) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -15,7 +14,6 @@ from bot.errors import Refused
 from bot.ports import AccountKind
 from bot.sandbox.slack import SandboxPerson
 from handlers.policy.activation import activate_policy
-from handlers.request import asking
 from handlers.request.accounts import bind_by_hand, person_behind, unbind_by_hand
 from handlers.request.asking import open_new, person_with, request_transition
 from tests.fixtures.installation import CHANNEL, Installation, policy_text
@@ -87,26 +85,6 @@ def test_who_asked_for_a_content_does_not_decide_on_it_under_another_number(inst
     installation.click("ana", again, "approve")
 
     assert "someone else must decide it" in installation.told_privately("ana")
-
-
-def test_rejecting_an_adopted_holder_moves_nothing_also_when_the_request_was_opened_again(
-    open_installation: Callable[..., Installation],
-) -> None:
-    installation = open_installation()
-    installation.register()
-    installation.ask(1, "champion")
-    installation.sweep()  # the baseline
-    (adopted,) = [one for one in asking.adopt(installation.s) if one.version.model == installation.model]
-    installation.settle()
-    installation.use_policy()
-    installation.click("ana", installation.reread(adopted), "approve")
-    if installation.reread(adopted).state is State.PENDING:
-        installation.click("ben", installation.reread(adopted), "approve")
-    fresh = world_changes(installation, 1)
-    installation.reject(fresh, "Not good enough.")
-    installation.settle_all()
-
-    assert (fresh.kind, installation.champion()) == (Kind.OBSERVED, 1)
 
 
 # Moves by hand
