@@ -1,7 +1,7 @@
 """Whether an approval is valid, by the bot's own rows: what the gate's route answers, and what verdicts are made from.
 
 The same pure judgement as offline, over the envelopes of the database instead of the tags, and then what no envelope can know: a key
-that was retired, a rollback since, an approval that went stale or waits for the end of a freeze.
+that was retired, a rollback since, an approval that went stale or waits for the end of a freeze, and a version that is back by hand.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from bot.domain.attestation.gate import (
 )
 from bot.domain.attestation.in_toto import identity_digest
 from bot.domain.model import DECISION, State, Target, TargetKind, TransitionRequest, Verdict
+from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import is_about
 from bot.domain.registry.names import Renamed, target_now, under_present_name
 from bot.domain.registry.snapshot import VersionSnapshot
@@ -34,7 +35,7 @@ from bot.signatures import APPROVALS, TrustedKey, digest_of
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.evidence import EvidenceRows
 from bot.store.transaction import Transaction
-from handlers.custody.facts import Place, decided_at, decisions_for
+from handlers.custody.facts import Place, decided_at, decisions_for, on_record
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,12 @@ def _objections(
     if newest.state is State.APPROVED and newest.frozen_until is not None and newest.frozen_until > now:
         until = f"{newest.frozen_until:%Y-%m-%d %H:%M} UTC"
         yield Reason(ReasonCode.FROZEN, f"Approved, but the freeze {newest.frozen_by} holds it back until {until}.")
+    if _is_foreign(question, tx, now):
+        yield Reason(
+            ReasonCode.MOVED_BY_HAND,
+            f"{question.version} was approved for {question.target} once, and is back there by hand since. Have it approved again, or "
+            "ship the version that may hold it.",
+        )
     failure = _failure(question, newest, tx)
     if failure:
         yield Reason(
@@ -170,6 +177,15 @@ def _denied_copy(question: GateQuery, tx: Transaction) -> TransitionRequest | No
     ]
     newest = _newest_verdict(about)
     return newest if newest is not None and verdict_of(newest) is Verdict.REJECT else None
+
+
+def _is_foreign(question: GateQuery, tx: Transaction, now: datetime) -> bool:
+    """Whether it holds the target without a right to, as `countersign list` says of it."""
+    place, version = _place_of(question), question.version
+    if tx.policy().rule_for(place.workspace, place.model, place.target) is None:
+        return False
+    held = custody_of(on_record(place, tx, now)).of(version)
+    return held is not None and held.basis is Basis.FOREIGN
 
 
 def _failure(question: GateQuery, newest: TransitionRequest, tx: Transaction) -> str:

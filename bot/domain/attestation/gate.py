@@ -36,6 +36,7 @@ class ReasonCode(StrEnum):
     ROLLED_BACK = "rolled-back"
     STALE = "stale"
     CALLED_OFF = "called-off"
+    MOVED_BY_HAND = "moved-by-hand"
     FROZEN = "frozen"
     NO_SUCH_VERSION = "no-such-version"
     OTHER_FILES = "other-files"

@@ -130,6 +130,23 @@ def test_an_alias_that_was_moved_by_hand_does_not_ship(installation: Installatio
     assert online(installation, "@champion").code == 1
 
 
+def test_a_version_that_was_replaced_and_is_moved_back_by_hand_is_denied_by_the_bot(
+    installation: Installation,
+) -> None:
+    promoted(installation)
+    promoted(installation)
+    replaced = ask_bot(installation, 1).json()
+
+    installation.move(1)
+    by_hand = ask_bot(installation, 1).json()
+    (asked,) = installation.requests(State.PENDING)
+    installation.approve(asked)
+    ratified = ask_bot(installation, 1).json()
+
+    assert [answer["allowed"] for answer in (replaced, by_hand, ratified)] == [True, False, True]
+    assert "is back there by hand since" in by_hand["reasons"][0]
+
+
 def test_a_version_that_was_rolled_back_is_denied_by_the_bot(installation: Installation, key: str) -> None:
     promoted(installation)
     second = promoted(installation)

@@ -125,13 +125,14 @@ class Places:
     def _check_gate(
         self, version: VersionId, place: Place, requests: list[TransitionRequest], tx: Transaction
     ) -> Broken:
-        """The gate lets through what was approved, was applied and is still there."""
+        """The gate lets through what was approved, was applied and is still there, unless somebody has brought it back since."""
         mine = [r for r in requests if r.version == version and r.target == place[1] and r.decided_by]
         newest = max(mine, key=lambda r: r.decided_at or r.opened_at, default=None)
         if newest is None or newest.state is not State.APPLIED or newest.decided_by is None:
             return
         seen = self.world.registry.find_version(DEFAULT_WORKSPACE, version.model, version.version)
-        if seen is None:
+        came = truth.came_by(version, place, self.world)
+        if seen is None or (truth.by_hand(came) and came is not None and came.at > (newest.settled_at or came.at)):
             return
         result = approval_status(question_about(seen, place[1], self.world.s), tx, self.world.clock.now()).result
         if not result.allowed:
