@@ -1,4 +1,4 @@
-"""What holds a target, and by what right. Looks, moves, put-backs, the fast track and `countersign list` use this one answer.
+"""What holds a target, and by what right. Looks, moves, put-backs, the fast track, `countersign list` and the gate use this one answer.
 
 Its facts (`facts.Facts`) are about one place. Requests have identity (number and creation time, under the present name), content and
 copies; baseline, watch and names are in separate rows, which survive renames and absences. `steps` says what to do about the answer.
