@@ -29,6 +29,7 @@ from handlers.registry.watches import Watching, begin_all, bring_up_to_date, jud
 from handlers.request.asking import open_new, take_away
 
 LOOK_AT = "look_at"
+AT_ONCE = 20  # requests that one look opens for a target; somebody may register a thousand versions between two looks
 
 
 def defer_look(tx: Transaction, workspace: str, model: str) -> None:
@@ -143,14 +144,24 @@ def _act_on(
     for ask in news.no_longer_asked:
         if not _is_overtaken(ask, news.asked):
             take_away(ask, seen, tx, now)
+    overtaken = _overtaken_at_once(news.asked)
     for ask in news.asked:
-        if is_newest_copy(ask.version, ask.target, tx):
+        if ask in overtaken or is_newest_copy(ask.version, ask.target, tx):
             tx.registry.put_asks([ask])
             continue
         request = open_new(NewRequest(ask.version, ask.target, ask.ask), tx, now)
         tx.registry.put_asks([ask], request.id)
     for ask in news.no_longer_asked:
         take_away(ask, seen, tx, now, overtaken=True)
+
+
+def _overtaken_at_once(asked: tuple[OpenAsk, ...]) -> frozenset[OpenAsk]:
+    """All but the newest AT_ONCE for each target: each would open a request only for the next one to supersede it."""
+    found: set[OpenAsk] = set()
+    for target in {ask.target for ask in asked}:
+        oldest_first = sorted((ask for ask in asked if ask.target == target), key=lambda ask: ask.version.version)
+        found.update(oldest_first[:-AT_ONCE])
+    return frozenset(found)
 
 
 def _is_overtaken(ask: OpenAsk, asked: tuple[OpenAsk, ...]) -> bool:

@@ -24,8 +24,9 @@ from bot.domain.model import (
 )
 from bot.domain.policy.rules import Rule
 from bot.domain.registry.custody import custody_of
-from bot.domain.request import content, fast_track, lifecycle
+from bot.domain.request import fast_track, lifecycle
 from bot.domain.request.lifecycle import Authors
+from bot.domain.request.objections import objections_to
 from bot.domain.request.rollback import brought_by, needs_no_vote, rejection_of
 from tests.builders import an_evidence
 from tests.model import effects, opening
@@ -93,7 +94,7 @@ def objections(request: TransitionRequest, earlier: list[TransitionRequest], wor
     models = {one.version.model for one in others}
     applied = [one for one in world.requests if one.state is State.APPLIED and one.version.model in models]
     in_order = sorted(applied, key=lambda one: one.settled_at or one.opened_at)
-    return content.objections_to(request, others, in_order)
+    return objections_to(request, others, in_order)
 
 
 def _is_pointless(request: TransitionRequest, holder: VersionId | None, world: World) -> bool:
