@@ -220,6 +220,53 @@ def test_a_picture_is_drawn_with_its_words(page: Page, chat: Chat) -> None:
     expect(page.locator("figcaption")).to_have_text("ALTmae over versions 1 to 7")
 
 
+def grow_after_scrolling_to_the_end(page: Page) -> None:
+    """The list grows after the page has scrolled and before its scroll event, as when a picture arrives at that moment."""
+    page.evaluate(
+        """() => {
+          const scroller = document.getElementById("scroller"), card = document.getElementById("messages").lastElementChild;
+          const grow = pixels => { card.querySelector(".block").style.paddingBottom = `${pixels}px`; };
+          grow(50);
+          scroller.scrollTop = scroller.scrollHeight;
+          grow(900);
+          return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+        }"""
+    )
+
+
+def test_the_buttons_of_the_newest_card_stay_in_view_when_its_picture_arrives_late(page: Page, chat: Chat) -> None:
+    for number in range(40):
+        chat.post(text=f"earlier {number}")
+    chat.post(blocks=CARD)
+    page.goto(chat.page_for_ana)
+    approve = page.get_by_role("button", name="Approve")
+    expect(approve).to_be_in_viewport()
+
+    grow_after_scrolling_to_the_end(page)
+
+    expect(approve).to_be_in_viewport()
+
+
+def test_a_reader_who_has_scrolled_up_stays_there_when_the_list_grows(page: Page, chat: Chat) -> None:
+    for number in range(40):
+        chat.post(text=f"earlier {number}")
+    chat.post(blocks=CARD)
+    page.goto(chat.page_for_ana)
+    expect(page.get_by_role("button", name="Approve")).to_be_in_viewport()
+    page.evaluate(
+        """() => new Promise(done => {
+          document.getElementById("scroller").scrollTop = 0;
+          requestAnimationFrame(() => requestAnimationFrame(done));
+        })"""
+    )
+
+    chat.post(text="a later message")
+    expect(page.get_by_text("a later message")).to_have_count(1)
+
+    expect(page.get_by_text("earlier 0", exact=True)).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Approve")).not_to_be_in_viewport()
+
+
 def test_only_pictures_are_shown_under_the_pages_address(chat: Chat) -> None:
     page_of_somebody = chat.upload(b"<script>alert(1)</script>")
 

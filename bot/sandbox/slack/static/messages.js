@@ -25,14 +25,14 @@ function stayAtEnd(scroller, list) {
   // up is left there. A scroll event that comes after the list has grown says nothing about the reader.
   if (scroller.atEnd !== undefined) return;
   scroller.atEnd = true;
-  let height = scroller.scrollHeight;
+  let height = list.offsetHeight;
   scroller.addEventListener("scroll", () => {
-    if (scroller.scrollHeight !== height) return;
+    if (list.offsetHeight !== height) return;
     scroller.atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
   });
   const sizes = new ResizeObserver(() => {
     if (scroller.atEnd) scroller.scrollTop = scroller.scrollHeight;
-    height = scroller.scrollHeight;
+    height = list.offsetHeight;
   });
   sizes.observe(scroller);
   sizes.observe(list);
