@@ -1,6 +1,6 @@
 """Draws the history of a metric as a PNG. `bot.domain.card.metric_history` chooses what it shows.
 
-Matplotlib takes half a second and much memory, so it is imported only when a plot is drawn, and never in the web process. `pyplot` is not
+Matplotlib takes half a second and much memory, so it is imported only when a plot is drawn. `pyplot` is not
 used, because it keeps every figure in memory.
 """
 

@@ -6,8 +6,10 @@ is escaped, and the browser may run no script and fetch nothing but our own styl
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -16,7 +18,7 @@ from flask.typing import ResponseReturnValue
 
 import bot
 from bot.domain.card.card import Link
-from bot.domain.card.metric_plot import MetricPlot, plot_of
+from bot.domain.card.metric_history import MetricHistory, in_words
 from bot.domain.card.metrics_table import figure
 from bot.domain.evidence.pipeline_graph import Graph, graph_of
 from bot.domain.ledger.chain import as_plain
@@ -26,6 +28,7 @@ from bot.domain.queries.history import HistoryEntry
 from bot.domain.text import format_utc
 from bot.errors import Refused, Rejected
 from bot.links import Links, path_of
+from bot.reports.metric_plot import draw
 from bot.services import Services
 from handlers.doors.errors import as_sentence
 from handlers.queries.describe import describe
@@ -48,13 +51,21 @@ NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
+class Plot:
+    """A metric over the versions, as a `data:` address for the browser and in words for who cannot see it."""
+
+    address: str
+    in_words: str
+
+
+@dataclass(frozen=True)
 class Shown:
     """What the page is made of. `json_url` has the same signature as the page itself."""
 
     found: Description
     happened: Sequence[HistoryEntry]
     graph: Graph | None
-    plot: MetricPlot | None
+    plot: Plot | None
     json_url: str
 
 
@@ -104,9 +115,14 @@ def _shown(found: Description, s: Services) -> Shown:
         found=found,
         happened=[one for one in happened if one.version == found.version],
         graph=graph_of(found.pipeline.edges),
-        plot=plot_of(found.history) if found.history else None,
+        plot=_plot_of(found.history) if found.history else None,
         json_url=f"?{query}&as=json",
     )
+
+
+@lru_cache(maxsize=64)
+def _plot_of(history: MetricHistory) -> Plot:
+    return Plot(f"data:image/png;base64,{b64encode(draw(history)).decode()}", in_words(history))
 
 
 def _given(name: str) -> str:

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from bot.domain import events as e
 from bot.domain.card.card import Link
-from bot.domain.card.metric_history import Holder, MetricHistory, Point
-from bot.domain.card.metric_plot import plot_of
 from bot.domain.card.request_card import request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
@@ -342,27 +340,3 @@ def test_whatever_the_edges_every_name_has_a_place_of_its_own_inside_the_picture
     assert {box.name for box in graph.boxes} == {name for edge in edges for name in edge}
     assert len({(box.left, box.top) for box in graph.boxes}) == len(graph.boxes)
     assert all(0 <= box.left < graph.width and 0 <= box.top < graph.height for box in graph.boxes)
-
-
-# The figures
-
-
-def test_a_plot_marks_the_candidate_the_holder_and_what_was_measured_elsewhere() -> None:
-    points = (Point(1, 40.0), Point(2, 31.5), Point(3, 80.0, is_comparable=False), Point(4, 29.0))
-    holder = Holder("v2", "champion", 31.5, points[1])
-    plot = plot_of(MetricHistory("bike-demand", "mae", points, points[3], holder, None))
-
-    assert [mark.kind for mark in plot.marks] == ["same", "holder", "apart", "candidate"]
-    assert len(plot.line.split()) == 3
-    assert plot.marks[3].y > plot.marks[0].y  # a smaller figure is drawn lower
-    assert "v3 80 (other data)" in plot.in_words
-
-
-@given(st.lists(st.floats(-1e90, 1e90), min_size=2, max_size=30))
-def test_whatever_the_figures_all_of_them_are_inside_the_picture(values: list[float]) -> None:
-    points = tuple(Point(number, value) for number, value in enumerate(values, start=1))
-
-    plot = plot_of(MetricHistory("bike-demand", "mae", points, points[-1], None, None))
-
-    assert all(0 <= mark.x <= 640 and 0 <= mark.y <= 260 for mark in plot.marks)
-    assert plot.across[-1].text == f"v{len(values)}"

@@ -45,7 +45,7 @@ def test_a_signed_link_opens_the_page_with_everything_that_is_known(
         "mae",
         f"{installation.reread(second).ticket.key}",  # type: ignore[union-attr]
         "moved</strong>",
-        f'aria-label="mae over versions 1 to 2 of {installation.model}',
+        f'alt="mae over versions 1 to 2 of {installation.model}',
     ):
         assert part in page.text
 
