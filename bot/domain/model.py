@@ -327,3 +327,8 @@ class TransitionRequest:
     @property
     def short_id(self) -> str:
         return self.id[:8]
+
+    @property
+    def target_model(self) -> str:
+        """The registered model that the target is of: for a target model, it is that model."""
+        return self.target.name if self.target.kind is TargetKind.MODEL else self.version.model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.domain.model import TargetKind, TransitionRequest
+from bot.domain.model import TransitionRequest
 
 
 class Lane(StrEnum):
@@ -48,9 +48,5 @@ def move_lane(subject: str) -> str:
 
 
 def lane_of(lane: Lane, request: TransitionRequest) -> str:
-    of_model = model_lane(lane, request.version.workspace, target_model(request))
+    of_model = model_lane(lane, request.version.workspace, request.target_model)
     return of_model if lane in OF_A_MODEL else f"{lane}:{request.id}"
-
-
-def target_model(request: TransitionRequest) -> str:
-    return request.target.name if request.target.kind is TargetKind.MODEL else request.version.model

@@ -18,7 +18,7 @@ from bot.domain.attestation.gate import GateQuery
 from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa
 from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
-from bot.engine.lanes import Lane, model_lane, target_model
+from bot.engine.lanes import Lane, model_lane
 from bot.errors import InvalidStatement, NotVerified
 from bot.services import Services
 from bot.signatures import PAYLOAD_TYPE, digest_of
@@ -108,7 +108,7 @@ class Due:
 
 def _due(request: TransitionRequest, tx: Transaction, now: datetime) -> list[Due]:
     """In the order of the versions' numbers."""
-    workspace, model, target = request.version.workspace, target_model(request), request.target
+    workspace, model, target = request.version.workspace, request.target_model, request.target
     held = frozenset(
         place.version
         for place in tx.registry.placements(workspace, model)

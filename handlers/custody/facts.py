@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.attestation.gate import source_of
-from bot.domain.model import Kind, State, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Copies, Policy
 from bot.domain.registry.arrivals import WITHIN
 from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import Facts, Handling, is_a_no, when
-from bot.domain.registry.names import Renamed, former_names, present_name, request_now, under_present_name
+from bot.domain.registry.names import Renamed, former_names, present_name, under_present_name
 from bot.domain.registry.snapshot import ModelSnapshot
-from bot.domain.request.quorum import tally
-from bot.engine.lanes import target_model
+from bot.domain.request.renamed import carried_over
 from bot.services import Services
 from bot.store.registry import Placement
 from bot.store.requests import REQUEST
@@ -33,7 +32,7 @@ class Place:
 
 
 def place_of(request: TransitionRequest) -> Place:
-    return Place(request.version.workspace, target_model(request), request.target)
+    return Place(request.version.workspace, request.target_model, request.target)
 
 
 def facts_of(
@@ -152,40 +151,7 @@ def _decisions(
     if is_model:
         made = tx.custody.copies([one.id for one in found])
         found = [replace(one, copies=one.copies or made.get(one.id, ())) for one in found]
-    present = (_under_present_name(one, place, renames) for one in _counted(found, place, policy))
-    return tuple(one for one in present if one is not None)
-
-
-def _counted(found: Sequence[TransitionRequest], place: Place, policy: Policy) -> list[TransitionRequest]:
-    """Without approvals under the rule of another name by fewer votes than this one's rule wants, and ways back to such versions."""
-    enough = [one for one in found if _is_enough(one, place, policy)]
-    versions = {(one.version.version, one.version.created) for one in enough if one.state is State.APPLIED}
-
-    def goes_back(one: TransitionRequest) -> bool:
-        return one.kind is Kind.ROLLBACK and (one.version.version, one.version.created) in versions
-
-    return [one for one in found if one in enough or goes_back(one)]
-
-
-def _is_enough(request: TransitionRequest, place: Place, policy: Policy) -> bool:
-    if request.state not in (State.APPROVED, State.APPLIED) or target_model(request) == place.model:
-        return True
-    there = policy.rule_for(place.workspace, request.version.model, request.target)
-    here = policy.rule_for(place.workspace, place.model, place.target)
-    return there is None or here is None or there == here or tally(request, here).is_complete
-
-
-def _under_present_name(
-    request: TransitionRequest, place: Place, renames: Sequence[Renamed]
-) -> TransitionRequest | None:
-    """None for requests about a model that only had the name of this one at another time.
-
-    What was decided for the name itself, before its model was renamed away, stays as it was: no version of it is there any more.
-    """
-    now = request_now(request, renames)
-    if target_model(now) == place.model:
-        return now
-    return request if target_model(request) == place.model else None
+    return tuple(carried_over(found, place.workspace, place.model, policy, renames))
 
 
 def _baseline(place: Place, renames: Sequence[Renamed], tx: Transaction) -> dict[VersionId, datetime]:

@@ -10,7 +10,6 @@ from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Rule
 from bot.domain.request.rollback import failure_of, ways_back
-from bot.engine.lanes import target_model
 from bot.errors import Permanent
 from bot.store.transaction import Transaction
 from handlers.custody.facts import decided_for
@@ -68,7 +67,7 @@ def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:
 def _holds(request: TransitionRequest, tx: Transaction) -> bool:
     if request.state is not State.APPLIED:
         return False
-    held = tx.registry.placements(request.version.workspace, target_model(request))
+    held = tx.registry.placements(request.version.workspace, request.target_model)
     # Older copies stay in a target model, and only its newest is the one to go back from.
     newest = next((place for place in held if place.target == request.target), None)
     return newest is not None and newest.request_id == request.id

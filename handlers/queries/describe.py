@@ -30,7 +30,6 @@ from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.names import request_now
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.text import format_utc
-from bot.engine.lanes import target_model
 from bot.errors import InvalidDvcFile, OutsideError, Refused
 from bot.services import Services
 from bot.store.evidence import EvidenceRows
@@ -182,7 +181,7 @@ def _now(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) 
         when = f" on {format_utc(last.settled_at)}" if last.settled_at else ""
         by = f" by {names.get(last.requester, UNKNOWN)}" if last.requester else ""
         return f"rolled back{when}{by} to {last.version}: {last.comment}"
-    places = tx.registry.placements(request.version.workspace, target_model(request))
+    places = tx.registry.placements(request.version.workspace, request.target_model)
     if any(place.target == request.target and place.request_id == request.id for place in places):
         return "holds the target by this request"
     return "holds the target no longer, or by another request"

@@ -13,7 +13,7 @@ from bot.domain.registry.arrivals import step_for_restore
 from bot.domain.registry.custody import custody_of
 from bot.domain.registry.decided import next_step
 from bot.domain.registry.facts import Facts, Intent, copies_of
-from bot.engine.lanes import FollowUp, Lane, target_model
+from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Permanent, Refused, Temporary
 from bot.services import Services
 from handlers.custody.belief import check_believed
@@ -32,7 +32,7 @@ def sync_target(request_id: str, s: Services) -> None:
         if _is_unsigned(request):
             tx.defer_for(FollowUp("sign", Lane.EVIDENCE), request)  # it leads back here
             return
-    with s.store.turns.take(request.version.workspace, target_model(request)):
+    with s.store.turns.take(request.version.workspace, request.target_model):
         _bring_about(request_id, s)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bot.domain.attestation.decision import tag_of, verdict_of
 from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict, VersionId
-from bot.engine.lanes import target_model
 from bot.services import Services
 from bot.store.transaction import Transaction
 
@@ -51,7 +50,7 @@ def _decision_tags(request: TransitionRequest) -> dict[str, str]:
 
 def _copies_of(request: TransitionRequest, tx: Transaction) -> tuple[VersionId, ...]:
     """The copies in the target model that approvals of the version have made, by this request or another."""
-    held = tx.registry.placements(request.version.workspace, target_model(request))
+    held = tx.registry.placements(request.version.workspace, request.target_model)
     about_it = {other.id for other in tx.requests.find(version=request.version, target=request.target)}
     mine = (place.version for place in held if place.target == request.target and place.request_id in about_it)
     return tuple(version for version in mine if version != request.version)

@@ -17,7 +17,6 @@ from bot.domain.registry.diff import Move, News, ruled_places
 from bot.domain.registry.facts import Handling
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.registry.watch_events import WatchBegun
-from bot.engine.lanes import target_model
 from bot.store.custody import Watch
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, facts_of, handling_of
@@ -138,4 +137,4 @@ def _arrivals(target: Target, seen: ModelSnapshot, tx: Transaction, now: datetim
 
 def _is_from_elsewhere(holding: Holding, place: Place, tx: Transaction) -> bool:
     """It was approved under another name, so that nobody has seen it arrive here."""
-    return holding.request_id is not None and target_model(tx.requests.get(holding.request_id)) != place.model
+    return holding.request_id is not None and tx.requests.get(holding.request_id).target_model != place.model

@@ -16,7 +16,7 @@ from bot.domain.request import fast_track, lifecycle
 from bot.domain.request.lifecycle import Authors
 from bot.domain.request.rollback import brought_by, needs_no_vote, rejection_of
 from bot.domain.text import format_utc, target_label
-from bot.engine.lanes import Lane, target_model
+from bot.engine.lanes import Lane
 from bot.errors import Permanent
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -193,7 +193,7 @@ def _person(claimed: str | None, policy: Policy, tx: Transaction) -> str | None:
 
 def _target_model(request: TransitionRequest, own: ModelSnapshot | None, s: Services) -> ModelSnapshot | None:
     """The model whose target it is: the version's own, unless it is to be copied into another."""
-    name = target_model(request)
+    name = request.target_model
     return own if name == request.version.model else s.registry.find_model(request.version.workspace, name)
 
 

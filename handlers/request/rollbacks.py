@@ -35,7 +35,6 @@ from bot.domain.request.rollback import (
     ways_back,
 )
 from bot.domain.text import target_label
-from bot.engine.lanes import target_model
 from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
@@ -242,7 +241,7 @@ def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
         raise Refused(
             f"{request.version} has not reached {target_label(request)} by this request, so nothing can be taken back"
         )
-    places = tx.registry.placements(request.version.workspace, target_model(request))
+    places = tx.registry.placements(request.version.workspace, request.target_model)
     newest = next((place for place in places if place.target == request.target), None)
     if newest is None or newest.request_id != request.id:
         taken_back = failure_of(request.version, decided_for(request, tx))
