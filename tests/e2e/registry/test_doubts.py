@@ -15,12 +15,14 @@ from bot.domain.model import State
 from bot.sandbox.mlflow_server import running_mlflow
 from handlers.policy.kill_switch import person_named
 from handlers.registry.sweeps import accept_registry
+from tests.fixtures import quick_directory
 from tests.fixtures.installation import CHANNEL, Installation
+from tests.fixtures.mlflow_server import SERVED_BY_GUNICORN
 
 
 @pytest.fixture(scope="module")
-def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_mlflow(tmp_path_factory.mktemp("empty")) as url:
+def empty_mlflow() -> Iterator[str]:
+    with quick_directory() as home, running_mlflow(home / "mlflow", options=SERVED_BY_GUNICORN) as url:
         yield url
 
 
