@@ -18,6 +18,7 @@ from tests.sim.world import World
 class Watcher:
     def __init__(self, world: World) -> None:
         self.world = world
+        self.copies: dict[str, list[VersionId]] = {}  # made by us, by the request that they were made for
 
     def saw(self, change: Change) -> None:
         """People may do what they like; the bot may not."""
@@ -59,7 +60,7 @@ class Watcher:
             self._check_newest(change, request, place, brought, tx)
             if not truth.goes_back(request) and self._is_frozen(place, running.since) and self._is_frozen(place):
                 self._no("moved in a freeze", change, f"for request {request.short_id}")
-            self._check_copied_before(change, place)
+            self._check_copied_before(change, place, request)
             self._check_newest_of_held(change, request, tx)
         if request.decided_by is DecidedBy.FAST_TRACK and not tx.switches.fast_track_is_on():
             switched = tx.switches.fast_track().at
@@ -120,20 +121,17 @@ class Watcher:
     def _was_held(self, request: TransitionRequest, tx: Transaction) -> bool:
         return any(request.id in entry.body for entry in tx.ledger.entries(ApprovalHeld.__name__))
 
-    def _check_copied_before(self, change: Change, place: Place) -> None:
+    def _check_copied_before(self, change: Change, place: Place, request: TransitionRequest) -> None:
         """A request is copied once. A version that was replaced since may be copied again for another request."""
         if change.copied_from is None:
             return
         held = sorted(self.world.registry.places().get(place, ()), key=lambda version: version.version)
         made, before = held[-1], held[-2:-1]
-        ours = [one for one in held if self._asked_by(one) == self._asked_by(made) and self._is_ours(one, place)]
-        ours += [one for one in before if self._is_copy_of(one, change.copied_from) and self._is_ours(one, place)]
-        if len(set(ours)) > 1:
-            self._no("copied a version twice", change, f"{', '.join(map(str, ours))} are all copies of it")
-
-    def _asked_by(self, copy: VersionId) -> str | None:
-        there = self.world.registry.find_version(copy.workspace, copy.model, copy.version)
-        return there.tags.get("countersign.request_id") if there else None
+        ours = self.copies.setdefault(request.id, [])
+        ours.append(made)
+        again = [one for one in before if self._is_copy_of(one, change.copied_from) and self._is_ours(one, place)]
+        if len({*ours, *again}) > 1:
+            self._no("copied a version twice", change, f"{', '.join(map(str, (*again, *ours)))} are all copies of it")
 
     def _is_ours(self, copy: VersionId, place: Place) -> bool:
         return not truth.by_hand(truth.came_by(copy, place, self.world))
