@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import requests
 import sqlalchemy as sa
 from slack_sdk.signature import SignatureVerifier
 
-from bot.clients.keys import readable_by
 from bot.clients.signers import read_signer
 from bot.database.connect import pending_migrations
 from bot.doctor.findings import Findings, World, failure, fine, warning
@@ -134,16 +132,6 @@ def signing_key_is_ready(world: World) -> Findings:
         )
     else:
         yield fine("signing key", f"{key.algorithm} {key.id[:12]} counts since ledger entry {known.added_seq}")
-    yield from _who_else_may_read(Path(location))
-
-
-def _who_else_may_read(path: Path) -> Findings:
-    """A group that may read the key can be how a secret is mounted, so it is a warning; everybody is a failure."""
-    others = readable_by(path) if path.is_file() else ""
-    if others == "everybody":
-        yield failure("signing key", f"{path} can be read by everybody on this machine", f"chmod 600 {path}")
-    elif others:
-        yield warning("signing key", f"{path} can be read by {others}", f"chmod 600 {path}, unless it is meant so")
 
 
 def address_leads_here(world: World) -> Findings:

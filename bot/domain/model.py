@@ -18,7 +18,9 @@ from bot.domain.references import Image, PostedCard, TicketRef
 from bot.errors import Refused
 
 DEFAULT_WORKSPACE = "default"
-OMIT_EMPTY = "omit_empty"  # metadata of a field that was added later: without it, what older releases signed keeps its digest
+OMIT_EMPTY = (
+    "omit_empty"  # metadata of a field that was added later: without it, what older releases signed keeps its digest
+)
 
 
 class TargetKind(StrEnum):

@@ -16,17 +16,27 @@ from urllib.parse import unquote
 MLMODEL = "MLmodel"
 REQUIREMENTS = "requirements.txt"
 ENVIRONMENTS = ("conda.yaml", "python_env.yaml")
-HUB_CONFIGS = ("config.json", "tokenizer_config.json")  # of Hugging Face; `auto_map` may name code in another repository
+HUB_CONFIGS = (
+    "config.json",
+    "tokenizer_config.json",
+)  # of Hugging Face; `auto_map` may name code in another repository
 LARGEST = 2**20  # bytes; these files have a few kilobytes
 PACKAGES = f"the packages that {REQUIREMENTS} or {' or '.join(ENVIRONMENTS)} names"
 MOST = 5  # findings kept of each kind
 LONGEST = 120  # characters of one
-FREE_TEXT = ("signature", "metadata", "artifact_path")  # `artifact_path` says where the model was logged and opens nothing
+FREE_TEXT = (
+    "signature",
+    "metadata",
+    "artifact_path",
+)  # `artifact_path` says where the model was logged and opens nothing
 
 DRIVE = re.compile(r"[A-Za-z]:(/|\S+$)")
 HOME = re.compile(r"~[\w.-]*/")
 FILE_URL = re.compile(r"([a-z0-9.-]+\+)*(file|local):", re.IGNORECASE)
 REMOTE = re.compile(r"([a-z][a-z0-9+.-]+://|(runs|models|prompts|hf|dbfs|mlflow-artifacts):/)", re.IGNORECASE)
+BY_LAST_NAME = re.compile(
+    r"flavors\.[^.]+\.(model_code_path|config|model_config)"
+)  # MLflow reads only the file of that name in the folder
 SOURCE_NAME = re.compile(r"source_\w+_name")  # of the transformers flavor
 OPTION = re.compile(r"--?[A-Za-z][A-Za-z-]*")
 OTHER_LIST = re.compile(r"(-r|-c|--requirement|--constraint)[\s=]*(?P<file>\S+)")
@@ -113,7 +123,7 @@ def _of_mlmodel(path: str, text: str) -> tuple[list[str], list[str]]:
         raise ValueError("no MLmodel")  # noqa: TRY004 - a file is wrong, not a caller
     outside, uncovered = [], []
     for where, value in _texts({key: value for key, value in described.items() if key not in FREE_TEXT}):
-        why = why_outside(value)
+        why = why_outside(_last_name(value) if BY_LAST_NAME.fullmatch(where) else value)
         if where.rpartition(".")[2] == "<<":
             outside.append(f"{path}, {where}: merged keys, which hide paths")
         elif why:
@@ -138,6 +148,11 @@ def _beyond(flavor: Mapping[str, object]) -> Iterator[str]:
     loader = str(flavor.get("loader_module") or "")
     if loader and loader.partition(".")[0] != "mlflow" and not flavor.get("code"):
         yield f'the loader "{loader}", which is not among the files'
+
+
+def _last_name(path: str) -> str:
+    """As `os.path.basename`. MLflow keeps the path on the trainer's machine, and joins only this to the folder."""
+    return path.rpartition("/")[2]
 
 
 def _is_environment(where: str) -> bool:
@@ -198,7 +213,7 @@ def _of_environment(path: str, text: str) -> tuple[list[str], list[str]]:
     packages = [line for where, line in _texts(named) if not where.startswith("channels")]
     outside, uncovered = _of_packages(path, packages)
     channels = [line for where, line in _texts(named) if where.startswith("channels")]
-    return [*outside, *(one for one in map(lambda line: _leading_out(path, line), channels) if one)], uncovered
+    return [*outside, *(found for line in channels if (found := _leading_out(path, line)))], uncovered
 
 
 def _of_packages(path: str, lines: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -46,7 +46,19 @@ OUTSIDE = [
     ".. /code",
     "code\0/../..",
 ]
-INSIDE = ["code", "code/a.py", "a..b/c", "...", "data/model.pkl", "mlflow.sklearn", "3.11.7", "cloudpickle", "Q: {question}", "~", "..."]
+INSIDE = [
+    "code",
+    "code/a.py",
+    "a..b/c",
+    "...",
+    "data/model.pkl",
+    "mlflow.sklearn",
+    "3.11.7",
+    "cloudpickle",
+    "Q: {question}",
+    "~",
+    "...",
+]
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
@@ -72,7 +84,9 @@ def described(folder: Path, flavor: object, name: str = "python_function", **mor
         {"code": "/opt/code"},
         {"data": "../data"},
         {"python_model": "../model.pkl"},
-        {"model_code_path": "/opt/model.py"},
+        {"model_code_path": "/opt/.."},
+        {"config": "/opt/%2e%2e%2fx"},
+        {"inner": {"model_code_path": "/opt/model.py"}},
         {"env": "/opt/conda.yaml"},
         {"env": {"conda": "../conda.yaml", "virtualenv": "python_env.yaml"}},
         {"env": {"conda": "other.yaml"}},
@@ -140,15 +154,25 @@ def test_a_list_of_packages_that_installs_from_elsewhere_on_the_machine_is_refus
 
 
 def test_what_mlflow_writes_leads_nowhere_and_what_is_only_named_is_said(tmp_path: Path) -> None:
-    flavor = {"loader_module": "mine", "prompt": "hf:/org/prompt", "artifacts": {"a": {"path": "artifacts/a", "uri": "/home/ana/a"}}}
+    flavor = {
+        "loader_module": "mine",
+        "model_code_path": "/home/ana/model.py",
+        "config": "/home/ana/config.yaml",
+        "prompt": "hf:/org/prompt",
+        "artifacts": {"a": {"path": "artifacts/a", "uri": "/home/ana/a"}},
+    }
     hub = {"source_model_name": "gpt2", "source_model_revision": "abc", "tokenizer_type": "X"}
     local = {"source_model_name": "/home/ana/checkpoint", "model_binary": "model"}
     flavors = {"python_function": flavor, "transformers": hub, "other": local}
     text = {"flavors": flavors, "signature": {"inputs": '[{"name": "/x"}]'}, "metadata": {"route": "/v1"}}
     (tmp_path / "MLmodel").write_text(yaml.safe_dump({**text, "artifact_path": "/srv/mlruns/1/models/m-1/artifacts"}))
-    (tmp_path / "requirements.txt").write_text("numpy==2.0 \\\n  --hash=sha256:ab\nscipy ~= 1.0 # ../x\nuvicorn; python_version < '4'\n")
+    (tmp_path / "requirements.txt").write_text(
+        "numpy==2.0 \\\n  --hash=sha256:ab\nscipy ~= 1.0 # ../x\nuvicorn; python_version < '4'\n"
+    )
     (tmp_path / "python_env.yaml").write_text("python: 3.11.7\ndependencies: ['-r requirements.txt']\n")
-    (tmp_path / "conda.yaml").write_text("dependencies: [python=3.11, 'pip<=24', {pip: ['mlflow==3.17']}]\nprefix: /opt/conda\n")
+    (tmp_path / "conda.yaml").write_text(
+        "dependencies: [python=3.11, 'pip<=24', {pip: ['mlflow==3.17']}]\nprefix: /opt/conda\n"
+    )
     (tmp_path / "config.json").write_text('{"auto_map": {"AutoModel": "org/repo--modeling.Mine"}}')
 
     found = references_in(tmp_path)
