@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from bot.errors import InvalidKey
+from bot.errors import InvalidKey, KeyExposed
 from bot.ports import PublicKey
 from bot.signatures import ECDSA_P256, ED25519, trusted_key
 
@@ -89,7 +89,7 @@ def _only_its_owners(path: Path) -> bytes:
         with path.open("rb") as file:
             exposure = exposed(path, os.fstat(file.fileno()))
             if exposure:
-                raise InvalidKey(exposure)
+                raise KeyExposed(exposure)
             return file.read()
     except FileNotFoundError:
         raise InvalidKey(f"{path} is not there. Make a key with: countersign keys new --out {path}") from None

@@ -116,7 +116,7 @@ def signing_key_is_ready(world: World) -> Findings:
     """Reads the private key, as only the worker does otherwise, to check that the worker's key is a registered one."""
     location = world.settings.signing_key_location
     try:
-        key = read_signer(location).key
+        key = read_signer(location, world.settings.hsm_pin.get_secret_value()).key
     except InvalidKey as mistake:
         yield failure("signing key", f"{mistake}", "without it the worker does not start, and no approval is applied")
         return

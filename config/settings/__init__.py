@@ -104,6 +104,7 @@ class Settings(BaseModel):
     public_url: WebAddress = Field("", alias="COUNTERSIGN_URL")
     api_token: Annotated[SecretStr, BeforeValidator(values.api_token)] = Field(UNSET, alias="COUNTERSIGN_API_TOKEN")
     signing_key: Annotated[str, AfterValidator(values.signing_key)] = Field("", alias="COUNTERSIGN_SIGNING_KEY")
+    hsm_pin: SecretStr = Field(UNSET, alias="COUNTERSIGN_HSM_PIN")
     checkpoint_key: Annotated[Path | None, BeforeValidator(values.key_file)] = Field(
         None, alias="COUNTERSIGN_CHECKPOINT_KEY"
     )

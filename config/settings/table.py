@@ -55,10 +55,16 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "COUNTERSIGN_SIGNING_KEY",
-        "the key that signs approvals, which the worker alone reads: a file, or a key service's awskms:, gcpkms: or hv:",
+        "the key that signs approvals, which the worker alone reads: a file, or a key service's awskms:, gcpkms:, hv: or hsm:",
         "keys/approvals.pem below COUNTERSIGN_HOME, which serve and demo make",
         "/etc/countersign/approvals.pem",
         "Make one with: countersign keys new --out FILE",
+    ),
+    Setting(
+        "COUNTERSIGN_HSM_PIN",
+        "the user PIN of the HSM that a key hsm: is in; PYKCS11LIB names its PKCS#11 library",
+        "none",
+        "648219",
     ),
     Setting(
         "COUNTERSIGN_CHECKPOINT_KEY",

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 API_TOKEN_LENGTH = 16
-KEY_SERVICES = ("awskms", "gcpkms", "hv")
+KEY_SERVICES = ("awskms", "gcpkms", "hv", "hsm")
 HIGHEST_PORT = 65535
 SENDER = re.compile(r"[!-~]+@[!-~]+")
 
@@ -88,7 +88,7 @@ def signing_key(text: str) -> str:
         raise ValueError(f"names a key service, but no key in it. Write {scheme}: and the key's name")
     if separator and scheme not in KEY_SERVICES and scheme.isalnum() and len(scheme) > 1:
         raise ValueError(
-            "names a kind of key that is not known. Write the path of a file, or awskms:, gcpkms: or hv: and a key"
+            "names a kind of key that is not known. Write the path of a file, or awskms:, gcpkms:, hv: or hsm: and a key"
         )
     return str(key_file(text)) if scheme not in KEY_SERVICES else text
 

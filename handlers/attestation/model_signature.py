@@ -40,7 +40,9 @@ def _approved_files(request: TransitionRequest, tx: Transaction, s: Services) ->
     status = approval_status(GateQuery(request.version, request.target), tx, s.clock.now())
     if not status.result.allowed or status.request is None or status.request.id != request.id:
         why = " ".join(reason.sentence for reason in status.result.reasons)
-        raise Refused(f"request {request.short_id} is not an approval that is valid now, so its files are not signed. {why}")
+        raise Refused(
+            f"request {request.short_id} is not an approval that is valid now, so its files are not signed. {why}"
+        )
     artifacts = request.evidence.artifacts if request.evidence else None
     manifest = tx.manifests.find(artifacts.digest) if artifacts else None
     if not manifest:

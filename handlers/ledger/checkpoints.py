@@ -85,6 +85,11 @@ def _register(key: PublicKey, tx: Transaction, s: Services) -> None:
         now = s.clock.now()
         seq = tx.record_now(KeyAdded(now, key.id, key.algorithm, LEDGER))
         tx.keys.add(KnownKey(key.id, LEDGER, key.algorithm, key.pem, now, seq))
+    elif known.purpose != LEDGER:
+        raise Permanent(
+            f"key {key.id[:12]} signs approvals, and each role has a key of its own. Make another with `countersign keys new --algorithm "
+            "ed25519`, name it in COUNTERSIGN_CHECKPOINT_KEY and replay this job"
+        )
     elif known.retired_seq is not None:
         raise Permanent(
             f"the ledger's key {key.id[:12]} was retired at entry {known.retired_seq}, so it signs no checkpoint any more. "

@@ -11,9 +11,9 @@ from bot.domain.events import (
     ApprovalStale,
     AttestationSigned,
     FastTrackCompared,
+    ModelSigned,
     RequestEvent,
     RequestOpened,
-    ModelSigned,
     SelfApprovalRefused,
     VoteSigned,
 )
