@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import certifi
 import structlog
 from flask import Flask, Response
 from prometheus_client import generate_latest
@@ -30,13 +31,14 @@ from bot.clients.mail import SmtpMailer
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.clients.signers import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note_key, read_signer
 from bot.clients.slack.notifier import SlackNotifier
+from bot.clients.witnesses import CosigningWitness
 from bot.database import embedded
 from bot.database.connect import create_engine, pending_migrations
 from bot.engine.jobs import Jobs
 from bot.errors import InvalidKey, InvalidSettings, KeyExposed
 from bot.links import KEY_FILE, links_for, make_link_key
 from bot.logs import write_logs
-from bot.ports import Signer
+from bot.ports import OutsideWitness, Signer
 from bot.services import Services, SystemClock
 from bot.signatures import ED25519
 from bot.store.transaction import Store
@@ -77,7 +79,19 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
         SmtpMailer(settings.smtp_url.get_secret_value()),
         links,
         settings.templates,
+        outside_witnesses(settings),
     )
+
+
+def outside_witnesses(settings: Settings) -> tuple[OutsideWitness, ...]:
+    """Those of the settings. Raises InvalidSettings."""
+    witnesses: list[OutsideWitness] = [CosigningWitness(one.key, one.url) for one in settings.witnesses]
+    if settings.tsa_url:
+        from bot.clients.timestamps import TimestampAuthority, read_certificates
+
+        trusted = read_certificates(settings.tsa_certificates or Path(certifi.where()))
+        witnesses.append(TimestampAuthority(trusted, settings.tsa_url))
+    return tuple(witnesses)
 
 
 def signer_of(settings: Settings) -> Signer:

@@ -248,5 +248,5 @@ def read_note_key(path: Path) -> NoteKey:
     """Raises InvalidKey unless the file holds an Ed25519 key."""
     key = read_key(path)
     if not isinstance(key, Ed25519PrivateKey):
-        raise InvalidKey(f"{path} holds a key that is not Ed25519. Make one with: {NEW_NOTE_KEY}")
+        raise InvalidKey(f"{path} holds a key that is not Ed25519")
     return NoteKey(key)

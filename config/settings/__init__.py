@@ -112,6 +112,11 @@ class Settings(BaseModel):
         (), alias="COUNTERSIGN_LINK_KEY"
     )
     templates: Annotated[Path | None, BeforeValidator(values.directory)] = Field(None, alias="COUNTERSIGN_TEMPLATES")
+    witnesses: Annotated[tuple[values.WitnessAddress, ...], BeforeValidator(values.witnesses)] = Field(
+        (), alias="COUNTERSIGN_WITNESSES"
+    )
+    tsa_url: WebAddress = Field("", alias="TSA_URL")
+    tsa_certificates: Annotated[Path | None, BeforeValidator(values.key_file)] = Field(None, alias="TSA_CERTIFICATES")
     smtp_url: Annotated[SecretStr, BeforeValidator(values.smtp_url)] = Field(UNSET, alias="SMTP_URL")
     port: Annotated[int, BeforeValidator(values.port)] = Field(8080, alias="PORT")
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")

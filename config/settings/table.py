@@ -87,6 +87,25 @@ SETTINGS: tuple[Setting, ...] = (
         "/etc/countersign/templates",
     ),
     Setting(
+        "COUNTERSIGN_WITNESSES",
+        "witnesses that cosign the ledger's checkpoints: KEY@URL, several with commas; `countersign witness` prints its KEY",
+        "none: only tickets and Slack hold checkpoints",
+        "witness.example.com+1a2b3c4d+BGkC...@https://witness.example.com",
+        "Start one on another machine with `countersign witness`, and write the key that it prints, @ and its address.",
+    ),
+    Setting(
+        "TSA_URL",
+        "the authority that timestamps the ledger's checkpoints (RFC 3161)",
+        "none",
+        "http://timestamp.example.com",
+    ),
+    Setting(
+        "TSA_CERTIFICATES",
+        "a PEM file with the root certificate of that authority, and its own",
+        "the roots that the package certifi trusts",
+        "/etc/countersign/tsa.pem",
+    ),
+    Setting(
         "SMTP_URL",
         "the mail server that sends the weekly digest; ?from= names the sender, who else is the user, when that is an address",
         "none; needed when the policy's digest has an email",

@@ -6,8 +6,12 @@ No error repeats the value, because many are secrets. The list of settings is in
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from bot.domain.ledger.cosignature import WitnessKey
+from bot.errors import InvalidCheckpoint
 
 API_TOKEN_LENGTH = 16
 KEY_SERVICES = ("awskms", "gcpkms", "hv", "hsm")
@@ -99,6 +103,25 @@ def key_file(text: str) -> Path:
             "holds a key itself. Write the key into a file that only its owner may read, and name the file here"
         )
     return Path(text)
+
+
+@dataclass(frozen=True)
+class WitnessAddress:
+    key: WitnessKey
+    url: str
+
+
+def witnesses(text: str) -> tuple[WitnessAddress, ...]:
+    """KEY@URL, separated by commas."""
+    return tuple(_witness(one.strip()) for one in text.split(",") if one.strip())
+
+
+def _witness(text: str) -> WitnessAddress:
+    key, _, url = text.partition("@")
+    try:
+        return WitnessAddress(WitnessKey.parse(key), web_address(url))
+    except InvalidCheckpoint as mistake:
+        raise ValueError(f"has a witness that cannot be used: {mistake}") from None
 
 
 def link_keys(text: str) -> tuple[str, ...]:

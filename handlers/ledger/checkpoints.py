@@ -19,6 +19,7 @@ from bot.signatures import LEDGER, TrustedKey, signer_of
 from bot.store.attestations import KnownKey
 from bot.store.ledger import CheckpointRows, Recorded
 from bot.store.transaction import Transaction
+from handlers.ledger.outside import ask_witnesses
 from handlers.notify.outbox import once, post_once
 
 SAID = (
@@ -39,6 +40,7 @@ def take_checkpoint(s: Services) -> Recorded:
         origin = origin_of(tx.ledger.get(1).leaf)
     note = s.checkpoint_signer.sign(Checkpoint(origin, frontier.size, frontier.root()))
     with s.store.transaction() as tx:
+        ask_witnesses(tx, s)
         return CheckpointRows(tx.connection).add(note, frontier, s.clock.now())
 
 

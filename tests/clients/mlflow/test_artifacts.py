@@ -16,10 +16,10 @@ from werkzeug.wsgi import responder
 from bot.clients.mlflow.artifacts import FilesRead, read_files, signature_in
 from bot.clients.mlflow.http import open_client
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.clients.mlflow.stores import is_within
 from bot.domain.model import Artifacts, Evidence, VersionId
 from bot.errors import FilesUnread, Permanent, Temporary
 from bot.gate.references import PACKAGES
+from bot.locations import is_within
 from bot.sandbox.serving import serving
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.mlflow_seed import client_of, logged_version, new_run, new_version
