@@ -16,7 +16,9 @@ from bot.domain.policy.changes import digest_of
 from bot.engine.sweeper import Timing
 from bot.errors import InvalidKey, Permanent
 from bot.store import tables
+from bot.store.ledger import CheckpointRows, WitnessedRows
 from bot.store.roles import powers_of
+from handlers.ledger.outside import MAY_LACK
 
 CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, runs every minute
 ADDRESS_TIMEOUT = 10.0  # seconds
@@ -216,6 +218,24 @@ def ledger_is_out_of_reach(world: World) -> Findings:
         )
     else:
         yield fine("ledger", f'"{powers.role}" can append to it, and neither change nor cut it')
+
+
+def witnesses_keep_up(world: World) -> Findings:
+    """Says nothing when there is none."""
+    fix = "`countersign jobs list` says why; fix it, then `countersign jobs replay --all`, or `countersign audit checkpoint`"
+    with world.services.store.transaction() as tx:
+        rows, newest = WitnessedRows(tx.connection), CheckpointRows(tx.connection).newest()
+        sizes = rows.sizes()
+        lacks = {one.name: rows.first_missing(sizes.get(one.name, 0)) for one in world.services.outside}
+    for name, missing in lacks.items():
+        if newest is None:
+            yield fine("witnesses", f"{name} gets the first checkpoint, after the first decision")
+        elif missing is None:
+            yield fine("witnesses", f"{name} has signed the newest checkpoint of {sizes.get(name, 0)} entries")
+        elif datetime.now(UTC) - missing > MAY_LACK:
+            yield failure("witnesses", f"{name} has signed no checkpoint since {missing:%Y-%m-%d %H:%M} UTC", fix)
+        else:
+            yield warning("witnesses", f"{name} has not signed the newest checkpoint of {newest.size} entries yet", fix)
 
 
 def checkpoints_are_signed(world: World) -> Findings:

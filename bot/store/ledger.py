@@ -219,6 +219,12 @@ class WitnessedRows:
         query = sa.select(sa.func.coalesce(sa.func.max(rows.size), 0)).where(rows.witness == witness)
         return int(self.connection.execute(query).scalar_one())
 
+    def sizes(self) -> Mapping[str, int]:
+        """The size of the newest checkpoint that each has signed, by name."""
+        rows = tables.witnessed.c
+        query = sa.select(rows.witness, sa.func.max(rows.size)).group_by(rows.witness)
+        return {row[0]: row[1] for row in self.connection.execute(query)}
+
     def of(self, witness: str) -> Iterator[WitnessedRow]:
         """Smallest checkpoint first; streamed. A row without a checkpoint has an empty note."""
         rows, notes = tables.witnessed.c, tables.checkpoints.c
