@@ -34,6 +34,8 @@ DRIVE = re.compile(r"[A-Za-z]:(/|\S+$)")
 HOME = re.compile(r"~[\w.-]*/")
 FILE_URL = re.compile(r"([a-z0-9.-]+\+)*(file|local):", re.IGNORECASE)
 REMOTE = re.compile(r"([a-z][a-z0-9+.-]+://|(runs|models|prompts|hf|dbfs|mlflow-artifacts):/)", re.IGNORECASE)
+ENVIRONMENT = re.compile(r"flavors\.python_function\.env(\.(conda|virtualenv))?")
+NONE = ("", "null", "~")  # as YAML writes no value
 BY_LAST_NAME = re.compile(
     r"flavors\.[^.]+\.(model_code_path|config|model_config)"
 )  # MLflow reads only the file of that name in the folder
@@ -128,7 +130,7 @@ def _of_mlmodel(path: str, text: str) -> tuple[list[str], list[str]]:
             outside.append(f"{path}, {where}: merged keys, which hide paths")
         elif why:
             outside.append(f'{path}, {where}: "{value}" is {why}')
-        elif _is_environment(where) and value.rpartition("/")[2] not in (*ENVIRONMENTS, REQUIREMENTS):
+        elif ENVIRONMENT.fullmatch(where) and value.rpartition("/")[2] not in (*ENVIRONMENTS, REQUIREMENTS, *NONE):
             outside.append(f'{path}, {where}: "{value}" is no list of packages that Countersign reads')
         elif REMOTE.match(value):
             uncovered.append(f"{value} ({path}, {where})")
@@ -153,10 +155,6 @@ def _beyond(flavor: Mapping[str, object]) -> Iterator[str]:
 def _last_name(path: str) -> str:
     """As `os.path.basename`. MLflow keeps the path on the trainer's machine, and joins only this to the folder."""
     return path.rpartition("/")[2]
-
-
-def _is_environment(where: str) -> bool:
-    return re.fullmatch(r"flavors\.[^.]+\.env(\.(conda|virtualenv))?", where) is not None
 
 
 def _texts(value: object, where: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, str]]:

@@ -163,7 +163,7 @@ def test_what_mlflow_writes_leads_nowhere_and_what_is_only_named_is_said(tmp_pat
     }
     hub = {"source_model_name": "gpt2", "source_model_revision": "abc", "tokenizer_type": "X"}
     local = {"source_model_name": "/home/ana/checkpoint", "model_binary": "model"}
-    flavors = {"python_function": flavor, "transformers": hub, "other": local}
+    flavors = {"python_function": {**flavor, "env": None}, "transformers": hub, "other": {**local, "env": "production"}}
     text = {"flavors": flavors, "signature": {"inputs": '[{"name": "/x"}]'}, "metadata": {"route": "/v1"}}
     (tmp_path / "MLmodel").write_text(yaml.safe_dump({**text, "artifact_path": "/srv/mlruns/1/models/m-1/artifacts"}))
     (tmp_path / "requirements.txt").write_text(

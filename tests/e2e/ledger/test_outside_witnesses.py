@@ -22,6 +22,7 @@ from bot.clients.keys import make_key
 from bot.clients.timestamps import TimestampAuthority, read_certificates
 from bot.clients.witnesses import CosigningWitness
 from bot.engine.rows import JobStatus
+from bot.metrics import Housekeeping
 from bot.signatures import ED25519, ledger_key
 from bot.witness.protocol import WitnessSigner
 from bot.witness.server import WitnessServer
@@ -97,6 +98,9 @@ def test_both_sign_each_checkpoint_and_the_audit_says_when(
     assert f"Witness {SIGNER.key.id} has signed 2 checkpoints" in told.output
     assert "Witness tsa has signed 2 checkpoints" in told.output
     assert [one["checkpoints"] for one in for_programs["outside"]] == [2, 2]
+    gauges = {one.name: one for one in Housekeeping(installation.s.store, lambda tx: []).collect()}
+    entries = {one.labels["witness"]: int(one.value) for one in gauges["countersign_witnessed_entries"].samples}
+    assert entries == {one["name"]: one["size"] for one in for_programs["outside"]}
     assert waiting(installation, JobStatus.WAITING) + waiting(installation, JobStatus.PARKED) == []
 
 
