@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     "keys": "bot.commands.keys:keys_group",
     "attestation": "bot.commands.attestation:attestation",
     "audit": "bot.commands.audit:audit_group",
+    "witness": "bot.witness.command:witness",
     "digest": "bot.commands.digest:digest",
     "gate": "bot.gate.command:gate",
 }

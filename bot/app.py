@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import certifi
 import structlog
 from flask import Flask, Response
 from prometheus_client import generate_latest
@@ -28,15 +29,16 @@ from bot.clients.git import GitMirrors
 from bot.clients.jira.tickets import JiraTickets
 from bot.clients.mail import SmtpMailer
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.clients.signers import NoSigner, NoteKeyFile, read_note_key, read_signer
+from bot.clients.signers import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note_key, read_signer
 from bot.clients.slack.notifier import SlackNotifier
+from bot.clients.witnesses import CosigningWitness
 from bot.database import embedded
 from bot.database.connect import create_engine, pending_migrations
 from bot.engine.jobs import Jobs
-from bot.errors import InvalidKey, InvalidSettings
-from bot.links import links_for, make_link_key
+from bot.errors import InvalidKey, InvalidSettings, KeyExposed
+from bot.links import KEY_FILE, links_for, make_link_key
 from bot.logs import write_logs
-from bot.ports import Signer
+from bot.ports import OutsideWitness, Signer
 from bot.services import Services, SystemClock
 from bot.signatures import ED25519
 from bot.store.transaction import Store
@@ -77,24 +79,56 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
         SmtpMailer(settings.smtp_url.get_secret_value()),
         links,
         settings.templates,
+        outside_witnesses(settings),
     )
+
+
+def outside_witnesses(settings: Settings) -> tuple[OutsideWitness, ...]:
+    """Those of the settings. Raises InvalidSettings."""
+    witnesses: list[OutsideWitness] = [CosigningWitness(one.key, one.url) for one in settings.witnesses]
+    if settings.tsa_url:
+        from bot.clients.timestamps import TimestampAuthority, read_certificates
+
+        trusted = read_certificates(settings.tsa_certificates or Path(certifi.where()))
+        witnesses.append(TimestampAuthority(trusted, settings.tsa_url))
+    return tuple(witnesses)
 
 
 def signer_of(settings: Settings) -> Signer:
     """Reads the private key. Raises InvalidSettings."""
     try:
-        return read_signer(settings.signing_key_location)
+        return read_signer(settings.signing_key_location, settings.hsm_pin.get_secret_value())
     except InvalidKey as mistake:
         raise InvalidSettings((f"COUNTERSIGN_SIGNING_KEY: {mistake}.",)) from None
 
 
-def check_checkpoint_key(settings: Settings) -> None:
-    """Raises InvalidSettings. Without this key a worker would record decisions that no checkpoint ever covers."""
+def check_checkpoint_key(settings: Settings, signer: Signer) -> None:
+    """Raises InvalidSettings. Without this key a worker would record decisions that no checkpoint ever covers.
+
+    One key in two roles would sign in one what is believed in the other.
+    """
     try:
-        read_note_key(settings.checkpoint_key_path)
+        key = read_note_key(settings.checkpoint_key_path).key
+    except KeyExposed as mistake:
+        raise InvalidSettings((f"COUNTERSIGN_CHECKPOINT_KEY: {mistake}.",)) from None
     except InvalidKey as mistake:
-        fix = "Checkpoints want an Ed25519 key: countersign keys new --algorithm ed25519 --out FILE"
+        fix = f"Checkpoints want an Ed25519 key: {NEW_NOTE_KEY}"
         raise InvalidSettings((f"COUNTERSIGN_CHECKPOINT_KEY: {mistake}. {fix}",)) from None
+    if key.id == signer.key.id:
+        why = (
+            f"COUNTERSIGN_CHECKPOINT_KEY: {settings.checkpoint_key_path} holds the key that signs approvals ({key.id[:12]}), and each "
+            f"role has a key of its own. Make another with: {NEW_NOTE_KEY}"
+        )
+        raise InvalidSettings((why,))
+
+
+def check_link_key(settings: Settings) -> None:
+    """Of the file that `serve` made. Raises InvalidSettings when others can read it, and so open every page."""
+    path = settings.home / KEY_FILE
+    if not settings.link_keys and path.is_file():
+        exposure = keys.exposed(path, path.stat())
+        if exposure:
+            raise InvalidSettings((f"COUNTERSIGN_LINK_KEY: {exposure}.",))
 
 
 def make_missing_keys(settings: Settings) -> None:
@@ -117,6 +151,7 @@ def create_app() -> Flask:
     write_logs()
     quieten_vendors()
     settings = read_settings(os.environ, needs_of(Process.WEB, tickets=False))
+    check_link_key(settings)
     url = database_url(settings)
     return flask_app(build_services(settings, url), settings, url)
 

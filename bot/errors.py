@@ -63,6 +63,10 @@ class InvalidKey(InvalidInput):
     """A key that cannot be read or used; the text says why, and what to do."""
 
 
+class KeyExposed(InvalidKey):
+    """A key file that others can read or replace; the text names the commands to run."""
+
+
 class InvalidStatement(InvalidInput):
     """A statement that Countersign does not write; the text completes "it ..."."""
 

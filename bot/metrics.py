@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import ProgrammingError
 
 from bot.domain.model import DEFAULT_WORKSPACE
+from bot.store.ledger import WitnessedRows
 
 if TYPE_CHECKING:
     from bot.store.transaction import Store, Transaction
@@ -66,6 +67,7 @@ class Housekeeping(Collector):
         total.add_metric([], entries)
         yield total
         yield from self._registry()
+        yield from self._witnesses()
         yield from self._digests()
 
     def _registry(self) -> Iterator[GaugeMetricFamily]:
@@ -80,6 +82,15 @@ class Housekeeping(Collector):
         models = GaugeMetricFamily("countersign_models_unreadable", "Registered models that cannot be looked at.")
         models.add_metric([], len(unreadable))
         yield models
+
+    def _witnesses(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            with self.store.transaction() as tx:
+                sizes = WitnessedRows(tx.connection).sizes()
+        except ProgrammingError:  # a table is missing because a migration is pending, which /readyz reports
+            return
+        said = "Entries of the ledger that are in the newest checkpoint that a witness outside has signed."
+        yield _gauge("countersign_witnessed_entries", said, "witness", sizes)
 
     def _digests(self) -> Iterator[GaugeMetricFamily]:
         try:

@@ -8,7 +8,7 @@ OutsideError
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -288,6 +288,23 @@ class CheckpointSigner(Protocol):
 
     def sign(self, checkpoint: Checkpoint) -> Note:
         """Raises Permanent as `key` does."""
+
+
+class OutsideWitness(Protocol):
+    """Signs our checkpoints where the bot cannot change it: a witness that compares them, or a timestamp authority."""
+
+    @property
+    def name(self) -> str:
+        """Names its rows and jobs; never changes for one key."""
+
+    def attest(self, note: Note, before: int, proof: Callable[[int], tuple[bytes, ...]]) -> str:
+        """What it signed, as text. `before` is the size that it signed last, and `proof` proves that the ledger continues a size.
+
+        Raises Temporary, or Permanent when it refuses, as it does when the ledger does not continue what it has seen.
+        """
+
+    def check(self, note: Note, evidence: str) -> datetime:
+        """When it signed this checkpoint. Raises NotVerified."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.links import NO_LINKS, Links
-from bot.ports import CheckpointSigner, Clock, Mailer, ModelRegistry, Notifier, Signer, TicketSystem
+from bot.ports import CheckpointSigner, Clock, Mailer, ModelRegistry, Notifier, OutsideWitness, Signer, TicketSystem
 from bot.store.transaction import Store
 
 
@@ -25,6 +25,7 @@ class Services:
     mailer: Mailer
     links: Links = NO_LINKS
     templates: Path | None = None
+    outside: tuple[OutsideWitness, ...] = ()
 
 
 class SystemClock:

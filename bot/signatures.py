@@ -106,6 +106,18 @@ def as_sigstore_bundle(envelope: str) -> str:
     return json.dumps(bundle, separators=(",", ":"))
 
 
+def as_model_signature(envelope: str, pem: str) -> str:
+    """The same signature as OpenSSF Model Signing stores it; its hint is the sha256 of the public key's PEM."""
+    (first, *_) = _opened(envelope).signatures
+    material: dict[str, object] = {
+        "publicKey": {"hint": hashlib.sha256(pem.encode()).hexdigest()},
+        "tlogEntries": [],
+    }
+    signed = {**json.loads(envelope), "signatures": [{"sig": base64.b64encode(first.value).decode(), "keyid": ""}]}
+    bundle = {"mediaType": BUNDLE_TYPE, "verificationMaterial": material, "dsseEnvelope": signed}
+    return json.dumps(bundle, separators=(",", ":"))
+
+
 def trusted_key(pem: str, purpose: str = APPROVALS) -> TrustedKey:
     """A public key in PEM, as `countersign keys new` prints it. Raises NotVerified for anything else."""
     verifier = read_verifier(pem)

@@ -27,7 +27,7 @@ from bot.engine.lanes import FollowUp, Lane
 from bot.services import Services
 from handlers.attestation import signing, vsa
 from handlers.digest import closing, delivery
-from handlers.ledger import checkpoints
+from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, plots
 from handlers.registry import apply, reconcile, sweeps, tags
 from handlers.request import absences, accounts, asking, deadlines, evidence, rollbacks, waiting
@@ -109,6 +109,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "sync_card": card_and_ticket.sync_card,
     "sync_ticket": card_and_ticket.sync_ticket,
     "witness": checkpoints.witness,
+    "send_to_witness": outside.send_to_witness,
     "renew_verdict": vsa.renew_verdict,
     "renew_verdicts": vsa.renew_verdicts,
     "look_at_ticket": card_and_ticket.look_at_ticket,

@@ -43,6 +43,7 @@ NEEDS_NO_FOLLOW_UP = {
     events.KeyAdded,
     events.KeyRetired,
     events.VoteSigned,
+    events.ModelSigned,
     events.DigestDelivered,
     events.DigestsLeftOut,
     events.SelfApprovalRefused,

@@ -6,6 +6,7 @@ A worker that starts unattended would need the passphrase beside the key. For mo
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,13 +21,14 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from bot.errors import InvalidKey
+from bot.errors import InvalidKey, KeyExposed
 from bot.ports import PublicKey
 from bot.signatures import ECDSA_P256, ED25519, trusted_key
 
 ALGORITHMS = (ECDSA_P256, ED25519)
 OWNER_ONLY = 0o600
-EVERYBODY, GROUP = 0o007, 0o070
+OTHERS = 0o077
+ROOT = 0  # reads every file anyway, and mounts secrets for others
 
 PrivateKey: TypeAlias = "ec.EllipticCurvePrivateKey | Ed25519PrivateKey"
 
@@ -54,12 +56,7 @@ def make_key_unless_there(path: Path, algorithm: str = ECDSA_P256) -> None:
 
 def read_key(path: Path) -> PrivateKey:
     """Raises InvalidKey with a sentence that says why the file cannot be used."""
-    try:
-        pem = path.read_bytes()
-    except FileNotFoundError:
-        raise InvalidKey(f"{path} is not there. Make a key with: countersign keys new --out {path}") from None
-    except OSError as trouble:
-        raise InvalidKey(f"{path} cannot be read ({trouble.strerror}). Give it to the worker's user") from None
+    pem = _only_its_owners(path)
     try:
         key = load_pem_private_key(pem, None)
     except TypeError:
@@ -86,9 +83,30 @@ def public_key(pem: str) -> PublicKey:
     return PublicKey(known.id, known.algorithm, known.pem)
 
 
-def readable_by(path: Path) -> str:
-    """Who else may read the file: "everybody", its group, or empty for no one else."""
-    mode = path.stat().st_mode
-    if mode & EVERYBODY:
-        return "everybody"
-    return "its group" if mode & GROUP else ""
+def _only_its_owners(path: Path) -> bytes:
+    """The content of a file that nobody else can read or change; it is opened once, so that it cannot be swapped in between."""
+    try:
+        with path.open("rb") as file:
+            exposure = exposed(path, os.fstat(file.fileno()))
+            if exposure:
+                raise KeyExposed(exposure)
+            return file.read()
+    except FileNotFoundError:
+        raise InvalidKey(f"{path} is not there. Make a key with: countersign keys new --out {path}") from None
+    except OSError as trouble:
+        raise InvalidKey(f"{path} cannot be read ({trouble.strerror}). Give it to the worker's user") from None
+
+
+def exposed(path: Path, seen: os.stat_result) -> str:
+    """Why a secret in this file is not one, and what to run; empty when only its owner can use it. Windows has neither mode nor owner."""
+    if not hasattr(os, "geteuid"):
+        return ""
+    if seen.st_uid not in (os.geteuid(), ROOT):
+        return (
+            f"{path} belongs to another user (uid {seen.st_uid}), who can read and replace it. "
+            f"Run: chown {os.geteuid()} {path} && chmod 600 {path}"
+        )
+    if seen.st_mode & OTHERS:
+        who = "everybody" if seen.st_mode & 0o007 else "its group"
+        return f"{path} is open to {who} (mode {stat.S_IMODE(seen.st_mode):o}), and only its owner may use it. Run: chmod 600 {path}"
+    return ""

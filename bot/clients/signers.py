@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
+from urllib.parse import parse_qsl
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
@@ -23,6 +25,7 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # public na
     AWSSigner,
     CryptoSigner,
     GCPSigner,
+    HSMSigner,
     Signer,
     SSlibKey,
     VaultSigner,
@@ -33,10 +36,15 @@ from bot.domain.ledger.checkpoint import Checkpoint, Note, key_hint
 from bot.errors import InvalidKey, NotVerified, Permanent, Temporary
 from bot.ports import PublicKey
 
-Importer = Callable[[str], tuple[str, SSlibKey]]
+Importer = Callable[[str, str], tuple[str, SSlibKey]]
 
+NEW_NOTE_KEY = "countersign keys new --algorithm ed25519 --out FILE"
 REFUSALS = frozenset(
     {
+        "PinExpired",
+        "PinIncorrect",  # a few more tries would lock the token
+        "PinInvalid",
+        "PinLocked",
         "ClientAuthenticationError",
         "DisabledException",
         "Forbidden",
@@ -51,7 +59,10 @@ REFUSALS = frozenset(
 
 @dataclass(frozen=True)
 class KeyService:
-    """`extra` is securesystemslib's; `errors` are module and name of the base classes that its packages raise."""
+    """`extra` is securesystemslib's; `errors` are module and name of the base classes that its packages raise.
+
+    `read_public` gets what follows the scheme, and the PIN, which only an HSM needs.
+    """
 
     name: str
     extra: str
@@ -67,22 +78,38 @@ SERVICES: Mapping[str, KeyService] = {
     "awskms": KeyService(
         "AWS KMS",
         "awskms",
-        lambda rest: AWSSigner.import_(rest),
+        lambda rest, _: AWSSigner.import_(rest),
         (("botocore.exceptions", "BotoCoreError"), ("botocore.exceptions", "ClientError")),
     ),
     "gcpkms": KeyService(
         "Google Cloud KMS",
         "gcpkms",
-        lambda rest: GCPSigner.import_(rest),
+        lambda rest, _: GCPSigner.import_(rest),
         (("google.api_core.exceptions", "GoogleAPIError"), ("google.auth.exceptions", "GoogleAuthError")),
     ),
     "hv": KeyService(
         "HashiCorp Vault",
         "vault",
-        lambda rest: VaultSigner.import_(rest.partition("/")[0]),
+        lambda rest, _: VaultSigner.import_(rest.partition("/")[0]),
         (("hvac.exceptions", "VaultError"),),
     ),
+    "hsm": KeyService(
+        "the HSM",
+        "hsm",
+        lambda rest, pin: _read_hsm(rest, pin),
+        (("pkcs11.exceptions", "PKCS11Error"), ("builtins", "ValueError"), ("builtins", "RuntimeError")),
+    ),
 }
+
+
+def _read_hsm(rest: str, pin: str) -> tuple[str, SSlibKey]:
+    """`rest` is KEYID?label=TOKEN. The public key is read before anyone logs in, where the token allows that."""
+    number, _, query = rest.partition("?")
+    if not (number.isascii() and number.isdigit()):
+        raise InvalidKey(
+            f"names no key of the HSM: {number!r} is no number. Write hsm:KEYID?label=TOKEN, such as hsm:2?label=bot"
+        )
+    return HSMSigner.import_(int(number), dict(parse_qsl(query)).get("label"), lambda _: pin)
 
 
 class DsseSigner:
@@ -91,6 +118,7 @@ class DsseSigner:
     def __init__(self, signer: Signer, key: PublicKey, service: KeyService | None = None) -> None:
         self._signer = signer
         self._service = service
+        self._one_at_a_time = Lock()  # a program logs in to an HSM once, whatever its threads do
         self.key = key
 
     def sign(self, payload: bytes, payload_type: str) -> str:
@@ -98,7 +126,7 @@ class DsseSigner:
         if self._service is None:
             envelope.sign(self._signer)
         else:
-            with _asking(self._service):
+            with self._one_at_a_time, _asking(self._service):
                 envelope.sign(self._signer)
         try:
             envelope.verify([self._signer.public_key], 1)
@@ -121,11 +149,11 @@ class NoSigner:
         raise Permanent("only the worker signs approvals. Let the worker run this job: `countersign worker`")
 
 
-def read_signer(location: str) -> DsseSigner:
-    """`location` is the path of a key file, or the URI of a key in a key service. Raises InvalidKey."""
+def read_signer(location: str, pin: str = "") -> DsseSigner:
+    """`location` is the path of a key file, or the URI of a key in a key service; `pin` is an HSM's. Raises InvalidKey."""
     scheme, separator, rest = location.partition(":")
     if separator and scheme in SERVICES:
-        return _service_signer(location, rest, SERVICES[scheme])
+        return _service_signer(location, rest, pin, SERVICES[scheme])
     return signer_with(read_key(Path(location)))
 
 
@@ -134,23 +162,24 @@ def signer_with(private: PrivateKey) -> DsseSigner:
     return DsseSigner(CryptoSigner(private, _named(key)), key)
 
 
-def _service_signer(location: str, rest: str, service: KeyService) -> DsseSigner:
+def _service_signer(location: str, rest: str, pin: str, service: KeyService) -> DsseSigner:
     """Asks the service for the public key once, and checks every signature against it."""
     try:
-        uri, found = service.read_public(rest)
+        uri, found = service.read_public(rest, pin)
     except UnsupportedLibraryError:
         raise InvalidKey(
             f'names a key of {service.name}, whose packages are not installed: pip install "securesystemslib[{service.extra}]"'
         ) from None
     except service.raised() as trouble:
-        raise InvalidKey(f"names a key that {service.name} does not give out: {trouble}") from None
+        said = str(trouble) or type(trouble).__name__
+        raise InvalidKey(f"names a key that {service.name} does not give out: {said}") from None
     if not uri.startswith(location):
         raise InvalidKey(f"names {location}, but the newest version of that key is {uri}. Name that one")
     try:
         key = public_key(_pem_of(found))
     except NotVerified as other:
         raise InvalidKey(f"names a key that cannot sign approvals: {other}") from None
-    return DsseSigner(Signer.from_priv_key_uri(uri, _named(key)), key, service)
+    return DsseSigner(Signer.from_priv_key_uri(uri, _named(key), lambda _: pin), key, service)
 
 
 def _named(key: PublicKey) -> SSlibKey:
@@ -210,8 +239,8 @@ class NoteKeyFile:
             return read_note_key(self.path)
         except InvalidKey as mistake:
             raise Permanent(
-                f"no checkpoint of the ledger can be signed, because {mistake}. Checkpoints want a key made with "
-                "`countersign keys new --algorithm ed25519 --out FILE` and named in COUNTERSIGN_CHECKPOINT_KEY"
+                f"no checkpoint of the ledger can be signed, because {mistake}. Checkpoints want a key made with `{NEW_NOTE_KEY}` and "
+                "named in COUNTERSIGN_CHECKPOINT_KEY"
             ) from None
 
 

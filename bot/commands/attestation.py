@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from bot.commands.context import services_for, telling_mistakes
+from bot.commands.context import services_for, settings_for, telling_mistakes
 from bot.domain.model import DECISION, VOTE
 from bot.errors import Refused
 from bot.signatures import as_sigstore_bundle
@@ -16,6 +17,7 @@ from bot.store.transaction import Transaction
 
 FORMATS: Mapping[str, Callable[[str], str]] = {"dsse": str, "sigstore": as_sigstore_bundle}
 MANIFEST = "manifest"
+MODEL_SIGNING = "model-signing"
 
 
 @click.command("attestation")
@@ -25,15 +27,19 @@ MANIFEST = "manifest"
 @click.option(
     "--format",
     "form",
-    type=click.Choice([*FORMATS, MANIFEST]),
+    type=click.Choice([*FORMATS, MANIFEST, MODEL_SIGNING]),
     default="dsse",
     show_default=True,
-    help="A DSSE envelope, a Sigstore bundle v0.3, or the list of the files that it speaks of, for sha256sum -c.",
+    help="A DSSE envelope, a Sigstore bundle v0.3, the list of the approved files (sha256sum -c), or a new signature over these files for "
+    "`model_signing verify`, which needs the worker's key.",
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A directory: one file for each.")
 @telling_mistakes
 def attestation(request_id: str, about: str | None, person: str, form: str, out: Path | None) -> None:
     """Print what was signed about a request: each vote and the decision, one line of JSON each."""
+    if form == MODEL_SIGNING:
+        _sign_model(request_id, out)
+        return
     with services_for() as services, services.store.transaction() as tx:
         if form == MANIFEST:
             click.echo(_manifest(request_id, tx), nl=False)
@@ -44,6 +50,22 @@ def attestation(request_id: str, about: str | None, person: str, form: str, out:
             click.echo(FORMATS[form](one.envelope))
     else:
         _write(found, form, out)
+
+
+def _sign_model(request_id: str, out: Path | None) -> None:
+    """Prints the signature, or writes DIR/model.sig and prints its name."""
+    from bot.app import signer_of
+    from handlers.attestation.model_signature import sign_model
+
+    signer = signer_of(settings_for())
+    with services_for() as services:
+        signature = sign_model(request_id, replace(services, signer=signer))
+    if out is None:
+        click.echo(signature)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "model.sig").write_text(signature)
+    click.echo(out / "model.sig")
 
 
 def _manifest(request_id: str, tx: Transaction) -> str:

@@ -20,6 +20,7 @@ from bot.commands.context import as_json, services_for, telling_mistakes
 if TYPE_CHECKING:
     from bot.domain.ledger.checkpoint import Note
     from bot.domain.ledger.proofs import Proof
+    from bot.ports import OutsideWitness
     from bot.signatures import TrustedKey
     from handlers.ledger.audit import Audited, Witness
 
@@ -60,20 +61,43 @@ def audit_group() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Verify what `audit prove` printed: with --key alone, and no database.",
 )
+@click.option(
+    "--witness",
+    "cosigners",
+    multiple=True,
+    metavar="KEY",
+    help="Demand the cosignatures of this witness too: NAME+HINT+KEY. Those of COUNTERSIGN_WITNESSES are demanded in any case.",
+)
+@click.option(
+    "--tsa",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Demand timestamps of an authority with these certificates (PEM). With TSA_URL set they are demanded in any case.",
+)
 @as_json
 @telling_mistakes
-def verify(checkpoints: tuple[str, ...], keys: tuple[Path, ...], proof: Path | None, as_json: bool) -> None:
+def verify(
+    checkpoints: tuple[str, ...],
+    keys: tuple[Path, ...],
+    proof: Path | None,
+    cosigners: tuple[str, ...],
+    tsa: Path | None,
+    as_json: bool,
+) -> None:
     """Check every entry of the ledger, and the checkpoints, keys, signed approvals and requests that follow from it.
 
-    Finds any changed byte and any missing entry; with a checkpoint from outside also a cut or rewritten ledger.
+    Finds any changed byte and any missing entry; with a checkpoint from outside also a cut or rewritten ledger. A witness outside must have
+    signed the checkpoints until a day ago.
     """
     trusted = [_public_key(path) for path in keys]
     if proof is not None:
-        if not trusted or checkpoints:
+        if not trusted or checkpoints or cosigners or tsa:
             raise click.UsageError("--proof wants --key FILE, the ledger's public key, and no --checkpoint")
         _verify_proof(proof, trusted, as_json=as_json)
     else:
-        _verify_ledger([witness for text in checkpoints for witness in _witnesses(text)], trusted, as_json=as_json)
+        demanded = _demanded(cosigners, tsa)
+        _verify_ledger(
+            [witness for text in checkpoints for witness in _witnesses(text)], trusted, demanded, as_json=as_json
+        )
 
 
 @audit_group.command("checkpoint")
@@ -118,17 +142,38 @@ def prove(entry: str | None, size: int | None, before: int | None) -> None:
 audit_group.add_command(export)
 
 
-def _verify_ledger(witnesses: Sequence[Witness], trusted: Sequence[TrustedKey], *, as_json: bool) -> None:
+def _demanded(cosigners: Sequence[str], tsa: Path | None) -> list[OutsideWitness]:
+    from bot.clients.witnesses import CosigningWitness
+    from bot.domain.ledger.cosignature import WitnessKey
+    from bot.errors import InvalidCheckpoint
+
+    demanded: list[OutsideWitness] = []
+    try:
+        demanded += [CosigningWitness(WitnessKey.parse(text)) for text in cosigners]
+    except InvalidCheckpoint as mistake:
+        raise click.BadParameter(str(mistake), param_hint="--witness") from None
+    if tsa is not None:
+        from bot.clients.timestamps import TimestampAuthority, read_certificates
+
+        demanded.append(TimestampAuthority(read_certificates(tsa)))
+    return demanded
+
+
+def _verify_ledger(
+    witnesses: Sequence[Witness], trusted: Sequence[TrustedKey], demanded: Sequence[OutsideWitness], *, as_json: bool
+) -> None:
     from bot.errors import ChainBroken
     from handlers.ledger.audit import audit
 
     with services_for() as services:
         try:
-            found = audit(services.store.engine, witnesses, trusted)
+            named = {one.name for one in demanded}
+            outside = [*demanded, *(one for one in services.outside if one.name not in named)]
+            found = audit(services.store.engine, witnesses, trusted, outside, services.clock.now())
         except ChainBroken as broken:
             _say_fault(str(broken), as_json=as_json)
     if as_json:
-        click.echo(json.dumps({"holds": True, **asdict(found), "fault": None}, indent=2))
+        click.echo(json.dumps({"holds": True, **asdict(found), "fault": None}, indent=2, default=str))
     else:
         _say_all_holds(found)
 
@@ -170,8 +215,11 @@ def _say_all_holds(found: Audited) -> None:
     click.echo(
         f"As the ledger says: {found.keys:,} keys, {found.attestations:,} signed approvals, {found.requests:,} requests."
     )
+    for one in found.outside:
+        newest = f"the newest of {one.size:,} entries at {one.at:%Y-%m-%d %H:%M:%S} UTC"
+        click.echo(f"Witness {one.name} has signed {one.checkpoints:,} checkpoints, {newest}.")
     click.echo(f"Newest head {found.head}, root {found.root}.")
-    if not found.witnesses:
+    if not found.witnesses and not found.outside:
         click.echo(UNWITNESSED, err=True)
 
 

@@ -48,13 +48,22 @@ def web(host: str) -> None:
 @telling_mistakes
 def worker() -> None:
     """Run the effects: cards, tickets, moves, sweeps. Any number of workers may run."""
-    from bot.app import build_services, check_checkpoint_key, database_url, quieten_vendors, run_worker, signer_of
+    from bot.app import (
+        build_services,
+        check_checkpoint_key,
+        check_link_key,
+        database_url,
+        quieten_vendors,
+        run_worker,
+        signer_of,
+    )
 
     write_logs()
     quieten_vendors()
     settings = settings_for(*_needs_of_worker())
     signer = signer_of(settings)
-    check_checkpoint_key(settings)
+    check_checkpoint_key(settings, signer)
+    check_link_key(settings)
     sys.exit(run_worker(build_services(settings, database_url(settings), signer)))
 
 
@@ -98,12 +107,14 @@ def serve(host: str) -> None:
 
 
 def _serve(settings: Settings, host: str) -> None:
-    from bot.app import check_checkpoint_key, make_missing_keys, signer_of
+    from bot.app import check_checkpoint_key, check_link_key, make_missing_keys, signer_of
     from bot.supervisor import supervised
 
     make_missing_keys(settings)
-    signer_of(settings)  # reports an unusable key once, here, and not every few seconds in the worker
-    check_checkpoint_key(settings)
+    check_checkpoint_key(
+        settings, signer_of(settings)
+    )  # reports an unusable key once, here, and not every few seconds in the worker
+    check_link_key(settings)
     given = settings.database_url.get_secret_value()
     url = given or embedded.start(settings.home)
     try:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import requests
 import sqlalchemy as sa
 from slack_sdk.signature import SignatureVerifier
 
-from bot.clients.keys import readable_by
 from bot.clients.signers import read_signer
 from bot.database.connect import pending_migrations
 from bot.doctor.findings import Findings, World, failure, fine, warning
@@ -18,7 +16,9 @@ from bot.domain.policy.changes import digest_of
 from bot.engine.sweeper import Timing
 from bot.errors import InvalidKey, Permanent
 from bot.store import tables
+from bot.store.ledger import CheckpointRows, WitnessedRows
 from bot.store.roles import powers_of
+from handlers.ledger.outside import MAY_LACK
 
 CLOCK_MAY_PAUSE = timedelta(minutes=3)  # its slowest regular tick, `expire_requests`, runs every minute
 ADDRESS_TIMEOUT = 10.0  # seconds
@@ -118,7 +118,7 @@ def signing_key_is_ready(world: World) -> Findings:
     """Reads the private key, as only the worker does otherwise, to check that the worker's key is a registered one."""
     location = world.settings.signing_key_location
     try:
-        key = read_signer(location).key
+        key = read_signer(location, world.settings.hsm_pin.get_secret_value()).key
     except InvalidKey as mistake:
         yield failure("signing key", f"{mistake}", "without it the worker does not start, and no approval is applied")
         return
@@ -134,16 +134,6 @@ def signing_key_is_ready(world: World) -> Findings:
         )
     else:
         yield fine("signing key", f"{key.algorithm} {key.id[:12]} counts since ledger entry {known.added_seq}")
-    yield from _who_else_may_read(Path(location))
-
-
-def _who_else_may_read(path: Path) -> Findings:
-    """A group that may read the key can be how a secret is mounted, so it is a warning; everybody is a failure."""
-    others = readable_by(path) if path.is_file() else ""
-    if others == "everybody":
-        yield failure("signing key", f"{path} can be read by everybody on this machine", f"chmod 600 {path}")
-    elif others:
-        yield warning("signing key", f"{path} can be read by {others}", f"chmod 600 {path}, unless it is meant so")
 
 
 def address_leads_here(world: World) -> Findings:
@@ -228,6 +218,24 @@ def ledger_is_out_of_reach(world: World) -> Findings:
         )
     else:
         yield fine("ledger", f'"{powers.role}" can append to it, and neither change nor cut it')
+
+
+def witnesses_keep_up(world: World) -> Findings:
+    """Says nothing when there is none."""
+    fix = "`countersign jobs list` says why; fix it, then `countersign jobs replay --all`, or `countersign audit checkpoint`"
+    with world.services.store.transaction() as tx:
+        rows, newest = WitnessedRows(tx.connection), CheckpointRows(tx.connection).newest()
+        sizes = rows.sizes()
+        lacks = {one.name: rows.first_missing(sizes.get(one.name, 0)) for one in world.services.outside}
+    for name, missing in lacks.items():
+        if newest is None:
+            yield fine("witnesses", f"{name} gets the first checkpoint, after the first decision")
+        elif missing is None:
+            yield fine("witnesses", f"{name} has signed the newest checkpoint of {sizes.get(name, 0)} entries")
+        elif datetime.now(UTC) - missing > MAY_LACK:
+            yield failure("witnesses", f"{name} has signed no checkpoint since {missing:%Y-%m-%d %H:%M} UTC", fix)
+        else:
+            yield warning("witnesses", f"{name} has not signed the newest checkpoint of {newest.size} entries yet", fix)
 
 
 def checkpoints_are_signed(world: World) -> Findings:

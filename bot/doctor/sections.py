@@ -30,6 +30,7 @@ SECTIONS = (
             Check("policy", installation.policy_is_in_force),
             Check("ledger", installation.ledger_is_out_of_reach),
             Check("checkpoints", installation.checkpoints_are_signed),
+            Check("witnesses", installation.witnesses_keep_up),
             Check("worker", installation.worker_is_alive),
             Check("clock", installation.clock_is_alive),
             Check("sweeps", installation.sweeps_are_recent),

@@ -26,6 +26,7 @@ from bot.domain.vote_events import AccountUnbound as AccountUnbound
 from bot.domain.vote_events import ApprovalCalledOff as ApprovalCalledOff
 from bot.domain.vote_events import AttestationSigned as AttestationSigned
 from bot.domain.vote_events import DecisionSigned as DecisionSigned
+from bot.domain.vote_events import ModelSigned as ModelSigned
 from bot.domain.vote_events import SelfApprovalRefused as SelfApprovalRefused
 from bot.domain.vote_events import StandInsVoided as StandInsVoided
 from bot.domain.vote_events import VoteCast as VoteCast

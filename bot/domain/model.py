@@ -18,6 +18,9 @@ from bot.domain.references import Image, PostedCard, TicketRef
 from bot.errors import Refused
 
 DEFAULT_WORKSPACE = "default"
+OMIT_EMPTY = (
+    "omit_empty"  # metadata of a field that was added later: without it, what older releases signed keeps its digest
+)
 
 
 class TargetKind(StrEnum):
@@ -199,6 +202,7 @@ class Evidence:
 
     `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
     `lineage` is what the checks found; `vouched_by` is their source: the trainer's own tags and files, or the git mirror.
+    `outside` are paths in the model's files that leave its folder; `uncovered` is what runs with it and is not in `artifacts`.
     `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
     """
 
@@ -222,6 +226,8 @@ class Evidence:
     vouched_by: str = ""
     lock_sha256: str = ""
     data_md5: str = ""
+    outside: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
+    uncovered: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,14 @@ SIGNATURES = (VoteSigned, DecisionSigned)
 
 
 @dataclass(frozen=True)
+class ModelSigned(RequestEvent):
+    """The approved files were signed for other verifiers; `digest` is the sha256 of the envelope's text."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class ApprovalCalledOff(RequestEvent):
     """An approval ended before it was applied: `person` called it off, or the ask was taken away, and then `person` is empty."""
 

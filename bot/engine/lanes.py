@@ -24,6 +24,7 @@ class Lane(StrEnum):
     NOTES = "notes"
     PLOTS = "plots"
     DIGEST = "digest"
+    WITNESSES = "witnesses"
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def serve_version(
 
     Arguments after -- go to `mlflow models serve`, for example: -- --port 5000 --env-manager local.
     """
-    from bot.gate.serving import check_arguments, checked_folder, serve
+    from bot.gate.serving import check_arguments, checked_folder, serve, with_uncovered
 
     try:
         check_arguments(arguments)
@@ -136,7 +136,7 @@ def serve_version(
     except NotAllowed as refusal:
         _say(refusal.result)
         sys.exit(_code(refusal.result))
-    _say(result)
+    _say(with_uncovered(result, place))
     serve(place, arguments)
 
 

@@ -11,10 +11,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bot.domain.attestation.gate import CannotTell, Denied, GateResult, Reason, ReasonCode
+from bot.domain.attestation.gate import CannotTell, Denied, GateResult, Reason, ReasonCode, leads_out, not_covered
 from bot.errors import NoAnswer, Refused, TooLarge, UnsafePath
 from bot.gate.fetching import download
 from bot.gate.manifests import digest_of, manifest_in
+from bot.gate.references import references_in
 
 OURS = ("-m", "--model-uri")
 
@@ -47,6 +48,7 @@ def _fetch_approved(result: GateResult, size: int, place: Path) -> None:
     try:
         download(result.uri, place, size)
         found = digest_of(manifest_in(place))
+        outside = references_in(place).outside
     except UnsafePath as trouble:
         raise _denied(
             result, ReasonCode.UNSAFE_PATH, f"{trouble}. Log the model again with plain file names."
@@ -63,6 +65,15 @@ def _fetch_approved(result: GateResult, size: int, place: Path) -> None:
     if found != result.artifacts:
         sentence = f"The files of {result.uri} are not those that were approved: {found} instead of {result.artifacts}."
         raise _denied(result, ReasonCode.OTHER_FILES, sentence)
+    if outside:
+        raise Denied(replace(result, allowed=False, reasons=(leads_out(result.uri, outside),)))
+
+
+def with_uncovered(result: GateResult, place: Path) -> GateResult:
+    """The answer, with what the checked files in `place` need and do not contain; an older approval does not say it."""
+    said = {reason.sentence for reason in result.reasons}
+    more = (reason for reason in not_covered(references_in(place).uncovered) if reason.sentence not in said)
+    return replace(result, reasons=(*result.reasons, *more))
 
 
 def serve(folder: Path, arguments: Sequence[str]) -> None:

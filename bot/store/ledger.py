@@ -1,4 +1,4 @@
-"""Rows of the ledger and its checkpoints: appended under one lock, read in order.
+"""Rows of the ledger, its checkpoints, and what witnesses signed over these: appended under one lock, read in order.
 
 Entries and the chain are in `bot.domain.ledger.chain`, the tree over them in `bot.domain.ledger.merkle`.
 """
@@ -193,6 +193,57 @@ class CheckpointRows:
     def _one(self, query: sa.Select[Any]) -> Recorded | None:
         row = self.connection.execute(query).first()
         return _recorded(row) if row else None
+
+
+@dataclass(frozen=True)
+class WitnessedRow:
+    """`witness` names who; `evidence` is a cosignature's line, or a timestamp token in base64; `note` is the checkpoint on record."""
+
+    size: int
+    witness: str
+    evidence: str
+    note: str
+
+
+class WitnessedRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def add(self, size: int, witness: str, evidence: str, now: datetime) -> None:
+        row = {"size": size, "witness": witness, "evidence": evidence, "got_at": now}
+        self.connection.execute(insert(tables.witnessed).values(row).on_conflict_do_nothing())
+
+    def newest_size(self, witness: str) -> int:
+        """0 when the witness has signed nothing yet."""
+        rows = tables.witnessed.c
+        query = sa.select(sa.func.coalesce(sa.func.max(rows.size), 0)).where(rows.witness == witness)
+        return int(self.connection.execute(query).scalar_one())
+
+    def sizes(self) -> Mapping[str, int]:
+        """The size of the newest checkpoint that each has signed, by name."""
+        rows = tables.witnessed.c
+        query = sa.select(rows.witness, sa.func.max(rows.size)).group_by(rows.witness)
+        return {row[0]: row[1] for row in self.connection.execute(query)}
+
+    def of(self, witness: str) -> Iterator[WitnessedRow]:
+        """Smallest checkpoint first; streamed. A row without a checkpoint has an empty note."""
+        rows, notes = tables.witnessed.c, tables.checkpoints.c
+        joined = tables.witnessed.outerjoin(tables.checkpoints, rows.size == notes.size)
+        query = (
+            sa.select(rows.size, rows.evidence, sa.func.coalesce(notes.note, "").label("note"))
+            .select_from(joined)
+            .where(rows.witness == witness)
+            .order_by(rows.size)
+        )
+        with self.connection.execute(query.execution_options(yield_per=A_FETCH)) as found:
+            for row in found:
+                yield WitnessedRow(row.size, witness, row.evidence, row.note)
+
+    def first_missing(self, size: int) -> datetime | None:
+        """When the first checkpoint above this size was made; None when there is none."""
+        rows = tables.checkpoints.c
+        query = sa.select(rows.made_at).where(rows.size > size).order_by(rows.size).limit(1)
+        return self.connection.execute(query).scalar_one_or_none()
 
 
 def _recorded(row: sa.Row[Any]) -> Recorded:

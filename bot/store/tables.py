@@ -149,6 +149,16 @@ checkpoints = sa.Table(
     sa.Column("made_at", Moment, nullable=False),
 )
 
+# What each witness outside has signed over a checkpoint: a cosignature's line, or a timestamp token in base64.
+witnessed = sa.Table(
+    "witnessed",
+    metadata,
+    sa.Column("size", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("witness", sa.Text, primary_key=True),
+    sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("got_at", Moment, nullable=False),
+)
+
 # Short-lived verdicts for serving, renewed by the worker while the approval is valid.
 verdicts = sa.Table(
     "verdicts",

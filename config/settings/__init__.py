@@ -104,6 +104,7 @@ class Settings(BaseModel):
     public_url: WebAddress = Field("", alias="COUNTERSIGN_URL")
     api_token: Annotated[SecretStr, BeforeValidator(values.api_token)] = Field(UNSET, alias="COUNTERSIGN_API_TOKEN")
     signing_key: Annotated[str, AfterValidator(values.signing_key)] = Field("", alias="COUNTERSIGN_SIGNING_KEY")
+    hsm_pin: SecretStr = Field(UNSET, alias="COUNTERSIGN_HSM_PIN")
     checkpoint_key: Annotated[Path | None, BeforeValidator(values.key_file)] = Field(
         None, alias="COUNTERSIGN_CHECKPOINT_KEY"
     )
@@ -111,6 +112,11 @@ class Settings(BaseModel):
         (), alias="COUNTERSIGN_LINK_KEY"
     )
     templates: Annotated[Path | None, BeforeValidator(values.directory)] = Field(None, alias="COUNTERSIGN_TEMPLATES")
+    witnesses: Annotated[tuple[values.WitnessAddress, ...], BeforeValidator(values.witnesses)] = Field(
+        (), alias="COUNTERSIGN_WITNESSES"
+    )
+    tsa_url: WebAddress = Field("", alias="TSA_URL")
+    tsa_certificates: Annotated[Path | None, BeforeValidator(values.key_file)] = Field(None, alias="TSA_CERTIFICATES")
     smtp_url: Annotated[SecretStr, BeforeValidator(values.smtp_url)] = Field(UNSET, alias="SMTP_URL")
     port: Annotated[int, BeforeValidator(values.port)] = Field(8080, alias="PORT")
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")

@@ -55,10 +55,16 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "COUNTERSIGN_SIGNING_KEY",
-        "the key that signs approvals, which the worker alone reads: a file, or a key service's awskms:, gcpkms: or hv:",
+        "the key that signs approvals, which the worker alone reads: a file, or a key service's awskms:, gcpkms:, hv: or hsm:",
         "keys/approvals.pem below COUNTERSIGN_HOME, which serve and demo make",
         "/etc/countersign/approvals.pem",
         "Make one with: countersign keys new --out FILE",
+    ),
+    Setting(
+        "COUNTERSIGN_HSM_PIN",
+        "the user PIN of the HSM that a key hsm: is in; PYKCS11LIB names its PKCS#11 library",
+        "none",
+        "648219",
     ),
     Setting(
         "COUNTERSIGN_CHECKPOINT_KEY",
@@ -79,6 +85,25 @@ SETTINGS: tuple[Setting, ...] = (
         "a directory with templates of your own for the weekly digest's report",
         "none: the templates that come with Countersign",
         "/etc/countersign/templates",
+    ),
+    Setting(
+        "COUNTERSIGN_WITNESSES",
+        "witnesses that cosign the ledger's checkpoints: KEY@URL, several with commas; `countersign witness` prints its KEY",
+        "none: only tickets and Slack hold checkpoints",
+        "witness.example.com+1a2b3c4d+BGkC...@https://witness.example.com",
+        "Start one on another machine with `countersign witness`, and write the key that it prints, @ and its address.",
+    ),
+    Setting(
+        "TSA_URL",
+        "the authority that timestamps the ledger's checkpoints (RFC 3161)",
+        "none",
+        "http://timestamp.example.com",
+    ),
+    Setting(
+        "TSA_CERTIFICATES",
+        "a PEM file with the root certificate of that authority, and its own",
+        "the roots that the package certifi trusts",
+        "/etc/countersign/tsa.pem",
     ),
     Setting(
         "SMTP_URL",

@@ -6,11 +6,15 @@ No error repeats the value, because many are secrets. The list of settings is in
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from bot.domain.ledger.cosignature import WitnessKey
+from bot.errors import InvalidCheckpoint
+
 API_TOKEN_LENGTH = 16
-KEY_SERVICES = ("awskms", "gcpkms", "hv")
+KEY_SERVICES = ("awskms", "gcpkms", "hv", "hsm")
 HIGHEST_PORT = 65535
 SENDER = re.compile(r"[!-~]+@[!-~]+")
 
@@ -88,7 +92,7 @@ def signing_key(text: str) -> str:
         raise ValueError(f"names a key service, but no key in it. Write {scheme}: and the key's name")
     if separator and scheme not in KEY_SERVICES and scheme.isalnum() and len(scheme) > 1:
         raise ValueError(
-            "names a kind of key that is not known. Write the path of a file, or awskms:, gcpkms: or hv: and a key"
+            "names a kind of key that is not known. Write the path of a file, or awskms:, gcpkms:, hv: or hsm: and a key"
         )
     return str(key_file(text)) if scheme not in KEY_SERVICES else text
 
@@ -99,6 +103,25 @@ def key_file(text: str) -> Path:
             "holds a key itself. Write the key into a file that only its owner may read, and name the file here"
         )
     return Path(text)
+
+
+@dataclass(frozen=True)
+class WitnessAddress:
+    key: WitnessKey
+    url: str
+
+
+def witnesses(text: str) -> tuple[WitnessAddress, ...]:
+    """KEY@URL, separated by commas."""
+    return tuple(_witness(one.strip()) for one in text.split(",") if one.strip())
+
+
+def _witness(text: str) -> WitnessAddress:
+    key, _, url = text.partition("@")
+    try:
+        return WitnessAddress(WitnessKey.parse(key), web_address(url))
+    except InvalidCheckpoint as mistake:
+        raise ValueError(f"has a witness that cannot be used: {mistake}") from None
 
 
 def link_keys(text: str) -> tuple[str, ...]:

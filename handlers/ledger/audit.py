@@ -10,6 +10,7 @@ import base64
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
@@ -19,11 +20,13 @@ from bot.domain.ledger.merkle import consistency_proof, inclusion_proof
 from bot.domain.ledger.proofs import Continuation, Inclusion, Proof
 from bot.domain.model import DECISION
 from bot.errors import ChainBroken, InvalidCheckpoint, Refused
+from bot.ports import OutsideWitness
 from bot.services import Services
 from bot.signatures import TrustedKey, signer_of
 from bot.store.attestations import KeyRows, KnownKey
 from bot.store.audit import check_attestations, check_keys, check_requests
 from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, unhurried
+from handlers.ledger.outside import Witnessed, check_witnessed
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,20 @@ class Audited:
     keys: int
     attestations: int
     requests: int
+    outside: tuple[Witnessed, ...] = ()
 
 
-def audit(engine: sa.Engine, witnesses: Sequence[Witness] = (), trusted: Sequence[TrustedKey] = ()) -> Audited:
-    """`trusted` are the keys that witnesses are believed by, in place of those in the database. Raises Broken."""
+def audit(
+    engine: sa.Engine,
+    witnesses: Sequence[Witness] = (),
+    trusted: Sequence[TrustedKey] = (),
+    outside: Sequence[OutsideWitness] = (),
+    now: datetime | None = None,
+) -> Audited:
+    """`trusted` are the keys that witnesses are believed by, in place of those in the database. Raises ChainBroken.
+
+    `outside` are witnesses that must have signed our checkpoints until a day before `now`.
+    """
     with unhurried(engine) as connection:
         known = {key.id: key for key in KeyRows(connection).all()}
         ring = KeyRows(connection).ring()
@@ -66,6 +79,7 @@ def audit(engine: sa.Engine, witnesses: Sequence[Witness] = (), trusted: Sequenc
             keys=check_keys(connection),
             attestations=check_attestations(connection),
             requests=check_requests(connection),
+            outside=tuple(check_witnessed(connection, outside, now or datetime.now(UTC))) if outside else (),
         )
 
 

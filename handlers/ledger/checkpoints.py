@@ -19,6 +19,7 @@ from bot.signatures import LEDGER, TrustedKey, signer_of
 from bot.store.attestations import KnownKey
 from bot.store.ledger import CheckpointRows, Recorded
 from bot.store.transaction import Transaction
+from handlers.ledger.outside import ask_witnesses
 from handlers.notify.outbox import once, post_once
 
 SAID = (
@@ -39,6 +40,7 @@ def take_checkpoint(s: Services) -> Recorded:
         origin = origin_of(tx.ledger.get(1).leaf)
     note = s.checkpoint_signer.sign(Checkpoint(origin, frontier.size, frontier.root()))
     with s.store.transaction() as tx:
+        ask_witnesses(tx, s)
         return CheckpointRows(tx.connection).add(note, frontier, s.clock.now())
 
 
@@ -85,6 +87,11 @@ def _register(key: PublicKey, tx: Transaction, s: Services) -> None:
         now = s.clock.now()
         seq = tx.record_now(KeyAdded(now, key.id, key.algorithm, LEDGER))
         tx.keys.add(KnownKey(key.id, LEDGER, key.algorithm, key.pem, now, seq))
+    elif known.purpose != LEDGER:
+        raise Permanent(
+            f"key {key.id[:12]} signs approvals, and each role has a key of its own. Make another with `countersign keys new --algorithm "
+            "ed25519`, name it in COUNTERSIGN_CHECKPOINT_KEY and replay this job"
+        )
     elif known.retired_seq is not None:
         raise Permanent(
             f"the ledger's key {key.id[:12]} was retired at entry {known.retired_seq}, so it signs no checkpoint any more. "

@@ -16,6 +16,7 @@ from bot.data_ports import DataStore, Fetched, GitMirror
 from bot.domain.evidence.dvc_lock import Entry, Lock, sha256_of
 from bot.domain.model import Evidence, TransitionRequest, VersionId
 from bot.errors import InvalidDvcFile, NotFetched, NotOnRemote, Refused
+from bot.locations import is_within
 from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
 
@@ -61,7 +62,7 @@ def fetch_data(uri: str, into: Path, remote: str, data: DataStore, mirror: GitMi
     wanted = _each_once(lock)
     committed = _committed(source, wanted, mirror)
     try:
-        opened = data.open(remote or _named_by_repository(version, source, committed, data))
+        opened = data.open(remote or _named_by_repository(version, source, committed, data, s))
     except NotFetched as mistake:
         raise Refused(str(mistake)) from None
     into.mkdir(parents=True, exist_ok=True)
@@ -130,7 +131,10 @@ def _commit_of(request: TransitionRequest) -> str:
     return (evidence.commit or "") if evidence else ""
 
 
-def _named_by_repository(version: VersionId, source: Source, committed: Mapping[str, bytes], data: DataStore) -> str:
+def _named_by_repository(
+    version: VersionId, source: Source, committed: Mapping[str, bytes], data: DataStore, s: Services
+) -> str:
+    """Only an address that the policy lets us read from. Raises Refused and NotFetched."""
     if not source.git:
         raise Refused(
             f"no rule names the git remote of {version} (lineage: git), so nobody says where its data is. {NAME_A_REMOTE}"
@@ -138,7 +142,15 @@ def _named_by_repository(version: VersionId, source: Source, committed: Mapping[
     config = committed.get(CONFIG)
     if config is None:
         raise Refused(f"commit {source.commit[:12]} has no {CONFIG} in {source.git}. {NAME_A_REMOTE}")
-    return data.default_remote(config.decode(errors="replace"))
+    url = data.default_remote(config.decode(errors="replace"))
+    with s.store.transaction() as tx:
+        stores = tx.policy().artifact_stores
+    if not is_within(url, stores):
+        raise Refused(
+            f"{CONFIG} of commit {source.commit[:12]} names {url!r}, which is in none of the policy's artifact_stores, and a commit can "
+            "name any address. Add it to artifact_stores; or look at it, and name it with --remote if you trust it"
+        )
+    return url
 
 
 def _committed(source: Source, wanted: Sequence[Entry], mirror: GitMirror) -> Mapping[str, bytes]:

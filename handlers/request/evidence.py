@@ -152,6 +152,8 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
     approved = brought_by(request.version, decided)
     if approved is None or approved.evidence is None:
         return f"{request.version} was never approved for {target_label(request)}"
+    if seen.outside:
+        return f"{request.version} runs files that are not its own: {seen.outside[0]}"
     if request.failed_before:
         return f"{request.version} was {request.failed_before}"
     rejected = rejection_of(request.version, decided)

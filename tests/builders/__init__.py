@@ -234,6 +234,7 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.TargetPutBack(LATER + timedelta(hours=1), request_id, CHAMPION, a_version(), a_version(5), moved=True),
         e.VoteSigned(LATER, request_id, VOTE, "cy", "a1b2c3", "sha256:4"),
         e.DecisionSigned(LATER, request_id, DECISION, "", "a1b2c3", "sha256:5"),
+        e.ModelSigned(LATER, request_id, "a1b2c3", "sha256:6"),
         e.CardPosted(LATER, request_id, CARD),
         e.TicketOpened(LATER, request_id, TICKET),
         e.TicketClosed(LATER, request_id, TICKET, "Done"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
-from bot.clients.keys import ALGORITHMS, make_key, make_key_unless_there, readable_by
-from bot.clients.signers import SERVICES, DsseSigner, KeyService, NoSigner, read_signer, signer_with
+from bot.clients.keys import ALGORITHMS, exposed, make_key, make_key_unless_there
+from bot.clients.signers import SERVICES, DsseSigner, KeyService, NoSigner, read_note_key, read_signer, signer_with
 from bot.domain.attestation.decision import of_vote, payload_of
-from bot.errors import InvalidKey, Permanent, Temporary
-from bot.signatures import PAYLOAD_TYPE, trusted_key, verify
+from bot.errors import InvalidKey, KeyExposed, Permanent, Temporary
+from bot.signatures import ED25519, PAYLOAD_TYPE, trusted_key, verify
 from tests.builders import a_request, a_rule, a_vote
 
 PAYLOAD = payload_of(of_vote(a_request(), a_vote(), a_rule(), {}))
@@ -54,14 +56,45 @@ def test_a_key_file_is_its_owners_alone_and_never_overwritten(tmp_path: Path) ->
     assert (stat.S_IMODE(path.stat().st_mode), path.read_bytes()) == (0o600, before)
 
 
-@pytest.mark.parametrize(("mode", "others"), [(0o600, ""), (0o640, "its group"), (0o604, "everybody")])
-def test_who_else_may_read_a_key_is_told(tmp_path: Path, mode: int, others: str) -> None:
-    path = tmp_path / "approvals.pem"
-    make_key(path)
-
+@pytest.mark.parametrize("mode", [0o640, 0o620, 0o610, 0o604, 0o602, 0o644, 0o777])
+@pytest.mark.parametrize("read", [read_signer, lambda location: read_note_key(Path(location))])
+def test_a_key_file_that_others_can_read_or_change_is_refused_with_the_command_to_run(
+    tmp_path: Path, mode: int, read: Callable[[str], object]
+) -> None:
+    path = tmp_path / "key.pem"
+    make_key(path, ED25519)
     path.chmod(mode)
 
-    assert readable_by(path) == others
+    with pytest.raises(KeyExposed) as refused:
+        read(str(path))
+    path.chmod(0o600)
+
+    assert f"(mode {mode:o})" in str(refused.value)
+    assert str(refused.value).endswith(f"Run: chmod 600 {path}")
+    assert read(str(path))
+
+
+def test_a_link_to_a_key_file_is_as_open_as_the_file(tmp_path: Path) -> None:
+    make_key(tmp_path / "key.pem")
+    (tmp_path / "key.pem").chmod(0o644)
+    (tmp_path / "link.pem").symlink_to(tmp_path / "key.pem")
+
+    with pytest.raises(KeyExposed, match="is open to everybody"):
+        read_signer(str(tmp_path / "link.pem"))
+
+
+def test_a_key_file_of_another_user_is_refused_and_one_of_root_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    make_key(path)
+    seen = list(path.stat())
+
+    seen[4] = os.geteuid() + 1
+    another = exposed(path, os.stat_result(seen))
+    seen[4] = 0
+    roots = exposed(path, os.stat_result(seen))
+
+    assert another.endswith(f"Run: chown {os.geteuid()} {path} && chmod 600 {path}")
+    assert roots == ""
 
 
 @pytest.mark.parametrize(
@@ -82,6 +115,7 @@ def test_a_file_that_is_of_no_use_says_why(tmp_path: Path, content: bytes | None
     path = tmp_path / "approvals.pem"
     if content is not None:
         path.write_bytes(content)
+        path.chmod(0o600)
 
     with pytest.raises(InvalidKey, match=sentence):
         read_signer(str(path))
@@ -118,7 +152,7 @@ class AnAnswer:
 
     @property
     def service(self) -> KeyService:
-        return KeyService("A key service", "none", lambda rest: (rest, self.public_key), ())
+        return KeyService("A key service", "none", lambda rest, _: (rest, self.public_key), ())
 
     @property
     def signer(self) -> DsseSigner:

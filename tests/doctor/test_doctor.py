@@ -12,9 +12,11 @@ from click.testing import CliRunner, Result
 
 from bot.__main__ import main
 from bot.doctor.findings import Status
+from bot.domain.ledger.cosignature import WitnessKey
 from bot.errors import Permanent
 from bot.sandbox.jira import Deployment
 from bot.store import tables
+from handlers.ledger.checkpoints import take_checkpoint
 from tests.fixtures.doctor_world import ELSEWHERE, Installation
 from tests.fixtures.workers import Bench
 
@@ -54,6 +56,17 @@ def test_json_says_the_same_for_programs(installed: Installation) -> None:
 
     rows = json.loads(result.stdout)
     assert {"status": "ok", "what": "schema", "why": "up to date", "mend": ""} in rows
+
+
+def test_a_witness_that_lacks_the_newest_checkpoint_is_named(installed: Installation) -> None:
+    key = WitnessKey("witness.example.com", bytes(32))
+    installed.environ["COUNTERSIGN_WITNESSES"] = f"{key}@{ELSEWHERE}"
+    before = [one.why for one in installed.examine() if one.what == "witnesses"]
+
+    take_checkpoint(installed.s)
+
+    assert before == [f"{key.id} gets the first checkpoint, after the first decision"]
+    assert installed.troubles()["witnesses"].why.startswith(f"{key.id} has not signed the newest checkpoint of ")
 
 
 def test_processes_that_never_ran_are_no_failure(installed: Installation) -> None:

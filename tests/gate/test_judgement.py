@@ -47,6 +47,36 @@ def test_the_answer_carries_the_digest_of_the_files_that_were_approved() -> None
     assert (result.allowed, result.artifacts, result.uri) == (True, DIGEST, "models:/bike-demand/7")
 
 
+def test_an_approved_model_that_runs_files_of_another_place_is_denied() -> None:
+    signed = statement()
+    signed["predicate"]["evidence"]["leadsOut"] = ["MLmodel, code: /opt/code"]  # type: ignore[index]
+
+    result = judge(QUESTION, [read_claim(signed, "The tag")], now=LATER)
+
+    assert (result.allowed, result.reasons[0].why) == (False, ReasonCode.UNSAFE_PATH)
+    assert "MLmodel, code: /opt/code" in result.reasons[0].sentence
+
+
+def test_the_answer_says_what_the_approval_does_not_cover() -> None:
+    signed = statement()
+    signed["predicate"]["evidence"]["notCovered"] = ["gpt2 of the hub"]  # type: ignore[index]
+
+    result = judge(QUESTION, [read_claim(signed, "The tag")], now=LATER)
+
+    assert (result.allowed, result.reasons[1].why) == (True, ReasonCode.NOT_COVERED)
+    assert result.reasons[1].sentence == "The approval does not cover gpt2 of the hub."
+
+
+def test_an_approval_from_before_these_were_looked_for_still_counts() -> None:
+    signed = statement()
+    for name in ("leadsOut", "notCovered"):
+        del signed["predicate"]["evidence"][name]  # type: ignore[attr-defined]
+
+    result = judge(QUESTION, [read_claim(signed, "The tag")], now=LATER)
+
+    assert (result.allowed, len(result.reasons)) == (True, 1)
+
+
 def test_of_two_decisions_in_one_moment_the_rejection_counts() -> None:
     claims = [read_claim(statement(), "One"), read_claim(statement(rejected=True), "Two")]
 

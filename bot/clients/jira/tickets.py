@@ -75,14 +75,15 @@ class JiraTickets:
     # Found or opened
 
     def find_ticket(self, plan: TicketPlan, key: str) -> Ticket | None:
-        """The oldest ticket with exactly this label."""
+        """The oldest ticket with exactly this label that our own account created: anyone can write a label."""
+        me = self._me()
         jql = f"project = {_quoted(plan.project)} AND labels = {_quoted(key)} ORDER BY created ASC"
         found = self._calls.read(
             f"looking for a ticket labelled {key} in {plan.project}",
             lambda client: [
                 self._as_ticket(issue)
-                for issue in client.search_issues(jql, fields="status,labels")
-                if isinstance(issue, Issue) and key in issue.fields.labels
+                for issue in client.search_issues(jql, fields="status,labels,creator")
+                if isinstance(issue, Issue) and key in issue.fields.labels and _creator_of(issue) == me
             ],
         )
         return found[0] if found else None
@@ -255,6 +256,11 @@ def _myself(client: JIRA) -> str:
     if not account:
         raise ValueError("an account without an id")
     return account
+
+
+def _creator_of(issue: Issue) -> str:
+    """Jira sets it once; the reporter can be changed."""
+    return account_of(object_in(object_in(issue.raw, "fields"), "creator"))
 
 
 def _read_status(issue: Issue) -> tuple[str, Noted]:

@@ -20,6 +20,7 @@ from bot.domain.model import Artifacts
 from bot.errors import FilesUnread, UnsafePath
 from bot.gate import manifests
 from bot.gate.manifests import WRITTEN_BY_CLIENTS, check_path, digest_of, sha256_of
+from bot.gate.references import MLMODEL, NOTHING, References, references_of
 from bot.ports import ProgressListener
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 MOST_FILES = 10_000  # folders count too: each is a call
 MOST_BYTES = 20 * 2**30
-MLMODEL = "MLmodel"
 LARGEST_MLMODEL = 2**20  # bytes; a signature of thousands of columns fits in
 RENAME = "Log the model again with other file names and register that."
 
@@ -52,6 +52,7 @@ class FilesRead:
     artifacts: Artifacts | None
     signature: str | None = None
     unread: str = ""
+    references: References = NOTHING
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Manifest:
     files: int
     size: int
     signature: str | None
+    references: References
 
     @property
     def digest(self) -> str:
@@ -78,7 +80,8 @@ def read_files(
         return FilesRead(None, unread=str(reason))
     if follower is not None:
         follower.on_manifest(manifest.text)
-    return FilesRead(Artifacts(manifest.digest, manifest.files, manifest.size), manifest.signature)
+    artifacts = Artifacts(manifest.digest, manifest.files, manifest.size)
+    return FilesRead(artifacts, manifest.signature, references=manifest.references)
 
 
 def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> str | None:
@@ -97,7 +100,7 @@ def read_signature(client: MlflowClient, version: ModelVersion, stores: Sequence
 def _manifest(
     client: MlflowClient, version: ModelVersion, stores: Sequence[str], follower: ProgressListener | None
 ) -> Manifest:
-    digests, signature, done = {}, None, 0
+    digests, signature, references, done = {}, None, NOTHING, 0
     with opened_folder(client, version, stores) as folder:
         sizes = _files_in(folder)
         whole = sum(sizes.values())
@@ -106,9 +109,10 @@ def _manifest(
                 follower.on_progress(done, whole)
             with folder.fetched(path, sizes[path]) as file:
                 digests[path] = sha256_of(file)
+                references = references.plus(references_of(path, file))
                 signature = signature_in(file) if path == MLMODEL else signature
             done += sizes[path]
-    return Manifest(manifests.manifest_of(digests), len(digests), whole, signature)
+    return Manifest(manifests.manifest_of(digests), len(digests), whole, signature, references)
 
 
 def _files_in(folder: Folder) -> dict[str, int]:

@@ -66,6 +66,8 @@ def read_evidence(
         signature=files.signature,
         artifacts=files.artifacts,
         artifacts_unread=files.unread,
+        outside=files.references.outside,
+        uncovered=files.references.uncovered,
         lock_sha256="" if logged.lock is None else sha256_of(logged.lock),
         data_md5=run.data.tags.get(SOURCE_DATA, "") if run else "",
     )

@@ -12,22 +12,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from urllib.parse import urlunsplit
 
 import requests
 
 from bot.clients.mlflow.http import FIXES, TRY_AGAIN, reading
 from bot.clients.mlflow.lineage import find_run
 from bot.errors import FilesUnread, Permanent, Temporary
+from bot.locations import is_within, parts_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import FileInfo
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
-
-
-from collections.abc import Iterable
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 NO_CREDENTIALS = {
     "NoCredentialsError",
@@ -196,55 +194,12 @@ def _not_handed_out(what: str) -> FilesUnread:
     )
 
 
-CALLS_ITS_HOST = frozenset({"mlflow-artifacts", "http", "https", "ftp", "sftp", "hdfs", "viewfs", "r2", "b2", "abfss"})
-"""Schemes whose location names the host that is called, with our credentials: a store must name the host to allow it.
-As in mlflow/store/artifact/host_policy.py, which holds for MLflow's server alone."""
-
-POINTERS = frozenset({"models", "runs"})
-"""Schemes that stand for some other location, which would not be looked at."""
-
 SHOWN = 200  # characters of a location
-
-
-def is_within(location: str, stores: Iterable[str]) -> bool:
-    """A store matches only up to a boundary: `s3://models` is no store of `s3://models-evil/x`."""
-    return _is_plain(location) and any(_covers(store, location) for store in stores if store)
-
-
-def _covers(store: str, location: str) -> bool:
-    rest = location.removeprefix(store)
-    at_boundary = store.endswith((":", "/")) or rest == "" or rest.startswith("/")
-    parts = urlsplit(location)
-    names_the_host = not parts.netloc or parts.scheme not in CALLS_ITS_HOST or bool(urlsplit(store).netloc)
-    return location.startswith(store) and at_boundary and names_the_host
-
-
-def _is_plain(location: str) -> bool:
-    """No way up, however often it is encoded, and nothing that two parsers might read differently."""
-    decoded = location
-    while (further := unquote(decoded)) != decoded:
-        decoded = further
-    goes_up = "%2e" in location.lower() or bool({".", ".."} & set(decoded.split("/")))
-    parts = _parts_of(location)
-    return (
-        decoded.isprintable()
-        and "\\" not in decoded
-        and not goes_up
-        and parts is not None
-        and parts.scheme not in POINTERS
-    )
-
-
-def _parts_of(location: str) -> SplitResult | None:
-    try:
-        return urlsplit(location)
-    except ValueError:
-        return None
 
 
 def shown(location: str) -> str:
     """Without a password in it, and not endless."""
-    parts = _parts_of(location)
+    parts = parts_of(location)
     if parts is None:
         return "an address that cannot be read"
     account, _, host = parts.netloc.rpartition("@")

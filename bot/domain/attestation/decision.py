@@ -228,6 +228,8 @@ def _evidence(evidence: Evidence | None) -> Plain:
             "lockSha256": evidence.lock_sha256,
             "dataMd5": evidence.data_md5,
             "artifacts": evidence.artifacts,
+            "leadsOut": evidence.outside,
+            "notCovered": evidence.uncovered,
             "signature": evidence.signature,
             "lineage": [check.code for check in evidence.lineage if not check.passed],
             "vouchedBy": evidence.vouched_by,

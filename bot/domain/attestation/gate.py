@@ -23,6 +23,7 @@ class ReasonCode(StrEnum):
     """Short names of the reasons, for programs. They never change."""
 
     APPROVED = "approved"
+    NOT_COVERED = "not-covered"
     STILL_VOUCHED_FOR = "still-vouched-for"
     NO_APPROVAL = "no-approval"
     OTHER_TARGET = "other-target"
@@ -109,6 +110,8 @@ class VerifiedStatement:
     artifacts: str
     size: int | None
     identity: str
+    outside: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
 
 
 def read_claim(statement: Mapping[str, object], where: str) -> VerifiedStatement:
@@ -138,6 +141,8 @@ def read_claim(statement: Mapping[str, object], where: str) -> VerifiedStatement
         artifacts=f"sha256:{files}" if files else "",
         size=_size(predicate) if files else None,
         identity=digests.get(uri_of(version), ""),
+        outside=_listed(predicate, "leadsOut"),
+        uncovered=_listed(predicate, "notCovered"),
     )
 
 
@@ -157,10 +162,29 @@ def judge(
         return denied(question, _without_decision(question, fitting), *misfits.values(), *doubts)
     if newest.verdict is Verdict.REJECT:
         return denied(question, _rejected(newest, question))
+    if newest.outside:
+        return denied(question, leads_out(uri_of(question.version), newest.outside))
     if max_age is not None and now - newest.at > max_age:
         return denied(question, _too_old(newest, max_age))
     uri = uri_of(question.version)
-    return GateResult(True, (_approved(newest),), uri, question.target, newest.artifacts, size=newest.size)
+    reasons = (_approved(newest), *not_covered(newest.uncovered))
+    return GateResult(True, reasons, uri, question.target, newest.artifacts, size=newest.size)
+
+
+def leads_out(uri: str, outside: Sequence[str]) -> Reason:
+    """Files that the model runs and that are not among those approved can be swapped at any time."""
+    sentence = (
+        f"{uri} runs files that are not among those approved: {'; '.join(outside)}. "
+        "Log the model again with all its files in its own folder, and have it approved."
+    )
+    return Reason(ReasonCode.UNSAFE_PATH, sentence)
+
+
+def not_covered(uncovered: Sequence[str]) -> tuple[Reason, ...]:
+    """What runs with the model and is named, but not contained, in the approved files. It denies nothing."""
+    if not uncovered:
+        return ()
+    return (Reason(ReasonCode.NOT_COVERED, f"The approval does not cover {'; '.join(uncovered)}."),)
 
 
 def newest_decision(question: GateQuery, claims: Sequence[VerifiedStatement]) -> VerifiedStatement | None:
@@ -236,6 +260,15 @@ def _by(predicate: Mapping[str, object], about: str) -> str:
 def _with_reason(approver: object) -> str:
     name, reason = in_toto.text(approver, "name"), in_toto.text(approver, "reason")
     return f'{name} ("{reason}")' if reason else name
+
+
+def _listed(predicate: Mapping[str, object], name: str) -> tuple[str, ...]:
+    """Approvals from before these were looked for have none."""
+    evidence = predicate.get("evidence")
+    found = evidence.get(name) if isinstance(evidence, Mapping) else None
+    if found is not None and not isinstance(found, list):
+        raise InvalidStatement(f"has no list of texts as {name}")
+    return tuple(str(one) for one in found or ())
 
 
 def _size(predicate: Mapping[str, object]) -> int:

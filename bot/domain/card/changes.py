@@ -29,6 +29,7 @@ def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]
         ("Parameters", _parameters(evidence.params, evidence.champion)),
         ("Model signature", _signature(evidence.signature, evidence.champion)),
         ("Artifacts", _artifacts(evidence.artifacts, evidence.artifacts_unread)),
+        ("Not covered", _bounded(list(evidence.uncovered), "; ")),
         ("Data sets", _bounded([_data_set(found) for found in evidence.datasets])),
         ("Lineage", _lineage(evidence)),
         ("Missing", _bounded([part.name for part in lineage.PARTS if not part.is_there(evidence)])),

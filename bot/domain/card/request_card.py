@@ -190,6 +190,11 @@ def _grounds(request: TransitionRequest, context: CardContext, *, with_the_recor
         paragraphs.append(f"Careful: {request.version} was {request.failed_before.rstrip('.')}.")
     said = (objection_text(objection, context.name(objection.person)) for objection in request.objections)
     paragraphs.extend(f"Careful, the same content: {sentence}." for sentence in said)
+    outside = request.evidence.outside if request.evidence else ()
+    if outside:
+        paragraphs.append(
+            f"Careful, the gate denies this version: it runs files that are not its own. {'; '.join(outside)}."
+        )
     if request.people_decide and not request.failed_before:
         paragraphs.append(f"Votes are needed: {request.people_decide}.")
     why = request.comment or (request.evidence.description if request.evidence else "")

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from bot.domain.events import Event
+from bot.domain.model import OMIT_EMPTY
 from bot.domain.names import storable
 from bot.errors import ChainBroken
 
@@ -42,7 +43,8 @@ def body_of(event: Event, seq: int) -> Plain:
 def as_plain(value: object) -> Plain:
     """Dataclasses to mappings, times to ISO 8601, and what canonical JSON cannot hold (NaN, huge integers, lone surrogates) to text."""
     if is_dataclass(value):
-        return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
+        said = {field: getattr(value, field.name) for field in fields(value)}
+        return {field.name: as_plain(item) for field, item in said.items() if item or OMIT_EMPTY not in field.metadata}
     if isinstance(value, Mapping):
         return {storable(str(key)): as_plain(item) for key, item in value.items()}
     if isinstance(value, datetime):

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from bot.domain.ledger.merkle import HASH_SIZE
+from bot.domain.ledger.pasted import plain_text
 from bot.errors import InvalidCheckpoint
 
 ED25519 = b"\x01"  # the algorithm's number in a signed note
@@ -74,7 +75,7 @@ def read_note(text: str) -> Note:
 
 def read_notes(text: str) -> tuple[Note, ...]:
     """All checkpoints in a text, such as a ticket's comment with other text. Raises InvalidCheckpoint when there is none."""
-    notes = tuple(_note_of(found) for found in NOTE.finditer(text))
+    notes = tuple(_note_of(found) for found in NOTE.finditer(plain_text(text)))
     if not notes:
         raise InvalidCheckpoint(
             f"no checkpoint is in it. One has the lines {ORIGIN}..., the number of entries, the root, and a signature that begins "

@@ -128,6 +128,8 @@ def _origin(found: Description) -> Lines:
     yield _line("commit", f"{evidence.commit}{author}" if evidence.commit else "none")
     yield _line("on whose word", vouched_text(evidence))
     yield _line("artifacts", artifacts_text(evidence.artifacts, evidence.artifacts_unread))
+    yield from (_line("leads out", found) for found in evidence.outside)
+    yield from (_line("not covered", found) for found in evidence.uncovered)
     for check in evidence.lineage:
         if not check.passed:
             yield _line(f"lineage {check.code}", check.sentence)

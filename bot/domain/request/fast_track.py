@@ -70,6 +70,8 @@ def _checks(request: TransitionRequest, evidence: Evidence, track: FastTrack) ->
         yield Check(
             False, f"nobody can vouch for files that were not read: {evidence.artifacts_unread or 'no reason is known'}"
         )
+    for found in evidence.outside:
+        yield Check(False, f"the model runs files that are not its own: {found}")
     for demand in track.require:
         yield from DEMANDS[demand](evidence)
 

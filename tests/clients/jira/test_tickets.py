@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask, request
@@ -80,6 +81,17 @@ def test_a_ticket_is_found_by_its_key_and_no_other(tickets: JiraTickets) -> None
     assert found is not None
     assert (found.ref, found.status) == (ref, "To Do")
     assert tickets.find_ticket(PLAN, "countersign-0191") is None
+
+
+def test_a_ticket_that_somebody_else_made_with_our_label_is_not_adopted(
+    site: JiraSandbox, tickets: JiraTickets
+) -> None:
+    ours = site.issue(opened(tickets).key)
+    somebody = next(person for person in site.site.people if person != site.bot)
+    site.site.create(replace(ours, reporter=somebody, labels=("countersign", "countersign-0191")))
+
+    assert tickets.find_ticket(PLAN, "countersign-0191") is None
+    assert tickets.find_ticket(PLAN, KEY) is not None
 
 
 def test_should_there_ever_be_two_the_oldest_is_adopted(tickets: JiraTickets) -> None:

@@ -16,9 +16,10 @@ from werkzeug.wsgi import responder
 from bot.clients.mlflow.artifacts import FilesRead, read_files, signature_in
 from bot.clients.mlflow.http import open_client
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.clients.mlflow.stores import is_within
 from bot.domain.model import Artifacts, Evidence, VersionId
 from bot.errors import FilesUnread, Permanent, Temporary
+from bot.gate.references import PACKAGES
+from bot.locations import is_within
 from bot.sandbox.serving import serving
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.mlflow_seed import client_of, logged_version, new_run, new_version
@@ -126,6 +127,16 @@ def test_anyone_can_check_the_files_against_the_manifest_whose_sha256_is_the_dig
         "outputs": [{"required": True, "type": "double"}],
         "params": None,
     }
+
+
+def test_paths_that_leave_the_folder_and_what_has_only_a_name_are_evidence(registry, version, folder):
+    put(folder, MLmodel="flavors: {python_function: {code: /opt/code}}", **{"requirements.txt": "numpy"})
+
+    evidence = read(registry, version)
+
+    assert evidence.artifacts.files == 2
+    assert evidence.outside == ('MLmodel, flavors.python_function.code: "/opt/code" is an absolute path',)
+    assert evidence.uncovered == (PACKAGES,)
 
 
 def test_a_version_without_files_has_the_digest_of_an_empty_manifest(registry, version):

@@ -80,6 +80,16 @@ def test_a_pending_card_says_all_that_a_vote_needs() -> None:
     )
 
 
+def test_the_card_says_that_a_model_runs_files_of_another_place_and_what_the_approval_does_not_cover() -> None:
+    evidence = an_evidence(outside=('MLmodel, code: "/opt/code" is an absolute path',), uncovered=("gpt2 of the hub",))
+
+    card = request_card(a_request(evidence=evidence), PRINTED)
+
+    said = "Careful, the gate denies this version: it runs files that are not its own. MLmodel, code"
+    assert any(paragraph.startswith(said) for paragraph in card.paragraphs)
+    assert facts_of(card)["Not covered"] == "gpt2 of the hub"
+
+
 def test_its_buttons_carry_only_the_request_and_ask_before_they_approve() -> None:
     approve, reject = request_card(a_request(), PRINTED).buttons
 

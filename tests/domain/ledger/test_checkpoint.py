@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.clients.jira.documents import text_as_adf, text_as_wiki
 from bot.clients.keys import make_key
 from bot.clients.signers import NoteKey, NoteKeyFile
 from bot.domain.ledger.checkpoint import Checkpoint, Note, origin_of, read_note, read_notes
 from bot.errors import InvalidCheckpoint, NotVerified, Permanent
 from bot.signatures import APPROVALS, ECDSA_P256, ED25519, TrustedKey, ledger_key, signer_of, trusted_key
+from handlers.ledger.checkpoints import SAID
 
 ROOT = hashlib.sha256(b"the root").digest()
 ORIGIN = origin_of(hashlib.sha256(b"the first leaf").digest())
@@ -80,6 +83,23 @@ def test_a_note_is_found_in_what_people_paste(note: Note, around: str) -> None:
     )
 
     assert read_notes(text) == (note,)
+
+
+@given(root=st.binary(min_size=32, max_size=32), signature=st.binary(min_size=64, max_size=64))
+def test_a_note_is_found_in_a_ticket_of_data_center_and_of_cloud_as_their_rest_api_gives_it(
+    root: bytes, signature: bytes
+) -> None:
+    note = Note(Checkpoint(ORIGIN, 7, root), b"hint", signature)
+    said = SAID.format(size=7, note=note)
+    wiki = text_as_wiki(said)
+    answer = {"comments": [{"author": {"name": "bot"}, "body": wiki, "renderedBody": None}]}
+    document = {"comments": [{"body": text_as_adf(said)}]}
+    shown = said.strip().replace("\n", "<br/>").replace("+", "&#43;")
+
+    assert read_notes(wiki) == (note,)
+    assert read_notes(json.dumps(answer)) == (note,)
+    assert read_notes(json.dumps(document)) == (note,)
+    assert read_notes(f"<p>{shown}</p>") == (note,)
 
 
 def test_all_notes_of_a_file_are_found_and_one_alone_is_not_taken_from_several(note: Note, key: NoteKey) -> None:

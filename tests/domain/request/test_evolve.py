@@ -11,6 +11,7 @@ from bot.domain.events import (
     ApprovalStale,
     AttestationSigned,
     FastTrackCompared,
+    ModelSigned,
     RequestEvent,
     RequestOpened,
     SelfApprovalRefused,
@@ -23,6 +24,7 @@ from tests.builders import LATER, REQUEST_ID, a_request, a_vote, every_request_e
 ONLY_FOR_THE_RECORD = {
     FastTrackCompared,  # its parts are in the request already
     VoteSigned,  # so does the vote
+    ModelSigned,  # so do the files
     SelfApprovalRefused,  # which was no vote
 }
 

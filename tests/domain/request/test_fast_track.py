@@ -344,6 +344,15 @@ def test_a_version_that_was_rolled_back_once_is_left_to_people() -> None:
     )
 
 
+def test_a_model_that_runs_files_of_another_place_is_left_to_people() -> None:
+    evidence = an_evidence(metrics=(mae(),), outside=('MLmodel, code: "/opt/code" is an absolute path',))
+
+    judgement = judged(evidence, AT_MOST_40)
+
+    assert not judgement.decides
+    assert judgement.checks[-1].sentence.startswith("the model runs files that are not its own: MLmodel, code")
+
+
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [

@@ -102,6 +102,25 @@ def test_what_was_approved_ships_offline_and_online(installation: Installation, 
         assert "Approved for alias:champion by Ana Ruiz" in told.err
 
 
+def test_a_model_that_runs_files_of_another_place_is_approved_by_people_alone_and_denied(
+    installation: Installation, key: str
+) -> None:
+    version = installation.register()
+    code = "flavors: {python_function: {code: ../elsewhere}}"
+    installation.mlflow.log_text(installation.run_of(version), code, "model/MLmodel")
+    request = installation.asked(version)
+    card = installation.card(request).all_text
+
+    installation.approve(request)
+    without_bot = offline(installation, "@champion", "--key", key)
+    with_bot = ask_bot(installation, version).json()
+
+    assert "Careful, the gate denies this version: it runs files that are not its own" in card
+    assert (without_bot.code, with_bot["allowed"]) == (1, False)
+    assert "flavors.python_function.code" in without_bot.err
+    assert "flavors.python_function.code" in with_bot["reasons"][0]
+
+
 def test_nothing_ships_before_the_vote(installation: Installation, key: str) -> None:
     installation.asked()
 

@@ -438,25 +438,23 @@ def test_without_the_extra_a_sentence_names_it(monkeypatch: pytest.MonkeyPatch, 
         DvcRemote(str(tmp_path))
 
 
-def test_the_git_remote_of_the_rule_names_the_dvc_remote_and_proves_the_code(
+def test_the_git_remote_of_the_rule_names_the_dvc_remote_within_the_policys_stores_and_proves_the_code(
     installation: Installation, remote: Path, tmp_path: Path
 ) -> None:
     commit = a_repository(tmp_path / "repository", remote)
-    installation.use_policy(extra=f"lineage: {{git: {tmp_path / 'repository'}}}")
+    lineage = f"lineage: {{git: {tmp_path / 'repository'}}}"
+    installation.use_policy(extra=lineage)
     installation.register()
     log_lock(installation, a_lock(remote))
     run = installation.mlflow.get_model_version(installation.model, "1").run_id
     installation.mlflow.set_tag(run, "mlflow.source.git.commit", commit)
     installation.asked(1)
+    named = ("", DvcData(), GitMirrors(tmp_path / "mirrors"), installation.s)
 
-    report = fetch_data(
-        f"models:/{installation.model}/1",
-        tmp_path / "out",
-        "",
-        DvcData(),
-        GitMirrors(tmp_path / "mirrors"),
-        installation.s,
-    )
+    with pytest.raises(Refused, match="which is in none of the policy's artifact_stores"):
+        fetch_data(f"models:/{installation.model}/1", tmp_path / "out", *named)
+    installation.use_policy(extra=lineage, top=f'artifact_stores: ["mlflow-artifacts:", "{remote}"]')
+    report = fetch_data(f"models:/{installation.model}/1", tmp_path / "out", *named)
 
     assert report.is_good
     assert (report.in_git, report.left) == (("src/prepare.py",), ())

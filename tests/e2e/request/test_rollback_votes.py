@@ -71,6 +71,19 @@ def log_another_figure(installation: Installation) -> None:
 # Who decides
 
 
+def test_a_version_that_runs_files_of_another_place_needs_votes_to_come_back(installation: Installation) -> None:
+    version = installation.register()
+    code = "flavors: {python_function: {code: /opt/code}}"
+    installation.mlflow.log_text(installation.run_of(version), code, "model/MLmodel")
+    installation.approve(installation.asked(version))
+    newer = installation.promoted()
+
+    back = roll_back(installation, newer)
+
+    assert (back.state, installation.champion()) == (State.PENDING, newer.version.version)
+    assert back.people_decide.startswith(f"{installation.model} v1 runs files that are not its own")
+
+
 def test_a_rule_may_want_votes_to_go_back(installation: Installation) -> None:
     installation.use_policy(extra=BY_VOTES)
     installation.promoted()
