@@ -49,6 +49,7 @@ NEEDS_NO_FOLLOW_UP = {
     events.VotesRebound,
     events.AccountBound,
     events.AccountUnbound,
+    events.OldRecordsListed,
 }
 ABSTRACT = {events.RequestEvent, events.RegistryEvent, events.AttestationSigned}
 

@@ -13,6 +13,7 @@ from bot.domain.figures import DataSet as DataSet
 from bot.domain.figures import Metric as Metric
 from bot.domain.grounds import LineageCheck as LineageCheck
 from bot.domain.grounds import Objection as Objection
+from bot.domain.grounds import RefusedVote as RefusedVote
 from bot.domain.names import shown
 from bot.domain.references import Image, PostedCard, TicketRef
 from bot.errors import Refused
@@ -160,12 +161,20 @@ class Ask:
         }[self.kind]
 
 
+class SignedBy(StrEnum):
+    """Who signed the request that carried a vote: the notifier, or the bot itself where the notifier signs nothing."""
+
+    NOTIFIER = "notifier"
+    BOT = "bot"
+
+
 @dataclass(frozen=True)
 class Vote:
     """One person's verdict under the rule with that hash. `groups` are the rule's groups that the person was in at that moment.
 
     `standing_in_for` are the people away who had named this person, and whose groups are among `groups` for it. `also` are this
-    person's other ids.
+    person's other ids. `account` in `team` pressed. `signed_request` is the digest of the kept request and `signed_by` says who signed it
+    (a `SignedBy`); empty in votes of older releases.
     """
 
     person: str
@@ -177,6 +186,10 @@ class Vote:
     rule_hash: str = ""
     standing_in_for: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    team: str = ""
+    account: str = ""
+    signed_request: str = ""
+    signed_by: str = ""
 
     @property
     def ids(self) -> frozenset[str]:
@@ -260,7 +273,7 @@ class TransitionRequest:
     `frozen_until`: when the freeze ends that an approval waits for. `found`: who held the target at the vote; None in older requests.
     `barred` asked for the same version or content before, or are other ids of the parties; `latecomers` asked in words once it was
     approved. `objections`: earlier rejections of the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
-    `unreadable`: each reason why its evidence cannot be read.
+    `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them.
     """
 
     id: str
@@ -313,6 +326,7 @@ class TransitionRequest:
     ended_at: datetime | None = None
     objections: tuple[Objection, ...] = ()
     unreadable: tuple[str, ...] = ()
+    refused_votes: tuple[RefusedVote, ...] = ()
 
     @property
     def parties(self) -> frozenset[str]:

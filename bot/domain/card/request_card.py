@@ -24,7 +24,7 @@ from bot.domain.card.sentences import (
 )
 from bot.domain.evidence.lineage import in_the_way
 from bot.domain.grounds import objection_text
-from bot.domain.model import FastTrackMode, Kind, State, TransitionRequest, Verdict
+from bot.domain.model import FastTrackMode, Kind, RefusedVote, State, TransitionRequest, Verdict
 from bot.domain.policy.rules import Group
 from bot.domain.request.lifecycle import wants_reason
 from bot.domain.request.quorum import ANYONE, groups_with_a_say
@@ -89,6 +89,24 @@ def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
         paragraphs=tuple(said),
         mentions=mentions_of(request, context),
     )
+
+
+def refused_vote_card(request: TransitionRequest, refused: RefusedVote, context: CardContext) -> Card:
+    """Posted in the card's thread for a vote on record that nothing proves."""
+    title = f"A vote was refused: {request.version} → {target_label(request)}"
+    said = refused_vote_text(refused, context)
+    advice = (
+        "If that person pressed the button, press it again on the newest card. If not, somebody else wrote this vote: "
+        "tell your administrators, and run countersign audit verify."
+    )
+    return Card(
+        title=title, summary=f"{title}. {said}", facts=tuple(_link_to_the_card(request)), paragraphs=(said, advice)
+    )
+
+
+def refused_vote_text(refused: RefusedVote, context: CardContext) -> str:
+    who, when = context.name(refused.person), format_utc(refused.cast_at)
+    return f"The vote on record by {who} of {when} does not count and was not signed: {refused.reason.rstrip('.')}."
 
 
 def mentions_of(request: TransitionRequest, context: CardContext) -> tuple[Mention, ...]:
@@ -179,6 +197,7 @@ def _footer(request: TransitionRequest) -> str:
 
 def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
     votes = [vote_line(vote, request, context) for vote in request.votes]
+    votes += [refused_vote_text(refused, context) for refused in request.refused_votes]
     grounds = _grounds(request, context, with_the_record=True)
     return [*grounds, *votes, *_what_happens(request, context), status_sentence(request, context)]
 
