@@ -50,6 +50,7 @@ NEEDS_NO_FOLLOW_UP = {
     events.AccountBound,
     events.AccountUnbound,
     events.OldRecordsListed,
+    events.VerdictSigned,
 }
 ABSTRACT = {events.RequestEvent, events.RegistryEvent, events.AttestationSigned}
 

@@ -124,7 +124,7 @@ def _verify_ledger(witnesses: Sequence[Witness], trusted: Sequence[TrustedKey], 
 
     with services_for() as services:
         try:
-            found = audit(services.store.engine, witnesses, trusted)
+            found = audit(services.store.engine, witnesses, trusted, services.store.parse_policy)
         except ChainBroken as broken:
             _say_fault(str(broken), as_json=as_json)
     if as_json:

@@ -29,6 +29,7 @@ from bot.domain.vote_events import DecisionSigned as DecisionSigned
 from bot.domain.vote_events import OldRecordsListed as OldRecordsListed
 from bot.domain.vote_events import SelfApprovalRefused as SelfApprovalRefused
 from bot.domain.vote_events import StandInsVoided as StandInsVoided
+from bot.domain.vote_events import VerdictSigned as VerdictSigned
 from bot.domain.vote_events import VoteCast as VoteCast
 from bot.domain.vote_events import VoteRefused as VoteRefused
 from bot.domain.vote_events import VoteSigned as VoteSigned

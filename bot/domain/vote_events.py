@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.event import Event, RequestEvent
-from bot.domain.model import Vote
+from bot.domain.model import Target, Vote
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,19 @@ class DecisionSigned(AttestationSigned):
     """From now on the target may move."""
 
 
+@dataclass(frozen=True)
+class VerdictSigned(Event):
+    """A short-lived verdict (VSA) on the version `uri`, which holds until `expires_at`; `digest` is of its envelope."""
+
+    workspace: str
+    uri: str
+    target: Target
+    passed: bool
+    expires_at: datetime
+    key: str
+    digest: str
+
+
 SIGNATURES = (VoteSigned, DecisionSigned)
 
 
@@ -95,13 +108,15 @@ class OldBinding:
 
 @dataclass(frozen=True)
 class OldRecordsListed(Event):
-    """What an older release left and this one believes as it is: open votes without a signed request, and bindings without an entry.
+    """What an older release left and this one believes as it is: open votes without a signed request, bindings and verdicts (digests of
+    their envelopes) without an entry.
 
     Recorded once, by the first `migrate` of a release that keeps signed requests; a later one counts for nothing.
     """
 
     votes: tuple[OldVote, ...]
     bindings: tuple[OldBinding, ...]
+    verdicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

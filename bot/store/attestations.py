@@ -199,6 +199,9 @@ class VerdictRows:
         query = sa.select(rows.workspace, rows.model, rows.version, rows.target).where(rows.expires_at > until)
         return {(row.workspace, row.model, row.version, row.target) for row in self.connection.execute(query)}
 
+    def envelopes(self) -> list[str]:
+        return list(self.connection.execute(sa.select(tables.verdicts.c.envelope)).scalars())
+
     def forget_expired(self, now: datetime) -> None:
         self.connection.execute(sa.delete(tables.verdicts).where(tables.verdicts.c.expires_at <= now))
 

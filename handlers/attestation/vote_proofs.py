@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from bot.domain.events import AccountBound
 from bot.domain.model import VOTE, TransitionRequest, Vote
+from bot.domain.names import storable
 from bot.domain.vote_events import OldBinding, OldVote
 from bot.errors import NotVerified, Rejected
 from bot.ports import Click, PublicKey
@@ -70,7 +71,7 @@ def _says_the_same(click: Click, request: TransitionRequest, vote: Vote) -> bool
         card.message,
     ):
         return False
-    said = (click.account, click.team, click.value, click.action, click.reason)
+    said = (click.account, click.team, click.value, click.action, storable(click.reason))
     return said == (vote.account, vote.team, request.id, str(vote.verdict), vote.reason)
 
 

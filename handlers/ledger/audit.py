@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -18,12 +18,16 @@ from bot.domain.ledger.checkpoint import Note, read_note
 from bot.domain.ledger.merkle import consistency_proof, inclusion_proof
 from bot.domain.ledger.proofs import Continuation, Inclusion, Proof
 from bot.domain.model import DECISION
+from bot.domain.policy.rules import Policy
 from bot.errors import ChainBroken, InvalidCheckpoint, Refused
 from bot.services import Services
 from bot.signatures import TrustedKey, signer_of
 from bot.store.attestations import KeyRows, KnownKey
 from bot.store.audit import check_attestations, check_keys, check_requests
 from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, unhurried
+from bot.store.record_checks import differences
+
+MOST_TOLD = 50  # differences in one sentence
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,16 @@ class Audited:
     requests: int
 
 
-def audit(engine: sa.Engine, witnesses: Sequence[Witness] = (), trusted: Sequence[TrustedKey] = ()) -> Audited:
-    """`trusted` are the keys that witnesses are believed by, in place of those in the database. Raises Broken."""
+def audit(
+    engine: sa.Engine,
+    witnesses: Sequence[Witness] = (),
+    trusted: Sequence[TrustedKey] = (),
+    read_policy: Callable[[str], Policy] | None = None,
+) -> Audited:
+    """`trusted` are the keys that witnesses are believed by, in place of those in the database. Raises ChainBroken.
+
+    `read_policy` turns a policy's text into a Policy, for the names in earlier policies.
+    """
     with unhurried(engine) as connection:
         known = {key.id: key for key in KeyRows(connection).all()}
         ring = KeyRows(connection).ring()
@@ -57,7 +69,7 @@ def audit(engine: sa.Engine, witnesses: Sequence[Witness] = (), trusted: Sequenc
         on_record = (_recorded(row, ring.values(), known) for row in CheckpointRows(connection).all())
         claims = heapq.merge(sorted(told, key=_size), on_record, key=_size)
         walked = walk(LedgerRows(connection).entries(), claims)
-        return Audited(
+        found = Audited(
             entries=walked.frontier.size,
             head=walked.head.hex(),
             root=base64.b64encode(walked.frontier.root()).decode(),
@@ -67,6 +79,16 @@ def audit(engine: sa.Engine, witnesses: Sequence[Witness] = (), trusted: Sequenc
             attestations=check_attestations(connection),
             requests=check_requests(connection),
         )
+        differing = list(differences(connection, read_policy))
+        if differing:
+            raise ChainBroken(_as_sentence(differing))
+        return found
+
+
+def _as_sentence(differing: Sequence[str]) -> str:
+    more = f"; and {len(differing) - MOST_TOLD} more" if len(differing) > MOST_TOLD else ""
+    rows = "1 row was" if len(differing) == 1 else f"{len(differing)} rows were"
+    return f"{rows} changed beside the ledger: {'; '.join(differing[:MOST_TOLD])}{more}"
 
 
 def prove_entry(entry: str, size: int | None, s: Services) -> Proof:

@@ -10,6 +10,7 @@ from bot.domain.events import OldRecordsListed
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.domain.vote_events import OldBinding, OldVote
 from bot.services import Services
+from bot.signatures import digest_of
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 
@@ -19,7 +20,7 @@ def list_old_records(s: Services) -> None:
     with s.store.transaction() as tx:
         tx.keys.lock()  # two release steps at once: the second waits, and finds it listed
         if tx.signed_requests.listed() is None:
-            tx.record([OldRecordsListed(s.clock.now(), _old_votes(tx), _old_bindings(tx))])
+            tx.record([OldRecordsListed(s.clock.now(), _old_votes(tx), _old_bindings(tx), _old_verdicts(tx))])
 
 
 def _old_votes(tx: Transaction) -> tuple[OldVote, ...]:
@@ -36,6 +37,10 @@ def _old_votes(tx: Transaction) -> tuple[OldVote, ...]:
 def _has_something_to_do(rejected: TransitionRequest) -> bool:
     is_to_be_put_back = rejected.kind is Kind.OBSERVED and rejected.settled_at is None
     return rejected.attested_at is None or is_to_be_put_back
+
+
+def _old_verdicts(tx: Transaction) -> tuple[str, ...]:
+    return tuple(sorted(digest_of(envelope) for envelope in tx.verdicts.envelopes()))
 
 
 def _old_bindings(tx: Transaction) -> tuple[OldBinding, ...]:

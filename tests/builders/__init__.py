@@ -262,6 +262,7 @@ def every_event() -> list[e.Event]:
         e.FastTrackSwitched(NOON, False, "ana", "figures drifted"),
         e.AccountBound(NOON, "ana", "U0ANA000001", "policy"),
         e.AccountUnbound(NOON, "ana", "U0ANA000001", "ben"),
+        e.VerdictSigned(NOON, "default", "models:/bike-demand/7", CHAMPION, True, LATER, "a1b2c3", "sha256:5"),
         e.OldRecordsListed(NOON, (OldVote(REQUEST_ID, "cy", NOON),), (OldBinding("U0ANA000001", "ana"),)),
         e.AwayDeclared(NOON, "ana", "ben", LATER),
         e.AwayEnded(NOON, "ana", "ben"),
