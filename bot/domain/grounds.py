@@ -42,6 +42,14 @@ class Objection:
     at: datetime
 
 
+class AuthorSource(StrEnum):
+    """Where the name of an author comes from; a policy says which of them it believes."""
+
+    GIT = "git"
+    RUN = "run"
+    COMMIT_TAG = "commit_tag"
+
+
 @dataclass(frozen=True)
 class RefusedVote:
     """A vote that was on record and does not count: whose (an id), when it was cast by the record, and why nothing proves it."""

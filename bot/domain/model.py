@@ -11,6 +11,7 @@ from typing import Self
 from bot.domain.figures import Artifacts as Artifacts
 from bot.domain.figures import DataSet as DataSet
 from bot.domain.figures import Metric as Metric
+from bot.domain.grounds import AuthorSource as AuthorSource
 from bot.domain.grounds import LineageCheck as LineageCheck
 from bot.domain.grounds import Objection as Objection
 from bot.domain.grounds import RefusedVote as RefusedVote
@@ -212,6 +213,7 @@ class Evidence:
 
     `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
     `lineage` is what the checks found; `vouched_by` is their source: the trainer's own tags and files, or the git mirror.
+    `author_from` and `commit_author_from` are an AuthorSource, empty in older evidence; those in `not_believed` count for nothing.
     `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
     """
 
@@ -235,6 +237,9 @@ class Evidence:
     vouched_by: str = ""
     lock_sha256: str = ""
     data_md5: str = ""
+    author_from: str = ""
+    commit_author_from: str = ""
+    not_believed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -267,6 +267,8 @@ def _evidence(evidence: Evidence | None) -> Plain:
             "commit": evidence.commit,
             "source": evidence.source,
             "author": evidence.author,
+            "authorFrom": evidence.author_from,
+            "notBelieved": evidence.not_believed,
             "metrics": [_metric(metric) for metric in evidence.metrics],
             "params": evidence.params,
             "datasets": evidence.datasets,

@@ -6,7 +6,7 @@ The metrics are in `metrics_table`, the changes in `changes`, the sentences in `
 from __future__ import annotations
 
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
-from bot.domain.card.changes import change_facts, named_or_claimed
+from bot.domain.card.changes import change_facts, trained_by
 from bot.domain.card.fast_track_sentences import agreement_text, judgement_text
 from bot.domain.card.metrics_table import left_out, metric_tables
 from bot.domain.card.next_steps import next_step
@@ -152,7 +152,7 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
         Fact("Version", Link(str(request.version), evidence.version_url) if evidence else str(request.version)),
         Fact("Target", f"{request.target}, held by {_holder(request)}"),
         Fact("Asked", _asked(request, context)),
-        Fact("Trained by", named_or_claimed(request.author, evidence.author if evidence else None, context)),
+        Fact("Trained by", trained_by(request, context)),
     ]
     if evidence is not None and evidence.run_url and evidence.run_id:
         facts.append(Fact("Run", Link(f"Run {evidence.run_id[:8]}", evidence.run_url)))
