@@ -162,21 +162,21 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
     app.register_blueprint(jira_webhook(s))
     app.register_blueprint(api(s, settings.api_token.get_secret_value()))
     app.register_blueprint(ci_gate(s, settings.api_token.get_secret_value()))
-    if (
-        settings.slack_signing_secret.get_secret_value()
-    ):  # Socket Mode has no signing secret, and Slack then sends nothing over HTTP
-        app.register_blueprint(slack_events(s, bolt_app(s, settings)))
+    if settings.slack_signing_secrets:  # with Socket Mode there is none, and Slack then sends nothing over HTTP
+        bolts = [bolt_app(s, settings, secret.get_secret_value()) for secret in settings.slack_signing_secrets]
+        app.register_blueprint(slack_events(s, bolts))
     app.register_blueprint(pages(s, s.links))
     answer_refusals(app)
     _watch_routes(app, s, url)
     return app
 
 
-def bolt_app(s: Services, settings: Settings) -> App:
-    """We record before we acknowledge, so Bolt must wait for our listeners (`process_before_response`).
+def bolt_app(s: Services, settings: Settings, signing_secret: str = "") -> App:
+    """One for each signing secret, because Bolt knows only one; over Socket Mode there is none.
 
-    By default Bolt asks Slack who the bot is before our first listener runs. When Slack does not answer, Bolt drops the click and still
-    returns 200. `authorize` avoids that call; the click's origin is checked against the card instead.
+    We record before we acknowledge, so Bolt must wait for our listeners (`process_before_response`). By default Bolt asks Slack who the
+    bot is before our first listener runs. When Slack does not answer, Bolt drops the click and still returns 200. `authorize` avoids that
+    call; the click's origin is checked against the card instead.
     """
     quieten_vendors()
     bolt = App(
@@ -184,7 +184,7 @@ def bolt_app(s: Services, settings: Settings) -> App:
         logger=logging.getLogger("slack_bolt"),  # Bolt's loggers copy the level of this one, not of their parent
         client=WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[]),
         authorize=lambda: AuthorizeResult(enterprise_id=None, team_id=None, bot_token=_bot_token(settings)),
-        signing_secret=settings.slack_signing_secret.get_secret_value() or secrets.token_hex(32),
+        signing_secret=signing_secret or secrets.token_hex(32),
         process_before_response=True,
         token_verification_enabled=False,
     )
@@ -235,7 +235,12 @@ def _registry(settings: Settings) -> MlflowRegistry:
 
 
 def _notifier(settings: Settings) -> SlackNotifier:
-    return SlackNotifier(settings.slack_bot_token.get_secret_value(), api_url=settings.slack_api_url)
+    return SlackNotifier(
+        settings.slack_bot_token.get_secret_value(),
+        api_url=settings.slack_api_url,
+        signing_secrets=[secret.get_secret_value() for secret in settings.slack_signing_secrets],
+        socket_mode=bool(settings.slack_app_token.get_secret_value()),
+    )
 
 
 def _tickets(settings: Settings) -> JiraTickets:

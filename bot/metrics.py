@@ -39,6 +39,11 @@ webhook_duration = Histogram(
 clicks = Counter(
     "countersign_clicks", "Pressed buttons; result is recorded, asked or refused.", ["result"], registry=REGISTRY
 )
+votes_refused = Counter(
+    "countersign_votes_refused",
+    "Votes on record that nothing proves, and that were therefore not signed.",
+    registry=REGISTRY,
+)
 
 
 class Housekeeping(Collector):

@@ -8,6 +8,7 @@ OutsideError
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from typing import Protocol
 
 from bot.domain.card.card import Card
 from bot.domain.ledger.checkpoint import Checkpoint, Note
-from bot.domain.model import Evidence, Metric, VersionId
+from bot.domain.model import Evidence, Metric, SignedBy, VersionId
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
@@ -157,8 +158,26 @@ class Account:
 
 
 @dataclass(frozen=True)
+class SignedRequest:
+    """A notifier's request as it arrived: the raw body, the moment that was signed with it (in seconds, as text), and the signature."""
+
+    signed_by: SignedBy
+    body: str
+    timestamp: str
+    signature: str
+
+    @property
+    def digest(self) -> str:
+        parts = (self.signed_by, self.timestamp, self.signature, self.body)
+        return "sha256:" + hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+@dataclass(frozen=True)
 class Click:
-    """A pressed button or a sent form, as the vendor signed it. `value` is what the button carried, and is not trusted yet."""
+    """A pressed button or a sent form, as the vendor signed it. `value` is what the button carried, and is not trusted yet.
+
+    `signed` is the request that it came in; only a click with one becomes a vote that counts.
+    """
 
     team: str
     app: str
@@ -169,6 +188,7 @@ class Click:
     value: str
     trigger: str
     reason: str = ""
+    signed: SignedRequest | None = None
 
 
 class Notifier(Protocol):
@@ -223,6 +243,12 @@ class Notifier(Protocol):
 
     def read_click(self, body: Mapping[str, object]) -> Click:
         """Parses a verified button press or form. Does not decide whether it is allowed. Raises Rejected."""
+
+    def as_received(self, raw: str, headers: Mapping[str, str], body: Mapping[str, object]) -> SignedRequest:
+        """The verified request as it is kept with a vote. `raw` is empty over a socket, where the vendor signs nothing: we seal `body`."""
+
+    def read_signed(self, kept: SignedRequest) -> Click:
+        """Verifies the signature of a kept request again, and parses it. Raises Rejected, with the reason, when it does not hold."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, plots
 from handlers.registry import apply, reconcile, sweeps, tags
-from handlers.request import absences, accounts, asking, deadlines, evidence, rollbacks, waiting
+from handlers.request import absences, accounts, asking, deadlines, evidence, refused_votes, rollbacks, waiting
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
 sign = FollowUp("sign", Lane.EVIDENCE)
@@ -46,6 +46,7 @@ announce = FollowUp("announce", Lane.NOTES)
 show_plot = FollowUp("show_plot", Lane.PLOTS)
 remind = FollowUp("remind", Lane.SLACK)
 ask_again = FollowUp("ask_again", Lane.EVIDENCE)
+answer_refused_votes = FollowUp("answer_refused_votes", Lane.SLACK)
 bind_accounts = FollowUp("bind_accounts", Lane.NOTES)
 tell_delegate = FollowUp("tell_delegate", Lane.NOTES)
 post_digest = FollowUp("post_digest", Lane.DIGEST)
@@ -58,6 +59,7 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.EvidenceFrozen: [sync_ticket, sync_card, show_plot],
     e.EvidenceUnreadable: [sync_card, sync_ticket],
     e.VoteCast: [sign, sync_card],
+    e.VoteRefused: [sync_card, sync_ticket, answer_refused_votes],
     e.RequestApproved: [sign, sync_card, sync_ticket],
     e.RequestRejected: [sign, sync_card, sync_ticket, tell, ask_again],
     e.DecisionSigned: [sync_target, sync_tags, renew_verdict, witness],
@@ -99,6 +101,7 @@ ON: dict[type[Event], list[FollowUp]] = {
 EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
     "ask_again": asking.ask_again,
+    "answer_refused_votes": refused_votes.answer_refused_votes,
     "bind_accounts": accounts.bind_accounts,
     "bind_person": accounts.bind_person,
     "sync_target": apply.sync_target,

@@ -50,6 +50,8 @@ NEEDS_NO_FOLLOW_UP = {
     events.VotesRebound,
     events.AccountBound,
     events.AccountUnbound,
+    events.OldRecordsListed,
+    events.VerdictSigned,
 }
 ABSTRACT = {events.RequestEvent, events.RegistryEvent, events.AttestationSigned}
 

@@ -169,7 +169,9 @@ def _verify_ledger(
         try:
             named = {one.name for one in demanded}
             outside = [*demanded, *(one for one in services.outside if one.name not in named)]
-            found = audit(services.store.engine, witnesses, trusted, outside, services.clock.now())
+            found = audit(
+                services.store.engine, witnesses, trusted, outside, services.clock.now(), services.store.parse_policy
+            )
         except ChainBroken as broken:
             _say_fault(str(broken), as_json=as_json)
     if as_json:

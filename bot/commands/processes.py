@@ -148,6 +148,7 @@ def _check_port(host: str, port: int) -> None:
 def run_migrate(settings: Settings, url: str) -> None:
     from bot.app import build_services, quieten_vendors
     from bot.database.connect import migrate as migrate_schema
+    from handlers.ledger.old_records import list_old_records
     from handlers.policy.activation import activate_policy
 
     quieten_vendors()
@@ -155,6 +156,7 @@ def run_migrate(settings: Settings, url: str) -> None:
     migrate_schema(url)
     _keep_roles_apart(settings)
     services = build_services(settings, url)
+    list_old_records(services)
     activated = activate_policy(text, str(settings.policy_path), services)
     services.store.engine.dispose()
     click.echo("schema: up to date")

@@ -159,9 +159,10 @@ def address_leads_here(world: World) -> Findings:
 
 def slack_door_knows_the_secret(world: World) -> Findings:
     """Calls our own address as Slack does to verify it: signed with our secret. Nothing is recorded."""
-    secret = world.settings.slack_signing_secret.get_secret_value()
-    if not world.settings.public_url or world.settings.slack_app_token.get_secret_value():
+    secrets = world.settings.slack_signing_secrets
+    if not secrets or not world.settings.public_url or world.settings.slack_app_token.get_secret_value():
         return
+    secret = secrets[0].get_secret_value()
     body = f'{{"type": "url_verification", "challenge": "{CHALLENGE}"}}'
     now = str(int(time.time()))
     headers = {

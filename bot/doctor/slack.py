@@ -102,7 +102,7 @@ def way_in_is_open(world: World) -> Findings:
     if settings.slack_app_token.get_secret_value():
         world.slack.open_socket()
         yield fine("slack socket", "SLACK_APP_TOKEN opens Socket Mode; the process `socket` must run")
-    elif SIGNING_SECRET.fullmatch(settings.slack_signing_secret.get_secret_value()):
+    elif all(SIGNING_SECRET.fullmatch(secret.get_secret_value()) for secret in settings.slack_signing_secrets):
         yield fine("slack signing secret", "has the form that Slack's have")
     else:
         yield warning(

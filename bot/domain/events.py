@@ -27,9 +27,12 @@ from bot.domain.vote_events import ApprovalCalledOff as ApprovalCalledOff
 from bot.domain.vote_events import AttestationSigned as AttestationSigned
 from bot.domain.vote_events import DecisionSigned as DecisionSigned
 from bot.domain.vote_events import ModelSigned as ModelSigned
+from bot.domain.vote_events import OldRecordsListed as OldRecordsListed
 from bot.domain.vote_events import SelfApprovalRefused as SelfApprovalRefused
 from bot.domain.vote_events import StandInsVoided as StandInsVoided
+from bot.domain.vote_events import VerdictSigned as VerdictSigned
 from bot.domain.vote_events import VoteCast as VoteCast
+from bot.domain.vote_events import VoteRefused as VoteRefused
 from bot.domain.vote_events import VoteSigned as VoteSigned
 from bot.domain.vote_events import VotesRebound as VotesRebound
 

@@ -1,4 +1,4 @@
-"""Grounds for or against a version other than its metrics: the checks of its lineage, and earlier rejections of the same content."""
+"""Grounds other than metrics: the checks of a version's lineage, earlier rejections of its content, and votes that nothing proves."""
 
 from __future__ import annotations
 
@@ -40,6 +40,23 @@ class Objection:
     person: str
     reason: str
     at: datetime
+
+
+class AuthorSource(StrEnum):
+    """Where the name of an author comes from; a policy says which of them it believes."""
+
+    GIT = "git"
+    RUN = "run"
+    COMMIT_TAG = "commit_tag"
+
+
+@dataclass(frozen=True)
+class RefusedVote:
+    """A vote that was on record and does not count: whose (an id), when it was cast by the record, and why nothing proves it."""
+
+    person: str
+    cast_at: datetime
+    reason: str
 
 
 def objection_text(objection: Objection, name: str = "") -> str:

@@ -11,8 +11,10 @@ from typing import Self
 from bot.domain.figures import Artifacts as Artifacts
 from bot.domain.figures import DataSet as DataSet
 from bot.domain.figures import Metric as Metric
+from bot.domain.grounds import AuthorSource as AuthorSource
 from bot.domain.grounds import LineageCheck as LineageCheck
 from bot.domain.grounds import Objection as Objection
+from bot.domain.grounds import RefusedVote as RefusedVote
 from bot.domain.names import shown
 from bot.domain.references import Image, PostedCard, TicketRef
 from bot.errors import Refused
@@ -163,12 +165,20 @@ class Ask:
         }[self.kind]
 
 
+class SignedBy(StrEnum):
+    """Who signed the request that carried a vote: the notifier, or the bot itself where the notifier signs nothing."""
+
+    NOTIFIER = "notifier"
+    BOT = "bot"
+
+
 @dataclass(frozen=True)
 class Vote:
     """One person's verdict under the rule with that hash. `groups` are the rule's groups that the person was in at that moment.
 
     `standing_in_for` are the people away who had named this person, and whose groups are among `groups` for it. `also` are this
-    person's other ids.
+    person's other ids. `account` in `team` pressed. `signed_request` is the digest of the kept request and `signed_by` says who signed it
+    (a `SignedBy`); empty in votes of older releases.
     """
 
     person: str
@@ -180,6 +190,10 @@ class Vote:
     rule_hash: str = ""
     standing_in_for: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    team: str = ""
+    account: str = ""
+    signed_request: str = ""
+    signed_by: str = ""
 
     @property
     def ids(self) -> frozenset[str]:
@@ -203,6 +217,7 @@ class Evidence:
     `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
     `lineage` is what the checks found; `vouched_by` is their source: the trainer's own tags and files, or the git mirror.
     `outside` are paths in the model's files that leave its folder; `uncovered` is what runs with it and is not in `artifacts`.
+    `author_from` and `commit_author_from` are an AuthorSource, empty in older evidence; those in `not_believed` count for nothing.
     `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
     """
 
@@ -228,6 +243,9 @@ class Evidence:
     data_md5: str = ""
     outside: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
     uncovered: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
+    author_from: str = ""
+    commit_author_from: str = ""
+    not_believed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -266,7 +284,7 @@ class TransitionRequest:
     `frozen_until`: when the freeze ends that an approval waits for. `found`: who held the target at the vote; None in older requests.
     `barred` asked for the same version or content before, or are other ids of the parties; `latecomers` asked in words once it was
     approved. `objections`: earlier rejections of the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
-    `unreadable`: each reason why its evidence cannot be read.
+    `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them.
     """
 
     id: str
@@ -319,6 +337,7 @@ class TransitionRequest:
     ended_at: datetime | None = None
     objections: tuple[Objection, ...] = ()
     unreadable: tuple[str, ...] = ()
+    refused_votes: tuple[RefusedVote, ...] = ()
 
     @property
     def parties(self) -> frozenset[str]:

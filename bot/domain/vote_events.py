@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain.event import Event, RequestEvent
-from bot.domain.model import Vote
+from bot.domain.model import Target, Vote
 
 
 @dataclass(frozen=True)
 class VoteCast(RequestEvent):
     vote: Vote
+
+
+@dataclass(frozen=True)
+class VoteRefused(RequestEvent):
+    """A vote on record does not count: nothing proves that `person` cast it. `cast_at` is its moment by the record."""
+
+    person: str
+    cast_at: datetime
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,19 @@ class VoteSigned(AttestationSigned):
 @dataclass(frozen=True)
 class DecisionSigned(AttestationSigned):
     """From now on the target may move."""
+
+
+@dataclass(frozen=True)
+class VerdictSigned(Event):
+    """A short-lived verdict (VSA) on the version `uri`, which holds until `expires_at`; `digest` is of its envelope."""
+
+    workspace: str
+    uri: str
+    target: Target
+    passed: bool
+    expires_at: datetime
+    key: str
+    digest: str
 
 
 SIGNATURES = (VoteSigned, DecisionSigned)
@@ -74,6 +97,34 @@ class StandInsVoided(RequestEvent):
     """The escalation group has other members now, so earlier votes no longer count for it."""
 
     group: str
+
+
+@dataclass(frozen=True)
+class OldVote:
+    """A vote from before signed requests were kept: in which request, whose, and when."""
+
+    request_id: str
+    person: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class OldBinding:
+    account: str
+    person: str
+
+
+@dataclass(frozen=True)
+class OldRecordsListed(Event):
+    """What an older release left and this one believes as it is: open votes without a signed request, bindings and verdicts (digests of
+    their envelopes) without an entry.
+
+    Recorded once, by the first `migrate` of a release that keeps signed requests; a later one counts for nothing.
+    """
+
+    votes: tuple[OldVote, ...]
+    bindings: tuple[OldBinding, ...]
+    verdicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

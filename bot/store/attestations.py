@@ -1,4 +1,4 @@
-"""Rows for signed approvals and for trusted public keys.
+"""Rows for signed approvals, for trusted public keys, and for the signed requests that votes came in.
 
 `bot.domain.attestation.decision` says what is signed, `handlers.attestation.signing` when.
 
@@ -8,16 +8,20 @@ A key is trusted between two ledger entries: the one that added it and the one t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
-from bot.domain.events import KeyAdded, KeyRetired
+from bot.domain.events import AccountBound, AccountUnbound, Event, KeyAdded, KeyRetired, OldRecordsListed
+from bot.domain.ledger.chain import as_plain
+from bot.domain.model import SignedBy, Vote
 from bot.errors import NotVerified
+from bot.ports import SignedRequest
 from bot.signatures import TrustedKey, trusted_key
 from bot.store import tables
 
@@ -195,5 +199,76 @@ class VerdictRows:
         query = sa.select(rows.workspace, rows.model, rows.version, rows.target).where(rows.expires_at > until)
         return {(row.workspace, row.model, row.version, row.target) for row in self.connection.execute(query)}
 
+    def envelopes(self) -> list[str]:
+        return list(self.connection.execute(sa.select(tables.verdicts.c.envelope)).scalars())
+
     def forget_expired(self, now: datetime) -> None:
         self.connection.execute(sa.delete(tables.verdicts).where(tables.verdicts.c.expires_at <= now))
+
+
+# The requests that votes came in, as the notifier signed them. A row is written with its vote and never changed: the bot's role may not.
+
+VOTE = TypeAdapter(Vote)
+ABOUT_ACCOUNTS: dict[str, TypeAdapter[Event]] = {
+    kind.__name__: TypeAdapter(kind) for kind in (AccountBound, AccountUnbound, OldRecordsListed)
+}
+ACCOUNT_KINDS: sa.BindParameter[Any] = sa.bindparam(
+    "kinds", list(ABOUT_ACCOUNTS), expanding=True, literal_execute=True
+)  # as literals, so that PostgreSQL can use the partial index `account_entries`
+
+
+@dataclass(frozen=True)
+class KeptRequest:
+    """`vote` is as it was cast."""
+
+    request_id: str
+    signed: SignedRequest
+    vote: Vote
+
+
+class SignedRequestRows:
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def keep(self, signed: SignedRequest, request_id: str, vote: Vote) -> None:
+        values = {
+            "digest": signed.digest,
+            "request_id": request_id,
+            "signed_by": signed.signed_by,
+            "timestamp": signed.timestamp,
+            "signature": signed.signature,
+            "body": signed.body,
+            "vote": json.dumps(as_plain(vote)),
+        }
+        self._connection.execute(sa.insert(tables.signed_requests).values(values))
+
+    def find(self, digest: str) -> KeptRequest | None:
+        """None too when the row is not what was kept: its digest is another one."""
+        query = sa.select(tables.signed_requests).where(tables.signed_requests.c.digest == digest)
+        row = self._connection.execute(query).first()
+        return kept_of(row) if row else None
+
+    def listed(self) -> OldRecordsListed | None:
+        """What an older release left; None when no `migrate` has listed it. Only the first entry counts."""
+        return next((event for event in self._about_accounts() if isinstance(event, OldRecordsListed)), None)
+
+    def changes_of(self, account: str) -> list[AccountBound | AccountUnbound]:
+        """What the ledger says about this account, oldest first."""
+        events = (event for event in self._about_accounts() if isinstance(event, AccountBound | AccountUnbound))
+        return [event for event in events if event.account == account]
+
+    def _about_accounts(self) -> Iterator[Event]:
+        rows = tables.ledger.c
+        query = sa.select(rows.kind, rows.body).where(rows.kind.in_(ACCOUNT_KINDS)).order_by(rows.seq)
+        for row in self._connection.execute(query):
+            yield ABOUT_ACCOUNTS[row.kind].validate_json(row.body)
+
+
+def kept_of(row: sa.Row[Any]) -> KeptRequest | None:
+    """None when the row was changed."""
+    try:
+        signed = SignedRequest(SignedBy(row.signed_by), row.body, row.timestamp, row.signature)
+        vote = VOTE.validate_json(row.vote)
+    except ValueError:
+        return None
+    return KeptRequest(row.request_id, signed, vote) if signed.digest == row.digest else None

@@ -105,7 +105,9 @@ class LedgerRows:
     def entries_by_request(self) -> Iterator[tuple[str, ledger.Entry]]:
         """The entries about requests, grouped by request and in order. The database sorts them on its disk."""
         rows = tables.ledger
-        request_id = sa.cast(rows.c.body, sa.JSON)["request_id"].as_string().collate("C")
+        request_id = tables.entry_request.collate(
+            "C"
+        )  # a body of an older release may hold a NUL, which a cast to JSON refuses
         query = sa.select(rows, request_id.label("request_id")).where(rows.c.kind.in_(ABOUT_REQUESTS))
         in_order = query.order_by(request_id, rows.c.seq).execution_options(yield_per=A_FETCH)
         with self.connection.execute(in_order) as found:

@@ -138,6 +138,10 @@ class PeopleRows:
         query = sa.select(tables.people.c.id, tables.people.c.name).where(tables.people.c.id.in_(list(ids)))
         return {row.id: row.name for row in self.connection.execute(query)}
 
+    def emails(self, ids: Iterable[str]) -> Mapping[str, str]:
+        query = sa.select(tables.people.c.id, tables.people.c.email).where(tables.people.c.id.in_(list(ids)))
+        return {row.id: row.email for row in self.connection.execute(query)}
+
     def all_names(self) -> Mapping[str, str]:
         return {row.id: row.name for row in self.connection.execute(sa.select(tables.people))}
 

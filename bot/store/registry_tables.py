@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.store.schema import Moment, metadata
+metadata = sa.MetaData()  # of all tables
+Moment = sa.DateTime(timezone=True)  # always UTC
 
 models = sa.Table(
     "models",

@@ -22,7 +22,16 @@ Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
 ENGINE_TABLES = "procrastinate_%"
 READ_ONLY = frozenset({"alembic_version"})
-APPENDED_TO = frozenset({"ledger", "attestations", "checkpoints", "manifests", "policies", "witnessed"})
+APPENDED_TO = frozenset(
+    {"ledger", "attestations", "checkpoints", "manifests", "policies", "signed_requests", "witnessed"}
+)
+# What is corrected in one place only, and never deleted.
+ADDED_TO: dict[str, LiteralString] = {
+    "keys": "select, insert, update (retired_seq, retired_because)",
+    "accounts": "select, insert, update (unbound_at)",
+    "people": "select, insert, update (name, account)",
+    "switches": "select, insert, update",
+}
 
 POWERS = """
 select current_user, pg_has_role(current_user, relowner, 'member'), has_any_column_privilege(oid, 'update')
@@ -93,8 +102,8 @@ def _rights_on(table: str) -> LiteralString:
         return "select"
     if table in APPENDED_TO:
         return "select, insert"
-    if table == "keys":
-        return "select, insert, update (retired_seq, retired_because)"
+    if table in ADDED_TO:
+        return ADDED_TO[table]
     return "select, insert, update, delete"
 
 

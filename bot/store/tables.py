@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from bot.store.registry_tables import Moment as Moment
 from bot.store.registry_tables import asks as asks
 from bot.store.registry_tables import baselines as baselines
 from bot.store.registry_tables import copies as copies
 from bot.store.registry_tables import intents as intents
+from bot.store.registry_tables import metadata as metadata
 from bot.store.registry_tables import models as models
 from bot.store.registry_tables import placements as placements
 from bot.store.registry_tables import registries as registries
@@ -15,8 +17,6 @@ from bot.store.registry_tables import renames as renames
 from bot.store.registry_tables import sweeps as sweeps
 from bot.store.registry_tables import unreadable_models as unreadable_models
 from bot.store.registry_tables import watches as watches
-from bot.store.schema import Moment as Moment
-from bot.store.schema import metadata as metadata
 
 # Exactly the text of the ledger's index: with bound values PostgreSQL would not use it.
 decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
@@ -77,6 +77,12 @@ ledger = sa.Table(
     sa.Index("fast_track_compared", "seq", postgresql_where=sa.text("kind = 'FastTrackCompared'")),
     # Each version's page looks up the ledger entries that decided its requests.
     sa.Index("decisions_by_request", entry_request, postgresql_where=decides),
+    # Every vote checks whose account it came from, before it is signed.
+    sa.Index(
+        "account_entries",
+        "seq",
+        postgresql_where=sa.text("kind in ('AccountBound', 'AccountUnbound', 'OldRecordsListed')"),
+    ),
     # Every signature checks whether its key counts, and few entries are about keys.
     sa.Index("key_entries", "seq", postgresql_where=sa.text("kind in ('KeyAdded', 'KeyRetired')")),
 )
@@ -137,6 +143,20 @@ attestations = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
     sa.Column("signed_at", Moment, nullable=False),
     sa.Index("attestations_by_request", "request_id"),
+)
+
+# The request that a vote came in, as it was signed, and the vote as it was cast (JSON). A request makes one vote.
+signed_requests = sa.Table(
+    "signed_requests",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("signed_by", sa.Text, nullable=False),
+    sa.Column("timestamp", sa.Text, nullable=False),
+    sa.Column("signature", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("vote", sa.Text, nullable=False),
+    sa.Index("signed_requests_by_request", "request_id"),
 )
 
 # Signed heads of the ledger that outside witnesses have. The frontier lets the tree grow without reading older leaves.

@@ -21,7 +21,7 @@ from bot.domain.request import evolution
 from bot.engine import rows as job_rows
 from bot.engine.lanes import FollowUp, lane_of
 from bot.store.absences import AbsenceRows, SwitchRows
-from bot.store.attestations import AttestationRows, KeyRows, VerdictRows
+from bot.store.attestations import AttestationRows, KeyRows, SignedRequestRows, VerdictRows
 from bot.store.contents import ContentRows
 from bot.store.custody import CustodyRows
 from bot.store.digests import DigestRows
@@ -88,6 +88,7 @@ class Transaction:
         self.switches = SwitchRows(connection)
         self.attestations = AttestationRows(connection)
         self.keys = KeyRows(connection)
+        self.signed_requests = SignedRequestRows(connection)
         self.verdicts = VerdictRows(connection)
         self.manifests = ManifestRows(connection)
         self.readings = ReadingRows(connection)

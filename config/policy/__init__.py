@@ -221,5 +221,6 @@ def _as_policy(shape: PolicyShape) -> Policy:
         calendar=shape.calendar.as_calendar(),
         freezes=tuple(freeze.as_freeze(name, shape.calendar.timezone) for name, freeze in shape.freezes.items()),
         artifact_stores=shape.artifact_stores,
+        authors_from=shape.authors_from,
         digest=None if shape.digest is None else shape.digest.as_plan(shape.calendar.timezone),
     )

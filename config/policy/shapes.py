@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict
 
-from bot.domain.model import DEFAULT_WORKSPACE, Ask, AskKind, Target, TargetKind
+from bot.domain.model import DEFAULT_WORKSPACE, Ask, AskKind, AuthorSource, Target, TargetKind
 from bot.domain.policy.rules import (
     ARTIFACTS_FROM_MLFLOW,
     Approve,
@@ -257,6 +257,11 @@ class PolicyShape(Shape):
     poll: PollShape = PollShape()
     people: Annotated[tuple[PersonShape, ...], Strict(False)] = ()
     """The people that MLflow, Slack and Jira know by different names."""
+    authors_from: Annotated[
+        tuple[Annotated[AuthorSource, Strict(False)], ...], Strict(False), AfterValidator(different)
+    ] = Field(default=(), json_schema_extra={"default": []})
+    """Whose word counts on who trained a version and made its commit: git (the mirror of `lineage`), run (the user that MLflow has on the
+    run or version), commit_tag (the run's tag countersign.commit_author). Others bar no one, and the author then counts as unknown."""
     groups: Annotated[dict[GroupName, GroupShape], Field(min_length=1)]
     """Who may approve, by the names that the rules use."""
     rules: Annotated[tuple[RuleShape, ...], Strict(False), Field(min_length=1)]

@@ -23,6 +23,7 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _ages_without_a_digest(policy)
     yield from rules_that_feed_on_copies(policy.rules)
     yield from _reminders_after_the_end(policy)
+    yield from _names_that_count_for_nothing(policy)
 
 
 def _rules_that_overlap(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:
@@ -91,3 +92,15 @@ def _reminders_after_the_end(policy: PolicyShape) -> Iterator[Finding]:
         if rule.escalate is not None and rule.escalate.after >= at_work:
             sentence = f'rule "{rule.models}" never escalates a request, {said}. Shorten escalate.after, or lengthen expire_after.'
             yield ("rules", index, "escalate"), sentence
+
+
+def _names_that_count_for_nothing(policy: PolicyShape) -> Iterator[Finding]:
+    """As in policies of older releases, which believed every source."""
+    if policy.authors_from or not any(person.mlflow_user for person in policy.people):
+        return
+    sentence = (
+        "people have an mlflow_user, but the policy believes no source of authors, so that every author counts as unknown and every "
+        "request takes one vote more. To believe the user that MLflow has on a run, add authors_from: [run]; whoever can write to a "
+        "run can write another name there."
+    )
+    yield ("people",), sentence

@@ -76,7 +76,7 @@ VARIABLES_OF: Mapping[Need, tuple[str, ...]] = {
 
 NEEDS: Mapping[Process, frozenset[Need]] = {
     Process.WEB: frozenset({Need.REGISTRY, Need.SLACK, Need.SLACK_HTTP}),
-    Process.WORKER: frozenset({Need.REGISTRY, Need.SLACK}),
+    Process.WORKER: frozenset({Need.REGISTRY, Need.SLACK, Need.SLACK_HTTP}),
     Process.CLOCK: frozenset(),
     Process.SOCKET: frozenset({Need.REGISTRY, Need.SLACK, Need.SOCKET_MODE}),
     Process.MIGRATE: frozenset(),
@@ -124,8 +124,8 @@ class Settings(BaseModel):
     slack_bot_token: Annotated[SecretStr, BeforeValidator(values.slack_bot_token)] = Field(
         UNSET, alias="SLACK_BOT_TOKEN"
     )
-    slack_signing_secret: Annotated[SecretStr, BeforeValidator(values.slack_signing_secret)] = Field(
-        UNSET, alias="SLACK_SIGNING_SECRET"
+    slack_signing_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(values.slack_signing_secrets)] = Field(
+        (), alias="SLACK_SIGNING_SECRET"
     )
     slack_app_token: Annotated[SecretStr, BeforeValidator(values.slack_app_token)] = Field(
         UNSET, alias="SLACK_APP_TOKEN"

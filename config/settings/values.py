@@ -52,9 +52,10 @@ def slack_app_token(text: str) -> str:
     )
 
 
-def slack_signing_secret(text: str) -> str:
-    _refuse_strangers(text, "", 'the Signing Secret from the page "Basic Information" of the Slack app')
-    return secret(text)
+def slack_signing_secrets(text: str) -> tuple[str, ...]:
+    for word in text.replace(",", " ").split():
+        _refuse_strangers(word, "", 'the Signing Secret from the page "Basic Information" of the Slack app')
+    return several_secrets(text)
 
 
 def jira_secret(text: str) -> str:

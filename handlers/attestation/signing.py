@@ -14,14 +14,15 @@ from bot.domain.attestation import decision as attestation
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import DECISION, VOTE, State, TransitionRequest
-from bot.domain.policy.rules import Policy, Rule
-from bot.errors import InvalidPolicy, OutsideError, Permanent, Refused
+from bot.domain.request.proofs import why_not_decided
+from bot.errors import OutsideError, Permanent, Refused
 from bot.ports import PublicKey
 from bot.services import Services
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.transaction import Transaction
-from handlers.notify.render_context import needed_rule
+from handlers.attestation.decided_rules import rule_with
+from handlers.attestation.proven import is_verified, refuse_unproven
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Signed:
 
 
 def sign(request_id: str, s: Services) -> None:
-    """Signs every vote and decision that is not signed yet, in the order in which they happened."""
+    """Signs every vote and decision that is not signed yet, in the order in which they happened. What nothing proves is refused first."""
+    refuse_unproven(request_id, s)
     with s.store.transaction() as tx:
         unsigned = _unsigned(tx.requests.get(request_id), tx, s)
         is_registered = tx.keys.find(s.signer.key.id) is not None
@@ -107,44 +109,33 @@ def _record(request_id: str, signed: Sequence[Signed], s: Services) -> None:
 def _unsigned(request: TransitionRequest, tx: Transaction, s: Services) -> list[Due]:
     """A vote under a rule that has changed since is signed as well: it happened."""
     signed = _signed(request.id, tx)
-    names = tx.people.names({*(vote.person for vote in request.votes), *request.parties, request.ended_by})
+    names, emails = _people_in(request, tx)
     due, cast = [], Counter[str]()
     for vote in request.votes:
         if cast[vote.person] >= signed[VOTE, vote.person]:
-            statement = attestation.of_vote(request, vote, _rule_with(vote.rule_hash, request, tx, s), names)
+            statement = attestation.of_vote(request, vote, rule_with(vote.rule_hash, request, tx, s), names, emails)
             due.append(Due(VOTE, vote.person, statement, earlier=cast[vote.person]))
         cast[vote.person] += 1
     taken_back = (
         request.state is State.CALLED_OFF and request.attested_at is None
     )  # after an approval that may be signed
     if attestation.verdict_of(request) is not None and (taken_back or not signed[DECISION, ""]):
-        rule = _rule_with(request.rule_hash, request, tx, s)
-        due.append(Due(DECISION, "", attestation.of_decision(request, rule, names), earlier=signed[DECISION, ""]))
+        rule = rule_with(request.rule_hash, request, tx, s)
+        if taken_back or not why_not_decided(request, rule):
+            statement = attestation.of_decision(request, rule, names, emails)
+            due.append(Due(DECISION, "", statement, earlier=signed[DECISION, ""]))
     return due
 
 
+def _people_in(request: TransitionRequest, tx: Transaction) -> tuple[attestation.Names, attestation.Names]:
+    """Names and e-mail addresses."""
+    ids = {*(vote.person for vote in request.votes), *request.parties, request.ended_by}
+    return tx.people.names(ids), tx.people.emails(ids)
+
+
 def _signed(request_id: str, tx: Transaction) -> Counter[tuple[str, str]]:
-    return Counter((one.about, one.person) for one in tx.attestations.of(request_id))
-
-
-def _rule_with(rule_hash: str, request: TransitionRequest, tx: Transaction, s: Services) -> Rule:
-    """The rule as it was when people decided under it; the one in force when no policy of ours can be read that way any more."""
-    in_force = _rule_in(tx.policy(), request)
-    if in_force is not None and tx.policy().rule_hash(in_force) == rule_hash:
-        return in_force  # as nearly always: no other policy need be read
-    for text in tx.policies.texts():
-        try:
-            policy = s.store.parse_policy(text)
-        except InvalidPolicy:
-            continue  # written for another release
-        rule = _rule_in(policy, request)
-        if rule is not None and rule_hash in policy.hashes(rule):
-            return rule
-    return needed_rule(request, in_force)
-
-
-def _rule_in(policy: Policy, request: TransitionRequest) -> Rule | None:
-    return policy.rule_for(request.version.workspace, request.version.model, request.target)
+    """How many envelopes there are about each; a row whose envelope does not verify is none."""
+    return Counter((one.about, one.person) for one in tx.attestations.of(request_id) if is_verified(one, tx))
 
 
 def check_counts(key: PublicKey, tx: Transaction) -> None:

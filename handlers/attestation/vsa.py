@@ -15,7 +15,9 @@ import structlog
 
 from bot.domain.attestation.decision import TAG_PREFIX, payload_of, tag_prefix
 from bot.domain.attestation.gate import GateQuery
+from bot.domain.attestation.in_toto import uri_of
 from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa
+from bot.domain.events import VerdictSigned
 from bot.domain.model import State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.engine.lanes import Lane, model_lane
@@ -204,7 +206,13 @@ def _sign(judged: Judged, now: datetime, s: Services) -> VerdictRow:
     with s.store.transaction() as tx:
         check_counts(s.signer.key, tx)  # it may have been retired since we looked
         tx.verdicts.put(row)
+        tx.record([_signed_event(row, judged, s.signer.key.id, now)])
     return row
+
+
+def _signed_event(row: VerdictRow, judged: Judged, key: str, now: datetime) -> VerdictSigned:
+    uri, target = uri_of(judged.question.version), judged.question.target
+    return VerdictSigned(now, row.workspace, uri, target, judged.allowed, row.expires_at, key, digest_of(row.envelope))
 
 
 def _verdict(judged: Judged, now: datetime, expires: datetime) -> Vsa:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 from flask import Blueprint, request
-from slack_bolt import BoltRequest
+from slack_bolt import BoltRequest, BoltResponse
 from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
 
 from bot import metrics
@@ -30,15 +31,15 @@ STORIES = {"roll_back": rollbacks.press, "call_off": call_off_button.press}  # e
 ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
 
-def slack_events(s: Services, bolt: App) -> Blueprint:
-    """All of Slack's requests use one address."""
+def slack_events(s: Services, bolts: Sequence[App]) -> Blueprint:
+    """All of Slack's requests use one address. `bolts` has one app for each signing secret that counts, at least one."""
     door = Blueprint("slack_events", __name__)
 
     @door.post("/slack/events")
     def receive() -> ResponseReturnValue:
         raw_body(BODY_LIMIT)
         s.notifier.check_request(dict(request.headers))
-        answer = bolt.dispatch(_read_request())
+        answer = _dispatch(bolts)
         if answer.status == 401:
             raise Rejected("bad_signature", "the signature is not Slack's, or its time is more than five minutes away")
         if answer.status == 404:
@@ -46,6 +47,17 @@ def slack_events(s: Services, bolt: App) -> Blueprint:
         return to_flask_response(answer)
 
     return door
+
+
+def _dispatch(bolts: Sequence[App]) -> BoltResponse:
+    """The answer of the first app whose secret made the signature; else the last one's 401."""
+    first, *others = bolts
+    answer = first.dispatch(_read_request())
+    for bolt in others:
+        if answer.status != 401:
+            break
+        answer = bolt.dispatch(_read_request())
+    return answer
 
 
 def _read_request() -> BoltRequest:
@@ -59,14 +71,14 @@ def _read_request() -> BoltRequest:
 def listen_to_actions(bolt: App, s: Services) -> None:
     """The same listeners serve HTTP and Socket Mode."""
 
-    def pressed(ack: Ack, body: Mapping[str, object], respond: Respond) -> None:
-        reply = _answer(body, s)
+    def pressed(ack: Ack, req: BoltRequest, respond: Respond) -> None:
+        reply = _answer(req, s)
         ack()
         if reply.text:
             _whisper(respond.response_url or "", reply.text, s)
 
-    def sent(ack: Ack, body: Mapping[str, object]) -> None:
-        reply = _answer(body, s)
+    def sent(ack: Ack, req: BoltRequest) -> None:
+        reply = _answer(req, s)
         if reply.refused:
             ack(response_action="errors", errors={"reason": reply.text})
         else:
@@ -76,10 +88,10 @@ def listen_to_actions(bolt: App, s: Services) -> None:
     bolt.view(FORM)(sent)
 
 
-def _answer(body: Mapping[str, object], s: Services) -> Reply:
+def _answer(received: BoltRequest, s: Services) -> Reply:
     """A refusal is an answer too: the sentence that only the person sees."""
     try:
-        click: Click = s.notifier.read_click(body)
+        click = _click_in(received, s)
         reply = STORIES.get(click.action, approvals.press)(click, s)
     except Refused as refusal:
         metrics.clicks.labels("refused").inc()
@@ -92,6 +104,13 @@ def _answer(body: Mapping[str, object], s: Services) -> Reply:
         return Reply(f"Nothing was recorded: {as_sentence(str(trouble))} Press again.", refused=True)
     metrics.clicks.labels("asked" if reply.asked else "recorded").inc()
     return reply
+
+
+def _click_in(received: BoltRequest, s: Services) -> Click:
+    """With the request that it came in, which is kept with a vote. Over Socket Mode there is no raw body and no signature."""
+    headers: Mapping[str, str] = {name: values[0] for name, values in received.headers.items() if values}
+    click = s.notifier.read_click(received.body)
+    return replace(click, signed=s.notifier.as_received(received.raw_body, headers, received.body))
 
 
 def _whisper(reply_to: str, text: str, s: Services) -> None:

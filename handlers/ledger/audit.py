@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ from bot.domain.ledger.checkpoint import Note, read_note
 from bot.domain.ledger.merkle import consistency_proof, inclusion_proof
 from bot.domain.ledger.proofs import Continuation, Inclusion, Proof
 from bot.domain.model import DECISION
+from bot.domain.policy.rules import Policy
 from bot.errors import ChainBroken, InvalidCheckpoint, Refused
 from bot.ports import OutsideWitness
 from bot.services import Services
@@ -26,7 +27,10 @@ from bot.signatures import TrustedKey, signer_of
 from bot.store.attestations import KeyRows, KnownKey
 from bot.store.audit import check_attestations, check_keys, check_requests
 from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, unhurried
+from bot.store.record_checks import differences
 from handlers.ledger.outside import Witnessed, check_witnessed
+
+MOST_TOLD = 50  # differences in one sentence
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,12 @@ def audit(
     trusted: Sequence[TrustedKey] = (),
     outside: Sequence[OutsideWitness] = (),
     now: datetime | None = None,
+    read_policy: Callable[[str], Policy] | None = None,
 ) -> Audited:
     """`trusted` are the keys that witnesses are believed by, in place of those in the database. Raises ChainBroken.
 
-    `outside` are witnesses that must have signed our checkpoints until a day before `now`.
+    `outside` are witnesses that must have signed our checkpoints until a day before `now`. `read_policy` turns a policy's text into a
+    Policy, for the names in earlier policies.
     """
     with unhurried(engine) as connection:
         known = {key.id: key for key in KeyRows(connection).all()}
@@ -70,7 +76,7 @@ def audit(
         on_record = (_recorded(row, ring.values(), known) for row in CheckpointRows(connection).all())
         claims = heapq.merge(sorted(told, key=_size), on_record, key=_size)
         walked = walk(LedgerRows(connection).entries(), claims)
-        return Audited(
+        found = Audited(
             entries=walked.frontier.size,
             head=walked.head.hex(),
             root=base64.b64encode(walked.frontier.root()).decode(),
@@ -81,6 +87,16 @@ def audit(
             requests=check_requests(connection),
             outside=tuple(check_witnessed(connection, outside, now or datetime.now(UTC))) if outside else (),
         )
+        differing = list(differences(connection, read_policy))
+        if differing:
+            raise ChainBroken(_as_sentence(differing))
+        return found
+
+
+def _as_sentence(differing: Sequence[str]) -> str:
+    more = f"; and {len(differing) - MOST_TOLD} more" if len(differing) > MOST_TOLD else ""
+    rows = "1 row was" if len(differing) == 1 else f"{len(differing)} rows were"
+    return f"{rows} changed beside the ledger: {'; '.join(differing[:MOST_TOLD])}{more}"
 
 
 def prove_entry(entry: str, size: int | None, s: Services) -> Proof:

@@ -50,8 +50,9 @@ def _claimed(request: TransitionRequest) -> set[str]:
 
 
 def _objectors(request: TransitionRequest) -> set[str]:
-    """Ids of people who said no to the same content before, or called this approval off."""
-    return {request.ended_by, *(objection.person for objection in request.objections)} - {""}
+    """Ids of people who said no to the same content before, or called this approval off, or whose vote was refused."""
+    refused = (vote.person for vote in request.refused_votes)
+    return {request.ended_by, *refused, *(objection.person for objection in request.objections)} - {""}
 
 
 def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:

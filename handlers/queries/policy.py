@@ -24,7 +24,7 @@ from bot.domain.model import (
     VersionId,
 )
 from bot.domain.policy.freezes import freeze_on
-from bot.domain.policy.rules import Group, Policy, Rule
+from bot.domain.policy.rules import Group, PersonEntry, Policy, Rule
 from bot.domain.queries import policy_explanation
 from bot.domain.queries.policy_explanation import Explanation, GroupSeen, Held, Member
 from bot.domain.queries.policy_replay import Replayed, replay
@@ -47,13 +47,17 @@ NOT_ASKED = "Slack is not asked, because SLACK_BOT_TOKEN is not set"
 
 @dataclass(frozen=True)
 class Explained:
-    """`author` and `commit_author` are as MLflow's clients claim; `unmapped` are those whom the policy names nowhere."""
+    """`author` and `commit_author` are as MLflow's clients claim; `unmapped` are those whom the policy names nowhere.
+
+    `not_believed` are names from sources that the policy does not believe.
+    """
 
     version: VersionId
     author: str | None
     commit_author: str | None
     unmapped: tuple[str, ...]
     targets: tuple[Explanation, ...]
+    not_believed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,15 @@ def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *
     evidence = next(iter(read.values()), None) or s.registry.read_evidence(version, None, ())
     claimed = tuple(dict.fromkeys(who for who in (evidence.author, evidence.commit_author) if who))
     unmapped = tuple(who for who in claimed if policy.person_by_mlflow_user(who) is None)
-    return Explained(version, evidence.author, evidence.commit_author, unmapped, answers)
+    ignored = tuple(
+        who
+        for who, source in (
+            (evidence.author, evidence.author_from),
+            (evidence.commit_author, evidence.commit_author_from),
+        )
+        if who and source not in policy.authors_from
+    )
+    return Explained(version, evidence.author, evidence.commit_author, unmapped, answers, tuple(dict.fromkeys(ignored)))
 
 
 def replay_since(since: datetime, policy: Policy, s: Services) -> list[Replayed]:
@@ -170,8 +182,8 @@ def _as_if_asked(question: Question, target: Target, evidence: Evidence) -> Tran
         target=target,
         ask=Ask(AskKind.OBSERVED if is_copy else AskKind.COMMAND),
         requester=None,
-        author=_email(evidence.author, policy),
-        commit_author=_email(evidence.commit_author, policy),
+        author=_email(policy.author_named(evidence.author, evidence.author_from)),
+        commit_author=_email(policy.author_named(evidence.commit_author, evidence.commit_author_from)),
         comment="",
         opened_at=question.now,
         expires_at=None,
@@ -187,8 +199,7 @@ def _failed_before(version: VersionId, target: Target, s: Services) -> str:
         return failure_of(version, decided_at(Place(version.workspace, to, target), version.model, tx, (version,)))
 
 
-def _email(claimed: str | None, policy: Policy) -> str | None:
-    entry = policy.person_by_mlflow_user(claimed) if claimed else None
+def _email(entry: PersonEntry | None) -> str | None:
     return entry.email if entry else None
 
 

@@ -16,6 +16,7 @@ from bot.domain.registry.facts import Facts, Intent, copies_of
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Permanent, Refused, Temporary
 from bot.services import Services
+from handlers.attestation.proven import check_may_be_carried_out
 from handlers.custody.belief import check_believed
 from handlers.custody.facts import Place, facts_about, facts_of
 from handlers.registry.settling import announce, go_stale, hold, record_put_back, settle
@@ -32,6 +33,9 @@ def sync_target(request_id: str, s: Services) -> None:
         if _is_unsigned(request):
             tx.defer_for(FollowUp("sign", Lane.EVIDENCE), request)  # it leads back here
             return
+    is_due = request.settled_at is None and _has_consequences(request)
+    if not is_due or not check_may_be_carried_out(request_id, s):
+        return
     with s.store.turns.take(request.version.workspace, request.target_model):
         _bring_about(request_id, s)
 

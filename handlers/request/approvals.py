@@ -66,6 +66,8 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
             events = lifecycle.cast_vote(request, vote, rule, rule_hash)
         except AlreadyDecided as late:
             raise Refused(who_decided(late.request, tx)) from None
+        if click.signed is not None:
+            tx.signed_requests.keep(click.signed, request.id, replace(vote, rule_hash=rule_hash))
         tx.record(events)
         if request.kind is not Kind.OBSERVED and any(isinstance(event, RequestRejected) for event in events):
             judge_anew(request, tx, now)  # it may have come there by hand since the last look
@@ -102,6 +104,10 @@ def _vote_of(click: Click, voter: Voter, now: datetime) -> Vote:
         via="card",
         standing_in_for=voter.standing_in_for,
         also=voter.also,
+        team=click.team,
+        account=click.account,
+        signed_request=click.signed.digest if click.signed else "",
+        signed_by=click.signed.signed_by if click.signed else "",
     )
 
 

@@ -9,7 +9,7 @@ from bot.domain.events import Event
 from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
-from bot.domain.policy.rules import Demand, LineageDemand, Policy, Rule
+from bot.domain.policy.rules import Demand, LineageDemand, PersonEntry, Policy, Rule
 from bot.domain.registry.custody import custody_of
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track, lifecycle
@@ -72,7 +72,7 @@ def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: 
         locked = tx.requests.get(request_id, for_update=True)
         found = policy.rule_for(locked.version.workspace, locked.version.model, locked.target)
         rule = needed_rule(locked, found)
-        authors, evidence = _authors_of(seen, policy, tx), _without_addresses(seen, tx)
+        authors, evidence = _authors_of(seen, policy, tx), _without_addresses(seen, policy, tx)
         why_people = _why_people_decide(locked, evidence, tx)
         rule_hash = policy.rule_hash(rule)
         held = (holder,) if holder else ()
@@ -176,20 +176,25 @@ def _why_pointless(
 
 
 def _authors_of(evidence: Evidence, policy: Policy, tx: Transaction) -> Authors:
-    return Authors(_person(evidence.author, policy, tx), _person(evidence.commit_author, policy, tx))
+    """Only those whom a source names that the policy believes: else whoever writes to a run could say who may not vote, and who may."""
+    trained = policy.author_named(evidence.author, evidence.author_from)
+    committed = policy.author_named(evidence.commit_author, evidence.commit_author_from)
+    return Authors(_person(trained, tx), _person(committed, tx))
 
 
-def _without_addresses(seen: Evidence, tx: Transaction) -> Evidence:
+def _without_addresses(seen: Evidence, policy: Policy, tx: Transaction) -> Evidence:
     """The ledger keeps ids and no addresses: an address that an author claims is replaced by the id of a person."""
-    return replace(seen, author=_claim(seen.author, tx), commit_author=_claim(seen.commit_author, tx))
+    claims = ((seen.author, seen.author_from), (seen.commit_author, seen.commit_author_from))
+    ignored = tuple(source for claimed, source in claims if claimed and source not in policy.authors_from)
+    author, commit_author = _claim(seen.author, tx), _claim(seen.commit_author, tx)
+    return replace(seen, author=author, commit_author=commit_author, not_believed=ignored)
 
 
 def _claim(claimed: str | None, tx: Transaction) -> str | None:
     return f"{PERSON}{tx.people.get_or_add(claimed, claimed).id}" if claimed and "@" in claimed else claimed
 
 
-def _person(claimed: str | None, policy: Policy, tx: Transaction) -> str | None:
-    entry = policy.person_by_mlflow_user(claimed) if claimed else None
+def _person(entry: PersonEntry | None, tx: Transaction) -> str | None:
     return tx.people.get_or_add(entry.email, entry.name).id if entry else None
 
 

@@ -46,6 +46,7 @@ from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.domain.registry.watch_events import HolderLeft, WatchBegun
 from bot.domain.request.evolution import evolve
+from bot.domain.vote_events import OldBinding, OldVote
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -220,6 +221,7 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.FreezeEnded(LATER, request_id, "year-end"),
         e.PlotUploaded(LATER, request_id, Image("F1", "mae over versions 1 to 7")),
         e.VoteCast(LATER, request_id, a_vote()),
+        e.VoteRefused(LATER, request_id, "dan", LATER, "no signed request is on record with it"),
         e.SelfApprovalRefused(LATER, request_id, "ana"),
         e.RequestApproved(LATER, request_id, ("cy",), "sha256:2"),
         e.RequestRejected(LATER, request_id, "cy", "worse on rainy days", "sha256:2"),
@@ -261,6 +263,8 @@ def every_event() -> list[e.Event]:
         e.FastTrackSwitched(NOON, False, "ana", "figures drifted"),
         e.AccountBound(NOON, "ana", "U0ANA000001", "policy"),
         e.AccountUnbound(NOON, "ana", "U0ANA000001", "ben"),
+        e.VerdictSigned(NOON, "default", "models:/bike-demand/7", CHAMPION, True, LATER, "a1b2c3", "sha256:5"),
+        e.OldRecordsListed(NOON, (OldVote(REQUEST_ID, "cy", NOON),), (OldBinding("U0ANA000001", "ana"),)),
         e.AwayDeclared(NOON, "ana", "ben", LATER),
         e.AwayEnded(NOON, "ana", "ben"),
         e.KeyAdded(NOON, "a1b2c3", "ecdsa-p256", "approvals"),

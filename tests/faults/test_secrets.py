@@ -52,7 +52,7 @@ def secrets_of(installation: Installation) -> dict[str, str]:
     settings = installation.settings
     return {
         "SLACK_BOT_TOKEN": settings.slack_bot_token.get_secret_value(),
-        "SLACK_SIGNING_SECRET": settings.slack_signing_secret.get_secret_value(),
+        "SLACK_SIGNING_SECRET": settings.slack_signing_secrets[0].get_secret_value(),
         "JIRA_API_TOKEN": settings.jira_api_token.get_secret_value(),
         "JIRA_WEBHOOK_SECRET": settings.jira_webhook_secrets[0].get_secret_value(),
         "MLFLOW_WEBHOOK_SECRET": settings.mlflow_webhook_secrets[0].get_secret_value(),

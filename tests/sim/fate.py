@@ -22,7 +22,7 @@ WRITES = {
     *("post", "update", "open_ticket", "comment", "link", "move", "attach"),
 }
 A_DAY = 86_400.0
-CALLS_NOBODY = {"read_webhook", "read_click", "as_reply", "read_mention", "check_request"}
+CALLS_NOBODY = {"read_webhook", "read_click", "as_received", "read_signed", "as_reply", "read_mention", "check_request"}
 
 _current = threading.local()
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.card.card import Card
+from bot.domain.model import SignedBy
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
 from bot.errors import Permanent, Rejected
-from bot.ports import Account, AccountKind, Attachment, Click, Ticket, TicketHint
+from bot.ports import Account, AccountKind, Attachment, Click, SignedRequest, Ticket, TicketHint
 
 TEAM, APP = "T1", "A1"
 
@@ -34,6 +35,7 @@ class Notifier:
         self.groups: dict[str, frozenset[str]] = {}
         self.messages: list[Message] = []
         self.asked: list[str] = []
+        self.clicks: list[Click] = []
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         message = Message(channel, f"{self._now().timestamp():.0f}.{len(self.messages):06}", key, thread, card)
@@ -87,6 +89,17 @@ class Notifier:
 
     def read_click(self, body: Mapping[str, object]) -> Click:
         raise Rejected("malformed", "the simulation presses buttons itself")
+
+    def as_received(self, raw: str, headers: Mapping[str, str], body: Mapping[str, object]) -> SignedRequest:
+        raise Rejected("malformed", "the simulation presses buttons itself")
+
+    def signed(self, click: Click) -> Click:
+        """The click with the request that it would have come in."""
+        self.clicks.append(click)
+        return replace(click, signed=SignedRequest(SignedBy.NOTIFIER, str(len(self.clicks)), "0", "of the simulation"))
+
+    def read_signed(self, kept: SignedRequest) -> Click:
+        return self.clicks[int(kept.body) - 1]
 
     def join(self, account_id: str, email: str, name: str) -> None:
         self.accounts[account_id] = Account(account_id, email, name, AccountKind.MEMBER)

@@ -19,7 +19,7 @@ from bot.clients.mlflow.run_files import read_lineage_files
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.evidence.lineage import GIT_MIRROR, LoggedFiles, who_vouches
 from bot.domain.evidence.lineage_checks import check_lineage
-from bot.domain.model import Champion, Evidence, Metric, VersionId
+from bot.domain.model import AuthorSource, Champion, Evidence, Metric, VersionId
 from bot.errors import Permanent, Temporary
 from bot.ports import ProgressListener
 
@@ -70,6 +70,8 @@ def read_evidence(
         uncovered=files.references.uncovered,
         lock_sha256="" if logged.lock is None else sha256_of(logged.lock),
         data_md5=run.data.tags.get(SOURCE_DATA, "") if run else "",
+        author_from=AuthorSource.RUN,
+        commit_author_from=AuthorSource.COMMIT_TAG,
     )
     if sources is None:
         return evidence
@@ -77,7 +79,8 @@ def read_evidence(
     checks = check_lineage(provenance, sources.demand)
     vouched_by = who_vouches(checks)
     known = provenance.mirrored.author if provenance.mirrored and vouched_by == GIT_MIRROR else ""
-    return replace(evidence, lineage=checks, vouched_by=vouched_by, commit_author=known or evidence.commit_author)
+    checked = replace(evidence, lineage=checks, vouched_by=vouched_by)
+    return replace(checked, commit_author=known, commit_author_from=AuthorSource.GIT) if known else checked
 
 
 def read_lock(client: MlflowClient, version: VersionId, stores: Sequence[str]) -> str | None:

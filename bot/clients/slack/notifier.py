@@ -22,10 +22,11 @@ from bot.clients.slack.blocks import fallback
 from bot.clients.slack.calls import Answer, Pace, SlackCalls, SlackError, Wait, object_at, objects_at, text_at
 from bot.clients.slack.files import SlackFiles, SlackImages
 from bot.clients.slack.people import Remembered, SlackMentions, SlackPeople
+from bot.clients.slack.signed_requests import RequestSignatures
 from bot.domain.card.card import Card, Mention
 from bot.domain.references import Image, PostedCard
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
-from bot.ports import Account, Attachment, Click
+from bot.ports import Account, Attachment, Click, SignedRequest
 
 log = structlog.get_logger()
 EVENT_TYPE = "countersign"
@@ -53,7 +54,7 @@ class SlackNotifier:
     """Thread-safe; connects on the first call.
 
     `timeout` is in seconds. `clock` counts seconds for the caches. `wait` sleeps while Slack processes a picture, and between the replies
-    of a long thread (`Pace`).
+    of a long thread (`Pace`). `signing_secrets`, newest first, verify kept requests; with `socket_mode`, so does our own seal.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class SlackNotifier:
         timeout: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         wait: Wait = time.sleep,
+        signing_secrets: Sequence[str] = (),
+        socket_mode: bool = False,
     ) -> None:
         self.post_settles = timeout + 5.0  # seconds; Slack may still write a message after our timeout
         self._calls = SlackCalls(token, api_url, timeout)
@@ -73,6 +76,7 @@ class SlackNotifier:
         self._images = SlackImages(self._calls, self._files, wait)
         self.pace = Pace(clock, wait)
         self._channels = Remembered[str](clock)
+        self._signatures = RequestSignatures(signing_secrets, token, seals_count=socket_mode)
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         """Makes every call that can fail before the message is sent, because nothing may fail afterwards."""
@@ -150,6 +154,14 @@ class SlackNotifier:
 
     def read_click(self, body: Mapping[str, object]) -> Click:
         return inbound.read_click(body)
+
+    def as_received(self, raw: str, headers: Mapping[str, str], body: Mapping[str, object]) -> SignedRequest:
+        if raw:
+            return self._signatures.of_http(raw, headers)
+        return self._signatures.seal(body, int(time.time()))
+
+    def read_signed(self, kept: SignedRequest) -> Click:
+        return self._signatures.read(kept)
 
     def read_mention(self, text: str) -> str | None:
         return inbound.read_mention(text)

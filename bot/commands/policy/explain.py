@@ -78,6 +78,8 @@ def _lines(said: Explained, policy: Policy, source: str) -> Iterator[str]:
     yield f"trained by {said.author or 'nobody that MLflow names'}; commit by {said.commit_author or 'nobody that MLflow names'}"
     for who in said.unmapped:
         yield f'The policy names nobody called "{who}", so they count as unknown. Add an mlflow_user to people.'
+    for who in said.not_believed:
+        yield f'The name "{who}" comes from a source that authors_from does not have, so the author counts as unknown.'
     if not said.targets:
         yield f"No rule speaks of {said.version.model}, so nobody is asked. Its moves: {policy.default}."
     for explanation in said.targets:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import cast
 
 import rfc8785
@@ -22,6 +23,7 @@ from bot.domain.model import (
     DecidedBy,
     Evidence,
     Metric,
+    SignedBy,
     State,
     Target,
     TransitionRequest,
@@ -40,29 +42,54 @@ LONGEST_IN_TAG = 150  # characters of a target's name; MLflow's tag names have a
 NOT_IN_TAG = re.compile(r"[^\w.\- ]")  # MLflow refuses these in a tag's name, but allows some of them in a model's
 
 Names = Mapping[str, str]
+NONE: Names = MappingProxyType({})
+
+# What the person's signature on paper would mean; it is signed with each vote.
+MEANINGS = {
+    Verdict.APPROVE: "I approve that {version} takes {target}, on the evidence named here and under this rule.",
+    Verdict.REJECT: "I reject that {version} takes {target}, on the evidence named here and under this rule.",
+}
+UNSIGNED_BY_NOTIFIER = "The notifier signs nothing over a socket: the bot itself sealed the request that it received."
 
 
-def of_vote(request: TransitionRequest, vote: Vote, rule: Rule, names: Names) -> Plain:
-    """The statement about one person's vote."""
+@dataclass(frozen=True)
+class People:
+    """Printed names and e-mail addresses, by id."""
+
+    names: Names
+    emails: Names
+
+    def of(self, person: str | None) -> Plain:
+        return as_plain(_known(person, self)) if person else None
+
+
+def of_vote(request: TransitionRequest, vote: Vote, rule: Rule, names: Names, emails: Names = NONE) -> Plain:
+    """The statement about one person's vote. `names` and `emails` are of people, by id."""
+    people = People(names, emails)
     return _statement(
         request,
         {
             "about": VOTE,
             "verdict": str(vote.verdict),
-            "person": _person(vote.person, names),
+            "person": people.of(vote.person),
+            "account": _account(vote),
+            "meaning": _meaning(vote, request),
+            "groups": list(vote.groups),
+            "signedRequest": _signed_request(vote),
             "reason": vote.reason,
             "at": vote.at.isoformat(),
             "message": _message(request.card),
             "rule": {"label": rule.label, "hash": vote.rule_hash},
         },
-        names,
+        people,
     )
 
 
-def of_decision(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
+def of_decision(request: TransitionRequest, rule: Rule, names: Names, emails: Names = NONE) -> Plain:
     """The statement about the decision: approved, rejected or called off, by whom, on which evidence."""
+    people = People(names, emails)
     if request.state is State.CALLED_OFF:
-        return _of_calling_off(request, rule, names)
+        return _of_calling_off(request, rule, people)
     decided_by = request.decided_by or DecidedBy.PEOPLE
     judged = request.judgement.checks if request.judgement and decided_by is DecidedBy.FAST_TRACK else ()
     return _statement(
@@ -71,21 +98,21 @@ def of_decision(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
             "about": DECISION,
             "verdict": str(verdict_of(request)),
             "decidedBy": str(decided_by),
-            "approvers": _approvers(request, rule, names) if decided_by is DecidedBy.PEOPLE else [],
+            "approvers": _approvers(request, rule, people) if decided_by is DecidedBy.PEOPLE else [],
             "reason": request.outcome if request.state is State.REJECTED else "",
             "at": request.decided_at.isoformat() if request.decided_at else "",
             "message": _message(request.card if decided_by is DecidedBy.PEOPLE else None),
             "rule": {"label": rule.label, "hash": request.rule_hash},
             "checks": [check.sentence for check in judged],
         },
-        names,
+        people,
     )
 
 
-def _of_calling_off(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
+def _of_calling_off(request: TransitionRequest, rule: Rule, people: People) -> Plain:
     """Newer than the approval, and against it: offline as well, the version may not ship on an approval that was taken back."""
     at = as_plain(request.ended_at)
-    person: dict[str, Plain] = {"id": request.ended_by, "name": names.get(request.ended_by, ""), "for": ""}
+    person = {**_known(request.ended_by, people), "for": ""}
     said: dict[str, Plain] = {
         "about": DECISION,
         "verdict": str(Verdict.REJECT),
@@ -97,7 +124,7 @@ def _of_calling_off(request: TransitionRequest, rule: Rule, names: Names) -> Pla
         "rule": {"label": rule.label, "hash": request.rule_hash},
         "checks": [],
     }
-    return _statement(request, said, names)
+    return _statement(request, said, people)
 
 
 def verdict_of(request: TransitionRequest) -> Verdict | None:
@@ -130,23 +157,23 @@ def tag_of(target: Target, about: str, person: str) -> str:
     return tag_prefix(target) + (DECISION if about == DECISION else person[:12])
 
 
-def _statement(request: TransitionRequest, predicate: dict[str, Plain], names: Names) -> Plain:
+def _statement(request: TransitionRequest, predicate: dict[str, Plain], people: People) -> Plain:
     """Leaves out metrics and params when the envelope would be too large, and says so; the digest still covers them."""
-    whole = _about(request, predicate, _evidence(request.evidence), names)
+    whole = _about(request, predicate, _evidence(request.evidence), people)
     if request.evidence is None or len(payload_of(whole)) <= STATEMENT_LIMIT:
         return whole
-    return _about(request, predicate, _shortened(request.evidence), names)
+    return _about(request, predicate, _shortened(request.evidence), people)
 
 
-def _about(request: TransitionRequest, predicate: dict[str, Plain], evidence: Plain, names: Names) -> Plain:
+def _about(request: TransitionRequest, predicate: dict[str, Plain], evidence: Plain, people: People) -> Plain:
     known: dict[str, Plain] = {
         "request": request.id,
         "kind": str(request.kind),
         "version": _identity(request.version),
         "target": str(request.target),
         "evidence": evidence,
-        "requester": _person(request.requester, names),
-        "author": _person(request.author, names),
+        "requester": people.of(request.requester),
+        "author": people.of(request.author),
         "ticket": request.ticket.key if request.ticket else None,
         "follows": request.follows,
     }
@@ -171,7 +198,7 @@ def _identity(version: VersionId) -> dict[str, Plain]:
     }
 
 
-def _approvers(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
+def _approvers(request: TransitionRequest, rule: Rule, people: People) -> Plain:
     """The people whose votes met the rule's requirements, or who rejected, with the reasons and times of their votes."""
     counted = under(request, request.rule_hash)
     if verdict_of(request) is Verdict.REJECT:
@@ -181,11 +208,12 @@ def _approvers(request: TransitionRequest, rule: Rule, names: Names) -> Plain:
         seated = [(votes[person], group) for person, group in tally(counted, rule).met]
     return [
         {
-            "id": vote.person,
-            "name": names.get(vote.person, ""),
+            **_known(vote.person, people),
             "for": group,
             "reason": vote.reason,
             "at": as_plain(vote.at),
+            "account": _account(vote),
+            "meaning": _meaning(vote, request),
         }
         for vote, group in seated
     ]
@@ -196,8 +224,25 @@ def _say_of(vote: Vote, request: TransitionRequest, rule: Rule) -> str:
     return next((group for group in groups_with_a_say(request, rule) if group in vote.groups), "")
 
 
-def _person(person: str | None, names: Names) -> Plain:
-    return {"id": person, "name": names.get(person, "")} if person else None
+def _known(person: str, people: People) -> dict[str, Plain]:
+    return {"id": person, "name": people.names.get(person, ""), "email": people.emails.get(person, "")}
+
+
+def _account(vote: Vote) -> Plain:
+    """The notifier's account that pressed; None in votes of older releases."""
+    return {"team": vote.team, "id": vote.account} if vote.account else None
+
+
+def _meaning(vote: Vote, request: TransitionRequest) -> str:
+    return MEANINGS[vote.verdict].format(version=request.version, target=request.target)
+
+
+def _signed_request(vote: Vote) -> Plain:
+    """What the vote came in, which the bot keeps; None in votes of older releases."""
+    if not vote.signed_request:
+        return None
+    told: dict[str, Plain] = {"digest": vote.signed_request, "by": vote.signed_by}
+    return told if vote.signed_by == SignedBy.NOTIFIER else {**told, "missing": UNSIGNED_BY_NOTIFIER}
 
 
 def _message(card: PostedCard | None) -> Plain:
@@ -222,6 +267,8 @@ def _evidence(evidence: Evidence | None) -> Plain:
             "commit": evidence.commit,
             "source": evidence.source,
             "author": evidence.author,
+            "authorFrom": evidence.author_from,
+            "notBelieved": evidence.not_believed,
             "metrics": [_metric(metric) for metric in evidence.metrics],
             "params": evidence.params,
             "datasets": evidence.datasets,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bot.domain.card.card import Fact
 from bot.domain.card.sentences import CardContext
 from bot.domain.evidence import lineage
-from bot.domain.model import PERSON, Artifacts, Champion, DataSet, Evidence, TransitionRequest
+from bot.domain.model import PERSON, Artifacts, AuthorSource, Champion, DataSet, Evidence, TransitionRequest
 
 SHOWN = 8
 ROOM = 400  # characters; a line on a card is cut at 500
@@ -16,6 +16,11 @@ NAME_SHOWN = 60
 VALUE_SHOWN = 30
 COMMIT_SHOWN = 12
 DIGEST_SHOWN = 12
+SOURCES: Mapping[str, str] = {
+    AuthorSource.GIT: "as the git mirror says",
+    AuthorSource.RUN: "as the run says",
+    AuthorSource.COMMIT_TAG: "as a tag of the run says",
+}
 SIGNATURE_PARTS = ("inputs", "outputs", "params")
 
 
@@ -37,13 +42,23 @@ def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]
     return [Fact(label, text) for label, text in lines if text]
 
 
-def named_or_claimed(person_id: str | None, claimed: str | None, context: CardContext) -> str:
-    """A known person's name, else the name that a client claimed, marked as unknown here."""
+def trained_by(request: TransitionRequest, context: CardContext) -> str:
+    seen = request.evidence
+    return _author(request.author, seen.author if seen else None, seen.author_from if seen else "", seen, context)
+
+
+def _author(
+    person_id: str | None, claimed: str | None, source: str, seen: Evidence | None, context: CardContext
+) -> str:
+    """A known person's name, else the name that a source gave, marked as unknown here; and which source it is."""
     if person_id is None and claimed and claimed.startswith(PERSON):
         claimed = context.name(claimed.removeprefix(PERSON))
+    words = SOURCES.get(source, "")
+    if person_id is None and claimed and seen is not None and source in seen.not_believed:
+        return f"{claimed} ({words}, which the policy does not believe)"
     if person_id is None and claimed:
-        return f"{claimed} (not in the policy's people)"
-    return context.name(person_id)
+        return f"{claimed} ({words + ', ' if words else ''}not in the policy's people)"
+    return f"{context.name(person_id)} ({words})" if words and person_id is not None else context.name(person_id)
 
 
 def _lineage(evidence: Evidence) -> str:
@@ -66,7 +81,8 @@ def _commit(request: TransitionRequest, evidence: Evidence, context: CardContext
     if not evidence.commit:
         return ""
     known = request.commit_author is not None or bool(evidence.commit_author)
-    by = f", by {named_or_claimed(request.commit_author, evidence.commit_author, context)}" if known else ""
+    source, claimed = evidence.commit_author_from, evidence.commit_author
+    by = f", by {_author(request.commit_author, claimed, source, evidence, context)}" if known else ""
     return f"{evidence.commit[:COMMIT_SHOWN]}{by}"
 
 

@@ -6,7 +6,7 @@ The metrics are in `metrics_table`, the changes in `changes`, the sentences in `
 from __future__ import annotations
 
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
-from bot.domain.card.changes import change_facts, named_or_claimed
+from bot.domain.card.changes import change_facts, trained_by
 from bot.domain.card.fast_track_sentences import agreement_text, judgement_text
 from bot.domain.card.metrics_table import left_out, metric_tables
 from bot.domain.card.next_steps import next_step
@@ -24,7 +24,7 @@ from bot.domain.card.sentences import (
 )
 from bot.domain.evidence.lineage import in_the_way
 from bot.domain.grounds import objection_text
-from bot.domain.model import FastTrackMode, Kind, State, TransitionRequest, Verdict
+from bot.domain.model import FastTrackMode, Kind, RefusedVote, State, TransitionRequest, Verdict
 from bot.domain.policy.rules import Group
 from bot.domain.request.lifecycle import wants_reason
 from bot.domain.request.quorum import ANYONE, groups_with_a_say
@@ -91,6 +91,24 @@ def reminder_card(request: TransitionRequest, context: CardContext) -> Card:
     )
 
 
+def refused_vote_card(request: TransitionRequest, refused: RefusedVote, context: CardContext) -> Card:
+    """Posted in the card's thread for a vote on record that nothing proves."""
+    title = f"A vote was refused: {request.version} → {target_label(request)}"
+    said = refused_vote_text(refused, context)
+    advice = (
+        "If that person pressed the button, press it again on the newest card. If not, somebody else wrote this vote: "
+        "tell your administrators, and run countersign audit verify."
+    )
+    return Card(
+        title=title, summary=f"{title}. {said}", facts=tuple(_link_to_the_card(request)), paragraphs=(said, advice)
+    )
+
+
+def refused_vote_text(refused: RefusedVote, context: CardContext) -> str:
+    who, when = context.name(refused.person), format_utc(refused.cast_at)
+    return f"The vote on record by {who} of {when} does not count and was not signed: {refused.reason.rstrip('.')}."
+
+
 def mentions_of(request: TransitionRequest, context: CardContext) -> tuple[Mention, ...]:
     """The groups whose votes are missing and, after the escalation, the group that may vote for them."""
     missing = what_is_missing(request, context)
@@ -134,7 +152,7 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
         Fact("Version", Link(str(request.version), evidence.version_url) if evidence else str(request.version)),
         Fact("Target", f"{request.target}, held by {_holder(request)}"),
         Fact("Asked", _asked(request, context)),
-        Fact("Trained by", named_or_claimed(request.author, evidence.author if evidence else None, context)),
+        Fact("Trained by", trained_by(request, context)),
     ]
     if evidence is not None and evidence.run_url and evidence.run_id:
         facts.append(Fact("Run", Link(f"Run {evidence.run_id[:8]}", evidence.run_url)))
@@ -179,6 +197,7 @@ def _footer(request: TransitionRequest) -> str:
 
 def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
     votes = [vote_line(vote, request, context) for vote in request.votes]
+    votes += [refused_vote_text(refused, context) for refused in request.refused_votes]
     grounds = _grounds(request, context, with_the_record=True)
     return [*grounds, *votes, *_what_happens(request, context), status_sentence(request, context)]
 

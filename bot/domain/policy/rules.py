@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from bot.domain.model import Ask, AskKind, FastTrackMode, Target, TargetKind
+from bot.domain.model import Ask, AskKind, AuthorSource, FastTrackMode, Target, TargetKind
 from bot.domain.policy.calendars import Freeze, WorkingHours
 from bot.domain.references import TicketPlan
 
@@ -234,6 +234,7 @@ class Policy:
     freezes: tuple[Freeze, ...] = ()
     artifact_stores: tuple[str, ...] = ARTIFACTS_FROM_MLFLOW
     digest: DigestPlan | None = None
+    authors_from: tuple[AuthorSource, ...] = ()
 
     def rule_for(self, workspace: str, model: str, target: Target) -> Rule | None:
         """The first rule that matches workspace, model and target; None when none does."""
@@ -272,6 +273,10 @@ class Policy:
     def person_by_mlflow_user(self, user: str) -> PersonEntry | None:
         """By the user name that an MLflow client claimed, or by e-mail address."""
         return next((e for e in self.people if user == e.mlflow_user or user.lower() == e.email), None)
+
+    def author_named(self, claimed: str | None, source: str) -> PersonEntry | None:
+        """The person behind an author's name; None when the policy does not believe where the name comes from."""
+        return self.person_by_mlflow_user(claimed) if claimed and source in self.authors_from else None
 
     def rule_hash(self, rule: Rule) -> str:
         """What binds a decision: the rule with the groups that decide; not its reminders, escalation, notices and tickets."""

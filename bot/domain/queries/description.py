@@ -73,7 +73,7 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Ballot:
-    """A vote with printed names; `groups` are those that the person voted for."""
+    """A vote with printed names; `groups` are those that the person voted for. `signed_by` is a SignedBy, empty in old votes."""
 
     person: str
     verdict: Verdict
@@ -81,6 +81,7 @@ class Ballot:
     at: datetime
     groups: tuple[str, ...]
     standing_in_for: tuple[str, ...] = ()
+    signed_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,7 @@ def ballots_of(votes: Sequence[Vote], names: Names) -> tuple[Ballot, ...]:
             vote.at,
             vote.groups,
             tuple(names.get(person, UNKNOWN) for person in vote.standing_in_for),
+            vote.signed_by,
         )
         for vote in votes
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.domain.card.metrics_table import figure
 from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER
-from bot.domain.model import Artifacts, Evidence, Metric
+from bot.domain.model import Artifacts, Evidence, Metric, SignedBy
 from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
 from bot.domain.text import format_utc
 
@@ -17,6 +17,11 @@ NOBODY = "nobody"
 VOUCHED = {
     GIT_MIRROR: "the git mirror's, which has the commit and this very dvc.lock",
     TRAINER: "the trainer's own: nobody else was asked",
+}
+CAME_IN = {
+    SignedBy.NOTIFIER: "the signed request is kept",
+    SignedBy.BOT: "over a socket, where nothing is signed: sealed by the bot alone",
+    "": "from before signed requests were kept: on the bot's word alone",
 }
 
 Lines = Iterator[str]
@@ -63,7 +68,7 @@ def ballot_text(ballot: Ballot) -> str:
     groups = f" for {' and '.join(ballot.groups)}" if ballot.groups else ""
     instead = f", standing in for {' and '.join(ballot.standing_in_for)}" if ballot.standing_in_for else ""
     reason = f": {ballot.reason}" if ballot.reason else ""
-    return f"{ballot.person}, {ballot.verdict}{groups}{instead}, {format_utc(ballot.at)}{reason}"
+    return f"{ballot.person}, {ballot.verdict}{groups}{instead}, {format_utc(ballot.at)}{reason} ({CAME_IN[ballot.signed_by]})"
 
 
 def signed_text(signed: Signed) -> str:

@@ -31,9 +31,10 @@ from bot.domain.events import (
     TicketClosed,
     TicketOpened,
     VoteCast,
+    VoteRefused,
     VotesRebound,
 )
-from bot.domain.model import DECISION, AskKind, DecidedBy, Kind, State, TransitionRequest, Vote
+from bot.domain.model import DECISION, AskKind, DecidedBy, Kind, RefusedVote, State, TransitionRequest, Vote
 
 BY_RULE = "policy"  # used instead of a person's id where the rule itself decided
 
@@ -63,6 +64,8 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         return _joined(request, event)
     if isinstance(event, VoteCast):
         return replace(request, votes=(*request.votes, event.vote))
+    if isinstance(event, VoteRefused):
+        return _without_vote(request, event)
     if isinstance(event, RequestApproved):
         return replace(
             request, state=State.APPROVED, decided_at=event.at, rule_hash=event.rule_hash, decided_by=event.by
@@ -125,6 +128,12 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
     if isinstance(event, TicketClosed):
         return replace(request, ticket_status=event.status)
     return request
+
+
+def _without_vote(request: TransitionRequest, event: VoteRefused) -> TransitionRequest:
+    refused = RefusedVote(event.person, event.cast_at, event.reason)
+    left = tuple(vote for vote in request.votes if (vote.person, vote.at) != (event.person, event.cast_at))
+    return replace(request, votes=left, refused_votes=(*request.refused_votes, refused))
 
 
 def _joined(request: TransitionRequest, event: AskJoined) -> TransitionRequest:

@@ -36,8 +36,9 @@ def groups_with_a_say(request: TransitionRequest, rule: Rule) -> tuple[str, ...]
 
 
 def author_is_unknown(request: TransitionRequest) -> bool:
-    """The policy does not name the person who trained it, or the claimed author of its commit."""
-    claims_commit = request.evidence is not None and bool(request.evidence.commit_author)
+    """No source that the policy believes names a person of it as the one who trained it, or names another as the author of its commit."""
+    seen = request.evidence
+    claims_commit = seen is not None and bool(seen.commit_author) and seen.commit_author_from not in seen.not_believed
     return request.author is None or (claims_commit and request.commit_author is None)
 
 

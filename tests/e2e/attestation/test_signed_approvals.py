@@ -294,6 +294,7 @@ def test_a_new_key_is_printed_and_never_written_over_another(installation: Insta
 
 def test_a_worker_without_its_key_says_so_and_does_not_start(installation: Installation, tmp_path: Path) -> None:
     outside = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "SLACK_BOT_TOKEN": "xoxb-of-the-tests"}
+    outside["SLACK_SIGNING_SECRET"] = "of-the-tests"
     tickets = {"JIRA_URL": "http://127.0.0.1:9", "JIRA_TOKEN": "of-the-tests"}
 
     told = run(

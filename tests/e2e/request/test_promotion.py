@@ -335,5 +335,5 @@ def test_a_model_whose_name_is_a_mention_makes_nobody_look_up(installation: Inst
 def test_names_from_a_run_that_nobody_mapped_stay_a_claim(installation: Installation) -> None:
     request = installation.asked(installation.register(user="<!here> mallory"))
 
-    assert "<!here> mallory (not in the policy's people)" in installation.card(request).all_text
+    assert "<!here> mallory (as the run says, not in the policy's people)" in installation.card(request).all_text
     assert "<!here>" not in installation.card(request).text

@@ -24,7 +24,7 @@ SECRETS = pytest.mark.parametrize("secret", ["", SLACK_SECRET], ids=["signed wit
 
 
 def by_socket_alone(installation: Installation) -> Settings:
-    changes = {"slack_app_token": SecretStr("xapp-1-of-the-tests"), "slack_signing_secret": SecretStr("")}
+    changes = {"slack_app_token": SecretStr("xapp-1-of-the-tests"), "slack_signing_secrets": ()}
     return installation.settings.model_copy(update=changes)
 
 

@@ -107,7 +107,7 @@ def _pressing(world: World, human: Human, message: Message, button: Button) -> C
 
     def body() -> None:
         story = STORIES[button.action]
-        if story(click, world.s).asked:
-            story(replace(click, reason="because I say so"), world.s)
+        if story(world.notifier.signed(click), world.s).asked:
+            story(world.notifier.signed(replace(click, reason="because I say so")), world.s)
 
     return body

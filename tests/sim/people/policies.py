@@ -17,6 +17,7 @@ people:
   - {{name: Bea Baker, email: bea@example.com, mlflow_user: bea}}
   - {{name: Cy Lindqvist, email: cy@example.com, mlflow_user: cy}}
   - {{name: Dan Reyes, email: dan@example.com, mlflow_user: dan}}
+authors_from: [run]
 groups:
   leads: {{slack_group: leads}}
   risk: {{people: [cy@example.com, ana@example.com]}}

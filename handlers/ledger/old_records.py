@@ -1,0 +1,48 @@
+"""What an older release left, which this one believes as it is: listed once in the ledger, by the first `migrate` of this release.
+
+From then on a vote counts only with a signed request, and a binding only with its ledger entry. Rows that are written later cannot claim
+to be old.
+"""
+
+from __future__ import annotations
+
+from bot.domain.events import OldRecordsListed
+from bot.domain.model import Kind, State, TransitionRequest
+from bot.domain.vote_events import OldBinding, OldVote
+from bot.services import Services
+from bot.signatures import digest_of
+from bot.store.requests import LIVE
+from bot.store.transaction import Transaction
+
+
+def list_old_records(s: Services) -> None:
+    """Also when there are none, so that nobody can list some later."""
+    with s.store.transaction() as tx:
+        tx.keys.lock()  # two release steps at once: the second waits, and finds it listed
+        if tx.signed_requests.listed() is None:
+            tx.record([OldRecordsListed(s.clock.now(), _old_votes(tx), _old_bindings(tx), _old_verdicts(tx))])
+
+
+def _old_votes(tx: Transaction) -> tuple[OldVote, ...]:
+    """Of requests that may still be decided or carried out; on others nothing is signed or moved any more."""
+    rejected = [request for request in tx.requests.find(states=(State.REJECTED,)) if _has_something_to_do(request)]
+    return tuple(
+        OldVote(request.id, vote.person, vote.at)
+        for request in (*tx.requests.find(states=LIVE), *rejected)
+        for vote in request.votes
+        if not vote.signed_request
+    )
+
+
+def _has_something_to_do(rejected: TransitionRequest) -> bool:
+    is_to_be_put_back = rejected.kind is Kind.OBSERVED and rejected.settled_at is None
+    return rejected.attested_at is None or is_to_be_put_back
+
+
+def _old_verdicts(tx: Transaction) -> tuple[str, ...]:
+    return tuple(sorted(digest_of(envelope) for envelope in tx.verdicts.envelopes()))
+
+
+def _old_bindings(tx: Transaction) -> tuple[OldBinding, ...]:
+    bound = (row for row in tx.people.accounts() if row.unbound_at is None)
+    return tuple(OldBinding(row.account, row.person) for row in bound if not tx.signed_requests.changes_of(row.account))
