@@ -157,6 +157,7 @@ def bolt_app(s: Services, settings: Settings) -> App:
         signing_secret=settings.slack_signing_secret.get_secret_value() or secrets.token_hex(32),
         process_before_response=True,
         token_verification_enabled=False,
+        ssl_check_enabled=False,  # it would answer before the signature is verified
     )
     listen_to_actions(bolt, s)
     listen_to_commands(bolt, s)
@@ -205,7 +206,11 @@ def _registry(settings: Settings) -> MlflowRegistry:
 
 
 def _notifier(settings: Settings) -> SlackNotifier:
-    return SlackNotifier(settings.slack_bot_token.get_secret_value(), api_url=settings.slack_api_url)
+    return SlackNotifier(
+        settings.slack_bot_token.get_secret_value(),
+        signing_secret=settings.slack_signing_secret.get_secret_value(),
+        api_url=settings.slack_api_url,
+    )
 
 
 def _tickets(settings: Settings) -> JiraTickets:

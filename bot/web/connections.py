@@ -113,12 +113,12 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         self.since, self.has_served = time.monotonic(), True
 
     def del_channel(self, map: Any = None) -> None:
+        self.server.forget(self, self._fileno)
         super().del_channel(map)
-        self.server.forget(self)
 
     def is_waiting(self) -> bool:
         """Has sent no whole request that is still to be answered."""
-        return not self.requests and not self.total_outbufs_len and not self.close_when_flushed
+        return not (self.requests or self.total_outbufs_len or self.close_when_flushed or self.will_close)
 
     def forwarded_client(self) -> str:
         """The client of the request whose turn it is."""

@@ -9,6 +9,7 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -20,12 +21,14 @@ from bot.web.clients import Clients
 from bot.web.connections import Busy, Connection, Options
 from bot.web.limits import HEADER_LIMIT, POOLS, Limits, Pool, pool_for, usual_limits
 from bot.web.pools import Threads
+from bot.web.watch import Watch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 log = structlog.get_logger()
-AT_ONCE = 128  # connections accepted in one turn of the loop
+AT_ONCE = 64  # connections accepted in one turn of the loop
+FEW = 16  # one in so many makes room at once, so that finding them costs little
 TURN = 0.25  # seconds; how soon the loop sees that it is to stop
 
 
@@ -84,13 +87,16 @@ class Front(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
             clear_untrusted_proxy_headers=False,
         )
         address = next((one for one in options.listen if one[0] == socket.AF_INET), options.listen[0])
+        self._watch = Watch(lambda one: isinstance(one, Connection) and not one.is_waiting())
         super().__init__(application, map={}, dispatcher=Dispatcher(pools), adj=options, sockinfo=address)
+        self._watch.add(self)
+        self._watch.add(self.trigger)
 
     def run(self, is_stopping: Callable[[], bool] = lambda: False) -> None:
         """Blocks. When it is to stop, requests that have arrived are still answered, for a few seconds."""
         looked_at = time.monotonic()
         while not is_stopping():
-            self._turn(TURN)
+            self._watch.turn(TURN)
             self._let_in()
             if time.monotonic() - looked_at >= self.limits.look_every:
                 looked_at = time.monotonic()
@@ -103,9 +109,6 @@ class Front(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
     def handle_accept(self) -> None:
         """Accepts after all events of this turn: a descriptor that was closed in it may come back for a new connection."""
         self.knocked = True
-
-    def _turn(self, seconds: float) -> None:
-        wasyncore.poll2(seconds, self._map)
 
     def _let_in(self) -> None:
         if not self.knocked:
@@ -141,26 +144,31 @@ class Front(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
             return
         connection = self.channel_class(self, sock, address, self.adj, map=self._map)
         self.by_client[connection.client].add(connection)
+        self._watch.add(connection)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: Connection, fileno: int | None) -> None:
+        self._watch.forget(connection, fileno)
         theirs = self.by_client.get(connection.client, set())
         theirs.discard(connection)
         if not theirs:
             self.by_client.pop(connection.client, None)
 
     def _make_room(self, crowd: Iterable[Connection]) -> bool:
-        """Closes the connection that has waited longest without a whole request. False when all have one."""
+        """Closes the connections that have waited longest without a whole request, a few at a time. False when all have one."""
         waiting = [connection for connection in crowd if connection.is_waiting()]
-        if not waiting:
-            return False
-        min(waiting, key=lambda connection: connection.since).make_room()
-        return True
+        few = 1 + len(waiting) // FEW
+        for connection in nsmallest(few, waiting, key=lambda connection: connection.since):
+            connection.make_room()
+        return bool(waiting)
 
     def _look_after_all(self, now: float) -> None:
         for connection in list(self.active_channels.values()):
             connection.look_after(now)
+            if not connection.is_waiting():
+                self._watch.add(connection)
 
     def _leave(self) -> None:
+        self._watch.forget(self, self._fileno)
         wasyncore.dispatcher.close(self)  # only the listening socket
         began = time.monotonic()
         deadline = began + self.limits.leave_within
@@ -171,6 +179,7 @@ class Front(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
                     connection.handle_close()
             if not self.active_channels:
                 break
-            self._turn(0.05)
+            self._watch.turn(0.05)
         self.task_dispatcher.shutdown(max(deadline, time.monotonic() + 0.1))
         wasyncore.close_all(self._map)
+        self._watch.close()

@@ -191,11 +191,18 @@ def _check_sender(query: str) -> None:
 
 
 def directory(text: str) -> Path:
-    if not Path(text).is_dir():
+    if not _is_directory(text):
         raise ValueError(
             "names no directory. Make it, or remove the setting to use the templates that come with Countersign"
         )
     return Path(text)
+
+
+def _is_directory(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except OSError:  # the name is too long
+        return False
 
 
 def email(text: str) -> str:
