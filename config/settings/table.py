@@ -90,8 +90,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "COUNTERSIGN_HOST",
         "the address that the web process listens on; `--host` overrides it",
-        "127.0.0.1 for serve, 0.0.0.0 for web",
-        "0.0.0.0",
+        "127.0.0.1 for serve, all addresses for web",
+        "192.0.2.10",
     ),
     Setting(
         "COUNTERSIGN_PROXIES",
@@ -104,7 +104,7 @@ SETTINGS: tuple[Setting, ...] = (
         "METRICS_PORT",
         "the port of /metrics and the detailed /readyz, on loopback; HOST:PORT for another address. Never publish it",
         "none, and both are not served",
-        "0.0.0.0:9464",
+        "9464",
         "Set it to a free port that only your monitoring can reach, for example 9464.",
     ),
     Setting(

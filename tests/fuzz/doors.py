@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 
 from flask.testing import FlaskClient
 
@@ -74,7 +74,7 @@ class Doors:
         """The page of a model of this name, by a link that is signed."""
         model = name.decode(errors="replace")
         link = Links("http://bot", [LINK_KEY]).to_version(model, 1, datetime.now(UTC))
-        return self._get(f"{path_of(model, 1)}?{urlsplit(link).query}".encode(), {})
+        return self._get(unquote_to_bytes(path_of(model, 1)) + b"?" + urlsplit(link).query.encode(), {})
 
     def unsigned_page(self, text: bytes) -> int:
         return self._get(b"/models/" + text, {})

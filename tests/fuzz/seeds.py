@@ -13,6 +13,7 @@ from tests.clients.slack.test_inbound import FORM, PRESS
 from tests.fixtures.installation import policy_text
 
 ROOT = Path(__file__).parents[2]
+SENT_FORM = {**FORM, "view": {**FORM["view"], "type": "modal"}}  # type: ignore[dict-item]
 LOCK = """schema: '2.0'
 stages:
   train:
@@ -31,9 +32,21 @@ stages:
       md5: 0123456789abcdef0123456789abcdef
 """
 COMMAND = b"command=%2Fcountersign&text=away+until+2026-12-01+-%3E+%40ben&user_id=U0ANA000001&team_id=T1&response_url=http%3A%2F%2Fx"
-EVENT = {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": {"type": "app_mention", "user": "U1", "text": "hi", "channel": "C1"}, "authorizations": [{"team_id": "T1", "is_enterprise_install": False}]}  # fmt: skip
+EVENT = {
+    "type": "event_callback",
+    "team_id": "T1",
+    "event_id": "Ev1",
+    "event": {"type": "app_mention", "user": "U1", "text": "hi", "channel": "C1"},
+    "authorizations": [{"team_id": "T1", "is_enterprise_install": False}],
+}
 CHALLENGE = {"type": "url_verification", "challenge": "abc", "token": "x"}
-SHORTCUT = {"type": "message_action", "callback_id": "x", "user": {"id": "U1"}, "message": {"ts": "1.2", "user": "U2"}, "response_urls": [{"response_url": "http://x"}]}  # fmt: skip
+SHORTCUT = {
+    "type": "message_action",
+    "callback_id": "x",
+    "user": {"id": "U1"},
+    "message": {"ts": "1.2", "user": "U2"},
+    "response_urls": [{"response_url": "http://x"}],
+}
 ISSUE = {"webhookEvent": "jira:issue_updated", "issue": {"id": "10001", "key": "GOV-1", "fields": {"summary": "x"}}}
 NEWS = {
     "entity": "model_version_alias",
@@ -52,13 +65,13 @@ DOOR_SEEDS: Mapping[str, Sequence[bytes]] = {
     "mlflow": _json(NEWS),
     "jira": _json(ISSUE),
     "slack-form": (COMMAND, b"payload=%7B%7D", b"ssl_check=1&token=x"),
-    "slack-payload": _json(PRESS, FORM, SHORTCUT),
+    "slack-payload": _json(PRESS, SENT_FORM, SHORTCUT),
     "slack-event": _json(EVENT, CHALLENGE),
     "slack-unsigned": (COMMAND, b"ssl_check=1&token=x", b"payload=%7B%22type%22%3A7%7D"),
     "api-requests": _json(ASKED),
     "api-rollbacks": _json(WAY_BACK),
     "gate": (b"bike-demand/1?target=alias:champion", b"bike-demand/1?target=stage:Production"),
-    "page": (b"bike-demand", "bike/é".encode()),
+    "page": (b"bike-demand", "bike é".encode()),
     "unsigned-page": (b"bike-demand/1?expires=1&signature=x",),
     "headers": (b"v1,abc=", b"1795384800", b"v0=" + b"a" * 64, b"sha256=00"),
 }

@@ -23,9 +23,22 @@ def test_any_text_is_read_or_refused(name: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize(
     "text",
-    ["", "\0", "\ud800", "[" * DEEP, "{" * DEEP, '{"a":' * DEEP, "- " * DEEP, "a: " * 1000, "1" * 5_000, "&a [*a]", "\x1b]0;x\x07", "\N{RIGHT-TO-LEFT OVERRIDE}"],
+    [
+        "",
+        "\0",
+        "\ud800",
+        "[" * DEEP,
+        "{" * DEEP,
+        '{"a":' * DEEP,
+        "- " * DEEP,
+        "a: " * 1000,
+        "1" * 5_000,
+        "&a [*a]",
+        "\x1b]0;x\x07",
+        "\N{RIGHT-TO-LEFT OVERRIDE}",
+    ],
     ids=range(12),
-)  # fmt: skip
+)
 def test_texts_that_break_parsers_are_read_or_refused(name: str, text: str) -> None:
     assert refuses_or_reads(READERS[name], text) in (True, False)
 
