@@ -13,7 +13,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test quick check model sim style types contracts security bench pictures reference format clean
+.PHONY: demo test quick check model sim style types contracts security attack bench pictures reference format clean
 
 demo: $(STAMP)
 	$(BIN)/countersign demo $(ARGS)
@@ -56,6 +56,10 @@ FROM ?= 0
 
 sim: $(STAMP)
 	$(BIN)/python -m tests.sim --seeds $(SEEDS) --from $(FROM)
+
+# Against the real web process, on loopback; some two minutes.
+attack: $(STAMP)
+	$(BIN)/python -m tests.attack $(ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench

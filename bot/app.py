@@ -1,20 +1,18 @@
 """The composition root: builds services from settings and policy, and from services the Flask app, the worker, the clock and the socket.
 
-The only module that imports all others. Nothing connects before its first use, so gunicorn may load the app before it forks.
+The only module that imports all others. Nothing connects before its first use.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import certifi
 import structlog
-from flask import Flask, Response
-from prometheus_client import generate_latest
+from flask import Flask
 from slack_bolt import App, BoltResponse
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
@@ -23,7 +21,6 @@ from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import handlers
-from bot import metrics
 from bot.clients import keys
 from bot.clients.git import GitMirrors
 from bot.clients.jira.tickets import JiraTickets
@@ -33,7 +30,7 @@ from bot.clients.signers import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note_k
 from bot.clients.slack.notifier import SlackNotifier
 from bot.clients.witnesses import CosigningWitness
 from bot.database import embedded
-from bot.database.connect import create_engine, pending_migrations
+from bot.database.connect import create_engine
 from bot.engine.jobs import Jobs
 from bot.errors import InvalidKey, InvalidSettings, KeyExposed
 from bot.links import KEY_FILE, links_for, make_link_key
@@ -43,7 +40,7 @@ from bot.services import Services, SystemClock
 from bot.signatures import ED25519
 from bot.store.transaction import Store
 from config.policy import read_policy
-from config.settings import Process, Settings, needs_of, read_settings
+from config.settings import Settings
 from handlers.attestation import signing
 from handlers.digest.closing import owed
 from handlers.doors.api import api
@@ -52,6 +49,7 @@ from handlers.doors.gate import ci_gate
 from handlers.doors.pages import pages
 from handlers.doors.slack_actions import listen_to_actions, slack_events
 from handlers.doors.slack_commands import listen_to_commands
+from handlers.doors.status import probes, status
 from handlers.doors.webhooks import jira_webhook, mlflow_webhook
 
 log = structlog.get_logger()
@@ -146,14 +144,14 @@ def effects_of(s: Services) -> Mapping[str, Callable[[str], None]]:
     return {name: _with_services(effect, s) for name, effect in handlers.EFFECTS.items()}
 
 
-def create_app() -> Flask:
-    """The app that gunicorn loads. Raises InvalidSettings with every mistake in the environment."""
+def create_apps(settings: Settings) -> tuple[Flask, Flask]:
+    """The doors, and what monitoring reads on METRICS_PORT."""
     write_logs()
     quieten_vendors()
-    settings = read_settings(os.environ, needs_of(Process.WEB, tickets=False))
     check_link_key(settings)
     url = database_url(settings)
-    return flask_app(build_services(settings, url), settings, url)
+    services = build_services(settings, url)
+    return flask_app(services, settings, url), status_app(services, url)
 
 
 def flask_app(s: Services, settings: Settings, url: str) -> Flask:
@@ -166,8 +164,15 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
         bolts = [bolt_app(s, settings, secret.get_secret_value()) for secret in settings.slack_signing_secrets]
         app.register_blueprint(slack_events(s, bolts))
     app.register_blueprint(pages(s, s.links))
+    app.register_blueprint(probes(s, url))
     answer_refusals(app)
-    _watch_routes(app, s, url)
+    return app
+
+
+def status_app(s: Services, url: str) -> Flask:
+    app = Flask("countersign-status", static_folder=None)
+    app.register_blueprint(status(s, url, lambda tx: owed(tx, s)))
+    answer_refusals(app)
     return app
 
 
@@ -187,6 +192,7 @@ def bolt_app(s: Services, settings: Settings, signing_secret: str = "") -> App:
         signing_secret=signing_secret or secrets.token_hex(32),
         process_before_response=True,
         token_verification_enabled=False,
+        ssl_check_enabled=False,  # it would answer before the signature is verified
     )
     listen_to_actions(bolt, s)
     listen_to_commands(bolt, s)
@@ -263,35 +269,3 @@ def _say_what_broke(error: Exception, body: Mapping[str, object]) -> BoltRespons
     down = isinstance(error, OperationalError | InterfaceError | PoolTimeout)
     log.error("click_failed", id=trigger, kind=type(error).__name__, exc_info=None if down else error)
     return BoltResponse(status=503 if down else 500, body=f"Nothing was recorded. Press again. (id {trigger})")
-
-
-def _watch_routes(app: Flask, s: Services, url: str) -> None:
-    metrics_registry = metrics.REGISTRY
-    housekeeping = metrics.Housekeeping(s.store, lambda tx: owed(tx, s))
-
-    @app.get("/healthz")
-    def healthz() -> dict[str, str]:
-        """This process answers; checks nothing else."""
-        return {"status": "ok"}
-
-    @app.get("/readyz")
-    def readyz() -> tuple[dict[str, object], int]:
-        """Ready when the database answers, its schema matches this release, and a policy is in force."""
-        pending = pending_migrations(url)
-        with s.store.transaction() as tx:
-            policy = tx.policies.digest()
-            undelivered = [] if pending else list(owed(tx, s))
-            doubted = [] if pending else tx.trust.doubted()
-        counts = s.store.jobs.counts()
-        parked = sum(counts.parked.values())
-        ready = not pending and policy is not None
-        said = {"ready": ready, "pending_migrations": pending, "policy": policy, "parked_jobs": parked}
-        registry = {"believed": not doubted, "why": " ".join(row.doubt for row in doubted)}
-        status = "degraded" if parked or undelivered or doubted else "ok"
-        more = {"undelivered_digests": undelivered, "registry": registry, "status": status}
-        return {**said, **more}, 200 if ready else 503
-
-    @app.get("/metrics")
-    def metrics_page() -> Response:
-        text = generate_latest(metrics_registry) + generate_latest(housekeeping)
-        return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -10,7 +10,7 @@ import structlog
 
 
 def write_logs(to: TextIO | None = None) -> None:
-    """For every process, including the web process under gunicorn. Writes to standard output by default.
+    """For every process, including the web process. Writes to standard output by default.
 
     Tracebacks omit the local variables that structlog shows by default, because they can hold passwords and tokens.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import ProgrammingError
@@ -44,6 +44,13 @@ votes_refused = Counter(
     "Votes on record that nothing proves, and that were therefore not signed.",
     registry=REGISTRY,
 )
+web_refused = Counter(
+    "countersign_web_refused",
+    "Connections and requests that the web server ended before a door saw them, and why.",
+    ["reason"],
+    registry=REGISTRY,
+)
+web_connections = Gauge("countersign_web_connections", "Open connections of the web server.", registry=REGISTRY)
 
 
 class Housekeeping(Collector):

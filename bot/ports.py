@@ -223,8 +223,8 @@ class Notifier(Protocol):
     def read_mention(self, text: str) -> str | None:
         """The account that a mention in a command names; None for any other text."""
 
-    def check_request(self, headers: Mapping[str, str]) -> None:
-        """Checks the form of the headers before the signature over the body is verified. Raises Rejected."""
+    def check_request(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Verifies the signature over these bytes, then their shape, before anything else reads them. Raises Rejected."""
 
     def upload_image(self, content: bytes, name: str, alt: str) -> Image:
         """Uploads a PNG that cards can show (`Card.image`); it is not visible before a card shows it. Safe to repeat.

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from bot.__main__ import main as countersign
-from bot.app import build_services, flask_app
+from bot.app import build_services, flask_app, status_app
 from bot.domain import events
 from bot.domain.events import Event
 from config.settings import NEEDS, SETTINGS, VARIABLES_OF, Setting, Settings
@@ -32,9 +32,9 @@ CALLERS = {
     "GET /gate/<model>/<version>": "CI and serving, with `?target=alias:champion`; bearer token ([answer](gate.md#examples))",
     "GET /models/<name>/<int:version>": "readers of a signed link on a card or ticket: the provenance page of a version",
     "GET /pages/version.css": "the style of that page",
-    "GET /healthz": "liveness probes: is this process up",
-    "GET /readyz": "readiness probes and load balancers: database, worker, clock, and what is degraded",
-    "GET /metrics": "Prometheus",
+    "GET /healthz": "liveness probes: is this process up. Also on `METRICS_PORT`",
+    "GET /readyz": "readiness probes and load balancers: ready or not; on `METRICS_PORT` also why, and what is degraded",
+    "GET /metrics": "Prometheus, on `METRICS_PORT` only; 404 on the public port",
 }
 """Who calls each route."""
 
@@ -69,6 +69,9 @@ lists the processes that do not start without the variable.
 - `JIRA_URL` needs `JIRA_EMAIL` with `JIRA_API_TOKEN` (Cloud), or `JIRA_TOKEN` alone (Data Center). The worker needs them as soon as a rule
   of the policy, or its digest, has a `ticket`.
 - With `SLACK_APP_TOKEN` set, Countersign uses Socket Mode and does not need `SLACK_SIGNING_SECRET`.
+- `COUNTERSIGN_PROXIES` has the addresses of reverse proxies that connect to the web process, for example `127.0.0.1` for one on the same
+  machine. An address outside the list may hold 64 connections, and its `X-Forwarded-For` is ignored. Behind a listed proxy the clients
+  named there take turns ([why](decisions/0009-the-web-server.md)).
 - MLflow's client reads its own credentials: `MLFLOW_TRACKING_USERNAME` with `MLFLOW_TRACKING_PASSWORD`, or `MLFLOW_TRACKING_TOKEN`.
 - To rotate a webhook secret without losing a delivery: set both, the new one first, separated by a comma; restart the web process; give the
   sender the new one; remove the old one.
@@ -165,9 +168,11 @@ def every_route() -> list[str]:
     settings = Settings.model_validate(
         {"DATABASE_URL": NOWHERE, "SLACK_BOT_TOKEN": "xoxb-none", "SLACK_SIGNING_SECRET": "none"}
     )
-    app = flask_app(build_services(settings, NOWHERE), settings, NOWHERE)
+    services = build_services(settings, NOWHERE)
+    apps = (flask_app(services, settings, NOWHERE), status_app(services, NOWHERE))
     there = {
         f"{method} {rule.rule}"
+        for app in apps
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
         if method in ("GET", "POST")

@@ -74,7 +74,7 @@ def _print_addresses(world: World) -> None:
   Slack   {world.addresses["slack"]}/
   Jira    {world.addresses["jira"]}/
   MLflow  {world.addresses["mlflow"]}/
-  Bot     {world.addresses["bot"]}/metrics
+  Bot     {world.addresses["metrics"]}/metrics
 
   1. The first version waits for two people. In Slack, press Approve as Ana Ruiz (ml-leads) and as Cy Lindqvist (risk).
      For the rest, open a second terminal:

@@ -17,9 +17,10 @@ from bot.database import embedded
 from bot.logs import write_logs
 from config.policy import policy_text_of
 from config.settings import Need, Process, Settings, needs_of
+from config.settings.values import LOOPBACK
 
 log = structlog.get_logger()
-EVERYWHERE = "0.0.0.0"  # nosec B104 - webhooks and Slack come from outside; --host narrows it
+EVERYWHERE = "0.0.0.0"  # nosec B104 - for `web` on a platform, whose router is another machine; COUNTERSIGN_HOST narrows it
 PACKAGED_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 
 
@@ -32,16 +33,17 @@ def migrate() -> None:
 
 
 @click.command()
-@click.option("--host", default=EVERYWHERE, show_default=True, help="Address to listen on.")
+@click.option("--host", help=f"Address to listen on. Default: COUNTERSIGN_HOST, else {EVERYWHERE}.")
 @telling_mistakes
-def web(host: str) -> None:
-    """Serve the HTTP doors: webhooks, Slack, the API, health and metrics."""
+def web(host: str | None) -> None:
+    """Serve the HTTP doors: webhooks, Slack, the API and health; on METRICS_PORT also metrics."""
     settings = settings_for(*needs_of(Process.WEB, tickets=False))
+    address = host or settings.host or EVERYWHERE
     _check_database(settings)
-    _check_port(host, settings.port)
-    from bot.commands.web_server import WebServer
+    _check_ports(address, settings)
+    from bot.commands.web_server import run_web
 
-    WebServer(host, settings.port).run()
+    run_web(settings, address)
 
 
 @click.command()
@@ -93,17 +95,18 @@ def socket() -> None:
 
 
 @click.command()
-@click.option("--host", default=EVERYWHERE, show_default=True, help="Address that the web process listens on.")
+@click.option("--host", help=f"Address that the web process listens on. Default: COUNTERSIGN_HOST, else {LOOPBACK}.")
 @telling_mistakes
-def serve(host: str) -> None:
+def serve(host: str | None) -> None:
     """Run everything in one place: database (when DATABASE_URL is not set), migrate, web, worker, clock, socket."""
     from bot.supervisor import only_one
 
     write_logs()
     settings = settings_for(*needs_of(Process.WEB, tickets=False), *_needs_of_worker())
-    _check_port(host, settings.port)
+    address = host or settings.host or LOOPBACK
+    _check_ports(address, settings)
     with only_one(settings.home / "serve.lock", f"countersign serve runs in {settings.home}"):
-        _serve(settings, host)
+        _serve(settings, address)
 
 
 def _serve(settings: Settings, host: str) -> None:
@@ -134,14 +137,21 @@ def _serve(settings: Settings, host: str) -> None:
             embedded.stop(settings.home)
 
 
-def _check_port(host: str, port: int) -> None:
-    with closing(network.socket()) as probe:
+def _check_ports(host: str, settings: Settings) -> None:
+    _check_port("PORT", host, settings.port)
+    if settings.metrics_address:
+        _check_port("METRICS_PORT", *settings.metrics_address)
+
+
+def _check_port(name: str, host: str, port: int) -> None:
+    family = network.AF_INET6 if ":" in host else network.AF_INET
+    with closing(network.socket(family)) as probe:
         probe.setsockopt(network.SOL_SOCKET, network.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as trouble:
             raise Mistake(
-                f"PORT {port} cannot be used ({trouble.strerror}). End what listens there, or set PORT"
+                f"{name} {port} cannot be used on {host} ({trouble.strerror}). End what listens there, or set {name}"
             ) from None
 
 
@@ -189,7 +199,7 @@ def _owner_url(settings: Settings) -> str:
 
 
 def _check_database(settings: Settings) -> None:
-    """Reports a missing database in one sentence, before gunicorn's workers would in many."""
+    """Reports a missing database in one sentence, before the web server would in many."""
     from bot.app import database_url
 
     database_url(settings)

@@ -1,38 +1,52 @@
-"""Runs the Flask app under gunicorn, started from our own process.
+"""Runs the web process: the doors on PORT and, if METRICS_PORT is set, what monitoring reads on a port of its own.
 
-A separate module, so that no other command imports gunicorn. gunicorn's command line is not used: it puts the current directory first on
-the import path, and a team may have a package named `config` there.
+A separate module, so that no other command imports the web server.
 """
 
 from __future__ import annotations
 
-from flask import Flask
-from gunicorn.app.base import BaseApplication
+import signal
+import sys
+import threading
 
-from bot.app import create_app
+import structlog
+
+from bot import metrics
+from bot.app import create_apps
+from bot.web.clients import Clients
+from bot.web.limits import STATUS_POOLS
+from bot.web.server import Front
+from config.settings import Settings
+
+log = structlog.get_logger()
+FAIR = 0.0005  # seconds until a busy thread lets another run; Python's 0.005 add up in a click that waits for the database ten times
 
 
-class WebServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """One process, because the counters of /metrics live in it. To scale out, run `countersign web` several times."""
+def run_web(settings: Settings, host: str) -> None:
+    """One process, because the counters of /metrics live in it. To scale out, run `countersign web` several times.
 
-    def __init__(self, host: str, port: int) -> None:
-        self.address = f"{host}:{port}"
-        super().__init__()
+    Blocks until SIGTERM or SIGINT, then answers what has arrived and returns.
+    """
+    sys.setswitchinterval(FAIR)
+    doors, status = create_apps(settings)
+    stopping = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stopping.set())
+    front = Front(doors, host, settings.port, clients=Clients(settings.proxies))
+    watched = (
+        _start_status(Front(status, *settings.metrics_address, pools=STATUS_POOLS), stopping)
+        if settings.metrics_address
+        else None
+    )
+    metrics.web_connections.set_function(lambda: len(front.active_channels))
+    log.info("listening", host=host, port=settings.port, metrics=settings.metrics_address)
+    front.run(stopping.is_set)
+    if watched:
+        watched.join()
 
-    def load_config(self) -> None:
-        options = {
-            "bind": self.address,
-            "workers": 1,
-            "worker_class": "gthread",
-            "threads": 8,
-            "timeout": 30,  # seconds until a hung worker is replaced
-            "graceful_timeout": 8,  # seconds; within the 10 s that SIGTERM may take
-            "accesslog": None,
-            "loglevel": "warning",
-            "proc_name": "countersign-web",
-        }
-        for name, value in options.items():
-            self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        return create_app()
+def _start_status(front: Front, stopping: threading.Event) -> threading.Thread:
+    """A loop of its own, so that monitoring gets answers however busy the doors are."""
+    thread = threading.Thread(target=front.run, args=(stopping.is_set,), name="status", daemon=True)
+    thread.start()
+    return thread

@@ -55,7 +55,7 @@ ML_LEADS = (
     "U0BEN000002",
     "U0BEA000004",
 )  # Bea trains the models, so she may approve others' versions but not her own
-USUAL_PORTS = {"bot": 8080, "slack": 8090, "jira": 8091, "mlflow": 5000}
+USUAL_PORTS = {"bot": 8080, "metrics": 9464, "slack": 8090, "jira": 8091, "mlflow": 5000}
 PATIENCE = 90.0  # seconds for any one step of the bot; on an idle machine each takes one or two
 BY = {DecidedBy.PEOPLE: "people", DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule itself"}
 Say = Callable[[str], None]
@@ -249,7 +249,8 @@ def _outside(home: Path, say: Say) -> Iterator[tuple[SlackSandbox, JiraSandbox, 
         bot_url = f"http://127.0.0.1:{bot_port}"
         slack.interactivity_url = f"{bot_url}/slack/events"
         jira.webhook_url = f"{bot_url}/webhooks/jira"
-        yield slack, jira, {"bot": bot_url, "slack": slack_url, "jira": jira_url, "mlflow": mlflow_url}
+        addresses = {"bot": bot_url, "metrics": f"http://127.0.0.1:{_port('metrics')}"}
+        yield slack, jira, {**addresses, "slack": slack_url, "jira": jira_url, "mlflow": mlflow_url}
 
 
 def _environment(
@@ -262,6 +263,7 @@ def _environment(
         "COUNTERSIGN_URL": addresses["bot"],
         "COUNTERSIGN_API_TOKEN": secrets.token_hex(16),
         "PORT": addresses["bot"].rpartition(":")[2],
+        "METRICS_PORT": addresses["metrics"].rpartition(":")[2],
         "MLFLOW_TRACKING_URI": addresses["mlflow"],
         "MLFLOW_WEBHOOK_SECRET": secrets.token_hex(16),
         "SLACK_BOT_TOKEN": slack.app.bot_token,

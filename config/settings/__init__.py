@@ -118,7 +118,14 @@ class Settings(BaseModel):
     tsa_url: WebAddress = Field("", alias="TSA_URL")
     tsa_certificates: Annotated[Path | None, BeforeValidator(values.key_file)] = Field(None, alias="TSA_CERTIFICATES")
     smtp_url: Annotated[SecretStr, BeforeValidator(values.smtp_url)] = Field(UNSET, alias="SMTP_URL")
+    host: Annotated[str, BeforeValidator(values.host)] = Field("", alias="COUNTERSIGN_HOST")
+    proxies: Annotated[tuple[values.Network, ...], BeforeValidator(values.networks)] = Field(
+        (), alias="COUNTERSIGN_PROXIES"
+    )
     port: Annotated[int, BeforeValidator(values.port)] = Field(8080, alias="PORT")
+    metrics_address: Annotated[tuple[str, int] | None, BeforeValidator(values.host_and_port)] = Field(
+        None, alias="METRICS_PORT"
+    )
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")
     mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")
     slack_bot_token: Annotated[SecretStr, BeforeValidator(values.slack_bot_token)] = Field(

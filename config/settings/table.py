@@ -112,7 +112,26 @@ SETTINGS: tuple[Setting, ...] = (
         "smtp://countersign:PASSWORD@mail.example.com:587?from=countersign@example.com",
         "Set it to your mail server, such as smtps://user:password@mail.example.com, or remove `email` from the policy's digest.",
     ),
+    Setting(
+        "COUNTERSIGN_HOST",
+        "the address that the web process listens on; `--host` overrides it",
+        "127.0.0.1 for serve, all addresses for web",
+        "192.0.2.10",
+    ),
+    Setting(
+        "COUNTERSIGN_PROXIES",
+        "addresses or networks of the reverse proxies in front; their X-Forwarded-For names the client whose turn it is",
+        "none: each address that connects is one client",
+        "10.0.0.0/8,127.0.0.1",
+    ),
     Setting("PORT", "the port that the web process listens on", "8080", "8080"),
+    Setting(
+        "METRICS_PORT",
+        "the port of /metrics and the detailed /readyz, on loopback; HOST:PORT for another address. Never publish it",
+        "none, and both are not served",
+        "9464",
+        "Set it to a free port that only your monitoring can reach, for example 9464.",
+    ),
     Setting(
         "MLFLOW_TRACKING_URI",
         "the MLflow server whose registry is watched",

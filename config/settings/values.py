@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
@@ -16,6 +17,8 @@ from bot.errors import InvalidCheckpoint
 API_TOKEN_LENGTH = 16
 KEY_SERVICES = ("awskms", "gcpkms", "hv", "hsm")
 HIGHEST_PORT = 65535
+LOOPBACK = "127.0.0.1"
+Network = IPv4Network | IPv6Network
 SENDER = re.compile(r"[!-~]+@[!-~]+")
 
 # https://docs.slack.dev/authentication/tokens and https://support.atlassian.com for ATATT; the longer prefix first
@@ -212,11 +215,18 @@ def _check_sender(query: str) -> None:
 
 
 def directory(text: str) -> Path:
-    if not Path(text).is_dir():
+    if not _is_directory(text):
         raise ValueError(
             "names no directory. Make it, or remove the setting to use the templates that come with Countersign"
         )
     return Path(text)
+
+
+def _is_directory(text: str) -> bool:
+    try:
+        return Path(text).is_dir()
+    except OSError:  # the name is too long
+        return False
 
 
 def email(text: str) -> str:
@@ -229,3 +239,30 @@ def port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= HIGHEST_PORT and len(text) <= 6):
         raise ValueError(f"is not a port. Write a number from 1 to {HIGHEST_PORT}, such as 8080")
     return int(text)
+
+
+def host(text: str) -> str:
+    if text == "localhost":
+        return text
+    try:
+        return str(ip_address(text.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        raise ValueError(
+            "is not an address of this machine. Write 127.0.0.1 for this machine alone, or 0.0.0.0 for every network"
+        ) from None
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """A port alone is one on loopback."""
+    address, colon, number = text.rpartition(":")
+    return (host(address) if colon else LOOPBACK), port(number)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Addresses or networks, separated by commas or white space."""
+    try:
+        return tuple(ip_network(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        raise ValueError(
+            "is not a list of addresses or networks. Write them with commas between, such as 10.0.0.0/8,192.0.2.7"
+        ) from None

@@ -37,8 +37,8 @@ def slack_events(s: Services, bolts: Sequence[App]) -> Blueprint:
 
     @door.post("/slack/events")
     def receive() -> ResponseReturnValue:
-        raw_body(BODY_LIMIT)
-        s.notifier.check_request(dict(request.headers))
+        body = raw_body(BODY_LIMIT)
+        s.notifier.check_request(dict(request.headers), body)
         answer = _dispatch(bolts)
         if answer.status == 401:
             raise Rejected("bad_signature", "the signature is not Slack's, or its time is more than five minutes away")
@@ -61,10 +61,10 @@ def _dispatch(bolts: Sequence[App]) -> BoltResponse:
 
 
 def _read_request() -> BoltRequest:
-    """Bolt reads a body before it verifies the signature, and fails on one that does not have Slack's form."""
+    """A query that is not UTF-8, for example; the body's shape has been checked."""
     try:
         return to_bolt_request(request)
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
         raise Rejected("malformed", "the body is not one that Slack sends", 400) from None
 
 

@@ -101,7 +101,7 @@ def test_no_secret_is_logged_printed_shown_or_kept(
         installation.click("ana", request, "approve")
         installation.s.store.jobs.replay_all()
         installation.settle_all()
-        metrics_page = requests.get(f"{installation.url}/metrics", timeout=10).text
+        metrics_page = requests.get(f"{installation.status_url}/metrics", timeout=10).text
 
     out, err = capfd.readouterr()
     with installation.s.store.transaction() as tx:

@@ -19,6 +19,7 @@ from slack_sdk.webhook import WebhookClient
 from bot.clients.slack import blocks as slack_blocks
 from bot.clients.slack import inbound
 from bot.clients.slack.blocks import fallback
+from bot.clients.slack.bodies import check_shape, check_signature
 from bot.clients.slack.calls import Answer, Pace, SlackCalls, SlackError, Wait, object_at, objects_at, text_at
 from bot.clients.slack.files import SlackFiles, SlackImages
 from bot.clients.slack.people import Remembered, SlackMentions, SlackPeople
@@ -69,6 +70,7 @@ class SlackNotifier:
         socket_mode: bool = False,
     ) -> None:
         self.post_settles = timeout + 5.0  # seconds; Slack may still write a message after our timeout
+        self._signing_secrets = tuple(signing_secrets)  # without one, nothing over HTTP is believed
         self._calls = SlackCalls(token, api_url, timeout)
         self._people = SlackPeople(self._calls, clock)
         self._mentions = SlackMentions(self._people, clock)
@@ -135,8 +137,9 @@ class SlackNotifier:
         view = slack_blocks.reason_form(click, title, prompt)
         self._calls.call("views.open", {"trigger_id": click.trigger, "view": view}, timeout=FORM_TIMEOUT)
 
-    def check_request(self, headers: Mapping[str, str]) -> None:
-        inbound.check_headers(headers)
+    def check_request(self, headers: Mapping[str, str], body: bytes) -> None:
+        check_signature(self._signing_secrets, headers, body, time.time())
+        check_shape(body, next((text for name, text in headers.items() if name.lower() == "content-type"), ""))
 
     def reply_privately(self, reply_to: str, text: str) -> None:
         """Not Bolt's `respond`: it would wait half a minute while Slack waits for us, and repeat itself after a lost answer."""

@@ -105,5 +105,5 @@ def body_agrees(entry: Entry) -> bool:
         return bool(
             (said["seq"], said["event"], datetime.fromisoformat(said["at"])) == (entry.seq, entry.kind, entry.at)
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return False

@@ -29,7 +29,7 @@ def planned(installation: Installation) -> Installation:
 
 def readyz(installation: Installation) -> tuple[list[str], str]:
     """Which digests are owed, and the status."""
-    answer = requests.get(f"{installation.url}/readyz", timeout=10)
+    answer = requests.get(f"{installation.status_url}/readyz", timeout=10)
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
     return answer.json()["undelivered_digests"], answer.json()["status"]
 
@@ -41,7 +41,7 @@ def counted(installation: Installation) -> float:
 
 
 def metrics(installation: Installation) -> str:
-    answer = requests.get(f"{installation.url}/metrics", timeout=10)
+    answer = requests.get(f"{installation.status_url}/metrics", timeout=10)
     assert answer.status_code == 200
     return answer.text
 
@@ -135,7 +135,7 @@ def test_while_the_migration_that_brings_digests_is_pending_the_other_figures_ar
         connection.exec_driver_sql("drop table digests")
         connection.exec_driver_sql("update alembic_version set version_num = '0004'")
 
-    ready, told = requests.get(f"{installation.url}/readyz", timeout=10), metrics(installation)
+    ready, told = requests.get(f"{installation.status_url}/readyz", timeout=10), metrics(installation)
 
     assert (ready.status_code, ready.json()["pending_migrations"]) == (503, True)
     assert re.search(r"^countersign_ledger_entries [1-9]", told, re.MULTILINE)

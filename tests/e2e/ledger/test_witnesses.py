@@ -474,7 +474,7 @@ def test_a_whole_promotion_runs_as_the_role_that_cannot_change_the_ledger(instal
     assert installation.champion() == request.version.version
     assert installation.happened(CardPosted, TargetMoved) == ["CardPosted", "TargetMoved"]
     assert installation.unfinished() == []
-    assert requests.get(f"{installation.url}/readyz", timeout=10).json()["ready"] is True
+    assert requests.get(f"{installation.status_url}/readyz", timeout=10).json()["ready"] is True
     with installation.s.store.transaction() as tx:
         assert not powers_of(tx.connection).changes
 

@@ -45,7 +45,7 @@ def said(installation: Installation) -> str:
 
 
 def readyz(installation: Installation) -> dict[str, object]:
-    answer = requests.get(f"{installation.url}/readyz", timeout=10)
+    answer = requests.get(f"{installation.status_url}/readyz", timeout=10)
     assert answer.status_code == 200
     return dict(answer.json())
 
@@ -131,7 +131,7 @@ def test_readyz_and_the_metrics_show_the_doubt(installation: Installation, elsew
     installation.sweep()
 
     shown = readyz(installation)
-    metrics = requests.get(f"{installation.url}/metrics", timeout=10).text
+    metrics = requests.get(f"{installation.status_url}/metrics", timeout=10).text
 
     assert before == {"believed": True, "why": ""}
     assert (shown["status"], shown["registry"]["believed"]) == ("degraded", False)  # type: ignore[index]

@@ -124,8 +124,8 @@ def test_odd_text_on_a_version_leaves_everything_working(installation: Installat
 
     assert (installation.reread(request).state, installation.champion(), parked(installation)) == (State.APPLIED, 1, [])
     assert audit(installation.s.store.engine).requests == 1
-    requests.get(f"{installation.url}/metrics", timeout=10).raise_for_status()
-    requests.get(f"{installation.url}/readyz", timeout=10).raise_for_status()
+    requests.get(f"{installation.status_url}/metrics", timeout=10).raise_for_status()
+    requests.get(f"{installation.status_url}/readyz", timeout=10).raise_for_status()
 
 
 def test_two_signed_webhooks_about_a_model_whose_name_holds_a_line_break_are_both_taken(

@@ -53,7 +53,7 @@ def counted(installation: Installation, **labels: str) -> float:
     """The metric of refused webhooks, or, asked for a result, of believed ones, as a scrape shows it."""
     name = "countersign_webhooks_received_total" if "result" in labels else "countersign_webhook_rejected_total"
     wanted = ",".join(f'{label}="{value}"' for label, value in sorted({**labels, "source": "mlflow"}.items()))
-    page = requests.get(f"{installation.url}/metrics", timeout=10).text
+    page = requests.get(f"{installation.status_url}/metrics", timeout=10).text
     found = re.search(rf"^{name}{{{re.escape(wanted)}}} (\S+)$", page, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
