@@ -19,6 +19,7 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 from rfc3161_client.verify import Verifier, VerifierBuilder
+from urllib3.exceptions import HTTPError
 
 from bot.domain.ledger.checkpoint import Note
 from bot.errors import InvalidSettings, NotVerified, Permanent, Temporary
@@ -90,7 +91,7 @@ class TimestampAuthority:
                 stream=True,
             ) as answer:
                 token: bytes = answer.raw.read(LARGEST_TOKEN + 1, decode_content=True)
-        except (requests.RequestException, OSError) as trouble:
+        except (requests.RequestException, HTTPError, OSError) as trouble:
             raise Temporary(f"{self._url} does not answer ({type(trouble).__name__}). It is tried again.") from None
         if answer.status_code in (400, 401, 403, 404, 405):
             raise Permanent(f"{self._url} answered {answer.status_code} and gave no timestamp. Check TSA_URL")

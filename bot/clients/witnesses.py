@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import requests
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from urllib3.exceptions import HTTPError
 
 from bot.domain.ledger.checkpoint import Note
 from bot.domain.ledger.cosignature import WitnessKey, cosignatures_in, signed_text
@@ -17,6 +19,14 @@ from bot.errors import NotVerified, Permanent, Temporary
 TIMEOUT = 10.0  # seconds
 SIZE_TYPE = "text/x.tlog.size"
 EXCERPT = 200
+LARGEST_ANSWER = 64 * 1024  # bytes; a cosignature has some 150
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    content_type: str
+    text: str
 
 
 class CosigningWitness:
@@ -29,11 +39,14 @@ class CosigningWitness:
 
     def attest(self, note: Note, before: int, proof: Callable[[int], tuple[bytes, ...]]) -> str:
         answer = self._post(note, before, proof(before))
-        if answer.status_code == 409 and answer.headers.get("Content-Type", "").startswith(SIZE_TYPE):
+        if answer.status == 409 and answer.content_type.startswith(SIZE_TYPE):
             answer = self._post(note, *self._catching_up(note, answer.text.strip(), proof))
-        if answer.status_code != 200:
+        if answer.status != 200:
             raise self._refusal(note, answer)
-        self.check(note, answer.text)
+        try:
+            self.check(note, answer.text)
+        except NotVerified as trouble:
+            raise Permanent(f"{trouble}. Check the key of {self._url} in COUNTERSIGN_WITNESSES") from None
         return next(str(one) for one in cosignatures_in(answer.text) if one.hint == self._key.hint)
 
     def check(self, note: Note, evidence: str) -> datetime:
@@ -62,29 +75,31 @@ class CosigningWitness:
             )
         return size, proof(size)
 
-    def _refusal(self, note: Note, answer: requests.Response) -> Exception:
-        said = f"witness {self.name} answered {answer.status_code}: {' '.join(answer.text.split())[:EXCERPT]}"
-        if answer.status_code in (409, 422):
+    def _refusal(self, note: Note, answer: _Answer) -> Exception:
+        said = f"witness {self.name} answered {answer.status}: {' '.join(answer.text.split())[:EXCERPT]}"
+        if answer.status in (409, 422):
             return Permanent(
                 f"{said} It has seen another history than this ledger of {note.checkpoint.size} entries. Run `countersign audit verify "
                 "--checkpoint FILE` with the witness's file, and find out who changed the ledger"
             )
-        if answer.status_code in (400, 401, 403, 404):
+        if answer.status in (400, 401, 403, 404):
             return Permanent(
                 f"{said} Check its address in COUNTERSIGN_WITNESSES, and that it has this ledger's key as --log"
             )
         return Temporary(f"{said} It is tried again.")
 
-    def _post(self, note: Note, before: int, proof: tuple[bytes, ...]) -> requests.Response:
+    def _post(self, note: Note, before: int, proof: tuple[bytes, ...]) -> _Answer:
         if not self._url:
             raise Permanent(f"there is no address of witness {self.name}. Write it into COUNTERSIGN_WITNESSES: KEY@URL")
         lines = [f"old {before}", *(base64.b64encode(step).decode() for step in proof)]
         body = "\n".join(lines) + f"\n\n{note}"
         try:
-            return requests.post(
-                f"{self._url}/add-checkpoint", data=body.encode(), timeout=TIMEOUT, allow_redirects=False
-            )
-        except requests.RequestException as trouble:
+            with requests.post(
+                f"{self._url}/add-checkpoint", data=body.encode(), timeout=TIMEOUT, allow_redirects=False, stream=True
+            ) as answer:
+                text = answer.raw.read(LARGEST_ANSWER, decode_content=True).decode("utf-8", "replace")
+                return _Answer(answer.status_code, answer.headers.get("Content-Type", ""), text)
+        except (requests.RequestException, HTTPError, OSError) as trouble:
             raise Temporary(
                 f"witness {self.name} does not answer ({type(trouble).__name__}). It is tried again."
             ) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,13 @@ from urllib.parse import unquote
 MLMODEL = "MLmodel"
 REQUIREMENTS = "requirements.txt"
 ENVIRONMENTS = ("conda.yaml", "python_env.yaml")
+UV_LOCK, PROJECT = "uv.lock", "pyproject.toml"
 HUB_CONFIGS = (
     "config.json",
     "tokenizer_config.json",
 )  # of Hugging Face; `auto_map` may name code in another repository
 LARGEST = 2**20  # bytes; these files have a few kilobytes
-PACKAGES = f"the packages that {REQUIREMENTS} or {' or '.join(ENVIRONMENTS)} names"
+PACKAGES = f"the packages that {REQUIREMENTS}, {', '.join(ENVIRONMENTS)} or {UV_LOCK} names"
 MOST = 5  # findings kept of each kind
 LONGEST = 120  # characters of one
 FREE_TEXT = (
@@ -214,6 +216,23 @@ def _of_environment(path: str, text: str) -> tuple[list[str], list[str]]:
     return [*outside, *(found for line in channels if (found := _leading_out(path, line)))], uncovered
 
 
+def _of_uv_lock(path: str, text: str) -> tuple[list[str], list[str]]:
+    """MLflow installs from it with `uv sync`. All its paths and addresses are texts of their own."""
+    found = [(value, why) for _, value in _texts(tomllib.loads(text)) if (why := why_outside(value))]
+    return [f'{path}: "{value}" is {why}' for value, why in found], [PACKAGES]
+
+
+def _of_project(path: str, text: str) -> tuple[list[str], list[str]]:
+    """The `pyproject.toml` beside a `uv.lock`: what it installs, and not what it says of itself."""
+    described = tomllib.loads(text)
+    project, tools = described.get("project", {}), described.get("tool", {})
+    lists = {key: project.get(key) for key in ("dependencies", "optional-dependencies")}
+    named = {**lists, "build": described.get("build-system"), "groups": described.get("dependency-groups")}
+    outside, uncovered = _of_packages(path, [line for _, line in _texts(named)])
+    sources = [(value, why) for _, value in _texts(tools.get("uv")) if (why := why_outside(value))]
+    return [*outside, *(f'{path}: "{value}" is {why}' for value, why in sources)], uncovered
+
+
 def _of_packages(path: str, lines: Iterable[str]) -> tuple[list[str], list[str]]:
     named = list(lines)
     outside = [found for line in named if (found := _leading_out(path, line))]
@@ -252,5 +271,7 @@ READERS = {
     MLMODEL.casefold(): _of_mlmodel,
     REQUIREMENTS: _of_requirements,
     **dict.fromkeys(ENVIRONMENTS, _of_environment),
+    UV_LOCK: _of_uv_lock,
+    PROJECT: _of_project,
     **dict.fromkeys(HUB_CONFIGS, _of_hub_config),
 }

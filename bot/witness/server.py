@@ -20,13 +20,25 @@ MOST_CONNECTIONS = 32
 
 
 class WitnessServer(ThreadingHTTPServer):
-    """`POST /add-checkpoint` cosigns; `GET /` shows what was cosigned last. A connection too many is closed at once."""
+    """`POST /add-checkpoint` cosigns; `GET /` shows what was cosigned last. A connection too many is closed at once.
+
+    `deadline` is in seconds, for a whole connection, and `most` is how many there are at once.
+    """
 
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], logs: Sequence[TrustedKey], seen: Seen, signer: WitnessSigner) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        logs: Sequence[TrustedKey],
+        seen: Seen,
+        signer: WitnessSigner,
+        *,
+        deadline: float = DEADLINE,
+        most: int = MOST_CONNECTIONS,
+    ) -> None:
         self.logs, self.seen, self.signer = logs, seen, signer
-        self._places = BoundedSemaphore(MOST_CONNECTIONS)
+        self._deadline, self._places = deadline, BoundedSemaphore(most)
         super().__init__(address, _Handler)
 
     def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
@@ -38,7 +50,7 @@ class WitnessServer(ThreadingHTTPServer):
     def process_request_thread(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
     ) -> None:
-        end = Timer(DEADLINE, self.shutdown_request, (request,))
+        end = Timer(self._deadline, self.shutdown_request, (request,))
         end.daemon = True
         end.start()
         try:

@@ -143,6 +143,12 @@ def test_yaml_that_hides_a_path_is_refused(tmp_path: Path) -> None:
         ("conda.yaml", "dependencies: [python=3.11, {pip: [../mine.whl]}]"),
         ("conda.yaml", "channels: ['file:///opt/channel']"),
         ("python_env.yaml", "dependencies: ['-r ../requirements.txt']"),
+        ("uv.lock", '[[package]]\nname = "mine"\nsource = { editable = "../mine" }'),
+        ("uv.lock", '[[package]]\nname = "mine"\nsource = { url = "file:///opt/mine.whl" }'),
+        ("uv.lock", "not = [toml"),
+        ("pyproject.toml", '[tool.uv.sources]\nmine = { path = "/opt/mine" }'),
+        ("pyproject.toml", '[project]\nname = "x"\ndependencies = ["mine @ file:///opt/mine.whl"]'),
+        ("pyproject.toml", '[build-system]\nrequires = ["../backend"]'),
     ],
 )
 def test_a_list_of_packages_that_installs_from_elsewhere_on_the_machine_is_refused(
@@ -172,6 +178,13 @@ def test_what_mlflow_writes_leads_nowhere_and_what_is_only_named_is_said(tmp_pat
     (tmp_path / "python_env.yaml").write_text("python: 3.11.7\ndependencies: ['-r requirements.txt']\n")
     (tmp_path / "conda.yaml").write_text(
         "dependencies: [python=3.11, 'pip<=24', {pip: ['mlflow==3.17']}]\nprefix: /opt/conda\n"
+    )
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "x"\ndescription = "../x"\nreadme = "/README"\ndependencies = ["numpy>=2"]\n[tool.other]\npath = "/opt"\n'
+    )
+    (tmp_path / "uv.lock").write_text(
+        'version = 1\n[[package]]\nname = "x"\nsource = { virtual = "." }\n[[package]]\nname = "numpy"\n'
+        'source = { registry = "https://pypi.org/simple" }\nwheels = [{ url = "https://example.com/a.whl", hash = "sha256:ab" }]\n'
     )
     (tmp_path / "config.json").write_text('{"auto_map": {"AutoModel": "org/repo--modeling.Mine"}}')
 
