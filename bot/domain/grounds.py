@@ -50,6 +50,26 @@ class AuthorSource(StrEnum):
     COMMIT_TAG = "commit_tag"
 
 
+class SignedBy(StrEnum):
+    """Who signed the request that carried a vote: the notifier, or the bot itself where the notifier signs nothing."""
+
+    NOTIFIER = "notifier"
+    BOT = "bot"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What of the evidence was too large for the record: how many there are and how many were kept, and the digest of all.
+
+    `kept` is 0 where long texts were cut; each ends in its own digest then.
+    """
+
+    what: str
+    count: int
+    kept: int
+    digest: str
+
+
 @dataclass(frozen=True)
 class RefusedVote:
     """A vote that was on record and does not count: whose (an id), when it was cast by the record, and why nothing proves it."""

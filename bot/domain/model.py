@@ -12,9 +12,11 @@ from bot.domain.figures import Artifacts as Artifacts
 from bot.domain.figures import DataSet as DataSet
 from bot.domain.figures import Metric as Metric
 from bot.domain.grounds import AuthorSource as AuthorSource
+from bot.domain.grounds import Cut as Cut
 from bot.domain.grounds import LineageCheck as LineageCheck
 from bot.domain.grounds import Objection as Objection
 from bot.domain.grounds import RefusedVote as RefusedVote
+from bot.domain.grounds import SignedBy as SignedBy
 from bot.domain.names import shown
 from bot.domain.references import Image, PostedCard, TicketRef
 from bot.errors import Refused
@@ -165,13 +167,6 @@ class Ask:
         }[self.kind]
 
 
-class SignedBy(StrEnum):
-    """Who signed the request that carried a vote: the notifier, or the bot itself where the notifier signs nothing."""
-
-    NOTIFIER = "notifier"
-    BOT = "bot"
-
-
 @dataclass(frozen=True)
 class Vote:
     """One person's verdict under the rule with that hash. `groups` are the rule's groups that the person was in at that moment.
@@ -218,6 +213,7 @@ class Evidence:
     `lineage` is what the checks found; `vouched_by` is their source: the trainer's own tags and files, or the git mirror.
     `outside` are paths in the model's files that leave its folder; `uncovered` is what runs with it and is not in `artifacts`.
     `author_from` and `commit_author_from` are an AuthorSource, empty in older evidence; those in `not_believed` count for nothing.
+    `cut`: what was too large.
     `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
     """
 
@@ -246,6 +242,7 @@ class Evidence:
     author_from: str = ""
     commit_author_from: str = ""
     not_believed: tuple[str, ...] = ()
+    cut: tuple[Cut, ...] = ()
 
 
 @dataclass(frozen=True)

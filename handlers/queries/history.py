@@ -20,6 +20,7 @@ from bot.store.transaction import Transaction
 KINDS: tuple[type[Event], ...] = (
     e.RequestOpened,
     e.AskJoined,
+    e.VoteRefused,
     e.RequestApproved,
     e.RequestRejected,
     e.RequestExpired,

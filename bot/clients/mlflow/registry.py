@@ -21,6 +21,7 @@ from bot.clients.mlflow.http import AlreadyThere, NotThere, open_client, reading
 from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_summary, as_time, as_version_seen
 from bot.data_ports import GitMirror
+from bot.domain.evidence.caps import capped
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.names import all_storable, storable
 from bot.domain.policy.rules import LineageDemand
@@ -161,7 +162,7 @@ class MlflowRegistry:
     ) -> Evidence:
         sources = Sources(stores, lineage, self._mirror) if lineage else None
         found = evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
-        return all_storable(found)
+        return capped(all_storable(found))
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
         return evidence.read_lock(self._client, version, stores)

@@ -22,6 +22,7 @@ from bot.domain.card.sentences import (
     what_is_missing,
     what_reject_does,
 )
+from bot.domain.evidence.caps import cut_text
 from bot.domain.evidence.lineage import in_the_way
 from bot.domain.grounds import objection_text
 from bot.domain.model import FastTrackMode, Kind, RefusedVote, State, TransitionRequest, Verdict
@@ -219,6 +220,8 @@ def _grounds(request: TransitionRequest, context: CardContext, *, with_the_recor
     why = request.comment or (request.evidence.description if request.evidence else "")
     if why:
         paragraphs.append(f"Why: {why}")
+    if request.evidence is not None and request.evidence.cut:
+        paragraphs.append(cut_text(request.evidence.cut))
     hidden = left_out(request, context)
     if hidden:
         paragraphs.append(f"{hidden} more metrics are on the run.")

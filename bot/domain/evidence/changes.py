@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bot.domain.evidence.caps import capped
 from bot.domain.model import DataSet, Evidence, Metric
 
 MOST_SENTENCES = 6
+BY_DIGEST = ("metrics", "params", "data sets")
 LONGEST_VALUE = 60  # characters
 
 
 def changes(decided_on: Evidence, now: Evidence) -> tuple[str, ...]:
     """One sentence for each difference that a decision depends on; empty without any. After six, the number of the others."""
+    decided_on = capped(decided_on)  # evidence of older releases was kept whole
     found = [
         *_artifacts(decided_on, now),
         *_signature(decided_on.signature, now.signature),
         *_metrics(decided_on.metrics, now.metrics),
         *_params(decided_on.params, now.params),
         *_data_sets(decided_on.datasets, now.datasets),
+        *_cut(decided_on, now),
         *_lock(decided_on, now),
         *_origin("commit", decided_on.commit, now.commit),
         *_origin("run", decided_on.run_id, now.run_id),
@@ -48,6 +52,16 @@ def _signature(before: str | None, now: str | None) -> Iterator[str]:
         yield "the model signature is gone"
     else:
         yield "the model has a signature now" if before is None else "the model signature is another one now"
+
+
+def _cut(before: Evidence, now: Evidence) -> Iterator[str]:
+    """What is compared by its digest alone, because it was too large for the record."""
+    was, are = ({one.what: one.digest for one in seen.cut} for seen in (before, now))
+    yield from (
+        f"the {what} that were too large for the record are others now"
+        for what in BY_DIGEST
+        if was.get(what) != are.get(what)
+    )
 
 
 def _metrics(before: tuple[Metric, ...], now: tuple[Metric, ...]) -> Iterator[str]:

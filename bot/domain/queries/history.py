@@ -91,6 +91,8 @@ def _ending(event: e.RequestEvent, names: Names) -> Words | None:
             return "superseded", "", event.reason
         case e.ApprovalStale():
             return "not applied", "", event.reason
+        case e.VoteRefused():
+            return "vote refused", _names((event.person,), names), event.reason
         case e.ApprovalCalledOff():
             return "called off", _names((event.person,), names), event.reason
         case _:

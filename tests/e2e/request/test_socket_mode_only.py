@@ -66,3 +66,23 @@ def test_without_a_signing_secret_nobody_can_guess_what_bolt_expects(installatio
 
     assert answer.status == 401
     assert installation.happened(VoteCast) == []
+
+
+@pytest.mark.parametrize(
+    ("secret", "status", "votes"),
+    [(SLACK_SECRET, 200, ["VoteCast"]), ("the-new-secret-of-the-tests", 200, ["VoteCast"]), ("a-strange-one", 401, [])],
+    ids=["the old one", "the new one", "another"],
+)
+def test_while_the_signing_secret_changes_the_door_believes_both(
+    installation: Installation, secret: str, status: int, votes: list[str]
+) -> None:
+    request = installation.asked()
+    both = (SecretStr("the-new-secret-of-the-tests"), SecretStr(SLACK_SECRET))
+    settings = installation.settings.model_copy(update={"slack_signing_secrets": both})
+    body, headers = click_signed_with(secret, request, installation)
+
+    with serving(flask_app(installation.s, settings, settings.database_url.get_secret_value())) as url:
+        answer = requests.post(f"{url}/slack/events", data=body, headers=headers, timeout=10)
+
+    assert answer.status_code == status
+    assert installation.happened(VoteCast) == votes
