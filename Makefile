@@ -13,7 +13,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test quick check model sim style types contracts security attack bench pictures reference format clean
+.PHONY: demo test quick check model sim style types contracts security attack fuzz bench pictures reference format clean
 
 demo: $(STAMP)
 	$(BIN)/countersign demo $(ARGS)
@@ -60,6 +60,11 @@ sim: $(STAMP)
 # Against the real web process, on loopback; some two minutes.
 attack: $(STAMP)
 	$(BIN)/python -m tests.attack $(ARGS)
+
+# Some ten minutes; for a night `make fuzz ARGS="--seconds 1500"`. atheris is for Linux.
+fuzz: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench

@@ -17,7 +17,7 @@ from slack_bolt import App, BoltResponse
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import handlers
@@ -44,7 +44,7 @@ from config.settings import Settings
 from handlers.attestation import signing
 from handlers.digest.closing import owed
 from handlers.doors.api import api
-from handlers.doors.errors import answer_refusals
+from handlers.doors.errors import UNSTORABLE, answer_refusals
 from handlers.doors.gate import ci_gate
 from handlers.doors.pages import pages
 from handlers.doors.slack_actions import listen_to_actions, slack_events
@@ -266,6 +266,9 @@ def _bot_token(settings: Settings) -> str:
 def _say_what_broke(error: Exception, body: Mapping[str, object]) -> BoltResponse:
     """Handles any exception in a listener. The click is not acknowledged, so the person sees that it failed."""
     trigger = str(body.get("trigger_id", "none"))
+    if isinstance(error, DataError | UnicodeEncodeError):  # a NUL, for example, which Slack sends nowhere
+        log.warning("click_unstorable", id=trigger, kind=type(error).__name__)
+        return BoltResponse(status=400, body=UNSTORABLE)
     down = isinstance(error, OperationalError | InterfaceError | PoolTimeout)
     log.error("click_failed", id=trigger, kind=type(error).__name__, exc_info=None if down else error)
     return BoltResponse(status=503 if down else 500, body=f"Nothing was recorded. Press again. (id {trigger})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -13,6 +13,7 @@ from bot import metrics
 from bot.errors import Permanent, Refused, Rejected, Temporary
 
 log = structlog.get_logger()
+UNSTORABLE = "a text or number in it cannot be stored: a NUL, half of a surrogate pair, or too large a number"
 RETRY_AFTER = 5  # seconds; a sender's retries must stay inside the signature's 300 s window
 
 
@@ -45,6 +46,12 @@ def answer_refusals(app: Flask) -> None:
     @app.errorhandler(Permanent)
     def permanent(error: Permanent) -> ResponseReturnValue:
         return {"error": str(error)}, 502
+
+    @app.errorhandler(DataError)
+    @app.errorhandler(UnicodeEncodeError)
+    def unstorable(error: Exception) -> ResponseReturnValue:
+        log.warning("unstorable", source=_source(), kind=type(error).__name__)
+        return {"error": UNSTORABLE}, 400
 
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)

@@ -1,0 +1,53 @@
+"""One run of atheris on one target. `python -m tests.fuzz` starts it as a separate process, because libFuzzer would end ours."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import atheris
+
+LARGEST = 4096  # bytes
+SLOWEST = 25  # seconds for one input
+
+with atheris.instrument_imports(include=["bot", "handlers", "config", "slack_bolt"], enable_loader_override=False):
+    from tests.fuzz.targets import opened, seeds_of
+
+
+def fuzz(name: str, seconds: int) -> None:
+    logging.disable()
+    counts: Counter[str] = Counter()
+    stack = ExitStack()
+    target = stack.enter_context(opened(name))
+    corpus = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="countersign-fuzz-")))
+    for number, seed in enumerate(seeds_of(name)):
+        (corpus / str(number)).write_bytes(seed)
+    began = time.monotonic()
+
+    def one(body: bytes) -> None:
+        counts[target(body)] += 1
+        if time.monotonic() - began > seconds:
+            say()
+            os._exit(0)
+
+    def say() -> None:
+        answers = ", ".join(f"{what} {count:,}" for what, count in sorted(counts.items()))
+        total = sum(counts.values())
+        print(f"{name}: {total:,} inputs in {time.monotonic() - began:.0f} s; {answers}", file=report, flush=True)
+        stack.close()
+
+    words = [f"-max_len={LARGEST}", f"-timeout={SLOWEST}"]
+    atheris.Setup([sys.argv[0], str(corpus), *words], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    report = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # the product logs each refusal to stdout
+    fuzz(sys.argv[1], int(sys.argv[2]))
