@@ -38,7 +38,10 @@ def rule_at(policy: Policy, place: Place) -> Rule | None:
 
 
 def watched_since(place: Place, world: World, tick: int | None = None) -> int | None:
-    """The number of the last change before the place began to be watched; None when no rule speaks of it."""
+    """The number of the last change before the place began to be watched; None when no rule covers it.
+
+    The watch belongs to the name: a model that is renamed onto a name that was watched before arrives there.
+    """
     now = len(world.registry.history) if tick is None else tick
     since = None
     for one in reversed([one for one in world.policies if one.tick <= now]):
@@ -47,10 +50,15 @@ def watched_since(place: Place, world: World, tick: int | None = None) -> int | 
         since = one.tick
     if since is None:
         return None
-    named = [
-        c.tick for c in world.registry.history if c.tick <= now and c.what.endswith(f" to {place[0]}") and _renames(c)
-    ]
-    return max([since, world.baseline_tick, *named])
+    begun = max(since, world.baseline_tick)
+    named = [c for c in world.registry.history if c.tick <= now and c.what.endswith(f" to {place[0]}") and _renames(c)]
+    return max([begun, *(c.tick for c in named if not _was_there(place[0], c.tick, world))])
+
+
+def _was_there(name: str, tick: int, world: World) -> bool:
+    """Whether a model had that name before this change."""
+    before = (c for c in world.registry.history if c.tick < tick)
+    return any(model == name for c in before for (model, _), _ in c.arrived)
 
 
 def stood_there(version: VersionId, place: Place, world: World, tick: int | None = None) -> bool:
