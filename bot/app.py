@@ -156,6 +156,7 @@ def create_apps(settings: Settings) -> tuple[Flask, Flask]:
 
 def flask_app(s: Services, settings: Settings, url: str) -> Flask:
     app = Flask("countersign", static_folder=None)
+    app.url_map.merge_slashes = False  # no redirect to an address that somebody else has chosen
     app.register_blueprint(mlflow_webhook(s))
     app.register_blueprint(jira_webhook(s))
     app.register_blueprint(api(s, settings.api_token.get_secret_value()))

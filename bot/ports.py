@@ -8,7 +8,6 @@ OutsideError
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +16,9 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.domain.card.card import Card
+from bot.domain.grounds import SignedRequest
 from bot.domain.ledger.checkpoint import Checkpoint, Note
-from bot.domain.model import Evidence, Metric, SignedBy, VersionId
+from bot.domain.model import Evidence, Metric, VersionId
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
@@ -155,21 +155,6 @@ class Account:
     email: str
     name: str
     kind: AccountKind
-
-
-@dataclass(frozen=True)
-class SignedRequest:
-    """A notifier's request as it arrived: the raw body, the moment that was signed with it (in seconds, as text), and the signature."""
-
-    signed_by: SignedBy
-    body: str
-    timestamp: str
-    signature: str
-
-    @property
-    def digest(self) -> str:
-        parts = (self.signed_by, self.timestamp, self.signature, self.body)
-        return "sha256:" + hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 @dataclass(frozen=True)

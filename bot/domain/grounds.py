@@ -1,7 +1,8 @@
-"""Grounds other than metrics: the checks of a version's lineage, earlier rejections of its content, and votes that nothing proves."""
+"""Grounds for a decision: checks of lineage and fast track, earlier rejections of the content, votes that nothing proves, signed requests."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,6 +59,21 @@ class SignedBy(StrEnum):
 
 
 @dataclass(frozen=True)
+class SignedRequest:
+    """A notifier's request as it arrived: the raw body, the moment that was signed with it (in seconds, as text), and the signature."""
+
+    signed_by: SignedBy
+    body: str
+    timestamp: str
+    signature: str
+
+    @property
+    def digest(self) -> str:
+        parts = (self.signed_by, self.timestamp, self.signature, self.body)
+        return "sha256:" + hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+@dataclass(frozen=True)
 class Cut:
     """What of the evidence was too large for the record: how many there are and how many were kept, and the digest of all.
 
@@ -90,3 +106,35 @@ def objection_text(objection: Objection, name: str = "") -> str:
 
 def newest(objections: Iterable[Objection]) -> Objection | None:
     return max(objections, key=lambda objection: (objection.at, objection.request_id), default=None)
+
+
+class FastTrackMode(StrEnum):
+    OFF = "off"
+    SHADOW = "shadow"
+    ON = "on"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of the fast track; `sentence` says what was found, with the figures. `metric` is empty for the others."""
+
+    passed: bool
+    sentence: str
+    metric: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the fast track says about a version. `held_back` says why a person decides although every check passed."""
+
+    mode: FastTrackMode
+    checks: tuple[Check, ...]
+    held_back: str = ""
+
+    @property
+    def passes(self) -> bool:
+        return bool(self.checks) and all(check.passed for check in self.checks)
+
+    @property
+    def decides(self) -> bool:
+        return self.mode is FastTrackMode.ON and self.passes and not self.held_back

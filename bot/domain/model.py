@@ -12,7 +12,10 @@ from bot.domain.figures import Artifacts as Artifacts
 from bot.domain.figures import DataSet as DataSet
 from bot.domain.figures import Metric as Metric
 from bot.domain.grounds import AuthorSource as AuthorSource
+from bot.domain.grounds import Check as Check
 from bot.domain.grounds import Cut as Cut
+from bot.domain.grounds import FastTrackMode as FastTrackMode
+from bot.domain.grounds import Judgement as Judgement
 from bot.domain.grounds import LineageCheck as LineageCheck
 from bot.domain.grounds import Objection as Objection
 from bot.domain.grounds import RefusedVote as RefusedVote
@@ -22,9 +25,8 @@ from bot.domain.references import Image, PostedCard, TicketRef
 from bot.errors import Refused
 
 DEFAULT_WORKSPACE = "default"
-OMIT_EMPTY = (
-    "omit_empty"  # metadata of a field that was added later: without it, what older releases signed keeps its digest
-)
+# Metadata of a field that was added later: without it, what older releases signed keeps its digest.
+OMIT_EMPTY = "omit_empty"
 
 
 class TargetKind(StrEnum):
@@ -134,12 +136,6 @@ class DecidedBy(StrEnum):
     RULE = "rule"
 
 
-class FastTrackMode(StrEnum):
-    OFF = "off"
-    SHADOW = "shadow"
-    ON = "on"
-
-
 @dataclass(frozen=True, order=True)
 class Ask:
     """`name` is the alias, tag or stage that asks; empty for the other kinds."""
@@ -243,32 +239,6 @@ class Evidence:
     commit_author_from: str = ""
     not_believed: tuple[str, ...] = ()
     cut: tuple[Cut, ...] = ()
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check of the fast track; `sentence` says what was found, with the figures. `metric` is empty for the others."""
-
-    passed: bool
-    sentence: str
-    metric: str = ""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the fast track says about a version. `held_back` says why a person decides although every check passed."""
-
-    mode: FastTrackMode
-    checks: tuple[Check, ...]
-    held_back: str = ""
-
-    @property
-    def passes(self) -> bool:
-        return bool(self.checks) and all(check.passed for check in self.checks)
-
-    @property
-    def decides(self) -> bool:
-        return self.mode is FastTrackMode.ON and self.passes and not self.held_back
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.events import AccountBound, AccountUnbound, Event, KeyAdded, KeyRetired, OldRecordsListed
+from bot.domain.grounds import SignedRequest
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import SignedBy, Vote
 from bot.errors import NotVerified
-from bot.ports import SignedRequest
 from bot.signatures import TrustedKey, trusted_key
 from bot.store import tables
 

@@ -168,6 +168,9 @@ def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Setting
         setting.name: environ[setting.name].strip() for setting in SETTINGS if environ.get(setting.name, "").strip()
     }
     mistakes = [*_typos(environ), *_missing(given, needs), *_jira_mistakes(given, needs)]
+    unreadable = [name for name, text in given.items() if not _is_utf_8(text)]
+    mistakes += [f"{name} has bytes that are not UTF-8. Write it anew." for name in unreadable]
+    given = {name: text for name, text in given.items() if name not in unreadable}
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
@@ -176,6 +179,11 @@ def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Setting
     if settings is None or mistakes:
         raise InvalidSettings(tuple(sorted(mistakes, key=_place_in_table)))
     return settings
+
+
+def _is_utf_8(text: str) -> bool:
+    """Python keeps other bytes of the environment as lone surrogates, which nothing encodes again."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _sentence(name: str, complaint: str) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.card.card import Card
+from bot.domain.grounds import SignedRequest
 from bot.domain.model import SignedBy
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
 from bot.errors import Permanent, Rejected
-from bot.ports import Account, AccountKind, Attachment, Click, SignedRequest, Ticket, TicketHint
+from bot.ports import Account, AccountKind, Attachment, Click, Ticket, TicketHint
 
 TEAM, APP = "T1", "A1"
 

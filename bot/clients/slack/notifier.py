@@ -25,9 +25,10 @@ from bot.clients.slack.files import SlackFiles, SlackImages
 from bot.clients.slack.people import Remembered, SlackMentions, SlackPeople
 from bot.clients.slack.signed_requests import RequestSignatures
 from bot.domain.card.card import Card, Mention
+from bot.domain.grounds import SignedRequest
 from bot.domain.references import Image, PostedCard
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
-from bot.ports import Account, Attachment, Click, SignedRequest
+from bot.ports import Account, Attachment, Click
 
 log = structlog.get_logger()
 EVENT_TYPE = "countersign"

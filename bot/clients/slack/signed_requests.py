@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 from bot.clients.slack.inbound import Body, check_headers, read_click
+from bot.domain.grounds import SignedRequest
 from bot.domain.model import SignedBy
 from bot.domain.names import storable
 from bot.errors import Rejected
-from bot.ports import Click, SignedRequest
+from bot.ports import Click
 
 SEAL = b"countersign: received over Socket Mode"
 VERSION = "v0"

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import pytest
 
 from bot.clients.slack.signed_requests import RequestSignatures
+from bot.domain.grounds import SignedRequest
 from bot.domain.model import SignedBy
 from bot.errors import Rejected
-from bot.ports import SignedRequest
 from tests.clients.slack.test_inbound import PRESS
 
 SECRET, OLD_SECRET, TOKEN = "the-secret-of-now", "the-secret-before", "xoxb-1"
