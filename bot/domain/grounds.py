@@ -1,4 +1,4 @@
-"""Grounds for a decision: checks of lineage and fast track, earlier rejections of the content, votes that nothing proves, signed requests."""
+"""Grounds for a decision: checks of lineage and fast track, earlier rejections, votes that nothing proves, signed requests."""
 
 from __future__ import annotations
 
