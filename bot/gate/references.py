@@ -150,8 +150,9 @@ def _beyond(flavor: Mapping[str, object]) -> Iterator[str]:
         if SOURCE_NAME.fullmatch(str(key)) and revision:
             yield f'"{name}" of the Hugging Face hub, revision {revision}'
     loader = str(flavor.get("loader_module") or "")
-    if loader and loader.partition(".")[0] != "mlflow" and not flavor.get("code"):
-        yield f'the loader "{loader}", which is not among the files'
+    if loader and loader.partition(".")[0] != "mlflow":
+        where = f'unless "{flavor["code"]}" contains it' if flavor.get("code") else "which is not among the files"
+        yield f'the loader "{loader}", {where}'
 
 
 def _last_name(path: str) -> str:

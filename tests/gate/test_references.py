@@ -159,6 +159,12 @@ def test_a_list_of_packages_that_installs_from_elsewhere_on_the_machine_is_refus
     assert len(references_in(tmp_path).outside) == 1
 
 
+def test_a_loader_that_the_models_own_code_may_lack_is_said(tmp_path: Path) -> None:
+    described(tmp_path, {"loader_module": "mine.loading", "code": "code"})
+
+    assert references_in(tmp_path).uncovered == ('the loader "mine.loading", unless "code" contains it',)
+
+
 def test_what_mlflow_writes_leads_nowhere_and_what_is_only_named_is_said(tmp_path: Path) -> None:
     flavor = {
         "loader_module": "mine",
