@@ -93,12 +93,9 @@ def why_not_proven(request: TransitionRequest, tx: Transaction, s: Services) -> 
     found = brought_by(request.version, decided_for(request, tx))
     if found is None:
         return NOT_APPROVED_BEFORE
-    approved, ring = (
-        tx.requests.get(found.id),
-        tx.keys.ring(),
-    )  # as it was signed, under the name that the model had then
+    approved = tx.requests.get(found.id)  # as it was signed, under the name that the model had then
     signed = [one for one in tx.attestations.of(found.id) if one.about == DECISION]
-    is_signed = any(_is_about(approved, one, ring) for one in signed)
+    is_signed = any(_is_about(approved, one, tx.keys.ring()) for one in signed)
     return "" if is_signed else NOT_APPROVED_BEFORE
 
 
