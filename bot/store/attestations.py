@@ -250,16 +250,20 @@ class SignedRequestRows:
 
     def listed(self) -> OldRecordsListed | None:
         """What an older release left; None when no `migrate` has listed it. Only the first entry counts."""
-        return next((event for event in self._about_accounts() if isinstance(event, OldRecordsListed)), None)
+        lists = self._about_accounts(tables.ledger.c.kind == OldRecordsListed.__name__)
+        return next((event for event in lists if isinstance(event, OldRecordsListed)), None)
 
     def changes_of(self, account: str) -> list[AccountBound | AccountUnbound]:
         """What the ledger says about this account, oldest first."""
-        events = (event for event in self._about_accounts() if isinstance(event, AccountBound | AccountUnbound))
+        named = tables.ledger.c.body.contains(
+            f'"account":{json.dumps(account)}', autoescape=True
+        )  # bodies are canonical
+        events = (event for event in self._about_accounts(named) if isinstance(event, AccountBound | AccountUnbound))
         return [event for event in events if event.account == account]
 
-    def _about_accounts(self) -> Iterator[Event]:
+    def _about_accounts(self, narrowed: sa.ColumnElement[bool]) -> Iterator[Event]:
         rows = tables.ledger.c
-        query = sa.select(rows.kind, rows.body).where(rows.kind.in_(ACCOUNT_KINDS)).order_by(rows.seq)
+        query = sa.select(rows.kind, rows.body).where(rows.kind.in_(ACCOUNT_KINDS), narrowed).order_by(rows.seq)
         for row in self._connection.execute(query):
             yield ABOUT_ACCOUNTS[row.kind].validate_json(row.body)
 

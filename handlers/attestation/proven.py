@@ -12,8 +12,9 @@ import structlog
 from bot import metrics
 from bot.domain.attestation import in_toto
 from bot.domain.attestation.decision import verdict_of
-from bot.domain.model import DECISION, State, TransitionRequest, Vote
+from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest, Vote
 from bot.domain.request.proofs import fall_without_grounds, refuse_vote, why_not_decided
+from bot.domain.request.rollback import brought_by
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import InvalidStatement, NotVerified, Permanent
 from bot.ports import PublicKey
@@ -23,9 +24,11 @@ from bot.store.attestations import Attestation
 from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import rule_with
 from handlers.attestation.vote_proofs import why_unproven
+from handlers.custody.facts import decided_for
 
 log = structlog.get_logger()
 USED_TWICE = "the signed request that it names is another vote's"
+NOT_APPROVED_BEFORE = "no signed approval brought this version there before"
 
 
 def refuse_unproven(request_id: str, s: Services) -> None:
@@ -41,7 +44,7 @@ def refuse_unproven(request_id: str, s: Services) -> None:
             metrics.votes_refused.inc()
             tx.record(refuse_vote(request, vote, why, now))
         request = tx.requests.get(request_id)
-        tx.record(fall_without_grounds(request, rule_with(request.rule_hash, request, tx, s), now))
+        tx.record(fall_without_grounds(request, why_not_proven(request, tx, s), now))
 
 
 def check_may_be_carried_out(request_id: str, s: Services) -> bool:
@@ -59,7 +62,7 @@ def check_may_be_carried_out(request_id: str, s: Services) -> bool:
             tx.defer_for(FollowUp("sign", Lane.EVIDENCE), request)  # it leads back here
             return False
         why = "" if any(_is_about(request, one, ring) for one in signed) else "what was signed is another decision"
-        why = why or why_not_decided(request, rule_with(request.rule_hash, request, tx, s))
+        why = why or why_not_proven(request, tx, s)
     if why:
         raise Permanent(
             f"request {request.short_id} is {request.state}, but {why}. Nothing is moved. Run `countersign audit verify`, "
@@ -79,8 +82,21 @@ def is_verified(one: Attestation, tx: Transaction) -> bool:
 def _is_doubtful(request: TransitionRequest, tx: Transaction, s: Services) -> bool:
     if _unproven(request, tx, s):
         return True
-    is_decided = verdict_of(request) is not None
-    return is_decided and why_not_decided(request, rule_with(request.rule_hash, request, tx, s)) != ""
+    return verdict_of(request) is not None and why_not_proven(request, tx, s) != ""
+
+
+def why_not_proven(request: TransitionRequest, tx: Transaction, s: Services) -> str:
+    """Also whether what the rule alone approves goes back to a version whose approval was signed."""
+    why = why_not_decided(request, rule_with(request.rule_hash, request, tx, s))
+    if why or request.decided_by is not DecidedBy.RULE or request.state is not State.APPROVED:
+        return why
+    found = brought_by(request.version, decided_for(request, tx))
+    if found is None:
+        return NOT_APPROVED_BEFORE
+    approved = tx.requests.get(found.id)  # as it was signed, under the name that the model had then
+    signed = [one for one in tx.attestations.of(found.id) if one.about == DECISION]
+    is_signed = any(_is_about(approved, one, tx.keys.ring()) for one in signed)
+    return "" if is_signed else NOT_APPROVED_BEFORE
 
 
 def _unproven(request: TransitionRequest, tx: Transaction, s: Services) -> list[tuple[Vote, str]]:

@@ -14,7 +14,6 @@ from bot.domain.attestation import decision as attestation
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import DECISION, VOTE, State, TransitionRequest
-from bot.domain.request.proofs import why_not_decided
 from bot.errors import OutsideError, Permanent, Refused
 from bot.ports import PublicKey
 from bot.services import Services
@@ -22,7 +21,7 @@ from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import rule_with
-from handlers.attestation.proven import is_verified, refuse_unproven
+from handlers.attestation.proven import is_verified, refuse_unproven, why_not_proven
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def _unsigned(request: TransitionRequest, tx: Transaction, s: Services) -> list[
     )  # after an approval that may be signed
     if attestation.verdict_of(request) is not None and (taken_back or not signed[DECISION, ""]):
         rule = rule_with(request.rule_hash, request, tx, s)
-        if taken_back or not why_not_decided(request, rule):
+        if taken_back or not why_not_proven(request, tx, s):
             statement = attestation.of_decision(request, rule, names, emails)
             due.append(Due(DECISION, "", statement, earlier=signed[DECISION, ""]))
     return due

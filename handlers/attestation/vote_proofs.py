@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 
 from bot.domain.events import AccountBound
 from bot.domain.model import VOTE, TransitionRequest, Vote
@@ -21,6 +22,7 @@ from bot.signatures import TrustedKey, verify
 from bot.store.attestations import Attestation, KeptRequest
 from bot.store.transaction import Transaction
 
+CLOCKS_DIFFER_BY = timedelta(minutes=5)  # of the machines that bind accounts and record votes, at the most
 NO_REQUEST = "no signed request of the notifier is on record with it"
 CHANGED = "what is on record is not what was cast"
 OTHER_CLICK = "the signed request that it names says something else"
@@ -77,9 +79,12 @@ def _says_the_same(click: Click, request: TransitionRequest, vote: Vote) -> bool
 
 def _belongs_to(vote: Vote, tx: Transaction) -> bool:
     """By the ledger, whose account it was at the vote. A binding from before bindings were entries must be listed."""
-    changes = [change for change in tx.signed_requests.changes_of(vote.account) if change.at <= vote.at]
-    if changes:
-        return isinstance(changes[-1], AccountBound) and changes[-1].person == vote.person
+    changes = tx.signed_requests.changes_of(vote.account)
+    before = [change for change in changes if change.at <= vote.at]
+    at_once = [change for change in changes if vote.at < change.at <= vote.at + CLOCKS_DIFFER_BY]
+    if before or at_once:
+        then = [*before[-1:], *at_once]
+        return any(isinstance(change, AccountBound) and change.person == vote.person for change in then)
     listed = tx.signed_requests.listed()
     return listed is not None and OldBinding(vote.account, vote.person) in listed.bindings
 

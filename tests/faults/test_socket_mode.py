@@ -9,19 +9,23 @@ import pytest
 from pydantic import SecretStr
 
 from bot.app import socket_handler
-from bot.domain.model import State
+from bot.domain.model import SignedBy, State
 from bot.sandbox.slack import NO_ANSWER
 from bot.services import Services
+from config.settings import Settings
 from tests.fixtures.installation import CHANNEL, Installation, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 
 NOBODY_LISTENS = "postgresql://countersign@127.0.0.1:1/countersign?connect_timeout=2"
 
 
+def with_socket(installation: Installation) -> Settings:
+    return installation.settings.model_copy(update={"slack_app_token": SecretStr(installation.slack.app.app_token)})
+
+
 @contextmanager
 def connected(installation: Installation, s: Services) -> Iterator[None]:
-    settings = installation.settings.model_copy(update={"slack_app_token": SecretStr(installation.slack.app.app_token)})
-    handler = socket_handler(s, settings)
+    handler = socket_handler(s, with_socket(installation))
     handler.connect()  # type: ignore[no-untyped-call]  # `start` would stay
     assert installation.slack.sockets.wait_until_connected(10)
     yield
@@ -32,8 +36,13 @@ def connected(installation: Installation, s: Services) -> Iterator[None]:
 def connect(installation: Installation) -> Iterator[Callable[[Services], None]]:
     """Takes the public address away; from now on everything comes by the socket."""
     installation.slack.interactivity_url = None
+    url = installation.settings.database_url.get_secret_value()
+    installation.s = services_with(
+        with_socket(installation), url, installation.clock
+    )  # the worker knows that it is used
     with ExitStack() as stack:
         yield lambda s: stack.enter_context(connected(installation, s))
+    installation.s.store.engine.dispose()
 
 
 def test_an_approval_by_socket_moves_the_alias(installation: Installation, connect: Callable[[Services], None]) -> None:
@@ -44,6 +53,7 @@ def test_an_approval_by_socket_moves_the_alias(installation: Installation, conne
 
     assert status == 200
     assert_promoted_once(installation, request)
+    assert [vote.signed_by for vote in installation.reread(request).votes] == [SignedBy.BOT]
 
 
 def test_a_rejection_by_socket_asks_why_and_a_late_clicker_is_told(

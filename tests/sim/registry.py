@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from bot.domain.model import (
     DEFAULT_WORKSPACE,
     Artifacts,
+    AuthorSource,
     Champion,
     DataSet,
     Evidence,
@@ -143,6 +144,7 @@ class Registry:
             champion=Champion(champion, self.read_metrics(champion)) if champion else None,
             datasets=(RIDES,),
             artifacts=Artifacts(hashlib.sha256(one.content.encode()).hexdigest(), 1, 1000),
+            author_from=AuthorSource.RUN,
         )
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:

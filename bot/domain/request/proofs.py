@@ -5,11 +5,13 @@ Whether a vote is proven is found out in `handlers.attestation.vote_proofs`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.events import ApprovalCalledOff, Event, VoteRefused
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy.rules import Rule
+from bot.domain.request.fast_track import judge
 from bot.domain.request.quorum import tally, under
 
 NOT_ENOUGH = "the votes on record do not meet the rule"
@@ -23,12 +25,11 @@ def refuse_vote(request: TransitionRequest, vote: Vote, reason: str, at: datetim
     return [VoteRefused(at, request.id, vote.person, vote.at, reason)] if vote in request.votes else []
 
 
-def fall_without_grounds(request: TransitionRequest, rule: Rule, at: datetime) -> list[Event]:
+def fall_without_grounds(request: TransitionRequest, why: str, at: datetime) -> list[Event]:
     """Calls off an approval that is not applied yet and that nothing on record supports, so that the gate denies it offline too.
 
-    A rejection stays, unsigned: it moves nothing.
+    `why` is from `why_not_decided`. A rejection stays, unsigned: it moves nothing.
     """
-    why = why_not_decided(request, rule)
     if not why or request.state is not State.APPROVED:
         return []
     return [ApprovalCalledOff(at, request.id, "", f"it was marked approved, but {why}")]
@@ -42,12 +43,25 @@ def why_not_decided(request: TransitionRequest, rule: Rule) -> str:
         return ""
     match request.decided_by:
         case DecidedBy.FAST_TRACK:
-            return "" if request.judgement is not None and request.judgement.decides else NOT_JUDGED
+            return "" if _passes_again(request, rule) else NOT_JUDGED
         case DecidedBy.RULE:
             by_itself = request.kind is Kind.ROLLBACK and not (request.failed_before or request.people_decide)
             return "" if by_itself else NOT_BY_RULE
         case _:
             return "" if tally(under(request, request.rule_hash), rule).is_complete else NOT_ENOUGH
+
+
+def _passes_again(request: TransitionRequest, rule: Rule) -> bool:
+    """A judgement on record proves nothing by itself. Samples and the kill switch were looked at when it was made."""
+    if (
+        request.judgement is None
+        or not request.judgement.decides
+        or rule.fast_track is None
+        or request.evidence is None
+    ):
+        return False
+    track = replace(rule.fast_track, sample_to_people=0.0)
+    return judge(request, request.evidence, track, is_switched_on=True).decides
 
 
 def _is_rejected_by_people(request: TransitionRequest) -> bool:

@@ -6,22 +6,27 @@ import pytest
 
 from bot.domain.events import ApprovalCalledOff, VoteRefused
 from bot.domain.model import DecidedBy, FastTrackMode, State, TransitionRequest
+from bot.domain.policy.rules import FastTrack, Threshold
 from bot.domain.request.proofs import fall_without_grounds, refuse_vote, why_not_decided
-from tests.builders import LATER, a_judgement, a_rejection, a_request, a_rule, a_vote, after
+from tests.builders import LATER, a_judgement, a_metric, a_rejection, a_request, a_rule, a_vote, after, an_evidence
 
+BELOW_40 = Threshold("mae", greater_is_better=False, threshold=40)
+RULE = a_rule(fast_track=FastTrack(FastTrackMode.ON, (BELOW_40,)))
+JUDGED = {"decided_by": DecidedBy.FAST_TRACK, "judgement": a_judgement(mode=FastTrackMode.ON)}
 APPROVED_ALONE = [
     a_request(State.APPROVED, decided_by=DecidedBy.PEOPLE),
     a_request(State.APPROVED, decided_by=DecidedBy.PEOPLE, votes=(a_vote("cy", rule_hash="sha256:other"),)),
     a_request(State.APPROVED, decided_by=DecidedBy.PEOPLE, votes=(a_vote("ana"),)),
     a_request(State.APPROVED, decided_by=DecidedBy.FAST_TRACK),
     a_request(State.APPROVED, decided_by=DecidedBy.FAST_TRACK, judgement=a_judgement(mode=FastTrackMode.SHADOW)),
+    a_request(State.APPROVED, evidence=an_evidence(metrics=(a_metric("mae", 55.0),)), **JUDGED),  # a judgement made up
     a_request(State.APPROVED, decided_by=DecidedBy.RULE),
 ]
 
 
 @pytest.mark.parametrize("request_", APPROVED_ALONE)
 def test_an_approval_that_nothing_on_record_supports_is_called_off(request_: TransitionRequest) -> None:
-    (fell,) = fall_without_grounds(request_, a_rule(), LATER)
+    (fell,) = fall_without_grounds(request_, why_not_decided(request_, RULE), LATER)
 
     assert isinstance(fell, ApprovalCalledOff)
     assert fell.reason.startswith("it was marked approved, but ")
@@ -31,8 +36,8 @@ def test_an_approval_that_nothing_on_record_supports_is_called_off(request_: Tra
 def test_a_rejection_without_a_vote_is_not_signed() -> None:
     alone = a_request(State.REJECTED, decided_by=DecidedBy.PEOPLE)
 
-    assert why_not_decided(alone, a_rule())
-    assert fall_without_grounds(alone, a_rule(), LATER) == []
+    assert why_not_decided(alone, RULE)
+    assert fall_without_grounds(alone, why_not_decided(alone, RULE), LATER) == []
 
 
 @pytest.mark.parametrize(
@@ -45,8 +50,8 @@ def test_a_rejection_without_a_vote_is_not_signed() -> None:
     ],
 )
 def test_what_follows_from_the_record_stays(request_: TransitionRequest) -> None:
-    assert why_not_decided(request_, a_rule()) == ""
-    assert fall_without_grounds(request_, a_rule(), LATER) == []
+    assert why_not_decided(request_, RULE) == ""
+    assert fall_without_grounds(request_, "", LATER) == []
 
 
 def test_a_refused_vote_counts_no_longer_and_its_person_may_vote_again() -> None:
