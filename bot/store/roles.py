@@ -22,7 +22,7 @@ Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
 ENGINE_TABLES = "procrastinate_%"
 READ_ONLY = frozenset({"alembic_version"})
-APPENDED_TO = frozenset({"ledger", "attestations", "checkpoints", "manifests", "policies"})
+APPENDED_TO = frozenset({"ledger", "attestations", "checkpoints", "manifests", "pipelines", "policies"})
 
 POWERS = """
 select current_user, pg_has_role(current_user, relowner, 'member'), has_any_column_privilege(oid, 'update')
