@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import yaml
-
+from bot import untrusted_yaml
 from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
 from bot.errors import InvalidDvcFile
 
@@ -42,10 +41,11 @@ def metric_files(dvc_yaml: str) -> tuple[str, ...]:
 
 def _parsed(text: str) -> object:
     try:
-        found: object = yaml.load(text, Loader=yaml.BaseLoader)  # nosec B506
+        found = untrusted_yaml.load(text)
         _count(found)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InvalidDvcFile("is not YAML as DVC writes it") from error
+    except ValueError as error:
+        is_large = isinstance(error, untrusted_yaml.LargerThanRead)
+        raise InvalidDvcFile(str(error) if is_large else "is not YAML as DVC writes it") from error
     return found
 
 

@@ -62,6 +62,9 @@ class ProgressListener(Protocol):
     def on_progress(self, done: int, size: int) -> None:
         """Called before each file: `done` of `size` bytes are read."""
 
+    def on_lock(self, lock: str) -> None:
+        """The text of the run's dvc.lock, if it has logged one that may be read."""
+
     def on_manifest(self, manifest: str) -> None:
         """Called at the end with the list of files in `sha256sum` format, whose sha256 is `Artifacts.digest`."""
 

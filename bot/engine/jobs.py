@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 KEY_LIMIT = 400  # bytes
+LANE_LIMIT = 2_000  # bytes; PostgreSQL indexes at most 2,704
 
 
 class Jobs:
@@ -146,7 +147,7 @@ class Jobs:
             TASK,
             allow_unknown=True,
             queue=QUEUE,
-            lock=lane,
+            lock=lane_key(lane),
             queueing_lock=queueing_lock,
             schedule_at=at,
             connection=connection.connection.driver_connection,
@@ -173,6 +174,13 @@ def once_key(name: str, subject: str) -> str:
     key = f"{name}:{subject}"
     plain = key.isprintable() and len(key.encode()) <= KEY_LIMIT
     return key if plain else f"{name}:sha256:{hashlib.sha256(subject.encode()).hexdigest()}"
+
+
+def lane_key(lane: str) -> str:
+    """The lane as the database can index it. Those of models that MLflow can hold stay as they are, as waiting jobs have them."""
+    if len(lane.encode()) <= LANE_LIMIT:
+        return lane
+    return f"{lane.partition(':')[0]}:sha256:{hashlib.sha256(lane.encode()).hexdigest()}"
 
 
 def _quieten_engine() -> None:

@@ -32,6 +32,21 @@ class ManifestRows:
         return self._connection.execute(query).scalar()
 
 
+class PipelineRows:
+    """What a worker read from dvc.lock files, as JSON, by the sha256 of the file."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def keep(self, lock_sha256: str, pipeline: str) -> None:
+        values = {"lock_sha256": lock_sha256, "pipeline": pipeline}
+        self._connection.execute(insert(tables.pipelines).values(values).on_conflict_do_nothing())
+
+    def find(self, lock_sha256: str) -> str | None:
+        query = sa.select(tables.pipelines.c.pipeline).where(tables.pipelines.c.lock_sha256 == lock_sha256)
+        return self._connection.execute(query).scalar()
+
+
 class ReadingRows:
     """The progress of reading files, by request, until its evidence is frozen."""
 

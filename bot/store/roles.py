@@ -23,7 +23,7 @@ Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 ENGINE_TABLES = "procrastinate_%"
 READ_ONLY = frozenset({"alembic_version"})
 APPENDED_TO = frozenset(
-    {"ledger", "attestations", "checkpoints", "manifests", "policies", "signed_requests", "witnessed"}
+    {"ledger", "attestations", "checkpoints", "manifests", "pipelines", "policies", "signed_requests", "witnessed"}
 )
 # What is corrected in one place only, and never deleted.
 ADDED_TO: dict[str, LiteralString] = {

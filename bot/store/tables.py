@@ -199,6 +199,14 @@ manifests = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
 )
 
+# What a worker read from a dvc.lock, as JSON, by the sha256 of the lock.
+pipelines = sa.Table(
+    "pipelines",
+    metadata,
+    sa.Column("lock_sha256", sa.Text, primary_key=True),
+    sa.Column("pipeline", sa.Text, nullable=False),
+)
+
 # The progress of reading a large version's files: bytes read, and the total.
 readings = sa.Table(
     "readings",

@@ -25,7 +25,7 @@ from bot.store.attestations import AttestationRows, KeyRows, SignedRequestRows, 
 from bot.store.contents import ContentRows
 from bot.store.custody import CustodyRows
 from bot.store.digests import DigestRows
-from bot.store.evidence import ManifestRows, ReadingRows
+from bot.store.evidence import ManifestRows, PipelineRows, ReadingRows
 from bot.store.ledger import LedgerRows
 from bot.store.outbox import OutboxRows
 from bot.store.people import PeopleRows
@@ -91,6 +91,7 @@ class Transaction:
         self.signed_requests = SignedRequestRows(connection)
         self.verdicts = VerdictRows(connection)
         self.manifests = ManifestRows(connection)
+        self.pipelines = PipelineRows(connection)
         self.readings = ReadingRows(connection)
         self.digests = DigestRows(connection)
         self.outbox = OutboxRows(connection)

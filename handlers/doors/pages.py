@@ -75,7 +75,7 @@ def pages(s: Services, links: Links) -> Blueprint:
     @door.get("/models/<name>/<int:version>")
     def version_page(name: str, version: int) -> ResponseReturnValue:
         links.check(path_of(name, version), _given("expires"), _given("signature"), s.clock.now())
-        found = describe(f"models:/{name}/{version}", s)
+        found = describe(f"models:/{name}/{version}", s, reads_files=False)
         if request.args.get("as") == "json":
             return {"description": as_plain(found)}
         return render_template(

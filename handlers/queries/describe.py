@@ -38,6 +38,7 @@ from bot.store.registry import Placement
 from bot.store.transaction import Transaction
 from handlers.attestation.verification import signed_for
 from handlers.custody.facts import basis_of
+from handlers.request.pipelines import NO_LOCK, kept_pipeline
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,11 @@ class Found:
     is_registered: bool
 
 
-def describe(uri: str, s: Services) -> Description:
-    """`uri` is models:/NAME/VERSION or models:/NAME@ALIAS. Raises Refused when there is no record of it."""
+def describe(uri: str, s: Services, *, reads_files: bool = True) -> Description:
+    """`uri` is models:/NAME/VERSION or models:/NAME@ALIAS. Raises Refused when there is no record of it.
+
+    Without `reads_files`, the pipeline is the one that a worker kept when the evidence was frozen: for the web process.
+    """
     found = find_version(uri, s)
     with s.store.transaction() as tx:
         requests = _requests_about(found.version, tx)
@@ -58,14 +62,15 @@ def describe(uri: str, s: Services) -> Description:
         newest_first = tuple(_told(request, names, tx) for request in reversed(requests))
         history = _figures(requests, tx)
         stores = tx.policy().artifact_stores
-    evidence = newest_evidence(requests)
+        evidence = newest_evidence(requests)
+        kept = None if reads_files else kept_pipeline(evidence, tx)
     return Description(
         version=found.version,
         is_registered=found.is_registered,
         holds=tuple(held for held in holders if held.version == found.version),
         holders=holders,
         evidence=_named(evidence, names),
-        pipeline=_pipeline(found.version, evidence, stores, s),
+        pipeline=kept or _pipeline(found.version, evidence, stores, s),
         requests=newest_first,
         history=history,
     )
@@ -91,7 +96,7 @@ def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[st
     try:
         text = s.registry.read_lock(version, stores)
         if text is None:
-            return Pipeline(unread="unknown: the run has logged no lineage/dvc.lock that may be read")
+            return Pipeline(unread=NO_LOCK)
         return pipeline_of(dvc_files.read_lock(text), sha256_of(text), evidence)
     except OutsideError as trouble:
         return Pipeline(unread=f"cannot be read now: {trouble}")

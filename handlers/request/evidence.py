@@ -10,6 +10,7 @@ from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Demand, LineageDemand, PersonEntry, Policy, Rule
+from bot.domain.queries.description import Pipeline
 from bot.domain.registry.custody import custody_of
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track, lifecycle
@@ -24,6 +25,7 @@ from handlers.custody.belief import check_believed
 from handlers.custody.facts import decided_for, facts_of, place_of
 from handlers.notify.render_context import needed_rule
 from handlers.request import memory
+from handlers.request.pipelines import keep_pipeline, read_pipeline
 from handlers.request.rollbacks import overtaken
 from handlers.request.waiting import telling_if_unreadable
 
@@ -90,6 +92,8 @@ def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: 
         )
         if seen.artifacts is not None:
             tx.manifests.keep(seen.artifacts.digest, reading.manifest)
+        if reading.pipeline is not None:
+            keep_pipeline(reading.pipeline, tx)
         tx.readings.forget(request_id)
         tx.record(frozen)
         if frozen:  # else another worker was quicker, and the vote is already open
@@ -104,6 +108,7 @@ class _Reading:
         self._s = s
         self._told_at: datetime | None = None
         self.manifest = ""
+        self.pipeline: Pipeline | None = None
 
     def on_progress(self, done: int, size: int) -> None:
         """Only defers: the card is updated in its own lane, and the reading does not wait for it."""
@@ -117,6 +122,9 @@ class _Reading:
             ):  # else the first job still tries
                 tx.defer("sync_card", self._request_id, f"{Lane.SLACK}:{self._request_id}", once=True)
         self._told_at = now
+
+    def on_lock(self, lock: str) -> None:
+        self.pipeline = read_pipeline(lock)
 
     def on_manifest(self, manifest: str) -> None:
         self.manifest = manifest

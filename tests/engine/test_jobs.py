@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -300,3 +301,25 @@ def test_a_job_that_a_former_release_deferred_once_is_not_deferred_again(engine:
         jobs.defer(connection, "look_at", "default/bike", lane="looks", once=True)
 
     assert len(jobs.listing()) == 1
+
+
+@pytest.mark.parametrize("length", [1_000, 3_000, 20_000])
+def test_no_lane_is_too_long_for_an_index(engine: sa.Engine, jobs: Jobs, length: int) -> None:
+    lane = "looks:default/" + secrets.token_hex(length)
+    ran: list[str] = []
+    for subject in ("first", "second"):
+        defer(engine, jobs, "look_at", subject, lane=lane)
+
+    jobs.drain({"look_at": ran.append})
+
+    assert ran == ["first", "second"]
+
+
+def test_the_lane_of_a_model_that_mlflow_can_hold_is_the_one_that_waiting_jobs_have(
+    engine: sa.Engine, jobs: Jobs
+) -> None:
+    lane = "looks:default/" + "漢" * 256
+
+    defer(engine, jobs, "look_at", "r1", lane=lane)
+
+    assert only(jobs).lane == lane

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -99,3 +101,12 @@ def test_the_seeds_get_past_the_parsers(doors: Doors) -> None:
     assert answers["slack-event"][1] == 200
     assert answers["gate"][0] in VENDOR_AWAY
     assert answers["api-requests"][0] in VENDOR_AWAY
+
+
+@pytest.mark.parametrize("length", [257, 3_000, 10_000, 20_000])
+def test_a_signed_name_longer_than_any_model_has_is_answered(doors: Doors, length: int) -> None:
+    """An index of the job engine takes 2,704 bytes, and compression makes room for a text that repeats itself."""
+    name = secrets.token_hex(length)[:length]
+    body = json.dumps({"entity": "registered_model", "action": "created", "data": {"name": name}}).encode()
+
+    assert is_answered(doors.mlflow(body))

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rfc8785
-import yaml
 
+from bot import untrusted_yaml
 from bot.clients.mlflow.stores import Folder, opened_folder
 from bot.domain.model import Artifacts
 from bot.errors import FilesUnread, UnsafePath
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST_FILES = 10_000  # folders count too: each is a call
 MOST_BYTES = 20 * 2**30
-LARGEST_MLMODEL = 2**20  # bytes; a signature of thousands of columns fits in
+LARGEST_MLMODEL = untrusted_yaml.LARGEST  # a signature of thousands of columns fits in
 RENAME = "Log the model again with other file names and register that."
 
 
@@ -163,16 +163,16 @@ def signature_in(mlmodel: Path) -> str | None:
     can at worst be unreadable.
     """
     if mlmodel.stat().st_size > LARGEST_MLMODEL:
-        raise FilesUnread(f"The MLmodel file is larger than {LARGEST_MLMODEL // 2**20} MiB. Log the model again.")
+        raise FilesUnread(f"The MLmodel file is larger than {LARGEST_MLMODEL // 1024} KiB. Log the model again.")
     try:
         text = mlmodel.read_text(encoding="utf-8")
-        described = yaml.load(text, Loader=yaml.BaseLoader)  # nosec B506
+        described = untrusted_yaml.load(text)
         signature = described.get("signature") if isinstance(described, dict) else None
         if not isinstance(signature, dict):
             return None
         parts = {part: _parsed(signature.get(part, "null")) for part in ("inputs", "outputs", "params")}
         return rfc8785.dumps(parts).decode()  # type: ignore[arg-type]  # anything that JSON can hold
-    except (yaml.YAMLError, rfc8785.CanonicalizationError, ValueError, RecursionError) as error:
+    except (rfc8785.CanonicalizationError, ValueError, RecursionError) as error:
         raise FilesUnread("The MLmodel file cannot be read as MLflow writes it. Log the model again.") from error
 
 

@@ -48,6 +48,8 @@ def read_evidence(
     run = lineage.run
     files = read_files(client, found, stores, follower)
     logged = read_lineage_files(client, run, stores) if run else LoggedFiles()
+    if follower is not None and logged.lock is not None:
+        follower.on_lock(logged.lock)
     metrics = metrics_of(client, lineage)
     evidence = Evidence(
         source=found.source or "",

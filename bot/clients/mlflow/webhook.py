@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.model import DEFAULT_WORKSPACE
+from bot.domain.names import NAME_LIMIT
 from bot.errors import Rejected
 from bot.ports import RegistryHint
 
@@ -121,7 +122,7 @@ def _model_in(body: bytes) -> str | None:
 
 def _name_in(content: object) -> str:
     name = content.get("name") if isinstance(content, dict) else None
-    if not isinstance(name, str) or not name.strip() or not _can_be_stored(name):
+    if not isinstance(name, str) or not name.strip() or len(name) > NAME_LIMIT or not _can_be_stored(name):
         raise Rejected("malformed", "The body is signed, but its data.name is not a model's name.", status=400)
     return name
 

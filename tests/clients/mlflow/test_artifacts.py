@@ -96,6 +96,9 @@ class Kept:
     def on_progress(self, done, size):
         self.told.append((done, size))
 
+    def on_lock(self, lock):
+        self.lock = lock
+
     def on_manifest(self, manifest):
         self.manifest = manifest
 
@@ -461,7 +464,7 @@ def test_an_mlmodel_file_that_mlflow_would_not_write_cannot_be_read(tmp_path, te
 
 
 def test_a_huge_mlmodel_file_is_not_parsed(tmp_path):
-    with pytest.raises(FilesUnread, match="larger than 1 MiB"):
+    with pytest.raises(FilesUnread, match="larger than 256 KiB"):
         signature_in(mlmodel(tmp_path, " " * (2**20 + 1)))
 
 

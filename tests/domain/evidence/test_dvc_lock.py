@@ -91,6 +91,7 @@ BOMB = "stages: &a {x: 1}\n" + "".join(
         ("stages: {a: b}", "is not YAML as DVC writes it"),
         ("stages: {a: {deps: [1]}}", "is not YAML as DVC writes it"),
         (BOMB, "has more than 50,000 entries"),
+        ("a: " + "x" * 256 * 1024, "is larger than 256 KiB"),
         ("stages: " + "[" * 100 + "]" * 100, "has more than 50,000 entries, or is nested deeper than 60"),
         ("stages: " + "[" * 20_000, "is not YAML as DVC writes it"),
         ("stages: &a {x: *a}", "is not YAML as DVC writes it"),
