@@ -18,6 +18,7 @@ from bot.errors import TooLarge, UnsafePath
 from bot.gate import CannotTell, Denied, load_model
 from bot.gate.fetching import download, fetch_all
 from bot.gate.manifests import digest_of, manifest_in
+from bot.gate.references import PACKAGES
 from bot.gate.serving import check_arguments
 from tests.gate.approvals import Shelf, approval, gate, tag_of
 
@@ -132,7 +133,7 @@ def test_files_that_are_gone_cannot_be_compared(shelf: Shelf, stored: Stored, ke
         load_model(f"models:/{shelf.model}/{bare.version}", target="alias:champion", keys=[key])
 
 
-def test_gate_serve_becomes_mlflow_on_the_checked_folder(
+def test_gate_serve_says_what_it_cannot_vouch_for_and_becomes_mlflow_on_the_checked_folder(
     shelf: Shelf, stored: Stored, key: str, tmp_path: Path
 ) -> None:
     """MLflow's own help ends it before it serves; the files there show that it was called with the folder."""
@@ -150,6 +151,7 @@ def test_gate_serve_becomes_mlflow_on_the_checked_folder(
 
     assert told.returncode == 0, told.stderr
     assert "Usage: python -P -m mlflow models serve" in told.stdout or "models serve [OPTIONS]" in told.stdout
+    assert f"The approval does not cover {PACKAGES}." in told.stderr
     (checked,) = folder.iterdir()
     assert digest_of(manifest_in(checked)) == stored.digest
 

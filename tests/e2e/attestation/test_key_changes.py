@@ -134,12 +134,11 @@ def test_the_secret_of_links_is_its_owners_alone(tmp_path: Path) -> None:
         check_link_key(settings)
 
 
-@pytest.mark.parametrize("role", ["COUNTERSIGN_SIGNING_KEY", "COUNTERSIGN_CHECKPOINT_KEY"])
-def test_a_worker_with_a_key_that_others_can_read_does_not_start(database_url: str, tmp_path: Path, role: str) -> None:
-    files = {"COUNTERSIGN_SIGNING_KEY": tmp_path / "a.pem", "COUNTERSIGN_CHECKPOINT_KEY": tmp_path / "c.pem"}
-    for file in files.values():
-        make_key(file, ED25519)
-    files[role].chmod(0o644)
+def test_a_worker_with_a_key_that_others_can_read_does_not_start(database_url: str, tmp_path: Path) -> None:
+    signing, checkpoints = tmp_path / "a.pem", tmp_path / "c.pem"
+    make_key(signing)
+    make_key(checkpoints, ED25519)
+    checkpoints.chmod(0o644)
     outside = {
         "DATABASE_URL": database_url,
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
@@ -147,16 +146,17 @@ def test_a_worker_with_a_key_that_others_can_read_does_not_start(database_url: s
         "JIRA_URL": "http://127.0.0.1:9",
         "JIRA_TOKEN": "of-the-tests",
         "SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com",
+        "COUNTERSIGN_SIGNING_KEY": str(signing),
+        "COUNTERSIGN_CHECKPOINT_KEY": str(checkpoints),
     }
 
     told = subprocess.run(
-        [str(COUNTERSIGN), "worker"],
-        env={**os.environ, **outside, **{name: str(file) for name, file in files.items()}},
-        capture_output=True,
-        text=True,
-        check=False,
+        [str(COUNTERSIGN), "worker"], env={**os.environ, **outside}, capture_output=True, text=True, check=False
     )
+    signing.chmod(0o640)
 
     assert told.returncode == 2
-    assert told.stderr.startswith(f"{role}: {files[role]} is open to everybody (mode 644)")
-    assert f"Run: chmod 600 {files[role]}." in told.stderr
+    assert told.stderr.startswith(f"COUNTERSIGN_CHECKPOINT_KEY: {checkpoints} is open to everybody (mode 644)")
+    assert f"Run: chmod 600 {checkpoints}." in told.stderr
+    with pytest.raises(InvalidSettings, match=f"COUNTERSIGN_SIGNING_KEY: {signing} is open to its group"):
+        signer_of(Settings.model_validate({"COUNTERSIGN_SIGNING_KEY": str(signing)}))
