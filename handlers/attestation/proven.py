@@ -31,20 +31,22 @@ USED_TWICE = "the signed request that it names is another vote's"
 NOT_APPROVED_BEFORE = "no signed approval brought this version there before"
 
 
-def refuse_unproven(request_id: str, s: Services) -> None:
-    """Takes off votes that no signed request proves, and ends an approval that does not follow from the others. Each is recorded."""
-    now = s.clock.now()
-    with s.store.transaction() as tx:
-        request = tx.requests.get(request_id)
-        if _is_decided_by_us(request, tx, s.signer.key) or not _is_doubtful(request, tx, s):
-            return
-        request = tx.requests.get(request_id, for_update=True)
-        for vote, why in _unproven(request, tx, s):
-            log.warning("vote_refused", request=request.short_id, person=vote.person, why=why)
-            metrics.votes_refused.inc()
-            tx.record(refuse_vote(request, vote, why, now))
-        request = tx.requests.get(request_id)
-        tx.record(fall_without_grounds(request, why_not_proven(request, tx, s), now))
+def refuse_unproven(request_id: str, tx: Transaction, s: Services) -> TransitionRequest:
+    """Takes off votes that no signed request proves, and ends an approval that does not follow from the others. Each is recorded.
+
+    Returns the request as it is then.
+    """
+    now, request = s.clock.now(), tx.requests.get(request_id)
+    if _is_decided_by_us(request, tx, s.signer.key) or not _is_doubtful(request, tx, s):
+        return request
+    request = tx.requests.get(request_id, for_update=True)
+    for vote, why in _unproven(request, tx, s):
+        log.warning("vote_refused", request=request.short_id, person=vote.person, why=why)
+        metrics.votes_refused.inc()
+        tx.record(refuse_vote(request, vote, why, now))
+    request = tx.requests.get(request_id)
+    tx.record(fall_without_grounds(request, why_not_proven(request, tx, s), now))
+    return tx.requests.get(request_id)
 
 
 def check_may_be_carried_out(request_id: str, s: Services) -> bool:
@@ -52,9 +54,8 @@ def check_may_be_carried_out(request_id: str, s: Services) -> bool:
 
     Raises Permanent when what was signed is not what the request says.
     """
-    refuse_unproven(request_id, s)
     with s.store.transaction() as tx:
-        request, ring = tx.requests.get(request_id), tx.keys.ring()
+        request, ring = refuse_unproven(request_id, tx, s), tx.keys.ring()
         if request.state not in (State.APPROVED, State.REJECTED):
             return False
         signed = [one for one in tx.attestations.of(request_id) if one.about == DECISION and is_verified(one, tx)]

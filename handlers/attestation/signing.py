@@ -42,9 +42,8 @@ class Signed:
 
 def sign(request_id: str, s: Services) -> None:
     """Signs every vote and decision that is not signed yet, in the order in which they happened. What nothing proves is refused first."""
-    refuse_unproven(request_id, s)
     with s.store.transaction() as tx:
-        unsigned = _unsigned(tx.requests.get(request_id), tx, s)
+        unsigned = _unsigned(refuse_unproven(request_id, tx, s), tx, s)
         is_registered = tx.keys.find(s.signer.key.id) is not None
     if unsigned and not is_registered:
         register_key(s)
