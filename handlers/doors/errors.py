@@ -53,6 +53,11 @@ def answer_refusals(app: Flask) -> None:
         log.warning("unstorable", source=_source(), kind=type(error).__name__)
         return {"error": UNSTORABLE}, 400
 
+    @app.errorhandler(UnicodeDecodeError)  # Werkzeug raises it for a query with a byte that is no UTF-8
+    def unreadable(error: Exception) -> ResponseReturnValue:
+        log.warning("unreadable", source=_source(), kind=type(error).__name__)
+        return {"error": "a text in it is not UTF-8"}, 400
+
     @app.errorhandler(OperationalError)
     @app.errorhandler(InterfaceError)
     @app.errorhandler(PoolTimeout)

@@ -103,6 +103,11 @@ def test_the_seeds_get_past_the_parsers(doors: Doors) -> None:
     assert answers["api-requests"][0] in VENDOR_AWAY
 
 
+@pytest.mark.parametrize("door", ["gate", "unsigned-page"])
+def test_a_query_that_is_not_utf_8_is_answered_400(doors: Doors, door: str) -> None:
+    assert each_door(doors)[door](b"bike-demand/1?target=a\xba&expires=\xff") == 400
+
+
 @pytest.mark.parametrize("length", [257, 3_000, 10_000, 20_000])
 def test_a_signed_name_longer_than_any_model_has_is_answered(doors: Doors, length: int) -> None:
     """An index of the job engine takes 2,704 bytes, and compression makes room for a text that repeats itself."""
