@@ -208,8 +208,8 @@ class Evidence:
     `signature` is the model's own (inputs, outputs, params) as canonical JSON. `artifacts_unread` says why `artifacts` is None.
     `lineage` is what the checks found; `vouched_by` is their source: the trainer's own tags and files, or the git mirror.
     `outside` are paths in the model's files that leave its folder; `uncovered` is what runs with it and is not in `artifacts`.
-    `author_from` and `commit_author_from` are an AuthorSource, empty in older evidence; those in `not_believed` count for nothing.
-    `cut`: what was too large.
+    `author_from` and `commit_author_from` say where the authors' names come from (an AuthorSource; empty in older evidence).
+    `not_believed` are the sources that the policy does not believe. `cut`: what was too large.
     `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
     """
 
@@ -235,10 +235,10 @@ class Evidence:
     data_md5: str = ""
     outside: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
     uncovered: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
-    author_from: str = ""
-    commit_author_from: str = ""
-    not_believed: tuple[str, ...] = ()
-    cut: tuple[Cut, ...] = ()
+    author_from: str = field(default="", metadata={OMIT_EMPTY: True})
+    commit_author_from: str = field(default="", metadata={OMIT_EMPTY: True})
+    not_believed: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
+    cut: tuple[Cut, ...] = field(default=(), metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from bot.store.ledger import LedgerRows
 from bot.store.requests import REQUEST
 from bot.store.transaction import Store, Transaction
 from handlers import EFFECTS, ON
+from handlers.attestation.verification import signed_for
 from handlers.digest.closing import CLOSING
 from handlers.doors.clock import HOUSEKEEPING
 from handlers.registry.reconcile import defer_look
@@ -351,6 +352,15 @@ def test_the_ledger_holds_for_its_old_part_and_after_with_the_checkpoints_that_t
     assert told["requests"] >= len(STATES_OF_THEN)
     assert later["entries"] > told["entries"]
     assert later["attestations"] > told["attestations"]
+
+
+def test_what_the_old_release_signed_is_shown_as_valid(upgraded: Store) -> None:
+    """A field that the evidence has since then must not change the digest of what was signed without it."""
+    with upgraded.transaction() as tx:
+        shown = [one for request in tx.requests.find() for one in signed_for(request, {}, tx)]
+
+    assert len(shown) > 10
+    assert {one.fault for one in shown} == {""}
 
 
 def test_old_rows_are_shown_by_every_reading_command(installation: Installation, tmp_path: Path) -> None:
