@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -20,32 +20,23 @@ from bot.domain.events import (
     AccountUnbound,
     AwayDeclared,
     AwayEnded,
-    Event,
     EvidenceFrozen,
     FastTrackSwitched,
-    ModelGone,
-    ModelRenamed,
-    MoveObserved,
-    MoveReverted,
     OldRecordsListed,
     PolicyActivated,
-    TargetMoved,
-    TargetPutBack,
     VerdictSigned,
     VoteCast,
 )
 from bot.domain.ledger.chain import as_plain
-from bot.domain.model import State, TargetKind, VersionId
 from bot.domain.policy.changes import digest_of as digest_of_policy
 from bot.domain.policy.rules import Policy
-from bot.domain.registry.watch_events import WatchBegun
 from bot.errors import InvalidPolicy, NotVerified
 from bot.signatures import digest_of, payload_of
 from bot.store import tables
 from bot.store.absences import FAST_TRACK
 from bot.store.attestations import kept_of
-from bot.store.audit import event_of
-from bot.store.ledger import A_FETCH, LedgerRows
+from bot.store.ledger import A_FETCH
+from bot.store.placement_checks import events_of, placements
 
 BEFORE = "before"  # how a binding is recorded that an older release made without an entry
 ReadPolicy = Callable[[str], Policy]
@@ -61,18 +52,13 @@ def differences(connection: sa.Connection, read_policy: ReadPolicy | None = None
     yield from _signed_requests(connection)
     yield from _verdicts(connection)
     yield from _manifests(connection)
-    yield from _placements(connection)
-
-
-def _events(connection: sa.Connection, *kinds: type[Event]) -> Iterator[Event]:
-    for entry in LedgerRows(connection).entries(*(kind.__name__ for kind in kinds)):
-        yield event_of(entry)
+    yield from placements(connection)
 
 
 def _policies(connection: sa.Connection) -> Iterator[str]:
     said = {
         event.policy_id: (event.digest, event.source, event.at)
-        for event in _events(connection, PolicyActivated)
+        for event in events_of(connection, PolicyActivated)
         if isinstance(event, PolicyActivated)
     }
     for row in connection.execute(sa.select(tables.policies).order_by(tables.policies.c.id)):
@@ -89,7 +75,7 @@ def _bindings(connection: sa.Connection) -> Iterator[str]:
     made: dict[tuple[str, str, datetime], tuple[str, datetime | None]] = {}
     old: dict[tuple[str, str], datetime | None] = {}
     is_listed = False
-    for event in _events(connection, AccountBound, AccountUnbound, OldRecordsListed):
+    for event in events_of(connection, AccountBound, AccountUnbound, OldRecordsListed):
         if isinstance(event, AccountBound):
             made[event.account, event.person, event.at] = (event.how, None)
         elif isinstance(event, AccountUnbound):
@@ -132,19 +118,19 @@ def _accounts_of_people(connection: sa.Connection, bound: Mapping[str, str]) -> 
 def _people(connection: sa.Connection, read_policy: ReadPolicy | None) -> Iterator[str]:
     """Those who have voted: their addresses as signed, and a name that was signed or that a policy gave. Others are not in the ledger."""
     signed_names, signed_emails = _signed_people(connection)
-    listed = _names_in_policies(connection, read_policy) if read_policy else {}
+    listed = _names_in_policies(connection, read_policy)
     rows = {row.id: row for row in connection.execute(sa.select(tables.people))}
     for person in sorted(signed_names):
         row = rows.get(person)
         if row is None:
             yield f"person {person} was deleted, and has voted"
-        elif row.name not in signed_names[person] | listed.get(row.email, set()):
+        elif listed.is_whole and row.name not in signed_names[person] | listed.names.get(row.email, set()):
             yield f"person {person} was edited: no signed vote and no policy gives them the name that they have now"
         elif signed_emails[person] - {row.email}:
             yield f"person {person} was edited: their address is not the one in their signed votes"
     known = {row.email for row in rows.values()}
     yield from (
-        f"the person with the address {email} was deleted: a policy names them" for email in listed.keys() - known
+        f"the person with the address {email} was deleted: a policy names them" for email in listed.names.keys() - known
     )
 
 
@@ -169,21 +155,32 @@ def _person_in(envelope: str) -> dict[str, str]:
     return said if isinstance(said, dict) else {}
 
 
-def _names_in_policies(connection: sa.Connection, read_policy: ReadPolicy) -> dict[str, set[str]]:
-    found = defaultdict[str, set[str]](set)
+@dataclass(frozen=True)
+class _Listed:
+    """The names that policies give to addresses. Not `is_whole` when a policy could not be read: it may give more."""
+
+    names: Mapping[str, set[str]]
+    is_whole: bool
+
+
+def _names_in_policies(connection: sa.Connection, read_policy: ReadPolicy | None) -> _Listed:
+    if read_policy is None:
+        return _Listed({}, is_whole=False)
+    found, is_whole = defaultdict[str, set[str]](set), True
     for text in connection.execute(sa.select(tables.policies.c.text)).scalars():
         try:
             policy = read_policy(text)
         except InvalidPolicy:
-            continue  # written for another release
+            is_whole = False  # written for another release
+            continue
         for entry in policy.people:
             found[entry.email].add(entry.name)
-    return found
+    return _Listed(found, is_whole)
 
 
 def _switch(connection: sa.Connection) -> Iterator[str]:
     said: tuple[object, ...] = (True, None, None, "")
-    for event in _events(connection, FastTrackSwitched):
+    for event in events_of(connection, FastTrackSwitched):
         if isinstance(event, FastTrackSwitched):
             said = (event.on, event.at, event.person, event.reason)
     rows = [row for row in connection.execute(sa.select(tables.switches)) if row.name == FAST_TRACK]
@@ -195,7 +192,7 @@ def _switch(connection: sa.Connection) -> Iterator[str]:
 
 def _absences(connection: sa.Connection) -> Iterator[str]:
     said: dict[str, tuple[str, datetime, datetime]] = {}
-    for event in _events(connection, AwayDeclared, AwayEnded):
+    for event in events_of(connection, AwayDeclared, AwayEnded):
         if isinstance(event, AwayDeclared):
             said[event.person] = (event.delegate, event.at, event.until)
         elif isinstance(event, AwayEnded):
@@ -208,7 +205,7 @@ def _absences(connection: sa.Connection) -> Iterator[str]:
 
 def _signed_requests(connection: sa.Connection) -> Iterator[str]:
     said: dict[str, tuple[str, object]] = {}
-    for event in _events(connection, VoteCast):
+    for event in events_of(connection, VoteCast):
         if isinstance(event, VoteCast) and event.vote.signed_request:
             said[event.vote.signed_request] = (event.request_id, as_plain(event.vote))
     with connection.execute(sa.select(tables.signed_requests).execution_options(yield_per=A_FETCH)) as rows:
@@ -225,7 +222,7 @@ def _verdicts(connection: sa.Connection) -> Iterator[str]:
     """The newest verdict about each version and target. One that has expired may be gone."""
     said: dict[tuple[str, str, str], VerdictSigned] = {}
     old: frozenset[str] | None = None
-    for event in _events(connection, VerdictSigned, OldRecordsListed):
+    for event in events_of(connection, VerdictSigned, OldRecordsListed):
         if isinstance(event, VerdictSigned):
             said[event.workspace, event.uri, str(event.target)] = event
         elif isinstance(event, OldRecordsListed) and old is None:
@@ -249,75 +246,15 @@ def _latest_moment(connection: sa.Connection) -> datetime:
 
 
 def _manifests(connection: sa.Connection) -> Iterator[str]:
-    """The lists of files that evidence names."""
+    """The lists of files that evidence names. A list that no evidence names says nothing about any version, if its digest fits."""
     named = {
         event.evidence.artifacts.digest
-        for event in _events(connection, EvidenceFrozen)
+        for event in events_of(connection, EvidenceFrozen)
         if isinstance(event, EvidenceFrozen) and event.evidence.artifacts
     }
     with connection.execute(sa.select(tables.manifests).execution_options(yield_per=A_FETCH)) as rows:
         for row in rows:
             if "sha256:" + hashlib.sha256(row.text.encode()).hexdigest() != row.digest:
                 yield f"the list of files {row.digest[:19]} was edited"
-            elif row.digest not in named:
-                yield f"the list of files {row.digest[:19]} was inserted: no evidence names it"
             named.discard(row.digest)
     yield from (f"the list of files {digest[:19]} was deleted" for digest in sorted(named))
-
-
-@dataclass(frozen=True)
-class _Moved:
-    """That a request's move was the last event about an alias. `is_watched` until a policy changes, and with it perhaps what is watched."""
-
-    version: VersionId
-    request_id: str
-    is_watched: bool = True
-
-
-def _placements(connection: sa.Connection) -> Iterator[str]:
-    """Aliases that a request moved last, and that every row with a request names one that was applied."""
-    moved = _last_moves(connection)
-    applied = sa.select(tables.requests.c.id).where(tables.requests.c.state == State.APPLIED)
-    ids = set(connection.execute(applied).scalars())
-    for row in connection.execute(sa.select(tables.placements).order_by(*tables.placements.primary_key)):
-        where = f"{row.target} of {row.model}, held by version {row.version},"
-        last = moved.pop((row.workspace, row.model, row.target), None)
-        if row.request_id is not None and row.request_id not in ids:
-            yield f"{where} was inserted or edited: no applied request has the id {row.request_id}"
-        elif last is not None and (row.version, row.version_created) == (last.version.version, last.version.created):
-            if row.request_id != last.request_id:
-                yield f"{where} was edited: request {last.request_id} moved it there"
-        elif last is not None and last.is_watched:
-            yield f"{where} was edited: request {last.request_id} moved it to {last.version}"
-    gone = [(place, last) for place, last in moved.items() if last.is_watched]
-    yield from (f"{place[2]} of {place[1]}, moved by request {last.request_id}, was deleted" for place, last in gone)
-
-
-def _last_moves(connection: sa.Connection) -> dict[tuple[str, str, str], _Moved]:
-    kinds = (
-        TargetMoved,
-        TargetPutBack,
-        MoveObserved,
-        MoveReverted,
-        WatchBegun,
-        ModelRenamed,
-        ModelGone,
-        PolicyActivated,
-    )
-    found: dict[tuple[str, str, str], _Moved] = {}
-    for event in _events(connection, *kinds):
-        if isinstance(event, TargetMoved):
-            place = (event.version.workspace, event.version.model, str(event.target))
-            found.pop(place, None)
-            if event.target.kind is TargetKind.ALIAS:
-                found[place] = _Moved(event.version, event.request_id)
-        elif isinstance(event, TargetPutBack):
-            found.pop((event.away_from.workspace, event.away_from.model, str(event.target)), None)
-        elif isinstance(event, MoveObserved | MoveReverted | WatchBegun):
-            found.pop((event.workspace, event.model, str(event.target)), None)
-        elif isinstance(event, ModelRenamed | ModelGone):
-            names = {event.before, event.after} if isinstance(event, ModelRenamed) else {event.model}
-            found = {place: one for place, one in found.items() if place[0] != event.workspace or place[1] not in names}
-        else:
-            found = {place: replace(one, is_watched=False) for place, one in found.items()}
-    return found

@@ -30,7 +30,7 @@ from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, unhurried
 from bot.store.record_checks import differences
 from handlers.ledger.outside import Witnessed, check_witnessed
 
-MOST_TOLD = 50  # differences in one sentence
+MOST_SHOWN = 50  # differences in one report
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ def audit(
     with unhurried(engine) as connection:
         known = {key.id: key for key in KeyRows(connection).all()}
         ring = KeyRows(connection).ring()
-        told = [_told(witness, trusted or ring.values(), {} if trusted else known) for witness in witnesses]
+        claimed = [_claimed(witness, trusted or ring.values(), {} if trusted else known) for witness in witnesses]
         on_record = (_recorded(row, ring.values(), known) for row in CheckpointRows(connection).all())
-        claims = heapq.merge(sorted(told, key=_size), on_record, key=_size)
+        claims = heapq.merge(sorted(claimed, key=_size), on_record, key=_size)
         walked = walk(LedgerRows(connection).entries(), claims)
         found = Audited(
             entries=walked.frontier.size,
@@ -94,9 +94,10 @@ def audit(
 
 
 def _as_sentence(differing: Sequence[str]) -> str:
-    more = f"; and {len(differing) - MOST_TOLD} more" if len(differing) > MOST_TOLD else ""
+    """One on each line."""
+    more = [f"and {len(differing) - MOST_SHOWN} more"] if len(differing) > MOST_SHOWN else []
     rows = "1 row was" if len(differing) == 1 else f"{len(differing)} rows were"
-    return f"{rows} changed beside the ledger: {'; '.join(differing[:MOST_TOLD])}{more}"
+    return "\n  ".join([f"{rows} changed beside the ledger:", *differing[:MOST_SHOWN], *more])
 
 
 def prove_entry(entry: str, size: int | None, s: Services) -> Proof:
@@ -149,7 +150,7 @@ def _size(claim: Claim) -> int:
     return claim.checkpoint.size
 
 
-def _told(witness: Witness, keys: Iterable[TrustedKey], known: Mapping[str, KnownKey]) -> Claim:
+def _claimed(witness: Witness, keys: Iterable[TrustedKey], known: Mapping[str, KnownKey]) -> Claim:
     whose = f"the checkpoint of {witness.note.checkpoint.size} entries {witness.where}"
     _check_signed(witness.note, whose, keys, known)
     return Claim(witness.note.checkpoint, whose)

@@ -90,7 +90,7 @@ def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: 
             barred=memory.barred_by(locked, earlier, {*filter(None, (authors.trained, authors.committed))}, tx),
             objections=memory.objections(locked, earlier, tx),
         )
-        if seen.artifacts is not None:
+        if frozen and seen.artifacts is not None:  # a list that no evidence names would be left over
             tx.manifests.keep(seen.artifacts.digest, reading.manifest)
         if reading.pipeline is not None:
             keep_pipeline(reading.pipeline, tx)
@@ -184,7 +184,7 @@ def _why_pointless(
 
 
 def _authors_of(evidence: Evidence, policy: Policy, tx: Transaction) -> Authors:
-    """Only those whom a source names that the policy believes: else whoever writes to a run could say who may not vote, and who may."""
+    """Only those whom a source names that the policy believes: else a person who can write to a run could bar others, or hide."""
     trained = policy.author_named(evidence.author, evidence.author_from)
     committed = policy.author_named(evidence.commit_author, evidence.commit_author_from)
     return Authors(_person(trained, tx), _person(committed, tx))
