@@ -32,12 +32,12 @@ from bot.clients.witnesses import CosigningWitness
 from bot.database import embedded
 from bot.database.connect import create_engine
 from bot.engine.jobs import Jobs
-from bot.errors import InvalidKey, InvalidSettings, KeyExposed
+from bot.errors import InvalidKey, InvalidSettings, KeyExposed, NotVerified
 from bot.links import KEY_FILE, links_for, make_link_key
 from bot.logs import write_logs
-from bot.ports import OutsideWitness, Signer
+from bot.ports import OutsideWitness, PublicKey, Signer
 from bot.services import Services, SystemClock
-from bot.signatures import ED25519
+from bot.signatures import ED25519, trusted_key
 from bot.store.transaction import Store
 from config.policy import read_policy
 from config.settings import Settings
@@ -78,6 +78,7 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
         links,
         settings.templates,
         outside_witnesses(settings),
+        earlier_keys(settings),
     )
 
 
@@ -90,6 +91,16 @@ def outside_witnesses(settings: Settings) -> tuple[OutsideWitness, ...]:
         trusted = read_certificates(settings.tsa_certificates or Path(certifi.where()))
         witnesses.append(TimestampAuthority(trusted, settings.tsa_url))
     return tuple(witnesses)
+
+
+def earlier_keys(settings: Settings) -> tuple[PublicKey, ...]:
+    """The public keys in the files of COUNTERSIGN_EARLIER_KEYS. Raises InvalidSettings."""
+    try:
+        found = [trusted_key(path.read_text()) for path in settings.earlier_keys]
+    except (OSError, ValueError, NotVerified) as mistake:
+        fix = "Save there what `countersign keys list --json` shows as pem"
+        raise InvalidSettings((f"COUNTERSIGN_EARLIER_KEYS: {mistake}. {fix}.",)) from None
+    return tuple(PublicKey(key.id, key.algorithm, key.pem) for key in found)
 
 
 def signer_of(settings: Settings) -> Signer:
@@ -247,6 +258,7 @@ def _notifier(settings: Settings) -> SlackNotifier:
         api_url=settings.slack_api_url,
         signing_secrets=[secret.get_secret_value() for secret in settings.slack_signing_secrets],
         socket_mode=bool(settings.slack_app_token.get_secret_value()),
+        earlier_tokens=[token.get_secret_value() for token in settings.slack_bot_tokens[1:]],
     )
 
 

@@ -7,13 +7,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.links import NO_LINKS, Links
-from bot.ports import CheckpointSigner, Clock, Mailer, ModelRegistry, Notifier, OutsideWitness, Signer, TicketSystem
+from bot.ports import (
+    CheckpointSigner,
+    Clock,
+    Mailer,
+    ModelRegistry,
+    Notifier,
+    OutsideWitness,
+    PublicKey,
+    Signer,
+    TicketSystem,
+)
 from bot.store.transaction import Store
 
 
 @dataclass(frozen=True)
 class Services:
-    """`templates` is the directory of an organisation's own report templates; None when it has none."""
+    """`templates` is the directory of an organisation's own report templates; None when it has none.
+
+    `earlier_keys` are other public keys whose approvals this worker believes.
+    """
 
     store: Store
     registry: ModelRegistry
@@ -26,6 +39,7 @@ class Services:
     links: Links = NO_LINKS
     templates: Path | None = None
     outside: tuple[OutsideWitness, ...] = ()
+    earlier_keys: tuple[PublicKey, ...] = ()
 
 
 class SystemClock:

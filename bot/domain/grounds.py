@@ -60,12 +60,16 @@ class SignedBy(StrEnum):
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """A notifier's request as it arrived: the raw body, the moment that was signed with it (in seconds, as text), and the signature."""
+    """A notifier's request as it arrived: the raw body, the moment that was signed with it (in seconds, as text), and the signature.
+
+    `key` names the secret that signed it and says nothing of it, so that a process that does not know the secret can wait for it.
+    """
 
     signed_by: SignedBy
     body: str
     timestamp: str
     signature: str
+    key: str = ""
 
     @property
     def digest(self) -> str:

@@ -230,7 +230,8 @@ class SignedRequestRows:
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
 
-    def keep(self, signed: SignedRequest, request_id: str, vote: Vote) -> None:
+    def keep(self, signed: SignedRequest, request_id: str, vote: Vote) -> bool:
+        """False when it is kept already: the notifier has sent the same request twice."""
         values = {
             "digest": signed.digest,
             "request_id": request_id,
@@ -239,8 +240,10 @@ class SignedRequestRows:
             "signature": signed.signature,
             "body": signed.body,
             "vote": json.dumps(as_plain(vote)),
+            "key": signed.key,
         }
-        self._connection.execute(sa.insert(tables.signed_requests).values(values))
+        keep = insert(tables.signed_requests).values(values).on_conflict_do_nothing()
+        return self._connection.execute(keep.returning(tables.signed_requests.c.digest)).first() is not None
 
     def find(self, digest: str) -> KeptRequest | None:
         """None too when the row is not what was kept: its digest is another one."""
@@ -271,7 +274,7 @@ class SignedRequestRows:
 def kept_of(row: sa.Row[Any]) -> KeptRequest | None:
     """None when the row was changed."""
     try:
-        signed = SignedRequest(SignedBy(row.signed_by), row.body, row.timestamp, row.signature)
+        signed = SignedRequest(SignedBy(row.signed_by), row.body, row.timestamp, row.signature, row.key)
         vote = VOTE.validate_json(row.vote)
     except ValueError:
         return None

@@ -20,6 +20,7 @@ from bot.store.registry_tables import watches as watches
 
 # Exactly the text of the ledger's index: with bound values PostgreSQL would not use it.
 decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
+activates = sa.text("kind = 'PolicyActivated'")
 
 # Bodies are canonical JSON, so a value is written in one way only. Parsing them would fail on a NUL in a text.
 OF_REQUEST = """split_part(split_part(body, '"request_id":"', 2), '"', 1)"""
@@ -85,6 +86,9 @@ ledger = sa.Table(
     ),
     # Every signature checks whether its key counts, and few entries are about keys.
     sa.Index("key_entries", "seq", postgresql_where=sa.text("kind in ('KeyAdded', 'KeyRetired')")),
+    # Every signature checks which policies were put in force, and that the request is what its entries made of it.
+    sa.Index("policy_entries", "seq", postgresql_where=activates),
+    sa.Index("entries_by_request", entry_request),
 )
 
 deliveries = sa.Table(
@@ -145,7 +149,8 @@ attestations = sa.Table(
     sa.Index("attestations_by_request", "request_id"),
 )
 
-# The request that a vote came in, as it was signed, and the vote as it was cast (JSON). A request makes one vote.
+# The request that a vote came in, as it was signed, and the vote as it was cast (JSON). A request makes one vote. `key` names the secret
+# that signed it, as far as it is known.
 signed_requests = sa.Table(
     "signed_requests",
     metadata,
@@ -156,6 +161,7 @@ signed_requests = sa.Table(
     sa.Column("signature", sa.Text, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("vote", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False, server_default=""),
     sa.Index("signed_requests_by_request", "request_id"),
 )
 

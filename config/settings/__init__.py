@@ -104,6 +104,9 @@ class Settings(BaseModel):
     public_url: WebAddress = Field("", alias="COUNTERSIGN_URL")
     api_token: Annotated[SecretStr, BeforeValidator(values.api_token)] = Field(UNSET, alias="COUNTERSIGN_API_TOKEN")
     signing_key: Annotated[str, AfterValidator(values.signing_key)] = Field("", alias="COUNTERSIGN_SIGNING_KEY")
+    earlier_keys: Annotated[tuple[Path, ...], BeforeValidator(values.key_files)] = Field(
+        (), alias="COUNTERSIGN_EARLIER_KEYS"
+    )
     hsm_pin: SecretStr = Field(UNSET, alias="COUNTERSIGN_HSM_PIN")
     checkpoint_key: Annotated[Path | None, BeforeValidator(values.key_file)] = Field(
         None, alias="COUNTERSIGN_CHECKPOINT_KEY"
@@ -128,8 +131,8 @@ class Settings(BaseModel):
     )
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")
     mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")
-    slack_bot_token: Annotated[SecretStr, BeforeValidator(values.slack_bot_token)] = Field(
-        UNSET, alias="SLACK_BOT_TOKEN"
+    slack_bot_tokens: Annotated[tuple[SecretStr, ...], BeforeValidator(values.slack_bot_tokens)] = Field(
+        (), alias="SLACK_BOT_TOKEN"
     )
     slack_signing_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(values.slack_signing_secrets)] = Field(
         (), alias="SLACK_SIGNING_SECRET"
@@ -145,6 +148,11 @@ class Settings(BaseModel):
     jira_api_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_API_TOKEN")
     jira_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_TOKEN")
     jira_webhook_secrets: Secrets = Field((), alias="JIRA_WEBHOOK_SECRET")
+
+    @property
+    def slack_bot_token(self) -> SecretStr:
+        """The newest, which is used for calls."""
+        return self.slack_bot_tokens[0] if self.slack_bot_tokens else UNSET
 
     @property
     def signing_key_location(self) -> str:

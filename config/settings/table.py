@@ -61,6 +61,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Make one with: countersign keys new --out FILE",
     ),
     Setting(
+        "COUNTERSIGN_EARLIER_KEYS",
+        "files with public keys, separated by commas, that signed approvals before the worker's key or beside it, and that it believes",
+        "none",
+        "/etc/countersign/approvals-2025.pub",
+    ),
+    Setting(
         "COUNTERSIGN_HSM_PIN",
         "the user PIN of the HSM that a key hsm: is in; PYKCS11LIB names its PKCS#11 library",
         "none",
@@ -148,7 +154,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "SLACK_BOT_TOKEN",
-        "with which the bot posts and updates its cards",
+        "with which the bot posts and updates its cards; with Socket Mode several, newest first, while it changes",
         "none",
         "xoxb-...",
         "Create the app from config/slack_manifest.yaml and copy its Bot User OAuth Token (xoxb-...).",

@@ -45,8 +45,10 @@ def several_secrets(text: str) -> tuple[str, ...]:
     return found
 
 
-def slack_bot_token(text: str) -> str:
-    return _prefixed(text, "xoxb-", 'the Bot User OAuth Token from the page "OAuth & Permissions" of the Slack app')
+def slack_bot_tokens(text: str) -> tuple[str, ...]:
+    """Newest first: requests over Socket Mode that an earlier token sealed are still verified."""
+    wanted = 'the Bot User OAuth Token from the page "OAuth & Permissions" of the Slack app'
+    return tuple(_prefixed(word.strip(), "xoxb-", wanted) for word in text.split(","))
 
 
 def slack_app_token(text: str) -> str:
@@ -107,6 +109,11 @@ def key_file(text: str) -> Path:
             "holds a key itself. Write the key into a file that only its owner may read, and name the file here"
         )
     return Path(text)
+
+
+def key_files(text: str) -> tuple[Path, ...]:
+    """Separated by commas."""
+    return tuple(key_file(one.strip()) for one in text.split(",") if one.strip())
 
 
 @dataclass(frozen=True)

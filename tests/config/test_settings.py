@@ -91,6 +91,16 @@ def test_webhook_secrets_are_several_newest_first(written: str) -> None:
     assert [one.get_secret_value() for one in settings.jira_webhook_secrets] == ["only-one"]
 
 
+def test_bot_tokens_and_public_keys_are_several_and_the_newest_token_is_used_for_calls() -> None:
+    settings = read_settings(
+        {"SLACK_BOT_TOKEN": "xoxb-new, xoxb-old", "COUNTERSIGN_EARLIER_KEYS": "/keys/a.pub,/keys/b.pub"}, NOTHING
+    )
+
+    assert settings.slack_bot_token.get_secret_value() == "xoxb-new"
+    assert [one.get_secret_value() for one in settings.slack_bot_tokens] == ["xoxb-new", "xoxb-old"]
+    assert settings.earlier_keys == (Path("/keys/a.pub"), Path("/keys/b.pub"))
+
+
 def test_everything_that_is_missing_is_listed_at_once_with_the_mend() -> None:
     mistakes = mistakes_of({}, NEEDS[Process.WEB])
 

@@ -56,7 +56,8 @@ class SlackNotifier:
     """Thread-safe; connects on the first call.
 
     `timeout` is in seconds. `clock` counts seconds for the caches. `wait` sleeps while Slack processes a picture, and between the replies
-    of a long thread (`Pace`). `signing_secrets`, newest first, verify kept requests; with `socket_mode`, so does our own seal.
+    of a long thread (`Pace`). `signing_secrets`, newest first, verify kept requests; with `socket_mode`, so does our own seal, made
+    with the token or with one of `earlier_tokens`.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class SlackNotifier:
         wait: Wait = time.sleep,
         signing_secrets: Sequence[str] = (),
         socket_mode: bool = False,
+        earlier_tokens: Sequence[str] = (),
     ) -> None:
         self.post_settles = timeout + 5.0  # seconds; Slack may still write a message after our timeout
         self._signing_secrets = tuple(signing_secrets)  # without one, nothing over HTTP is believed
@@ -79,7 +81,7 @@ class SlackNotifier:
         self._images = SlackImages(self._calls, self._files, wait)
         self.pace = Pace(clock, wait)
         self._channels = Remembered[str](clock)
-        self._signatures = RequestSignatures(signing_secrets, token, seals_count=socket_mode)
+        self._signatures = RequestSignatures(signing_secrets, (token, *earlier_tokens), seals_count=socket_mode)
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         """Makes every call that can fail before the message is sent, because nothing may fail afterwards."""

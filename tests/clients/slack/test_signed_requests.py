@@ -14,7 +14,7 @@ import pytest
 from bot.clients.slack.signed_requests import RequestSignatures
 from bot.domain.grounds import SignedRequest
 from bot.domain.model import SignedBy
-from bot.errors import Rejected
+from bot.errors import Rejected, Temporary
 from tests.clients.slack.test_inbound import PRESS
 
 SECRET, OLD_SECRET, TOKEN = "the-secret-of-now", "the-secret-before", "xoxb-1"
@@ -22,7 +22,7 @@ BODY = urlencode({"payload": json.dumps(PRESS)})
 
 
 def signatures(*secrets: str, seals_count: bool = False, token: str = TOKEN) -> RequestSignatures:
-    return RequestSignatures(secrets, token, seals_count=seals_count)
+    return RequestSignatures(secrets, token.split(","), seals_count=seals_count)
 
 
 def signed(secret: str = SECRET, body: str = BODY, stamp: str = "1700000000") -> SignedRequest:
@@ -41,8 +41,25 @@ def test_while_the_secret_changes_requests_of_the_old_one_still_count() -> None:
     kept = signed(OLD_SECRET)
 
     assert signatures(SECRET, OLD_SECRET).read(kept).account
-    with pytest.raises(Rejected, match="keep the old one in the list"):
+
+
+def test_a_request_under_a_secret_that_this_process_does_not_know_waits_and_is_not_refused() -> None:
+    """Web and worker are restarted one after the other."""
+    kept, sealed = signed(OLD_SECRET), signatures(token="xoxb-another").seal(PRESS, 1700000000)
+
+    with pytest.raises(Temporary, match="with the same SLACK_SIGNING_SECRET"):
         signatures(SECRET).read(kept)
+    with pytest.raises(Temporary, match="with the same SLACK_BOT_TOKEN"):
+        signatures(seals_count=True).read(sealed)
+
+
+def test_the_name_of_a_known_secret_makes_no_signature_good() -> None:
+    forged = replace(signed(), signature="v0=" + "0" * 64)
+
+    with pytest.raises(Rejected, match="does not hold under any secret"):
+        signatures(SECRET).read(forged)
+    with pytest.raises(Rejected, match="does not hold under any secret"):
+        signatures(SECRET).read(replace(forged, key=""))
 
 
 @pytest.mark.parametrize(
@@ -66,8 +83,9 @@ def test_over_a_socket_our_own_seal_counts_and_only_where_a_socket_is_used() -> 
     assert signatures(seals_count=True).read(kept).account == PRESS["user"]["id"]
     with pytest.raises(Rejected, match="does not use it"):
         signatures(SECRET).read(kept)
+    assert signatures(seals_count=True, token=f"xoxb-newer,{TOKEN}").read(kept).account == PRESS["user"]["id"]
     with pytest.raises(Rejected, match="was not received by this bot"):
-        signatures(seals_count=True, token="xoxb-another").read(kept)
+        signatures(seals_count=True).read(replace(kept, signature="v0=" + "0" * 64))
 
 
 @pytest.mark.parametrize("body", ["", "payload=", "payload=[]", "payload=%7B", "a=b&" * 50, "payload=1&payload=2"])
