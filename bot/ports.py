@@ -162,9 +162,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Click:
-    """A pressed button or a sent form, as the vendor signed it. `value` is what the button carried, and is not trusted yet.
+    """A pressed button or a sent form, as the vendor signed it. `value` is the request's id that the button carried; it is not trusted yet.
 
-    `signed` is the request that it came in; only a click with one becomes a vote that counts.
+    `shown` is the digest of what the card showed, empty for buttons that are no votes. `signed` is the request that it came in; only a
+    click with one becomes a vote that counts.
     """
 
     team: str
@@ -177,6 +178,7 @@ class Click:
     trigger: str
     reason: str = ""
     signed: SignedRequest | None = None
+    shown: str = ""
 
 
 class Notifier(Protocol):

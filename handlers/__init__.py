@@ -60,6 +60,7 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.EvidenceUnreadable: [sync_card, sync_ticket],
     e.VoteCast: [sign, sync_card],
     e.VoteRefused: [sync_card, sync_ticket, answer_refused_votes],
+    e.DecisionReopened: [sync_card, sync_ticket, renew_verdict],
     e.RequestApproved: [sign, sync_card, sync_ticket],
     e.RequestRejected: [sign, sync_card, sync_ticket, tell, ask_again],
     e.DecisionSigned: [sync_target, sync_tags, renew_verdict, witness],

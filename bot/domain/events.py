@@ -25,6 +25,7 @@ from bot.domain.vote_events import AccountBound as AccountBound
 from bot.domain.vote_events import AccountUnbound as AccountUnbound
 from bot.domain.vote_events import ApprovalCalledOff as ApprovalCalledOff
 from bot.domain.vote_events import AttestationSigned as AttestationSigned
+from bot.domain.vote_events import DecisionReopened as DecisionReopened
 from bot.domain.vote_events import DecisionSigned as DecisionSigned
 from bot.domain.vote_events import ModelSigned as ModelSigned
 from bot.domain.vote_events import OldRecordsListed as OldRecordsListed

@@ -24,6 +24,13 @@ class VoteRefused(RequestEvent):
 
 
 @dataclass(frozen=True)
+class DecisionReopened(RequestEvent):
+    """Nothing on record supports the decision, and it was not carried out: the request waits for votes again."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class SelfApprovalRefused(RequestEvent):
     """Somebody wanted to approve what they had asked for or trained. Once a request, person and day, however often they click."""
 

@@ -1,4 +1,4 @@
-"""Checks that the tables beside the ledger agree with it: keys, signed approvals, requests.
+"""Checks that the tables beside the ledger agree with it: keys, signed approvals, requests, and who holds which target.
 
 Each check streams both sides in the same order and raises ChainBroken at the first row that differs. The chain itself is verified in
 `bot.domain.ledger.audit`, which must succeed first.
@@ -7,7 +7,8 @@ Each check streams both sides in the same order and raises ChainBroken at the fi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import groupby, zip_longest
 from typing import Any
 
@@ -15,9 +16,26 @@ import rfc8785
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.domain.events import SIGNATURES, AttestationSigned, Event, KeyAdded, KeyRetired, RequestEvent, RequestOpened
+from bot.domain.events import (
+    SIGNATURES,
+    ApprovalCalledOff,
+    AttestationSigned,
+    Event,
+    KeyAdded,
+    KeyRetired,
+    ModelGone,
+    ModelRenamed,
+    MoveObserved,
+    MoveReverted,
+    PolicyActivated,
+    RequestEvent,
+    RequestOpened,
+    TargetMoved,
+    TargetPutBack,
+)
 from bot.domain.ledger.chain import Entry, as_plain
-from bot.domain.model import TransitionRequest
+from bot.domain.model import State, TargetKind, TransitionRequest, VersionId
+from bot.domain.registry.watch_events import WatchBegun
 from bot.domain.request import evolution
 from bot.errors import ChainBroken, NotVerified
 from bot.signatures import TrustedKey, digest_of, trusted_key, verify
@@ -124,17 +142,31 @@ def _check_signed(row: sa.Row[Any], key: KnownKey | None) -> None:
 def _replayed(connection: sa.Connection) -> Iterator[TransitionRequest]:
     """The requests as built from their events, ordered by id."""
     for request_id, entries in groupby(LedgerRows(connection).entries_by_request(), key=lambda found: found[0]):
-        request = None
-        for _, entry in entries:
-            event = event_of(entry)
-            if isinstance(event, RequestOpened) and request is None:
-                request = evolution.initial(event)
-            elif isinstance(event, RequestEvent) and request is not None:
-                request = evolution.evolve(request, event)
-            else:
-                raise ChainBroken(f"entry {entry.seq} ({entry.kind}) speaks of request {request_id} out of turn")
+        request = replayed(request_id, (entry for _, entry in entries))
         if request is not None:
             yield request
+
+
+def replayed(request_id: str, entries: Iterable[Entry]) -> TransitionRequest | None:
+    """The request that these entries make, which are all about it; None when there are none. Raises ChainBroken."""
+    request = None
+    for entry in entries:
+        event = event_of(entry)
+        if isinstance(event, RequestOpened) and request is None:
+            request = evolution.initial(event)
+        elif isinstance(event, RequestEvent) and request is not None:
+            request = evolution.evolve(request, event)
+        else:
+            raise ChainBroken(f"entry {entry.seq} ({entry.kind}) is about request {request_id} and out of turn")
+    return request
+
+
+def differing_field(kept: TransitionRequest, made: TransitionRequest) -> str:
+    """The first field that the row has otherwise than its events made it; empty when there is none."""
+    said, meant = as_plain(kept), as_plain(made)
+    if not isinstance(said, dict) or not isinstance(meant, dict):
+        raise TypeError("a request has fields")
+    return next((field for field, value in meant.items() if rfc8785.dumps(said[field]) != rfc8785.dumps(value)), "")
 
 
 def _compare(row: sa.Row[Any], request: TransitionRequest) -> None:
@@ -157,16 +189,101 @@ def _compare(row: sa.Row[Any], request: TransitionRequest) -> None:
 
 def _compare_bodies(row: sa.Row[Any], request: TransitionRequest) -> None:
     try:
-        kept = as_plain(REQUEST.validate_python(json.loads(row.body)))
+        kept = REQUEST.validate_python(json.loads(row.body))
     except ValueError:
         raise ChainBroken(
             f"request {request.id} was changed beside the ledger: its body cannot be read any more"
         ) from None
-    made = as_plain(request)
-    if not isinstance(kept, dict) or not isinstance(made, dict):
-        raise TypeError("a request has fields")
-    for field, value in made.items():
-        if rfc8785.dumps(kept[field]) != rfc8785.dumps(value):
-            raise ChainBroken(
-                f"request {request.id} was changed beside the ledger: its {field} is not what its events made of it"
-            )
+    field = differing_field(kept, request)
+    if field:
+        raise ChainBroken(
+            f"request {request.id} was changed beside the ledger: its {field} is not what its events made of it"
+        )
+
+
+def events_of(connection: sa.Connection, *kinds: type[Event]) -> Iterator[Event]:
+    for entry in LedgerRows(connection).entries(*(kind.__name__ for kind in kinds)):
+        yield event_of(entry)
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """That a request's move was the last event about an alias. `is_watched` until a policy changes, and with it perhaps what is watched."""
+
+    version: VersionId
+    request_id: str
+    is_watched: bool = True
+
+
+def placements(connection: sa.Connection) -> Iterator[str]:
+    """Aliases that a request moved last, and that every row with a request names one that was applied.
+
+    A sweep may see our move before it is recorded as applied, so an approval that is being carried out explains a row without a request.
+    """
+    moved, under_way = _last_moves(connection), _under_way(connection)
+    applied = sa.select(tables.requests.c.id).where(tables.requests.c.state == State.APPLIED)
+    ids = set(connection.execute(applied).scalars())
+    for row in connection.execute(sa.select(tables.placements).order_by(*tables.placements.primary_key)):
+        where = f"{row.target} of {row.model}, held by version {row.version},"
+        last = moved.pop((row.workspace, row.model, row.target), None)
+        if row.request_id is not None and row.request_id not in ids:
+            yield f"{where} was inserted or edited: no applied request has the id {row.request_id}"
+        elif last is not None and (row.version, row.version_created) == (last.version.version, last.version.created):
+            if row.request_id != last.request_id:
+                yield f"{where} was edited: request {last.request_id} moved it there"
+        elif last is not None and last.is_watched and _held(row) not in under_way:
+            yield f"{where} was edited: request {last.request_id} moved it to {last.version}"
+    gone = [(place, last) for place, last in moved.items() if last.is_watched]
+    yield from (f"{place[2]} of {place[1]}, moved by request {last.request_id}, was deleted" for place, last in gone)
+
+
+def _under_way(connection: sa.Connection) -> set[tuple[object, ...]]:
+    """What holds each alias once the approvals are carried out that are not recorded as applied yet; `audit` compares these requests."""
+    rows = tables.requests.c
+    approved = sa.select(rows.workspace, rows.model, rows.target, rows.version, rows.version_created)
+    return {tuple(row) for row in connection.execute(approved.where(rows.state == State.APPROVED))}
+
+
+def _places_called_off(connection: sa.Connection) -> dict[str, tuple[str, str, str]]:
+    """Workspace, model and target by the id of the request."""
+    rows = tables.requests.c
+    ended = sa.select(rows.id, rows.workspace, rows.model, rows.target).where(rows.state == State.CALLED_OFF)
+    return {row.id: (row.workspace, row.model, row.target) for row in connection.execute(ended)}
+
+
+def _held(row: sa.Row[Any]) -> tuple[object, ...]:
+    return (row.workspace, row.model, row.target, row.version, row.version_created)
+
+
+def _last_moves(connection: sa.Connection) -> dict[tuple[str, str, str], _Moved]:
+    kinds = (
+        ApprovalCalledOff,
+        TargetMoved,
+        TargetPutBack,
+        MoveObserved,
+        MoveReverted,
+        WatchBegun,
+        ModelRenamed,
+        ModelGone,
+        PolicyActivated,
+    )
+    found: dict[tuple[str, str, str], _Moved] = {}
+    called_off = _places_called_off(connection)
+    for event in events_of(connection, *kinds):
+        if isinstance(event, ApprovalCalledOff):  # the next sweep judges what its move left there
+            found.pop(called_off.get(event.request_id, ("", "", "")), None)
+        elif isinstance(event, TargetMoved):
+            place = (event.version.workspace, event.version.model, str(event.target))
+            found.pop(place, None)
+            if event.target.kind is TargetKind.ALIAS:
+                found[place] = _Moved(event.version, event.request_id)
+        elif isinstance(event, TargetPutBack):
+            found.pop((event.away_from.workspace, event.away_from.model, str(event.target)), None)
+        elif isinstance(event, MoveObserved | MoveReverted | WatchBegun):
+            found.pop((event.workspace, event.model, str(event.target)), None)
+        elif isinstance(event, ModelRenamed | ModelGone):
+            names = {event.before, event.after} if isinstance(event, ModelRenamed) else {event.model}
+            found = {place: one for place, one in found.items() if place[0] != event.workspace or place[1] not in names}
+        else:
+            found = {place: replace(one, is_watched=False) for place, one in found.items()}
+    return found

@@ -114,6 +114,12 @@ class LedgerRows:
             for row in found:
                 yield row.request_id, _entry_of(row)
 
+    def about(self, request_id: str) -> list[ledger.Entry]:
+        """The entries about this request, in order."""
+        rows = tables.ledger
+        mine = sa.and_(tables.entry_request == request_id, rows.c.kind.in_(ABOUT_REQUESTS))
+        return [_entry_of(row) for row in self.connection.execute(sa.select(rows).where(mine).order_by(rows.c.seq))]
+
     def leaves(self, after: int = 0, until: int | None = None) -> Iterator[bytes]:
         """The leaves of the entries after `after`, up to and including `until`; streamed as `entries` are."""
         rows = tables.ledger.c

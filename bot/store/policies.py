@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from bot.domain.policy.changes import digest_of
 from bot.errors import Refused
 from bot.store import tables
 
@@ -38,9 +40,14 @@ class PolicyRows:
         return self._active
 
     def texts(self) -> Iterator[str]:
-        """Every policy that was ever in force, the newest first."""
-        query = sa.select(tables.policies.c.text).order_by(tables.policies.c.id.desc())
-        yield from self.connection.execute(query).scalars()
+        """Every policy that was put in force, the newest first: a `PolicyActivated` entry names its id and digest. Rows may be inserted
+        without one."""
+        entries = self.connection.execute(sa.select(tables.ledger.c.body).where(tables.activates)).scalars()
+        named = {(said["policy_id"], said["digest"]) for said in map(json.loads, entries)}
+        rows = tables.policies.c
+        for row in self.connection.execute(sa.select(rows.id, rows.text).order_by(rows.id.desc())):
+            if (row.id, digest_of(row.text)) in named:
+                yield row.text
 
     def digest(self) -> str | None:
         query = sa.select(tables.policies.c.digest).order_by(tables.policies.c.id.desc()).limit(1)

@@ -35,8 +35,8 @@ from bot.signatures import digest_of, payload_of
 from bot.store import tables
 from bot.store.absences import FAST_TRACK
 from bot.store.attestations import kept_of
+from bot.store.audit import events_of, placements
 from bot.store.ledger import A_FETCH
-from bot.store.placement_checks import events_of, placements
 
 BEFORE = "before"  # how a binding is recorded that an older release made without an entry
 ReadPolicy = Callable[[str], Policy]

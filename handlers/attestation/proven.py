@@ -1,68 +1,79 @@
 """Before a decision is signed, and again before it is carried out: refuses votes that nothing proves, and what rested on them.
 
-Whether one vote is proven is in `vote_proofs`. A row that says "signed" proves nothing by itself, so envelopes are verified here.
+A row of a request, a vote or a signature proves nothing by itself. Each row is compared with the ledger (`on_record`), each vote with the
+notifier's signed request (`vote_proofs`), and each signature is verified (`handlers.custody.own_keys`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import structlog
 
 from bot import metrics
-from bot.domain.attestation import in_toto
 from bot.domain.attestation.decision import verdict_of
+from bot.domain.evidence.changes import changes
 from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest, Vote
 from bot.domain.request.proofs import fall_without_grounds, refuse_vote, why_not_decided
 from bot.domain.request.rollback import brought_by
 from bot.engine.lanes import FollowUp, Lane
-from bot.errors import InvalidStatement, NotVerified, Permanent
-from bot.ports import PublicKey
+from bot.errors import Permanent
 from bot.services import Services
-from bot.signatures import TrustedKey, verify
-from bot.store.attestations import Attestation
+from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
-from handlers.attestation.decided_rules import rule_with
+from handlers.attestation.decided_rules import decided_rule
+from handlers.attestation.on_record import check_on_record
 from handlers.attestation.vote_proofs import why_unproven
 from handlers.custody.facts import decided_for
+from handlers.custody.own_keys import (
+    is_approval_believed,
+    is_decision_signed,
+    read_signed,
+    recorded_keys,
+)
 
 log = structlog.get_logger()
 USED_TWICE = "the signed request that it names is another vote's"
-NOT_APPROVED_BEFORE = "no signed approval brought this version there before"
+NOT_APPROVED_BEFORE = "no approval that a key of this worker signed brought this version there before"
+OTHER_CONTENT = "the version is not what was approved before"
+UNKNOWN_RULE = "no policy that was put in force has the rule that it was decided under"
 
 
 def refuse_unproven(request_id: str, tx: Transaction, s: Services) -> TransitionRequest:
-    """Takes off votes that no signed request proves, and ends an approval that does not follow from the others. Each is recorded.
+    """Refuses votes that no signed request proves, and ends a decision that does not follow from the others. Each is recorded.
 
-    Returns the request as it is then.
+    Returns the request as it is then. Raises Permanent when the row is not what the ledger says, and OutsideError when a vote cannot be
+    checked now. The caller has recorded nothing yet.
     """
-    now, request = s.clock.now(), tx.requests.get(request_id)
-    if _is_decided_by_us(request, tx, s.signer.key) or not _is_doubtful(request, tx, s):
+    now, request = s.clock.now(), tx.requests.get(request_id, for_update=True)
+    check_on_record(request, tx)
+    if _is_decided_by_us(request, tx, s):
         return request
-    request = tx.requests.get(request_id, for_update=True)
-    for vote, why in _unproven(request, tx, s):
+    unproven = _unproven(request, tx, s)
+    for vote, why in unproven:
         log.warning("vote_refused", request=request.short_id, person=vote.person, why=why)
         metrics.votes_refused.inc()
         tx.record(refuse_vote(request, vote, why, now))
-    request = tx.requests.get(request_id)
-    tx.record(fall_without_grounds(request, why_not_proven(request, tx, s), now))
-    return tx.requests.get(request_id)
+    if unproven:
+        request = tx.requests.get(request_id)
+    why = why_not_proven(request, tx, s)
+    if why:
+        tx.record(fall_without_grounds(request, why, now, is_asked_anew=_is_asked_anew(request, tx)))
+    return tx.requests.get(request_id) if why else request
 
 
 def check_may_be_carried_out(request_id: str, s: Services) -> bool:
-    """Whether the decision is signed and what it rests on is proven; False when it has to be signed first, or fell just now.
+    """Whether the decision is signed and what it rests on is proven; False when it has to be signed first, or was ended just now.
 
     Raises Permanent when what was signed is not what the request says.
     """
     with s.store.transaction() as tx:
-        request, ring = refuse_unproven(request_id, tx, s), tx.keys.ring()
+        request = refuse_unproven(request_id, tx, s)
         if request.state not in (State.APPROVED, State.REJECTED):
             return False
-        signed = [one for one in tx.attestations.of(request_id) if one.about == DECISION and is_verified(one, tx)]
-        if not signed:
+        ring = recorded_keys(tx)
+        if not any(one.about == DECISION and read_signed(one, ring, tx) for one in tx.attestations.of(request_id)):
             tx.defer_for(FollowUp("sign", Lane.EVIDENCE), request)  # it leads back here
             return False
-        why = "" if any(_is_about(request, one, ring) for one in signed) else "what was signed is another decision"
+        why = "" if is_decision_signed(request, ring, tx) else "what was signed is another decision"
         why = why or why_not_proven(request, tx, s)
     if why:
         raise Permanent(
@@ -72,32 +83,32 @@ def check_may_be_carried_out(request_id: str, s: Services) -> bool:
     return True
 
 
-def is_verified(one: Attestation, tx: Transaction) -> bool:
-    try:
-        verify(one.envelope, tx.keys.ring())
-    except NotVerified:
-        return False
-    return True
-
-
-def _is_doubtful(request: TransitionRequest, tx: Transaction, s: Services) -> bool:
-    if _unproven(request, tx, s):
-        return True
-    return verdict_of(request) is not None and why_not_proven(request, tx, s) != ""
-
-
 def why_not_proven(request: TransitionRequest, tx: Transaction, s: Services) -> str:
-    """Also whether what the rule alone approves goes back to a version whose approval was signed."""
-    why = why_not_decided(request, rule_with(request.rule_hash, request, tx, s))
-    if why or request.decided_by is not DecidedBy.RULE or request.state is not State.APPROVED:
-        return why
+    """Why nothing on record proves the decision, as a clause; empty when it is proven, and when there is none."""
+    if verdict_of(request) is None or request.state is State.CALLED_OFF:
+        return ""
+    rule = decided_rule(request, tx, s)
+    why = UNKNOWN_RULE if rule is None else why_not_decided(request, rule)
+    is_rollback_by_rule = request.decided_by is DecidedBy.RULE and request.state is State.APPROVED
+    return why or (_why_no_way_back(request, tx, s) if is_rollback_by_rule else "")
+
+
+def _why_no_way_back(request: TransitionRequest, tx: Transaction, s: Services) -> str:
+    """The rule alone approves only what goes back to a version, and to files, whose approval this worker believes."""
     found = brought_by(request.version, decided_for(request, tx))
     if found is None:
         return NOT_APPROVED_BEFORE
     approved = tx.requests.get(found.id)  # as it was signed, under the name that the model had then
-    signed = [one for one in tx.attestations.of(found.id) if one.about == DECISION]
-    is_signed = any(_is_about(approved, one, tx.keys.ring()) for one in signed)
-    return "" if is_signed else NOT_APPROVED_BEFORE
+    if not is_approval_believed(approved, tx, s):
+        return NOT_APPROVED_BEFORE
+    if approved.evidence is None or request.evidence is None or changes(approved.evidence, request.evidence):
+        return OTHER_CONTENT
+    return ""
+
+
+def _is_asked_anew(request: TransitionRequest, tx: Transaction) -> bool:
+    same = tx.requests.find(version=request.version, target=request.target, states=LIVE)
+    return any(one.id != request.id for one in same)
 
 
 def _unproven(request: TransitionRequest, tx: Transaction, s: Services) -> list[tuple[Vote, str]]:
@@ -111,22 +122,6 @@ def _unproven(request: TransitionRequest, tx: Transaction, s: Services) -> list[
     return found
 
 
-def _is_decided_by_us(request: TransitionRequest, tx: Transaction, key: PublicKey) -> bool:
-    """This worker's own key has signed this very decision: what it rests on was checked then."""
-    ring = {key.id: TrustedKey(key.id, key.algorithm, key.pem)}
-    return any(_is_about(request, one, ring) for one in tx.attestations.of(request.id) if one.about == DECISION)
-
-
-def _is_about(request: TransitionRequest, one: Attestation, ring: Mapping[str, TrustedKey]) -> bool:
-    """Whether the envelope verifies and says what the request says: version, target, verdict and files."""
-    try:
-        statement = verify(one.envelope, ring).statement
-        predicate = in_toto.predicate_of(statement, in_toto.APPROVAL_TYPE)
-        version, files = in_toto.identity(predicate, "version"), in_toto.digests_of(statement).get(in_toto.ARTIFACTS)
-    except (NotVerified, InvalidStatement):
-        return False
-    told = (predicate.get("request"), predicate.get("target"), predicate.get("verdict"))
-    artifacts = request.evidence.artifacts if request.evidence else None
-    frozen = artifacts.digest.removeprefix("sha256:") if artifacts and artifacts.digest else None
-    same = told == (request.id, str(request.target), str(verdict_of(request)))
-    return same and version == request.version and files == frozen
+def _is_decided_by_us(request: TransitionRequest, tx: Transaction, s: Services) -> bool:
+    """A key that this worker believes has signed this very decision: what it rests on was checked then."""
+    return verdict_of(request) is not None and is_approval_believed(request, tx, s)

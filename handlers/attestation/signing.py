@@ -21,7 +21,8 @@ from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import rule_with
-from handlers.attestation.proven import is_verified, refuse_unproven, why_not_proven
+from handlers.attestation.proven import refuse_unproven, why_not_proven
+from handlers.custody.own_keys import read_signed, recorded_keys
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def register_key(s: Services) -> None:
 def retire_key(beginning: str, reason: str, s: Services) -> KnownKey:
     """What the key signs from here on no longer counts. `beginning` are the first letters of its id, as many as tell it apart."""
     if not reason.strip():
-        raise Refused("say in a sentence why: the reason stands in the ledger, for whoever wonders later")
+        raise Refused("say in a sentence why: the reason is kept in the ledger, for those who read it later")
     now = s.clock.now()
     with s.store.transaction() as tx:
         key = _one_key(beginning, tx)
@@ -132,8 +133,9 @@ def _people_in(request: TransitionRequest, tx: Transaction) -> tuple[attestation
 
 
 def _signed(request_id: str, tx: Transaction) -> Counter[tuple[str, str]]:
-    """How many envelopes there are about each; a row whose envelope does not verify is none."""
-    return Counter((one.about, one.person) for one in tx.attestations.of(request_id) if is_verified(one, tx))
+    """How many envelopes there are about each; a row whose envelope does not verify, or that the ledger does not name, is none."""
+    ring = recorded_keys(tx)
+    return Counter((one.about, one.person) for one in tx.attestations.of(request_id) if read_signed(one, ring, tx))
 
 
 def check_counts(key: PublicKey, tx: Transaction) -> None:

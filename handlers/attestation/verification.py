@@ -137,7 +137,7 @@ def _fault_of_votes(request: TransitionRequest, known: Known) -> str:
     """All votes are signed before the decision is, so an unsigned one beside them was added later."""
     signed = Counter(one.person for one in known.attestations if one.about == VOTE)
     more = Counter(vote.person for vote in request.votes) - signed
-    return "the record has votes now that nobody signed" if more else ""
+    return "the record has votes now that are not signed" if more else ""
 
 
 def _word_of(person: object, vote: object) -> tuple[str, str, str]:

@@ -1,37 +1,40 @@
 """Whether a vote on record was cast by its person: the notifier's signed request is verified again before anything is signed.
 
-A vote counts for this when its kept request is signed, says what the vote says, and came from an account that the ledger binds to the
-person; when this worker's own key has signed it before; or when `migrate` has listed it as older than signed requests. What a table says
-is never enough: rows can be written by others than the bot.
+A vote counts for this when its kept request is signed, says what the vote says and that the card showed this version, target, evidence and
+rule, and came from an account that the ledger binds to the person; when a key that this worker believes has signed it before; or when
+`migrate` has listed it as older than signed requests. What a table says is never enough: rows can be written by others than the bot.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from datetime import timedelta
-
-from bot.domain.events import AccountBound
-from bot.domain.model import VOTE, TransitionRequest, Vote
+from bot.domain.attestation import in_toto
+from bot.domain.attestation.decision import evidence_digest
+from bot.domain.model import VOTE, TransitionRequest, VersionId, Vote
 from bot.domain.names import storable
+from bot.domain.request.proofs import is_account_of_voter
+from bot.domain.request.shown import shown_on
 from bot.domain.vote_events import OldBinding, OldVote
-from bot.errors import NotVerified, Rejected
-from bot.ports import Click, PublicKey
+from bot.errors import InvalidStatement, Rejected
+from bot.ports import Click
 from bot.services import Services
-from bot.signatures import TrustedKey, verify
-from bot.store.attestations import Attestation, KeptRequest
+from bot.store.attestations import KeptRequest
 from bot.store.transaction import Transaction
+from handlers.attestation.decided_rules import is_same_rule
+from handlers.custody.own_keys import believed_keys, read_signed
 
-CLOCKS_DIFFER_BY = timedelta(minutes=5)  # of the machines that bind accounts and record votes, at the most
 NO_REQUEST = "no signed request of the notifier is on record with it"
 CHANGED = "what is on record is not what was cast"
+OTHER_RULE = "it was cast under another rule"
 OTHER_CLICK = "the signed request that it names says something else"
 NOT_THEIRS = "the ledger does not bind the account that pressed to this person"
 
 
 def why_unproven(request: TransitionRequest, vote: Vote, tx: Transaction, s: Services) -> str:
-    """Why nothing proves that the person cast this vote, as a clause; empty when it is proven. Calls no one."""
-    if _is_signed_by_us(request, vote, tx.attestations.of(request.id), s.signer.key):
+    """Why nothing proves that the person cast this vote, as a clause; empty when it is proven. Calls no other system.
+
+    Raises Temporary while this worker does not know the secret that signed the request.
+    """
+    if _is_signed_by_us(request, vote, tx, s):
         return ""
     if not vote.signed_request:
         return "" if _is_listed(request, vote, tx) else NO_REQUEST
@@ -40,6 +43,8 @@ def why_unproven(request: TransitionRequest, vote: Vote, tx: Transaction, s: Ser
         return NO_REQUEST
     if kept.request_id != request.id or not _is_same(vote, kept.vote):
         return CHANGED
+    if vote.rule_hash and not is_same_rule(vote.rule_hash, kept.vote.rule_hash, request, tx, s):
+        return OTHER_RULE
     return _why_not_pressed(request, vote, kept, tx, s)
 
 
@@ -48,13 +53,13 @@ def _why_not_pressed(request: TransitionRequest, vote: Vote, kept: KeptRequest, 
         click = s.notifier.read_signed(kept.signed)
     except Rejected as refusal:
         return str(refusal)
-    if kept.signed.signed_by != vote.signed_by or not _says_the_same(click, request, vote):
+    if kept.signed.signed_by != vote.signed_by or not _says_the_same(click, request, kept.vote):
         return OTHER_CLICK
     return "" if _belongs_to(vote, tx) else NOT_THEIRS
 
 
 def _is_same(vote: Vote, cast: Vote) -> bool:
-    """As it was cast, but for what happens to votes later: the rule's hash after an upgrade, and voided stand-ins."""
+    """As it was cast, but for what happens to votes later: voided stand-ins, and the rule's hash, which is compared apart."""
     if not set(vote.groups) <= set(cast.groups):
         return False
     said = [
@@ -73,20 +78,25 @@ def _says_the_same(click: Click, request: TransitionRequest, vote: Vote) -> bool
         card.message,
     ):
         return False
-    said = (click.account, click.team, click.value, click.action, storable(click.reason))
-    return said == (vote.account, vote.team, request.id, str(vote.verdict), vote.reason)
+    said = (click.account, click.team, click.value, click.action, storable(click.reason), click.shown)
+    return said == (
+        vote.account,
+        vote.team,
+        request.id,
+        str(vote.verdict),
+        vote.reason,
+        shown_on(request, vote.rule_hash),
+    )
 
 
 def _belongs_to(vote: Vote, tx: Transaction) -> bool:
-    """By the ledger, whose account it was at the vote. A binding from before bindings were entries must be listed."""
+    """By the ledger. A binding from before bindings were entries must be listed."""
     changes = tx.signed_requests.changes_of(vote.account)
-    before = [change for change in changes if change.at <= vote.at]
-    at_once = [change for change in changes if vote.at < change.at <= vote.at + CLOCKS_DIFFER_BY]
-    if before or at_once:
-        then = [*before[-1:], *at_once]
-        return any(isinstance(change, AccountBound) and change.person == vote.person for change in then)
+    if is_account_of_voter(vote, changes, is_listed=False):
+        return True
     listed = tx.signed_requests.listed()
-    return listed is not None and OldBinding(vote.account, vote.person) in listed.bindings
+    is_listed = listed is not None and OldBinding(vote.account, vote.person) in listed.bindings
+    return is_account_of_voter(vote, changes, is_listed=is_listed)
 
 
 def _is_listed(request: TransitionRequest, vote: Vote, tx: Transaction) -> bool:
@@ -94,29 +104,34 @@ def _is_listed(request: TransitionRequest, vote: Vote, tx: Transaction) -> bool:
     return listed is not None and OldVote(request.id, vote.person, vote.at) in listed.votes
 
 
-def _is_signed_by_us(request: TransitionRequest, vote: Vote, signed: Sequence[Attestation], key: PublicKey) -> bool:
-    """With this worker's own key: keys in the table can be anybody's. So a secret that changed since then voids no signed vote."""
-    ring = {key.id: TrustedKey(key.id, key.algorithm, key.pem)}
-    for one in signed:
-        if one.about != VOTE or one.person != vote.person or one.key_id != key.id:
-            continue
-        try:
-            found = json.loads(verify(one.envelope, ring).payload)
-        except NotVerified:
-            continue
-        if _is_about(found.get("predicate", {}), request, vote):
-            return True
-    return False
+def _is_signed_by_us(request: TransitionRequest, vote: Vote, tx: Transaction, s: Services) -> bool:
+    """With a key that this worker believes. So a secret that changed since then voids no signed vote."""
+    ring = believed_keys(s)
+    mine = (one for one in tx.attestations.of(request.id) if (one.about, one.person) == (VOTE, vote.person))
+    verified = (read_signed(one, ring, tx) for one in mine)
+    return any(_is_about(one.statement.get("predicate"), request, vote) for one in verified if one is not None)
 
 
-def _is_about(predicate: dict[str, object], request: TransitionRequest, vote: Vote) -> bool:
-    person = predicate.get("person")
-    groups = predicate.get("groups")
+def _is_about(predicate: object, request: TransitionRequest, vote: Vote) -> bool:
+    """Whether this vote was signed, on this version, target and evidence."""
+    if not isinstance(predicate, dict):
+        return False
+    person, groups, evidence = (predicate.get(name) for name in ("person", "groups", "evidence"))
     said = (predicate.get("about"), predicate.get("request"), predicate.get("verdict"), predicate.get("at"))
+    frozen = evidence_digest(request.evidence) if request.evidence else None
     return (
         said == (VOTE, request.id, str(vote.verdict), vote.at.isoformat())
         and isinstance(person, dict)
         and person.get("id") == vote.person
         and isinstance(groups, list)
         and set(vote.groups) <= set(groups)
+        and (_version_in(predicate), predicate.get("target")) == (request.version, str(request.target))
+        and (evidence.get("digest") if isinstance(evidence, dict) else None) == frozen
     )
+
+
+def _version_in(predicate: dict[str, object]) -> VersionId | None:
+    try:
+        return in_toto.identity(predicate, "version")
+    except InvalidStatement:
+        return None

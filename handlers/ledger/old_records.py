@@ -9,6 +9,7 @@ from __future__ import annotations
 from bot.domain.events import OldRecordsListed
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.domain.vote_events import OldBinding, OldVote
+from bot.engine.lanes import Lane
 from bot.services import Services
 from bot.signatures import digest_of
 from bot.store.requests import LIVE
@@ -16,11 +17,19 @@ from bot.store.transaction import Transaction
 
 
 def list_old_records(s: Services) -> None:
-    """Also when there are none, so that nobody can list some later."""
+    """Also when there are none, so that none can be listed later."""
     with s.store.transaction() as tx:
         tx.keys.lock()  # two release steps at once: the second waits, and finds it listed
         if tx.signed_requests.listed() is None:
             tx.record([OldRecordsListed(s.clock.now(), _old_votes(tx), _old_bindings(tx), _old_verdicts(tx))])
+            _renew_cards(tx)
+
+
+def _renew_cards(tx: Transaction) -> None:
+    """The buttons of an older release do not say what their card shows, and votes need that."""
+    for request in tx.requests.find(states=(State.PENDING,)):
+        if request.card is not None:
+            tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
 
 
 def _old_votes(tx: Transaction) -> tuple[OldVote, ...]:

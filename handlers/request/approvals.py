@@ -13,6 +13,8 @@ from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Kind, State, Transition
 from bot.domain.policy.rules import Rule
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided, OwnRequest
+from bot.domain.request.shown import shown_on
+from bot.engine.lanes import Lane
 from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
@@ -21,6 +23,11 @@ from handlers.request.absences import check_is_here
 from handlers.request.calling_off import judge_anew
 from handlers.request.voters import POLICY_CHANGED, Voter, voter_for
 
+OLD_CARD = (
+    "this card is from an earlier release, or from before the policy changed, and is being renewed. Read it again in a "
+    "moment, then press"
+)
+SENT_TWICE = "Slack has sent this click before, and it was recorded then. To vote again, press again"
 VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 
 
@@ -39,6 +46,11 @@ def press(click: Click, s: Services) -> Reply:
     with s.store.transaction() as tx:
         request = request_under(click, tx)
         rule = rule_of(request, tx)
+        is_old = _shows_something_else(click, request, rule, tx)
+        if is_old:
+            tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
+    if is_old:
+        raise Refused(OLD_CARD)
     voter = voter_for(click.account, rule, request, s)
 
     if lifecycle.wants_reason(request, verdict, rule) and not click.reason:
@@ -56,6 +68,8 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
         tx.requests.lock_model(known.workspace, known.model)
         request = tx.requests.get(click.value, for_update=True)
         rule = rule_of(request, tx)
+        if _shows_something_else(click, request, rule, tx):
+            raise Refused(OLD_CARD)
         _check_is_still(voter, click, tx, now)
         vote, rule_hash = _vote_of(click, voter, now), tx.policy().rule_hash(rule)
         if rule_hash != voter.rule_hash:
@@ -66,8 +80,10 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
             events = lifecycle.cast_vote(request, vote, rule, rule_hash)
         except AlreadyDecided as late:
             raise Refused(who_decided(late.request, tx)) from None
-        if click.signed is not None:
-            tx.signed_requests.keep(click.signed, request.id, replace(vote, rule_hash=rule_hash))
+        if click.signed is not None and not tx.signed_requests.keep(
+            click.signed, request.id, replace(vote, rule_hash=rule_hash)
+        ):
+            raise Refused(SENT_TWICE)
         tx.record(events)
         if request.kind is not Kind.OBSERVED and any(isinstance(event, RequestRejected) for event in events):
             judge_anew(request, tx, now)  # it may have come there by hand since the last look
@@ -137,6 +153,11 @@ def request_under(click: Click, tx: Transaction) -> TransitionRequest:
             "this button is not on the message that Countersign posted for the request. Use the original card"
         )
     return request
+
+
+def _shows_something_else(click: Click, request: TransitionRequest, rule: Rule, tx: Transaction) -> bool:
+    """The signature on the click covers what the card showed, and the vote is signed only if that is what the request is about."""
+    return request.state is State.PENDING and click.shown != shown_on(request, tx.policy().rule_hash(rule))
 
 
 def rule_of(request: TransitionRequest, tx: Transaction) -> Rule:

@@ -23,6 +23,7 @@ from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.belief import check_believed
 from handlers.custody.facts import decided_for, facts_of, place_of
+from handlers.custody.own_keys import is_approval_believed
 from handlers.notify.render_context import needed_rule
 from handlers.request import memory
 from handlers.request.pipelines import keep_pipeline, read_pipeline
@@ -75,7 +76,7 @@ def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: 
         found = policy.rule_for(locked.version.workspace, locked.version.model, locked.target)
         rule = needed_rule(locked, found)
         authors, evidence = _authors_of(seen, policy, tx), _without_addresses(seen, policy, tx)
-        why_people = _why_people_decide(locked, evidence, tx)
+        why_people = _why_people_decide(locked, evidence, tx, s)
         rule_hash = policy.rule_hash(rule)
         held = (holder,) if holder else ()
         earlier = memory.alike(locked.version, locked.target, evidence, rule, tx)
@@ -149,7 +150,7 @@ def _decide_without_people(
     return lifecycle.decide_by_thresholds(request, judgement, rule, rule_hash, now)
 
 
-def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transaction) -> str:
+def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transaction, s: Services) -> str:
     """A rollback needs no vote only to the same bytes and metrics that people, or the rule, have approved for this target.
 
     The newest decision counts: what people rejected since needs votes.
@@ -160,6 +161,8 @@ def _why_people_decide(request: TransitionRequest, seen: Evidence, tx: Transacti
     approved = brought_by(request.version, decided)
     if approved is None or approved.evidence is None:
         return f"{request.version} was never approved for {target_label(request)}"
+    if not is_approval_believed(tx.requests.get(approved.id), tx, s):
+        return f"{request.version} was approved, but not with a signature that this worker believes"
     if seen.outside:
         return f"{request.version} runs files that are not its own: {seen.outside[0]}"
     if request.failed_before:

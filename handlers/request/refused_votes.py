@@ -14,7 +14,7 @@ from handlers.request.calling_off import judge_anew
 
 
 def answer_refused_votes(request_id: str, s: Services) -> None:
-    """Once for each vote. Whoever is named as the voter can say there whether they pressed."""
+    """Once for each vote. The person who is named as the voter can say there whether they pressed."""
     _open_again(request_id, s)
     with s.store.transaction() as tx:
         request = tx.requests.get(request_id)

@@ -222,6 +222,7 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.PlotUploaded(LATER, request_id, Image("F1", "mae over versions 1 to 7")),
         e.VoteCast(LATER, request_id, a_vote()),
         e.VoteRefused(LATER, request_id, "dan", LATER, "no signed request is on record with it"),
+        e.DecisionReopened(LATER, request_id, "it was marked rejected, but no vote on record rejects it"),
         e.SelfApprovalRefused(LATER, request_id, "ana"),
         e.RequestApproved(LATER, request_id, ("cy",), "sha256:2"),
         e.RequestRejected(LATER, request_id, "cy", "worse on rainy days", "sha256:2"),

@@ -25,6 +25,7 @@ from bot.domain.model import Ask, AskKind, Evidence, State, Target, TransitionRe
 from bot.domain.references import PostedCard
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
+from bot.domain.request.shown import shown_on
 from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
@@ -83,7 +84,8 @@ def pressing(installation: Installation, request: TransitionRequest, account: st
     card = request.card
     assert card is not None
     place = (card.team, card.app, card.channel, card.message)
-    return lambda: press(Click(*place, account, action, request.id, "none", "because"), installation.s)
+    click = Click(*place, account, action, request.id, "none", "because", shown=shown_on(request, request.rule_hash))
+    return lambda: press(click, installation.s)
 
 
 def clicking(installation: Installation, request: TransitionRequest, person: str) -> Callable[[], int]:

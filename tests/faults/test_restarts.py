@@ -15,6 +15,7 @@ import pytest
 import handlers
 from bot.domain.events import RequestRejected, TargetPutBack, TicketClosed, VoteCast
 from bot.domain.model import State, TransitionRequest
+from bot.domain.request.shown import shown_on
 from bot.errors import Refused, Temporary
 from bot.ports import Click
 from bot.services import Services
@@ -114,7 +115,8 @@ def mortal(installation: Installation) -> Iterator[Callable[[Fate], Processes]]:
 def click_on(request: TransitionRequest, action: str, reason: str = "") -> Click:
     card = request.card
     assert card is not None
-    return Click(card.team, card.app, card.channel, card.message, "U0ANA000001", action, request.id, "none", reason)
+    place = (card.team, card.app, card.channel, card.message)
+    return Click(*place, "U0ANA000001", action, request.id, "none", reason, shown=shown_on(request, request.rule_hash))
 
 
 def test_a_promotion_survives_a_death_at_every_boundary(

@@ -72,7 +72,9 @@ def lines_of(text: str) -> list[Block]:
 
 def reason_form(click: Click, title: str, prompt: str) -> Block:
     """The modal that asks for a reason. It carries the click's origin, because Slack's submission does not."""
-    origin = {"action": click.action, "value": click.value, "channel": click.channel, "message": click.message}
+    place = {"channel": click.channel, "message": click.message}
+    shown = {"shown": click.shown} if click.shown else {}
+    origin = {"action": click.action, "value": click.value, **place, **shown}
     reason = {"type": "plain_text_input", "action_id": REASON_BLOCK, "multiline": True, "min_length": 1}
     return {
         "type": "modal",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from bot.clients.slack.blocks import REASON_BLOCK, REASON_FORM, REASON_LIMIT
+from bot.domain.request.shown import read_value
 from bot.errors import Rejected
 from bot.ports import Click
 
@@ -57,6 +58,7 @@ def _pressed_button(body: Body) -> Click:
     if not isinstance(actions, list) or len(actions) != 1 or not _is_object(actions[0]):
         raise _malformed("actions")
     container = _part(body, "container")
+    value, shown = read_value(_word(actions[0], "value"))
     return Click(
         team=_word(body, "team", "id"),
         app=_word(body, "api_app_id"),
@@ -64,8 +66,9 @@ def _pressed_button(body: Body) -> Click:
         message=_word(container, "message_ts"),
         account=_word(body, "user", "id"),
         action=_word(actions[0], "action_id"),
-        value=_word(actions[0], "value"),
+        value=value,
         trigger=_word(body, "trigger_id"),
+        shown=shown,
     )
 
 
@@ -84,6 +87,7 @@ def _sent_form(body: Body) -> Click:
         value=_word(origin, "value"),
         trigger=_word(body, "trigger_id"),
         reason=_reason(view),
+        shown=_word(origin, "shown") if origin.get("shown") else "",
     )
 
 

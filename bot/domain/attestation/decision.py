@@ -241,8 +241,8 @@ def _signed_request(vote: Vote) -> Plain:
     """What the vote came in, which the bot keeps; None in votes of older releases."""
     if not vote.signed_request:
         return None
-    told: dict[str, Plain] = {"digest": vote.signed_request, "by": vote.signed_by}
-    return told if vote.signed_by == SignedBy.NOTIFIER else {**told, "missing": UNSIGNED_BY_NOTIFIER}
+    kept: dict[str, Plain] = {"digest": vote.signed_request, "by": vote.signed_by}
+    return kept if vote.signed_by == SignedBy.NOTIFIER else {**kept, "missing": UNSIGNED_BY_NOTIFIER}
 
 
 def _message(card: PostedCard | None) -> Plain:
@@ -253,8 +253,8 @@ def _message(card: PostedCard | None) -> Plain:
 def _shortened(evidence: Evidence) -> Plain:
     champion = replace(evidence.champion, metrics=(), params={}) if evidence.champion else None
     short = replace(evidence, metrics=(), params={}, datasets=(), signature=None, champion=champion)
-    told = cast("dict[str, Plain]", _evidence(short))
-    return {**told, "digest": evidence_digest(evidence), "leftOut": ["metrics", "params", "datasets", "signature"]}
+    shown = cast("dict[str, Plain]", _evidence(short))
+    return {**shown, "digest": evidence_digest(evidence), "leftOut": ["metrics", "params", "datasets", "signature"]}
 
 
 def _evidence(evidence: Evidence | None) -> Plain:

@@ -47,7 +47,7 @@ class Confirm:
 
 @dataclass(frozen=True)
 class Button:
-    """`action` is one of our actions (approve, reject); `value` is an opaque request id."""
+    """`action` is one of our actions (approve, reject); `value` begins with the request's id."""
 
     action: str
     label: str

@@ -29,6 +29,7 @@ from bot.domain.model import FastTrackMode, Kind, RefusedVote, State, Transition
 from bot.domain.policy.rules import Group
 from bot.domain.request.lifecycle import wants_reason
 from bot.domain.request.quorum import ANYONE, groups_with_a_say
+from bot.domain.request.shown import vote_value
 from bot.domain.text import IN_PROSE, duration_text, format_utc, target_label
 
 
@@ -271,10 +272,10 @@ def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ..
     approve, reject = button_labels(request)
     yes = _confirm(request, Verdict.APPROVE, approve, what_approve_does(request), context)
     no = _confirm(request, Verdict.REJECT, reject, what_reject_does(request), context)
-    rejects = Button("reject", reject, request.id, Tone.DANGER, no)
+    rejects = Button("reject", reject, vote_value(request, context.rule_hash), Tone.DANGER, no)
     if context.rule is not None and in_the_way(request, context.rule):
         return (rejects,)
-    return (Button("approve", approve, request.id, Tone.PRIMARY, yes), rejects)
+    return (Button("approve", approve, vote_value(request, context.rule_hash), Tone.PRIMARY, yes), rejects)
 
 
 def _confirm(

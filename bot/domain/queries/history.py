@@ -93,6 +93,8 @@ def _ending(event: e.RequestEvent, names: Names) -> Words | None:
             return "not applied", "", event.reason
         case e.VoteRefused():
             return "vote refused", _names((event.person,), names), event.reason
+        case e.DecisionReopened():
+            return "open again", "", event.reason
         case e.ApprovalCalledOff():
             return "called off", _names((event.person,), names), event.reason
         case _:

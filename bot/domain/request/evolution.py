@@ -11,6 +11,7 @@ from bot.domain.events import (
     AskJoined,
     AttestationSigned,
     CardPosted,
+    DecisionReopened,
     EvidenceFrozen,
     EvidenceUnreadable,
     FastTrackJudged,
@@ -66,6 +67,9 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         return replace(request, votes=(*request.votes, event.vote))
     if isinstance(event, VoteRefused):
         return _without_vote(request, event)
+    if isinstance(event, DecisionReopened):
+        undecided = replace(request, state=State.PENDING, decided_at=None, decided_by=None, outcome="")
+        return replace(undecided, attested_at=None, frozen_by="", frozen_until=None)
     if isinstance(event, RequestApproved):
         return replace(
             request, state=State.APPROVED, decided_at=event.at, rule_hash=event.rule_hash, decided_by=event.by

@@ -6,7 +6,7 @@
                          `-> REJECTED, EXPIRED, WITHDRAWN, SUPERSEDED
 
 COLLECTING can also end in these four states, in REJECTED only by a rule that puts back what was moved without asking.
-A decision is never changed: undo and rollback are new, linked requests.
+A decision is never changed, unless nothing on record supports it (`proofs`): undo and rollback are new, linked requests.
 """
 
 from __future__ import annotations

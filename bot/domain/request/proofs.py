@@ -5,19 +5,35 @@ Whether a vote is proven is found out in `handlers.attestation.vote_proofs`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from bot.domain.events import ApprovalCalledOff, Event, VoteRefused
+from bot.domain.events import AccountBound, AccountUnbound, ApprovalCalledOff, DecisionReopened, Event, VoteRefused
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.policy.rules import Rule
 from bot.domain.request.fast_track import judge
 from bot.domain.request.quorum import tally, under
 
+CLOCKS_DIFFER_BY = timedelta(minutes=5)  # of the machines that bind accounts and record votes, at the most
 NOT_ENOUGH = "the votes on record do not meet the rule"
 NOT_JUDGED = "no judgement of the fast track on record approves it"
 NOT_BY_RULE = "the rule does not approve this by itself"
 NO_REJECTION = "no vote on record rejects it"
+
+
+def is_account_of_voter(vote: Vote, changes: Sequence[AccountBound | AccountUnbound], *, is_listed: bool) -> bool:
+    """Whether the account that pressed was the person's at the vote. `changes` are the ledger's entries about the account, oldest first.
+
+    `is_listed`: the account was bound to the person before bindings were entries. What changed a moment after the vote may have been
+    before it by another machine's clock, so both answers count then.
+    """
+    before = [change for change in changes if change.at <= vote.at]
+    at_once = [change for change in changes if vote.at < change.at <= vote.at + CLOCKS_DIFFER_BY]
+    then = [*before[-1:], *at_once]
+    if any(isinstance(change, AccountBound) and change.person == vote.person for change in then):
+        return True
+    return is_listed and not before
 
 
 def refuse_vote(request: TransitionRequest, vote: Vote, reason: str, at: datetime) -> list[Event]:
@@ -25,14 +41,19 @@ def refuse_vote(request: TransitionRequest, vote: Vote, reason: str, at: datetim
     return [VoteRefused(at, request.id, vote.person, vote.at, reason)] if vote in request.votes else []
 
 
-def fall_without_grounds(request: TransitionRequest, why: str, at: datetime) -> list[Event]:
-    """Calls off an approval that is not applied yet and that nothing on record supports, so that the gate denies it offline too.
+def fall_without_grounds(request: TransitionRequest, why: str, at: datetime, *, is_asked_anew: bool) -> list[Event]:
+    """Ends a decision that is not carried out yet and that nothing on record supports. `why` is from `why_not_decided`.
 
-    `why` is from `why_not_decided`. A rejection stays, unsigned: it moves nothing.
+    An approval is called off, so that the gate denies it offline too, and a fresh request follows. A rejection, and a decision on a move
+    that was made by hand, are open again: nothing else would ask people. `is_asked_anew`: another open request asks for the same.
     """
-    if not why or request.state is not State.APPROVED:
+    if not why or request.settled_at is not None:
         return []
-    return [ApprovalCalledOff(at, request.id, "", f"it was marked approved, but {why}")]
+    if request.state is State.APPROVED and request.kind is not Kind.OBSERVED:
+        return [ApprovalCalledOff(at, request.id, "", f"it was marked approved, but {why}")]
+    if request.state is State.APPROVED or (request.state is State.REJECTED and not is_asked_anew):
+        return [DecisionReopened(at, request.id, f"it was marked {request.state}, but {why}")]
+    return []
 
 
 def why_not_decided(request: TransitionRequest, rule: Rule) -> str:

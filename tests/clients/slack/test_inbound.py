@@ -61,6 +61,14 @@ def test_a_sent_form_is_the_click_that_opened_it_with_the_reason_trimmed() -> No
     assert click == Click("T1", "A1", "C1", "1.2", "U1", "reject", "r-1", "tr", reason="drifts in May")
 
 
+def test_a_vote_says_what_its_card_showed_also_through_the_form() -> None:
+    pressed = changed(PRESS, "actions.value", "r-1.abc")
+    origin = json.dumps({**ORIGIN, "shown": "abc"})
+    sent = changed(FORM, "view.private_metadata", origin)
+
+    assert [(click.value, click.shown) for click in map(read_click, (pressed, sent))] == [("r-1", "abc")] * 2
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -14,6 +14,7 @@ from bot.domain.card.request_card import outcome_card, reminder_card, request_ca
 from bot.domain.card.sentences import CardContext, decision_text
 from bot.domain.model import Ask, AskKind, State, Target, TargetKind, TransitionRequest
 from bot.domain.policy.rules import ReasonDemand, Rule
+from bot.domain.request.shown import vote_value
 from bot.domain.text import target_label
 from tests.builders import (
     RULE_HASH,
@@ -90,17 +91,17 @@ def test_the_card_says_that_a_model_runs_files_of_another_place_and_what_the_app
     assert facts_of(card)["Not covered"] == "gpt2 of the hub"
 
 
-def test_its_buttons_carry_only_the_request_and_ask_before_they_approve() -> None:
+def test_its_buttons_carry_the_request_with_what_is_shown_and_ask_before_they_approve() -> None:
     approve, reject = request_card(a_request(), PRINTED).buttons
 
     assert (approve.action, approve.label, approve.value, approve.tone) == (
         "approve",
         "Approve",
-        a_request().id,
+        vote_value(a_request(), PRINTED.rule_hash),
         Tone.PRIMARY,
     )
     assert approve.confirm == Confirm("Approve?", "bike-demand v7 becomes champion.", "Approve", "Not yet")
-    assert (reject.action, reject.label, reject.value, reject.tone) == ("reject", "Reject", a_request().id, Tone.DANGER)
+    assert (reject.action, reject.label, reject.value, reject.tone) == ("reject", "Reject", approve.value, Tone.DANGER)
     assert reject.confirm is None  # the form that asks why confirms as well
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from bot.domain.events import ApprovalCalledOff, VoteRefused
-from bot.domain.model import DecidedBy, FastTrackMode, State, TransitionRequest
+from bot.domain.events import AccountBound, AccountUnbound, ApprovalCalledOff, DecisionReopened, VoteRefused
+from bot.domain.model import DecidedBy, FastTrackMode, Kind, State, TransitionRequest
 from bot.domain.policy.rules import FastTrack, Threshold
-from bot.domain.request.proofs import fall_without_grounds, refuse_vote, why_not_decided
+from bot.domain.request.proofs import fall_without_grounds, is_account_of_voter, refuse_vote, why_not_decided
 from tests.builders import LATER, a_judgement, a_metric, a_rejection, a_request, a_rule, a_vote, after, an_evidence
 
 BELOW_40 = Threshold("mae", greater_is_better=False, threshold=40)
@@ -26,18 +28,35 @@ APPROVED_ALONE = [
 
 @pytest.mark.parametrize("request_", APPROVED_ALONE)
 def test_an_approval_that_nothing_on_record_supports_is_called_off(request_: TransitionRequest) -> None:
-    (fell,) = fall_without_grounds(request_, why_not_decided(request_, RULE), LATER)
+    (fell,) = fall_without_grounds(request_, why_not_decided(request_, RULE), LATER, is_asked_anew=False)
 
     assert isinstance(fell, ApprovalCalledOff)
     assert fell.reason.startswith("it was marked approved, but ")
     assert after(request_, [fell]).state is State.CALLED_OFF
 
 
-def test_a_rejection_without_a_vote_is_not_signed() -> None:
+@pytest.mark.parametrize(
+    "request_",
+    [
+        a_request(State.REJECTED, decided_by=DecidedBy.PEOPLE),
+        a_request(State.REJECTED, decided_by=DecidedBy.PEOPLE, kind=Kind.OBSERVED),
+        a_request(State.APPROVED, decided_by=DecidedBy.PEOPLE, kind=Kind.OBSERVED),
+    ],
+)
+def test_a_decision_without_a_vote_that_nothing_else_would_ask_about_again_is_open_again(
+    request_: TransitionRequest,
+) -> None:
+    (reopened,) = fall_without_grounds(request_, why_not_decided(request_, RULE), LATER, is_asked_anew=False)
+
+    assert isinstance(reopened, DecisionReopened)
+    now = after(request_, [reopened])
+    assert (now.state, now.decided_at, now.decided_by, now.outcome) == (State.PENDING, None, None, "")
+
+
+def test_a_rejection_without_a_vote_stays_unsigned_when_the_same_is_asked_again_by_now() -> None:
     alone = a_request(State.REJECTED, decided_by=DecidedBy.PEOPLE)
 
-    assert why_not_decided(alone, RULE)
-    assert fall_without_grounds(alone, why_not_decided(alone, RULE), LATER) == []
+    assert fall_without_grounds(alone, why_not_decided(alone, RULE), LATER, is_asked_anew=True) == []
 
 
 @pytest.mark.parametrize(
@@ -51,7 +70,7 @@ def test_a_rejection_without_a_vote_is_not_signed() -> None:
 )
 def test_what_follows_from_the_record_stays(request_: TransitionRequest) -> None:
     assert why_not_decided(request_, RULE) == ""
-    assert fall_without_grounds(request_, "", LATER) == []
+    assert fall_without_grounds(request_, "", LATER, is_asked_anew=False) == []
 
 
 def test_a_refused_vote_counts_no_longer_and_its_person_may_vote_again() -> None:
@@ -65,3 +84,30 @@ def test_a_refused_vote_counts_no_longer_and_its_person_may_vote_again() -> None
     assert now.votes == (other,)
     assert [one.person for one in now.refused_votes] == ["cy"]
     assert refuse_vote(now, vote, "again", LATER) == []
+
+
+ANA, BEN = "ana", "ben"
+VOTE = a_vote(ANA)
+EARLIER, AT_ONCE = VOTE.at - timedelta(days=1), VOTE.at + timedelta(minutes=1)
+MUCH_LATER = VOTE.at + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_listed", "theirs"),
+    [
+        ([], False, False),
+        ([], True, True),
+        ([AccountBound(EARLIER, ANA, "U1", "policy")], False, True),
+        ([AccountBound(EARLIER, BEN, "U1", "policy")], True, False),
+        ([AccountBound(AT_ONCE, ANA, "U1", "policy")], False, True),
+        ([AccountUnbound(AT_ONCE, ANA, "U1")], True, True),
+        ([AccountUnbound(AT_ONCE, ANA, "U1"), AccountBound(AT_ONCE, BEN, "U1", "admin")], True, True),
+        ([AccountUnbound(EARLIER, ANA, "U1")], True, False),
+        ([AccountUnbound(MUCH_LATER, ANA, "U1")], True, True),
+        ([AccountBound(MUCH_LATER, ANA, "U1", "policy")], False, False),
+    ],
+)
+def test_whose_account_it_was_is_known_also_when_that_changes_a_moment_after_the_vote(
+    changes: list[AccountBound | AccountUnbound], *, is_listed: bool, theirs: bool
+) -> None:
+    assert is_account_of_voter(VOTE, changes, is_listed=is_listed) is theirs

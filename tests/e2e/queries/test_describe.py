@@ -251,7 +251,7 @@ def test_a_good_envelope_of_another_request_proves_nothing(installation: Install
         (lambda row: row["votes"][0].update(reason="by the board"), ("another vote", "names other votes")),
         (
             lambda row: row["votes"].append({**row["votes"][0], "person": "mallory"}),
-            ("", "votes now that nobody signed"),
+            ("", "votes now that are not signed"),
         ),
         (lambda row: row["evidence"].update(commit="f" * 40), ("other evidence", "other evidence")),
         (lambda row: row.update(decided_at="2026-01-01T00:00:00+00:00"), ("", "another decision")),

@@ -10,6 +10,7 @@ import pytest
 
 from bot.domain.events import RequestApproved, VoteCast
 from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
+from bot.domain.request.shown import shown_on
 from bot.errors import Refused
 from bot.ports import Account, Click, Notifier
 from handlers.request import approvals
@@ -31,9 +32,11 @@ def ask_in_words(installation: Installation, version: int, requester: str) -> Tr
 
 
 def approve_by_cy(installation: Installation, request: TransitionRequest) -> Click:
-    card = installation.reread(request).card
+    now = installation.reread(request)
+    card = now.card
     assert card is not None
-    return Click(card.team, card.app, card.channel, card.message, "U0CY0000003", "approve", request.id, "no-trigger")
+    place = (card.team, card.app, card.channel, card.message)
+    return Click(*place, "U0CY0000003", "approve", request.id, "no-trigger", shown=shown_on(now, now.rule_hash))
 
 
 def test_one_of_each_group_is_needed_and_the_card_shows_who_stood_for_which(installation: Installation) -> None:

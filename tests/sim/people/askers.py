@@ -8,6 +8,7 @@ from random import Random
 
 from bot.domain.card.card import Button
 from bot.domain.model import Ask, AskKind, Kind, Target
+from bot.domain.request.shown import read_value
 from bot.ports import Click
 from handlers.request import approvals, call_off_button, rollbacks
 from handlers.request.asking import request_transition
@@ -71,7 +72,7 @@ def press(world: World, random: Random) -> bool:
     message, button = random.choice(shown)
     if button.action == "reject" and random.random() < 0.4:
         message, button = next(((m, b) for m, b in shown if m is message and b.action == "approve"), (message, button))
-    parties = [one.human for one in world.asked if one.request_id == button.value]
+    parties = [one.human for one in world.asked if one.request_id == read_value(button.value)[0]]
     human = world.humans[random.choice(["ana", "ben", "bea", "ana", "ben", "cy", *parties])]
     world.begin(
         f"{human.name} presses {button.action} on {about(world, button)}", _pressing(world, human, message, button)
@@ -103,7 +104,9 @@ def call_off(world: World, random: Random) -> bool:
 
 
 def _pressing(world: World, human: Human, message: Message, button: Button) -> Callable[[], None]:
-    click = Click(TEAM, APP, message.channel, message.ts, human.account, button.action, button.value, "trigger")
+    value, shown = read_value(button.value)
+    place = (TEAM, APP, message.channel, message.ts)
+    click = Click(*place, human.account, button.action, value, "trigger", shown=shown)
 
     def body() -> None:
         story = STORIES[button.action]

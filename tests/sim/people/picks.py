@@ -7,6 +7,7 @@ from random import Random
 
 from bot.domain.card.card import Button
 from bot.domain.model import Target, TargetKind, VersionId
+from bot.domain.request.shown import read_value
 from bot.errors import OutsideError
 from tests.sim.world import World
 
@@ -46,7 +47,7 @@ def target_text(world: World) -> str:
 
 def about(world: World, button: Button) -> str:
     with world.store.transaction() as tx:
-        request = tx.requests.get(button.value)
+        request = tx.requests.get(read_value(button.value)[0])
     return f"{request.short_id} ({request.version} -> {request.target})"
 
 
