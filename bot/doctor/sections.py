@@ -42,6 +42,7 @@ SECTIONS = (
         (
             Check("address", installation.address_leads_here),
             Check("slack door", installation.slack_door_knows_the_secret),
+            Check("proxies", installation.proxies_are_named),
         ),
     ),
     Section(

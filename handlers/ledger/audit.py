@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,7 +30,7 @@ from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, unhurried
 from bot.store.record_checks import differences
 from handlers.ledger.outside import Witnessed, check_witnessed
 
-MOST_TOLD = 50  # differences in one sentence
+MOST_LISTED = 50  # differences
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,19 @@ def audit(
     outside: Sequence[OutsideWitness] = (),
     now: datetime | None = None,
     read_policy: Callable[[str], Policy] | None = None,
+    demanded: Collection[str] = (),
 ) -> Audited:
     """`trusted` are the keys that witnesses are believed by, in place of those in the database. Raises ChainBroken.
 
-    `outside` are witnesses that must have signed our checkpoints until a day before `now`. `read_policy` turns a policy's text into a
-    Policy, for the names in earlier policies.
+    `outside` are witnesses that must have signed our checkpoints until a day before `now`; those named in `demanded` also when they are
+    new. `read_policy` turns a policy's text into a Policy, for the names in earlier policies.
     """
     with unhurried(engine) as connection:
         known = {key.id: key for key in KeyRows(connection).all()}
         ring = KeyRows(connection).ring()
-        told = [_told(witness, trusted or ring.values(), {} if trusted else known) for witness in witnesses]
+        given = [_given(witness, trusted or ring.values(), {} if trusted else known) for witness in witnesses]
         on_record = (_recorded(row, ring.values(), known) for row in CheckpointRows(connection).all())
-        claims = heapq.merge(sorted(told, key=_size), on_record, key=_size)
+        claims = heapq.merge(sorted(given, key=_size), on_record, key=_size)
         walked = walk(LedgerRows(connection).entries(), claims)
         found = Audited(
             entries=walked.frontier.size,
@@ -85,7 +86,7 @@ def audit(
             keys=check_keys(connection),
             attestations=check_attestations(connection),
             requests=check_requests(connection),
-            outside=tuple(check_witnessed(connection, outside, now or datetime.now(UTC))) if outside else (),
+            outside=tuple(check_witnessed(connection, outside, now or datetime.now(UTC), demanded)) if outside else (),
         )
         differing = list(differences(connection, read_policy))
         if differing:
@@ -94,9 +95,10 @@ def audit(
 
 
 def _as_sentence(differing: Sequence[str]) -> str:
-    more = f"; and {len(differing) - MOST_TOLD} more" if len(differing) > MOST_TOLD else ""
+    """One difference a line."""
+    more = [f"and {len(differing) - MOST_LISTED} more"] if len(differing) > MOST_LISTED else []
     rows = "1 row was" if len(differing) == 1 else f"{len(differing)} rows were"
-    return f"{rows} changed beside the ledger: {'; '.join(differing[:MOST_TOLD])}{more}"
+    return "\n  ".join([f"{rows} changed beside the ledger:", *differing[:MOST_LISTED], *more])
 
 
 def prove_entry(entry: str, size: int | None, s: Services) -> Proof:
@@ -149,7 +151,7 @@ def _size(claim: Claim) -> int:
     return claim.checkpoint.size
 
 
-def _told(witness: Witness, keys: Iterable[TrustedKey], known: Mapping[str, KnownKey]) -> Claim:
+def _given(witness: Witness, keys: Iterable[TrustedKey], known: Mapping[str, KnownKey]) -> Claim:
     whose = f"the checkpoint of {witness.note.checkpoint.size} entries {witness.where}"
     _check_signed(witness.note, whose, keys, known)
     return Claim(witness.note.checkpoint, whose)
