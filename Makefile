@@ -63,7 +63,7 @@ sim: $(STAMP)
 attack: $(STAMP)
 	$(BIN)/python -m tests.attack $(ARGS)
 
-# Some ten minutes; for a night `make fuzz ARGS="--seconds 1500"`. atheris is for Linux.
+# A minute for each parser, some half an hour; for a night `make fuzz ARGS="--inputs 10000000"`. atheris is for Linux.
 fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz $(ARGS)

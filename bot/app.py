@@ -51,6 +51,7 @@ from handlers.doors.slack_actions import listen_to_actions, slack_events
 from handlers.doors.slack_commands import listen_to_commands
 from handlers.doors.status import probes, status
 from handlers.doors.webhooks import jira_webhook, mlflow_webhook
+from handlers.ledger import outside
 
 log = structlog.get_logger()
 
@@ -126,16 +127,16 @@ def check_checkpoint_key(settings: Settings, signer: Signer) -> None:
     if key.id == signer.key.id:
         why = (
             f"COUNTERSIGN_CHECKPOINT_KEY: {settings.checkpoint_key_path} holds the key that signs approvals ({key.id[:12]}), and each "
-            f"role has a key of its own. Make another with: {NEW_NOTE_KEY}"
+            f"role has a separate key. Make another with: {NEW_NOTE_KEY}"
         )
         raise InvalidSettings((why,))
 
 
 def check_link_key(settings: Settings) -> None:
-    """Of the file that `serve` made. Raises InvalidSettings when others can read it, and so open every page."""
+    """Of the file that `serve` made. Raises InvalidSettings when others can read or replace it, and so open every page."""
     path = settings.home / KEY_FILE
     if not settings.link_keys and path.is_file():
-        exposure = keys.exposed(path, path.stat())
+        exposure = keys.exposed(path, path.stat()) or keys.exposed_in_folder(path)
         if exposure:
             raise InvalidSettings((f"COUNTERSIGN_LINK_KEY: {exposure}.",))
 
@@ -215,6 +216,7 @@ def bolt_app(s: Services, settings: Settings, signing_secret: str = "") -> App:
 def run_worker(s: Services) -> int:
     try:
         signing.register_key(s)
+        outside.ask_new_witnesses(s)
     except (OperationalError, InterfaceError, PoolTimeout, ProgrammingError) as trouble:
         log.warning("key_not_registered", next="the first signature registers it", error=str(trouble).splitlines()[0])
     return s.store.jobs.run_worker(effects_of(s))

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import ProgrammingError
 
 from bot.domain.model import DEFAULT_WORKSPACE
+from bot.engine.rows import parked_by_subject
 from bot.store.ledger import WitnessedRows
 
 if TYPE_CHECKING:
@@ -99,10 +100,13 @@ class Housekeeping(Collector):
         try:
             with self.store.transaction() as tx:
                 sizes = WitnessedRows(tx.connection).sizes()
+                refused = parked_by_subject(tx.connection, "send_to_witness")
         except ProgrammingError:  # a table is missing because a migration is pending, which /readyz reports
             return
         said = "Entries of the ledger that are in the newest checkpoint that a witness outside has signed."
         yield _gauge("countersign_witnessed_entries", said, "witness", sizes)
+        said = "Jobs that are parked because a witness outside refused a checkpoint, or did not take it for three days."
+        yield _gauge("countersign_witness_refusals", said, "witness", refused)
 
     def _digests(self) -> Iterator[GaugeMetricFamily]:
         try:

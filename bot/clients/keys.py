@@ -27,7 +27,7 @@ from bot.signatures import ECDSA_P256, ED25519, trusted_key
 
 ALGORITHMS = (ECDSA_P256, ED25519)
 OWNER_ONLY = 0o600
-OTHERS = 0o077
+OTHERS, OTHERS_WRITE = 0o077, 0o022
 ROOT = 0  # reads every file anyway, and mounts secrets for others
 
 PrivateKey: TypeAlias = "ec.EllipticCurvePrivateKey | Ed25519PrivateKey"
@@ -84,10 +84,10 @@ def public_key(pem: str) -> PublicKey:
 
 
 def _only_its_owners(path: Path) -> bytes:
-    """The content of a file that nobody else can read or change; it is opened once, so that it cannot be swapped in between."""
+    """The content of a file that no one else can read, change or replace; it is opened once, so that it cannot be swapped in between."""
     try:
         with path.open("rb") as file:
-            exposure = exposed(path, os.fstat(file.fileno()))
+            exposure = exposed(path, os.fstat(file.fileno())) or exposed_in_folder(path)
             if exposure:
                 raise KeyExposed(exposure)
             return file.read()
@@ -107,6 +107,28 @@ def exposed(path: Path, seen: os.stat_result) -> str:
             f"Run: chown {os.geteuid()} {path} && chmod 600 {path}"
         )
     if seen.st_mode & OTHERS:
-        who = "everybody" if seen.st_mode & 0o007 else "its group"
+        who = "everyone" if seen.st_mode & 0o007 else "its group"
         return f"{path} is open to {who} (mode {stat.S_IMODE(seen.st_mode):o}), and only its owner may use it. Run: chmod 600 {path}"
+    return ""
+
+
+def exposed_in_folder(path: Path) -> str:
+    """Why others could remove or replace this file, and what to run; empty when only its owner can. Raises OSError.
+
+    For a link this is the folder of the file that it leads to. In a folder with the sticky bit only the owner of a file can replace it.
+    """
+    folder = path.resolve().parent
+    return replaceable_in(folder, folder.stat())
+
+
+def replaceable_in(folder: Path, seen: os.stat_result) -> str:
+    if not hasattr(os, "geteuid"):
+        return ""
+    if seen.st_uid not in (os.geteuid(), ROOT):
+        why = f"{folder} belongs to another user (uid {seen.st_uid}), who can replace the key files in it"
+        return f"{why}. Run: chown {os.geteuid()} {folder}"
+    if seen.st_mode & OTHERS_WRITE and not seen.st_mode & stat.S_ISVTX:
+        who = "everyone" if seen.st_mode & 0o002 else "its group"
+        why = f"{folder} can be changed by {who} (mode {stat.S_IMODE(seen.st_mode):o}), who could replace the key files in it"
+        return f"{why}. Run: chmod go-w {folder}"
     return ""

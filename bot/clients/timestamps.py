@@ -27,6 +27,7 @@ from bot.errors import InvalidSettings, NotVerified, Permanent, Temporary
 NAME = "tsa"  # in our rows; there is one authority at a time
 TIMEOUT = 10.0  # seconds
 LARGEST_TOKEN = 64 * 1024  # bytes; a token with its certificates has some 5,000
+KEEP_EARLIER = "TSA_CERTIFICATES also needs the certificates of earlier authorities"
 ASKS, ANSWERS = "application/timestamp-query", "application/timestamp-reply"
 
 
@@ -62,6 +63,8 @@ class TimestampAuthority:
         """When the authority saw this checkpoint. Raises NotVerified."""
         try:
             return self._verified(note, base64.b64decode(evidence, validate=True))
+        except NotVerified as trouble:
+            raise NotVerified(f"{trouble} ({KEEP_EARLIER})") from None
         except binascii.Error:
             raise NotVerified("the timestamp was changed: it is not base64") from None
 
@@ -69,7 +72,10 @@ class TimestampAuthority:
         if not self._roots:
             raise NotVerified("no root certificate is trusted")
         faults = []
-        candidates: list[Certificate | None] = [*self._own] or [None]
+        candidates: list[Certificate | None] = [
+            *self._own,
+            None,
+        ]  # a token from before `own` was named has its certificate in it
         for own in candidates:
             builder = VerifierBuilder(None, own, list(self._between), list(self._roots), nonce)
             try:

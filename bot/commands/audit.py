@@ -31,7 +31,7 @@ NEXT = (
     "and find out who could write to it in between"
 )
 UNWITNESSED = (
-    "No checkpoint from outside was brought along. A ledger rewritten as a whole, keys and checkpoints with it, would look just "
+    "No checkpoint from outside was compared. A ledger that was rewritten as a whole, with its keys and checkpoints, would look just "
     "as good: take one from a ticket and add --checkpoint FILE."
 )
 
@@ -169,9 +169,8 @@ def _verify_ledger(
         try:
             named = {one.name for one in demanded}
             outside = [*demanded, *(one for one in services.outside if one.name not in named)]
-            found = audit(
-                services.store.engine, witnesses, trusted, outside, services.clock.now(), services.store.parse_policy
-            )
+            now, read_policy = services.clock.now(), services.store.parse_policy
+            found = audit(services.store.engine, witnesses, trusted, outside, now, read_policy, named)
         except ChainBroken as broken:
             _say_fault(str(broken), as_json=as_json)
     if as_json:
@@ -213,15 +212,18 @@ def _unsigned(proof: Proof, trusted: Sequence[TrustedKey]) -> str:
 
 def _say_all_holds(found: Audited) -> None:
     click.echo(f"The ledger holds: {found.entries:,} entries, none changed, none missing, each in its place.")
-    click.echo(f"Checkpoints that it agrees with: {found.checkpoints:,} on record, {found.witnesses:,} brought along.")
+    click.echo(f"Checkpoints that it agrees with: {found.checkpoints:,} on record, {found.witnesses:,} from outside.")
     click.echo(
         f"As the ledger says: {found.keys:,} keys, {found.attestations:,} signed approvals, {found.requests:,} requests."
     )
     for one in found.outside:
+        if one.at is None:
+            click.echo(f"Witness {one.name} is new and has signed nothing yet.")
+            continue
         newest = f"the newest of {one.size:,} entries at {one.at:%Y-%m-%d %H:%M:%S} UTC"
         click.echo(f"Witness {one.name} has signed {one.checkpoints:,} checkpoints, {newest}.")
     click.echo(f"Newest head {found.head}, root {found.root}.")
-    if not found.witnesses and not found.outside:
+    if not found.witnesses and not any(one.checkpoints for one in found.outside):
         click.echo(UNWITNESSED, err=True)
 
 
@@ -230,7 +232,12 @@ def _say_fault(fault: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"holds": False, "fault": fault, "next": NEXT}, indent=2))
         sys.exit(1)
-    raise click.ClickException(f"{fault}. {NEXT}.")
+    raise click.ClickException(f"{fault}{_between(fault)}{NEXT}.")
+
+
+def _between(fault: str) -> str:
+    """A list of faults, one a line, ends with a line."""
+    return "\n" if "\n" in fault else ". "
 
 
 def _witnesses(text: str) -> list[Witness]:

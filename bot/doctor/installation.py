@@ -62,7 +62,7 @@ def worker_is_alive(world: World) -> Findings:
     else:
         yield failure(
             "worker",
-            f"none has shown a sign of life for {Timing().dead_after:g} s, so nothing is asked, moved or told",
+            f"none has shown a sign of life for {Timing().dead_after:g} s, so nothing is asked, moved or announced",
             "start `countersign worker`, and look at the output of the one that ended",
         )
 
@@ -157,6 +157,20 @@ def address_leads_here(world: World) -> Findings:
         yield failure("address", f"{url}/healthz answers {answer.status_code}, and not as Countersign does", fix)
 
 
+def proxies_are_named(world: World) -> Findings:
+    """The web process speaks no TLS, so with an https address something in front of it does. Says nothing without one."""
+    if not world.settings.public_url.startswith("https:"):
+        return
+    if world.settings.proxies:
+        yield fine("proxies", f"X-Forwarded-For is believed from {', '.join(map(str, world.settings.proxies))}")
+    else:
+        yield warning(
+            "proxies",
+            "COUNTERSIGN_URL is https, so a proxy is in front, and to the web process all its clients are one: they share 64 connections",
+            "set COUNTERSIGN_PROXIES to the address from which the proxy connects, such as 127.0.0.1",
+        )
+
+
 def slack_door_knows_the_secret(world: World) -> Findings:
     """Calls our own address as Slack does to verify it: signed with our secret. Nothing is recorded."""
     secrets = world.settings.slack_signing_secrets
@@ -215,7 +229,7 @@ def ledger_is_out_of_reach(world: World) -> Findings:
         yield warning(
             "ledger",
             f'the bot\'s own role "{powers.role}" could change it, for one role owns all',
-            "give DATABASE_URL a role of its own, put the owner's into DATABASE_OWNER_URL, and run `countersign migrate`",
+            "give DATABASE_URL a separate role, put the owner's into DATABASE_OWNER_URL, and run `countersign migrate`",
         )
     else:
         yield fine("ledger", f'"{powers.role}" can append to it, and neither change nor cut it')
@@ -227,7 +241,8 @@ def witnesses_keep_up(world: World) -> Findings:
     with world.services.store.transaction() as tx:
         rows, newest = WitnessedRows(tx.connection), CheckpointRows(tx.connection).newest()
         sizes = rows.sizes()
-        lacks = {one.name: rows.first_missing(sizes.get(one.name, 0)) for one in world.services.outside}
+        names = [one.name for one in world.services.outside]
+        lacks = {name: rows.waits_since(name, sizes.get(name, 0)) for name in names}
     for name, missing in lacks.items():
         if newest is None:
             yield fine("witnesses", f"{name} gets the first checkpoint, after the first decision")

@@ -44,6 +44,7 @@ SECTIONS = (
             Check("slack door", installation.slack_door_knows_the_secret),
         ),
     ),
+    Section((Check("proxies", installation.proxies_are_named),)),
     Section(
         (
             Check("mlflow", mlflow.mlflow_answers, "check MLFLOW_TRACKING_URI, and that the server runs"),

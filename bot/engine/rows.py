@@ -170,6 +170,13 @@ def unfinished(connection: sa.Connection, name: str) -> frozenset[str]:
     return frozenset(connection.execute(query).scalars())
 
 
+def parked_by_subject(connection: sa.Connection, name: str) -> Mapping[str, int]:
+    """How many jobs of that name are parked, for each subject that has one."""
+    effect, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext
+    query = sa.select(subject, sa.func.count()).where(engine_jobs.c.status == "failed", effect == name)
+    return {row[0]: row[1] for row in connection.execute(query.group_by(subject))}
+
+
 def dropped(connection: sa.Connection, names: Sequence[str]) -> set[tuple[str, str]]:
     """The name and the subject of each job of these names that somebody has dropped."""
     name, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext

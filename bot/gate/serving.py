@@ -32,7 +32,7 @@ def checked_folder(result: GateResult, folder: Path | None) -> Path:
     if not result.artifacts or result.size is None:
         sentence = (
             "The approval names no digest of the files and no size, because the bot did not read them, so there is nothing to "
-            "compare with. Add their store to the policy's artifact_stores, and ask for an approval anew."
+            "compare with. Add their store to the policy's artifact_stores, and ask for a new approval."
         )
         raise _denied(result, ReasonCode.FILES_UNKNOWN, sentence)
     place = _new_folder(folder)

@@ -221,6 +221,10 @@ class WitnessedRows:
         row = {"size": size, "witness": witness, "evidence": evidence, "got_at": now}
         self.connection.execute(insert(tables.witnessed).values(row).on_conflict_do_nothing())
 
+    def begin(self, witness: str, now: datetime) -> None:
+        """Keeps when the witness was asked for the first time, as a row of size 0 without evidence."""
+        self.add(0, witness, "", now)
+
     def newest_size(self, witness: str) -> int:
         """0 when the witness has signed nothing yet."""
         rows = tables.witnessed.c
@@ -228,7 +232,7 @@ class WitnessedRows:
         return int(self.connection.execute(query).scalar_one())
 
     def sizes(self) -> Mapping[str, int]:
-        """The size of the newest checkpoint that each has signed, by name."""
+        """The size of the newest checkpoint that each has signed, by name; 0 when it was only asked."""
         rows = tables.witnessed.c
         query = sa.select(rows.witness, sa.func.max(rows.size)).group_by(rows.witness)
         return {row[0]: row[1] for row in self.connection.execute(query)}
@@ -240,15 +244,26 @@ class WitnessedRows:
         query = (
             sa.select(rows.size, rows.evidence, sa.func.coalesce(notes.note, "").label("note"))
             .select_from(joined)
-            .where(rows.witness == witness)
+            .where(rows.witness == witness, rows.size > 0)
             .order_by(rows.size)
         )
         with self.connection.execute(query.execution_options(yield_per=A_FETCH)) as found:
             for row in found:
                 yield WitnessedRow(row.size, witness, row.evidence, row.note)
 
-    def first_missing(self, size: int) -> datetime | None:
-        """When the first checkpoint above this size was made; None when there is none."""
+    def waits_since(self, witness: str, size: int) -> datetime | None:
+        """Since when a checkpoint above this size, the newest that it has signed, waits for the witness; None when none does.
+
+        One that has signed none yet was not there for older checkpoints: for it the first time that it was asked counts.
+        """
+        made = self._first_made(size)
+        if made is None or size > 0:
+            return made
+        rows = tables.witnessed.c
+        asked = self.connection.execute(sa.select(sa.func.min(rows.got_at)).where(rows.witness == witness)).scalar()
+        return max(made, asked) if asked else made
+
+    def _first_made(self, size: int) -> datetime | None:
         rows = tables.checkpoints.c
         query = sa.select(rows.made_at).where(rows.size > size).order_by(rows.size).limit(1)
         return self.connection.execute(query).scalar_one_or_none()

@@ -92,13 +92,14 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     parser_class = Parser
     error_task_class = Refusal
     request: HTTPRequestParser | None
-    client = ""  # the key of the connected address
+    client = ""  # whose place it takes: the connected address, or the client behind a proxy while its request arrives
 
     def __init__(self, server: Front, sock: Any, addr: Any, adj: Options, map: Any) -> None:
         self.since = time.monotonic()  # of the state it is in: connecting, receiving, idle
         self.sending_since: float | None = None
         self.has_served = False
-        self.client = server.clients.who(str(addr[0]))
+        self.client = self.connected_client = server.clients.who(str(addr[0]))
+        self.is_proxied = server.clients.is_proxy(str(addr[0]))
         super().__init__(server, sock, addr, adj, map=map)
 
     def received(self, data: bytes) -> bool:
@@ -106,7 +107,17 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         taken: bool = super().received(data)
         if is_first and self.request is not None:
             self.since = time.monotonic()
+        if self.is_proxied:
+            self._take_place()
         return taken
+
+    def _take_place(self) -> None:
+        """Behind a proxy the client is known once the headers are there. Before, and between two requests, the place is the proxy's."""
+        client = self.connected_client
+        if self.request is not None and self.request.headers_finished:
+            client = self._client_of(self.request)
+        if client != self.client:
+            self.server.reseat(self, client)
 
     def service(self) -> None:
         super().service()
@@ -122,7 +133,10 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     def forwarded_client(self) -> str:
         """The client of the request whose turn it is."""
-        headers = getattr(self.requests[0], "headers", {})
+        return self._client_of(self.requests[0])
+
+    def _client_of(self, request: HTTPRequestParser) -> str:
+        headers = getattr(request, "headers", {})
         return self.server.clients.who(str(self.addr[0]), headers.get("X_FORWARDED_FOR", ""))
 
     def look_after(self, now: float) -> None:

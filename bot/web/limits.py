@@ -23,7 +23,7 @@ class Limits:
     """
 
     places: int
-    places_of_one: int = 64  # not for trusted proxies
+    places_of_one: int = 64  # a trusted proxy has no limit, and each client behind it this one
     whole_request: float = 10.0
     idle: float = 75.0
     answer_taken: float = 30.0

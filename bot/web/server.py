@@ -33,7 +33,7 @@ TURN = 0.25  # seconds; how soon the loop sees that it is to stop
 
 
 class Dispatcher:
-    """Gives each whole request to the pool of its route. Requests with a ready answer, such as 413, have a thread of their own."""
+    """Gives each whole request to the pool of its route. Requests with a ready answer, such as 413, have a separate thread."""
 
     def __init__(self, pools: tuple[Pool, ...]) -> None:
         self._pools = pools
@@ -146,8 +146,20 @@ class Front(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         self.by_client[connection.client].add(connection)
         self._watch.add(connection)
 
+    def reseat(self, connection: Connection, client: str) -> None:
+        """The connection takes a place of this client. If the client has no place left, its longest waiting connections go."""
+        self._leave_place(connection)
+        is_proxy = client == connection.connected_client
+        if not is_proxy and len(self.by_client.get(client, ())) >= self.limits.places_of_one:
+            self._make_room(self.by_client[client])
+        connection.client = client
+        self.by_client[client].add(connection)
+
     def forget(self, connection: Connection, fileno: int | None) -> None:
         self._watch.forget(connection, fileno)
+        self._leave_place(connection)
+
+    def _leave_place(self, connection: Connection) -> None:
         theirs = self.by_client.get(connection.client, set())
         theirs.discard(connection)
         if not theirs:

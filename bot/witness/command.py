@@ -13,7 +13,7 @@ from bot.errors import InvalidKey, NotVerified, Refused
 from bot.signatures import TrustedKey, ledger_key
 from bot.witness.protocol import WitnessSigner
 from bot.witness.server import WitnessServer
-from bot.witness.state import Seen
+from bot.witness.state import Seen, newest_of
 
 ADDRESS = re.compile(r"(?P<host>[^:\s]+|\[[0-9a-fA-F:]+\]):(?P<port>[0-9]{1,5})")
 NAME = re.compile(r"[^\s+]+")
@@ -63,7 +63,8 @@ def witness(name: str, key_file: Path, state: Path, logs: tuple[Path, ...], list
         raise click.BadParameter("this is the ledger's own key; a witness has another", param_hint="--key")
     try:
         with seen.locked() as known:
-            sizes = ", ".join(f"{origin} at {note.checkpoint.size:,} entries" for origin, note in known.items())
+            newest = sorted(newest_of(known).items())
+            sizes = ", ".join(f"{origin} at {note.checkpoint.size:,} entries" for origin, note in newest)
     except (Refused, OSError) as trouble:
         raise click.ClickException(str(trouble)) from None
     try:

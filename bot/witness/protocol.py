@@ -17,7 +17,7 @@ from bot.domain.ledger.cosignature import Cosignature, WitnessKey, signed_text
 from bot.domain.ledger.merkle import HASH_SIZE, extends
 from bot.errors import InvalidCheckpoint
 from bot.signatures import TrustedKey, signer_of
-from bot.witness.state import Seen
+from bot.witness.state import Seen, newest_of
 
 MOST_STEPS = 63  # of a proof, as the protocol says
 SIZE_TYPE, TEXT_TYPE = "text/x.tlog.size", "text/plain; charset=utf-8"
@@ -54,22 +54,37 @@ class WitnessSigner:
 
 
 def add_checkpoint(body: bytes, logs: Sequence[TrustedKey], seen: Seen, signer: WitnessSigner, seconds: int) -> Answer:
-    """`logs` are the public keys of the ledgers. What was cosigned is on disk before the answer is returned. Raises OSError."""
+    """`logs` are the public keys of the ledgers. What was cosigned is on disk before the answer is returned. Raises OSError.
+
+    A ledger's name comes from its first entry, so one that was rewritten from there has another name. A key that has signed one ledger
+    therefore signs no other.
+    """
     try:
         submission = read_submission(body)
     except InvalidCheckpoint as mistake:
         return Answer(400, f"{mistake}\n")
     note = submission.note
-    if signer_of(note, logs) is None:
+    signer_key = signer_of(note, logs)
+    if signer_key is None:
         return Answer(403, f"No ledger that this witness knows has signed {note.checkpoint.origin}.\n")
     with seen.locked() as known:
-        last = known.get(note.checkpoint.origin)
-        refusal = _refusal(submission, last)
+        last = newest_of(known).get(note.checkpoint.origin)
+        refusal = _of_another_ledger(note, signer_key, known) or _refusal(submission, last)
         if refusal is not None:
             return refusal
         cosignature = signer.cosign(note, seconds)
         seen.put(note, cosignature)
     return Answer(200, f"{cosignature}\n")
+
+
+def _of_another_ledger(note: Note, key: TrustedKey, known: Sequence[Note]) -> Answer | None:
+    """None when the key has signed no other ledger."""
+    origins = {one.checkpoint.origin for one in known if signer_of(one, [key]) is not None}
+    others = sorted(origins - {note.checkpoint.origin})
+    if not others:
+        return None
+    why = f"This ledger's key has signed {others[0]}, and {note.checkpoint.origin} is another ledger or was rewritten from its first entry."
+    return Answer(422, f"{why} A new ledger needs a new key.\n")
 
 
 def _refusal(submission: Submission, last: Note | None) -> Answer | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -63,11 +63,12 @@ def audit(
     outside: Sequence[OutsideWitness] = (),
     now: datetime | None = None,
     read_policy: Callable[[str], Policy] | None = None,
+    demanded: Collection[str] = (),
 ) -> Audited:
     """`trusted` are the keys that witnesses are believed by, in place of those in the database. Raises ChainBroken.
 
-    `outside` are witnesses that must have signed our checkpoints until a day before `now`. `read_policy` turns a policy's text into a
-    Policy, for the names in earlier policies.
+    `outside` are witnesses that must have signed our checkpoints until a day before `now`; those named in `demanded` also when they are
+    new. `read_policy` turns a policy's text into a Policy, for the names in earlier policies.
     """
     with unhurried(engine) as connection:
         known = {key.id: key for key in KeyRows(connection).all()}
@@ -85,7 +86,7 @@ def audit(
             keys=check_keys(connection),
             attestations=check_attestations(connection),
             requests=check_requests(connection),
-            outside=tuple(check_witnessed(connection, outside, now or datetime.now(UTC))) if outside else (),
+            outside=tuple(check_witnessed(connection, outside, now or datetime.now(UTC), demanded)) if outside else (),
         )
         differing = list(differences(connection, read_policy))
         if differing:

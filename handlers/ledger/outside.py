@@ -1,11 +1,11 @@
 """Witnesses outside: each gets the newest checkpoint, and the audit demands what it signed.
 
-Each has jobs and a lane of its own, so one that fails is retried and holds up neither another witness nor any promotion.
+Each has separate jobs and a separate lane, so one that fails is retried and holds up neither another witness nor any promotion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,17 +25,27 @@ MAY_LACK = timedelta(days=1)  # a witness may be down for as long before the aud
 
 @dataclass(frozen=True)
 class Witnessed:
-    """What one witness has signed, all of it verified. `size` is the newest checkpoint's, `at` the time in its signature."""
+    """What one witness has signed, all of it verified. `size` is the newest checkpoint's, `at` the time in its signature.
+
+    With no checkpoint it was added to the settings within the last day, and `at` is None.
+    """
 
     name: str
     checkpoints: int
     size: int
-    at: datetime
+    at: datetime | None
+
+
+def ask_new_witnesses(s: Services) -> None:
+    """When a worker starts: a witness that was added to the settings gets the newest checkpoint now, and not after the next decision."""
+    with s.store.transaction() as tx:
+        ask_witnesses(tx, s)
 
 
 def ask_witnesses(tx: Transaction, s: Services) -> None:
     """Defers a job for each; one that waits already is not deferred again."""
     for one in s.outside:
+        WitnessedRows(tx.connection).begin(one.name, s.clock.now())
         tx.defer("send_to_witness", one.name, f"{Lane.WITNESSES}:{one.name}", once=True)
 
 
@@ -53,19 +63,30 @@ def send_to_witness(name: str, s: Services) -> None:
         WitnessedRows(tx.connection).add(newest.size, name, evidence, s.clock.now())
 
 
-def check_witnessed(connection: sa.Connection, witnesses: Sequence[OutsideWitness], now: datetime) -> list[Witnessed]:
-    """Raises ChainBroken when one has signed something else, nothing, or nothing new for a day."""
-    return [_checked(one, WitnessedRows(connection), now) for one in witnesses]
+def check_witnessed(
+    connection: sa.Connection, witnesses: Sequence[OutsideWitness], now: datetime, demanded: Collection[str] = ()
+) -> list[Witnessed]:
+    """Raises ChainBroken when one has signed something else, or nothing new for a day, or nothing at all.
+
+    A witness that is only in the settings may have signed nothing for a day after it was added, and while there is no checkpoint yet.
+    One of the names in `demanded`, which an auditor has given, may not.
+    """
+    rows = WitnessedRows(connection)
+    return [_checked(one, rows, now, is_demanded=one.name in demanded) for one in witnesses]
 
 
-def _checked(witness: OutsideWitness, rows: WitnessedRows, now: datetime) -> Witnessed:
-    count, size, at = 0, 0, now
+def _checked(witness: OutsideWitness, rows: WitnessedRows, now: datetime, *, is_demanded: bool) -> Witnessed:
+    count, size, at = 0, 0, None
     for row in rows.of(witness.name):
         count, size, at = count + 1, row.size, _time_of(row, witness)
-    missing = rows.first_missing(size)
-    if count == 0:
-        raise ChainBroken(f"witness {witness.name} has signed no checkpoint of this ledger")
-    if missing is not None and now - missing > MAY_LACK:
+    missing = rows.waits_since(witness.name, size)
+    is_late = missing is not None and now - missing > MAY_LACK
+    if count == 0 and (is_demanded or is_late):
+        raise ChainBroken(
+            f"witness {witness.name} has signed no checkpoint of this ledger. A worker that has it in its settings asks it when it starts; "
+            "`countersign jobs list` says why it did not sign"
+        )
+    if missing is not None and is_late:
         raise ChainBroken(
             f"witness {witness.name} has signed nothing newer than the checkpoint of {size} entries, and the next one was made on "
             f"{missing:%Y-%m-%d %H:%M} UTC. `countersign jobs list` says why"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]
 
-from bot.clients.keys import ALGORITHMS, exposed, make_key, make_key_unless_there
+from bot.clients.keys import ALGORITHMS, exposed, make_key, make_key_unless_there, replaceable_in
 from bot.clients.signers import SERVICES, DsseSigner, KeyService, NoSigner, read_note_key, read_signer, signer_with
 from bot.domain.attestation.decision import of_vote, payload_of
 from bot.errors import InvalidKey, KeyExposed, Permanent, Temporary
@@ -79,7 +79,7 @@ def test_a_link_to_a_key_file_is_as_open_as_the_file(tmp_path: Path) -> None:
     (tmp_path / "key.pem").chmod(0o644)
     (tmp_path / "link.pem").symlink_to(tmp_path / "key.pem")
 
-    with pytest.raises(KeyExposed, match="is open to everybody"):
+    with pytest.raises(KeyExposed, match="is open to everyone"):
         read_signer(str(tmp_path / "link.pem"))
 
 
@@ -94,6 +94,39 @@ def test_a_key_file_of_another_user_is_refused_and_one_of_root_is_not(tmp_path: 
     roots = exposed(path, os.stat_result(seen))
 
     assert another.endswith(f"Run: chown {os.geteuid()} {path} && chmod 600 {path}")
+    assert roots == ""
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o720, 0o707, 0o702, 0o777])
+@pytest.mark.parametrize("read", [read_signer, lambda location: read_note_key(Path(location))])
+def test_a_key_file_that_others_could_replace_is_refused_with_the_command_to_run(
+    tmp_path: Path, mode: int, read: Callable[[str], object]
+) -> None:
+    folder = tmp_path / "keys"
+    make_key(folder / "key.pem", ED25519)
+    (tmp_path / "link.pem").symlink_to(folder / "key.pem")
+    folder.chmod(mode)
+
+    refusals = []
+    for name in ("keys/key.pem", "link.pem"):
+        with pytest.raises(KeyExposed) as refused:
+            read(str(tmp_path / name))
+        refusals.append(str(refused.value))
+    folder.chmod(0o1777)  # as /tmp: only the owner of a file can replace it
+
+    assert [one.partition(". Run: ")[2] for one in refusals] == [f"chmod go-w {folder}"] * 2
+    assert read(str(folder / "key.pem"))
+
+
+def test_a_folder_of_another_user_is_refused_and_one_of_root_is_not(tmp_path: Path) -> None:
+    seen = list(tmp_path.stat())
+
+    seen[4] = os.geteuid() + 1
+    another = replaceable_in(tmp_path, os.stat_result(seen))
+    seen[4] = 0
+    roots = replaceable_in(tmp_path, os.stat_result(seen))
+
+    assert another.endswith(f"Run: chown {os.geteuid()} {tmp_path}")
     assert roots == ""
 
 

@@ -198,6 +198,17 @@ def test_an_address_of_somebody_else_is_a_failure(installed: Installation) -> No
     assert "not as Countersign does" in installed.troubles()["address"].why
 
 
+def test_a_proxy_that_is_not_named_is_a_warning(installed: Installation) -> None:
+    installed.environ["COUNTERSIGN_URL"] = ELSEWHERE.replace("http:", "https:")
+    without = installed.troubles()
+
+    installed.environ["COUNTERSIGN_PROXIES"] = "127.0.0.1,10.0.0.0/8"
+    named = [one.why for one in installed.examine() if one.what == "proxies"]
+
+    assert (without["proxies"].status, "all its clients are one" in without["proxies"].why) == (Status.WARN, True)
+    assert named == ["X-Forwarded-For is believed from 127.0.0.1/32, 10.0.0.0/8"]
+
+
 def test_a_web_process_with_another_signing_secret_is_told(installed: Installation) -> None:
     installed.environ["SLACK_SIGNING_SECRET"] = "f" * 32
 

@@ -1,6 +1,7 @@
-"""`python -m tests.fuzz`: atheris on each parser for a bounded time; prints how many inputs each took, and what came of them.
+"""`python -m tests.fuzz`: atheris on each parser; prints how many inputs each took, and what came of them.
 
-An input that fails stays in the current directory as `crash-...`.
+A run ends after some seconds for each target, or with `--inputs` when all targets together have taken so many. An input that fails stays
+in the current directory as `crash-...`.
 """
 
 from __future__ import annotations
@@ -9,21 +10,27 @@ import argparse
 import subprocess
 import sys
 
+from tests.fuzz.budget import SECONDS, Budget, budget_for
 from tests.fuzz.targets import NAMES
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
-    parser.add_argument("--seconds", type=int, default=10, help="for each target; default: 10")
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument("--seconds", type=int, default=SECONDS, help=f"for each target; default: {SECONDS}")
+    until.add_argument(
+        "--inputs", type=int, help="of all targets together, shared out equally; such as 10000000 for a night"
+    )
     parser.add_argument("--only", nargs="*", default=list(NAMES), choices=NAMES, metavar="TARGET")
     given = parser.parse_args()
-    failed = [name for name in given.only if not run(name, given.seconds)]
+    budget = budget_for(len(given.only), given.seconds, given.inputs)
+    failed = [name for name in given.only if not run(name, budget)]
     print(f"{len(given.only)} targets, {len(failed)} failed: {', '.join(failed) or 'none'}")  # noqa: T201
     return 1 if failed else 0
 
 
-def run(name: str, seconds: int) -> bool:
-    command = [sys.executable, "-m", "tests.fuzz.child", name, str(seconds)]
+def run(name: str, budget: Budget) -> bool:
+    command = [sys.executable, "-m", "tests.fuzz.child", name, *budget.words]
     done = subprocess.run(command, capture_output=True, check=False)
     print(done.stdout.decode().strip() or f"{name}: no count", flush=True)  # noqa: T201
     if done.returncode:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import atheris
 
+from tests.fuzz.budget import Budget, read_budget
+
 LARGEST = 4096  # bytes
 SLOWEST = 25  # seconds for one input
 
@@ -20,9 +22,10 @@ with atheris.instrument_imports(include=["bot", "handlers", "config", "slack_bol
     from tests.fuzz.targets import opened, seeds_of
 
 
-def fuzz(name: str, seconds: int) -> None:
+def fuzz(name: str, budget: Budget) -> None:
     logging.disable()
     counts: Counter[str] = Counter()
+    taken = 0
     stack = ExitStack()
     target = stack.enter_context(opened(name))
     corpus = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="countersign-fuzz-")))
@@ -31,15 +34,16 @@ def fuzz(name: str, seconds: int) -> None:
     began = time.monotonic()
 
     def one(body: bytes) -> None:
+        nonlocal taken
         counts[target(body)] += 1
-        if time.monotonic() - began > seconds:
+        taken += 1
+        if budget.is_spent(time.monotonic() - began, taken):
             say()
             os._exit(0)
 
     def say() -> None:
         answers = ", ".join(f"{what} {count:,}" for what, count in sorted(counts.items()))
-        total = sum(counts.values())
-        print(f"{name}: {total:,} inputs in {time.monotonic() - began:.0f} s; {answers}", file=report, flush=True)
+        print(f"{name}: {taken:,} inputs in {time.monotonic() - began:.0f} s; {answers}", file=report, flush=True)
         stack.close()
 
     words = [f"-max_len={LARGEST}", f"-timeout={SLOWEST}"]
@@ -50,4 +54,4 @@ def fuzz(name: str, seconds: int) -> None:
 if __name__ == "__main__":
     report = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # the product logs each refusal to stdout
-    fuzz(sys.argv[1], int(sys.argv[2]))
+    fuzz(sys.argv[1], read_budget(*sys.argv[2:4]))

@@ -15,6 +15,7 @@ from bot.domain.model import Target
 from bot.domain.registry.model_uri import ModelUri
 from bot.dvc_files import metric_files, read_lock, read_params
 from bot.errors import ChainBroken, CountersignError
+from bot.gate import references
 from bot.store.audit import event_of
 from config.policy import notices, read_policy
 from config.settings import SETTINGS, read_settings
@@ -72,6 +73,17 @@ def slack_click(text: str) -> object:
     return read_click(body) if isinstance(body, dict) else None
 
 
+def model_files(text: str) -> object:
+    """The same text as each of a model's files that refer to something."""
+    found = []
+    for name, read in references.READERS.items():
+        try:
+            found.append(read(name, text))
+        except (ValueError, RecursionError):  # then `references_of` says that it cannot be read
+            continue
+    return found
+
+
 READERS: Mapping[str, Callable[[str], object]] = {
     "policy": read_policy,
     "policy-notices": notices,
@@ -83,6 +95,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "dvc-lock": read_lock,
     "dvc-params": read_params,
     "dvc-yaml": metric_files,
+    "model-files": model_files,
     "slack-shape": slack_form,
     "slack-click": slack_click,
     "slack-mention": read_mention,

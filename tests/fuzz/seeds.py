@@ -87,6 +87,12 @@ READER_SEEDS: Mapping[str, Sequence[str]] = {
     "dvc-lock": (LOCK,),
     "dvc-params": ("train:\n  depth: 3\n  layers: [1, 2]\n",),
     "dvc-yaml": ("stages:\n  train:\n    metrics:\n    - metrics.json:\n        cache: false\n",),
+    "model-files": (
+        "flavors:\n  python_function:\n    env: {conda: conda.yaml}\n    config: {route: /v1}\n    code: code\n",
+        "numpy==2.0 --hash=sha256:ab\n-r requirements.txt\nmine @ file:///opt/mine.whl\n",
+        '[project]\ndependencies = ["numpy>=2"]\n[tool.uv.sources]\nmine = { path = "../mine" }\n',
+        '{"auto_map": {"AutoModel": "org/repo--modeling.Mine"}}',
+    ),
     "slack-shape": (COMMAND.decode(),),
     "slack-click": (json.dumps(PRESS), json.dumps(FORM)),
     "slack-mention": ("<@U0BEN000002|ben>",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import yaml
 
 from bot.gate import Denied, load_model
 from bot.gate.manifests import digest_of, manifest_in
-from bot.gate.references import PACKAGES, references_in, why_outside
+from bot.gate.package_lists import PACKAGES
+from bot.gate.paths import why_outside
+from bot.gate.references import LARGEST, LARGEST_LOCK, references_in
 from tests.gate.approvals import Shelf, approval, gate
 
 LOADER = """
@@ -89,9 +92,9 @@ def described(folder: Path, flavor: object, name: str = "python_function", **mor
         {"env": "/opt/conda.yaml"},
         {"env": {"conda": "../conda.yaml", "virtualenv": "python_env.yaml"}},
         {"env": {"conda": "other.yaml"}},
+        {"env": {"virtualenv": "inner/python_env.yaml"}},
         {"artifacts": {"vocabulary": {"path": "../words", "uri": "/home/ana/words"}}},
         {"artifacts": {"vocabulary": {"path": "words", "uri": "/home/ana/words", "more": "x"}}},
-        {"config": {"tables": ["in/here", "/opt/tables"]}},
         {"anything": [{"deep": {"down": "%2e%2e/x"}}]},
         {"source_model_name": "/opt/model", "source_model_revision": "abc"},
     ],
@@ -121,7 +124,7 @@ def test_yaml_that_hides_a_path_is_refused(tmp_path: Path) -> None:
 
     assert found.outside == (
         "MLmodel, flavors.python_function.<<: merged keys, which hide paths",
-        "inner/MLmodel cannot be read, so neither can its paths",
+        "inner/MLmodel cannot be read, so its paths were not read",
     )
 
 
@@ -131,6 +134,7 @@ def test_yaml_that_hides_a_path_is_refused(tmp_path: Path) -> None:
         ("requirements.txt", "-r ../more.txt"),
         ("requirements.txt", "-r more.txt"),
         ("requirements.txt", "-r https://example.com/requirements.txt"),
+        ("requirements.txt", "-r inner/requirements.txt"),
         ("requirements.txt", "-e /opt/code"),
         ("requirements.txt", "-e../code"),
         ("requirements.txt", "--find-links=/opt/wheels"),
@@ -144,16 +148,149 @@ def test_yaml_that_hides_a_path_is_refused(tmp_path: Path) -> None:
         ("python_env.yaml", "dependencies: ['-r ../requirements.txt']"),
         ("uv.lock", '[[package]]\nname = "mine"\nsource = { editable = "../mine" }'),
         ("uv.lock", '[[package]]\nname = "mine"\nsource = { url = "file:///opt/mine.whl" }'),
-        ("uv.lock", "not = [toml"),
+        ("uv.lock", '[[package]]\n"name" = "mine" # it\'s\nsource = { editable = \'../mine\' }'),
+        ("uv.lock", '[[package]]\nsource = { editable = "\\u002e\\u002e/mine" }'),
+        ("uv.lock", '[[package]]\nsource.editable = """\n../mine"""'),
+        ("uv.lock", "x = ['''a''''', '../mine', 'b']"),
+        ("uv.lock", 'x = ["""a\\"""", "../mine", ""]'),
         ("pyproject.toml", '[tool.uv.sources]\nmine = { path = "/opt/mine" }'),
         ("pyproject.toml", '[project]\nname = "x"\ndependencies = ["mine @ file:///opt/mine.whl"]'),
         ("pyproject.toml", '[build-system]\nrequires = ["../backend"]'),
+        ("pyproject.toml", "not = [toml"),
     ],
 )
 def test_a_list_of_packages_that_installs_from_elsewhere_on_the_machine_is_refused(
     tmp_path: Path, name: str, line: str
 ) -> None:
+    described(tmp_path, {})
+    (tmp_path / "uv.lock").write_text("version = 1\n")
     (tmp_path / name).write_text(line + "\n")
+
+    assert len(references_in(tmp_path).outside) == 1
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "conda.yaml", "python_env.yaml", "uv.lock", "pyproject.toml"])
+def test_a_file_that_mlflow_never_reads_is_only_a_file(tmp_path: Path, name: str) -> None:
+    hostile = {"pyproject.toml": '[build-system]\nrequires = ["../backend"]'}.get(
+        name, "dependencies: ['-e ../code']\n["
+    )
+    described(tmp_path, {})
+    for folder in ("code", "artifacts/data"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / name).write_text(hostile)
+    if name == "pyproject.toml":
+        (tmp_path / name).write_text(hostile)
+
+    found = references_in(tmp_path)
+
+    assert (found.outside, found.uncovered) == ((), ())
+
+
+DEEP = "[" * 32_000
+WIDE = "&a [" + "x, " * 10_000 + "x]"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("MLmodel", DEEP),
+        ("MLmodel", "flavors:\n  python_function:\n    code: " + DEEP),
+        ("MLmodel", f"more: {WIDE}\nflavors:\n" + "".join(f"  f{n}: {{config: *a, x: *a}}\n" for n in range(4_000))),
+        (
+            "MLmodel",
+            f"flavors:\n  f: &f {{{', '.join(f'k{n}: /x' for n in range(4_000))}}}\n"
+            + "".join(f"  g{n}: *f\n" for n in range(4_000)),
+        ),
+        ("MLmodel", f"? {'k' * 100_000}\n: {{{', '.join(f'k{n}: /x' for n in range(4_000))}}}"),
+        ("inner/MLmodel", DEEP),
+        ("conda.yaml", "dependencies: " + DEEP),
+        ("python_env.yaml", "dependencies: " + DEEP),
+        ("requirements.txt", "../x " * 50_000),
+        ("requirements.txt", "-r" + " =" * 500_000),
+        ("uv.lock", ("a." * 1_000_000)[:-1]),
+        ("uv.lock", '"""' + '\\"""' * 300_000),
+        ("uv.lock", "''" * 300_000),
+        ("uv.lock", DEEP * 100),
+        ("pyproject.toml", ("a." * 500_000)[:-1] + " = 1"),
+        ("pyproject.toml", f"x = {DEEP}"),
+        ("pyproject.toml", "project = 1\ntool = [2]"),
+        ("config.json", DEEP),
+        ("config.json", '{"auto_map": ' + '{"a": ' * 100_000),
+    ],
+    ids=lambda text: text[:12],
+)
+def test_no_file_of_a_model_takes_long_or_ends_the_process(tmp_path: Path, name: str, text: str) -> None:
+    """Twice the text may take twice the time. If it took four times, or recursed in C, this would not end."""
+    described(tmp_path, {})
+    (tmp_path / "uv.lock").write_text("version = 1\n")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
+
+    found = references_in(tmp_path)
+
+    assert len(found.outside) <= 5
+    assert all(len(one) <= 120 for one in (*found.outside, *found.uncovered))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", json.dumps({"id2label": "x" * LARGEST})),
+        ("config.json", "// made by a library of ours\n{}"),
+        ("config.json", "\xff"),
+        ("inner/tokenizer_config.json", "not JSON"),
+        ("uv.lock", "#" * (LARGEST_LOCK + 1)),
+    ],
+    ids=["many labels", "comments", "other letters", "other format", "large lock"],
+)
+def test_what_cannot_be_read_and_could_only_name_more_is_said_and_not_denied(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    described(tmp_path / "inner", {})
+    described(tmp_path, {})
+    (tmp_path / name).write_text(text, encoding="latin-1")
+
+    found = references_in(tmp_path)
+
+    assert found.outside == ()
+    assert [one.partition(": it ")[0] for one in found.uncovered] == [f"what {name} names"]
+
+
+def test_a_large_lock_is_still_searched_for_paths(tmp_path: Path) -> None:
+    described(tmp_path, {})
+    (tmp_path / "uv.lock").write_text("#" * (2 * LARGEST) + '\nsource = { editable = "../mine" }\n')
+
+    assert references_in(tmp_path).outside == ('uv.lock: "../mine" is a path with ..',)
+
+
+@pytest.mark.parametrize("key", ["config", "model_config"])
+def test_what_the_models_own_code_is_configured_with_is_said_and_not_denied(tmp_path: Path, key: str) -> None:
+    route, prompt, table = "/v1/chat", "../notes\nAnswer briefly.", "~/tables/a.csv"
+    settings = {"route": route, "prompts": [prompt, "in/here"], "deep": {"table": table, "name": "hf:/org/x"}}
+    described(tmp_path, {key: settings, "code": "code"})
+
+    found = references_in(tmp_path)
+
+    assert found.outside == ()
+    assert {one.partition(" (MLmodel, flavors.python_function.")[0] for one in found.uncovered} == {
+        route,
+        prompt.replace("\n", "?"),
+        table,
+        "hf:/org/x",
+    }
+
+
+@pytest.mark.parametrize(
+    "flavors",
+    [
+        "{other: &f {env: other.yaml}, python_function: *f}",
+        "{other: {config: &c {code: ../x}}, python_function: {inner: *c}}",
+        "{other: &f {x: {code: y}}, <<: *f}",
+        "{<<: [{python_function: {code: y}}]}",
+    ],
+)
+def test_an_alias_hides_no_path(tmp_path: Path, flavors: str) -> None:
+    (tmp_path / "MLmodel").write_text(f"flavors: {flavors}\n")
 
     assert len(references_in(tmp_path).outside) == 1
 

@@ -18,7 +18,7 @@ from bot.errors import TooLarge, UnsafePath
 from bot.gate import CannotTell, Denied, load_model
 from bot.gate.fetching import download, fetch_all
 from bot.gate.manifests import digest_of, manifest_in
-from bot.gate.references import PACKAGES
+from bot.gate.package_lists import PACKAGES
 from bot.gate.serving import check_arguments
 from tests.gate.approvals import Shelf, approval, gate, tag_of
 

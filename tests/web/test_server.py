@@ -211,6 +211,30 @@ def test_a_trusted_proxy_may_open_more_connections_than_one_client() -> None:
         served.until(lambda: len(served.front.active_channels) == len(lines))
 
 
+def test_one_client_behind_a_trusted_proxy_cannot_take_all_places_of_the_others() -> None:
+    half = "POST /slack HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {client}\r\nContent-Length: 4\r\n\r\nab"
+    most = PATIENT.places_of_one
+    with serve(clients=Clients([ip_network("127.0.0.1/32")])) as served, ExitStack() as lines:
+
+        def places_of(client: str) -> int:
+            return len(served.front.by_client.get(client, ()))
+
+        other = lines.enter_context(served.connect(half.format(client="192.0.2.2").encode()))
+        served.until(lambda: places_of("192.0.2.2") == 1)
+        attack = []
+        for number in range(1, most + 4):
+            attack.append(lines.enter_context(served.connect(half.format(client="192.0.2.1").encode())))
+            if number <= most:
+                served.until(lambda number=number: places_of("192.0.2.1") == number)
+            else:
+                assert is_closed(attack[number - most - 1])
+
+        other.sendall(b"cd")
+        assert b"200 OK" in other.recv(1000)
+        assert places_of("192.0.2.1") == most
+        assert places_of("192.0.2.2") == 0
+
+
 def test_a_slow_route_does_not_take_the_threads_of_another(served: Served) -> None:
     with ExitStack() as readers:
         for _ in range(3):

@@ -24,8 +24,8 @@ from bot.signatures import ledger_key
 from bot.witness.protocol import Answer, WitnessSigner, add_checkpoint
 from bot.witness.state import Seen
 
-LEDGER, STRANGER = NoteKey(Ed25519PrivateKey.generate()), NoteKey(Ed25519PrivateKey.generate())
-LOGS = [ledger_key(LEDGER.key.pem)]
+LEDGER, NEXT, ANOTHER, STRANGER = (NoteKey(Ed25519PrivateKey.generate()) for _ in range(4))
+LOGS = [ledger_key(one.key.pem) for one in (LEDGER, NEXT, ANOTHER)]
 WITNESS = WitnessSigner("witness.example.com", Ed25519PrivateKey.generate())
 ORIGIN = "countersign/0123456789abcdef"
 NOON = 1_780_000_000
@@ -116,16 +116,33 @@ def test_no_body_makes_it_fail(tmp_path_factory: pytest.TempPathFactory, sent: b
 def test_what_was_seen_is_kept_for_each_ledger_and_serves_an_audit_as_it_is(seen: Seen) -> None:
     other = "countersign/fedcba9876543210"
     ask(seen, body(0, head(3)))
-    ask(seen, body(0, head(4, "b", other)))
+    ask(seen, body(0, head(4, "b", other, ANOTHER)))
     ask(seen, body(3, head(8), proof(3, 8)))
 
     again = Seen(seen.path)
     with again.locked() as known:
-        sizes = {origin: note.checkpoint.size for origin, note in known.items()}
+        sizes = {note.checkpoint.origin: note.checkpoint.size for note in known}
 
     assert sizes == {ORIGIN: 8, other: 4}
     assert [note.checkpoint.size for note in read_notes(again.text())] == [8, 4]
     assert len(cosignatures_in(again.text())) == 2
+
+
+def test_a_ledger_that_was_rewritten_from_its_first_entry_is_refused_also_after_its_key_was_replaced(
+    seen: Seen,
+) -> None:
+    """Its name comes from its first entry, so to a witness that only knew names it would be a new ledger."""
+    rewritten = "countersign/fedcba9876543210"
+    ask(seen, body(0, head(3)))
+    first = ask(seen, body(0, head(3, "other", rewritten)))
+    replaced = ask(seen, body(3, head(8, key=NEXT), proof(3, 8)))
+    again = [ask(seen, body(0, head(8, "other", rewritten, key))) for key in (LEDGER, NEXT)]
+    goes_on = ask(seen, body(8, head(9, key=NEXT), proof(8, 9)))
+
+    assert [one.status for one in (first, *again)] == [422] * 3
+    assert f"This ledger's key has signed {ORIGIN}" in first.text
+    assert [replaced.status, goes_on.status] == [200, 200]
+    assert rewritten not in seen.text()
 
 
 @pytest.mark.parametrize("damage", ["rubbish", "cut", "another line"])

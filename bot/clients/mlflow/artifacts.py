@@ -20,7 +20,7 @@ from bot.domain.model import Artifacts
 from bot.errors import FilesUnread, UnsafePath
 from bot.gate import manifests
 from bot.gate.manifests import WRITTEN_BY_CLIENTS, check_path, digest_of, sha256_of
-from bot.gate.references import MLMODEL, NOTHING, References, references_of
+from bot.gate.references import MLMODEL, NOTHING, References, read_when_loaded, references_of
 from bot.ports import ProgressListener
 
 if TYPE_CHECKING:
@@ -103,13 +103,13 @@ def _manifest(
     digests, signature, references, done = {}, None, NOTHING, 0
     with opened_folder(client, version, stores) as folder:
         sizes = _files_in(folder)
-        whole = sum(sizes.values())
+        whole, referring = sum(sizes.values()), read_when_loaded(sizes)
         for path in sizes:
             if follower is not None:
                 follower.on_progress(done, whole)
             with folder.fetched(path, sizes[path]) as file:
                 digests[path] = sha256_of(file)
-                references = references.plus(references_of(path, file))
+                references = references.plus(references_of(path, file)) if path in referring else references
                 signature = signature_in(file) if path == MLMODEL else signature
             done += sizes[path]
     return Manifest(manifests.manifest_of(digests), len(digests), whole, signature, references)

@@ -18,7 +18,7 @@ from bot.clients.mlflow.http import open_client
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.model import Artifacts, Evidence, VersionId
 from bot.errors import FilesUnread, Permanent, Temporary
-from bot.gate.references import PACKAGES
+from bot.gate.package_lists import PACKAGES
 from bot.locations import is_within
 from bot.sandbox.serving import serving
 from tests.fixtures.fault_proxy import fault_proxy

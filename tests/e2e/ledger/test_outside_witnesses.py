@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 
@@ -28,6 +27,7 @@ from bot.witness.protocol import WitnessSigner
 from bot.witness.server import WitnessServer
 from bot.witness.state import Seen
 from handlers.ledger.checkpoints import take_checkpoint
+from handlers.ledger.outside import ask_new_witnesses
 from tests.fixtures.installation import Installation
 from tests.fixtures.timestamp_authority import Authority, timestamp_authority
 
@@ -55,10 +55,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
         yield found
 
 
-def verify(installation: Installation, *words: str) -> Result:
+def verify(installation: Installation, *words: str, configured: str = "") -> Result:
     environ = {
         "DATABASE_URL": installation.settings.database_url.get_secret_value(),
         "COUNTERSIGN_HOME": str(installation.settings.home),
+        "COUNTERSIGN_WITNESSES": configured,
     }
     return CliRunner().invoke(main, ["audit", "verify", *words], env=environ)
 
@@ -68,6 +69,14 @@ def as_owner(url: str, statement: str) -> None:
         connection.execute("alter table ledger disable trigger user")
         assert connection.execute(statement.encode()).rowcount > 0
         connection.execute("alter table ledger enable trigger user")
+
+
+def backdate(installation: Installation, column: str) -> None:
+    """By two days."""
+    table, _, name = column.partition(".")
+    statement = f"update {table} set {name} = {name} - interval '2 days'"
+    with psycopg.connect(installation.settings.database_url.get_secret_value()) as connection:
+        assert connection.execute(statement.encode()).rowcount > 0
 
 
 def waiting(installation: Installation, status: JobStatus) -> list[str]:
@@ -167,12 +176,47 @@ def test_one_that_has_signed_nothing_new_for_a_day_fails_the_audit(installation:
     promoted(installation)
     fresh = verify(installation, "--witness", str(SIGNER.key))
 
-    with psycopg.connect(installation.settings.database_url.get_secret_value()) as connection:
-        connection.execute("update checkpoints set made_at = made_at - %s", (timedelta(days=2),))
+    backdate(installation, "checkpoints.made_at")
     late = verify(installation, "--witness", str(SIGNER.key))
 
     assert fresh.exit_code == 0
     assert (late.exit_code, "has signed nothing newer than the checkpoint of" in late.output) == (1, True)
+
+
+def test_a_witness_in_the_settings_has_a_day_to_sign_from_the_first_time_it_is_asked(
+    installation: Installation,
+) -> None:
+    nowhere = "http://127.0.0.1:9"
+    configured = f"{SIGNER.key}@{nowhere}"
+    no_checkpoint_yet = verify(installation, configured=configured)
+    promoted(installation)
+    backdate(installation, "checkpoints.made_at")
+    never_asked = verify(installation, configured=configured)
+
+    ask_new_witnesses(replace(installation.s, outside=(CosigningWitness(SIGNER.key, nowhere),)))
+    new = verify(installation, configured=configured)
+    demanded = verify(installation, "--witness", str(SIGNER.key))
+    backdate(installation, "witnessed.got_at")
+    late = verify(installation, configured=configured)
+
+    assert [one.exit_code for one in (no_checkpoint_yet, new)] == [0, 0], new.output
+    assert f"Witness {SIGNER.key.id} is new and has signed nothing yet." in new.output
+    assert "No checkpoint from outside was compared." in new.output
+    for one in (never_asked, demanded, late):
+        assert (one.exit_code, "has signed no checkpoint of this ledger" in one.output) == (1, True), one.output
+
+
+def test_a_new_witness_gets_the_newest_checkpoint_when_a_worker_starts(
+    installation: Installation, tmp_path: Path
+) -> None:
+    promoted(installation)
+
+    with witness_of(installation, tmp_path / "witness.notes") as url:
+        installation.s = replace(installation.s, outside=(CosigningWitness(SIGNER.key, url),))
+        ask_new_witnesses(installation.s)
+        installation.settle()
+
+    assert verify(installation, "--witness", str(SIGNER.key)).exit_code == 0
 
 
 def test_a_ledger_that_was_cut_and_signed_again_is_refused_by_the_witness_and_found_with_its_file(
@@ -195,7 +239,10 @@ def test_a_ledger_that_was_cut_and_signed_again_is_refused_by_the_witness_and_fo
 
     (job,) = [job for job in installation.s.store.jobs.listing(JobStatus.PARKED) if job.name == "send_to_witness"]
     told = verify(installation, "--checkpoint", str(notes))
+    gauges = {one.name: one for one in Housekeeping(installation.s.store, lambda tx: []).collect()}
+    (refused,) = gauges["countersign_witness_refusals"].samples
 
+    assert (refused.labels, refused.value) == ({"witness": SIGNER.key.id}, 1)
     assert "entries were cut off, or another copy of the database runs" in job.errors[-1].error
     assert (told.exit_code, "were cut off" in told.output) == (1, True)
 

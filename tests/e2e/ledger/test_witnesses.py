@@ -196,7 +196,7 @@ def test_the_audit_agrees_with_the_comment_in_the_ticket(installation: Installat
 
     assert result.exit_code == 0, result.output
     assert "none changed, none missing, each in its place" in result.stdout
-    assert "1 on record, 1 brought along" in result.stdout
+    assert "1 on record, 1 from outside" in result.stdout
     assert result.stderr == ""
 
 
@@ -206,7 +206,7 @@ def test_without_a_checkpoint_from_outside_the_audit_says_what_it_cannot_know(in
     result = audit(installation, "verify")
 
     assert result.exit_code == 0
-    assert "No checkpoint from outside was brought along." in result.stderr
+    assert "No checkpoint from outside was compared." in result.stderr
 
 
 def test_a_cut_tail_is_found_with_the_comment_in_the_ticket(installation: Installation, owner_url: str) -> None:
