@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# pip compiles on one core; compileall, afterwards, on all of them.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 STAMP := $(VENV)/.installed
 TESTS ?= tests
 # More workers than cores: the tests mostly wait for servers. Which of them stay together: tests/scheduling.py.
-WORKERS ?= 4
+WORKERS ?= 6
 # These only compute, so more workers than cores would not help.
 QUICK_TESTS ?= tests/domain tests/config tests/docs
 QUICK_WORKERS ?= 2
@@ -67,8 +69,9 @@ format: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Countersign needs Python 3.11 or newer; say PYTHON=python3.12 make ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt ISLP
+	$(PIP_INSTALL) --editable '.[dev]'
+	$(PIP_INSTALL) --no-deps ISLP
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # some packages bring files for other Pythons
 	touch $(STAMP)
 
 clean:
