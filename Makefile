@@ -23,7 +23,7 @@ demo: $(STAMP)
 test: check
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not proof" $(TESTS)
 
-# Crashes at every step, faults of vendors and ways around the laws, beyond their short forms in `make test`. A quarter of an hour.
+# Crashes at every step, faults of vendors and ways around the laws, beyond their short forms in `make test`.
 proofs: $(STAMP)
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m proof $(TESTS)
 
