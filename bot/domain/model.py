@@ -99,6 +99,7 @@ PERSON = "person:"  # prefix of a person's id, used where a claimed name would b
 VOTE, DECISION = "vote", "decision"  # what an attestation is about
 OPEN = (State.COLLECTING, State.PENDING)
 ENDED_UNDECIDED = (State.EXPIRED, State.WITHDRAWN, State.SUPERSEDED)
+EVER_APPROVED = (State.APPROVED, State.APPLIED, State.STALE, State.CALLED_OFF)  # also if it was never applied
 
 
 class Kind(StrEnum):

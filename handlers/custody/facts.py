@@ -151,7 +151,7 @@ def _decisions(
     if is_model:
         made = tx.custody.copies([one.id for one in found])
         found = [replace(one, copies=one.copies or made.get(one.id, ())) for one in found]
-    return tuple(carried_over(found, place.workspace, place.model, policy, renames))
+    return tuple(carried_over(found, place.workspace, place.model, place.target, policy, renames))
 
 
 def _baseline(place: Place, renames: Sequence[Renamed], tx: Transaction) -> dict[VersionId, datetime]:

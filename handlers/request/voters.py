@@ -17,6 +17,7 @@ from bot.errors import OutsideError, Permanent, Refused, Temporary
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.people import Person
+from bot.store.transaction import Transaction
 from handlers.request.accounts import person_behind
 
 Found = TypeVar("Found")
@@ -72,7 +73,7 @@ def voter_for(account_id: str, rule: Rule, request: TransitionRequest, s: Servic
     account = _member(account_id, questions)
     person = person_behind(account, s)
     with s.store.transaction() as tx:
-        ids = tx.people.ids_of(person.id)
+        ids = tx.people.ids_of(person.id) | _ids_at(account.email, tx)
     own = _own_groups(wanted, _Member(account.id, person.email), groups_with_a_say(request, rule), questions)
 
     lacking = [group for group in wanted if group.name not in own]
@@ -80,6 +81,12 @@ def voter_for(account_id: str, rule: Rule, request: TransitionRequest, s: Servic
     groups = set(own).union(*lent.values())
     told = tuple(group.name for group in wanted if group.name in groups)
     return Voter(person, told, tuple(lent), rule_hash, tuple(sorted(ids - {person.id})))
+
+
+def _ids_at(email: str, tx: Transaction) -> frozenset[str]:
+    """Who asked with the account's present address is the same person, though the account was bound under another one."""
+    known = tx.people.find(email) if email else None
+    return frozenset(tx.people.ids_of(known.id)) if known else frozenset()
 
 
 def any_approver(account_id: str, s: Services) -> Person:

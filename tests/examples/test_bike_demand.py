@@ -118,6 +118,7 @@ def test_the_lineage_stays_readable_from_the_server_alone(first: Registered, tmp
         assert (lineage / name).read_text() == git(first.repository, "show", f"{first.commit}:{name}") + "\n"
 
 
+@pytest.mark.proof
 def test_changed_parameters_make_the_next_version_of_the_same_model(first: Registered, tmp_path: Path) -> None:
     workdir = shutil.copytree(first.workdir, tmp_path / "bike")
 

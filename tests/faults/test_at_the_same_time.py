@@ -40,6 +40,8 @@ from tests.fixtures.installation import API_TOKEN, Installation, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 from tests.fixtures.workers import eventually
 
+pytestmark = pytest.mark.proof
+
 T = TypeVar("T")
 CHAMPION = Target.parse("alias:champion")
 ROUNDS = 10

@@ -25,6 +25,8 @@ from tests.fixtures.installation import PATIENCE, Installation, services_with
 from tests.fixtures.outcomes import assert_promoted_once
 from tests.fixtures.workers import eventually
 
+pytestmark = pytest.mark.proof
+
 PLAN = DIGEST.replace("}}", "}, ticket: {project: GOV, type: Task}}")
 
 

@@ -17,6 +17,8 @@ from handlers.request.deadlines import prune
 from tests.builders.digest import NOTE
 from tests.fixtures.digest_office import ANA, BEN, CHANNEL, FILES, PLAN, WEEK, Office, open_office
 
+pytestmark = pytest.mark.proof
+
 FAULTS: dict[str, dict[str, object]] = {
     "down": {"kind": "down"},
     "500": {"kind": "status", "status": 500},

@@ -21,6 +21,8 @@ from tests.fixtures.digest_office import ANA, BEN, FILES, PLAN, WEEK, Office, op
 from tests.fixtures.installation import services_with
 from tests.fixtures.mortal import AtEveryBoundary, Fate, Killed, with_fate
 
+pytestmark = pytest.mark.proof
+
 MOST_DEATHS = 300  # a delivery has some sixty boundaries
 BRIEF = FILES[:-1]  # of a quiet week, whose records are empty
 

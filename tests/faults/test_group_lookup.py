@@ -14,6 +14,8 @@ from bot.domain.model import State, TransitionRequest
 from bot.sandbox.slack import SandboxPerson
 from tests.fixtures.installation import CHANNEL, Installation
 
+pytestmark = pytest.mark.proof
+
 ANA, BEN, CY, DAN = "U0ANA000001", "U0BEN000002", "U0CY0000003", "U0DAN000009"
 PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again."
 NOT_A_MEMBER = "Only members of ml-leads may decide this. Ask one of them."

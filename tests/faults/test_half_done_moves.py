@@ -16,6 +16,8 @@ from handlers.policy.kill_switch import person_named, switch_fast_track
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import Installation
 
+pytestmark = pytest.mark.proof
+
 TRANSITION = "model-versions/transition-stage$"
 FOR_EVER = 1_000
 PRODUCTION = "{stage: Production}"

@@ -14,6 +14,8 @@ from handlers.request import asking
 from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import Installation
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.fixture
 def registry(mlflow_server: str) -> Iterator[tuple[str, Faults]]:

@@ -20,6 +20,8 @@ from tests.fixtures.fault_proxy import fault_proxy
 from tests.fixtures.installation import API_TOKEN, Installation
 from tests.fixtures.outcomes import assert_promoted_once
 
+pytestmark = pytest.mark.proof
+
 FAULTS: dict[str, dict[str, object]] = {
     "down": {"kind": "down"},
     "slow": {"kind": "slow", "seconds": 0.2},

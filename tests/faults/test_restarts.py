@@ -136,6 +136,7 @@ def test_a_promotion_survives_a_death_at_every_boundary(
     assert_promoted_once(installation, request)
 
 
+@pytest.mark.proof
 def test_putting_back_survives_a_death_at_every_boundary(
     installation: Installation, mortal: Callable[[Fate], Processes]
 ) -> None:
@@ -158,6 +159,7 @@ def test_putting_back_survives_a_death_at_every_boundary(
     assert_happened_once(installation, request, (VoteCast, RequestRejected, TargetPutBack, TicketClosed))
 
 
+@pytest.mark.proof
 def test_a_promotion_survives_a_single_death_after_each_change(
     installation: Installation, mortal: Callable[[Fate], Processes]
 ) -> None:

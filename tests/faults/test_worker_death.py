@@ -144,7 +144,7 @@ def test_old_finished_jobs_are_deleted_and_parked_ones_never(bench: Bench) -> No
 
 
 def test_a_worker_whose_database_restarts_goes_on_by_itself(own_bench: Bench, home: Path) -> None:
-    worker = own_bench.worker()
+    worker = own_bench.worker("patient")
     own_bench.done(own_bench.defer("mark", "before"))
 
     embedded.stop(home)

@@ -81,6 +81,7 @@ PLANTED: Mapping[str, tuple[str, Callable[[World, Effect], Effect], str]] = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_found(bug: str, database: Database) -> None:
     effect, plant, law = PLANTED[bug]

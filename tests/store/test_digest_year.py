@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 from tests.fixtures.digest_figures import OnlyTheLedger, OnMonday, told
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.fixture
 def s(engine: sa.Engine, jobs: Jobs) -> Services:

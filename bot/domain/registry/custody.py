@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import EVER_APPROVED, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.facts import Facts, Intent, came_by, is_a_no, when
 
 
@@ -111,10 +111,10 @@ def _is_asked_about(version: VersionId, facts: Facts) -> bool:
 
 
 def ever_approved(version: VersionId, facts: Facts) -> bool:
-    """Whether it, or the version that it is a copy of, was ever approved for this place, also if it was rejected later."""
+    """Whether it, or the version it is a copy of, was ever approved for this place, also if it was rejected later or never applied."""
     origin = facts.sources.get(version)
     requests = [*facts.about(version), *(facts.about(origin) if origin else ())]
-    return any(one.state in (State.APPROVED, State.APPLIED) for one in requests)
+    return any(one.state in EVER_APPROVED for one in requests)
 
 
 def _history(facts: Facts) -> list[VersionId]:

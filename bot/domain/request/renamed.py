@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.domain.model import Kind, State, TransitionRequest
+from bot.domain.model import Kind, State, Target, TransitionRequest
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.names import Renamed, request_now
 from bot.domain.request.quorum import tally
 
 
 def carried_over(
-    requests: Sequence[TransitionRequest], workspace: str, model: str, policy: Policy, renames: Sequence[Renamed]
+    requests: Sequence[TransitionRequest],
+    workspace: str,
+    model: str,
+    target: Target,
+    policy: Policy,
+    renames: Sequence[Renamed],
 ) -> list[TransitionRequest]:
-    """The requests for one target that count for the registered model now called `model`, under its present name.
+    """The requests that count for the `target` of the registered model now called `model`, both under their present names.
 
     An approval by fewer votes than the rule for the present name demands does not count, and neither does a way back to such a version.
     """
-    present = (_under_present_name(one, model, renames) for one in _counted(requests, workspace, model, policy))
+    present = (_under_present_name(one, model, renames) for one in _counted(requests, workspace, model, target, policy))
     return [one for one in present if one is not None]
 
 
 def _counted(
-    requests: Sequence[TransitionRequest], workspace: str, model: str, policy: Policy
+    requests: Sequence[TransitionRequest], workspace: str, model: str, target: Target, policy: Policy
 ) -> list[TransitionRequest]:
-    enough = [one for one in requests if _has_enough_votes(one, workspace, model, policy)]
+    enough = [one for one in requests if _has_enough_votes(one, workspace, model, target, policy)]
     versions = {(one.version.version, one.version.created) for one in enough if one.state is State.APPLIED}
 
     def goes_back(one: TransitionRequest) -> bool:
@@ -33,11 +38,11 @@ def _counted(
     return [one for one in requests if one in enough or goes_back(one)]
 
 
-def _has_enough_votes(request: TransitionRequest, workspace: str, model: str, policy: Policy) -> bool:
+def _has_enough_votes(request: TransitionRequest, workspace: str, model: str, target: Target, policy: Policy) -> bool:
     if request.state not in (State.APPROVED, State.APPLIED) or request.target_model == model:
         return True
     there = policy.rule_for(workspace, request.version.model, request.target)
-    here = policy.rule_for(workspace, model, request.target)
+    here = policy.rule_for(workspace, model, target)
     return there is None or here is None or there == here or tally(request, here).is_complete
 
 

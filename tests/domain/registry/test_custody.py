@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from bot.domain.model import Ask, AskKind, Kind, State
-from bot.domain.registry.custody import Basis, custody_of, lawful_holders, left_by, may_hold
+from bot.domain.registry.custody import Basis, custody_of, ever_approved, lawful_holders, left_by, may_hold
 from bot.domain.registry.facts import Facts
 from tests.builders import PRODUCTION, a_version
 from tests.builders.custody import (
@@ -225,3 +225,11 @@ def test_a_version_of_the_same_name_and_number_is_another_one() -> None:
     again = a_version(1, created=hours(9))
 
     assert basis(the_facts(applied(V1, 1), holders=(again,))) == [Basis.FOREIGN]
+
+
+@pytest.mark.parametrize("state", [State.APPROVED, State.APPLIED, State.STALE, State.CALLED_OFF])
+def test_an_approval_protects_a_copy_whatever_came_of_it(state: State) -> None:
+    asked = replace(approved(V1, 1), state=state, target=INTO_PROD)
+    facts = the_facts(asked, holders=(C1,), target=INTO_PROD, model=C1.model, sources={C1: V1})
+
+    assert ever_approved(C1, facts)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.model import Kind, State, TransitionRequest
+from bot.domain.model import Kind, State, Target, TargetKind, TransitionRequest
 from bot.domain.registry.names import Renamed
 from bot.domain.request.renamed import carried_over
-from tests.builders import LATER, a_policy, a_request, a_rule, a_version, a_vote
+from tests.builders import CHAMPION, LATER, a_policy, a_request, a_rule, a_version, a_vote
 
 WEAK, STRICT = a_rule(models="trial-*"), a_rule({"leads": 2}, models="bike-*")
 POLICY = a_policy(WEAK, STRICT)
@@ -21,7 +21,7 @@ def applied(*voters: str, **changes: object) -> TransitionRequest:
 
 
 def counted(*requests: TransitionRequest) -> list[TransitionRequest]:
-    return carried_over(requests, "default", "bike-demand", POLICY, RENAMED)
+    return carried_over(requests, "default", "bike-demand", CHAMPION, POLICY, RENAMED)
 
 
 def test_an_approval_by_enough_votes_counts_under_the_present_name() -> None:
@@ -52,3 +52,12 @@ def test_what_was_decided_for_a_model_that_took_the_former_name_later_does_not_c
     newer = applied("cy", "dan", opened_at=RENAMED[0].at + timedelta(hours=1))
 
     assert counted(newer) == []
+
+
+def test_a_target_model_that_was_renamed_is_judged_by_the_rule_for_its_present_name() -> None:
+    before, after = Target(TargetKind.MODEL, "trial.rides"), Target(TargetKind.MODEL, "prod.rides")
+    weak, strict = a_rule(models="rides", target=before), a_rule({"leads": 2}, models="rides", target=after)
+    renamed = (Renamed("trial.rides", "prod.rides", LATER + timedelta(hours=1)),)
+    copied = a_request(State.APPLIED, version=a_version(model="rides"), target=before, votes=(a_vote("cy", "leads"),))
+
+    assert carried_over([copied], "default", "prod.rides", after, a_policy(weak, strict), renamed) == []

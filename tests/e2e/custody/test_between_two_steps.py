@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.domain.model import Ask, AskKind, Kind, State, Target
 from bot.domain.request import lifecycle
 from handlers.registry import reconcile
@@ -10,6 +12,8 @@ from handlers.request.asking import request_transition
 from handlers.request.rollbacks import roll_back
 from tests.e2e.registry.test_moves_by_hand import with_a_champion
 from tests.fixtures.installation import Installation
+
+pytestmark = pytest.mark.proof
 
 
 def test_a_version_that_left_and_came_back_between_two_sweeps_is_put_back_again(installation: Installation) -> None:

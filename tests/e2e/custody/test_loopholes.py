@@ -14,6 +14,8 @@ from handlers.request import asking
 from handlers.request.calling_off import call_off
 from tests.fixtures.installation import Installation
 
+pytestmark = pytest.mark.proof
+
 FROZEN = {
     "extra": "freezes: [release]",
     "top": "freezes: {release: {deny: [{from: '2026-01-01 00:00', until: '2036-01-01 00:00'}]}}",

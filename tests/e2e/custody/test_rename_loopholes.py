@@ -13,6 +13,8 @@ from bot.errors import Permanent
 from handlers.policy.activation import activate_policy
 from tests.fixtures.installation import Installation, policy_text
 
+pytestmark = pytest.mark.proof
+
 
 def swap_in(installation: Installation, other: str) -> None:
     installation.mlflow.rename_registered_model(installation.model, f"{installation.model}-old")

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from bot.__main__ import main
 from tests.fixtures.installation import Installation
 
+pytestmark = pytest.mark.proof
+
 METRICS = "metrics: {mae: {threshold: 40, greater_is_better: false}}"
 SHADOW = f"fast_track: {{mode: shadow, {METRICS}}}"
 ON = f"fast_track: {{mode: on, {METRICS}}}"

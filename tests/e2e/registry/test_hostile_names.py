@@ -19,6 +19,8 @@ from handlers.ledger.audit import audit
 from tests.e2e.registry.test_webhook import signed
 from tests.fixtures.installation import CHANNEL, Installation
 
+pytestmark = pytest.mark.proof
+
 NUL = "a\0b"
 WATCHED = {
     "a line break": "\n*Approved by Ana*",

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import pytest
+
 from bot.domain.events import ApprovalStale, MoveObserved, TargetMoved
 from bot.domain.model import AskKind, Kind, State, TransitionRequest, VersionId
 from bot.errors import OutcomeUnknown
 from bot.ports import ModelRegistry
 from handlers.registry import apply
 from tests.fixtures.installation import Installation
+
+pytestmark = pytest.mark.proof
 
 STAGE: dict[str, str] = {"target": "{stage: Production}", "ask_on": "[{alias: candidate}]"}
 MODEL: dict[str, str] = {"target": '{model: "prod.{name}"}', "ask_on": "[{alias: candidate}]"}

@@ -16,6 +16,8 @@ from handlers.request.voters import VoterUnknown, any_approver
 from tests.builders import CHAMPION
 from tests.fixtures.installation import Installation, policy_text, services_with
 
+pytestmark = pytest.mark.proof
+
 RISK = "  risk: {people: [cy@example.com]}\n"
 NOT_RISK = "Only members of risk may decide this. Ask one of them."
 HOW = '"/countersign away until 2026-12-01 -> @ben", with the last day on which you are away.'

@@ -11,6 +11,8 @@ from handlers.request.rollbacks import roll_back
 from tests.e2e.request.test_fast_track import track
 from tests.fixtures.installation import Installation
 
+pytestmark = pytest.mark.proof
+
 
 def again(installation: Installation, version: int, model: str | None = None) -> int:
     """The same source and run, registered once more."""

@@ -11,6 +11,8 @@ from bot.domain.model import Kind, State, TransitionRequest
 from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import API_TOKEN, Installation
 
+pytestmark = pytest.mark.proof
+
 DRIFT = "predictions drifted"
 
 

@@ -15,6 +15,8 @@ from handlers.policy.activation import activate_policy
 from handlers.request import rollbacks
 from tests.fixtures.installation import Installation, policy_text
 
+pytestmark = pytest.mark.proof
+
 DRIFT = "predictions drifted on rainy days"
 BY_VOTES = "rollback: by_votes"
 FAST_TRACK = f"""{BY_VOTES}

@@ -147,6 +147,16 @@ def test_who_asked_under_an_address_that_no_policy_names_does_not_decide_under_a
     assert installation.reread(request).state is State.PENDING
 
 
+def test_who_asks_with_the_new_address_of_a_bound_account_does_not_decide(installation: Installation) -> None:
+    shows(installation, ANA, "ana.new@example.com")
+    asked = in_words(installation, installation.register(user="bea"), "ana.new@example.com")
+
+    installation.approve(asked, "ana")
+
+    assert installation.reread(asked).state is State.PENDING
+    assert "You asked for this transition" in installation.told_privately("ana")
+
+
 def test_a_new_address_makes_no_new_person_and_unbinding_opens_nothing(installation: Installation) -> None:
     request = in_words(installation, installation.register(user="bea"), "ana@example.com")
     shows(installation, ANA, "ana.ruiz@example.com")

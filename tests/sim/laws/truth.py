@@ -161,6 +161,17 @@ def _was_tightened(place: Place, world: World, at: datetime) -> bool:
     return any(earlier < later for earlier, later in pairwise(handled))
 
 
+def was_replaced(version: VersionId, place: Place, tx: Transaction) -> bool:
+    """Whether the last decision that was applied for an alias brought another version: who returns by hand is asked about again."""
+    if place[1].kind is not TargetKind.ALIAS:
+        return False
+    found = (
+        one for one in tx.requests.find(model=place[0], target=place[1], states=(State.APPLIED,)) if one.settled_at
+    )
+    newest = max(found, key=lambda one: one.settled_at or one.opened_at, default=None)
+    return newest is not None and newest.version != version
+
+
 def was_ever_approved(version: VersionId, target: Target, world: World, tx: Transaction) -> TransitionRequest | None:
     found = [one.request for one in decisions(version, target, world, tx) if one.approved]
     return found[-1] if found else None

@@ -163,6 +163,7 @@ class Watcher:
             approved is not None
             and request.decided_by is DecidedBy.RULE
             and truth.is_lawful(version, place, self.world, tx)
+            and not truth.was_replaced(version, place, tx)
         ):
             self._no("took away what was approved", change, f"{version} was approved by {approved.short_id}")
 
