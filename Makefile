@@ -7,7 +7,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 STAMP := $(VENV)/.installed
 TESTS ?= tests
 # More workers than cores: the tests mostly wait for servers. Which of them stay together: tests/scheduling.py.
-WORKERS ?= 6
+WORKERS ?= 4
 # These only compute, so more workers than cores would not help.
 QUICK_TESTS ?= tests/domain tests/config tests/docs
 QUICK_WORKERS ?= 2

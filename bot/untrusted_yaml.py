@@ -23,7 +23,8 @@ def load(text: str) -> object:
         raise LargerThanRead(f"is larger than {LARGEST // 1024} KiB")
     try:
         _check_depth(text)
-        found: object = yaml.load(text, Loader=LOADER)  # nosec B506 - a base loader constructs no objects
+        # A base loader constructs no objects.
+        found: object = yaml.load(text, Loader=LOADER)  # nosec B506
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError("is not YAML") from error
     return found

@@ -20,7 +20,8 @@ from config.settings import Need, Process, Settings, needs_of
 from config.settings.values import LOOPBACK
 
 log = structlog.get_logger()
-EVERYWHERE = "0.0.0.0"  # nosec B104 - for `web` on a platform, whose router is another machine; COUNTERSIGN_HOST narrows it
+# For `web` on a platform, whose router is another machine; COUNTERSIGN_HOST narrows it.
+EVERYWHERE = "0.0.0.0"  # nosec B104
 PACKAGED_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 
 

@@ -173,7 +173,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def _say_too_slow(self) -> None:
         with self.requests_lock:
             request, self.request = self.request, None
-            assert request is not None  # nosec B101 - only this thread takes it away
+            # Only this thread takes it away.
+            assert request is not None  # nosec B101
             request.error = TooSlow("")
             self.requests.append(request)
         self.server.add_task(self)
