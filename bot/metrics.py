@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import ProgrammingError
 
@@ -40,11 +40,6 @@ webhook_duration = Histogram(
 clicks = Counter(
     "countersign_clicks", "Pressed buttons; result is recorded, asked or refused.", ["result"], registry=REGISTRY
 )
-votes_refused = Counter(
-    "countersign_votes_refused",
-    "Votes on record that nothing proves, and that were therefore not signed.",
-    registry=REGISTRY,
-)
 web_refused = Counter(
     "countersign_web_refused",
     "Connections and requests that the web server ended before a door saw them, and why.",
@@ -61,10 +56,10 @@ class Housekeeping(Collector):
         self.store = store
         self.owed = owed
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         with self.store.transaction() as tx:
             requests, sweeps = tx.requests.count(), tx.registry.last_sweeps()
-            entries = tx.ledger.count()
+            entries, refused = tx.ledger.count(), tx.ledger.refused_votes()
         jobs = self.store.jobs.counts()
         yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)
         yield _gauge("countersign_jobs_pending", "Jobs that wait, by effect.", "kind", jobs.waiting)
@@ -79,6 +74,11 @@ class Housekeeping(Collector):
         total = GaugeMetricFamily("countersign_ledger_entries", "Entries in the ledger.")
         total.add_metric([], entries)
         yield total
+        unproven = CounterMetricFamily(
+            "countersign_votes_refused", "Votes on record that nothing proves, and that were therefore not signed."
+        )
+        unproven.add_metric([], refused)
+        yield unproven
         yield from self._registry()
         yield from self._witnesses()
         yield from self._digests()

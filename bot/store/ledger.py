@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain import events
-from bot.domain.events import Event, FastTrackCompared
+from bot.domain.events import Event, FastTrackCompared, VoteRefused
 from bot.domain.ledger import chain as ledger
 from bot.domain.ledger.checkpoint import Note
 from bot.domain.ledger.merkle import Frontier
@@ -85,6 +85,15 @@ class LedgerRows:
     def count(self) -> int:
         return int(
             self.connection.execute(sa.select(sa.func.coalesce(sa.func.max(tables.ledger.c.seq), 0))).scalar_one()
+        )
+
+    def refused_votes(self) -> int:
+        """How many votes on record were refused because nothing proves them."""
+        refused = sa.text(
+            f"kind = '{VoteRefused.__name__}'"
+        )  # as in the index: with a bound value it would not be used
+        return int(
+            self.connection.execute(sa.select(sa.func.count()).select_from(tables.ledger).where(refused)).scalar_one()
         )
 
     def entries(

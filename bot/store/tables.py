@@ -88,6 +88,8 @@ ledger = sa.Table(
     sa.Index("key_entries", "seq", postgresql_where=sa.text("kind in ('KeyAdded', 'KeyRetired')")),
     # Every signature checks which policies were put in force, and that the request is what its entries made of it.
     sa.Index("policy_entries", "seq", postgresql_where=activates),
+    # Every scrape of the metrics counts these.
+    sa.Index("refused_vote_entries", "seq", postgresql_where=sa.text("kind = 'VoteRefused'")),
     sa.Index("entries_by_request", entry_request),
 )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import structlog
 
-from bot import metrics
 from bot.domain.attestation.decision import verdict_of
 from bot.domain.evidence.changes import changes
 from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest, Vote
@@ -50,7 +49,6 @@ def refuse_unproven(request_id: str, tx: Transaction, s: Services) -> Transition
     unproven = _unproven(request, tx, s)
     for vote, why in unproven:
         log.warning("vote_refused", request=request.short_id, person=vote.person, why=why)
-        metrics.votes_refused.inc()
         tx.record(refuse_vote(request, vote, why, now))
     if unproven:
         request = tx.requests.get(request_id)

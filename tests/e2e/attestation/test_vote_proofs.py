@@ -27,6 +27,7 @@ from bot.domain.request import lifecycle
 from bot.domain.request.proofs import refuse_vote
 from bot.engine.rows import JobStatus
 from bot.errors import Refused
+from bot.metrics import Housekeeping
 from bot.store.transaction import Transaction
 from handlers.attestation.proven import UNKNOWN_RULE, USED_TWICE
 from handlers.attestation.signing import register_key
@@ -77,6 +78,8 @@ def test_a_vote_that_only_the_database_has_is_refused_recorded_and_announced(ins
     fresh = installation.request(request.version.version)
     assert (fresh.follows, fresh.state) == (request.id, State.PENDING)
     assert not installation.unfinished()
+    scraped = {one.name: one for one in Housekeeping(installation.s.store, lambda tx: []).collect()}
+    assert scraped["countersign_votes_refused"].samples[0].value == 1
 
 
 def test_a_vote_that_says_something_else_than_the_signed_request_is_not_proven(installation: Installation) -> None:

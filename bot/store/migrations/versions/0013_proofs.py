@@ -14,4 +14,5 @@ OF_REQUEST = """(split_part(split_part(body, '"request_id":"', 2), '"', 1))"""
 def upgrade() -> None:
     op.add_column("signed_requests", sa.Column("key", sa.Text, nullable=False, server_default=""))
     op.create_index("policy_entries", "ledger", ["seq"], postgresql_where=sa.text("kind = 'PolicyActivated'"))
+    op.create_index("refused_vote_entries", "ledger", ["seq"], postgresql_where=sa.text("kind = 'VoteRefused'"))
     op.create_index("entries_by_request", "ledger", [sa.text(OF_REQUEST)])
