@@ -22,8 +22,9 @@ from bot.store.registry_tables import watches as watches
 decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
 activates = sa.text("kind = 'PolicyActivated'")
 
-# Bodies are canonical JSON, so a value is written in one way only. Parsing them would fail on a NUL in a text.
-OF_REQUEST = """split_part(split_part(body, '"request_id":"', 2), '"', 1)"""
+# Bodies are canonical JSON with sorted keys, so a value is written in one way only. Parsing them would fail on a NUL in a text.
+# Objections in an event name other requests, but before the event's own: so the last one counts.
+OF_REQUEST = """split_part(reverse(split_part(reverse(body), reverse('"request_id":"'), 1)), '"', 1)"""
 entry_request: sa.ColumnElement[str] = sa.literal_column(f"({OF_REQUEST})", sa.Text)
 
 requests = sa.Table(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import is_dataclass, replace
+from typing import TYPE_CHECKING, get_args, get_type_hints
 
 import psycopg
 import pytest
 import rfc8785
 import sqlalchemy as sa
 
-from bot.domain.events import Event, EvidenceFrozen
+from bot.domain.events import Event, EvidenceFrozen, RequestEvent, RequestOpened
+from bot.domain.grounds import No, Objection
 from bot.domain.ledger.chain import GENESIS, Entry, first_fault, head_of, leaf_of
 from bot.services import SystemClock
+from bot.store.ledger import EVENTS
 from bot.store.transaction import Store
 from config.policy import read_policy
 from handlers import ON
@@ -207,3 +209,41 @@ def test_whoever_puts_the_triggers_aside_is_found_out(
     as_superuser(database_url, statement)
 
     assert first_fault(entries_in(five_entries)) == fault
+
+
+HIDES_ANOTHER = '{"request_id":"of another"}'
+
+
+def test_an_entry_belongs_to_its_own_request_whatever_other_requests_it_names(store: Store) -> None:
+    about = [
+        event for event in every_event() if isinstance(event, RequestEvent) and not isinstance(event, RequestOpened)
+    ]
+    objection = Objection("of another", No.REJECTED, "bike v1", "alias:champion", "ana", HIDES_ANOTHER, NOON)
+    objected = [replace(event, objections=(objection,)) for event in about if isinstance(event, EvidenceFrozen)]
+
+    with store.transaction() as tx:
+        tx.ledger.append([*about, *objected])
+        mine = tx.ledger.about(REQUEST_ID)
+        others = tx.ledger.about("of another")
+
+    assert objected
+    assert [len(mine), len(others)] == [len(about) + len(objected), 0]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EVENTS.values() if issubclass(kind, RequestEvent)])
+def test_no_event_can_name_another_request_after_its_own(kind: type[RequestEvent]) -> None:
+    """The index takes the last one that the body names; fields are sorted."""
+    types = get_type_hints(kind)
+
+    later = [name for name, hint in types.items() if name > "request_id" and "request_id" in names_within(hint)]
+
+    assert later == []
+
+
+def names_within(hint: object) -> set[str]:
+    """The names of all fields of the dataclasses in a type."""
+    inner = {name for part in get_args(hint) for name in names_within(part)}
+    if not (isinstance(hint, type) and is_dataclass(hint)):
+        return inner
+    hints = get_type_hints(hint)
+    return inner | set(hints).union(*(names_within(one) for one in hints.values()))
