@@ -49,6 +49,7 @@ class Watch:
         if one._fileno is None:
             self._busy.discard(one)
             return
+        busy = self._is_busy(one)  # asked first: if its thread ends after this, it is looked at again on the next turn
         wanted = selectors.EVENT_READ * bool(one.readable()) | selectors.EVENT_WRITE * bool(one.writable())
         now = self._events.get(one._fileno, 0)
         if wanted and not now:
@@ -58,5 +59,5 @@ class Watch:
         elif now and not wanted:
             self._selector.unregister(one._fileno)
         self._events[one._fileno] = wanted
-        if not self._is_busy(one):
+        if not busy:
             self._busy.discard(one)
