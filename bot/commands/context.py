@@ -58,7 +58,8 @@ def settings_for(*needs: Need) -> Settings:
 
 
 @contextmanager
-def services_for(*needs: Need) -> Iterator[Services]:
+def services_for(*needs: Need, as_owner: bool = False) -> Iterator[Services]:
+    """`as_owner`: as the owner of the tables, for what the bot's own role may not write."""
     from bot.app import (
         build_services,
         database_url,
@@ -67,11 +68,18 @@ def services_for(*needs: Need) -> Iterator[Services]:
 
     quieten_vendors()
     settings = settings_for(*needs)
-    services = build_services(settings, database_url(settings))
+    services = build_services(settings, owner_url(settings) if as_owner else database_url(settings))
     try:
         yield services
     finally:
         services.store.engine.dispose()
+
+
+def owner_url(settings: Settings) -> str:
+    """The address of the owner of the tables; with one role it is the bot's."""
+    from bot.app import database_url
+
+    return settings.database_owner_url.get_secret_value() or database_url(settings)
 
 
 def git_email_if_any() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import structlog
 
-from bot.commands.context import Mistake, settings_for, telling_mistakes
+from bot.commands.context import Mistake, owner_url, settings_for, telling_mistakes
 from bot.database import embedded
 from bot.logs import write_logs
 from config.policy import policy_text_of
@@ -30,7 +30,7 @@ PACKAGED_POLICY = Path(str(files("config").joinpath("policy.yaml")))
 def migrate() -> None:
     """Bring the database's schema up to date and put the policy file in force."""
     settings = settings_for()
-    run_migrate(settings, _owner_url(settings))
+    run_migrate(settings, owner_url(settings))
 
 
 @click.command()
@@ -191,12 +191,6 @@ def _keep_roles_apart(settings: Settings) -> None:
     except RolesNotApart as mistake:
         raise Mistake(f"{mistake}.") from None
     click.echo(f'database: "{role}" can append to the ledger, and not change it')
-
-
-def _owner_url(settings: Settings) -> str:
-    from bot.app import database_url
-
-    return settings.database_owner_url.get_secret_value() or database_url(settings)
 
 
 def _check_database(settings: Settings) -> None:

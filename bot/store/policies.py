@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy.exc import ProgrammingError
 
 from bot.domain.policy.changes import digest_of
 from bot.errors import Refused
@@ -16,6 +18,10 @@ from bot.store import tables
 
 if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy
+
+NOT_THE_OWNER = (
+    "the role of DATABASE_URL may not put a policy in force. Set DATABASE_OWNER_URL too, as for `countersign migrate`"
+)
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,16 @@ class PolicyRows:
         return self.connection.execute(query).scalar()
 
     def add(self, text: str, digest: str, source: str, now: datetime) -> int:
+        """Raises Refused when the connection's role may not: with two roles, only the owner puts policies in force."""
         values = {"text": text, "digest": digest, "source": source, "activated_at": now}
         added = sa.insert(tables.policies).values(values).returning(tables.policies.c.id)
         self._active = None
-        return int(self.connection.execute(added).scalar_one())
+        try:
+            return int(self.connection.execute(added).scalar_one())
+        except ProgrammingError as error:
+            if isinstance(error.orig, InsufficientPrivilege):
+                raise Refused(NOT_THE_OWNER) from None
+            raise
 
     def _read_active(self) -> ActivePolicy:
         row = self.connection.execute(sa.select(tables.policies).order_by(tables.policies.c.id.desc()).limit(1)).first()

@@ -21,9 +21,9 @@ from bot.store import tables
 Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 
 ENGINE_TABLES = "procrastinate_%"
-READ_ONLY = frozenset({"alembic_version"})
+READ_ONLY = frozenset({"alembic_version", "policies"})
 APPENDED_TO = frozenset(
-    {"ledger", "attestations", "checkpoints", "manifests", "pipelines", "policies", "signed_requests", "witnessed"}
+    {"ledger", "attestations", "checkpoints", "manifests", "pipelines", "signed_requests", "witnessed"}
 )
 # What is corrected in one place only, and never deleted.
 ADDED_TO: dict[str, LiteralString] = {
@@ -86,7 +86,7 @@ def keep_apart(owner_url: str, url: str) -> str:
 
 
 def _grant(connection: Connection, role: str) -> None:
-    known = [*tables.metadata.tables, *rows.metadata.tables, *READ_ONLY]
+    known = sorted({*tables.metadata.tables, *rows.metadata.tables, *READ_ONLY})
     ours = {str(row[0]) for row in connection.execute(OURS, (known, ENGINE_TABLES))}
     _say(connection, "grant usage on schema {schema} to {role}", role)
     _say(connection, "revoke create on schema {schema} from {role}", role)

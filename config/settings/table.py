@@ -28,7 +28,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "DATABASE_OWNER_URL",
-        "the same database as the owner of its tables; only `migrate` uses it",
+        "the same database as the owner of its tables; only `migrate` and `policy activate` use it",
         "DATABASE_URL",
         "postgresql://owner:PASSWORD@db.example.com:5432/countersign",
     ),

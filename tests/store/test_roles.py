@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 REFUSED = [
+    "insert into policies (text, digest, source, activated_at) values ('rules: []', '', 'weaker.yaml', now())",
     "update policies set text = ''",
     "delete from policies",
     "update signed_requests set body = ''",

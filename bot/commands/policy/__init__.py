@@ -65,13 +65,14 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
 def activate(file: Path | None) -> None:
     """Put a policy file in force on all replicas at once. Default: COUNTERSIGN_POLICY.
 
-    A file with mistakes is refused: the previous policy stays in force, and its channels are notified.
+    A file with mistakes is refused: the previous policy stays in force, and its channels are notified. With two database
+    roles it runs as the owner, as `migrate` does: set DATABASE_OWNER_URL.
     """
     from handlers.policy.activation import activate_policy
 
     path = file or settings_for().policy_path
     text = policy_text_of(path)
-    with services_for() as services:
+    with services_for(as_owner=True) as services:
         activated = activate_policy(text, str(path), services)
     click.echo(f"{path} is {'now' if activated else 'already'} in force.")
 

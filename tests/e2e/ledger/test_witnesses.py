@@ -33,7 +33,6 @@ from bot.engine.rows import JobStatus
 from bot.errors import RolesNotApart
 from bot.signatures import TrustedKey, ledger_key, signer_of
 from bot.store.roles import keep_apart, powers_of
-from handlers.policy.activation import activate_policy
 from tests.fixtures.installation import API_TOKEN, CHANNEL, Installation, policy_text
 from tests.fixtures.postgres import limited_role, named_role
 
@@ -150,7 +149,7 @@ def test_where_the_rule_has_no_ticket_the_thread_under_the_card_holds_the_checkp
     installation: Installation,
 ) -> None:
     lines = policy_text(f"{installation.model}*").splitlines()
-    activate_policy("\n".join(line for line in lines if "ticket:" not in line), "test", installation.s)
+    installation.activate("\n".join(line for line in lines if "ticket:" not in line))
 
     request = approved(installation)
 
