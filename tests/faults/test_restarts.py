@@ -14,8 +14,7 @@ import pytest
 
 import handlers
 from bot.domain.events import RequestRejected, TargetPutBack, TicketClosed, VoteCast
-from bot.domain.model import State, TransitionRequest
-from bot.domain.request.shown import shown_on
+from bot.domain.model import State
 from bot.errors import Refused, Temporary
 from bot.ports import Click
 from bot.services import Services
@@ -23,6 +22,7 @@ from handlers.request.approvals import press
 from tests.fixtures.installation import Installation, services_with
 from tests.fixtures.mortal import AtEveryBoundary, Fate, Killed, Once, with_fate
 from tests.fixtures.outcomes import assert_happened_once, assert_promoted_once, assert_told_once
+from tests.fixtures.presses import click_of_ana
 from tests.fixtures.workers import eventually
 
 # Everything that a promotion changes outside.
@@ -112,13 +112,6 @@ def mortal(installation: Installation) -> Iterator[Callable[[Fate], Processes]]:
         processes.services.store.engine.dispose()
 
 
-def click_on(request: TransitionRequest, action: str, reason: str = "") -> Click:
-    card = request.card
-    assert card is not None
-    place = (card.team, card.app, card.channel, card.message)
-    return Click(*place, "U0ANA000001", action, request.id, "none", reason, shown=shown_on(request, request.rule_hash))
-
-
 def test_a_promotion_survives_a_death_at_every_boundary(
     installation: Installation, mortal: Callable[[Fate], Processes]
 ) -> None:
@@ -129,7 +122,7 @@ def test_a_promotion_survives_a_death_at_every_boundary(
 
     processes.sweep()
     request = installation.request(version)
-    processes.insist(click_on(request, "approve"))
+    processes.insist(click_of_ana(request, "approve", installation))
     processes.settle()
 
     assert fate.total > 100
@@ -141,15 +134,16 @@ def test_putting_back_survives_a_death_at_every_boundary(
     installation: Installation, mortal: Callable[[Fate], Processes]
 ) -> None:
     fate = AtEveryBoundary()
+    installation.use_policy(reason="on_approve")
     processes = mortal(fate)
     first = installation.asked()
-    installation.approve(first)
+    installation.approve_with_reason(first, "better")
     intruder = installation.register()
     installation.mlflow.set_registered_model_alias(installation.model, "champion", str(intruder))
 
     processes.sweep()
     request = installation.request(intruder)
-    processes.insist(click_on(request, "reject", "nobody asked"))
+    processes.insist(click_of_ana(request, "reject", installation))
     processes.settle()
 
     assert fate.total > 100

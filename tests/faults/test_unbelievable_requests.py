@@ -42,7 +42,7 @@ BAD_BODIES: dict[str, tuple[bytes, str]] = {
     "a body that starts like JSON": (b'{"type": ', "malformed"),
     "bytes that are no text": (b"payload=\xff\xfe\x00", "malformed"),
     "an interaction of no kind": (b"payload=%7B%7D", "unknown"),
-    "a click on nothing": (CLICK.encode(), "unknown"),
+    "a click on nothing": (CLICK.encode(), "malformed"),
     "an empty body": (b"", "unknown"),
 }
 

@@ -143,6 +143,7 @@ def test_a_worker_with_a_key_that_others_can_read_does_not_start(database_url: s
         "DATABASE_URL": database_url,
         "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
         "SLACK_BOT_TOKEN": "xoxb-of-the-tests",
+        "SLACK_SIGNING_SECRET": "of-the-tests",
         "JIRA_URL": "http://127.0.0.1:9",
         "JIRA_TOKEN": "of-the-tests",
         "SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com",
@@ -156,7 +157,7 @@ def test_a_worker_with_a_key_that_others_can_read_does_not_start(database_url: s
     signing.chmod(0o640)
 
     assert told.returncode == 2
-    assert told.stderr.startswith(f"COUNTERSIGN_CHECKPOINT_KEY: {checkpoints} is open to everybody (mode 644)")
+    assert told.stderr.startswith(f"COUNTERSIGN_CHECKPOINT_KEY: {checkpoints} is open to everyone (mode 644)")
     assert f"Run: chmod 600 {checkpoints}." in told.stderr
     with pytest.raises(InvalidSettings, match=f"COUNTERSIGN_SIGNING_KEY: {signing} is open to its group"):
         signer_of(Settings.model_validate({"COUNTERSIGN_SIGNING_KEY": str(signing)}))

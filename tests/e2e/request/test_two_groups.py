@@ -14,8 +14,8 @@ from bot.domain.request.shown import shown_on
 from bot.errors import Refused
 from bot.ports import Account, Click, Notifier
 from handlers.request import approvals
+from handlers.request.approvals import OLD_CARD
 from handlers.request.asking import request_transition
-from handlers.request.voters import POLICY_CHANGED
 from tests.fixtures.installation import Installation
 
 BOTH = "[{group: ml-leads, quorum: 1}, {group: risk, quorum: 1}]"
@@ -134,6 +134,6 @@ def test_a_policy_that_changes_while_slack_is_asked_refuses_the_vote_of_whoever_
     with pytest.raises(Refused) as refused:
         approvals.press(approve_by_cy(installation, request), replace(installation.s, notifier=slack))
 
-    assert str(refused.value) == POLICY_CHANGED
+    assert str(refused.value) == OLD_CARD
     assert installation.happened(VoteCast) == []
     assert installation.reread(request).state is State.PENDING
