@@ -7,6 +7,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.attack.world import Callers, Web, attackers, running_web
 from tests.fixtures.installation import PATIENCE, Installation
 
@@ -27,6 +29,7 @@ def wait_until_attacked(web: Web) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.proof
 def test_votes_gate_and_webhooks_get_through_while_slow_senders_and_floods_stay_connected(
     installation: Installation, tmp_path: Path
 ) -> None:

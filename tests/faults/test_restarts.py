@@ -112,10 +112,11 @@ def mortal(installation: Installation) -> Iterator[Callable[[Fate], Processes]]:
         processes.services.store.engine.dispose()
 
 
+@pytest.mark.parametrize("steps", [pytest.param(1, marks=pytest.mark.proof), 5])
 def test_a_promotion_survives_a_death_at_every_boundary(
-    installation: Installation, mortal: Callable[[Fate], Processes]
+    installation: Installation, mortal: Callable[[Fate], Processes], steps: int
 ) -> None:
-    fate = AtEveryBoundary()
+    fate = AtEveryBoundary(steps)
     processes = mortal(fate)
     version = installation.register()
     installation.ask(version)
@@ -125,7 +126,7 @@ def test_a_promotion_survives_a_death_at_every_boundary(
     processes.insist(click_of_ana(request, "approve", installation))
     processes.settle()
 
-    assert fate.total > 100
+    assert fate.total > 100 / steps
     assert_promoted_once(installation, request)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from bot.domain.figures import DataSet
@@ -68,8 +68,12 @@ def cut_text(cuts: Sequence[Cut]) -> str:
 def _first(what: str, entries: tuple[Kept, ...], most: int) -> tuple[tuple[Kept, ...], list[Cut]]:
     if len(entries) <= most:
         return entries, []
-    in_order = sorted(entries, key=lambda one: json.dumps(astuple(one), default=str))
-    return tuple(in_order[:most]), [Cut(what, len(entries), most, _digest_of(map(astuple, in_order)))]
+    in_order = sorted(entries, key=lambda one: json.dumps(_values(one), default=str))
+    return tuple(in_order[:most]), [Cut(what, len(entries), most, _digest_of(map(_values, in_order)))]
+
+
+def _values(entry: Kept) -> list[object]:
+    return list(vars(entry).values())
 
 
 def _mapping(what: str, entries: Mapping[str, str], most: int) -> tuple[Mapping[str, str], list[Cut]]:
