@@ -32,11 +32,24 @@ class Links:
         self._url = url.rstrip("/")
         self._keys = tuple(key.encode() for key in keys)
 
+    @property
+    def url(self) -> str:
+        """The bot's public address; empty without one."""
+        return self._url
+
+    @property
+    def are_made(self) -> bool:
+        return bool(self._url and self._keys)
+
+    def to_page(self, path: str, until: datetime) -> str:
+        """A link to the page with this path that ends at `until`; empty without address or key. `path` is percent-encoded."""
+        return self._signed(path, str(int(until.timestamp()))) if self.are_made else ""
+
     def to_version(self, model: str, version: int, now: datetime) -> str:
         """Valid for 90 days from the end of the day, so that the link stays the same all day; empty without address or key."""
-        if not self._url or not self._keys:
-            return ""
-        path, expires = path_of(model, version), _ends(now)
+        return self._signed(path_of(model, version), _ends(now)) if self.are_made else ""
+
+    def _signed(self, path: str, expires: str) -> str:
         query = urlencode({"expires": expires, "signature": _signature(self._keys[0], path, expires)})
         return f"{self._url}{path}?{query}"
 
