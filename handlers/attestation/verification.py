@@ -113,7 +113,11 @@ def _fault_of_vote(said: Mapping[str, object], request: TransitionRequest) -> st
         return "what was signed is another vote than the record has now"
     passkey, recorded = said.get("passkey"), cast[signed].passkey
     used = text(passkey, "credential") if passkey is not None else ""
-    return "" if used == (recorded.credential if recorded else "") else "what was signed is by another passkey than the vote"
+    return (
+        ""
+        if used == (recorded.credential if recorded else "")
+        else "what was signed is by another passkey than the vote"
+    )
 
 
 def _fault_of_decision(said: Mapping[str, object], request: TransitionRequest) -> str:
