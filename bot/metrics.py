@@ -45,6 +45,12 @@ votes_refused = Counter(
     "Votes on record that nothing proves, and that were therefore not signed.",
     registry=REGISTRY,
 )
+passkeys_refused = Counter(
+    "countersign_passkeys_refused",
+    "Signatures by passkey, and passkeys to enrol, that were refused, and why.",
+    ["reason"],
+    registry=REGISTRY,
+)
 web_refused = Counter(
     "countersign_web_refused",
     "Connections and requests that the web server ended before a door saw them, and why.",
