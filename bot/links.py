@@ -102,11 +102,6 @@ def path_of(model: str, version: int) -> str:
     return f"/models/{quote(model, safe='')}/{version}"
 
 
-def confirm_path(pending_vote: str) -> str:
-    """The page where a person signs a vote with their passkey."""
-    return f"/confirm/{pending_vote}"
-
-
 def enrol_path(pending_enrolment: str) -> str:
     """The page where a person makes a passkey."""
     return f"/passkeys/{pending_enrolment}"

@@ -43,7 +43,11 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
 
     def check(path: str, again: str) -> None:
         given = (request.args.get("expires", ""), request.args.get("signature", ""))
-        links.check(path, *given, s.clock.now(), again)
+        try:
+            links.check(path, *given, s.clock.now(), again)
+        except Rejected as refusal:
+            metrics.passkeys_refused.labels(refusal.reason).inc()
+            raise
 
     @door.get("/passkeys/<pending_id>")
     def enrolment_page(pending_id: str) -> ResponseReturnValue:
@@ -109,7 +113,6 @@ def _sent() -> Mapping[str, object]:
 
 def _refusal(reason: str, why: str, status: int) -> ResponseReturnValue:
     """As JSON for the script, as a page for the person who opened the link."""
-    metrics.passkeys_refused.labels(reason).inc()
     log.warning("passkey_refused", reason=reason, why=why)
     if request.method == "POST":
         return {"error": as_sentence(why)}, status

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot import metrics
 from bot.domain.events import PasskeyEnrolled, PasskeyRevoked
 from bot.domain.request.passkeys import FIRST, LATER, Passkey
 from bot.errors import Refused, Rejected
@@ -70,7 +71,15 @@ def page_of(id_: str, s: Services) -> EnrolmentPage:
 
 
 def enrol(id_: str, sent: Mapping[str, object], s: Services) -> Passkey:
-    """Records the passkey that the page has made; others are asked to confirm it. Raises Rejected, Refused."""
+    """Records the passkey that the page has made; others are asked to confirm it. Raises Rejected, which is counted, and Refused."""
+    try:
+        return _enrol(id_, sent, s)
+    except Rejected as refusal:
+        metrics.passkeys_refused.labels(refusal.reason).inc()
+        raise
+
+
+def _enrol(id_: str, sent: Mapping[str, object], s: Services) -> Passkey:
     party, now = relying_party(s.links.url), s.clock.now()
     label = _label_in(sent)
     with s.store.transaction() as tx:

@@ -11,14 +11,14 @@ import requests
 from bot import metrics
 from bot.domain.events import PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked
 from handlers.request.passkeys import revoke_by_hand
-from tests.fixtures.installation import CHANNEL, Installation
+from tests.fixtures.enrolment import WAIT, Keys
+from tests.fixtures.installation import CHANNEL, OWN, Installation
 from tests.fixtures.passkey_device import Device, options_on
-from tests.fixtures.passkeys import WAIT, Keys
 
 
 @pytest.fixture
 def keys(open_installation: Callable[..., Installation]) -> Keys:
-    return Keys(open_installation(is_public=True))
+    return Keys(open_installation(public_url=OWN))
 
 
 def refused(reason: str) -> float:
