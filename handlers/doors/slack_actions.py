@@ -19,7 +19,7 @@ from bot.ports import Click
 from bot.services import Services
 from handlers.doors.errors import as_sentence, raw_body
 from handlers.request import approvals, call_off_button, passkey_buttons, rollbacks
-from handlers.request.approvals import Reply
+from handlers.request.casting import Reply
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -87,6 +87,8 @@ def listen_to_actions(bolt: App, s: Services) -> None:
         reply = _answer(req, s)
         if reply.refused:
             ack(response_action="errors", errors={"reason": reply.text})
+        elif reply.waits:
+            ack(response_action="update", view=dict(s.notifier.as_notice("One step more", reply.text)))
         else:
             ack()  # the form closes, and the card says the rest
 
@@ -108,7 +110,7 @@ def _answer(received: BoltRequest, s: Services) -> Reply:
     except OutsideError as trouble:
         metrics.clicks.labels("refused").inc()
         return Reply(f"Nothing was recorded: {as_sentence(str(trouble))} Press again.", refused=True)
-    metrics.clicks.labels("asked" if reply.asked else "recorded").inc()
+    metrics.clicks.labels("asked" if reply.asked or reply.waits else "recorded").inc()
     return reply
 
 

@@ -15,7 +15,7 @@ from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import begin_update, post_once
-from handlers.request.approvals import Reply
+from handlers.request.casting import Reply
 from handlers.request.voters import any_approver
 
 NOT_THEIRS = "another approver said that it is not theirs"
