@@ -32,6 +32,8 @@ CALLERS = {
     "GET /gate/<model>/<version>": "CI and serving, with `?target=alias:champion`; bearer token ([answer](gate.md#examples))",
     "GET /models/<name>/<int:version>": "readers of a signed link on a card or ticket: the provenance page of a version",
     "GET /pages/version.css": "the style of that page and of those below",
+    "GET /confirm/<pending_id>": "a person with a signed link from the button Approve: the page that their passkey signs",
+    "POST /confirm/<pending_id>": "that page, with the passkey's signature",
     "GET /passkeys/<pending_id>": "a person with a signed link from `/countersign passkey`: the page on which they make a passkey",
     "POST /passkeys/<pending_id>": "that page, with the passkey that was made",
     "GET /pages/passkeys.js": "the script of the pages that use passkeys",

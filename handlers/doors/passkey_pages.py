@@ -1,10 +1,12 @@
-"""Door: the page on which a person makes a passkey. It opens by a short-lived link from Slack.
+"""Door: the pages on which a person makes a passkey, or signs a vote with one. Each opens by a short-lived link from Slack.
 
-The browser may run our own script only, and send only to the page's own address.
+The page shows the statement that is signed, and nothing else: what a person reads there is what their passkey signs. The browser may run
+our own script only, and send only to the page's own address.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +17,14 @@ from flask.typing import ResponseReturnValue
 
 import bot
 from bot import metrics
+from bot.domain.card.metrics_table import figure
 from bot.domain.text import counted, format_utc
 from bot.errors import OutsideError, Refused, Rejected
 from bot.links import Links, enrol_path
 from bot.services import Services
 from handlers.doors.errors import as_sentence, raw_body
 from handlers.doors.pages import HEADERS
-from handlers.request import passkeys
+from handlers.request import confirming, passkeys
 
 log = structlog.get_logger()
 
@@ -35,6 +38,8 @@ PROTECTED = {
     ),
     "Permissions-Policy": "publickey-credentials-create=(self), publickey-credentials-get=(self)",
 }
+PRESS_AGAIN = "Press Approve in Slack again to get another."
+METRICS_SHOWN = 12
 REFUSED, UNREACHED = 409, 503
 
 
@@ -48,6 +53,27 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
         except Rejected as refusal:
             metrics.passkeys_refused.labels(refusal.reason).inc()
             raise
+
+    @door.get("/confirm/<pending_id>")
+    def confirm_page(pending_id: str) -> ResponseReturnValue:
+        check(confirming.page_of(pending_id), PRESS_AGAIN)
+        pending = confirming.pending_vote(pending_id, s)
+        return render_template(
+            "confirm.html",
+            vote=shown_in(pending.statement),
+            digest=_digest_of(pending.statement),
+            until=format_utc(pending.expires_at),
+            options=json.dumps(confirming.options_for(pending, s)),
+            figure=figure,
+        )
+
+    @door.post("/confirm/<pending_id>")
+    def confirm(pending_id: str) -> ResponseReturnValue:
+        check(confirming.page_of(pending_id), PRESS_AGAIN)
+        reply = confirming.confirm(pending_id, _sent(), s)
+        return {
+            "said": reply.text or "Signed and recorded. The card in Slack shows what follows. You may close this page."
+        }
 
     @door.get("/passkeys/<pending_id>")
     def enrolment_page(pending_id: str) -> ResponseReturnValue:
@@ -94,6 +120,35 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
         return response
 
     return door
+
+
+def shown_in(statement: str) -> Mapping[str, object]:
+    """The parts of the statement that the page prints; the text was made by us and is signed as it is."""
+    said = json.loads(statement)["predicate"]
+    evidence = said.get("evidence") or {}
+    measured = evidence.get("metrics") or []
+    champion = evidence.get("champion") or {}
+    before = {one["name"]: one["value"] for one in champion.get("metrics") or []}
+    return {
+        "model": said["version"]["name"],
+        "version": said["version"]["version"],
+        "target": said["target"],
+        "request": said["request"],
+        "evidence": evidence.get("digest", ""),
+        "run": evidence.get("run") or "",
+        "commit": evidence.get("commit") or "",
+        "metrics": [(one["name"], one["value"], before.get(one["name"])) for one in measured[:METRICS_SHOWN]],
+        "more": max(len(measured) - METRICS_SHOWN, 0),
+        "champion": (champion.get("version") or {}).get("version"),
+        "meaning": said["meaning"],
+        "person": said["person"],
+        "reason": said["reason"],
+        "rule": said["rule"]["label"],
+    }
+
+
+def _digest_of(statement: str) -> str:
+    return "sha256:" + hashlib.sha256(statement.encode()).hexdigest()
 
 
 def _sent() -> Mapping[str, object]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from bot.domain.model import State
 from tests.fixtures.browser import virtual_authenticator
-from tests.fixtures.enrolment import Keys
+from tests.fixtures.enrolment import Keys, link_in
 from tests.fixtures.installation import OWN, Installation
 
 
 @pytest.fixture
 def keys(open_installation: Callable[..., Installation]) -> Keys:
-    return Keys(open_installation(public_url=OWN))
+    """Under a rule that takes the passkey of a member of ml-leads."""
+    ready = open_installation(public_url=OWN, all_of="[{group: ml-leads, quorum: 1, passkey: required}]")
+    ready.sweep()
+    return Keys(ready)
 
 
 def make_passkey(page: Page, keys: Keys, person: str, label: str = "my phone") -> None:
@@ -67,3 +72,52 @@ def test_a_browser_without_passkeys_says_what_to_do(page: Page, keys: Keys) -> N
 
     expect(page.get_by_text("This browser has no passkeys")).to_be_visible()
     expect(page.get_by_role("button", name="Make my passkey")).to_be_disabled()
+
+
+def test_pressing_approve_leads_to_the_page_where_the_passkey_signs_and_the_version_moves(
+    page: Page, keys: Keys
+) -> None:
+    installation = keys.installation
+    with virtual_authenticator(page):
+        make_passkey(page, keys, "ana")
+        keys.press("ben", keys.all()[0])
+        request = installation.asked()
+        installation.click("ana", request, "approve")
+        before = installation.reread(request).votes
+
+        page.goto(link_in(installation.told_privately("ana")))
+        shown = page.locator("main").inner_text()
+        page.get_by_role("button", name="Approve with my passkey").click()
+        expect(page.get_by_role("status")).to_contain_text("Signed and recorded")
+        installation.settle()
+
+    now = installation.reread(request)
+    (vote,) = now.votes
+    assert before == ()
+    assert vote.passkey is not None
+    assert vote.passkey.credential == keys.all()[0].credential
+    assert (now.state, installation.champion()) == (State.APPLIED, request.version.version)
+    with installation.s.store.transaction() as tx:
+        kept = tx.passkeys.pending_of(request.id, vote.passkey.statement)
+    assert kept is not None
+    digest = hashlib.sha256(kept.statement.encode()).hexdigest()
+    evidence = "I approve that " + f"{request.version} takes alias:champion, on the evidence named here"
+    for part in (request.id, request.version.model, "Ana Ruiz", "mae", "31.5", evidence, f"sha256:{digest}"):
+        assert part in shown
+
+
+def test_a_device_without_the_persons_passkey_signs_nothing(page: Page, keys: Keys) -> None:
+    installation = keys.installation
+    keys.enrolled("ana", "ben")  # on another device
+    request = installation.asked()
+    installation.click("ana", request, "approve")
+
+    with virtual_authenticator(page):
+        make_passkey(page, keys, "bea")
+        page.goto(link_in(installation.told_privately("ana")))
+        page.get_by_role("button", name="Approve with my passkey").click()
+        expect(page.get_by_role("status")).to_contain_text("this device has none of your confirmed passkeys")
+
+    installation.settle()
+    assert installation.reread(request).votes == ()
+    expect(page.get_by_role("button", name="Approve with my passkey")).to_be_enabled()
