@@ -11,7 +11,7 @@ import requests
 from bot import metrics
 from bot.domain.events import PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked
 from handlers.request.passkeys import revoke_by_hand
-from tests.fixtures.enrolment import WAIT, Keys
+from tests.fixtures.enrolment import WAIT, Keys, link_in
 from tests.fixtures.installation import CHANNEL, OWN, Installation
 from tests.fixtures.passkey_device import Device, options_on
 
@@ -227,3 +227,62 @@ def test_without_an_address_no_page_is_offered(installation: Installation) -> No
     installation.slack.command("ana", "/countersign", "passkey", channel="general")
 
     assert "Set COUNTERSIGN_URL" in installation.told_privately("ana")
+
+
+# The page that signs a vote, over HTTP
+
+
+@pytest.fixture
+def demanding(open_installation: Callable[..., Installation]) -> Keys:
+    """Under a rule that takes the passkey of a member of ml-leads."""
+    return Keys(open_installation(public_url=OWN, all_of="[{group: ml-leads, quorum: 1, passkey: required}]"))
+
+
+def link_of_vote(keys: Keys, person: str) -> str:
+    keys.installation.sweep()
+    keys.installation.click(person, keys.installation.asked(), "approve")
+    return link_in(keys.installation.told_privately(person).splitlines()[-1])
+
+
+def sign(device: Device, link: str, origin: str) -> requests.Response:
+    assertion = device.sign(options_on(requests.get(link, timeout=WAIT)), origin)
+    return requests.post(link, json=assertion, timeout=WAIT)
+
+
+def test_a_signature_counts_once(demanding: Keys) -> None:
+    device = Device()
+    demanding.enrolled("ana", "ben", device=device)
+    link = link_of_vote(demanding, "ana")
+    assertion = device.sign(options_on(requests.get(link, timeout=WAIT)), demanding.origin)
+
+    answers = [requests.post(link, json=assertion, timeout=WAIT) for _ in range(2)]
+    opened_again = requests.get(link, timeout=WAIT)
+
+    assert [answer.status_code for answer in (*answers, opened_again)] == [200, 410, 410]
+    assert "Signed and recorded" in answers[0].json()["said"]
+    assert "This vote was signed before, and is cast once" in answers[1].json()["error"]
+    assert "This vote was signed before" in opened_again.text
+
+
+def test_who_opens_another_persons_page_with_their_own_passkey_is_refused_by_name(demanding: Keys) -> None:
+    anas, bens = Device(), Device()
+    demanding.enrolled("ana", "ben", device=anas)
+    demanding.enrolled("ben", "ana", device=bens)
+
+    answer = sign(bens, link_of_vote(demanding, "ana"), demanding.origin)
+
+    assert answer.status_code == 403
+    assert "This passkey is Ben Okafor's, and the vote is Ana Ruiz's" in answer.json()["error"]
+
+
+def test_the_link_to_a_vote_ends_and_says_how_to_get_another(demanding: Keys) -> None:
+    demanding.enrolled("ana", "ben")
+    link = link_of_vote(demanding, "ana")
+    demanding.installation.clock.ahead = timedelta(minutes=6)
+
+    late = requests.get(link, timeout=WAIT)
+    forged = requests.get(link.replace("/confirm/", "/confirm/0"), timeout=WAIT)
+
+    assert (late.status_code, forged.status_code) == (403, 403)
+    assert "Press Approve in Slack again" in late.text
+    assert "Press Approve in Slack again" in forged.text
