@@ -52,9 +52,6 @@ NEEDS_NO_FOLLOW_UP = {
     events.AccountBound,
     events.AccountUnbound,
     events.OldRecordsListed,
-    events.PasskeyConfirmed,
-    events.PasskeyEnrolled,
-    events.PasskeyRevoked,
     events.VerdictSigned,
 }
 ABSTRACT = {events.RequestEvent, events.RegistryEvent, events.AttestationSigned}

@@ -20,7 +20,9 @@ from bot.domain.grounds import SignedBy, SignedRequest
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import Vote
 from bot.domain.passkey_events import PASSKEY_EVENTS
+from bot.domain.references import PostedCard
 from bot.domain.request.passkeys import Passkey, passkeys_from
+from bot.errors import Refused
 from bot.ports import Click
 from bot.store import tables
 
@@ -80,6 +82,15 @@ class PasskeyRows:
 
     def find(self, credential: str, before: int | None = None) -> Passkey | None:
         return self.all(before).get(credential)
+
+    def named(self, beginning: str) -> Passkey:
+        """The one whose id begins like this. Raises Refused when there is none, or more than one."""
+        found = [key for key in self.all().values() if beginning and key.id.startswith(beginning.lower())]
+        if not found:
+            raise Refused(f'there is no passkey "{beginning[:40]}". `countersign passkeys list` shows all')
+        if len(found) > 1:
+            raise Refused(f'"{beginning}" is the beginning of {len(found)} passkeys. Write more of it')
+        return found[0]
 
     def _events(self, before: int | None) -> Iterator[Event]:
         rows = tables.ledger.c
@@ -142,6 +153,20 @@ class PasskeyRows:
         """Those that expired before `until`."""
         rows = tables.pending_enrolments
         self._connection.execute(sa.delete(rows).where(rows.c.expires_at < until))
+
+    # Messages that ask others to confirm a passkey
+
+    def keep_card(self, credential: str, asked_in: str, posted: PostedCard) -> None:
+        """`asked_in` is the channel as the policy names it."""
+        values = {"credential": credential, "asked_in": asked_in, **asdict(posted)}
+        self._connection.execute(insert(tables.passkey_cards).values(values).on_conflict_do_nothing())
+
+    def cards(self, credential: str) -> dict[str, PostedCard]:
+        """By channel, as the policy names it."""
+        rows = tables.passkey_cards.c
+        query = sa.select(tables.passkey_cards).where(rows.credential == credential).order_by(rows.asked_in)
+        found = self._connection.execute(query)
+        return {row.asked_in: PostedCard(row.team, row.app, row.channel, row.message, row.url) for row in found}
 
     # Signed requests
 

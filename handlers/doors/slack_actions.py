@@ -13,11 +13,12 @@ from slack_bolt import BoltRequest, BoltResponse
 from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
 
 from bot import metrics
+from bot.domain.card.passkey_card import CONFIRM, REFUSE
 from bot.errors import OutsideError, Refused, Rejected
 from bot.ports import Click
 from bot.services import Services
 from handlers.doors.errors import as_sentence, raw_body
-from handlers.request import approvals, call_off_button, rollbacks
+from handlers.request import approvals, call_off_button, passkey_buttons, rollbacks
 from handlers.request.casting import Reply
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 BODY_LIMIT = 1024 * 1024  # bytes; a click carries the whole message
 FORM = "countersign.reason"
-STORIES = {"roll_back": rollbacks.press, "call_off": call_off_button.press}  # every other button is a vote
+STORIES = {
+    "roll_back": rollbacks.press,
+    "call_off": call_off_button.press,
+    CONFIRM: passkey_buttons.press,
+    REFUSE: passkey_buttons.press,
+}  # every other button is a vote
 ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
 

@@ -6,6 +6,7 @@ and how a thief would add one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -39,6 +40,15 @@ class Passkey:
     revoked_because: str = ""
     person_ids: frozenset[str] = frozenset()
     confirmers_ids: frozenset[str] = frozenset()
+
+    @property
+    def id(self) -> str:
+        """32 hexadecimal digits, for buttons and commands: a credential may be long."""
+        return hashlib.sha256(self.credential.encode()).hexdigest()[:32]
+
+    @property
+    def short_id(self) -> str:
+        return self.id[:8]
 
     @property
     def is_confirmed(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from bot.store.tables.passkeys import passkey_cards as passkey_cards
 from bot.store.tables.passkeys import passkey_requests as passkey_requests
 from bot.store.tables.passkeys import pending_enrolments as pending_enrolments
 from bot.store.tables.passkeys import pending_votes as pending_votes

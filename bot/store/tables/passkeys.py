@@ -37,7 +37,20 @@ pending_enrolments = sa.Table(
     sa.Column("used_at", Moment),
 )
 
-# The requests that asked for a passkey or confirmed one, as the notifier signed them.
+# The message in each channel that asks others to confirm a passkey. Presses are accepted only from these.
+passkey_cards = sa.Table(
+    "passkey_cards",
+    metadata,
+    sa.Column("credential", sa.Text, primary_key=True),
+    sa.Column("asked_in", sa.Text, primary_key=True),
+    sa.Column("team", sa.Text, nullable=False),
+    sa.Column("app", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+    sa.Column("url", sa.Text, nullable=False),
+)
+
+# The requests that confirmed a passkey, as the notifier signed them.
 passkey_requests = sa.Table(
     "passkey_requests",
     metadata,

@@ -39,6 +39,16 @@ def upgrade() -> None:
         sa.Column("used_at", MOMENT),
     )
     op.create_table(
+        "passkey_cards",
+        sa.Column("credential", sa.Text, primary_key=True),
+        sa.Column("asked_in", sa.Text, primary_key=True),
+        sa.Column("team", sa.Text, nullable=False),
+        sa.Column("app", sa.Text, nullable=False),
+        sa.Column("channel", sa.Text, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("url", sa.Text, nullable=False),
+    )
+    op.create_table(
         "passkey_requests",
         sa.Column("digest", sa.Text, primary_key=True),
         sa.Column("signed_by", sa.Text, nullable=False),
