@@ -6,7 +6,7 @@ The ledger's entries say whose the passkey was, whether others had confirmed it,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from bot.store import tables
 from bot.store.audit import event_of
 from bot.store.ledger import A_FETCH, LedgerRows
 
+OTHERWISE = "its envelope has another signature by passkey, or none, than its entry in the ledger"
 VoteKey = tuple[str, str, str]
 
 
@@ -64,24 +65,27 @@ def _fault_of(envelope: str, request_id: str, known: _Known) -> str:
     try:
         statement = json.loads(payload_of(envelope))
         signed, digest = passkey_in(statement), proven_by(statement)
-        said = statement["predicate"]
-        found = known.votes.get((request_id, said["person"]["id"], said["at"]))
-    except (NotVerified, InvalidStatement, ValueError, KeyError, TypeError) as trouble:
-        return str(trouble) or type(trouble).__name__
+    except (NotVerified, InvalidStatement, ValueError) as trouble:
+        return str(trouble)
+    found = known.votes.get((request_id, *_whose(statement)))
     if signed is None or found is None:
-        return (
-            ""
-            if signed is None and found is None
-            else "its envelope and its entry in the ledger differ about its passkey"
-        )
-    vote, key = found
-    return _fault_of_passkey(signed, digest, vote, key)
+        return "" if signed is None and found is None else OTHERWISE
+    return _fault_of_passkey(signed, digest, *found)
+
+
+def _whose(statement: Mapping[str, object]) -> tuple[str, str]:
+    """The voter's id and the time of the vote; empty where the statement does not say."""
+    said = statement.get("predicate")
+    person = said.get("person") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or not isinstance(person, dict):
+        return "", ""
+    return str(person.get("id", "")), str(said.get("at", ""))
 
 
 def _fault_of_passkey(signed: SignedByPasskey, digest: str, vote: Vote, key: Passkey | None) -> str:
     """`key` is the passkey as the ledger made it before the vote."""
     if vote.passkey is None or _parts_of(signed, digest) != _parts_in(vote):
-        return "its envelope has another signature by passkey than its entry in the ledger"
+        return OTHERWISE
     if key is None or key.person != vote.person or (key.public_key, key.rp_id) != (signed.public_key, signed.rp_id):
         return "the ledger did not know its passkey as this person's"
     if key.is_revoked:

@@ -37,6 +37,7 @@ from bot.store.absences import FAST_TRACK
 from bot.store.attestations import kept_of
 from bot.store.audit import events_of, placements
 from bot.store.ledger import A_FETCH
+from bot.store.passkey_checks import passkeys
 
 BEFORE = "before"  # how a binding is recorded that an older release made without an entry
 ReadPolicy = Callable[[str], Policy]
@@ -50,6 +51,7 @@ def differences(connection: sa.Connection, read_policy: ReadPolicy | None = None
     yield from _switch(connection)
     yield from _absences(connection)
     yield from _signed_requests(connection)
+    yield from passkeys(connection)
     yield from _verdicts(connection)
     yield from _manifests(connection)
     yield from placements(connection)

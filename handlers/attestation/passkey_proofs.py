@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import astuple
 
 from bot.assertions import NAMES, SignedByPasskey, check_assertion, origin_of
 from bot.domain.attestation.decision import payload_of, with_passkey
@@ -70,12 +71,8 @@ def statement_with_passkey(request: TransitionRequest, vote: Vote, tx: Transacti
     key = tx.passkeys.find(vote.passkey.credential) if vote.passkey else None
     if vote.passkey is None or kept is None or key is None:
         raise Permanent(f"request {request.short_id} has a vote by passkey, and {NO_STATEMENT}")
-    signed = _signed(vote.passkey, key)
-    values = (
-        *(signed.credential, signed.public_key, signed.client_data, signed.authenticator_data),
-        *(signed.signature, signed.rp_id, signed.origin),
-    )
-    return with_passkey(json.loads(kept), dict(zip(NAMES, values, strict=True)))
+    signed = astuple(_signed(vote.passkey, key))
+    return with_passkey(json.loads(kept), dict(zip(NAMES, signed, strict=True)))
 
 
 def _why_not_good(key: Passkey | None, assertion: Assertion, kept: str) -> str:

@@ -201,7 +201,7 @@ def test_what_has_changed_since_the_press_is_not_approved_by_the_signature(deman
     pending = pressed(demanding, request)
     good = signed(demanding, pending, passkey)
 
-    demanding.slack.groups["ml-leads"] = ["U0BEN000002"]
+    demanding.slack.workspace.groups["ml-leads"] = ["U0BEN000002"]
     demanding.forget_what_slack_said()
 
     with pytest.raises((Rejected, Refused), match=r"changed since|only members of"):
