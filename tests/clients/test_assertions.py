@@ -18,19 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.assertions import SignedByPasskey, challenge_of, check_assertion, decoded, encoded, proven_by, public_key
-from bot.domain.attestation.decision import of_vote, payload_of, with_passkey
+from bot.domain.attestation.decision import payload_of
 from bot.errors import AssertionRefused, Refused, Rejected
 from bot.passkeys import assertion_options, read_assertion, relying_party, signed_by, verify_assertion
-from tests.builders import a_request, a_rule, a_vote
-from tests.fixtures.passkeys import HOST, SITE, SoftPasskey, as_said_in_the_envelope, raw
-
-PARTY = relying_party(SITE)
-STATEMENT = of_vote(a_request(), a_vote("cy", reason="better on rainy days"), a_rule(), {"cy": "Cy Lindqvist"})
-PAYLOAD = payload_of(STATEMENT)
-PASSKEY = SoftPasskey()
-SENT = PASSKEY.sign(assertion_options(PAYLOAD, [PASSKEY.credential], PARTY))
-SIGNED = signed_by(read_assertion(SENT, PAYLOAD), PASSKEY.public_key, PARTY)
-ENVELOPED = with_passkey(STATEMENT, as_said_in_the_envelope(SIGNED))
+from tests.builders.passkeys import ENVELOPED, PARTY, PASSKEY, PAYLOAD, SENT, SIGNED
+from tests.fixtures.passkeys import HOST, SITE, SoftPasskey, raw
 
 
 def refusal(signed: SignedByPasskey, payload: bytes = PAYLOAD) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bot.domain.attestation import in_toto
 from bot.domain.attestation.decision import evidence_digest, meaning_of
+from bot.domain.ledger.chain import as_plain
 from bot.domain.model import VOTE, TransitionRequest, VersionId, Vote
 from bot.domain.names import storable
 from bot.errors import InvalidStatement
@@ -35,7 +36,7 @@ def says_all(statement: Mapping[str, object], request: TransitionRequest, vote: 
     if not isinstance(predicate, dict) or not is_about(predicate, request, vote):
         return False
     artifacts = request.evidence.artifacts if request.evidence else None
-    subjects = in_toto.subjects_of(request.version, artifacts.digest if artifacts else "")
+    subjects = as_plain(in_toto.subjects_of(request.version, artifacts.digest if artifacts else ""))
     kept = predicate.get("signedRequest")
     return (
         statement.get("_type"),
@@ -50,8 +51,8 @@ def says_all(statement: Mapping[str, object], request: TransitionRequest, vote: 
         in_toto.APPROVAL_TYPE,
         subjects,
         storable(vote.reason),
-        {"team": vote.team, "id": vote.account},
-        meaning_of(vote, request),
+        as_plain({"team": vote.team, "id": vote.account}),
+        storable(meaning_of(vote, request)),
         vote.signed_request,
     )
 
