@@ -47,6 +47,7 @@ class PasskeyRevoked(Event):
     credential: str
     by: str
     reason: str
+    signed_request: str = ""
 
 
 PASSKEY_EVENTS = (PasskeyEnrolled, PasskeyConfirmed, PasskeyRevoked)

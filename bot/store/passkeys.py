@@ -180,10 +180,15 @@ class PasskeyRows:
         """None too when the row is not what was kept: its digest is another one."""
         query = sa.select(tables.passkey_requests).where(tables.passkey_requests.c.digest == digest)
         row = self._connection.execute(query).first()
-        if row is None or row.signed_by not in set(SignedBy):
-            return None
-        signed = SignedRequest(SignedBy(row.signed_by), row.body, row.timestamp, row.signature, row.key)
-        return signed if signed.digest == digest else None
+        return signed_request_of(row) if row else None
+
+
+def signed_request_of(row: sa.Row[Any]) -> SignedRequest | None:
+    """None when the row was changed."""
+    if row.signed_by not in set(SignedBy):
+        return None
+    signed = SignedRequest(SignedBy(row.signed_by), row.body, row.timestamp, row.signature, row.key)
+    return signed if signed.digest == row.digest else None
 
 
 def _pending_of(row: sa.Row[Any]) -> PendingVote:

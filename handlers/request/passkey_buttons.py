@@ -54,9 +54,9 @@ def _confirm(click: Click, person: Person, passkey: Passkey, name: str, tx: Tran
 
 
 def _refuse(click: Click, person: Person, passkey: Passkey, name: str, tx: Transaction, s: Services) -> Reply:
-    _keep(click, tx)
+    kept = _keep(click, tx)
     why = WITHDRAWN if tx.people.ids_of(person.id) & passkey.person_ids else NOT_THEIRS
-    tx.record([PasskeyRevoked(s.clock.now(), passkey.person, passkey.credential, person.id, why)])
+    tx.record([PasskeyRevoked(s.clock.now(), passkey.person, passkey.credential, person.id, why, kept)])
     return Reply(f"Recorded: passkey {passkey.short_id} will not count as {name}'s. Tell your administrators.")
 
 

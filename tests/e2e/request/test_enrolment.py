@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 import requests
+import sqlalchemy as sa
 
 from bot import metrics
 from bot.domain.events import PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked
+from bot.store.record_checks import differences
 from handlers.request.passkeys import revoke_by_hand
 from tests.fixtures.enrolment import WAIT, Keys, link_in
 from tests.fixtures.installation import CHANNEL, OWN, Installation
@@ -227,6 +229,39 @@ def test_without_an_address_no_page_is_offered(installation: Installation) -> No
     installation.slack.command("ana", "/countersign", "passkey", channel="general")
 
     assert "Set COUNTERSIGN_URL" in installation.told_privately("ana")
+
+
+@pytest.mark.parametrize(
+    ("deed", "finding"),
+    [
+        ("update passkey_requests set body = 'x'", "about a passkey was inserted or edited"),
+        ("delete from passkey_requests", "about a passkey of person"),
+        ("insert into passkey_requests values ('sha256:x', 'notifier', '0', 'v0=', 'y', '')", "was inserted or edited"),
+    ],
+)
+def test_the_audit_finds_a_confirmation_whose_signed_request_was_changed(keys: Keys, deed: str, finding: str) -> None:
+    keys.enrolled("ana", "ben")
+    with keys.installation.s.store.engine.connect() as connection:
+        before = list(differences(connection))
+
+        connection.execute(sa.text(deed))
+        found = list(differences(connection))
+
+        connection.rollback()
+    assert before == []
+    assert any(finding in sentence for sentence in found)
+
+
+def test_the_audit_finds_a_confirmation_that_no_one_pressed(keys: Keys) -> None:
+    made = keys.enrol("ana")
+    with keys.installation.s.store.transaction() as tx:
+        ben = tx.people.get_or_add("ben@example.com", "Ben Okafor").id
+        tx.record([PasskeyConfirmed(made.enrolled_at, made.person, made.credential, ben, "U0BEN000002", "T0")])
+
+    with keys.installation.s.store.engine.connect() as connection:
+        found = list(differences(connection))
+
+    assert [sentence for sentence in found if "without a signed request: no button was pressed" in sentence]
 
 
 # The page that signs a vote, over HTTP
