@@ -83,7 +83,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Countersign needs Python 3.11 or newer; say PYTHON=python3.12 make ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP_INSTALL) --editable '.[dev]'
-	$(PIP_INSTALL) --no-deps ISLP
+	$(PIP_INSTALL) --no-deps ISLP soft-webauthn  # they ask for versions that do not go with the others
 	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true  # some packages bring files for other Pythons
 	touch $(STAMP)
 

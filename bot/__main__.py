@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "requests": "bot.commands.requests:requests_group",
     "list": "bot.commands.requests:list_placements",
     "people": "bot.commands.people:people_group",
+    "passkeys": "bot.commands.people.passkeys:passkeys_group",
     "policy": "bot.commands.policy:policy_group",
     "registry": "bot.commands.registry:registry_group",
     "fast-track": "bot.commands.fast_track:fast_track_group",

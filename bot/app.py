@@ -47,6 +47,7 @@ from handlers.doors.api import api
 from handlers.doors.errors import UNSTORABLE, answer_refusals
 from handlers.doors.gate import ci_gate
 from handlers.doors.pages import pages
+from handlers.doors.passkey_pages import passkey_pages
 from handlers.doors.slack_actions import listen_to_actions, slack_events
 from handlers.doors.slack_commands import listen_to_commands
 from handlers.doors.status import probes, status
@@ -177,6 +178,7 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
         bolts = [bolt_app(s, settings, secret.get_secret_value()) for secret in settings.slack_signing_secrets]
         app.register_blueprint(slack_events(s, bolts))
     app.register_blueprint(pages(s, s.links))
+    app.register_blueprint(passkey_pages(s, s.links))
     app.register_blueprint(probes(s, url))
     answer_refusals(app)
     return app

@@ -15,7 +15,7 @@ CountersignError
 |  |- Permanent           a person must fix it
 |  `- OutcomeUnknown      the answer to a write was lost
 |- NotProven              evidence does not hold
-|  |- NotVerified, ChainBroken, RolesNotApart
+|  |- NotVerified (AssertionRefused), ChainBroken, RolesNotApart
 |  `- NotAllowed          (bot.domain.attestation.gate)
 |- NotRead                bytes or answers that could not be had
 |  |- FilesUnread, NotFetched, NotOnRemote, NoAnswer
@@ -134,6 +134,14 @@ class NotProven(CountersignError):
 
 class NotVerified(NotProven):
     """The envelope proves nothing; the text says why."""
+
+
+class AssertionRefused(NotVerified):
+    """A passkey's signature proves nothing; `reason` is a short name of why, for programs."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ChainBroken(NotProven):

@@ -32,27 +32,46 @@ class Links:
         self._url = url.rstrip("/")
         self._keys = tuple(key.encode() for key in keys)
 
+    @property
+    def url(self) -> str:
+        """The bot's public address, without a slash at its end; empty when none is set."""
+        return self._url
+
+    @property
+    def are_made(self) -> bool:
+        """Whether there is an address, and a key to sign links with."""
+        return bool(self._url and self._keys)
+
     def to_version(self, model: str, version: int, now: datetime) -> str:
         """Valid for 90 days from the end of the day, so that the link stays the same all day; empty without address or key."""
-        if not self._url or not self._keys:
+        return self._to(path_of(model, version), _ends(now))
+
+    def to_page(self, path: str, until: datetime) -> str:
+        """Valid until that moment, to the second; empty without address or key."""
+        return self._to(path, str(int(until.timestamp())))
+
+    def _to(self, path: str, expires: str) -> str:
+        if not self.are_made:
             return ""
-        path, expires = path_of(model, version), _ends(now)
         query = urlencode({"expires": expires, "signature": _signature(self._keys[0], path, expires)})
         return f"{self._url}{path}?{query}"
 
-    def check(self, path: str, expires: str, signature: str, now: datetime) -> None:
-        """Raises Rejected with the sentence that the reader sees. Checks the expiry only after the signature."""
+    def check(self, path: str, expires: str, signature: str, now: datetime, again: str = ASK_ANEW) -> None:
+        """Raises Rejected with the sentence that the reader sees; `again` says how to get a new link.
+
+        Checks the expiry only after the signature.
+        """
         if not self._keys:
             raise Rejected("not_configured", f"This bot has no key to check links with. {_set_a_key()}", FORBIDDEN)
         if not (expires and signature):
-            raise Rejected("no_signature", f"This page opens only by a signed link. {ASK_ANEW}", FORBIDDEN)
+            raise Rejected("no_signature", f"This page opens only by a signed link. {again}", FORBIDDEN)
         if not any(_is_signed(key, path, expires, signature) for key in self._keys):
             raise Rejected(
-                "bad_signature", f"This link was changed, or its key is no longer in use. {ASK_ANEW}", FORBIDDEN
+                "bad_signature", f"This link was changed, or its key is no longer in use. {again}", FORBIDDEN
             )
         if now.timestamp() >= int(expires):
             ended = datetime.fromtimestamp(int(expires), UTC)
-            raise Rejected("expired", f"This link ended on {ended:%Y-%m-%d %H:%M} UTC. {ASK_ANEW}", FORBIDDEN)
+            raise Rejected("expired", f"This link ended on {ended:%Y-%m-%d %H:%M} UTC. {again}", FORBIDDEN)
 
 
 NO_LINKS = Links("", ())
@@ -81,6 +100,11 @@ def make_link_key(home: Path) -> None:
 def path_of(model: str, version: int) -> str:
     """The page's path, with the name percent-encoded."""
     return f"/models/{quote(model, safe='')}/{version}"
+
+
+def enrol_path(pending_enrolment: str) -> str:
+    """The page where a person makes a passkey."""
+    return f"/passkeys/{pending_enrolment}"
 
 
 def _ends(now: datetime) -> str:

@@ -40,6 +40,12 @@ webhook_duration = Histogram(
 clicks = Counter(
     "countersign_clicks", "Pressed buttons; result is recorded, asked or refused.", ["result"], registry=REGISTRY
 )
+passkeys_refused = Counter(
+    "countersign_passkeys_refused",
+    "Signatures by passkey, and passkeys to enrol, that were refused, and why.",
+    ["reason"],
+    registry=REGISTRY,
+)
 web_refused = Counter(
     "countersign_web_refused",
     "Connections and requests that the web server ended before a door saw them, and why.",

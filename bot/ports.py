@@ -225,6 +225,9 @@ class Notifier(Protocol):
     def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
         """Adds files to the message's thread. Skips files whose name is there already. Raises OutcomeUnknown."""
 
+    def as_notice(self, title: str, text: str) -> Mapping[str, object]:
+        """What takes the place of a form that was sent, when there is more to say than that it was taken."""
+
     def reply_privately(self, reply_to: str, text: str) -> None:
         """A text that only the person who clicked sees. One attempt within a second; raises Temporary."""
 

@@ -6,7 +6,7 @@ pages and the clock. The command line is `bot.commands`. The other folders act o
 - `registry`: sweeps, what changed in MLflow, moves by hand, renames, the baseline, and the moves and tags that the bot writes
 - `custody`: the facts about a target, and whether the registry is believed
 - `policy`: putting a policy in force, the fast track's kill switch, and which metrics were ever logged
-- `request`: asking, evidence, votes, accounts, absences, reminders, expiry, calling off and rollbacks
+- `request`: asking, evidence, votes, accounts, passkeys, absences, reminders, expiry, calling off and rollbacks
 - `attestation`: signing decisions, verdicts (VSA), and the answers of the gate
 - `ledger`: checkpoints and the audit
 - `notify`: cards, tickets, plots and announcements in Slack and Jira
@@ -30,7 +30,17 @@ from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, plots
 from handlers.registry import apply, reconcile, sweeps, tags
-from handlers.request import absences, accounts, asking, deadlines, evidence, refused_votes, rollbacks, waiting
+from handlers.request import (
+    absences,
+    accounts,
+    asking,
+    deadlines,
+    evidence,
+    passkey_buttons,
+    refused_votes,
+    rollbacks,
+    waiting,
+)
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
 sign = FollowUp("sign", Lane.EVIDENCE)
@@ -49,6 +59,7 @@ ask_again = FollowUp("ask_again", Lane.EVIDENCE)
 answer_refused_votes = FollowUp("answer_refused_votes", Lane.SLACK)
 bind_accounts = FollowUp("bind_accounts", Lane.NOTES)
 tell_delegate = FollowUp("tell_delegate", Lane.NOTES)
+show_passkey = FollowUp("show_passkey", Lane.NOTES)
 post_digest = FollowUp("post_digest", Lane.DIGEST)
 file_digest = FollowUp("file_digest", Lane.DIGEST)
 mail_digest = FollowUp("mail_digest", Lane.DIGEST)
@@ -94,6 +105,9 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.FastTrackSwitched: [announce],
     e.AwayDeclared: [tell_delegate],
     e.AwayEnded: [tell_delegate],
+    e.PasskeyEnrolled: [show_passkey],
+    e.PasskeyConfirmed: [show_passkey],
+    e.PasskeyRevoked: [show_passkey],
     e.DigestClosed: [post_digest, file_digest, mail_digest],
 }
 
@@ -122,6 +136,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "show_plot": plots.show_plot,
     "remind": deadlines.remind,
     "tell_delegate": absences.tell_delegate,
+    "show_passkey": passkey_buttons.show_passkey,
     "look_at": reconcile.reconcile_model,
     "sweep_versions": sweeps.sweep_versions,
     "sweep_models": sweeps.sweep_models,

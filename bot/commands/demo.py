@@ -30,6 +30,7 @@ def demo(auto: bool, home: Path | None) -> None:
     """Show the main job: a real pipeline, a real registry, and a Slack and a Jira to click on."""
     try:
         from bot.demo.digest import compliance_is_told
+        from bot.demo.passkeys import chromium, policy_with_passkeys
         from bot.demo.play import play
         from bot.demo.world import demo_world, services_of
         from bot.errors import DemoFailed
@@ -38,7 +39,16 @@ def demo(auto: bool, home: Path | None) -> None:
         raise Mistake(f"{missing.name} is not installed: {EXTRA}") from None
     try:
         place = (home or settings_for().home / "demo").resolve()
-        with only_one(place.parent / f"{place.name}.lock", f"a demo runs in {place}"), demo_world(place, _say) as world:
+        browser = chromium() if auto else None
+        if auto and browser is None:
+            _say(
+                "the passkey is left out: that step needs Chromium, and Playwright (pip install playwright) to drive it"
+            )
+        policy_for = policy_with_passkeys if browser else as_it_is
+        with (
+            only_one(place.parent / f"{place.name}.lock", f"a demo runs in {place}"),
+            demo_world(place, _say, browser, policy_for) as world,
+        ):
             if auto:
                 play(world, _say)
                 with services_of(world) as services:
@@ -51,6 +61,11 @@ def demo(auto: bool, home: Path | None) -> None:
     except KeyboardInterrupt:
         click.echo("stopped; nothing is left running")
         sys.exit(130 if auto else 0)
+
+
+def as_it_is(policy: Path, _home: Path) -> Path:
+    """The example's policy."""
+    return policy
 
 
 def _show(world: World) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from bot.demo.evidence import at_the_gate, the_ledger_holds, walk_back
+from bot.demo.passkeys import device, last_link, make_passkey, use
 from bot.demo.world import CHANNEL, Say, World, find_card, train
 from bot.errors import DemoFailed
 from bot.sandbox.slack import Message
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 GOOD_ENOUGH = ()  # the pipeline's own params: mae 26
 BETTER = ("train.learning_rate=0.1", "train.max_iter=120")
@@ -20,7 +25,12 @@ def play(world: World, say: Say) -> None:
     """Presses the buttons as people would. Raises DemoFailed when an expected result does not appear."""
     say("1. The first version. There is no champion to compare it with, so the fast track leaves it to people.")
     model, version = train(world, say, *GOOD_ENOUGH)
-    people_approve(world, model, version, say)
+    if world.browser is None:
+        people_approve(world, model, version, say)
+    else:
+        with device(world.browser) as page:
+            make_passkey(world, page, say)
+            people_approve(world, model, version, say, page)
 
     say("2. A better version. It meets the rule's thresholds, on the same data as the champion, so nobody has to wait.")
     model, version = train(world, say, *BETTER)
@@ -43,16 +53,27 @@ def play(world: World, say: Say) -> None:
     the_ledger_holds(world, say)
 
 
-def people_approve(world: World, model: str, version: int, say: Say) -> None:
-    """Two people of different groups."""
+def people_approve(world: World, model: str, version: int, say: Say, page: Page | None = None) -> None:
+    """Two people of different groups; on `page`, the second signs with a passkey."""
     card = _card(world, model, version)
     _press(world, "ana", "approve", card, lambda: "Waiting for one of risk" in _now(world, card).all_text)
     say("   Ana Ruiz (ml-leads) pressed Approve; the rule wants somebody of risk as well")
-    _press(world, "cy", "approve", card, lambda: "approve" not in _now(world, card).buttons)
-    say("   Cy Lindqvist (risk) pressed Approve")
+    if page is None:
+        _press(world, "cy", "approve", card, lambda: "approve" not in _now(world, card).buttons)
+        say("   Cy Lindqvist (risk) pressed Approve")
+    else:
+        _sign(world, card, page, say)
     world.wait_for("the move of the alias", lambda: _champion(world, model) == version)
     world.wait_for("the closing of the ticket", lambda: _status(world, version) == "Done")
     say(f"   {model} v{version} is champion, and its ticket is closed")
+
+
+def _sign(world: World, card: str, page: Page, say: Say) -> None:
+    _press(world, "cy", "approve", card, lambda: "/confirm/" in last_link(world, "cy"))
+    say("   Cy Lindqvist (risk) pressed Approve, which counts once Cy's passkey has signed it")
+    use(page, last_link(world, "cy"), "Approve with my passkey", "Signed and recorded")
+    world.wait_for("the end of the vote", lambda: "approve" not in _now(world, card).buttons)
+    say("   Cy signed on the bot's page: model, version, evidence and meaning, with a key that only Cy's device has")
 
 
 def it_passes_by_itself(world: World, model: str, version: int, say: Say) -> None:

@@ -63,12 +63,15 @@ Say = Callable[[str], None]
 
 @dataclass
 class World:
+    """`browser` plays the device of a person who approves with a passkey; None when the policy asks for none."""
+
     home: Path
     environment: Mapping[str, str]
     slack: SlackSandbox
     jira: JiraSandbox
     addresses: Mapping[str, str]
     supervisor: Supervisor
+    browser: str | None = None
     started: float = field(default_factory=time.time)
 
     def seconds(self, at: float | None = None) -> str:
@@ -90,18 +93,27 @@ class World:
 
 
 @contextmanager
-def demo_world(home: Path, say: Say) -> Iterator[World]:
-    """Starts everything, connected to each other, and ends all of it on leaving."""
+def demo_world(
+    home: Path,
+    say: Say,
+    browser: str | None = None,
+    policy_for: Callable[[Path, Path], Path] = lambda policy, _home: policy,
+) -> Iterator[World]:
+    """Starts everything, connected to each other, and ends all of it on leaving.
+
+    `policy_for` may put another policy than the example's in force; it is given the example and the demo's directory.
+    """
     _clear(home)
     say("starting PostgreSQL (embedded)")
     database = embedded.start(home)
     try:
         with _outside(home, say) as (slack, jira, addresses):
             environment = _environment(home, database, slack, jira, addresses) | _make_keys(home / "keys")
+            environment["COUNTERSIGN_POLICY"] = str(policy_for(POLICY, home))
             (home / "env").write_text("".join(f"export {k}={shlex.quote(v)}\n" for k, v in environment.items()))
             with supervised(environment, logs=home / "logs") as supervisor:
                 supervisor.housekeeping = partial(embedded.start, home)
-                world = World(home, environment, slack, jira, addresses, supervisor)
+                world = World(home, environment, slack, jira, addresses, supervisor, browser)
                 _start_bot(world, say)
                 yield world
     finally:
@@ -179,6 +191,8 @@ def line_of(entry: Entry, names: Mapping[str, str]) -> str:
         "ApprovalCalledOff": lambda: f"by {names.get(body['person'], 'nobody')}: {body['reason']}",
         "AccountBound": lambda: f"{body['account']} is {names.get(body['person'], '?')}",
         "AccountUnbound": lambda: f"{body['account']} was {names.get(body['person'], '?')}",
+        "PasskeyEnrolled": lambda: f"{names.get(body['person'], '?')} made a passkey for {body['rp_id']}",
+        "PasskeyConfirmed": lambda: f"{names.get(body['person'], '?')}'s, by {names.get(body['by'], '?')}",
         "TicketOpened": lambda: f"{body['ticket']['key']}  {body['ticket']['url']}",
         "CardPosted": lambda: str(body["card"]["url"]),
         "VoteCast": lambda: _vote(body["vote"], names),
@@ -196,7 +210,7 @@ def line_of(entry: Entry, names: Mapping[str, str]) -> str:
 
 
 def _vote(vote: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    said = f"{names.get(vote['person'], '?')}: {vote['verdict']}"
+    said = f"{names.get(vote['person'], '?')}: {vote['verdict']}{' with a passkey' if vote.get('passkey') else ''}"
     return f"{said}, {vote['reason']}" if vote["reason"] else said
 
 
@@ -260,7 +274,9 @@ def _environment(
     return {
         "DATABASE_URL": database,
         "COUNTERSIGN_HOME": str(home),
-        "COUNTERSIGN_URL": addresses["bot"],
+        "COUNTERSIGN_URL": addresses["bot"].replace(
+            "127.0.0.1", "localhost"
+        ),  # where browsers allow passkeys without https
         "COUNTERSIGN_API_TOKEN": secrets.token_hex(16),
         "PORT": addresses["bot"].rpartition(":")[2],
         "METRICS_PORT": addresses["metrics"].rpartition(":")[2],
@@ -273,7 +289,6 @@ def _environment(
         "JIRA_EMAIL": jira.email,
         "JIRA_API_TOKEN": jira.api_token,
         "JIRA_WEBHOOK_SECRET": jira.webhooks.secret,
-        "COUNTERSIGN_POLICY": str(POLICY),
     }
 
 

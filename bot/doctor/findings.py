@@ -1,4 +1,4 @@
-"""What a check finds, and what it may look at. The checks are in `installation`, `mlflow`, `slack`, `jira` and `digest`."""
+"""What a check finds, and what it may look at. The checks are in `installation`, `mlflow`, `slack`, `passkeys`, `jira` and `digest`."""
 
 from __future__ import annotations
 

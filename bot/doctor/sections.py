@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.database.embedded import NoDatabase
-from bot.doctor import digest, installation, jira, mlflow, slack
+from bot.doctor import digest, installation, jira, mlflow, passkeys, slack
 from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine
 from bot.domain.policy.rules import Policy
 from bot.errors import InvalidSettings, OutsideError
@@ -62,6 +62,12 @@ SECTIONS = (
             Check("slack groups", slack.groups_have_members),
             Check("slack people", slack.people_are_found),
             Check("slack way in", slack.way_in_is_open, "check SLACK_APP_TOKEN and its scope connections:write"),
+        )
+    ),
+    Section(
+        (
+            Check("passkeys", passkeys.passkeys_can_be_used),
+            Check("passkeys of approvers", passkeys.approvers_have_passkeys),
         )
     ),
     Section(

@@ -9,6 +9,10 @@ from datetime import datetime
 from bot.domain.event import Event as Event
 from bot.domain.event import RequestEvent as RequestEvent
 from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, Target, VersionId
+from bot.domain.passkey_events import PASSKEY_EVENTS as PASSKEY_EVENTS
+from bot.domain.passkey_events import PasskeyConfirmed as PasskeyConfirmed
+from bot.domain.passkey_events import PasskeyEnrolled as PasskeyEnrolled
+from bot.domain.passkey_events import PasskeyRevoked as PasskeyRevoked
 from bot.domain.references import Image, PostedCard, TicketRef
 from bot.domain.registry_events import BaselineTaken as BaselineTaken
 from bot.domain.registry_events import ModelGone as ModelGone

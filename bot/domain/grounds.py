@@ -1,4 +1,4 @@
-"""Grounds for a decision: checks of lineage and fast track, earlier rejections, votes that nothing proves, signed requests."""
+"""Grounds for a decision: checks of lineage and fast track, earlier rejections, votes that nothing proves, signed requests, passkeys."""
 
 from __future__ import annotations
 
@@ -75,6 +75,20 @@ class SignedRequest:
     def digest(self) -> str:
         parts = (self.signed_by, self.timestamp, self.signature, self.body)
         return "sha256:" + hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """A person's own signature over a vote's statement, made with their passkey; all but `statement` is base64url as the browser gave it.
+
+    `credential` is the passkey's id. `statement` is the digest (sha256:...) of the statement's bytes, which were the challenge.
+    """
+
+    credential: str
+    client_data: str
+    authenticator_data: str
+    signature: str
+    statement: str
 
 
 @dataclass(frozen=True)

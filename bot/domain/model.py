@@ -11,6 +11,7 @@ from typing import Self
 from bot.domain.figures import Artifacts as Artifacts
 from bot.domain.figures import DataSet as DataSet
 from bot.domain.figures import Metric as Metric
+from bot.domain.grounds import Assertion as Assertion
 from bot.domain.grounds import AuthorSource as AuthorSource
 from bot.domain.grounds import Check as Check
 from bot.domain.grounds import Cut as Cut
@@ -170,7 +171,7 @@ class Vote:
 
     `standing_in_for` are the people away who had named this person, and whose groups are among `groups` for it. `also` are this
     person's other ids. `account` in `team` pressed. `signed_request` is the digest of the kept request and `signed_by` says who signed it
-    (a `SignedBy`); empty in votes of older releases.
+    (a `SignedBy`); empty in votes of older releases. `passkey` is the person's own signature, where the rule asks for one.
     """
 
     person: str
@@ -186,6 +187,7 @@ class Vote:
     account: str = ""
     signed_request: str = ""
     signed_by: str = ""
+    passkey: Assertion | None = field(default=None, metadata={OMIT_EMPTY: True})
 
     @property
     def ids(self) -> frozenset[str]:

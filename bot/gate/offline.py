@@ -10,11 +10,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from bot.assertions import proven_by
 from bot.domain.attestation.gate import (
     GateQuery,
     GateResult,
     Reason,
     ReasonCode,
+    VerifiedStatement,
     denied,
     judge,
     newest_decision,
@@ -35,7 +37,7 @@ def judge_tags(
     question: GateQuery, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
 ) -> GateResult:
     """What the version's tags prove. A negative verdict after the decision denies; a positive one satisfies `max_age`."""
-    claims, doubts = read_each(_tagged(tags, ATTESTATIONS), ring, read_claim)
+    claims, doubts = read_each(_tagged(tags, ATTESTATIONS), ring, read_approval)
     result = judge(question, claims, doubts, now=now, max_age=max_age)
     if result.reasons[0].why is ReasonCode.TOO_OLD:
         renewed = judge_verdicts(question, tags, ring, now, max_age)
@@ -54,9 +56,14 @@ def judge_verdicts(
     """What the short-lived verdicts in the tags say. They name the files; the approval has their size."""
     vouchings, doubts = read_each(_tagged(tags, VERDICTS), ring, read_vsa)
     result = vouched(question, vouchings, doubts, now=now, max_age=max_age)
-    claims, _ = read_each(_tagged(tags, ATTESTATIONS), ring, read_claim)
+    claims, _ = read_each(_tagged(tags, ATTESTATIONS), ring, read_approval)
     sizes = {claim.artifacts: claim.size for claim in claims}
     return replace(result, size=sizes.get(result.artifacts)) if result.artifacts else result
+
+
+def read_approval(statement: Mapping[str, object], where: str) -> VerifiedStatement:
+    """A vote or decision, with what the voter's own passkey signed. Raises InvalidStatement, and NotVerified for a wrong signature."""
+    return read_claim(statement, where, proven_by(statement))
 
 
 def read_each(

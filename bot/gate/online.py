@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
-from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied, judge, read_claim
+from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied, judge
 from bot.domain.attestation.in_toto import identity_digest, uri_of
 from bot.errors import NoAnswer
 from bot.gate.asking import Answer, Server, ask, fault_with
-from bot.gate.offline import read_each
+from bot.gate.offline import read_approval, read_each
 from bot.signatures import TrustedKey
+
+MOST_VOTES = 200  # that are read from one answer
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class BotSaid:
     reasons: tuple[str, ...]
     identity: str
     envelope: str
+    votes: tuple[str, ...]
     artifacts: str
     size: int | None
 
@@ -53,7 +56,9 @@ def judge_online(question: GateQuery, server: Server, ring: Mapping[str, Trusted
 
 def _proven(question: GateQuery, said: BotSaid, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
     where = "the envelope in the bot's answer"
-    claims, doubts = read_each({where: said.envelope} if said.envelope else {}, ring, read_claim)
+    votes = {f"vote {number} in the bot's answer": vote for number, vote in enumerate(said.votes, start=1)}
+    decision = {where: said.envelope} if said.envelope else {}
+    claims, doubts = read_each(decision | votes, ring, read_approval)
     return judge(question, claims, doubts, now=now)
 
 
@@ -71,12 +76,14 @@ def _said(server: Server, question: GateQuery) -> BotSaid:
 
 def _read(answer: Answer) -> BotSaid:
     body, reasons, size = answer.body, answer.body.get("reasons"), answer.body.get("size")
+    votes = body.get("votes")
     texts = tuple(str(one) for one in reasons) if isinstance(reasons, list) else ()
     return BotSaid(
         allowed=answer.status == 200 and body["allowed"] is True,
         reasons=texts or ("The bot gives no reason.",),
         identity=str(body.get("identity") or ""),
         envelope=str(body.get("envelope") or ""),
+        votes=tuple(str(one) for one in votes[:MOST_VOTES]) if isinstance(votes, list) else (),
         artifacts=str(body.get("artifacts") or ""),
         size=size if isinstance(size, int) else None,
     )

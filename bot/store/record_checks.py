@@ -23,6 +23,8 @@ from bot.domain.events import (
     EvidenceFrozen,
     FastTrackSwitched,
     OldRecordsListed,
+    PasskeyConfirmed,
+    PasskeyRevoked,
     PolicyActivated,
     VerdictSigned,
     VoteCast,
@@ -37,6 +39,8 @@ from bot.store.absences import FAST_TRACK
 from bot.store.attestations import kept_of
 from bot.store.audit import events_of, placements
 from bot.store.ledger import A_FETCH
+from bot.store.passkey_checks import passkeys
+from bot.store.passkeys import signed_request_of
 
 BEFORE = "before"  # how a binding is recorded that an older release made without an entry
 ReadPolicy = Callable[[str], Policy]
@@ -50,6 +54,8 @@ def differences(connection: sa.Connection, read_policy: ReadPolicy | None = None
     yield from _switch(connection)
     yield from _absences(connection)
     yield from _signed_requests(connection)
+    yield from _passkey_requests(connection)
+    yield from passkeys(connection)
     yield from _verdicts(connection)
     yield from _manifests(connection)
     yield from placements(connection)
@@ -216,6 +222,24 @@ def _signed_requests(connection: sa.Connection) -> Iterator[str]:
     yield from (
         f"the signed request {digest[:19]} of request {about} was deleted" for digest, (about, _) in said.items()
     )
+
+
+def _passkey_requests(connection: sa.Connection) -> Iterator[str]:
+    """Whether a secret of Slack's signed them is not checked here: over the years that a passkey lives, secrets are replaced."""
+    named: dict[str, str] = {}
+    for event in events_of(connection, PasskeyConfirmed, PasskeyRevoked):
+        if not isinstance(event, PasskeyConfirmed | PasskeyRevoked):
+            continue
+        if event.signed_request:
+            named[event.signed_request] = event.person
+        elif isinstance(event, PasskeyConfirmed):
+            yield f"person {event.by} confirmed a passkey of person {event.person} without a signed request: no button was pressed"
+    for row in connection.execute(sa.select(tables.passkey_requests)):
+        kept = signed_request_of(row)
+        if kept is None or named.pop(row.digest, None) is None:
+            yield f"the signed request {row.digest[:19]} about a passkey was inserted or edited"
+    for digest, person in named.items():
+        yield f"the signed request {digest[:19]} about a passkey of person {person} was deleted"
 
 
 def _verdicts(connection: sa.Connection) -> Iterator[str]:

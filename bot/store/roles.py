@@ -23,13 +23,17 @@ Connection: TypeAlias = "psycopg.Connection[tuple[Any, ...]]"
 ENGINE_TABLES = "procrastinate_%"
 READ_ONLY = frozenset({"alembic_version", "policies"})
 APPENDED_TO = frozenset(
-    {"ledger", "attestations", "checkpoints", "manifests", "pipelines", "signed_requests", "witnessed"}
+    {
+        *("ledger", "attestations", "checkpoints", "manifests", "passkey_requests", "pipelines"),
+        *("signed_requests", "witnessed"),
+    }
 )
 # What is corrected in one place only, and never deleted.
 ADDED_TO: dict[str, LiteralString] = {
     "keys": "select, insert, update (retired_seq, retired_because)",
     "accounts": "select, insert, update (unbound_at)",
     "people": "select, insert, update (name, account)",
+    "pending_votes": "select, insert, update (used_at)",
     "switches": "select, insert, update",
 }
 

@@ -28,6 +28,7 @@ from bot.store.digests import DigestRows
 from bot.store.evidence import ManifestRows, PipelineRows, ReadingRows
 from bot.store.ledger import LedgerRows
 from bot.store.outbox import OutboxRows
+from bot.store.passkeys import PasskeyRows
 from bot.store.people import PeopleRows
 from bot.store.policies import PolicyRows
 from bot.store.registry import RegistryRows
@@ -89,6 +90,7 @@ class Transaction:
         self.attestations = AttestationRows(connection)
         self.keys = KeyRows(connection)
         self.signed_requests = SignedRequestRows(connection)
+        self.passkeys = PasskeyRows(connection)
         self.verdicts = VerdictRows(connection)
         self.manifests = ManifestRows(connection)
         self.pipelines = PipelineRows(connection)

@@ -53,6 +53,7 @@ POOLS = (
     Pool("jira", ("/webhooks/jira",), threads=2, waiting=100, body=1024 * KIB),
     Pool("calls", ("/gate/", "/api/"), threads=4, waiting=150, body=16 * KIB),
     Pool("pages", ("/models/", "/pages/"), threads=2, waiting=50, body=KIB),
+    Pool("passkeys", ("/confirm/", "/passkeys/"), threads=1, waiting=50, body=32 * KIB),
     Pool("ready", ("/readyz",), threads=1, waiting=20, body=KIB),
     Pool("others", ("",), threads=2, waiting=100, body=64 * KIB),
 )

@@ -156,6 +156,11 @@ class RequirementShape(Shape):
     """A group from `groups`."""
     quorum: Annotated[int, Field(ge=1, le=QUORUM_LIMIT)]
     """How many different people of it must approve."""
+    passkey: Literal["required"] | None = None
+    """Each of them signs the approval with their own passkey, on a page of the bot; without it, pressing Approve is enough."""
+
+    def as_requirement(self) -> Requirement:
+        return Requirement(self.group, self.quorum, self.passkey is not None)
 
 
 class ApproveShape(Shape):
@@ -167,10 +172,12 @@ class ApproveShape(Shape):
     """When a reason must be given."""
     unknown_requester: Annotated[UnknownRequester, Strict(False)] = UnknownRequester.ONE_MORE
     """When nobody knows who asked: refuse, demand one more approver, or shut out only the author."""
+    passkey: Literal["required"] | None = None
+    """Everyone who approves signs with their own passkey, on a page of the bot; to reject never takes one."""
 
     def as_approve(self) -> Approve:
-        requirements = tuple(Requirement(one.group, one.quorum) for one in self.all_of)
-        return Approve(requirements, self.reason, self.unknown_requester)
+        requirements = tuple(one.as_requirement() for one in self.all_of)
+        return Approve(requirements, self.reason, self.unknown_requester, self.passkey is not None)
 
 
 class EscalateShape(Shape):

@@ -19,17 +19,16 @@ from bot.domain.attestation.gate import (
     VerifiedStatement,
     judge,
     may_be_copy,
-    read_claim,
     source_of,
 )
 from bot.domain.attestation.in_toto import identity_digest
-from bot.domain.model import DECISION, State, Target, TargetKind, TransitionRequest, Verdict
+from bot.domain.model import DECISION, VOTE, State, Target, TargetKind, TransitionRequest, Verdict
 from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import is_about
 from bot.domain.registry.names import Renamed, target_now, under_present_name
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.request.rollback import failure_of
-from bot.gate.offline import read_each
+from bot.gate.offline import read_approval, read_each
 from bot.services import Services
 from bot.signatures import APPROVALS, TrustedKey, digest_of
 from bot.store.attestations import Attestation, KnownKey
@@ -40,12 +39,16 @@ from handlers.custody.facts import Place, decided_at, decisions_for, on_record
 
 @dataclass(frozen=True)
 class ApprovalStatus:
-    """`request` is the one of the newest decision, `envelope` that decision's, `inputs` are the digests of all envelopes looked at."""
+    """`request` is the one of the newest decision, `envelope` that decision's, `inputs` are the digests of all envelopes looked at.
+
+    `votes` are the envelopes of its votes, when some were signed by passkey: who verifies the decision needs those signatures.
+    """
 
     result: GateResult
     request: TransitionRequest | None
     envelope: str | None
     inputs: tuple[str, ...]
+    votes: tuple[str, ...] = ()
 
 
 def question_about(seen: VersionSnapshot, target: Target, s: Services) -> GateQuery:
@@ -68,9 +71,16 @@ def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> Appr
     if objections:
         result = replace(result, allowed=False, reasons=tuple(objections))
     signed = [one for one in attestations if newest and (one.request_id, one.about) == (newest.id, DECISION)]
+    votes = _votes_by_passkey(newest, attestations)
     return ApprovalStatus(
-        result, newest, signed[0].envelope if signed else None, tuple(one.digest for one in attestations)
+        result, newest, signed[0].envelope if signed else None, tuple(one.digest for one in attestations), votes
     )
+
+
+def _votes_by_passkey(newest: TransitionRequest | None, attestations: Sequence[Attestation]) -> tuple[str, ...]:
+    if newest is None or not any(vote.passkey for vote in newest.votes):
+        return ()
+    return tuple(one.envelope for one in attestations if (one.request_id, one.about) == (newest.id, VOTE))
 
 
 def _newest_verdict(requests: list[TransitionRequest]) -> TransitionRequest | None:
@@ -125,7 +135,7 @@ def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[Ve
         elif retired is not None:
             doubts.append(_retired(one, retired))
         else:
-            read, doubted = read_each({f"the {_name(one)}": one.envelope}, ring, read_claim)
+            read, doubted = read_each({f"the {_name(one)}": one.envelope}, ring, read_approval)
             claims += read
             doubts += doubted
     return claims, doubts

@@ -21,6 +21,7 @@ from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
 from bot.store.attestations import Attestation, KnownKey
 from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import rule_with
+from handlers.attestation.passkey_proofs import statement_with_passkey
 from handlers.attestation.proven import refuse_unproven, why_not_proven
 from handlers.custody.own_keys import read_signed, recorded_keys
 
@@ -112,7 +113,12 @@ def _unsigned(request: TransitionRequest, tx: Transaction, s: Services) -> list[
     due, cast = [], Counter[str]()
     for vote in request.votes:
         if cast[vote.person] >= signed[VOTE, vote.person]:
-            statement = attestation.of_vote(request, vote, rule_with(vote.rule_hash, request, tx, s), names, emails)
+            rule = rule_with(vote.rule_hash, request, tx, s)
+            statement = (
+                statement_with_passkey(request, vote, tx)
+                if vote.passkey
+                else attestation.of_vote(request, vote, rule, names, emails)
+            )
             due.append(Due(VOTE, vote.person, statement, earlier=cast[vote.person]))
         cast[vote.person] += 1
     taken_back = (
@@ -128,7 +134,7 @@ def _unsigned(request: TransitionRequest, tx: Transaction, s: Services) -> list[
 
 def _people_in(request: TransitionRequest, tx: Transaction) -> tuple[attestation.Names, attestation.Names]:
     """Names and e-mail addresses."""
-    ids = {*(vote.person for vote in request.votes), *request.parties, request.ended_by}
+    ids = attestation.ids_named_in(request)
     return tx.people.names(ids), tx.people.emails(ids)
 
 

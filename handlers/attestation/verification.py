@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.assertions import proven_by
 from bot.domain.attestation.decision import evidence_digest, verdict_of
 from bot.domain.attestation.in_toto import (
     APPROVAL_TYPE,
@@ -101,13 +102,22 @@ def _fault_of_words(verified: Verified, attestation: Attestation, request: Trans
     frozen = evidence_digest(request.evidence) if request.evidence else None
     if (mapping(said, "evidence").get("digest") if said.get("evidence") is not None else None) != frozen:
         return "what was signed is about other evidence than the record has now"
+    proven_by(verified.statement)  # raises NotVerified when the passkey that it names did not sign it
     return _fault_of_vote(said, request) if attestation.about == VOTE else _fault_of_decision(said, request)
 
 
 def _fault_of_vote(said: Mapping[str, object], request: TransitionRequest) -> str:
     signed = (text(said, "verdict"), *_word_of(mapping(said, "person"), said))
-    cast = {(str(vote.verdict), *_word_as_recorded(vote)) for vote in request.votes}
-    return "" if signed in cast else "what was signed is another vote than the record has now"
+    cast = {(str(vote.verdict), *_word_as_recorded(vote)): vote for vote in request.votes}
+    if signed not in cast:
+        return "what was signed is another vote than the record has now"
+    passkey, recorded = said.get("passkey"), cast[signed].passkey
+    used = text(passkey, "credential") if passkey is not None else ""
+    return (
+        ""
+        if used == (recorded.credential if recorded else "")
+        else "what was signed is by another passkey than the vote"
+    )
 
 
 def _fault_of_decision(said: Mapping[str, object], request: TransitionRequest) -> str:

@@ -2,24 +2,25 @@
 
 A vote counts for this when its kept request is signed, says what the vote says and that the card showed this version, target, evidence and
 rule, and came from an account that the ledger binds to the person; when a key that this worker believes has signed it before; or when
-`migrate` has listed it as older than signed requests. What a table says is never enough: rows can be written by others than the bot.
+`migrate` has listed it as older than signed requests. The signature of a passkey, where there is one, must hold too (`passkey_proofs`).
+What a table says is never enough: rows can be written by others than the bot.
 """
 
 from __future__ import annotations
 
-from bot.domain.attestation import in_toto
-from bot.domain.attestation.decision import evidence_digest
-from bot.domain.model import VOTE, TransitionRequest, VersionId, Vote
+from bot.domain.attestation.vote_statement import is_about
+from bot.domain.model import VOTE, TransitionRequest, Vote
 from bot.domain.names import storable
 from bot.domain.request.proofs import is_account_of_voter
 from bot.domain.request.shown import shown_on
 from bot.domain.vote_events import OldBinding, OldVote
-from bot.errors import InvalidStatement, Rejected
+from bot.errors import Rejected
 from bot.ports import Click
 from bot.services import Services
 from bot.store.attestations import KeptRequest
 from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import is_same_rule
+from handlers.attestation.passkey_proofs import why_not_signed
 from handlers.custody.own_keys import believed_keys, read_signed
 
 NO_REQUEST = "no signed request of the notifier is on record with it"
@@ -45,7 +46,7 @@ def why_unproven(request: TransitionRequest, vote: Vote, tx: Transaction, s: Ser
         return CHANGED
     if vote.rule_hash and not is_same_rule(vote.rule_hash, kept.vote.rule_hash, request, tx, s):
         return OTHER_RULE
-    return _why_not_pressed(request, vote, kept, tx, s)
+    return _why_not_pressed(request, vote, kept, tx, s) or why_not_signed(request, vote, tx, s)
 
 
 def _why_not_pressed(request: TransitionRequest, vote: Vote, kept: KeptRequest, tx: Transaction, s: Services) -> str:
@@ -63,7 +64,10 @@ def _is_same(vote: Vote, cast: Vote) -> bool:
     if not set(vote.groups) <= set(cast.groups):
         return False
     said = [
-        (one.person, one.verdict, one.reason, one.at, one.via, one.standing_in_for, one.also, one.team, one.account)
+        (
+            *(one.person, one.verdict, one.reason, one.at, one.via, one.standing_in_for, one.also),
+            *(one.team, one.account, one.passkey),
+        )
         for one in (vote, cast)
     ]
     return said[0] == said[1]
@@ -109,29 +113,4 @@ def _is_signed_by_us(request: TransitionRequest, vote: Vote, tx: Transaction, s:
     ring = believed_keys(s)
     mine = (one for one in tx.attestations.of(request.id) if (one.about, one.person) == (VOTE, vote.person))
     verified = (read_signed(one, ring, tx) for one in mine)
-    return any(_is_about(one.statement.get("predicate"), request, vote) for one in verified if one is not None)
-
-
-def _is_about(predicate: object, request: TransitionRequest, vote: Vote) -> bool:
-    """Whether this vote was signed, on this version, target and evidence."""
-    if not isinstance(predicate, dict):
-        return False
-    person, groups, evidence = (predicate.get(name) for name in ("person", "groups", "evidence"))
-    said = (predicate.get("about"), predicate.get("request"), predicate.get("verdict"), predicate.get("at"))
-    frozen = evidence_digest(request.evidence) if request.evidence else None
-    return (
-        said == (VOTE, request.id, str(vote.verdict), vote.at.isoformat())
-        and isinstance(person, dict)
-        and person.get("id") == vote.person
-        and isinstance(groups, list)
-        and set(vote.groups) <= set(groups)
-        and (_version_in(predicate), predicate.get("target")) == (request.version, str(request.target))
-        and (evidence.get("digest") if isinstance(evidence, dict) else None) == frozen
-    )
-
-
-def _version_in(predicate: dict[str, object]) -> VersionId | None:
-    try:
-        return in_toto.identity(predicate, "version")
-    except InvalidStatement:
-        return None
+    return any(is_about(one.statement.get("predicate"), request, vote) for one in verified if one is not None)

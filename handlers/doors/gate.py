@@ -38,7 +38,10 @@ def ci_gate(s: Services, token: str) -> Blueprint:
 
 
 def _answer(seen: VersionSnapshot, status: ApprovalStatus, verdict: str | None) -> dict[str, object]:
-    """`identity` distinguishes versions of one name and number; `envelope` is the newest decision's, for readers with the public key."""
+    """`identity` distinguishes versions of one name and number; `envelope` is the newest decision's, for readers with the public key.
+
+    `votes` are the envelopes that go with it, where voters have signed with their own passkeys.
+    """
     result = status.result
     return {
         "allowed": result.allowed,
@@ -49,6 +52,7 @@ def _answer(seen: VersionSnapshot, status: ApprovalStatus, verdict: str | None) 
         "artifacts": result.artifacts or None,
         "size": result.size,
         "envelope": status.envelope,
+        **({"votes": list(status.votes)} if status.votes else {}),
         "verdict": verdict,
     }
 

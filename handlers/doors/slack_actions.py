@@ -13,12 +13,13 @@ from slack_bolt import BoltRequest, BoltResponse
 from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
 
 from bot import metrics
+from bot.domain.card.passkey_card import CONFIRM, REFUSE
 from bot.errors import OutsideError, Refused, Rejected
 from bot.ports import Click
 from bot.services import Services
 from handlers.doors.errors import as_sentence, raw_body
-from handlers.request import approvals, call_off_button, rollbacks
-from handlers.request.approvals import Reply
+from handlers.request import approvals, call_off_button, passkey_buttons, rollbacks
+from handlers.request.casting import Reply
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 BODY_LIMIT = 1024 * 1024  # bytes; a click carries the whole message
 FORM = "countersign.reason"
-STORIES = {"roll_back": rollbacks.press, "call_off": call_off_button.press}  # every other button is a vote
+STORIES = {
+    "roll_back": rollbacks.press,
+    "call_off": call_off_button.press,
+    CONFIRM: passkey_buttons.press,
+    REFUSE: passkey_buttons.press,
+}  # every other button is a vote
 ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
 
@@ -81,6 +87,8 @@ def listen_to_actions(bolt: App, s: Services) -> None:
         reply = _answer(req, s)
         if reply.refused:
             ack(response_action="errors", errors={"reason": reply.text})
+        elif reply.waits:
+            ack(response_action="update", view=dict(s.notifier.as_notice("One step more", reply.text)))
         else:
             ack()  # the form closes, and the card says the rest
 
@@ -102,7 +110,7 @@ def _answer(received: BoltRequest, s: Services) -> Reply:
     except OutsideError as trouble:
         metrics.clicks.labels("refused").inc()
         return Reply(f"Nothing was recorded: {as_sentence(str(trouble))} Press again.", refused=True)
-    metrics.clicks.labels("asked" if reply.asked else "recorded").inc()
+    metrics.clicks.labels("asked" if reply.asked or reply.waits else "recorded").inc()
     return reply
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bot.domain.card.card import Card, Fact, Link
 from bot.domain.card.sentences import title_of
 from bot.domain.model import OPEN, TransitionRequest
+from bot.domain.request.passkeys import Passkey
 from bot.domain.text import format_utc, target_label
 from bot.errors import OutsideError, Refused
 from bot.services import Services
@@ -21,6 +22,7 @@ from handlers.doors.errors import as_sentence
 from handlers.policy.kill_switch import how_it_is, switch_fast_track
 from handlers.request import call_off_button
 from handlers.request.absences import come_back, declare_away, who_is_away
+from handlers.request.passkeys import OPENS_FOR, offer_page, passkeys_of, revoke_own
 from handlers.request.voters import VoterUnknown, any_approver
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ HELP = (
     Fact("/countersign fast-track off REASON", "no version passes without people, under any rule, from now on"),
     Fact("/countersign fast-track on", "versions that reach their rule's thresholds pass again"),
     Fact("/countersign call-off ID REASON", "what is approved and not applied yet is not applied any more"),
+    Fact("/countersign passkey", "a page on which you make a passkey, to sign approvals with"),
+    Fact("/countersign passkey revoke ID", "your passkey signs nothing from now on"),
     Fact("/countersign help", "this list"),
 )
 AWAY = re.compile(
@@ -51,27 +55,32 @@ AWAY_UNREAD = 'say it like this: "/countersign away until 2026-12-01 -> @ben", w
 
 @dataclass(frozen=True)
 class Asked:
-    """Who typed the command, and the text after its first word."""
+    """Who typed the command, in which workspace, and the text after its first word."""
 
     account: str
     rest: str
+    team: str = ""
 
 
 def listen_to_commands(bolt: App, s: Services) -> None:
     def asked(ack: Ack, command: dict[str, str]) -> None:
-        ack(dict(s.notifier.as_reply(answer(command["user_id"], command.get("text", ""), s))))
+        ack(
+            dict(
+                s.notifier.as_reply(answer(command["user_id"], command.get("text", ""), s, command.get("team_id", "")))
+            )
+        )
 
     bolt.command(COMMAND)(asked)
 
 
-def answer(account_id: str, text: str, s: Services) -> Card:
+def answer(account_id: str, text: str, s: Services, team: str = "") -> Card:
     """A refusal is an answer too: the sentence that only the person sees."""
     word, _, rest = _as_typed(text).partition(" ")
     deed = DEEDS.get(word.lower())
     if deed is None:
         return _help(f'Countersign does not know "{word[:40]}". It understands:')
     try:
-        return deed(Asked(account_id, rest.strip()), s)
+        return deed(Asked(account_id, rest.strip(), team), s)
     except VoterUnknown:
         return _said(
             "Not done", "Slack did not answer in time when asked who you are. Nothing was recorded: say it again."
@@ -169,6 +178,27 @@ def _call_off(asked: Asked, s: Services) -> Card:
     return _said("Called off", said, "Asking again opens a fresh request.")
 
 
+def _passkey(asked: Asked, s: Services) -> Card:
+    word, _, beginning = asked.rest.partition(" ")
+    if word.lower() == "revoke":
+        key = revoke_own(asked.account, beginning.strip(), s)
+        return _said("Passkey revoked", f"Recorded: passkey {key.short_id} signs nothing from now on.")
+    _nothing_after(asked)
+    link = offer_page(asked.account, asked.team, s)
+    said = (
+        f"Open this page within {OPENS_FOR.seconds // 60} minutes, on the device whose passkey you want to use. "
+        "It is for you alone: do not pass it on."
+    )
+    _, mine = passkeys_of(asked.account, s)
+    facts = (Fact("Page", Link("Make a passkey", link)), *(Fact("You have", _passkey_text(key)) for key in mine))
+    return Card("Make a passkey", said, facts, paragraphs=(said,))
+
+
+def _passkey_text(key: Passkey) -> str:
+    state = "confirmed" if key.is_confirmed else f"waits for {key.needs - len(key.confirmed_by)} to confirm it"
+    return f"{key.short_id}{f' ({key.label})' if key.label else ''}, made {format_utc(key.enrolled_at)}, {state}"
+
+
 def _list_commands(_asked: Asked, _s: Services) -> Card:
     return _help("What Countersign understands:")
 
@@ -181,6 +211,7 @@ DEEDS: dict[str, Callable[[Asked, Services], Card]] = {
     "back": _back,
     "fast-track": _fast_track,
     "call-off": _call_off,
+    "passkey": _passkey,
     "help": _list_commands,
 }
 

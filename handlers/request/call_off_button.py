@@ -9,8 +9,8 @@ from bot.domain.text import target_label
 from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
-from handlers.request.approvals import Reply, request_under, rule_of
 from handlers.request.calling_off import call_off, check_can_be_called_off
+from handlers.request.casting import Reply, request_under, rule_of
 from handlers.request.voters import Voter, voter_for
 
 

@@ -42,9 +42,9 @@ from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, decided_at, decided_for, facts_of
 from handlers.notify.render_context import context_for
-from handlers.request.approvals import Reply, request_under, rule_of
 from handlers.request.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
 from handlers.request.calling_off import judge_anew
+from handlers.request.casting import Reply, request_under, rule_of
 from handlers.request.voters import voter_for
 
 REASON_WANTED = "say in a sentence why: the reason goes on the card, into the ticket, and marks the version that failed"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from bot import signatures
+from bot.assertions import proven_by, public_key
 from bot.clients.slack.bodies import check_shape
 from bot.clients.slack.inbound import read_click, read_mention
 from bot.domain.ledger import chain
@@ -16,9 +17,11 @@ from bot.domain.registry.model_uri import ModelUri
 from bot.dvc_files import metric_files, read_lock, read_params
 from bot.errors import ChainBroken, CountersignError
 from bot.gate import references
+from bot.passkeys import PARTS, read_assertion, verify_assertion
 from bot.store.audit import event_of
 from config.policy import notices, read_policy
 from config.settings import SETTINGS, read_settings
+from tests.builders.passkeys import PARTY, PASSKEY, PAYLOAD, SENT
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ENTRY_KINDS = ("RequestOpened", "EvidenceFrozen", "VoteCast", "RequestApproved", "PolicyActivated", "TargetMoved")
@@ -84,6 +87,29 @@ def model_files(text: str) -> object:
     return found
 
 
+def vote_by_passkey(text: str) -> object:
+    """A signed statement as the gate reads it."""
+    try:
+        statement = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return proven_by(statement) if isinstance(statement, dict) else None
+
+
+def passkeys_answer(text: str) -> object:
+    """What a page sends, with the text as all of it and as each of its parts."""
+    for name in PARTS:
+        refuses_or_reads(lambda part, name=name: read_assertion({**SENT, name: part}, PAYLOAD), text)  # type: ignore[misc]
+    try:
+        sent = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(sent, dict):
+        return None
+    verify_assertion(read_assertion(sent, PAYLOAD), PAYLOAD, PASSKEY.public_key, PARTY)
+    return sent
+
+
 READERS: Mapping[str, Callable[[str], object]] = {
     "policy": read_policy,
     "policy-notices": notices,
@@ -92,6 +118,9 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "ledger-entry": ledger_entry,
     "checkpoint": read_notes,
     "envelope": lambda text: signatures.verify(text, {}),
+    "vote-by-passkey": vote_by_passkey,
+    "passkeys-answer": passkeys_answer,
+    "passkey-key": public_key,
     "dvc-lock": read_lock,
     "dvc-params": read_params,
     "dvc-yaml": metric_files,

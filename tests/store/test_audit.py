@@ -30,6 +30,7 @@ from bot.domain.events import (
     KeyRetired,
     ModelGone,
     OldRecordsListed,
+    PasskeyConfirmed,
     PolicyActivated,
     RequestApproved,
     RequestEvent,
@@ -64,7 +65,7 @@ OF_ANOTHER_KEY = signer_with(Ed25519PrivateKey.generate()).sign(json.dumps(STATE
 KEY = NoteKey(Ed25519PrivateKey.generate())
 HAS_A_ROW = (
     *(AttestationSigned, KeyAdded, KeyRetired, PolicyActivated, FastTrackSwitched),
-    *(AccountBound, AccountUnbound, OldRecordsListed, AwayDeclared, AwayEnded),
+    *(AccountBound, AccountUnbound, OldRecordsListed, AwayDeclared, AwayEnded, PasskeyConfirmed),
 )  # beside its entry, which those who record it add
 ELSEWHERE = [event for event in every_event() if not isinstance(event, (RequestEvent, *HAS_A_ROW))]
 

@@ -70,6 +70,12 @@ def lines_of(text: str) -> list[Block]:
     return [_section(text, SECTION_TEXT_LIMIT)]
 
 
+def notice(title: str, text: str) -> Block:
+    """A modal with nothing to fill in."""
+    close = _plain("Close", MODAL_TITLE_LIMIT)
+    return {"type": "modal", "title": _plain(title, MODAL_TITLE_LIMIT), "close": close, "blocks": lines_of(text)}
+
+
 def reason_form(click: Click, title: str, prompt: str) -> Block:
     """The modal that asks for a reason. It carries the click's origin, because Slack's submission does not."""
     place = {"channel": click.channel, "message": click.message}

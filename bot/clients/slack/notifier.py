@@ -140,6 +140,9 @@ class SlackNotifier:
         view = slack_blocks.reason_form(click, title, prompt)
         self._calls.call("views.open", {"trigger_id": click.trigger, "view": view}, timeout=FORM_TIMEOUT)
 
+    def as_notice(self, title: str, text: str) -> Mapping[str, object]:
+        return slack_blocks.notice(title, text)
+
     def check_request(self, headers: Mapping[str, str], body: bytes) -> None:
         check_signature(self._signing_secrets, headers, body, time.time())
         check_shape(body, next((text for name, text in headers.items() if name.lower() == "content-type"), ""))

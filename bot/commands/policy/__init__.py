@@ -13,7 +13,8 @@ from bot.commands.context import printable, services_for, settings_for, telling_
 from bot.commands.policy.explain import explain
 from bot.commands.policy.replay import replay
 from bot.domain.text import counted
-from bot.errors import OutsideError
+from bot.errors import OutsideError, Refused
+from bot.links import links_for
 from config.did_you_mean import guess
 from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
 
@@ -51,7 +52,7 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
     policy = read_policy(text, str(path))
     rules, groups = counted(len(policy.rules), "rule"), counted(len(policy.groups), "group")
     click.echo(f"{path}: {rules}, {groups}, {len(policy.people)} people. No mistakes.")
-    said = notices(text, str(path))
+    said = [*notices(text, str(path)), *_passkeys_that_cannot_be_used(policy, text)]
     for notice in said:
         _print_notice(path, notice)
     has_warnings = _compare_with_mlflow(policy, text, path, offline=offline)
@@ -75,6 +76,30 @@ def activate(file: Path | None) -> None:
     with services_for(as_owner=True) as services:
         activated = activate_policy(text, str(path), services)
     click.echo(f"{path} is {'now' if activated else 'already'} in force.")
+    for notice in _passkeys_that_cannot_be_used(read_policy(text, str(path)), text):
+        _print_notice(path, notice)
+
+
+def _passkeys_that_cannot_be_used(policy: Policy, text: str) -> list[Mistake]:
+    """For rules whose approvals take a passkey, on a bot that has no page where people could use one."""
+    wanting = [place for place, rule in enumerate(policy.rules) if rule.approve.wants_passkeys]
+    if not wanting:
+        return []
+    from bot.passkeys import relying_party
+
+    settings = settings_for()
+    links = links_for(settings.public_url, [key.get_secret_value() for key in settings.link_keys], settings.home)
+    try:
+        relying_party(settings.public_url)
+        why = "" if links.are_made else "the bot has no key for its links. Set COUNTERSIGN_LINK_KEY"
+    except Refused as refusal:
+        why = str(refusal)
+    said = "the approvals of rule {} take a passkey, and here no one could use one: {}."
+    return [
+        Mistake(line_of(text, ("rules", place, "approve")), said.format(f'"{policy.rules[place].models}"', why))
+        for place in wanting
+        if why
+    ]
 
 
 def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool) -> bool:

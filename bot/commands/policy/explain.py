@@ -13,7 +13,7 @@ import click
 
 from bot.commands.context import as_json, printable, services_for, settings_for, telling_mistakes
 from bot.domain.model import Target
-from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to
+from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to, passkey_groups
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.text import AS_OPTION, duration_text
 from bot.errors import Refused
@@ -110,6 +110,7 @@ def _held_lines(held: Held) -> Iterator[str]:
     yield f"  approvals   {_needed(held.requester_known)}"
     if held.requester_unknown != held.requester_known:
         yield f"              {_needed(held.requester_unknown)}, when nobody knows who asked, as with an alias or a tag"
+    yield from _passkeys(held)
     if held.failed_before:
         yield f"  careful     it was {held.failed_before}; whoever approves says why"
     yield from _times(held)
@@ -131,6 +132,12 @@ def _needed(approvals: Approvals) -> str:
         return "nobody may approve"
     said = " and ".join(f"{count} of {group}" for group, count in Counter(approvals.of).items())
     return f"{len(approvals.of)}: {said}"
+
+
+def _passkeys(held: Held) -> Iterator[str]:
+    groups = passkey_groups(held)
+    if groups:
+        yield f"  passkey     needed to approve for {', '.join(groups)}; to reject never takes one"
 
 
 def _times(held: Held) -> Iterator[str]:
@@ -189,6 +196,7 @@ def _held_as_plain(held: Held) -> dict[str, object]:
             "requester_known": asdict(held.requester_known),
             "requester_unknown": asdict(held.requester_unknown),
         },
+        "passkey_needed_for": passkey_groups(held),
         "failed_before": held.failed_before,
         "freeze": asdict(held.freeze) if held.freeze else None,
         "remind_after": duration_text(rule.remind_after, AS_OPTION) if rule.remind_after else None,

@@ -73,7 +73,7 @@ def of_vote(request: TransitionRequest, vote: Vote, rule: Rule, names: Names, em
             "verdict": str(vote.verdict),
             "person": people.of(vote.person),
             "account": _account(vote),
-            "meaning": _meaning(vote, request),
+            "meaning": meaning_of(vote, request),
             "groups": list(vote.groups),
             "signedRequest": _signed_request(vote),
             "reason": vote.reason,
@@ -213,7 +213,8 @@ def _approvers(request: TransitionRequest, rule: Rule, people: People) -> Plain:
             "reason": vote.reason,
             "at": as_plain(vote.at),
             "account": _account(vote),
-            "meaning": _meaning(vote, request),
+            "meaning": meaning_of(vote, request),
+            **_passkey(vote),
         }
         for vote, group in seated
     ]
@@ -233,8 +234,28 @@ def _account(vote: Vote) -> Plain:
     return {"team": vote.team, "id": vote.account} if vote.account else None
 
 
-def _meaning(vote: Vote, request: TransitionRequest) -> str:
+def meaning_of(vote: Vote, request: TransitionRequest) -> str:
+    """What the person's signature means (21 CFR 11.50)."""
     return MEANINGS[vote.verdict].format(version=request.version, target=request.target)
+
+
+def _passkey(vote: Vote) -> dict[str, Plain]:
+    """So that a gate demands the person's own signature: which passkey made it, and the digest of the statement that it is over."""
+    if vote.passkey is None:
+        return {}
+    return {"passkey": {"credential": vote.passkey.credential, "statement": vote.passkey.statement}}
+
+
+def with_passkey(statement: Plain, passkey: Mapping[str, str]) -> Plain:
+    """A vote's statement with the assertion over it; without it, it has the bytes that were signed again."""
+    if not isinstance(statement, dict) or not isinstance(statement["predicate"], dict):
+        raise TypeError("a statement has a predicate")
+    return {**statement, "predicate": {**statement["predicate"], "passkey": dict(passkey)}}
+
+
+def ids_named_in(request: TransitionRequest) -> frozenset[str]:
+    """The people whose names and addresses its statements have."""
+    return frozenset({*(vote.person for vote in request.votes), *request.parties, request.ended_by})
 
 
 def _signed_request(vote: Vote) -> Plain:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from bot.domain.attestation import in_toto
 from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
+from bot.domain.attestation.passkey_votes import ByPasskey, votes_by_passkey
 from bot.domain.model import DECISION, VOTE, DecidedBy, Target, TargetKind, Verdict, VersionId
 from bot.domain.text import exact_duration
 from bot.errors import InvalidStatement, NotProven, Refused
@@ -39,6 +40,7 @@ class ReasonCode(StrEnum):
     CALLED_OFF = "called-off"
     MOVED_BY_HAND = "moved-by-hand"
     FROZEN = "frozen"
+    NO_PASSKEY = "no-passkey"
     NO_SUCH_VERSION = "no-such-version"
     OTHER_FILES = "other-files"
     FILES_UNKNOWN = "files-unknown"
@@ -98,7 +100,11 @@ class GateQuery:
 
 @dataclass(frozen=True)
 class VerifiedStatement:
-    """The content of one verified approval. `where` says where it was found; `by` says who decided and why."""
+    """The content of one verified approval. `where` says where it was found; `by` says who decided and why.
+
+    Of a vote, `person` is the voter's id, and `passkey` the digest of the statement that the voter's own passkey was verified to have
+    signed; empty without one. Of a decision, `demanded` are the votes by passkey that it rests on.
+    """
 
     where: str
     about: str
@@ -112,10 +118,13 @@ class VerifiedStatement:
     identity: str
     outside: tuple[str, ...] = ()
     uncovered: tuple[str, ...] = ()
+    person: str = ""
+    passkey: str = ""
+    demanded: tuple[ByPasskey, ...] = ()
 
 
-def read_claim(statement: Mapping[str, object], where: str) -> VerifiedStatement:
-    """Raises InvalidStatement."""
+def read_claim(statement: Mapping[str, object], where: str, passkey: str = "") -> VerifiedStatement:
+    """`passkey` is the digest of what its passkey has signed, once that is verified. Raises InvalidStatement."""
     predicate = in_toto.predicate_of(statement, in_toto.APPROVAL_TYPE)
     version = in_toto.identity(predicate, "version")
     digests = in_toto.digests_of(statement)
@@ -143,6 +152,9 @@ def read_claim(statement: Mapping[str, object], where: str) -> VerifiedStatement
         identity=digests.get(uri_of(version), ""),
         outside=_listed(predicate, "leadsOut"),
         uncovered=_listed(predicate, "notCovered"),
+        person=in_toto.text(in_toto.mapping(predicate, "person"), "id") if about == VOTE else "",
+        passkey=passkey if about == VOTE else "",
+        demanded=votes_by_passkey(predicate) if about == DECISION else (),
     )
 
 
@@ -166,9 +178,26 @@ def judge(
         return denied(question, leads_out(uri_of(question.version), newest.outside))
     if max_age is not None and now - newest.at > max_age:
         return denied(question, _too_old(newest, max_age))
+    unsigned = _without_passkey(newest, [claim for claim in claims if claim.where not in misfits])
+    if unsigned:
+        return denied(question, *unsigned, *doubts)
     uri = uri_of(question.version)
     reasons = (_approved(newest), *not_covered(newest.uncovered))
     return GateResult(True, reasons, uri, question.target, newest.artifacts, size=newest.size)
+
+
+def _without_passkey(decision: VerifiedStatement, claims: Sequence[VerifiedStatement]) -> list[Reason]:
+    """For each vote by passkey that the decision rests on and that no verified signature of a passkey is here for."""
+    found = {(one.person, one.passkey) for one in claims if one.about == VOTE and one.verdict is Verdict.APPROVE}
+    return [
+        Reason(
+            ReasonCode.NO_PASSKEY,
+            f"{decision.where} counts the vote of {one.name} as signed with a passkey, and no vote that was found has that signature. "
+            "Let the bot write the version's tags again, or ask the bot with --bot.",
+        )
+        for one in decision.demanded
+        if (one.id, one.statement) not in found
+    ]
 
 
 def leads_out(uri: str, outside: Sequence[str]) -> Reason:

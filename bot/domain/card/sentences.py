@@ -15,7 +15,7 @@ from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionReque
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Group, Rule
 from bot.domain.request.fast_track import Agreement
-from bot.domain.request.quorum import ANYONE, tally, under
+from bot.domain.request.quorum import ANYONE, place_name, tally, under
 from bot.domain.text import format_utc, target_label
 
 UNKNOWN = "unknown"
@@ -234,7 +234,8 @@ def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> s
     meaning = MEANINGS[vote.verdict, request.kind]
     if vote.verdict is Verdict.REJECT and request.is_adopted:
         meaning = "the version stays where it is, without an approval"
-    voted = f"{VOTED.get((vote.verdict, request.kind), 'rejected')}{_requirement(vote, request, context)}: {meaning}"
+    how = f"{_requirement(vote, request, context)}{' with a passkey' if vote.passkey else ''}"
+    voted = f"{VOTED.get((vote.verdict, request.kind), 'rejected')}{how}: {meaning}"
     because = f" Reason: {vote.reason}" if vote.reason else ""
     who = f"{context.name(vote.person)}{in_place}"
     return f"{who} on {format_utc(vote.at)} {voted}.{_lapsed(vote, request, context)}{because}"
@@ -244,10 +245,8 @@ def _requirement(vote: Vote, request: TransitionRequest, context: CardContext) -
     """The requirement that the vote meets; only while the rule is the one that it was cast under."""
     if context.rule is None or vote.verdict is Verdict.REJECT:
         return ""
-    met = dict(tally(under(request, context.rule_hash), context.rule).met)
-    if vote.person not in met:
-        return ""
-    return " as one vote more" if met[vote.person] == ANYONE else f" for {met[vote.person]}"
+    place = dict(tally(under(request, context.rule_hash), context.rule).met).get(vote.person)
+    return " as one vote more" if place == ANYONE else f" for {place}" if place else ""
 
 
 def _lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
@@ -303,8 +302,7 @@ def _waiting(request: TransitionRequest, context: CardContext) -> str:
         return f"The rule approves nothing that fails {' and '.join(blocked)}, so it can only be rejected: {reject}."
     counted = Counter(what_is_missing(request, context))
     missing = [
-        f"{COUNTED.get(number, number)} of {'any group that decides' if group == ANYONE else group}"
-        for group, number in counted.items()
+        f"{COUNTED.get(number, number)} of {place_name(group, context.rule)}" for group, number in counted.items()
     ]
     if not missing:  # an unknown requester needed one more vote, and is known now
         return "The votes that the rule demands are there; one more vote by anyone of its groups decides."

@@ -192,6 +192,7 @@ def _rule_fields(rule: Rule) -> Fields:
         "ticket": _ticket(rule.ticket),
         "approve": _all_of(rule.approve.all_of),
         "approve.reason": rule.approve.reason,
+        "approve.passkey": "required" if rule.approve.passkey else NONE,
         "approve.unknown_requester": rule.approve.unknown_requester,
         "remind_after": _lasting(rule.remind_after),
         "escalate": f"after {_lasting(rule.escalate.after)} to {rule.escalate.group}" if rule.escalate else NONE,
@@ -230,7 +231,11 @@ def _threshold(one: Threshold) -> str:
 
 
 def _all_of(requirements: Sequence[Requirement]) -> str:
-    return " and ".join(f"{_count(one.quorum)} of {one.group}" for one in requirements)
+    return " and ".join(f"{_count(one.quorum)} of {one.group}{_by_passkey(one)}" for one in requirements)
+
+
+def _by_passkey(requirement: Requirement) -> str:
+    return " with a passkey" if requirement.passkey else ""
 
 
 def _count(number: int) -> str:

@@ -16,6 +16,7 @@ from bot.domain.references import TicketPlan
 
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
 ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
+SAID_WHEN_SET = ("passkey",)  # keys that the parts of a rule got later: unset, the rule keeps its hash
 NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is notified, and when
 
 
@@ -73,17 +74,30 @@ class Group:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A number of different members of a group."""
+    """A number of different members of a group. `passkey`: each of them signs with their own passkey."""
 
     group: str
     quorum: int
+    passkey: bool = False
 
 
 @dataclass(frozen=True)
 class Approve:
+    """`passkey`: everyone who approves signs with their own passkey, also for groups whose requirement does not say so."""
+
     all_of: tuple[Requirement, ...]
     reason: ReasonDemand
     unknown_requester: UnknownRequester
+    passkey: bool = False
+
+    @property
+    def wants_passkeys(self) -> bool:
+        """Whether any approval under the rule takes a passkey."""
+        return self.passkey or any(requirement.passkey for requirement in self.all_of)
+
+    def wants_passkey_for(self, group: str) -> bool:
+        """Whether an approval counts for this group only with a passkey. `group` may also be the name of a place that any group takes."""
+        return self.passkey or any(one.passkey for one in self.all_of if one.group == group)
 
     def wants_reason_to_approve(self) -> bool:
         return self.reason in (ReasonDemand.ON_APPROVE, ReasonDemand.ALWAYS)
@@ -307,8 +321,12 @@ def _hash_of(said: dict[str, object], groups: Iterable[Group]) -> str:
 
 def _said(rule: Rule) -> dict[str, object]:
     """Omits default values, so that a release with a new key voids no vote."""
-    whole = asdict(rule)
+    whole = asdict(rule, dict_factory=_without_unset)
     return {field.name: whole[field.name] for field in fields(rule) if getattr(rule, field.name) != field.default}
+
+
+def _without_unset(items: list[tuple[str, object]]) -> dict[str, object]:
+    return {name: value for name, value in items if value or name not in SAID_WHEN_SET}
 
 
 def _bound(group: Group) -> dict[str, object]:

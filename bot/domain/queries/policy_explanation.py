@@ -121,6 +121,15 @@ def approvals(hypothetical: TransitionRequest, rule: Rule, requester: str | None
     return Approvals(() if refused else places(request, rule), refused)
 
 
+def passkey_groups(held: Held) -> tuple[str, ...]:
+    """The groups for which an approval takes the approver's passkey. Who stands in for one of them needs theirs too."""
+    approve = held.rule.approve
+    stands_in = held.rule.escalate.group if held.rule.escalate and approve.wants_passkeys else ""
+    return tuple(
+        group.name for group in held.groups if approve.wants_passkey_for(group.name) or group.name == stands_in
+    )
+
+
 def coming_to(held: Held) -> str:
     """What the fast track's result leads to."""
     track, judgement = held.rule.fast_track, held.judgement

@@ -60,24 +60,17 @@ from bot.domain.request.opening import Authors as Authors
 from bot.domain.request.opening import NewRequest as NewRequest
 from bot.domain.request.opening import open_request as open_request
 from bot.domain.request.opening import reopened as reopened
-from bot.domain.request.quorum import groups_with_a_say, requester_is_unknown, tally, under
+from bot.domain.request.quorum import requester_is_unknown, tally, under, wants_passkey
+from bot.domain.request.voting import AlreadyDecided as AlreadyDecided
+from bot.domain.request.voting import OwnRequest as OwnRequest
+from bot.domain.request.voting import check_may_cast as check_may_cast
+from bot.domain.request.voting import check_may_vote as check_may_vote
+from bot.domain.request.voting import wants_reason as wants_reason
 from bot.errors import Refused
 
 FAR_AHEAD = timedelta(days=365)
 REASONS_TOLD = 5
 UNDECIDED = "nobody decided in time"
-
-
-class AlreadyDecided(Refused):
-    """Someone else decided first. The message says who; the handler adds the names."""
-
-    def __init__(self, request: TransitionRequest) -> None:
-        super().__init__(f"request {request.short_id} is already {request.state}")
-        self.request = request
-
-
-class OwnRequest(Refused):
-    """Separation of duties: the requester and the trainer may not decide."""
 
 
 def freeze_evidence(
@@ -129,60 +122,20 @@ def approve_by_rule(request: TransitionRequest, rule_hash: str, at: datetime) ->
     return [RequestApproved(at, request.id, (), rule_hash, DecidedBy.RULE)]
 
 
-def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
-    """Raises Refused with the sentence that the person sees. Also asked before a form for a reason is opened."""
-    if request.state is State.COLLECTING:
-        raise Refused("the evidence is still being collected. Try again in a moment")
-    if request.state is not State.PENDING:
-        raise AlreadyDecided(request)
-    if request.expires_at is not None and vote.at >= request.expires_at:
-        raise Refused("the time to decide is over. Whoever still wants it asks again")
-    _check_is_no_party(request, vote)
-    wanted = groups_with_a_say(request, rule)
-    if not set(wanted) & set(vote.groups):
-        raise Refused(f"only members of {', '.join(wanted)} may decide this. Ask one of them")
-    counted = under(request, vote.rule_hash).votes
-    if any(vote.ids & set(earlier.standing_in_for) for earlier in counted):
-        raise Refused("somebody has voted in your place while you were away; that vote stands")
-    if set(vote.standing_in_for) & request.parties:
-        raise Refused(
-            "whom you stand in for asked for this or trained the version, and has no say to lend. Press again"
-        )
-    if set(vote.standing_in_for) & {person for one in counted for person in (*one.ids, *one.standing_in_for)}:
-        raise Refused("whom you stand in for has had a vote on this by now. Press again to vote for yourself alone")
-    refuses_unknown = rule.approve.unknown_requester is UnknownRequester.REFUSE
-    if vote.verdict is Verdict.APPROVE and refuses_unknown and requester_is_unknown(request):
-        raise Refused(
-            "nobody knows who asked for this or who trained it, and the policy refuses to approve that. "
-            "Ask for it with `countersign request-transition` and map the author in the policy's people"
-        )
-    if vote.verdict is Verdict.APPROVE:
-        lineage.check_may_approve(request, rule)
+def cast_vote(
+    request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str, at: datetime | None = None
+) -> list[Event]:
+    """`at`: when it is recorded, if not at once: an approval by passkey is pressed first and signed later. Raises Refused."""
+    vote, at = replace(vote, rule_hash=rule_hash), at or vote.at
+    check_may_cast(request, replace(vote, at=at), rule)
+    if vote.passkey is None and wants_passkey(vote, rule):
+        raise Refused("this approval needs your passkey. Press Approve, and sign on the page that the bot links to")
 
-
-def _check_is_no_party(request: TransitionRequest, vote: Vote) -> None:
-    if vote.ids & replace(request, barred=()).parties:
-        raise OwnRequest("you asked for this transition or trained the version, so someone else must decide it")
-    if vote.ids & request.parties:
-        raise OwnRequest(
-            "you asked for this version before, or trained it, or your account was another person's who did, "
-            "so someone else must decide it"
-        )
-
-
-def cast_vote(request: TransitionRequest, vote: Vote, rule: Rule, rule_hash: str) -> list[Event]:
-    vote = replace(vote, rule_hash=rule_hash)
-    check_may_vote(request, vote, rule)
-    if any(earlier.ids & vote.ids for earlier in under(request, rule_hash).votes):
-        raise Refused("you have voted on this already; your vote stands")
-    if wants_reason(request, vote.verdict, rule) and not vote.reason.strip():
-        raise Refused(f"the policy wants a reason to {vote.verdict}. Say in a sentence why")
-
-    cast = VoteCast(vote.at, request.id, vote)
+    cast = VoteCast(at, request.id, vote)
     if vote.verdict is Verdict.REJECT:
-        rejected = RequestRejected(vote.at, request.id, vote.person, vote.reason, rule_hash)
-        return [cast, rejected, *_compared(request, rule, vote.at, approved=False)]
-    return [cast, *_decided_by_votes(evolve(request, cast), rule, rule_hash, vote.at)]
+        rejected = RequestRejected(at, request.id, vote.person, vote.reason, rule_hash)
+        return [cast, rejected, *_compared(request, rule, at, approved=False)]
+    return [cast, *_decided_by_votes(evolve(request, cast), rule, rule_hash, at)]
 
 
 def _decided_by_votes(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetime) -> list[Event]:
@@ -196,13 +149,6 @@ def _decided_by_votes(request: TransitionRequest, rule: Rule, rule_hash: str, at
         return []
     approvers = tuple(person for person, _ in now.met)
     return [RequestApproved(at, request.id, approvers, rule_hash), *_compared(request, rule, at, approved=True)]
-
-
-def wants_reason(request: TransitionRequest, verdict: Verdict, rule: Rule) -> bool:
-    """To approve what people have rolled back or rejected before takes a reason under every rule, so that it is no accident."""
-    if verdict is Verdict.REJECT:
-        return rule.approve.wants_reason_to_reject()
-    return rule.approve.wants_reason_to_approve() or request.failed_before != "" or request.objections != ()
 
 
 def _compared(request: TransitionRequest, rule: Rule, at: datetime, *, approved: bool) -> list[Event]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.model import Kind, TransitionRequest, Verdict, Vote
@@ -29,10 +29,24 @@ def places(request: TransitionRequest, rule: Rule) -> tuple[str, ...]:
     return (*demanded, ANYONE) if _wants_one_more(request, rule) else demanded
 
 
+def place_name(place: str, rule: Rule) -> str:
+    """A place for people: its group, and whether the approval takes a passkey."""
+    name = "any group that decides" if place == ANYONE else place
+    return f"{name} with a passkey" if rule.approve.wants_passkey_for(place) else name
+
+
 def groups_with_a_say(request: TransitionRequest, rule: Rule) -> tuple[str, ...]:
     """The rule's groups and, once a request was escalated, the one that may vote in place of each of them."""
     named = tuple(requirement.group for requirement in rule.approve.all_of)
     return (*named, rule.escalate.group) if rule.escalate and request.escalated_at else named
+
+
+def wants_passkey(vote: Vote, rule: Rule) -> bool:
+    """Whether this vote takes its person's passkey: only approvals do, for a group that needs one, or in place of its members."""
+    if vote.verdict is not Verdict.APPROVE or not rule.approve.wants_passkeys:
+        return False
+    may_stand_in = rule.escalate is not None and rule.escalate.group in vote.groups
+    return rule.approve.passkey or may_stand_in or any(rule.approve.wants_passkey_for(group) for group in vote.groups)
 
 
 def author_is_unknown(request: TransitionRequest) -> bool:
@@ -64,37 +78,42 @@ def _wants_one_more(request: TransitionRequest, rule: Rule) -> bool:
 
 
 def tally(request: TransitionRequest, rule: Rule) -> Tally:
-    """Seats each approver in one place at most, so that no person counts twice; the order of votes does not matter."""
+    """Seats each approver in one place at most, so that no person counts twice; the order of votes does not matter.
+
+    An approval without its person's passkey takes no place that needs one.
+    """
     approvals = {vote.person: vote for vote in request.votes if vote.verdict is Verdict.APPROVE}
     wanted = places(request, rule)
     seated: dict[int, Vote] = {}
+    open_to = {person: _places_for(vote, request, rule) for person, vote in approvals.items()}
     for _, vote in sorted(approvals.items()):
-        _seat(vote, wanted, seated, set(), _stand_ins(request, rule))
+        _seat(vote, wanted, seated, set(), open_to)
     met = tuple((seated[place].person, wanted[place]) for place in sorted(seated))
     missing = tuple(group for place, group in enumerate(wanted) if place not in seated)
     return Tally(met, missing)
 
 
-def _stand_ins(request: TransitionRequest, rule: Rule) -> frozenset[str]:
-    return frozenset({rule.escalate.group}) if rule.escalate and request.escalated_at else frozenset()
+def _places_for(vote: Vote, request: TransitionRequest, rule: Rule) -> frozenset[str]:
+    """The names of the places that this vote may take. The escalation group counts only after the request was escalated."""
+    named = {*(req.group for req in rule.approve.all_of), ANYONE}
+    stands_in = rule.escalate is not None and request.escalated_at is not None and rule.escalate.group in vote.groups
+    own = named if stands_in else {*vote.groups, ANYONE} if vote.groups else set[str]()
+    return frozenset(name for name in own if vote.passkey or not rule.approve.wants_passkey_for(name))
 
 
 def _seat(
-    vote: Vote, wanted: Sequence[str], seated: dict[int, Vote], tried: set[int], stand_ins: frozenset[str]
+    vote: Vote,
+    wanted: Sequence[str],
+    seated: dict[int, Vote],
+    tried: set[int],
+    open_to: Mapping[str, frozenset[str]],
 ) -> bool:
-    """Kuhn's augmenting path: take a free place, or move the person who has it to another one."""
+    """Kuhn's augmenting path: take a free place, or move the person who has it to another one. `open_to` has places' names by person."""
     for place, group in enumerate(wanted):
-        if place in tried or not _may_sit(vote, group, stand_ins):
+        if place in tried or group not in open_to[vote.person]:
             continue
         tried.add(place)
-        if place not in seated or _seat(seated[place], wanted, seated, tried, stand_ins):
+        if place not in seated or _seat(seated[place], wanted, seated, tried, open_to):
             seated[place] = vote
             return True
     return False
-
-
-def _may_sit(vote: Vote, group: str, stand_ins: frozenset[str]) -> bool:
-    """The escalation group counts only after the request was escalated."""
-    if stand_ins & set(vote.groups):
-        return True
-    return bool(vote.groups) if group == ANYONE else group in vote.groups

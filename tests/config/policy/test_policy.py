@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +32,11 @@ from tests.builders.policies import SMALL, mistakes_of, replaced
 
 EXAMPLE = Path(str(files("config").joinpath("policy.yaml")))
 SCHEMA = Path(str(files("config").joinpath("policy.schema.json")))
+
+OF_AN_EARLIER_RELEASE = (
+    "sha256:cadf131e5894bfa69e8becf4038897771354ae6b169d5160abde96b4f45e50d3",
+    "sha256:1fff9645f108620cd769f8e310a727b3cb3f4389517d914b94994ffca75ec5f8",
+)
 
 
 def changed(old: str, new: str) -> str:
@@ -87,6 +93,32 @@ def test_what_is_left_out_has_the_documented_defaults() -> None:
     assert (policy.calendar, policy.freezes, policy.artifact_stores) == (EVERY_DAY_AT_WORK, (), ARTIFACTS_FROM_MLFLOW)
     assert rule.approve.reason is ReasonDemand.ON_REJECT
     assert rule.approve.unknown_requester is UnknownRequester.ONE_MORE
+
+
+def test_a_rule_or_one_of_its_groups_may_need_passkeys() -> None:
+    whole = read_policy(changed("approve: {", "approve: {passkey: required, ")).rules[0].approve
+    (group,) = read_policy(changed("quorum: 1", "quorum: 1, passkey: required")).rules[0].approve.all_of
+
+    assert (whole.passkey, whole.all_of[0].passkey, whole.wants_passkeys) == (True, False, True)
+    assert group.passkey
+
+
+def test_passkeys_are_needed_or_not_mentioned() -> None:
+    (mistake,) = mistakes_of(changed("approve: {", "approve: {passkey: no, "))
+
+    assert "approve.passkey" in mistake
+    assert "required" in mistake
+
+
+def test_a_rule_without_passkeys_keeps_the_hash_that_votes_of_earlier_releases_carry() -> None:
+    policy = read_policy(SMALL)
+    (rule,) = policy.rules
+
+    hashes = policy.hashes(rule)
+
+    assert hashes == OF_AN_EARLIER_RELEASE
+    wanting = replace(rule, approve=replace(rule.approve, passkey=True))
+    assert policy.rule_hash(wanting) != policy.rule_hash(rule)
 
 
 @pytest.mark.parametrize(

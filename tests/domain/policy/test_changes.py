@@ -100,6 +100,7 @@ OF_APPROVE: dict[str, tuple[Any, str]] = {
     "all_of": ((Requirement("leads", 12),), "approve: 12 of leads, was one of leads"),
     "reason": (ReasonDemand.ALWAYS, "approve.reason: always, was on_reject"),
     "unknown_requester": (UnknownRequester.REFUSE, "approve.unknown_requester: refuse, was author_only"),
+    "passkey": (True, "approve.passkey: required, was none"),
 }
 OF_A_FAST_TRACK: dict[str, tuple[Any, str]] = {
     "mode": (FastTrackMode.ON, "fast_track.mode: on, was shadow"),
@@ -128,6 +129,12 @@ def test_every_part_of_who_approves_is_said(field: str) -> None:
     value, sentence = OF_APPROVE[field]
 
     assert after_approve(**{field: value}) == (sentence,)
+
+
+def test_a_group_that_needs_a_passkey_is_said() -> None:
+    said = after_approve(all_of=(Requirement("leads", 1, passkey=True),))
+
+    assert said == ("approve: one of leads with a passkey, was one of leads",)
 
 
 @pytest.mark.parametrize("field", OF_A_FAST_TRACK)
@@ -167,6 +174,7 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         Rule: {*OF_A_RULE, "models", "workspace", "target", "approve", "fast_track", "lineage"},
         LineageDemand: {"git", "main", "block"},
         Approve: {*OF_APPROVE},
+        Requirement: {"group", "quorum", "passkey"},
         FastTrack: {*OF_A_FAST_TRACK, "metrics"},
         Threshold: {*OF_A_THRESHOLD, "metric"},
         Policy: {"poll", "people", "groups", "rules", "default", "calendar", "freezes", "artifact_stores", "digest"}

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.model import Ask, AskKind, Kind, State, Target, TargetKind, TransitionRequest, Verdict, VersionId, Vote
-from bot.domain.policy.rules import Approve, Observed, ReasonDemand, Requirement, Rule, UnknownRequester
-from bot.domain.request.quorum import ANYONE, places, requester_is_unknown, tally
+from bot.domain.model import (
+    Ask,
+    AskKind,
+    Assertion,
+    Kind,
+    State,
+    Target,
+    TargetKind,
+    TransitionRequest,
+    Verdict,
+    VersionId,
+    Vote,
+)
+from bot.domain.policy.rules import Approve, Escalate, Observed, ReasonDemand, Requirement, Rule, UnknownRequester
+from bot.domain.request.quorum import ANYONE, places, requester_is_unknown, tally, wants_passkey
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 GROUPS = ("leads", "risk", "legal")
@@ -243,3 +255,55 @@ def test_a_further_approval_never_opens_a_place(quorums: dict[str, int], votes: 
     after = tally(with_votes(*votes, approval("zoe", *groups)), rule)
 
     assert len(before.missing) - 1 <= len(after.missing) <= len(before.missing)
+
+
+def by_passkey(vote: Vote) -> Vote:
+    return replace(vote, passkey=Assertion("Y3JlZA", "e30", "AA", "AA", "sha256:1"))
+
+
+LEADS_SIGN = replace(
+    rule_of(leads=1, risk=1),
+    approve=Approve(
+        (Requirement("leads", 1, passkey=True), Requirement("risk", 1)),
+        ReasonDemand.ON_REJECT,
+        UnknownRequester.ONE_MORE,
+    ),
+)
+
+
+def test_an_approval_without_its_passkey_takes_no_place_that_needs_one() -> None:
+    both = approval("cy", "leads", "risk")
+
+    pressed, signed = tally(with_votes(both), LEADS_SIGN), tally(with_votes(by_passkey(both)), LEADS_SIGN)
+
+    assert (pressed.met, pressed.missing) == ((("cy", "risk"),), ("leads",))
+    assert signed.met == (("cy", "leads"),)
+
+
+def test_the_person_with_the_passkey_is_seated_where_one_is_needed() -> None:
+    signed, pressed = by_passkey(approval("cy", "leads", "risk")), approval("dan", "leads", "risk")
+
+    for votes in permutations((signed, pressed)):
+        assert set(tally(with_votes(*votes), LEADS_SIGN).met) == {("cy", "leads"), ("dan", "risk")}
+
+
+@pytest.mark.parametrize(("groups", "wanted"), [(("leads",), True), (("risk",), False), (("heads",), True)])
+def test_who_stands_in_for_a_group_that_needs_a_passkey_needs_theirs(groups: tuple[str, ...], wanted: bool) -> None:
+    rule = replace(LEADS_SIGN, escalate=Escalate(timedelta(hours=8), "heads"))
+    escalated = replace(REQUEST, escalated_at=NOON)
+
+    pressed = approval("cy", *groups)
+
+    assert wants_passkey(pressed, rule) is wanted
+    assert not wants_passkey(replace(pressed, verdict=Verdict.REJECT), rule)
+    assert ("leads" in tally(with_votes(pressed, request=escalated), rule).missing) is True
+
+
+def test_a_rule_that_needs_passkeys_counts_no_approval_without_one_anywhere() -> None:
+    rule = replace(LEADS_SIGN, approve=replace(LEADS_SIGN.approve, passkey=True))
+    unknown = replace(REQUEST, requester=None)
+
+    pressed = with_votes(approval("cy", "leads"), approval("dan", "risk"), approval("eve", "risk"), request=unknown)
+
+    assert tally(pressed, rule).missing == ("leads", "risk", ANYONE)
+    assert tally(replace(pressed, votes=tuple(map(by_passkey, pressed.votes))), rule).is_complete

@@ -18,6 +18,7 @@ from tests.fixtures.installation import Installation, policy_text
 
 FAST_TRACK = "fast_track: {{mode: {mode}, metrics: {{{metric}: {{threshold: {limit}, greater_is_better: false}}}}}}"
 NOWHERE = "http://127.0.0.1:9"
+BY_PASSKEY = "[{group: ml-leads, quorum: 1, passkey: required}, {group: risk, quorum: 1}]"
 
 
 def fast_track(mode: str = "shadow", limit: float = 40, metric: str = "mae") -> str:
@@ -148,6 +149,21 @@ def test_a_group_that_no_rule_names_is_noticed(file: Path) -> None:
     assert "spare" in told.output
 
 
+def test_a_rule_whose_passkeys_no_one_could_use_is_noticed(file: Path, tmp_path: Path) -> None:
+    file.write_text(policy_text("bike-*", all_of=BY_PASSKEY, groups="risk: {people: [cy@example.com]}"))
+    alone_here = {"COUNTERSIGN_HOME": str(tmp_path), "COUNTERSIGN_URL": "", "COUNTERSIGN_LINK_KEY": ""}
+    https, key = {"COUNTERSIGN_URL": "https://countersign.example.com"}, {"COUNTERSIGN_LINK_KEY": "k" * 40}
+
+    def told(**environ: str) -> str:
+        return alone("check", str(file), "--offline", **{**alone_here, **environ}).output
+
+    line = f'{file} line {line_with("all_of", file) - 1}: the approvals of rule "bike-*" take a passkey, and here no one could use one'
+    assert f"{line}: passkeys need the bot's public address. Set COUNTERSIGN_URL" in told()
+    assert "only over https" in told(COUNTERSIGN_URL="http://countersign.example.com", **key)
+    assert "no key for its links. Set COUNTERSIGN_LINK_KEY" in told(**https)
+    assert "passkey" not in told(**https, **key)
+
+
 def test_mistakes_come_first_and_all_at_once(file: Path) -> None:
     file.write_text(file.read_text().replace("quorum: 1", "quorum: none").replace("on_reject", "perhaps"))
 
@@ -238,6 +254,18 @@ def test_explain_says_what_waits_and_until_when(installation: Installation, file
     assert "escalation  after 1d of working time, to heads" in told.output
     assert "heads, once it was escalated (people of the policy): Cy Lindqvist" in told.output
     assert "expiry      after 3d" in told.output
+
+
+def test_explain_says_for_whom_a_passkey_is_needed(installation: Installation, file: Path) -> None:
+    installation.register()
+    groups = "risk: {people: [cy@example.com]}\nheads: {people: [bea@example.com]}"
+    rewrite(file, installation, all_of=BY_PASSKEY, groups=groups, extra="escalate: {after: 8h, group: heads}")
+
+    told = policy(installation, "explain", f"models:/{installation.model}/1", "--file", str(file))
+    said = policy(installation, "explain", f"models:/{installation.model}/1", "--file", str(file), "--json")
+
+    assert "  passkey     needed to approve for ml-leads, heads; to reject never takes one\n" in told.output
+    assert json.loads(said.output)["targets"][0]["rule"]["passkey_needed_for"] == ["ml-leads", "heads"]
 
 
 def test_explain_says_that_the_fast_track_is_switched_off(installation: Installation, file: Path) -> None:

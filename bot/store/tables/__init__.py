@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.store.registry_tables import Moment as Moment
-from bot.store.registry_tables import asks as asks
-from bot.store.registry_tables import baselines as baselines
-from bot.store.registry_tables import copies as copies
-from bot.store.registry_tables import intents as intents
-from bot.store.registry_tables import metadata as metadata
-from bot.store.registry_tables import models as models
-from bot.store.registry_tables import placements as placements
-from bot.store.registry_tables import registries as registries
-from bot.store.registry_tables import renames as renames
-from bot.store.registry_tables import sweeps as sweeps
-from bot.store.registry_tables import unreadable_models as unreadable_models
-from bot.store.registry_tables import watches as watches
+from bot.store.tables.passkeys import passkey_cards as passkey_cards
+from bot.store.tables.passkeys import passkey_requests as passkey_requests
+from bot.store.tables.passkeys import pending_enrolments as pending_enrolments
+from bot.store.tables.passkeys import pending_votes as pending_votes
+from bot.store.tables.registry import Moment as Moment
+from bot.store.tables.registry import asks as asks
+from bot.store.tables.registry import baselines as baselines
+from bot.store.tables.registry import copies as copies
+from bot.store.tables.registry import intents as intents
+from bot.store.tables.registry import metadata as metadata
+from bot.store.tables.registry import models as models
+from bot.store.tables.registry import placements as placements
+from bot.store.tables.registry import registries as registries
+from bot.store.tables.registry import renames as renames
+from bot.store.tables.registry import sweeps as sweeps
+from bot.store.tables.registry import unreadable_models as unreadable_models
+from bot.store.tables.registry import watches as watches
 
 # Exactly the text of the ledger's index: with bound values PostgreSQL would not use it.
 decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
@@ -87,6 +91,12 @@ ledger = sa.Table(
     ),
     # Every signature checks whether its key counts, and few entries are about keys.
     sa.Index("key_entries", "seq", postgresql_where=sa.text("kind in ('KeyAdded', 'KeyRetired')")),
+    # A vote under a rule that asks for a passkey reads all entries about passkeys, of which there are few.
+    sa.Index(
+        "passkey_entries",
+        "seq",
+        postgresql_where=sa.text("kind in ('PasskeyEnrolled', 'PasskeyConfirmed', 'PasskeyRevoked')"),
+    ),
     # Every signature checks which policies were put in force, and that the request is what its entries made of it.
     sa.Index("policy_entries", "seq", postgresql_where=activates),
     # Every scrape of the metrics counts these.

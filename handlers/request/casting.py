@@ -1,0 +1,163 @@
+"""What casting a vote takes, at once by button or later with a passkey: the locked request, the checks, and what is recorded.
+
+`approvals` answers the button, and `confirming` the page where a passkey signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.events import Event, RequestApproved, RequestRejected
+from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
+from bot.domain.policy.rules import Rule
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import AlreadyDecided
+from bot.domain.request.shown import shown_on
+from bot.errors import Refused
+from bot.ports import Click
+from bot.store.transaction import Transaction
+from handlers.request.absences import check_is_here
+from handlers.request.calling_off import judge_anew
+from handlers.request.voters import POLICY_CHANGED, Voter
+
+OLD_CARD = (
+    "this card is from an earlier release, or from before the policy changed, and is being renewed. Read it again in a "
+    "moment, then press"
+)
+SENT_TWICE = "Slack has sent this click before, and it was recorded then. To vote again, press again"
+VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What only the person who clicked sees; empty when the card itself is the answer. `waits`: the vote is not cast yet."""
+
+    text: str = ""
+    asked: bool = False
+    refused: bool = False
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class Ballot:
+    """A locked request that this vote may be cast on, and the rule that it is cast under."""
+
+    request: TransitionRequest
+    rule: Rule
+    rule_hash: str
+
+
+def open_ballot(click: Click, voter: Voter, tx: Transaction, now: datetime) -> Ballot:
+    """Locks the request. Raises Refused when the card shows something else, or the policy or the account has changed meanwhile."""
+    known = tx.requests.get(click.value).version
+    tx.requests.lock_model(known.workspace, known.model)
+    request = tx.requests.get(click.value, for_update=True)
+    rule = rule_of(request, tx)
+    if shows_something_else(click, request, rule, tx):
+        raise Refused(OLD_CARD)
+    check_is_still(voter, click, tx, now)
+    rule_hash = tx.policy().rule_hash(rule)
+    if rule_hash != voter.rule_hash:
+        raise Refused(POLICY_CHANGED)
+    tx.record(lifecycle.rebind(request, tx.policy().former_hash(rule), rule_hash, now))
+    return Ballot(tx.requests.get(request.id), rule, rule_hash)
+
+
+def record_vote(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, now: datetime) -> list[Event]:
+    """Records the vote and what follows from it, and keeps the signed request. Raises Refused."""
+    request = ballot.request
+    try:
+        events = lifecycle.cast_vote(request, vote, ballot.rule, ballot.rule_hash, now)
+    except AlreadyDecided as late:
+        raise Refused(who_decided(late.request, tx)) from None
+    kept = replace(vote, rule_hash=ballot.rule_hash)
+    if click.signed is not None and not tx.signed_requests.keep(click.signed, request.id, kept):
+        raise Refused(SENT_TWICE)
+    tx.record(events)
+    if request.kind is not Kind.OBSERVED and any(isinstance(event, RequestRejected) for event in events):
+        judge_anew(request, tx, now)  # it may have come there by hand since the last look
+    return events
+
+
+def vote_of(click: Click, voter: Voter, now: datetime) -> Vote:
+    return Vote(
+        person=voter.person.id,
+        verdict=verdict_of(click),
+        reason=click.reason,
+        at=now,
+        groups=voter.groups,
+        via="card",
+        standing_in_for=voter.standing_in_for,
+        also=voter.also,
+        team=click.team,
+        account=click.account,
+        signed_request=click.signed.digest if click.signed else "",
+        signed_by=click.signed.signed_by if click.signed else "",
+    )
+
+
+def check_is_still(voter: Voter, click: Click, tx: Transaction, now: datetime) -> None:
+    """After the account was looked up, an administrator may have unbound it, or the person declared an absence."""
+    if tx.people.get(voter.person.id).account != click.account:
+        raise Refused("whose account this is has changed just now. Nothing was recorded: press again")
+    for person in (voter.person.id, *voter.also):
+        check_is_here(person, tx, now)
+
+
+def verdict_of(click: Click) -> Verdict:
+    if click.action not in VERDICTS:
+        raise Refused(f'this button says "{click.action[:40]}", which Countersign does not know')
+    return VERDICTS[click.action]
+
+
+def request_under(click: Click, tx: Transaction) -> TransitionRequest:
+    """The button's id must be of the very message that we posted: team, app, channel and message all agree."""
+    request = tx.requests.get(click.value)
+    card = request.card
+    here = (click.team, click.app, click.channel, click.message)
+    if card is None:
+        raise Refused("the card has only just been posted and is still being recorded. Press again in a moment")
+    if here != (card.team, card.app, card.channel, card.message):
+        raise Refused(
+            "this button is not on the message that Countersign posted for the request. Use the original card"
+        )
+    return request
+
+
+def rule_of(request: TransitionRequest, tx: Transaction) -> Rule:
+    rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
+    if rule is None:
+        raise Refused(f"no rule in the policy speaks of {request.target} for {request.version.model} any more")
+    return rule
+
+
+def shows_something_else(click: Click, request: TransitionRequest, rule: Rule, tx: Transaction) -> bool:
+    """The signature on the click covers what the card showed, and the vote is signed only if that is what the request is about."""
+    return request.state is State.PENDING and click.shown != shown_on(request, tx.policy().rule_hash(rule))
+
+
+def who_decided(request: TransitionRequest, tx: Transaction) -> str:
+    if request.decided_by is DecidedBy.FAST_TRACK:
+        return f"the fast track was quicker: {request.version} for {request.target} is approved. Your click changed nothing"
+    if request.state is State.CALLED_OFF:
+        return f"this approval was called off: {request.outcome}. Your click changed nothing"
+    verdict = (
+        None
+        if request.state in ENDED_UNDECIDED
+        else Verdict.REJECT
+        if request.state is State.REJECTED
+        else Verdict.APPROVE
+    )
+    names = tx.people.names([vote.person for vote in request.votes if vote.verdict is verdict])
+    done = "approved" if verdict is Verdict.APPROVE else request.state
+    when = f" on {request.decided_at:%Y-%m-%d at %H:%M} UTC" if request.decided_at else ""
+    by = f" by {' and '.join(names.values())}" if names else ""
+    return f"this was already {done}{by}{when}: {request.version} for {request.target}. Your click changed nothing"
+
+
+def reply_for(events: Sequence[Event]) -> Reply:
+    if any(isinstance(event, RequestApproved | RequestRejected) for event in events):
+        return Reply()
+    return Reply("Your vote is recorded. The card shows what is still missing.")

@@ -1,0 +1,184 @@
+"""An approval that takes a passkey: the press keeps a vote that waits, and the bot's page signs it. Only then is it cast.
+
+What the person signs is the digest of the vote's statement: model, version, target, evidence, rule and meaning. The pages are in
+`handlers.doors`; how a passkey is enrolled is in `handlers.request.passkeys`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot import metrics
+from bot.domain.attestation.decision import ids_named_in, of_vote, payload_of
+from bot.domain.attestation.vote_statement import rule_in, says_all
+from bot.domain.model import Assertion, Vote
+from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import AlreadyDecided
+from bot.domain.request.passkeys import Passkey
+from bot.errors import Refused, Rejected
+from bot.ids import new_id
+from bot.passkeys import RelyingParty, assertion_options, read_assertion, relying_party, verify_assertion
+from bot.ports import Click
+from bot.services import Services
+from bot.store.passkeys import PendingVote
+from bot.store.transaction import Transaction
+from handlers.request.casting import Ballot, Reply, open_ballot, record_vote, reply_for, rule_of, who_decided
+from handlers.request.voters import Voter, voter_for
+
+WAITS_FOR = timedelta(minutes=5)
+FORBIDDEN = 403
+GONE = 410
+HOW_TO_ENROL = "Enrol one with /countersign passkey, and have another approver confirm it"
+NOT_HERE = "Ask your administrators: until then no one can approve under this rule. Rejecting takes no passkey"
+PRESS_AGAIN = "Nothing was recorded. Press Approve on the card again"
+CHANGED = f"what you would approve has changed since you pressed Approve. {PRESS_AGAIN}"
+
+
+def page_of(pending_id: str) -> str:
+    """The path of the page that signs this vote."""
+    return f"/confirm/{pending_id}"
+
+
+def ask_for_passkey(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, s: Services) -> Reply:
+    """Keeps the vote until its person signs it, and links to the page. Raises Refused for a person who could not sign or may not vote."""
+    try:
+        lifecycle.check_may_cast(ballot.request, vote, ballot.rule)
+    except AlreadyDecided as late:
+        raise Refused(who_decided(late.request, tx)) from None
+    party = _party(s)
+    if not _usable(tx.passkeys.of(vote.person), party):
+        raise Refused(_why_no_passkey(tx.passkeys.of(vote.person), party))
+    pending = _pending(ballot, vote, click, tx)
+    tx.passkeys.keep_pending(pending)
+    link = s.links.to_page(page_of(pending.id), pending.expires_at)
+    minutes = WAITS_FOR // timedelta(minutes=1)
+    return Reply(
+        f"This approval needs your passkey, and does not count before that. Sign it within {minutes} minutes: {link}",
+        waits=True,
+    )
+
+
+def pending_vote(pending_id: str, s: Services) -> PendingVote:
+    """The vote that the page is about. Raises Rejected when it was signed before, or waited too long."""
+    with s.store.transaction() as tx:
+        return _still_waiting(tx.passkeys.pending(pending_id), s.clock.now())
+
+
+def options_for(pending: PendingVote, s: Services) -> dict[str, object]:
+    """What the page gives to `navigator.credentials.get`, as JSON. Raises Refused when the person has no passkey that counts."""
+    party = _party(s)
+    with s.store.transaction() as tx:
+        mine = tx.passkeys.of(pending.vote.person)
+    usable = _usable(mine, party)
+    if not usable:
+        raise Refused(_why_no_passkey(mine, party))
+    return assertion_options(pending.statement.encode(), [key.credential for key in usable], party)
+
+
+def confirm(pending_id: str, assertion: Mapping[str, object], s: Services) -> Reply:
+    """Casts the vote that waits, if its person's passkey signed it: everything that the press was checked for is checked again.
+
+    `assertion` has id, clientDataJSON, authenticatorData and signature in base64url. Raises Rejected, which is counted, and Refused.
+    """
+    try:
+        return _confirm(pending_id, assertion, s)
+    except Rejected as refusal:
+        metrics.passkeys_refused.labels(refusal.reason).inc()
+        raise
+
+
+def _confirm(pending_id: str, sent: Mapping[str, object], s: Services) -> Reply:
+    pending, party = pending_vote(pending_id, s), _party(s)
+    payload = pending.statement.encode()
+    assertion = read_assertion(sent, payload)
+    with s.store.transaction() as tx:
+        verify_assertion(assertion, payload, _passkey_of(assertion, pending, party, tx).public_key, party)
+        request = tx.requests.get(pending.request_id)
+        rule = rule_of(request, tx)
+    voter = voter_for(pending.click.account, rule, request, s)
+
+    now = s.clock.now()
+    with s.store.transaction() as tx:
+        ballot = open_ballot(pending.click, voter, tx, now)
+        _still_waiting(tx.passkeys.pending(pending_id, for_update=True), now)
+        tx.passkeys.lock()
+        _passkey_of(assertion, pending, party, tx)  # it may have been revoked just now
+        _check_is_the_same(pending, ballot, voter)
+        events = record_vote(ballot, replace(pending.vote, passkey=assertion), pending.click, tx, now)
+        tx.passkeys.use(pending_id, now)
+    return reply_for(events)
+
+
+def _pending(ballot: Ballot, vote: Vote, click: Click, tx: Transaction) -> PendingVote:
+    ids = ids_named_in(ballot.request) | {vote.person}
+    statement = of_vote(ballot.request, vote, ballot.rule, tx.people.names(ids), tx.people.emails(ids))
+    text = payload_of(statement).decode()
+    return PendingVote(new_id(), ballot.request.id, vote, click, text, vote.at, vote.at + WAITS_FOR)
+
+
+def _party(s: Services) -> RelyingParty:
+    """Raises Refused where this bot has no page on which a passkey could be used."""
+    try:
+        party = relying_party(s.links.url)
+    except Refused as refusal:
+        raise Refused(f"this approval needs a passkey, and {refusal}. {NOT_HERE}") from None
+    if not s.links.are_made:
+        raise Refused(
+            f"this approval needs a passkey, and the bot has no key for its links: COUNTERSIGN_LINK_KEY. {NOT_HERE}"
+        )
+    return party
+
+
+def _usable(keys: Sequence[Passkey], party: RelyingParty) -> list[Passkey]:
+    return [key for key in keys if key.counts and key.rp_id == party.id]
+
+
+def _why_no_passkey(keys: Sequence[Passkey], party: RelyingParty) -> str:
+    waiting = [key for key in keys if key.is_waiting and key.rp_id == party.id]
+    if waiting:
+        lacking = waiting[-1].needs - len(waiting[-1].confirmed_by)
+        others = "another approver has" if lacking == 1 else f"{lacking} other approvers have"
+        return f"this approval needs your passkey, and {others} to confirm yours first"
+    return f"this approval needs your passkey, and you have none that counts. {HOW_TO_ENROL}"
+
+
+def _still_waiting(pending: PendingVote | None, now: datetime) -> PendingVote:
+    if pending is None:
+        raise Rejected("unknown", f"no vote waits for a passkey here. {PRESS_AGAIN}", 404)
+    if pending.used_at is not None:
+        raise Rejected("used", "this vote was signed before, and is cast once. The card shows it", GONE)
+    if now >= pending.expires_at:
+        raise Rejected("expired", f"this vote has waited for its passkey longer than 5 minutes. {PRESS_AGAIN}", GONE)
+    return pending
+
+
+def _passkey_of(assertion: Assertion, pending: PendingVote, party: RelyingParty, tx: Transaction) -> Passkey:
+    """The passkey that signed, if it counts and is the voter's. Raises Rejected."""
+    key, voter = tx.passkeys.find(assertion.credential), pending.vote.person
+    if key is None or key.rp_id != party.id:
+        raise Rejected("unknown_passkey", f"this passkey is not enrolled here. {HOW_TO_ENROL}", FORBIDDEN)
+    if key.person != voter:
+        names = tx.people.names([key.person, voter])
+        whose, yours = names.get(key.person, "another person"), names.get(voter, "another person")
+        raise Rejected(
+            "other_person", f"this passkey is {whose}'s, and the vote is {yours}'s. Sign with your own", FORBIDDEN
+        )
+    if key.is_revoked:
+        raise Rejected("revoked", f"this passkey was revoked: {key.revoked_because}. {HOW_TO_ENROL}", FORBIDDEN)
+    if not key.is_confirmed:
+        raise Rejected("not_confirmed", _why_no_passkey([key], party), FORBIDDEN)
+    return key
+
+
+def _check_is_the_same(pending: PendingVote, ballot: Ballot, voter: Voter) -> None:
+    """What was signed must be what would be cast now: the request, the rule, and whom this person may vote for."""
+    vote, statement = pending.vote, json.loads(pending.statement)
+    same_say = (voter.person.id, voter.groups, voter.standing_in_for, voter.also) == (
+        *(vote.person, vote.groups, vote.standing_in_for, vote.also),
+    )
+    same_rule = ballot.rule_hash == vote.rule_hash == rule_in(statement)
+    if not same_say or not same_rule or not says_all(statement, ballot.request, vote):
+        raise Rejected("changed", CHANGED, 409)

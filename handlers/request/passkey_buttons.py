@@ -1,0 +1,120 @@
+"""The buttons under a new passkey: another approver confirms it, or says that it is not theirs. `passkeys` is about making one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from bot.domain.card.passkey_card import CONFIRM, passkey_card
+from bot.domain.events import PasskeyConfirmed, PasskeyRevoked
+from bot.domain.policy.rules import Policy
+from bot.domain.request.passkeys import Passkey
+from bot.errors import Refused
+from bot.ports import Click
+from bot.services import Services
+from bot.store.people import Person
+from bot.store.transaction import Transaction
+from handlers.notify.outbox import begin_update, post_once
+from handlers.request.casting import Reply
+from handlers.request.voters import any_approver
+
+NOT_THEIRS = "another approver said that it is not theirs"
+WITHDRAWN = "its owner said that they have not made it"
+
+
+def press(click: Click, s: Services) -> Reply:
+    """Recorded with the signed request that it came in. Raises Refused."""
+    person = any_approver(click.account, s)
+    with s.store.transaction() as tx:
+        tx.passkeys.lock()
+        passkey = tx.passkeys.named(click.value)
+        name = tx.people.get(passkey.person).name
+        _check_place(click, passkey, tx)
+        if tx.people.get(person.id).account != click.account:
+            raise Refused("whose account this is has changed just now. Nothing was recorded: press again")
+        _check_waits(passkey, name)
+        if click.action == CONFIRM:
+            return _confirm(click, person, passkey, name, tx, s)
+        return _refuse(click, person, passkey, name, tx, s)
+
+
+def _confirm(click: Click, person: Person, passkey: Passkey, name: str, tx: Transaction, s: Services) -> Reply:
+    ids = tx.people.ids_of(person.id)
+    if ids & (passkey.person_ids | tx.people.ids_of(passkey.person)):
+        raise Refused(
+            "this is your own passkey, so another approver must confirm it. Ask one who knows that you made it"
+        )
+    if ids & passkey.confirmers_ids:
+        raise Refused(f"you have confirmed {name}'s passkey already, and another approver must as well")
+    kept = _keep(click, tx)
+    who = (person.id, click.account, click.team)
+    also = tuple(sorted(ids - {person.id}))
+    tx.record([PasskeyConfirmed(s.clock.now(), passkey.person, passkey.credential, *who, also, kept)])
+    return Reply(f"Recorded: you confirmed that passkey {passkey.short_id} is {name}'s.")
+
+
+def _refuse(click: Click, person: Person, passkey: Passkey, name: str, tx: Transaction, s: Services) -> Reply:
+    kept = _keep(click, tx)
+    why = WITHDRAWN if tx.people.ids_of(person.id) & passkey.person_ids else NOT_THEIRS
+    tx.record([PasskeyRevoked(s.clock.now(), passkey.person, passkey.credential, person.id, why, kept)])
+    return Reply(f"Recorded: passkey {passkey.short_id} will not count as {name}'s. Tell your administrators.")
+
+
+def _check_place(click: Click, passkey: Passkey, tx: Transaction) -> None:
+    here = (click.team, click.app, click.channel, click.message)
+    posted = tx.passkeys.cards(passkey.credential).values()
+    if not any(here == (card.team, card.app, card.channel, card.message) for card in posted):
+        raise Refused("this button is not on the message that Countersign posted for the passkey. Use that message")
+
+
+def _check_waits(passkey: Passkey, name: str) -> None:
+    if passkey.is_revoked:
+        raise Refused(f"passkey {passkey.short_id} was revoked, so there is nothing to confirm")
+    if passkey.is_confirmed:
+        raise Refused(
+            f"{name}'s passkey {passkey.short_id} is confirmed already. "
+            f"To end it, an administrator runs: countersign passkeys revoke {passkey.short_id} --reason ..."
+        )
+
+
+def _keep(click: Click, tx: Transaction) -> str:
+    """The digest of the signed request; empty for a click that has none."""
+    if click.signed is None:
+        return ""
+    if not tx.passkeys.keep_request(click.signed):
+        raise Refused("Slack has sent this click before, and it was recorded then")
+    return click.signed.digest
+
+
+def show_passkey(seq: str, s: Services) -> None:
+    """Effect: asks in each channel to confirm the passkey that this ledger entry is about, or shows there what became of it."""
+    with s.store.transaction() as tx:
+        passkey = tx.passkeys.find(json.loads(tx.ledger.get(int(seq)).body)["credential"])
+        if passkey is None:
+            return
+        owner = tx.people.get(passkey.person)
+        card = passkey_card(passkey, tx.people.all_names(), owner.email)
+        posted = tx.passkeys.cards(passkey.credential)
+        channels = [channel for channel in _channels(tx.policy()) if channel not in posted]
+        updates = [begin_update(_key(passkey, channel), one, card, tx, s) for channel, one in posted.items()]
+    for update in updates:
+        if update is not None:
+            update.send(s)
+    for channel in channels if passkey.is_waiting else ():
+        post_once(
+            _key(passkey, channel),
+            channel,
+            card,
+            s,
+            record=lambda tx, one, channel=channel: tx.passkeys.keep_card(passkey.credential, channel, one),  # type: ignore[misc]
+        )
+
+
+def _channels(policy: Policy) -> tuple[str, ...]:
+    """Those of the rules that want passkeys, where their approvers are; of all rules while none wants them."""
+    wanted = tuple(rule for rule in policy.rules if rule.approve.wants_passkeys)
+    return replace(policy, rules=wanted or policy.rules).channels()
+
+
+def _key(passkey: Passkey, channel: str) -> str:
+    return f"passkey:{passkey.id}:{channel}"

@@ -1,0 +1,190 @@
+"""How a person makes a passkey: a short-lived page that Slack links to, and how passkeys end. `passkey_buttons` has the confirmation."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot import metrics
+from bot.domain.events import PasskeyEnrolled, PasskeyRevoked
+from bot.domain.request.passkeys import FIRST, LATER, Passkey
+from bot.errors import Refused, Rejected
+from bot.ids import new_id
+from bot.links import enrol_path
+from bot.passkey_enrolment import creation_options, read_made
+from bot.passkeys import RelyingParty, relying_party
+from bot.services import Services
+from bot.store.passkeys import PendingEnrolment
+from bot.store.people import Person
+from bot.store.transaction import Transaction
+from handlers.request.voters import any_approver, person_of
+
+OPENS_FOR = timedelta(minutes=10)
+MOST = 5  # passkeys of one person that are not revoked
+LABEL_LIMIT = 60  # characters
+CHALLENGE = 32  # bytes
+FORBIDDEN, GONE = 403, 410
+ASK_ANEW = "Say /countersign passkey in Slack to get another."
+NO_LINK_KEY = "COUNTERSIGN_LINK_KEY is not set, so no page of the bot can be opened. Ask an administrator to set it"
+
+
+@dataclass(frozen=True)
+class EnrolmentPage:
+    """What the page shows, and `options` for the browser."""
+
+    person: Person
+    options: Mapping[str, object]
+    confirmations: int
+    until: datetime
+
+
+def offer_page(account: str, team: str, s: Services) -> str:
+    """A link to the page where the owner of this account makes a passkey. It opens for OPENS_FOR, for one passkey. Raises Refused."""
+    relying_party(s.links.url)
+    if not s.links.are_made:
+        raise Refused(NO_LINK_KEY)
+    person = any_approver(account, s)
+    now = s.clock.now()
+    challenge = urlsafe_b64encode(secrets.token_bytes(CHALLENGE)).decode().rstrip("=")
+    pending = PendingEnrolment(new_id(), person.id, account, team, challenge, "", now, now + OPENS_FOR)
+    with s.store.transaction() as tx:
+        _check_has_room(person, tx)
+        tx.passkeys.keep_enrolment(pending)
+    return s.links.to_page(enrol_path(pending.id), pending.expires_at)
+
+
+def page_of(id_: str, s: Services) -> EnrolmentPage:
+    """Raises Rejected when it was used, has ended or is not known."""
+    party = relying_party(s.links.url)
+    with s.store.transaction() as tx:
+        pending = _usable(tx.passkeys.enrolment(id_), s.clock.now())
+        person = _still(pending, tx)
+        ids = tx.people.ids_of(person.id)
+        mine = [key for key in tx.passkeys.all().values() if key.person_ids & ids]
+    known = [key.credential for key in mine if not key.is_revoked]
+    options = creation_options(pending.challenge, person.id, person.email, person.name, known, party)
+    needs = LATER if any(key.is_confirmed for key in mine) else FIRST
+    return EnrolmentPage(person, options, needs, pending.expires_at)
+
+
+def enrol(id_: str, sent: Mapping[str, object], s: Services) -> Passkey:
+    """Records the passkey that the page has made; others are asked to confirm it. Raises Rejected, which is counted, and Refused."""
+    try:
+        return _enrol(id_, sent, s)
+    except Rejected as refusal:
+        metrics.passkeys_refused.labels(refusal.reason).inc()
+        raise
+
+
+def _enrol(id_: str, sent: Mapping[str, object], s: Services) -> Passkey:
+    party, now = relying_party(s.links.url), s.clock.now()
+    label = _label_in(sent)
+    with s.store.transaction() as tx:
+        pending = _usable(tx.passkeys.enrolment(id_, for_update=True), now)
+        made = read_made(sent, pending.challenge, party)
+        person = _still(pending, tx)
+        tx.passkeys.lock()
+        _check_is_new(made.credential, person, tx)
+        _check_has_room(person, tx)
+        tx.passkeys.use_enrolment(id_, now)
+        tx.record([_enrolled(pending, made.credential, made.public_key, label, party, tx, now)])
+    with s.store.transaction() as tx:
+        found = tx.passkeys.find(made.credential)
+    if found is None:
+        raise Refused("the passkey was not recorded. Say /countersign passkey in Slack to try again")
+    return found
+
+
+def passkeys_of(account: str, s: Services) -> tuple[Person, list[Passkey]]:
+    """The person's passkeys that are not revoked, oldest first."""
+    person = person_of(account, s)
+    with s.store.transaction() as tx:
+        return person, [key for key in tx.passkeys.of(person.id) if not key.is_revoked]
+
+
+def revoke_own(account: str, beginning: str, s: Services) -> Passkey:
+    """The person takes back one of their own; `beginning` of its id may be empty while there is only one. Raises Refused."""
+    person, mine = passkeys_of(account, s)
+    if not mine:
+        raise Refused("you have no passkey. To make one, say /countersign passkey")
+    found = [key for key in mine if key.id.startswith(beginning.lower())]
+    if len(found) != 1:
+        ids = ", ".join(key.short_id for key in mine)
+        raise Refused(f"say which of your passkeys: /countersign passkey revoke ID, with one of {ids}")
+    return _revoke(found[0].id, person.id, "its owner took it back", s)
+
+
+def revoke_by_hand(beginning: str, by: str, reason: str, s: Services) -> Passkey:
+    """By an administrator; `by` is an id, or empty when no one is named. Raises Refused."""
+    if not reason.strip():
+        raise Refused("say why, with --reason: it is recorded in the ledger")
+    return _revoke(beginning, by, reason.strip(), s)
+
+
+def _revoke(beginning: str, by: str, reason: str, s: Services) -> Passkey:
+    with s.store.transaction() as tx:
+        tx.passkeys.lock()
+        key = tx.passkeys.named(beginning)
+        if key.is_revoked:
+            raise Refused(f"passkey {key.short_id} was revoked already")
+        tx.record([PasskeyRevoked(s.clock.now(), key.person, key.credential, by, reason)])
+    return key
+
+
+def _enrolled(
+    pending: PendingEnrolment,
+    credential: str,
+    public_key: str,
+    label: str,
+    party: RelyingParty,
+    tx: Transaction,
+    now: datetime,
+) -> PasskeyEnrolled:
+    also = tuple(sorted(tx.people.ids_of(pending.person) - {pending.person}))
+    who = (pending.account, pending.team)
+    return PasskeyEnrolled(now, pending.person, credential, public_key, party.id, *who, label, also)
+
+
+def _usable(pending: PendingEnrolment | None, now: datetime) -> PendingEnrolment:
+    if pending is None:
+        raise Rejected("unknown", f"This page is not known. {ASK_ANEW}", FORBIDDEN)
+    if pending.used_at is not None:
+        raise Rejected("used", f"A passkey was made on this page already. {ASK_ANEW}", GONE)
+    if now >= pending.expires_at:
+        raise Rejected("expired", f"This page has ended. {ASK_ANEW}", GONE)
+    return pending
+
+
+def _still(pending: PendingEnrolment, tx: Transaction) -> Person:
+    """An administrator may have unbound the account since the link was made."""
+    person = tx.people.get(pending.person)
+    if person.account != pending.account:
+        raise Rejected("other_account", f"Your Slack account belongs to someone else by now. {ASK_ANEW}", FORBIDDEN)
+    return person
+
+
+def _check_is_new(credential: str, person: Person, tx: Transaction) -> None:
+    known = tx.passkeys.find(credential)
+    if known is None:
+        return
+    if known.person_ids & tx.people.ids_of(person.id):
+        raise Rejected("enrolled_before", "This passkey was enrolled before. Make a new one", FORBIDDEN)
+    name = tx.people.get(known.person).name
+    why = f"This passkey is {name}'s. Each person makes their own, also on a phone that two people use"
+    raise Rejected("another_person", why, FORBIDDEN)
+
+
+def _check_has_room(person: Person, tx: Transaction) -> None:
+    mine = [key for key in tx.passkeys.of(person.id) if not key.is_revoked]
+    if len(mine) >= MOST:
+        raise Refused(f"you have {MOST} passkeys. Revoke one first: /countersign passkey revoke {mine[0].short_id}")
+
+
+def _label_in(sent: Mapping[str, object]) -> str:
+    label = sent.get("label", "")
+    if not isinstance(label, str):
+        raise Rejected("malformed", "the name of the passkey has to be a text", 400)
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in label).split())[:LABEL_LIMIT]
