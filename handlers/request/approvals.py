@@ -18,6 +18,7 @@ from bot.ports import Click
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.request.absences import check_is_here
+from handlers.request.askers import check_askers_are_known, void_votes_of_askers
 from handlers.request.calling_off import judge_anew
 from handlers.request.voters import POLICY_CHANGED, Voter, voter_for
 
@@ -61,7 +62,9 @@ def cast_vote(click: Click, voter: Voter, s: Services) -> Reply:
         if rule_hash != voter.rule_hash:
             raise Refused(POLICY_CHANGED)
         tx.record(lifecycle.rebind(request, tx.policy().former_hash(rule), rule_hash, now))
-        request = tx.requests.get(request.id)
+        if vote.verdict is Verdict.APPROVE and request.votes:
+            check_askers_are_known(request, tx)
+        request = void_votes_of_askers(tx.requests.get(request.id), tx, now)
         try:
             events = lifecycle.cast_vote(request, vote, rule, rule_hash)
         except AlreadyDecided as late:
