@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from importlib.metadata import version
 from itertools import chain
@@ -59,6 +60,9 @@ COMMANDS: dict[str, Callable[[TransitionRequest], list[Event]]] = {
     "approve_by_rule": lambda r: lifecycle.approve_by_rule(r, "sha256:1", LATER),
     "cast_vote": lambda r: cast(a_vote("cy"))(r),
     "cast_vote against": lambda r: cast(a_rejection("cy"))(r),
+    "decide_by_votes": lambda r: lifecycle.decide_by_votes(
+        replace(r, votes=(a_vote("cy", rule_hash="sha256:1"),)), a_rule(), "sha256:1", LATER
+    ),
     "join": lambda r: lifecycle.join(r, "dan", Ask(AskKind.API), "", LATER),
     "reject_by_rule": lambda r: lifecycle.reject_by_rule(r, "the rule", "sha256:1", LATER),
     "remind": lambda r: lifecycle.remind(r, LATER),

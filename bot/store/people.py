@@ -83,6 +83,11 @@ class PeopleRows:
         self.connection.execute(sa.insert(tables.accounts).values(values))
         return True
 
+    def remember(self, person: Person, account: str, how: str, at: datetime) -> None:
+        """The account has this person's address now, though it is bound to another: for separation of duties, they are one person."""
+        values = {"account": account, "person": person.id, "how": how, "bound_at": at, "unbound_at": at}
+        self.connection.execute(sa.insert(tables.accounts).values(values))
+
     def unbind(self, email: str, at: datetime | None = None) -> str | None:
         """Returns the account that is the person's no longer; None when there was none. Raises Refused for an unknown address."""
         found = self.connection.execute(

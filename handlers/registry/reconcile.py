@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from bot.domain.events import ModelGone
 from bot.domain.model import OPEN
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.diff import Known, News, OpenAsk, compare, fingerprint, open_asks
@@ -85,7 +86,7 @@ def row_of(seen: ModelSnapshot, baseline: int, policy: Policy) -> ModelRow:
 
 
 def _known_model(seen: ModelSnapshot, tx: Transaction, now: datetime) -> ModelRow | None:
-    """What we knew of the model: nothing for a new one, all that it holds for one from before the baseline."""
+    """What we knew of the model: nothing for a new one, all that it holds for one from before the baseline or one that was gone."""
     model = tx.registry.find_model(seen.workspace, seen.name, for_update=True)
     if model is not None and model.created != seen.created:
         forget(seen.workspace, seen.name, "it was deleted and created again", tx, now)
@@ -95,13 +96,24 @@ def _known_model(seen: ModelSnapshot, tx: Transaction, now: datetime) -> ModelRo
     sweep = tx.registry.find_sweep("models", seen.workspace)
     if sweep is None or sweep.baseline_until is None:
         return None
-    if seen.created <= sweep.baseline_until:
+    if seen.created <= sweep.baseline_until or _came_back(seen, tx):
         return _take_up_again(seen, tx)
     return ModelRow(seen.workspace, seen.name, seen.created, 0, 0, None, "")
 
 
+def _came_back(seen: ModelSnapshot, tx: Transaction) -> bool:
+    """A model was gone since this one was created, and it was this one, perhaps under another name: its versions had requests."""
+    if next(tx.ledger.entries(ModelGone.__name__, since=seen.created), None) is None:
+        return False
+    ids = (request_id for version in seen.versions for request_id in tx.contents.about(version.id))
+    return any(not tx.requests.get(request_id).state.is_open for request_id in ids)
+
+
 def _take_up_again(seen: ModelSnapshot, tx: Transaction) -> ModelRow:
-    """A model from before the baseline that comes back opens no request; its holders are judged by what custody has on record."""
+    """A model that comes back opens no request; its holders are judged by what custody has on record.
+
+    What asked before it was gone was decided or withdrawn. To ask for all of it again would let the fast track pass older versions.
+    """
     newest = max((version.id.version for version in seen.versions), default=0)
     tx.registry.put_asks(open_asks(seen, newest, tx.policy()))
     return ModelRow(seen.workspace, seen.name, seen.created, newest, newest, None, "")

@@ -65,7 +65,7 @@ def forget(workspace: str, name: str, why: str, tx: Transaction, now: datetime, 
     tx.custody.leave(workspace, name, now)
     events: list[Event] = [ModelGone(now, workspace, name, why, held, accepted)]
     for request in tx.requests.find(workspace=workspace, model=name, states=OPEN, for_update=True):
-        events += lifecycle.withdraw(request, f"{name} is gone: {why}", now)
+        events += lifecycle.withdraw(request, f"{name} is gone: {why}. Should it come back, ask again", now)
     tx.record(events)
 
 

@@ -17,8 +17,7 @@ from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
-
-BIND_PERSON = "bind_person"
+from handlers.request.askers import BIND_PERSON, look_at_votes_again
 
 
 class Binding(StrEnum):
@@ -50,12 +49,11 @@ def bind_accounts(_seq: str, s: Services) -> None:
 def bind_person(person_id: str, s: Services) -> None:
     """Binds the address of an asker at once, if no account is bound to it yet: its owner could change it later."""
     with s.store.transaction() as tx:
-        person = tx.people.get(person_id)
-        if tx.people.accounts(person=person_id):
-            return
-    account = s.notifier.find_account(person.email)
+        person, is_known = tx.people.get(person_id), bool(tx.people.accounts(person=person_id))
+    account = None if is_known else s.notifier.find_account(person.email)
     if account is not None:
         _bind_quietly(account, Binding.ASKED, s)
+    look_at_votes_again(person_id, s)
 
 
 def defer_binding(person: Person, tx: Transaction) -> Person:
@@ -103,11 +101,13 @@ def _bind_quietly(account: Account, how: Binding, s: Services) -> None:
     if account.kind is not AccountKind.MEMBER or not account.email:
         return
     with s.store.transaction() as tx:
+        person, now = tx.people.find(account.email), s.clock.now()
         if tx.people.accounts(account=account.id):
+            if person is not None and not tx.people.accounts(person=person.id):
+                tx.people.remember(person, account.id, how, now)
             return
-        person = tx.people.find(account.email)
         if person is None or not tx.people.accounts(person=person.id):
-            _at_first_sight(account, how, tx, s.clock.now())
+            _at_first_sight(account, how, tx, now)
 
 
 def _at_first_sight(account: Account, how: Binding, tx: Transaction, now: datetime) -> Person:

@@ -96,11 +96,13 @@ def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> 
 
 
 def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: datetime) -> TransitionRequest:
+    """Votes that are enough since decide at once, or when it was looked up whose account the address belongs to: it may be a voter's."""
     if new.requester is not None:
         policy = tx.policy()
         rule = policy.rule_for(live.version.workspace, live.version.model, live.target)
         also = tuple(sorted(tx.people.ids_of(new.requester) - {new.requester}))
-        in_force = (rule, policy.rule_hash(rule)) if rule is not None else None
+        is_known = bool(tx.people.accounts(person=new.requester))
+        in_force = (rule, policy.rule_hash(rule)) if rule is not None and is_known else None
         tx.record(lifecycle.join(live, new.requester, new.ask, new.comment, now, also=also, under_rule=in_force))
     return tx.requests.get(live.id)
 

@@ -19,6 +19,7 @@ from bot.errors import Refused
 from bot.ports import Click
 from bot.store.transaction import Transaction
 from handlers.request.absences import check_is_here
+from handlers.request.askers import check_askers_are_known, void_votes_of_askers
 from handlers.request.calling_off import judge_anew
 from handlers.request.voters import POLICY_CHANGED, Voter
 
@@ -62,7 +63,9 @@ def open_ballot(click: Click, voter: Voter, tx: Transaction, now: datetime) -> B
     if rule_hash != voter.rule_hash:
         raise Refused(POLICY_CHANGED)
     tx.record(lifecycle.rebind(request, tx.policy().former_hash(rule), rule_hash, now))
-    return Ballot(tx.requests.get(request.id), rule, rule_hash)
+    if verdict_of(click) is Verdict.APPROVE and request.votes:
+        check_askers_are_known(request, tx)
+    return Ballot(void_votes_of_askers(tx.requests.get(request.id), tx, now), rule, rule_hash)
 
 
 def record_vote(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, now: datetime) -> list[Event]:

@@ -13,6 +13,7 @@ from bot.domain.request import lifecycle
 from bot.services import Services
 from handlers.notify.outbox import post_once
 from handlers.notify.render_context import context_for
+from handlers.request.askers import are_looked_up, void_votes_of_askers
 
 
 def remind_people(_: str, s: Services) -> None:
@@ -28,6 +29,9 @@ def remind_people(_: str, s: Services) -> None:
         with s.store.transaction() as tx:
             locked = tx.requests.get(request.id, for_update=True)
             if _is_to_escalate(locked, rule, policy, now):
+                if are_looked_up(locked, tx):
+                    continue
+                locked = void_votes_of_askers(locked, tx, now)
                 tx.record(lifecycle.escalate(locked, rule, policy.rule_hash(rule), now))
             elif _is_due(locked, rule, policy, now):
                 tx.record(lifecycle.remind(locked, now))

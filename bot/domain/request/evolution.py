@@ -152,7 +152,7 @@ def _joined(request: TransitionRequest, event: AskJoined) -> TransitionRequest:
         requester=request.requester or event.person,
         comment=request.comment or event.comment,
         ask=ask,
-        joined=(*request.joined, event.person),
+        joined=_with(request.joined, (event.person,)),
         barred=_with(request.barred, event.also),
     )
 

@@ -135,10 +135,10 @@ def cast_vote(
     if vote.verdict is Verdict.REJECT:
         rejected = RequestRejected(at, request.id, vote.person, vote.reason, rule_hash)
         return [cast, rejected, *_compared(request, rule, at, approved=False)]
-    return [cast, *_decided_by_votes(evolve(request, cast), rule, rule_hash, at)]
+    return [cast, *decide_by_votes(evolve(request, cast), rule, rule_hash, at)]
 
 
-def _decided_by_votes(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetime) -> list[Event]:
+def decide_by_votes(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetime) -> list[Event]:
     """The approval, once enough valid votes are cast; empty before that, and while something blocks it."""
     is_over = request.expires_at is not None and at >= request.expires_at
     refused = rule.approve.unknown_requester is UnknownRequester.REFUSE and requester_is_unknown(request)
@@ -182,7 +182,7 @@ def join(
     joined = AskJoined(at, request.id, person, ask, comment, also)
     if under_rule is None:
         return [joined]
-    return [joined, *_decided_by_votes(evolve(request, joined), *under_rule, at)]
+    return [joined, *decide_by_votes(evolve(request, joined), *under_rule, at)]
 
 
 def reject_by_rule(request: TransitionRequest, reason: str, rule_hash: str, at: datetime) -> list[Event]:
@@ -212,7 +212,7 @@ def escalate(request: TransitionRequest, rule: Rule, rule_hash: str, at: datetim
     if request.state is not State.PENDING or request.escalated_at is not None or rule.escalate is None:
         return []
     escalated = RequestEscalated(at, request.id, rule.escalate.group)
-    return [escalated, *_decided_by_votes(evolve(request, escalated), rule, rule_hash, at)]
+    return [escalated, *decide_by_votes(evolve(request, escalated), rule, rule_hash, at)]
 
 
 def hold(request: TransitionRequest, freeze: str, until: datetime, at: datetime) -> list[Event]:

@@ -7,6 +7,7 @@ import pytest
 from bot.domain.model import Ask, AskKind, State
 from bot.domain.policy.rules import UnknownRequester
 from bot.domain.request import lifecycle
+from bot.domain.request.askers import known_as
 from bot.domain.request.lifecycle import cast_vote
 from bot.errors import Refused
 from tests.builders import (
@@ -54,6 +55,26 @@ def test_an_approval_of_somebody_who_asks_for_it_afterwards_no_longer_counts() -
     events = cast_vote(joined, a_vote("cy"), rule, RULE_HASH)
 
     assert after(joined, events).state is State.PENDING
+
+
+def test_a_vote_no_longer_counts_once_its_voter_is_known_to_be_an_asker_under_another_address() -> None:
+    rule = a_rule({"leads": 2})
+    voted = after(a_request(), cast_vote(a_request(), a_vote("dan"), rule, RULE_HASH))
+    joined = after(voted, lifecycle.join(voted, "dan.new", Ask(AskKind.API), "", LATER))
+
+    known = after(joined, known_as(joined, "dan.new", {"dan", "dan.new"}, LATER))
+
+    assert (known.requester, known.joined) == (joined.requester, joined.joined)
+    assert after(known, cast_vote(known, a_vote("cy"), rule, RULE_HASH)).state is State.PENDING
+    assert known_as(known, "dan.new", {"dan", "dan.new"}, LATER) == []
+    assert known_as(known, "cy", {"cy.new"}, LATER) == []
+
+
+@pytest.mark.parametrize("state", State)
+def test_an_asker_is_known_under_more_addresses_only_while_it_is_open(state: State) -> None:
+    request = a_request(requester="dan", state=state)
+
+    assert bool(known_as(request, "dan", {"dan.new"}, LATER)) is state.is_open
 
 
 @pytest.mark.parametrize("state", State)

@@ -274,3 +274,25 @@ def test_what_is_known_of_a_model_outlasts_its_absence(installation: Installatio
     with installation.s.store.transaction() as tx:
         custody = custody_of(on_record(place, tx, installation.clock.now()))
     assert [one.basis for one in custody.holdings] == [Basis.APPROVED]
+
+
+def test_a_model_that_comes_back_asks_for_nothing_that_was_decided_before(
+    open_installation: Callable[..., Installation],
+) -> None:
+    """The fast track would pass the older version once more, and take the target from the newer one."""
+    fast_track = "fast_track: {mode: on, metrics: {mae: {threshold: 40, greater_is_better: false}}}"
+    installation = open_installation(ask_on="[{new_version: true}]", extra=fast_track)
+    installation.sweep()
+    for number in (1, 2):
+        installation.register(metrics={"mae": 30.0})
+        installation.sweep()
+        installation.settle_until(lambda number=number: installation.champion() == number)
+    before = installation.champion(), len(installation.requests())
+    with installation.s.store.transaction() as tx:
+        forget("default", installation.model, "the registry looks empty", tx, installation.clock.now())
+
+    installation.sweep()
+    installation.settle_until(lambda: not installation.requests(State.COLLECTING, State.PENDING, State.APPROVED))
+
+    assert before == (2, 2)
+    assert (installation.champion(), len(installation.requests())) == before

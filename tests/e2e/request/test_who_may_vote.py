@@ -157,6 +157,66 @@ def test_who_asks_with_the_new_address_of_a_bound_account_does_not_decide(instal
     assert "You asked for this transition" in installation.told_privately("ana")
 
 
+def test_a_vote_is_void_once_its_voter_asks_with_an_address_that_the_account_got_later(
+    installation: Installation,
+) -> None:
+    installation.use_policy(quorum=2)
+    request = installation.asked(installation.register(user="bea"))
+    installation.approve(request, "ana")
+
+    shows(installation, ANA, "ana.new@example.com")
+    in_words(installation, request.version.version, "ana.new@example.com")
+    installation.approve(request, "ben")
+
+    assert installation.reread(request).state is State.PENDING
+    assert len(installation.reread(request).votes) == 2
+
+
+def test_no_second_approval_is_taken_while_an_askers_account_is_being_looked_up(installation: Installation) -> None:
+    installation.use_policy(quorum=2)
+    request = installation.asked(installation.register(user="bea"))
+    installation.approve(request, "ana")
+    shows(installation, ANA, "ana.new@example.com")
+
+    request_transition(installation.model, 1, CHAMPION, "ana.new@example.com", "", Ask(AskKind.API), installation.s)
+    installation.click("ben", request, "approve")
+
+    assert len(installation.reread(request).votes) == 1
+    assert "press again in a moment" in installation.told_privately("ben")
+
+
+def test_who_claims_a_move_by_hand_with_a_new_address_does_not_make_their_own_vote_enough(
+    installation: Installation,
+) -> None:
+    installation.use_policy(unknown_requester="one_more")
+    version = installation.register(user="bea")
+    installation.move(version)
+    observed = installation.request(version)
+    installation.approve(observed, "ana")
+
+    shows(installation, ANA, "ana.new@example.com")
+    in_words(installation, version, "ana.new@example.com")
+    after_claiming = installation.reread(observed).state
+    installation.approve(observed, "ben")
+
+    assert after_claiming is State.PENDING
+    assert installation.reread(observed).state is State.APPLIED
+
+
+def test_a_vote_is_void_once_an_administrator_says_that_the_askers_account_is_the_voters(
+    installation: Installation,
+) -> None:
+    installation.use_policy(quorum=2)
+    request = installation.asked(installation.register(user="bea"))
+    installation.approve(request, "ana")
+    in_words(installation, request.version.version, "ana.new@example.com")
+
+    bind_by_hand("ana.new@example.com", ANA, "", installation.s)
+    installation.approve(request, "ben")
+
+    assert installation.reread(request).state is State.PENDING
+
+
 def test_a_new_address_makes_no_new_person_and_unbinding_opens_nothing(installation: Installation) -> None:
     request = in_words(installation, installation.register(user="bea"), "ana@example.com")
     shows(installation, ANA, "ana.ruiz@example.com")

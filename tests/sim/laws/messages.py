@@ -16,6 +16,7 @@ from bot.domain.model import (
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Observed, Policy, Rule
 from bot.store.transaction import Transaction
+from tests.sim.laws import truth
 from tests.sim.laws.after_sweeps import Broken
 from tests.sim.world import World
 
@@ -43,7 +44,7 @@ class Messages:
                 yield "an approval is neither applied nor held", about
             if request.state is State.PENDING and request.card is None:
                 yield "a request waits without a card", about
-            if request.state is State.REJECTED and request.kind is Kind.OBSERVED and request.settled_at is None:
+            if is_to_be_put_back(request) and not waits_for_people(request, self.world):
                 yield "a rejected move is neither put back nor settled", about
             yield from self._check_card(request, about)
             yield from self._check_ticket(request, about, wants=rule.ticket is not None)
@@ -63,11 +64,7 @@ class Messages:
             if wants and not silent:
                 yield "a request has no ticket", about
             return
-        if (
-            request.state.is_open
-            or request.state is State.APPROVED
-            or (request.state is State.REJECTED and request.kind is Kind.OBSERVED and request.settled_at is None)
-        ):
+        if request.state.is_open or request.state is State.APPROVED or is_to_be_put_back(request):
             expected = "To Do"
         else:
             expected = "Done" if request.state is State.APPLIED else "Rejected"
@@ -106,3 +103,12 @@ class Messages:
 def rule_of(request: TransitionRequest, policy: Policy) -> Rule | None:
     """None where the policy speaks of its target no more."""
     return policy.rule_for(request.version.workspace, request.version.model, request.target)
+
+
+def is_to_be_put_back(request: TransitionRequest) -> bool:
+    return request.state is State.REJECTED and request.kind is Kind.OBSERVED and request.settled_at is None
+
+
+def waits_for_people(request: TransitionRequest, world: World) -> bool:
+    """A put-back whose way back is no longer in the registry is parked, and says so: people have to choose another version."""
+    return is_to_be_put_back(request) and not truth.can_go_back(request, world)

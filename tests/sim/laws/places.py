@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from bot.domain.events import ModelGone, ModelRenamed, MoveObserved
@@ -97,7 +98,7 @@ class Places:
         return not any(place == touched for c in later for touched, _ in (*c.arrived, *c.left))
 
     def _check_standing_asks(self, requests: list[TransitionRequest], tx: Transaction) -> Broken:
-        """What asks by its alias has been asked about, unless it is there already, or was and the rule only reports such moves."""
+        """What asks by its alias has been asked about, unless it had what it asks for: by right, or by hand where that is only reported."""
         if any(change.what.startswith("renames ") for change in self.world.registry.history):
             return  # whoever renames a model asks again
         for (model, target), held in self.world.registry.places().items():
@@ -106,11 +107,24 @@ class Places:
             for rule in tx.policy().rules_for(DEFAULT_WORKSPACE, model):
                 wanted = rule.target_for(model)
                 place = (wanted.name if wanted.kind is TargetKind.MODEL else model, wanted)
-                if self._is_where_it_wants(held[0], place) or self._was_reported_there(held[0], place):
+                asks = truth.came_by(held[0], (model, target), self.world)
+                if asks is None or self._is_where_it_wants(held[0], place) or self._was_reported_there(held[0], place):
+                    continue
+                if self._was_lost_since(model, asks, tx):
+                    continue
+                if truth.held_by_right(held[0], place, self.world, tx, asks.tick):
                     continue
                 about = [r for r in requests if r.version == held[0] and r.target == wanted]
                 if not [r for r in about if r.state is not State.WITHDRAWN]:
                     yield "a standing ask has no request", f"{held[0]} asks for {wanted} by alias candidate"
+
+    def _was_lost_since(self, model: str, asks: Change, tx: Transaction) -> bool:
+        """A model that was gone and comes back asks for nothing by what is in it then: whoever wants it asks again."""
+        for entry in tx.ledger.entries(ModelGone.__name__):
+            back = min((at for at in self.world.looked_at if at > entry.at), default=self.world.clock.now())
+            if json.loads(entry.body)["model"] == model and asks.at <= back:
+                return True
+        return False
 
     def _is_where_it_wants(self, version: VersionId, place: Place) -> bool:
         held = self.world.registry.places().get(place, ())

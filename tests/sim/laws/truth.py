@@ -6,8 +6,8 @@ A version is told by the moment of its creation, which a rename keeps and which 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from bot.domain.events import BaselineTaken
@@ -18,6 +18,7 @@ from bot.store.transaction import Transaction
 from tests.sim.registry import BOT, Change, Place
 from tests.sim.world import World
 
+A_MOMENT = timedelta(microseconds=1)
 STRICTNESS = (Observed.REPORT, Observed.ASK, Observed.REVERT)
 
 
@@ -40,7 +41,8 @@ def rule_at(policy: Policy, place: Place) -> Rule | None:
 def watched_since(place: Place, world: World, tick: int | None = None) -> int | None:
     """The number of the last change before the place began to be watched; None when no rule covers it.
 
-    The watch belongs to the name: a model that is renamed onto a name that was watched before arrives there.
+    The watch belongs to the name: a model that is renamed onto a name that was watched before arrives there. A name that no model had
+    before is watched as the model's former name was.
     """
     now = len(world.registry.history) if tick is None else tick
     since = None
@@ -51,8 +53,40 @@ def watched_since(place: Place, world: World, tick: int | None = None) -> int | 
     if since is None:
         return None
     begun = max(since, world.baseline_tick)
-    named = [c for c in world.registry.history if c.tick <= now and c.what.endswith(f" to {place[0]}") and _renames(c)]
-    return max([begun, *(c.tick for c in named if not _was_there(place[0], c.tick, world))])
+    rename = _named_by(place[0], world, now)
+    if rename is None or rename.tick <= begun:
+        return begun
+    before = watched_since(_former(place, rename), world, rename.tick - 1)
+    return rename.tick if before is None else before
+
+
+def _named_by(name: str, world: World, now: int) -> Change | None:
+    """The change by which a model came to a name that no model had before."""
+    named = (c for c in world.registry.history if c.tick <= now and _renames(c) and c.what.endswith(f" to {name}"))
+    return next((c for c in named if not _was_there(name, c.tick, world)), None)
+
+
+def _former(place: Place, rename: Change) -> Place:
+    """What the place was called before its model was renamed."""
+    before, target = rename.what.split()[1], place[1]
+    return before, Target(target.kind, before) if target == Target(TargetKind.MODEL, place[0]) else target
+
+
+def _carried_on(place: Place, world: World, now: int) -> Change | None:
+    """The rename that the watch of the place has outlasted, if any: nothing arrives by it."""
+    rename = _named_by(place[0], world, now)
+    if rename is None:
+        return None
+    return rename if watched_since(_former(place, rename), world, rename.tick - 1) is not None else None
+
+
+def called_then(version: VersionId, place: Place, world: World, tick: int, now: int) -> tuple[VersionId, Place]:
+    """What the version and the place that are called so at `now` were called at `tick`."""
+    rename = _carried_on(place, world, now)
+    if rename is None or rename.tick <= tick:
+        return version, place
+    former = _former(place, rename)
+    return called_then(replace(version, model=former[0]), former, world, tick, rename.tick - 1)
 
 
 def _was_there(name: str, tick: int, world: World) -> bool:
@@ -68,7 +102,9 @@ def stood_there(version: VersionId, place: Place, world: World, tick: int | None
     came = came_by(version, place, world, now)
     if since is None or came is None:
         return False
-    return came.tick <= since or (came.by == BOT and _held(version, place, world, since))
+    return came.tick <= since or (
+        came.by == BOT and _held(*called_then(version, place, world, since, now), world, since)
+    )
 
 
 def _held(version: VersionId, place: Place, world: World, tick: int) -> bool:
@@ -80,8 +116,28 @@ def _held(version: VersionId, place: Place, world: World, tick: int) -> bool:
 def came_by(version: VersionId, place: Place, world: World, tick: int | None = None) -> Change | None:
     """The change by which the version came to the place, the last one if there were several."""
     now = len(world.registry.history) if tick is None else tick
-    found = (c for c in reversed(world.registry.history) if c.tick <= now and (place, version) in c.arrived)
-    return next(found, None)
+    all_found = (c for c in reversed(world.registry.history) if c.tick <= now and (place, version) in c.arrived)
+    found, rename = next(all_found, None), _carried_on(place, world, now)
+    if found is None or rename is None or found.tick != rename.tick:
+        return found
+    former = _former(place, rename)
+    return came_by(replace(version, model=former[0]), former, world, rename.tick - 1)
+
+
+def held_by_right(version: VersionId, place: Place, world: World, tx: Transaction, since: int) -> bool:
+    """Whether the version lawfully held the place at the change of that number, or after a later one."""
+    moments = [c for c in world.registry.history if c.tick >= since]
+    return any(
+        _held(version, place, world, one.tick) and is_lawful(version, place, world, tx, one.at + A_MOMENT)
+        for one in moments
+    )
+
+
+def can_go_back(request: TransitionRequest, world: World) -> bool:
+    """Whether the model that has the name now still has the version that was to have the target back."""
+    back = request.previous
+    model = world.registry.models.get(request.target_model)
+    return back is None or (model is not None and any(one.created == back.created for one in model.versions.values()))
 
 
 def emptied_by(place: Place, world: World) -> Change | None:
