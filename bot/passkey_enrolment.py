@@ -6,6 +6,7 @@ No attestation of the device is asked for: whose passkey it is, other approvers 
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,8 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from bot.errors import Rejected
+from bot.assertions import public_key
+from bot.errors import AssertionRefused, Rejected
 from bot.passkeys import RelyingParty
 
 NAME = "Countersign"
@@ -32,6 +34,18 @@ ALGORITHMS = [
     COSEAlgorithmIdentifier.EDDSA,
     COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
 ]
+
+# What the library raises for bytes that no browser sends: https://github.com/duo-labs/py_webauthn checks few types of what CBOR holds.
+UNREADABLE = (
+    WebAuthnException,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -86,11 +100,22 @@ def read_made(sent: Mapping[str, object], challenge: str, party: RelyingParty) -
             require_user_verification=False,  # checked below, for its own sentence
             supported_pub_key_algs=ALGORITHMS,
         )
-    except (WebAuthnException, ValueError) as refusal:
-        raise Rejected("malformed", f"the browser's answer was refused: {refusal}", 400) from None
+    except UNREADABLE:
+        raise Rejected(
+            "malformed", "the browser's answer cannot be read. Open the newest link and try again", 400
+        ) from None
     if not made.user_verified:
         raise Rejected("not_verified", NOT_VERIFIED, 403)
-    return MadePasskey(bytes_to_base64url(made.credential_id), bytes_to_base64url(made.credential_public_key))
+    found = MadePasskey(bytes_to_base64url(made.credential_id), bytes_to_base64url(made.credential_public_key))
+    try:
+        public_key(found.public_key)  # as every signature with it is checked later
+    except AssertionRefused:
+        raise Rejected(
+            "malformed", "the passkey has a kind of key that cannot be used here. Use another device", 400
+        ) from None
+    if not found.credential:
+        raise Rejected("malformed", "the passkey has no id. Use another device", 400)
+    return found
 
 
 NOT_VERIFIED = (

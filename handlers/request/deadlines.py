@@ -97,6 +97,7 @@ def expire_requests(_: str, s: Services) -> None:
 
 
 def prune(_: str, s: Services) -> None:
-    """Deletes delivery ids and clock periods after a week. The ledger is kept."""
+    """Deletes delivery ids and clock periods after a week, and pages for passkeys once they have ended. The ledger is kept."""
     with s.store.transaction() as tx:
         tx.outbox.prune(s.clock.now())
+        tx.passkeys.forget_enrolments(s.clock.now())

@@ -17,11 +17,12 @@ from bot.domain.registry.model_uri import ModelUri
 from bot.dvc_files import metric_files, read_lock, read_params
 from bot.errors import ChainBroken, CountersignError
 from bot.gate import references
+from bot.passkey_enrolment import read_made
 from bot.passkeys import PARTS, read_assertion, verify_assertion
 from bot.store.audit import event_of
 from config.policy import notices, read_policy
 from config.settings import SETTINGS, read_settings
-from tests.builders.passkeys import PARTY, PASSKEY, PAYLOAD, SENT
+from tests.builders.passkeys import CHALLENGE, MADE, PARTY, PASSKEY, PAYLOAD, SENT
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 ENTRY_KINDS = ("RequestOpened", "EvidenceFrozen", "VoteCast", "RequestApproved", "PolicyActivated", "TargetMoved")
@@ -110,6 +111,13 @@ def passkeys_answer(text: str) -> object:
     return sent
 
 
+def made_passkey(text: str) -> object:
+    """What a page sends about a new passkey, with the text as each of its parts."""
+    for name in MADE:
+        refuses_or_reads(lambda part, name=name: read_made({**MADE, name: part}, CHALLENGE, PARTY), text)  # type: ignore[misc]
+    return None
+
+
 READERS: Mapping[str, Callable[[str], object]] = {
     "policy": read_policy,
     "policy-notices": notices,
@@ -121,6 +129,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "vote-by-passkey": vote_by_passkey,
     "passkeys-answer": passkeys_answer,
     "passkey-key": public_key,
+    "made-passkey": made_passkey,
     "dvc-lock": read_lock,
     "dvc-params": read_params,
     "dvc-yaml": metric_files,

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import strategies as st
 
 from bot.domain.attestation.decision import payload_of
-from tests.builders.passkeys import ENVELOPED, PASSKEY, SENT, STATEMENT
+from tests.builders.passkeys import ENVELOPED, MADE, PASSKEY, SENT, STATEMENT
 from tests.clients.slack.test_inbound import FORM, PRESS
 from tests.fixtures.installation import policy_text
 
@@ -89,6 +89,7 @@ READER_SEEDS: Mapping[str, Sequence[str]] = {
     "vote-by-passkey": (payload_of(ENVELOPED).decode(), payload_of(STATEMENT).decode()),
     "passkeys-answer": (json.dumps(SENT),),
     "passkey-key": (PASSKEY.public_key,),
+    "made-passkey": tuple(MADE.values()),
     "dvc-lock": (LOCK,),
     "dvc-params": ("train:\n  depth: 3\n  layers: [1, 2]\n",),
     "dvc-yaml": ("stages:\n  train:\n    metrics:\n    - metrics.json:\n        cache: false\n",),

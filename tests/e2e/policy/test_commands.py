@@ -161,7 +161,7 @@ def test_a_rule_whose_passkeys_no_one_could_use_is_noticed(file: Path, tmp_path:
     assert f"{line}: passkeys need the bot's public address. Set COUNTERSIGN_URL" in told()
     assert "only over https" in told(COUNTERSIGN_URL="http://countersign.example.com", **key)
     assert "no key for its links. Set COUNTERSIGN_LINK_KEY" in told(**https)
-    assert "passkey" not in told(**https, **key)
+    assert "take a passkey" not in told(**https, **key)
 
 
 def test_mistakes_come_first_and_all_at_once(file: Path) -> None:
