@@ -218,12 +218,14 @@ def _was_tightened(place: Place, world: World, at: datetime) -> bool:
 
 
 def was_replaced(version: VersionId, place: Place, tx: Transaction) -> bool:
-    """Whether the last decision that was applied for an alias brought another version: who returns by hand is asked about again."""
-    if place[1].kind is not TargetKind.ALIAS:
+    """Whether the last decision that was applied for an alias, or that a stage was moved to one alone for, brought another version.
+
+    Who returns by hand is asked about again.
+    """
+    if place[1].kind is TargetKind.MODEL:
         return False
-    found = (
-        one for one in tx.requests.find(model=place[0], target=place[1], states=(State.APPLIED,)) if one.settled_at
-    )
+    applied = tx.requests.find(model=place[0], target=place[1], states=(State.APPLIED,))
+    found = [one for one in applied if one.settled_at and (one.settled_by_us or place[1].kind is TargetKind.ALIAS)]
     newest = max(found, key=lambda one: one.settled_at or one.opened_at, default=None)
     return newest is not None and newest.version != version
 

@@ -6,7 +6,9 @@ from datetime import timedelta
 from random import Random
 
 from bot.domain.model import DEFAULT_WORKSPACE
+from bot.domain.policy.changes import digest_of
 from bot.errors import InvalidPolicy
+from bot.store.policies import ActivePolicy
 from handlers.policy.activation import activate_policy
 from handlers.policy.kill_switch import person_named, switch_fast_track
 from handlers.registry import sweeps
@@ -14,6 +16,7 @@ from handlers.request import calling_off
 from handlers.request.accounts import bind_by_hand, unbind_by_hand
 from handlers.request.asking import adopt
 from handlers.request.calling_off import ITS_JOBS
+from tests.fixtures.mortal import Killed
 from tests.sim.people.policies import changed
 from tests.sim.world import InForce, World
 
@@ -24,14 +27,25 @@ def change_policy(world: World, random: Random) -> bool:
     begun = len(world.registry.history)
 
     def body() -> None:
+        before = world.policies[-1].policy
         try:
             active = activate_policy(choices.text, "policy.yaml", world.s)
         except InvalidPolicy as broken:
             world.violate("the simulation's own policy is broken", str(broken))
             return
+        except Killed:  # it is in force if they died after the commit
+            with world.plain.store.transaction() as tx:
+                active = tx.policies.active()
+            if active.digest == digest_of(choices.text) and active.policy != before:
+                world.choices = choices
+                note(active)
+            raise
         world.choices = choices
         if active is not None:
-            world.policies.append(InForce(begun, world.clock.now(), active.policy))
+            note(active)
+
+    def note(active: ActivePolicy) -> None:
+        world.policies.append(InForce(begun, world.clock.now(), active.policy))
 
     how = "the freeze begins" if choices.freeze else "the freeze ends early"
     world.begin(f"the admin changes the policy: {how if what == 'freeze' else what}", body)
