@@ -11,7 +11,7 @@ from bot.errors import OutsideError
 from tests.sim.runner import run
 from tests.sim.world import Database, World
 
-SEEDS, AT_ONCE = 25, 5
+SEEDS, AT_ONCE = 50, 5
 LOOKED_AT = 12  # seeds in which a planted bug must show itself
 
 Effect = Callable[[str], None]
