@@ -49,7 +49,10 @@ class PendingVote:
 
 @dataclass(frozen=True)
 class PendingEnrolment:
-    """A page where `person` makes a passkey, asked for by `account` in `team`. `challenge` is base64url."""
+    """A page where `person` makes a passkey, asked for by `account` in `team`. `challenge` is base64url.
+
+    `credential` is the passkey that was made there, and empty before.
+    """
 
     id: str
     person: str
@@ -60,6 +63,7 @@ class PendingEnrolment:
     made_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+    credential: str = ""
 
 
 class PasskeyRows:
@@ -145,9 +149,9 @@ class PasskeyRows:
         row = self._connection.execute(query.with_for_update() if for_update else query).first()
         return PendingEnrolment(*row) if row else None
 
-    def use_enrolment(self, id_: str, at: datetime) -> None:
+    def use_enrolment(self, id_: str, credential: str, at: datetime) -> None:
         rows = tables.pending_enrolments
-        self._connection.execute(sa.update(rows).where(rows.c.id == id_).values(used_at=at))
+        self._connection.execute(sa.update(rows).where(rows.c.id == id_).values(used_at=at, credential=credential))
 
     def forget_enrolments(self, until: datetime) -> None:
         """Those that expired before `until`."""

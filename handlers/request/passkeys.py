@@ -27,7 +27,7 @@ MOST = 5  # passkeys of one person that are not revoked
 LABEL_LIMIT = 60  # characters
 CHALLENGE = 32  # bytes
 FORBIDDEN, GONE = 403, 410
-ASK_ANEW = "Say /countersign passkey in Slack to get another."
+ASK_ANEW = "Say /countersign passkey in Slack to get another; its answer lists the passkeys that were made for you."
 NO_LINK_KEY = "COUNTERSIGN_LINK_KEY is not set, so no page of the bot can be opened. Ask an administrator to set it"
 
 
@@ -60,7 +60,7 @@ def page_of(id_: str, s: Services) -> EnrolmentPage:
     """Raises Rejected when it was used, has ended or is not known."""
     party = relying_party(s.links.url)
     with s.store.transaction() as tx:
-        pending = _usable(tx.passkeys.enrolment(id_), s.clock.now())
+        pending = _still_open(tx.passkeys.enrolment(id_), tx, s.clock.now())
         person = _still(pending, tx)
         ids = tx.people.ids_of(person.id)
         mine = [key for key in tx.passkeys.all().values() if key.person_ids & ids]
@@ -83,13 +83,13 @@ def _enrol(id_: str, sent: Mapping[str, object], s: Services) -> Passkey:
     party, now = relying_party(s.links.url), s.clock.now()
     label = _label_in(sent)
     with s.store.transaction() as tx:
-        pending = _usable(tx.passkeys.enrolment(id_, for_update=True), now)
+        pending = _still_open(tx.passkeys.enrolment(id_, for_update=True), tx, now)
         made = read_made(sent, pending.challenge, party)
         person = _still(pending, tx)
         tx.passkeys.lock()
         _check_is_new(made.credential, person, tx)
         _check_has_room(person, tx)
-        tx.passkeys.use_enrolment(id_, now)
+        tx.passkeys.use_enrolment(id_, made.credential, now)
         tx.record([_enrolled(pending, made.credential, made.public_key, label, party, tx, now)])
     with s.store.transaction() as tx:
         found = tx.passkeys.find(made.credential)
@@ -148,14 +148,25 @@ def _enrolled(
     return PasskeyEnrolled(now, pending.person, credential, public_key, party.id, *who, label, also)
 
 
-def _usable(pending: PendingEnrolment | None, now: datetime) -> PendingEnrolment:
+def _still_open(pending: PendingEnrolment | None, tx: Transaction, now: datetime) -> PendingEnrolment:
     if pending is None:
         raise Rejected("unknown", f"This page is not known. {ASK_ANEW}", FORBIDDEN)
     if pending.used_at is not None:
-        raise Rejected("used", f"A passkey was made on this page already. {ASK_ANEW}", GONE)
+        raise Rejected("used", _made_already(tx.passkeys.find(pending.credential)), GONE)
     if now >= pending.expires_at:
         raise Rejected("expired", f"This page has ended. {ASK_ANEW}", GONE)
     return pending
+
+
+def _made_already(key: Passkey | None) -> str:
+    """Its reader may be the person for whom someone else, who had the link, has made a passkey."""
+    if key is None or key.is_revoked:
+        return f"A passkey was made on this page already. {ASK_ANEW}"
+    return (
+        f"Passkey {key.short_id} was made on this page already. Did you not make it? Then someone else has your link: press "
+        f'"Not them" below it in Slack, or say /countersign passkey revoke {key.short_id}, and warn your administrators. '
+        f"{ASK_ANEW}"
+    )
 
 
 def _still(pending: PendingEnrolment, tx: Transaction) -> Person:

@@ -22,7 +22,7 @@ pending_votes = sa.Table(
     sa.Index("pending_votes_by_request", "request_id"),
 )
 
-# A page where a person makes a passkey, until it is used or expires.
+# A page where a person makes a passkey, until it is used or expires; `credential` is what was made there.
 pending_enrolments = sa.Table(
     "pending_enrolments",
     metadata,
@@ -35,6 +35,7 @@ pending_enrolments = sa.Table(
     sa.Column("made_at", Moment, nullable=False),
     sa.Column("expires_at", Moment, nullable=False),
     sa.Column("used_at", Moment),
+    sa.Column("credential", sa.Text, nullable=False, server_default=""),
 )
 
 # The message in each channel that asks others to confirm a passkey. Presses are accepted only from these.

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("made_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("used_at", MOMENT),
+        sa.Column("credential", sa.Text, nullable=False, server_default=""),
     )
     op.create_table(
         "passkey_cards",
