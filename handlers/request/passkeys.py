@@ -145,7 +145,7 @@ def _enrolled(
 ) -> PasskeyEnrolled:
     also = tuple(sorted(tx.people.ids_of(pending.person) - {pending.person}))
     who = (pending.account, pending.team)
-    return PasskeyEnrolled(now, pending.person, credential, public_key, party.id, *who, label, also)
+    return PasskeyEnrolled(now, pending.person, credential, public_key, party.id, *who, label, also, new_id())
 
 
 def _still_open(pending: PendingEnrolment | None, tx: Transaction, now: datetime) -> PendingEnrolment:
