@@ -59,7 +59,6 @@ class PendingEnrolment:
     account: str
     team: str
     challenge: str
-    signed_request: str
     made_at: datetime
     expires_at: datetime
     used_at: datetime | None = None

@@ -49,7 +49,15 @@ def offer_page(account: str, team: str, s: Services) -> str:
     person = any_approver(account, s)
     now = s.clock.now()
     challenge = urlsafe_b64encode(secrets.token_bytes(CHALLENGE)).decode().rstrip("=")
-    pending = PendingEnrolment(new_id(), person.id, account, team, challenge, "", now, now + OPENS_FOR)
+    pending = PendingEnrolment(
+        id=new_id(),
+        person=person.id,
+        account=account,
+        team=team,
+        challenge=challenge,
+        made_at=now,
+        expires_at=now + OPENS_FOR,
+    )
     with s.store.transaction() as tx:
         _check_has_room(person, tx)
         tx.passkeys.keep_enrolment(pending)
