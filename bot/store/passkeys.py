@@ -134,6 +134,17 @@ class PasskeyRows:
         row = self._connection.execute(query.order_by(rows.made_at)).first()
         return _pending_of(row) if row else None
 
+    def waiting(self, person: str, now: datetime) -> int:
+        """How many votes of this person can still be signed."""
+        rows = tables.pending_votes.c
+        wait = (rows.person == person, rows.used_at.is_(None), rows.expires_at > now)
+        return self._connection.execute(sa.select(sa.func.count()).where(*wait)).scalar_one()
+
+    def forget_unsigned_votes(self, until: datetime) -> None:
+        """Those that expired before `until`. Only the tables' owner may: the bot could delete the statement of a vote that was cast."""
+        rows = tables.pending_votes
+        self._connection.execute(sa.delete(rows).where(rows.c.used_at.is_(None), rows.c.expires_at < until))
+
     def use(self, id_: str, at: datetime) -> None:
         rows = tables.pending_votes
         self._connection.execute(sa.update(rows).where(rows.c.id == id_).values(used_at=at))

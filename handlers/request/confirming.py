@@ -29,11 +29,13 @@ from handlers.request.casting import Ballot, Reply, open_ballot, record_vote, re
 from handlers.request.voters import Voter, voter_for
 
 WAITS_FOR = timedelta(minutes=5)
+MOST_WAITING = 20  # votes of one person: each keeps a statement of up to 60,000 bytes
 FORBIDDEN = 403
 GONE = 410
 HOW_TO_ENROL = "Enrol one with /countersign passkey, and have another approver confirm it"
 NOT_HERE = "Ask your administrators: until then no one can approve under this rule. Rejecting takes no passkey"
 PRESS_AGAIN = "Nothing was recorded. Press Approve on the card again"
+SIGN_FIRST = f"Sign one of them, or press again when they have ended, after {WAITS_FOR // timedelta(minutes=1)} minutes"
 CHANGED = f"what you would approve has changed since you pressed Approve. {PRESS_AGAIN}"
 
 
@@ -51,6 +53,8 @@ def ask_for_passkey(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, s
     party = _party(s)
     if not _usable(tx.passkeys.of(vote.person), party):
         raise Refused(_why_no_passkey(tx.passkeys.of(vote.person), party))
+    if tx.passkeys.waiting(vote.person, vote.at) >= MOST_WAITING:
+        raise Refused(f"{MOST_WAITING} of your approvals wait for your passkey already. {SIGN_FIRST}")
     pending = _pending(ballot, vote, click, tx)
     tx.passkeys.keep_pending(pending)
     link = s.links.to_page(page_of(pending.id), pending.expires_at)
