@@ -107,6 +107,11 @@ def enrol_path(pending_enrolment: str) -> str:
     return f"/passkeys/{pending_enrolment}"
 
 
+def confirm_path(pending_vote: str) -> str:
+    """The page where a person signs a vote with their passkey."""
+    return f"/confirm/{pending_vote}"
+
+
 def _ends(now: datetime) -> str:
     tomorrow = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     return str(int((tomorrow + GOOD_FOR).timestamp()))

@@ -20,6 +20,7 @@ from bot.domain.request.lifecycle import AlreadyDecided
 from bot.domain.request.passkeys import Passkey
 from bot.errors import Refused, Rejected
 from bot.ids import new_id
+from bot.links import confirm_path
 from bot.passkeys import RelyingParty, assertion_options, read_assertion, relying_party, verify_assertion
 from bot.ports import Click
 from bot.services import Services
@@ -39,11 +40,6 @@ SIGN_FIRST = f"Sign one of them, or press again when they have ended, after {WAI
 CHANGED = f"what you would approve has changed since you pressed Approve. {PRESS_AGAIN}"
 
 
-def page_of(pending_id: str) -> str:
-    """The path of the page that signs this vote."""
-    return f"/confirm/{pending_id}"
-
-
 def ask_for_passkey(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, s: Services) -> Reply:
     """Keeps the vote until its person signs it, and links to the page. Raises Refused for a person who could not sign or may not vote."""
     try:
@@ -57,7 +53,7 @@ def ask_for_passkey(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, s
         raise Refused(f"{MOST_WAITING} of your approvals wait for your passkey already. {SIGN_FIRST}")
     pending = _pending(ballot, vote, click, tx)
     tx.passkeys.keep_pending(pending)
-    link = s.links.to_page(page_of(pending.id), pending.expires_at)
+    link = s.links.to_page(confirm_path(pending.id), pending.expires_at)
     minutes = WAITS_FOR // timedelta(minutes=1)
     return Reply(
         f"This approval needs your passkey, and does not count before that. Sign it within {minutes} minutes: {link}",

@@ -64,7 +64,7 @@ def offer_page(account: str, team: str, s: Services) -> str:
     return s.links.to_page(enrol_path(pending.id), pending.expires_at)
 
 
-def page_of(id_: str, s: Services) -> EnrolmentPage:
+def open_page(id_: str, s: Services) -> EnrolmentPage:
     """Raises Rejected when it was used, has ended or is not known."""
     party = relying_party(s.links.url)
     with s.store.transaction() as tx:
