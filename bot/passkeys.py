@@ -21,9 +21,8 @@ from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerifica
 
 from bot.assertions import SignedByPasskey, check_assertion, decoded
 from bot.domain.grounds import Assertion
-from bot.errors import AssertionRefused, Refused, Rejected
+from bot.errors import FORBIDDEN, AssertionRefused, Refused, Rejected
 
-FORBIDDEN = 403
 WAITS = 120_000  # milliseconds that the browser waits for the person
 AS_BROWSERS_WRITE = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 IN_ASCII = "letters, digits and hyphens, and other letters as xn--..."

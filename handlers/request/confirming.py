@@ -18,7 +18,7 @@ from bot.domain.model import Assertion, Vote
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided
 from bot.domain.request.passkeys import Passkey
-from bot.errors import Refused, Rejected
+from bot.errors import FORBIDDEN, GONE, Refused, Rejected
 from bot.ids import new_id
 from bot.links import confirm_path
 from bot.passkeys import RelyingParty, assertion_options, read_assertion, relying_party, verify_assertion
@@ -31,8 +31,6 @@ from handlers.request.voters import Voter, voter_for
 
 WAITS_FOR = timedelta(minutes=5)
 MOST_WAITING = 20  # votes of one person: each keeps a statement of up to 60,000 bytes
-FORBIDDEN = 403
-GONE = 410
 HOW_TO_ENROL = "Enrol one with /countersign passkey, and have another approver confirm it"
 NOT_HERE = "Ask your administrators: until then no one can approve under this rule. Rejecting takes no passkey"
 PRESS_AGAIN = "Nothing was recorded. Press Approve on the card again"
