@@ -79,7 +79,9 @@ def answer_for_people(door: Blueprint, page: Callable[[str, int], ResponseReturn
     @door.errorhandler(UnicodeDecodeError)
     def odd(error: Exception) -> ResponseReturnValue:
         log.warning("unreadable", source="page", kind=type(error).__name__)
-        return page("A text in this address cannot be read. Open the link as it was sent to you.", 400)
+        return page(
+            "A text in the address, or in what the page sent, cannot be read. Open the link as you got it.", 400
+        )
 
     def database_down(error: Exception) -> ResponseReturnValue:
         log.error("database_unavailable", kind=type(error).__name__)
