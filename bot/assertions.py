@@ -215,9 +215,14 @@ def _ed25519_key(said: Mapping[int, int | bytes]) -> PasskeyKey:
 
 def _rsa_key(said: Mapping[int, int | bytes]) -> PasskeyKey:
     modulus, exponent = said.get(MODULUS), said.get(EXPONENT)
-    if not isinstance(modulus, bytes) or not isinstance(exponent, bytes) or len(modulus) * 8 < SMALLEST_RSA:
+    if not isinstance(modulus, bytes) or not isinstance(exponent, bytes) or _bits(modulus) < SMALLEST_RSA:
         raise ValueError
     return rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus)).public_key()
+
+
+def _bits(number: bytes) -> int:
+    """Without the zeros in front of it."""
+    return int.from_bytes(number).bit_length()
 
 
 def _no_key() -> NoReturn:

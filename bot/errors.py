@@ -25,6 +25,8 @@ CountersignError
 
 from __future__ import annotations
 
+FORBIDDEN, GONE = 403, 410  # HTTP statuses of Rejected
+
 
 class CountersignError(Exception):
     """The root. The text is for people: what happened, to what, and what to do next."""

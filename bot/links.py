@@ -16,12 +16,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from bot.errors import Rejected
+from bot.errors import FORBIDDEN, Rejected
 
 GOOD_FOR = timedelta(days=90)
 PURPOSE = b"countersign link v1"
 KEY_FILE = Path("keys") / "link.key"
-FORBIDDEN = 403
 ASK_ANEW = "Open the page from the card in Slack or from the ticket, or read the same with: countersign describe models:/NAME/VERSION"
 
 
@@ -105,6 +104,11 @@ def path_of(model: str, version: int) -> str:
 def enrol_path(pending_enrolment: str) -> str:
     """The page where a person makes a passkey."""
     return f"/passkeys/{pending_enrolment}"
+
+
+def confirm_path(pending_vote: str) -> str:
+    """The page where a person signs a vote with their passkey."""
+    return f"/confirm/{pending_vote}"
 
 
 def _ends(now: datetime) -> str:

@@ -6,14 +6,12 @@ No attestation of the device is asked for: whose passkey it is, other approvers 
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from webauthn import generate_registration_options, options_to_json, verify_registration_response
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
-from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
     PublicKeyCredentialDescriptor,
@@ -23,7 +21,7 @@ from webauthn.helpers.structs import (
 
 from bot.assertions import public_key
 from bot.errors import AssertionRefused, Rejected
-from bot.passkeys import RelyingParty
+from bot.passkeys import UNREADABLE, RelyingParty
 
 NAME = "Countersign"
 WAITS = 120_000  # milliseconds that the browser waits for the person
@@ -34,18 +32,6 @@ ALGORITHMS = [
     COSEAlgorithmIdentifier.EDDSA,
     COSEAlgorithmIdentifier.RSASSA_PKCS1_v1_5_SHA_256,
 ]
-
-# What the library raises for bytes that no browser sends: https://github.com/duo-labs/py_webauthn checks few types of what CBOR holds.
-UNREADABLE = (
-    WebAuthnException,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-    struct.error,
-)
 
 
 @dataclass(frozen=True)

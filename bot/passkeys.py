@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -19,11 +21,25 @@ from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerifica
 
 from bot.assertions import SignedByPasskey, check_assertion, decoded
 from bot.domain.grounds import Assertion
-from bot.errors import AssertionRefused, Refused, Rejected
+from bot.errors import FORBIDDEN, AssertionRefused, Refused, Rejected
 
-FORBIDDEN = 403
 WAITS = 120_000  # milliseconds that the browser waits for the person
+AS_BROWSERS_WRITE = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+IN_ASCII = "letters, digits and hyphens, and other letters as xn--..."
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # https://url.spec.whatwg.org/#ends-in-a-number-checker
 PARTS = ("id", "clientDataJSON", "authenticatorData", "signature")
+
+# What the library raises for bytes that no browser sends: https://github.com/duo-labs/py_webauthn checks few types of what CBOR holds.
+UNREADABLE = (
+    WebAuthnException,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,10 @@ class RelyingParty:
 
 
 def relying_party(url: str) -> RelyingParty:
-    """The site at COUNTERSIGN_URL. Raises Refused where no browser would make a passkey: it has to be https, or localhost."""
+    """The site at COUNTERSIGN_URL. Raises Refused where no browser would make a passkey: it has to be https, or localhost.
+
+    The host has to be as browsers write it, because they send it and the passkey is made for it.
+    """
     parts = urlsplit(url.strip().rstrip("/"))
     host = (parts.hostname or "").lower()
     if not host or parts.scheme not in ("http", "https"):
@@ -44,6 +63,10 @@ def relying_party(url: str) -> RelyingParty:
         )
     if _is_address(host):
         raise Refused(f"a passkey is made for a name, and COUNTERSIGN_URL has the address {host}. Give the host a name")
+    if not AS_BROWSERS_WRITE.fullmatch(host):
+        raise Refused(
+            f"browsers write the host {host} of COUNTERSIGN_URL otherwise. Write it as they do, in ASCII: {IN_ASCII}"
+        )
     if parts.scheme == "http" and host != "localhost" and not host.endswith(".localhost"):
         raise Refused(f"browsers allow passkeys only over https, and COUNTERSIGN_URL is {parts.scheme}://{host}")
     return RelyingParty(host, f"{parts.scheme}://{_with_port(host, parts.scheme, parts.port)}")
@@ -98,6 +121,8 @@ def verify_assertion(assertion: Assertion, payload: bytes, public_key: str, part
         raise Rejected(refusal.reason, str(refusal), FORBIDDEN) from None
     except WebAuthnException as refusal:
         raise Rejected("malformed", f"the passkey's signature was refused: {refusal}", FORBIDDEN) from None
+    except UNREADABLE:
+        raise Rejected("malformed", "the passkey's signature cannot be read. Open the page again", FORBIDDEN) from None
 
 
 def signed_by(assertion: Assertion, public_key: str, party: RelyingParty) -> SignedByPasskey:
@@ -126,6 +151,9 @@ def _as_sent(assertion: Assertion) -> dict[str, object]:
 
 
 def _is_address(host: str) -> bool:
+    """Also where the last part of the name is a number: browsers read that as an IPv4 address."""
+    if NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]):
+        return True
     try:
         ip_address(host)
     except ValueError:

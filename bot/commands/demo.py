@@ -106,6 +106,9 @@ def _print_addresses(world: World) -> None:
 
   4. The week's end, once and last: press Enter here, and compliance gets the digest of all this in #compliance and as a ticket.
 
+  5. Passkeys: in Slack, say /countersign passkey as Cy Lindqvist, and open the link in a browser that has passkeys. Ana Ruiz confirms it.
+     No rule of this demo asks for one. `countersign demo --auto` has a rule that does, where Chromium and Playwright are installed.
+
   What the bot says of it:
 
        {countersign} policy explain models:/bike-demand/3

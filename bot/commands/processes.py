@@ -168,6 +168,8 @@ def run_migrate(settings: Settings, url: str) -> None:
     _keep_roles_apart(settings)
     services = build_services(settings, url)
     list_old_records(services)
+    with services.store.transaction() as tx:
+        tx.passkeys.forget_unsigned_votes(services.clock.now())
     activated = activate_policy(text, str(settings.policy_path), services)
     services.store.engine.dispose()
     click.echo("schema: up to date")

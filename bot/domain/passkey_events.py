@@ -12,7 +12,7 @@ class PasskeyEnrolled(Event):
     """A person made a passkey; it counts once others have confirmed it.
 
     `credential` is its id and `public_key` its COSE key, both base64url without padding; `rp_id` is the host it was made for. `account` in
-    `team` asked for it. `also` are the person's other ids. `signed_request` is the digest of the kept request that asked for it.
+    `team` asked for it. `also` are the person's other ids. `salt` is drawn by the bot once the credential is known.
     """
 
     person: str
@@ -23,7 +23,7 @@ class PasskeyEnrolled(Event):
     team: str
     label: str = ""
     also: tuple[str, ...] = ()
-    signed_request: str = ""
+    salt: str = ""
 
 
 @dataclass(frozen=True)

@@ -49,17 +49,20 @@ class PendingVote:
 
 @dataclass(frozen=True)
 class PendingEnrolment:
-    """A page where `person` makes a passkey, asked for by `account` in `team`. `challenge` is base64url."""
+    """A page where `person` makes a passkey, asked for by `account` in `team`. `challenge` is base64url.
+
+    `credential` is the passkey that was made there, and empty before.
+    """
 
     id: str
     person: str
     account: str
     team: str
     challenge: str
-    signed_request: str
     made_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+    credential: str = ""
 
 
 class PasskeyRows:
@@ -131,6 +134,17 @@ class PasskeyRows:
         row = self._connection.execute(query.order_by(rows.made_at)).first()
         return _pending_of(row) if row else None
 
+    def waiting(self, person: str, now: datetime) -> int:
+        """How many votes of this person can still be signed."""
+        rows = tables.pending_votes.c
+        wait = (rows.person == person, rows.used_at.is_(None), rows.expires_at > now)
+        return self._connection.execute(sa.select(sa.func.count()).where(*wait)).scalar_one()
+
+    def forget_unsigned_votes(self, until: datetime) -> None:
+        """Those that expired before `until`. Only the tables' owner may: the bot could delete the statement of a vote that was cast."""
+        rows = tables.pending_votes
+        self._connection.execute(sa.delete(rows).where(rows.c.used_at.is_(None), rows.c.expires_at < until))
+
     def use(self, id_: str, at: datetime) -> None:
         rows = tables.pending_votes
         self._connection.execute(sa.update(rows).where(rows.c.id == id_).values(used_at=at))
@@ -145,9 +159,9 @@ class PasskeyRows:
         row = self._connection.execute(query.with_for_update() if for_update else query).first()
         return PendingEnrolment(*row) if row else None
 
-    def use_enrolment(self, id_: str, at: datetime) -> None:
+    def use_enrolment(self, id_: str, credential: str, at: datetime) -> None:
         rows = tables.pending_enrolments
-        self._connection.execute(sa.update(rows).where(rows.c.id == id_).values(used_at=at))
+        self._connection.execute(sa.update(rows).where(rows.c.id == id_).values(used_at=at, credential=credential))
 
     def forget_enrolments(self, until: datetime) -> None:
         """Those that expired before `until`."""

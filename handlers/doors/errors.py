@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
-from flask import Flask, request
+from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -14,6 +16,9 @@ from bot.errors import Permanent, Refused, Rejected, Temporary
 
 log = structlog.get_logger()
 UNSTORABLE = "a text or number in it cannot be stored: a NUL, half of a surrogate pair, or too large a number"
+NOT_UTF8 = "a text in it is not UTF-8"
+NO_DATABASE = "the database does not answer; nothing was recorded"
+DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
 RETRY_AFTER = 5  # seconds; a sender's retries must stay inside the signature's 300 s window
 
 
@@ -56,14 +61,34 @@ def answer_refusals(app: Flask) -> None:
     @app.errorhandler(UnicodeDecodeError)  # Werkzeug raises it for a query with a byte that is no UTF-8
     def unreadable(error: Exception) -> ResponseReturnValue:
         log.warning("unreadable", source=_source(), kind=type(error).__name__)
-        return {"error": "a text in it is not UTF-8"}, 400
+        return {"error": NOT_UTF8}, 400
 
-    @app.errorhandler(OperationalError)
-    @app.errorhandler(InterfaceError)
-    @app.errorhandler(PoolTimeout)
     def database_down(error: Exception) -> ResponseReturnValue:
         log.error("database_unavailable", kind=type(error).__name__)
-        return {"error": "the database does not answer; nothing was recorded"}, 503, {"Retry-After": str(RETRY_AFTER)}
+        return {"error": NO_DATABASE}, 503, {"Retry-After": str(RETRY_AFTER)}
+
+    for kind in DATABASE_DOWN:
+        app.register_error_handler(kind, database_down)
+
+
+def answer_for_people(door: Blueprint, page: Callable[[str, int], ResponseReturnValue]) -> None:
+    """`page` shows a sentence with a status, where `answer_refusals` would answer the person at the browser with JSON."""
+
+    @door.errorhandler(DataError)
+    @door.errorhandler(UnicodeEncodeError)
+    @door.errorhandler(UnicodeDecodeError)
+    def odd(error: Exception) -> ResponseReturnValue:
+        log.warning("unreadable", source="page", kind=type(error).__name__)
+        return page(
+            "A text in the address, or in what the page sent, cannot be read. Open the link as you got it.", 400
+        )
+
+    def database_down(error: Exception) -> ResponseReturnValue:
+        log.error("database_unavailable", kind=type(error).__name__)
+        return page(f"{as_sentence(NO_DATABASE)} Try again in a few minutes.", 503)
+
+    for kind in DATABASE_DOWN:
+        door.register_error_handler(kind, database_down)
 
 
 def _source() -> str:

@@ -26,11 +26,11 @@ from bot.domain.queries import description_text as words
 from bot.domain.queries.description import Description
 from bot.domain.queries.history import HistoryEntry
 from bot.domain.text import format_utc
-from bot.errors import Refused, Rejected
+from bot.errors import OutsideError, Refused, Rejected
 from bot.links import Links, path_of
 from bot.reports.metric_plot import draw
 from bot.services import Services
-from handlers.doors.errors import as_sentence
+from handlers.doors.errors import answer_for_people, as_sentence
 from handlers.queries.describe import describe
 from handlers.queries.history import history_of
 
@@ -47,7 +47,7 @@ HEADERS = {
     "Cache-Control": "private, no-store",
     "X-Robots-Tag": "noindex",
 }
-NOT_FOUND = 404
+NOT_FOUND, UNREACHED = 404, 503
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,23 @@ def pages(s: Services, links: Links) -> Blueprint:
     def unknown(refusal: Refused) -> ResponseReturnValue:
         return render_template("refused.html", title="Nothing to show", why=as_sentence(str(refusal))), NOT_FOUND
 
+    @door.errorhandler(OutsideError)
+    def unreached(trouble: OutsideError) -> ResponseReturnValue:
+        return _trouble(f"{as_sentence(str(trouble))} Try again in a few minutes.", UNREACHED)
+
+    answer_for_people(door, _trouble)
+
     @door.after_request
     def protected(response: Response) -> Response:
         response.headers.update(HEADERS)
         return response
 
     return door
+
+
+def _trouble(why: str, status: int) -> ResponseReturnValue:
+    log.warning("page_not_shown", why=why)
+    return render_template("refused.html", title="This page cannot be shown now", why=why), status
 
 
 def web(text: str, url: str | None) -> Link | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,9 +21,9 @@ from bot import metrics
 from bot.domain.card.metrics_table import figure
 from bot.domain.text import counted, format_utc
 from bot.errors import OutsideError, Refused, Rejected
-from bot.links import Links, enrol_path
+from bot.links import Links, confirm_path, enrol_path
 from bot.services import Services
-from handlers.doors.errors import as_sentence, raw_body
+from handlers.doors.errors import answer_for_people, as_sentence, raw_body
 from handlers.doors.pages import HEADERS
 from handlers.request import confirming, passkeys
 
@@ -56,7 +57,7 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
 
     @door.get("/confirm/<pending_id>")
     def confirm_page(pending_id: str) -> ResponseReturnValue:
-        check(confirming.page_of(pending_id), PRESS_AGAIN)
+        check(confirm_path(pending_id), PRESS_AGAIN)
         pending = confirming.pending_vote(pending_id, s)
         return render_template(
             "confirm.html",
@@ -69,7 +70,7 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
 
     @door.post("/confirm/<pending_id>")
     def confirm(pending_id: str) -> ResponseReturnValue:
-        check(confirming.page_of(pending_id), PRESS_AGAIN)
+        check(confirm_path(pending_id), PRESS_AGAIN)
         reply = confirming.confirm(pending_id, _sent(), s)
         return {
             "said": reply.text or "Signed and recorded. The card in Slack shows what follows. You may close this page."
@@ -78,7 +79,7 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
     @door.get("/passkeys/<pending_id>")
     def enrolment_page(pending_id: str) -> ResponseReturnValue:
         check(enrol_path(pending_id), passkeys.ASK_ANEW)
-        page = passkeys.page_of(pending_id, s)
+        page = passkeys.open_page(pending_id, s)
         return render_template(
             "enrol.html",
             person=page.person,
@@ -113,6 +114,8 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
     @door.errorhandler(OutsideError)
     def unreached(trouble: OutsideError) -> ResponseReturnValue:
         return _refusal("outside", f"Nothing was recorded: {as_sentence(str(trouble))} Try again", UNREACHED)
+
+    answer_for_people(door, partial(_refusal, "outside"))
 
     @door.after_request
     def protected(response: Response) -> Response:

@@ -191,7 +191,8 @@ def _passkey(asked: Asked, s: Services) -> Card:
     )
     _, mine = passkeys_of(asked.account, s)
     facts = (Fact("Page", Link("Make a passkey", link)), *(Fact("You have", _passkey_text(key)) for key in mine))
-    return Card("Make a passkey", said, facts, paragraphs=(said,))
+    not_yours = ("Did you not make one of these? Say /countersign passkey revoke ID, and warn your administrators.",)
+    return Card("Make a passkey", said, facts, paragraphs=(said, *(not_yours if mine else ())))
 
 
 def _passkey_text(key: Passkey) -> str:

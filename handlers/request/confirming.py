@@ -18,8 +18,9 @@ from bot.domain.model import Assertion, Vote
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided
 from bot.domain.request.passkeys import Passkey
-from bot.errors import Refused, Rejected
+from bot.errors import FORBIDDEN, GONE, Refused, Rejected
 from bot.ids import new_id
+from bot.links import confirm_path
 from bot.passkeys import RelyingParty, assertion_options, read_assertion, relying_party, verify_assertion
 from bot.ports import Click
 from bot.services import Services
@@ -29,17 +30,12 @@ from handlers.request.casting import Ballot, Reply, open_ballot, record_vote, re
 from handlers.request.voters import Voter, voter_for
 
 WAITS_FOR = timedelta(minutes=5)
-FORBIDDEN = 403
-GONE = 410
+MOST_WAITING = 20  # votes of one person: each keeps a statement of up to 60,000 bytes
 HOW_TO_ENROL = "Enrol one with /countersign passkey, and have another approver confirm it"
 NOT_HERE = "Ask your administrators: until then no one can approve under this rule. Rejecting takes no passkey"
 PRESS_AGAIN = "Nothing was recorded. Press Approve on the card again"
+SIGN_FIRST = f"Sign one of them, or press again when they have ended, after {WAITS_FOR // timedelta(minutes=1)} minutes"
 CHANGED = f"what you would approve has changed since you pressed Approve. {PRESS_AGAIN}"
-
-
-def page_of(pending_id: str) -> str:
-    """The path of the page that signs this vote."""
-    return f"/confirm/{pending_id}"
 
 
 def ask_for_passkey(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, s: Services) -> Reply:
@@ -51,9 +47,11 @@ def ask_for_passkey(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, s
     party = _party(s)
     if not _usable(tx.passkeys.of(vote.person), party):
         raise Refused(_why_no_passkey(tx.passkeys.of(vote.person), party))
+    if tx.passkeys.waiting(vote.person, vote.at) >= MOST_WAITING:
+        raise Refused(f"{MOST_WAITING} of your approvals wait for your passkey already. {SIGN_FIRST}")
     pending = _pending(ballot, vote, click, tx)
     tx.passkeys.keep_pending(pending)
-    link = s.links.to_page(page_of(pending.id), pending.expires_at)
+    link = s.links.to_page(confirm_path(pending.id), pending.expires_at)
     minutes = WAITS_FOR // timedelta(minutes=1)
     return Reply(
         f"This approval needs your passkey, and does not count before that. Sign it within {minutes} minutes: {link}",

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from bot import metrics
 from bot.domain.events import PasskeyEnrolled, PasskeyRevoked
 from bot.domain.request.passkeys import FIRST, LATER, Passkey
-from bot.errors import Refused, Rejected
+from bot.errors import FORBIDDEN, GONE, Refused, Rejected
 from bot.ids import new_id
 from bot.links import enrol_path
 from bot.passkey_enrolment import creation_options, read_made
-from bot.passkeys import RelyingParty, relying_party
+from bot.passkeys import relying_party
 from bot.services import Services
 from bot.store.passkeys import PendingEnrolment
 from bot.store.people import Person
@@ -26,8 +26,7 @@ OPENS_FOR = timedelta(minutes=10)
 MOST = 5  # passkeys of one person that are not revoked
 LABEL_LIMIT = 60  # characters
 CHALLENGE = 32  # bytes
-FORBIDDEN, GONE = 403, 410
-ASK_ANEW = "Say /countersign passkey in Slack to get another."
+ASK_ANEW = "Say /countersign passkey in Slack to get another; its answer lists the passkeys that were made for you."
 NO_LINK_KEY = "COUNTERSIGN_LINK_KEY is not set, so no page of the bot can be opened. Ask an administrator to set it"
 
 
@@ -49,19 +48,27 @@ def offer_page(account: str, team: str, s: Services) -> str:
     person = any_approver(account, s)
     now = s.clock.now()
     challenge = urlsafe_b64encode(secrets.token_bytes(CHALLENGE)).decode().rstrip("=")
-    pending = PendingEnrolment(new_id(), person.id, account, team, challenge, "", now, now + OPENS_FOR)
+    pending = PendingEnrolment(
+        id=new_id(),
+        person=person.id,
+        account=account,
+        team=team,
+        challenge=challenge,
+        made_at=now,
+        expires_at=now + OPENS_FOR,
+    )
     with s.store.transaction() as tx:
         _check_has_room(person, tx)
         tx.passkeys.keep_enrolment(pending)
     return s.links.to_page(enrol_path(pending.id), pending.expires_at)
 
 
-def page_of(id_: str, s: Services) -> EnrolmentPage:
+def open_page(id_: str, s: Services) -> EnrolmentPage:
     """Raises Rejected when it was used, has ended or is not known."""
     party = relying_party(s.links.url)
     with s.store.transaction() as tx:
-        pending = _usable(tx.passkeys.enrolment(id_), s.clock.now())
-        person = _still(pending, tx)
+        pending = _still_open(tx.passkeys.enrolment(id_), tx, s.clock.now())
+        person = _owner(pending, tx)
         ids = tx.people.ids_of(person.id)
         mine = [key for key in tx.passkeys.all().values() if key.person_ids & ids]
     known = [key.credential for key in mine if not key.is_revoked]
@@ -83,19 +90,28 @@ def _enrol(id_: str, sent: Mapping[str, object], s: Services) -> Passkey:
     party, now = relying_party(s.links.url), s.clock.now()
     label = _label_in(sent)
     with s.store.transaction() as tx:
-        pending = _usable(tx.passkeys.enrolment(id_, for_update=True), now)
+        pending = _still_open(tx.passkeys.enrolment(id_, for_update=True), tx, now)
         made = read_made(sent, pending.challenge, party)
-        person = _still(pending, tx)
+        person = _owner(pending, tx)
         tx.passkeys.lock()
         _check_is_new(made.credential, person, tx)
         _check_has_room(person, tx)
-        tx.passkeys.use_enrolment(id_, now)
-        tx.record([_enrolled(pending, made.credential, made.public_key, label, party, tx, now)])
+        tx.passkeys.use_enrolment(id_, made.credential, now)
+        enrolled = PasskeyEnrolled(
+            at=now,
+            person=person.id,
+            credential=made.credential,
+            public_key=made.public_key,
+            rp_id=party.id,
+            account=pending.account,
+            team=pending.team,
+            label=label,
+            also=tuple(sorted(tx.people.ids_of(person.id) - {person.id})),
+            salt=new_id(),
+        )
+        tx.record([enrolled])
     with s.store.transaction() as tx:
-        found = tx.passkeys.find(made.credential)
-    if found is None:
-        raise Refused("the passkey was not recorded. Say /countersign passkey in Slack to try again")
-    return found
+        return tx.passkeys.all()[made.credential]
 
 
 def passkeys_of(account: str, s: Services) -> tuple[Person, list[Passkey]]:
@@ -134,31 +150,28 @@ def _revoke(beginning: str, by: str, reason: str, s: Services) -> Passkey:
     return key
 
 
-def _enrolled(
-    pending: PendingEnrolment,
-    credential: str,
-    public_key: str,
-    label: str,
-    party: RelyingParty,
-    tx: Transaction,
-    now: datetime,
-) -> PasskeyEnrolled:
-    also = tuple(sorted(tx.people.ids_of(pending.person) - {pending.person}))
-    who = (pending.account, pending.team)
-    return PasskeyEnrolled(now, pending.person, credential, public_key, party.id, *who, label, also)
-
-
-def _usable(pending: PendingEnrolment | None, now: datetime) -> PendingEnrolment:
+def _still_open(pending: PendingEnrolment | None, tx: Transaction, now: datetime) -> PendingEnrolment:
     if pending is None:
         raise Rejected("unknown", f"This page is not known. {ASK_ANEW}", FORBIDDEN)
     if pending.used_at is not None:
-        raise Rejected("used", f"A passkey was made on this page already. {ASK_ANEW}", GONE)
+        raise Rejected("used", _made_already(tx.passkeys.find(pending.credential)), GONE)
     if now >= pending.expires_at:
         raise Rejected("expired", f"This page has ended. {ASK_ANEW}", GONE)
     return pending
 
 
-def _still(pending: PendingEnrolment, tx: Transaction) -> Person:
+def _made_already(key: Passkey | None) -> str:
+    """Its reader may be the person for whom someone else, who had the link, has made a passkey."""
+    if key is None or key.is_revoked:
+        return f"A passkey was made on this page already. {ASK_ANEW}"
+    return (
+        f"Passkey {key.short_id} was made on this page already. Did you not make it? Then someone else has your link: press "
+        f'"Not them" below it in Slack, or say /countersign passkey revoke {key.short_id}, and warn your administrators. '
+        f"{ASK_ANEW}"
+    )
+
+
+def _owner(pending: PendingEnrolment, tx: Transaction) -> Person:
     """An administrator may have unbound the account since the link was made."""
     person = tx.people.get(pending.person)
     if person.account != pending.account:

@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from fido2 import cbor
 from fido2.cose import RS256, CoseKey, EdDSA
 from fido2.webauthn import AuthenticatorData, CollectedClientData
@@ -153,3 +153,44 @@ def test_options_name_the_statement_the_site_and_the_person_s_passkeys() -> None
     assert options["challenge"] == challenge_of(PAYLOAD)
     assert (options["rpId"], options["userVerification"]) == (HOST, "required")
     assert [one["id"] for one in options["allowCredentials"]] == [PASSKEY.credential]  # type: ignore[attr-defined]
+
+
+@given(flags=st.integers(0, 255), more=st.binary(max_size=40))
+def test_what_a_device_adds_to_its_signed_data_is_read_or_refused(flags: int, more: bytes) -> None:
+    """Both checks read it: a device may set any flag and sign any bytes behind it."""
+    client_data = raw(SENT["clientDataJSON"])
+    data = hashlib.sha256(HOST.encode()).digest() + bytes([flags]) + bytes(4) + more
+    signature = PASSKEY.private_key.sign(data + hashlib.sha256(client_data).digest(), ec.ECDSA(hashes.SHA256()))
+    sent = {**SENT, "authenticatorData": encoded(data), "signature": encoded(signature)}
+
+    with suppress(Rejected):
+        verify_assertion(read_assertion(sent, PAYLOAD), PAYLOAD, PASSKEY.public_key, PARTY)
+
+
+@pytest.mark.parametrize("bits", [1024, 2047])
+def test_leading_zeros_make_an_rsa_key_no_longer(bits: int) -> None:
+    numbers = {1: 3, 3: -257, -1: ((1 << bits) - 1).to_bytes(300), -2: b"\x01\x00\x01"}
+
+    with pytest.raises(AssertionRefused):
+        public_key(encoded(cbor.encode(numbers)))
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://\u00e4.example", "xn--"),
+        ("https://a%62.example", "xn--"),
+        ("https://10.0.0.7", "a name"),
+        ("https://[::1]", "a name"),
+        ("https://167772167", "a name"),
+        ("https://0x0a.7", "a name"),
+        ("https://bot.0x7", "a name"),
+    ],
+)
+def test_a_host_that_browsers_write_otherwise_gets_no_passkeys(url: str, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        relying_party(url)
+
+
+def test_a_host_in_the_way_browsers_write_it_gets_passkeys() -> None:
+    assert relying_party("https://XN--4CA.example:8443/").origin == "https://xn--4ca.example:8443"

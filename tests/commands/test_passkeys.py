@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from bot.domain.events import PasskeyConfirmed, PasskeyEnrolled
 from bot.engine.jobs import Jobs
 from bot.services import SystemClock
+from bot.store import tables
 from bot.store.transaction import Store
 from config.policy import read_policy
 from tests.commands.test_people import countersign
@@ -65,3 +66,22 @@ def test_a_passkey_is_ended_once_for_a_reason_and_only_one_that_exists(with_pass
     assert (unknown[0], without_reason[0], empty[0]) == (1, 2, 1)
     assert 'there is no passkey "zzz"' in unknown[1]
     assert "say why, with --reason" in empty[1]
+
+
+def test_migrating_deletes_votes_that_no_passkey_signed_in_time(database_url: str, engine: sa.Engine) -> None:
+    now = datetime.now(UTC)
+    past, ahead = now - timedelta(minutes=1), now + timedelta(hours=1)
+    kept = {"signed": (past, past), "expired": (past, None), "waits": (ahead, None)}
+    empty = dict.fromkeys(("request_id", "person", "vote", "click", "statement"), "")
+    rows = [
+        {**empty, "id": name, "made_at": NOON, "expires_at": expires, "used_at": used}
+        for name, (expires, used) in kept.items()
+    ]
+    with engine.begin() as connection:
+        connection.execute(sa.insert(tables.pending_votes), rows)
+
+    code, _ = countersign(database_url, "migrate")
+
+    with engine.connect() as connection:
+        left = connection.execute(sa.select(tables.pending_votes.c.id)).scalars().all()
+    assert (code, set(left)) == (0, {"signed", "waits"})

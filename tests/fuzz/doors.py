@@ -9,22 +9,30 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 
 from flask.testing import FlaskClient
 
 from bot.app import build_services, flask_app
-from bot.links import Links, path_of
+from bot.domain.events import PasskeyConfirmed, PasskeyEnrolled
+from bot.links import Links, confirm_path, enrol_path, path_of
+from bot.ports import Click
 from bot.sandbox.slack.delivery import FORM, sign
+from bot.services import Services
+from bot.store.passkeys import PendingEnrolment, PendingVote
 from config.settings import Settings
 from handlers.policy.activation import activate_policy
+from tests.builders import REQUEST_ID, a_vote
+from tests.builders.passkeys import CHALLENGE, PARTY, PASSKEY, PAYLOAD
 from tests.fixtures.installation import API_TOKEN, JIRA_SECRET, MLFLOW_SECRET, SLACK_SECRET, policy_text
+from tests.fixtures.passkeys import SITE
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: MLflow, Slack and Jira refuse the connection
 LINK_KEY = "a-link-key-of-the-tests-0123456789"
 JSON = "application/json"
+WAITS = "0" * 32  # the id of the vote and of the page that wait for a passkey
 
 
 @dataclass
@@ -79,6 +87,17 @@ class Doors:
     def unsigned_page(self, text: bytes) -> int:
         return self._get(b"/models/" + text, {})
 
+    def confirm(self, body: bytes) -> int:
+        """What the page of a vote that waits sends, by a signed link."""
+        return self._to_page(confirm_path(WAITS), body)
+
+    def enrol(self, body: bytes) -> int:
+        """What the page sends where a passkey is made, by a signed link."""
+        return self._to_page(enrol_path(WAITS), body)
+
+    def unsigned_passkeys(self, text: bytes) -> int:
+        return max(self._get(b"/confirm/" + text, {}), self._get(b"/passkeys/" + text, {}))
+
     def headers(self, text: bytes) -> int:
         """The same text as each header that a door reads."""
         value = text.decode("latin-1").replace("\r", "").replace("\n", "")
@@ -91,6 +110,10 @@ class Doors:
         at = str(int(time.time()))
         signed = {"X-Slack-Request-Timestamp": at, "X-Slack-Signature": sign(SLACK_SECRET, at, body)}
         return self._post("/slack/events", body, {**signed, "Content-Type": content_type})
+
+    def _to_page(self, path: str, body: bytes) -> int:
+        link = urlsplit(Links(SITE, [LINK_KEY]).to_page(path, datetime.now(UTC) + timedelta(minutes=1)))
+        return self._post(f"{link.path}?{link.query}", body, {"Content-Type": JSON})
 
     def _post(self, path: str, body: bytes, headers: Mapping[str, str]) -> int:
         return self.client.post(path, data=body, headers=dict(headers)).status_code
@@ -119,7 +142,7 @@ def open_doors(url: str) -> Iterator[Doors]:
     settings = Settings.model_validate(
         {
             "DATABASE_URL": url,
-            "COUNTERSIGN_URL": "http://bot",
+            "COUNTERSIGN_URL": SITE,
             "COUNTERSIGN_API_TOKEN": API_TOKEN,
             "COUNTERSIGN_LINK_KEY": LINK_KEY,
             "MLFLOW_TRACKING_URI": NOWHERE,
@@ -135,8 +158,22 @@ def open_doors(url: str) -> Iterator[Doors]:
     )
     services = build_services(settings, url)
     activate_policy(policy_text("bike-*"), "test", services)
+    _make_passkeys_wait(services)
     yield Doors(flask_app(services, settings, url).test_client(), count())
     services.store.engine.dispose()
+
+
+def _make_passkeys_wait(s: Services) -> None:
+    """A vote that the passkey of the seeds may sign, and a page where one may be made."""
+    now = datetime.now(UTC)
+    ends = now + timedelta(days=1)
+    click = Click("T1", "A1", "C1", "1.2", "U0CY0000003", "approve", REQUEST_ID, "")
+    with s.store.transaction() as tx:
+        person = tx.people.get_or_add("ana@example.com", "Ana Ruiz").id
+        tx.record([PasskeyEnrolled(now, "cy", PASSKEY.credential, PASSKEY.public_key, PARTY.id, "U0CY0000003", "T1")])
+        tx.record([PasskeyConfirmed(now, "cy", PASSKEY.credential, person, "U0ANA000001", "T1")])
+        tx.passkeys.keep_pending(PendingVote(WAITS, REQUEST_ID, a_vote("cy"), click, PAYLOAD.decode(), now, ends))
+        tx.passkeys.keep_enrolment(PendingEnrolment(WAITS, person, "U0ANA000001", "T1", CHALLENGE, now, ends))
 
 
 def each_door(doors: Doors) -> Mapping[str, Callable[[bytes], int]]:
@@ -152,5 +189,8 @@ def each_door(doors: Doors) -> Mapping[str, Callable[[bytes], int]]:
         "gate": doors.gate,
         "page": doors.page,
         "unsigned-page": doors.unsigned_page,
+        "confirm": doors.confirm,
+        "enrol": doors.enrol,
+        "unsigned-passkeys": doors.unsigned_passkeys,
         "headers": doors.headers,
     }

@@ -75,6 +75,9 @@ DOOR_SEEDS: Mapping[str, Sequence[bytes]] = {
     "gate": (b"bike-demand/1?target=alias:champion", b"bike-demand/1?target=stage:Production"),
     "page": (b"bike-demand", "bike é".encode()),
     "unsigned-page": (b"bike-demand/1?expires=1&signature=x",),
+    "confirm": _json(SENT),
+    "enrol": _json({**MADE, "label": "my phone"}),
+    "unsigned-passkeys": (b"0?expires=1&signature=x",),
     "headers": (b"v1,abc=", b"1795384800", b"v0=" + b"a" * 64, b"sha256=00"),
 }
 ENTRY = '{"at":"2026-11-28T00:00:00+00:00","event":"PolicyActivated","seq":1,"digest":"x","path":"p"}'
@@ -150,6 +153,8 @@ NAMES = st.sampled_from(
             *ISSUE,
             *NEWS,
             *ASKED,
+            *SENT,
+            *MADE,
             "id",
             "actions",
             "is_ext_shared_channel",

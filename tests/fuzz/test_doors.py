@@ -18,7 +18,7 @@ from tests.fuzz.seeds import DOOR_SEEDS, json_mutations, mutations
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-OF_JSON = ("mlflow", "jira", "slack-payload", "slack-event", "api-requests", "api-rollbacks")
+OF_JSON = ("mlflow", "jira", "slack-payload", "slack-event", "api-requests", "api-rollbacks", "confirm", "enrol")
 OF_TEXT = tuple(name for name in DOOR_SEEDS if name not in OF_JSON)
 VENDOR_AWAY = (502, 503)
 
@@ -98,6 +98,8 @@ def test_the_seeds_get_past_the_parsers(doors: Doors) -> None:
     assert answers["jira"] == [200]
     assert answers["slack-payload"][:2] == [200, 200]
     assert answers["slack-form"][0] == 200
+    assert answers["confirm"] == [409]  # signed by the passkey, and the request is not there
+    assert answers["enrol"] == [403]  # made for the page, and the account is not bound
     assert answers["slack-event"][1] == 200
     assert answers["gate"][0] in VENDOR_AWAY
     assert answers["api-requests"][0] in VENDOR_AWAY

@@ -19,6 +19,8 @@ REFUSED = [
     "update people set email = ''",
     "delete from switches",
     "update keys set pem = ''",
+    "delete from pending_votes",
+    "update pending_votes set statement = ''",
     "truncate accounts",
 ]
 

@@ -95,6 +95,13 @@ def test_each_door_takes_bodies_as_large_as_the_server_lets_through() -> None:
     assert {path: pool_for(path).body for path in limits} == limits
 
 
+@pytest.mark.parametrize(
+    "path", ["/slack/events", "/webhooks/mlflow", "/webhooks/jira", "/gate/x", "/models/x", "/confirm/x"]
+)
+def test_a_request_that_waits_for_a_vendor_leaves_a_thread_to_the_next(path: str) -> None:
+    assert pool_for(path).threads > 1
+
+
 def test_all_waiting_requests_have_places_and_all_threads_a_database_connection() -> None:
     assert sum(pool.waiting for pool in POOLS) < PLACES
     assert sum(pool.threads for pool in POOLS) <= 20

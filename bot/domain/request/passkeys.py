@@ -7,6 +7,7 @@ and how a thief would add one.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from bot.domain.grounds import Assertion as Assertion
 from bot.domain.passkey_events import PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked
 
 FIRST, LATER = 1, 2  # confirmations that a person's first and later passkeys take
+SHOWN = 12  # digits of an id, which people read to each other
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Passkey:
     public_key: str
     enrolled_at: datetime
     label: str
+    salt: str
     rp_id: str
     account: str
     team: str
@@ -43,12 +46,17 @@ class Passkey:
 
     @property
     def id(self) -> str:
-        """32 hexadecimal digits, for buttons and commands: a credential may be long."""
-        return hashlib.sha256(self.credential.encode()).hexdigest()[:32]
+        """32 hexadecimal digits, for buttons and commands: a credential may be long.
+
+        The person's device chooses the credential and the key, and the bot the salt after that. So no one can make a passkey with the id of
+        another, and who confirms an id confirms this very key.
+        """
+        said = json.dumps([self.credential, self.public_key, self.salt])
+        return hashlib.sha256(said.encode()).hexdigest()[:32]
 
     @property
     def short_id(self) -> str:
-        return self.id[:8]
+        return self.id[:SHOWN]
 
     @property
     def is_confirmed(self) -> bool:
@@ -97,6 +105,7 @@ def _enrolled(event: PasskeyEnrolled, known: Mapping[str, Passkey]) -> Passkey:
         public_key=event.public_key,
         enrolled_at=event.at,
         label=event.label,
+        salt=event.salt,
         rp_id=event.rp_id,
         account=event.account,
         team=event.team,

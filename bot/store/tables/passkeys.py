@@ -20,9 +20,10 @@ pending_votes = sa.Table(
     sa.Column("expires_at", Moment, nullable=False),
     sa.Column("used_at", Moment),
     sa.Index("pending_votes_by_request", "request_id"),
+    sa.Index("pending_votes_waiting", "person", postgresql_where=sa.text("used_at is null")),
 )
 
-# A page where a person makes a passkey, until it is used or expires.
+# A page where a person makes a passkey, until it is used or expires; `credential` is what was made there.
 pending_enrolments = sa.Table(
     "pending_enrolments",
     metadata,
@@ -31,10 +32,10 @@ pending_enrolments = sa.Table(
     sa.Column("account", sa.Text, nullable=False),
     sa.Column("team", sa.Text, nullable=False),
     sa.Column("challenge", sa.Text, nullable=False),
-    sa.Column("signed_request", sa.Text, nullable=False, server_default=""),
     sa.Column("made_at", Moment, nullable=False),
     sa.Column("expires_at", Moment, nullable=False),
     sa.Column("used_at", Moment),
+    sa.Column("credential", sa.Text, nullable=False, server_default=""),
 )
 
 # The message in each channel that asks others to confirm a passkey. Presses are accepted only from these.

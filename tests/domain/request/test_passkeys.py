@@ -80,6 +80,17 @@ def test_a_credential_stays_with_the_person_who_enrolled_it_first() -> None:
     assert found["a"].confirmed_by == ("ben",)
 
 
+def test_an_id_is_of_this_credential_and_key_and_the_enroller_cannot_choose_it() -> None:
+    whose = ("countersign.example.com", "U1", "T", "", ())
+    variants = [("a", "key", "salt"), ("b", "key", "salt"), ("a", "other", "salt"), ("a", "key", "pepper")]
+    events = [PasskeyEnrolled(NOON, "ana", name, key, *whose, salt) for name, key, salt in variants]
+
+    ids = {passkeys_from([event])[event.credential].short_id for event in events}
+
+    assert len(ids) == 4
+    assert {len(one) for one in ids} == {12}
+
+
 def test_what_counted_before_it_was_revoked_is_read_from_the_entries_before() -> None:
     events = [*FIRST, revoked("ana", "a")]
 

@@ -161,9 +161,29 @@ def test_a_page_makes_one_passkey_and_ends(keys: Keys) -> None:
     late = requests.get(other, timeout=WAIT)
 
     assert (first.status_code, again.status_code, late.status_code) == (200, 410, 403)
-    assert "A passkey was made on this page already" in again.json()["error"]
+    assert "was made on this page already" in again.json()["error"]
     assert "This link ended on" in late.text
     assert "Say /countersign passkey in Slack" in late.text
+
+
+def test_a_person_whose_link_someone_else_used_reads_how_to_end_that_passkey(keys: Keys) -> None:
+    link = keys.link_for("ana")
+    options = options_on(requests.get(link, timeout=WAIT))
+    requests.post(link, json=Device().make(options, keys.origin), timeout=WAIT)
+    (thiefs,) = keys.all()
+
+    opened = requests.get(link, timeout=WAIT)
+    made = requests.post(link, json=Device().make(options, keys.origin), timeout=WAIT)
+    listed = keys.say("ana")
+    keys.say("ana", f"revoke {thiefs.short_id}")
+    after = requests.get(link, timeout=WAIT)
+
+    for said in (opened.text, made.json()["error"], listed):
+        assert thiefs.short_id in said
+        assert "Did you not make" in said
+        assert "/countersign passkey revoke" in said
+    assert keys.reread(thiefs).is_revoked
+    assert "Did you not make" not in after.text
 
 
 def test_a_link_that_was_changed_opens_nothing(keys: Keys) -> None:

@@ -177,6 +177,23 @@ def test_a_vote_is_signed_once_and_in_time(demanding: Installation) -> None:
     assert len(demanding.reread(request).votes) == 1
 
 
+def test_a_person_who_presses_again_and_again_fills_no_table(demanding: Installation) -> None:
+    enrolled(demanding, "ana", "ben")
+    request = demanding.asked()
+    waits = pressed(demanding, request)
+    with demanding.s.store.transaction() as tx:
+        for number in range(confirming.MOST_WAITING - 1):
+            tx.passkeys.keep_pending(replace(waits, id=f"{number:032x}"))
+
+    demanding.click("ana", request, "approve")
+    one_too_many = demanding.told_privately("ana")
+    demanding.clock.ahead += timedelta(minutes=6)
+
+    assert "20 of your approvals wait for your passkey already" in one_too_many
+    assert "press again when they have ended, after 5 minutes" in one_too_many
+    assert pressed(demanding, request).id != waits.id
+
+
 def test_a_passkey_that_was_revoked_since_signs_nothing(demanding: Installation) -> None:
     passkey = enrolled(demanding, "ana", "ben")
     request = demanding.asked()

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("used_at", MOMENT),
     )
     op.create_index("pending_votes_by_request", "pending_votes", ["request_id"])
+    op.create_index("pending_votes_waiting", "pending_votes", ["person"], postgresql_where=sa.text("used_at is null"))
     op.create_table(
         "pending_enrolments",
         sa.Column("id", sa.Text, primary_key=True),
@@ -33,10 +34,10 @@ def upgrade() -> None:
         sa.Column("account", sa.Text, nullable=False),
         sa.Column("team", sa.Text, nullable=False),
         sa.Column("challenge", sa.Text, nullable=False),
-        sa.Column("signed_request", sa.Text, nullable=False, server_default=""),
         sa.Column("made_at", MOMENT, nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("used_at", MOMENT),
+        sa.Column("credential", sa.Text, nullable=False, server_default=""),
     )
     op.create_table(
         "passkey_cards",
