@@ -6,11 +6,14 @@ notifier's signed request (`vote_proofs`), and each signature is verified (`hand
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import structlog
 
 from bot.domain.attestation.decision import verdict_of
 from bot.domain.evidence.changes import changes
-from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest, Vote
+from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
 from bot.domain.request.proofs import fall_without_grounds, refuse_vote, why_not_decided
 from bot.domain.request.rollback import brought_by
 from bot.engine.lanes import FollowUp, Lane
@@ -44,15 +47,16 @@ def refuse_unproven(request_id: str, tx: Transaction, s: Services) -> Transition
     """
     now, request = s.clock.now(), tx.requests.get(request_id, for_update=True)
     check_on_record(request, tx)
-    if _is_decided_by_us(request, tx, s):
-        return request
-    unproven = _unproven(request, tx, s)
+    is_decided = _is_decided_by_us(request, tx, s)
+    unproven = _unproven(
+        request, [vote for vote, _ in unsigned_votes(request, tx)] if is_decided else request.votes, tx, s
+    )
     for vote, why in unproven:
         log.warning("vote_refused", request=request.short_id, person=vote.person, why=why)
         tx.record(refuse_vote(request, vote, why, now))
     if unproven:
         request = tx.requests.get(request_id)
-    why = why_not_proven(request, tx, s)
+    why = "" if is_decided else why_not_proven(request, tx, s)
     if why:
         tx.record(fall_without_grounds(request, why, now, is_asked_anew=_is_asked_anew(request, tx)))
     return tx.requests.get(request_id) if why else request
@@ -109,10 +113,28 @@ def _is_asked_anew(request: TransitionRequest, tx: Transaction) -> bool:
     return any(one.id != request.id for one in same)
 
 
-def _unproven(request: TransitionRequest, tx: Transaction, s: Services) -> list[tuple[Vote, str]]:
+def unsigned_votes(request: TransitionRequest, tx: Transaction) -> list[tuple[Vote, int]]:
+    """The votes that no envelope is about yet, each with how many envelopes about votes of the same person are before it."""
+    signed, cast, found = signed_so_far(request.id, tx), Counter[str](), []
+    for vote in request.votes:
+        if cast[vote.person] >= signed[VOTE, vote.person]:
+            found.append((vote, cast[vote.person]))
+        cast[vote.person] += 1
+    return found
+
+
+def signed_so_far(request_id: str, tx: Transaction) -> Counter[tuple[str, str]]:
+    """How many envelopes there are about each; a row whose envelope does not verify, or that the ledger does not name, is none."""
+    ring = recorded_keys(tx)
+    return Counter((one.about, one.person) for one in tx.attestations.of(request_id) if read_signed(one, ring, tx))
+
+
+def _unproven(
+    request: TransitionRequest, votes: Sequence[Vote], tx: Transaction, s: Services
+) -> list[tuple[Vote, str]]:
     """Of votes that name the same signed request, only the first may count."""
     found, seen = [], set[str]()
-    for vote in request.votes:
+    for vote in votes:
         why = USED_TWICE if vote.signed_request in seen else why_unproven(request, vote, tx, s)
         seen |= {vote.signed_request} - {""}
         if why:
@@ -121,5 +143,8 @@ def _unproven(request: TransitionRequest, tx: Transaction, s: Services) -> list[
 
 
 def _is_decided_by_us(request: TransitionRequest, tx: Transaction, s: Services) -> bool:
-    """A key that this worker believes has signed this very decision: what it rests on was checked then."""
+    """A key that this worker believes has signed this very decision: what it rests on was checked then.
+
+    So votes that are signed are not checked again. One that is not was added since, and is checked like any other.
+    """
     return verdict_of(request) is not None and is_approval_believed(request, tx, s)

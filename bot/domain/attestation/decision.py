@@ -258,6 +258,11 @@ def ids_named_in(request: TransitionRequest) -> frozenset[str]:
     return frozenset({*(vote.person for vote in request.votes), *request.parties, request.ended_by})
 
 
+def pressed_with(vote: Vote) -> tuple[Plain, Plain]:
+    """The account that pressed and the kept request, as a vote's statement has them."""
+    return _account(vote), _signed_request(vote)
+
+
 def _signed_request(vote: Vote) -> Plain:
     """What the vote came in, which the bot keeps; None in votes of older releases."""
     if not vote.signed_request:
