@@ -33,7 +33,7 @@ from bot.domain.model import (
 )
 from bot.domain.policy.rules import Rule
 from bot.domain.references import PostedCard
-from bot.domain.request.quorum import groups_with_a_say, tally, under
+from bot.domain.request.quorum import groups_with_a_say, places, tally, under
 
 PREDICATE_TYPE = APPROVAL_TYPE
 TAG_PREFIX = "countersign.attestation."
@@ -104,6 +104,7 @@ def of_decision(request: TransitionRequest, rule: Rule, names: Names, emails: Na
             "message": _message(request.card if decided_by is DecidedBy.PEOPLE else None),
             "rule": {"label": rule.label, "hash": request.rule_hash},
             "checks": [check.sentence for check in judged],
+            **_passkeys_required(request, rule),
         },
         people,
     )
@@ -244,6 +245,13 @@ def _passkey(vote: Vote) -> dict[str, Plain]:
     if vote.passkey is None:
         return {}
     return {"passkey": {"credential": vote.passkey.credential, "statement": vote.passkey.statement}}
+
+
+def _passkeys_required(request: TransitionRequest, rule: Rule) -> dict[str, Plain]:
+    """How many of the places that people took for an approval need a passkey, so that a gate refuses a decision with fewer."""
+    by_people = request.decided_by in (None, DecidedBy.PEOPLE) and verdict_of(request) is Verdict.APPROVE
+    needed = [place for place in places(request, rule) if by_people and rule.approve.wants_passkey_for(place)]
+    return {"passkeysRequired": len(needed)} if needed else {}
 
 
 def with_passkey(statement: Plain, passkey: Mapping[str, str]) -> Plain:
