@@ -116,7 +116,7 @@ def _pending(ballot: Ballot, vote: Vote, click: Click, tx: Transaction) -> Pendi
 
 
 def _statement_of(ballot: Ballot, vote: Vote, tx: Transaction) -> str:
-    ids = ids_named_in(ballot.request) | {vote.person}
+    ids = ids_named_in(ballot.request) | {vote.person, *vote.standing_in_for}
     return payload_of(of_vote(ballot.request, vote, ballot.rule, tx.people.names(ids), tx.people.emails(ids))).decode()
 
 

@@ -75,6 +75,7 @@ def of_vote(request: TransitionRequest, vote: Vote, rule: Rule, names: Names, em
             "account": _account(vote),
             "meaning": meaning_of(vote, request),
             "groups": list(vote.groups),
+            **_standing_in(vote, people),
             "signedRequest": _signed_request(vote),
             "reason": vote.reason,
             "at": vote.at.isoformat(),
@@ -230,6 +231,11 @@ def _known(person: str, people: People) -> dict[str, Plain]:
     return {"id": person, "name": people.names.get(person, ""), "email": people.emails.get(person, "")}
 
 
+def _standing_in(vote: Vote, people: People) -> dict[str, Plain]:
+    """Whom the voter stood in for; left out when there are none, as in statements of older releases."""
+    return {"standingInFor": [people.of(one) for one in vote.standing_in_for]} if vote.standing_in_for else {}
+
+
 def _account(vote: Vote) -> Plain:
     """The notifier's account that pressed; None in votes of older releases."""
     return {"team": vote.team, "id": vote.account} if vote.account else None
@@ -263,7 +269,8 @@ def with_passkey(statement: Plain, passkey: Mapping[str, str]) -> Plain:
 
 def ids_named_in(request: TransitionRequest) -> frozenset[str]:
     """The people whose names and addresses its statements have."""
-    return frozenset({*(vote.person for vote in request.votes), *request.parties, request.ended_by})
+    voters = (person for vote in request.votes for person in (vote.person, *vote.standing_in_for))
+    return frozenset({*voters, *request.parties, request.ended_by})
 
 
 def pressed_with(vote: Vote) -> tuple[Plain, Plain]:

@@ -71,7 +71,10 @@ def rule_in(statement: Mapping[str, object]) -> str:
 
 def _people_in(statement: Mapping[str, object]) -> list[dict[str, object]]:
     predicate = statement.get("predicate")
-    found = [predicate.get(name) for name in NAMED] if isinstance(predicate, dict) else []
+    if not isinstance(predicate, dict):
+        return []
+    absent = predicate.get("standingInFor")
+    found = [*(predicate.get(name) for name in NAMED), *(absent if isinstance(absent, list) else [])]
     return [one for one in found if isinstance(one, dict)]
 
 
