@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import structlog
 
 from bot.domain.attestation.decision import verdict_of
+from bot.domain.attestation.vote_statement import rule_in
 from bot.domain.evidence.changes import changes
 from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
 from bot.domain.request.proofs import fall_without_grounds, refuse_vote, why_not_decided
@@ -21,11 +22,13 @@ from bot.errors import Permanent
 from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
-from handlers.attestation.decided_rules import decided_rule
+from handlers.attestation.decided_rules import decided_rule, is_same_rule
 from handlers.attestation.on_record import check_on_record
 from handlers.attestation.vote_proofs import why_unproven
 from handlers.custody.facts import decided_for
 from handlers.custody.own_keys import (
+    believed_keys,
+    is_about_decision,
     is_approval_believed,
     is_decision_signed,
     read_signed,
@@ -143,8 +146,13 @@ def _unproven(
 
 
 def _is_decided_by_us(request: TransitionRequest, tx: Transaction, s: Services) -> bool:
-    """A key that this worker believes has signed this very decision: what it rests on was checked then.
+    """A key that this worker believes has signed this very decision, under this rule: what it rests on was checked then.
 
     So votes that are signed are not checked again. One that is not was added since, and is checked like any other.
     """
-    return verdict_of(request) is not None and is_approval_believed(request, tx, s)
+    if verdict_of(request) is None:
+        return False
+    ring = believed_keys(s)
+    mine = (read_signed(one, ring, tx) for one in tx.attestations.of(request.id) if one.about == DECISION)
+    signed = [one for one in mine if one is not None and is_about_decision(request, one)]
+    return any(is_same_rule(request.rule_hash, rule_in(one.statement), request, tx, s) for one in signed)

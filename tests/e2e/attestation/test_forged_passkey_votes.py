@@ -25,6 +25,7 @@ from bot.ports import Click
 from bot.signatures import payload_of as inside
 from bot.store.passkeys import PendingVote
 from handlers.attestation import passkey_proofs as proofs
+from handlers.attestation.proven import check_may_be_carried_out
 from handlers.attestation.signing import sign
 from handlers.attestation.vote_proofs import NO_REQUEST
 from handlers.request import confirming
@@ -103,10 +104,7 @@ def test_a_vote_that_was_signed_under_another_rule_proves_none_under_the_one_tha
     installation.settle()
     (pressed,) = installation.reread(request).votes
     text = rfc8785.dumps(statement_of(installation, request, VOTE)).decode()
-    with installation.s.store.transaction() as tx:
-        rule = tx.policy().rule_for("default", installation.model, request.target)
-        assert rule is not None
-        rule_hash = tx.policy().rule_hash(rule)
+    rule_hash = rule_in_force(installation, request)
 
     forged = signed_text(enrolled(installation, "ana", "ben"), replace(pressed, rule_hash=rule_hash), text)
     written(installation, request, forged, text)
@@ -117,6 +115,36 @@ def test_a_vote_that_was_signed_under_another_rule_proves_none_under_the_one_tha
     now = installation.reread(request)
     assert (now.state, installation.champion()) == (State.CALLED_OFF, None)
     assert installation.happened(VoteRefused) == ["VoteRefused"]
+
+
+def test_a_decision_that_was_signed_under_another_rule_proves_none_under_the_one_that_wants_a_passkey(
+    open_installation: Open,
+) -> None:
+    """The person's real vote is taken off with an entry, so that as many votes are signed as there are."""
+    installation = opened(open_installation)
+    request = installation.promoted()
+    text = rfc8785.dumps(statement_of(installation, request, VOTE)).decode()
+    installation.use_policy(all_of=BY_PASSKEY)
+    rule_hash, now = rule_in_force(installation, request), installation.clock.now()
+    (pressed,) = request.votes
+    forged = signed_text(enrolled(installation, "ana", "ben"), replace(pressed, rule_hash=rule_hash, at=now), text)
+
+    with installation.s.store.transaction() as tx:
+        tx.record([VoteRefused(now, request.id, pressed.person, pressed.at, "it was not")])
+    written(installation, request, forged, text)
+    with installation.s.store.transaction() as tx:
+        tx.record([RequestApproved(now, request.id, (forged.person,), rule_hash)])
+
+    with pytest.raises(Permanent, match="the votes on record do not meet the rule"):
+        check_may_be_carried_out(request.id, installation.s)
+
+
+def rule_in_force(installation: Installation, request: TransitionRequest) -> str:
+    """Its hash."""
+    with installation.s.store.transaction() as tx:
+        rule = tx.policy().rule_for("default", installation.model, request.target)
+        assert rule is not None
+        return tx.policy().rule_hash(rule)
 
 
 def changed(statement: str, *path: str | int, to: object) -> str:
