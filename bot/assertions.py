@@ -160,8 +160,9 @@ def _client_data(text: str) -> Mapping[str, object]:
 
 
 def _text(client: Mapping[str, object], name: str) -> str:
+    """Empty for anything but a text of ASCII: challenges are base64url, and browsers write the origin of a page in ASCII."""
     found = client.get(name)
-    return found if isinstance(found, str) else ""
+    return found if isinstance(found, str) and found.isascii() else ""
 
 
 def _check_authenticator(signed: SignedByPasskey) -> None:

@@ -21,6 +21,7 @@ from bot.domain.attestation.gate import (
     judge,
     newest_decision,
     read_claim,
+    without_passkey,
 )
 from bot.domain.attestation.vsa import read_vsa, revoked, vouched
 from bot.errors import InvalidStatement, NotVerified
@@ -53,10 +54,16 @@ def judge_tags(
 def judge_verdicts(
     question: GateQuery, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
 ) -> GateResult:
-    """What the short-lived verdicts in the tags say. They name the files; the approval has their size."""
+    """What the short-lived verdicts in the tags say. They name the files; the approval has their size.
+
+    A verdict is the bot's word. It does not replace the signature of a person that the decision in the tags demands.
+    """
     vouchings, doubts = read_each(_tagged(tags, VERDICTS), ring, read_vsa)
     result = vouched(question, vouchings, doubts, now=now, max_age=max_age)
-    claims, _ = read_each(_tagged(tags, ATTESTATIONS), ring, read_approval)
+    claims, unread = read_each(_tagged(tags, ATTESTATIONS), ring, read_approval)
+    unsigned = without_passkey(question, claims)
+    if unsigned and result.allowed:
+        return denied(question, *unsigned, *unread)
     sizes = {claim.artifacts: claim.size for claim in claims}
     return replace(result, size=sizes.get(result.artifacts)) if result.artifacts else result
 

@@ -6,11 +6,15 @@ notifier's signed request (`vote_proofs`), and each signature is verified (`hand
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 import structlog
 
 from bot.domain.attestation.decision import verdict_of
+from bot.domain.attestation.vote_statement import rule_in
 from bot.domain.evidence.changes import changes
-from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest, Vote
+from bot.domain.model import DECISION, VOTE, DecidedBy, State, TransitionRequest, Vote
 from bot.domain.request.proofs import fall_without_grounds, refuse_vote, why_not_decided
 from bot.domain.request.rollback import brought_by
 from bot.engine.lanes import FollowUp, Lane
@@ -18,11 +22,13 @@ from bot.errors import Permanent
 from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
-from handlers.attestation.decided_rules import decided_rule
+from handlers.attestation.decided_rules import decided_rule, is_same_rule
 from handlers.attestation.on_record import check_on_record
 from handlers.attestation.vote_proofs import why_unproven
 from handlers.custody.facts import decided_for
 from handlers.custody.own_keys import (
+    believed_keys,
+    is_about_decision,
     is_approval_believed,
     is_decision_signed,
     read_signed,
@@ -44,15 +50,16 @@ def refuse_unproven(request_id: str, tx: Transaction, s: Services) -> Transition
     """
     now, request = s.clock.now(), tx.requests.get(request_id, for_update=True)
     check_on_record(request, tx)
-    if _is_decided_by_us(request, tx, s):
-        return request
-    unproven = _unproven(request, tx, s)
+    is_decided = _is_decided_by_us(request, tx, s)
+    unproven = _unproven(
+        request, [vote for vote, _ in unsigned_votes(request, tx)] if is_decided else request.votes, tx, s
+    )
     for vote, why in unproven:
         log.warning("vote_refused", request=request.short_id, person=vote.person, why=why)
         tx.record(refuse_vote(request, vote, why, now))
     if unproven:
         request = tx.requests.get(request_id)
-    why = why_not_proven(request, tx, s)
+    why = "" if is_decided else why_not_proven(request, tx, s)
     if why:
         tx.record(fall_without_grounds(request, why, now, is_asked_anew=_is_asked_anew(request, tx)))
     return tx.requests.get(request_id) if why else request
@@ -109,10 +116,28 @@ def _is_asked_anew(request: TransitionRequest, tx: Transaction) -> bool:
     return any(one.id != request.id for one in same)
 
 
-def _unproven(request: TransitionRequest, tx: Transaction, s: Services) -> list[tuple[Vote, str]]:
+def unsigned_votes(request: TransitionRequest, tx: Transaction) -> list[tuple[Vote, int]]:
+    """The votes that no envelope is about yet, each with how many envelopes about votes of the same person are before it."""
+    signed, cast, found = signed_so_far(request.id, tx), Counter[str](), []
+    for vote in request.votes:
+        if cast[vote.person] >= signed[VOTE, vote.person]:
+            found.append((vote, cast[vote.person]))
+        cast[vote.person] += 1
+    return found
+
+
+def signed_so_far(request_id: str, tx: Transaction) -> Counter[tuple[str, str]]:
+    """How many envelopes there are about each; a row whose envelope does not verify, or that the ledger does not name, is none."""
+    ring = recorded_keys(tx)
+    return Counter((one.about, one.person) for one in tx.attestations.of(request_id) if read_signed(one, ring, tx))
+
+
+def _unproven(
+    request: TransitionRequest, votes: Sequence[Vote], tx: Transaction, s: Services
+) -> list[tuple[Vote, str]]:
     """Of votes that name the same signed request, only the first may count."""
     found, seen = [], set[str]()
-    for vote in request.votes:
+    for vote in votes:
         why = USED_TWICE if vote.signed_request in seen else why_unproven(request, vote, tx, s)
         seen |= {vote.signed_request} - {""}
         if why:
@@ -121,5 +146,13 @@ def _unproven(request: TransitionRequest, tx: Transaction, s: Services) -> list[
 
 
 def _is_decided_by_us(request: TransitionRequest, tx: Transaction, s: Services) -> bool:
-    """A key that this worker believes has signed this very decision: what it rests on was checked then."""
-    return verdict_of(request) is not None and is_approval_believed(request, tx, s)
+    """A key that this worker believes has signed this very decision, under this rule: what it rests on was checked then.
+
+    So votes that are signed are not checked again. One that is not was added since, and is checked like any other.
+    """
+    if verdict_of(request) is None:
+        return False
+    ring = believed_keys(s)
+    mine = (read_signed(one, ring, tx) for one in tx.attestations.of(request.id) if one.about == DECISION)
+    signed = [one for one in mine if one is not None and is_about_decision(request, one)]
+    return any(is_same_rule(request.rule_hash, rule_in(one.statement), request, tx, s) for one in signed)

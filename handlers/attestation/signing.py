@@ -6,7 +6,6 @@ What is signed is composed in `bot.domain.attestation.decision`. The target move
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,8 +21,7 @@ from bot.store.attestations import Attestation, KnownKey
 from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import rule_with
 from handlers.attestation.passkey_proofs import statement_with_passkey
-from handlers.attestation.proven import refuse_unproven, why_not_proven
-from handlers.custody.own_keys import read_signed, recorded_keys
+from handlers.attestation.proven import refuse_unproven, signed_so_far, unsigned_votes, why_not_proven
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def _record(request_id: str, signed: Sequence[Signed], s: Services) -> None:
     now, key = s.clock.now(), s.signer.key
     with s.store.transaction() as tx:
         tx.requests.get(request_id, for_update=True)
-        there = _signed(request_id, tx)
+        there = signed_so_far(request_id, tx)
         new = [one for one in signed if there[one.due.about, one.due.person] <= one.due.earlier]
         if new:
             check_counts(key, tx)
@@ -108,19 +106,16 @@ def _record(request_id: str, signed: Sequence[Signed], s: Services) -> None:
 
 def _unsigned(request: TransitionRequest, tx: Transaction, s: Services) -> list[Due]:
     """A vote under a rule that has changed since is signed as well: it happened."""
-    signed = _signed(request.id, tx)
+    signed = signed_so_far(request.id, tx)
     names, emails = _people_in(request, tx)
-    due, cast = [], Counter[str]()
-    for vote in request.votes:
-        if cast[vote.person] >= signed[VOTE, vote.person]:
-            rule = rule_with(vote.rule_hash, request, tx, s)
-            statement = (
-                statement_with_passkey(request, vote, tx)
-                if vote.passkey
-                else attestation.of_vote(request, vote, rule, names, emails)
-            )
-            due.append(Due(VOTE, vote.person, statement, earlier=cast[vote.person]))
-        cast[vote.person] += 1
+    due = []
+    for vote, earlier in unsigned_votes(request, tx):
+        statement = (
+            statement_with_passkey(request, vote, tx, s)
+            if vote.passkey
+            else attestation.of_vote(request, vote, rule_with(vote.rule_hash, request, tx, s), names, emails)
+        )
+        due.append(Due(VOTE, vote.person, statement, earlier))
     taken_back = (
         request.state is State.CALLED_OFF and request.attested_at is None
     )  # after an approval that may be signed
@@ -136,12 +131,6 @@ def _people_in(request: TransitionRequest, tx: Transaction) -> tuple[attestation
     """Names and e-mail addresses."""
     ids = attestation.ids_named_in(request)
     return tx.people.names(ids), tx.people.emails(ids)
-
-
-def _signed(request_id: str, tx: Transaction) -> Counter[tuple[str, str]]:
-    """How many envelopes there are about each; a row whose envelope does not verify, or that the ledger does not name, is none."""
-    ring = recorded_keys(tx)
-    return Counter((one.about, one.person) for one in tx.attestations.of(request_id) if read_signed(one, ring, tx))
 
 
 def check_counts(key: PublicKey, tx: Transaction) -> None:

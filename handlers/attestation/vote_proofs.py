@@ -1,14 +1,17 @@
 """Whether a vote on record was cast by its person: the notifier's signed request is verified again before anything is signed.
 
 A vote counts for this when its kept request is signed, says what the vote says and that the card showed this version, target, evidence and
-rule, and came from an account that the ledger binds to the person; when a key that this worker believes has signed it before; or when
-`migrate` has listed it as older than signed requests. The signature of a passkey, where there is one, must hold too (`passkey_proofs`).
+rule, and came from an account that the ledger binds to the person; when a key that this worker believes has signed the same vote, under the
+same rule, before; or when `migrate` has listed it as older than signed requests. Whichever it is, the signature of a passkey, where there
+is one, must hold too (`passkey_proofs`).
 What a table says is never enough: rows can be written by others than the bot.
 """
 
 from __future__ import annotations
 
-from bot.domain.attestation.vote_statement import is_about
+from collections.abc import Mapping
+
+from bot.domain.attestation.vote_statement import is_about, parts_of, passkey_parts, rule_in
 from bot.domain.model import VOTE, TransitionRequest, Vote
 from bot.domain.names import storable
 from bot.domain.request.proofs import is_account_of_voter
@@ -35,8 +38,11 @@ def why_unproven(request: TransitionRequest, vote: Vote, tx: Transaction, s: Ser
 
     Raises Temporary while this worker does not know the secret that signed the request.
     """
-    if _is_signed_by_us(request, vote, tx, s):
-        return ""
+    why = "" if _is_signed_by_us(request, vote, tx, s) else _why_not_cast(request, vote, tx, s)
+    return why or why_not_signed(request, vote, tx, s)
+
+
+def _why_not_cast(request: TransitionRequest, vote: Vote, tx: Transaction, s: Services) -> str:
     if not vote.signed_request:
         return "" if _is_listed(request, vote, tx) else NO_REQUEST
     kept = tx.signed_requests.find(vote.signed_request)
@@ -46,7 +52,7 @@ def why_unproven(request: TransitionRequest, vote: Vote, tx: Transaction, s: Ser
         return CHANGED
     if vote.rule_hash and not is_same_rule(vote.rule_hash, kept.vote.rule_hash, request, tx, s):
         return OTHER_RULE
-    return _why_not_pressed(request, vote, kept, tx, s) or why_not_signed(request, vote, tx, s)
+    return _why_not_pressed(request, vote, kept, tx, s)
 
 
 def _why_not_pressed(request: TransitionRequest, vote: Vote, kept: KeptRequest, tx: Transaction, s: Services) -> str:
@@ -113,4 +119,15 @@ def _is_signed_by_us(request: TransitionRequest, vote: Vote, tx: Transaction, s:
     ring = believed_keys(s)
     mine = (one for one in tx.attestations.of(request.id) if (one.about, one.person) == (VOTE, vote.person))
     verified = (read_signed(one, ring, tx) for one in mine)
-    return any(is_about(one.statement.get("predicate"), request, vote) for one in verified if one is not None)
+    return any(_says_this_vote(one.statement, request, vote, tx, s) for one in verified if one is not None)
+
+
+def _says_this_vote(
+    statement: Mapping[str, object], request: TransitionRequest, vote: Vote, tx: Transaction, s: Services
+) -> bool:
+    """Under the same rule and by the same passkey: a vote that was signed under one rule is not one under another."""
+    return (
+        is_about(statement.get("predicate"), request, vote)
+        and passkey_parts(statement) == parts_of(vote)
+        and (not vote.rule_hash or is_same_rule(vote.rule_hash, rule_in(statement), request, tx, s))
+    )

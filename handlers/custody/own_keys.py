@@ -48,10 +48,11 @@ def is_approval_believed(request: TransitionRequest, tx: Transaction, s: Service
 
 def is_decision_signed(request: TransitionRequest, ring: Mapping[str, TrustedKey], tx: Transaction) -> bool:
     signed = (one for one in tx.attestations.of(request.id) if one.about == DECISION)
-    return any(_is_about(request, found) for one in signed if (found := read_signed(one, ring, tx)) is not None)
+    return any(is_about_decision(request, found) for one in signed if (found := read_signed(one, ring, tx)) is not None)
 
 
-def _is_about(request: TransitionRequest, verified: Verified) -> bool:
+def is_about_decision(request: TransitionRequest, verified: Verified) -> bool:
+    """Whether it says what was decided about which version, target and files. The rule is not compared."""
     statement = verified.statement
     try:
         predicate = in_toto.predicate_of(statement, in_toto.APPROVAL_TYPE)

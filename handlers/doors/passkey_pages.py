@@ -145,6 +145,8 @@ def shown_in(statement: str) -> Mapping[str, object]:
         "champion": (champion.get("version") or {}).get("version"),
         "meaning": said["meaning"],
         "person": said["person"],
+        "groups": said["groups"],
+        "absent": [one["name"] for one in said.get("standingInFor", [])],
         "reason": said["reason"],
         "rule": said["rule"]["label"],
     }

@@ -6,14 +6,12 @@ What the person signs is the digest of the vote's statement: model, version, tar
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot import metrics
 from bot.domain.attestation.decision import ids_named_in, of_vote, payload_of
-from bot.domain.attestation.vote_statement import rule_in, says_all
 from bot.domain.model import Assertion, Vote
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided
@@ -104,17 +102,20 @@ def _confirm(pending_id: str, sent: Mapping[str, object], s: Services) -> Reply:
         _still_waiting(tx.passkeys.pending(pending_id, for_update=True), now)
         tx.passkeys.lock()
         _passkey_of(assertion, pending, party, tx)  # it may have been revoked just now
-        _check_is_the_same(pending, ballot, voter)
+        _check_is_the_same(pending, ballot, voter, tx)
         events = record_vote(ballot, replace(pending.vote, passkey=assertion), pending.click, tx, now)
         tx.passkeys.use(pending_id, now)
     return reply_for(events)
 
 
 def _pending(ballot: Ballot, vote: Vote, click: Click, tx: Transaction) -> PendingVote:
-    ids = ids_named_in(ballot.request) | {vote.person}
-    statement = of_vote(ballot.request, vote, ballot.rule, tx.people.names(ids), tx.people.emails(ids))
-    text = payload_of(statement).decode()
+    text = _statement_of(ballot, vote, tx)
     return PendingVote(new_id(), ballot.request.id, vote, click, text, vote.at, vote.at + WAITS_FOR)
+
+
+def _statement_of(ballot: Ballot, vote: Vote, tx: Transaction) -> str:
+    ids = ids_named_in(ballot.request) | {vote.person, *vote.standing_in_for}
+    return payload_of(of_vote(ballot.request, vote, ballot.rule, tx.people.names(ids), tx.people.emails(ids))).decode()
 
 
 def _party(s: Services) -> RelyingParty:
@@ -171,12 +172,12 @@ def _passkey_of(assertion: Assertion, pending: PendingVote, party: RelyingParty,
     return key
 
 
-def _check_is_the_same(pending: PendingVote, ballot: Ballot, voter: Voter) -> None:
-    """What was signed must be what would be cast now: the request, the rule, and whom this person may vote for."""
-    vote, statement = pending.vote, json.loads(pending.statement)
+def _check_is_the_same(pending: PendingVote, ballot: Ballot, voter: Voter, tx: Transaction) -> None:
+    """What was signed must be what would be cast now: the statement, composed again, is compared byte for byte."""
+    vote = pending.vote
     same_say = (voter.person.id, voter.groups, voter.standing_in_for, voter.also) == (
         *(vote.person, vote.groups, vote.standing_in_for, vote.also),
     )
-    same_rule = ballot.rule_hash == vote.rule_hash == rule_in(statement)
-    if not same_say or not same_rule or not says_all(statement, ballot.request, vote):
+    same_rule = ballot.rule_hash == vote.rule_hash
+    if not same_say or not same_rule or _statement_of(ballot, vote, tx) != pending.statement:
         raise Rejected("changed", CHANGED, 409)

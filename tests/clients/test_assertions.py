@@ -83,6 +83,15 @@ def test_a_page_inside_another_page_is_not_ours() -> None:
     assert refusal(replace(SIGNED, client_data=encoded(json.dumps(said).encode()))) == "other_origin"
 
 
+@pytest.mark.parametrize("name", ["challenge", "origin", "type"])
+def test_text_that_no_browser_writes_is_refused_and_breaks_nothing(name: str) -> None:
+    """Such as half a character, which has no bytes in UTF-8."""
+    for odd in ("\ud800", "\x00", "ä.example", 7, None):
+        said = json.loads(raw(SIGNED.client_data)) | {name: odd}
+
+        assert refusal(replace(SIGNED, client_data=encoded(json.dumps(said).encode()))) != ""
+
+
 def cose(key: CoseKey) -> str:
     return encoded(cbor.encode(key))
 

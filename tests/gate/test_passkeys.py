@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.domain.attestation import decision as attestation
 from bot.domain.attestation.gate import GateQuery, GateResult, ReasonCode
 from bot.domain.model import VOTE, State, Vote
-from bot.gate.offline import judge_tags
+from bot.gate.offline import judge_tags, judge_verdicts
 from bot.passkeys import assertion_options, read_assertion, relying_party, signed_by
 from bot.signatures import trusted_key
 from tests.builders import CHAMPION, a_request, a_rule, a_version, a_vote
 from tests.fixtures.passkeys import SITE, SoftPasskey, as_said_in_the_envelope
-from tests.gate.approvals import NAMES, SIGNER, Shelf, gate, signed, tag_of
+from tests.gate.approvals import NAMES, SIGNER, Shelf, gate, signed, tag_of, verdict
 
 PASSKEY, PARTY = SoftPasskey(), relying_party(SITE)
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
@@ -69,7 +70,7 @@ def test_without_the_vote_it_may_not() -> None:
 
 @pytest.mark.parametrize("part", ["publicKey", "clientDataJSON", "authenticatorData", "signature", "rpId", "origin"])
 def test_a_signature_with_another_part_denies_and_says_why(part: str) -> None:
-    """Also with the bot's own key: whoever has that cannot sign for Cy."""
+    """Under the decision that the worker signed, which names the passkey and the digest of what it signed."""
     approved, other = Approved(), Approved(version=9)
     others = other.block | {"rpId": "evil.example.com", "origin": "https://evil.example.com"}
     others["publicKey"] = SoftPasskey().public_key
@@ -78,6 +79,45 @@ def test_a_signature_with_another_part_denies_and_says_why(part: str) -> None:
     result = approved.asked(approved.signed_vote(**{part: others[part]}))
 
     assert codes(result) == [ReasonCode.NO_PASSKEY, ReasonCode.NOT_VERIFIED]
+
+
+def test_the_signature_of_another_passkey_than_the_decision_names_does_not_count() -> None:
+    approved = Approved()
+
+    result = approved.asked(approved.signed_vote(credential=SoftPasskey().credential))
+
+    assert codes(result) == [ReasonCode.NO_PASSKEY]
+
+
+@pytest.mark.parametrize("max_age", [None, timedelta(hours=24), timedelta(days=9999)])
+def test_a_verdict_of_the_bot_does_not_replace_the_signature_of_a_person(max_age: timedelta | None) -> None:
+    """Neither for a decision that is older than --max-age allows, nor while the bot is down."""
+    approved, now = Approved(), datetime.now(UTC)
+    tags = {tag_of(): approved.decision(), "countersign.verdict.x": verdict(approved.request.version)}
+    question = GateQuery(approved.request.version, CHAMPION)
+
+    alone = [judge(question, tags, RING, now, max_age) for judge in (judge_tags, judge_verdicts)]
+    tags[VOTES_TAG] = approved.signed_vote()
+    whole = [judge(question, tags, RING, now, max_age) for judge in (judge_tags, judge_verdicts)]
+
+    assert [codes(result) for result in alone] == [[ReasonCode.NO_PASSKEY]] * 2
+    assert [result.allowed for result in whole] == [True, True]
+
+
+def test_a_decision_that_names_fewer_passkeys_than_its_rule_took_denies() -> None:
+    approved = Approved()
+    rule = a_rule(approve=replace(a_rule().approve, passkey=True))
+    decided = replace(approved.request, state=State.APPROVED, decided_at=NOW, votes=(approved.vote,))
+    statement = json.loads(attestation.payload_of(attestation.of_decision(decided, rule, NAMES)))
+    assert statement["predicate"]["passkeysRequired"] == 1
+    good = approved.asked(approved.signed_vote(), signed(statement))
+
+    del statement["predicate"]["approvers"][0]["passkey"]
+    result = approved.asked(approved.signed_vote(), signed(statement))
+
+    assert good.allowed, good.reasons
+    assert codes(result) == [ReasonCode.NO_PASSKEY]
+    assert "needs approvals with a passkey: 1. The decision names 0." in result.reasons[0].sentence
 
 
 def test_a_vote_that_was_only_pressed_is_not_the_one_that_was_signed() -> None:

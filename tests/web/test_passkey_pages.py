@@ -102,7 +102,16 @@ def test_pressing_approve_leads_to_the_page_where_the_passkey_signs_and_the_vers
     assert kept is not None
     digest = hashlib.sha256(kept.statement.encode()).hexdigest()
     evidence = "I approve that " + f"{request.version} takes alias:champion, on the evidence named here"
-    for part in (request.id, request.version.model, "Ana Ruiz", "mae", "31.5", evidence, f"sha256:{digest}"):
+    for part in (
+        request.id,
+        request.version.model,
+        "Ana Ruiz",
+        "You vote for\nml-leads",
+        "mae",
+        "31.5",
+        evidence,
+        f"sha256:{digest}",
+    ):
         assert part in shown
 
 

@@ -33,7 +33,7 @@ from bot.domain.model import (
 )
 from bot.domain.policy.rules import Rule
 from bot.domain.references import PostedCard
-from bot.domain.request.quorum import groups_with_a_say, tally, under
+from bot.domain.request.quorum import groups_with_a_say, places, tally, under
 
 PREDICATE_TYPE = APPROVAL_TYPE
 TAG_PREFIX = "countersign.attestation."
@@ -75,6 +75,7 @@ def of_vote(request: TransitionRequest, vote: Vote, rule: Rule, names: Names, em
             "account": _account(vote),
             "meaning": meaning_of(vote, request),
             "groups": list(vote.groups),
+            **_standing_in(vote, people),
             "signedRequest": _signed_request(vote),
             "reason": vote.reason,
             "at": vote.at.isoformat(),
@@ -104,6 +105,7 @@ def of_decision(request: TransitionRequest, rule: Rule, names: Names, emails: Na
             "message": _message(request.card if decided_by is DecidedBy.PEOPLE else None),
             "rule": {"label": rule.label, "hash": request.rule_hash},
             "checks": [check.sentence for check in judged],
+            **_passkeys_required(request, rule),
         },
         people,
     )
@@ -229,6 +231,11 @@ def _known(person: str, people: People) -> dict[str, Plain]:
     return {"id": person, "name": people.names.get(person, ""), "email": people.emails.get(person, "")}
 
 
+def _standing_in(vote: Vote, people: People) -> dict[str, Plain]:
+    """Whom the voter stood in for; left out when there are none, as in statements of older releases."""
+    return {"standingInFor": [people.of(one) for one in vote.standing_in_for]} if vote.standing_in_for else {}
+
+
 def _account(vote: Vote) -> Plain:
     """The notifier's account that pressed; None in votes of older releases."""
     return {"team": vote.team, "id": vote.account} if vote.account else None
@@ -246,6 +253,13 @@ def _passkey(vote: Vote) -> dict[str, Plain]:
     return {"passkey": {"credential": vote.passkey.credential, "statement": vote.passkey.statement}}
 
 
+def _passkeys_required(request: TransitionRequest, rule: Rule) -> dict[str, Plain]:
+    """How many of the places that people took for an approval need a passkey, so that a gate refuses a decision with fewer."""
+    by_people = request.decided_by in (None, DecidedBy.PEOPLE) and verdict_of(request) is Verdict.APPROVE
+    needed = [place for place in places(request, rule) if by_people and rule.approve.wants_passkey_for(place)]
+    return {"passkeysRequired": len(needed)} if needed else {}
+
+
 def with_passkey(statement: Plain, passkey: Mapping[str, str]) -> Plain:
     """A vote's statement with the assertion over it; without it, it has the bytes that were signed again."""
     if not isinstance(statement, dict) or not isinstance(statement["predicate"], dict):
@@ -255,7 +269,13 @@ def with_passkey(statement: Plain, passkey: Mapping[str, str]) -> Plain:
 
 def ids_named_in(request: TransitionRequest) -> frozenset[str]:
     """The people whose names and addresses its statements have."""
-    return frozenset({*(vote.person for vote in request.votes), *request.parties, request.ended_by})
+    voters = (person for vote in request.votes for person in (vote.person, *vote.standing_in_for))
+    return frozenset({*voters, *request.parties, request.ended_by})
+
+
+def pressed_with(vote: Vote) -> tuple[Plain, Plain]:
+    """The account that pressed and the kept request, as a vote's statement has them."""
+    return _account(vote), _signed_request(vote)
 
 
 def _signed_request(vote: Vote) -> Plain:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from bot.domain.attestation import in_toto
 from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
-from bot.domain.attestation.passkey_votes import ByPasskey, votes_by_passkey
+from bot.domain.attestation.passkey_votes import NO_DEMAND, ByPasskey, Demand, demand_in, signed_vote, unmet
 from bot.domain.model import DECISION, VOTE, DecidedBy, Target, TargetKind, Verdict, VersionId
 from bot.domain.text import exact_duration
 from bot.errors import InvalidStatement, NotProven, Refused
@@ -102,8 +102,7 @@ class GateQuery:
 class VerifiedStatement:
     """The content of one verified approval. `where` says where it was found; `by` says who decided and why.
 
-    Of a vote, `person` is the voter's id, and `passkey` the digest of the statement that the voter's own passkey was verified to have
-    signed; empty without one. Of a decision, `demanded` are the votes by passkey that it rests on.
+    Of a vote, `passkey` says whose passkey was verified to have signed it; None without one. `demand` is what a decision says of passkeys.
     """
 
     where: str
@@ -118,9 +117,8 @@ class VerifiedStatement:
     identity: str
     outside: tuple[str, ...] = ()
     uncovered: tuple[str, ...] = ()
-    person: str = ""
-    passkey: str = ""
-    demanded: tuple[ByPasskey, ...] = ()
+    passkey: ByPasskey | None = None
+    demand: Demand = NO_DEMAND
 
 
 def read_claim(statement: Mapping[str, object], where: str, passkey: str = "") -> VerifiedStatement:
@@ -152,9 +150,8 @@ def read_claim(statement: Mapping[str, object], where: str, passkey: str = "") -
         identity=digests.get(uri_of(version), ""),
         outside=_listed(predicate, "leadsOut"),
         uncovered=_listed(predicate, "notCovered"),
-        person=in_toto.text(in_toto.mapping(predicate, "person"), "id") if about == VOTE else "",
-        passkey=passkey if about == VOTE else "",
-        demanded=votes_by_passkey(predicate) if about == DECISION else (),
+        passkey=signed_vote(predicate, passkey) if about == VOTE else None,
+        demand=demand_in(predicate) if about == DECISION else NO_DEMAND,
     )
 
 
@@ -176,28 +173,24 @@ def judge(
         return denied(question, _rejected(newest, question))
     if newest.outside:
         return denied(question, leads_out(uri_of(question.version), newest.outside))
-    if max_age is not None and now - newest.at > max_age:
-        return denied(question, _too_old(newest, max_age))
-    unsigned = _without_passkey(newest, [claim for claim in claims if claim.where not in misfits])
+    unsigned = without_passkey(question, claims)
     if unsigned:
         return denied(question, *unsigned, *doubts)
+    if max_age is not None and now - newest.at > max_age:
+        return denied(question, _too_old(newest, max_age))
     uri = uri_of(question.version)
     reasons = (_approved(newest), *not_covered(newest.uncovered))
     return GateResult(True, reasons, uri, question.target, newest.artifacts, size=newest.size)
 
 
-def _without_passkey(decision: VerifiedStatement, claims: Sequence[VerifiedStatement]) -> list[Reason]:
-    """For each vote by passkey that the decision rests on and that no verified signature of a passkey is here for."""
-    found = {(one.person, one.passkey) for one in claims if one.about == VOTE and one.verdict is Verdict.APPROVE}
-    return [
-        Reason(
-            ReasonCode.NO_PASSKEY,
-            f"{decision.where} counts the vote of {one.name} as signed with a passkey, and no vote that was found has that signature. "
-            "Let the bot write the version's tags again, or ask the bot with --bot.",
-        )
-        for one in decision.demanded
-        if (one.id, one.statement) not in found
-    ]
+def without_passkey(question: GateQuery, claims: Sequence[VerifiedStatement]) -> list[Reason]:
+    """Why the newest decision lacks its people's own signatures: those by passkey that it rests on, and that its rule took."""
+    newest = newest_decision(question, claims)
+    if newest is None:
+        return []
+    votes = [one for one in claims if one.verdict is Verdict.APPROVE and misfit(one, question) is None]
+    found = {one.passkey for one in votes if one.passkey is not None}
+    return [Reason(ReasonCode.NO_PASSKEY, sentence) for sentence in unmet(newest.where, newest.demand, found)]
 
 
 def leads_out(uri: str, outside: Sequence[str]) -> Reason:

@@ -22,6 +22,7 @@ from bot.domain.attestation.decision import (
     tag_prefix,
     verdict_of,
 )
+from bot.domain.attestation.vote_statement import says_all
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import (
     DECISION,
@@ -130,6 +131,18 @@ def test_a_vote_names_account_address_meaning_rule_and_the_signed_request() -> N
     assert predicate["meaning"].startswith("I approve that bike-demand v7 takes alias:champion")
     assert predicate["rule"]["hash"] == RULE_HASH
     assert predicate["signedRequest"] == {"digest": "sha256:ab", "by": "notifier"}
+
+
+def test_a_vote_names_the_people_whom_its_voter_stood_in_for() -> None:
+    alone, for_another = a_vote("cy"), a_vote("cy", standing_in_for=("bea",))
+
+    mine, theirs = (said(of_vote(approved(), vote, a_rule(), NAMES))["predicate"] for vote in (alone, for_another))
+
+    assert theirs["standingInFor"] == [{"id": "bea", "name": "Bea Baker", "email": ""}]
+    statement = said(of_vote(approved(), for_another, a_rule(), NAMES))
+    assert says_all(statement, approved(), for_another, a_rule())
+    assert not says_all(statement, approved(), alone, a_rule())
+    assert "standingInFor" not in mine  # the bytes of statements without stand-ins stay what they were
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A vote by passkey is proven only by its person's own signature; the bot's key, Slack and the database together do not replace it."""
+"""A vote by passkey is proven only by a passkey that was its person's, by the ledger's entries before the vote."""
 
 from __future__ import annotations
 

@@ -226,12 +226,17 @@ def test_a_statement_that_was_changed_in_the_database_is_not_what_the_passkey_si
     passkey = enrolled(demanding, "ana", "ben")
     request = demanding.asked()
     pending = pressed(demanding, request)
-    forged = replace(pending, id="f" * 32, statement=pending.statement.replace('"reason":""', '"reason":"great"'))
-    with demanding.s.store.transaction() as tx:
-        tx.passkeys.keep_pending(forged)
+    altered = {
+        "e" * 32: pending.statement.replace('"reason":""', '"reason":"great"'),
+        "f" * 32: re.sub(r'("value":)[\d.]+', r"\g<1>0.001", pending.statement),  # of a metric, which the page shows
+    }
 
-    assertion = signed(demanding, forged, passkey)
+    for id_, statement in altered.items():
+        forged = replace(pending, id=id_, statement=statement)
+        with demanding.s.store.transaction() as tx:
+            tx.passkeys.keep_pending(forged)
+        with pytest.raises(Rejected, match="has changed since you pressed"):
+            confirming.confirm(forged.id, signed(demanding, forged, passkey), demanding.s)
 
-    with pytest.raises(Rejected, match="has changed since you pressed"):
-        confirming.confirm(forged.id, assertion, demanding.s)
+    assert pending.statement not in altered.values()
     assert demanding.happened(VoteCast) == []
