@@ -70,9 +70,13 @@ def pending_migrations(url: str) -> bool:
 
 
 def _limited(connection: psycopg.Connection[tuple[Any, ...]]) -> psycopg.Connection[tuple[Any, ...]]:
-    for name, value in LIMITS.items():
-        connection.execute("select set_config(%s, %s, false)", (name, value))
-    connection.commit()
+    try:
+        for name, value in LIMITS.items():
+            connection.execute("select set_config(%s, %s, false)", (name, value))
+        connection.commit()
+    except BaseException:  # the caller never sees this connection, so no one else would close it
+        connection.close()
+        raise
     return connection
 
 

@@ -63,8 +63,10 @@ def test_while_the_signing_secret_changes_the_door_believes_both(
     body, headers = press_of_ana(request, "approve", installation, secret)
     address = settings.database_url.get_secret_value()
 
-    with serving(flask_app(services_with(settings, address, installation.clock), settings, address)) as url:
+    s = services_with(settings, address, installation.clock)
+    with serving(flask_app(s, settings, address)) as url:
         answer = requests.post(f"{url}/slack/events", data=body, headers=headers, timeout=10)
+    s.store.engine.dispose()
 
     assert answer.status_code == status
     assert installation.happened(VoteCast) == votes
