@@ -97,8 +97,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class InForce:
-    """A policy, and the number of the last change in the registry before it was activated."""
+    """A policy, its number, and the number of the last change in the registry before it was activated."""
 
+    id: int
     tick: int
     at: datetime
     policy: Policy

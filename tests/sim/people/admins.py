@@ -45,7 +45,11 @@ def change_policy(world: World, random: Random) -> bool:
             note(active)
 
     def note(active: ActivePolicy) -> None:
-        world.policies.append(InForce(begun, world.clock.now(), active.policy))
+        """Of two admins at once, the one who commits first may be the last to hear of it."""
+        later = [one for one in world.policies if one.id > active.id]
+        at = min([world.clock.now(), *(one.at for one in later)])
+        place = len(world.policies) - len(later)
+        world.policies.insert(place, InForce(active.id, begun, at, active.policy))
 
     how = "the freeze begins" if choices.freeze else "the freeze ends early"
     world.begin(f"the admin changes the policy: {how if what == 'freeze' else what}", body)
