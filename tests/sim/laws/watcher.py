@@ -60,7 +60,7 @@ class Watcher:
             self._check_newest(change, request, place, brought, tx)
             if not truth.goes_back(request) and self._is_frozen(place, running.since) and self._is_frozen(place):
                 self._no("moved in a freeze", change, f"for request {request.short_id}")
-            self._check_copied_before(change, place, request)
+            self._check_copied_before(change, place, request, tx)
             self._check_newest_of_held(change, request, tx)
         if request.decided_by is DecidedBy.FAST_TRACK and not tx.switches.fast_track_is_on():
             switched = tx.switches.fast_track().at
@@ -97,16 +97,21 @@ class Watcher:
     def _check_newest(
         self, change: Change, request: TransitionRequest, place: Place, version: VersionId, tx: Transaction
     ) -> None:
-        """A newer no holds; the rule alone never overrules the last word of people."""
+        """A newer no holds; the rule alone never overrules the last word of people, which may have been about a copy of the same."""
         found = [one for one in truth.decisions(version, place[1], self.world, tx) if one.request.id != request.id]
         decided = request.decided_at
         newer = [one for one in found if not one.approved and decided is not None and one.at > decided]
-        last = [one for one in found if not one.stale and one.request.decided_by is not DecidedBy.RULE]
+        about_copies = [one for copy in self._copies_of(version) for one in truth.decisions(copy, place[1], self.world, tx)]
+        either = sorted([*found, *about_copies], key=lambda one: one.at)
+        last = [one for one in either if not one.stale and one.request.decided_by is not DecidedBy.RULE]
         if newer:
             self._no("overruled a newer no", change, f"{version} was turned down by {newer[-1].request.short_id}")
         elif last and not last[-1].approved and request.decided_by is not DecidedBy.PEOPLE:
             how = f"{version} was turned down by {last[-1].request.short_id}, and {request.decided_by} brought it back"
             self._no("overruled what people had said last", change, how)
+
+    def _copies_of(self, version: VersionId) -> list[VersionId]:
+        return [one for one in self.world.registry.sources if version.created in truth.origins(one, self.world)]
 
     def _check_newest_of_held(self, change: Change, request: TransitionRequest, tx: Transaction) -> None:
         """Of two approvals that a freeze has held, the newest is applied."""
@@ -121,15 +126,18 @@ class Watcher:
     def _was_held(self, request: TransitionRequest, tx: Transaction) -> bool:
         return any(request.id in entry.body for entry in tx.ledger.entries(ApprovalHeld.__name__))
 
-    def _check_copied_before(self, change: Change, place: Place, request: TransitionRequest) -> None:
-        """A request is copied once. A version that was replaced since may be copied again for another request."""
+    def _check_copied_before(self, change: Change, place: Place, request: TransitionRequest, tx: Transaction) -> None:
+        """A request is copied once. Another request has its own copy when the version was replaced since, or when the approval that the
+        earlier copy was made for went stale before it was settled."""
         if change.copied_from is None:
             return
         held = sorted(self.world.registry.places().get(place, ()), key=lambda version: version.version)
         made, before = held[-1], held[-2:-1]
         ours = self.copies.setdefault(request.id, [])
         ours.append(made)
+        stale = [one for id, made in self.copies.items() if tx.requests.get(id).state is State.STALE for one in made]
         again = [one for one in before if self._is_copy_of(one, change.copied_from) and self._is_ours(one, place)]
+        again = [one for one in again if one not in stale]
         if len({*ours, *again}) > 1:
             self._no("copied a version twice", change, f"{', '.join(map(str, (*again, *ours)))} are all copies of it")
 
