@@ -194,7 +194,26 @@ def is_lawful(version: VersionId, place: Place, world: World, tx: Transaction, b
     if found:
         return found[-1].approved
     tick = None if before is None else max((c.tick for c in world.registry.history if c.at <= before), default=0)
-    return stood_there(version, place, world, tick) or began_with(version, place, world, tx, before)
+    if stood_there(version, place, world, tick) or began_with(version, place, world, tx, before):
+        return True
+    return _has_come_back(version, place, world, tx, before)
+
+
+def _has_come_back(version: VersionId, place: Place, world: World, tx: Transaction, before: datetime | None) -> bool:
+    """Whether it was there when the watch began, and no decision has moved the place since; it may have left and returned by hand."""
+    now = max((c.tick for c in world.registry.history if before is None or c.at <= before), default=0)
+    since = watched_since(place, world, now)
+    if since is None or not _held(*called_then(version, place, world, since, now), world, since):
+        return False
+    kind, begun = place[1].kind, max((c.at for c in world.registry.history if c.tick <= since), default=None)
+    return not any(
+        (kind is TargetKind.ALIAS or (kind is TargetKind.STAGE and one.settled_by_us))
+        and (one.target_model, one.target) == place
+        and one.settled_at is not None
+        and (begun is None or one.settled_at > begun)
+        and (before is None or one.settled_at < before)
+        for one in tx.requests.find(states=(State.APPLIED,))
+    )
 
 
 def began_with(version: VersionId, place: Place, world: World, tx: Transaction, before: datetime | None = None) -> bool:

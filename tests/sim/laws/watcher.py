@@ -101,7 +101,9 @@ class Watcher:
         found = [one for one in truth.decisions(version, place[1], self.world, tx) if one.request.id != request.id]
         decided = request.decided_at
         newer = [one for one in found if not one.approved and decided is not None and one.at > decided]
-        about_copies = [one for copy in self._copies_of(version) for one in truth.decisions(copy, place[1], self.world, tx)]
+        about_copies = [
+            one for copy in self._copies_of(version) for one in truth.decisions(copy, place[1], self.world, tx)
+        ]
         either = sorted([*found, *about_copies], key=lambda one: one.at)
         last = [one for one in either if not one.stale and one.request.decided_by is not DecidedBy.RULE]
         if newer:
