@@ -13,7 +13,7 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy.exc import ProgrammingError
 
 from bot.domain.policy.changes import digest_of
-from bot.errors import Refused
+from bot.errors import InvalidPolicy, Refused
 from bot.store import tables
 
 if TYPE_CHECKING:
@@ -48,12 +48,28 @@ class PolicyRows:
     def texts(self) -> Iterator[str]:
         """Every policy that was put in force, the newest first: a `PolicyActivated` entry names its id and digest. Rows may be inserted
         without one."""
+        return (text for _, text in self._put_in_force())
+
+    def in_force_since(self, moment: datetime) -> tuple[Policy, ...]:
+        """The policy that was in force then, and all later ones. Empty if there was none, or if this release cannot read one of them."""
+        found = []
+        for activated_at, text in self._put_in_force():
+            try:
+                found.append(self._parse(text))
+            except InvalidPolicy:
+                return ()
+            if activated_at < moment:
+                return tuple(found)
+        return ()
+
+    def _put_in_force(self) -> Iterator[tuple[datetime, str]]:
         entries = self.connection.execute(sa.select(tables.ledger.c.body).where(tables.activates)).scalars()
         named = {(said["policy_id"], said["digest"]) for said in map(json.loads, entries)}
         rows = tables.policies.c
-        for row in self.connection.execute(sa.select(rows.id, rows.text).order_by(rows.id.desc())):
+        query = sa.select(rows.id, rows.text, rows.activated_at).order_by(rows.id.desc())
+        for row in self.connection.execute(query):
             if (row.id, digest_of(row.text)) in named:
-                yield row.text
+                yield row.activated_at, row.text
 
     def digest(self) -> str | None:
         query = sa.select(tables.policies.c.digest).order_by(tables.policies.c.id.desc()).limit(1)

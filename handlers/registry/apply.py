@@ -136,7 +136,7 @@ def _carry_out(step: steps.Step, request: TransitionRequest, facts: Facts, s: Se
 def _move(step: steps.Move, request: TransitionRequest, facts: Facts, s: Services) -> bool:
     """Does what is left to do: an earlier try may have done parts of it. False when the announcement was refused."""
     version, target = request.version, request.target
-    if not announce(request, step.from_version, s):
+    if not announce(request, step.from_version, s, found=facts):
         return False
     if target.kind is TargetKind.MODEL:
         if not copies_of(request, facts):

@@ -120,11 +120,9 @@ def _take_up_again(seen: ModelSnapshot, tx: Transaction) -> ModelRow:
 
 
 def _is_new(seen: ModelSnapshot, tx: Transaction) -> bool:
-    """Younger than the registry's baseline and than the policy in force, so all that it holds came while it was watched."""
-    _, since = tx.custody.policy_since()
+    """Younger than the registry's baseline, so all that it holds came since."""
     sweep = tx.registry.find_sweep("models", seen.workspace)
-    until = sweep.baseline_until if sweep else None
-    return until is not None and seen.created > max(until, since)
+    return sweep is not None and sweep.baseline_until is not None and seen.created > sweep.baseline_until
 
 
 def take_baseline(seen: ModelSnapshot, tx: Transaction, now: datetime) -> int:

@@ -28,10 +28,12 @@ def announce(
     *,
     to: VersionId | None = None,
     is_put_back: bool = False,
+    found: Facts | None = None,
 ) -> bool:
     """Commits our intent to move, in one transaction with a last check of freezes and the kill switch; False when they forbid it.
 
     Reading artifacts may take minutes. A person who switches the fast track off waits for this transaction, or we see that it is off.
+    `found` is what was read before the first move: if the version is there already, somebody brought it there by hand.
     """
     place, now = place_of(request), s.clock.now()
     is_copy = request.target.kind is TargetKind.MODEL  # a copy gets the next number
@@ -45,8 +47,11 @@ def announce(
         if locked.state is not State.APPROVED:
             return False  # it was ended while the place or the artifacts were read
         refusal = why_not_now(locked, tx, lock=True)
-        freeze = None if _has_begun(request.id, tx) else freeze_on(locked, tx.policy(), now)
+        has_begun = _has_begun(request.id, tx)
+        freeze = None if has_begun else freeze_on(locked, tx.policy(), now)
         if not refusal and freeze is None:
+            if found is not None and not has_begun:
+                tx.record(_moved_by_hand(request, found, (request.version,), now))
             tx.registry.put_intent(intent)
             return True
         if not refusal and freeze is not None:
@@ -105,7 +110,8 @@ def record_put_back(
             ours = (back.version,) if back else ()
             approval = back.request_id if back else None
             tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, ours, now, approval)
-        elif not denied and request.version not in facts.holders:  # if it comes back, that is a move by hand again
+        elif not denied and facts.holders and request.version not in facts.holders:
+            # If it comes back, that is a move by hand again. That a place was emptied is for the next look to tell.
             tx.registry.place_ours(place.workspace, place.model, request.target, facts.holders, (), now, None)
         if moved:
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
@@ -142,7 +148,7 @@ def _moved_by_hand(
     request: TransitionRequest, facts: Facts, ours: Sequence[VersionId], now: datetime
 ) -> list[MoveObserved]:
     """Somebody brought the version there before we did and before any look: a move by hand is told although it is approved."""
-    if request.kind is Kind.OBSERVED or set(ours) & set(facts.seen):
+    if set(ours) & set(facts.seen):
         return []
     place, previous = place_of(request), max(facts.seen, key=lambda held: held.version, default=None)
     came = next((version for version in facts.holders if version in ours), None)

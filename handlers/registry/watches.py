@@ -37,7 +37,7 @@ class Watching:
 
 
 def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime, *, is_new: bool) -> Watching:
-    """Begins, renews and ends the watches of a model's places. `is_new`: it is younger than the policy, so all in it came since."""
+    """Begins, renews and ends the watches of a model's places. `is_new`: it is younger than the registry's baseline."""
     known = tx.custody.watches(seen.workspace, seen.name)
     policy_id, _ = tx.custody.policy_since()
     unnamed = tx.custody.watched_before(seen.workspace, seen.name, policy_id)
@@ -48,7 +48,7 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
         before, handling = known.get(target), handling_of(place, policy)
         if before is None and unnamed is not None:
             tx.custody.put_watch(seen.workspace, seen.name, target, Watch(unnamed, handling))
-        elif before is None and is_new:
+        elif before is None and is_new and _was_covered_all_along(place, seen, tx):
             arrived.add(target)  # it may have had another name, where no rule covered it
             tx.custody.put_watch(seen.workspace, seen.name, target, Watch(seen.created, handling))
         elif before is None:
@@ -69,6 +69,14 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
         tx.custody.end_watch(seen.workspace, seen.name, target)
     tx.custody.drop_unnamed(seen.workspace, seen.name)
     return Watching(frozenset(begun), frozenset(arrived), tightened)
+
+
+def _was_covered_all_along(place: Place, seen: ModelSnapshot, tx: Transaction) -> bool:
+    """Rules have covered the place since the model was made, so all that it holds came while it was watched."""
+    rules = [
+        one.rule_for(place.workspace, place.model, place.target) for one in tx.policies.in_force_since(seen.created)
+    ]
+    return bool(rules) and None not in rules
 
 
 def _held_before(place: Place, watch: Watch, seen: ModelSnapshot, tx: Transaction) -> tuple[VersionId, ...]:

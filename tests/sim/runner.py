@@ -79,7 +79,8 @@ def _begin(world: World) -> None:
             registry.hand_copy("dan", BIKE, 1, PROD, {})
     activated = activate_policy(world.choices.text, "policy.yaml", world.plain)
     assert activated is not None
-    world.policies.append(InForce(activated.id, len(registry.history), world.clock.now(), activated.policy))
+    begun = len(registry.history)
+    world.policies.append(InForce(activated.id, begun, begun, world.clock.now(), activated.policy))
     register_key(world.plain)
     world.fate.is_calm = world.weather.is_calm = True
     registry.saw = Watcher(world).saw

@@ -97,10 +97,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class InForce:
-    """A policy, its number, and the number of the last change in the registry before it was activated."""
+    """A policy, its number, and the number of the last change in the registry before its activation began, and when that had ended."""
 
     id: int
     tick: int
+    noted: int
     at: datetime
     policy: Policy
 

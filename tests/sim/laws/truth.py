@@ -38,7 +38,7 @@ def rule_at(policy: Policy, place: Place) -> Rule | None:
     return policy.rule_for(DEFAULT_WORKSPACE, model, target)
 
 
-def watched_since(place: Place, world: World, tick: int | None = None) -> int | None:
+def watched_since(place: Place, world: World, tick: int | None = None, before: datetime | None = None) -> int | None:
     """The number of the last change before the place began to be watched; None when no rule covers it.
 
     The watch belongs to the name: a model that is renamed onto a name that was watched before arrives there. A name that no model had
@@ -46,7 +46,7 @@ def watched_since(place: Place, world: World, tick: int | None = None) -> int | 
     """
     now = len(world.registry.history) if tick is None else tick
     since = None
-    for one in reversed([one for one in world.policies if one.tick <= now]):
+    for one in reversed([one for one in world.policies if one.tick <= now and (before is None or one.at <= before)]):
         if rule_at(one.policy, place) is None:
             break
         since = one.tick
@@ -56,8 +56,8 @@ def watched_since(place: Place, world: World, tick: int | None = None) -> int | 
     rename = _named_by(place[0], world, now)
     if rename is None or rename.tick <= begun:
         return begun
-    before = watched_since(_former(place, rename), world, rename.tick - 1)
-    return rename.tick if before is None else before
+    earlier = watched_since(_former(place, rename), world, rename.tick - 1, before)
+    return rename.tick if earlier is None else earlier
 
 
 def _named_by(name: str, world: World, now: int) -> Change | None:
@@ -95,10 +95,12 @@ def _was_there(name: str, tick: int, world: World) -> bool:
     return any(model == name for c in before for (model, _), _ in c.arrived)
 
 
-def stood_there(version: VersionId, place: Place, world: World, tick: int | None = None) -> bool:
+def stood_there(
+    version: VersionId, place: Place, world: World, tick: int | None = None, before: datetime | None = None
+) -> bool:
     """Whether the version held the place when it began to be watched, and left it since only to be brought back by the bot."""
     now = len(world.registry.history) if tick is None else tick
-    since = watched_since(place, world, now)
+    since = watched_since(place, world, now, before)
     came = came_by(version, place, world, now)
     if since is None or came is None:
         return False
@@ -194,7 +196,7 @@ def is_lawful(version: VersionId, place: Place, world: World, tx: Transaction, b
     if found:
         return found[-1].approved
     tick = None if before is None else max((c.tick for c in world.registry.history if c.at <= before), default=0)
-    if stood_there(version, place, world, tick) or began_with(version, place, world, tx, before):
+    if stood_there(version, place, world, tick, before) or began_with(version, place, world, tx, before):
         return True
     return _has_come_back(version, place, world, tx, before)
 
@@ -202,8 +204,13 @@ def is_lawful(version: VersionId, place: Place, world: World, tx: Transaction, b
 def _has_come_back(version: VersionId, place: Place, world: World, tx: Transaction, before: datetime | None) -> bool:
     """Whether it was there when the watch began, and no decision has moved the place since; it may have left and returned by hand."""
     now = max((c.tick for c in world.registry.history if before is None or c.at <= before), default=0)
-    since = watched_since(place, world, now)
-    if since is None or not _held(*called_then(version, place, world, since, now), world, since):
+    since = watched_since(place, world, now, before)
+    if since is None:
+        return False
+    came = came_by(version, place, world, now)
+    if came is not None and any(one.tick == since and came.tick <= one.noted for one in world.policies):
+        return True  # it came while an admin put the policy in force, and which was first is not for us to say
+    if not _held(*called_then(version, place, world, since, now), world, since):
         return False
     kind, begun = place[1].kind, max((c.at for c in world.registry.history if c.tick <= since), default=None)
     return not any(

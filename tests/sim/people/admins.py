@@ -49,7 +49,7 @@ def change_policy(world: World, random: Random) -> bool:
         later = [one for one in world.policies if one.id > active.id]
         at = min([world.clock.now(), *(one.at for one in later)])
         place = len(world.policies) - len(later)
-        world.policies.insert(place, InForce(active.id, begun, at, active.policy))
+        world.policies.insert(place, InForce(active.id, begun, len(world.registry.history), at, active.policy))
 
     how = "the freeze begins" if choices.freeze else "the freeze ends early"
     world.begin(f"the admin changes the policy: {how if what == 'freeze' else what}", body)
