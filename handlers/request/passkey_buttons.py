@@ -16,7 +16,7 @@ from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import begin_update, post_once
 from handlers.request.casting import Reply
-from handlers.request.voters import any_approver
+from handlers.request.voters import any_approver, passkey_confirmer
 
 NOT_THEIRS = "another approver said that it is not theirs"
 WITHDRAWN = "its owner said that they have not made it"
@@ -24,7 +24,7 @@ WITHDRAWN = "its owner said that they have not made it"
 
 def press(click: Click, s: Services) -> Reply:
     """Recorded with the signed request that it came in. Raises Refused."""
-    person = any_approver(click.account, s)
+    person = (passkey_confirmer if click.action == CONFIRM else any_approver)(click.account, s)
     with s.store.transaction() as tx:
         tx.passkeys.lock()
         passkey = tx.passkeys.named(click.value)
@@ -112,8 +112,7 @@ def show_passkey(seq: str, s: Services) -> None:
 
 def _channels(policy: Policy) -> tuple[str, ...]:
     """Those of the rules that want passkeys, where their approvers are; of all rules while none wants them."""
-    wanted = tuple(rule for rule in policy.rules if rule.approve.wants_passkeys)
-    return replace(policy, rules=wanted or policy.rules).channels()
+    return replace(policy, rules=policy.rules_with_passkeys or policy.rules).channels()
 
 
 def _key(passkey: Passkey, channel: str) -> str:

@@ -91,14 +91,26 @@ def _ids_at(email: str, tx: Transaction) -> frozenset[str]:
 
 def any_approver(account_id: str, s: Services) -> Person:
     """A member of any group of any rule: such a person may change what concerns all rules."""
-    questions = _Questions(s)
     policy = s.store.policy()
+    return _approver_under(policy, policy.rules, "under some rule", account_id, s)
+
+
+def passkey_confirmer(account_id: str, s: Services) -> Person:
+    """A member of a group of a rule that wants passkeys. While none does, any approver: the first passkeys come before the rule."""
+    policy = s.store.policy()
+    if not policy.rules_with_passkeys:
+        return any_approver(account_id, s)
+    return _approver_under(policy, policy.rules_with_passkeys, "under a rule that wants passkeys", account_id, s)
+
+
+def _approver_under(policy: Policy, rules: tuple[Rule, ...], which: str, account_id: str, s: Services) -> Person:
+    questions = _Questions(s)
     account = _member(account_id, questions)
     person = person_behind(account, s)
-    groups = _groups_of_all(policy)
+    groups = _groups_of(policy, rules)
     if not _is_in_any(groups, _Member(account.id, person.email), questions):
         names = ", ".join(group.name for group in groups)
-        raise Refused(f"only people who approve under some rule may do this: members of {names}. Ask one of them")
+        raise Refused(f"only people who approve {which} may do this: members of {names}. Ask one of them")
     return person
 
 
@@ -176,9 +188,9 @@ def _is_in_any(groups: Iterable[Group], member: _Member, questions: _Questions) 
     return False
 
 
-def _groups_of_all(policy: Policy) -> tuple[Group, ...]:
+def _groups_of(policy: Policy, rules: tuple[Rule, ...]) -> tuple[Group, ...]:
     """Those that list their people first: they cost no question."""
-    groups = {group.name: group for rule in policy.rules for group in policy.groups_of(rule)}
+    groups = {group.name: group for rule in rules for group in policy.groups_of(rule)}
     return tuple(sorted(groups.values(), key=lambda group: group.slack_group is not None))
 
 

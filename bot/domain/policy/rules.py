@@ -250,6 +250,10 @@ class Policy:
     digest: DigestPlan | None = None
     authors_from: tuple[AuthorSource, ...] = ()
 
+    @property
+    def rules_with_passkeys(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if rule.approve.wants_passkeys)
+
     def rule_for(self, workspace: str, model: str, target: Target) -> Rule | None:
         """The first rule that matches workspace, model and target; None when none does."""
         if target == Target(TargetKind.MODEL, model):

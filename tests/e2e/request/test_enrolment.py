@@ -14,7 +14,7 @@ from bot.domain.events import PasskeyConfirmed, PasskeyEnrolled, PasskeyRevoked
 from bot.store.record_checks import differences
 from handlers.request.passkeys import revoke_by_hand
 from tests.fixtures.enrolment import WAIT, Keys, link_in
-from tests.fixtures.installation import CHANNEL, OWN, Installation
+from tests.fixtures.installation import CHANNEL, OWN, Installation, policy_text
 from tests.fixtures.passkey_device import Device, options_on
 
 
@@ -66,6 +66,29 @@ def test_no_one_confirms_their_own_passkey(keys: Keys) -> None:
 
     assert not keys.reread(made).is_confirmed
     assert "This is your own passkey" in keys.installation.told_privately("ana")
+
+
+def test_only_who_approves_under_a_rule_that_wants_passkeys_confirms_one(keys: Keys) -> None:
+    other_rule = """  - models: "sketch-*"
+    target: {alias: champion}
+    notify: {slack: "#model-approvals"}
+    approve: {all_of: [{group: interns, quorum: 1}]}
+"""
+    wanted = policy_text(
+        f"{keys.installation.model}*",
+        all_of="[{group: ml-leads, quorum: 1, passkey: required}]",
+        groups="interns: {people: [cy@example.com]}",
+    )
+    keys.installation.activate(wanted.replace("default: report", f"{other_rule}default: report"))
+    made = keys.enrol("ana")
+
+    keys.press("cy", made)
+    by_another_rule = keys.reread(made)
+    keys.press("ben", made)
+
+    assert not by_another_rule.is_confirmed
+    assert "under a rule that wants passkeys may do this: members of ml-leads" in keys.installation.told_privately("cy")
+    assert keys.reread(made).is_confirmed
 
 
 def test_a_later_passkey_takes_two_other_approvers(keys: Keys) -> None:
