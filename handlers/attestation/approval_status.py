@@ -19,13 +19,14 @@ from bot.domain.attestation.gate import (
     VerifiedStatement,
     judge,
     may_be_copy,
+    original_of,
     source_of,
 )
 from bot.domain.attestation.in_toto import identity_digest
 from bot.domain.model import DECISION, VOTE, State, Target, TargetKind, TransitionRequest, Verdict
 from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import is_about
-from bot.domain.registry.names import Renamed, target_now, under_present_name
+from bot.domain.registry.names import Renamed, present_name, target_now, under_present_name
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.request.rollback import failure_of
 from bot.gate.offline import read_approval, read_each
@@ -54,8 +55,12 @@ class ApprovalStatus:
 def question_about(seen: VersionSnapshot, target: Target, s: Services) -> GateQuery:
     """A copy in its own target model lives on the approval of the version that it was made from."""
     origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
-    source = s.registry.find_version(seen.id.workspace, *origin) if origin else None
-    return GateQuery(seen.id, target, source.id if source else None)
+    if origin is None:
+        return GateQuery(seen.id, target)
+    with s.store.transaction() as tx:
+        renames = tx.custody.renames(seen.id.workspace)
+    source = s.registry.find_version(seen.id.workspace, present_name(origin[0], seen.id.created, renames), origin[1])
+    return GateQuery(seen.id, target, original_of(seen, source))
 
 
 def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> ApprovalStatus:
