@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
 
-from bot.domain.attestation.gate import GateQuery, may_be_copy, source_of
+from bot.domain.attestation.gate import GateQuery, may_be_copy, original_of, source_of
 from bot.domain.model import DEFAULT_WORKSPACE, Target, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.errors import NoAnswer
@@ -59,7 +59,7 @@ class Registry:
         """A copy needs a second call, because its approval belongs to the version that it was copied from. Raises NoAnswer."""
         origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
         source = self._by_number(*origin) if origin else None
-        return GateQuery(seen.id, target, source.id if source else None)
+        return GateQuery(seen.id, target, original_of(seen, source))
 
     def _by_alias(self, model: str, alias: str) -> VersionSnapshot | None:
         answer = ask(self.server, f"{ROUTES}/registered-models/alias", {"name": model, "alias": alias})

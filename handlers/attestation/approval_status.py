@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.domain.attestation.counting import newest_verdict, that_count
 from bot.domain.attestation.decision import verdict_of
 from bot.domain.attestation.gate import (
     GateQuery,
@@ -19,13 +20,14 @@ from bot.domain.attestation.gate import (
     VerifiedStatement,
     judge,
     may_be_copy,
+    original_of,
     source_of,
 )
 from bot.domain.attestation.in_toto import identity_digest
 from bot.domain.model import DECISION, VOTE, State, Target, TargetKind, TransitionRequest, Verdict
 from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import is_about
-from bot.domain.registry.names import Renamed, target_now, under_present_name
+from bot.domain.registry.names import Renamed, present_name, target_now, under_present_name
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.request.rollback import failure_of
 from bot.gate.offline import read_approval, read_each
@@ -54,14 +56,18 @@ class ApprovalStatus:
 def question_about(seen: VersionSnapshot, target: Target, s: Services) -> GateQuery:
     """A copy in its own target model lives on the approval of the version that it was made from."""
     origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
-    source = s.registry.find_version(seen.id.workspace, *origin) if origin else None
-    return GateQuery(seen.id, target, source.id if source else None)
+    if origin is None:
+        return GateQuery(seen.id, target)
+    with s.store.transaction() as tx:
+        renames = tx.custody.renames(seen.id.workspace)
+    source = s.registry.find_version(seen.id.workspace, present_name(origin[0], seen.id.created, renames), origin[1])
+    return GateQuery(seen.id, target, original_of(seen, source))
 
 
 def approval_status(question: GateQuery, tx: Transaction, now: datetime) -> ApprovalStatus:
-    requests = _requests_about(question, tx)
+    requests = _requests_about(question, tx, now)
     renames = tx.custody.renames(question.version.workspace)
-    newest = _newest_verdict(requests)
+    newest = newest_verdict(requests)
     attestations = [one for request in requests for one in tx.attestations.of(request.id)]
     claims, doubts = _read(attestations, tx)
     claims = [_under_present_name(claim, renames) for claim in claims]
@@ -83,16 +89,12 @@ def _votes_by_passkey(newest: TransitionRequest | None, attestations: Sequence[A
     return tuple(one.envelope for one in attestations if (one.request_id, one.about) == (newest.id, VOTE))
 
 
-def _newest_verdict(requests: list[TransitionRequest]) -> TransitionRequest | None:
-    """Of those that were approved or rejected: one that expired or was withdrawn says nothing of the version."""
-    decided = [request for request in requests if verdict_of(request) is not None]
-    return max(decided, key=lambda request: request.decided_at or request.opened_at, default=None)
-
-
-def _requests_about(question: GateQuery, tx: Transaction) -> list[TransitionRequest]:
+def _requests_about(question: GateQuery, tx: Transaction, now: datetime) -> list[TransitionRequest]:
     """By whatever name the model had when they were decided."""
     versions = [version for version in (question.version, question.source) if version is not None]
-    return [one for one in decisions_for(_place_of(question), tx, versions) if one.version in versions]
+    about = [one for one in decisions_for(_place_of(question), tx, versions) if one.version in versions]
+    is_approved_copy = question.source is not None and _basis(question, tx, now) in (Basis.APPROVED, Basis.RATIFIED)
+    return that_count(about, question.version) if is_approved_copy else about
 
 
 def _place_of(question: GateQuery) -> Place:
@@ -185,17 +187,22 @@ def _denied_copy(question: GateQuery, tx: Transaction) -> TransitionRequest | No
     about = [
         one for one in decisions_for(_place_of(question), tx, (question.version,)) if is_about(one, question.version)
     ]
-    newest = _newest_verdict(about)
+    newest = newest_verdict(about)
     return newest if newest is not None and verdict_of(newest) is Verdict.REJECT else None
 
 
 def _is_foreign(question: GateQuery, tx: Transaction, now: datetime) -> bool:
     """Whether it holds the target without a right to, as `countersign list` says of it."""
-    place, version = _place_of(question), question.version
+    place = _place_of(question)
     if tx.policy().rule_for(place.workspace, place.model, place.target) is None:
         return False
-    held = custody_of(on_record(place, tx, now)).of(version)
-    return held is not None and held.basis is Basis.FOREIGN
+    return _basis(question, tx, now) is Basis.FOREIGN
+
+
+def _basis(question: GateQuery, tx: Transaction, now: datetime) -> Basis | None:
+    """None if it does not hold the target."""
+    held = custody_of(on_record(_place_of(question), tx, now)).of(question.version)
+    return held.basis if held is not None else None
 
 
 def _failure(question: GateQuery, newest: TransitionRequest, tx: Transaction) -> str:

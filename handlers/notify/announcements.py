@@ -162,11 +162,13 @@ def _holder(version: Plain) -> str:
 
 
 def _emptied(body: Body, policy: Policy) -> Note | None:
-    """A target without a holder cannot be voted on, so a note reports it."""
+    """A target without a holder cannot be voted on, so a note reports it; at once, for giving it back may take long or be overtaken."""
     target, rule = _target_and_rule(body, policy)
     was = body["previous"]
-    if rule is None or not isinstance(was, dict) or body["handling"] == Observed.REVERT:
+    if rule is None or not isinstance(was, dict):
         return None
     said = f"{target} of {body['model']} is held by nobody: v{was['version']} was taken away without asking."
     advice = f"To bring it back: countersign request-transition --name {body['model']} --version {was['version']} --to {target}"
+    if body["handling"] == Observed.REVERT:
+        advice = "The rule gives it back to its lawful holder, unless another version holds it by then. A note says so once it is back."
     return Note((rule.channel,), Card(f"Nobody holds {target.name}", said, paragraphs=(said, advice)))

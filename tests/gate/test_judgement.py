@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.attestation.gate import GateQuery, ReasonCode, judge, read_claim, source_of
+from bot.domain.attestation.gate import GateQuery, ReasonCode, judge, original_of, read_claim, source_of
 from bot.domain.attestation.vsa import Vsa, as_statement, read_vsa, vouched
-from bot.domain.model import Target
+from bot.domain.model import Target, VersionId
+from bot.domain.registry.snapshot import VersionSnapshot
 from bot.errors import InvalidStatement
 from bot.gate.uris import Wanted
 from bot.signatures import payload_of
@@ -33,6 +34,10 @@ def statement(**choices: object) -> dict[str, object]:
 def a_verdict(**changes: object) -> Vsa:
     usual = Vsa(a_version(), CHAMPION, True, DIGEST, "bike-*", "sha256:1", ("ab",), NOON, NOON + 24 * HOUR)
     return replace(usual, **changes)  # type: ignore[arg-type]
+
+
+def seen(version: VersionId, run_id: str) -> VersionSnapshot:
+    return VersionSnapshot(version, "None", {}, "models:/bike-demand/7", run_id, version.created)
 
 
 def said_of(verdict: Vsa, question: GateQuery = QUESTION, **when: object) -> tuple[bool, ReasonCode]:
@@ -118,6 +123,15 @@ def test_a_copy_that_is_older_than_what_was_approved_was_made_of_something_else(
     assert judge(GateQuery(young, target, a_version()), [claim], now=LATER).allowed
     assert not judge(GateQuery(old, target, a_version()), [claim], now=LATER).allowed
     assert not judge(GateQuery(young, target, None), [claim], now=LATER).allowed
+
+
+def test_what_has_the_originals_name_and_number_and_another_run_or_is_younger_is_not_the_original() -> None:
+    copy = seen(a_version(1, "prod.bike", NOON + HOUR), "run-1")
+
+    assert original_of(copy, seen(a_version(), "run-1")) == a_version()
+    assert original_of(copy, seen(a_version(), "run-2")) is None
+    assert original_of(copy, seen(a_version(created=NOON + 2 * HOUR), "run-1")) is None
+    assert original_of(copy, None) is None
 
 
 def test_a_fresh_verdict_vouches_for_its_own_version_and_target_alone() -> None:

@@ -14,6 +14,7 @@ from bot.domain.attestation import in_toto
 from bot.domain.attestation.in_toto import ARTIFACTS, identity_digest, uri_of
 from bot.domain.attestation.passkey_votes import NO_DEMAND, ByPasskey, Demand, demand_in, signed_vote, unmet
 from bot.domain.model import DECISION, VOTE, DecidedBy, Target, TargetKind, Verdict, VersionId
+from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.text import exact_duration
 from bot.errors import InvalidStatement, NotProven, Refused
 
@@ -252,6 +253,16 @@ def source_of(source: str) -> tuple[str, int] | None:
 def may_be_copy(version: VersionId, target: Target) -> bool:
     """A copy is covered by its original's approval only in the target model itself."""
     return target.kind is TargetKind.MODEL and target.name == version.model
+
+
+def original_of(copy: VersionSnapshot, found: VersionSnapshot | None) -> VersionId | None:
+    """`found` has the name and number that the copy's source gives; None if it cannot be what was copied.
+
+    Names and numbers are used again. A copy has the run of its original, which is older.
+    """
+    if found is None or found.run_id != copy.run_id or found.id.created > copy.id.created:
+        return None
+    return found.id
 
 
 def _is_copied_from(said: VersionId, question: GateQuery) -> bool:

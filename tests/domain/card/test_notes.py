@@ -60,6 +60,15 @@ def test_a_target_that_nobody_holds_any_more_is_told_where_its_rule_speaks() -> 
     )
 
 
+def test_an_emptied_target_that_the_rule_gives_back_is_told_at_once() -> None:
+    note = note_for(MoveObserved(NOON, "default", PRODUCTION, "bike-demand", None, a_version(5), "revert"))
+
+    assert note is not None
+    assert note.channels == ("#risk",)
+    assert note.card.summary == "stage:Production of bike-demand is held by nobody: v5 was taken away without asking."
+    assert "The rule gives it back to its lawful holder" in note.card.paragraphs[-1]
+
+
 def test_an_emptied_target_that_no_rule_speaks_of_is_the_digest_s_matter() -> None:
     assert note_for(EMPTIED, a_policy(a_rule())) is None
 

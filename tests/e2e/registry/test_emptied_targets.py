@@ -53,6 +53,8 @@ def test_what_somebody_set_meanwhile_is_not_overwritten_but_judged_as_a_move_of_
     assert installation.happened(MoveObserved, MoveReverted) == ["MoveObserved", "MoveObserved"]
     assert installation.champion() == 1
     assert f"champion went back to {installation.model} v1" in installation.card(installation.request(2)).all_text
+    told = [message.all_text for message in installation.slack.messages(CHANNEL)]
+    assert any(f"alias:champion of {installation.model} is held by nobody" in text for text in told)
 
 
 def test_who_gives_it_back_by_hand_meanwhile_is_no_second_matter(reverting: Installation) -> None:

@@ -82,8 +82,12 @@ class AfterSweeps:
                 yield "a foreign move was not recorded", f"{place[1]} of {place[0]} was emptied"
 
     def _silent(self, tx: Transaction) -> Broken:
-        """A request whose evidence cannot be read says so on a card."""
+        """A request whose evidence cannot be read says so on a card; without a rule there is no channel, and a parked job says so."""
+        policy = tx.policy()
+        parked = {row["args"]["request_id"] for row in self.world.workers.unfinished() if row["status"] == "failed"}
         for request in tx.requests.find(states=(State.COLLECTING,)):
+            if truth.rule_at(policy, (request.version.model, request.target)) is None and request.id in parked:
+                continue
             if request.card is None and self.world.clock.now() - request.opened_at >= SILENT_FOR:
                 yield "evidence that cannot be read is not told", f"request {request.short_id} for {request.version}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from bot.domain.events import MoveObserved, MoveReverted
+from bot.domain.events import MoveObserved
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import (
     ENDED_UNDECIDED,
@@ -84,13 +84,12 @@ class Messages:
     def _check_told(self, requests: list[TransitionRequest], entries: list[Entry]) -> Broken:
         """A foreign move that is in the ledger was told in a channel: by a card of its own, or in a note."""
         keys = {message.key.rpartition(":")[0] for message in self.world.notifier.messages}
-        given_back = any(entry.kind == MoveReverted.__name__ for entry in entries)
         for entry in entries:
             body = json.loads(entry.body)
             if entry.kind != MoveObserved.__name__ or f"note:{entry.seq}" in keys:
                 continue
             if body["version"] is None:
-                if body["handling"] != Observed.REPORT and not given_back:
+                if body["handling"] != Observed.REPORT:
                     yield "a foreign move was recorded and nobody was told", f"entry {entry.seq}: a target was emptied"
                 continue
             created = body["version"]["created"]

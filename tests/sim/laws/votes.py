@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from bot.domain.events import RequestApproved, RequestRejected
+from bot.domain.events import ApprovalStale, RequestApproved, RequestRejected
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import (
     AskKind,
@@ -30,7 +30,7 @@ class Votes:
     def check(self, requests: list[TransitionRequest], entries: list[Entry], tx: Transaction) -> Broken:
         yield from self._check_votes(requests, entries, tx)
         yield from self._check_fast_track(requests, tx)
-        yield from self._check_voided(requests, tx)
+        yield from self._check_voided(requests, entries)
 
     def _check_votes(self, requests: list[TransitionRequest], entries: list[Entry], tx: Transaction) -> Broken:
         by_id = {request.id: request for request in requests}
@@ -103,14 +103,17 @@ class Votes:
                 how = f"{request.version} was compared with {champion.version}"
                 yield "the fast track compared with a holder that is not lawful", how
 
-    def _check_voided(self, requests: list[TransitionRequest], tx: Transaction) -> Broken:
-        """Reminders and notices are no part of what a vote is bound to."""
+    def _check_voided(self, requests: list[TransitionRequest], entries: list[Entry]) -> Broken:
+        """Reminders and notices are no part of what a vote is bound to. The rule that counts is the one when the approval went stale."""
+        ended = {json.loads(one.body)["request_id"]: one.at for one in entries if one.kind == ApprovalStale.__name__}
         for request in requests:
             if request.state is not State.STALE or "the rule, or a group" not in request.outcome:
                 continue
             place = (request.version.model, request.target)
-            rules = [(one.policy, truth.rule_at(one.policy, place)) for one in self.world.policies]
-            decided = next((r for policy, r in rules if r and policy.rule_hash(r) == request.rule_hash), None)
-            now = rules[-1][1]
-            if decided and now and replace(decided, remind_after=None) == replace(now, remind_after=None):
+            rules = [(one, truth.rule_at(one.policy, place)) for one in self.world.policies]
+            decided = next(
+                (rule for one, rule in rules if rule and one.policy.rule_hash(rule) == request.rule_hash), None
+            )
+            then = [rule for one, rule in rules if one.at <= ended[request.id]][-1]
+            if decided and then and replace(decided, remind_after=None) == replace(then, remind_after=None):
                 yield "a change that concerns no vote voided one", f"request {request.short_id} for {request.version}"
