@@ -159,7 +159,7 @@ def _share(key: str, posted: PostedCard, digest: Digest, parcel: Parcel, s: Serv
     try:
         hand_over_once(
             f"{key}:shared",
-            s.notifier.post_settles,
+            s.notifier.files_settle,
             lambda: s.notifier.share(posted, parcel.attached, f"digest:{digest.period.week}"),
             s,
         )

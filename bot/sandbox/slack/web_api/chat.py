@@ -7,7 +7,7 @@ from math import ceil
 
 from ..block_kit.validation import checked_blocks
 from ..wire import Json, SlackError
-from ..workspace import Channel, Message
+from ..workspace import Channel, Message, Workspace
 from .calls import Call, Method, as_message
 
 POST_TEXT = 40_000  # https://docs.slack.dev/reference/methods/chat.postMessage#truncating
@@ -80,7 +80,7 @@ def get_permalink(call: Call) -> Json:
     if channel is None:
         raise SlackError("channel_not_found")
     message = call.backend.workspace.find_message(channel.id, call.needed("message_ts", "message_not_found"))
-    if message is None or message.only_for:
+    if message is None or message.only_for or message.is_tombstone:
         raise SlackError("message_not_found")
     return {"channel": channel.id, "permalink": permalink(call.base_url, message)}
 
@@ -94,7 +94,7 @@ def add_reaction(call: Call) -> Json:
     workspace, bot = call.backend.workspace, call.backend.app.bot_user_id
     with workspace.lock:
         message = workspace.find_message(call.needed("channel", "channel_not_found"), call.needed("timestamp"))
-        if message is None or message.only_for:
+        if message is None or message.only_for or message.is_tombstone:
             raise SlackError("message_not_found")
         name = call.needed("name", "invalid_name").strip(":")
         if bot in message.reactions.get(name, ()):
@@ -143,17 +143,15 @@ def _composed(call: Call, channel: Channel) -> Message:
         text or WITHOUT_TEXT,
         blocks,
         attachments,
-        thread_ts=_thread_to_reply_to(call, channel),
+        thread_ts=thread_in(call.backend.workspace, channel, call.text("thread_ts")),
         metadata=_metadata(call),
         unfurl=call.flag("unfurl_links", default=True),
     )
 
 
-def _thread_to_reply_to(call: Call, channel: Channel) -> str:
-    thread_ts = call.text("thread_ts")
-    parent = call.backend.workspace.find_message(channel.id, thread_ts)
-    if thread_ts and parent is None:
-        raise SlackError("thread_not_found")
+def thread_in(workspace: Workspace, channel: Channel, thread_ts: str) -> str:
+    """Empty for a thread whose message was deleted: then Slack posts at the channel's root, and says `ok`."""
+    parent = workspace.find_message(channel.id, thread_ts)
     return parent.thread_ts or parent.ts if parent else ""
 
 
@@ -185,7 +183,7 @@ def _own_message(call: Call, refusal: str) -> Message:
     if channel_id not in workspace.channels:
         raise SlackError("channel_not_found")
     message = workspace.find_message(channel_id, call.needed("ts", "message_not_found"))
-    if message is None or message.only_for:
+    if message is None or message.only_for or message.is_tombstone:
         raise SlackError("message_not_found")
     if message.author != call.backend.app.bot_user_id:
         raise SlackError(refusal)
