@@ -29,7 +29,6 @@ class Notifier:
     """`post_settles` is as with Slack: what was posted is there at once, but a lost post may take so long to arrive."""
 
     post_settles = 15.0
-    files_settle = 120.0
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now

@@ -43,12 +43,14 @@ TOMBSTONE = "tombstone"  # what stands where a message with replies was deleted
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
 ACCOUNT_ID = re.compile(r"[UW][A-Z0-9]{7,}")
 
+REFUSED_CARDS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
+
 Content = dict[str, object]
 
 
 @dataclass(frozen=True)
 class Sent:
-    """`is_whole` is False when the message went without its picture, or without a mention that was not found."""
+    """`is_whole` is False when the message went without its picture, in short, or without a mention that was not found."""
 
     answer: Answer
     is_whole: bool
@@ -84,11 +86,6 @@ class SlackNotifier:
         self.pace = Pace(clock, wait)
         self._channels = Remembered[str](clock)
         self._signatures = RequestSignatures(signing_secrets, (token, *earlier_tokens), seals_count=socket_mode)
-
-    @property
-    def files_settle(self) -> float:
-        """Slack shares files after its answer, and names no bound: two minutes, with the usual timeout."""
-        return 8 * self.post_settles
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         """Makes every call that can fail before the message is sent, because nothing may fail afterwards."""
@@ -197,18 +194,24 @@ class SlackNotifier:
         return inbound.read_mention(text)
 
     def _send(self, card: Card, send: Callable[[Content], Answer]) -> Sent:
-        """Sends the card without its picture when Slack has not processed the picture, or no longer has it, and refuses the card.
+        """Sends the card without its picture, then in short and plain, when Slack refuses it: it must appear, with its buttons.
 
-        That makes no duplicate, because a refused message was not posted.
+        A picture may not be processed yet, or be gone. That makes no duplicate, because a refused message was not posted.
         """
         found = self._mentions.found(card.mentions)
-        try:
-            return Sent(send(_content(card, found)), is_whole=len(found) == len(set(card.mentions)))
-        except SlackError as refusal:
-            if refusal.code != "invalid_blocks" or card.image is None:
-                raise
-            log.warning("image_not_taken", file=card.image.file, why=str(refusal))
-        return Sent(send(_content(replace(card, image=None), found)), is_whole=False)
+        forms = [card, replace(card, image=None)] if card.image else [card]
+        for form in forms:
+            try:
+                is_whole = form is card and len(found) == len(set(card.mentions))
+                return Sent(send(_content(form, found)), is_whole)
+            except SlackError as refusal:
+                if refusal.code not in REFUSED_CARDS:
+                    raise
+                if form.image:
+                    log.warning("image_not_taken", file=form.image.file, why=str(refusal))
+                else:
+                    log.warning("card_not_taken", title=card.title, why=str(refusal))
+        return Sent(send(_content_in_short(card)), is_whole=False)
 
     def _id_of(self, channel: str) -> str:
         """Slack accepts a channel's name for posting, but only its id for reading."""
@@ -287,9 +290,12 @@ def _gone(message: str) -> MessageGone:
 
 def _content(card: Card, found: Mapping[Mention, str] = slack_blocks.NO_IDS) -> Content:
     """Always sends `blocks`, so that an update removes what the card no longer has."""
-    return {
-        "blocks": slack_blocks.blocks_of(card, found),
-        "text": fallback(card.summary),
-        "parse": "none",
-        "link_names": False,
-    }
+    return _message(slack_blocks.blocks_of(card, found), card)
+
+
+def _content_in_short(card: Card) -> Content:
+    return _message(slack_blocks.plain_blocks_of(card), card)
+
+
+def _message(blocks: Sequence[slack_blocks.Block], card: Card) -> Content:
+    return {"blocks": blocks, "text": fallback(card.summary), "parse": "none", "link_names": False}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -22,6 +22,7 @@ from bot.ports import Account, AccountKind
 PATIENCE = 1.5  # seconds; Slack wants a click answered within three, and the decision is recorded before that
 FRESH_FOR = 60.0
 REMEMBERED = 2_000
+ALL = ""  # used as the key of what is asked for all at once
 
 Found = TypeVar("Found")
 
@@ -35,12 +36,6 @@ class Bot:
     id: str
     user: str
     workspace_url: str
-
-
-@dataclass(frozen=True)
-class UserGroup:
-    id: str
-    members: frozenset[str]
 
 
 class Remembered(Generic[Found]):
@@ -59,6 +54,10 @@ class Remembered(Generic[Found]):
             at, known = self._found.get(key, (None, None))
         if at is not None and known is not None and asked - at < FRESH_FOR:
             return known
+        return self.renew(key, look_up)
+
+    def renew(self, key: str, look_up: Callable[[], Found]) -> Found:
+        asked = self._clock()
         found = look_up()
         with self._lock:
             self._found[key] = (asked, found)
@@ -89,7 +88,8 @@ class SlackPeople:
         self._calls = calls
         self._bot: Bot | None = None
         self._accounts = Remembered[Account](clock)
-        self._groups = Remembered[UserGroup](clock)
+        self._handles = Remembered[Mapping[str, str]](clock)
+        self._members = Remembered[frozenset[str]](clock)
 
     def bot(self, deadline: Deadline | None = None) -> Bot:
         """Asked once: a token always belongs to the same app in the same workspace."""
@@ -111,12 +111,26 @@ class SlackPeople:
         return account_of(object_at(answer, "user"), self.bot(deadline).team)
 
     def members_of(self, group: str) -> frozenset[str]:
-        return self.user_group(group).members
+        deadline = Deadline(f"who is in @{group.removeprefix('@')}")
+        id_ = self.group_id(group, deadline)
+        return self._members.get(id_, lambda: self._look_up_members(id_, deadline))
 
-    def user_group(self, group: str) -> UserGroup:
-        """The active group with this handle. Raises Permanent, which lists the active groups, when there is none."""
+    def group_id(self, group: str, deadline: Deadline | None = None) -> str:
+        """Of the active group with this handle. Raises Permanent, which lists the active groups, when there is none.
+
+        Slack allows twenty such questions a minute, so one list serves all groups.
+        """
         handle = group.removeprefix("@")
-        return self._groups.get(handle, lambda: self._look_up_group(handle))
+        deadline = deadline or Deadline(f"which group is @{handle}")
+        known = self._handles.get(ALL, lambda: self._look_up_handles(deadline))
+        if handle not in known:  # it may be new
+            known = self._handles.renew(ALL, lambda: self._look_up_handles(deadline))
+        if handle not in known:
+            there = ", ".join(f"@{name}" for name in sorted(known)) or "none"
+            raise Permanent(
+                f"There is no active user group @{handle} in Slack; there are: {there}. Mend slack_group in the policy."
+            )
+        return known[handle]
 
     def _who_am_i(self, deadline: Deadline) -> Bot:
         me = self._calls.call("auth.test", timeout=deadline.left())
@@ -139,19 +153,13 @@ class SlackPeople:
             raise Temporary(f"Slack was asked who {account_id} is and answered about {account.id}. Please try again.")
         return account
 
-    def _look_up_group(self, handle: str) -> UserGroup:
-        deadline = Deadline(f"who is in @{handle}")
+    def _look_up_handles(self, deadline: Deadline) -> Mapping[str, str]:
         groups = objects_at(self._calls.call("usergroups.list", timeout=deadline.left()), "usergroups")
-        group = next((group for group in groups if text_at(group, "handle") == handle), None)
-        if group is None:
-            known = ", ".join(sorted(f"@{text_at(group, 'handle')}" for group in groups)) or "none"
-            raise Permanent(
-                f"There is no active user group @{handle} in Slack; there are: {known}. Mend slack_group in the policy."
-            )
-        id_ = text_at(group, "id")
+        return {text_at(group, "handle"): text_at(group, "id") for group in groups}
+
+    def _look_up_members(self, id_: str, deadline: Deadline) -> frozenset[str]:
         listed = self._calls.call("usergroups.users.list", {"usergroup": id_}, timeout=deadline.left()).get("users")
-        members = frozenset(str(member) for member in listed) if isinstance(listed, list) else frozenset()
-        return UserGroup(id_, members)
+        return frozenset(str(member) for member in listed) if isinstance(listed, list) else frozenset()
 
 
 def account_of(user: Answer, team: str) -> Account:
@@ -211,7 +219,7 @@ class SlackMentions:
         return {mention: id_ for mention, id_ in ids.items() if id_ != NOT_FOUND}
 
     def _group(self, handle: str) -> str:
-        return self._people.user_group(handle).id
+        return self._people.group_id(handle)
 
     def _person(self, email: str) -> str:
         return self._by_email.get(email, lambda: self._account_with(email))

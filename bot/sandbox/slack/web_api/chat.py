@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import ceil
 
 from ..block_kit.validation import checked_blocks
-from ..wire import Json, SlackError
+from ..wire import Json, SlackError, units
 from ..workspace import Channel, Message, Workspace
 from .calls import Call, Method, as_message
 
@@ -46,7 +46,7 @@ def update(call: Call) -> Json:
     with workspace.lock:
         message = _own_message(call, "cant_update_message")
         text, blocks = call.text("text"), message.blocks
-        if len(text) > UPDATE_TEXT:
+        if units(text) > UPDATE_TEXT:
             raise SlackError("msg_too_long")
         if "blocks" in call.arguments:
             blocks = checked_blocks(call.arguments["blocks"], workspace.pictures())
@@ -129,7 +129,7 @@ def _respect_the_limit(call: Call, channel: Channel) -> None:
 
 def _composed(call: Call, channel: Channel) -> Message:
     text = call.text("text")
-    if len(text) > POST_TEXT:
+    if units(text) > POST_TEXT:
         raise SlackError("msg_too_long")
     pictures = call.backend.workspace.pictures()
     blocks = checked_blocks(call.arguments["blocks"], pictures) if call.arguments.get("blocks") else []

@@ -66,6 +66,7 @@ def list_users(call: Call) -> Json:
 
 
 def list_groups(call: Call) -> Json:
+    _check_plan(call)
     groups: list[Json] = []
     for handle, members in call.backend.workspace.groups.items():
         group: Json = {"id": group_id(handle), "team_id": call.backend.workspace.id, "handle": handle, "name": handle}
@@ -78,12 +79,18 @@ def list_groups(call: Call) -> Json:
 
 def list_group_members(call: Call) -> Json:
     """Only active people, unless `include_disabled` asks for the others too."""
+    _check_plan(call)
     workspace, wanted = call.backend.workspace, call.needed("usergroup", "no_such_subteam")
     for handle, members in workspace.groups.items():
         if group_id(handle) == wanted:
             active = [id_ for id_ in members if call.flag("include_disabled") or not workspace.people[id_].deleted]
             return {"users": active}
     raise SlackError("no_such_subteam")
+
+
+def _check_plan(call: Call) -> None:
+    if call.backend.app.is_free_plan:
+        raise SlackError("plan_upgrade_required")
 
 
 def group_id(handle: str) -> str:
