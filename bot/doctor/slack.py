@@ -23,7 +23,8 @@ REINSTALL = (
 def slack_knows_the_bot(world: World) -> Findings:
     installed = world.slack.installation()
     if installed.is_bot:
-        yield fine("slack", f'"{installed.user}" in the workspace "{installed.workspace}"')
+        where = "for the whole organisation" if installed.is_org_wide else "in the workspace"
+        yield fine("slack", f'"{installed.user}" {where} "{installed.workspace}"')
     else:
         yield failure(
             "slack",

@@ -22,6 +22,7 @@ class Installation:
     user: str
     is_bot: bool
     scopes: frozenset[str]
+    is_org_wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,18 @@ class SlackCheckup:
         me, headers = self._calls.call_with_headers("auth.test")
         scopes = (scope.strip() for scope in headers.get(SCOPES_HEADER, "").split(","))
         return Installation(
-            text_at(me, "team"), text_at(me, "user"), bool(text_at(me, "bot_id")), frozenset(scopes) - {""}
+            text_at(me, "team"),
+            text_at(me, "user"),
+            bool(text_at(me, "bot_id")),
+            frozenset(scopes) - {""},
+            me.get("is_enterprise_install") is True,
         )
 
     def channels(self, *, private: bool) -> list[ChannelSeen]:
         """All channels that the bot can see. Private ones are those it is a member of, and need the scope groups:read."""
         kinds = "public_channel,private_channel" if private else "public_channel"
-        pages = self._calls.pages("conversations.list", {"types": kinds, "limit": LONG_PAGE})
+        asked = [{**place, "types": kinds, "limit": LONG_PAGE} for place in self._people.places()]
+        pages = [page for one in asked for page in self._calls.pages("conversations.list", one)]
         return [_as_channel(seen) for page in pages for seen in objects_at(page, "channels")]
 
     def read_history(self, channel_id: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -89,8 +89,8 @@ class SlackNotifier:
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         """Makes every call that can fail before the message is sent, because nothing may fail afterwards."""
-        self._people.bot()
-        place = self._open(channel) if ACCOUNT_ID.fullmatch(channel) else channel
+        is_by_id = ACCOUNT_ID.fullmatch(channel) or self._people.bot().is_org_wide  # where a name may stand for several
+        place = self._id_of(channel) if is_by_id else channel
 
         message: Content = {
             "channel": place,
@@ -223,15 +223,26 @@ class SlackNotifier:
         return self._channels.get(name, lambda: self._look_up_channel(name))
 
     def _look_up_channel(self, name: str) -> str:
-        everywhere = {"types": "public_channel,private_channel", "limit": LONG_PAGE}
-        for page in self._calls.pages("conversations.list", everywhere):
-            for place in objects_at(page, "channels"):
-                if place.get("name") == name:
-                    return text_at(place, "id")
+        found = list(dict.fromkeys(self._channels_called(name)))
+        if len(found) > 1:
+            raise Permanent(
+                f"Several workspaces have a channel #{name}: {', '.join(found)}. Write the id of the one you mean in the policy."
+            )
+        if found:
+            return found[0]
         raise Permanent(
             f"The bot sees no channel #{name}. Check the name in the policy; if the channel is private, "
             "write `/invite @Countersign` there. Then replay the job."
         )
+
+    def _channels_called(self, name: str) -> Iterator[str]:
+        for workspace in self._people.places():
+            everywhere = {**workspace, "types": "public_channel,private_channel", "limit": LONG_PAGE}
+            for page in self._calls.pages("conversations.list", everywhere):
+                here = [text_at(one, "id") for one in objects_at(page, "channels") if one.get("name") == name]
+                yield from here
+                if here:
+                    break
 
     def _open(self, account_id: str) -> str:
         """The id of our direct conversation with this person; safe to repeat."""

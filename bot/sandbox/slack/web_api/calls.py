@@ -43,6 +43,11 @@ class Call:
     def structure(self, name: str) -> object:
         return parsed(self.arguments.get(name))
 
+    def check_workspace(self) -> None:
+        """An app of a whole organisation must say which workspace it asks about; for others the argument is ignored."""
+        if self.backend.app.enterprise and self.needed("team_id", "missing_argument") != self.backend.workspace.id:
+            raise SlackError("team_access_not_granted")
+
     def require(self, scope: str) -> None:
         scopes = self.backend.app.scopes
         if scope not in scopes:

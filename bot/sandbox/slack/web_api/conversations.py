@@ -13,6 +13,7 @@ PREFIX = {"public_channel": "channels", "private_channel": "groups", "im": "im"}
 
 
 def list_conversations(call: Call) -> Json:
+    call.check_workspace()
     kinds = [kind.strip() for kind in (call.text("types") or "public_channel").split(",")]
     for kind in kinds:
         if kind not in {*PREFIX, "mpim"}:
