@@ -220,7 +220,9 @@ def _refusal(method: str, code: str, error: SlackApiError, arguments: Arguments)
 
 def _details(answer: object) -> list[str]:
     messages = _object(_object(answer).get("response_metadata")).get("messages")
-    return [message for message in messages if isinstance(message, str)][:5] if isinstance(messages, list) else []
+    said = [message for message in messages if isinstance(message, str)] if isinstance(messages, list) else []
+    found = [f"{text_at(one, 'message')} at {text_at(one, 'pointer')}" for one in objects_at(_object(answer), "errors")]
+    return [*said, *found][:5]
 
 
 def _retry_after(error: SlackApiError) -> float:

@@ -10,11 +10,15 @@ import pytest
 from bot.clients.slack.blocks import blocks_of, plain_blocks_of
 from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
+from bot.domain.card.sample import sample_cards
+from bot.domain.model import State
+from bot.domain.policy.rules import Rule
 from bot.domain.references import Image
 from bot.errors import Permanent, Temporary
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.block_kit.validation import checked_blocks
+from tests.builders import NOON, a_policy, a_rule
 
 CHANNEL = "#model-approvals"
 CARD = Card(
@@ -102,6 +106,16 @@ class TestTheSecondTry:
         with pytest.raises(Permanent, match="is_archived"):
             notifier.post(CHANNEL, CARD, "key-1")
         assert slack.messages("model-approvals") == []
+
+
+@pytest.mark.parametrize("rule", [None, a_rule()], ids=["no-rule", "a-rule"])
+def test_the_sample_of_every_card_is_taken_whole_and_in_short(rule: Rule | None) -> None:
+    samples = dict(sample_cards(rule, a_policy().groups, NOON))
+
+    for card in samples.values():
+        assert checked_blocks(blocks_of(card))
+        assert checked_blocks(plain_blocks_of(card))
+    assert {f"the card of a request that is {state}" for state in State} <= set(samples)
 
 
 @pytest.mark.parametrize("letter", ["a", "ü", "🚲", "👩‍🔬", "\U00020000"])

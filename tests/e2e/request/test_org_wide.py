@@ -1,4 +1,4 @@
-"""The app is installed for a whole organisation of an Enterprise Grid: `team` is null in clicks, and each workspace has lists of its own."""
+"""The app is installed for a whole organisation (Enterprise Grid): `team` is null in clicks, and each workspace has its own lists."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from ..block_kit.validation import checked_blocks
+from ..block_kit.validation import checked_blocks, checked_view
 from ..wire import Json, SlackError, units
 from ..workspace import Channel, Message, Workspace
 from .calls import Call, Method, as_message
@@ -83,6 +83,30 @@ def get_permalink(call: Call) -> Json:
     if message is None or message.only_for or message.is_tombstone:
         raise SlackError("message_not_found")
     return {"channel": channel.id, "permalink": permalink(call.base_url, message)}
+
+
+def validate(call: Call) -> Json:
+    """Exactly one of blocks, message and view. Nothing is posted, and no file is looked up."""
+    given = [name for name in ("blocks", "message", "view") if call.arguments.get(name)]
+    if len(given) != 1:
+        raise SlackError("invalid_arguments")
+    content = call.structure(given[0])
+    try:
+        if given == ["view"]:
+            checked_view(content)
+        else:
+            message = content if isinstance(content, dict) else {"blocks": content}
+            checked_blocks(message.get("blocks") or [], call.backend.workspace.pictures())
+    except SlackError as refusal:
+        raise SlackError(f"invalid_{given[0]}", errors=_with_pointers(refusal)) from None
+    return {}
+
+
+def _with_pointers(refusal: SlackError) -> list[Json]:
+    found = refusal.details.get("errors")
+    sentences = [str(one) for one in found] if isinstance(found, list) else [refusal.code]
+    parts = [sentence.partition(" [json-pointer:") for sentence in sentences]
+    return [{"pointer": at.rstrip("]"), "code": "failed_constraint", "message": said} for said, _, at in parts]
 
 
 def permalink(base_url: str, message: Message) -> str:
@@ -196,5 +220,6 @@ METHODS: dict[str, tuple[Method, str]] = {
     "chat.update": (update, "chat:write"),
     "chat.delete": (delete, "chat:write"),
     "chat.getPermalink": (get_permalink, ""),
+    "blocks.validate": (validate, ""),
     "reactions.add": (add_reaction, "reactions:write"),
 }
