@@ -12,6 +12,7 @@ CountersignError
 |  `- Rejected            a delivery that must not be believed
 |- OutsideError           a vendor did not do what we asked
 |  |- Temporary           try again
+|  |  `- MessageGone      the message was deleted at the notifier: post it anew, then try again
 |  |- Permanent           a person must fix it
 |  `- OutcomeUnknown      the answer to a write was lost
 |- NotProven              evidence does not hold
@@ -120,6 +121,10 @@ class Temporary(OutsideError):
     def __init__(self, message: str, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class MessageGone(Temporary):
+    """The message, or the one that a reply is for, was deleted. Nothing of ours is left where it was."""
 
 
 class Permanent(OutsideError):

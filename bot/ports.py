@@ -188,16 +188,16 @@ class Notifier(Protocol):
     """Seconds after which a post whose answer was lost can be found, or will never appear."""
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
-        """Posts to a channel (`#name` or id) or, given an account id, as a direct message. Raises OutcomeUnknown."""
+        """Posts to a channel (`#name` or id) or, given an account id, as a direct message. Raises OutcomeUnknown, MessageGone."""
 
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
-        """Finds the message by its key among those posted since then. Raises Temporary when it cannot find out."""
+        """Finds the message by its key among those posted since then. Raises Temporary or, as `post`, MessageGone."""
+
+    def is_there(self, posted: PostedCard) -> bool:
+        """Whether the message, which is no reply, is still in its channel."""
 
     def update(self, posted: PostedCard, card: Card) -> bool:
-        """Replaces the message in place; safe to repeat. Raises Permanent when the message is gone.
-
-        Returns False when the message went without a part of the card, its image or a mention, so that the same card should be sent again.
-        """
+        """Replaces the message; safe to repeat. Raises MessageGone. False when it went without a part of the card: send that again."""
 
     def account(self, account_id: str) -> Account:
         """Answers within 1.5 s or raises Temporary; cached for at most 60 s."""
@@ -223,7 +223,7 @@ class Notifier(Protocol):
         """
 
     def share(self, posted: PostedCard, files: Sequence[Attachment], key: str) -> None:
-        """Adds files to the message's thread. Skips files whose name is there already. Raises OutcomeUnknown."""
+        """Adds the files that the message's thread lacks, and sees them there. Raises OutcomeUnknown, MessageGone."""
 
     def as_notice(self, title: str, text: str) -> Mapping[str, object]:
         """What takes the place of a form that was sent, when there is more to say than that it was taken."""

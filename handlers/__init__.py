@@ -130,6 +130,8 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "send_to_witness": outside.send_to_witness,
     "renew_verdict": vsa.renew_verdict,
     "renew_verdicts": vsa.renew_verdicts,
+    "look_at_card": card_and_ticket.look_at_card,
+    "look_at_cards": card_and_ticket.look_at_cards,
     "look_at_ticket": card_and_ticket.look_at_ticket,
     "tell": card_and_ticket.tell,
     "announce": card_and_ticket.announce,

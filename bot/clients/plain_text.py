@@ -18,7 +18,7 @@ BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 
 
 def one_line(text: str, limit: int) -> str:
-    """Cleaned text with folded white space: at most `limit` characters, never empty."""
+    """Cleaned text with folded white space: at most `limit` characters as `length` counts them, never empty."""
     return _cut(" ".join(_visible(text, limit).split()), limit)
 
 
@@ -26,6 +26,20 @@ def paragraph(text: str, limit: int) -> str:
     """As `one_line`, but keeps line breaks; never more than one empty line in a row."""
     lines = [" ".join(line.split()) for line in _visible(text, limit).split("\n")]
     return _cut(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip(), limit)
+
+
+def length(text: str) -> int:
+    """In UTF-16 units, as Slack and Jira count: an emoji is two."""
+    return len(_units(text)) // 2
+
+
+def beginning(text: str, limit: int) -> str:
+    """As many whole characters as `limit` units hold."""
+    return _units(text)[: 2 * max(0, limit)].decode("utf-16-le", "ignore")
+
+
+def _units(text: str) -> bytes:
+    return text.encode("utf-16-le", "surrogatepass")
 
 
 def is_web_address(url: str) -> bool:
@@ -51,6 +65,6 @@ def _visible(text: str, limit: int) -> str:
 
 
 def _cut(text: str, limit: int) -> str:
-    if len(text) > limit:
-        return text[: limit - 1].rstrip() + "…"
+    if length(text) > limit:
+        return beginning(text, limit - 1).rstrip() + "…"
     return text or NOTHING

@@ -60,6 +60,7 @@ SECTIONS = (
             Check("slack scopes", slack.scopes_are_complete),
             Check("slack channels", slack.channels_are_joined),
             Check("slack groups", slack.groups_have_members),
+            Check("slack cards", slack.cards_are_taken),
             Check("slack people", slack.people_are_found),
             Check("slack way in", slack.way_in_is_open, "check SLACK_APP_TOKEN and its scope connections:write"),
         )

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from importlib.resources import files
 
 import yaml
 
+from bot.clients.slack.calls import SlackError
 from bot.clients.slack.checkup import ChannelSeen
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
+from bot.domain.card.card import Card
+from bot.domain.card.request_card import request_card
+from bot.domain.card.sample import sample_cards
+from bot.domain.digest.card import ReportFile, digest_card, files_card, thread_cards
+from bot.domain.digest.periods import period_at
+from bot.domain.digest.sample import sample
 from bot.errors import OutsideError, Temporary
 from bot.ports import AccountKind
+from bot.reports.records import file_names
+from bot.store.requests import LIVE
+from handlers.notify.render_context import context_for
 
+LIVE_CARDS = 10
 SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
 INVITE = "write `/invite @Countersign` there"
 REINSTALL = (
@@ -23,7 +35,8 @@ REINSTALL = (
 def slack_knows_the_bot(world: World) -> Findings:
     installed = world.slack.installation()
     if installed.is_bot:
-        yield fine("slack", f'"{installed.user}" in the workspace "{installed.workspace}"')
+        where = "for the whole organisation" if installed.is_org_wide else "in the workspace"
+        yield fine("slack", f'"{installed.user}" {where} "{installed.workspace}"')
     else:
         yield failure(
             "slack",
@@ -110,6 +123,52 @@ def way_in_is_open(world: World) -> Findings:
             "SLACK_SIGNING_SECRET is not of the form that Slack's have: 32 digits and letters from a to f",
             'copy the Signing Secret from the page "Basic Information" of the Slack app',
         )
+
+
+def cards_are_taken(world: World) -> Findings:
+    """Asks Slack about each card, message and form that we can print, without posting any."""
+    rule = next(iter(world.policy.rules), None)
+    groups = world.policy.groups_of(rule) if rule else ()
+    cards = [*sample_cards(rule, groups, datetime.now(UTC)), *_digest_cards(world), *_live_cards(world)]
+    refused = 0
+    for name, card in [*cards, ("the forms", None)]:
+        try:
+            if card is None:
+                world.slack.check_forms()
+            else:
+                world.slack.check_card(card)
+        except Temporary as trouble:
+            yield warning("slack cards", f"not all could be asked about: {trouble}", "run it again in a minute")
+            return
+        except SlackError as refusal:
+            if refusal.code == "unknown_method":
+                yield warning("slack cards", "this Slack has no blocks.validate, so it cannot be asked beforehand")
+                return
+            refused += 1
+            yield failure("slack cards", f"{name}: {refusal}", "please report it with this line")
+    if not refused:
+        yield fine("slack cards", f"Slack takes all {len(cards)} cards and messages that were tried, and the forms")
+
+
+def _digest_cards(world: World) -> Iterator[tuple[str, Card]]:
+    plan = world.policy.digest
+    if plan is None or not plan.channel:
+        return
+    now = datetime.now(UTC)
+    week = sample(period_at(now, plan.timezone), now)
+    yield "the digest", digest_card(week)
+    files = [ReportFile(name, "0" * 64) for name in vars(file_names(week.period.week)).values()]
+    yield "the digest's files", files_card(week, files)
+    for card in thread_cards(week, file_names(week.period.week)):
+        yield f"the digest's thread, {card.title}", card
+
+
+def _live_cards(world: World) -> list[tuple[str, Card]]:
+    """Of the newest requests that wait or are applied soon."""
+    now, s = datetime.now(UTC), world.services
+    with s.store.transaction() as tx:
+        live = tx.requests.find(states=LIVE)[-LIVE_CARDS:]
+        return [(f"the card of {one.short_id}", request_card(one, context_for(one, tx, now))) for one in live]
 
 
 def scopes_in_manifest() -> frozenset[str]:

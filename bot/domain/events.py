@@ -205,6 +205,8 @@ class TargetPutBack(RequestEvent):
 
 @dataclass(frozen=True)
 class CardPosted(RequestEvent):
+    """A second one takes the place of a card that was deleted."""
+
     card: PostedCard
 
 

@@ -254,7 +254,8 @@ class TransitionRequest:
     `frozen_until`: when the freeze ends that an approval waits for. `found`: who held the target at the vote; None in older requests.
     `barred` asked for the same version or content before, or are other ids of the parties; `latecomers` asked in words once it was
     approved. `objections`: earlier rejections of the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
-    `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them.
+    `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them. `earlier_cards` were
+    deleted at the notifier, and votes may have been cast on them.
     """
 
     id: str
@@ -308,11 +309,18 @@ class TransitionRequest:
     objections: tuple[Objection, ...] = ()
     unreadable: tuple[str, ...] = ()
     refused_votes: tuple[RefusedVote, ...] = ()
+    earlier_cards: tuple[PostedCard, ...] = field(default=(), metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:
         """Who asked, now or before, joined the ask, trained the version or made its commit, as far as known: none of them decides."""
         return frozenset(filter(None, (self.requester, self.author, self.commit_author, *self.joined, *self.barred)))
+
+    def card_at(self, team: str, app: str, channel: str, message: str) -> PostedCard | None:
+        """The card that was posted as this message, also when it was deleted since."""
+        posted = (*self.earlier_cards, *((self.card,) if self.card else ()))
+        there = (team, app, channel, message)
+        return next((one for one in posted if (one.team, one.app, one.channel, one.message) == there), None)
 
     @property
     def is_adopted(self) -> bool:

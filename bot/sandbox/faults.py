@@ -10,6 +10,7 @@ A fault matches requests by method and path, and acts a given number of times. T
 | status    | no                | `status`, with `Retry-After: seconds` on a 429  |
 | cut       | yes               | the connection closed instead of the answer     |
 | malformed | yes               | 200 with half of the answer's body              |
+| refused   | no                | 200, `ok: false` and `error`, as Slack refuses  |
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class FaultKind(StrEnum):
     STATUS = "status"
     CUT = "cut"
     MALFORMED = "malformed"
+    REFUSED = "refused"
 
 
 @dataclass
@@ -48,6 +50,7 @@ class Fault:
     times: int = 1
     status: int = 500
     seconds: float = 1.0
+    error: str = ""
 
     def matches(self, method: str, path: str) -> bool:
         return self.times > 0 and self.method in ("", method) and re.search(self.path, path) is not None
@@ -92,6 +95,9 @@ class Faults:
             retry_after = [("Retry-After", str(max(1, round(fault.seconds))))] if fault.status == 429 else []
             start_response(f"{fault.status} fault", [("Content-Type", "application/json"), *retry_after])
             return [b'{"ok": false, "error": "ratelimited"}' if fault.status == 429 else b"fault"]
+        if fault.kind is FaultKind.REFUSED:
+            start_response("200 OK", [("Content-Type", "application/json")])
+            return [json.dumps({"ok": False, "error": fault.error}).encode()]
         if fault.kind is FaultKind.SLOW:
             time.sleep(fault.seconds)
             return self.application(environ, start_response)

@@ -22,6 +22,7 @@ from bot.store.transaction import Transaction
 from handlers.attestation.decided_rules import rule_with
 from handlers.attestation.passkey_proofs import statement_with_passkey
 from handlers.attestation.proven import refuse_unproven, signed_so_far, unsigned_votes, why_not_proven
+from handlers.attestation.vote_proofs import with_card_pressed
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,13 @@ def _unsigned(request: TransitionRequest, tx: Transaction, s: Services) -> list[
         statement = (
             statement_with_passkey(request, vote, tx, s)
             if vote.passkey
-            else attestation.of_vote(request, vote, rule_with(vote.rule_hash, request, tx, s), names, emails)
+            else attestation.of_vote(
+                with_card_pressed(request, vote, tx, s),
+                vote,
+                rule_with(vote.rule_hash, request, tx, s),
+                names,
+                emails,
+            )
         )
         due.append(Due(VOTE, vote.person, statement, earlier))
     taken_back = (

@@ -10,6 +10,7 @@ What a table says is never enough: rows can be written by others than the bot.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bot.domain.attestation.vote_statement import is_about, parts_of, passkey_parts, rule_in
 from bot.domain.model import VOTE, TransitionRequest, Vote
@@ -65,6 +66,15 @@ def _why_not_pressed(request: TransitionRequest, vote: Vote, kept: KeptRequest, 
     return "" if _belongs_to(vote, tx) else NOT_THEIRS
 
 
+def with_card_pressed(request: TransitionRequest, vote: Vote, tx: Transaction, s: Services) -> TransitionRequest:
+    """The request with the card that the vote was cast on, which may have been deleted and posted anew since. For a proven vote."""
+    kept = tx.signed_requests.find(vote.signed_request) if request.earlier_cards and vote.signed_request else None
+    if kept is None:
+        return request
+    click = s.notifier.read_signed(kept.signed)
+    return replace(request, card=request.card_at(click.team, click.app, click.channel, click.message))
+
+
 def _is_same(vote: Vote, cast: Vote) -> bool:
     """As it was cast, but for what happens to votes later: voided stand-ins, and the rule's hash, which is compared apart."""
     if not set(vote.groups) <= set(cast.groups):
@@ -80,13 +90,7 @@ def _is_same(vote: Vote, cast: Vote) -> bool:
 
 
 def _says_the_same(click: Click, request: TransitionRequest, vote: Vote) -> bool:
-    card = request.card
-    if card is None or (click.team, click.app, click.channel, click.message) != (
-        card.team,
-        card.app,
-        card.channel,
-        card.message,
-    ):
+    if request.card_at(click.team, click.app, click.channel, click.message) is None:
         return False
     said = (click.account, click.team, click.value, click.action, storable(click.reason), click.shown)
     return said == (

@@ -36,6 +36,7 @@ log = structlog.get_logger()
 MEGABYTE = 1024 * 1024
 ON_A_TICKET = 10 * MEGABYTE  # Data Center's default limit for a file
 IN_A_MAIL = 7 * MEGABYTE  # for all of them; mail makes four bytes of three, and many servers take 10 MB
+FILES_TAKE = 8  # times as long as a message: Slack shares files after its answer, and names no bound
 IN_A_THREAD = 200 * MEGABYTE  # Slack takes 1 GB: https://slack.com/help/articles/201330736-Add-files-to-Slack
 
 ASK = " Ask whether it came: drop this job if everybody has the mail; only a replay sends it again."
@@ -159,7 +160,7 @@ def _share(key: str, posted: PostedCard, digest: Digest, parcel: Parcel, s: Serv
     try:
         hand_over_once(
             f"{key}:shared",
-            s.notifier.post_settles,
+            FILES_TAKE * s.notifier.post_settles,
             lambda: s.notifier.share(posted, parcel.attached, f"digest:{digest.period.week}"),
             s,
         )

@@ -22,6 +22,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "thaw_approvals": timedelta(minutes=1),
     "close_digests": timedelta(minutes=1),
     "forget_old": timedelta(hours=1),
+    "look_at_cards": timedelta(hours=1),
     "renew_verdicts": timedelta(hours=1),
 }
 RETIMING = timedelta(seconds=10)

@@ -20,6 +20,7 @@ from bot.store.attestations import KnownKey
 from bot.store.ledger import CheckpointRows, Recorded
 from bot.store.transaction import Transaction
 from handlers.ledger.outside import ask_witnesses
+from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import once, post_once
 
 SAID = (
@@ -65,10 +66,10 @@ def witness(request_id: str, s: Services) -> None:
             return
     checkpoint = checkpoint_over(max(signed), s)
     said = SAID.format(size=checkpoint.size, note=checkpoint.note)
-    ticket, card = request.ticket, request.card
+    ticket = request.ticket
     if ticket is not None:
         once(key, lambda: s.tickets.comment(ticket, key, said), s)
-    elif card is not None and not opens_ticket:
+    elif not opens_ticket and (card := card_in_place(request_id, s)) is not None:
         summary = f"A checkpoint of the ledger covers the decision on {request.version}."
         reply = Card("Checkpoint of the ledger", summary, paragraphs=(said,))
         post_once(key, card.channel, reply, s, thread=card.message)

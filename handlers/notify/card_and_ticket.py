@@ -9,18 +9,25 @@ from __future__ import annotations
 import json
 from functools import partial
 
+import structlog
+
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.events import CardPosted, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest
 from bot.domain.references import PostedCard
+from bot.engine.lanes import FollowUp, Lane
+from bot.errors import MessageGone
 from bot.ports import Ticket
 from bot.services import Services
+from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.notify.announcements import note_of
 from handlers.notify.outbox import begin_update, open_ticket_once, post_once, send_all, unsent, unsent_keys
 from handlers.notify.render_context import context_for, needed_rule
 from handlers.notify.ticket_writes import plan_of, unreadable_key, version_page, writes_for
+
+log = structlog.get_logger()
 
 
 def sync_card(request_id: str, s: Services) -> None:
@@ -35,7 +42,45 @@ def sync_card(request_id: str, s: Services) -> None:
         channel = needed_rule(request, context.rule).channel
         post_once(f"card:{request_id}", channel, card, s, record=partial(_record_card, request_id, s))
     elif update is not None:
-        update.send(s)
+        try:
+            update.send(s)
+        except MessageGone:
+            _post_anew(request, context, s)
+
+
+def look_at_card(request_id: str, s: Services) -> None:
+    """Posts the card of a live request anew when it was deleted in Slack, by an administrator or by how long messages are kept."""
+    with s.store.transaction() as tx:
+        state = tx.requests.get(request_id).state
+    if state in LIVE:
+        card_in_place(request_id, s)
+
+
+def look_at_cards(_: str, s: Services) -> None:
+    """Once an hour: without its card a request could wait until it expires, and no vote or reminder would show that it is gone."""
+    with s.store.transaction() as tx:
+        for request in tx.requests.find(states=LIVE):
+            if request.card is not None:
+                tx.defer_for(FollowUp(look_at_card.__name__, Lane.SLACK), request)
+
+
+def card_in_place(request_id: str, s: Services) -> PostedCard | None:
+    """The message that a reply is for, posted anew when it is gone: a reply alone would say nothing, and could not be voted on."""
+    with s.store.transaction() as tx:
+        request, context = _read(request_id, tx, s)
+    if request.card is None or s.notifier.is_there(request.card):
+        return request.card
+    return _post_anew(request, context, s)
+
+
+def _post_anew(request: TransitionRequest, context: CardContext, s: Services) -> PostedCard | None:
+    """Once for each card that was deleted, in its channel. Not for a request that ended undecided: its card has nothing left to say."""
+    gone = request.card
+    if gone is None or request.state in ENDED_UNDECIDED:
+        return None
+    log.warning("card_deleted_in_slack", request=request.id, message=gone.message)
+    card, key = request_card(request, context, version_page(request, s)), f"card:{request.id}:after:{gone.message}"
+    return post_once(key, gone.channel, card, s, record=partial(_record_card, request.id, s, instead_of=gone))
 
 
 def sync_ticket(request_id: str, s: Services) -> None:
@@ -106,8 +151,10 @@ def _is_to_be_told(request: TransitionRequest) -> bool:
     return not (request.state.is_open or waits or unseen)
 
 
-def _record_card(request_id: str, s: Services, tx: Transaction, posted: PostedCard) -> None:
-    if tx.requests.get(request_id, for_update=True).card is None:
+def _record_card(
+    request_id: str, s: Services, tx: Transaction, posted: PostedCard, *, instead_of: PostedCard | None = None
+) -> None:
+    if tx.requests.get(request_id, for_update=True).card == instead_of:
         tx.record([CardPosted(s.clock.now(), request_id, posted)])
 
 

@@ -14,6 +14,7 @@ from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.opening import asked_again
 from bot.domain.request.rollback import failure_of
+from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Refused
 from bot.services import Services
 from bot.store.people import Person
@@ -104,6 +105,8 @@ def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: dateti
         is_known = bool(tx.people.accounts(person=new.requester))
         in_force = (rule, policy.rule_hash(rule)) if rule is not None and is_known else None
         tx.record(lifecycle.join(live, new.requester, new.ask, new.comment, now, also=also, under_rule=in_force))
+    if live.card is not None:
+        tx.defer_for(FollowUp("look_at_card", Lane.SLACK), live)  # perhaps they ask again because they miss it
     return tx.requests.get(live.id)
 
 

@@ -118,14 +118,15 @@ def verdict_of(click: Click) -> Verdict:
 def request_under(click: Click, tx: Transaction) -> TransitionRequest:
     """The button's id must be of the very message that we posted: team, app, channel and message all agree."""
     request = tx.requests.get(click.value)
-    card = request.card
-    here = (click.team, click.app, click.channel, click.message)
+    card, pressed = request.card, request.card_at(click.team, click.app, click.channel, click.message)
     if card is None:
         raise Refused("the card has only just been posted and is still being recorded. Press again in a moment")
-    if here != (card.team, card.app, card.channel, card.message):
+    if pressed is None:
         raise Refused(
             "this button is not on the message that Countersign posted for the request. Use the original card"
         )
+    if pressed != card:
+        raise Refused(f"this card was deleted, and posted anew: {card.url}. Nothing was recorded: press there")
     return request
 
 

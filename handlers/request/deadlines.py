@@ -11,6 +11,7 @@ from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.request import lifecycle
 from bot.services import Services
+from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once
 from handlers.notify.render_context import context_for
 from handlers.request.askers import are_looked_up, void_votes_of_askers
@@ -48,7 +49,9 @@ def remind(request_id: str, s: Services) -> None:
     with s.store.transaction() as tx:
         if tx.outbox.is_sent(key):
             return
-    post_once(key, request.card.channel, reminder_card(request, context), s, thread=request.card.message)
+    card = card_in_place(request_id, s)
+    if card is not None:
+        post_once(key, card.channel, reminder_card(request, context), s, thread=card.message)
 
 
 def resume_after_freeze(_: str, s: Services) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bot.domain.card.request_card import refused_vote_card
-from bot.domain.model import Kind, State, TransitionRequest
+from bot.domain.model import Kind, State
 from bot.domain.request import lifecycle
 from bot.services import Services
 from bot.store.requests import LIVE
+from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once, unsent_keys
 from handlers.notify.render_context import context_for
 from handlers.request.asking import open_new
@@ -21,8 +22,11 @@ def answer_refused_votes(request_id: str, s: Services) -> None:
         context = context_for(request, tx, s.clock.now())
         keys = {f"refused-vote:{request_id}:{number}": one for number, one in enumerate(request.refused_votes)}
         waiting = unsent_keys(keys, tx)
-    for key in waiting if request.card else ():
-        post_once(key, _channel(request), refused_vote_card(request, keys[key], context), s, thread=_thread(request))
+    card = card_in_place(request_id, s) if waiting else None
+    if card is None:
+        return
+    for key in waiting:
+        post_once(key, card.channel, refused_vote_card(request, keys[key], context), s, thread=card.message)
 
 
 def _open_again(request_id: str, s: Services) -> None:
@@ -41,11 +45,3 @@ def _open_again(request_id: str, s: Services) -> None:
             return
         fresh = open_new(lifecycle.reopened(request), tx, s.clock.now())
         tx.registry.hand_over_asks(request.id, fresh.id)
-
-
-def _channel(request: TransitionRequest) -> str:
-    return request.card.channel if request.card else ""
-
-
-def _thread(request: TransitionRequest) -> str | None:
-    return request.card.message if request.card else None

@@ -40,6 +40,54 @@ def test_a_token_that_slack_revoked_is_a_failure_and_jira_is_still_looked_at(ins
     assert found["jira"].status is Status.OK
 
 
+def test_every_card_and_form_is_shown_to_slack_before_it_is_needed(installed: Installation) -> None:
+    installed.rewrite_policy("rules:", 'digest: {cron: "0 9 * * mon", notify: {slack: "#compliance"}}\nrules:')
+
+    found = {finding.what: finding for finding in installed.examine()}
+
+    assert found["slack cards"].status is Status.OK
+    assert "cards and messages that were tried, and the forms" in found["slack cards"].why
+
+
+@pytest.mark.parametrize("code", ["invalid_message", "invalid_blocks", "msg_blocks_too_long"])
+def test_a_card_that_slack_would_refuse_is_a_failure_by_its_name(installed: Installation, code: str) -> None:
+    installed.slack.faults.add("refused", "/api/blocks.validate", error=code)
+
+    trouble = installed.troubles()["slack cards"]
+
+    assert trouble.status is Status.FAIL
+    assert trouble.why.startswith("the card of a request")
+    assert code in trouble.why
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [("unknown_method", "has no blocks.validate"), ("ratelimited", "not all could be asked about")]
+)
+def test_a_slack_that_cannot_be_asked_about_cards_is_a_warning(installed: Installation, code: str, why: str) -> None:
+    installed.slack.faults.add("refused", "/api/blocks.validate", error=code)
+
+    trouble = installed.troubles()["slack cards"]
+
+    assert (trouble.status, why in trouble.why) == (Status.WARN, True)
+
+
+def test_a_workspace_on_the_free_plan_has_no_user_groups_and_is_told_what_to_write_instead(
+    installed: Installation,
+) -> None:
+    installed.slack.app.is_free_plan = True
+
+    assert "`people: [...]` in place of `slack_group:`" in installed.troubles()["slack group @ml-leads"].why
+
+
+def test_an_app_of_a_whole_organisation_is_well(installed: Installation) -> None:
+    installed.slack.app.enterprise = "E0ORG000001"
+
+    found = {finding.what: finding for finding in installed.examine()}
+
+    assert "for the whole organisation" in found["slack"].why
+    assert {found[what].status for what in ("slack group @ml-leads", "slack channel #model-approvals")} == {Status.OK}
+
+
 def test_an_unknown_channel_is_a_failure(installed: Installation) -> None:
     installed.rewrite_policy("#model-approvals", "#model-aprovals")
 

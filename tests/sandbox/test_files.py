@@ -116,16 +116,21 @@ class TestSlack:
         assert [[file["name"] for file in message.get("files", [])] for message in thread] == [[], [NAME]]
         assert thread[1]["thread_ts"] == card
 
-    @pytest.mark.parametrize("trouble", ["thread_not_found", "is_archived"])
-    def test_a_file_is_not_shared_where_there_is_nothing_to_share_it_in(
-        self, slack: SlackSandbox, client: WebClient, trouble: str
-    ) -> None:
-        slack.workspace.channel("compliance").is_archived = trouble == "is_archived"
+    def test_a_file_is_not_shared_in_an_archived_channel(self, slack: SlackSandbox, client: WebClient) -> None:
+        slack.workspace.channel("compliance").is_archived = True
 
-        with pytest.raises(SlackApiError, match=trouble):
+        with pytest.raises(SlackApiError, match="is_archived"):
             self.share(slack, client, "1700000000.000100")
 
         assert slack.messages("compliance") == []
+
+    def test_a_file_for_a_deleted_message_comes_to_stand_at_the_root(
+        self, slack: SlackSandbox, client: WebClient
+    ) -> None:
+        self.share(slack, client, "1700000000.000100")
+
+        (message,) = slack.messages("compliance")
+        assert (message.files[0].name, message.thread_ts) == (NAME, "")
 
     @pytest.mark.xdist_group("browser")
     def test_the_page_shows_a_thread_s_file_with_a_link_to_the_bytes(

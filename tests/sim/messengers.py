@@ -10,7 +10,7 @@ from bot.domain.card.card import Card
 from bot.domain.grounds import SignedRequest
 from bot.domain.model import SignedBy
 from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
-from bot.errors import Permanent, Rejected
+from bot.errors import MessageGone, Permanent, Rejected
 from bot.ports import Account, AccountKind, Attachment, Click, Ticket, TicketHint
 
 TEAM, APP = "T1", "A1"
@@ -52,7 +52,10 @@ class Notifier:
             if (message.channel, message.ts) == (posted.channel, posted.message):
                 message.card = card
                 return True
-        raise Permanent(f"message_not_found: {posted.message}")
+        raise MessageGone(f"message_not_found: {posted.message}")
+
+    def is_there(self, posted: PostedCard) -> bool:
+        return any((one.channel, one.ts) == (posted.channel, posted.message) for one in self.messages)
 
     def account(self, account_id: str) -> Account:
         if account_id not in self.accounts:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from bot.clients.plain_text import NOTHING, is_web_address, one_line, paragraph
+from bot.clients.plain_text import NOTHING, beginning, is_web_address, length, one_line, paragraph
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
 from bot.domain.references import Image
 from bot.ports import Click
@@ -40,14 +40,19 @@ CELL_LIMIT = 200
 PREFORMATTED_LIMIT = 2_900
 MODAL_TITLE_LIMIT = 24
 
-# All text of a message together. Undocumented: https://github.com/slackapi/bolt-js/issues/2509 found msg_blocks_too_long above 13,200.
-MESSAGE_LIMIT = 13_000
+# All text of a message together. Undocumented: some have found msg_blocks_too_long above 13,200, others at 11,341.
+# https://github.com/slackapi/bolt-js/issues/2509
+MESSAGE_LIMIT = 9_800
 # These keep a message far below Slack's limit of 50 blocks.
 PARAGRAPHS_SHOWN = 20
 TABLES_SHOWN = 10
 MENTIONS_SHOWN = 20
 ROOM_FOR_A_NOTE = 40
 SMALLEST_TABLE = 300
+
+PLAIN_SUMMARY_LIMIT = 600
+PLAIN_TEXT_LIMIT = 1_500
+NOT_TAKEN = "Slack did not take the whole card, so it is shown in short. All of it: countersign describe"
 
 
 def blocks_of(card: Card, found: Found = NO_IDS) -> list[Block]:
@@ -63,6 +68,29 @@ def blocks_of(card: Card, found: Found = NO_IDS) -> list[Block]:
     paragraphs = _paragraphs(card.paragraphs, room // 3)
     tables = _tables(card.tables, room - _length(facts) - _length(paragraphs))
     return [header, *facts, *mentions, *tables, *image, *paragraphs, *end]
+
+
+def plain_blocks_of(card: Card) -> list[Block]:
+    """The card in short, of the simplest blocks only, for when Slack refuses the whole one. Its buttons are all there."""
+    facts = "\n".join(f"{one_line(fact.label, LABEL_LIMIT)}: {_as_text(fact.value)}" for fact in card.facts)
+    texts = [
+        (card.summary, PLAIN_SUMMARY_LIMIT),
+        (facts, PLAIN_TEXT_LIMIT),
+        ("\n".join(card.paragraphs), PLAIN_TEXT_LIMIT),
+    ]
+    header: Block = {"type": "header", "text": _plain(card.title, HEADER_LIMIT)}
+    shown = [_section(text, limit) for text, limit in texts if text]
+    return [header, *shown, *_footer(card.footer), *_footer(NOT_TAKEN), *_buttons(card.buttons)]
+
+
+def _as_text(value: str | Link) -> str:
+    if isinstance(value, str):
+        return one_line(value, VALUE_LIMIT)
+    return (
+        f"{one_line(value.text, VALUE_LIMIT)} {value.url}"
+        if is_web_address(value.url)
+        else one_line(value.text, VALUE_LIMIT)
+    )
 
 
 def lines_of(text: str) -> list[Block]:
@@ -124,7 +152,7 @@ def _length(value: object) -> int:
     """The characters of all texts in these blocks, as Slack counts them for a message."""
     if isinstance(value, Mapping):
         return sum(
-            len(inner) if name in ("text", "alt_text") and isinstance(inner, str) else _length(inner)
+            length(inner) if name in ("text", "alt_text") and isinstance(inner, str) else _length(inner)
             for name, inner in value.items()
         )
     return sum(_length(inner) for inner in value) if isinstance(value, list) else 0
@@ -195,7 +223,7 @@ def _cells(table: Table) -> list[list[str]]:
 
 
 def _fits(rows: Sequence[Sequence[str]], room: int) -> bool:
-    characters = sum(len(cell) for row in rows for cell in row)
+    characters = sum(length(cell) for row in rows for cell in row)
     has_room = characters <= min(room, TABLE_CHARACTERS_LIMIT)
     return has_room and len(rows) <= TABLE_ROWS_LIMIT and 0 < len(rows[0]) <= TABLE_COLUMNS_LIMIT
 
@@ -216,10 +244,10 @@ def _preformatted(rows: Sequence[Sequence[str]], room: int) -> Block:
 def _whole_lines(lines: Sequence[str], room: int) -> str:
     """As many whole lines as fit, then the number of lines left out, because a silent cut reads like the end."""
     text = "\n".join(lines)
-    if len(text) <= room:
+    if length(text) <= room:
         return text.strip() or NOTHING
-    shown = max(1, text[: room - ROOM_FOR_A_NOTE].count("\n"))
-    kept = "\n".join(lines[:shown])[: room - ROOM_FOR_A_NOTE]
+    shown = max(1, beginning(text, room - ROOM_FOR_A_NOTE).count("\n"))
+    kept = beginning("\n".join(lines[:shown]), room - ROOM_FOR_A_NOTE)
     return f"{kept}\n… {len(lines) - shown} more rows"
 
 

@@ -31,17 +31,42 @@ NOTHING_TO_SAY: Arguments = MappingProxyType({})
 # https://docs.slack.dev/reference/methods/chat.postMessage#errors: "it's possible some aspect of the operation succeeded"
 IN_DOUBT = frozenset({"internal_error", "fatal_error"})
 PASSING = frozenset(
-    {"ratelimited", "rate_limited", "service_unavailable", "request_timeout", "team_added_to_org", "org_login_required"}
+    {
+        *("ratelimited", "rate_limited", "service_unavailable", "request_timeout", "team_added_to_org"),
+        *("org_login_required", "update_failed"),
+    }
 )
 
 _NEW_TOKEN = "Reinstall the app in Slack, put the new token into SLACK_BOT_TOKEN and restart."
 _INVITE = "Invite the bot: write `/invite @Countersign` in that channel. Then replay the job."
 _PRESS_AGAIN = "Slack allows three seconds for opening a form, and one form for each press. Press the button again."
+_ALLOW = (
+    "Have a workspace admin allow the app to write there, or name another channel in the policy. Then replay the job."
+)
+_PAID_PLAN = (
+    "User groups need a paid Slack plan. On the Free plan, list the approvers in the policy: `people: [...]` in place "
+    "of `slack_group:`."
+)
 FIXES: Mapping[str, str] = {
     "not_in_channel": _INVITE,
     "channel_not_found": f"Check the name in the policy; if the channel is private, the bot must be in it. {_INVITE}",
     "is_archived": "Unarchive the channel or name another one in the policy. Then replay the job.",
     "restricted_action": "A workspace admin has limited who may post there: allow the app, or name another channel in the policy.",
+    "restricted_action_read_only_channel": f"The channel is read-only. {_ALLOW}",
+    "restricted_action_thread_only_channel": f"Only replies may be written in this channel. {_ALLOW}",
+    "restricted_action_non_threadable_channel": f"No replies may be written in this channel. {_ALLOW}",
+    "restricted_action_thread_locked": "A workspace admin has locked the thread. Have it unlocked, then replay the job.",
+    "is_inactive": "The channel is frozen, archived or deleted. Open it again or name another one in the policy. Then replay the job.",
+    "edit_window_closed": "The workspace lets messages be edited for a while only, and cards change until they are decided. A workspace "
+    "admin can set message editing to any time; then replay the job.",
+    "messages_tab_disabled": "The app takes no direct messages. Switch on App Home, Messages Tab (config/slack_manifest.yaml does), and "
+    "replay the job.",
+    "message_limit_exceeded": "The workspace has sent more messages than its plan allows. A workspace admin can lift that; then replay the "
+    "job.",
+    "ekm_access_denied": "The organisation's administrators have withdrawn Slack's key (EKM), so nothing can be posted. Ask them; then "
+    "replay the job.",
+    "plan_upgrade_required": _PAID_PLAN,
+    "paid_teams_only": _PAID_PLAN,
     "missing_scope": "Add the scope under OAuth & Permissions (config/slack_manifest.yaml lists all of them) and reinstall the app.",
     "not_allowed_token_type": "SLACK_BOT_TOKEN must be the bot's token, which starts with xoxb-.",
     "not_authed": "Set SLACK_BOT_TOKEN.",
@@ -49,8 +74,6 @@ FIXES: Mapping[str, str] = {
     "token_revoked": f"The token was revoked. {_NEW_TOKEN}",
     "token_expired": f"The token has expired. {_NEW_TOKEN}",
     "account_inactive": f"The app was removed from the workspace. {_NEW_TOKEN}",
-    "message_not_found": "The message was deleted in Slack; the request itself is untouched.",
-    "thread_not_found": "The card that this answers was deleted in Slack; the request itself is untouched.",
     "cant_update_message": "The message was posted by another app. Was SLACK_BOT_TOKEN changed to another app's token?",
     "expired_trigger_id": _PRESS_AGAIN,
     "exchanged_trigger_id": _PRESS_AGAIN,
@@ -60,10 +83,13 @@ FIXES: Mapping[str, str] = {
     "user_disabled": "The account is deactivated.",
     "file_uploads_disabled": "A workspace admin has switched file uploads off: cards come without their plots, and the weekly digest "
     "without its files, until they are allowed.",
+    "file_uploads_except_images_disabled": "A workspace admin allows pictures only: the weekly digest comes without its files until others "
+    "are allowed. Then replay the job.",
+    "file_upload_size_restricted": "A workspace admin limits how large files may be. Have the limit raised, then replay the job.",
     "file_type_not_allowed": "A workspace admin does not allow this kind of file: cards need PNG, the digest HTML, PDF, CSV and JSON.",
     "storage_limit_reached": "The workspace has no room for files left. Make room there, then replay the job.",
-    "invalid_blocks": "Slack refuses how the card is built, which is a fault of ours. Please report it with this message.",
-    "msg_blocks_too_long": "The card is longer than Slack takes, which is a fault of ours. Please report it with this message.",
+    "invalid_blocks": "Slack refuses how the card is built, also in short, which is a fault of ours. Please report it with this message.",
+    "msg_blocks_too_long": "The card is too long for Slack, also in short, which is a fault of ours. Please report it with this message.",
 }
 
 
@@ -194,7 +220,9 @@ def _refusal(method: str, code: str, error: SlackApiError, arguments: Arguments)
 
 def _details(answer: object) -> list[str]:
     messages = _object(_object(answer).get("response_metadata")).get("messages")
-    return [message for message in messages if isinstance(message, str)][:5] if isinstance(messages, list) else []
+    said = [message for message in messages if isinstance(message, str)] if isinstance(messages, list) else []
+    found = [f"{text_at(one, 'message')} at {text_at(one, 'pointer')}" for one in objects_at(_object(answer), "errors")]
+    return [*said, *found][:5]
 
 
 def _retry_after(error: SlackApiError) -> float:

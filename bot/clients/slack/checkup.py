@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from bot.clients.slack import blocks as slack_blocks
+from bot.clients.slack.blocks import fallback
 from bot.clients.slack.calls import SlackCalls, objects_at, text_at
 from bot.clients.slack.people import SlackPeople
-from bot.ports import Account
+from bot.domain.card.card import Card
+from bot.ports import Account, Click
 
 TIMEOUT = 10.0  # seconds
 LONG_PAGE = 999  # channels; Slack allows only twenty calls a minute
@@ -22,6 +25,7 @@ class Installation:
     user: str
     is_bot: bool
     scopes: frozenset[str]
+    is_org_wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,18 @@ class SlackCheckup:
         me, headers = self._calls.call_with_headers("auth.test")
         scopes = (scope.strip() for scope in headers.get(SCOPES_HEADER, "").split(","))
         return Installation(
-            text_at(me, "team"), text_at(me, "user"), bool(text_at(me, "bot_id")), frozenset(scopes) - {""}
+            text_at(me, "team"),
+            text_at(me, "user"),
+            bool(text_at(me, "bot_id")),
+            frozenset(scopes) - {""},
+            me.get("is_enterprise_install") is True,
         )
 
     def channels(self, *, private: bool) -> list[ChannelSeen]:
         """All channels that the bot can see. Private ones are those it is a member of, and need the scope groups:read."""
         kinds = "public_channel,private_channel" if private else "public_channel"
-        pages = self._calls.pages("conversations.list", {"types": kinds, "limit": LONG_PAGE})
+        asked = [{**place, "types": kinds, "limit": LONG_PAGE} for place in self._people.places()]
+        pages = [page for one in asked for page in self._calls.pages("conversations.list", one)]
         return [_as_channel(seen) for page in pages for seen in objects_at(page, "channels")]
 
     def read_history(self, channel_id: str) -> None:
@@ -61,6 +70,18 @@ class SlackCheckup:
     def members_of(self, group: str) -> frozenset[str]:
         """Raises Permanent, which lists the existing groups, when there is no such user group."""
         return self._people.members_of(group)
+
+    def check_card(self, card: Card) -> None:
+        """Raises SlackError when Slack would refuse the card, with what and where."""
+        message = {"text": fallback(card.summary), "blocks": slack_blocks.blocks_of(card)}
+        self._calls.call("blocks.validate", {"message": message})
+
+    def check_forms(self) -> None:
+        """The same for the forms that we open."""
+        longest = "🚲" * slack_blocks.REASON_LIMIT
+        click = Click("T1", "A1", "C1", "1.1", "U1", "approve", "0" * 32, "", shown="0" * 64)
+        for view in (slack_blocks.reason_form(click, longest, longest), slack_blocks.notice(longest, longest)):
+            self._calls.call("blocks.validate", {"view": view})
 
     def find_account(self, email: str) -> Account | None:
         return self._people.find_account(email)

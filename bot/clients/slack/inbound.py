@@ -60,7 +60,7 @@ def _pressed_button(body: Body) -> Click:
     container = _part(body, "container")
     value, shown = read_value(_word(actions[0], "value"))
     return Click(
-        team=_word(body, "team", "id"),
+        team=_team(body),
         app=_word(body, "api_app_id"),
         channel=_word(container, "channel_id"),
         message=_word(container, "message_ts"),
@@ -78,7 +78,7 @@ def _sent_form(body: Body) -> Click:
         raise _malformed("view.callback_id")
     origin = _origin(view)
     return Click(
-        team=_word(body, "team", "id"),
+        team=_team(body),
         app=_word(body, "api_app_id"),
         channel=_word(origin, "channel"),
         message=_word(origin, "message"),
@@ -89,6 +89,16 @@ def _sent_form(body: Body) -> Click:
         reason=_reason(view),
         shown=_word(origin, "shown") if origin.get("shown") else "",
     )
+
+
+def _team(body: Body) -> str:
+    """Whose installation the click came through, to be compared with the one that posted the card.
+
+    That is a workspace, or the whole organisation of an Enterprise Grid: then `team` is null, or the workspace that the person was in.
+    """
+    if body.get("is_enterprise_install") is True:
+        return _word(body, "enterprise", "id")
+    return _word(body, "team", "id")
 
 
 def _origin(view: Body) -> Body:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from http.client import HTTPException
 
 import structlog
@@ -27,7 +28,7 @@ from bot.clients.slack.signed_requests import RequestSignatures
 from bot.domain.card.card import Card, Mention
 from bot.domain.grounds import SignedRequest
 from bot.domain.references import Image, PostedCard
-from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import MessageGone, OutcomeUnknown, Permanent, Temporary
 from bot.ports import Account, Attachment, Click
 
 log = structlog.get_logger()
@@ -37,16 +38,19 @@ PAGE = 200  # https://docs.slack.dev/apis/web-api/pagination advises 100 to 200
 CLOCKS_DIFFER_BY = 60.0  # seconds: our clock wrote `since`, Slack's wrote the message
 REPLY_TIMEOUT = 1  # seconds; Slack wants a click answered within three
 FORM_TIMEOUT = 2.0  # seconds; a trigger expires after three
+TOMBSTONE = "tombstone"  # what stands where a message with replies was deleted
 
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{7,}")
 ACCOUNT_ID = re.compile(r"[UW][A-Z0-9]{7,}")
+
+REFUSED_CARDS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
 
 Content = dict[str, object]
 
 
 @dataclass(frozen=True)
 class Sent:
-    """`is_whole` is False when the message went without its picture, or without a mention that was not found."""
+    """`is_whole` is False when the message went without its picture, in short, or without a mention that was not found."""
 
     answer: Answer
     is_whole: bool
@@ -77,7 +81,7 @@ class SlackNotifier:
         self._calls = SlackCalls(token, api_url, timeout)
         self._people = SlackPeople(self._calls, clock)
         self._mentions = SlackMentions(self._people, clock)
-        self._files = SlackFiles(self._calls, self._people, timeout)
+        self._files = SlackFiles(self._calls, self._people, timeout, wait)
         self._images = SlackImages(self._calls, self._files, wait)
         self.pace = Pace(clock, wait)
         self._channels = Remembered[str](clock)
@@ -85,8 +89,8 @@ class SlackNotifier:
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         """Makes every call that can fail before the message is sent, because nothing may fail afterwards."""
-        self._people.bot()
-        place = self._open(channel) if ACCOUNT_ID.fullmatch(channel) else channel
+        is_by_id = ACCOUNT_ID.fullmatch(channel) or self._people.bot().is_org_wide  # where a name may stand for several
+        place = self._id_of(channel) if is_by_id else channel
 
         message: Content = {
             "channel": place,
@@ -100,26 +104,40 @@ class SlackNotifier:
         sent = self._send(
             card, lambda content: self._calls.call_once("chat.postMessage", {**message, **content})
         ).answer
+        posted = self._posted(text_at(sent, "channel"), text_at(sent, "ts"), thread)
         if not thread:
-            self.pace.note(text_at(sent, "channel"))
+            self.pace.note(posted.channel)
+        elif text_at(sent, "message", "thread_ts") != thread:  # Slack posts it at the channel's root, and says `ok`
+            self._take_back(posted.channel, posted.message)
+            raise _gone(thread)
 
-        return self._posted(text_at(sent, "channel"), text_at(sent, "ts"), thread)
+        return posted
 
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
         """Finds a reply only when its `thread` is given: a channel's history leaves replies out."""
         place = self._id_of(channel)
         oldest = f"{since.timestamp() - CLOCKS_DIFFER_BY:.6f}"
         span: dict[str, object] = {"channel": place, "oldest": oldest, "include_all_metadata": True, "limit": PAGE}
-        method, arguments = (
-            ("conversations.replies", {**span, "ts": thread}) if thread else ("conversations.history", span)
-        )
-        pages = self._calls.pages(method, arguments)
-        found = self._first_ours(pages, key)
+        history = partial(self._calls.pages, "conversations.history", span)
+        found = self._find_reply(span, key, thread) if thread else self._first_ours(history(), key)
         return self._posted(place, found, thread) if found else None
+
+    def is_there(self, posted: PostedCard) -> bool:
+        just_this = {"oldest": posted.message, "latest": posted.message, "inclusive": True, "limit": 1}
+        page = self._calls.call("conversations.history", {"channel": posted.channel, **just_this})
+        shown = (one for one in objects_at(page, "messages") if text_at(one, "ts") == posted.message)
+        return any(text_at(one, "subtype") != TOMBSTONE for one in shown)
 
     def update(self, posted: PostedCard, card: Card) -> bool:
         message: Content = {"channel": posted.channel, "ts": posted.message}
-        return self._send(card, lambda content: self._calls.call("chat.update", {**message, **content})).is_whole
+        try:
+            return self._send(card, lambda content: self._calls.call("chat.update", {**message, **content})).is_whole
+        except SlackError as refusal:
+            if refusal.code != "message_not_found":
+                raise
+        if self.is_there(posted):
+            raise Temporary(f"Slack shows message {posted.message} and could not find it for the update. Trying again.")
+        raise _gone(posted.message)
 
     def account(self, account_id: str) -> Account:
         return self._people.account(account_id)
@@ -176,18 +194,24 @@ class SlackNotifier:
         return inbound.read_mention(text)
 
     def _send(self, card: Card, send: Callable[[Content], Answer]) -> Sent:
-        """Sends the card without its picture when Slack has not processed the picture, or no longer has it, and refuses the card.
+        """Sends the card without its picture, then in short and plain, when Slack refuses it: it must appear, with its buttons.
 
-        That makes no duplicate, because a refused message was not posted.
+        A picture may not be processed yet, or be gone. That makes no duplicate, because a refused message was not posted.
         """
         found = self._mentions.found(card.mentions)
-        try:
-            return Sent(send(_content(card, found)), is_whole=len(found) == len(set(card.mentions)))
-        except SlackError as refusal:
-            if refusal.code != "invalid_blocks" or card.image is None:
-                raise
-            log.warning("image_not_taken", file=card.image.file, why=str(refusal))
-        return Sent(send(_content(replace(card, image=None), found)), is_whole=False)
+        forms = [card, replace(card, image=None)] if card.image else [card]
+        for form in forms:
+            try:
+                is_whole = form is card and len(found) == len(set(card.mentions))
+                return Sent(send(_content(form, found)), is_whole)
+            except SlackError as refusal:
+                if refusal.code not in REFUSED_CARDS:
+                    raise
+                if form.image:
+                    log.warning("image_not_taken", file=form.image.file, why=str(refusal))
+                else:
+                    log.warning("card_not_taken", title=card.title, why=str(refusal))
+        return Sent(send(_content_in_short(card)), is_whole=False)
 
     def _id_of(self, channel: str) -> str:
         """Slack accepts a channel's name for posting, but only its id for reading."""
@@ -199,19 +223,53 @@ class SlackNotifier:
         return self._channels.get(name, lambda: self._look_up_channel(name))
 
     def _look_up_channel(self, name: str) -> str:
-        everywhere = {"types": "public_channel,private_channel", "limit": LONG_PAGE}
-        for page in self._calls.pages("conversations.list", everywhere):
-            for place in objects_at(page, "channels"):
-                if place.get("name") == name:
-                    return text_at(place, "id")
+        found = list(dict.fromkeys(self._channels_called(name)))
+        if len(found) > 1:
+            raise Permanent(
+                f"Several workspaces have a channel #{name}: {', '.join(found)}. Write the id of the one you mean in the policy."
+            )
+        if found:
+            return found[0]
         raise Permanent(
             f"The bot sees no channel #{name}. Check the name in the policy; if the channel is private, "
             "write `/invite @Countersign` there. Then replay the job."
         )
 
+    def _channels_called(self, name: str) -> Iterator[str]:
+        for workspace in self._people.places():
+            everywhere = {**workspace, "types": "public_channel,private_channel", "limit": LONG_PAGE}
+            for page in self._calls.pages("conversations.list", everywhere):
+                here = [text_at(one, "id") for one in objects_at(page, "channels") if one.get("name") == name]
+                yield from here
+                if here:
+                    break
+
     def _open(self, account_id: str) -> str:
         """The id of our direct conversation with this person; safe to repeat."""
         return text_at(self._calls.call("conversations.open", {"users": account_id}), "channel", "id")
+
+    def _find_reply(self, span: Content, key: str, thread: str) -> str | None:
+        try:
+            return self._first_ours(self._calls.pages("conversations.replies", {**span, "ts": thread}), key)
+        except SlackError as refusal:
+            if refusal.code != "thread_not_found":
+                raise
+        stray = self._first_ours(self._calls.pages("conversations.history", span), key)
+        if stray:
+            self._take_back(str(span["channel"]), stray)
+        raise _gone(thread)
+
+    def _take_back(self, channel: str, message: str) -> None:
+        """Deletes a reply of ours that stands alone at the channel's root."""
+        try:
+            self._calls.call("chat.delete", {"channel": channel, "ts": message})
+        except SlackError as refusal:
+            if refusal.code != "message_not_found":
+                log.warning("stray_not_deleted", channel=channel, message=message, why=str(refusal))
+        except Temporary as trouble:
+            raise OutcomeUnknown(
+                f"{trouble} A reply to a deleted message came to stand alone in the channel; it is deleted later."
+            ) from None
 
     def _first_ours(self, pages: Iterable[Answer], key: str) -> str | None:
         """The message must also be our bot's, because any app can write any metadata."""
@@ -228,25 +286,27 @@ class SlackNotifier:
         if not channel or not message:
             raise OutcomeUnknown("Slack took the message but did not say where it stands; it is looked up by its key.")
         bot = self._people.bot()
-        return PostedCard(bot.team, bot.app, channel, message, self._permalink(channel, message, thread))
+        return PostedCard(bot.team, bot.app, channel, message, _link(bot.workspace_url, channel, message, thread))
 
-    def _permalink(self, channel: str, message: str, thread: str | None) -> str:
-        """Slack's own link; when Slack does not answer, a link built the same way, so that the message is not lost."""
-        try:
-            link = text_at(
-                self._calls.call("chat.getPermalink", {"channel": channel, "message_ts": message}), "permalink"
-            )
-        except OutsideError:
-            link = ""
-        in_thread = f"?thread_ts={thread}&cid={channel}" if thread else ""
-        return link or f"{self._people.bot().workspace_url}archives/{channel}/p{message.replace('.', '')}{in_thread}"
+
+def _link(workspace_url: str, channel: str, message: str, thread: str | None) -> str:
+    """As `chat.getPermalink` builds it. It is not asked: while it is slow, the card is visible and not on record, so no click counts."""
+    in_thread = f"?thread_ts={thread}&cid={channel}" if thread else ""
+    return f"{workspace_url}archives/{channel}/p{message.replace('.', '')}{in_thread}"
+
+
+def _gone(message: str) -> MessageGone:
+    return MessageGone(f"Message {message} was deleted in Slack. It is posted anew where it is still needed.")
 
 
 def _content(card: Card, found: Mapping[Mention, str] = slack_blocks.NO_IDS) -> Content:
     """Always sends `blocks`, so that an update removes what the card no longer has."""
-    return {
-        "blocks": slack_blocks.blocks_of(card, found),
-        "text": fallback(card.summary),
-        "parse": "none",
-        "link_names": False,
-    }
+    return _message(slack_blocks.blocks_of(card, found), card)
+
+
+def _content_in_short(card: Card) -> Content:
+    return _message(slack_blocks.plain_blocks_of(card), card)
+
+
+def _message(blocks: Sequence[slack_blocks.Block], card: Card) -> Content:
+    return {"blocks": blocks, "text": fallback(card.summary), "parse": "none", "link_names": False}

@@ -8,8 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import structlog
@@ -22,25 +23,34 @@ from bot.ports import Account, AccountKind
 PATIENCE = 1.5  # seconds; Slack wants a click answered within three, and the decision is recorded before that
 FRESH_FOR = 60.0
 REMEMBERED = 2_000
+PAGE = 100  # workspaces
+ALL = ""  # used as the key of what is asked for all at once
 
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
 class Bot:
-    """The bot that the token belongs to. `workspace_url` ends in a slash."""
+    """The bot that the token belongs to. `workspace_url` ends in a slash.
+
+    `team` is its workspace, or the organisation (E...) of an Enterprise Grid that it is installed for as a whole.
+    """
 
     team: str
     app: str
     id: str
     user: str
     workspace_url: str
+    is_org_wide: bool = False
 
 
 @dataclass(frozen=True)
 class UserGroup:
+    """`place` is how lists are asked for in its workspace. `is_one_of_several`: another workspace has the same handle."""
+
     id: str
-    members: frozenset[str]
+    place: Answer
+    is_one_of_several: bool = False
 
 
 class Remembered(Generic[Found]):
@@ -59,6 +69,10 @@ class Remembered(Generic[Found]):
             at, known = self._found.get(key, (None, None))
         if at is not None and known is not None and asked - at < FRESH_FOR:
             return known
+        return self.renew(key, look_up)
+
+    def renew(self, key: str, look_up: Callable[[], Found]) -> Found:
+        asked = self._clock()
         found = look_up()
         with self._lock:
             self._found[key] = (asked, found)
@@ -89,7 +103,9 @@ class SlackPeople:
         self._calls = calls
         self._bot: Bot | None = None
         self._accounts = Remembered[Account](clock)
-        self._groups = Remembered[UserGroup](clock)
+        self._groups = Remembered[Mapping[str, UserGroup]](clock)
+        self._places = Remembered[tuple[Answer, ...]](clock)
+        self._members = Remembered[frozenset[str]](clock)
 
     def bot(self, deadline: Deadline | None = None) -> Bot:
         """Asked once: a token always belongs to the same app in the same workspace."""
@@ -111,12 +127,39 @@ class SlackPeople:
         return account_of(object_at(answer, "user"), self.bot(deadline).team)
 
     def members_of(self, group: str) -> frozenset[str]:
-        return self.user_group(group).members
+        deadline = Deadline(f"who is in @{group.removeprefix('@')}")
+        found = self._group(group, deadline)
+        return self._members.get(found.id, lambda: self._look_up_members(found, deadline))
 
-    def user_group(self, group: str) -> UserGroup:
-        """The active group with this handle. Raises Permanent, which lists the active groups, when there is none."""
+    def group_id(self, group: str) -> str:
+        return self._group(group, Deadline(f"which group is @{group.removeprefix('@')}")).id
+
+    def places(self, deadline: Deadline | None = None) -> tuple[Answer, ...]:
+        """What each list of channels or groups must be asked with: one workspace after the other, for an app of a whole organisation."""
+        deadline = deadline or Deadline("in which workspaces the bot is")
+        if not self.bot(deadline).is_org_wide:
+            return (MappingProxyType({}),)
+        return self._places.get(ALL, lambda: self._look_up_places(deadline))
+
+    def _group(self, group: str, deadline: Deadline) -> UserGroup:
+        """Of the active group with this handle. Raises Permanent, which lists the active groups, when there is none.
+
+        Slack allows twenty such questions a minute, so one list serves all groups.
+        """
         handle = group.removeprefix("@")
-        return self._groups.get(handle, lambda: self._look_up_group(handle))
+        known = self._groups.get(ALL, lambda: self._look_up_groups(deadline))
+        if handle not in known:  # it may be new
+            known = self._groups.renew(ALL, lambda: self._look_up_groups(deadline))
+        if handle not in known:
+            there = ", ".join(f"@{name}" for name in sorted(known)) or "none"
+            raise Permanent(
+                f"There is no active user group @{handle} in Slack; there are: {there}. Mend slack_group in the policy."
+            )
+        if known[handle].is_one_of_several:
+            raise Permanent(
+                f"Several workspaces of the organisation have a user group @{handle}. Give one of them another handle, or list `people:`."
+            )
+        return known[handle]
 
     def _who_am_i(self, deadline: Deadline) -> Bot:
         me = self._calls.call("auth.test", timeout=deadline.left())
@@ -124,12 +167,13 @@ class SlackPeople:
         if not bot_id:
             raise Permanent("SLACK_BOT_TOKEN is a person's token. Use the bot's, which starts with xoxb-.")
         app = text_at(self._calls.call("bots.info", {"bot": bot_id}, timeout=deadline.left()), "bot", "app_id")
-        team = text_at(me, "team_id")
+        is_org_wide = me.get("is_enterprise_install") is True
+        team = text_at(me, "enterprise_id" if is_org_wide else "team_id")
         if not team or not app:
             raise Permanent(
                 "Slack does not tell the bot's workspace and app, so no click could be trusted. Reinstall the app."
             )
-        return Bot(team, app, bot_id, text_at(me, "user_id"), text_at(me, "url"))
+        return Bot(team, app, bot_id, text_at(me, "user_id"), text_at(me, "url"), is_org_wide)
 
     def _look_up_account(self, account_id: str) -> Account:
         deadline = Deadline(f"who {account_id} is")
@@ -139,19 +183,23 @@ class SlackPeople:
             raise Temporary(f"Slack was asked who {account_id} is and answered about {account.id}. Please try again.")
         return account
 
-    def _look_up_group(self, handle: str) -> UserGroup:
-        deadline = Deadline(f"who is in @{handle}")
-        groups = objects_at(self._calls.call("usergroups.list", timeout=deadline.left()), "usergroups")
-        group = next((group for group in groups if text_at(group, "handle") == handle), None)
-        if group is None:
-            known = ", ".join(sorted(f"@{text_at(group, 'handle')}" for group in groups)) or "none"
-            raise Permanent(
-                f"There is no active user group @{handle} in Slack; there are: {known}. Mend slack_group in the policy."
-            )
-        id_ = text_at(group, "id")
-        listed = self._calls.call("usergroups.users.list", {"usergroup": id_}, timeout=deadline.left()).get("users")
-        members = frozenset(str(member) for member in listed) if isinstance(listed, list) else frozenset()
-        return UserGroup(id_, members)
+    def _look_up_groups(self, deadline: Deadline) -> Mapping[str, UserGroup]:
+        found: dict[str, UserGroup] = {}
+        for place in self.places(deadline):
+            for group in objects_at(self._calls.call("usergroups.list", place, timeout=deadline.left()), "usergroups"):
+                handle, id_ = text_at(group, "handle"), text_at(group, "id")
+                other = found.get(handle)
+                found[handle] = UserGroup(id_, place, is_one_of_several=other is not None and other.id != id_)
+        return found
+
+    def _look_up_members(self, group: UserGroup, deadline: Deadline) -> frozenset[str]:
+        asked = {**group.place, "usergroup": group.id}
+        listed = self._calls.call("usergroups.users.list", asked, timeout=deadline.left()).get("users")
+        return frozenset(str(member) for member in listed) if isinstance(listed, list) else frozenset()
+
+    def _look_up_places(self, deadline: Deadline) -> tuple[Answer, ...]:
+        teams = objects_at(self._calls.call("auth.teams.list", {"limit": PAGE}, timeout=deadline.left()), "teams")
+        return tuple(MappingProxyType({"team_id": text_at(team, "id")}) for team in teams)
 
 
 def account_of(user: Answer, team: str) -> Account:
@@ -179,10 +227,11 @@ def _kind(user: Answer, team: str) -> AccountKind:
 
 
 def _teams(user: Answer) -> frozenset[str]:
-    """On Enterprise Grid a person belongs to several workspaces, and `team_id` names only one."""
-    listed = object_at(user, "enterprise_user").get("teams")
+    """On Enterprise Grid a person belongs to an organisation and several of its workspaces, and `team_id` names only one."""
+    grid = object_at(user, "enterprise_user")
+    listed = grid.get("teams")
     others = [str(team) for team in listed] if isinstance(listed, list) else []
-    return frozenset({text_at(user, "team_id"), *others} - {""})
+    return frozenset({text_at(user, "team_id"), text_at(grid, "enterprise_id"), *others} - {""})
 
 
 log = structlog.get_logger()
@@ -211,7 +260,7 @@ class SlackMentions:
         return {mention: id_ for mention, id_ in ids.items() if id_ != NOT_FOUND}
 
     def _group(self, handle: str) -> str:
-        return self._people.user_group(handle).id
+        return self._people.group_id(handle)
 
     def _person(self, email: str) -> str:
         return self._by_email.get(email, lambda: self._account_with(email))

@@ -126,7 +126,8 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
     if isinstance(event, AttestationSigned):
         return replace(request, attested_at=event.at) if event.about == DECISION else request
     if isinstance(event, CardPosted):
-        return replace(request, card=event.card)
+        before = (request.card,) if request.card else ()
+        return replace(request, card=event.card, earlier_cards=(*request.earlier_cards, *before))
     if isinstance(event, TicketOpened):
         return replace(request, ticket=event.ticket)
     if isinstance(event, TicketClosed):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from .response_urls import ResponseUrls
 from .socket_mode import Sockets
 from .views import Triggers, Views
-from .workspace import Workspace
+from .workspace import Message, Workspace
 
 ALL_SCOPES = frozenset(
     {
@@ -38,6 +38,9 @@ class InstalledApp:
     """The installed bot. The switches at the end may be changed at any time.
 
     `should_escape` is the manifest's, for slash commands; `looks_at_files` is how many `files.info` calls a new file takes to be processed.
+    `shares_after` is how many looks into a thread files take to be shared there, and `shares_lost` how many of the next times Slack says
+    `ok` and shares nothing. `is_free_plan`: user groups need a paid one. `enterprise`: the id of the Grid organisation that the app is
+    installed for as a whole, empty for an app of one workspace.
     """
 
     signing_secret: str
@@ -56,6 +59,10 @@ class InstalledApp:
     answer_within: float = 3.0
     should_escape: bool = True
     looks_at_files: int = 0
+    shares_after: int = 0
+    shares_lost: int = 0
+    is_free_plan: bool = False
+    enterprise: str = ""
 
 
 @dataclass
@@ -70,6 +77,14 @@ class Upload:
 
 
 @dataclass
+class Sharing:
+    """Files on their way into a channel; `looks_left` is how many looks there do not show them yet."""
+
+    said: Message
+    looks_left: int
+
+
+@dataclass
 class Backend:
     workspace: Workspace
     app: InstalledApp
@@ -79,6 +94,7 @@ class Backend:
     sockets: Sockets
     uploads: dict[str, Upload] = field(default_factory=dict)
     last_post: dict[str, float] = field(default_factory=dict)
+    sharings: list[Sharing] = field(default_factory=list)
 
     def author_name(self, user_id: str) -> str:
         if user_id == self.app.bot_user_id:

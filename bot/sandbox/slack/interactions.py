@@ -17,10 +17,9 @@ from .delivery import Delivery
 from .escaping import escaped
 from .views import OpenView
 from .wire import Json, SlackError, flag_at, object_at, objects_at, text_at
-from .workspace import Channel, Message, SandboxPerson
+from .workspace import SLACKBOT, Channel, Message, SandboxPerson
 
 RETRIES = 3  # Slack retries an event at once, after a minute and after five; the sandbox does not wait
-SLACKBOT = "USLACKBOT"
 CONNECTION_TROUBLE = "We had some trouble connecting. Try again?"
 
 

@@ -64,7 +64,8 @@ def slash_command(
         "command": command,
         "text": text,
         "api_app_id": backend.app.app_id,
-        "is_enterprise_install": "false",
+        "is_enterprise_install": "true" if backend.app.enterprise else "false",
+        **({"enterprise_id": backend.app.enterprise} if backend.app.enterprise else {}),
         "response_url": response_url(backend, person, channel, "", base_url),
         "trigger_id": backend.triggers.issue(person.id),
     }
@@ -93,10 +94,11 @@ def response_url(backend: Backend, person: SandboxPerson, channel: Channel, mess
 
 def _who_and_where(backend: Backend, person: SandboxPerson) -> Json:
     user = {"id": person.id, "username": person.name, "name": person.name, "team_id": person.team_id}
+    org = backend.app.enterprise
     return {
-        "team": {"id": person.team_id, "domain": backend.workspace.domain},
-        "enterprise": None,
-        "is_enterprise_install": False,
+        "team": None if org else {"id": person.team_id, "domain": backend.workspace.domain},
+        "enterprise": {"id": org, "name": "Organisation"} if org else None,
+        "is_enterprise_install": bool(org),
         "user": user,
         "api_app_id": backend.app.app_id,
         "token": backend.app.verification_token,

@@ -47,6 +47,11 @@ def flag_at(holder: Mapping[str, object], key: str) -> bool:
     return holder.get(key) in (True, "true", "True", "1", 1)
 
 
+def units(text: str) -> int:
+    """The length as Slack counts it, in UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def parsed(value: object) -> object:
     """A structure from a JSON body, or from JSON text in a form; None when the text is not JSON."""
     if not isinstance(value, str):

@@ -43,6 +43,8 @@ class Channel:
     bot_is_member: bool = True
 
 
+SLACKBOT = "USLACKBOT"
+DELETED = "This message was deleted."
 PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 
 
@@ -72,7 +74,10 @@ class UploadedFile:
 
 @dataclass(frozen=True)
 class Message:
-    """`author` is a person's id, the bot's user id, or USLACKBOT. `only_for` names the one person who sees an ephemeral message."""
+    """`author` is a person's id, the bot's user id, or USLACKBOT. `only_for` names the one person who sees an ephemeral message.
+
+    A tombstone stands where a message with replies was deleted.
+    """
 
     channel: str
     ts: str
@@ -87,6 +92,7 @@ class Message:
     files: Sequence[UploadedFile] = ()
     only_for: str = ""
     unfurl: bool = True
+    is_tombstone: bool = False
 
     @property
     def is_reply(self) -> bool:
@@ -185,9 +191,20 @@ class Workspace:
             return message
 
     def remove(self, message: Message) -> None:
+        """As in Slack, a message with replies leaves a tombstone, until the last of its replies is deleted."""
         with self.lock:
+            if self.replies_to(message):
+                self.put(Message(message.channel, message.ts, SLACKBOT, DELETED, is_tombstone=True))
+                return
             del self._messages[message.channel][message.ts]
+            parent = self._messages[message.channel].get(message.thread_ts)
+            if parent is not None and parent.is_tombstone and not self.replies_to(parent):
+                del self._messages[parent.channel][parent.ts]
             self.revision += 1
+
+    def replies_to(self, message: Message) -> list[Message]:
+        replies = [one for one in self.messages(message.channel) if one.thread_ts == message.ts]
+        return [one for one in replies if one.is_reply and not one.only_for]
 
     def find_message(self, channel_id: str, ts: str) -> Message | None:
         return self._messages.get(channel_id, {}).get(ts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -16,7 +16,7 @@ from bot.clients.slack.notifier import SlackNotifier
 from bot.clients.slack.people import SlackPeople
 from bot.domain.card.card import Card
 from bot.domain.references import PostedCard
-from bot.errors import OutcomeUnknown, Permanent, Temporary
+from bot.errors import MessageGone, OutcomeUnknown, Permanent, Temporary
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import Message, SlackSandbox
 from tests.fixtures.attachments import an_attachment
@@ -34,6 +34,13 @@ class Bench:
     slack: SlackSandbox
     notifier: SlackNotifier
     url: str
+    waited: list[float]
+    on_wait: Callable[[], None] = lambda: None
+
+    @property
+    def parts(self) -> tuple[SlackCalls, SlackPeople, float]:
+        calls = SlackCalls("xoxb-sandbox", f"{self.url}/api/", 5.0)
+        return calls, SlackPeople(calls, time.monotonic), 5.0
 
     def card(self) -> PostedCard:
         return self.notifier.post(f"#{CHANNEL}", Card("Week 47", "the digest of week 47"), "digest:2026-W47")
@@ -49,7 +56,16 @@ class Bench:
 def bench() -> Iterator[Bench]:
     slack = SlackSandbox()
     with serving(slack) as url:
-        yield Bench(slack, SlackNotifier("xoxb-sandbox", api_url=f"{url}/api/", timeout=0.4), url)
+        waited = list[float]()
+
+        def wait(seconds: float) -> None:
+            waited.append(seconds)
+            if len(waited) == 1:
+                bench.on_wait()
+
+        notifier = SlackNotifier("xoxb-sandbox", api_url=f"{url}/api/", timeout=0.4, wait=wait)
+        bench = Bench(slack, notifier, url, waited)
+        yield bench
 
 
 def test_files_stand_in_the_thread_of_their_message_with_the_very_bytes(bench: Bench) -> None:
@@ -97,10 +113,46 @@ def test_a_shared_file_can_be_fetched_again(bench: Bench) -> None:
     assert (answer.content, answer.headers["Content-Disposition"]) == (REPORT.path.read_bytes(), "attachment")
 
 
-def test_a_picture_keeps_what_it_shows_in_words(bench: Bench) -> None:
+def test_a_picture_is_shared_without_its_description_with_which_slack_might_not_share_it(bench: Bench) -> None:
     bench.notifier.share(bench.card(), (CHART,), KEY)
 
-    assert [file.alt for file in bench.shared()[0].files] == [CHART.alt]
+    assert [(file.name, file.alt) for file in bench.shared()[0].files] == [(CHART.name, "")]
+
+
+@pytest.mark.parametrize("looks", [2, 4])
+def test_files_that_slack_shares_after_its_answer_are_waited_for(bench: Bench, looks: int) -> None:
+    card = bench.card()
+    bench.slack.app.shares_after = looks
+
+    bench.notifier.share(card, FILES, KEY)
+
+    assert bench.names() == [REPORT.name, TABLE.name]
+    assert sum(bench.waited) > 0
+
+
+def test_files_that_slack_does_not_show_in_time_are_not_claimed_and_are_there_once_in_the_end(bench: Bench) -> None:
+    card = bench.card()
+    bench.slack.app.shares_after = 7
+
+    with pytest.raises(OutcomeUnknown, match=f"does not show {REPORT.name}, {TABLE.name} yet"):
+        bench.notifier.share(card, FILES, KEY)
+    for _ in range(2):
+        SlackFiles(*bench.parts)._names_in(card)  # time passes, until Slack has shared them
+    bench.notifier.share(card, FILES, KEY)
+
+    assert bench.names() == [REPORT.name, TABLE.name]
+
+
+def test_files_of_which_slack_said_ok_and_shared_nothing_are_shared_by_the_next_try(bench: Bench) -> None:
+    card = bench.card()
+    bench.slack.app.shares_lost = 1
+
+    with pytest.raises(OutcomeUnknown, match="does not show"):
+        bench.notifier.share(card, FILES, KEY)
+    assert bench.names() == []
+
+    bench.notifier.share(card, FILES, KEY)
+    assert bench.names() == [REPORT.name, TABLE.name]
 
 
 def test_what_is_there_already_is_left_alone(bench: Bench) -> None:
@@ -184,8 +236,20 @@ def test_a_thread_whose_message_was_deleted_says_so(bench: Bench) -> None:
     card = bench.card()
     bench.slack.workspace.remove(bench.slack.messages(CHANNEL)[0])
 
-    with pytest.raises(Permanent, match="thread_not_found"):
+    with pytest.raises(MessageGone, match="was deleted"):
         bench.notifier.share(card, FILES, KEY)
+
+
+def test_files_whose_message_was_deleted_while_they_were_shared_do_not_stay_in_the_channel(bench: Bench) -> None:
+    card = bench.card()
+    bench.slack.app.shares_after = 2
+    bench.on_wait = lambda: bench.slack.workspace.remove(bench.slack.messages(CHANNEL)[0])
+
+    with pytest.raises(MessageGone):
+        bench.notifier.share(card, FILES, KEY)
+
+    assert bench.slack.messages(CHANNEL) == []
+    assert bench.slack.backend.sharings == []
 
 
 class TestPace:

@@ -69,6 +69,36 @@ def test_a_vote_says_what_its_card_showed_also_through_the_form() -> None:
     assert [(click.value, click.shown) for click in map(read_click, (pressed, sent))] == [("r-1", "abc")] * 2
 
 
+ORG_WIDE = {"is_enterprise_install": True, "enterprise": {"id": "E1", "name": "Org"}}
+
+
+@pytest.mark.parametrize("team", [None, {"id": "T1", "domain": "x"}])
+@pytest.mark.parametrize("body", [PRESS, FORM])
+def test_a_click_through_the_app_of_a_whole_organisation_is_the_organisations(
+    body: dict[str, object], team: object
+) -> None:
+    assert read_click({**body, **ORG_WIDE, "team": team}).team == "E1"
+
+
+@pytest.mark.parametrize("is_org_wide", [False, None, "true", 1])
+def test_a_click_through_the_app_of_one_workspace_is_the_workspaces_also_on_a_grid(is_org_wide: object) -> None:
+    assert read_click({**PRESS, **ORG_WIDE, "is_enterprise_install": is_org_wide}).team == "T1"
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"team": None},
+        {"team": None, "enterprise": {"id": "E1"}},
+        {**ORG_WIDE, "enterprise": None},
+        {**ORG_WIDE, "enterprise": {"id": ""}},
+    ],
+)
+def test_a_click_through_no_known_installation_is_refused(strange: dict[str, object]) -> None:
+    with pytest.raises(Rejected, match="no usable"):
+        read_click({**PRESS, **strange})
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -73,6 +73,12 @@ def test_all_of_slack_comes_in_by_one_route(read_address: Callable[[], str]) -> 
     assert address == "https://countersign.example.com/slack/events"
 
 
+def test_the_app_can_write_to_people_directly_and_expects_no_answer() -> None:
+    home = MANIFEST["features"]["app_home"]
+
+    assert (home["messages_tab_enabled"], home["messages_tab_read_only_enabled"]) == (True, True)
+
+
 def test_the_manifest_offers_the_slash_command_and_the_buttons() -> None:
     commands = [command["command"] for command in MANIFEST["features"]["slash_commands"]]
 

@@ -13,7 +13,7 @@ import pytest
 
 from bot.clients.slack.notifier import SlackNotifier
 from bot.domain.card.card import Button, Card, Fact
-from bot.errors import OutcomeUnknown, Permanent, Temporary
+from bot.errors import MessageGone, OutcomeUnknown, Permanent, Temporary
 from bot.ports import AccountKind, Click, Notifier
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SandboxPerson, SlackSandbox
@@ -101,21 +101,17 @@ class TestPosting:
         assert bench.slack.messages("model-approvals")[1].thread_ts == card.message
         assert f"thread_ts={card.message}" in reply.url
 
-    def test_a_failing_permalink_does_not_lose_the_post(self, bench: Bench, notifier: Notifier) -> None:
-        bench.slack.faults.add("status", "/api/chat.getPermalink", status=500)
+    @pytest.mark.parametrize("fault", ["down", "slow", "status", "cut"])
+    def test_a_post_asks_nothing_after_the_message_is_visible(
+        self, bench: Bench, notifier: Notifier, fault: str
+    ) -> None:
+        """Until it is recorded where the card is, no press on it counts."""
+        link = notifier.post(CHANNEL, CARD, "key-1").url
+        bench.slack.faults.add(fault, "getPermalink|conversations|auth|bots", times=9, seconds=30)
 
-        posted = notifier.post(CHANNEL, CARD, "key-1")
+        posted = notifier.post(CHANNEL, CARD, "key-2")
 
-        assert posted == notifier.find_post(CHANNEL, "key-1", an_hour_ago())
-
-    def test_a_failing_permalink_does_not_lose_a_reply(self, bench: Bench) -> None:
-        slack = bench.notifier()
-        card = slack.post(CHANNEL, CARD, "key-1")
-        bench.slack.faults.add("cut", "/api/chat.getPermalink")
-
-        reply = slack.post(CHANNEL, DECIDED, "key-2", thread=card.message)
-
-        assert reply == slack.find_post(CHANNEL, "key-2", an_hour_ago(), thread=card.message)
+        assert posted.url == link.replace(link.rpartition("p")[2], posted.message.replace(".", ""))
 
     def test_a_token_that_names_nobody_posts_nothing(self, bench: Bench) -> None:
         with pytest.raises(Permanent, match="SLACK_BOT_TOKEN"):
@@ -313,21 +309,66 @@ class TestUpdating:
 
         assert notifier.find_post(CHANNEL, "key-1", an_hour_ago()) == posted
 
-    def test_a_reply_to_a_card_that_is_gone_says_so(self, bench: Bench, notifier: Notifier) -> None:
+    def test_a_reply_to_a_card_that_is_gone_says_so_and_is_taken_back(self, bench: Bench, notifier: Notifier) -> None:
         posted = notifier.post(CHANNEL, CARD, "key-1")
         bench.slack.workspace.remove(bench.slack.messages("model-approvals")[0])
 
-        with pytest.raises(Permanent, match=r"thread_not_found.*The card that this answers was deleted"):
+        with pytest.raises(MessageGone, match="was deleted in Slack"):
             notifier.post(CHANNEL, DECIDED, "key-2", thread=posted.message)
-        with pytest.raises(Permanent, match=r"thread_not_found.*The card that this answers was deleted"):
+        with pytest.raises(MessageGone, match="was deleted in Slack"):
             notifier.find_post(CHANNEL, "key-2", an_hour_ago(), thread=posted.message)
 
-    def test_a_message_that_is_gone_says_so(self, bench: Bench, notifier: Notifier) -> None:
+        assert bench.shown() == []
+
+    @pytest.mark.parametrize("fault", ["down", "cut", "malformed"])
+    def test_a_stray_that_could_not_be_deleted_is_deleted_at_the_next_look(
+        self, bench: Bench, notifier: Notifier, fault: str
+    ) -> None:
         posted = notifier.post(CHANNEL, CARD, "key-1")
         bench.slack.workspace.remove(bench.slack.messages("model-approvals")[0])
+        bench.slack.faults.add(fault, "/api/chat.delete")
 
-        with pytest.raises(Permanent, match=r"message_not_found.*The message was deleted"):
+        with pytest.raises(OutcomeUnknown, match="deleted later"):
+            notifier.post(CHANNEL, DECIDED, "key-2", thread=posted.message)
+        with pytest.raises(MessageGone):
+            notifier.find_post(CHANNEL, "key-2", an_hour_ago(), thread=posted.message)
+
+        assert bench.shown() == []
+
+    def test_a_stray_whose_answer_was_lost_is_deleted_at_the_next_look(self, bench: Bench, notifier: Notifier) -> None:
+        posted = notifier.post(CHANNEL, CARD, "key-1")
+        bench.slack.workspace.remove(bench.slack.messages("model-approvals")[0])
+        bench.slack.faults.add("cut", "/api/chat.postMessage")
+
+        with pytest.raises(OutcomeUnknown):
+            notifier.post(CHANNEL, DECIDED, "key-2", thread=posted.message)
+        with pytest.raises(MessageGone):
+            notifier.find_post(CHANNEL, "key-2", an_hour_ago(), thread=posted.message)
+
+        assert bench.shown() == []
+
+    @pytest.mark.parametrize("has_replies", [False, True])
+    def test_a_message_that_is_gone_says_so(self, bench: Bench, notifier: Notifier, has_replies: bool) -> None:
+        posted = notifier.post(CHANNEL, CARD, "key-1")
+        assert notifier.is_there(posted)
+        if has_replies:
+            bench.slack.say("ana", "model-approvals", "well?", thread_ts=posted.message)
+        bench.slack.workspace.remove(bench.slack.messages("model-approvals")[0])
+
+        assert not notifier.is_there(posted)
+        with pytest.raises(MessageGone, match="was deleted in Slack"):
             notifier.update(posted, DECIDED)
+
+    def test_a_message_that_slack_shows_is_not_gone_though_an_update_says_so(
+        self, bench: Bench, notifier: Notifier
+    ) -> None:
+        posted = notifier.post(CHANNEL, CARD, "key-1")
+        bench.slack.faults.add("refused", "/api/chat.update", error="message_not_found")
+
+        with pytest.raises(Temporary, match="could not find it") as trouble:
+            notifier.update(posted, DECIDED)
+
+        assert not isinstance(trouble.value, MessageGone)
 
 
 class TestPeople:

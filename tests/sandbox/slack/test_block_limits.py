@@ -76,7 +76,7 @@ def refusal(check: Callable[[object], object], value: object) -> list[str]:
     [
         [{"type": "divider"}] * 50,
         [section(text=mrkdwn("x" * 3000))],
-        [section(fields=[mrkdwn("x" * 1000)] * 10)],
+        [section(fields=[mrkdwn("x" * 999)] * 10)],
         [{"type": "header", "text": plain("x" * 150)}],
         [actions(*buttons(25))],
         [actions(button(text=plain("x" * 75), value="x" * 2000, action_id="x" * 255))],
@@ -194,9 +194,15 @@ def test_blocks_over_the_limit_are_refused_with_the_place_of_the_mistake(blocks:
     assert refusal(checked_blocks, blocks) == ["invalid_blocks", f"[ERROR] {mistake}"]
 
 
-def test_a_message_with_too_much_text_in_all_its_blocks_is_refused() -> None:
+@pytest.mark.parametrize("letters", ["x" * 2_600, "🚲" * 1_300])
+def test_a_message_with_too_much_text_in_all_its_blocks_is_refused(letters: str) -> None:
     with pytest.raises(SlackError, match="msg_blocks_too_long"):
-        checked_blocks([section(text=mrkdwn("x" * 3000))] * 5)
+        checked_blocks([section(text=mrkdwn(letters))] * 4)
+
+
+def test_a_text_is_counted_in_utf_16_units() -> None:
+    with pytest.raises(SlackError, match="invalid_blocks"):
+        checked_blocks([section(text=mrkdwn("🚲" * 1_501))])
 
 
 def test_blocks_that_are_not_a_list_are_refused() -> None:

@@ -156,7 +156,6 @@ def test_somebody_elses_message_cannot_be_changed(client: WebClient, slack: Slac
         ({"channel": "general", "text": "x" * 40_001}, "msg_too_long"),
         ({"channel": "general", "text": ""}, "no_text"),
         ({"channel": "general", "text": "hello", "metadata": {"event_type": "x"}}, "invalid_metadata_format"),
-        ({"channel": "general", "text": "hello", "thread_ts": "1.000001"}, "thread_not_found"),
     ],
 )
 def test_a_bad_message_is_refused_in_slacks_words(client: WebClient, arguments: dict[str, object], error: str) -> None:
@@ -164,6 +163,31 @@ def test_a_bad_message_is_refused_in_slacks_words(client: WebClient, arguments: 
         client.api_call("chat.postMessage", json=arguments)
 
     assert error_of(refused) == error
+
+
+def test_a_reply_to_a_deleted_message_comes_to_stand_at_the_root_and_slack_says_ok(client: WebClient) -> None:
+    parent = client.chat_postMessage(channel="general", text="a card")
+    client.chat_delete(channel=parent["channel"], ts=parent["ts"])
+
+    reply = client.chat_postMessage(channel="general", text="a reply", thread_ts=parent["ts"])
+
+    assert "thread_ts" not in reply["message"]
+    (shown,) = client.conversations_history(channel=parent["channel"])["messages"]
+    assert (shown["ts"], shown["text"]) == (reply["ts"], "a reply")
+
+
+def test_a_deleted_message_with_replies_leaves_a_tombstone_until_the_last_of_them_is_deleted(client: WebClient) -> None:
+    parent = client.chat_postMessage(channel="general", text="a card")
+    reply = client.chat_postMessage(channel="general", text="a reply", thread_ts=parent["ts"])
+    client.chat_delete(channel=parent["channel"], ts=parent["ts"])
+
+    (left,) = client.conversations_history(channel=parent["channel"])["messages"]
+    assert (left["ts"], left["subtype"], left["user"]) == (parent["ts"], "tombstone", "USLACKBOT")
+    with pytest.raises(SlackApiError, match="message_not_found"):
+        client.chat_update(channel=parent["channel"], ts=parent["ts"], text="another card")
+
+    client.chat_delete(channel=parent["channel"], ts=reply["ts"])
+    assert client.conversations_history(channel=parent["channel"])["messages"] == []
 
 
 def test_a_channel_without_the_bot_is_closed_to_it_until_it_joins() -> None:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from ..wire import units
+
 Mistakes = list[str]
 Check = Callable[[object, str], Mistakes]
 
@@ -21,7 +23,7 @@ def text(maximum: int, minimum: int = 1) -> Check:
     def check(value: object, pointer: str) -> Mistakes:
         if not isinstance(value, str):
             return at(pointer, "must provide a string")
-        if len(value) > maximum:
+        if units(value) > maximum:
             return at(pointer, f"must be less than {maximum + 1} characters")
         if len(value) < minimum:
             return at(pointer, f"must be more than {minimum - 1} characters")

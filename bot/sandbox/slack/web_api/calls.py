@@ -43,6 +43,11 @@ class Call:
     def structure(self, name: str) -> object:
         return parsed(self.arguments.get(name))
 
+    def check_workspace(self) -> None:
+        """An app of a whole organisation must say which workspace it asks about; for others the argument is ignored."""
+        if self.backend.app.enterprise and self.needed("team_id", "missing_argument") != self.backend.workspace.id:
+            raise SlackError("team_access_not_granted")
+
     def require(self, scope: str) -> None:
         scopes = self.backend.app.scopes
         if scope not in scopes:
@@ -126,6 +131,8 @@ def as_message(backend: Backend, message: Message, *, with_metadata: bool = Fals
     """A message as the Web API and the interaction payloads show it."""
     app = backend.app
     shown: Json = {"type": "message", "user": message.author, "ts": message.ts, "text": message.text}
+    if message.is_tombstone:
+        shown |= {"subtype": "tombstone", "hidden": True}
     if message.author == app.bot_user_id:
         profile = {"id": app.bot_id, "app_id": app.app_id, "name": app.name, "team_id": backend.workspace.id}
         shown |= {"bot_id": app.bot_id, "app_id": app.app_id, "team": backend.workspace.id, "bot_profile": profile}
@@ -149,8 +156,7 @@ def as_message(backend: Backend, message: Message, *, with_metadata: bool = Fals
 def _thread(backend: Backend, message: Message) -> Json:
     if message.is_reply:
         return {"thread_ts": message.thread_ts}
-    replies = [reply for reply in backend.workspace.messages(message.channel) if reply.thread_ts == message.ts]
-    replies = [reply for reply in replies if reply.is_reply and not reply.only_for]
+    replies = backend.workspace.replies_to(message)
     if not replies:
         return {}
     authors = list(dict.fromkeys(reply.author for reply in replies))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from ..block_kit.validation import checked_blocks
-from ..wire import Json, SlackError
-from ..workspace import Channel, Message
+from ..block_kit.validation import checked_blocks, checked_view
+from ..wire import Json, SlackError, units
+from ..workspace import Channel, Message, Workspace
 from .calls import Call, Method, as_message
 
 POST_TEXT = 40_000  # https://docs.slack.dev/reference/methods/chat.postMessage#truncating
@@ -46,7 +46,7 @@ def update(call: Call) -> Json:
     with workspace.lock:
         message = _own_message(call, "cant_update_message")
         text, blocks = call.text("text"), message.blocks
-        if len(text) > UPDATE_TEXT:
+        if units(text) > UPDATE_TEXT:
             raise SlackError("msg_too_long")
         if "blocks" in call.arguments:
             blocks = checked_blocks(call.arguments["blocks"], workspace.pictures())
@@ -80,9 +80,33 @@ def get_permalink(call: Call) -> Json:
     if channel is None:
         raise SlackError("channel_not_found")
     message = call.backend.workspace.find_message(channel.id, call.needed("message_ts", "message_not_found"))
-    if message is None or message.only_for:
+    if message is None or message.only_for or message.is_tombstone:
         raise SlackError("message_not_found")
     return {"channel": channel.id, "permalink": permalink(call.base_url, message)}
+
+
+def validate(call: Call) -> Json:
+    """Exactly one of blocks, message and view. Nothing is posted, and no file is looked up."""
+    given = [name for name in ("blocks", "message", "view") if call.arguments.get(name)]
+    if len(given) != 1:
+        raise SlackError("invalid_arguments")
+    content = call.structure(given[0])
+    try:
+        if given == ["view"]:
+            checked_view(content)
+        else:
+            message = content if isinstance(content, dict) else {"blocks": content}
+            checked_blocks(message.get("blocks") or [], call.backend.workspace.pictures())
+    except SlackError as refusal:
+        raise SlackError(f"invalid_{given[0]}", errors=_with_pointers(refusal)) from None
+    return {}
+
+
+def _with_pointers(refusal: SlackError) -> list[Json]:
+    found = refusal.details.get("errors")
+    sentences = [str(one) for one in found] if isinstance(found, list) else [refusal.code]
+    parts = [sentence.partition(" [json-pointer:") for sentence in sentences]
+    return [{"pointer": at.rstrip("]"), "code": "failed_constraint", "message": said} for said, _, at in parts]
 
 
 def permalink(base_url: str, message: Message) -> str:
@@ -94,7 +118,7 @@ def add_reaction(call: Call) -> Json:
     workspace, bot = call.backend.workspace, call.backend.app.bot_user_id
     with workspace.lock:
         message = workspace.find_message(call.needed("channel", "channel_not_found"), call.needed("timestamp"))
-        if message is None or message.only_for:
+        if message is None or message.only_for or message.is_tombstone:
             raise SlackError("message_not_found")
         name = call.needed("name", "invalid_name").strip(":")
         if bot in message.reactions.get(name, ()):
@@ -129,7 +153,7 @@ def _respect_the_limit(call: Call, channel: Channel) -> None:
 
 def _composed(call: Call, channel: Channel) -> Message:
     text = call.text("text")
-    if len(text) > POST_TEXT:
+    if units(text) > POST_TEXT:
         raise SlackError("msg_too_long")
     pictures = call.backend.workspace.pictures()
     blocks = checked_blocks(call.arguments["blocks"], pictures) if call.arguments.get("blocks") else []
@@ -143,17 +167,15 @@ def _composed(call: Call, channel: Channel) -> Message:
         text or WITHOUT_TEXT,
         blocks,
         attachments,
-        thread_ts=_thread_to_reply_to(call, channel),
+        thread_ts=thread_in(call.backend.workspace, channel, call.text("thread_ts")),
         metadata=_metadata(call),
         unfurl=call.flag("unfurl_links", default=True),
     )
 
 
-def _thread_to_reply_to(call: Call, channel: Channel) -> str:
-    thread_ts = call.text("thread_ts")
-    parent = call.backend.workspace.find_message(channel.id, thread_ts)
-    if thread_ts and parent is None:
-        raise SlackError("thread_not_found")
+def thread_in(workspace: Workspace, channel: Channel, thread_ts: str) -> str:
+    """Empty for a thread whose message was deleted: then Slack posts at the channel's root, and says `ok`."""
+    parent = workspace.find_message(channel.id, thread_ts)
     return parent.thread_ts or parent.ts if parent else ""
 
 
@@ -185,7 +207,7 @@ def _own_message(call: Call, refusal: str) -> Message:
     if channel_id not in workspace.channels:
         raise SlackError("channel_not_found")
     message = workspace.find_message(channel_id, call.needed("ts", "message_not_found"))
-    if message is None or message.only_for:
+    if message is None or message.only_for or message.is_tombstone:
         raise SlackError("message_not_found")
     if message.author != call.backend.app.bot_user_id:
         raise SlackError(refusal)
@@ -198,5 +220,6 @@ METHODS: dict[str, tuple[Method, str]] = {
     "chat.update": (update, "chat:write"),
     "chat.delete": (delete, "chat:write"),
     "chat.getPermalink": (get_permalink, ""),
+    "blocks.validate": (validate, ""),
     "reactions.add": (add_reaction, "reactions:write"),
 }

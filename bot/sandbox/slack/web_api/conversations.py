@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from ..wire import Json, SlackError
 from ..workspace import Channel, Message
 from .calls import Call, Method, as_channel, as_message, page_of
+from .files import note_look
 
 PREFIX = {"public_channel": "channels", "private_channel": "groups", "im": "im"}
 
 
 def list_conversations(call: Call) -> Json:
+    call.check_workspace()
     kinds = [kind.strip() for kind in (call.text("types") or "public_channel").split(",")]
     for kind in kinds:
         if kind not in {*PREFIX, "mpim"}:
@@ -42,6 +44,7 @@ def history(call: Call) -> Json:
 def replies(call: Call) -> Json:
     """The thread's first message, then the replies, oldest first."""
     channel, thread_ts = _readable(call), call.needed("ts", "thread_not_found")
+    note_look(call.backend)
     thread = [message for message in _said_in(call, channel) if thread_ts in (message.ts, message.thread_ts)]
     if not thread:
         raise SlackError("thread_not_found")

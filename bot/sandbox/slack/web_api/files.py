@@ -1,6 +1,7 @@
 """The Web API's external upload in three steps: request an address, send the bytes there, complete it, with or without a channel.
 
-As in Slack, a file has no type, and no block may show it, until it has been processed.
+As in Slack, a file has no type, and no block may show it, until it has been processed. Files are shared after the answer: `ok` says only
+that Slack has taken the request, and sometimes nothing follows.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from ..backend import Upload
+from ..backend import Backend, Sharing, Upload
 from ..wire import Json, SlackError, text_at
 from ..workspace import Channel, Message, UploadedFile
 from .calls import Call, Method, as_file
+from .chat import thread_in
 
 ALT_TEXT = 1_000  # https://docs.slack.dev/reference/methods/files.getUploadURLExternal#errors
 
@@ -71,20 +73,58 @@ def _channel(call: Call) -> Channel:
 
 
 def _share(call: Call, channel: Channel, files: list[UploadedFile]) -> None:
-    """All files in one message without metadata, which Slack's method does not support."""
-    workspace, author = call.backend.workspace, call.backend.app.bot_user_id
-    thread_ts = call.text("thread_ts")
+    """All files in one message without metadata, which Slack's method does not support. A file with an `alt_txt` may not arrive."""
+    backend, workspace, app = call.backend, call.backend.workspace, call.backend.app
     with workspace.lock:
-        parent = workspace.find_message(channel.id, thread_ts)
-        if thread_ts and parent is None:
-            raise SlackError("thread_not_found")
-        thread = parent.thread_ts or parent.ts if parent else ""
-        said = Message(channel.id, workspace.new_ts(), author, call.text("initial_comment"), thread_ts=thread)
-        workspace.put(replace(said, files=files))
+        if app.shares_lost or any(file.alt for file in files):
+            app.shares_lost = max(0, app.shares_lost - 1)
+            return
+        said = Message(channel.id, "", app.bot_user_id, call.text("initial_comment"), thread_ts=call.text("thread_ts"))
+        backend.sharings.append(Sharing(replace(said, files=files), app.shares_after))
+        share_what_is_due(backend)
+
+
+def share_what_is_due(backend: Backend) -> None:
+    workspace = backend.workspace
+    for sharing in [one for one in backend.sharings if one.looks_left <= 0]:
+        backend.sharings.remove(sharing)
+        thread = thread_in(workspace, workspace.channels[sharing.said.channel], sharing.said.thread_ts)
+        workspace.put(replace(sharing.said, ts=workspace.new_ts(), thread_ts=thread))
+
+
+def note_look(backend: Backend) -> None:
+    """Somebody has read messages: what is on its way comes nearer."""
+    with backend.workspace.lock:
+        for sharing in backend.sharings:
+            sharing.looks_left -= 1
+        share_what_is_due(backend)
+
+
+def delete_file(call: Call) -> Json:
+    """Also out of the messages that show it; a message with nothing else goes with it."""
+    backend, workspace, wanted = call.backend, call.backend.workspace, call.needed("file", "file_not_found")
+    with workspace.lock:
+        if workspace.files.pop(wanted, None) is None:
+            raise SlackError("file_not_found")
+        for sharing in backend.sharings:
+            sharing.said = _without(sharing.said, wanted)
+        backend.sharings = [one for one in backend.sharings if one.said.files]
+        for message in [one for id_ in workspace.channels for one in workspace.messages(id_) if one.files]:
+            left = _without(message, wanted)
+            if left.files or left.text or left.blocks:
+                workspace.put(left)
+            else:
+                workspace.remove(message)
+    return {}
+
+
+def _without(message: Message, file_id: str) -> Message:
+    return replace(message, files=[file for file in message.files if file.id != file_id])
 
 
 METHODS: dict[str, tuple[Method, str]] = {
     "files.getUploadURLExternal": (get_upload_url, "files:write"),
     "files.completeUploadExternal": (complete_upload, "files:write"),
     "files.info": (file_info, "files:read"),
+    "files.delete": (delete_file, "files:write"),
 }

@@ -19,11 +19,18 @@ def auth_test(call: Call) -> Json:
         "url": f"{call.base_url}/",
         "team": workspace.name,
         "user": app.name.lower(),
-        "team_id": workspace.id,
+        "team_id": app.enterprise or workspace.id,
         "user_id": app.bot_user_id,
         "bot_id": app.bot_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": bool(app.enterprise),
+        **({"enterprise_id": app.enterprise} if app.enterprise else {}),
     }
+
+
+def list_teams(call: Call) -> Json:
+    """The workspaces that an app of a whole organisation was added to."""
+    workspace = call.backend.workspace
+    return {"teams": [{"id": workspace.id, "name": workspace.name}], "response_metadata": {"next_cursor": ""}}
 
 
 def bot_info(call: Call) -> Json:
@@ -56,6 +63,7 @@ def look_up_by_email(call: Call) -> Json:
 
 
 def list_users(call: Call) -> Json:
+    call.check_workspace()
     page, cursor = page_of(call, list(_everybody(call).values()), default_limit=1000)
     members = [_shown(call, person) for person in page]
     return {
@@ -66,6 +74,8 @@ def list_users(call: Call) -> Json:
 
 
 def list_groups(call: Call) -> Json:
+    _check_plan(call)
+    call.check_workspace()
     groups: list[Json] = []
     for handle, members in call.backend.workspace.groups.items():
         group: Json = {"id": group_id(handle), "team_id": call.backend.workspace.id, "handle": handle, "name": handle}
@@ -78,12 +88,19 @@ def list_groups(call: Call) -> Json:
 
 def list_group_members(call: Call) -> Json:
     """Only active people, unless `include_disabled` asks for the others too."""
+    _check_plan(call)
+    call.check_workspace()
     workspace, wanted = call.backend.workspace, call.needed("usergroup", "no_such_subteam")
     for handle, members in workspace.groups.items():
         if group_id(handle) == wanted:
             active = [id_ for id_ in members if call.flag("include_disabled") or not workspace.people[id_].deleted]
             return {"users": active}
     raise SlackError("no_such_subteam")
+
+
+def _check_plan(call: Call) -> None:
+    if call.backend.app.is_free_plan:
+        raise SlackError("plan_upgrade_required")
 
 
 def group_id(handle: str) -> str:
@@ -99,12 +116,18 @@ def _everybody(call: Call) -> dict[str, SandboxPerson]:
 
 
 def _shown(call: Call, person: SandboxPerson) -> Json:
-    return as_user(person, with_email="users:read.email" in call.backend.app.scopes)
+    shown = as_user(person, with_email="users:read.email" in call.backend.app.scopes)
+    org = call.backend.app.enterprise
+    if not org:
+        return shown
+    own = org if person.team_id == call.backend.workspace.id else "E0ELSEWHERE"
+    return {**shown, "enterprise_user": {"id": person.id, "enterprise_id": own, "teams": [person.team_id]}}
 
 
 METHODS: dict[str, tuple[Method, str]] = {
     "api.test": (api_test, ""),
     "auth.test": (auth_test, ""),
+    "auth.teams.list": (list_teams, ""),
     "bots.info": (bot_info, "users:read"),
     "team.info": (team_info, "team:read"),
     "users.info": (user_info, "users:read"),

@@ -56,7 +56,7 @@ def as_view(backend: Backend, view: OpenView, state: Mapping[str, object] | None
         "previous_view_id": None,
         "root_view_id": view.id,
         "app_id": app.app_id,
-        "app_installed_team_id": backend.workspace.id,
+        "app_installed_team_id": app.enterprise or backend.workspace.id,
         "bot_id": app.bot_id,
     }
 
