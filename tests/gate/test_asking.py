@@ -114,6 +114,24 @@ def test_a_path_or_a_database_is_no_registry_to_ask(key: str) -> None:
         assert "MLFLOW_TRACKING_URI is not the address of an MLflow server" in told.err
 
 
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        (
+            {"MLFLOW_TRACKING_URI": "databricks"},
+            "MLFLOW_TRACKING_URI names a Databricks workspace, which is not supported",
+        ),
+        ({"MLFLOW_REGISTRY_URI": "databricks-uc"}, "MLFLOW_REGISTRY_URI names Unity Catalog, which is not supported"),
+        ({"MLFLOW_REGISTRY_URI": "http://127.0.0.1:10"}, "MLFLOW_REGISTRY_URI names another registry"),
+    ],
+)
+def test_a_registry_that_the_bot_cannot_watch_is_refused_before_any_call(setting, sentence: str, key: str) -> None:
+    told = gate("http://127.0.0.1:9", "check", "models:/bike@champion", "--key", key, environ=setting)
+
+    assert (told.code, told.out) == (2, "")
+    assert sentence in told.err
+
+
 def test_an_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "LARGEST_ANSWER", 2**20)
 

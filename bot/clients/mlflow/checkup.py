@@ -18,6 +18,7 @@ import requests
 from bot.clients.mlflow.http import NotThere, open_client, reading, writing
 from bot.clients.mlflow.webhook import MODEL_NEWS
 from bot.errors import Permanent, Temporary
+from bot.mlflow_addresses import DATABRICKS, not_supported
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -71,6 +72,10 @@ class MlflowCheckup:
 
         with reading("asking for its version"):
             answer = http_request(get_default_host_creds(self._tracking_uri), "/version", "GET")  # type: ignore[no-untyped-call]
+        if any(
+            name.lower().startswith("x-databricks-") for name in answer.headers
+        ):  # a workspace under a name of its own
+            raise Permanent(f"MLFLOW_TRACKING_URI {not_supported(DATABRICKS)}")
         version = str(answer.text).strip()
         if answer.status_code != 200 or not re.fullmatch(r"\d+\.\d+[\w.+-]{0,30}", version):
             raise Permanent(

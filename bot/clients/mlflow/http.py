@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.mlflow_addresses import NO_SERVER, mistake_in
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -86,8 +87,9 @@ class OneAttempt(HTTPAdapter):
 
 def open_client(tracking_uri: str, timeout: float) -> MlflowClient:
     """Imports MLflow (about a second) and returns its client with our adapter in place; calls nothing yet. Raises Permanent."""
-    if not _is_http(tracking_uri):
-        raise _no_address()
+    mistake = mistake_in(tracking_uri)
+    if mistake:
+        raise _no_address(mistake)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the bot calls the addresses it was given, and no others
     from mlflow import MlflowClient
 
@@ -104,19 +106,8 @@ def _settle_that_these_are_missing() -> None:
             sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that it is not there
 
 
-def _is_http(tracking_uri: str) -> bool:
-    """A path or a database address would do for MLflow's client, which would make a new, empty registry there."""
-    try:
-        parts = urlsplit(tracking_uri)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def _no_address() -> Permanent:
-    return Permanent(
-        "MLFLOW_TRACKING_URI is not the address of an MLflow server. Set it to one, such as https://mlflow.example.com."
-    )
+def _no_address(mistake: str = NO_SERVER) -> Permanent:
+    return Permanent(f"MLFLOW_TRACKING_URI {mistake}")
 
 
 def _session() -> requests.Session:

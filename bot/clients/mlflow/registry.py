@@ -46,7 +46,10 @@ Found = TypeVar("Found")
 
 
 class MlflowRegistry:
-    """A `bot.ports.ModelRegistry`. `timeout` is in seconds and holds for each call; nothing is tried twice in here."""
+    """A `bot.ports.ModelRegistry`. `timeout` is in seconds and holds for each call; nothing is tried twice in here.
+
+    `public_url` is where people see MLflow, when that is not `tracking_uri`.
+    """
 
     def __init__(
         self,
@@ -55,11 +58,13 @@ class MlflowRegistry:
         webhook_secrets: Sequence[str],
         timeout: float = 10,
         mirror: GitMirror | None = None,
+        public_url: str = "",
     ) -> None:
         self._tracking_uri = tracking_uri.rstrip("/")
         self._webhook_secrets = tuple(webhook_secrets)
         self._timeout = timeout
         self._mirror = mirror
+        self._public_url = public_url.rstrip("/")
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -67,8 +72,8 @@ class MlflowRegistry:
 
     @property
     def _ui(self) -> str:
-        """The server's address without a password in it: it goes into cards and tickets."""
-        parts = urlsplit(self._tracking_uri)
+        """The address for people, without a password in it: it goes into cards and tickets."""
+        parts = urlsplit(self._public_url or self._tracking_uri)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RegistryHint:
