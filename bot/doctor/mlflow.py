@@ -41,13 +41,27 @@ def mlflow_answers(world: World) -> Findings:
 
 def models_can_be_read(world: World) -> Findings:
     names, ruled = world.model_names, world.ruled_models
+    yield from _models_that_a_rule_names(world)
     if names and not ruled:
         patterns = ", ".join(f'"{rule.models}"' for rule in world.policy.rules)
         yield warning(
             "mlflow models", f"none of {len(names)} matches a rule: {patterns}", "check `models` in the policy"
         )
+    elif not names:
+        why = "none is shown to the bot: none is registered, or its account may read none"
+        yield warning("mlflow models", why, "with MLflow's basic auth, grant READ on the models")
     else:
         yield fine("mlflow models", f"{len(names)} registered, {len(ruled)} under a rule")
+
+
+def _models_that_a_rule_names(world: World) -> Findings:
+    """MLflow's lists leave out what the account may not read, without a word; asked for such a model by its name, it refuses."""
+    plain = (rule.models for rule in world.policy.rules if not set("*?[") & set(rule.models))
+    for name in sorted(set(plain) - set(world.model_names)):
+        try:
+            world.services.registry.find_model(DEFAULT_WORKSPACE, name)
+        except Permanent as refusal:
+            yield failure("mlflow models", str(refusal))
 
 
 def registry_is_believed(world: World) -> Findings:

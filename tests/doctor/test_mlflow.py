@@ -35,7 +35,21 @@ def test_an_account_that_may_not_write_is_a_failure(installed: Installation) -> 
 
         trouble = installed.troubles()["mlflow writing"]
 
-    assert "EDIT permission" in trouble.why
+    assert "Give the account that Countersign uses EDIT on the model." in trouble.why
+
+
+def test_a_model_that_a_rule_names_and_the_account_may_not_read_is_a_failure(installed: Installation) -> None:
+    """MLflow's lists leave it out without a word."""
+    installed.rewrite_policy(f'models: "{installed.model}"', 'models: "hidden-from-the-bot"')
+    with fault_proxy(installed.environ["MLFLOW_TRACKING_URI"]) as (url, faults):
+        faults.add("status", "registered-models/get", method="GET", status=403)
+        installed.environ["MLFLOW_TRACKING_URI"] = url
+
+        found = [one for one in installed.examine() if one.what == "mlflow models" and one.status is Status.FAIL]
+
+    assert len(found) == 1
+    assert 'reading model "hidden-from-the-bot" (403)' in found[0].why
+    assert "Give the account that Countersign uses READ on the model" in found[0].why
 
 
 def test_a_registry_that_is_not_believed_is_a_failure(installed: Installation) -> None:

@@ -80,7 +80,7 @@ def test_a_redirect_is_refused_and_the_credentials_go_nowhere_else(key: str) -> 
     [
         ({"error_code": "INTERNAL_ERROR"}, "500 Broken", "answered 500. Try again"),
         ({"error_code": "UNAUTHENTICATED"}, "401 Who", "answered 401. Check MLFLOW_TRACKING_USERNAME"),
-        ({"error_code": "PERMISSION_DENIED"}, "403 No", "answered 403. Give this account the right to read the model."),
+        ({"error_code": "PERMISSION_DENIED"}, "403 No", "answered 403. Give the account in MLFLOW_TRACKING_USERNAME"),
         ({"error_code": "ENDPOINT_NOT_FOUND"}, "404 None", "answered 404. Try again"),
         ("<html>Sign in</html>", "200 OK", "answered 200 and no JSON"),
         ([1, 2], "200 OK", "answered 200 and no JSON"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bot.clients.mlflow.http import NotThere, open_client, reading, writing
+from bot.clients.mlflow.http import Grant, NotThere, open_client, reading, writing
 from bot.clients.mlflow.webhook import MODEL_NEWS
 from bot.errors import Permanent, Temporary
 from bot.mlflow_addresses import DATABRICKS, not_supported
@@ -104,30 +104,30 @@ class MlflowCheckup:
         """Has MLflow send its example event, of the model `example_model`, which the bot takes as no news."""
         patient = open_client(self._tracking_uri, DELIVERY_TIMEOUT)
         try:
-            with _decrypting(), reading("sending a test delivery"):
+            with _decrypting(), reading("sending a test delivery", Grant.ADMIN):
                 result = patient.test_webhook(webhook_id)
         finally:
             open_client(self._tracking_uri, TIMEOUT)  # the timeout belongs to the address, not to the client
         return DeliverySeen(result.response_status, " ".join((result.error_message or "").split())[:300])
 
     def create_webhook(self, url: str, secret: str) -> None:
-        with _decrypting(), writing("creating the webhook"):
+        with _decrypting(), writing("creating the webhook", Grant.ADMIN):
             self._client.create_webhook(NAME, url, sorted(EVENTS), secret=secret)  # type: ignore[arg-type]  # MLflow's Literal
 
     def fix_webhook(self, webhook: WebhookSeen, secret: str) -> None:
         """Sets the secret, switches it on, and adds the events that it lacks."""
         events = sorted(webhook.events | EVENTS)
-        with _decrypting(), writing("mending the webhook"):
+        with _decrypting(), writing("fixing the webhook", Grant.ADMIN):
             self._client.update_webhook(webhook.id, events=events, secret=secret, status="ACTIVE")  # type: ignore[arg-type]
 
     def delete_webhook(self, webhook_id: str) -> None:
-        with _decrypting(), writing("deleting a second webhook"):
+        with _decrypting(), writing("deleting a second webhook", Grant.ADMIN):
             self._client.delete_webhook(webhook_id)
 
     def _all_webhooks(self) -> Iterator[Webhook]:
         token = None
         while True:
-            with reading("listing the webhooks"):
+            with reading("listing the webhooks", Grant.ADMIN):
                 page = self._client.list_webhooks(page_token=token)
             yield from page
             if not page.token:

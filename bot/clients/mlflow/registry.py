@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from bot.clients.mlflow import evidence, webhook
-from bot.clients.mlflow.http import AlreadyThere, NotThere, open_client, reading, writing
+from bot.clients.mlflow.http import AlreadyThere, Grant, NotThere, open_client, reading, writing
 from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_summary, as_time, as_version_seen
 from bot.data_ports import GitMirror
@@ -188,7 +188,7 @@ class MlflowRegistry:
             self._plainly.set_registered_model_alias(model, alias, str(version))  # type: ignore[no-untyped-call]
 
     def delete_alias(self, model: str, alias: str) -> None:
-        with writing(f"deleting alias {alias} of {model}"):
+        with writing(f"deleting alias {alias} of {model}", Grant.MANAGE):
             self._plainly.delete_registered_model_alias(model, alias)  # type: ignore[no-untyped-call]
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
@@ -221,7 +221,7 @@ class MlflowRegistry:
             self._client.create_registered_model(name)
 
     def delete_version(self, model: str, version: int) -> None:
-        with writing(f"deleting {model} v{version}"):
+        with writing(f"deleting {model} v{version}", Grant.MANAGE):
             self._client.delete_model_version(model, str(version))
 
     def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None:
