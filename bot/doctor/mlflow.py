@@ -5,7 +5,7 @@ Missing webhooks are no failure, since the poller finds the same changes. `regis
 
 from __future__ import annotations
 
-from bot.clients.mlflow.checkup import EVENTS, WebhookSeen, WebhooksUnreadable, supported
+from bot.clients.mlflow.checkup import EVENTS, WEBHOOKS, WebhookSeen, WebhooksUnreadable, missing, supported
 from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.names import shown
@@ -36,7 +36,14 @@ def mlflow_answers(world: World) -> Findings:
     if supported(version):
         yield fine("mlflow", f"version {version} answers")
     else:
-        yield warning("mlflow", f"version {version} answers, outside of what was tried: 3.17 up to, not including, 4.0")
+        yield warning("mlflow", f"version {version} answers, outside of what was tried: 2.22 up to, not including, 4.0")
+    for feature in missing(version):
+        since = ".".join(map(str, feature.since))
+        yield warning(
+            "mlflow",
+            f"version {version} has no {feature.name}, so {feature.without}",
+            f"{feature.name} need MLflow {since}; all else works without",
+        )
 
 
 def models_can_be_read(world: World) -> Findings:
@@ -98,6 +105,8 @@ def models_can_be_written(world: World) -> Findings:
 
 
 def webhook_points_here(world: World) -> Findings:
+    if WEBHOOKS in missing(world.mlflow.server_version()):
+        return  # said beside the version
     if not world.settings.mlflow_webhook_secrets:
         yield warning(
             WHAT,
@@ -132,6 +141,10 @@ def register_webhook(world: World) -> Findings:
             "COUNTERSIGN_URL and MLFLOW_WEBHOOK_SECRET are needed for it",
             "set both and run it again",
         )
+        return
+    version = world.mlflow.server_version()
+    if WEBHOOKS in missing(version):
+        yield failure("register webhook", f"MLflow {version} has no webhooks", "leave it so; the poller finds the news")
         return
     try:
         found = world.mlflow.webhooks_to(url)

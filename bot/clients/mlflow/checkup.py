@@ -24,12 +24,30 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.webhook import Webhook
 
-OLDEST, TOO_NEW = (3, 17), (4, 0)
+OLDEST, TOO_NEW = (2, 22), (4, 0)
 EVENTS = frozenset(f"{entity}.{action}" for entity, action in MODEL_NEWS)
 NAME = "countersign"
 TIMEOUT = 10.0
 DELIVERY_TIMEOUT = 50.0  # seconds: MLflow answers a test only when it has given up on us, after 30 s by default
 NO_VERSION = "0"  # MLflow counts versions from 1
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What MLflow has since a release, and what is different for us on an older server."""
+
+    name: str
+    since: tuple[int, int]
+    without: str
+
+
+LOGGED_MODELS = Feature(
+    "logged models",
+    (3, 0),
+    "metrics, parameters and files come from the run alone, and no metric names the data set that it was measured on",
+)
+WEBHOOKS = Feature("webhooks", (3, 3), "only the poller finds the news")
+FEATURES = (LOGGED_MODELS, WEBHOOKS)
 
 
 @dataclass(frozen=True)
@@ -136,8 +154,16 @@ class MlflowCheckup:
 
 
 def supported(version: str) -> bool:
-    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
-    return OLDEST <= numbers < TOO_NEW
+    return OLDEST <= _numbers(version) < TOO_NEW
+
+
+def missing(version: str) -> tuple[Feature, ...]:
+    """What a server of that version lacks."""
+    return tuple(feature for feature in FEATURES if _numbers(version) < feature.since)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _as_seen(webhook: Webhook) -> WebhookSeen:
