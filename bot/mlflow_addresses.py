@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from bot.locations import parts_of
 
 NO_SERVER = "is not the address of an MLflow server. Set it to one, such as https://mlflow.example.com."
+WATCHED_WORKSPACE = "default"
 INSTEAD = "Use a server that you run with `mlflow server`, such as https://mlflow.example.com."
 
 
@@ -83,6 +85,16 @@ def _is_http(address: str) -> bool:
         return False
 
 
+def looks_elsewhere(environ: Mapping[str, str]) -> Iterator[str]:
+    """Sentences about variables that lead MLflow's client, beside us, to other models than those that we look at."""
+    apart = registry_elsewhere(environ.get("MLFLOW_TRACKING_URI", ""), environ.get("MLFLOW_REGISTRY_URI", ""))
+    if apart:
+        yield f"MLFLOW_REGISTRY_URI {apart}"
+    other = workspace_elsewhere(environ.get("MLFLOW_WORKSPACE", ""))
+    if other:
+        yield f"MLFLOW_WORKSPACE {other}"
+
+
 def registry_elsewhere(tracking_uri: str, registry_uri: str) -> str:
     """Of MLFLOW_REGISTRY_URI, which splits a registry from its runs; empty when it is the same server or not set."""
     if not registry_uri.strip() or registry_uri.strip().rstrip("/") == tracking_uri.strip().rstrip("/"):
@@ -91,3 +103,13 @@ def registry_elsewhere(tracking_uri: str, registry_uri: str) -> str:
     what = f"names {vendor.what}" if vendor else "names another registry than MLFLOW_TRACKING_URI"
     because = vendor.because if vendor else "the runs behind a version must be on the server that has the version"
     return f"{what}, which is not supported, because {because}. Unset MLFLOW_REGISTRY_URI for Countersign."
+
+
+def workspace_elsewhere(workspace: str) -> str:
+    """Of MLFLOW_WORKSPACE, which MLflow's client sends along; empty when it is the one that is watched, or not set."""
+    if workspace.strip() in ("", WATCHED_WORKSPACE):
+        return ""
+    return (
+        f'names a workspace, which is not supported, because Countersign watches only the workspace "{WATCHED_WORKSPACE}", where '
+        "models of the same names are others. Unset MLFLOW_WORKSPACE for Countersign."
+    )

@@ -61,6 +61,14 @@ def models_can_be_read(world: World) -> Findings:
         yield fine("mlflow models", f"{len(names)} registered, {len(ruled)} under a rule")
 
 
+def other_workspaces_are_known(world: World) -> Findings:
+    others = world.mlflow.other_workspaces()
+    if others:
+        named = ", ".join(others[:PROBED]) + (f" and {len(others) - PROBED} more" if len(others) > PROBED else "")
+        why = f'only the workspace "{DEFAULT_WORKSPACE}" is watched, and the server has others: {named}'
+        yield warning("mlflow workspaces", why, "no promotion in those takes an approval")
+
+
 def _models_that_a_rule_names(world: World) -> Findings:
     """MLflow's lists leave out what the account may not read, without a word; asked for such a model by its name, it refuses."""
     plain = (rule.models for rule in world.policy.rules if not set("*?[") & set(rule.models))

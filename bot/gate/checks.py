@@ -15,7 +15,7 @@ from bot.gate.offline import judge_tags, judge_verdicts
 from bot.gate.online import bot_at, judge_online
 from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
-from bot.mlflow_addresses import mistake_in, registry_elsewhere
+from bot.mlflow_addresses import looks_elsewhere, mistake_in
 from bot.signatures import TrustedKey
 
 
@@ -65,13 +65,11 @@ def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str]
 
 def _refuse_what_is_not_supported(environ: Mapping[str, str]) -> None:
     """What MLflow's client loads must come from the registry that is asked here."""
-    address = environ.get("MLFLOW_TRACKING_URI", "")
-    mistake = mistake_in(address.strip())
+    mistake = mistake_in(environ.get("MLFLOW_TRACKING_URI", "").strip())
     if mistake:
         raise Refused(f"MLFLOW_TRACKING_URI {mistake}")
-    elsewhere = registry_elsewhere(address, environ.get("MLFLOW_REGISTRY_URI", ""))
-    if elsewhere:
-        raise Refused(f"MLFLOW_REGISTRY_URI {elsewhere}")
+    for elsewhere in looks_elsewhere(environ):
+        raise Refused(elsewhere)
 
 
 def _judged(question: GateQuery, seen: VersionSnapshot, proof: Proof, now: datetime) -> GateResult:

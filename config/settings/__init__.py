@@ -16,7 +16,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from bot.errors import InvalidSettings
-from bot.mlflow_addresses import registry_elsewhere
+from bot.mlflow_addresses import looks_elsewhere
 from config.settings import values
 from config.settings.table import SETTINGS, Setting
 
@@ -177,7 +177,7 @@ def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Setting
     given = {
         setting.name: environ[setting.name].strip() for setting in SETTINGS if environ.get(setting.name, "").strip()
     }
-    mistakes = [*_typos(environ), *_missing(given, needs), *_elsewhere(environ), *_jira_mistakes(given, needs)]
+    mistakes = [*_typos(environ), *_missing(given, needs), *looks_elsewhere(environ), *_jira_mistakes(given, needs)]
     unreadable = [name for name, text in given.items() if not _is_utf_8(text)]
     mistakes += [f"{name} has bytes that are not UTF-8. Write it anew." for name in unreadable]
     given = {name: text for name, text in given.items() if name not in unreadable}
@@ -219,13 +219,6 @@ def _missing(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:
         spared = setting.name == "SLACK_SIGNING_SECRET" and "SLACK_APP_TOKEN" in given  # Socket Mode takes over
         if wanted and setting.name not in given and not spared:
             yield f"{setting.name} is not set. {setting.fix}"
-
-
-def _elsewhere(environ: Mapping[str, str]) -> Iterator[str]:
-    """MLflow's client would take versions from MLFLOW_REGISTRY_URI, and Countersign would watch others of the same names."""
-    mistake = registry_elsewhere(environ.get("MLFLOW_TRACKING_URI", ""), environ.get("MLFLOW_REGISTRY_URI", ""))
-    if mistake:
-        yield f"MLFLOW_REGISTRY_URI {mistake}"
 
 
 def _jira_mistakes(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:

@@ -77,10 +77,21 @@ def test_a_registry_apart_from_its_runs_is_refused(registry: str, told: str) -> 
     assert bool(registry_elsewhere("https://mlflow.example.com", registry)) is bool(told)
 
 
-def test_settings_name_the_variable_of_a_registry_apart() -> None:
-    environ = {"MLFLOW_TRACKING_URI": "https://mlflow.example.com", "MLFLOW_REGISTRY_URI": "databricks-uc"}
-
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MLFLOW_REGISTRY_URI", "databricks-uc"), ("MLFLOW_WORKSPACE", "team-b"), ("MLFLOW_WORKSPACE", "Default")],
+)
+def test_settings_refuse_what_leads_mlflows_client_to_other_models(name: str, value: str) -> None:
     with pytest.raises(InvalidSettings) as refused:
-        read_settings(environ, frozenset())
+        read_settings({"MLFLOW_TRACKING_URI": "https://mlflow.example.com", name: value}, frozenset())
 
-    assert refused.value.mistakes[0].startswith("MLFLOW_REGISTRY_URI names Unity Catalog")
+    assert len(refused.value.mistakes) == 1
+    assert refused.value.mistakes[0].startswith(f"{name} names ")
+    assert "is not supported, because" in refused.value.mistakes[0]
+
+
+@pytest.mark.parametrize("workspace", ["", " ", "default"])
+def test_the_workspace_that_is_watched_may_be_named(workspace: str) -> None:
+    environ = {"MLFLOW_TRACKING_URI": "https://mlflow.example.com", "MLFLOW_WORKSPACE": workspace}
+
+    assert read_settings(environ, frozenset()).mlflow_tracking_uri == "https://mlflow.example.com"

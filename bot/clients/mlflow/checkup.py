@@ -17,6 +17,7 @@ import requests
 
 from bot.clients.mlflow.http import Grant, NotThere, open_client, reading, writing
 from bot.clients.mlflow.webhook import MODEL_NEWS
+from bot.domain.model import DEFAULT_WORKSPACE
 from bot.errors import Permanent, Temporary
 from bot.mlflow_addresses import DATABRICKS, not_supported
 
@@ -47,7 +48,7 @@ LOGGED_MODELS = Feature(
     "metrics, parameters and files come from the run alone, and no metric names the data set that it was measured on",
 )
 WEBHOOKS = Feature("webhooks", (3, 3), "only the poller finds the news")
-FEATURES = (LOGGED_MODELS, WEBHOOKS)
+FEATURES = (LOGGED_MODELS, WEBHOOKS)  # not those that we make no use of, such as workspaces (3.10)
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,15 @@ class MlflowCheckup:
                 "Check MLFLOW_TRACKING_URI, the credentials, and any proxy before the server."
             )
         return version
+
+    def other_workspaces(self) -> tuple[str, ...]:
+        """Those beside the one that is watched, as far as the account sees them; none on a server without workspaces."""
+        try:
+            with reading("listing the workspaces"):
+                found = self._client.list_workspaces()
+        except Permanent:
+            return ()
+        return tuple(sorted(one.name for one in found if one.name != DEFAULT_WORKSPACE))
 
     def try_writing(self, model: str) -> None:
         """Asks to set an alias on version 0, which never exists: MLflow checks the permission first, and then finds nothing to change.
