@@ -75,7 +75,7 @@ fuzz: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
 
-# MLflow 2.22, one in the middle and the newest, each a real server in a venv below ~/.cache; some ten minutes, the first time more.
+# MLflow 2.22, one in the middle and the newest, each a real server in a venv below ~/.cache; some ten minutes.
 compat: $(STAMP)
 	$(BIN)/python -m tests.compat -n $(WORKERS) $(ARGS)
 

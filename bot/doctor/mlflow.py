@@ -9,6 +9,7 @@ from bot.clients.mlflow.checkup import EVENTS, WEBHOOKS, WebhookSeen, WebhooksUn
 from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.names import shown
+from bot.domain.policy.rules import Observed
 from bot.errors import OutsideError, Permanent
 from handlers.custody.belief import is_same
 
@@ -95,7 +96,7 @@ def registry_is_believed(world: World) -> Findings:
 
 
 def models_can_be_written(world: World) -> Findings:
-    """By asking for what cannot be done: an alias on version 0. Nothing changes and no webhook is sent."""
+    """By asking for what changes nothing: an alias on version 0, and, where moves are reverted, to delete an alias that is not there."""
     ruled = world.ruled_models
     if not ruled:
         yield warning("mlflow writing", "not tried, because no registered model is under a rule yet")
@@ -103,13 +104,13 @@ def models_can_be_written(world: World) -> Findings:
     for model in ruled[:PROBED]:
         try:
             world.mlflow.try_writing(model)
+            if any(rule.observed is Observed.REVERT for rule in world.policy.rules_for(DEFAULT_WORKSPACE, model)):
+                world.mlflow.try_deleting(model)
         except Permanent as refusal:
             yield failure("mlflow writing", str(refusal))
             return
     more = f" (the first {PROBED} of {len(ruled)})" if len(ruled) > PROBED else ""
-    yield fine(
-        "mlflow writing", f"allowed on {', '.join(ruled[:PROBED])}{more}; tried with version 0, nothing was changed"
-    )
+    yield fine("mlflow writing", f"allowed on {', '.join(ruled[:PROBED])}{more}; tried so that nothing was changed")
 
 
 def webhook_points_here(world: World) -> Findings:

@@ -18,7 +18,8 @@ TESTS = (
     "tests/clients/mlflow",
     "tests/contracts/test_webhook_signature.py",
     "tests/e2e/request/test_promotion.py",
-    "tests/e2e/registry",
+    "tests/e2e/registry/test_moves_by_hand.py",
+    "tests/e2e/registry/test_webhook.py",
 )
 BASIC_AUTH = "tests/clients/mlflow/test_basic_auth.py"  # starts a server of its own
 OUTCOMES = ("passed", "failed", "error", "skipped")

@@ -42,5 +42,5 @@ def oldest_beside_ours() -> Path:
 
 
 def _install(python: Path, *words: str) -> None:
-    quietly = ("--quiet", "--disable-pip-version-check", "--no-compile")
+    quietly = ("--quiet", "--quiet", "--disable-pip-version-check", "--no-compile")  # errors alone
     subprocess.run([python, "-m", "pip", "install", *quietly, *words], check=True)

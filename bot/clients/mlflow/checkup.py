@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,6 +30,7 @@ EVENTS = frozenset(f"{entity}.{action}" for entity, action in MODEL_NEWS)
 NAME = "countersign"
 TIMEOUT = 10.0
 DELIVERY_TIMEOUT = 50.0  # seconds: MLflow answers a test only when it has given up on us, after 30 s by default
+TRIED_ALIAS = "countersign-doctor"
 NO_VERSION = "0"  # MLflow counts versions from 1
 
 
@@ -119,9 +120,17 @@ class MlflowCheckup:
         """
         try:
             with writing(f'trying to set an alias of "{model}"'):
-                self._client.set_registered_model_alias(model, "countersign-doctor", NO_VERSION)
+                self._client.set_registered_model_alias(model, TRIED_ALIAS, NO_VERSION)
         except NotThere:
             return
+
+    def try_deleting(self, model: str) -> None:
+        """Asks to delete an alias that never exists: MLflow checks the permission first. Its webhook brings a look that finds nothing new.
+
+        Raises Permanent when the account may not delete.
+        """
+        with writing(f'trying to delete an alias of "{model}"', Grant.MANAGE), suppress(NotThere):
+            self._client.delete_registered_model_alias(model, TRIED_ALIAS)
 
     def webhooks_to(self, url: str) -> list[WebhookSeen]:
         """Those that point at this very address, oldest first. Raises WebhooksUnreadable."""

@@ -100,6 +100,18 @@ CALLS: dict[str, tuple[str, str, str, Callable[[MlflowRegistry, VersionId], obje
     "set an alias": ("READ", "EDIT", EDIT, lambda registry, _: registry.set_alias("bike", "champion", 1)),
     "set a stage": ("READ", "EDIT", EDIT, lambda registry, _: registry.set_stage("bike", 1, "Staging")),
     "set a tag": ("READ", "EDIT", EDIT, lambda registry, _: registry.tag_version("bike", 1, {"a": "b"})),
+    "try to write": (
+        "READ",
+        "EDIT",
+        EDIT,
+        lambda registry, _: MlflowCheckup(registry._tracking_uri).try_writing("bike"),
+    ),
+    "try to delete": (
+        "EDIT",
+        "MANAGE",
+        MANAGE,
+        lambda registry, _: MlflowCheckup(registry._tracking_uri).try_deleting("bike"),
+    ),
     "delete an alias": ("EDIT", "MANAGE", MANAGE, lambda registry, _: registry.delete_alias("bike", "champion")),
     "delete a version": ("EDIT", "MANAGE", MANAGE, lambda registry, _: registry.delete_version("bike", 1)),
 }
