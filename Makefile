@@ -15,7 +15,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test proofs quick check model sim style types contracts security attack fuzz bench pictures reference format clean
+.PHONY: demo test proofs quick check model sim style types contracts security attack fuzz bench compat pictures reference format clean
 
 demo: $(STAMP)
 	$(BIN)/countersign demo $(ARGS)
@@ -74,6 +74,10 @@ fuzz: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+# MLflow 2.22, one in the middle and the newest, each a real server in a venv below ~/.cache; some ten minutes.
+compat: $(STAMP)
+	$(BIN)/python -m tests.compat -n $(WORKERS) $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -252,7 +252,10 @@ def _with_services(effect: Callable[[str, Services], None], s: Services) -> Call
 def _registry(settings: Settings) -> MlflowRegistry:
     secrets = [secret.get_secret_value() for secret in settings.mlflow_webhook_secrets]
     return MlflowRegistry(
-        settings.mlflow_tracking_uri, webhook_secrets=secrets, mirror=GitMirrors(settings.home / "mirrors")
+        settings.mlflow_tracking_uri,
+        webhook_secrets=secrets,
+        mirror=GitMirrors(settings.home / "mirrors"),
+        public_url=settings.mlflow_public_url,
     )
 
 

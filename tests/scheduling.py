@@ -14,6 +14,7 @@ TOGETHER = {
     "tests/contracts/test_third_party_verification.py": "sigstore",
     "tests/e2e/queries/test_lineage.py": "training-repository",
     "tests/commands/test_register.py": "training-repository",
+    "tests/compat/": "oldest-mlflow",
     "tests/e2e/registry/test_doubts.py": "second-registry",
 }
 

@@ -5,10 +5,11 @@ Missing webhooks are no failure, since the poller finds the same changes. `regis
 
 from __future__ import annotations
 
-from bot.clients.mlflow.checkup import EVENTS, WebhookSeen, WebhooksUnreadable, supported
+from bot.clients.mlflow.checkup import EVENTS, WEBHOOKS, WebhookSeen, WebhooksUnreadable, missing, supported
 from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.names import shown
+from bot.domain.policy.rules import Observed
 from bot.errors import OutsideError, Permanent
 from handlers.custody.belief import is_same
 
@@ -36,18 +37,47 @@ def mlflow_answers(world: World) -> Findings:
     if supported(version):
         yield fine("mlflow", f"version {version} answers")
     else:
-        yield warning("mlflow", f"version {version} answers, outside of what was tried: 3.17 up to, not including, 4.0")
+        yield warning("mlflow", f"version {version} answers, outside of what was tried: 2.22 up to, not including, 4.0")
+    for feature in missing(version):
+        since = ".".join(map(str, feature.since))
+        yield warning(
+            "mlflow",
+            f"version {version} has no {feature.name}, so {feature.without}",
+            f"{feature.name} need MLflow {since}; all else works without",
+        )
 
 
 def models_can_be_read(world: World) -> Findings:
     names, ruled = world.model_names, world.ruled_models
+    yield from _models_that_a_rule_names(world)
     if names and not ruled:
         patterns = ", ".join(f'"{rule.models}"' for rule in world.policy.rules)
         yield warning(
             "mlflow models", f"none of {len(names)} matches a rule: {patterns}", "check `models` in the policy"
         )
+    elif not names:
+        why = "none is shown to the bot: none is registered, or its account may read none"
+        yield warning("mlflow models", why, "with MLflow's basic auth, grant READ on the models")
     else:
         yield fine("mlflow models", f"{len(names)} registered, {len(ruled)} under a rule")
+
+
+def other_workspaces_are_known(world: World) -> Findings:
+    others = world.mlflow.other_workspaces()
+    if others:
+        named = ", ".join(others[:PROBED]) + (f" and {len(others) - PROBED} more" if len(others) > PROBED else "")
+        why = f'only the workspace "{DEFAULT_WORKSPACE}" is watched, and the server has others: {named}'
+        yield warning("mlflow workspaces", why, "no promotion in those takes an approval")
+
+
+def _models_that_a_rule_names(world: World) -> Findings:
+    """MLflow's lists leave out what the account may not read, without a word; asked for such a model by its name, it refuses."""
+    plain = (rule.models for rule in world.policy.rules if not set("*?[") & set(rule.models))
+    for name in sorted(set(plain) - set(world.model_names)):
+        try:
+            world.services.registry.find_model(DEFAULT_WORKSPACE, name)
+        except Permanent as refusal:
+            yield failure("mlflow models", str(refusal))
 
 
 def registry_is_believed(world: World) -> Findings:
@@ -66,7 +96,7 @@ def registry_is_believed(world: World) -> Findings:
 
 
 def models_can_be_written(world: World) -> Findings:
-    """By asking for what cannot be done: an alias on version 0. Nothing changes and no webhook is sent."""
+    """By asking for what changes nothing: an alias on version 0, and, where moves are reverted, to delete an alias that is not there."""
     ruled = world.ruled_models
     if not ruled:
         yield warning("mlflow writing", "not tried, because no registered model is under a rule yet")
@@ -74,16 +104,18 @@ def models_can_be_written(world: World) -> Findings:
     for model in ruled[:PROBED]:
         try:
             world.mlflow.try_writing(model)
+            if any(rule.observed is Observed.REVERT for rule in world.policy.rules_for(DEFAULT_WORKSPACE, model)):
+                world.mlflow.try_deleting(model)
         except Permanent as refusal:
             yield failure("mlflow writing", str(refusal))
             return
     more = f" (the first {PROBED} of {len(ruled)})" if len(ruled) > PROBED else ""
-    yield fine(
-        "mlflow writing", f"allowed on {', '.join(ruled[:PROBED])}{more}; tried with version 0, nothing was changed"
-    )
+    yield fine("mlflow writing", f"allowed on {', '.join(ruled[:PROBED])}{more}; tried so that nothing was changed")
 
 
 def webhook_points_here(world: World) -> Findings:
+    if WEBHOOKS in missing(world.mlflow.server_version()):
+        return  # said beside the version
     if not world.settings.mlflow_webhook_secrets:
         yield warning(
             WHAT,
@@ -118,6 +150,10 @@ def register_webhook(world: World) -> Findings:
             "COUNTERSIGN_URL and MLFLOW_WEBHOOK_SECRET are needed for it",
             "set both and run it again",
         )
+        return
+    version = world.mlflow.server_version()
+    if WEBHOOKS in missing(version):
+        yield failure("register webhook", f"MLflow {version} has no webhooks", "leave it so; the poller finds the news")
         return
     try:
         found = world.mlflow.webhooks_to(url)

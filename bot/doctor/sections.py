@@ -49,6 +49,7 @@ SECTIONS = (
         (
             Check("mlflow", mlflow.mlflow_answers, "check MLFLOW_TRACKING_URI, and that the server runs"),
             Check("mlflow models", mlflow.models_can_be_read),
+            Check("mlflow workspaces", mlflow.other_workspaces_are_known),
             Check("mlflow registry", mlflow.registry_is_believed),
             Check("mlflow writing", mlflow.models_can_be_written),
             Check("mlflow webhook", mlflow.webhook_points_here),

@@ -77,7 +77,7 @@ def basic(username: str, password: str) -> str:
 
 
 def ask(server: Server, path: str, parameters: Mapping[str, str]) -> Answer:
-    """GET. A JSON object is an answer, with any status. Raises Down and NoAnswer."""
+    """GET. A JSON object is an answer, with any status; so is 401 or 403 with anything. Raises Down and NoAnswer."""
     query = f"?{urlencode(parameters)}" if parameters else ""
     request = Request(f"{server.shown.rstrip('/')}{path}{query}", headers={"Accept": "application/json"})
     if server.authorization:
@@ -151,6 +151,8 @@ def _answer(server: Server, status: int, body: bytes) -> Answer:
         said = json.loads(body)
     except (ValueError, RecursionError):
         said = None
+    if not isinstance(said, dict) and status in (401, 403):  # MLflow's basic auth refuses in plain text
+        return Answer(status, {})
     if not isinstance(said, dict):
         raise fault_with(status)(
             f"{server.name} at {server.shown} answered {status} and no JSON. Check {server.setting}."

@@ -15,6 +15,7 @@ from bot.gate.offline import judge_tags, judge_verdicts
 from bot.gate.online import bot_at, judge_online
 from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
+from bot.mlflow_addresses import looks_elsewhere, mistake_in
 from bot.signatures import TrustedKey
 
 
@@ -51,10 +52,7 @@ def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str]
     wanted = Wanted.parse(uri)
     wished = wanted.target(target)
     server = registry_of(environ)
-    if not is_http(server.address):
-        raise Refused(
-            "MLFLOW_TRACKING_URI is not the address of an MLflow server. Set it to one, such as https://mlflow.example.com."
-        )
+    _refuse_what_is_not_supported(environ)
     registry = Registry(server)
     try:
         seen = registry.find(wanted)
@@ -63,6 +61,15 @@ def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str]
         return _judged(registry.question(seen, wished), seen, proof, now)
     except NoAnswer as trouble:
         return GateResult(False, (Reason(ReasonCode.CANNOT_TELL, str(trouble)),), str(wanted), wished, decided=False)
+
+
+def _refuse_what_is_not_supported(environ: Mapping[str, str]) -> None:
+    """What MLflow's client loads must come from the registry that is asked here."""
+    mistake = mistake_in(environ.get("MLFLOW_TRACKING_URI", "").strip())
+    if mistake:
+        raise Refused(f"MLFLOW_TRACKING_URI {mistake}")
+    for elsewhere in looks_elsewhere(environ):
+        raise Refused(elsewhere)
 
 
 def _judged(question: GateQuery, seen: VersionSnapshot, proof: Proof, now: datetime) -> GateResult:

@@ -20,7 +20,7 @@ NO_SUCH_ALIAS = "INVALID_PARAMETER_VALUE"  # mlflow/store/model_registry/sqlalch
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIXES = {
     401: "Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
-    403: "Give this account the right to read the model.",
+    403: "Give the account in MLFLOW_TRACKING_USERNAME or MLFLOW_TRACKING_TOKEN READ on the model.",
 }
 
 

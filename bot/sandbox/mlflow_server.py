@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import requests
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 START_PATIENCE = 120.0  # seconds; the very first start compiles a lot of Python
 STOP_PATIENCE = 10.0
 PORT_TRIES = 3
@@ -30,28 +33,38 @@ class ServerFailed(NotReady):
 
 
 @contextmanager
-def running_mlflow(directory: Path, port: int = 0, options: Sequence[str] = ()) -> Iterator[str]:
+def running_mlflow(
+    directory: Path,
+    port: int = 0,
+    options: Sequence[str] = (),
+    environ: Mapping[str, str] = NOTHING_MORE,
+    python: str = sys.executable,
+) -> Iterator[str]:
     """Yields the base URL of a server that stores everything in `directory`; port 0 picks a free one. Raises ServerFailed.
 
-    `options` are more words for `mlflow server`.
+    `options` are more words for `mlflow server`, `environ` more variables for it, and `python` is the interpreter whose MLflow serves.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    server, url = _start(directory, port, options)
+    server, url = _start(
+        directory, port, [python, *_command(directory), *options], {**_environment(directory), **environ}
+    )
     try:
         yield url
     finally:
         _stop(server)
 
 
-def _start(directory: Path, port: int, options: Sequence[str]) -> tuple[subprocess.Popen[bytes], str]:
+def _start(
+    directory: Path, port: int, command: Sequence[str], environ: Mapping[str, str]
+) -> tuple[subprocess.Popen[bytes], str]:
     for tries_left in reversed(range(1 if port else PORT_TRIES)):  # a free port may be taken before the server binds it
         chosen = port or _free_port()
         url = f"http://127.0.0.1:{chosen}"
         with (directory / "mlflow.log").open("wb") as output:
             server = subprocess.Popen(
-                [*_command(directory, chosen), *options],
+                [*command, "--port", str(chosen)],
                 cwd=directory,
-                env=_environment(directory),
+                env=environ,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -71,15 +84,14 @@ def _start(directory: Path, port: int, options: Sequence[str]) -> tuple[subproce
     raise ServerFailed(f"mlflow server did not answer on {url}. Its log ends with:\n{tail}")
 
 
-def _command(directory: Path, port: int) -> list[str]:
+def _command(directory: Path) -> list[str]:
     options = {
         "--backend-store-uri": f"sqlite:///{directory / 'mlflow.db'}",
         "--artifacts-destination": str(directory / "artifacts"),
         "--host": "127.0.0.1",
-        "--port": str(port),
         "--workers": "1",
     }
-    return [sys.executable, "-m", "mlflow", "server", *(word for option in options.items() for word in option)]
+    return ["-m", "mlflow", "server", *(word for option in options.items() for word in option)]
 
 
 def _environment(directory: Path) -> dict[str, str]:

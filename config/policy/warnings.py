@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.text import IN_PROSE, duration_text
 from config.policy.checks import hides
 from config.policy.cycles import rules_that_feed_on_copies
@@ -18,6 +19,7 @@ from config.policy.shapes import PolicyShape, RuleShape
 
 def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _rules_that_overlap(policy.rules)
+    yield from _rules_for_another_workspace(policy.rules)
     yield from _groups_without_a_rule(policy)
     yield from _freezes_without_a_rule(policy)
     yield from _ages_without_a_digest(policy)
@@ -48,6 +50,16 @@ def _shared(first: RuleShape, second: RuleShape) -> str | None:
         return None if model is None else f'"{model}"'
     workspace = common_name(first.workspace, second.workspace)
     return None if workspace is None else f'"{model}" in the workspace "{workspace}"'
+
+
+def _rules_for_another_workspace(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:
+    for index, rule in enumerate(rules):
+        if common_name(rule.workspace, DEFAULT_WORKSPACE) is None:
+            yield (
+                ("rules", index, "workspace"),
+                f'rule "{rule.models}" never holds, because it is for the workspace "{rule.workspace}", and only MLflow\'s workspace '
+                f'"{DEFAULT_WORKSPACE}" is watched. Remove workspace, or the rule.',
+            )
 
 
 def _groups_without_a_rule(policy: PolicyShape) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from bot.errors import InvalidSettings
+from bot.mlflow_addresses import looks_elsewhere
 from config.settings import values
 from config.settings.table import SETTINGS, Setting
 
@@ -130,6 +131,7 @@ class Settings(BaseModel):
         None, alias="METRICS_PORT"
     )
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")
+    mlflow_public_url: WebAddress = Field("", alias="MLFLOW_PUBLIC_URL")
     mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")
     slack_bot_tokens: Annotated[tuple[SecretStr, ...], BeforeValidator(values.slack_bot_tokens)] = Field(
         (), alias="SLACK_BOT_TOKEN"
@@ -175,7 +177,7 @@ def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Setting
     given = {
         setting.name: environ[setting.name].strip() for setting in SETTINGS if environ.get(setting.name, "").strip()
     }
-    mistakes = [*_typos(environ), *_missing(given, needs), *_jira_mistakes(given, needs)]
+    mistakes = [*_typos(environ), *_missing(given, needs), *looks_elsewhere(environ), *_jira_mistakes(given, needs)]
     unreadable = [name for name, text in given.items() if not _is_utf_8(text)]
     mistakes += [f"{name} has bytes that are not UTF-8. Write it anew." for name in unreadable]
     given = {name: text for name, text in given.items() if name not in unreadable}

@@ -146,6 +146,12 @@ SETTINGS: tuple[Setting, ...] = (
         "Set it to the address of your MLflow server, for example https://mlflow.example.com.",
     ),
     Setting(
+        "MLFLOW_PUBLIC_URL",
+        "the address under which people see MLflow, for all links, when the bot reaches it under another",
+        "MLFLOW_TRACKING_URI",
+        "https://mlflow.example.com",
+    ),
+    Setting(
         "MLFLOW_WEBHOOK_SECRET",
         "the secret of MLflow's webhooks; several, newest first, while it changes",
         "none, and every webhook of MLflow is refused: the poller finds the news",

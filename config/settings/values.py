@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from bot.domain.ledger.cosignature import WitnessKey
 from bot.errors import InvalidCheckpoint
+from bot.mlflow_addresses import mistake_in
 
 API_TOKEN_LENGTH = 16
 KEY_SERVICES = ("awskms", "gcpkms", "hv", "hsm")
@@ -154,10 +155,10 @@ def database_url(text: str) -> str:
 
 
 def mlflow_address(text: str) -> str:
-    if "://" not in text or _split(text).scheme not in ("http", "https"):
-        raise ValueError(
-            "is not the address of an MLflow server. Write it with its scheme, as in https://mlflow.example.com"
-        )
+    """A vendor's own registry is refused with the reason."""
+    mistake = mistake_in(text)
+    if mistake:
+        raise ValueError(mistake.removesuffix("."))
     parts = _split(text)
     if parts.username or parts.password:
         raise ValueError("contains a password. Move it to MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD")

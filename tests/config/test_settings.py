@@ -223,7 +223,8 @@ WRONG = [
     ("DATABASE_URL", f"mysql://app:{CANARY}@db/c", "is not a PostgreSQL address"),
     ("DATABASE_OWNER_URL", f"host=db password={CANARY}", "is not an address. Write postgresql://"),
     ("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db", "is not the address of an MLflow server."),
-    ("MLFLOW_TRACKING_URI", "databricks", "is not the address of an MLflow server."),
+    ("MLFLOW_TRACKING_URI", "databricks", "names a Databricks workspace, which is not supported, because"),
+    ("MLFLOW_PUBLIC_URL", "mlflow.example.com", "has no scheme. Write https:// or http:// in front."),
     (
         "MLFLOW_TRACKING_URI",
         f"https://ana:{CANARY}@mlflow",

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from bot.clients.mlflow.checkup import EVENTS
 from bot.doctor.findings import Status
+from bot.sandbox.serving import serving
 from bot.store.trust import RegistryRow
 from tests.fixtures.doctor_world import ELSEWHERE, Installation
 from tests.fixtures.fault_proxy import fault_proxy
@@ -35,7 +36,45 @@ def test_an_account_that_may_not_write_is_a_failure(installed: Installation) -> 
 
         trouble = installed.troubles()["mlflow writing"]
 
-    assert "EDIT permission" in trouble.why
+    assert "Give the account that Countersign uses EDIT on the model." in trouble.why
+
+
+def test_an_account_that_may_not_delete_is_a_failure_where_moves_are_reverted(installed: Installation) -> None:
+    installed.rewrite_policy("    notify:", "    observed: revert\n    notify:")
+    with fault_proxy(installed.environ["MLFLOW_TRACKING_URI"]) as (url, faults):
+        faults.add("status", "registered-models/alias", method="DELETE", status=403)
+        installed.environ["MLFLOW_TRACKING_URI"] = url
+
+        trouble = installed.troubles()["mlflow writing"]
+
+    assert "Give the account that Countersign uses MANAGE on the model" in trouble.why
+
+
+def test_a_databricks_workspace_under_another_name_is_not_supported(installed: Installation) -> None:
+    def databricks(environ, start_response):
+        start_response("404 Not Found", [("x-databricks-reason-phrase", "Not Found")])
+        return [b"{}"]
+
+    with serving(databricks) as url:
+        installed.environ["MLFLOW_TRACKING_URI"] = url
+
+        trouble = installed.troubles()["mlflow"]
+
+    assert "MLFLOW_TRACKING_URI names a Databricks workspace, which is not supported, because" in trouble.why
+
+
+def test_a_model_that_a_rule_names_and_the_account_may_not_read_is_a_failure(installed: Installation) -> None:
+    """MLflow's lists leave it out without a word."""
+    installed.rewrite_policy(f'models: "{installed.model}"', 'models: "hidden-from-the-bot"')
+    with fault_proxy(installed.environ["MLFLOW_TRACKING_URI"]) as (url, faults):
+        faults.add("status", "registered-models/get", method="GET", status=403)
+        installed.environ["MLFLOW_TRACKING_URI"] = url
+
+        found = [one for one in installed.examine() if one.what == "mlflow models" and one.status is Status.FAIL]
+
+    assert len(found) == 1
+    assert 'reading model "hidden-from-the-bot" (403)' in found[0].why
+    assert "Give the account that Countersign uses READ on the model" in found[0].why
 
 
 def test_a_registry_that_is_not_believed_is_a_failure(installed: Installation) -> None:

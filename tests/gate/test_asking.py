@@ -80,7 +80,7 @@ def test_a_redirect_is_refused_and_the_credentials_go_nowhere_else(key: str) -> 
     [
         ({"error_code": "INTERNAL_ERROR"}, "500 Broken", "answered 500. Try again"),
         ({"error_code": "UNAUTHENTICATED"}, "401 Who", "answered 401. Check MLFLOW_TRACKING_USERNAME"),
-        ({"error_code": "PERMISSION_DENIED"}, "403 No", "answered 403. Give this account the right to read the model."),
+        ({"error_code": "PERMISSION_DENIED"}, "403 No", "answered 403. Give the account in MLFLOW_TRACKING_USERNAME"),
         ({"error_code": "ENDPOINT_NOT_FOUND"}, "404 None", "answered 404. Try again"),
         ("<html>Sign in</html>", "200 OK", "answered 200 and no JSON"),
         ([1, 2], "200 OK", "answered 200 and no JSON"),
@@ -112,6 +112,25 @@ def test_a_path_or_a_database_is_no_registry_to_ask(key: str) -> None:
 
         assert told.code == 2
         assert "MLFLOW_TRACKING_URI is not the address of an MLflow server" in told.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        (
+            {"MLFLOW_TRACKING_URI": "databricks"},
+            "MLFLOW_TRACKING_URI names a Databricks workspace, which is not supported",
+        ),
+        ({"MLFLOW_REGISTRY_URI": "databricks-uc"}, "MLFLOW_REGISTRY_URI names Unity Catalog, which is not supported"),
+        ({"MLFLOW_REGISTRY_URI": "http://127.0.0.1:10"}, "MLFLOW_REGISTRY_URI names another registry"),
+        ({"MLFLOW_WORKSPACE": "team-b"}, "MLFLOW_WORKSPACE names a workspace, which is not supported"),
+    ],
+)
+def test_a_registry_that_the_bot_cannot_watch_is_refused_before_any_call(setting, sentence: str, key: str) -> None:
+    told = gate("http://127.0.0.1:9", "check", "models:/bike@champion", "--key", key, environ=setting)
+
+    assert (told.code, told.out) == (2, "")
+    assert sentence in told.err
 
 
 def test_an_endless_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

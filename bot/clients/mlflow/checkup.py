@@ -8,27 +8,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import requests
 
-from bot.clients.mlflow.http import NotThere, open_client, reading, writing
+from bot.clients.mlflow.http import Grant, NotThere, open_client, reading, writing
 from bot.clients.mlflow.webhook import MODEL_NEWS
+from bot.domain.model import DEFAULT_WORKSPACE
 from bot.errors import Permanent, Temporary
+from bot.mlflow_addresses import DATABRICKS, not_supported
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.webhook import Webhook
 
-OLDEST, TOO_NEW = (3, 17), (4, 0)
+OLDEST, TOO_NEW = (2, 22), (4, 0)
 EVENTS = frozenset(f"{entity}.{action}" for entity, action in MODEL_NEWS)
 NAME = "countersign"
 TIMEOUT = 10.0
 DELIVERY_TIMEOUT = 50.0  # seconds: MLflow answers a test only when it has given up on us, after 30 s by default
+TRIED_ALIAS = "countersign-doctor"
 NO_VERSION = "0"  # MLflow counts versions from 1
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What MLflow has since a release, and what is different for us on an older server."""
+
+    name: str
+    since: tuple[int, int]
+    without: str
+
+
+LOGGED_MODELS = Feature(
+    "logged models",
+    (3, 0),
+    "metrics, parameters and files come from the run alone, and no metric names the data set that it was measured on",
+)
+WEBHOOKS = Feature("webhooks", (3, 3), "only the poller finds the news")
+FEATURES = (LOGGED_MODELS, WEBHOOKS)  # not those that we make no use of, such as workspaces (3.10)
 
 
 @dataclass(frozen=True)
@@ -71,6 +92,10 @@ class MlflowCheckup:
 
         with reading("asking for its version"):
             answer = http_request(get_default_host_creds(self._tracking_uri), "/version", "GET")  # type: ignore[no-untyped-call]
+        if any(
+            name.lower().startswith("x-databricks-") for name in answer.headers
+        ):  # a workspace under a name of its own
+            raise Permanent(f"MLFLOW_TRACKING_URI {not_supported(DATABRICKS)}")
         version = str(answer.text).strip()
         if answer.status_code != 200 or not re.fullmatch(r"\d+\.\d+[\w.+-]{0,30}", version):
             raise Permanent(
@@ -79,6 +104,15 @@ class MlflowCheckup:
             )
         return version
 
+    def other_workspaces(self) -> tuple[str, ...]:
+        """Those beside the one that is watched, as far as the account sees them; none on a server without workspaces."""
+        try:
+            with reading("listing the workspaces"):
+                found = self._client.list_workspaces()
+        except Permanent:
+            return ()
+        return tuple(sorted(one.name for one in found if one.name != DEFAULT_WORKSPACE))
+
     def try_writing(self, model: str) -> None:
         """Asks to set an alias on version 0, which never exists: MLflow checks the permission first, and then finds nothing to change.
 
@@ -86,9 +120,17 @@ class MlflowCheckup:
         """
         try:
             with writing(f'trying to set an alias of "{model}"'):
-                self._client.set_registered_model_alias(model, "countersign-doctor", NO_VERSION)
+                self._client.set_registered_model_alias(model, TRIED_ALIAS, NO_VERSION)
         except NotThere:
             return
+
+    def try_deleting(self, model: str) -> None:
+        """Asks to delete an alias that never exists: MLflow checks the permission first. Its webhook brings a look that finds nothing new.
+
+        Raises Permanent when the account may not delete.
+        """
+        with writing(f'trying to delete an alias of "{model}"', Grant.MANAGE), suppress(NotThere):
+            self._client.delete_registered_model_alias(model, TRIED_ALIAS)
 
     def webhooks_to(self, url: str) -> list[WebhookSeen]:
         """Those that point at this very address, oldest first. Raises WebhooksUnreadable."""
@@ -99,30 +141,30 @@ class MlflowCheckup:
         """Has MLflow send its example event, of the model `example_model`, which the bot takes as no news."""
         patient = open_client(self._tracking_uri, DELIVERY_TIMEOUT)
         try:
-            with _decrypting(), reading("sending a test delivery"):
+            with _decrypting(), reading("sending a test delivery", Grant.ADMIN):
                 result = patient.test_webhook(webhook_id)
         finally:
             open_client(self._tracking_uri, TIMEOUT)  # the timeout belongs to the address, not to the client
         return DeliverySeen(result.response_status, " ".join((result.error_message or "").split())[:300])
 
     def create_webhook(self, url: str, secret: str) -> None:
-        with _decrypting(), writing("creating the webhook"):
+        with _decrypting(), writing("creating the webhook", Grant.ADMIN):
             self._client.create_webhook(NAME, url, sorted(EVENTS), secret=secret)  # type: ignore[arg-type]  # MLflow's Literal
 
     def fix_webhook(self, webhook: WebhookSeen, secret: str) -> None:
         """Sets the secret, switches it on, and adds the events that it lacks."""
         events = sorted(webhook.events | EVENTS)
-        with _decrypting(), writing("mending the webhook"):
+        with _decrypting(), writing("fixing the webhook", Grant.ADMIN):
             self._client.update_webhook(webhook.id, events=events, secret=secret, status="ACTIVE")  # type: ignore[arg-type]
 
     def delete_webhook(self, webhook_id: str) -> None:
-        with _decrypting(), writing("deleting a second webhook"):
+        with _decrypting(), writing("deleting a second webhook", Grant.ADMIN):
             self._client.delete_webhook(webhook_id)
 
     def _all_webhooks(self) -> Iterator[Webhook]:
         token = None
         while True:
-            with reading("listing the webhooks"):
+            with reading("listing the webhooks", Grant.ADMIN):
                 page = self._client.list_webhooks(page_token=token)
             yield from page
             if not page.token:
@@ -131,8 +173,16 @@ class MlflowCheckup:
 
 
 def supported(version: str) -> bool:
-    numbers = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
-    return OLDEST <= numbers < TOO_NEW
+    return OLDEST <= _numbers(version) < TOO_NEW
+
+
+def missing(version: str) -> tuple[Feature, ...]:
+    """What a server of that version lacks."""
+    return tuple(feature for feature in FEATURES if _numbers(version) < feature.since)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])
 
 
 def _as_seen(webhook: Webhook) -> WebhookSeen:

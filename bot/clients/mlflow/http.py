@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,6 +25,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.mlflow_addresses import NO_SERVER, mistake_in
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,6 +42,9 @@ TRY_AGAIN = frozenset({408, 429})
 NOT_ACCEPTED = frozenset({429, 503})
 """Statuses by which a server says that it has not even tried."""
 
+ANSWERED = re.compile(
+    r"API request to endpoint .* failed with error code \d+ != \d+\. Response body: '(.*)'", re.DOTALL
+)
 LONGEST_WAIT = 72 * 3600.0  # seconds; after that long a job is parked anyway
 
 FIXES = {
@@ -47,10 +54,18 @@ FIXES = {
     308: "Set MLFLOW_TRACKING_URI to the address that it redirects to.",
     400: "MLflow finds the call wrong; change what is asked for.",
     401: "Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
-    403: "Give the bot's MLflow account the EDIT permission (MANAGE for aliases) on the model.",
     404: "It may have been deleted or renamed; if nothing is found at all, check MLFLOW_TRACKING_URI.",
     409: "Somebody else changed it meanwhile; look at it in MLflow.",
 }
+
+
+class Grant(StrEnum):
+    """What an account of MLflow's basic auth needs for a call: https://mlflow.org/docs/latest/self-hosting/security/basic-http-auth/"""
+
+    READ = "READ on the model and on the experiment of its run"
+    EDIT = "EDIT on the model"
+    MANAGE = "MANAGE on the model, which contains the right to delete"
+    ADMIN = "an admin's rights, which webhooks need"
 
 
 class NotThere(Permanent):
@@ -86,8 +101,9 @@ class OneAttempt(HTTPAdapter):
 
 def open_client(tracking_uri: str, timeout: float) -> MlflowClient:
     """Imports MLflow (about a second) and returns its client with our adapter in place; calls nothing yet. Raises Permanent."""
-    if not _is_http(tracking_uri):
-        raise _no_address()
+    mistake = mistake_in(tracking_uri)
+    if mistake:
+        raise _no_address(mistake)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the bot calls the addresses it was given, and no others
     from mlflow import MlflowClient
 
@@ -104,19 +120,8 @@ def _settle_that_these_are_missing() -> None:
             sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that it is not there
 
 
-def _is_http(tracking_uri: str) -> bool:
-    """A path or a database address would do for MLflow's client, which would make a new, empty registry there."""
-    try:
-        parts = urlsplit(tracking_uri)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
-
-
-def _no_address() -> Permanent:
-    return Permanent(
-        "MLFLOW_TRACKING_URI is not the address of an MLflow server. Set it to one, such as https://mlflow.example.com."
-    )
+def _no_address(mistake: str = NO_SERVER) -> Permanent:
+    return Permanent(f"MLFLOW_TRACKING_URI {mistake}")
 
 
 def _session() -> requests.Session:
@@ -138,26 +143,35 @@ def _session() -> requests.Session:
     return session
 
 
+@dataclass(frozen=True)
+class Call:
+    """`what` is done, the account needs the grant, and `changes` says whether a lost answer leaves the outcome unknown."""
+
+    what: str
+    needs: Grant
+    changes: bool
+
+
 @contextmanager
-def reading(what: str) -> Iterator[None]:
+def reading(what: str, needs: Grant = Grant.READ) -> Iterator[None]:
     """`what` completes "MLflow … while …", such as `reading model "bike"`. Raises Temporary or Permanent."""
-    with _translated(what, changes=False):
+    with _translated(Call(what, needs, changes=False)):
         yield
 
 
 @contextmanager
-def writing(what: str) -> Iterator[None]:
+def writing(what: str, needs: Grant = Grant.EDIT) -> Iterator[None]:
     """Like `reading`; a write whose answer was lost raises OutcomeUnknown."""
-    with _translated(what, changes=True):
+    with _translated(Call(what, needs, changes=True)):
         yield
 
 
 @contextmanager
-def _translated(what: str, *, changes: bool) -> Iterator[None]:
+def _translated(call: Call) -> Iterator[None]:
     try:
         yield
     except _failures_of_mlflow() as error:
-        raise _meaning_of(error, what, changes) from error
+        raise _meaning_of(error, call) from error
 
 
 def _failures_of_mlflow() -> tuple[type[Exception], ...]:
@@ -168,40 +182,38 @@ def _failures_of_mlflow() -> tuple[type[Exception], ...]:
     return MlflowException, ParseError, json.JSONDecodeError
 
 
-def _meaning_of(error: Exception, what: str, changes: bool) -> OutsideError:
+def _meaning_of(error: Exception, call: Call) -> OutsideError:
     from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
 
     if not isinstance(error, MlflowException):
-        return _unclear("answered something that cannot be read", what, changes)
+        return _unclear("answered something that cannot be read", call)
     if error.error_code != "INTERNAL_ERROR":
         status = int(ERROR_CODE_TO_HTTP_STATUS.get(error.error_code, 400))
-        return _by_status(status, error.message, what, changes, code=error.error_code)
+        return _by_status(status, error.message, call, code=error.error_code)
     cause = error.__context__
     if isinstance(cause, requests.HTTPError) and cause.response is not None:
         answer = cause.response
-        return _by_status(answer.status_code, _reason_in(answer), what, changes, retry_after=_retry_after(answer))
+        return _by_status(answer.status_code, _reason_in(answer), call, retry_after=_retry_after(answer))
     if isinstance(cause, requests.exceptions.InvalidURL):
         return _no_address()
     if isinstance(cause, requests.RequestException):
-        return _by_transport(cause, what, changes)
-    return _unclear("answered something that cannot be read", what, changes)
+        return _by_transport(cause, call)
+    return _unclear("answered something that cannot be read", call)
 
 
-def _by_status(
-    status: int, reason: str, what: str, changes: bool, *, code: str = "", retry_after: float = 0.0
-) -> OutsideError:
+def _by_status(status: int, reason: str, call: Call, *, code: str = "", retry_after: float = 0.0) -> OutsideError:
     if (status < 500 and status not in TRY_AGAIN) or status == 501:
-        return _refusal(status, reason, what, code)
-    if changes and status not in NOT_ACCEPTED:
-        return _unclear(f"answered {status}", what, changes)
-    return Temporary(f"MLflow answered {status} while {what}. It will be tried again.", retry_after)
+        return _refusal(status, reason, call, code)
+    if call.changes and status not in NOT_ACCEPTED:
+        return _unclear(f"answered {status}", call)
+    return Temporary(f"MLflow answered {status} while {call.what}. It will be tried again.", retry_after)
 
 
-def _by_transport(cause: requests.RequestException, what: str, changes: bool) -> OutsideError:
+def _by_transport(cause: requests.RequestException, call: Call) -> OutsideError:
     if _was_never_sent(cause):
-        return Temporary(f"MLflow cannot be reached at {_address(cause)} while {what}. It will be tried again.")
+        return Temporary(f"MLflow cannot be reached at {_address(cause)} while {call.what}. It will be tried again.")
     slow = isinstance(cause, requests.Timeout)
-    return _unclear("did not answer in time" if slow else "closed the connection instead of answering", what, changes)
+    return _unclear("did not answer in time" if slow else "closed the connection instead of answering", call)
 
 
 def _was_never_sent(cause: requests.RequestException) -> bool:
@@ -211,18 +223,20 @@ def _was_never_sent(cause: requests.RequestException) -> bool:
     return isinstance(getattr(inner, "reason", inner), NewConnectionError | ConnectTimeoutError)
 
 
-def _refusal(status: int, reason: str, what: str, code: str) -> Permanent:
+def _refusal(status: int, reason: str, call: Call, code: str) -> Permanent:
     kind = {NOT_THERE: NotThere, ALREADY_THERE: AlreadyThere}.get(code, Permanent)
     fix = FIXES.get(status, "Look at the MLflow server and at what stands before it.")
-    return kind(f"MLflow refused {what} ({status}): {_shortened(reason)} {fix}")
+    if status == 403:
+        fix = f"Give the account that Countersign uses {call.needs}."
+    return kind(f"MLflow refused {call.what} ({status}): {_shortened(reason)} {fix}")
 
 
-def _unclear(how: str, what: str, changes: bool) -> OutsideError:
-    if changes:
+def _unclear(how: str, call: Call) -> OutsideError:
+    if call.changes:
         return OutcomeUnknown(
-            f"MLflow {how} while {what}, so it may or may not have been done. Look before repeating it."
+            f"MLflow {how} while {call.what}, so it may or may not have been done. Look before repeating it."
         )
-    return Temporary(f"MLflow {how} while {what}. It will be tried again.")
+    return Temporary(f"MLflow {how} while {call.what}. It will be tried again.")
 
 
 def _reason_in(response: requests.Response) -> str:
@@ -231,7 +245,9 @@ def _reason_in(response: requests.Response) -> str:
 
 
 def _shortened(reason: str) -> str:
-    line = " ".join(reason.split())
+    """MLflow's client puts its own words around what a server answered in another shape than its own, as basic auth does."""
+    said = ANSWERED.fullmatch(reason)
+    line = " ".join((said[1] if said else reason).split())
     line = line if len(line) <= 300 else line[:299] + "…"
     return line if line.endswith((".", "!", "?", "…")) or not line else line + "."
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from bot.clients.mlflow import evidence, webhook
-from bot.clients.mlflow.http import AlreadyThere, NotThere, open_client, reading, writing
+from bot.clients.mlflow.http import AlreadyThere, Grant, NotThere, open_client, reading, writing
 from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_summary, as_time, as_version_seen
 from bot.data_ports import GitMirror
@@ -46,7 +46,10 @@ Found = TypeVar("Found")
 
 
 class MlflowRegistry:
-    """A `bot.ports.ModelRegistry`. `timeout` is in seconds and holds for each call; nothing is tried twice in here."""
+    """A `bot.ports.ModelRegistry`. `timeout` is in seconds and holds for each call; nothing is tried twice in here.
+
+    `public_url` is where people see MLflow, when that is not `tracking_uri`.
+    """
 
     def __init__(
         self,
@@ -55,11 +58,13 @@ class MlflowRegistry:
         webhook_secrets: Sequence[str],
         timeout: float = 10,
         mirror: GitMirror | None = None,
+        public_url: str = "",
     ) -> None:
         self._tracking_uri = tracking_uri.rstrip("/")
         self._webhook_secrets = tuple(webhook_secrets)
         self._timeout = timeout
         self._mirror = mirror
+        self._public_url = public_url.rstrip("/")
 
     @cached_property
     def _client(self) -> MlflowClient:
@@ -67,8 +72,8 @@ class MlflowRegistry:
 
     @property
     def _ui(self) -> str:
-        """The server's address without a password in it: it goes into cards and tickets."""
-        parts = urlsplit(self._tracking_uri)
+        """The address for people, without a password in it: it goes into cards and tickets."""
+        parts = urlsplit(self._public_url or self._tracking_uri)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RegistryHint:
@@ -183,7 +188,7 @@ class MlflowRegistry:
             self._plainly.set_registered_model_alias(model, alias, str(version))  # type: ignore[no-untyped-call]
 
     def delete_alias(self, model: str, alias: str) -> None:
-        with writing(f"deleting alias {alias} of {model}"):
+        with writing(f"deleting alias {alias} of {model}", Grant.MANAGE):
             self._plainly.delete_registered_model_alias(model, alias)  # type: ignore[no-untyped-call]
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
@@ -216,7 +221,7 @@ class MlflowRegistry:
             self._client.create_registered_model(name)
 
     def delete_version(self, model: str, version: int) -> None:
-        with writing(f"deleting {model} v{version}"):
+        with writing(f"deleting {model} v{version}", Grant.MANAGE):
             self._client.delete_model_version(model, str(version))
 
     def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None:

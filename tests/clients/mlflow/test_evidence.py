@@ -302,6 +302,18 @@ def test_the_author_the_tags_and_the_links_are_told(registry, client, mlflow_ser
     assert evidence.run_url == f"{mlflow_server}/#/experiments/0/runs/{run_id}"
 
 
+@pytest.mark.parametrize("public", ["https://mlflow.example.com", "https://example.com/ml/flow/"])
+def test_links_lead_to_the_address_that_people_see(client, mlflow_server, model_name, public):
+    registry = MlflowRegistry(mlflow_server, webhook_secrets=[], public_url=public)
+    version = logged_version(client, model_name, new_run(client, {"mae": 44.0}))
+
+    evidence = registry.read_evidence(version, None, STORES)
+
+    seen = public.rstrip("/")
+    assert evidence.version_url == f"{seen}/#/models/{model_name}/versions/1"
+    assert evidence.run_url == f"{seen}/#/experiments/0/runs/{evidence.run_id}"
+
+
 def test_a_version_of_no_run_has_no_author_no_figures_and_no_link_to_a_run(registry, client, model_name):
     version = new_version(client, model_name)
 

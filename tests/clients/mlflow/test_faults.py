@@ -117,7 +117,7 @@ def test_an_answer_of_another_shape_is_not_believed(answer: str):
         (302, "Set MLFLOW_TRACKING_URI"),
         (400, "change what is asked for"),
         (401, "MLFLOW_TRACKING_TOKEN"),
-        (403, "Give the bot's MLflow account"),
+        (403, "Give the account that Countersign uses (READ|EDIT)"),
         (404, "check MLFLOW_TRACKING_URI"),
         (413, "Look at the MLflow server"),
         (501, "Look at the MLflow server"),

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import Flask, request
 
+from bot.clients.mlflow.checkup import WEBHOOKS
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.errors import Rejected
 from bot.ports import RegistryHint
 from bot.sandbox.serving import serving
-from tests.fixtures.mlflow_seed import client_of, new_model
+from tests.fixtures.mlflow_seed import client_of, needs, new_model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -53,6 +54,7 @@ def client(mlflow_server: str) -> MlflowClient:
 @pytest.fixture
 def webhook(client: MlflowClient, deliveries: tuple[str, queue.Queue[Delivery]], model_name: str) -> Iterator[str]:
     """The id of a webhook that delivers to us."""
+    needs(client.tracking_uri, WEBHOOKS)
     made = client.create_webhook(f"countersign-{model_name}", deliveries[0], EVENTS, secret=SECRET)
     yield made.webhook_id
     client.delete_webhook(made.webhook_id)

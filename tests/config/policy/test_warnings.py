@@ -8,6 +8,10 @@ from config.policy import Mistake, PolicyMistakes, notices
 from tests.builders.policies import FULL, SMALL, replaced, rule_for
 
 
+def crossing(text: str) -> tuple[Mistake, ...]:
+    return tuple(notice for notice in notices(text) if "both match" in notice.sentence)
+
+
 def test_rules_whose_patterns_cross_are_shown_with_a_name_that_both_match() -> None:
     assert notices(SMALL + rule_for("*-demand")) == (
         Mistake(
@@ -19,13 +23,13 @@ def test_rules_whose_patterns_cross_are_shown_with_a_name_that_both_match() -> N
 
 
 def test_rules_may_cross_in_the_workspace_as_well() -> None:
-    (notice,) = notices(replaced(SMALL, "target:", 'workspace: "*"\n    target:') + rule_for("*", workspace="lab"))
+    (notice,) = crossing(replaced(SMALL, "target:", 'workspace: "*"\n    target:') + rule_for("*", workspace="lab"))
 
     assert 'both match "bike-" in the workspace "lab"' in notice.sentence
 
 
 def test_rules_for_all_models_may_cross_in_the_workspace_alone() -> None:
-    (notice,) = notices(SMALL + rule_for("**", workspace="lab-*") + rule_for("*", workspace="*-eu"))
+    (notice,) = crossing(SMALL + rule_for("**", workspace="lab-*") + rule_for("*", workspace="*-eu"))
 
     assert notice.line == 15
     assert 'both match "x" in the workspace "lab-eu"' in notice.sentence
@@ -41,8 +45,21 @@ def test_rules_for_all_models_may_cross_in_the_workspace_alone() -> None:
         rule_for("*-demand", workspace="lab"),
     ],
 )
-def test_a_narrow_rule_before_a_wide_one_and_rules_apart_are_nothing_to_notice(rule: str) -> None:
-    assert notices(SMALL + rule) == ()
+def test_a_narrow_rule_before_a_wide_one_and_rules_apart_do_not_cross(rule: str) -> None:
+    assert crossing(SMALL + rule) == ()
+
+
+@pytest.mark.parametrize("workspace", ["lab", "lab-*", "Default", "default-eu", "[!d]*"])
+def test_a_rule_for_a_workspace_that_is_not_watched_never_holds(workspace: str) -> None:
+    (notice,) = notices(SMALL + rule_for("car-*", workspace=workspace))
+
+    assert notice.sentence.startswith(f'rule "car-*" never holds, because it is for the workspace "{workspace}"')
+    assert notice.line == 11
+
+
+@pytest.mark.parametrize("workspace", ["default", "*", "d*", "[a-d]efault"])
+def test_a_rule_whose_workspace_is_the_watched_one_is_nothing_to_notice(workspace: str) -> None:
+    assert notices(SMALL + rule_for("car-*", workspace=workspace)) == ()
 
 
 def test_a_group_and_a_freeze_that_no_rule_names_are_noticed_in_the_order_of_the_file() -> None:

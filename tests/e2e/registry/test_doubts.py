@@ -17,12 +17,15 @@ from handlers.policy.kill_switch import person_named
 from handlers.registry.sweeps import accept_registry
 from tests.fixtures import quick_directory
 from tests.fixtures.installation import CHANNEL, Installation
-from tests.fixtures.mlflow_server import SERVED_BY_GUNICORN
+from tests.fixtures.mlflow_server import SERVED_BY, SERVED_BY_GUNICORN
 
 
 @pytest.fixture(scope="module")
 def empty_mlflow() -> Iterator[str]:
-    with quick_directory() as home, running_mlflow(home / "mlflow", options=SERVED_BY_GUNICORN) as url:
+    with (
+        quick_directory() as home,
+        running_mlflow(home / "mlflow", options=SERVED_BY_GUNICORN, python=SERVED_BY) as url,
+    ):
         yield url
 
 

@@ -19,9 +19,11 @@ import pytest
 import requests
 from mlflow.entities.webhook import WebhookEventStr
 
+from bot.clients.mlflow.checkup import WEBHOOKS
 from bot.domain.events import RequestOpened
 from bot.domain.model import State
 from tests.fixtures.installation import MLFLOW_SECRET, Installation
+from tests.fixtures.mlflow_seed import needs
 
 ALIAS_SET = ("model_version_alias", "created")
 
@@ -61,6 +63,7 @@ def counted(installation: Installation, **labels: str) -> float:
 @contextmanager
 def registered_webhook(installation: Installation, *events: WebhookEventStr) -> Iterator[None]:
     """A webhook of the real MLflow that leads to this installation."""
+    needs(installation.mlflow.tracking_uri, WEBHOOKS)
     address = f"{installation.url}/webhooks/mlflow"
     hook = installation.mlflow.create_webhook(
         f"installation-{uuid4().hex[:8]}", address, list(events), secret=MLFLOW_SECRET

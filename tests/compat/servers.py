@@ -1,0 +1,46 @@
+"""Installs MLflow servers of other releases, once, outside of the repository: into the cache folder or below the interpreter's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+OLDEST = "2.22.5"
+RELEASES = {
+    OLDEST: ("mlflow==2.22.5", "sqlalchemy<2.1"),  # before 3.17, MLflow does not start with SQLAlchemy 2.1
+    "3.8": ("mlflow==3.8.1", "sqlalchemy<2.1"),
+    "newest 3.x": ("mlflow>=3.17,<4",),
+}
+WITHOUT_THE_REST = ("mlflow==2.22.5", "mlflow-skinny==2.22.5", "sqlalchemy>=2,<2.1", "protobuf<7")
+COMPLETE = ".complete"
+
+
+def interpreter_of(release: str) -> Path:
+    """The interpreter of a venv that has this release's MLflow, and all that it asks for. A minute for each, the first time."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    venv = cache / "countersign-compat" / release.replace(" ", "-")
+    python = venv / "bin" / "python"
+    if not (venv / COMPLETE).exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+        _install(python, *RELEASES[release])
+        (venv / COMPLETE).touch()
+    return python
+
+
+def oldest_beside_ours() -> Path:
+    """A folder for PYTHONPATH with the oldest release alone: the rest of what it needs is ours. Some seconds, the first time.
+
+    It lies beside the interpreter's packages, so that it goes with them.
+    """
+    folder = Path(sys.prefix) / f"mlflow-{OLDEST}"
+    if not (folder / COMPLETE).exists():
+        _install(Path(sys.executable), "--no-deps", "--upgrade", "--target", str(folder), *WITHOUT_THE_REST)
+        (folder / COMPLETE).touch()
+    return folder
+
+
+def _install(python: Path, *words: str) -> None:
+    quietly = ("--quiet", "--quiet", "--disable-pip-version-check", "--no-compile")  # errors alone
+    subprocess.run([python, "-m", "pip", "install", *quietly, *words], check=True)
