@@ -276,10 +276,7 @@ class TicketSystem(Protocol):
         """Skips files that our account already attached under the same name. Raises OutcomeUnknown."""
 
     def move(self, ref: TicketRef, to: TicketMove | str) -> None:
-        """Takes the transition with that id, name or target status, unless the ticket is there; several, where it is further away.
-
-        Permanent lists the transitions, and says what the policy can add.
-        """
+        """Takes the transitions that lead there, unless the ticket is there. Permanent lists those that there are."""
 
 
 @dataclass(frozen=True)

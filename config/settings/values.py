@@ -184,7 +184,7 @@ def web_address(text: str) -> str:
 
 def jira_address(text: str) -> str:
     """The site's address alone, or that of Atlassian's gateway; not one copied from the browser."""
-    parts = urlsplit(text) if "://" in text else None
+    parts = _split(text) if "://" in text else None
     if parts is None or parts.username or parts.password:
         return web_address(text)
     site, host = f"{parts.scheme}://{parts.netloc}", parts.hostname or ""
