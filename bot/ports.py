@@ -20,7 +20,7 @@ from bot.domain.grounds import SignedRequest
 from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.model import Evidence, Metric, VersionId
 from bot.domain.policy.rules import LineageDemand
-from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
+from bot.domain.references import Image, PostedCard, TicketMove, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 
 
@@ -275,8 +275,8 @@ class TicketSystem(Protocol):
     def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
         """Skips files that our account already attached under the same name. Raises OutcomeUnknown."""
 
-    def move(self, ref: TicketRef, to: str) -> None:
-        """Takes the transition with that id, name or target status, unless the ticket is there. Permanent lists the transitions."""
+    def move(self, ref: TicketRef, to: TicketMove | str) -> None:
+        """Takes the transitions that lead there, unless the ticket is there. Permanent lists those that there are."""
 
 
 @dataclass(frozen=True)

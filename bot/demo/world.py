@@ -31,6 +31,7 @@ from bot.database import embedded
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import Ask, AskKind, DecidedBy
 from bot.domain.request.fast_track import Outcome
+from bot.domain.text import counted
 from bot.errors import DemoFailed
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow
@@ -199,7 +200,9 @@ def line_of(entry: Entry, names: Mapping[str, str]) -> str:
         "PlotUploaded": lambda: str(body["plot"]["alt"]).partition(": ")[0],
         "TargetMoved": lambda: f"{_target(body)} is {_version(body['version'])}",
         "TicketClosed": lambda: f"{body['ticket']['key']} is {body['status']}",
-        "BaselineTaken": lambda: f"{body['models']} models watched, {body['held']} targets held without an approval",
+        "BaselineTaken": lambda: (
+            f"{counted(int(body['models']), 'model')} watched, {counted(int(body['held']), 'target')} held without an approval"
+        ),
         "PolicyActivated": lambda: str(body["digest"])[:19],
         "FastTrackSwitched": lambda: f"{'on' if body['on'] else 'off'} by {names.get(body['person'], '?')}",
         "AwayDeclared": lambda: f"{names.get(body['person'], '?')}; {names.get(body['delegate'], '?')} stands in",

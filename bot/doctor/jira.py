@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.clients.jira.checkup import PERMISSIONS, PERMISSIONS_FOR_DIGEST, CreateScreen, ProjectSeen
-from bot.clients.jira.transitions import same
+from bot.clients.jira.fields import field_called, fields_on, same
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
 from bot.domain.references import TicketPlan
 from bot.errors import Permanent
@@ -72,7 +72,11 @@ def _permissions(project: ProjectSeen, plan: TicketPlan, world: World) -> Findin
     if not missing:
         return fine(what, f"all {len(wanted)} that it takes")
     listed = "; ".join(f"{name} (to {wanted[name]})" for name in missing)
-    return failure(what, f"the account lacks {listed}", "give it these in the project's permission scheme")
+    if project.by_team:
+        fix = "the team manages this project: give the account a role with these in Project settings, Access"
+    else:
+        fix = "give it these in the project's permission scheme"
+    return failure(what, f"the account lacks {listed}", fix)
 
 
 def _issue_type(plan: TicketPlan, project: ProjectSeen, world: World) -> Findings:
@@ -81,26 +85,52 @@ def _issue_type(plan: TicketPlan, project: ProjectSeen, world: World) -> Finding
         known = ", ".join(project.issue_types) or "none"
         yield failure(what, f"does not exist; there are: {known}", "name one of these in the policy's ticket section")
         return
-    yield _screen(what, world.jira.create_screen(project, plan.type))
+    yield from _screen(
+        what, plan, world.jira.create_screen(project, plan.type), cloud=world.jira.deployment() == "Cloud"
+    )
     if not _is_decided(plan):
         return
     statuses = world.jira.statuses(project, plan.type)
     yield _transition("approved", plan.approved, statuses, plan)
     yield _transition("rejected", plan.rejected, statuses, plan)
+    for step in dict.fromkeys((*plan.approved_path, *plan.rejected_path)):
+        yield _transition(f"path {step}", step, statuses, plan)
 
 
-def _screen(what: str, screen: CreateScreen) -> Finding:
-    unfillable = sorted(screen.required - FILLED_IN - FILLED_BY_JIRA)
+def _screen(what: str, plan: TicketPlan, screen: CreateScreen, *, cloud: bool) -> Findings:
+    try:
+        filled = fields_on(screen.shown, plan.fields, f"the create screen of {plan.type}", cloud=cloud)
+    except Permanent as unfit:
+        yield failure(what, str(unfit), "correct `fields` in the policy's ticket section")
+        return
+    unfillable = [
+        field for field in screen.shown if field.required and field.id not in FILLED_IN | FILLED_BY_JIRA | filled.keys()
+    ]
     absent = sorted(FILLED_IN - screen.fields)
     if unfillable:
-        return failure(
+        example = unfillable[0].name or unfillable[0].id
+        yield failure(
             what,
-            f"its create screen demands what Countersign cannot fill in: {', '.join(unfillable)}",
-            "make these optional, or give them a default",
+            f"its create screen demands what Countersign does not know: {'; '.join(map(str, unfillable))}",
+            f'say it in the policy\'s ticket section, as in `fields: {{"{example}": VALUE}}`, or make it optional',
         )
-    if absent:
-        return failure(what, f"its create screen lacks {', '.join(absent)}", "put these on the create screen")
-    return fine(what, "found, and its create screen can be filled in")
+    elif absent:
+        yield failure(what, f"its create screen lacks {', '.join(absent)}", "put these on the create screen")
+    else:
+        yield fine(what, "found, and its create screen can be filled in")
+    yield from _fields_elsewhere(plan, screen)
+
+
+def _fields_elsewhere(plan: TicketPlan, screen: CreateScreen) -> Findings:
+    """Jira lists the screens of transitions on a ticket only, so an unknown name is no failure."""
+    for field in plan.fields:
+        if field_called(field.name, screen.shown, f"the create screen of {plan.type}") is None:
+            known = ", ".join(f'"{one.name or one.id}"' for one in screen.shown if one.id not in FILLED_IN)
+            yield warning(
+                f"jira field {field.name}",
+                f"is not on the create screen of {plan.type} in {plan.project}, which has: {known or 'none'}",
+                "fine if the screen of a transition has it, which Jira shows on a ticket only; otherwise correct the policy",
+            )
 
 
 def _transition(decision: str, wanted: str, statuses: tuple[str, ...], plan: TicketPlan) -> Finding:
@@ -122,7 +152,11 @@ def _plans(world: World) -> list[TicketPlan]:
 def _of_the_digest(world: World) -> list[TicketPlan]:
     """The digest's ticket needs no transitions, because there is no decision on it."""
     digest = world.policy.digest
-    return [TicketPlan(*digest.ticket, approved="", rejected="")] if digest and digest.ticket else []
+    return (
+        [TicketPlan(*digest.ticket, approved="", rejected="", fields=digest.ticket_fields)]
+        if digest and digest.ticket
+        else []
+    )
 
 
 def _is_decided(plan: TicketPlan) -> bool:

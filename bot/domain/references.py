@@ -25,6 +25,29 @@ class PostedCard:
 
 
 @dataclass(frozen=True)
+class TicketField:
+    """A field that the policy fills in, by its name or id. `value` is JSON text, so that a list or a mapping stays hashable."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class TicketMove:
+    """Where a decision sends a ticket: `to` names a transition (id or name) or its target status.
+
+    `path` names what lies between, in order. `resolution` (id or name) and `fields` fill the screens on the way. `avoid` names where the
+    ticket must not even pass.
+    """
+
+    to: str
+    path: tuple[str, ...] = ()
+    resolution: str = ""
+    fields: tuple[TicketField, ...] = ()
+    avoid: str = ""
+
+
+@dataclass(frozen=True)
 class TicketPlan:
     """A rule's ticket settings. `approved` and `rejected` name a transition (id or name) or its target status."""
 
@@ -32,6 +55,17 @@ class TicketPlan:
     type: str
     approved: str
     rejected: str
+    fields: tuple[TicketField, ...] = ()
+    approved_path: tuple[str, ...] = ()
+    rejected_path: tuple[str, ...] = ()
+    approved_resolution: str = ""
+    rejected_resolution: str = ""
+
+    def on_approval(self) -> TicketMove:
+        return TicketMove(self.approved, self.approved_path, self.approved_resolution, self.fields, self.rejected)
+
+    def on_rejection(self) -> TicketMove:
+        return TicketMove(self.rejected, self.rejected_path, self.rejected_resolution, self.fields, self.approved)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, Field, Strict, model_validator
 
 from bot.domain.policy.rules import DigestPlan
+from config.policy.ticket_shapes import TicketFields, as_ticket_fields
 from config.policy.times import WEEKDAYS, TimeZone
 from config.policy.values import Channel, Email, ProjectKey, Shape, Text, different
 
@@ -33,6 +34,11 @@ def _cron(text: str) -> str:
             f'must be a cron of five fields, minute, hour, day, month and day of the week, such as "{EVERY_MONDAY}"'
         )
     days = fields[4]
+    if "#" in days:
+        day = days.partition("#")[0] or "mon"
+        raise ValueError(
+            f'names one week of a month, "{days[:20]}", and each week has its digest. Write the day alone: {day[-3:]}'
+        )
     if any(letter.isdigit() for letter in days):
         raise ValueError(
             f'gives the day of the week as a number, "{days[:20]}", and programs do not agree which day that is. '
@@ -86,6 +92,8 @@ class DigestTicketShape(Shape):
     """The key of the Jira project."""
     type: Text
     """The issue type, for example Task."""
+    fields: TicketFields = Field(default_factory=dict)
+    """What else to fill in when the ticket is opened, by a field's name or id in Jira."""
 
 
 class DigestShape(Shape):
@@ -118,4 +126,5 @@ class DigestShape(Shape):
             channel=None if self.notify is None else self.notify.slack,
             ticket=None if self.ticket is None else (self.ticket.project, self.ticket.type),
             email=self.email,
+            ticket_fields=() if self.ticket is None else as_ticket_fields(self.ticket.fields),
         )

@@ -26,8 +26,8 @@ from config.policy.shapes import (
     RequirementShape,
     RuleShape,
     TargetShape,
-    TicketShape,
 )
+from config.policy.ticket_shapes import PathShape, ResolutionShape, TicketShape
 from config.policy.yaml_lines import Path, as_list, as_mapping
 
 QUOTED_LENGTH = 40  # characters of a wrong value that a sentence repeats
@@ -41,6 +41,8 @@ SHAPES: dict[str, type[BaseModel]] = {
     "ask_on": AskShape,
     "notify": NotifyShape,
     "ticket": TicketShape,
+    "path": PathShape,
+    "resolution": ResolutionShape,
     "approve": ApproveShape,
     "all_of": RequirementShape,
     "escalate": EscalateShape,

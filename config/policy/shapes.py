@@ -28,11 +28,11 @@ from bot.domain.policy.rules import (
     UnknownRequester,
     Unruled,
 )
-from bot.domain.references import TicketPlan
 from config.policy.calendar_shapes import CalendarShape, FreezeShape
 from config.policy.digest_shapes import DigestShape
 from config.policy.fast_track_shapes import FastTrackShape
 from config.policy.lineage_shapes import LineageShape
+from config.policy.ticket_shapes import TicketShape
 from config.policy.times import Duration, Pause
 from config.policy.values import (
     Alias,
@@ -44,7 +44,6 @@ from config.policy.values import (
     GroupHandle,
     GroupName,
     OneOf,
-    ProjectKey,
     Shape,
     Stage,
     StorePrefix,
@@ -131,22 +130,6 @@ class NotifyShape(Shape):
 
     slack: Channel
     """A channel, for example "#model-approvals". Keep the quotes: # begins a comment."""
-
-
-class TicketShape(Shape):
-    """The Jira ticket that each request gets."""
-
-    project: ProjectKey
-    """The key of the Jira project."""
-    type: Text
-    """The issue type, for example Task."""
-    approved: Text
-    """The transition after an approval: its id, its name, or the status it leads to."""
-    rejected: Text
-    """The transition after a rejection: its id, its name, or the status it leads to."""
-
-    def as_ticket_plan(self) -> TicketPlan:
-        return TicketPlan(self.project, self.type, self.approved, self.rejected)
 
 
 class RequirementShape(Shape):

@@ -30,6 +30,7 @@ EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 CHANNEL = re.compile(
     r"#[^\s#@,.:]{1,80}|[CG][A-Z0-9]{6,}"
 )  # a name, or the id that Slack shows in the channel's details
+GROUP_ID = re.compile(r"S(?=[A-Z]*\d)[A-Z0-9]{7,}")
 PROJECT = re.compile(r"[A-Z][A-Z0-9_]*")
 STORE = re.compile(r"([a-z][a-z0-9+.-]*:|/)[^\s%?#]*")
 BRANCH = re.compile(r"[\w][\w./-]{0,200}")
@@ -126,6 +127,8 @@ def _email(text: str) -> str:
 
 
 def _handle(text: str) -> str:
+    if GROUP_ID.fullmatch(text):
+        raise ValueError(f'must be the handle of a Slack user group, for example "ml-leads", and "{text}" is its id')
     if not PLAIN_NAME.fullmatch(text):
         raise ValueError(
             f'must be the handle of a Slack user group without the @, for example "ml-leads", not "{text}"'

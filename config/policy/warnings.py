@@ -6,6 +6,7 @@ What is not allowed is in `config.policy.checks`; rules that feed each other are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bot.domain.model import DEFAULT_WORKSPACE
@@ -16,16 +17,32 @@ from config.policy.parts import Finding
 from config.policy.patterns import common_name
 from config.policy.shapes import PolicyShape, RuleShape
 
+LETTERS = re.compile(r"\[[^\]!-][^\]-]*\]")  # not [a-z] and [!a], which no one writes by chance
+
 
 def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _rules_that_overlap(policy.rules)
     yield from _rules_for_another_workspace(policy.rules)
+    yield from _brackets_that_stand_for_a_letter(policy.rules)
     yield from _groups_without_a_rule(policy)
     yield from _freezes_without_a_rule(policy)
     yield from _ages_without_a_digest(policy)
     yield from rules_that_feed_on_copies(policy.rules)
     yield from _reminders_after_the_end(policy)
     yield from _names_that_count_for_nothing(policy)
+
+
+def _brackets_that_stand_for_a_letter(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:
+    """A model may be called `[prod] bike`, and few know that a shell pattern reads `[prod]` as one letter of four."""
+    for index, rule in enumerate(rules):
+        for key, pattern in (("models", rule.models), ("workspace", rule.workspace)):
+            found = next((one for one in LETTERS.findall(pattern) if one != "[[]"), None)
+            if found is not None:
+                yield (
+                    ("rules", index, key),
+                    f'rule "{rule.models}": {found} in {key} stands for one letter of those in it. If the name has brackets, write '
+                    f'"{pattern.replace(found, "[[]" + found[1:])}".',
+                )
 
 
 def _rules_that_overlap(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:

@@ -52,6 +52,8 @@ def read_document(text: str) -> Document:
         return Document(mistakes=[refusal.mistake])
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if mark and (swallowed := _line_that_a_comment_ends(text, mark.line + 1)):
+            return Document(mistakes=[swallowed])
         return Document(
             mistakes=[Mistake(mark.line + 1 if mark else None, f"This is not valid YAML: {_problem(error)}.")]
         )
@@ -63,6 +65,24 @@ def read_document(text: str) -> Document:
             mistakes=[Mistake(None, "This is not valid YAML: a number or an escaped character is out of range.")]
         )
     return _Unfolding(text).unfold(root) if root is not None else Document()
+
+
+QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+A_COMMENT = re.compile(r"(?<=[\s,\[{])#")
+A_VALUE_BEGINS = re.compile(r"[:,\[{]\s*$")
+
+
+def _line_that_a_comment_ends(text: str, until: int) -> Mistake | None:
+    """`{slack: #models}`: to YAML the bracket is in a comment and never closes, and it complains of a later line."""
+    for number, line in reversed(list(enumerate(text.splitlines()[:until], start=1))):
+        before, sign, comment = A_COMMENT.sub("\0", QUOTED.sub("''", line), count=1).partition("\0")
+        is_open = sum(map(before.count, "{[")) > sum(map(before.count, "}]"))
+        if sign and is_open and A_VALUE_BEGINS.search(before) and comment[:1].strip():
+            value = re.split(r"[\s,}\]]", comment)[0]
+            return Mistake(
+                number, f'#{value} is a comment to YAML, with all that follows it on this line. Quote it: "#{value}".'
+            )
+    return None
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
@@ -85,7 +105,11 @@ class _PlainLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs leave it out
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _NotPlain(event, "Anchors (&name, *name) are not allowed here. Write the value out in each place.")
+            raise _NotPlain(
+                event,
+                "Anchors (&name, *name) are not allowed here. Write the value out in each place, or one rule for several models: "
+                'models: "bike-*" is a pattern, and groups are shared by their names.',
+            )
         if getattr(event, "tag", None):
             raise _NotPlain(event, f"Tags ({event.tag}) are not allowed here. Quote a text that begins with !.")
         if self.depth >= DEPTH_LIMIT:

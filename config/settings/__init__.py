@@ -86,6 +86,7 @@ NEEDS: Mapping[Process, frozenset[Need]] = {
 Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(values.several_secrets)]
 DatabaseUrl = Annotated[SecretStr, BeforeValidator(values.database_url)]
 WebAddress = Annotated[str, AfterValidator(values.web_address)]
+JiraAddress = Annotated[str, AfterValidator(values.jira_address)]
 
 
 def _default_policy() -> Path:
@@ -145,7 +146,7 @@ class Settings(BaseModel):
     slack_api_url: Annotated[str, AfterValidator(values.slack_api_url)] = Field(
         "https://slack.com/api/", alias="SLACK_API_URL"
     )
-    jira_url: WebAddress = Field("", alias="JIRA_URL")
+    jira_url: JiraAddress = Field("", alias="JIRA_URL")
     jira_email: Annotated[str, AfterValidator(values.email)] = Field("", alias="JIRA_EMAIL")
     jira_api_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_API_TOKEN")
     jira_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_TOKEN")

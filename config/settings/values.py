@@ -21,6 +21,12 @@ HIGHEST_PORT = 65535
 LOOPBACK = "127.0.0.1"
 Network = IPv4Network | IPv6Network
 SENDER = re.compile(r"[!-~]+@[!-~]+")
+ESCAPES = "Write a / # or ? within a password as %2F, %23 or %3F"
+GATEWAY = re.compile(r"/ex/jira/[\w-]+")
+# What a page's address in a browser goes on with, behind the path that a Data Center may be installed under, such as /jira
+PAGES_OF_JIRA = re.compile(
+    r"/(software|core|servicedesk|your-work|for-you|dashboards|people|browse|projects|secure|issues|plugins|rest|login|login\.jsp)(/|$)"
+)
 
 # https://docs.slack.dev/authentication/tokens and https://support.atlassian.com for ATATT; the longer prefix first
 PASTED = {
@@ -177,6 +183,28 @@ def web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def jira_address(text: str) -> str:
+    """The site's address alone, or that of Atlassian's gateway; not one copied from the browser."""
+    parts = _split(text) if "://" in text else None
+    if parts is None or parts.username or parts.password:
+        return web_address(text)
+    site, host = f"{parts.scheme}://{parts.netloc}", parts.hostname or ""
+    if host == "api.atlassian.com":
+        if not GATEWAY.fullmatch(parts.path.rstrip("/")):
+            raise ValueError(
+                "is Atlassian's gateway without the site. Write https://api.atlassian.com/ex/jira/CLOUD-ID"
+            )
+        return web_address(text)
+    page = PAGES_OF_JIRA.search(parts.path)
+    if host.endswith((".atlassian.net", ".jira.com")) and (parts.path.strip("/") or parts.query or parts.fragment):
+        raise ValueError(f"is the address of a page of Jira. Write the site alone: {site}")
+    if page is not None:
+        raise ValueError(
+            f"is the address of a page of Jira. Write only what is before it: {site}{parts.path[: page.start()]}"
+        )
+    return web_address(text)
+
+
 def slack_api_url(text: str) -> str:
     if not text.endswith("/api/"):
         raise ValueError("must end in /api/, as in https://slack.com/api/")
@@ -199,6 +227,7 @@ def smtp_url(text: str) -> str:
     example = "Write it as smtp://user:password@mail.example.com:587, or smtps:// for a server that is encrypted from the first byte"
     if "://" not in text:
         raise ValueError(f"has no scheme. {example}")
+    _refuse_a_password_that_ends_the_host(text)
     parts = _split(text)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ValueError(f"is not the address of a mail server. {example}")
@@ -207,11 +236,16 @@ def smtp_url(text: str) -> str:
             "has a user without a password, or the reverse. Write both, or neither for a server that asks for none"
         )
     if parts.path not in ("", "/") or parts.fragment:
-        raise ValueError(
-            "has more than a user, a host and a port. Write a / # or ? within a password as %2F, %23 or %3F"
-        )
+        raise ValueError(f"has more than a user, a host and a port. {ESCAPES}")
     _check_sender(parts.query)
     return text
+
+
+def _refuse_a_password_that_ends_the_host(text: str) -> None:
+    """A mail server has no path: an @ behind the first / # or ? shows that the password, or the user, contains one of them."""
+    rest = re.split(r"[?&]from=", text.partition("://")[2])[0]
+    if "@" in rest and "@" not in re.split(r"[/?#]", rest)[0]:
+        raise ValueError(f"has a / # or ? before its host. {ESCAPES}")
 
 
 def _check_sender(query: str) -> None:

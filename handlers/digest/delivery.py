@@ -62,11 +62,12 @@ def post_digest(week: str, s: Services) -> None:
 def file_digest(week: str, s: Services) -> None:
     """A ticket with the summary and the lists, the hashes and the checkpoint as a comment, and the files."""
     row, digest = _read(week, s)
-    ticket = _where(row, s).ticket
+    where = _where(row, s)
+    ticket = where.ticket
     if ticket is None or row.ticket is not None:
         return
     project, issue_type = ticket
-    plan = TicketPlan(project, issue_type, approved="", rejected="")
+    plan = TicketPlan(project, issue_type, approved="", rejected="", fields=where.ticket_fields)
     ref = open_ticket_once(f"countersign-digest-{week}", plan, ticket_card(digest), s).ref
     key = f"digest:{week}"
     with files_on_disk(row, digest, s, at_most=ON_A_TICKET) as files:
@@ -113,6 +114,7 @@ def _where(row: DigestRow, s: Services) -> DigestPlan:
         then,
         channel=then.channel and (now.channel or then.channel),
         ticket=then.ticket and (now.ticket or then.ticket),
+        ticket_fields=now.ticket_fields if now.ticket else then.ticket_fields,
         email=then.email and (now.email or then.email),
     )
 

@@ -9,7 +9,7 @@ from functools import partial
 from bot.domain.card.sentences import CardContext, decision_text, evidence_text, outcome_text, status_sentence
 from bot.domain.events import TicketClosed
 from bot.domain.model import Kind, State, TransitionRequest
-from bot.domain.references import TicketPlan, TicketRef
+from bot.domain.references import TicketMove, TicketPlan, TicketRef
 from bot.errors import Permanent
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -107,13 +107,13 @@ def _on_failed(request: TransitionRequest, ticket: TicketRef, failed: TicketRef,
 def _closing(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Write:
     """Asks for the plan only when its turn has come: without one, all that goes before is sent all the same."""
 
-    def wanted() -> str:
+    def wanted() -> TicketMove:
         plan = plan_of(request, context)
-        return plan.approved if request.state is State.APPLIED else plan.rejected
+        return plan.on_approval() if request.state is State.APPLIED else plan.on_rejection()
 
     def record(tx: Transaction) -> None:
         if not tx.requests.get(request.id, for_update=True).ticket_status:
-            tx.record([TicketClosed(s.clock.now(), request.id, ticket, wanted())])
+            tx.record([TicketClosed(s.clock.now(), request.id, ticket, wanted().to)])
 
     return Write(f"closing:{request.id}", lambda: s.tickets.move(ticket, wanted()), record=record)
 

@@ -10,6 +10,7 @@ from bot.domain.events import BaselineTaken, RegistryTrusted
 from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.registry.identity import Holdings, lost_models
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.text import counted
 from bot.errors import Refused
 from bot.ports import ModelSummary
 from bot.services import Services
@@ -55,7 +56,8 @@ def accept(reason: str, person: Person, summaries: Sequence[ModelSummary], s: Se
         tx.trust.put(RegistryRow(DEFAULT_WORKSPACE, identity))
         tx.record([BaselineTaken(now, DEFAULT_WORKSPACE, len(new), held)])
         go_on(tx)
-    return f"Accepted: of what was known, {len(lost)} models are gone or changed; {len(new)} begin as they are now, {held} targets held."
+    gone = f"{counted(len(lost), 'model')} {'is' if len(lost) == 1 else 'are'} gone or changed"
+    return f"Accepted: of what was known, {gone}; {counted(len(new), 'model')} as now, {counted(held, 'target')} held."
 
 
 def checked_reason(reason: str) -> str:

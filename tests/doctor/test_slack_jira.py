@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bot.doctor.findings import Status
-from bot.sandbox.jira import Deployment
+from bot.sandbox.jira import Deployment, Field, Project
 from tests.fixtures.doctor_world import Installation
 
 # Slack
@@ -203,3 +203,42 @@ def test_jira_is_not_asked_when_the_policy_opens_no_tickets(installed: Installat
     found = {finding.what: finding for finding in installed.examine()}
 
     assert found["jira"].why == "not needed: the policy opens no tickets"
+
+
+RISK = Field("customfield_10001", "Risk", "option", options=("Low", "High"), required=True)
+
+
+def test_a_required_field_is_named_with_what_it_takes_and_how_the_policy_says_it(installed: Installation) -> None:
+    installed.jira.site.projects = (Project("GOV", "Governance", fields=(RISK,)),)
+
+    trouble = installed.troubles()["jira type Task in GOV"]
+
+    assert '"Risk" (customfield_10001): Low (id 10500), High (id 10501)' in trouble.why
+    assert 'fields: {"Risk": VALUE}' in trouble.fix
+
+
+@pytest.mark.parametrize(
+    ("given", "what", "words"),
+    [
+        ("Risk: Low", "", ""),
+        ("Risk: Medium", "jira type Task in GOV", 'does not take "Medium"'),
+        ("Risk: Low, Team: ML", "jira field Team", "is not on the create screen"),
+    ],
+)
+def test_the_fields_of_the_policy_are_held_against_the_create_screen(
+    installed: Installation, given: str, what: str, words: str
+) -> None:
+    installed.jira.site.projects = (Project("GOV", "Governance", fields=(RISK,)),)
+    installed.rewrite_policy("type: Task,", f"type: Task, fields: {{{given}}},")
+
+    found = {name: finding.why for name, finding in installed.troubles().items() if name.startswith("jira")}
+
+    assert words in found.get(what, "")
+    assert len(found) == bool(what)
+
+
+def test_where_a_team_manages_its_project_the_fix_leads_to_its_access(installed: Installation) -> None:
+    installed.jira.site.projects = (Project("GOV", "Governance", team_managed=True),)
+    installed.jira.denied_permissions = frozenset({"ADD_COMMENTS"})
+
+    assert "Project settings, Access" in installed.troubles()["jira permissions in GOV"].fix

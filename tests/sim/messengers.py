@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.domain.card.card import Card
 from bot.domain.grounds import SignedRequest
 from bot.domain.model import SignedBy
-from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
+from bot.domain.references import Image, PostedCard, TicketMove, TicketPlan, TicketRef
 from bot.errors import MessageGone, Permanent, Rejected
 from bot.ports import Account, AccountKind, Attachment, Click, Ticket, TicketHint
 
@@ -160,8 +160,8 @@ class Tickets:
     def attach(self, ref: TicketRef, files: Sequence[Attachment]) -> None:
         self._issue(ref)
 
-    def move(self, ref: TicketRef, to: str) -> None:
-        self._issue(ref).status = to
+    def move(self, ref: TicketRef, to: TicketMove | str) -> None:
+        self._issue(ref).status = to if isinstance(to, str) else to.to
 
     def _issue(self, ref: TicketRef) -> Issue:
         found = next((issue for issue in self.issues if issue.ref.id == ref.id), None)

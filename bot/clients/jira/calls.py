@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from jira import JIRA, JIRAError
@@ -26,6 +28,8 @@ JsonObject = Mapping[str, object]
 
 TIMEOUT = 10.0
 SAID_LIMIT = 300
+SHORTEST_PAUSE = 5.0  # seconds, when Jira does not say how long
+SCOPES = "read:jira-work, write:jira-work and read:jira-user"
 UNSENT = (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError)
 NOT_PROCESSED = frozenset({408, 409, 423, 425, 503})  # refused before anything was written; a retry can succeed
 SHAPELESS = (ValueError, KeyError, TypeError, AttributeError)  # what the library raises when an answer is not Jira's
@@ -49,12 +53,25 @@ class JiraCalls:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._client: JIRA | None = None
+        self._paused_until = 0.0  # of time.monotonic()
+        self._site = ""
+
+    def site(self) -> str:
+        """The address that people open. Behind Atlassian's gateway it is another one than that of the calls."""
+        if not is_gateway(self.url):
+            return self.url
+        if not self._site:
+            self._site = self.read(
+                "asking for the site's address", lambda client: str(client.server_info()["baseUrl"]).rstrip("/")
+            )
+        return self._site
 
     def cloud(self) -> bool:
         return self._connected().deploymentType == "Cloud"
 
     def read(self, what: str, call: Callable[[JIRA], T]) -> T:
         client = self._connected()
+        self._wait_for_quota(what)
         return self._attempt(what, lambda: call(client), in_doubt=Temporary)
 
     def write(self, what: str, call: Callable[[JIRA], T]) -> T:
@@ -64,7 +81,14 @@ class JiraCalls:
     def write_once(self, what: str, call: Callable[[JIRA], T]) -> T:
         """For writes that must not be repeated before a lookup."""
         client = self._connected()
+        self._wait_for_quota(what)
         return self._attempt(what, lambda: call(client), in_doubt=OutcomeUnknown)
+
+    def _wait_for_quota(self, what: str) -> None:
+        """Raises Temporary, without a call, while Jira refuses every call of this account: asking for each ticket would prolong it."""
+        remaining = self._paused_until - time.monotonic()
+        if remaining > 0:
+            raise Temporary(f"Jira's quota is used up ({what}); no call is made until it allows some again.", remaining)
 
     def _connected(self) -> JIRA:
         with self._lock:
@@ -88,7 +112,7 @@ class JiraCalls:
 
     def _open(self, version: str) -> JIRA:
         """The library's retries are off, because a lost answer would make two tickets. Its log is off, because it shows whole bodies."""
-        return JIRA(
+        client = JIRA(
             self.url,
             options={"rest_api_version": version},
             basic_auth=self._basic,
@@ -97,6 +121,8 @@ class JiraCalls:
             timeout=self._timeout,
             logging=False,
         )
+        client._session.hooks["response"].append(_refuse_as_anonymous)
+        return client
 
     def _attempt(self, what: str, call: Callable[[], T], in_doubt: type[OutsideError]) -> T:
         try:
@@ -113,6 +139,8 @@ class JiraCalls:
     def _as_outside_error(self, what: str, error: JIRAError, in_doubt: type[OutsideError]) -> OutsideError:
         status = error.status_code or 0
         if status == 429:
+            if _is_for_all_calls(error):
+                self._paused_until = time.monotonic() + max(_wait(error), SHORTEST_PAUSE)
             return Temporary(f"Jira allows no more calls for now ({what}); waiting as long as it asked.", _wait(error))
         if status in NOT_PROCESSED:
             return Temporary(f"Jira could not do it just now ({what}: HTTP {status}). It is tried again.", _wait(error))
@@ -123,10 +151,22 @@ class JiraCalls:
         return Permanent(f"Jira refused {what} (HTTP {status}).{said} {fix}")
 
     def _fix_of_401(self, error: JIRAError) -> str:
-        if _header(error, "X-Seraph-LoginReason") == "AUTHENTICATION_DENIED":
+        if "scope does not match" in (error.text or ""):
+            return (
+                f"Give the token the scopes {SCOPES}: make a new one, set JIRA_API_TOKEN, restart, and replay the job."
+            )
+        if "AUTHENTICATION_DENIED" in _header(error, "X-Seraph-LoginReason"):
             return "Jira asks this account for a CAPTCHA: log in once with a browser as the bot. Then replay the job."
         names = "JIRA_EMAIL and JIRA_API_TOKEN" if self._basic else "JIRA_TOKEN"
-        return f"The token is wrong, expired or revoked: make a new one, set {names}, restart, and replay the job."
+        scoped = (
+            " A token with scopes, as a service account has, works only with JIRA_URL=https://api.atlassian.com/ex/jira/CLOUD-ID."
+            if self._basic and not is_gateway(self.url)
+            else ""
+        )
+        return (
+            f"The token is wrong, expired (it lives a year at most) or revoked: make a new one, set {names}, restart, and replay the "
+            f"job.{scoped}"
+        )
 
     def _unsent_or_lost(self, what: str, error: requests.ConnectionError, in_doubt: type[OutsideError]) -> OutsideError:
         cause = error.args[0] if error.args else None
@@ -136,6 +176,26 @@ class JiraCalls:
                 f"Jira at {self.url} cannot be reached ({what}: {type(reason).__name__}). It is tried again."
             )
         return _lost(what, type(error).__name__, in_doubt)
+
+
+def is_gateway(url: str) -> bool:
+    """Whether calls go through Atlassian's gateway, as those with a scoped token do: https://api.atlassian.com/ex/jira/CLOUD-ID."""
+    return "/ex/jira/" in urlsplit(url).path
+
+
+def _refuse_as_anonymous(response: requests.Response, **_: object) -> None:
+    """An expired token is no 401 everywhere: some calls are answered with 200, as to someone without an account, who sees nothing."""
+    reason = response.headers.get("X-Seraph-LoginReason", "")
+    if response.ok and ("AUTHENTICATED_FAILED" in reason or "AUTHENTICATION_DENIED" in reason):
+        raise JIRAError("Jira answered as if no one had logged in", status_code=401, response=response)
+
+
+def _is_for_all_calls(error: JIRAError) -> bool:
+    """Cloud's limits for one endpoint or one ticket concern no others; Data Center limits the account, and sends its rate.
+
+    https://developer.atlassian.com/cloud/jira/platform/rate-limiting/
+    """
+    return _header(error, "RateLimit-Reason").startswith("jira-quota") or bool(_header(error, "X-RateLimit-FillRate"))
 
 
 def post(client: JIRA, path: str, body: JsonObject) -> JsonObject:
@@ -185,7 +245,7 @@ def _wait(error: JIRAError) -> float:
     try:
         return max(0.0, float(asked))
     except ValueError:
-        return _until(asked)
+        return _until(asked) or _until_reset(_header(error, "X-RateLimit-Reset"))
 
 
 def _until(date: str) -> float:
@@ -194,6 +254,15 @@ def _until(date: str) -> float:
     except ValueError:
         return 0.0
     return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _until_reset(moment: str) -> float:
+    """X-RateLimit-Reset is a time like 2026-11-29T10:15Z."""
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        return 0.0
+    return max(0.0, (at.astimezone(UTC) - datetime.now(UTC)).total_seconds()) if at.tzinfo else 0.0
 
 
 NAME_LIMIT = 250

@@ -9,6 +9,8 @@ import requests
 from jira import JIRA
 
 from bot.clients.jira.calls import TIMEOUT, JiraCalls, object_in, objects_in
+from bot.clients.jira.fields import ScreenField
+from bot.clients.jira.screens import fields_of_type
 from bot.errors import Permanent
 
 # https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-permissions/ and why each is needed
@@ -30,18 +32,26 @@ PERMISSIONS_FOR_DIGEST: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class ProjectSeen:
-    """`issue_types` maps their names to their ids."""
+    """`issue_types` maps their names to their ids. `by_team`: people of the team manage it, so that it has no schemes."""
 
     key: str
     issue_types: Mapping[str, str]
+    by_team: bool = False
 
 
 @dataclass(frozen=True)
 class CreateScreen:
-    """The fields on the screen that opens a ticket, and which of them are required."""
+    """The fields on the screen that opens a ticket."""
 
-    fields: frozenset[str]
-    required: frozenset[str]
+    shown: tuple[ScreenField, ...]
+
+    @property
+    def fields(self) -> frozenset[str]:
+        return frozenset(field.id for field in self.shown)
+
+    @property
+    def required(self) -> frozenset[str]:
+        return frozenset(field.id for field in self.shown if field.required)
 
 
 class JiraCheckup:
@@ -71,7 +81,7 @@ class JiraCheckup:
     def project(self, key: str) -> ProjectSeen:
         found = self._get(f"reading the project {key}", f"project/{key}")
         types = {str(type_["name"]): str(type_["id"]) for type_ in objects_in(found, "issueTypes")}
-        return ProjectSeen(str(found["key"]), types)
+        return ProjectSeen(str(found["key"]), types, found.get("simplified") is True)
 
     def missing_permissions(self, key: str, wanted: Iterable[str]) -> tuple[str, ...]:
         asked = {"projectKey": key, "permissions": ",".join(wanted)}
@@ -80,12 +90,8 @@ class JiraCheckup:
         return tuple(name for name in wanted if object_in(held, name).get("havePermission") is not True)
 
     def create_screen(self, project: ProjectSeen, issue_type: str) -> CreateScreen:
-        """Cloud calls the list `fields`, Data Center `values`. A field with a default is not required."""
-        path = f"issue/createmeta/{project.key}/issuetypes/{project.issue_types[issue_type]}"
-        answer = self._get(f"reading the create screen of {issue_type} in {project.key}", path, {"maxResults": 200})
-        fields = objects_in(answer, "fields") or objects_in(answer, "values")
-        required = (field for field in fields if field.get("required") and not field.get("hasDefaultValue"))
-        return CreateScreen(frozenset(map(_id_of, fields)), frozenset(map(_id_of, required)))
+        """A field with a default is not required."""
+        return CreateScreen(fields_of_type(self._calls, project.key, issue_type, project.issue_types[issue_type]))
 
     def statuses(self, project: ProjectSeen, issue_type: str) -> tuple[str, ...]:
         """The statuses in the issue type's workflow. Jira lists transitions for one ticket only, from its current status."""
@@ -104,7 +110,3 @@ class JiraCheckup:
             return answer
 
         return self._calls.read(what, ask)
-
-
-def _id_of(field: Mapping[str, object]) -> str:
-    return str(field.get("fieldId") or field.get("key"))

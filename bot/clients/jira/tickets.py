@@ -1,13 +1,12 @@
 """The TicketSystem on Jira, Cloud and Data Center: finding, opening, describing, linking, commenting and moving tickets.
 
-Calls, their failures and attachments are in `calls`, the rendering of texts in `documents`, the choice of a transition in `transitions`,
-the parsing of webhooks in `webhook`.
+Calls, their failures and attachments are in `calls`, the rendering of texts in `documents`, moves in `moving`, fields in `fields`
+and `screens`, the parsing of webhooks in `webhook`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 
 from jira import JIRA, Issue
@@ -24,31 +23,23 @@ from bot.clients.jira.calls import (
     objects_in,
     post,
     post_file,
-    put,
 )
 from bot.clients.jira.documents import card_as_adf, card_as_wiki, fitting_card, fitting_text, text_as_adf, text_as_wiki
-from bot.clients.jira.transitions import ScreenField, Transition, choose_transition, same
+from bot.clients.jira.fields import fields_on
+from bot.clients.jira.moving import PROPERTY, move_ticket
+from bot.clients.jira.screens import create_screen
 from bot.clients.plain_text import is_web_address, one_line
 from bot.domain.card.card import Card
-from bot.domain.references import TicketPlan, TicketRef
+from bot.domain.references import TicketMove, TicketPlan, TicketRef
 from bot.errors import Permanent
 from bot.ports import Attachment, Ticket, TicketHint
 
 LABEL = "countersign"
-PROPERTY = "countersign"  # on a comment: its key; on an issue: the intended transition and its target status
 LINE_LIMIT = 255  # of summaries, labels, global ids and titles of links
 SETTLES_ON_CLOUD = 120.0  # seconds; the search index usually lags by seconds, at worst by minutes
 SETTLES_ON_DATA_CENTER = 15.0  # seconds; the lag of the other nodes' indexes
 COMMENTS_PAGE = 100
 IDS_AT_ONCE = 1000
-
-
-@dataclass(frozen=True)
-class Noted:
-    """An earlier move took the transition `asked` (an id or a name) to this status."""
-
-    asked: str
-    status: str
 
 
 class JiraTickets:
@@ -90,12 +81,14 @@ class JiraTickets:
 
     def open_ticket(self, plan: TicketPlan, card: Card, key: str) -> Ticket:
         """The status stays empty: reading it could fail, and nothing may fail after the create."""
-        fields = {
+        self._calls.site()  # asked before, because nothing may fail after the create
+        given = self._given_fields(plan)
+        fields = given | {
             "project": {"key": plan.project},
             "issuetype": {"name": plan.type},
             "summary": one_line(card.title, LINE_LIMIT),
             "description": self._description(card),
-            "labels": [LABEL, key],
+            "labels": [LABEL, key, *_labels_in(given)],
         }
         made = self._calls.write_once(
             f"opening a {plan.type} in {plan.project}",
@@ -143,23 +136,9 @@ class JiraTickets:
         if refused:
             raise refused[0]
 
-    def move(self, ref: TicketRef, to: str) -> None:
+    def move(self, ref: TicketRef, to: TicketMove | str) -> None:
         """When transition and status have different names, notes the move first, so that a repeat sees that it was made."""
-        status, noted = self._status_and_notes(ref)
-        if same(status, to) or noted == Noted(to, status):
-            return
-        transition, screen = choose_transition(self._transitions(ref), to, ref.key, status)
-        if same(transition.status, status):
-            return
-        if not same(transition.status, to):
-            self._note(ref, Noted(to, transition.status))
-        body = {
-            "transition": {"id": transition.id},
-            "fields": {name: {"name": value} for name, value in screen.items()},
-        }
-        self._calls.write(
-            f'moving {ref.key} by "{transition.name}"', lambda client: post(client, f"issue/{ref.id}/transitions", body)
-        )
+        move_ticket(self._calls, ref, TicketMove(to) if isinstance(to, str) else to)
 
     def _attach(self, ref: TicketRef, file: Attachment) -> list[Permanent]:
         """What Jira said when it refused."""
@@ -202,28 +181,15 @@ class JiraTickets:
             self._account = self._calls.read("asking who the bot is", _myself)
         return self._account
 
-    # Transitions
-
-    def _transitions(self, ref: TicketRef) -> list[Transition]:
-        return self._calls.read(
-            f"reading the transitions of {ref.key}",
-            lambda client: [_as_transition(shown) for shown in client.transitions(ref.id, expand="transitions.fields")],
-        )
-
-    def _status_and_notes(self, ref: TicketRef) -> tuple[str, Noted]:
-        """The ticket's status, and the note that an earlier move left."""
-        return self._calls.read(
-            f"reading {ref.key}",
-            lambda client: _read_status(client.issue(ref.id, fields="status", properties=PROPERTY)),
-        )
-
-    def _note(self, ref: TicketRef, note: Noted) -> None:
-        self._calls.write(
-            f"noting where {ref.key} goes",
-            lambda client: put(client, f"issue/{ref.id}/properties/{PROPERTY}", asdict(note)),
-        )
-
     # Forms
+
+    def _given_fields(self, plan: TicketPlan) -> dict[str, object]:
+        """What the policy fills in when a ticket is opened. Fields that the screen lacks may be on the screen of a transition."""
+        if not plan.fields:
+            return {}
+        where = f"the create screen of {plan.type} in {plan.project}"
+        screen = create_screen(self._calls, plan.project, plan.type)
+        return fields_on(screen, plan.fields, where, cloud=self._calls.cloud())
 
     def _description(self, card: Card) -> object:
         return fitting_card(card, card_as_adf) if self._calls.cloud() else fitting_card(card, card_as_wiki)
@@ -232,7 +198,13 @@ class JiraTickets:
         return Ticket(self._ref(issue), str(issue.fields.status.name))
 
     def _ref(self, issue: Issue) -> TicketRef:
-        return TicketRef(str(issue.id), str(issue.key), f"{self._calls.url}/browse/{issue.key}")
+        return TicketRef(str(issue.id), str(issue.key), f"{self._calls.site()}/browse/{issue.key}")
+
+
+def _labels_in(given: Mapping[str, object]) -> list[str]:
+    """Others beside ours, by which we find it again."""
+    labels = given.get("labels")
+    return [str(label) for label in labels] if isinstance(labels, list) else []
 
 
 def _quoted(text: str) -> str:
@@ -261,20 +233,3 @@ def _myself(client: JIRA) -> str:
 def _creator_of(issue: Issue) -> str:
     """Jira sets it once; the reporter can be changed."""
     return account_of(object_in(object_in(issue.raw, "fields"), "creator"))
-
-
-def _read_status(issue: Issue) -> tuple[str, Noted]:
-    note = object_in(object_in(issue.raw, "properties"), PROPERTY)
-    return str(issue.fields.status.name), Noted(str(note.get("asked", "")), str(note.get("status", "")))
-
-
-def _as_transition(shown: Mapping[str, object]) -> Transition:
-    fields = {id_: object_in(object_in(shown, "fields"), id_) for id_ in object_in(shown, "fields")}
-    required = tuple(
-        ScreenField(
-            id_, tuple(str(value.get("name") or value.get("value")) for value in objects_in(field, "allowedValues"))
-        )
-        for id_, field in fields.items()
-        if field.get("required") and not field.get("hasDefaultValue")
-    )
-    return Transition(str(shown["id"]), str(shown["name"]), str(object_in(shown, "to")["name"]), required)

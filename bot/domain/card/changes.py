@@ -10,6 +10,7 @@ from bot.domain.card.sentences import CardContext
 from bot.domain.evidence import lineage
 from bot.domain.model import PERSON, Artifacts, AuthorSource, Champion, DataSet, Evidence, TransitionRequest
 
+NOT_READ = "not read"  # before evidence is collected, and of a version that is put back: the run may well say who
 SHOWN = 8
 ROOM = 400  # characters; a line on a card is cut at 500
 NAME_SHOWN = 60
@@ -44,6 +45,8 @@ def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]
 
 def trained_by(request: TransitionRequest, context: CardContext) -> str:
     seen = request.evidence
+    if seen is None and request.author is None:
+        return NOT_READ
     return _author(request.author, seen.author if seen else None, seen.author_from if seen else "", seen, context)
 
 

@@ -25,7 +25,7 @@ from bot.domain.policy.rules import (
     Rule,
     Threshold,
 )
-from bot.domain.references import TicketPlan
+from bot.domain.references import TicketField, TicketPlan
 from bot.domain.text import exact_duration
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -161,9 +161,16 @@ def _digest_fields(plan: DigestPlan) -> Fields:
         "digest.cron": plan.cron,
         "digest.timezone": plan.timezone,
         "digest.notify": plan.channel or NONE,
-        "digest.ticket": f"project {plan.ticket[0]} type {plan.ticket[1]}" if plan.ticket else NONE,
+        "digest.ticket": _digest_ticket(plan),
         "digest.email": _listed(plan.email),
     }
+
+
+def _digest_ticket(plan: DigestPlan) -> str:
+    if plan.ticket is None:
+        return NONE
+    said = f"project {plan.ticket[0]} type {plan.ticket[1]}"
+    return f"{said} {_ticket_fields(plan.ticket_fields)}" if plan.ticket_fields else said
 
 
 def _calendar_fields(calendar: WorkingHours) -> Fields:
@@ -249,7 +256,26 @@ def _ask(ask: Ask) -> str:
 def _ticket(plan: TicketPlan | None) -> str:
     if plan is None:
         return NONE
-    return f"project {plan.project} type {plan.type} approved {plan.approved} rejected {plan.rejected}"
+    said = f"project {plan.project} type {plan.type} approved {plan.approved} rejected {plan.rejected}"
+    return " ".join([said, *_ticket_details(plan)])
+
+
+def _ticket_details(plan: TicketPlan) -> Iterator[str]:
+    """Only what differs from a plain ticket, so that the entry of an older policy reads as before."""
+    for decision, path, resolution in (
+        ("approved", plan.approved_path, plan.approved_resolution),
+        ("rejected", plan.rejected_path, plan.rejected_resolution),
+    ):
+        if path:
+            yield f"{decision} by {' > '.join(path)}"
+        if resolution:
+            yield f"{decision} as {resolution}"
+    if plan.fields:
+        yield _ticket_fields(plan.fields)
+
+
+def _ticket_fields(fields: Sequence[TicketField]) -> str:
+    return "fields " + ", ".join(f"{field.name} {field.value}" for field in fields)
 
 
 def _window(window: Window) -> str:

@@ -12,11 +12,12 @@ from fnmatch import fnmatchcase
 
 from bot.domain.model import Ask, AskKind, AuthorSource, FastTrackMode, Target, TargetKind
 from bot.domain.policy.calendars import Freeze, WorkingHours
-from bot.domain.references import TicketPlan
+from bot.domain.references import TicketField, TicketPlan
 
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
 ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
-SAID_WHEN_SET = ("passkey",)  # keys that the parts of a rule got later: unset, the rule keeps its hash
+# Keys that the parts of a rule got later: unset, the rule keeps its hash.
+SAID_WHEN_SET = ("passkey", "fields", "approved_path", "rejected_path", "approved_resolution", "rejected_resolution")
 NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is notified, and when
 
 
@@ -175,7 +176,7 @@ class Escalate:
 class DigestPlan:
     """When the digest of the previous week is due, and its receivers: a channel, a ticket, addresses; at least one of them.
 
-    `cron` has five fields. `ticket` has a project and an issue type.
+    `cron` has five fields. `ticket` has a project and an issue type; `ticket_fields` are what else its creation fills in.
     """
 
     cron: str
@@ -183,6 +184,7 @@ class DigestPlan:
     channel: str | None = None
     ticket: tuple[str, str] | None = None
     email: tuple[str, ...] = ()
+    ticket_fields: tuple[TicketField, ...] = ()
 
 
 @dataclass(frozen=True)

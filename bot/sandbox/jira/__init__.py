@@ -18,24 +18,28 @@ from werkzeug.exceptions import HTTPException
 
 from bot.sandbox.faults import Faults
 from bot.sandbox.jira import rest_extras, rest_issues, rest_search, rest_site  # noqa: F401  # they put their routes on the blueprint
-from bot.sandbox.jira.access import SANDBOX, Credentials, WriteLimit
+from bot.sandbox.jira.access import GATEWAY, SANDBOX, Credentials, WriteLimit
 from bot.sandbox.jira.bodies import Body
 from bot.sandbox.jira.pages import add_security_headers, pages
 from bot.sandbox.jira.records import Comment, Deployment, Issue, Project, RemoteLink, SandboxUser
 from bot.sandbox.jira.refusals import Refusal
 from bot.sandbox.jira.rest import api, refusal_response
+from bot.sandbox.jira.screens import Field
 from bot.sandbox.jira.site import Site
 from bot.sandbox.jira.webhooks import Webhooks
-from bot.sandbox.jira.workflow import Category, Status, Transition, Workflow
+from bot.sandbox.jira.workflow import STEPPED_WORKFLOW, Category, Status, Transition, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 __all__ = [
+    "CLOUD_ID",
+    "STEPPED_WORKFLOW",
     "Category",
     "Comment",
     "Deployment",
+    "Field",
     "Issue",
     "JiraSandbox",
     "Project",
@@ -55,12 +59,17 @@ PEOPLE = (
 PROJECTS = (Project("GOV", "Model governance"),)
 BOT_EMAIL = "countersign@example.com"
 CALLS_KEPT = 2000
+CLOUD_ID = "8a1d2c44-0000-4000-8000-5d1b7a3e9f10"
 ATTACHMENT_LIMIT = 10 * 1024 * 1024  # bytes; Data Center's own default
 
 
 class JiraSandbox:
     """A WSGI application. `search_lag`, `webhook_url`, `limit_writes`, `denied_permissions` and `attachment_limit` may be changed
-    while it runs; the last is in bytes.
+    while it runs; the last is in bytes. So may what real sites do to a token:
+
+    - `token_expired`: some calls answer 200 with nothing in it and a header, as to someone without an account; others 401.
+    - `quota`: as many calls are left, of all kinds; then each is answered 429 with `quota_resets` seconds to wait. None: no quota.
+    - `scopes`: of a scoped token, which works only below /ex/jira/CLOUD_ID, the path of Atlassian's gateway. None: one without scopes.
     """
 
     def __init__(
@@ -89,11 +98,18 @@ class JiraSandbox:
         self.credentials = Credentials(email, api_token, token)
         self.write_limit = WriteLimit(on=limit_writes)
         self.attachment_limit = ATTACHMENT_LIMIT
+        self.token_expired = False
+        self.quota: int | None = None
+        self.quota_resets = 60
+        self.scopes: frozenset[str] | None = None
         self.faults = Faults(_application())
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ[SANDBOX] = self
         self.site.base_url = f"{environ['wsgi.url_scheme']}://{environ['HTTP_HOST']}"
+        if environ["PATH_INFO"].startswith(f"/ex/jira/{CLOUD_ID}/"):
+            environ[GATEWAY] = True
+            environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(f"/ex/jira/{CLOUD_ID}")
         if environ["PATH_INFO"].startswith("/rest/"):
             self.calls.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
         return self.faults(environ, start_response)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from bot.sandbox.jira.site import Site
 
 SANDBOX = "countersign.jira_sandbox"
+GATEWAY = "countersign.jira_gateway"
+READS_BY_POST = ("/search", "/search/jql", "/comment/list")
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,57 @@ def caller() -> SandboxUser:
     return sandbox().bot
 
 
+# What a site answers without an account: for an expired token it does so on the same calls, with 200.
+ANONYMOUS: dict[str, JsonObject] = {
+    "/search": {"issues": [], "total": 0, "startAt": 0, "maxResults": 50},
+    "/search/jql": {"issues": [], "isLast": True},
+    "/mypermissions": {"permissions": {}},
+}
+
+
+def answer_as_anonymous() -> JsonObject | None:
+    """The answer to a call with an expired token; None when the call is refused with 401, or the token is good."""
+    if not sandbox().token_expired:
+        return None
+    return next((answer for path, answer in ANONYMOUS.items() if request.path.endswith(path)), None)
+
+
+def require_quota() -> None:
+    """The points of the hour, for all calls of all endpoints together."""
+    quota = sandbox().quota
+    if quota is None:
+        return
+    if quota <= 0:
+        headers = {
+            "Retry-After": str(sandbox().quota_resets),
+            "RateLimit-Reason": "jira-quota-global-based",
+            "X-RateLimit-Remaining": "0",
+        }
+        raise Refusal(429, ("Rate limit exceeded.",), headers=headers)
+    sandbox().quota = quota - 1
+
+
+def require_gateway() -> None:
+    """A scoped token works behind the gateway alone, and only for what its scopes allow."""
+    scopes = sandbox().scopes
+    if scopes is None or "Authorization" not in request.headers:
+        return
+    if not request.environ.get(GATEWAY):
+        raise Refusal(
+            401,
+            ("Client must be authenticated to access this resource.",),
+            headers={"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"},
+        )
+    needed = "read:jira-user" if request.path.endswith("/myself") else "read:jira-work"
+    if request.method != "GET" and not request.path.endswith(READS_BY_POST):
+        needed = "write:jira-work"
+    if needed not in scopes:
+        raise Refusal(401, ("Unauthorized; scope does not match",))
+
+
 def require_credentials() -> None:
     header = request.headers.get("Authorization", "")
-    if not sandbox().credentials.accept(site().deployment, header):
+    if sandbox().token_expired or not sandbox().credentials.accept(site().deployment, header):
         reason = "AUTHENTICATED_FAILED" if header else "AUTHENTICATION_DENIED"
         headers = {"X-Seraph-LoginReason": reason, "WWW-Authenticate": 'OAuth realm="local"'}
         raise Refusal(401, ("Client must be authenticated to access this resource.",), headers=headers)

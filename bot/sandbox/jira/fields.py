@@ -40,6 +40,7 @@ def draft_issue(site: Site, fields: JsonObject, version: str, reporter: SandboxU
     project = _find_by_id_or_key(site, fields.get("project"), errors)
     issue_type = _find_issue_type(site, project, fields.get("issuetype"), errors)
     rest = {name: value for name, value in fields.items() if name not in ("project", "issuetype")}
+    custom = _read_custom(project, rest, version, errors) if project else {}
     changes = _read_fields(site, {"summary": None, **rest}, version, errors)
     if errors or project is None:
         raise bad_fields(errors)
@@ -47,7 +48,24 @@ def draft_issue(site: Site, fields: JsonObject, version: str, reporter: SandboxU
     blank = Issue(
         "", "", project, issue_type, "", reporter, created=now, updated=now, status=project.workflow.statuses[0]
     )
-    return replace(blank, **changes)  # type: ignore[arg-type]  # the readers below give each field its type
+    return replace(blank, custom=custom, **changes)  # type: ignore[arg-type]  # the readers below give each field its type
+
+
+def _read_custom(project: Project, fields: JsonObject, version: str, errors: dict[str, str]) -> JsonObject:
+    """Takes the fields that the project added, and those that its create screen lacks, out of `fields`."""
+    read: JsonObject = {}
+    for name in project.hidden & fields.keys():
+        errors[name] = f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."
+        fields.pop(name)
+    for field in project.fields:
+        if field.id in fields and field.on_create:
+            try:
+                read[field.id] = field.read(fields.pop(field.id), version)
+            except Refusal as refusal:
+                errors.update(refusal.errors)
+        elif field.required and field.on_create:
+            errors[field.id] = f"{field.name} is required."
+    return read
 
 
 def edited_issue(site: Site, issue: Issue, body: JsonObject, version: str) -> Issue:

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.sandbox.jira.bodies import Body
+from bot.sandbox.jira.screens import Field
 from bot.sandbox.jira.workflow import DEFAULT_WORKFLOW, Status, Workflow
 
 
@@ -36,10 +37,18 @@ class SandboxUser:
 
 @dataclass(frozen=True)
 class Project:
+    """`fields` are beyond Jira's own, of which `hidden` are not on the create screen."""
+
     key: str
     name: str
     issue_types: tuple[str, ...] = ("Task", "Bug", "Story")
     workflow: Workflow = DEFAULT_WORKFLOW
+    fields: tuple[Field, ...] = ()
+    hidden: frozenset[str] = frozenset()
+    team_managed: bool = False
+
+    def field(self, id_: str) -> Field | None:
+        return next((field for field in self.fields if field.id == id_), None)
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,7 @@ class Issue:
     watchers: tuple[SandboxUser, ...] = ()
     properties: dict[str, object] = field(default_factory=dict)
     history: tuple[Change, ...] = ()
+    custom: dict[str, object] = field(default_factory=dict)
 
     @property
     def description_text(self) -> str:

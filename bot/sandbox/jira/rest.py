@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, g, jsonify, request
 
-from bot.sandbox.jira.access import require_credentials, site
+from bot.sandbox.jira.access import (
+    answer_as_anonymous,
+    require_credentials,
+    require_gateway,
+    require_quota,
+    sandbox,
+    site,
+)
 from bot.sandbox.jira.records import Deployment
 from bot.sandbox.jira.refusals import Refusal
 from bot.sandbox.jira.views import View
@@ -27,9 +34,19 @@ def take_version(_endpoint: str | None, values: dict[str, str] | None) -> None:
 
 
 @api.before_request
-def authenticate() -> None:
+def authenticate() -> Response | None:
+    require_quota()
+    require_gateway()
+    anonymous = answer_as_anonymous()
+    if anonymous is not None:
+        response = jsonify(anonymous)
+        response.headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED"
+        return response
+    if sandbox().token_expired and request.endpoint == "api.server_info":
+        return None
     if request.endpoint != "api.server_info" or "Authorization" in request.headers:
         require_credentials()
+    return None
 
 
 @api.get("/serverInfo")

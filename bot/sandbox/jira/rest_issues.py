@@ -12,7 +12,7 @@ from bot.sandbox.jira.fields import JsonObject, draft_issue, edited_issue, objec
 from bot.sandbox.jira.records import Comment, Deployment, Issue
 from bot.sandbox.jira.refusals import Refusal, bad_fields, bad_request
 from bot.sandbox.jira.rest import api, created, no_content
-from bot.sandbox.jira.workflow import RESOLUTIONS, Transition
+from bot.sandbox.jira.workflow import Transition
 
 LARGEST_LIST = 1000
 
@@ -60,18 +60,22 @@ def transitions(id_or_key: str) -> Response:
     transitions = (
         issue.project.workflow.transitions_from(issue.status) if "TRANSITION_ISSUES" not in site().denied else ()
     )
-    shown = [_transition_view(taken, with_fields=with_fields) for taken in transitions if wanted in (None, taken.id)]
+    shown = [
+        _transition_view(issue, taken, with_fields=with_fields) for taken in transitions if wanted in (None, taken.id)
+    ]
     return jsonify(expand="transitions", transitions=shown)
 
 
-def _transition_view(taken: Transition, *, with_fields: bool) -> JsonObject:
-    return view().transition(
-        taken, fields={name: _screen_field(name) for name in taken.screen} if with_fields else None
-    )
+def _transition_view(issue: Issue, taken: Transition, *, with_fields: bool) -> JsonObject:
+    fields: JsonObject = {name: _screen_field(issue, name) for name in taken.screen}
+    return view().transition(taken, fields=fields if with_fields else None)
 
 
-def _screen_field(name: str) -> JsonObject:
-    allowed = {"allowedValues": [{"id": str(10_000 + at), "name": value} for at, value in enumerate(RESOLUTIONS)]}
+def _screen_field(issue: Issue, name: str) -> JsonObject:
+    if added := issue.project.field(name):
+        return added.metadata(required=True)
+    ids = issue.project.workflow.resolution_ids()
+    allowed = {"allowedValues": [{"id": id_, "name": value} for id_, value in ids.items()]}
     return {
         "required": True,
         "name": name.capitalize(),
@@ -98,30 +102,32 @@ def take_transition(id_or_key: str) -> Response:
         )
         if taken is None:
             raise bad_request(f"Transition id '{wanted}' is not valid for this issue.")
-        issue = site().transition(issue, taken, _screen_values(object_in(body, "fields")), caller())
+        issue = site().transition(issue, taken, _screen_values(issue, object_in(body, "fields")), caller())
     for comment in _comments_in(body):
         site().add_comment(issue, read_body(comment, view().version, "comment"), caller(), {})
     return no_content()
 
 
-def _screen_values(fields: JsonObject) -> dict[str, str]:
+def _screen_values(issue: Issue, fields: JsonObject) -> dict[str, object]:
     """A select is sent by name or by id, any other field as its text."""
-    values: dict[str, str] = {}
+    values: dict[str, object] = {}
     for name, value in fields.items():
-        if not isinstance(value, dict):
+        if added := issue.project.field(name):
+            values[name] = added.read(value, view().version)
+        elif not isinstance(value, dict):
             values[name] = str(value)
         elif "name" in value:
             values[name] = str(value["name"])
         else:
-            values[name] = _resolution_by_id(str(value.get("id")))
+            values[name] = _resolution_by_id(issue, str(value.get("id")))
     return values
 
 
-def _resolution_by_id(id_: str) -> str:
-    for at, name in enumerate(RESOLUTIONS):
-        if id_ == str(10_000 + at):
-            return name
-    raise bad_fields({"resolution": f"Resolution id '{id_}' is not valid"})
+def _resolution_by_id(issue: Issue, id_: str) -> str:
+    name = issue.project.workflow.resolution_ids().get(id_)
+    if name is None:
+        raise bad_fields({"resolution": f"Resolution id '{id_}' is not valid"})
+    return name
 
 
 def _comments_in(body: JsonObject) -> list[object]:

@@ -10,7 +10,6 @@ from bot.sandbox.jira.records import Deployment, Project, SandboxUser
 from bot.sandbox.jira.refusals import Refusal, bad_request
 from bot.sandbox.jira.rest import api
 from bot.sandbox.jira.site import PERMISSIONS
-from bot.sandbox.jira.workflow import RESOLUTIONS
 
 # id -> (name, required, type, items)
 FIELDS: dict[str, tuple[str, bool, str, str | None]] = {
@@ -91,7 +90,8 @@ def statuses() -> Response:
 
 @api.get("/resolution")
 def resolutions() -> Response:
-    return jsonify([{"id": str(10_000 + at), "name": name} for at, name in enumerate(RESOLUTIONS)])
+    found = {id_: name for project in site().projects for id_, name in project.workflow.resolution_ids().items()}
+    return jsonify([{"id": id_, "name": name} for id_, name in found.items()])
 
 
 @api.get("/priority")
@@ -130,7 +130,8 @@ def old_create_metadata() -> Response:
 
 
 def _old_project_metadata(found: Project, *, with_fields: bool) -> JsonObject:
-    fields_of_a_type = {"fields": {name: _field_metadata(name) for name in _create_screen()}} if with_fields else {}
+    shown = {str(field["fieldId"]): field for field in _create_screen(found)}
+    fields_of_a_type: JsonObject = {"fields": shown} if with_fields else {}
     return view().project(found) | {
         "issuetypes": [view().issue_type(name) | fields_of_a_type for name in found.issue_types]
     }
@@ -147,11 +148,13 @@ def create_metadata_of_type(id_or_key: str, type_id: str) -> Response:
     found = site().get_project(id_or_key)
     if type_id not in {site().issue_type_ids()[name] for name in found.issue_types}:
         raise Refusal(404, ("The issue type could not be found in this project.",))
-    return _page("fields", [_field_metadata(name) for name in _create_screen()])
+    return _page("fields", _create_screen(found))
 
 
-def _create_screen() -> list[str]:
-    return [name for name in FIELDS if name not in NOT_ON_THE_CREATE_SCREEN]
+def _create_screen(found: Project) -> list[JsonObject]:
+    absent = NOT_ON_THE_CREATE_SCREEN | found.hidden
+    own = [_field_metadata(name) for name in FIELDS if name not in absent]
+    return own + [field.metadata(required=field.required) for field in found.fields if field.on_create]
 
 
 def _field_metadata(id_: str) -> JsonObject:
@@ -168,10 +171,12 @@ def _field_metadata(id_: str) -> JsonObject:
 
 def _page(cloud_name: str, values: list[JsonObject]) -> Response:
     """Cloud names the list after what is in it, Data Center calls it `values`."""
-    page: JsonObject = {"startAt": 0, "maxResults": 50, "total": len(values)}
+    start, size = request.args.get("startAt", 0, int), min(request.args.get("maxResults", 50, int), 50)
+    page: JsonObject = {"startAt": start, "maxResults": size, "total": len(values)}
+    is_last, values = start + size >= len(values), values[start : start + size]
     if site().deployment is Deployment.CLOUD:
         return jsonify(page | {cloud_name: values})
-    return jsonify(page | {"values": values, "isLast": True})
+    return jsonify(page | {"values": values, "isLast": is_last})
 
 
 @api.get("/user")

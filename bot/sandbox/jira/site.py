@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from bot.sandbox.jira.records import Attachment, Change, ChangedField, Comment, Deployment, Issue, Project, RemoteLink
 from bot.sandbox.jira.refusals import Refusal, bad_fields, bad_request, no_such_issue
-from bot.sandbox.jira.workflow import RESOLUTIONS
 
 if TYPE_CHECKING:
     from bot.sandbox.jira.bodies import Body
@@ -190,17 +189,22 @@ class Site:
             self.revision += 1
         self.tell(News(Happening.ISSUE_DELETED, issue, actor))
 
-    def transition(self, issue: Issue, taken: Transition, screen: dict[str, str], actor: SandboxUser) -> Issue:
+    def transition(self, issue: Issue, taken: Transition, screen: Mapping[str, object], actor: SandboxUser) -> Issue:
         """`screen` holds the values from the transition's screen."""
         if missing := [name for name in taken.screen if not screen.get(name)]:
-            raise bad_fields({name: f"{name.capitalize()} is required." for name in missing})
+            raise bad_fields({name: f"{_label(issue.project, name)} is required." for name in missing})
         if unknown := screen.keys() - set(taken.screen):
             name = min(unknown)
             raise bad_fields({name: f"Field '{name}' cannot be set. It is not on the appropriate screen, or unknown."})
         resolution = screen.get("resolution", taken.sets_resolution)
-        if resolution is not None and resolution not in RESOLUTIONS:
+        if resolution is not None and resolution not in issue.project.workflow.resolutions:
             raise bad_fields({"resolution": f"Resolution name '{resolution}' is not valid"})
-        return self.change(issue, replace(issue, status=taken.to, resolution=resolution), actor)
+        custom = issue.custom | {name: value for name, value in screen.items() if issue.project.field(name)}
+        return self.change(
+            issue,
+            replace(issue, status=taken.to, resolution=str(resolution) if resolution else None, custom=custom),
+            actor,
+        )
 
     def get_transition(self, issue: Issue, id_or_name: str) -> Transition:
         taken = issue.project.workflow.find_transition(issue.status, id_or_name)
@@ -249,6 +253,11 @@ class Site:
         self._issues[issue_id] = issue
         self._versions.setdefault(issue_id, []).append(_Version(time.monotonic(), issue))
         self.revision += 1
+
+
+def _label(project: Project, name: str) -> str:
+    field = project.field(name)
+    return field.name if field else name.capitalize()
 
 
 def _differences(before: Issue, after: Issue) -> list[ChangedField]:

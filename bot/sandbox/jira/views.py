@@ -75,6 +75,8 @@ class View:
             "key": project.key,
             "name": project.name,
             "projectTypeKey": "software",
+            "style": "next-gen" if project.team_managed else "classic",
+            "simplified": project.team_managed,
         }
 
     def whole_project(self, project: Project) -> JsonObject:
@@ -115,6 +117,7 @@ class View:
             "updated": as_time(issue.updated),
             "comment": self.comments(issue),
             "attachment": [self.attachment(attachment) for attachment in issue.attachments],
+            **issue.custom,
         }
 
     def comments(self, issue: Issue) -> JsonObject:

@@ -41,6 +41,10 @@ class Workflow:
 
     statuses: tuple[Status, ...]
     transitions: tuple[Transition, ...]
+    resolutions: tuple[str, ...] = RESOLUTIONS
+
+    def resolution_ids(self) -> dict[str, str]:
+        return {str(10_000 + at): name for at, name in enumerate(self.resolutions)}
 
     def transitions_from(self, status: Status) -> tuple[Transition, ...]:
         return tuple(transition for transition in self.transitions if status in transition.sources)
@@ -69,5 +73,23 @@ DEFAULT_WORKFLOW = Workflow(
         Transition("21", "Approve", DONE, sources=(TO_DO, IN_PROGRESS), sets_resolution="Done"),
         Transition("31", "Decline", WONT_DO, sources=(TO_DO, IN_PROGRESS), screen=("resolution",)),
         Transition("41", "Reopen", TO_DO, sources=(DONE, WONT_DO)),
+    ),
+)
+
+BACKLOG = Status("10010", "Backlog", Category.TO_DO)
+SELECTED = Status("10011", "Selected for Development", Category.TO_DO)
+IN_REVIEW = Status("10012", "In Review", Category.IN_PROGRESS)
+REJECTED = Status("10013", "Rejected", Category.DONE)
+
+# One step after another, and back, as in many company-managed projects: nothing leads from the first status to the last one.
+STEPPED_WORKFLOW = Workflow(
+    statuses=(BACKLOG, SELECTED, IN_REVIEW, DONE, REJECTED),
+    transitions=(
+        Transition("11", "Select", SELECTED, sources=(BACKLOG,)),
+        Transition("12", "Back to backlog", BACKLOG, sources=(SELECTED,)),
+        Transition("21", "Start review", IN_REVIEW, sources=(SELECTED,)),
+        Transition("22", "Stop review", SELECTED, sources=(IN_REVIEW,)),
+        Transition("31", "Finish", DONE, sources=(IN_REVIEW,)),
+        Transition("41", "Reject", REJECTED, sources=(IN_REVIEW,)),
     ),
 )

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.clients.jira.documents import card_as_adf, card_as_wiki, escaped, fitting_card, fitting_text, text_as_adf
-from bot.clients.jira.transitions import ScreenField, Transition, choose_transition
+from bot.clients.jira.fields import Choice, ScreenField
+from bot.clients.jira.transitions import Here, Transition, next_step
 from bot.clients.jira.webhook import BODY_LIMIT, read_webhook
 from bot.domain.card.card import Card, Fact, Link, Table
+from bot.domain.references import TicketMove
 from bot.errors import Permanent, Rejected
 from bot.sandbox.jira import adf, wiki
 
@@ -78,9 +80,14 @@ def test_a_link_in_a_table_keeps_its_address_whatever_is_in_it() -> None:
 ROADS = (
     Transition("11", "Done", "In Review", ()),
     Transition("21", "Approve", "Done", ()),
-    Transition("31", "Decline", "Rejected", (ScreenField("resolution", ("Fixed", "Rejected")),)),
-    Transition("41", "Close", "Closed", (ScreenField("resolution", ("Fixed",)),)),
-    Transition("51", "Escalate", "Blocked", (ScreenField("customfield_1", ()),)),
+    Transition(
+        "31",
+        "Decline",
+        "Rejected",
+        (ScreenField("resolution", "Resolution", (Choice("1", "Fixed"), Choice("2", "Rejected"))),),
+    ),
+    Transition("41", "Close", "Closed", (ScreenField("resolution", "Resolution", (Choice("1", "Fixed"),)),)),
+    Transition("51", "Escalate", "Blocked", (ScreenField("customfield_1"),)),
 )
 
 
@@ -91,19 +98,19 @@ ROADS = (
         ("done", "11", {}),
         (" APPROVE ", "21", {}),
         ("in review", "11", {}),
-        ("Rejected", "31", {"resolution": "Rejected"}),
-        ("Closed", "41", {"resolution": "Fixed"}),
+        ("Rejected", "31", {"resolution": {"id": "2"}}),
+        ("Closed", "41", {"resolution": {"id": "1"}}),
     ],
 )
-def test_a_road_is_meant_by_id_before_name_before_target_status(to: str, road: str, screen: dict[str, str]) -> None:
-    chosen, filled = choose_transition(ROADS, to, "GOV-1", "To Do")
+def test_a_road_is_meant_by_id_before_name_before_target_status(to: str, road: str, screen: dict[str, object]) -> None:
+    step = next_step(ROADS, TicketMove(to), Here("GOV-1", "To Do"), cloud=True)
 
-    assert (chosen.id, dict(filled)) == (road, screen)
+    assert (step.transition.id, dict(step.fields), step.is_last) == (road, screen, True)
 
 
 def test_a_road_whose_screen_cannot_be_filled_is_not_taken() -> None:
-    with pytest.raises(Permanent, match=r"customfield_1 \(any text\)"):
-        choose_transition(ROADS, "Blocked", "GOV-1", "To Do")
+    with pytest.raises(Permanent, match=r"customfield_1: any string"):
+        next_step(ROADS, TicketMove("Blocked"), Here("GOV-1", "To Do"), cloud=True)
 
 
 def signed(body: bytes, secret: str = "s3cret", **headers: str) -> dict[str, str]:

@@ -249,7 +249,7 @@ def test_a_screen_that_cannot_be_filled_is_told_not_guessed() -> None:
             tickets.move(ref, "Shipped")
 
     assert "asks for what Countersign cannot know" in str(refused.value)
-    assert "approver (any text)" in str(refused.value)
+    assert "approver: any approver" in str(refused.value)
 
 
 def test_without_the_permission_to_transition_the_message_says_so(site: JiraSandbox, tickets: JiraTickets) -> None:

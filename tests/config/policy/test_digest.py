@@ -78,7 +78,7 @@ def test_a_cron_may_be_any_that_fires_in_every_week(written: str, meant: str) ->
         ),
         (f"{{{CHANNEL}, at: '9:00'}}", 'unknown key "at".'),
         ("{notify: {teams: x}}", 'unknown key "teams". Known are slack.'),
-        ("{ticket: {project: GOV, type: Task, done: Done}}", 'unknown key "done". Known are project, type.'),
+        ("{ticket: {project: GOV, type: Task, done: Done}}", 'unknown key "done". Known are fields, project, type.'),
         ("{email: [audit@example.com, audit@example.com]}", "digest.email names audit@example.com twice."),
         ("{email: [nobody]}", "digest.email must be"),
     ],

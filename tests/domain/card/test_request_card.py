@@ -257,3 +257,9 @@ def test_a_card_says_nothing_of_people_who_have_no_printed_name(request_: Transi
     card = request_card(marked, CardContext({}, a_rule()))
 
     assert "id-of-" not in repr([card.facts, card.paragraphs, card.summary])
+
+
+def test_who_trained_a_version_is_not_called_unknown_where_no_one_read_its_run() -> None:
+    request = a_request(author=None, evidence=None)
+
+    assert facts_of(request_card(request, PRINTED))["Trained by"] == "not read"

@@ -179,10 +179,11 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         Threshold: {*OF_A_THRESHOLD, "metric"},
         Policy: {"poll", "people", "groups", "rules", "default", "calendar", "freezes", "artifact_stores", "digest"}
         | {"authors_from"},
-        DigestPlan: {"cron", "timezone", "channel", "ticket", "email"},
+        DigestPlan: {"cron", "timezone", "channel", "ticket", "ticket_fields", "email"},
         PersonEntry: {"name", "email", "mlflow_user"},
         Group: {"name", "slack_group", "people"},
-        TicketPlan: {"project", "type", "approved", "rejected"},
+        TicketPlan: {"project", "type", "approved", "rejected", "fields"}
+        | {"approved_path", "rejected_path", "approved_resolution", "rejected_resolution"},
         WorkingHours: {"timezone", "days", "opens", "closes", "holidays"},
         Freeze: {"name", "timezone", "deny", "allow"},
     }

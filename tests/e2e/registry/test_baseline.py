@@ -49,7 +49,7 @@ def test_the_baseline_is_told_once_with_its_figures(open_installation: Callable[
     installation.sweep()
     installation.sweep()
 
-    figures = re.search(r"(\d+) models watched, (\d+) targets held without an approval", "".join(notes(installation)))
+    figures = re.search(r"(\d+) models? watched, (\d+) targets? held without an approval", "".join(notes(installation)))
     assert figures is not None
     taken = installation.entries(BaselineTaken)
     assert [(str(entry["models"]), str(entry["held"])) for entry in taken] == [figures.groups()]

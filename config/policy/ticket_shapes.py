@@ -1,0 +1,100 @@
+"""The shape of a rule's `ticket`: the project, and what Jira's screens and workflow ask for beyond it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, Strict, WithJsonSchema
+
+from bot.domain.references import TicketField, TicketPlan
+from config.policy.values import ProjectKey, Shape, Text, different
+
+OWN_FIELDS = ("project", "issuetype", "summary", "description")
+STEPS_LIMIT = 10
+
+
+def _fields(given: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    own = next((name for name in given if name.strip().casefold() in OWN_FIELDS), None)
+    if own is not None:
+        raise ValueError(f'cannot fill in "{own}", because the bot does. Remove it')
+    return given
+
+
+def _for_both(given: object) -> object:
+    """A list holds for both decisions."""
+    return {"approved": given, "rejected": given} if isinstance(given, list | tuple) else given
+
+
+TicketFields = Annotated[dict[Text, JsonValue], AfterValidator(_fields)]
+Steps = Annotated[tuple[Text, ...], Strict(False), Field(max_length=STEPS_LIMIT), AfterValidator(different)]
+LIST_OR_EACH = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "array", "items": {"type": "string"}, "maxItems": STEPS_LIMIT},
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    name: {"type": "array", "items": {"type": "string"}, "maxItems": STEPS_LIMIT}
+                    for name in ("approved", "rejected")
+                },
+            },
+        ]
+    }
+)
+
+
+class PathShape(Shape):
+    """What lies between a new ticket and where a decision sends it."""
+
+    approved: Steps = ()
+    """The transitions or statuses on the way after an approval, in order."""
+    rejected: Steps = ()
+    """The transitions or statuses on the way after a rejection, in order."""
+
+
+class ResolutionShape(Shape):
+    """The resolution for a screen that asks for one."""
+
+    approved: Text | None = None
+    """The id or the name after an approval."""
+    rejected: Text | None = None
+    """The id or the name after a rejection."""
+
+
+class TicketShape(Shape):
+    """The Jira ticket that each request gets."""
+
+    project: ProjectKey
+    """The key of the Jira project."""
+    type: Text
+    """The issue type, for example Task."""
+    approved: Text
+    """The transition after an approval: its id, its name, or the status it leads to."""
+    rejected: Text
+    """The transition after a rejection: its id, its name, or the status it leads to."""
+    path: Annotated[PathShape, BeforeValidator(_for_both), LIST_OR_EACH] = PathShape()
+    """The steps between, for a workflow that does not lead there at once: transitions or statuses in order. Without it, the bot takes a
+    step only where a single one leads on."""
+    resolution: ResolutionShape = ResolutionShape()
+    """For a screen that asks for a resolution, where none is named like the status or the transition."""
+    fields: TicketFields = Field(default_factory=dict)
+    """What else to fill in, by a field's name or id in Jira: when the ticket is opened, and on the screens of its transitions."""
+
+    def as_ticket_plan(self) -> TicketPlan:
+        return TicketPlan(
+            self.project,
+            self.type,
+            self.approved,
+            self.rejected,
+            as_ticket_fields(self.fields),
+            self.path.approved,
+            self.path.rejected,
+            self.resolution.approved or "",
+            self.resolution.rejected or "",
+        )
+
+
+def as_ticket_fields(fields: dict[str, JsonValue]) -> tuple[TicketField, ...]:
+    return tuple(TicketField(name, json.dumps(value, ensure_ascii=False)) for name, value in fields.items())

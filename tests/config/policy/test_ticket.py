@@ -1,0 +1,91 @@
+"""What a rule's `ticket` can say beyond the project: fields, the path through a workflow, resolutions."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.domain.policy.rules import Policy
+from bot.domain.references import TicketField, TicketMove, TicketPlan
+from bot.errors import InvalidPolicy
+from config.policy import read_policy
+
+POLICY = """
+version: 1
+groups: {{risk: {{people: [cy@example.com]}}}}
+rules:
+  - models: "*"
+    target: {{alias: champion}}
+    notify: {{slack: "#models"}}
+    ticket: {{project: GOV, type: Task, approved: Done, rejected: Rejected{more}}}
+    approve: {{all_of: [{{group: risk, quorum: 1}}]}}
+"""
+
+
+def plan_with(more: str) -> TicketPlan:
+    policy: Policy = read_policy(POLICY.format(more=more))
+    assert policy.rules[0].ticket is not None
+    return policy.rules[0].ticket
+
+
+def test_a_ticket_without_more_is_as_it_was() -> None:
+    assert plan_with("") == TicketPlan("GOV", "Task", "Done", "Rejected")
+
+
+@pytest.mark.parametrize(
+    ("more", "field"),
+    [
+        ("fields: {components: [{name: ML}]}", TicketField("components", '[{"name": "ML"}]')),
+        ('fields: {"Component/s": [ML]}', TicketField("Component/s", '["ML"]')),
+        ("fields: {Cost centre: 4711}", TicketField("Cost centre", "4711")),
+        ("fields: {customfield_10001: {value: Niedrig}}", TicketField("customfield_10001", '{"value": "Niedrig"}')),
+        ("fields: {Sovereign: true}", TicketField("Sovereign", "true")),
+    ],
+)
+def test_fields_are_taken_by_name_or_id_with_a_value_of_any_form(more: str, field: TicketField) -> None:
+    assert plan_with(f", {more}").fields == (field,)
+
+
+@pytest.mark.parametrize(
+    ("more", "approval", "rejection"),
+    [
+        (
+            "path: [Selected, In Review]",
+            TicketMove("Done", ("Selected", "In Review"), avoid="Rejected"),
+            TicketMove("Rejected", ("Selected", "In Review"), avoid="Done"),
+        ),
+        (
+            "path: {approved: [In Review]}",
+            TicketMove("Done", ("In Review",), avoid="Rejected"),
+            TicketMove("Rejected", avoid="Done"),
+        ),
+        (
+            'resolution: {approved: Erledigt, rejected: "10001"}',
+            TicketMove("Done", resolution="Erledigt", avoid="Rejected"),
+            TicketMove("Rejected", resolution="10001", avoid="Done"),
+        ),
+    ],
+)
+def test_each_decision_has_its_own_way(more: str, approval: TicketMove, rejection: TicketMove) -> None:
+    plan = plan_with(f", {more}")
+
+    assert (plan.on_approval(), plan.on_rejection()) == (approval, rejection)
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ("fields: {Summary: x}", 'cannot fill in "Summary", because the bot does'),
+        ("fields: [components]", "must be a mapping"),
+        ("path: [In Review, In Review]", "names In Review twice"),
+        ("path: Review", "ticket.path must be a mapping"),
+        ("path: {aproved: [Review]}", 'unknown key "aproved". Did you mean "approved"?'),
+        ("resolution: {aproved: Done}", 'unknown key "aproved"'),
+        ("resolution: {approved: 10001}", "must be text, not 10001: put it in quotes"),
+        ("feilds: {x: y}", 'unknown key "feilds"'),
+    ],
+)
+def test_a_mistake_in_it_is_said_in_a_sentence(more: str, sentence: str) -> None:
+    with pytest.raises(InvalidPolicy) as refused:
+        plan_with(f", {more}")
+
+    assert sentence in str(refused.value)
