@@ -6,10 +6,12 @@ entries is refused.
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Iterator, Mapping
 
 from bot import untrusted_yaml
-from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
+from bot.domain.evidence.dvc_lock import OF_FILE, Entry, Lock, Stage
 from bot.errors import InvalidDvcFile
 
 MOST_NODES = 50_000
@@ -30,6 +32,15 @@ def read_params(text: str) -> dict[str, str]:
     return dict(_flat(_parsed(text)))
 
 
+def read_values(path: str, text: str) -> dict[str, str]:
+    """As `read_params`, of a file in JSON, TOML or YAML by the end of its name. Raises InvalidDvcFile."""
+    if path.endswith(".toml"):
+        return dict(_flat(_checked(_toml(text))))
+    if path.endswith(".json"):  # a YAML parser takes no tabs
+        return dict(_flat(_checked(_json(text))))
+    return read_params(text)
+
+
 def metric_files(dvc_yaml: str) -> tuple[str, ...]:
     """The metrics files in `dvc.yaml`, of the whole pipeline and of its stages. Raises InvalidDvcFile."""
     whole = _mapping(_parsed(dvc_yaml))
@@ -47,6 +58,32 @@ def _parsed(text: str) -> object:
         is_large = isinstance(error, untrusted_yaml.LargerThanRead)
         raise InvalidDvcFile(str(error) if is_large else "is not YAML as DVC writes it") from error
     return found
+
+
+def _checked(found: object) -> object:
+    _count(found)
+    return found
+
+
+def _json(text: str) -> object:
+    """Numbers stay as they are written, so that their digits can be counted."""
+    try:
+        return json.loads(_small(text), parse_float=str, parse_int=str, parse_constant=str)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDvcFile("is not JSON") from error
+
+
+def _toml(text: str) -> object:
+    try:
+        return tomllib.loads(_small(text), parse_float=str)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDvcFile("is not TOML") from error
+
+
+def _small(text: str) -> str:
+    if len(text) > untrusted_yaml.LARGEST:
+        raise InvalidDvcFile(f"is larger than {untrusted_yaml.LARGEST // 1024} KiB")
+    return text
 
 
 def _count(whole: object) -> None:
@@ -69,8 +106,16 @@ def _stage(name: object, body: Mapping[str, object]) -> Stage:
         command=" && ".join(map(str, command)) if isinstance(command, list) else str(command),
         deps=_entries(body.get("deps")),
         outs=_entries(body.get("outs")),
-        params={key: text for named in files.values() for key, text in _flat(named)},
+        params=_params(files),
     )
+
+
+def _params(files: Mapping[str, object]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path, named in files.items():
+        for key, text in _flat(named):
+            found[f"{path}{OF_FILE}{key}" if key in found else key] = text
+    return found
 
 
 def _entries(listed: object) -> tuple[Entry, ...]:
@@ -94,7 +139,7 @@ def _flat(node: object, name: str = "") -> Iterator[tuple[str, str]]:
 def _written(node: object) -> str:
     if isinstance(node, list):
         return f"[{', '.join(map(_written, node))}]"
-    return str(node)
+    return "" if node is None else str(node)
 
 
 def _paths(listed: object) -> Iterator[str]:

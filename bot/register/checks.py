@@ -6,14 +6,14 @@ With a dvc.lock every check must pass. Without one the run is registered with wh
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bot.clients.mlflow.provenance import CODE_COMMIT, COMMIT, MLFLOW_COMMIT
 from bot.domain.evidence.dvc_lock import LOCK, SEED_NAMES, Entry, differences, is_seed, unexplained
 from bot.domain.evidence.lineage_checks import run_named_in
-from bot.dvc_files import metric_files, read_params
+from bot.domain.evidence.spellings import FileFigure, strange_figures
+from bot.dvc_files import metric_files, read_values
 from bot.errors import InvalidDvcFile
 from bot.register.findings import AGAIN, RETRAIN, Finding, finding
 from bot.register.pipeline import Dvc, Pipeline, md5_of
@@ -21,7 +21,6 @@ from bot.register.repository import Repository
 from bot.register.run import TrainedRun
 
 TAG_LIMIT = 8_000  # characters; MLflow silently cuts a longer run tag
-CLOSE_ENOUGH = 1e-6  # relative; a file has fewer digits than MLflow
 
 
 @dataclass(frozen=True)
@@ -206,8 +205,13 @@ def _of_the_pin(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
         )
 
 
+def _pinned_md5(bench: Workbench) -> str:
+    path = bench.repository.folder / bench.run_file
+    return md5_of(path) if path.is_file() else ""
+
+
 def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
-    equal, other = differences(bench.run.params, pipeline.lock.params)
+    equal, other = differences(bench.run.params, pipeline.lock.params_of(_pinned_md5(bench)))
     if other:
         what = f"parameters differ between run {bench.run.id} and dvc.lock: {_listed(other)}"
         yield finding("parameters as locked", what, "The lock does not describe how it was trained", RETRAIN)
@@ -232,22 +236,14 @@ def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
 
 def _strange_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[str]:
     described = pipeline.folder / "dvc.yaml"
-    for path in metric_files(described.read_text(encoding="utf-8")) if described.is_file() else ():
-        for name, text in read_params((pipeline.folder / path).read_text(encoding="utf-8")).items():
-            figure, logged = _number(text), _figure_called(name, bench.run.figures)
-            if figure is not None and (logged is None or not math.isclose(figure, logged, rel_tol=CLOSE_ENOUGH)):
-                yield f"{name}: run {'has none' if logged is None else f'{logged:.10g}'} / {path} {figure:.10g}"
-
-
-def _figure_called(name: str, figures: dict[str, float]) -> float | None:
-    return figures.get(name, figures.get(name.rpartition(".")[2]))
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    paths = metric_files(described.read_text(encoding="utf-8")) if described.is_file() else ()
+    files = [
+        FileFigure(path, name, text)
+        for path in paths
+        if (pipeline.folder / path).is_file()  # DVC may keep it; see `_not_here`
+        for name, text in read_values(path, (pipeline.folder / path).read_text(encoding="utf-8-sig")).items()
+    ]
+    yield from strange_figures(bench.run.figures, files)
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

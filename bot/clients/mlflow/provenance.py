@@ -106,7 +106,9 @@ def _run_seen(lineage: Lineage, metrics: Iterable[str]) -> RunSeen | None:
     )
 
 
-def _other_versions(client: MlflowClient, lineage: Lineage, run_ids: Sequence[str]) -> tuple[str, ...]:
+def _other_versions(
+    client: MlflowClient, lineage: Lineage, run_ids: Sequence[str], of_model: str | None = None
+) -> tuple[str, ...]:
     """Copies are not counted as versions here: they are how a version reaches another model."""
     listed = ", ".join(f"'{run_id}'" for run_id in run_ids)
     with reading("looking for other versions of the run"):
@@ -115,11 +117,11 @@ def _other_versions(client: MlflowClient, lineage: Lineage, run_ids: Sequence[st
     others = [
         one for one in found if (one.name, str(one.version)) != ours and not COPY_SOURCE.fullmatch(one.source or "")
     ]
-    return tuple(f"{one.name} v{one.version}" for one in others)
+    return tuple(f"{one.name} v{one.version}" for one in others if of_model in (None, one.name))
 
 
 def _of_the_commit(client: MlflowClient, lineage: Lineage, commit: str) -> tuple[str, ...]:
-    """Versions of other runs of the same experiment that name the same commit."""
+    """Versions of the same model, of other runs of the experiment, that name the same commit. A pipeline may train several models."""
     run = lineage.run
     if run is None or not COMMIT.fullmatch(commit):
         return ()
@@ -127,7 +129,8 @@ def _of_the_commit(client: MlflowClient, lineage: Lineage, commit: str) -> tuple
     with reading("looking for other runs of the commit"):
         runs = client.search_runs([run.info.experiment_id], f"tags.`{tag}` = '{commit}'", max_results=RUNS_OF_A_COMMIT)
     others = [one.info.run_id for one in runs if one.info.run_id != run.info.run_id]
-    return _other_versions(client, lineage, others) if others else ()
+    name = lineage.original.name if lineage.original else None
+    return _other_versions(client, lineage, others, of_model=name) if others else ()
 
 
 def _mirrored(provenance: Provenance, where: Sources) -> Provenance:
