@@ -8,23 +8,43 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
-from bot import untrusted_yaml
+from bot import dvc_places, untrusted_yaml
 from bot.domain.evidence.dvc_lock import OF_FILE, Entry, Lock, Stage
 from bot.errors import InvalidDvcFile
 
 MOST_NODES = 50_000
 MOST_STAGES = 500  # the graph compares every pair of stages
 DEEPEST = 60
+NO_WDIRS: Mapping[str, str] = MappingProxyType({})
 
 
-def read_lock(text: str) -> Lock:
-    """Raises InvalidDvcFile."""
+def read_lock(text: str, wdirs: Mapping[str, str] = NO_WDIRS) -> Lock:
+    """Paths are relative to the lock's folder if `wdirs` names the stages' directories, see `read_wdirs`. Raises InvalidDvcFile."""
     stages = _mapping(_mapping(_parsed(text)).get("stages"), "has no stages")
     if len(stages) > MOST_STAGES:
         raise InvalidDvcFile(f"has more than {MOST_STAGES} stages")
-    return Lock(tuple(_stage(name, _mapping(body)) for name, body in stages.items()))
+    return Lock(tuple(_stage(name, _mapping(body), wdirs.get(str(name), ".")) for name, body in stages.items()))
+
+
+def read_wdirs(dvc_yaml: str, read: Callable[[str], str | None]) -> dict[str, str]:
+    """The `wdir` of each stage, by its name in dvc.lock. `read` returns the text of a file beside dvc.yaml. Raises InvalidDvcFile."""
+    return {name: place.wdir for name, place in _places(dvc_yaml, read).items()}
+
+
+def _places(dvc_yaml: str, read: Callable[[str], str | None]) -> dict[str, dvc_places.Place]:
+    pipeline = _parsed(dvc_yaml)
+    texts = {path: read(path) for path in dvc_places.files_of_vars(pipeline)} if "${" in dvc_yaml else {}
+    return dvc_places.places(pipeline, {path: _vars(path, text) for path, text in texts.items() if text is not None})
+
+
+def _vars(path: str, text: str) -> object:
+    """Raises InvalidDvcFile."""
+    if path.endswith(".toml"):
+        return _checked(_toml(text))
+    return _checked(_json(text)) if path.endswith(".json") else _parsed(text)
 
 
 def read_params(text: str) -> dict[str, str]:
@@ -41,13 +61,17 @@ def read_values(path: str, text: str) -> dict[str, str]:
     return read_params(text)
 
 
-def metric_files(dvc_yaml: str) -> tuple[str, ...]:
-    """The metrics files in `dvc.yaml`, of the whole pipeline and of its stages. Raises InvalidDvcFile."""
+def metric_files(dvc_yaml: str, read: Callable[[str], str | None] = lambda _: None) -> tuple[str, ...]:
+    """The metrics files in `dvc.yaml`, of the whole pipeline and of its stages; `read` as for `read_wdirs`. Raises InvalidDvcFile."""
     whole = _mapping(_parsed(dvc_yaml))
-    named = [*_paths(whole.get("metrics"))]
-    for body in _mapping(whole.get("stages") or {}).values():
-        named += _paths(body.get("metrics") if isinstance(body, dict) else None)
+    of_stages = (path for place in _places(dvc_yaml, read).values() for path in place.metrics)
+    named = (*dvc_places.named_paths(whole.get("metrics")), *of_stages)
     return tuple(dict.fromkeys(path for path in named if "${" not in path))
+
+
+def is_import(dvc_file: str) -> bool:
+    """Whether a `.dvc` file names where its data was imported from. Raises InvalidDvcFile."""
+    return bool(_mapping(_parsed(dvc_file)).get("deps"))
 
 
 def _parsed(text: str) -> object:
@@ -98,15 +122,16 @@ def _count(whole: object) -> None:
         waiting += [(one, depth + 1) for one in below]
 
 
-def _stage(name: object, body: Mapping[str, object]) -> Stage:
+def _stage(name: object, body: Mapping[str, object], wdir: str) -> Stage:
     command = body.get("cmd", "")
     files = _mapping(body.get("params") or {})
     return Stage(
         name=str(name),
         command=" && ".join(map(str, command)) if isinstance(command, list) else str(command),
-        deps=_entries(body.get("deps")),
-        outs=_entries(body.get("outs")),
+        deps=_entries(body.get("deps"), wdir),
+        outs=_entries(body.get("outs"), wdir),
         params=_params(files),
+        param_files=tuple(dvc_places.from_wdir(wdir, path) for path in files),
     )
 
 
@@ -118,14 +143,15 @@ def _params(files: Mapping[str, object]) -> dict[str, str]:
     return found
 
 
-def _entries(listed: object) -> tuple[Entry, ...]:
-    return tuple(_entry(_mapping(one)) for one in (listed if isinstance(listed, list) else ()))
+def _entries(listed: object, wdir: str) -> tuple[Entry, ...]:
+    return tuple(_entry(_mapping(one), wdir) for one in (listed if isinstance(listed, list) else ()))
 
 
-def _entry(body: Mapping[str, object]) -> Entry:
+def _entry(body: Mapping[str, object], wdir: str) -> Entry:
     size = str(body.get("size", ""))
     whole = int(size) if size.isdecimal() and len(size) < 16 else None
-    return Entry(str(body.get("path", "")), str(body.get("md5") or ""), whole, body.get("hash") == "md5")
+    path = dvc_places.from_wdir(wdir, str(body.get("path", "")))
+    return Entry(path, str(body.get("md5") or ""), whole, body.get("hash") == "md5")
 
 
 def _flat(node: object, name: str = "") -> Iterator[tuple[str, str]]:
@@ -140,12 +166,6 @@ def _written(node: object) -> str:
     if isinstance(node, list):
         return f"[{', '.join(map(_written, node))}]"
     return "" if node is None else str(node)
-
-
-def _paths(listed: object) -> Iterator[str]:
-    """`- metrics.json`, or `- metrics.json: {cache: false}`."""
-    for one in listed if isinstance(listed, list) else ():
-        yield from one if isinstance(one, dict) else [str(one)]
 
 
 def _mapping(node: object, otherwise: str = "is not YAML as DVC writes it") -> Mapping[str, object]:

@@ -18,7 +18,7 @@ from bot.data_ports import GitMirror
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.evidence.lineage import LoggedFiles, Provenance, RunSeen
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
-from bot.dvc_files import read_lock
+from bot.dvc_files import read_lock, read_wdirs
 from bot.errors import InvalidDvcFile, Temporary
 
 if TYPE_CHECKING:
@@ -68,24 +68,33 @@ def provenance_of(
         files=files,
         main=where.demand.main,
     )
-    return _mirrored(_registered(client, version, lineage, provenance, where), where)
+    return _with_lock(_mirrored(_registered(client, version, lineage, provenance, where), where))
 
 
 def _registered(
     client: MlflowClient, version: ModelVersion, lineage: Lineage, provenance: Provenance, where: Sources
 ) -> Provenance:
-    run, text = provenance.run, provenance.files.lock
+    run = provenance.run
     if run is None:
         return provenance
     has_digest = bool(run.tags.get(ENVIRONMENT))
-    provenance = replace(
+    return replace(
         provenance,
         environment=read_environment(client, version, where.stores) if has_digest else "",
         same_run=_other_versions(client, lineage, (run.id,)),
         same_commit=_of_the_commit(client, lineage, provenance.commit),
     )
+
+
+def _with_lock(provenance: Provenance) -> Provenance:
+    """The lock's paths depend on dvc.yaml: the mirror's where there is one, else the run's copy."""
+    text, mirrored = provenance.files.lock, provenance.mirrored
+    if provenance.run is None or text is None:
+        return provenance
+    described = mirrored if mirrored and mirrored.pipeline is not None else provenance.files
     try:
-        return provenance if text is None else replace(provenance, lock=read_lock(text))
+        wdirs = read_wdirs(described.pipeline, {"params.yaml": described.params}.get) if described.pipeline else {}
+        return replace(provenance, lock=read_lock(text, wdirs))
     except InvalidDvcFile as reason:
         return replace(provenance, lock_trouble=str(reason))
 

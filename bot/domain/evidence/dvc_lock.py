@@ -8,6 +8,7 @@ prepare                      `stage_tree`: a stage is below the one whose output
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import dirname, join, normpath
@@ -17,6 +18,7 @@ from bot.domain.evidence.spellings import dotted, flattened, same_value
 LOCK = "dvc.lock"
 OF_FILE = ":"  # as DVC separates a file from a parameter in it
 TELLS_NOTHING = (".md", ".rst", ".gitignore", ".dvcignore")  # extensions of files that do not affect a model
+NOT_LISTED = re.compile(r"[0-9]+ more than the first [0-9]+")  # in place of the paths that a mirror does not list
 AROUND = (".dvc/", ".github/", "docs/")
 
 
@@ -49,6 +51,7 @@ class Stage:
     deps: tuple[Entry, ...]
     outs: tuple[Entry, ...]
     params: Mapping[str, str]
+    param_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,25 +99,55 @@ def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def same_lines(one: str, other: str) -> bool:
+    """With git's core.autocrlf a file ends its lines with CRLF on disk and with LF in the commit."""
+    return one.replace("\r\n", "\n") == other.replace("\r\n", "\n")
+
+
 def overlap(one: str, other: str) -> bool:
     """Whether the paths are equal, or one contains the other."""
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
-def unexplained(changed: Iterable[str], lock: Lock, lock_path: str) -> tuple[str, ...]:
-    """The files changed between the code's commit and the lock's that are neither outputs of the pipeline nor documentation.
+def unexplained(changed: Iterable[str], lock: Lock, lock_path: str, others: Iterable[str] = ()) -> tuple[str, ...]:
+    """The pipeline's files changed between the code's commit and the lock's that are neither its outputs nor documentation.
 
-    Paths are relative to the repository's root; `lock_path` is the lock's path in it.
+    Paths are relative to the repository's root; `lock_path` is the lock's path in it, and `others` as for `of_pipeline`.
     """
-    written = [normpath(join(dirname(lock_path), out.path)) for out in lock.outs]
+    written = [_from_root(lock_path, out.path) for out in lock.outs]
     return tuple(
         path
-        for path in changed
+        for path in of_pipeline(changed, lock, lock_path, others)
         if path != lock_path
         and not path.endswith(TELLS_NOTHING)
         and not path.startswith(AROUND)
         and not any(path == out or path.startswith(f"{out}/") for out in written)
     )
+
+
+def of_pipeline(paths: Iterable[str], lock: Lock, lock_path: str, others: Iterable[str] = ()) -> tuple[str, ...]:
+    """Those in the lock's folder, and those that the lock names; what else the repository holds is other people's.
+
+    `others` are the folders of other pipelines; one inside the lock's folder is not the pipeline's own.
+    """
+    folder = dirname(lock_path)
+    named = {_from_root(lock_path, entry.path) for entry in lock.entries}
+    named |= {_from_root(lock_path, path) for stage in lock.stages for path in stage.param_files}
+    inner = [other for other in others if other != folder and (not folder or other.startswith(f"{folder}/"))]
+
+    def is_ours(path: str) -> bool:
+        if NOT_LISTED.fullmatch(path):
+            return True  # among them may be ours
+        if any(path == one or path.startswith(f"{one}/") for one in named):
+            return True
+        inside = not folder or path.startswith(f"{folder}/")
+        return inside and not any(path.startswith(f"{other}/") for other in inner)
+
+    return tuple(path for path in paths if is_ours(path))
+
+
+def _from_root(lock_path: str, path: str) -> str:
+    return normpath(join(dirname(lock_path), path))
 
 
 def edges(lock: Lock) -> tuple[tuple[str, str], ...]:

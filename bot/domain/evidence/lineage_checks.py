@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from bot.domain.evidence.dvc_lock import SEED_NAMES, Lock, differences, is_seed, sha256_of, unexplained
+from bot.domain.evidence.dvc_lock import SEED_NAMES, Lock, differences, is_seed, same_lines, sha256_of, unexplained
 from bot.domain.evidence.lineage import Provenance, was_trained_on
 from bot.domain.model import LineageCheck
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand
@@ -92,7 +92,7 @@ def _unchanged_since(provenance: Provenance) -> Found:
         held = f"the code's commit {provenance.code[:8] or 'none'} beside commit {provenance.commit[:8] or 'none'}"
         what = f"the remote {mirrored.remote} does not hold {held}"
         return wrong(what, "Nobody can compare the code that ran with what was committed", PUSH_CODE)
-    strange = unexplained(mirrored.changed, provenance.lock or Lock(()), provenance.lock_path)
+    strange = unexplained(mirrored.changed, provenance.lock or Lock(()), provenance.lock_path, mirrored.others)
     if strange:
         what = f"commit {provenance.commit[:8]} holds other code than the run was trained with: {_listed(strange)}"
         return wrong(what, "The commit does not describe the code that ran", REPRO)
@@ -236,15 +236,10 @@ def _lock_committed(provenance: Provenance) -> Found:
         return wrong(
             what, "What was read and written is the trainer's own word", "commit dvc.lock, push, and register anew"
         )
-    if _lines(mirrored.lock) != _lines(provenance.files.lock):
+    if not same_lines(mirrored.lock, provenance.files.lock or ""):
         what = f"dvc.lock at commit {provenance.commit[:8]} is another one than the run keeps"
         return wrong(what, "The commit does not describe this run", REPRO)
     return True, f"dvc.lock is the one at commit {provenance.commit[:8]} of {mirrored.remote}"
-
-
-def _lines(text: str | None) -> str | None:
-    """With git's core.autocrlf a file ends its lines with CRLF on disk and with LF in the commit."""
-    return None if text is None else text.replace("\r\n", "\n")
 
 
 def _on_main(provenance: Provenance) -> Found:
