@@ -193,10 +193,10 @@ def _of_the_files(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
         what = f"dvc.lock names {len(bench.source_data)} single files of source data"
         fix = "let DVC track their folder, and train again"
         yield finding("source data", what, "A run's tag cannot hold so many", fix)
-    yield from _of_dvc(bench)
+    yield from _of_dvc(bench, bare)
 
 
-def _of_dvc(bench: Workbench) -> Iterator[Finding]:
+def _of_dvc(bench: Workbench, bare: list[str]) -> Iterator[Finding]:
     if not bench.dvc.is_there:
         what, fix = "dvc is not installed here", "install dvc, and register again"
         yield finding("data pushed", what, "Nobody can tell whether the data was pushed", fix)
@@ -209,7 +209,7 @@ def _of_dvc(bench: Workbench) -> Iterator[Finding]:
         fix = "correct what DVC names, until `dvc status` and `dvc data status --not-in-remote` work here, and register again"
         yield finding("data pushed", what, "Nobody can tell whether others could bring the data back", fix)
         return
-    if altered:
+    if altered := tuple(path for path in altered if path not in bare):
         what = f"dvc.lock pins another {_listed(altered)}"
         yield finding("outputs as locked", what, "The lock does not describe what is here", RETRAIN)
     if absent:
