@@ -16,6 +16,7 @@ SAME = 1e-6  # relative; what a float of 32 bits leaves
 FEWEST_DIGITS = 2  # a figure of one digit is compared as it is
 PUNCTUATION = "[]{},:"
 ROUND = str.maketrans("()", "[]")  # a tuple is a list
+WHOLE = re.compile(r"[+-]?[0-9]{1,1000}")
 SIGNS = re.compile(r"[\[\]{},:]|[^\[\]{},:]+")
 
 
@@ -70,10 +71,8 @@ def plain(text: str) -> str | int | float:
         return "none"
     if lower in ("true", "false"):
         return lower
-    try:
+    if WHOLE.fullmatch(text):
         return int(text)
-    except ValueError:
-        pass
     try:
         number = float(lower.replace(".inf", "inf").replace(".nan", "nan"))
     except ValueError:
