@@ -6,23 +6,45 @@ entries is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
-from bot import untrusted_yaml
-from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
+from bot import dvc_places, untrusted_yaml
+from bot.domain.evidence.dvc_lock import OF_FILE, Entry, Lock, Stage
 from bot.errors import InvalidDvcFile
 
 MOST_NODES = 50_000
 MOST_STAGES = 500  # the graph compares every pair of stages
 DEEPEST = 60
+NO_WDIRS: Mapping[str, str] = MappingProxyType({})
 
 
-def read_lock(text: str) -> Lock:
-    """Raises InvalidDvcFile."""
+def read_lock(text: str, wdirs: Mapping[str, str] = NO_WDIRS) -> Lock:
+    """Paths are relative to the lock's folder if `wdirs` names the stages' directories, see `read_wdirs`. Raises InvalidDvcFile."""
     stages = _mapping(_mapping(_parsed(text)).get("stages"), "has no stages")
     if len(stages) > MOST_STAGES:
         raise InvalidDvcFile(f"has more than {MOST_STAGES} stages")
-    return Lock(tuple(_stage(name, _mapping(body)) for name, body in stages.items()))
+    return Lock(tuple(_stage(name, _mapping(body), wdirs.get(str(name), ".")) for name, body in stages.items()))
+
+
+def read_wdirs(dvc_yaml: str, read: Callable[[str], str | None]) -> dict[str, str]:
+    """The `wdir` of each stage, by its name in dvc.lock. `read` returns the text of a file beside dvc.yaml. Raises InvalidDvcFile."""
+    return {name: place.wdir for name, place in _places(dvc_yaml, read).items()}
+
+
+def _places(dvc_yaml: str, read: Callable[[str], str | None]) -> dict[str, dvc_places.Place]:
+    pipeline = _parsed(dvc_yaml)
+    texts = {path: read(path) for path in dvc_places.files_of_vars(pipeline)} if "${" in dvc_yaml else {}
+    return dvc_places.places(pipeline, {path: _vars(path, text) for path, text in texts.items() if text is not None})
+
+
+def _vars(path: str, text: str) -> object:
+    """Raises InvalidDvcFile."""
+    if path.endswith(".toml"):
+        return _checked(_toml(text))
+    return _checked(_json(text)) if path.endswith(".json") else _parsed(text)
 
 
 def read_params(text: str) -> dict[str, str]:
@@ -30,13 +52,26 @@ def read_params(text: str) -> dict[str, str]:
     return dict(_flat(_parsed(text)))
 
 
-def metric_files(dvc_yaml: str) -> tuple[str, ...]:
-    """The metrics files in `dvc.yaml`, of the whole pipeline and of its stages. Raises InvalidDvcFile."""
+def read_values(path: str, text: str) -> dict[str, str]:
+    """As `read_params`, of a file in JSON, TOML or YAML by the end of its name. Raises InvalidDvcFile."""
+    if path.endswith(".toml"):
+        return dict(_flat(_checked(_toml(text))))
+    if path.endswith(".json"):  # a YAML parser takes no tabs
+        return dict(_flat(_checked(_json(text))))
+    return read_params(text)
+
+
+def metric_files(dvc_yaml: str, read: Callable[[str], str | None] = lambda _: None) -> tuple[str, ...]:
+    """The metrics files in `dvc.yaml`, of the whole pipeline and of its stages; `read` as for `read_wdirs`. Raises InvalidDvcFile."""
     whole = _mapping(_parsed(dvc_yaml))
-    named = [*_paths(whole.get("metrics"))]
-    for body in _mapping(whole.get("stages") or {}).values():
-        named += _paths(body.get("metrics") if isinstance(body, dict) else None)
+    of_stages = (path for place in _places(dvc_yaml, read).values() for path in place.metrics)
+    named = (*dvc_places.named_paths(whole.get("metrics")), *of_stages)
     return tuple(dict.fromkeys(path for path in named if "${" not in path))
+
+
+def is_import(dvc_file: str) -> bool:
+    """Whether a `.dvc` file names where its data was imported from. Raises InvalidDvcFile."""
+    return bool(_mapping(_parsed(dvc_file)).get("deps"))
 
 
 def _parsed(text: str) -> object:
@@ -47,6 +82,32 @@ def _parsed(text: str) -> object:
         is_large = isinstance(error, untrusted_yaml.LargerThanRead)
         raise InvalidDvcFile(str(error) if is_large else "is not YAML as DVC writes it") from error
     return found
+
+
+def _checked(found: object) -> object:
+    _count(found)
+    return found
+
+
+def _json(text: str) -> object:
+    """Numbers stay as they are written, so that their digits can be counted."""
+    try:
+        return json.loads(_small(text), parse_float=str, parse_int=str, parse_constant=str)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDvcFile("is not JSON") from error
+
+
+def _toml(text: str) -> object:
+    try:
+        return tomllib.loads(_small(text), parse_float=str)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDvcFile("is not TOML") from error
+
+
+def _small(text: str) -> str:
+    if len(text) > untrusted_yaml.LARGEST:
+        raise InvalidDvcFile(f"is larger than {untrusted_yaml.LARGEST // 1024} KiB")
+    return text
 
 
 def _count(whole: object) -> None:
@@ -61,26 +122,36 @@ def _count(whole: object) -> None:
         waiting += [(one, depth + 1) for one in below]
 
 
-def _stage(name: object, body: Mapping[str, object]) -> Stage:
+def _stage(name: object, body: Mapping[str, object], wdir: str) -> Stage:
     command = body.get("cmd", "")
     files = _mapping(body.get("params") or {})
     return Stage(
         name=str(name),
         command=" && ".join(map(str, command)) if isinstance(command, list) else str(command),
-        deps=_entries(body.get("deps")),
-        outs=_entries(body.get("outs")),
-        params={key: text for named in files.values() for key, text in _flat(named)},
+        deps=_entries(body.get("deps"), wdir),
+        outs=_entries(body.get("outs"), wdir),
+        params=_params(files),
+        param_files=tuple(dvc_places.from_wdir(wdir, path) for path in files),
     )
 
 
-def _entries(listed: object) -> tuple[Entry, ...]:
-    return tuple(_entry(_mapping(one)) for one in (listed if isinstance(listed, list) else ()))
+def _params(files: Mapping[str, object]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path, named in files.items():
+        for key, text in _flat(named):
+            found[f"{path}{OF_FILE}{key}" if key in found else key] = text
+    return found
 
 
-def _entry(body: Mapping[str, object]) -> Entry:
+def _entries(listed: object, wdir: str) -> tuple[Entry, ...]:
+    return tuple(_entry(_mapping(one), wdir) for one in (listed if isinstance(listed, list) else ()))
+
+
+def _entry(body: Mapping[str, object], wdir: str) -> Entry:
     size = str(body.get("size", ""))
     whole = int(size) if size.isdecimal() and len(size) < 16 else None
-    return Entry(str(body.get("path", "")), str(body.get("md5") or ""), whole, body.get("hash") == "md5")
+    path = dvc_places.from_wdir(wdir, str(body.get("path", "")))
+    return Entry(path, str(body.get("md5") or ""), whole, body.get("hash") == "md5")
 
 
 def _flat(node: object, name: str = "") -> Iterator[tuple[str, str]]:
@@ -94,13 +165,7 @@ def _flat(node: object, name: str = "") -> Iterator[tuple[str, str]]:
 def _written(node: object) -> str:
     if isinstance(node, list):
         return f"[{', '.join(map(_written, node))}]"
-    return str(node)
-
-
-def _paths(listed: object) -> Iterator[str]:
-    """`- metrics.json`, or `- metrics.json: {cache: false}`."""
-    for one in listed if isinstance(listed, list) else ():
-        yield from one if isinstance(one, dict) else [str(one)]
+    return "" if node is None else str(node)
 
 
 def _mapping(node: object, otherwise: str = "is not YAML as DVC writes it") -> Mapping[str, object]:

@@ -16,6 +16,7 @@ import subprocess
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from posixpath import basename, dirname, join
 
 from bot.domain.evidence.lineage import Mirrored
 from bot.domain.policy.git_remote import why_no_remote
@@ -71,6 +72,9 @@ class GitMirrors:
                 lock=repository.text_at(commit, lock_path),
                 author=repository.author_of(code if knows_code else commit),
                 changed=repository.changed_between(code, commit) if knows_code else None,
+                pipeline=repository.text_at(commit, join(dirname(lock_path), "dvc.yaml")),
+                params=repository.text_at(commit, join(dirname(lock_path), "params.yaml")),
+                others=repository.folders_with(commit, "dvc.yaml"),
             )
 
     def read_files(self, remote: str, commit: str, paths: Collection[str]) -> dict[str, bytes]:
@@ -151,6 +155,12 @@ class Repository:
         if kind.stdout.strip() != b"blob" or int(self._output("cat-file", "-s", where)) > LARGEST_FILE:
             return None
         return self._output("cat-file", "blob", where)
+
+    def folders_with(self, commit: str, name: str) -> tuple[str, ...]:
+        """The folders that hold a file of this name; the root's is empty."""
+        listed = self._output("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit).split(b"\0")
+        paths = (path.decode(errors="replace") for path in listed)
+        return tuple(dirname(path) for path in paths if basename(path) == name)
 
     def author_of(self, commit: str) -> str:
         return self._output("log", "-1", "--format=%ae", commit).decode(errors="replace").strip()

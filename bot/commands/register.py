@@ -34,6 +34,7 @@ class Wanted:
     folder: Path
     run_id: str
     run_file: str
+    model: str
     name: str
     ask: str
     to: Target | None
@@ -59,6 +60,7 @@ class Wanted:
 )
 @click.option("--run", "run_id", default="", help="The run's id, for a training that writes none, or that has no DVC.")
 @click.option("--run-file", default="mlflow_run.json", show_default=True, help="Where the training left its run's id.")
+@click.option("--model", default="", help="Which of the run's models, by its name or id, when it logged several.")
 @click.option("--dry-run", is_flag=True, help="Check everything and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a sentence.")
 @telling_mistakes
@@ -70,6 +72,7 @@ def register(
     lock_dir: Path,
     run_id: str,
     run_file: str,
+    model: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -88,7 +91,16 @@ def register(
         )
     folder = lock_dir.resolve()
     wanted = Wanted(
-        folder, run_id.strip(), run_file, name or _name_in_params(folder), _alias(ask), to, comment, dry_run, as_json
+        folder,
+        run_id.strip(),
+        run_file,
+        model.strip(),
+        name or _name_in_params(folder),
+        _alias(ask),
+        to,
+        comment,
+        dry_run,
+        as_json,
     )
     _register(wanted, settings)
 
@@ -135,7 +147,7 @@ def _workbench(wanted: Wanted, client: MlflowClient) -> Workbench:
     except (InvalidDvcFile, UnicodeDecodeError) as reason:
         raise Refused(f"{LOCK} {reason}. It pins nothing. Fix: run `dvc repro`, {AGAIN}.") from reason
     run_id = wanted.run_id or _run_id_here(wanted)
-    run = find_trained_run(client, run_id)
+    run = find_trained_run(client, run_id, wanted.model)
     if run is None:
         raise Refused(
             f"the MLflow server has no run {run_id}. It was trained against another server, or deleted. "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from posixpath import dirname
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,13 @@ from bot.domain.evidence.dvc_lock import LOCK, sha256_of
 from bot.errors import Refused
 from bot.register.checks import Workbench
 from bot.register.findings import Finding
+from bot.register.run import MISSING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 COMMIT_AUTHOR = "countersign.commit_author"
-MISSING = "countersign.missing"
+IMPORTS = "imports"
 NOTHING = "nothing"  # in MLflow an empty tag looks like a missing one
 
 
@@ -32,10 +34,11 @@ def refuse_if_bound_elsewhere(bench: Workbench, name: str) -> None:
     if others:
         raise Refused(
             f"run {bench.run.id} is {others[0].name} version {others[0].version} already. One run makes one version. "
-            "Fix: change the parameters, the code or the data, commit, run `dvc repro`, and register the new run."
+            f"Fix: register it as that one with --name {others[0].name}; or, for another version, change the parameters, the code or "
+            "the data, commit, run `dvc repro`, and register the new run."
         )
     bound = bench.run.tag(BOUND_COMMIT)
-    if bench.run.versions and bound and bound != bench.commit:
+    if bench.run.versions and bench.run.is_registered and bound and bound != bench.commit:
         raise Refused(
             f"run {bench.run.id} is {name} version {bench.run.versions[0].version} already, bound to commit {bound[:8]} and not to "
             f"{bench.commit[:8]}. One run has one commit. Fix: git checkout {bound[:8]}, or run `dvc repro --force` for a new run."
@@ -75,15 +78,19 @@ def register(bench: Workbench, name: str, client: MlflowClient) -> int:
         return int(bench.run.versions[0].version)
     with suppress(AlreadyThere), writing(f'creating model "{name}"'):
         client.create_registered_model(name)
-    model_id = bench.run.logged_model.model_id if bench.run.logged_model else ""
+    source = bench.run.source
+    if source is None:
+        raise Refused(
+            f"run {bench.run.id} logged no model. There is nothing to register. Fix: log one, and train again."
+        )
     with writing(f"registering run {bench.run.id} as a version of {name}"):
         made = client.create_model_version(
             name,
-            f"models:/{model_id}",
+            source.uri,
             bench.run.id,
             description=_description(bench),
             await_creation_for=0,
-            model_id=model_id,
+            model_id=source.id or None,
         )
     return int(made.version)
 
@@ -97,6 +104,11 @@ def _log_files(bench: Workbench, client: MlflowClient) -> None:
     """Logs the files under the names that the bot reads, which may differ from their names here."""
     folder = bench.repository.folder
     texts = {name: folder / name for name in (LOCK, "dvc.yaml", "params.yaml")} | {RUN_FILE: folder / bench.run_file}
+    for path in bench.imports():
+        with writing(f"logging {path.name} with run {bench.run.id}"):
+            client.log_artifact(
+                bench.run.id, str(path), f"{FOLDER}/{IMPORTS}/{dirname(bench.repository.from_top(path))}".rstrip("/")
+            )
     with TemporaryDirectory(prefix="countersign-") as temporary:
         for name, path in texts.items():
             if bench.pipeline is None or not path.is_file():

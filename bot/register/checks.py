@@ -6,22 +6,22 @@ With a dvc.lock every check must pass. Without one the run is registered with wh
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from bot.clients.mlflow.provenance import CODE_COMMIT, COMMIT, MLFLOW_COMMIT
-from bot.domain.evidence.dvc_lock import LOCK, SEED_NAMES, Entry, differences, is_seed, unexplained
+from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, COMMIT, MLFLOW_COMMIT
+from bot.domain.evidence.dvc_lock import LOCK, SEED_NAMES, Entry, Lock, differences, is_seed, of_pipeline, unexplained
 from bot.domain.evidence.lineage_checks import run_named_in
-from bot.dvc_files import metric_files, read_params
+from bot.domain.evidence.spellings import FileFigure, strange_figures
+from bot.dvc_files import is_import, metric_files, read_values
 from bot.errors import InvalidDvcFile
 from bot.register.findings import AGAIN, RETRAIN, Finding, finding
-from bot.register.pipeline import Dvc, Pipeline, md5_of
+from bot.register.pipeline import CannotTell, Dvc, Pipeline, md5_of, reader_in
 from bot.register.repository import Repository
 from bot.register.run import TrainedRun
 
 TAG_LIMIT = 8_000  # characters; MLflow silently cuts a longer run tag
-CLOSE_ENOUGH = 1e-6  # relative; a file has fewer digits than MLflow
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Workbench:
     @property
     def code_commit(self) -> str:
         """The commit that the training ran from, from the tag that the training or MLflow set."""
-        return self.run.tag(CODE_COMMIT) or self.run.tag(MLFLOW_COMMIT)
+        own = "" if self.run.is_registered else self.run.tag(BOUND_COMMIT)  # a training may set it, before we do
+        return self.run.tag(CODE_COMMIT) or self.run.tag(MLFLOW_COMMIT) or own
 
     @property
     def commit(self) -> str:
@@ -48,11 +49,24 @@ class Workbench:
     def lock_path(self) -> str:
         return self.repository.from_top(self.repository.folder / LOCK)
 
+    def own(self, paths: Iterable[str]) -> tuple[str, ...]:
+        """Those that are the pipeline's; all without one."""
+        lock = self.pipeline.lock if self.pipeline else Lock(())
+        return of_pipeline(paths, lock, self.lock_path, self.repository.pipelines())
+
     @property
     def source_data(self) -> tuple[Entry, ...]:
         """Sources in the lock without those that git tracks, which are code."""
         sources = self.pipeline.lock.sources if self.pipeline else ()
         return tuple(source for source in sources if not self.repository.tracks(source.path))
+
+    def imports(self) -> tuple[Path, ...]:
+        """The .dvc files of source data that `dvc import` or `import-url` brought: they name its address and its revision."""
+        places = ((self.repository.folder / one.path).resolve() for one in self.source_data if "://" not in one.path)
+        top = self.repository.top.resolve()
+        above = (parent for place in places for parent in (place, *place.parents) if parent.is_relative_to(top))
+        files = dict.fromkeys(parent.with_name(f"{parent.name}.dvc") for parent in above if parent != top)
+        return tuple(path for path in files if path.is_file() and is_import(path.read_text(encoding="utf-8")))
 
     @property
     def data_md5(self) -> str:
@@ -84,7 +98,7 @@ def _of_the_run(bench: Workbench) -> Iterator[Finding]:
     if info.status != "FINISHED" or info.lifecycle_stage != "active":
         state = info.status if info.lifecycle_stage == "active" else info.lifecycle_stage
         yield finding("finished run", f"{which} is {state}", "Only a whole run can be vouched for", RETRAIN)
-    if run.logged_model is None:
+    if run.source is None:
         yield finding(
             "logged model", f"{which} logged no model", "There is nothing to register", f"log one, then {RETRAIN}"
         )
@@ -119,6 +133,10 @@ def _of_the_commit(bench: Workbench) -> Iterator[Finding]:
     if not COMMIT.fullmatch(code):
         fix = f"set the tag code_commit in the training, {RETRAIN}"
         yield finding("commit", f"run {bench.run.id} names no commit", "Nobody can tell which code ran", fix)
+    elif not repository.knows(code) and repository.is_shallow:
+        what = f"commit {code[:8]} of run {bench.run.id} is not in this shallow clone"
+        fix = "`git fetch --unshallow`, and register again"
+        yield finding("commit", what, "The code cannot be compared with the run's", fix)
     elif not repository.knows(code):
         fix = f"fetch it, or {RETRAIN}"
         yield finding(
@@ -126,7 +144,7 @@ def _of_the_commit(bench: Workbench) -> Iterator[Finding]:
         )
     elif bench.pipeline is not None:
         yield from _of_the_code(bench, bench.pipeline, code)
-    if bench.pipeline is not None and (left := repository.uncommitted()):
+    if bench.pipeline is not None and (left := bench.own(repository.uncommitted())):
         why = "The version would name a commit that does not hold what is here"
         yield finding(
             "clean tree",
@@ -144,7 +162,7 @@ def _of_the_commit(bench: Workbench) -> Iterator[Finding]:
 
 def _of_the_code(bench: Workbench, pipeline: Pipeline, code: str) -> Iterator[Finding]:
     changed = bench.repository.changed_between(code, bench.repository.head)
-    strange = unexplained(changed, pipeline.lock, bench.lock_path)
+    strange = unexplained(changed, pipeline.lock, bench.lock_path, bench.repository.pipelines())
     if strange:
         what = f"changed since run {bench.run.id} was trained: {_listed(strange)}"
         yield finding("commit", what, "HEAD does not hold the code and parameters of that run", RETRAIN)
@@ -159,15 +177,12 @@ def _of_the_files(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
             "Nobody can tell which bytes were used",
             RETRAIN,
         )
-    altered = pipeline.altered()
-    if altered:
-        what = f"dvc.lock pins another {_listed(altered)}"
-        yield finding("outputs as locked", what, "The lock does not describe what is here", RETRAIN)
     older = sorted({entry.path for entry in pipeline.lock.entries if entry.md5 and not entry.is_current})
     if older:
-        what = f"dvc.lock has DVC 2's hashes of {_listed(older)}, which are not compared with the files"
+        what = f"dvc.lock has DVC 2's hashes of {_listed(older)}"
         fix = "run `dvc repro --force` with DVC 3 for the next version"
-        yield finding("outputs as locked", what, "They count line breaks in another way", fix, refuses=False)
+        why = "They leave line ends out, so `md5sum` and `describe --fetch` cannot prove these files"
+        yield finding("hashes in dvc.lock", what, why, fix, refuses=False)
     yield from _of_the_pin(bench, pipeline)
     if not bench.source_data:
         fix = "let DVC track the source data (`dvc add`), name it under deps, and train again"
@@ -178,15 +193,28 @@ def _of_the_files(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
         what = f"dvc.lock names {len(bench.source_data)} single files of source data"
         fix = "let DVC track their folder, and train again"
         yield finding("source data", what, "A run's tag cannot hold so many", fix)
+    yield from _of_dvc(bench, bare)
+
+
+def _of_dvc(bench: Workbench, bare: list[str]) -> Iterator[Finding]:
     if not bench.dvc.is_there:
-        what = "dvc is not installed here"
-        yield finding(
-            "data pushed", what, "Nobody can tell whether the data was pushed", "install dvc, and register again"
-        )
-    elif reason := bench.dvc.why_not_pushed():
-        yield finding(
-            "data pushed", reason, "Nobody else could bring the data back", "run `dvc push`, and register again"
-        )
+        what, fix = "dvc is not installed here", "install dvc, and register again"
+        yield finding("data pushed", what, "Nobody can tell whether the data was pushed", fix)
+        return
+    try:
+        altered = bench.dvc.altered()
+        absent = bench.dvc.not_pushed()
+    except CannotTell as reason:
+        what = f"DVC cannot tell whether the data was pushed: {reason}"
+        fix = "correct what DVC names, until `dvc status` and `dvc data status --not-in-remote` work here, and register again"
+        yield finding("data pushed", what, "Nobody can tell whether others could bring the data back", fix)
+        return
+    if altered := tuple(path for path in altered if path not in bare):
+        what = f"dvc.lock pins another {_listed(altered)}"
+        yield finding("outputs as locked", what, "The lock does not describe what is here", RETRAIN)
+    if absent:
+        what, fix = f"DVC's remote lacks {_listed(absent)}", "run `dvc push`, and register again"
+        yield finding("data pushed", what, "Nobody else could bring the data back", fix)
 
 
 def _of_the_pin(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
@@ -199,15 +227,20 @@ def _of_the_pin(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
     if run_named_in(path.read_text(encoding="utf-8", errors="replace")) != bench.run.id:
         what = f"{bench.run_file} names another run than {bench.run.id}"
         yield finding("lock pins the run", what, "The lock belongs to that other run", f"leave out --run, or {RETRAIN}")
-    elif md5_of(path) not in {out.md5 for out in pipeline.lock.outs}:
+    elif not {md5_of(path), md5_of(path, of_dvc_2=True)} & {out.md5 for out in pipeline.lock.outs}:
         what = f"{bench.run_file} is no output in dvc.lock with these bytes"
         yield finding(
             "lock pins the run", what, "The lock could belong to any run", f"name it under outs in dvc.yaml, {RETRAIN}"
         )
 
 
+def _pinned_md5(bench: Workbench) -> str:
+    path = bench.repository.folder / bench.run_file
+    return md5_of(path) if path.is_file() else ""
+
+
 def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
-    equal, other = differences(bench.run.params, pipeline.lock.params)
+    equal, other = differences(bench.run.params, pipeline.lock.params_of(_pinned_md5(bench)))
     if other:
         what = f"parameters differ between run {bench.run.id} and dvc.lock: {_listed(other)}"
         yield finding("parameters as locked", what, "The lock does not describe how it was trained", RETRAIN)
@@ -232,22 +265,15 @@ def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
 
 def _strange_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[str]:
     described = pipeline.folder / "dvc.yaml"
-    for path in metric_files(described.read_text(encoding="utf-8")) if described.is_file() else ():
-        for name, text in read_params((pipeline.folder / path).read_text(encoding="utf-8")).items():
-            figure, logged = _number(text), _figure_called(name, bench.run.figures)
-            if figure is not None and (logged is None or not math.isclose(figure, logged, rel_tol=CLOSE_ENOUGH)):
-                yield f"{name}: run {'has none' if logged is None else f'{logged:.10g}'} / {path} {figure:.10g}"
-
-
-def _figure_called(name: str, figures: dict[str, float]) -> float | None:
-    return figures.get(name, figures.get(name.rpartition(".")[2]))
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    is_there = described.is_file()
+    paths = metric_files(described.read_text(encoding="utf-8"), reader_in(pipeline.folder)) if is_there else ()
+    files = [
+        FileFigure(path, name, text)
+        for path in paths
+        if (pipeline.folder / path).is_file()  # else DVC keeps it, and nothing is compared
+        for name, text in read_values(path, (pipeline.folder / path).read_text(encoding="utf-8-sig")).items()
+    ]
+    yield from strange_figures(bench.run.figures, files)
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

@@ -1,6 +1,6 @@
 """The local DVC pipeline: whether the files are those in dvc.lock, and whether the remote has them.
 
-The `dvc` program is called only for its version and for what was not pushed.
+DVC is asked for both, because it knows best what counts: `.dvcignore`, imports, frozen stages, and the hashes of DVC 2.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from bot.domain.evidence.dvc_lock import LOCK, Entry, Lock
-from bot.dvc_files import read_lock
+from bot.domain.evidence.dvc_lock import LOCK, Lock
+from bot.dvc_files import read_lock, read_wdirs
 from bot.errors import Refused
 
 TIMEOUT = 600  # seconds; a remote may hold many files
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -34,31 +34,29 @@ class Pipeline:
     @classmethod
     def read(cls, folder: Path) -> Pipeline:
         text = (folder / LOCK).read_bytes().decode()
-        return cls(folder, text, read_lock(text))
-
-    def altered(self) -> tuple[str, ...]:
-        """Paths whose local content differs from dvc.lock. Missing files are ignored: DVC can download them."""
-        entries = {entry.path: entry for entry in self.lock.entries if entry.is_current and entry.md5}
-        return tuple(path for path, entry in entries.items() if _differs(self.folder / path, entry))
+        described = folder / "dvc.yaml"
+        wdirs = read_wdirs(described.read_text(encoding="utf-8"), reader_in(folder)) if described.is_file() else {}
+        return cls(folder, text, read_lock(text, wdirs))
 
 
-def _differs(path: Path, entry: Entry) -> bool:
-    if path.is_dir():
-        return entry.is_folder and md5_of_folder(path) != entry.md5
-    return path.is_file() and (entry.is_folder or md5_of(path) != entry.md5)
+def reader_in(folder: Path) -> Callable[[str], str | None]:
+    """Reads a file that dvc.yaml names; None when it is not there."""
+
+    def read(path: str) -> str | None:
+        place = folder / path
+        return place.read_text(encoding="utf-8", errors="replace") if place.is_file() else None
+
+    return read
 
 
-def md5_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+def md5_of(path: Path, *, of_dvc_2: bool = False) -> str:
+    """DVC 2 treated all line ends of a text as the same."""
+    content = path.read_bytes()
+    return hashlib.md5(content.replace(b"\r\n", b"\n") if of_dvc_2 else content, usedforsecurity=False).hexdigest()
 
 
-def md5_of_folder(folder: Path) -> str:
-    """As DVC 3 computes it: the md5 of the JSON list of its files, sorted by path, followed by .dir."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    listed = [{"md5": md5_of(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
-    listed.sort(key=lambda one: one["relpath"])
-    return hashlib.md5(json.dumps(listed, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
+class CannotTell(Exception):
+    """DVC's own reason."""
 
 
 class Dvc:
@@ -77,21 +75,28 @@ class Dvc:
     def version(self) -> str:
         return self._run("--version").stdout.strip()
 
-    def why_not_pushed(self) -> str:
-        """The start of a sentence; empty when the remote has everything."""
-        done = self._run("data", "status", "--not-in-remote", "--json")
+    def altered(self) -> tuple[str, ...]:
+        """What differs from dvc.lock, as `dvc status` says: paths, parameters and commands. Raises CannotTell.
+
+        Missing files are left out: DVC can download them.
+        """
+        told = self._json("status", "--json", "dvc.yaml")
+        found = [one for stage, changes in told.items() for one in _altered(stage, changes)]
+        return tuple(dict.fromkeys(found))
+
+    def not_pushed(self) -> tuple[str, ...]:
+        """What the remote lacks. Raises CannotTell."""
+        return tuple(map(str, self._json("data", "status", "--not-in-remote", "--json").get("not_in_remote") or ()))
+
+    def _json(self, *arguments: str) -> Mapping[str, Any]:
+        done = self._run(*arguments)
         try:
             told = json.loads(done.stdout)
-            absent = list(told.get("not_in_remote") or ()) if isinstance(told, Mapping) else None
         except ValueError:
-            absent = None
-        if done.returncode or absent is None:
-            said = " ".join(done.stderr.split())[:200] or "it gave no reason"
-            return f"DVC cannot tell whether the data was pushed: {said}"
-        if absent:
-            more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
-            return f"DVC's remote lacks {', '.join(map(str, absent[:SHOWN]))}{more}"
-        return ""
+            told = None
+        if done.returncode or not isinstance(told, Mapping):
+            raise CannotTell(" ".join(done.stderr.split())[:200] or "it gave no reason")
+        return told
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         try:
@@ -108,3 +113,15 @@ class Dvc:
             raise Refused(
                 f"`dvc {' '.join(arguments)}` took longer than {TIMEOUT} s. Fix: see that its remote answers."
             ) from error
+
+
+def _altered(stage: str, changes: object) -> Iterator[str]:
+    for change in changes if isinstance(changes, list) else ():
+        if change == "changed command":
+            yield f"command of stage {stage}"
+        for files in change.values() if isinstance(change, Mapping) else ():
+            for path, state in files.items():
+                if isinstance(state, Mapping):
+                    yield from (f"{path}:{name}" for name in state)
+                elif state == "modified":
+                    yield str(path)

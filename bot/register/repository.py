@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from os.path import normpath
 from pathlib import Path
+from posixpath import dirname
 
 from bot.errors import Refused
 
@@ -22,6 +23,11 @@ class Repository:
         self._git = git
         self.folder = folder
         top = self._run("rev-parse", "--show-toplevel")
+        if "dubious ownership" in top.stderr:
+            raise Refused(
+                f"git does not trust {folder}, because it belongs to another account. What is committed cannot be told. "
+                f"Fix: git config --global --add safe.directory {folder}."
+            )
         if top.returncode:
             raise Refused(
                 f"{folder} is in no git repository. The version would name no commit. "
@@ -48,6 +54,15 @@ class Repository:
             paths.append(entry[3:])
             is_old_name = entry[0] in "RC"
         return tuple(paths)
+
+    @property
+    def is_shallow(self) -> bool:
+        return self._word("rev-parse", "--is-shallow-repository") == "true"
+
+    def pipelines(self) -> tuple[str, ...]:
+        """The folders of all pipelines in the repository, relative to its root."""
+        listed = self._output("ls-files", "-z", "--full-name", "--", ":(top,glob)**/dvc.yaml").split("\0")
+        return tuple(dirname(path) for path in listed if path)
 
     def knows(self, commit: str) -> bool:
         return self._run("cat-file", "-e", f"{commit}^{{commit}}").returncode == 0

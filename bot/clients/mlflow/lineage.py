@@ -56,7 +56,7 @@ def get_version(client: MlflowClient, wanted: VersionId) -> ModelVersion:
 def lineage_of(client: MlflowClient, version: ModelVersion) -> Lineage:
     original = _original_of(client, version)
     model_id = LOGGED_MODEL_SOURCE.fullmatch(original.source or "")
-    logged_model = _find_logged_model(client, model_id[1]) if model_id else None
+    logged_model = find_logged_model(client, model_id[1]) if model_id else None
     run_id = version.run_id or (logged_model.source_run_id if logged_model else None)
     return Lineage(logged_model, find_run(client, run_id) if run_id else None, original)
 
@@ -89,7 +89,7 @@ def _find_version(client: MlflowClient, name: str, number: str) -> ModelVersion 
         return None
 
 
-def _find_logged_model(client: MlflowClient, model_id: str) -> LoggedModel | None:
+def find_logged_model(client: MlflowClient, model_id: str) -> LoggedModel | None:
     try:
         with reading(f"reading logged model {model_id}"):
             return client.get_logged_model(model_id)

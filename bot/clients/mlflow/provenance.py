@@ -18,7 +18,7 @@ from bot.data_ports import GitMirror
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.evidence.lineage import LoggedFiles, Provenance, RunSeen
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
-from bot.dvc_files import read_lock
+from bot.dvc_files import read_lock, read_wdirs
 from bot.errors import InvalidDvcFile, Temporary
 
 if TYPE_CHECKING:
@@ -68,24 +68,33 @@ def provenance_of(
         files=files,
         main=where.demand.main,
     )
-    return _mirrored(_registered(client, version, lineage, provenance, where), where)
+    return _with_lock(_mirrored(_registered(client, version, lineage, provenance, where), where))
 
 
 def _registered(
     client: MlflowClient, version: ModelVersion, lineage: Lineage, provenance: Provenance, where: Sources
 ) -> Provenance:
-    run, text = provenance.run, provenance.files.lock
+    run = provenance.run
     if run is None:
         return provenance
     has_digest = bool(run.tags.get(ENVIRONMENT))
-    provenance = replace(
+    return replace(
         provenance,
         environment=read_environment(client, version, where.stores) if has_digest else "",
         same_run=_other_versions(client, lineage, (run.id,)),
         same_commit=_of_the_commit(client, lineage, provenance.commit),
     )
+
+
+def _with_lock(provenance: Provenance) -> Provenance:
+    """The lock's paths depend on dvc.yaml: the mirror's where there is one, else the run's copy."""
+    text, mirrored = provenance.files.lock, provenance.mirrored
+    if provenance.run is None or text is None:
+        return provenance
+    described = mirrored if mirrored and mirrored.pipeline is not None else provenance.files
     try:
-        return provenance if text is None else replace(provenance, lock=read_lock(text))
+        wdirs = read_wdirs(described.pipeline, {"params.yaml": described.params}.get) if described.pipeline else {}
+        return replace(provenance, lock=read_lock(text, wdirs))
     except InvalidDvcFile as reason:
         return replace(provenance, lock_trouble=str(reason))
 
@@ -106,7 +115,9 @@ def _run_seen(lineage: Lineage, metrics: Iterable[str]) -> RunSeen | None:
     )
 
 
-def _other_versions(client: MlflowClient, lineage: Lineage, run_ids: Sequence[str]) -> tuple[str, ...]:
+def _other_versions(
+    client: MlflowClient, lineage: Lineage, run_ids: Sequence[str], of_model: str | None = None
+) -> tuple[str, ...]:
     """Copies are not counted as versions here: they are how a version reaches another model."""
     listed = ", ".join(f"'{run_id}'" for run_id in run_ids)
     with reading("looking for other versions of the run"):
@@ -115,11 +126,11 @@ def _other_versions(client: MlflowClient, lineage: Lineage, run_ids: Sequence[st
     others = [
         one for one in found if (one.name, str(one.version)) != ours and not COPY_SOURCE.fullmatch(one.source or "")
     ]
-    return tuple(f"{one.name} v{one.version}" for one in others)
+    return tuple(f"{one.name} v{one.version}" for one in others if of_model in (None, one.name))
 
 
 def _of_the_commit(client: MlflowClient, lineage: Lineage, commit: str) -> tuple[str, ...]:
-    """Versions of other runs of the same experiment that name the same commit."""
+    """Versions of the same model, of other runs of the experiment, that name the same commit. A pipeline may train several models."""
     run = lineage.run
     if run is None or not COMMIT.fullmatch(commit):
         return ()
@@ -127,7 +138,8 @@ def _of_the_commit(client: MlflowClient, lineage: Lineage, commit: str) -> tuple
     with reading("looking for other runs of the commit"):
         runs = client.search_runs([run.info.experiment_id], f"tags.`{tag}` = '{commit}'", max_results=RUNS_OF_A_COMMIT)
     others = [one.info.run_id for one in runs if one.info.run_id != run.info.run_id]
-    return _other_versions(client, lineage, others) if others else ()
+    name = lineage.original.name if lineage.original else None
+    return _other_versions(client, lineage, others, of_model=name) if others else ()
 
 
 def _mirrored(provenance: Provenance, where: Sources) -> Provenance:

@@ -32,10 +32,12 @@ def read_lineage_files(client: MlflowClient, run: Run, stores: Sequence[str]) ->
     what = f"reading the lineage of run {run.info.run_id}"
     try:
         with opened_at(run.info.artifact_uri or "", client, what, stores) as folder:
-            texts = _texts(folder, FOLDER, (LOCK, RUN_FILE))
+            texts = _texts(folder, FOLDER, (LOCK, RUN_FILE, "dvc.yaml", "params.yaml"))
     except FilesUnread as reason:
         return LoggedFiles(unread=str(reason))
-    return LoggedFiles(texts.get(LOCK), texts.get(RUN_FILE))
+    return LoggedFiles(
+        texts.get(LOCK), texts.get(RUN_FILE), pipeline=texts.get("dvc.yaml"), params=texts.get("params.yaml")
+    )
 
 
 def read_environment(client: MlflowClient, version: ModelVersion, stores: Sequence[str]) -> str:

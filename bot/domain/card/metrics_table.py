@@ -139,9 +139,9 @@ def _holder_cell(metric: Metric, beside: Metric | None, evidence: Evidence) -> s
 
 
 def _difference(metric: Metric, beside: Metric, threshold: Threshold | None) -> str:
-    difference = metric.value - beside.value
-    if difference == 0:
+    if metric.value == beside.value or (math.isnan(metric.value) and math.isnan(beside.value)):
         return "the same"
+    difference = metric.value - beside.value
     if threshold is None or not math.isfinite(difference):
         return f"{difference:+.4g}"
     return f"{difference:+.4g}, {'better' if (difference > 0) is threshold.greater_is_better else 'worse'}"

@@ -8,13 +8,17 @@ prepare                      `stage_tree`: a stage is below the one whose output
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 
+from bot.domain.evidence.spellings import dotted, flattened, same_value
+
 LOCK = "dvc.lock"
+OF_FILE = ":"  # as DVC separates a file from a parameter in it
 TELLS_NOTHING = (".md", ".rst", ".gitignore", ".dvcignore")  # extensions of files that do not affect a model
+NOT_LISTED = re.compile(r"[0-9]+ more than the first [0-9]+")  # in place of the paths that a mirror does not list
 AROUND = (".dvc/", ".github/", "docs/")
 
 
@@ -37,13 +41,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Stage:
-    """`params` are the values of the stage's parameter files, unparsed, by dotted names."""
+    """`params` are the values of the stage's parameter files, unparsed, by dotted names.
+
+    A name that an earlier file of the stage has too is preceded by its file, as in `eval.yaml:seed`.
+    """
 
     name: str
     command: str
     deps: tuple[Entry, ...]
     outs: tuple[Entry, ...]
     params: Mapping[str, str]
+    param_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,10 +76,32 @@ class Lock:
     def params(self) -> Mapping[str, str]:
         return {name: text for stage in self.stages for name, text in stage.params.items()}
 
+    def params_of(self, pinned: str) -> Mapping[str, str]:
+        """Those that shaped the run: of the stage that wrote the file with the md5 `pinned`, and of the stages before it.
+
+        A name of a nearer stage hides the same name of one further back. Without such a stage, all parameters of the lock.
+        """
+        writers = [stage for stage in self.stages if pinned and any(out.md5 == pinned for out in stage.outs)]
+        if not writers:
+            return self.params
+        return {name: text for stage in reversed(self._up_from(writers)) for name, text in stage.params.items()}
+
+    def _up_from(self, stages: list[Stage]) -> list[Stage]:
+        """These stages and all whose outputs they read, the nearest first."""
+        found = list(stages)
+        for stage in found:
+            found += [one for one in self.stages if one not in found and _feeds(one, stage)]
+        return found
+
 
 def sha256_of(text: str) -> str:
     """In hex; identifies a lock in evidence and tags."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def same_lines(one: str, other: str) -> bool:
+    """With git's core.autocrlf a file ends its lines with CRLF on disk and with LF in the commit."""
+    return one.replace("\r\n", "\n") == other.replace("\r\n", "\n")
 
 
 def overlap(one: str, other: str) -> bool:
@@ -79,20 +109,45 @@ def overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
-def unexplained(changed: Iterable[str], lock: Lock, lock_path: str) -> tuple[str, ...]:
-    """The files changed between the code's commit and the lock's that are neither outputs of the pipeline nor documentation.
+def unexplained(changed: Iterable[str], lock: Lock, lock_path: str, others: Iterable[str] = ()) -> tuple[str, ...]:
+    """The pipeline's files changed between the code's commit and the lock's that are neither its outputs nor documentation.
 
-    Paths are relative to the repository's root; `lock_path` is the lock's path in it.
+    Paths are relative to the repository's root; `lock_path` is the lock's path in it, and `others` as for `of_pipeline`.
     """
-    written = [normpath(join(dirname(lock_path), out.path)) for out in lock.outs]
+    written = [_from_root(lock_path, out.path) for out in lock.outs]
     return tuple(
         path
-        for path in changed
+        for path in of_pipeline(changed, lock, lock_path, others)
         if path != lock_path
         and not path.endswith(TELLS_NOTHING)
         and not path.startswith(AROUND)
         and not any(path == out or path.startswith(f"{out}/") for out in written)
     )
+
+
+def of_pipeline(paths: Iterable[str], lock: Lock, lock_path: str, others: Iterable[str] = ()) -> tuple[str, ...]:
+    """Those in the lock's folder, and those that the lock names; what else the repository holds is other people's.
+
+    `others` are the folders of other pipelines; one inside the lock's folder is not the pipeline's own.
+    """
+    folder = dirname(lock_path)
+    named = {_from_root(lock_path, entry.path) for entry in lock.entries}
+    named |= {_from_root(lock_path, path) for stage in lock.stages for path in stage.param_files}
+    inner = [other for other in others if other != folder and (not folder or other.startswith(f"{folder}/"))]
+
+    def is_ours(path: str) -> bool:
+        if NOT_LISTED.fullmatch(path):
+            return True  # among them may be ours
+        if any(path == one or path.startswith(f"{one}/") for one in named):
+            return True
+        inside = not folder or path.startswith(f"{folder}/")
+        return inside and not any(path.startswith(f"{other}/") for other in inner)
+
+    return tuple(path for path in paths if is_ours(path))
+
+
+def _from_root(lock_path: str, path: str) -> str:
+    return normpath(join(dirname(lock_path), path))
 
 
 def edges(lock: Lock) -> tuple[tuple[str, str], ...]:
@@ -135,43 +190,39 @@ def _feeds(before: Stage, after: Stage) -> bool:
 
 
 SEED_NAMES = ("seed", "random_state", "random_seed")
-NO_VALUE = frozenset({"", "~", "null", "none"})
 
 
 def differences(run: Mapping[str, str], locked: Mapping[str, str]) -> tuple[int, tuple[str, ...]]:
     """Compares a run's parameters with those of the lock: the number of equal ones, and one entry for each difference.
 
     A run's `learning_rate` matches the lock's `train.learning_rate` when no other locked parameter ends so. Parameters that only one side
-    has are ignored.
+    has are ignored. A stage that reads the same name from several files has it once for each; one that agrees is enough.
     """
-    ends = Counter(name.rpartition(".")[2] for name in locked)
-    full = {name.rpartition(".")[2]: name for name in locked}
+    by_name, by_end = _by_name(locked)
     equal, other = 0, []
-    for name in sorted(run):
-        known = name if name in locked else full[name] if ends[name] == 1 else None
-        if known is None:
+    for name, text in sorted(flattened(run)):
+        called = dotted(name)
+        known = by_name.get(called) or (by_end[called] if len(by_end.get(called, ())) == 1 else [])
+        if not known:
             continue
-        if _plain(run[name]) == _plain(locked[known]):
+        if any(same_value(text, locked[one]) for one in known):
             equal += 1
         else:
-            other.append(f"{known}: run {run[name][:40]} / lock {locked[known][:40]}")
+            other.append(f"{known[0]}: run {text[:40]} / lock {locked[known[0]][:40]}")
     return equal, tuple(other)
 
 
+def _by_name(locked: Mapping[str, str]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The locked names by their dotted name without the file, and by its last part."""
+    by_name: dict[str, list[str]] = {}
+    by_end: dict[str, list[str]] = {}
+    for name in locked:
+        bare = dotted(name.rpartition(OF_FILE)[2])
+        by_name.setdefault(bare, []).append(name)
+        by_end.setdefault(bare.rpartition(".")[2], []).append(name)
+    return by_name, by_end
+
+
 def is_seed(name: str) -> bool:
-    last = name.rpartition(".")[2].rpartition("__")[2].lower()
+    last = dotted(name).rpartition(".")[2].lower()
     return last in SEED_NAMES
-
-
-def _plain(text: str) -> str | float:
-    """Normalises a value, because one value can be written in several ways: numbers, empty values, quotes and spaces in lists."""
-    stripped = text.strip()
-    if stripped.lower() in NO_VALUE:
-        return "none"
-    if stripped.lower() in ("true", "false"):
-        return stripped.lower()
-    try:
-        return float(stripped)
-    except ValueError:
-        is_list = stripped.startswith("[")
-        return stripped.replace("'", "").replace('"', "").replace(" ", "") if is_list else stripped

@@ -76,6 +76,8 @@ class LoggedFiles:
     lock: str | None = None
     run_file: str | None = None
     unread: str = ""
+    pipeline: str | None = None
+    params: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Mirrored:
     """What a mirror of the git remote knows about a commit. `lock` is the text of its dvc.lock.
 
     `author` is the e-mail of the code's committer, and `changed` are the paths changed between the code's commit and this one; None when
-    the code's commit is missing. When not all are listed, the last item of `changed` says so and is not a path.
+    the code's commit is missing. When not all are listed, the last item of `changed` says so and is not a path. `pipeline` and `params`
+    are the texts of dvc.yaml and params.yaml beside the lock, and `others` the folders of all the repository's pipelines.
     """
 
     remote: str
@@ -93,6 +96,9 @@ class Mirrored:
     lock: str | None = None
     author: str = ""
     changed: tuple[str, ...] | None = None
+    pipeline: str | None = None
+    params: str | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from bot.domain.evidence.dvc_lock import SEED_NAMES, Lock, differences, is_seed, sha256_of, unexplained
+from bot.domain.evidence.dvc_lock import SEED_NAMES, Lock, differences, is_seed, same_lines, sha256_of, unexplained
 from bot.domain.evidence.lineage import Provenance, was_trained_on
 from bot.domain.model import LineageCheck
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand
@@ -69,13 +69,18 @@ def _clean(provenance: Provenance) -> Found:
         return _without("whether the code was committed")
     said = provenance.run.tags.get("git_dirty", "").strip().lower()
     if said != "false":
-        how = f'git_dirty is "{said[:20]}"' if said else "git_dirty tag is missing"
-        return wrong(
-            f"run {_run(provenance)} was trained with uncommitted changes ({how})",
-            "The commit does not describe the code that ran",
-            "commit first, set the tag git_dirty to false when nothing is uncommitted, and train again",
-        )
+        return _not_clean(_run(provenance), said)
     return _unchanged_since(provenance)
+
+
+def _not_clean(run: str, said: str) -> Found:
+    fix = "commit first, set the tag git_dirty to false when nothing is uncommitted, and train again"
+    if said == "true":
+        what = f'run {run} was trained with uncommitted changes (git_dirty is "true")'
+        return wrong(what, "The commit does not describe the code that ran", fix)
+    how = f'git_dirty is "{said[:20]}"' if said else "git_dirty tag is missing"
+    what = f"not known: run {run} does not say whether all was committed ({how})"
+    return wrong(what, "The commit may not describe the code that ran", fix)
 
 
 def _unchanged_since(provenance: Provenance) -> Found:
@@ -87,7 +92,7 @@ def _unchanged_since(provenance: Provenance) -> Found:
         held = f"the code's commit {provenance.code[:8] or 'none'} beside commit {provenance.commit[:8] or 'none'}"
         what = f"the remote {mirrored.remote} does not hold {held}"
         return wrong(what, "Nobody can compare the code that ran with what was committed", PUSH_CODE)
-    strange = unexplained(mirrored.changed, provenance.lock or Lock(()), provenance.lock_path)
+    strange = unexplained(mirrored.changed, provenance.lock or Lock(()), provenance.lock_path, mirrored.others)
     if strange:
         what = f"commit {provenance.commit[:8]} holds other code than the run was trained with: {_listed(strange)}"
         return wrong(what, "The commit does not describe the code that ran", REPRO)
@@ -156,17 +161,21 @@ def _pinned(provenance: Provenance) -> Found:
     if text is None or run_named_in(text) != provenance.run.id:
         what = f"no lineage/mlflow_run.json names run {_run(provenance)}"
         return wrong(what, "dvc.lock could belong to any run", f"let the training write its run's id, and {REGISTER}")
-    digest = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-    if digest not in {out.md5 for out in provenance.lock.outs}:
+    if _run_file_md5(provenance) not in {out.md5 for out in provenance.lock.outs}:
         what = f"dvc.lock does not pin run {_run(provenance)}: mlflow_run.json in the lock belongs to another run"
         return wrong(what, "The lock describes other data and parameters than this run's", REPRO)
     return True, f"dvc.lock pins run {_run(provenance)}"
 
 
+def _run_file_md5(provenance: Provenance) -> str:
+    text = provenance.files.run_file
+    return "" if text is None else hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
 def _params_equal(provenance: Provenance) -> Found:
     if provenance.run is None or provenance.lock is None:
         return _without("the parameters against dvc.lock", "there is no dvc.lock")
-    equal, other = differences(provenance.run.params, provenance.lock.params)
+    equal, other = differences(provenance.run.params, provenance.lock.params_of(_run_file_md5(provenance)))
     if other:
         what = f"hyperparameters differ between the run and dvc.lock: {_listed(other, '; ')}"
         return wrong(what, "The lock does not describe how this run was trained", REPRO)
@@ -227,7 +236,7 @@ def _lock_committed(provenance: Provenance) -> Found:
         return wrong(
             what, "What was read and written is the trainer's own word", "commit dvc.lock, push, and register anew"
         )
-    if mirrored.lock != provenance.files.lock:
+    if not same_lines(mirrored.lock, provenance.files.lock or ""):
         what = f"dvc.lock at commit {provenance.commit[:8]} is another one than the run keeps"
         return wrong(what, "The commit does not describe this run", REPRO)
     return True, f"dvc.lock is the one at commit {provenance.commit[:8]} of {mirrored.remote}"

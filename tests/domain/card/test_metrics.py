@@ -93,12 +93,15 @@ def test_what_the_fast_track_looks_at_stands_first_with_its_direction_and_its_ma
     )
 
 
-def test_a_figure_that_is_the_same_is_neither_better_nor_worse() -> None:
-    evidence = an_evidence(metrics=(a_metric("mae", 26.0),), champion=a_champion(a_metric("mae", 26.0)))
+@pytest.mark.parametrize(
+    ("value", "shown"), [(26.0, "26"), (float("nan"), "nan"), (float("inf"), "inf"), (-float("inf"), "-inf")]
+)
+def test_a_figure_that_is_the_same_is_neither_better_nor_worse(value: float, shown: str) -> None:
+    evidence = an_evidence(metrics=(a_metric("mae", value),), champion=a_champion(a_metric("mae", value)))
 
     (table,) = request_card(a_request(evidence=evidence), JUDGED).tables
 
-    assert table.rows[0] == ("mae", "26", "26", "the same", "≤ 40")
+    assert table.rows[0] == ("mae", shown, shown, "the same", "≤ 40")
 
 
 def test_a_figure_that_a_threshold_names_and_nobody_logged_has_a_row_that_says_so() -> None:

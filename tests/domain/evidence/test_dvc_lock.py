@@ -137,8 +137,35 @@ def test_what_the_pipeline_wrote_and_mere_papers_explain_a_change() -> None:
     )
 
     assert unexplained(changed, lock, "work/dvc.lock") == ()
-    assert unexplained(("model.json", "work/train.py", "dvc.lock"), lock, "work/dvc.lock") == (
-        "model.json",
-        "work/train.py",
-        "dvc.lock",
-    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "lock_path", "others", "ours"),
+    [
+        ("work/train.py", "work/dvc.lock", (), True),
+        ("work/unmentioned.py", "work/dvc.lock", (), True),
+        ("work/dvc.yaml", "work/dvc.lock", (), True),
+        ("7 more than the first 1000", "work/dvc.lock", (), True),
+        ("train.py", "work/dvc.lock", (), False),
+        ("dvc.lock", "work/dvc.lock", (), False),
+        ("workshop/train.py", "work/dvc.lock", (), False),
+        ("scooters/train.py", "work/dvc.lock", ("scooters",), False),
+        ("work/inner/train.py", "work/dvc.lock", ("work", "work/inner"), False),
+        ("scooters/train.py", "dvc.lock", ("scooters",), False),
+        ("scooters/train.py", "dvc.lock", (), True),
+        ("shared/features.py", "work/dvc.lock", (), True),
+        ("shared/common/x.py", "work/dvc.lock", ("shared",), True),
+        ("settings/model.yaml", "work/dvc.lock", (), True),
+    ],
+)
+def test_what_changed_is_the_pipelines_own_in_its_folder_or_where_it_names_it(
+    changed: str, lock_path: str, others: tuple[str, ...], ours: bool
+) -> None:
+    lock = read_lock("""
+stages:
+  train:
+    deps: [{path: ../shared/features.py, md5: aa}, {path: ../shared/common, md5: bb.dir}]
+    params: {../settings/model.yaml: {depth: 6}}
+""")
+
+    assert unexplained((changed,), lock, lock_path, others) == ((changed,) if ours else ())

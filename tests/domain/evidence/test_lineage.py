@@ -170,7 +170,8 @@ def test_a_whole_trail_passes_every_check_and_the_mirror_vouches_for_it() -> Non
         (with_run(status="FAILED"), "L02", "run 124d754c is FAILED. "),
         (with_run(is_deleted=True), "L02", "run 124d754c is deleted. "),
         (with_tags(git_dirty="true"), "L04", 'was trained with uncommitted changes (git_dirty is "true"). '),
-        (with_tags(git_dirty=""), "L04", "(git_dirty tag is missing). The commit does not describe the code that ran. "),
+        (with_tags(git_dirty=""), "L04", "not known: run 124d754c does not say whether all was committed (git_dirty tag is missing). "),
+        (with_tags(git_dirty="maybe"), "L04", 'does not say whether all was committed (git_dirty is "maybe"). '),
         (with_mirror(changed=("train.py",)), "L04", "commit 239a8ffd holds other code than the run was trained with: train.py. "),
         (with_mirror(changed=("train.py", "1 more than the first 1000")), "L04", "train.py, 1 more than the first 1000. "),
         (with_mirror(changed=None), "L04", f"the remote {GIT} does not hold the code's commit c0dec0de beside commit 239a8ffd. "),
@@ -214,6 +215,13 @@ def test_each_alteration_is_found_by_the_check_that_names_it(provenance: Provena
     assert list(found) == [code]
     assert sentence in found[code]
     assert ". Fix: " in found[code]
+
+
+@pytest.mark.parametrize(("kept", "committed"), [("\r\n", "\n"), ("\n", "\r\n"), ("\r\n", "\r\n")])
+def test_a_lock_with_the_line_ends_of_windows_is_the_one_that_was_committed(kept: str, committed: str) -> None:
+    provenance = with_lock(LOCK.replace("\n", kept))
+
+    assert failures(replace(provenance, mirrored=replace(MIRRORED, lock=LOCK.replace("\n", committed)))) == {}
 
 
 def test_a_file_without_a_hash_is_found() -> None:
