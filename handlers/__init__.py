@@ -98,6 +98,7 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.ModelGone: [announce],
     e.ModelUnreadable: [announce],
     e.ModelReadable: [announce],
+    e.LookalikeSeen: [announce],
     e.RegistryDoubted: [announce],
     e.RegistryTrusted: [announce],
     e.PolicyActivated: [announce, bind_accounts],

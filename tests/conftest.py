@@ -25,6 +25,7 @@ pytest_plugins = [
     "tests.fixtures.installation",
     "tests.fixtures.outcomes",
     "tests.fixtures.training_repository",
+    "tests.fixtures.buckets",
     "tests.fixtures.browser",
 ]
 

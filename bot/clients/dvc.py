@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol
 
+from bot.bucket_refusals import bucket_refusal, failures_of_s3
 from bot.data_ports import Fetched
 from bot.domain.evidence.dvc_lock import Entry
 from bot.errors import NotFetched, NotOnRemote
@@ -35,6 +36,8 @@ class Files(Protocol):
     def open(self, path: str, mode: str) -> BinaryIO: ...
 
     def exists(self, path: str) -> bool: ...
+
+    def info(self, path: str) -> object: ...
 
 
 class DvcData:
@@ -100,11 +103,22 @@ class DvcRemote:
         where = f"{self._root}/files/md5/{md5[:2]}/{md5[2:]}"
         try:
             if not self._files.exists(where):
+                self._refuse_without_bucket(path, where)
                 raise NotOnRemote(f"{path}: the remote {self._url} has nothing with the md5 {md5}")
             with self._files.open(where, "rb") as file:
                 yield file
-        except (OSError, DvcException) as trouble:
-            raise NotFetched(f"{path}: the remote {self._url} cannot be read: {trouble}") from trouble
+        except (OSError, DvcException, *failures_of_s3()) as trouble:
+            why = bucket_refusal(trouble) or trouble
+            raise NotFetched(f"{path}: the remote {self._url} cannot be read: {why}") from trouble
+
+    def _refuse_without_bucket(self, path: str, where: str) -> None:
+        """To `exists`, an object that is not there and a bucket that is not there are the same. Raises NotFetched."""
+        try:
+            self._files.info(where)
+        except OSError as missing:
+            refusal = bucket_refusal(missing)
+            if refusal is not None and not refusal.is_gone:
+                raise NotFetched(f"{path}: the remote {self._url} cannot be read: {refusal}") from missing
 
 
 @dataclass(frozen=True)

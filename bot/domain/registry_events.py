@@ -76,6 +76,17 @@ class ModelReadable(RegistryEvent):
 
 
 @dataclass(frozen=True)
+class LookalikeSeen(RegistryEvent):
+    """An alias, stage or tag (`what`) called `name` looks like `meant`, which a rule waits for. It asks nothing. Once for each name."""
+
+    model: str
+    what: str
+    name: str
+    meant: str
+    version: int
+
+
+@dataclass(frozen=True)
 class RegistryDoubted(RegistryEvent):
     """It holds much less than it did, so it is not acted on: no target moves, no holder is dropped, no request is opened or expires."""
 

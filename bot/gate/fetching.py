@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from bot.bucket_refusals import bucket_refusal, failures_of_s3
 from bot.errors import NoAnswer, TooLarge, UnsafePath
 from bot.gate.manifests import WRITTEN_BY_CLIENTS, check_path
 
@@ -31,9 +32,15 @@ def download(uri: str, folder: Path, size: int) -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.store.artifact.models_artifact_repo import ModelsArtifactRepository
 
+    def failures() -> tuple[type[Exception], ...]:  # S3's client is imported by the first call
+        return (MlflowException, requests.RequestException, *failures_of_s3())
+
     try:
         fetch_all(ModelsArtifactRepository(uri), folder, size)
-    except (MlflowException, requests.RequestException) as trouble:
+    except failures() as trouble:
+        refusal = bucket_refusal(trouble)
+        if refusal is not None:
+            raise NoAnswer(f"The files of {uri} cannot be read: {refusal}.") from None
         why = " ".join(str(trouble).split())[:300]
         raise NoAnswer(f"The files of {uri} cannot be read: {why}. Check that this account may read them.") from None
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bot.domain.card.card import Card
 from bot.domain.events import (
+    LookalikeSeen,
     ModelGone,
     ModelReadable,
     ModelRenamed,
@@ -80,6 +81,14 @@ def _readable(body: Body) -> Card:
     return Card(f"{model} can be read again", said, paragraphs=(said,))
 
 
+def _lookalike(body: Body) -> Card:
+    name, meant, what = shown(str(body["name"])), shown(str(body["meant"])), str(body["what"])
+    model = f"{shown(str(body['model']))} v{body['version']}"
+    said = f"{model} has the {what} {name!a}, and the rule waits for {meant!a}. To MLflow these are two names, so nothing was asked."
+    advice = f"If a request was meant, set the {what} {meant!a}, and take {name!a} away."
+    return Card(f"{model}: a {what} that looks like another", said, paragraphs=(said, advice))
+
+
 def _doubted(body: Body, _names: Mapping[str, str]) -> Card:
     said = f"Countersign does not believe the registry any more. {body['reason']}"
     stops = "Until it does, it moves no target, puts nothing back, and drops no approval; no request expires."
@@ -105,6 +114,7 @@ ABOUT_A_MODEL: dict[str, Callable[[Body], Card | None]] = {
     ModelRenamed.__name__: _renamed,
     ModelUnreadable.__name__: _unreadable,
     ModelReadable.__name__: _readable,
+    LookalikeSeen.__name__: _lookalike,
 }
 ABOUT_THE_REGISTRY: dict[str, Callable[[Body, Mapping[str, str]], Card | None]] = {
     RegistryDoubted.__name__: _doubted,

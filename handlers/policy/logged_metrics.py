@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.domain.policy.rules import Policy, Rule, Unruled
+from bot.domain.registry.lookalikes import Lookalike, lookalikes
 from bot.ports import ModelRegistry, ModelSummary
 
 MODELS_LOOKED_AT = 20  # of those that a rule matches, the latest to have changed
@@ -34,6 +35,7 @@ class RegistryKnows:
     never_logged: tuple[NeverLogged, ...]
     unmatched: tuple[Rule, ...]
     unruled: tuple[str, ...]
+    lookalikes: tuple[tuple[str, Lookalike], ...] = ()
 
 
 def ask_registry(policy: Policy, registry: ModelRegistry) -> RegistryKnows:
@@ -52,7 +54,18 @@ def ask_registry(policy: Policy, registry: ModelRegistry) -> RegistryKnows:
             continue
         missing = [metric for metric in wanted if metric not in look.logged]
         never_logged += [NeverLogged(place, rule, one, look.logged, look.models, look.versions) for one in missing]
-    return RegistryKnows(len(models), tuple(never_logged), tuple(unmatched), _unruled(policy, models))
+    return RegistryKnows(
+        len(models), tuple(never_logged), tuple(unmatched), _unruled(policy, models), _lookalikes(policy, models)
+    )
+
+
+def _lookalikes(policy: Policy, models: Iterable[ModelSummary]) -> tuple[tuple[str, Lookalike], ...]:
+    """Each with the model's name. Tags are looked at on the versions that the list of models shows: the latest of each stage."""
+    return tuple(
+        (model.name, one)
+        for model in models
+        for one in lookalikes(model.workspace, model.name, model.aliases, model.latest, policy)
+    )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The provenance of a model version: everything that is known of it. It changes nothing.
 
-What was recorded comes from the bot's own tables and ledger; the registry is asked only whether the version is still there, and the
-store of the run's files for its dvc.lock. When one of them does not answer, the rest is still shown.
+What was recorded comes from the bot's own tables and ledger; the registry is asked whether the version is still there, and what it says of
+a version that has no frozen evidence; the store of the run's files is asked for its dvc.lock. When one of them does not answer, the rest
+is still shown.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 from bot import dvc_files
 from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
 from bot.domain.card.sentences import UNKNOWN
+from bot.domain.evidence.caps import capped
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.model import DEFAULT_WORKSPACE, PERSON, Evidence, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.queries.description import (
@@ -40,6 +42,8 @@ from handlers.attestation.verification import signed_for
 from handlers.custody.facts import basis_of
 from handlers.request.pipelines import NO_LOCK, kept_pipeline
 
+FILES_LATER = "they are read when someone asks for a target"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -64,16 +68,30 @@ def describe(uri: str, s: Services, *, reads_files: bool = True) -> Description:
         stores = tx.policy().artifact_stores
         evidence = newest_evidence(requests)
         kept = None if reads_files else kept_pipeline(evidence, tx)
+    seen, unread = (evidence, "") if evidence else _as_mlflow_says(found, s)
     return Description(
         version=found.version,
         is_registered=found.is_registered,
         holds=tuple(held for held in holders if held.version == found.version),
         holders=holders,
-        evidence=_named(evidence, names),
+        evidence=_named(seen, names),
         pipeline=kept or _pipeline(found.version, evidence, stores, s),
         requests=newest_first,
         history=history,
+        is_frozen=evidence is not None,
+        unread=unread,
     )
+
+
+def _as_mlflow_says(found: Found, s: Services) -> tuple[Evidence | None, str]:
+    """For a version without frozen evidence: what the registry says now, or why it says nothing. It reads no files: they may be large."""
+    if not found.is_registered:
+        return None, "the registry has it no longer, or does not answer"
+    try:
+        seen = s.registry.read_evidence(found.version, None, ())
+    except OutsideError as trouble:
+        return None, f"what MLflow knows cannot be read now: {str(trouble).rstrip('.')}"
+    return capped(replace(seen, artifacts_unread=FILES_LATER)), ""
 
 
 def _named(evidence: Evidence | None, names: Mapping[str, str]) -> Evidence | None:

@@ -22,6 +22,7 @@ from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
 from handlers.custody.belief import is_same
 from handlers.custody.facts import is_newest_copy
+from handlers.registry.lookalikes import note_lookalikes
 from handlers.registry.observed_moves import judge, note_departures
 from handlers.registry.renames import find_renames, forget, record_renames
 from handlers.registry.trust import is_loss
@@ -72,6 +73,7 @@ def _look(workspace: str, name: str, s: Services) -> None:
         news = compare(seen, tx.registry.known(model), policy)
         watching = bring_up_to_date(seen, policy, tx, now, is_new=_is_new(seen, tx))
         withdraw_what_is_gone(seen, tx, now)
+        note_lookalikes(seen, policy, tx, now)
         moves = judged_moves(news, watching, seen, tx, now)
         _act_on(replace(news, moves=moves), watching, seen, policy, tx, now)
         tx.registry.put_model(row_of(seen, model.baseline, policy))

@@ -257,6 +257,7 @@ def every_event() -> list[e.Event]:
         e.ModelGone(NOON, "default", "bike-demand", "it was deleted or renamed"),
         e.ModelUnreadable(NOON, "default", "bike-demand", "MLflow refused reading it (403)", NOON),
         e.ModelReadable(NOON, "default", "bike-demand", NOON),
+        e.LookalikeSeen(NOON, "default", "bike-demand", "alias", "Candidate", "candidate", 7),
         e.RegistryDoubted(NOON, "default", "3 of 3 registered models are missing: a, b, c.", 3, 3),
         e.RegistryTrusted(NOON, "default", NOON, "ana", "the old server was retired"),
         e.PolicyActivated(NOON, 1, "sha256:3", "config/policy.yaml", ("poll: versions every 1 min, was 30 s",)),

@@ -16,6 +16,7 @@ from urllib.parse import urlunsplit
 
 import requests
 
+from bot.bucket_refusals import bucket_refusal
 from bot.clients.mlflow.http import FIXES, TRY_AGAIN, reading
 from bot.clients.mlflow.lineage import find_run
 from bot.errors import FilesUnread, Permanent, Temporary
@@ -149,6 +150,9 @@ def _asking_store(what: str) -> Iterator[None]:
         except _failures_of_stores() as error:
             raise _meaning_of(error, what) from error
         except MlflowException as error:
+            refusal = bucket_refusal(error)
+            if refusal is not None:
+                raise FilesUnread(f"The files were not read ({what}): {refusal}.") from error
             if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
                 raise _not_handed_out(what) from error
             raise
@@ -162,6 +166,9 @@ def _failures_of_stores() -> tuple[type[Exception], ...]:
 
 def _meaning_of(error: Exception, what: str) -> Exception:
     """The error's own text may hold addresses with passwords, so it stays in the cause."""
+    refusal = bucket_refusal(error)
+    if refusal is not None:
+        return FilesUnread(f"The files were not read ({what}): {refusal}.")
     status = _status_of(error)
     if type(error).__name__ in NO_CREDENTIALS or (status in (401, 403) and not isinstance(error, requests.HTTPError)):
         return FilesUnread(

@@ -12,6 +12,7 @@ import click
 from bot.commands.context import printable, services_for, settings_for, telling_mistakes
 from bot.commands.policy.explain import explain
 from bot.commands.policy.replay import replay
+from bot.domain.names import shown
 from bot.domain.text import counted
 from bot.errors import OutsideError, Refused
 from bot.links import links_for
@@ -138,6 +139,13 @@ def _registry_knows(policy: Policy, address: str) -> RegistryKnows:
 def _warnings(known: RegistryKnows, text: str) -> Iterator[Mistake]:
     for one in known.never_logged:
         yield Mistake(line_of(text, ("rules", one.place, "fast_track", "metrics", one.metric)), _never_logged(one))
+    for model, alike in known.lookalikes[:LISTED]:
+        yield Mistake(
+            None,
+            f"{shown(model)} v{alike.version} has the {alike.kind} {shown(alike.name)!a}, and the rule waits for "
+            f"{shown(alike.meant)!a}. To MLflow these are two names, so nothing is asked. Set the name that the rule has, or correct "
+            "the rule.",
+        )
     if known.unruled:
         named = ", ".join(known.unruled[:LISTED])
         more = f" and {len(known.unruled) - LISTED} more" if len(known.unruled) > LISTED else ""

@@ -145,6 +145,7 @@ class Told:
 class Description:
     """`holds` are this version's targets, `holders` the holders of all the model's targets; `evidence` is its newest frozen evidence.
 
+    Without frozen evidence, `evidence` is what MLflow says now, `is_frozen` is False, and `unread` says why MLflow said nothing.
     `requests` are for all targets, newest first. `history` has the values to plot, None when there are too few.
     """
 
@@ -156,6 +157,8 @@ class Description:
     pipeline: Pipeline
     requests: tuple[Told, ...]
     history: MetricHistory | None = None
+    is_frozen: bool = True
+    unread: str = ""
 
     @property
     def approval(self) -> Told | None:

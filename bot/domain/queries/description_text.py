@@ -100,6 +100,16 @@ def measured_text(metric: Metric) -> str:
     return f"{data.name} {data.digest}".strip() if data else ""
 
 
+def unfrozen_sentences(found: Description) -> tuple[str, ...]:
+    """What a reader must know before reading on; empty when the evidence is frozen."""
+    if found.is_frozen and found.evidence is not None:
+        return ()
+    why = "the evidence of its request is still being read" if found.requests else "no one has asked for a target yet"
+    if found.evidence is not None:
+        return (f"nothing was frozen: {why}", "what follows is what MLflow says now, and it may still change")
+    return (f"nothing was frozen: {why}", *filter(None, (found.unread,)))
+
+
 def vouched_text(evidence: Evidence) -> str:
     return VOUCHED.get(evidence.vouched_by, evidence.vouched_by) or VOUCHED[TRAINER]
 
@@ -124,14 +134,15 @@ def _since(place: Held) -> str:
 def _origin(found: Description) -> Lines:
     evidence = found.evidence
     yield from _heading("Where it comes from")
+    yield from (f"{INDENT}{sentence}" for sentence in unfrozen_sentences(found))
     if evidence is None:
-        yield f"{INDENT}nothing was recorded: nobody has asked for a target yet"
         return
     yield _line("run", " ".join(filter(None, (evidence.run_id or "none", evidence.run_url))))
     yield _line("trained by", evidence.author or "unknown")
     author = f" by {evidence.commit_author}" if evidence.commit_author else ""
     yield _line("commit", f"{evidence.commit}{author}" if evidence.commit else "none")
-    yield _line("on whose word", vouched_text(evidence))
+    if found.is_frozen:
+        yield _line("on whose word", vouched_text(evidence))
     yield _line("artifacts", artifacts_text(evidence.artifacts, evidence.artifacts_unread))
     yield from (_line("leads out", found) for found in evidence.outside)
     yield from (_line("not covered", found) for found in evidence.uncovered)

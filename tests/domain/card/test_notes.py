@@ -8,6 +8,7 @@ from bot.domain.events import (
     BaselineTaken,
     Event,
     FastTrackSwitched,
+    LookalikeSeen,
     ModelGone,
     ModelReadable,
     ModelRenamed,
@@ -188,8 +189,12 @@ def test_the_kill_switch_is_told_in_every_channel(event: Event, title: str, said
             "cannot look at the registered model churn",
         ),
         (ModelReadable(NOON, "default", "churn", NOON), "churn can be read again."),
+        (
+            LookalikeSeen(NOON, "default", "churn", "alias", "Candidate", "candidate", 3),
+            "churn v3 has the alias 'Candidate', and the rule waits for 'candidate'.",
+        ),
     ],
-    ids=["gone", "renamed", "unreadable", "readable"],
+    ids=["gone", "renamed", "unreadable", "readable", "lookalike"],
 )
 def test_what_becomes_of_a_model_is_told_in_the_channels_of_its_rules(event: Event, said: str) -> None:
     note = note_for(event)
@@ -225,7 +230,9 @@ def test_whether_the_registry_is_believed_is_told_in_every_channel(event: Event,
 
 def test_everything_else_in_the_ledger_makes_no_note() -> None:
     told = BaselineTaken | MoveReverted | PolicyActivated | PolicyRefused | FastTrackSwitched | HolderLeft
-    about_the_registry = ModelGone | ModelRenamed | ModelUnreadable | ModelReadable | RegistryDoubted | RegistryTrusted
+    about_the_registry = (
+        ModelGone | ModelRenamed | ModelUnreadable | ModelReadable | RegistryDoubted | RegistryTrusted | LookalikeSeen
+    )
     others = [event for event in every_event() if not isinstance(event, told | about_the_registry)]
 
     assert [note_for(event) for event in others] == [None] * len(others)

@@ -15,7 +15,7 @@ from bot.domain.evidence.dvc_lock import Entry, Lock, Stage
 from bot.domain.evidence.lineage import GIT_MIRROR
 from bot.domain.evidence.pipeline_graph import MOST_NAMES, graph_of
 from bot.domain.ledger.chain import as_plain
-from bot.domain.model import DecidedBy, LineageCheck, Metric, State, Target, TargetKind
+from bot.domain.model import DataSet, DecidedBy, LineageCheck, Metric, State, Target, TargetKind
 from bot.domain.queries.description import (
     Checkpoint,
     Description,
@@ -114,9 +114,30 @@ def test_what_is_not_known_is_said_and_not_left_out() -> None:
 
     assert "holds              no target now" in said
     assert "no longer: what follows is what was recorded" in said
-    assert "nothing was recorded: nobody has asked for a target yet" in said
+    assert "nothing was frozen: no one has asked for a target yet" in said
     assert "unknown: no lock" in said
     assert "none: nobody has asked for a target for bike-demand v7" in said
+
+
+def test_what_mlflow_says_of_a_version_no_one_asked_for_is_shown_as_not_frozen() -> None:
+    now = an_evidence(run_id="0ddba11", author="bea", datasets=(DataSet("rides", "d1ce", "train"),))
+
+    said = text_of(a_description(holds=(), evidence=now, is_frozen=False))
+
+    assert "nothing was frozen: no one has asked for a target yet" in said
+    assert "what follows is what MLflow says now, and it may still change" in said
+    for part in ("0ddba11", "trained by         bea", "d1ce train", "mae ", "depth "):
+        assert part in said
+    assert "on whose word" not in said
+
+
+def test_a_request_whose_evidence_is_not_read_yet_is_not_called_unasked() -> None:
+    known = told(a_request(State.COLLECTING), NAMES, signed=(), entry=None, checkpoint=None, now="")
+
+    said = text_of(a_description(known, evidence=None, is_frozen=False, unread="MLflow does not answer"))
+
+    assert "nothing was frozen: the evidence of its request is still being read" in said
+    assert "  MLflow does not answer" in said
 
 
 def test_a_failed_lineage_check_stands_where_the_version_comes_from() -> None:

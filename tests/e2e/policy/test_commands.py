@@ -111,6 +111,19 @@ def test_models_that_no_rule_speaks_of_are_listed_and_counted(mlflow_server: str
     assert int(said[1]) == 20 + int(said[3])
 
 
+def test_an_alias_that_only_looks_like_the_one_asked_for_is_said(
+    mlflow_server: str, model_name: str, file: Path
+) -> None:
+    client = MlflowClient(mlflow_server)
+    client.create_registered_model(model_name)
+    client.create_model_version(model_name, "s3://bucket/model", await_creation_for=0)
+    client.set_registered_model_alias(model_name, "Candidate", "1")
+
+    told = alone("check", str(file), MLFLOW_TRACKING_URI=mlflow_server)
+
+    assert f"{model_name} v1 has the alias 'Candidate', and the rule waits for 'candidate'" in told.output
+
+
 def test_a_rule_without_any_version_is_said_to_be_unchecked(mlflow_server: str, model_name: str, file: Path) -> None:
     told = alone("check", str(file), MLFLOW_TRACKING_URI=mlflow_server)
 

@@ -149,6 +149,33 @@ def test_an_approved_version_is_told_with_its_run_its_figures_its_votes_and_thei
     assert decided.now == "holds the target by this request"
 
 
+def test_a_version_no_one_asked_for_is_told_from_mlflow_and_nothing_is_frozen(installation: Installation) -> None:
+    version = installation.register(user="bea", tags={"mlflow.source.git.commit": "a" * 40})
+    installation.sweep()
+
+    said = "\n".join(in_words(told(installation, version)))
+
+    assert installation.requests() == []
+    assert "nothing was frozen: no one has asked for a target yet" in said
+    for part in (
+        installation.run_of(version),
+        "a" * 40,
+        "trained by         bea",
+        "mae  ",
+        "not read: they are read when",
+    ):
+        assert part in said
+
+
+def test_a_version_no_one_asked_for_is_still_told_when_its_run_is_gone(installation: Installation) -> None:
+    version = installation.register()
+    installation.mlflow.delete_run(installation.run_of(version))
+
+    found = told(installation, version)
+
+    assert (found.version.version, found.is_frozen, found.requests) == (version, False, ())
+
+
 def test_who_trained_or_committed_under_an_address_is_told_by_name(installation: Installation) -> None:
     committed = {"countersign.commit_author": "bea@example.com"}
     installation.asked(installation.register(user="zoe@example.com", tags=committed))

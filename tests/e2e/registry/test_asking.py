@@ -191,3 +191,17 @@ def test_what_nobody_decides_expires_and_can_be_asked_for_again(installation: In
     assert installation.reread(request).state is State.EXPIRED
     assert "nobody decided in time" in installation.card(request).all_text
     assert installation.ticket_status(request) == "Won't Do"
+
+
+def test_an_alias_in_other_letters_is_announced_once_and_asks_nothing(installation: Installation) -> None:
+    version = installation.register()
+    installation.ask(version, "Candidate")
+    installation.sweep()
+    installation.ask(version, "another")
+    installation.sweep()
+
+    said = [card.all_text for card in installation.cards() if "looks like another" in card.all_text]
+
+    assert installation.requests() == []
+    assert len(said) == 1
+    assert "set the alias 'candidate'" in said[0]
