@@ -115,7 +115,7 @@ def test_an_answer_about_somebody_else_is_not_believed(installation: Installatio
     assert press(installation, request, "cy") == NOT_A_MEMBER
 
 
-def test_a_bound_account_that_shows_somebody_elses_address_still_votes_as_its_own_person(
+def test_an_account_that_comes_to_show_the_address_of_someone_who_voted_is_no_second_voter(
     installation: Installation,
 ) -> None:
     installation.use_policy(quorum=2)
@@ -127,9 +127,10 @@ def test_a_bound_account_that_shows_somebody_elses_address_still_votes_as_its_ow
     change_address(installation, ANA, "ben@example.com")
     installation.approve(request, "ana")
 
-    approvers = {vote.person for vote in installation.reread(request).votes}
+    (vote,) = installation.reread(request).votes
     with installation.s.store.transaction() as tx:
-        assert {tx.people.get(person).email for person in approvers} == {"ana@example.com", "ben@example.com"}
+        assert tx.people.get(vote.person).email == "ben@example.com"
+    assert installation.told_privately("ana") == "You have voted on this already; your vote stands."
 
 
 def test_an_unbound_account_that_shows_somebody_elses_address_or_none_is_refused(installation: Installation) -> None:
