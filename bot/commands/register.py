@@ -229,7 +229,7 @@ def _alias(ask: str) -> str:
 
 
 def _name_in_params(folder: Path) -> str:
-    from bot.dvc_files import read_params
+    from bot.dvc.files import read_params
     from bot.errors import InvalidDvcFile
 
     path = folder / PARAMS

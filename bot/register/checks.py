@@ -14,7 +14,7 @@ from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, COMMIT, MLF
 from bot.domain.evidence.dvc_lock import LOCK, SEED_NAMES, Entry, Lock, differences, is_seed, of_pipeline, unexplained
 from bot.domain.evidence.lineage_checks import run_named_in
 from bot.domain.evidence.spellings import FileFigure, strange_figures
-from bot.dvc_files import is_import, metric_files, read_values
+from bot.dvc.files import is_import, metric_files, read_values
 from bot.errors import InvalidDvcFile
 from bot.register.findings import AGAIN, RETRAIN, Finding, finding
 from bot.register.pipeline import CannotTell, Dvc, Pipeline, md5_of, reader_in

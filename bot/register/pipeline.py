@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.evidence.dvc_lock import LOCK, Lock
-from bot.dvc_files import read_lock, read_wdirs
+from bot.dvc.files import read_lock, read_wdirs
 from bot.errors import Refused
 
 TIMEOUT = 600  # seconds; a remote may hold many files

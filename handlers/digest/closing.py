@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot import dvc_files
 from bot.domain.digest.figures import Holding, Pipeline
 from bot.domain.digest.json_form import as_json
 from bot.domain.digest.periods import Period, period_at, period_of, periods_from
@@ -22,6 +21,7 @@ from bot.domain.events import DigestClosed, DigestsLeftOut
 from bot.domain.model import VersionId
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.queries.description import pipeline_of
+from bot.dvc import files as dvc_files
 from bot.engine.lanes import Lane
 from bot.errors import InvalidDvcFile, InvalidPolicy, OutsideError, Permanent
 from bot.reports.chart import chart_of

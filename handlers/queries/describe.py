@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot import dvc_files
 from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.evidence.caps import capped
@@ -32,6 +31,7 @@ from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.names import request_now
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.text import format_utc
+from bot.dvc import files as dvc_files
 from bot.errors import InvalidDvcFile, OutsideError, Refused
 from bot.services import Services
 from bot.store.evidence import EvidenceRows

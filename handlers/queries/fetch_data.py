@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot import dvc_files
 from bot.data_ports import DataStore, Fetched, GitMirror
 from bot.domain.evidence.dvc_lock import Entry, Lock, sha256_of
 from bot.domain.model import Evidence, TransitionRequest, VersionId
+from bot.dvc import files as dvc_files
 from bot.errors import InvalidDvcFile, NotFetched, NotOnRemote, Refused
 from bot.locations import is_within
 from bot.services import Services

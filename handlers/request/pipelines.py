@@ -10,10 +10,10 @@ from dataclasses import asdict, replace
 
 from pydantic import TypeAdapter
 
-from bot import dvc_files
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.model import Evidence
 from bot.domain.queries.description import Pipeline, pipeline_of
+from bot.dvc import files as dvc_files
 from bot.errors import InvalidDvcFile
 from bot.store.transaction import Transaction
 

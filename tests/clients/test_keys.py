@@ -161,7 +161,7 @@ def test_a_directory_where_no_file_can_be_written_is_told(tmp_path: Path) -> Non
         make_key(tmp_path / "file" / "approvals.pem")
 
 
-@pytest.mark.parametrize(("scheme", "extra"), [("awskms", "awskms"), ("gcpkms", "gcpkms"), ("hv", "vault")])
+@pytest.mark.parametrize(("scheme", "extra"), [("gcpkms", "gcpkms"), ("hv", "vault")])
 def test_a_key_service_whose_packages_are_missing_is_told_with_what_to_install(scheme: str, extra: str) -> None:
     with pytest.raises(InvalidKey, match=rf"pip install \"securesystemslib\[{extra}\]\""):
         read_signer(f"{scheme}:our-key")

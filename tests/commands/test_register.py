@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput
 
-from bot.dvc_files import read_lock
+from bot.dvc.files import read_lock
 from bot.errors import Refused
 from bot.register.repository import Repository
 from tests.fixtures.training_repository import Training

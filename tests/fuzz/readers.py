@@ -14,7 +14,7 @@ from bot.domain.ledger import chain
 from bot.domain.ledger.checkpoint import read_notes
 from bot.domain.model import Target
 from bot.domain.registry.model_uri import ModelUri
-from bot.dvc_files import metric_files, read_lock, read_params
+from bot.dvc.files import metric_files, read_lock, read_params
 from bot.errors import ChainBroken, CountersignError
 from bot.gate import references
 from bot.passkey_enrolment import read_made

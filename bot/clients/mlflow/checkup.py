@@ -86,12 +86,7 @@ class MlflowCheckup:
 
     def server_version(self) -> str:
         """Such as `3.17.2`. Raises Permanent when what answers is no MLflow server."""
-        self._client  # noqa: B018 - puts our one-attempt adapter in place
-        from mlflow.utils.credentials import get_default_host_creds
-        from mlflow.utils.rest_utils import http_request
-
-        with reading("asking for its version"):
-            answer = http_request(get_default_host_creds(self._tracking_uri), "/version", "GET")  # type: ignore[no-untyped-call]
+        answer = self._get("/version", "asking for its version")
         if any(
             name.lower().startswith("x-databricks-") for name in answer.headers
         ):  # a workspace under a name of its own
@@ -106,12 +101,30 @@ class MlflowCheckup:
 
     def other_workspaces(self) -> tuple[str, ...]:
         """Those beside the one that is watched, as far as the account sees them; none on a server without workspaces."""
+        if not self._has_workspaces():
+            return ()
         try:
             with reading("listing the workspaces"):
                 found = self._client.list_workspaces()
         except Permanent:
             return ()
         return tuple(sorted(one.name for one in found if one.name != DEFAULT_WORKSPACE))
+
+    def _has_workspaces(self) -> bool:
+        """Without them MLflow answers 503 to all calls about workspaces; servers before 3.10 know neither."""
+        answer = self._get("/api/3.0/mlflow/server-info", "asking what it offers")
+        try:
+            return answer.status_code == 200 and answer.json().get("workspaces_enabled") is True
+        except (ValueError, AttributeError):
+            return False
+
+    def _get(self, path: str, what: str) -> requests.Response:
+        self._client  # noqa: B018 - puts our one-attempt adapter in place
+        from mlflow.utils.credentials import get_default_host_creds
+        from mlflow.utils.rest_utils import http_request
+
+        with reading(what):
+            return http_request(get_default_host_creds(self._tracking_uri), path, "GET")  # type: ignore[no-untyped-call,no-any-return]
 
     def try_writing(self, model: str) -> None:
         """Asks to set an alias on version 0, which never exists: MLflow checks the permission first, and then finds nothing to change.

@@ -18,7 +18,7 @@ from bot.data_ports import GitMirror
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.evidence.lineage import LoggedFiles, Provenance, RunSeen
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
-from bot.dvc_files import read_lock, read_wdirs
+from bot.dvc.files import read_lock, read_wdirs
 from bot.errors import InvalidDvcFile, Temporary
 
 if TYPE_CHECKING:

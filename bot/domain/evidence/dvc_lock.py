@@ -1,4 +1,4 @@
-"""A `dvc.lock` as plain values: stages, their inputs, outputs and parameters, and their order. `bot.dvc_files` parses the text.
+"""A `dvc.lock` as plain values: stages, their inputs, outputs and parameters, and their order. `bot.dvc.files` parses the text.
 
 prepare                      `stage_tree`: a stage is below the one whose outputs it reads
   train

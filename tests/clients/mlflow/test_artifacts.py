@@ -22,7 +22,7 @@ from bot.gate.package_lists import PACKAGES
 from bot.locations import is_within
 from bot.sandbox.serving import serving
 from tests.fixtures.fault_proxy import fault_proxy
-from tests.fixtures.mlflow_seed import client_of, logged_version, new_run, new_version
+from tests.fixtures.mlflow_seed import client_of, identity, logged_version, new_run
 
 STORES = ("mlflow-artifacts:",)
 NOTHING = "sha256:" + hashlib.sha256(b"").hexdigest()
@@ -213,12 +213,12 @@ def test_files_elsewhere_are_not_read_and_the_reason_says_how_to_allow_it(regist
 
 
 def test_a_store_whose_package_is_not_installed_is_named_with_it(registry, client, model_name):
-    bare = new_version(client, model_name)
+    found = client.create_model_version(model_name, source="gs://models/bare", await_creation_for=0)
 
-    evidence = read(registry, bare, ("s3://models/",))
+    evidence = read(registry, identity(found), ("gs://models/",))
 
     assert evidence.artifacts is None
-    assert "is read with the Python package boto3, which is not installed" in evidence.artifacts_unread
+    assert "is read with the Python package google-cloud-storage, which is not installed" in evidence.artifacts_unread
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from tests.fixtures.mlflow_seed import client_of, logged_version, new_run
 from tests.fixtures.mlflow_server import SERVED_BY_GUNICORN
 from tests.gate.approvals import gate, key_file
 
+pytestmark = pytest.mark.proof  # a server of its own, which takes long to start
+
 ADMIN, ADMINS_PASSWORD = "admin", secrets.token_urlsafe()
 BOT, BOTS_PASSWORD = "countersign", secrets.token_urlsafe()
 STORES = ("mlflow-artifacts:",)

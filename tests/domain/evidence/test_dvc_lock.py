@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.evidence.dvc_lock import Entry, edges, stage_tree, unexplained
-from bot.dvc_files import metric_files, read_lock, read_params
+from bot.dvc.files import metric_files, read_lock, read_params
 from bot.errors import InvalidDvcFile
 
 LOCK = """\

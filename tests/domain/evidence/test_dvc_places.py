@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from bot.dvc_files import read_lock, read_wdirs
+from bot.dvc.files import read_lock, read_wdirs
 from bot.errors import InvalidDvcFile
 from bot.register.pipeline import reader_in
 

@@ -27,7 +27,7 @@ from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.model import DataSet, Kind, LineageCheck
 from bot.domain.policy.rules import LINEAGE_CODES, MIRRORED_CODES, LineageDemand
 from bot.domain.request.lifecycle import cast_vote
-from bot.dvc_files import read_lock
+from bot.dvc.files import read_lock
 from bot.errors import Refused
 from tests.builders import a_rejection, a_request, a_rule, a_vote, an_evidence
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.evidence.dvc_lock import differences
 from bot.domain.evidence.spellings import FileFigure, strange_figures
-from bot.dvc_files import read_lock, read_values
+from bot.dvc.files import read_lock, read_values
 
 NESTED = {"rate": 0.001, "layers": (64, 32), "more": {"on": True, "none": None}}
 

@@ -17,7 +17,7 @@ from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER
 from bot.domain.model import Evidence, State, TransitionRequest
 from bot.domain.policy.rules import LineageDemand
-from bot.dvc_files import read_lock
+from bot.dvc.files import read_lock
 from tests.fixtures.installation import Installation
 from tests.fixtures.training_repository import Training
 

@@ -11,8 +11,9 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from bot import dvc_places, untrusted_yaml
+from bot import untrusted_yaml
 from bot.domain.evidence.dvc_lock import OF_FILE, Entry, Lock, Stage
+from bot.dvc import places as dvc_places
 from bot.errors import InvalidDvcFile
 
 MOST_NODES = 50_000
