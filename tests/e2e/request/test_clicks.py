@@ -14,7 +14,7 @@ from bot.domain.events import RequestRejected, VoteCast
 from bot.domain.model import State, TransitionRequest
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import Submission
-from tests.fixtures.installation import CHANNEL, Installation, services_with
+from tests.fixtures.installation import CHANNEL, Installation, in_slacks_time, services_with
 
 FORGED: dict[str, tuple[dict[str, object], str]] = {
     "another team": ({"team_id": "T0ELSEWHERE"}, "This button is not on the message"),
@@ -166,7 +166,8 @@ def test_who_cannot_be_told_is_asked_to_press_again(
     after_a_minute(installation)
     installation.slack.faults.add(path=f"/{method}$", **fault)  # type: ignore[arg-type]
 
-    status, told = press_forged(installation, request, "ana")
+    with in_slacks_time():
+        status, told = press_forged(installation, request, "ana")
 
     assert (status, told) == (
         200,
