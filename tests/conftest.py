@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, settings
@@ -34,3 +35,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Togethe
     from tests.scheduling import Together
 
     return Together(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected by now stays until the end: the garbage collector need not look through it again and again."""
+    gc.freeze()

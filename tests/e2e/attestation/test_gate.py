@@ -149,6 +149,7 @@ def test_an_alias_that_was_moved_by_hand_does_not_ship(installation: Installatio
     assert online(installation, "@champion").code == 1
 
 
+@pytest.mark.proof
 def test_a_version_that_was_replaced_and_is_moved_back_by_hand_is_denied_by_the_bot(
     installation: Installation,
 ) -> None:
@@ -335,6 +336,7 @@ def slipped_in(installation: Installation, request: TransitionRequest, at_entry:
         tx.attestations.add(Attestation(request.id, DECISION, "", key, envelope, digest, entry, now))
 
 
+@pytest.mark.proof
 def test_a_signature_made_after_the_key_was_retired_does_not_count(installation: Installation) -> None:
     promoted(installation)
     pending = installation.asked(installation.register())
@@ -347,6 +349,7 @@ def test_a_signature_made_after_the_key_was_retired_does_not_count(installation:
     assert "had been retired before it signed: the laptop was stolen" in " ".join(said["reasons"])
 
 
+@pytest.mark.proof
 def test_a_signature_counts_at_its_own_entry_of_the_ledger_whatever_the_row_says(installation: Installation) -> None:
     promoted(installation)
     pending = installation.asked(installation.register())
@@ -362,6 +365,7 @@ def test_a_signature_counts_at_its_own_entry_of_the_ledger_whatever_the_row_says
     assert not any(one.is_verified for told in described.requests for one in told.signed)
 
 
+@pytest.mark.proof
 def test_a_key_is_retired_by_its_entry_in_the_ledger_whatever_the_row_says(installation: Installation) -> None:
     promoted(installation)
     pending = installation.asked(installation.register())
@@ -376,6 +380,7 @@ def test_a_key_is_retired_by_its_entry_in_the_ledger_whatever_the_row_says(insta
     assert [one.fault for told in described.requests for one in told.signed if "was retired at" in one.fault]
 
 
+@pytest.mark.proof
 def test_an_approval_that_went_stale_stays_refused_after_its_new_request_has_ended(
     installation: Installation, key: str
 ) -> None:
@@ -395,6 +400,7 @@ def test_an_approval_that_went_stale_stays_refused_after_its_new_request_has_end
     assert "says that the approval no longer stands" in without_bot.err
 
 
+@pytest.mark.proof
 def test_a_wish_that_was_withdrawn_takes_no_earlier_approval_away(installation: Installation, key: str) -> None:
     promoted(installation)
     promoted(installation)
@@ -425,6 +431,7 @@ def test_a_rejection_turns_the_verdict_at_once_and_an_older_request_puts_nothing
     assert "was rejected for alias:champion" in without_bot.err
 
 
+@pytest.mark.proof
 def test_an_old_approval_that_is_put_back_is_denied_by_the_verdict(installation: Installation, key: str) -> None:
     promoted(installation)
     approved = tags(installation, 1)

@@ -125,6 +125,7 @@ def shown_otherwise(request: TransitionRequest) -> list[TransitionRequest]:
     ]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("number", range(5))
 def test_a_request_whose_row_was_changed_is_not_signed_and_moves_nothing(
     installation: Installation, number: int
@@ -221,6 +222,7 @@ def test_a_rollback_by_the_rule_alone_rests_on_no_key_that_only_the_tables_and_t
         assert not is_approval_believed(replace(first, version=replace(first.version, version=9)), tx, named)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("is_named", [False, True], ids=["unnamed", "named in the settings"])
 def test_with_a_new_key_a_rollback_needs_votes_unless_the_earlier_key_is_named(
     installation: Installation, tmp_path: Path, *, is_named: bool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.domain.events import MoveObserved, MoveReverted
 from bot.domain.model import Ask, AskKind, Kind, State, Target, TransitionRequest
 from bot.domain.registry.watch_events import HolderLeft
@@ -46,6 +48,7 @@ def test_a_rollback_in_a_freeze_is_not_swallowed_by_a_promotion_that_the_freeze_
     assert installation.reread(again).state is State.STALE
 
 
+@pytest.mark.proof
 def test_who_joined_a_frozen_approval_late_may_still_roll_back_to_its_version(installation: Installation) -> None:
     installation.promoted()
     installation.promoted()
@@ -77,6 +80,7 @@ def test_what_people_rejected_later_goes_back_with_votes_alone(installation: Ins
     assert "was rejected for champion on" in installation.card(rollback).all_text
 
 
+@pytest.mark.proof
 def test_a_renamed_model_goes_back_to_what_was_approved_under_its_former_name(installation: Installation) -> None:
     installation.promoted()
     installation.promoted()
@@ -152,6 +156,7 @@ def test_a_fight_with_another_program_stops_after_three_rounds_and_calls_people(
     assert installation.champion() == 1
 
 
+@pytest.mark.proof
 def test_who_empties_a_target_again_and_again_is_given_back_three_times(installation: Installation) -> None:
     installation.use_policy(observed="revert")
     installation.promoted()
@@ -167,6 +172,7 @@ def test_who_empties_a_target_again_and_again_is_given_back_three_times(installa
     assert "is held by nobody" in installation.slack.messages(CHANNEL)[-1].all_text
 
 
+@pytest.mark.proof
 def test_a_version_that_was_moved_there_and_back_by_hand_asks_as_before(installation: Installation) -> None:
     installation.promoted()
     second = installation.asked()
@@ -180,6 +186,7 @@ def test_a_version_that_was_moved_there_and_back_by_hand_asks_as_before(installa
     assert installation.happened(MoveObserved) == ["MoveObserved", "MoveObserved"]
 
 
+@pytest.mark.proof
 def test_a_version_that_asked_only_when_it_was_there_by_hand_asks_once_it_has_left(installation: Installation) -> None:
     installation.promoted()
     second = installation.register()
@@ -194,6 +201,7 @@ def test_a_version_that_asked_only_when_it_was_there_by_hand_asks_once_it_has_le
     assert (asked.kind, asked.state) == (Kind.PROMOTION, State.PENDING)
 
 
+@pytest.mark.proof
 def test_a_version_that_leaves_a_stage_by_hand_leaves_an_entry_and_the_others_alone(installation: Installation) -> None:
     installation.use_policy(target="{stage: Production}", ask_on="[{alias: candidate}]", observed="ask")
     first = installation.register()

@@ -129,6 +129,7 @@ def test_weeks_before_a_digest_was_planned_are_not_told(installation: Installati
     assert (before, closed(installation)) == ([], [weeks[2].week])
 
 
+@pytest.mark.proof
 def test_a_plan_that_was_away_for_a_monday_leaves_no_week_untold(planned: Installation) -> None:
     weeks = weeks_from_now(3)
     go_to_due(planned, weeks[0])
@@ -143,6 +144,7 @@ def test_a_plan_that_was_away_for_a_monday_leaves_no_week_untold(planned: Instal
     assert closed(planned) == [weeks[0].week, weeks[1].week]
 
 
+@pytest.mark.proof
 def test_a_plan_that_comes_back_after_months_tells_no_week_that_nobody_planned(planned: Installation) -> None:
     weeks = weeks_from_now(14)
     go_to_due(planned, weeks[0])
@@ -166,6 +168,7 @@ def test_a_plan_that_comes_back_after_months_tells_no_week_that_nobody_planned(p
         tell_again(weeks[5].week, planned.s)
 
 
+@pytest.mark.proof
 def test_a_first_plan_counts_from_when_it_came_to_stay(installation: Installation) -> None:
     weeks = weeks_from_now(4)
     installation.use_policy(top=DIGEST)
@@ -181,6 +184,7 @@ def test_a_first_plan_counts_from_when_it_came_to_stay(installation: Installatio
     assert closed(installation) == [weeks[2].week, weeks[3].week]
 
 
+@pytest.mark.proof
 def test_a_policy_that_only_another_release_can_read_does_not_end_the_plan(planned: Installation) -> None:
     weeks = weeks_from_now(3)
     with planned.s.store.transaction() as tx:
@@ -268,6 +272,7 @@ def test_what_is_recorded_late_belongs_to_no_closed_week_and_changes_none(
     ]
 
 
+@pytest.mark.proof
 def test_a_demos_week_ends_once_so_that_nothing_is_told_in_no_digest(planned: Installation) -> None:
     (week,) = weeks_from_now(1)
     ended = end_week(planned.s)

@@ -113,6 +113,7 @@ def test_both_sign_each_checkpoint_and_the_audit_says_when(
     assert waiting(installation, JobStatus.WAITING) + waiting(installation, JobStatus.PARKED) == []
 
 
+@pytest.mark.proof
 def test_what_they_signed_is_checked_and_missing_when_it_is_gone(
     installation: Installation, authority: Authority, tmp_path: Path
 ) -> None:
@@ -168,6 +169,7 @@ def test_one_that_is_down_holds_up_nothing_and_gets_everything_later(
     assert verify(installation, "--witness", str(SIGNER.key), "--tsa", str(authority.roots)).exit_code == 0
 
 
+@pytest.mark.proof
 def test_one_that_has_signed_nothing_new_for_a_day_fails_the_audit(installation: Installation, tmp_path: Path) -> None:
     with witness_of(installation, tmp_path / "witness.notes") as url:
         installation.s = replace(installation.s, outside=(CosigningWitness(SIGNER.key, url),))

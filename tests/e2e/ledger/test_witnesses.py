@@ -103,6 +103,7 @@ def test_an_approved_request_leaves_a_signed_checkpoint_in_its_ticket_that_cover
     assert installation.ticket_status(request) == "Done"
 
 
+@pytest.mark.proof
 def test_a_rejected_request_leaves_one_as_well(installation: Installation) -> None:
     request = installation.asked()
 
@@ -327,6 +328,7 @@ def test_one_decision_is_proved_to_somebody_who_has_only_the_public_key(
     assert read_note(proof["checkpoint"]) == read_note(witnessed(installation, request)[0])
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("part", ["entry", "path", "checkpoint", "seq"])
 def test_a_proof_that_was_altered_does_not_hold(installation: Installation, tmp_path: Path, part: str) -> None:
     proof, words = proved(installation, tmp_path, approved(installation).id)
@@ -416,6 +418,7 @@ def test_the_export_says_names_for_ids_when_it_is_asked_to(installation: Install
     assert '\\"person\\":\\"Ana Ruiz\\"' in named
 
 
+@pytest.mark.proof
 def test_the_export_can_be_narrowed_to_days(installation: Installation) -> None:
     approved(installation)
     with installation.s.store.transaction() as tx:

@@ -194,6 +194,7 @@ def test_an_alias_leads_to_the_version_that_holds_it(installation: Installation)
         describe(f"models:/{installation.model}@nonsense", installation.s)
 
 
+@pytest.mark.proof
 def test_all_requests_of_a_version_are_told_the_newest_first(installation: Installation) -> None:
     first = installation.asked()
     installation.reject(first, "not on holidays")
@@ -261,6 +262,7 @@ def test_an_envelope_that_was_changed_in_the_database_is_found_out(installation:
     assert "NOT VERIFIED" in "\n".join(in_words(told(installation)))
 
 
+@pytest.mark.proof
 def test_a_good_envelope_of_another_request_proves_nothing(installation: Installation) -> None:
     installation.approve(installation.asked())
     installation.approve(installation.asked())
@@ -272,6 +274,7 @@ def test_a_good_envelope_of_another_request_proves_nothing(installation: Install
     assert "ledger entry" in told(installation, 1).requests[0].signed[0].fault
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("edit", "faults"),
     [
@@ -381,6 +384,7 @@ def test_a_byte_that_was_changed_on_the_remote_is_found_out_and_nothing_is_left(
     assert not (tmp_path / "out/data/ready/train.csv").exists()
 
 
+@pytest.mark.proof
 def test_another_lock_than_the_frozen_one_is_told_and_nothing_is_brought_back_by_it(
     installation: Installation, remote: Path, tmp_path: Path
 ) -> None:

@@ -97,6 +97,7 @@ def test_while_it_is_doubted_nothing_moves_and_nothing_expires(
     assert (waits, other.state, installation.champion()) == (State.APPROVED, State.APPROVED, 2)
 
 
+@pytest.mark.proof
 def test_an_open_request_outlives_a_doubt_that_is_longer_than_its_time(
     installation: Installation, elsewhere: Callable[[], None]
 ) -> None:
@@ -188,6 +189,7 @@ def test_a_model_that_a_person_deletes_is_gone_and_that_is_told(installation: In
     assert "It held champion (v1)" in said(installation)
 
 
+@pytest.mark.proof
 def test_many_models_that_vanish_at_once_are_doubted_until_somebody_accepts(installation: Installation) -> None:
     """The same server: somebody has cleaned up, or a script has gone wrong."""
     installation.promoted()

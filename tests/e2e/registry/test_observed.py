@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.domain.events import MoveObserved, RequestOpened, RequestRejected, TargetMoved, TargetPutBack
 from bot.domain.model import Kind, State
 from handlers.registry import reconcile
@@ -126,6 +128,7 @@ def test_who_puts_it_back_by_hand_ends_the_matter(installation: Installation) ->
     assert installation.champion() == 1
 
 
+@pytest.mark.proof
 def test_what_was_moved_twice_goes_back_to_the_last_lawful_holder(installation: Installation) -> None:
     with_a_champion(installation, more=2)
     installation.move(2)
@@ -234,6 +237,7 @@ def test_a_version_that_is_deleted_while_it_waits_is_withdrawn_and_a_click_says_
     assert "already withdrawn" in installation.told_privately("ana")
 
 
+@pytest.mark.proof
 def test_who_undoes_our_move_before_the_next_sweep_is_noticed(installation: Installation) -> None:
     with_a_champion(installation)
     installation.sweep()
@@ -274,6 +278,7 @@ def test_a_renamed_model_keeps_what_was_decided_and_its_open_wish_is_withdrawn(i
     assert [(placement.version.version, placement.request_id is not None) for placement in held] == [(1, True)]
 
 
+@pytest.mark.proof
 def test_a_renamed_model_goes_on_asking_under_its_new_name(installation: Installation) -> None:
     installation.register()
     installation.sweep()

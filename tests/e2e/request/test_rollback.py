@@ -79,6 +79,7 @@ def test_the_decision_that_was_rolled_back_stands(installation: Installation) ->
     assert installation.happened(RequestApproved) == ["RequestApproved"] * 3
 
 
+@pytest.mark.proof
 def test_the_tickets_of_the_rollback_and_of_what_failed_lead_to_each_other(installation: Installation) -> None:
     installation.promoted()
     second = installation.promoted()
@@ -108,6 +109,7 @@ def test_a_version_that_failed_is_marked_until_it_is_approved_again(installation
     assert failed_tag(installation, 1) is None
 
 
+@pytest.mark.proof
 def test_asking_again_for_a_version_that_failed_warns_and_wants_a_reason(installation: Installation) -> None:
     installation.promoted()
     roll_back(installation, installation.promoted())
@@ -136,6 +138,7 @@ def test_two_steps_back_pass_over_what_failed(installation: Installation) -> Non
     assert second.follows == first.id
 
 
+@pytest.mark.proof
 def test_the_author_may_press_the_button_too(installation: Installation) -> None:
     installation.promoted()
     second = installation.promoted()
@@ -145,6 +148,7 @@ def test_the_author_may_press_the_button_too(installation: Installation) -> None
     assert installation.champion() == 1
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("outsider", "sentence"),
     [("cy", "Only members of ml-leads may take champion back"), ("gil", "Guests of the workspace may not decide")],
@@ -161,6 +165,7 @@ def test_nobody_outside_the_rules_groups_goes_back(installation: Installation, o
     assert rollbacks(installation) == []
 
 
+@pytest.mark.proof
 def test_the_second_group_goes_back_only_where_it_has_been_let_in(installation: Installation) -> None:
     installation.use_policy(groups="risk: {people: [cy@example.com]}", extra="escalate: {after: 8h, group: risk}")
     installation.promoted()
@@ -174,6 +179,7 @@ def test_the_second_group_goes_back_only_where_it_has_been_let_in(installation: 
     assert rollbacks(installation) == []
 
 
+@pytest.mark.proof
 def test_an_older_card_is_no_way_back(installation: Installation) -> None:
     installation.promoted()
     second = installation.promoted()
@@ -198,6 +204,7 @@ def test_a_freeze_keeps_nobody_from_going_back(installation: Installation) -> No
     assert installation.champion() == 1
 
 
+@pytest.mark.proof
 def test_a_version_that_waits_for_the_target_gets_there_by_the_rollback(installation: Installation) -> None:
     installation.promoted()
     second = installation.promoted()
@@ -214,6 +221,7 @@ def test_a_version_that_waits_for_the_target_gets_there_by_the_rollback(installa
 # The world moves on
 
 
+@pytest.mark.proof
 def test_a_move_by_hand_that_comes_before_the_reason_is_left_alone(installation: Installation) -> None:
     installation.promoted()
     second = installation.promoted()
@@ -229,6 +237,7 @@ def test_a_move_by_hand_that_comes_before_the_reason_is_left_alone(installation:
     assert rollbacks(installation) == []
 
 
+@pytest.mark.proof
 def test_a_move_by_hand_that_comes_before_the_evidence_is_left_alone(installation: Installation) -> None:
     installation.promoted()
     second = installation.promoted()
