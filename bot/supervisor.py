@@ -26,6 +26,8 @@ COUNTERSIGN = (sys.executable, "-P", "-m", "bot")
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 CARE_EVERY = 3.0  # seconds
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between an exit and the restart, doubling
+HEALTHY_AFTER = 60.0  # seconds; a process that has run for so long starts again after FIRST_PAUSE
+END_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass
@@ -33,8 +35,20 @@ class Child:
     name: str
     command: Sequence[str]
     process: subprocess.Popen[bytes]
+    started_at: float = field(default_factory=time.monotonic)
     pause: float = FIRST_PAUSE
     restart_at: float | None = None
+
+    def died(self, now: float) -> float:
+        """Returns the seconds until its restart."""
+        if now - self.started_at >= HEALTHY_AFTER:
+            self.pause = FIRST_PAUSE
+        pause, self.pause = self.pause, min(LONGEST_PAUSE, self.pause * 2)
+        self.restart_at = now + pause
+        return pause
+
+    def restarted(self, process: subprocess.Popen[bytes], now: float) -> None:
+        self.process, self.restart_at, self.started_at = process, None, now
 
 
 @dataclass
@@ -87,12 +101,11 @@ class Supervisor:
         code = child.process.poll()
         if code is None:
             return
+        now = time.monotonic()
         if child.restart_at is None:
-            log.error("process_died", process=child.name, code=code, restart_in=f"{child.pause:g} s")
-            child.restart_at = time.monotonic() + child.pause
-            child.pause = min(LONGEST_PAUSE, child.pause * 2)
-        elif time.monotonic() >= child.restart_at:
-            child.process, child.restart_at = self._spawn(child.name, child.command), None
+            log.error("process_died", process=child.name, code=code, restart_in=f"{child.died(now):g} s")
+        elif now >= child.restart_at:
+            child.restarted(self._spawn(child.name, child.command), now)
 
     def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
         # A new session, so that Ctrl-C reaches only us, and we end the children in order.
@@ -135,11 +148,13 @@ def only_one(path: Path, what: str) -> Iterator[None]:
 
 @contextmanager
 def supervised(environment: Mapping[str, str], logs: Path | None = None) -> Iterator[Supervisor]:
-    """Ends every process on leaving, also after an error. With `logs`, each process writes to a file there."""
+    """Ends every process on leaving, also after an error. With `logs`, each process writes to a file there.
+
+    A closed terminal ends it as Ctrl-C does, unless it was started to outlive one, as by `nohup`.
+    """
     supervisor = Supervisor(environment, logs)
-    before = {
-        sign: signal.signal(sign, lambda *_: supervisor.stopping.set()) for sign in (signal.SIGTERM, signal.SIGINT)
-    }
+    ends = [sign for sign in END_ON if signal.getsignal(sign) is not signal.SIG_IGN]
+    before = {sign: signal.signal(sign, lambda *_: supervisor.stopping.set()) for sign in ends}
     try:
         yield supervisor
     finally:

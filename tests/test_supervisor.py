@@ -1,0 +1,61 @@
+"""The processes of `serve` and `demo`: when they are started again, and what ends them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from bot.supervisor import FIRST_PAUSE, HEALTHY_AFTER, LONGEST_PAUSE, Child, supervised
+
+
+@pytest.fixture
+def child() -> Child:
+    ended = subprocess.Popen([sys.executable, "-c", "pass"])
+    ended.wait()
+    return Child("web", (), ended, started_at=0.0)
+
+
+def test_a_process_that_dies_at_once_is_started_again_later_and_later(child: Child) -> None:
+    pauses = []
+    for _ in range(8):
+        pauses.append(child.died(child.started_at + 1))
+        child.restarted(child.process, child.started_at + 2)
+
+    assert pauses == [1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
+
+
+@pytest.mark.parametrize("lived", [HEALTHY_AFTER, 7 * 86_400.0])
+def test_a_process_that_has_run_for_a_while_is_started_again_soon_however_often_it_died_before(
+    child: Child, lived: float
+) -> None:
+    for _ in range(8):
+        child.died(child.started_at + 1)
+        child.restarted(child.process, child.started_at + 2)
+
+    pause = child.died(child.started_at + lived)
+
+    assert pause == FIRST_PAUSE
+    assert child.restart_at == child.started_at + lived + FIRST_PAUSE
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_and_a_closed_terminal_end_it(sign: signal.Signals) -> None:
+    with supervised({}) as supervisor:
+        os.kill(os.getpid(), sign)
+
+        assert supervisor.stopping.wait(10)
+
+
+def test_started_to_outlive_its_terminal_it_does() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with supervised({}) as supervisor:
+            os.kill(os.getpid(), signal.SIGHUP)
+
+            assert not supervisor.stopping.is_set()
+    finally:
+        signal.signal(signal.SIGHUP, before)
