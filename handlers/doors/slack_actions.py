@@ -17,7 +17,7 @@ from bot.domain.card.passkey_card import CONFIRM, REFUSE
 from bot.errors import OutsideError, Refused, Rejected
 from bot.ports import Click
 from bot.services import Services
-from handlers.doors.errors import as_sentence, raw_body
+from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body
 from handlers.request import approvals, call_off_button, passkey_buttons, rollbacks
 from handlers.request.casting import Reply
 
@@ -34,6 +34,7 @@ STORIES = {
     CONFIRM: passkey_buttons.press,
     REFUSE: passkey_buttons.press,
 }  # every other button is a vote
+PRESS_LATER = "Countersign's database does not answer, so your click may not be recorded. Press again in a minute: a vote counts only once."
 ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
 
@@ -78,7 +79,11 @@ def listen_to_actions(bolt: App, s: Services) -> None:
     """The same listeners serve HTTP and Socket Mode."""
 
     def pressed(ack: Ack, req: BoltRequest, respond: Respond) -> None:
-        reply = _answer(req, s)
+        try:
+            reply = _answer(req, s)
+        except DATABASE_DOWN:  # not acknowledged, so that Slack shows that it failed, and this says what to do
+            _whisper(respond.response_url or "", PRESS_LATER, s)
+            raise
         ack()
         if reply.text:
             _whisper(respond.response_url or "", reply.text, s)

@@ -52,6 +52,7 @@ def test_a_click_fails_visibly_and_can_be_pressed_again(installation: Installati
     again = installation.approve(request)
 
     assert (failed, trouble) == (503, "This app responded with status 503.")
+    assert "your click may not be recorded. Press again in a minute" in installation.told_privately("ana")
     assert again == 200
     assert installation.happened(VoteCast) == ["VoteCast"]
     assert installation.reread(request).state is State.APPLIED

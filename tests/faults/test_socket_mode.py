@@ -86,4 +86,5 @@ def test_a_click_by_socket_is_not_acknowledged_when_it_was_not_recorded(
     assert installation.slack.workspace.troubles["U0ANA000001", installation.card(request).ts].startswith(
         "Operation timed out"
     )
+    assert "your click may not be recorded. Press again in a minute" in installation.told_privately("ana")
     assert installation.reread(request).state is State.PENDING
