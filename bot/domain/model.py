@@ -213,6 +213,7 @@ class Evidence:
     `outside` are paths in the model's files that leave its folder; `uncovered` is what runs with it and is not in `artifacts`.
     `author_from` and `commit_author_from` say where the authors' names come from (an AuthorSource; empty in older evidence).
     `not_believed` are the sources that the policy does not believe. `cut`: what was too large.
+    `original_source`: of the version that a copy was made from, empty for other versions; a copy's own `source` only names that version.
     `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
     """
 
@@ -242,6 +243,7 @@ class Evidence:
     commit_author_from: str = field(default="", metadata={OMIT_EMPTY: True})
     not_believed: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
     cut: tuple[Cut, ...] = field(default=(), metadata={OMIT_EMPTY: True})
+    original_source: str = field(default="", metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)

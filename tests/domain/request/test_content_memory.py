@@ -40,6 +40,10 @@ def rejected(number: int = 6, **changes: Any) -> TransitionRequest:
         (an_evidence(artifacts=Artifacts(DIGEST, 0, 0)), Content("", "models:/m-1 5d3c9f21aa")),
         (an_evidence(artifacts=None, run_id=None), Content("", "models:/m-1")),
         (an_evidence(artifacts=None, source="", run_id="5d3c9f21aa"), Content("", "")),
+        (
+            an_evidence(artifacts=None, source="models:/bike/6", original_source="models:/m-1"),
+            Content("", "models:/m-1 5d3c9f21aa"),
+        ),
         (None, Content("", "")),
     ],
 )
