@@ -66,7 +66,7 @@ def _moved(world: World, held: tuple[VersionId, ...], arrived: VersionId | None,
 
 
 def ask(world: World) -> Iterator[Action]:
-    newest = world.placements[0].request_id if world.placements else None
+    newest = world.on_record[0].request_id if world.on_record else None
     copied = world.request(newest).version if newest and world.setting.target.kind is TargetKind.MODEL else None
     for person in world.setting.askers:
         for wanted in world.there:
@@ -164,7 +164,7 @@ def _make_way(world: World, overtaken: TransitionRequest) -> World:
 
 
 def adopt(world: World) -> Iterator[Action]:
-    for one in world.placements:
+    for one in world.on_record:
         if one.request_id is None and world.rule is not None:
             new = NewRequest(one.version, world.setting.target, Ask(AskKind.ADOPTED), kind=Kind.OBSERVED)
             changed, events, _ = open_new(world, new)
