@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bot.domain.events import Event
-from bot.domain.model import Ask, AskKind, Kind, State, TargetKind, TransitionRequest, Verdict, VersionId, Vote
+from bot.domain.model import (
+    Ask,
+    AskKind,
+    Kind,
+    StaleCause,
+    State,
+    TargetKind,
+    TransitionRequest,
+    Verdict,
+    VersionId,
+    Vote,
+)
 from bot.domain.policy.rules import Observed
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
@@ -159,7 +170,7 @@ def _make_way(world: World, overtaken: TransitionRequest) -> World:
     world = record(world, lifecycle.withdraw(overtaken, why, world.now))
     if overtaken.state is not State.APPROVED:
         return world
-    world = record(world, lifecycle.mark_stale(overtaken, why, world.now))
+    world = record(world, lifecycle.mark_stale(overtaken, why, StaleCause.OVERTAKEN, world.now))
     return judge_anew(call_off_intent(world, overtaken.id), overtaken)
 
 
