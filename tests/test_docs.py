@@ -12,7 +12,7 @@ from pathlib import Path
 
 import bot
 from bot.domain.events import Event
-from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, State, TransitionRequest, Vote
+from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, StaleCause, State, TransitionRequest, Vote
 from bot.domain.policy.rules import Escalate
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided, Authors
@@ -76,7 +76,7 @@ COMMANDS: dict[str, Callable[[TransitionRequest], list[Event]]] = {
     "supersede": lambda r: lifecycle.supersede(r, NEWER, LATER),
     "apply": lambda r: lifecycle.apply(r, a_version(5), LATER, moved=True),
     "put_back": lambda r: lifecycle.put_back(r, a_version(5), LATER, moved=True),
-    "mark_stale": lambda r: lifecycle.mark_stale(r, "it was moved", LATER),
+    "mark_stale": lambda r: lifecycle.mark_stale(r, "it was moved", StaleCause.TARGET, LATER),
     "call_off": lambda r: lifecycle.call_off(r, "ana", "the test data leaked", LATER),
     "rebind": lambda r: lifecycle.rebind(r, r.rule_hash, "sha256:6", LATER),
     "void_stand_ins": lambda r: lifecycle.void_stand_ins(r, "heads", LATER),

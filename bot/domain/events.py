@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.domain.event import Event as Event
 from bot.domain.event import RequestEvent as RequestEvent
-from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, Target, VersionId
+from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, StaleCause, Target, VersionId
 from bot.domain.passkey_events import PASSKEY_EVENTS as PASSKEY_EVENTS
 from bot.domain.passkey_events import PasskeyConfirmed as PasskeyConfirmed
 from bot.domain.passkey_events import PasskeyEnrolled as PasskeyEnrolled
@@ -180,6 +180,7 @@ class RequestSuperseded(RequestEvent):
 @dataclass(frozen=True)
 class ApprovalStale(RequestEvent):
     reason: str
+    cause: StaleCause = StaleCause.UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,17 @@ class Objection:
     at: datetime
 
 
+class StaleCause(StrEnum):
+    """Why an approval was not applied, for programs; the reason is for people. Entries of older releases have no cause."""
+
+    UNKNOWN = ""
+    FILES = "files"
+    EVIDENCE = "evidence"
+    RULE = "rule"
+    TARGET = "target"
+    OVERTAKEN = "overtaken"
+
+
 class AuthorSource(StrEnum):
     """Where the name of an author comes from; a policy says which of them it believes."""
 

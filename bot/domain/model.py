@@ -21,6 +21,7 @@ from bot.domain.grounds import LineageCheck as LineageCheck
 from bot.domain.grounds import Objection as Objection
 from bot.domain.grounds import RefusedVote as RefusedVote
 from bot.domain.grounds import SignedBy as SignedBy
+from bot.domain.grounds import StaleCause as StaleCause
 from bot.domain.names import shown
 from bot.domain.references import Image, PostedCard, TicketRef
 from bot.errors import Refused
@@ -213,6 +214,7 @@ class Evidence:
     `outside` are paths in the model's files that leave its folder; `uncovered` is what runs with it and is not in `artifacts`.
     `author_from` and `commit_author_from` say where the authors' names come from (an AuthorSource; empty in older evidence).
     `not_believed` are the sources that the policy does not believe. `cut`: what was too large.
+    `original_source`: of the version that a copy was made from, empty for other versions; a copy's own `source` only names that version.
     `lock_sha256`: of the run's `dvc.lock`, empty when none may be read; `data_md5`: the source data as the run names it, in `md5sum` form.
     """
 
@@ -242,6 +244,7 @@ class Evidence:
     commit_author_from: str = field(default="", metadata={OMIT_EMPTY: True})
     not_believed: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
     cut: tuple[Cut, ...] = field(default=(), metadata={OMIT_EMPTY: True})
+    original_source: str = field(default="", metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)
@@ -255,7 +258,7 @@ class TransitionRequest:
     `barred` asked for the same version or content before, or are other ids of the parties; `latecomers` asked in words once it was
     approved. `objections`: earlier rejections of the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
     `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them. `earlier_cards` were
-    deleted at the notifier, and votes may have been cast on them.
+    deleted at the notifier, and votes may have been cast on them. `stale_cause` is unknown unless it is stale.
     """
 
     id: str
@@ -310,6 +313,7 @@ class TransitionRequest:
     unreadable: tuple[str, ...] = ()
     refused_votes: tuple[RefusedVote, ...] = ()
     earlier_cards: tuple[PostedCard, ...] = field(default=(), metadata={OMIT_EMPTY: True})
+    stale_cause: StaleCause = field(default=StaleCause.UNKNOWN, metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:

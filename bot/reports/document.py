@@ -19,7 +19,12 @@ from bot.reports.values import Writer, duration, legible, rest_note, web
 TO_CHECK = (
     "To check, whenever: countersign audit verify --checkpoint FILE, where FILE is the page (.html) or this text."
 )
-GRAVE = (FindingKind.LEDGER_BROKEN, FindingKind.MOVED_WITHOUT_APPROVAL, FindingKind.HELD_WITHOUT_APPROVAL)
+GRAVE = (
+    FindingKind.LEDGER_BROKEN,
+    FindingKind.VOTE_REFUSED,
+    FindingKind.MOVED_WITHOUT_APPROVAL,
+    FindingKind.HELD_WITHOUT_APPROVAL,
+)
 
 
 def document_of(digest: Digest, pen: Pen = SCREEN) -> Document:

@@ -223,7 +223,8 @@ def placements(connection: sa.Connection) -> Iterator[str]:
     moved, under_way = _last_moves(connection), _under_way(connection)
     applied = sa.select(tables.requests.c.id).where(tables.requests.c.state == State.APPLIED)
     ids = set(connection.execute(applied).scalars())
-    for row in connection.execute(sa.select(tables.placements).order_by(*tables.placements.primary_key)):
+    judged = sa.select(tables.placements).where(tables.placements.c.is_judged)
+    for row in connection.execute(judged.order_by(*tables.placements.primary_key)):
         where = f"{row.target} of {row.model}, held by version {row.version},"
         last = moved.pop((row.workspace, row.model, row.target), None)
         if row.request_id is not None and row.request_id not in ids:

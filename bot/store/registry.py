@@ -99,17 +99,24 @@ class RegistryRows:
 
     def known(self, model: ModelRow) -> Known:
         held: dict[Target, tuple[VersionId, ...]] = {}
-        for placement in self.placements(model.workspace, model.name):
+        unjudged = self._placements(model.workspace, model.name, judged=False)
+        judged = self._placements(model.workspace, model.name, judged=True)
+        for placement in sorted([*judged, *unjudged], key=lambda one: -one.version.version):
             held[placement.target] = (*held.get(placement.target, ()), placement.version)
         asks = self.open_asks(model.workspace, model.name)
-        return Known(model.baseline, model.newest, held, frozenset(asks))
+        anew = frozenset((one.target, one.version) for one in unjudged)
+        return Known(model.baseline, model.newest, held, frozenset(asks), anew)
 
     # Placements
 
     def placements(self, workspace: str | None = None, model: str | None = None) -> list[Placement]:
-        """The newest version of each target first."""
+        """The newest version of each target first; without those that the next look judges anew."""
+        return self._placements(workspace, model, judged=True)
+
+    def _placements(self, workspace: str | None, model: str | None, *, judged: bool) -> list[Placement]:
         rows = tables.placements
         query = sa.select(rows).order_by(rows.c.workspace, rows.c.model, rows.c.target, rows.c.version.desc())
+        query = query.where(rows.c.is_judged == judged)
         if workspace is not None:
             query = query.where(rows.c.workspace == workspace)
         if model is not None:
@@ -132,12 +139,15 @@ class RegistryRows:
         holders: Sequence[VersionId],
         at: datetime,
         request_id: str | None = None,
+        *,
+        unjudged: Sequence[VersionId] = (),
     ) -> None:
-        """Makes `holders` the ones on record; those who stay keep their time and their request."""
-        rows = tables.placements
-        here = sa.and_(rows.c.workspace == workspace, rows.c.model == model, rows.c.target == str(target))
-        stay = [sa.and_(rows.c.version == held.version, rows.c.version_created == held.created) for held in holders]
-        self.connection.execute(sa.delete(rows).where(here, sa.not_(sa.or_(sa.false(), *stay))))
+        """Makes `holders` the ones on record; those who stay keep their time and their request. `unjudged` go on waiting for a look."""
+        rows = tables.placements.c
+        here = _place(workspace, model, target)
+        stay = sa.and_(rows.is_judged, _one_of(holders))
+        wait = sa.and_(sa.not_(rows.is_judged), _one_of(unjudged))
+        self.connection.execute(sa.delete(tables.placements).where(here, sa.not_(sa.or_(stay, wait))))
         for holder in holders:
             values = {
                 "workspace": workspace,
@@ -148,7 +158,7 @@ class RegistryRows:
                 "since": at,
                 "request_id": request_id,
             }
-            self.connection.execute(insert(rows).values(values).on_conflict_do_nothing())
+            self.connection.execute(insert(tables.placements).values(values).on_conflict_do_nothing())
 
     def place_ours(
         self,
@@ -163,19 +173,18 @@ class RegistryRows:
         """As `put_placements`, after our own move: versions that arrived beside `ours` are left for the next look to judge."""
         known = {placement.version for placement in self.placements(workspace, model) if placement.target == target}
         on_record = [holder for holder in holders if holder in known or holder in ours]
-        self.put_placements(workspace, model, target, on_record, at, request_id)
+        beside = [holder for holder in holders if holder not in on_record]
+        self.put_placements(workspace, model, target, on_record, at, request_id, unjudged=beside)
         self._forget_fingerprint(workspace, model)
         if request_id is None:
             return
         for version in ours:
             self.approve_placement(version, model, target, request_id)
 
-    def forget_placement(self, version: VersionId, model: str, target: Target) -> None:
-        """The next sweep looks, and finds the version there as if it had just arrived."""
-        rows = tables.placements.c
-        here = sa.and_(rows.workspace == version.workspace, rows.model == model, rows.target == str(target))
-        mine = sa.and_(here, rows.version == version.version, rows.version_created == version.created)
-        self.connection.execute(sa.delete(tables.placements).where(mine))
+    def judge_anew(self, version: VersionId, model: str, target: Target) -> None:
+        """The next sweep looks. If the version is there still, that counts as an arrival; if it is not, it has left the place."""
+        mine = sa.and_(_place(version.workspace, model, target), _one_of([version]))
+        self.connection.execute(sa.update(tables.placements).where(mine).values(is_judged=False, request_id=None))
         self._forget_fingerprint(version.workspace, model)
 
     def _forget_fingerprint(self, workspace: str, model: str) -> None:
@@ -188,12 +197,7 @@ class RegistryRows:
 
     def approve_placement(self, version: VersionId, model: str, target: Target, request_id: str) -> None:
         rows = tables.placements
-        mine = sa.and_(
-            rows.c.workspace == version.workspace,
-            rows.c.model == model,
-            rows.c.target == str(target),
-            rows.c.version == version.version,
-        )
+        mine = sa.and_(_place(version.workspace, model, target), rows.c.version == version.version)
         self.connection.execute(sa.update(rows).where(mine).values(request_id=request_id))
 
     # Asks
@@ -331,3 +335,14 @@ def _ask_key(ask: OpenAsk) -> dict[str, object]:
         "kind": ask.ask.kind,
         "name": ask.ask.name,
     }
+
+
+def _place(workspace: str, model: str, target: Target) -> sa.ColumnElement[bool]:
+    rows = tables.placements.c
+    return sa.and_(rows.workspace == workspace, rows.model == model, rows.target == str(target))
+
+
+def _one_of(versions: Iterable[VersionId]) -> sa.ColumnElement[bool]:
+    rows = tables.placements.c
+    found = (sa.and_(rows.version == one.version, rows.version_created == one.created) for one in versions)
+    return sa.or_(sa.false(), *found)

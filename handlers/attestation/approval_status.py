@@ -93,8 +93,8 @@ def _requests_about(question: GateQuery, tx: Transaction, now: datetime) -> list
     """By whatever name the model had when they were decided."""
     versions = [version for version in (question.version, question.source) if version is not None]
     about = [one for one in decisions_for(_place_of(question), tx, versions) if one.version in versions]
-    is_approved_copy = question.source is not None and _basis(question, tx, now) in (Basis.APPROVED, Basis.RATIFIED)
-    return that_count(about, question.version) if is_approved_copy else about
+    holds_by_approval = _basis(question, tx, now) in (Basis.APPROVED, Basis.RATIFIED)
+    return that_count(about, question.version) if holds_by_approval else about
 
 
 def _place_of(question: GateQuery) -> Place:

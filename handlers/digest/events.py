@@ -25,9 +25,7 @@ Names = Mapping[str, str]
 
 
 def transition_of(told: Told) -> Transition:
-    if told.request is None:
-        raise ChainBroken(f"entry {told.seq} speaks of a request that has no row any more")
-    request = read_request(told.request)
+    request = _request_of(told)
     outcome = ENDINGS[told.kind]
     decided, by = deciders(request) if outcome in (*WAS_APPROVED, State.REJECTED) else (NOBODY, ())
     return Transition(
@@ -83,6 +81,9 @@ def findings_of_the_week(
     yield Listed(tuple(_moves(period, figures, names, policy)) if kinds.of(moved) else (), kinds.of(moved))
     refusals = figures.told(period, [refused], LISTED) if kinds.of(refused) else []
     yield Listed(tuple(_self_approval(told, names) for told in refusals), kinds.of(refused))
+    unproven = e.VoteRefused.__name__
+    votes = figures.told(period, [unproven], LISTED) if kinds.of(unproven) else []
+    yield Listed(tuple(_vote_refused(told, names, period) for told in votes), kinds.of(unproven))
     left_out = figures.left_out(period)
     told = [findings.digests_left_out(json.loads(one.body)["weeks"], one.at) for one in left_out]
     yield Listed(tuple(told[:LISTED]), len(told))
@@ -141,7 +142,19 @@ def _approval_text(approval: TransitionRequest, period: Period, names: Names) ->
 
 
 def _self_approval(told: Told, names: Names) -> Finding:
+    name = names.get(json.loads(told.body)["person"], UNKNOWN)
+    return findings.self_approval_refused(name, _request_of(told), told.at)
+
+
+def _vote_refused(told: Told, names: Names, period: Period) -> Finding:
+    event = read_event(told.kind, told.body)
+    if not isinstance(event, e.VoteRefused):
+        raise ChainBroken(f"entry {told.seq} is no refused vote")
+    name = names.get(event.person, UNKNOWN)
+    return findings.vote_refused(name, _request_of(told), event.cast_at, event.reason, told.at, period)
+
+
+def _request_of(told: Told) -> TransitionRequest:
     if told.request is None:
         raise ChainBroken(f"entry {told.seq} speaks of a request that has no row any more")
-    name = names.get(json.loads(told.body)["person"], UNKNOWN)
-    return findings.self_approval_refused(name, read_request(told.request), told.at)
+    return read_request(told.request)

@@ -117,7 +117,7 @@ def _carry_out(step: steps.Step, request: TransitionRequest, facts: Facts, s: Se
     """True when the facts are to be read again."""
     match step:
         case steps.GoStale():
-            go_stale(request, step.why, s, reopen=step.reopen)
+            go_stale(request, step.why, step.cause, s, reopen=step.reopen)
         case steps.Wait():
             hold(request, step.freeze, step.until, s)
         case steps.Settle():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.events import Event, MoveObserved
-from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import DecidedBy, Kind, StaleCause, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.registry.custody import custody_of
 from bot.domain.registry.facts import Facts, Intent, copies_of
@@ -58,7 +58,7 @@ def announce(
             tx.record(lifecycle.hold(locked, freeze.name, freeze.until, now))
         tx.registry.close_intent(request.id, now)
     if refusal:
-        go_stale(request, refusal, s)
+        go_stale(request, refusal, StaleCause.RULE, s)
     return False
 
 
@@ -92,7 +92,7 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
             tx.registry.place_ours(place.workspace, place.model, request.target, stay, ours, now, request.id)
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
     if refusal:
-        go_stale(request, refusal, s)
+        go_stale(request, refusal, StaleCause.RULE, s)
 
 
 def record_put_back(
@@ -119,12 +119,12 @@ def record_put_back(
             tx.registry.close_intent(request.id, now)
 
 
-def go_stale(request: TransitionRequest, why: str, s: Services, *, reopen: bool = True) -> None:
+def go_stale(request: TransitionRequest, why: str, cause: StaleCause, s: Services, *, reopen: bool = True) -> None:
     """The world changed between the decision and its application: nothing is applied, and a fresh request opens."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         tx.requests.lock_model(request.version.workspace, request.version.model)
-        events: list[Event] = lifecycle.mark_stale(tx.requests.get(request.id, for_update=True), why, now)
+        events: list[Event] = lifecycle.mark_stale(tx.requests.get(request.id, for_update=True), why, cause, now)
         tx.record(events)
         tx.registry.close_intent(request.id, now)
         if request.kind is not Kind.OBSERVED:

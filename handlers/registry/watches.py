@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from bot.domain.events import ModelGone
 from bot.domain.model import Target, TargetKind, VersionId
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.custody import Holding, custody_of, may_hold
@@ -18,9 +19,11 @@ from bot.domain.registry.facts import Handling
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.registry.watch_events import WatchBegun
 from bot.store.custody import Watch
+from bot.store.ledger import read_event
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, facts_of, handling_of
 
+A_MOMENT = timedelta(microseconds=1)
 LISTED = 100  # holders in one ledger entry; a target model may have thousands
 
 
@@ -28,12 +31,14 @@ LISTED = 100  # holders in one ledger entry; a target model may have thousands
 class Watching:
     """`begun`: places whose holders are baseline from now on. `arrived`: places of a new model, or one that was away or another until now.
 
-    `tightened`: the handling until now of places that the rule covers more strictly than when they were last looked at.
+    `away`: since when no model has had the name of an arrived place. `tightened`: the handling until now of places that the rule covers
+    more strictly than when they were last looked at.
     """
 
     begun: frozenset[Target]
     arrived: frozenset[Target]
     tightened: Mapping[Target, Handling]
+    away: Mapping[Target, datetime]
 
 
 def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: datetime, *, is_new: bool) -> Watching:
@@ -42,7 +47,7 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
     policy_id, _ = tx.custody.policy_since()
     unnamed = tx.custody.watched_before(seen.workspace, seen.name, policy_id)
     places = ruled_places(seen, policy)
-    begun, arrived, tightened = set(), set(), {}
+    begun, arrived, tightened, away = set(), set(), {}, {}
     for target in places:
         place = Place(seen.workspace, seen.name, target)
         before, handling = known.get(target), handling_of(place, policy)
@@ -62,13 +67,14 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
                 continue
             if before.absent_since is not None:
                 arrived.add(target)
+                away[target] = before.absent_since
             tx.custody.put_watch(
                 seen.workspace, seen.name, target, replace(before, handling=handling, absent_since=None)
             )
     for target in known.keys() - set(places):
         tx.custody.end_watch(seen.workspace, seen.name, target)
     tx.custody.drop_unnamed(seen.workspace, seen.name)
-    return Watching(frozenset(begun), frozenset(arrived), tightened)
+    return Watching(frozenset(begun), frozenset(arrived), tightened, away)
 
 
 def _was_covered_all_along(place: Place, seen: ModelSnapshot, tx: Transaction) -> bool:
@@ -91,12 +97,30 @@ def _held_before(place: Place, watch: Watch, seen: ModelSnapshot, tx: Transactio
 def judged_moves(
     news: News, watching: Watching, seen: ModelSnapshot, tx: Transaction, now: datetime
 ) -> tuple[Move, ...]:
-    """The moves to judge: none of what a new watch finds; of an arrived model all that nobody approved under this name."""
+    """The moves to judge: none of what a new watch finds; of an arrived model all that nobody approved under this name.
+
+    Of a model that was away also what has changed meanwhile, and of a new one that a place was emptied which we had moved ourselves.
+    """
     elsewhere = (watching.begun - watching.tightened.keys()) | watching.arrived
     moves = [move for move in news.moves if move.target not in elsewhere]
+    emptied = {move.target: move.previous for move in news.moves if move.version is None}
     for target in sorted(watching.arrived):
-        moves += _arrivals(target, seen, tx, now)
+        since = watching.away.get(target)
+        left = _held_when_it_went(target, since, seen, tx) if since is not None else None
+        moves += _arrivals(target, left, emptied.get(target), seen, tx, now)
     return tuple(moves)
+
+
+def _held_when_it_went(
+    target: Target, since: datetime, seen: ModelSnapshot, tx: Transaction
+) -> tuple[VersionId, ...] | None:
+    """The holders on record when the model went; None when that is not known."""
+    for entry in tx.ledger.entries(ModelGone.__name__, since=since, until=since + A_MOMENT):
+        event = read_event(entry.kind, entry.body) if seen.name in entry.body else None
+        if isinstance(event, ModelGone) and (event.workspace, event.model) == (seen.workspace, seen.name):
+            held = tuple(one.version for one in event.placements if one.target == target)
+            return held if event.placements else None
+    return None
 
 
 def _begin(place: Place, handling: Handling, holders: tuple[VersionId, ...], tx: Transaction, now: datetime) -> None:
@@ -128,7 +152,15 @@ def carry_over(workspace: str, before: str, after: str, tx: Transaction, now: da
     tx.custody.leave(workspace, before, now)
 
 
-def _arrivals(target: Target, seen: ModelSnapshot, tx: Transaction, now: datetime) -> list[Move]:
+def _arrivals(
+    target: Target,
+    left: tuple[VersionId, ...] | None,
+    emptied_of: VersionId | None,
+    seen: ModelSnapshot,
+    tx: Transaction,
+    now: datetime,
+) -> list[Move]:
+    """`left` held the target when the model went, if that is known; `emptied_of` is on record for it and no one holds it now."""
     place = Place(seen.workspace, seen.name, target)
     facts = facts_of(place, seen, tx, now, about=seen.holders(target))
     custody = custody_of(facts)
@@ -136,11 +168,14 @@ def _arrivals(target: Target, seen: ModelSnapshot, tx: Transaction, now: datetim
     known = [
         one.version
         for one in custody.holdings
-        if may_hold(one.version, facts) and not _is_from_elsewhere(one, place, tx)
+        if may_hold(one.version, facts)
+        and not _is_from_elsewhere(one, place, tx)
+        and (left is None or one.version in left)
     ]
-    arrived = [Move(target, version, lawful) for version in facts.holders if version not in known]
-    was_emptied = not facts.holders and lawful is not None and lawful in facts.there
-    return [*arrived, Move(target, None, lawful)] if was_emptied else arrived
+    previous = left[0] if left else lawful
+    arrived = [Move(target, version, previous) for version in facts.holders if version not in known]
+    before = emptied_of or next((one for one in (*(left or ()), lawful) if one in facts.there), None)
+    return [*arrived, Move(target, None, before)] if not facts.holders and before is not None else arrived
 
 
 def _is_from_elsewhere(holding: Holding, place: Place, tx: Transaction) -> bool:

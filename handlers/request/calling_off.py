@@ -39,10 +39,10 @@ def end_approval(request: TransitionRequest, person: str, reason: str, tx: Trans
 
 
 def judge_anew(request: TransitionRequest, tx: Transaction, now: datetime) -> None:
-    """What came to the target while its approval waited is there without one now: the next look judges it as an arrival."""
+    """What came to the target while its approval waited is there without one now: the next look judges it anew, as an arrival."""
     place = place_of(request)
     for version in left_by(request, tx.registry.find_intent(request.id), on_record(place, tx, now)):
-        tx.registry.forget_placement(version, place.model, place.target)
+        tx.registry.judge_anew(version, place.model, place.target)
 
 
 def check_can_be_called_off(request: TransitionRequest) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.domain.evidence.changes import changes
-from bot.domain.model import DecidedBy, Kind, TransitionRequest
+from bot.domain.evidence.changes import are_other_files, changes
+from bot.domain.model import DecidedBy, Kind, StaleCause, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.registry.steps import Guard
 from bot.services import Services
@@ -13,26 +13,27 @@ from handlers.request.waiting import telling_if_unreadable
 
 def read_guard(request: TransitionRequest, s: Services) -> Guard:
     """Reads everything that may block an approval now. Reading the artifacts may take minutes."""
-    objection = what_changed(request, s)
+    objection, cause = what_changed(request, s)
     with s.store.transaction() as tx:
         freeze = freeze_on(request, tx.policy(), s.clock.now())
-    return Guard(objection, freeze.name, freeze.until) if freeze else Guard(objection)
+    return Guard(objection, cause, freeze.name, freeze.until) if freeze else Guard(objection, cause)
 
 
-def what_changed(request: TransitionRequest, s: Services) -> str:
+def what_changed(request: TransitionRequest, s: Services) -> tuple[str, StaleCause]:
     """Why the approval no longer matches the registry; empty when it does. The champion is compared where the target is moved."""
     with s.store.transaction() as tx:
         refusal = why_not_now(request, tx)
         stores = tx.policy().artifact_stores
     if refusal or request.evidence is None:
-        return refusal
+        return refusal, StaleCause.RULE
     with (
         s.store.turns.let_go(),  # reading the files may take minutes, or fail for days
         s.store.readers.take(is_way_back=request.kind is Kind.ROLLBACK),
         telling_if_unreadable(request, s),
     ):
         seen = s.registry.read_evidence(request.version, None, stores)
-    return "; ".join(changes(request.evidence, seen))
+    cause = StaleCause.FILES if are_other_files(request.evidence, seen) else StaleCause.EVIDENCE
+    return "; ".join(changes(request.evidence, seen)), cause
 
 
 def why_not_now(request: TransitionRequest, tx: Transaction, *, lock: bool = False) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bot.domain.model import Evidence, Objection, State, Target, TransitionRequest, VersionId
+from bot.domain.model import Evidence, Objection, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.registry.facts import when
 from bot.domain.registry.names import Renamed, former_names, request_now
@@ -16,6 +16,8 @@ from bot.domain.request.content import content_of
 from bot.domain.request.objections import objections_to
 from bot.domain.request.opening import NewRequest, remembered
 from bot.store.transaction import Transaction
+
+DONE = (State.APPLIED,)
 
 
 def with_memory(new: NewRequest, rule: Rule, tx: Transaction) -> NewRequest:
@@ -48,22 +50,29 @@ def objections(
     request: TransitionRequest, earlier: Iterable[TransitionRequest], tx: Transaction
 ) -> tuple[Objection, ...]:
     others = [one for one in earlier if one.id != request.id]
-    workspace, places = request.version.workspace, {(one.version.model, one.target) for one in others}
-    renames = tx.custody.renames(workspace)
+    workspace, renames = request.version.workspace, tx.custody.renames(request.version.workspace)
+    places = {(_asked_model(one), one.target) for one in others}
     applied = [found for place in sorted(places, key=str) for found in _applied(workspace, *place, renames, tx)]
     return objections_to(request, others, applied)
 
 
+def _asked_model(request: TransitionRequest) -> str | None:
+    """The model that the target is one of. None for a target model: versions of any model are copied into it, and it has some itself."""
+    return None if request.target.kind is TargetKind.MODEL else request.version.model
+
+
 def _applied(
-    workspace: str, model: str, target: Target, renames: Sequence[Renamed], tx: Transaction
+    workspace: str, model: str | None, target: Target, renames: Sequence[Renamed], tx: Transaction
 ) -> list[TransitionRequest]:
-    """In order, whatever the model was called then."""
-    found = [
-        request_now(one, renames)
-        for name in (model, *former_names(model, renames))
-        for one in tx.requests.find(workspace=workspace, model=name, states=(State.APPLIED,))
-    ]
-    return sorted((one for one in found if (one.version.model, one.target) == (model, target)), key=when)
+    """In order, whatever the models were called then."""
+    if model is None:
+        targets = [Target(target.kind, name) for name in (target.name, *former_names(target.name, renames))]
+        rows = [one for to in targets for one in tx.requests.find(workspace=workspace, target=to, states=DONE)]
+    else:
+        names = (model, *former_names(model, renames))
+        rows = [one for name in names for one in tx.requests.find(workspace=workspace, model=name, states=DONE)]
+    found = (request_now(row, renames) for row in rows)
+    return sorted((one for one in found if one.target == target and _asked_model(one) == model), key=when)
 
 
 def lot_of(request: TransitionRequest, tx: Transaction, rule: Rule) -> str:

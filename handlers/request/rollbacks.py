@@ -15,6 +15,7 @@ from bot.domain.model import (
     Ask,
     AskKind,
     Kind,
+    StaleCause,
     State,
     Target,
     TargetKind,
@@ -209,7 +210,7 @@ def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now
         why = f"{target} is to go back to {back_to} now, by a rollback"
         tx.record(lifecycle.withdraw(overtaken, why, now))
         if overtaken.state is State.APPROVED:
-            tx.record(lifecycle.mark_stale(overtaken, why, now))
+            tx.record(lifecycle.mark_stale(overtaken, why, StaleCause.OVERTAKEN, now))
             tx.registry.call_off_intent(overtaken.id, now)
             judge_anew(overtaken, tx, now)
 

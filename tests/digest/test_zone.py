@@ -61,6 +61,9 @@ def digest(engine: sa.Engine, jobs: Jobs) -> Digest:
         ana, ben = (tx.people.get_or_add(f"{name}@example.com", name).id for name in ("ana", "ben"))
         tx.registry.put_placements("default", "bike-moved", CHAMPION, (moved,), NINE)
         tx.record([e.SelfApprovalRefused(NINE, "r3", ana), e.AwayDeclared(NINE, ana, ben, NINE + DAY)])
+        tx.record(
+            [e.VoteRefused(NINE + HOUR, "r3", ben, NINE, "no signed request of the notifier is on record with it")]
+        )
     return told(s, AUCKLAND)
 
 
@@ -98,7 +101,9 @@ def test_every_moment_is_that_of_the_wall_clock(digest: Digest) -> None:
         FindingKind.MOVED_WITHOUT_APPROVAL,
         FindingKind.HELD_WITHOUT_APPROVAL,
         FindingKind.APPROVAL_TOO_OLD,
+        FindingKind.VOTE_REFUSED,
     } <= concerns
+    assert digest.concerns[FindingKind.VOTE_REFUSED] == 1
     assert [name for name, said in forms.items() if "UTC" in said] == []
     assert {name: moments - IN_AUCKLAND for name, moments in found.items() if moments - IN_AUCKLAND} == {}
     assert all("2026-03-04 09:00" in moments for moments in found.values())

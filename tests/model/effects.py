@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.domain.attestation.decision import verdict_of
 from bot.domain.events import DecisionSigned, Event, MoveReverted
-from bot.domain.model import DECISION, Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import DECISION, Kind, StaleCause, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.registry import arrivals, custody, decided, steps
 from bot.domain.registry.facts import Facts, Intent, copies_of
@@ -97,7 +97,7 @@ def decide(world: World, job: Job) -> Done:
     """As after `handlers.request.guard.read_guard`; the model's artifacts never change."""
     request, objection = job.memo
     freeze = freeze_now(world, request)
-    guard = Guard(objection, freeze.name, freeze.until) if freeze else Guard(objection)
+    guard = Guard(objection, StaleCause.UNKNOWN, freeze.name, freeze.until) if freeze else Guard(objection)
     facts = facts_of(world)
     return _chosen(world, job, request, facts, guard, decided.next_step(request, facts, guard))
 
@@ -250,7 +250,7 @@ def record_put_back(
 
 
 def go_stale(world: World, request: TransitionRequest, why: str, *, reopen: bool) -> Done:
-    events = lifecycle.mark_stale(world.request(request.id), why, world.now)
+    events = lifecycle.mark_stale(world.request(request.id), why, StaleCause.UNKNOWN, world.now)
     world = close_intent(record(world, events), request.id)
     if request.kind is not Kind.OBSERVED:
         world = judge_anew(world, request)

@@ -241,7 +241,7 @@ def _by_settling(event: TargetMoved, step: Happened) -> Iterator[Broken]:
         yield GUARD, f"{request.id} is settled, and the guard was not read or objects"
     if request.attested_at is None:
         yield GUARD, f"{request.id} is settled before it was signed"
-    on_record = {one.version for one in before.placements}
+    on_record = {one.version for one in before.on_record}
     if (
         not event.moved
         and request.kind is not Kind.OBSERVED
@@ -301,7 +301,7 @@ def _by_look(step: Happened) -> Iterator[Broken]:
     """A version that a look puts on record was announced, is ours, or was there when the watch began."""
     if step.job is None or step.job.effect != LOOK_AT or step.job.phase != "record":
         return
-    world, known = step.after, {one.version for one in step.before.placements}
+    world, known = step.after, {one.version for one in step.before.on_record}
     for one in world.placements:
         is_new = one.version not in known and step.before.watch is not None
         ours = any(intent.done_at is None for intent in step.before.intents)
@@ -346,7 +346,7 @@ def broken_at_rest(world: World) -> Iterator[Broken]:
 
 def _not_on_record(world: World) -> Iterator[Broken]:
     """A sweep lists the newest version of a target model alone, so that an older copy that is deleted shows at the next look."""
-    on_record = tuple(one.version for one in world.placements)
+    on_record = tuple(one.version for one in world.on_record)
     is_model = world.setting.target.kind is TargetKind.MODEL
     if world.holders != (tuple(one for one in on_record if one in world.holders) if is_model else on_record):
         yield ON_RECORD, f"{_names(frozenset(world.holders))} holds it, and {_names(frozenset(on_record))} is on record"

@@ -29,7 +29,9 @@ class Begun:
 def record_look(world: World, seen: tuple[VersionId, ...]) -> tuple[World, list[Event]]:
     """`seen`: who held the place when it was read."""
     target = world.setting.target
-    known = Known(9, 9, {target: tuple(one.version for one in world.placements)} if world.placements else {})
+    held = {target: tuple(one.version for one in world.placements)} if world.placements else {}
+    anew = frozenset((target, one.version) for one in world.placements if not one.is_judged)
+    known = Known(9, 9, held, unjudged=anew)
     news = compare(model_seen(world, seen), known, world.rules)
     world, events, begun = _bring_up_to_date(world, seen)
     world, gone = _withdraw_what_is_gone(world, seen)
@@ -40,7 +42,7 @@ def record_look(world: World, seen: tuple[VersionId, ...]) -> tuple[World, list[
         events += more
         if request_id and move.version:
             approved[move.version] = request_id
-    kept = {one.version: one for one in world.placements}
+    kept = {one.version: one for one in world.on_record}
     rows = (kept.get(held) or Placed(held, world.now, None) for held in seen)
     rows = (replace(one, request_id=approved.get(one.version, one.request_id)) for one in rows)
     return replace(world, placements=tuple(rows), mark=marked(world, seen)).ticked(), events
@@ -56,7 +58,7 @@ def _bring_up_to_date(world: World, seen: tuple[VersionId, ...]) -> tuple[World,
         return *_begin(world, handling, seen), Begun(is_first=True)
     if not handling.is_stricter_than(before.handling):
         return replace(world, watch=Watch(before.since, handling)), [], Begun()
-    on_record = {one.version for one in world.placements}
+    on_record = {one.version for one in world.on_record}
     held_before = tuple(one for one in seen if one in on_record or before.handling is not Handling.ASK)
     return *_begin(world, handling, held_before), Begun(under=before.handling)
 

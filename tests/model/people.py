@@ -6,7 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bot.domain.events import Event
-from bot.domain.model import Ask, AskKind, Kind, State, TargetKind, TransitionRequest, Verdict, VersionId, Vote
+from bot.domain.model import (
+    Ask,
+    AskKind,
+    Kind,
+    StaleCause,
+    State,
+    TargetKind,
+    TransitionRequest,
+    Verdict,
+    VersionId,
+    Vote,
+)
 from bot.domain.policy.rules import Observed
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
@@ -66,7 +77,7 @@ def _moved(world: World, held: tuple[VersionId, ...], arrived: VersionId | None,
 
 
 def ask(world: World) -> Iterator[Action]:
-    newest = world.placements[0].request_id if world.placements else None
+    newest = world.on_record[0].request_id if world.on_record else None
     copied = world.request(newest).version if newest and world.setting.target.kind is TargetKind.MODEL else None
     for person in world.setting.askers:
         for wanted in world.there:
@@ -159,12 +170,12 @@ def _make_way(world: World, overtaken: TransitionRequest) -> World:
     world = record(world, lifecycle.withdraw(overtaken, why, world.now))
     if overtaken.state is not State.APPROVED:
         return world
-    world = record(world, lifecycle.mark_stale(overtaken, why, world.now))
+    world = record(world, lifecycle.mark_stale(overtaken, why, StaleCause.OVERTAKEN, world.now))
     return judge_anew(call_off_intent(world, overtaken.id), overtaken)
 
 
 def adopt(world: World) -> Iterator[Action]:
-    for one in world.placements:
+    for one in world.on_record:
         if one.request_id is None and world.rule is not None:
             new = NewRequest(one.version, world.setting.target, Ask(AskKind.ADOPTED), kind=Kind.OBSERVED)
             changed, events, _ = open_new(world, new)

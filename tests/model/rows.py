@@ -47,19 +47,21 @@ def _close(world: World, ids: set[str]) -> World:
 def place_ours(
     world: World, holders: tuple[VersionId, ...], ours: tuple[VersionId, ...], request_id: str | None
 ) -> World:
-    known = {one.version: one for one in world.placements}
-    on_record = [held for held in holders if held in known or held in ours]
-    placed = (known.get(held) or Placed(held, world.now, request_id) for held in on_record)
+    known = {one.version: one for one in world.on_record}
+    anew = {one.version: one for one in world.placements if not one.is_judged and one.version not in ours}
+    stay = [held for held in holders if held in known or held in ours or held in anew]
+    placed = (known.get(held) or anew.get(held) or Placed(held, world.now, request_id) for held in stay)
     approved = (replace(one, request_id=request_id) if request_id and one.version in ours else one for one in placed)
     return replace(world, placements=tuple(approved), mark=None)
 
 
 def judge_anew(world: World, request: TransitionRequest) -> World:
     """As `handlers/request/calling_off.py`: what came while its approval waited is there without one now."""
-    on_record = tuple(one.version for one in world.placements)
+    on_record = tuple(one.version for one in world.on_record)
     facts = replace(facts_of(world, on_record), there=frozenset(on_record))
     intent = next((one for one in world.intents if one.request_id == request.id), None)
     left = custody.left_by(request, intent, facts)
     if not left:
         return world
-    return replace(world, placements=tuple(one for one in world.placements if one.version not in left), mark=None)
+    anew = (replace(one, is_judged=False, request_id=None) if one.version in left else one for one in world.placements)
+    return replace(world, placements=tuple(anew), mark=None)

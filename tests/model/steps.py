@@ -118,7 +118,7 @@ def _is_news(world: World) -> bool:
     is_awaited = any(one.state.is_open and one.version.model == world.place_model for one in world.requests)
     if world.mark == marked(world, world.holders) and not is_awaited:
         return False
-    if tuple(one.version for one in world.placements) != world.holders:
+    if tuple(one.version for one in world.on_record) != world.holders or world.on_record != world.placements:
         return True
     handling = Handling(world.rule.observed) if world.rule else None
     return handling != (world.watch.handling if world.watch else None)

@@ -51,9 +51,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Placed:
+    """Not judged: its approval has ended, and the next look judges it as if it had just arrived."""
+
     version: VersionId
     since: datetime
     request_id: str | None
+    is_judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,10 @@ class World:
         return PROD if self.setting.target.kind is TargetKind.MODEL else MODEL
 
     @property
+    def on_record(self) -> tuple[Placed, ...]:
+        return tuple(one for one in self.placements if one.is_judged)
+
+    @property
     def looks(self) -> str:
         """The lane of looks at the model whose place it is."""
         return model_lane(Lane.LOOKS, "default", self.place_model)
@@ -251,7 +258,7 @@ def facts_of(world: World, holders: tuple[VersionId, ...] | None = None) -> Fact
         there=frozenset((*world.there, *held)),
         decisions=world.requests,
         baseline=world.baseline,
-        seen=Rows({one.version: one.since for one in world.placements}),
+        seen=Rows({one.version: one.since for one in world.on_record}),
         sources=Rows({copy: origin for copy, origin in world.sources.items() if copy in held and origin in asked}),
         intents=tuple(one for one in world.intents if one.done_at is None),
         handling=Handling(rule.observed if rule else world.rules.default),

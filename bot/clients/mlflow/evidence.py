@@ -74,6 +74,7 @@ def read_evidence(
         data_md5=run.data.tags.get(SOURCE_DATA, "") if run else "",
         author_from=AuthorSource.RUN,
         commit_author_from=AuthorSource.COMMIT_TAG,
+        original_source=_original_source(found, lineage),
     )
     if sources is None:
         return evidence
@@ -101,6 +102,11 @@ def _champion(client: MlflowClient, version: VersionId, stores: Sequence[str]) -
         raise Temporary(f"The champion changed while the evidence was read: {error} It will be read again.") from error
     lineage = lineage_of(client, found)
     return Champion(version, metrics_of(client, lineage), _params(lineage), read_signature(client, found, stores))
+
+
+def _original_source(version: ModelVersion, lineage: Lineage) -> str:
+    original = lineage.original or version
+    return original.source or "" if original.source != version.source else ""
 
 
 def _author(version: ModelVersion, lineage: Lineage) -> str | None:

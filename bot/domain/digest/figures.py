@@ -34,6 +34,7 @@ class FindingKind(StrEnum):
     """Kinds of findings, the most serious first, in the order of the sections."""
 
     LEDGER_BROKEN = "ledger_broken"
+    VOTE_REFUSED = "vote_refused"
     MOVED_WITHOUT_APPROVAL = "moved_without_approval"
     HELD_WITHOUT_APPROVAL = "held_without_approval"
     APPROVAL_TOO_OLD = "approval_too_old"

@@ -181,6 +181,18 @@ def self_approval_refused(name: str, request: TransitionRequest, at: datetime) -
     return Finding(FindingKind.SELF_APPROVAL_REFUSED, said, at, request.version.model, link)
 
 
+def vote_refused(
+    name: str, request: TransitionRequest, cast_at: datetime, reason: str, at: datetime, period: Period
+) -> Finding:
+    """`reason` is a clause that says why nothing proves the vote."""
+    said = (
+        f"A vote of {name} on {request.version} for {request.target}, on record since {local_moment(cast_at, period)}, does not count: "
+        f"{reason.rstrip('.')}. Ask them whether they pressed, and find out who can write to the database."
+    )
+    link = request.card.url if request.card else ""
+    return Finding(FindingKind.VOTE_REFUSED, said, at, request.version.model, link)
+
+
 def digests_left_out(weeks: Sequence[str], at: datetime) -> Finding:
     told = weeks[0] if len(weeks) == 1 else f"{len(weeks)} weeks, {weeks[0]} to {weeks[-1]}"
     look = f"countersign digest --week {weeks[0]} --dry-run"

@@ -26,6 +26,7 @@ PEOPLE, FAST_TRACK, RULE, NOBODY = "people", "the fast track", "the rule", "nobo
 ALL_RULES = "all rules together"
 CONCERNS: Mapping[FindingKind, str] = {
     FindingKind.LEDGER_BROKEN: "The ledger does not verify",
+    FindingKind.VOTE_REFUSED: "Vote that nothing proves",
     FindingKind.MOVED_WITHOUT_APPROVAL: "Moved without an approval",
     FindingKind.HELD_WITHOUT_APPROVAL: "Held without an approval",
     FindingKind.APPROVAL_TOO_OLD: "Approval too old",

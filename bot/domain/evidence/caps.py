@@ -47,6 +47,7 @@ def capped(evidence: Evidence) -> Evidence:
         description=description,
         signature=_signature(evidence.signature),
         source=_text(evidence.source, VALUE_LIMIT),
+        original_source=_text(evidence.original_source, VALUE_LIMIT),
         author=_text(evidence.author, VALUE_LIMIT) if evidence.author else evidence.author,
         commit_author=_text(evidence.commit_author, VALUE_LIMIT) if evidence.commit_author else evidence.commit_author,
         data_md5=_text(evidence.data_md5, VALUE_LIMIT),

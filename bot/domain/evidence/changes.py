@@ -35,6 +35,13 @@ def changes(decided_on: Evidence, now: Evidence) -> tuple[str, ...]:
     return (*found[:MOST_SENTENCES], f"and {more} more") if more > 0 else tuple(found)
 
 
+def are_other_files(decided_on: Evidence, now: Evidence) -> bool:
+    """Whether the files are others than were decided on, or may be: they could not be compared, or lead out of their folder now."""
+    signature = capped(decided_on).signature
+    found = [*_artifacts(decided_on, now), *_signature(signature, now.signature)]
+    return bool(found) or decided_on.outside != now.outside
+
+
 def _artifacts(before: Evidence, now: Evidence) -> Iterator[str]:
     if before.artifacts and now.artifacts:
         if before.artifacts.digest != now.artifacts.digest:

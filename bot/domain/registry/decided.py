@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.domain.model import Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import Kind, StaleCause, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.registry.custody import ever_approved, way_back_from
 from bot.domain.registry.facts import Facts, copies_of, intent_of, when
 from bot.domain.registry.steps import (
@@ -37,23 +37,29 @@ def next_step(request: TransitionRequest, facts: Facts, guard: Guard | None) -> 
 def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> Step:
     newer = _approved_later(request, facts)
     if request.version not in facts.there:
-        return GoStale(f"{request.version} was deleted, or deleted and created again", reopen=False)
+        return GoStale(f"{request.version} was deleted, or deleted and created again", StaleCause.TARGET, reopen=False)
     if newer is not None:
-        return GoStale(f"{newer.version} was approved for {request.target} later and takes its place", reopen=False)
+        return GoStale(
+            f"{newer.version} was approved for {request.target} later and takes its place",
+            StaleCause.OVERTAKEN,
+            reopen=False,
+        )
     intent, ours = intent_of(request, facts), copies_of(request, facts)
     arrived = request.version in facts.holders or bool(ours)
     others = tuple(holder for holder in facts.holders if holder != request.version and holder not in ours)
     now_held, expected = _newest(others), _compared_with(request)
     if intent is not None and not arrived and _number(now_held) != intent.from_version:
-        return GoStale(f"{request.target} was moved by somebody else while Countersign was moving it")
+        return GoStale(
+            f"{request.target} was moved by somebody else while Countersign was moving it", StaleCause.TARGET
+        )
     is_ours = intent is not None and arrived
     is_there_alone = arrived and not others
     if not is_ours and not is_there_alone and now_held != expected:
-        return GoStale(_changed_hands(request, expected, now_held))
+        return GoStale(_changed_hands(request, expected, now_held), StaleCause.TARGET)
     if guard is None:
         return CheckGuard()
     if guard.objection:
-        return GoStale(guard.objection)
+        return GoStale(guard.objection, guard.cause)
     if guard.until is not None and not is_ours:
         return Wait(guard.until, guard.freeze)
     archive = _to_archive(others, intent.from_version if intent else _number(expected), facts)
@@ -64,10 +70,10 @@ def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> S
 
 def _ratify(request: TransitionRequest, facts: Facts, guard: Guard | None) -> Step:
     if request.version not in facts.holders:
-        return GoStale(f"{request.version} no longer holds {request.target}", reopen=False)
+        return GoStale(f"{request.version} no longer holds {request.target}", StaleCause.TARGET, reopen=False)
     if guard is None:
         return CheckGuard()
-    return GoStale(guard.objection) if guard.objection else Settle(moved=False)
+    return GoStale(guard.objection, guard.cause) if guard.objection else Settle(moved=False)
 
 
 def _put_back(request: TransitionRequest, facts: Facts) -> Step:

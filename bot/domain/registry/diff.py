@@ -5,7 +5,7 @@ Webhook and poll both use this, so they find the same changes. A repeated alias 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.model import Ask, AskKind, Target, TargetKind, VersionId
@@ -27,12 +27,16 @@ class OpenAsk:
 
 @dataclass(frozen=True)
 class Known:
-    """What we knew of a registered model. Versions up to `baseline` never ask by having been created."""
+    """What we knew of a registered model. Versions up to `baseline` never ask by having been created.
+
+    `unjudged` are placements whose approval has ended since: if they are there still, they count as having just arrived.
+    """
 
     baseline: int
     newest: int
     placements: Mapping[Target, tuple[VersionId, ...]] = field(default_factory=dict)
     asks: frozenset[OpenAsk] = frozenset()
+    unjudged: frozenset[tuple[Target, VersionId]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def compare(seen: ModelSnapshot, known: Known, policy: Policy) -> News:
         asked=tuple(sorted(fresh - muted - already_there)),
         muted=tuple(sorted(muted | already_there)),
         no_longer_asked=tuple(sorted(known.asks - open_now)),
-        moves=tuple(_moves(watched, holders)),
+        moves=tuple(_moves(watched, holders, known.unjudged)),
         left=tuple(_departures(watched, holders)),
         holders={**dict.fromkeys(unwatched, ()), **holders},
     )
@@ -143,12 +147,14 @@ def _asking_targets(rules: Iterable[Rule]) -> set[Target]:
 
 
 def _moves(
-    before: Mapping[Target, tuple[VersionId, ...]], now: Mapping[Target, tuple[VersionId, ...]]
+    before: Mapping[Target, tuple[VersionId, ...]],
+    now: Mapping[Target, tuple[VersionId, ...]],
+    unjudged: Collection[tuple[Target, VersionId]],
 ) -> Iterable[Move]:
     for target in sorted({*before, *now}):
         held, holds = before.get(target, ()), now.get(target, ())
-        previous = held[0] if held else None
-        arrived = [version for version in holds if version not in held]
+        arrived = [version for version in holds if version not in held or (target, version) in unjudged]
+        previous = next((version for version in held if version not in arrived), None)
         yield from (Move(target, version, previous) for version in arrived)
         if held and not holds:
             yield Move(target, None, previous)

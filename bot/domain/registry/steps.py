@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.model import VersionId
+from bot.domain.model import StaleCause, VersionId
 
 
 class Step:
@@ -74,6 +74,7 @@ class GoStale(Step):
     """Nothing is applied. `reopen` opens a new request on the present evidence."""
 
     why: str
+    cause: StaleCause
     reopen: bool = True
 
 
@@ -115,5 +116,6 @@ class Guard:
     """What was read: why the approval no longer holds (empty when it does), and the freeze that is on."""
 
     objection: str = ""
+    cause: StaleCause = StaleCause.UNKNOWN
     freeze: str = ""
     until: datetime | None = None

@@ -9,7 +9,10 @@ from bot.domain.model import Evidence
 
 @dataclass(frozen=True)
 class Content:
-    """`digest` is of the files' manifest, empty when none were read; `origin` is source and run, empty when there is no source."""
+    """`digest` is of the files' manifest, empty when none were read; `origin` is source and run, empty when there is no source.
+
+    A copy has the origin of the version that it was made from.
+    """
 
     digest: str
     origin: str
@@ -26,4 +29,5 @@ def content_of(evidence: Evidence | None) -> Content:
     if evidence is None:
         return Content("", "")
     digest = evidence.artifacts.digest if evidence.artifacts and evidence.artifacts.files else ""
-    return Content(digest, f"{evidence.source} {evidence.run_id or ''}".strip() if evidence.source else "")
+    source = evidence.original_source or evidence.source
+    return Content(digest, f"{source} {evidence.run_id or ''}".strip() if source else "")

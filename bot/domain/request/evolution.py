@@ -94,6 +94,8 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         decided_at = request.decided_at or event.at
         if isinstance(event, RequestSuperseded):
             request = replace(request, superseded_by=event.by)
+        if isinstance(event, ApprovalStale):
+            request = replace(request, stale_cause=event.cause)
         ending = ENDINGS[type(event)]
         return replace(
             request, state=ending, decided_at=decided_at, outcome=event.reason, frozen_by="", frozen_until=None

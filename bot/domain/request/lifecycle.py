@@ -47,6 +47,7 @@ from bot.domain.model import (
     Judgement,
     Kind,
     Objection,
+    StaleCause,
     State,
     TransitionRequest,
     Verdict,
@@ -291,5 +292,5 @@ def void_stand_ins(request: TransitionRequest, group: str, at: datetime) -> list
     return [StandInsVoided(at, request.id, group)] if request.state is State.PENDING and relied else []
 
 
-def mark_stale(request: TransitionRequest, reason: str, at: datetime) -> list[Event]:
-    return [ApprovalStale(at, request.id, reason)] if request.state is State.APPROVED else []
+def mark_stale(request: TransitionRequest, reason: str, cause: StaleCause, at: datetime) -> list[Event]:
+    return [ApprovalStale(at, request.id, reason, cause)] if request.state is State.APPROVED else []

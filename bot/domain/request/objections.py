@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from bot.domain.grounds import No, Objection
-from bot.domain.model import DecidedBy, State, TransitionRequest, Verdict
+from bot.domain.model import DecidedBy, State, TargetKind, TransitionRequest, Verdict
+from bot.domain.request.content import content_of
 from bot.domain.request.rollback import failing
 from bot.domain.text import target_label
 
@@ -15,7 +16,8 @@ def objections_to(
 ) -> tuple[Objection, ...]:
     """The rejections by people of the content of `alike`, oldest first. A later approval by people cancels them.
 
-    `applied` are the applied requests for the targets in question, in the order in which they were settled.
+    `applied` are the applied requests for the targets in question, in the order in which they were settled. A rollback from a copy to its
+    original says nothing against the content.
     """
     alike = tuple(alike)
     said = [objection for one in alike for objection in _said_of(one, request, applied)]
@@ -34,8 +36,13 @@ def _said_of(
         yield _no(one, No.CALLED_OFF, one.ended_by, one.outcome, one)
     back = failing(one.version, [other for other in applied if other.target == one.target])
     is_told_already = one.version == request.version and request.failed_before != ""
-    if one.state is State.APPLIED and back is not None and not is_told_already:
+    if one.state is State.APPLIED and back is not None and not is_told_already and not _is_to_its_original(back, one):
         yield _no(one, No.ROLLED_BACK, back.requester or "", back.comment, back)
+
+
+def _is_to_its_original(back: TransitionRequest, copy: TransitionRequest) -> bool:
+    is_copy = copy.target.kind is TargetKind.MODEL and copy.version.model == copy.target.name
+    return is_copy and content_of(back.evidence).is_like(content_of(copy.evidence))
 
 
 def _no(one: TransitionRequest, how: No, person: str, reason: str, by: TransitionRequest) -> Objection:

@@ -57,12 +57,15 @@ def brought_by(holder: VersionId, applied: Sequence[TransitionRequest]) -> Trans
 
 
 def failing(version: VersionId, applied: Iterable[TransitionRequest]) -> TransitionRequest | None:
-    """The rollback away from this version, unless the version was approved for the target again since."""
-    last = None
+    """The rollback away from this version, unless the version was approved for the target again since.
+
+    What was approved before the rollback and settled after it says nothing about what the rollback found.
+    """
+    last: TransitionRequest | None = None
     for request in applied:
         if request.state is not State.APPLIED:
             continue
-        if request.version == version:
+        if request.version == version and (last is None or (request.decided_at or request.opened_at) >= when(last)):
             last = None
         elif request.away_from == version:
             last = request

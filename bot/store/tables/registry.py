@@ -29,6 +29,7 @@ placements = sa.Table(
     sa.Column("version_created", Moment, nullable=False),
     sa.Column("since", Moment, nullable=False),
     sa.Column("request_id", sa.Text),
+    sa.Column("is_judged", sa.Boolean, nullable=False, server_default=sa.true()),
 )
 
 # Since when a place is watched, under which handling. It belongs to the name and stays when the model is renamed or gone: `absent_since`.

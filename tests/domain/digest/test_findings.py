@@ -9,7 +9,7 @@ from bot.domain.digest import findings as matters
 from bot.domain.digest.figures import LISTED, Finding, FindingKind, Listed
 from bot.domain.digest.periods import period_of
 from bot.domain.model import Kind, State
-from tests.builders import CARD, CHAMPION, NOON, TICKET, a_request, a_version, an_observed
+from tests.builders import CARD, CHAMPION, LATER, NOON, TICKET, a_request, a_version, an_observed
 
 PERIOD = period_of("2026-W10", "Europe/Madrid")
 
@@ -156,3 +156,15 @@ def test_a_refused_self_approval_names_who_and_what() -> None:
     matter = matters.self_approval_refused("Ana Ruiz", a_request(kind=Kind.PROMOTION), NOON)
 
     assert matter.sentence.startswith("Ana Ruiz wanted to approve bike-demand v7 for alias:champion")
+
+
+def test_a_vote_that_nothing_proves_says_whose_it_was_to_be_why_it_does_not_count_and_whom_to_ask() -> None:
+    matter = matters.vote_refused(
+        "Ben Okafor", a_request(card=CARD), NOON, "it was cast under another rule", LATER, PERIOD
+    )
+
+    assert matter.sentence == (
+        "A vote of Ben Okafor on bike-demand v7 for alias:champion, on record since 2026-03-02 13:00, does not count: it was cast under "
+        "another rule. Ask them whether they pressed, and find out who can write to the database."
+    )
+    assert (matter.concern, matter.link) == (FindingKind.VOTE_REFUSED, CARD.url)

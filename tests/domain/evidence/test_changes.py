@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from bot.domain.evidence.changes import changes
+from bot.domain.evidence.changes import are_other_files, changes
 from bot.domain.model import Artifacts, DataSet, Evidence, Metric
 from tests.builders import LATER, NOON, a_champion, a_metric, an_evidence
 
@@ -31,6 +32,22 @@ def but(**changed: object) -> Evidence:
 
 def test_the_same_evidence_has_no_changes() -> None:
     assert changes(BEFORE, but()) == ()
+    assert not are_other_files(BEFORE, but())
+
+
+@pytest.mark.parametrize(
+    ("changed", "are_other"),
+    [
+        ({"artifacts": Artifacts("sha256:2", 3, 4_096)}, True),
+        ({"artifacts": None}, True),
+        ({"signature": None}, True),
+        ({"outside": ("code/model.py",)}, True),
+        ({"metrics": (replace(MAE, value=99.0),), "params": {"depth": "9"}, "commit": "b11"}, False),
+    ],
+)
+def test_other_files_are_told_from_other_figures(changed: dict[str, Any], are_other: bool) -> None:
+    """A copy in use shares the files of its original, and not what was measured of it."""
+    assert are_other_files(BEFORE, but(**changed)) is are_other
 
 
 def test_what_nobody_decides_on_may_change() -> None:

@@ -56,6 +56,46 @@ def known_after(news: News, seen: ModelSnapshot, known: Known) -> Known:
     return Known(known.baseline, newest, {place: held for place, held in placements.items() if held}, asks)
 
 
+# Moves by hand of what is judged anew
+
+
+@pytest.mark.parametrize(
+    ("now", "moved"),
+    [
+        (5, [Move(CHAMPION, a_version(5), None)]),
+        (None, [Move(CHAMPION, None, a_version(5))]),
+        (6, [Move(CHAMPION, a_version(6), a_version(5))]),
+    ],
+    ids=["it is there still", "the target was emptied", "another took its place"],
+)
+def test_a_placement_whose_approval_has_ended_is_news_whether_it_stays_or_leaves(
+    now: int | None, moved: list[Move]
+) -> None:
+    versions = (a_seen_version(5), a_seen_version(6))
+    seen = a_seen_model(*versions, aliases={} if now is None else {"champion": now})
+    known = Known(6, 6, {CHAMPION: (a_version(5),)}, unjudged=frozenset({(CHAMPION, a_version(5))}))
+
+    assert list(compare(seen, known, POLICY).moves) == moved
+
+
+@pytest.mark.parametrize(
+    ("stages", "moved", "left"),
+    [
+        ({5: "Production", 6: "Production"}, [Move(PRODUCTION, a_version(5), a_version(6))], []),
+        ({6: "Production"}, [], [Left(PRODUCTION, a_version(5), a_version(6))]),
+        ({}, [Move(PRODUCTION, None, a_version(6))], []),
+    ],
+    ids=["it is there still", "it left alone", "all left"],
+)
+def test_so_it_is_beside_others_in_a_stage(stages: dict[int, str], moved: list[Move], left: list[Left]) -> None:
+    seen = a_seen_model(*(a_seen_version(number, stage=stages.get(number, "None")) for number in (5, 6)))
+    known = Known(6, 6, {PRODUCTION: (a_version(6), a_version(5))}, unjudged=frozenset({(PRODUCTION, a_version(5))}))
+
+    news = compare(seen, known, a_policy(a_rule(target=PRODUCTION)))
+
+    assert (list(news.moves), list(news.left)) == (moved, left)
+
+
 # Asking
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State
+from bot.domain.model import Ask, AskKind, DecidedBy, Kind, StaleCause, State
 from bot.domain.registry.arrivals import ROUNDS, step_for_arrival, step_for_restore, step_when_emptied
 from bot.domain.registry.custody import custody_of, ever_approved, may_hold
 from bot.domain.registry.decided import next_step
@@ -53,7 +53,7 @@ from tests.builders.custody import (
 
 SILENT = Guard()
 FROZEN = Guard(freeze="release", until=hours(48))
-OBJECTS = Guard("mae was 31.5 and is 99 now")
+OBJECTS = Guard("mae was 31.5 and is 99 now", StaleCause.EVIDENCE)
 guards = st.none() | st.sampled_from([SILENT, FROZEN, OBJECTS])
 
 # Arrivals
@@ -166,7 +166,7 @@ def test_an_approval_is_moved_after_its_guard_was_read() -> None:
     assert next_step(request, facts, None) == CheckGuard()
     assert next_step(request, facts, SILENT) == Move(V1)
     assert next_step(request, facts, FROZEN) == Wait(hours(48), "release")
-    assert next_step(request, facts, OBJECTS) == GoStale(OBJECTS.objection)
+    assert next_step(request, facts, OBJECTS) == GoStale(OBJECTS.objection, StaleCause.EVIDENCE)
 
 
 def test_what_somebody_moved_there_by_hand_settles_only_after_the_guard_and_the_freeze() -> None:
@@ -176,7 +176,7 @@ def test_what_somebody_moved_there_by_hand_settles_only_after_the_guard_and_the_
     assert next_step(request, facts, None) == CheckGuard()
     assert next_step(request, facts, SILENT) == Settle(moved=False)
     assert next_step(request, facts, FROZEN) == Wait(hours(48), "release")
-    assert next_step(request, facts, OBJECTS) == GoStale(OBJECTS.objection)
+    assert next_step(request, facts, OBJECTS) == GoStale(OBJECTS.objection, StaleCause.EVIDENCE)
 
 
 def test_what_we_have_moved_ourselves_settles_although_a_freeze_has_begun_since() -> None:
@@ -184,7 +184,7 @@ def test_what_we_have_moved_ourselves_settles_although_a_freeze_has_begun_since(
     facts = the_facts(applied(V1, 1), request, holders=(V2,), intents=(announced(request, 1, 2),))
 
     assert next_step(request, facts, FROZEN) == Settle(moved=True)
-    assert next_step(request, facts, OBJECTS) == GoStale(OBJECTS.objection)
+    assert next_step(request, facts, OBJECTS) == GoStale(OBJECTS.objection, StaleCause.EVIDENCE)
 
 
 def test_somebody_who_moves_it_right_after_our_write_makes_it_stale() -> None:
@@ -200,7 +200,8 @@ def test_another_holder_than_was_compared_with_makes_it_stale() -> None:
     step = next_step(request, the_facts(request, holders=(V3,)), SILENT)
 
     assert step == GoStale(
-        "alias:champion is held by bike-demand v3 now; when the evidence was frozen it was held by bike-demand v1"
+        "alias:champion is held by bike-demand v3 now; when the evidence was frozen it was held by bike-demand v1",
+        StaleCause.TARGET,
     )
 
 

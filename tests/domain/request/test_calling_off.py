@@ -10,7 +10,7 @@ from bot.domain.attestation.decision import of_decision, verdict_of
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.request_card import request_card
 from bot.domain.card.sentences import CardContext, decision_text, status_sentence
-from bot.domain.model import DecidedBy, Kind, State, Verdict
+from bot.domain.model import DecidedBy, Kind, StaleCause, State, Verdict
 from bot.domain.request import lifecycle
 from tests.builders import LATER, NOON, a_request, a_rule, a_vote, after
 
@@ -40,7 +40,7 @@ def test_what_was_called_off_is_never_applied_and_waits_for_no_freeze(kind: Kind
     assert ended.decided_at == approved.decided_at
     assert lifecycle.apply(ended, None, AFTERWARDS, moved=True) == []
     assert lifecycle.hold(ended, "summer", AFTERWARDS, AFTERWARDS) == []
-    assert lifecycle.thaw(ended, AFTERWARDS) == lifecycle.mark_stale(ended, "late", AFTERWARDS) == []
+    assert lifecycle.thaw(ended, AFTERWARDS) == lifecycle.mark_stale(ended, "late", StaleCause.TARGET, AFTERWARDS) == []
 
 
 def test_calling_off_is_signed_as_a_rejection_by_who_did_it_newer_than_the_approval() -> None:

@@ -13,7 +13,19 @@ from hypothesis import strategies as st
 from bot.domain.card.request_card import request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.grounds import No, Objection
-from bot.domain.model import Artifacts, DecidedBy, Evidence, FastTrackMode, Kind, State, TransitionRequest, Verdict
+from bot.domain.model import (
+    Artifacts,
+    DecidedBy,
+    Evidence,
+    FastTrackMode,
+    Kind,
+    State,
+    Target,
+    TargetKind,
+    TransitionRequest,
+    Verdict,
+    VersionId,
+)
 from bot.domain.policy.rules import FastTrack, Threshold
 from bot.domain.request import fast_track, lifecycle
 from bot.domain.request.content import Content, content_of
@@ -33,6 +45,11 @@ def rejected(number: int = 6, **changes: Any) -> TransitionRequest:
     return a_request(State.REJECTED, id=f"r{number}", version=a_version(number), **(usual | changes))
 
 
+def a_rollback(away_from: VersionId, to: VersionId, **changes: Any) -> TransitionRequest:
+    asked: dict[str, Any] = {"kind": Kind.ROLLBACK, "requester": "cy", "comment": "It drifts.", "id": "back"}
+    return a_request(State.APPLIED, version=to, away_from=away_from, **(asked | changes))
+
+
 @pytest.mark.parametrize(
     ("evidence", "content"),
     [
@@ -40,6 +57,10 @@ def rejected(number: int = 6, **changes: Any) -> TransitionRequest:
         (an_evidence(artifacts=Artifacts(DIGEST, 0, 0)), Content("", "models:/m-1 5d3c9f21aa")),
         (an_evidence(artifacts=None, run_id=None), Content("", "models:/m-1")),
         (an_evidence(artifacts=None, source="", run_id="5d3c9f21aa"), Content("", "")),
+        (
+            an_evidence(artifacts=None, source="models:/bike/6", original_source="models:/m-1"),
+            Content("", "models:/m-1 5d3c9f21aa"),
+        ),
         (None, Content("", "")),
     ],
 )
@@ -60,15 +81,7 @@ def test_what_the_rule_itself_put_back_was_no_word_of_people() -> None:
 
 def test_a_rollback_and_an_approval_that_a_person_called_off_are_noes_as_well() -> None:
     failed = a_request(State.APPLIED, id="r5", version=a_version(5), settled_at=LATER)
-    back = a_request(
-        State.APPLIED,
-        id="back",
-        kind=Kind.ROLLBACK,
-        version=a_version(4),
-        away_from=a_version(5),
-        requester="cy",
-        comment="It drifts.",
-    )
+    back = a_rollback(a_version(5), a_version(4))
     approved = a_request(State.APPROVED, id="r6", version=a_version(6))
     ended = after(approved, lifecycle.call_off(approved, "ana", "Wrong data.", LATER))
     taken_away = after(approved, lifecycle.call_off(approved, "", "it no longer asks", LATER))
@@ -80,6 +93,28 @@ def test_a_rollback_and_an_approval_that_a_person_called_off_are_noes_as_well() 
         (No.CALLED_OFF, "ana", "Wrong data."),
     }
     assert objections_to(a_request(), [taken_away], []) == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "holds"),
+    [
+        ("prod.bike-demand", "models:/m-1", False),
+        ("prod.bike-demand", "models:/m-2", True),
+        ("bike-demand", "models:/m-1", True),
+    ],
+    ids=["a copy, to its original", "a copy, to another version", "a version registered twice"],
+)
+def test_a_rollback_from_a_copy_to_its_original_says_nothing_against_the_content(
+    model: str, source: str, holds: bool
+) -> None:
+    target, failed = Target(TargetKind.MODEL, "prod.bike-demand"), a_version(3, model)
+    read = an_evidence(source="models:/m-1", artifacts=None)
+    applied = a_request(State.APPLIED, id="r3", version=failed, target=target, settled_at=LATER, evidence=read)
+    back = a_rollback(failed, a_version(1), target=target, evidence=an_evidence(source=source, artifacts=None))
+
+    said = objections_to(a_request(target=target), [applied], [applied, back])
+
+    assert [one.reason for one in said] == (["It drifts."] if holds else [])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from bot.domain.events import (
     TargetMoved,
     TargetPutBack,
 )
-from bot.domain.model import Ask, AskKind, Kind, State, TransitionRequest
+from bot.domain.model import Ask, AskKind, Kind, StaleCause, State, TransitionRequest
 from bot.domain.request import lifecycle
 from tests.builders import (
     CHAMPION,
@@ -90,7 +90,7 @@ def test_nothing_else_supersedes(older: TransitionRequest, newer: TransitionRequ
 
 @pytest.mark.parametrize("state", State)
 def test_only_an_approval_can_go_stale_or_be_applied(state: State) -> None:
-    went_stale = lifecycle.mark_stale(a_request(state), "it was moved", LATER)
+    went_stale = lifecycle.mark_stale(a_request(state), "it was moved", StaleCause.TARGET, LATER)
     applied = lifecycle.apply(a_request(state), a_version(5), LATER, moved=True)
 
     assert bool(went_stale) is bool(applied) is (state is State.APPROVED)

@@ -17,7 +17,7 @@ from bot.domain.events import (
     SelfApprovalRefused,
     VoteSigned,
 )
-from bot.domain.model import State
+from bot.domain.model import StaleCause, State
 from bot.domain.request.evolution import evolve, initial
 from tests.builders import LATER, REQUEST_ID, a_request, a_vote, every_request_event, opened
 
@@ -60,9 +60,10 @@ def test_evolve_knows_every_event_in_every_state(state: State, event: RequestEve
 def test_a_stale_approval_keeps_the_moment_of_its_decision() -> None:
     approved = a_request(State.APPROVED)
 
-    stale = evolve(approved, ApprovalStale(LATER + timedelta(hours=5), REQUEST_ID, "it was moved"))
+    event = ApprovalStale(LATER + timedelta(hours=5), REQUEST_ID, "it was moved", StaleCause.TARGET)
+    stale = evolve(approved, event)
 
-    assert (stale.decided_at, stale.outcome) == (LATER, "it was moved")
+    assert (stale.decided_at, stale.outcome, stale.stale_cause) == (LATER, "it was moved", StaleCause.TARGET)
 
 
 def test_an_opening_is_where_a_request_begins_and_changes_none_that_is_there() -> None:

@@ -37,9 +37,14 @@ DRIFT = "predictions drifted."
 
 
 def history(*requests: TransitionRequest) -> list[TransitionRequest]:
-    """One an hour, as they were settled."""
+    """One an hour, as they were decided and settled."""
     return [
-        replace(request, id=f"request-{hour}", settled_at=NOON + timedelta(hours=hour))
+        replace(
+            request,
+            id=f"request-{hour}",
+            settled_at=NOON + timedelta(hours=hour),
+            decided_at=NOON + timedelta(hours=hour),
+        )
         for hour, request in enumerate(requests)
     ]
 
@@ -127,6 +132,15 @@ def test_an_approval_after_the_rollback_ends_the_failure() -> None:
 
     assert failure_of(V2, applied) == ""
     assert failing(V2, applied) is None
+
+
+@pytest.mark.parametrize("kind", [Kind.OBSERVED, Kind.PROMOTION])
+def test_an_approval_from_before_the_rollback_does_not_end_the_failure_when_it_is_settled_after_it(kind: Kind) -> None:
+    first, rollback, approval = history(promoted(V1), rolled_back(V2, V1), promoted(V2, kind=kind))
+    before = replace(approval, decided_at=NOON + timedelta(minutes=30))
+
+    assert failing(V2, [first, rollback, approval]) is None
+    assert failing(V2, [first, rollback, before]) == rollback
 
 
 def test_the_way_forward_again_may_fail_again() -> None:

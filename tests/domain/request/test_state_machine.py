@@ -31,6 +31,7 @@ from bot.domain.model import (
     Judgement,
     Kind,
     Metric,
+    StaleCause,
     State,
     TransitionRequest,
     Verdict,
@@ -60,7 +61,9 @@ OPEN = {State.COLLECTING, State.PENDING}
 Ending: TypeAlias = Callable[[TransitionRequest, datetime], list[Event]]
 ENDINGS: list[Ending] = [
     lambda request, at: lifecycle.withdraw(request, "no longer asked for", at),
-    lambda request, at: lifecycle.mark_stale(request, "it was moved", at),  # refused but for an approved one
+    lambda request, at: lifecycle.mark_stale(
+        request, "it was moved", StaleCause.TARGET, at
+    ),  # refused but for an approved one
     lambda request, at: lifecycle.call_off(request, "ana", "the test data leaked", at),  # so is this
     lambda request, at: lifecycle.reject_by_rule(request, "the rule puts it back", "any", at),
     lambda request, at: lifecycle.supersede(request, a_request(id="r2", version=a_version(8)), at),
@@ -286,7 +289,7 @@ class LifeOfARequest(RuleBasedStateMachine):
     @precondition(lambda self: self.request.state is State.APPROVED)
     @rule(reason=st.sampled_from(["", "it was moved"]))
     def the_world_changes_before_it_is_applied(self, reason: str) -> None:
-        self.happened(lifecycle.mark_stale(self.request, reason, self.now))
+        self.happened(lifecycle.mark_stale(self.request, reason, StaleCause.TARGET, self.now))
 
     @rule()
     def card_and_ticket_are_there(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ import requests
 from bot.domain.attestation.decision import of_decision
 from bot.domain.attestation.decision import payload_of as payload_of_statement
 from bot.domain.events import DecisionSigned
-from bot.domain.model import DECISION, DecidedBy, State, TransitionRequest
+from bot.domain.model import DECISION, Ask, AskKind, DecidedBy, State, Target, TransitionRequest
 from bot.errors import Permanent
 from bot.ports import PublicKey, Signer
 from bot.signatures import PAYLOAD_TYPE, digest_of, payload_of, trusted_key, verify
@@ -24,6 +25,7 @@ from handlers.attestation.vsa import RENEWED_BEFORE, VALID_FOR, renew_verdict
 from handlers.policy.activation import activate_policy
 from handlers.queries.describe import describe
 from handlers.registry.tags import sync_tags
+from handlers.request.asking import request_transition
 from tests.builders import a_rule
 from tests.fixtures.installation import API_TOKEN, Installation, policy_text
 from tests.gate.approvals import Outcome, gate
@@ -556,3 +558,61 @@ def test_another_version_of_the_same_number_is_not_what_the_bot_approved(install
 
     assert (again, without_bot.code, with_bot.code, down.code) == (1, 1, 1, 3)
     assert "is about an earlier" in without_bot.err
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("are_other_files", [False, True])
+def test_a_later_approval_that_went_stale_denies_the_holder_only_when_the_files_are_others(
+    open_installation: Callable[..., Installation], are_other_files: bool
+) -> None:
+    """It asked for a place that it got back by hand, and the approval from before is in force again."""
+    installation = open_installation(observed="report")
+    installation.sweep()
+    number = promoted(installation).version.version
+    installation.mlflow.set_registered_model_alias(installation.model, "champion", str(installation.register()))
+    installation.sweep()
+    target, ask = Target.parse("alias:champion"), Ask(AskKind.API)
+    request_transition(installation.model, number, target, "cy@example.com", "", ask, installation.s)
+    installation.settle()
+    request = installation.request(number)
+
+    installation.click("ana", request, "approve")
+    if are_other_files:
+        installation.mlflow.log_text(installation.run_of(number), "other weights", "model/weights")
+    installation.mlflow.log_metric(installation.run_of(number), "mae", 29.0)
+    installation.mlflow.set_registered_model_alias(installation.model, "champion", str(number))
+    installation.settle()
+    installation.sweep()
+
+    assert installation.reread(request).state is State.STALE
+    assert ask_bot(installation, number).json()["allowed"] is not are_other_files
+
+
+@pytest.mark.proof
+def test_an_approval_of_the_original_that_went_stale_because_the_files_are_others_denies_its_copy_in_use(
+    open_installation: Callable[..., Installation], tmp_path: Path
+) -> None:
+    installation = open_installation(target='{model: "prod.{name}"}', ask_on="[{alias: candidate}]")
+    installation.sweep()
+    target = f"model:prod.{installation.model}"
+    number, newer = installation.register(), 0
+    for version in (number, newer := installation.register()):
+        installation.ask(version)
+        installation.sweep()
+        installation.approve(installation.request(version, target))
+    arguments = ("check", f"models:/prod.{installation.model}/1", "--target", target)
+    setting = {"COUNTERSIGN_URL": installation.url, "COUNTERSIGN_API_TOKEN": API_TOKEN}
+    key, uri = key_of(installation, tmp_path), installation.settings.mlflow_tracking_uri
+    before = gate(uri, *arguments, "--key", key, environ=setting)
+
+    installation.ask(number)
+    installation.sweep()
+    again = installation.request(number, target)
+    installation.click("ana", again, "approve")
+    installation.mlflow.log_text(installation.run_of(number), "other weights", "model/weights")
+    installation.settle()
+    after = gate(uri, *arguments, "--key", key, environ=setting)
+
+    assert installation.reread(again).state is State.STALE
+    assert (before.code, after.code, newer) == (0, 1, 2), (before.err, after.err)
+    assert "did not hold" in after.err

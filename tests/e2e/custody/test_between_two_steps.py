@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain.model import Ask, AskKind, Kind, State, Target
+from bot.domain.model import Ask, AskKind, Kind, StaleCause, State, Target
 from bot.domain.request import lifecycle
 from handlers.registry import reconcile
 from handlers.registry.settling import announce
@@ -38,7 +38,11 @@ def test_no_move_begins_for_an_approval_that_was_ended_while_the_place_was_read(
     installation.click("ana", request, "approve")
     approved = installation.reread(request)
     with installation.s.store.transaction() as tx:
-        tx.record(lifecycle.mark_stale(approved, "the target is to go back, by a rollback", installation.s.clock.now()))
+        tx.record(
+            lifecycle.mark_stale(
+                approved, "the target is to go back, by a rollback", StaleCause.OVERTAKEN, installation.s.clock.now()
+            )
+        )
 
     begins = announce(approved, None, installation.s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -296,3 +297,44 @@ def test_a_model_that_comes_back_asks_for_nothing_that_was_decided_before(
 
     assert before == (2, 2)
     assert (installation.champion(), len(installation.requests())) == before
+
+
+@pytest.mark.proof
+def test_what_was_moved_to_a_lawful_version_while_its_model_was_away_is_recorded(
+    open_installation: Callable[..., Installation],
+) -> None:
+    """The version may be there, and who looks at the ledger must find how it came there."""
+    installation = open_installation()
+    installation.register()
+    installation.ask(1, "champion")
+    installation.sweep()  # v1 is baseline
+    installation.ask(installation.register(), "champion")
+    installation.sweep()
+
+    with installation.s.store.transaction() as tx:
+        forget("default", installation.model, "the registry looks empty", tx, installation.clock.now())
+    installation.ask(1, "champion")
+    installation.sweep()
+
+    with installation.s.store.transaction() as tx:
+        moves = [json.loads(entry.body) for entry in tx.ledger.entries(MoveObserved.__name__)]
+    assert [(one["version"]["version"], one["previous"]["version"]) for one in moves] == [(2, 1), (1, 2)]
+
+
+def test_a_new_target_model_that_is_emptied_before_it_is_first_looked_at_is_recorded(
+    open_installation: Callable[..., Installation],
+) -> None:
+    """Our own copy made the model."""
+    installation = open_installation(target='{model: "prod.{name}"}', ask_on="[{alias: candidate}]")
+    installation.sweep()
+    number, prod = installation.register(), f"prod.{installation.model}"
+    installation.ask(number)
+    installation.sweep()
+    installation.approve(installation.request(number, f"model:{prod}"))
+
+    installation.mlflow.delete_model_version(prod, "1")
+    installation.sweep()
+
+    with installation.s.store.transaction() as tx:
+        (move,) = [json.loads(entry.body) for entry in tx.ledger.entries(MoveObserved.__name__)]
+    assert (move["model"], move["version"], move["previous"]["version"]) == (prod, None, 1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.domain.events import ApprovalCalledOff, TargetMoved
+from bot.domain.events import ApprovalCalledOff, MoveObserved, TargetMoved
 from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
 from bot.engine.rows import JobStatus
 from bot.errors import Refused
@@ -197,6 +198,25 @@ def test_what_was_called_off_while_it_was_being_moved_is_judged_as_a_move_withou
     assert installation.reread(request).state is State.CALLED_OFF
     assert installation.happened(TargetMoved) == []
     assert installation.request(1).state is State.PENDING  # observed: ratify or put back
+
+
+def test_a_target_that_is_emptied_between_the_end_of_an_approval_and_the_next_look_is_recorded(
+    installation: Installation,
+) -> None:
+    """The end of an approval leaves what was moved by hand to the next look, also if it is gone by then."""
+    request = frozen_approval(installation)
+    installation.mlflow.set_registered_model_alias(installation.model, "champion", "1")
+    installation.sweep()
+    call_off(request.id, person_named("cy@example.com", installation.s), REASON, installation.s)
+
+    installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+    installation.sweep()
+
+    with installation.s.store.transaction() as tx:
+        moves = [json.loads(entry.body) for entry in tx.ledger.entries(MoveObserved.__name__)]
+        assert tx.registry.placements("default", installation.model) == []
+    assert [(move["version"] is None, move["previous"] is None) for move in moves] == [(False, True), (True, False)]
+    assert audit(installation.s.store.engine)
 
 
 def test_an_older_ask_has_its_turn_again_when_the_newer_one_is_rejected(installation: Installation) -> None:

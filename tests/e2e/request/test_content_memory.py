@@ -151,3 +151,36 @@ def test_the_sample_is_not_drawn_again_for_the_same_content(open_installation: C
         request = installation.asked(again(installation, 1))
         assert request.judgement is not None
         assert bool(request.judgement.held_back) is held
+
+
+def test_what_was_rolled_back_as_a_copy_does_not_pass_as_what_it_was_copied_from(
+    open_installation: Callable[..., Installation],
+) -> None:
+    """The rollback names another model's version, and without files only the origin says that the two are the same."""
+    installation = open_installation()
+    installation.sweep()
+    rule = {"target": '{model: "prod.{name}"}', "ask_on": "[{alias: candidate}]"}
+    installation.use_policy(**rule)
+    prod = f"prod.{installation.model}"
+    target = Target.parse(f"model:{prod}")
+    lawful = installation.register(metrics={"mae": 30.0})
+    installation.ask(lawful)
+    installation.sweep()
+    installation.approve(installation.request(lawful, str(target)))
+    by_hand = installation.register(metrics={"mae": 31.0})
+    installation.mlflow.copy_model_version(f"models:/{installation.model}/{by_hand}", prod)
+    installation.sweep()
+    with installation.s.store.transaction() as tx:
+        (observed,) = tx.requests.find(workspace="default", model=prod)
+    installation.approve(observed)
+    asked = Ask(AskKind.ROLLBACK)
+    roll_back(installation.model, target, lawful, "it drifts", "ben@example.com", asked, installation.s)
+    installation.settle_all()
+
+    installation.use_policy(**rule, extra=track("on"))
+    installation.ask(by_hand)
+    installation.sweep()
+
+    request = installation.request(by_hand, str(target))
+    assert request.state is State.PENDING
+    assert [objection.reason for objection in request.objections] == ["it drifts"]

@@ -180,6 +180,7 @@ def _decisions(
         if at is None or (before is not None and at >= before):
             continue
         away = request.away_from is not None and request.away_from.created in origins(version, world)
+        away = away and not origins(request.version, world) & origins(version, world)  # from a copy to its original
         if away and request.target == target and request.state is State.APPLIED and request.settled_at is not None:
             yield Decided(request.settled_at, False, False, True, request)
         if not speaks_of(request, version, target, world) or request.decided_by is None:
