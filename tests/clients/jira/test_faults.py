@@ -25,7 +25,7 @@ CREATE = "/issue$"
 FAULTS: dict[str, tuple[dict[str, object], type[OutsideError], bool]] = {
     "cut": ({"kind": "cut"}, OutcomeUnknown, True),
     "malformed": ({"kind": "malformed"}, OutcomeUnknown, True),
-    "slow": ({"kind": "slow", "seconds": 0.6}, OutcomeUnknown, True),
+    "slow": ({"kind": "slow", "seconds": 3.0}, OutcomeUnknown, True),
     "down": ({"kind": "down"}, OutcomeUnknown, False),
     "500": ({"kind": "status", "status": 500}, OutcomeUnknown, False),
     "503": ({"kind": "status", "status": 503}, Temporary, False),
@@ -39,12 +39,20 @@ def site(request: pytest.FixtureRequest) -> JiraSandbox:
 
 
 @pytest.fixture
-def tickets(site: JiraSandbox) -> Iterator[JiraTickets]:
+def fault() -> str:
+    """The tests that are about one choose it."""
+    return ""
+
+
+@pytest.fixture
+def tickets(site: JiraSandbox, fault: str) -> Iterator[JiraTickets]:
+    """On a loaded machine every answer is slow, so only who is about slow answers gives up soon."""
+    patience = 1.5 if fault == "slow" else 60.0
     with serving(site) as url:
         if site.site.deployment is Deployment.CLOUD:
-            yield JiraTickets(url, email=site.email, api_token=site.api_token, timeout=0.3)
+            yield JiraTickets(url, email=site.email, api_token=site.api_token, timeout=patience)
         else:
-            yield JiraTickets(url, token=site.token, timeout=0.3)
+            yield JiraTickets(url, token=site.token, timeout=patience)
 
 
 def look_up_then_open(tickets: JiraTickets) -> Ticket:
@@ -75,8 +83,8 @@ def test_every_fault_on_create_ends_in_exactly_one_ticket(site: JiraSandbox, tic
 
 
 def wait_for_issues(site: JiraSandbox, expected: int) -> int:
-    """A slow answer is written after the client gave up: five seconds at the most."""
-    deadline = time.monotonic() + 5
+    """A slow answer is written after the client gave up: a minute at the most."""
+    deadline = time.monotonic() + 60
     while len(site.issues()) < expected and time.monotonic() < deadline:
         time.sleep(0.02)
     return len(site.issues())

@@ -53,7 +53,15 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def fault() -> str:
+    """The tests that are about one choose it."""
+    return ""
+
+
+@pytest.fixture
+def bench(fault: str) -> Iterator[Bench]:
+    """On a loaded machine every answer is slow, so only who is about slow answers gives up soon."""
+    patience = 1.5 if fault == "slow" else 60.0
     slack = SlackSandbox()
     with serving(slack) as url:
         waited = list[float]()
@@ -63,7 +71,7 @@ def bench() -> Iterator[Bench]:
             if len(waited) == 1:
                 bench.on_wait()
 
-        notifier = SlackNotifier("xoxb-sandbox", api_url=f"{url}/api/", timeout=0.4, wait=wait)
+        notifier = SlackNotifier("xoxb-sandbox", api_url=f"{url}/api/", timeout=patience, wait=wait)
         bench = Bench(slack, notifier, url, waited)
         yield bench
 
@@ -191,7 +199,7 @@ def test_the_files_of_one_thread_are_not_those_of_another(bench: Bench) -> None:
 @pytest.mark.parametrize("fault", ["cut", "malformed", "slow"])
 def test_an_answer_that_was_lost_is_unknown_and_makes_no_second_message(bench: Bench, fault: str) -> None:
     card = bench.card()
-    bench.slack.faults.add(fault, "files.completeUploadExternal", seconds=0.8)
+    bench.slack.faults.add(fault, "files.completeUploadExternal", seconds=3.0)
 
     with pytest.raises(OutcomeUnknown, match=KEY):
         bench.notifier.share(card, FILES, KEY)
@@ -202,8 +210,8 @@ def test_an_answer_that_was_lost_is_unknown_and_makes_no_second_message(bench: B
 
 
 def wait_for(bench: Bench) -> None:
-    """A slow answer is written after the client gave up: five seconds at the most."""
-    deadline = time.monotonic() + 5
+    """A slow answer is written after the client gave up: a minute at the most."""
+    deadline = time.monotonic() + 60
     while not bench.shared() and time.monotonic() < deadline:
         time.sleep(0.02)
 

@@ -135,9 +135,9 @@ class TestLostAnswers:
         assert [message.ts for message in bench.slack.messages("model-approvals")] == [found.message]
 
     def test_a_slow_answer_is_unknown_and_found_later(self, bench: Bench) -> None:
-        impatient = bench.notifier(timeout=0.4)
+        impatient = bench.notifier(timeout=1.5)
         impatient.post(CHANNEL, DECIDED, "key-0")
-        bench.slack.faults.add("slow", "/api/chat.postMessage", seconds=0.8)
+        bench.slack.faults.add("slow", "/api/chat.postMessage", seconds=3.0)
 
         with pytest.raises(OutcomeUnknown):
             impatient.post(CHANNEL, CARD, "key-1")
