@@ -8,6 +8,7 @@ import click
 import requests as http
 
 from bot.domain.model import Target
+from bot.domain.workspaces import Workspace, same_server
 from bot.errors import Refused
 from config.settings import Settings
 
@@ -18,6 +19,18 @@ def target_of(text: str) -> Target:
         return Target.parse(text)
     except Refused as refusal:
         raise click.UsageError(str(refusal)) from None
+
+
+def place_in(workspace: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """How a job tells the bot where its model is: the place that was named, or the one that its MLflow client would talk to."""
+    if workspace.strip():
+        return {"workspace": str(Workspace.parse(workspace))}
+    said = {
+        "workspace": environ.get("MLFLOW_WORKSPACE", "").strip(),
+        "registry": environ.get("COUNTERSIGN_REGISTRY", "").strip(),
+        "tracking_uri": same_server(environ.get("MLFLOW_TRACKING_URI", "")),
+    }
+    return {name: text for name, text in said.items() if text}
 
 
 def asks_over_http(settings: Settings) -> bool:

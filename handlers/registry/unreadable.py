@@ -10,6 +10,7 @@ import structlog
 
 from bot.domain.events import Event, ModelReadable, ModelUnreadable
 from bot.domain.names import shown, why_not_watched
+from bot.domain.workspaces import in_workspace
 from bot.errors import OutsideError, Permanent
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -37,7 +38,9 @@ def leave_unwatched(names: list[str], workspace: str, s: Services) -> None:
     now = s.clock.now()
     for name in names:
         with s.store.transaction() as tx:
-            if tx.outbox.is_new_tick("model_not_watched", shown(name)[:REASON_LIMIT], now):
+            if tx.outbox.is_new_tick(
+                "model_not_watched", f"{shown(name)[:REASON_LIMIT]}{in_workspace(workspace)}", now
+            ):
                 why = f"{why_not_watched(name)}; until then nothing in it is watched"
                 tx.record([ModelUnreadable(now, workspace, shown(name)[:REASON_LIMIT], why, now)])
 

@@ -31,7 +31,7 @@ def what_changed(request: TransitionRequest, s: Services) -> str:
         s.store.readers.take(is_way_back=request.kind is Kind.ROLLBACK),
         telling_if_unreadable(request, s),
     ):
-        seen = s.registry.read_evidence(request.version, None, stores)
+        seen = s.registry_at(request.version.workspace).read_evidence(request.version, None, stores)
     return "; ".join(changes(request.evidence, seen))
 
 

@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 
 from bot.domain.model import DEFAULT_WORKSPACE, Ask
 from bot.domain.policy.calendars import Dated, Freeze, Weekly, Window, WorkingHours
+from bot.domain.policy.registry_changes import registry_changes
 from bot.domain.policy.rules import (
     DigestPlan,
     FastTrack,
@@ -48,6 +49,7 @@ def changes(before: Policy | None, after: Policy) -> tuple[str, ...]:
     return (
         *_rule_changes(before.rules, after.rules),
         *_group_changes(before.groups, after.groups),
+        *registry_changes(before.registries, after.registries),
         *_people_changes(before.people, after.people),
         *_differences(_house_fields(before), _house_fields(after)),
     )
@@ -101,7 +103,11 @@ def _moved(was: Sequence[RuleKey], now: Sequence[RuleKey]) -> Iterator[RuleKey]:
 
 
 def _label(rule: Rule) -> str:
-    return rule.label if rule.workspace == DEFAULT_WORKSPACE else f"{rule.label} in workspace {rule.workspace}"
+    return (
+        rule.label
+        if rule.workspace == DEFAULT_WORKSPACE
+        else f"{rule.label} in workspace {rule.workspace.replace(' ', ', ')}"
+    )
 
 
 def _group_changes(before: Sequence[Group], after: Sequence[Group]) -> Iterator[str]:
