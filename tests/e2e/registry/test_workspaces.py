@@ -9,6 +9,9 @@ import base64
 import hashlib
 import hmac
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +34,6 @@ from tests.e2e.attestation.test_gate import key_of
 from tests.fixtures import quick_directory
 from tests.fixtures.installation import API_TOKEN, EU_SECRET, MLFLOW_SECRET, Installation, policy_text
 from tests.fixtures.mlflow_server import SERVED_BY_GUNICORN
-from tests.gate.approvals import Outcome, gate
 
 pytestmark = pytest.mark.proof
 
@@ -140,13 +142,13 @@ def both_ask(installation: Installation, elsewhere: Elsewhere) -> tuple[Transiti
     return ours, theirs
 
 
-def shipped(
-    installation: Installation, environ: Mapping[str, str], key: str = "", *, asks_bot: bool = False
-) -> Outcome:
+def shipped(installation: Installation, environ: Mapping[str, str], key: str = "", *, asks_bot: bool = False) -> int:
+    """The exit code of the gate in a process of its own: MLFLOW_WORKSPACE would lead the bot's client away in ours."""
     said = {"COUNTERSIGN_URL": installation.url, "COUNTERSIGN_API_TOKEN": API_TOKEN} if asks_bot else {}
-    keys = ("--key", key) if key else ()
-    uri = f"models:/{installation.model}/1"
-    return gate("unused", "check", uri, "--target", "alias:champion", *keys, environ={**said, **environ})
+    uri, keys = f"models:/{installation.model}/1", ("--key", key) if key else ()
+    words = [sys.executable, "-m", "bot", "gate", "check", uri, "--target", "alias:champion", *keys]
+    own = {name: text for name, text in os.environ.items() if not name.startswith(("MLFLOW_", "COUNTERSIGN_"))}
+    return subprocess.run(words, env={**own, **said, **environ}, capture_output=True, check=False).returncode
 
 
 def test_an_approval_moves_its_own_place_and_ships_there_alone(
@@ -163,14 +165,14 @@ def test_an_approval_moves_its_own_place_and_ships_there_alone(
     home, key = {"MLFLOW_TRACKING_URI": installation.settings.mlflow_tracking_uri}, key_of(installation, tmp_path)
     named = {**elsewhere.environ, "COUNTERSIGN_REGISTRY": elsewhere.registry}
     assert [
-        shipped(installation, named, key).code,
-        shipped(installation, elsewhere.environ, asks_bot=True).code,
-        shipped(installation, elsewhere.environ, key, asks_bot=True).code,
-        shipped(installation, home, key).code,
-        shipped(installation, home, asks_bot=True).code,
+        shipped(installation, named, key),
+        shipped(installation, elsewhere.environ, asks_bot=True),
+        shipped(installation, elsewhere.environ, key, asks_bot=True),
+        shipped(installation, home, key),
+        shipped(installation, home, asks_bot=True),
     ] == [0, 0, 0, 1, 1]
-    assert shipped(installation, {**named, "COUNTERSIGN_REGISTRY": "us"}, key).code == 1
-    assert shipped(installation, {**named, "COUNTERSIGN_REGISTRY": "us"}, asks_bot=True).code == 3
+    assert shipped(installation, {**named, "COUNTERSIGN_REGISTRY": "us"}, key) == 1
+    assert shipped(installation, {**named, "COUNTERSIGN_REGISTRY": "us"}, asks_bot=True) == 3
 
 
 def test_a_rejection_and_a_way_back_touch_their_own_place_alone(
@@ -243,7 +245,7 @@ def test_a_workspace_that_the_policy_does_not_name_is_left_alone(
     assert installation.requests() == []
     with pytest.raises(Permanent, match="is not watched"):
         installation.s.registry_at(other.place)
-    assert shipped(installation, other.environ, asks_bot=True).code == 3
+    assert shipped(installation, other.environ, asks_bot=True) == 3
 
 
 def test_a_registry_that_is_down_holds_up_no_other(installation: Installation, mlflow_server: str) -> None:
