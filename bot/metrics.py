@@ -63,7 +63,7 @@ class Housekeeping(Collector):
 
     def collect(self) -> Iterator[Metric]:
         with self.store.transaction() as tx:
-            requests, sweeps = tx.requests.count(), tx.registry.last_sweeps()
+            requests, sweeps = tx.requests.count(), tx.registry.last_sweeps(tx.places())
             entries, refused = tx.ledger.count(), tx.ledger.refused_votes()
         jobs = self.store.jobs.counts()
         yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)

@@ -28,11 +28,9 @@ def registry_group() -> None:
 @telling_mistakes
 def show(as_json: bool) -> None:
     """Which registry is known, whether it is believed, and which of its models cannot be read."""
-    from handlers.custody.belief import watched_registries
 
     with services_for() as services, services.store.transaction() as tx:
-        places = [place for registry in watched_registries(tx) for place in registry.places]
-        told = [row for place in places for row in _rows(place, tx)]
+        told = [row for place in tx.places() for row in _rows(place, tx)]
     print_rows(told, ("what", "state", "since", "why"), as_json=as_json, empty="")
 
 

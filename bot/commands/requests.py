@@ -154,7 +154,7 @@ def _ask_over_http(wish: Wish, settings: Settings) -> None:
         "to": str(wish.target),
         "comment": wish.comment,
         "requester": wish.requester,
-        **place_in(wish.workspace, os.environ),
+        **place_in(wish.workspace, settings, os.environ),
     }
     opened = post("/api/requests", body, settings)
     click.echo(f"{opened['id'][:8]}  {opened['version']} asks for {opened['target']}: {opened['state']}")

@@ -45,7 +45,7 @@ def roll_back(name: str, target: str, version: int | None, reason: str, requeste
             "version": version,
             "reason": reason,
             "requester": email,
-            **place_in(workspace, os.environ),
+            **place_in(workspace, settings, os.environ),
         }
         opened = post("/api/rollbacks", body, settings)
     else:

@@ -75,6 +75,11 @@ def patterns_in(pattern: str) -> tuple[tuple[str, str], ...]:
     return tuple(_pair(one) for one in pattern.split(" "))
 
 
+def pattern_text(pattern: str) -> str:
+    """For people: several with commas."""
+    return ", ".join(pattern.split(" "))
+
+
 def is_covered(workspace: str, pattern: str) -> bool:
     """Whether a place is among those that a rule is for."""
     if workspace == pattern:

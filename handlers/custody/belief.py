@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.domain.model import DEFAULT_WORKSPACE
-from bot.domain.workspaces import Registry, in_workspace, option_for, watched
-from bot.errors import Refused, Temporary
+from bot.domain.workspaces import in_workspace, option_for
+from bot.errors import Temporary
 from bot.services import Services
 from bot.store.transaction import Transaction
 from bot.store.trust import RegistryRow
@@ -32,14 +32,6 @@ def is_doubted(workspace: str, tx: Transaction) -> bool:
 def is_watched(workspace: str, tx: Transaction) -> bool:
     """A job may come after a policy that has taken its place out of `registries`."""
     return workspace == DEFAULT_WORKSPACE or workspace in tx.policy().places
-
-
-def watched_registries(tx: Transaction) -> tuple[Registry, ...]:
-    """Those of the policy in force; before the first one, the default registry alone."""
-    try:
-        return watched(tx.policy().registries)
-    except Refused:
-        return watched(())
 
 
 def check_believed(workspace: str, s: Services) -> None:

@@ -9,7 +9,6 @@ from bot.domain.workspaces import DEFAULT, Registry, Workspace, same_server
 from bot.errors import Refused
 from bot.services import Services
 from bot.store.transaction import Transaction
-from handlers.custody.belief import watched_registries
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Named:
 
 def place_of(named: Named, s: Services, tx: Transaction) -> str:
     """The place that is watched. Raises Refused rather than to guess: a model of the same name may be in each."""
-    registries = watched_registries(tx)
+    registries = tx.registries()
     if "/" in named.workspace:
         place = Workspace.parse(named.workspace)
     else:

@@ -32,12 +32,6 @@ class Asked(BaseModel):
     requester: str
     workspace: str = Field("", max_length=NAMED_LIMIT)
     registry: str = Field("", max_length=NAMED_LIMIT)
-    tracking_uri: str = Field("", max_length=NAMED_LIMIT)
-
-    def place(self, s: Services) -> str:
-        """Raises Refused."""
-        with s.store.transaction() as tx:
-            return place_of(Named(self.workspace, self.registry, self.tracking_uri), s, tx)
 
     @field_validator("to")
     @classmethod
@@ -89,7 +83,7 @@ def api(s: Services, token: str) -> Blueprint:
             wish.comment,
             Ask(AskKind.API),
             s,
-            wish.place(s),
+            _place(wish, s),
         )
         return _as_answer(opened), 201
 
@@ -105,11 +99,18 @@ def api(s: Services, token: str) -> Blueprint:
             wish.requester,
             Ask(AskKind.ROLLBACK),
             s,
-            workspace=wish.place(s),
+            workspace=_place(wish, s),
         )
         return {**_as_answer(opened), "next": rollbacks.what_follows(opened, s)}, 201
 
     return door
+
+
+def _place(asked: Asked, s: Services) -> str:
+    """Raises Refused."""
+    named = Named(asked.workspace, asked.registry, request.args.get("tracking_uri", "")[:NAMED_LIMIT])
+    with s.store.transaction() as tx:
+        return place_of(named, s, tx)
 
 
 def _as_answer(opened: TransitionRequest) -> dict[str, str]:

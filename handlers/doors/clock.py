@@ -15,7 +15,6 @@ from bot.domain.workspaces import DEFAULT
 from bot.errors import Refused
 from bot.services import Services
 from bot.store.transaction import Transaction
-from handlers.custody.belief import watched_registries
 
 log = structlog.get_logger()
 HOUSEKEEPING: Mapping[str, timedelta] = {
@@ -55,7 +54,7 @@ def tick(effect: str, interval: timedelta, s: Services) -> bool:
 
 def defer_sweeps(effect: str, tx: Transaction) -> None:
     """One for each watched workspace, each in its own lane, so that a registry that is down holds up no other."""
-    for place in (one for registry in watched_registries(tx) for one in registry.places):
+    for place in tx.places():
         if place == DEFAULT:
             tx.defer(effect, "", f"clock:{effect}", once=True)
         else:

@@ -15,7 +15,6 @@ from bot.domain.workspaces import DEFAULT
 from bot.engine.lanes import Lane
 from bot.ports import RegistryHint, TicketHint
 from bot.services import Services
-from handlers.custody.belief import watched_registries
 from handlers.doors.errors import raw_body
 from handlers.registry.reconcile import defer_look
 
@@ -54,7 +53,7 @@ def record_registry_hint(hint: RegistryHint, s: Services, registry: str = DEFAUL
     with s.store.transaction() as tx:
         if not tx.outbox.is_new_delivery(source, hint.delivery_id, s.clock.now()):
             return "duplicate"
-        places = [one.places for one in watched_registries(tx) if one.name == registry] if hint.model else []
+        places = [one.places for one in tx.registries() if one.name == registry] if hint.model else []
         if hint.model is None or not places:
             return "no_news"
         for place in places[0]:

@@ -14,7 +14,7 @@ from bot.clients.mlflow import webhook
 from bot.clients.mlflow.access import Credentials
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.data_ports import GitMirror
-from bot.domain.workspaces import DEFAULT, Registry, Workspace, watched
+from bot.domain.workspaces import DEFAULT, Registry, Workspace, same_server, watched
 from bot.errors import Permanent, Refused
 from bot.ports import RegistryHint
 
@@ -61,9 +61,19 @@ class MlflowRegistries:
         if registry is None or place.name not in registry.workspaces:
             raise Permanent(f'The workspace "{workspace}" is not watched any more. {NOT_WATCHED}')
         there = self._own if registry.name == DEFAULT else registry
+        self._refuse_the_default_server(there)
         key = (there.uri, there.public_url, place)
         with self._lock:
             return self._clients.setdefault(key, self._client(there, place))
+
+    def _refuse_the_default_server(self, registry: Registry) -> None:
+        """Each model would be there twice, and an approval for one would be a move by hand of the other."""
+        own = {same_server(one) for one in (self._own.uri, self._own.public_url) if one}
+        if registry is not self._own and same_server(registry.uri) in own:
+            raise Permanent(
+                f'The registry "{registry.name}" of the policy is the server of MLFLOW_TRACKING_URI. Add its workspaces to the registry '
+                f'"{DEFAULT}", and remove "{registry.name}".'
+            )
 
     def addresses(self, registry: Registry) -> tuple[str, ...]:
         there = self._own if registry.name == DEFAULT else registry

@@ -27,7 +27,7 @@ from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.names import all_storable, storable
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
-from bot.domain.workspaces import Workspace
+from bot.domain.workspaces import Workspace, in_workspace
 from bot.errors import Permanent
 from bot.ports import ModelSummary, ProgressListener, RegistryHint
 
@@ -70,7 +70,7 @@ class MlflowRegistry:
         self._timeout = timeout
         self._mirror = mirror
         self._public_url = public_url.rstrip("/")
-        self._workspace = workspace
+        self._workspace, self._where = workspace, in_workspace(workspace)
         self._place = Workspace.parse(workspace)
         self._credentials = credentials
         self._access = None if self._place == Workspace() else Access(self._place, credentials)
@@ -119,7 +119,7 @@ class MlflowRegistry:
     def identity(self) -> str | None:
         """MLflow has no identity. Experiment 0 is made with the database, and its creation time never changes and is in backups too."""
         try:
-            with reading("asking which registry it is"):
+            with reading(f"asking which registry it is{self._where}"):
                 first = self._server.get_experiment(FIRST_EXPERIMENT)
         except Permanent:
             return None  # it may not be shown to us, or somebody has removed it for good
@@ -130,16 +130,19 @@ class MlflowRegistry:
         """MLflow's client leaves prompts out by itself, although they are registered models underneath."""
         search = self._client.search_registered_models
         pages = _pages(
-            lambda token: search(max_results=MODELS_A_PAGE, page_token=token), "listing the registered models"
+            lambda token: search(max_results=MODELS_A_PAGE, page_token=token),
+            f"listing the registered models{self._where}",
         )
         return (as_summary(found, self._workspace) for found in chain.from_iterable(pages))
 
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
-        return self._search_versions(None, "last_updated_timestamp DESC", NEWEST_A_PAGE, "listing the newest versions")
+        return self._search_versions(
+            None, "last_updated_timestamp DESC", NEWEST_A_PAGE, f"listing the newest versions{self._where}"
+        )
 
     def every_version(self) -> Iterator[VersionSnapshot]:
         """Oldest first, so that what is registered meanwhile comes last and shifts no page."""
-        return self._search_versions(None, "creation_timestamp ASC", ALL_A_PAGE, "listing all versions")
+        return self._search_versions(None, "creation_timestamp ASC", ALL_A_PAGE, f"listing all versions{self._where}")
 
     def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         if "`" in tag:
@@ -150,14 +153,14 @@ class MlflowRegistry:
             f"tags.`{tag}` LIKE '%'",
             "last_updated_timestamp DESC",
             VERSIONS_A_PAGE,
-            f"listing the versions tagged {tag}",
+            f"listing the versions tagged {tag}{self._where}",
         )
 
     def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
         """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile."""
         self.at(workspace)
         try:
-            with reading(f'reading model "{name}"'):
+            with reading(f'reading model "{name}"{self._where}'):
                 found = self._client.get_registered_model(name)
         except NotThere:
             return None
@@ -175,14 +178,14 @@ class MlflowRegistry:
     def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
         self.at(workspace)
         try:
-            with reading(f'reading version {number} of "{name}"'):
+            with reading(f'reading version {number} of "{name}"{self._where}'):
                 return as_version_seen(self._client.get_model_version(name, str(number)), self._workspace)
         except NotThere:
             return None
 
     def _versions_of(self, name: str) -> Iterator[VersionSnapshot]:
         found = self._search_versions(
-            _name_filter(name), "version_number DESC", VERSIONS_A_PAGE, f'listing the versions of "{name}"'
+            _name_filter(name), "version_number DESC", VERSIONS_A_PAGE, f'listing the versions of "{name}"{self._where}'
         )
         return (seen for seen in found if seen.id.model == name)
 
@@ -220,27 +223,27 @@ class MlflowRegistry:
         return client
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
-        with writing(f"setting alias {alias} of {model} to v{version}"):
+        with writing(f"setting alias {alias} of {model} to v{version}{self._where}"):
             self._plainly.set_registered_model_alias(model, alias, str(version))  # type: ignore[no-untyped-call]
 
     def delete_alias(self, model: str, alias: str) -> None:
-        with writing(f"deleting alias {alias} of {model}", Grant.MANAGE):
+        with writing(f"deleting alias {alias} of {model}{self._where}", Grant.MANAGE):
             self._plainly.delete_registered_model_alias(model, alias)  # type: ignore[no-untyped-call]
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """MLflow warns that stages are deprecated; who uses them knows, so the function is called beneath the warning."""
         transition = inspect.unwrap(type(self._client).transition_model_version_stage)
-        with writing(f"moving {model} v{version} to stage {stage}"):
+        with writing(f"moving {model} v{version} to stage {stage}{self._where}"):
             transition(self._client, model, str(version), stage, archive_existing_versions=False)
 
     def copy_version(self, model: str, version: int, to_model: str, tags: Mapping[str, str]) -> VersionId:
         """One call makes the copy with its tags, so a lost answer leaves all or nothing. Our tags are about the
         original and stay there; MLflow's `copy_model_version` would copy them."""
-        with reading(f"reading {model} v{version}"):
+        with reading(f"reading {model} v{version}{self._where}"):
             original = self._client.get_model_version(model, str(version))
         self._ensure_model(to_model)
         own_tags = {key: value for key, value in original.tags.items() if not key.startswith(OUR_TAGS)}
-        with writing(f"copying {model} v{version} to {to_model}"):
+        with writing(f"copying {model} v{version} to {to_model}{self._where}"):
             copy = self._client.create_model_version(
                 to_model,
                 source=f"models:/{model}/{version}",
@@ -253,16 +256,16 @@ class MlflowRegistry:
         return as_version_seen(copy, self._workspace).id
 
     def _ensure_model(self, name: str) -> None:
-        with suppress(AlreadyThere), writing(f'creating model "{name}"'):
+        with suppress(AlreadyThere), writing(f'creating model "{name}"{self._where}'):
             self._client.create_registered_model(name)
 
     def delete_version(self, model: str, version: int) -> None:
-        with writing(f"deleting {model} v{version}", Grant.MANAGE):
+        with writing(f"deleting {model} v{version}{self._where}", Grant.MANAGE):
             self._client.delete_model_version(model, str(version))
 
     def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
-            with writing(f"setting tag {key} on {model} v{version}"):
+            with writing(f"setting tag {key} on {model} v{version}{self._where}"):
                 self._plainly.set_model_version_tag(model, str(version), key, value)  # type: ignore[no-untyped-call]
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 from difflib import SequenceMatcher
 
-from bot.domain.model import DEFAULT_WORKSPACE, Ask
+from bot.domain.model import Ask
 from bot.domain.policy.calendars import Dated, Freeze, Weekly, Window, WorkingHours
 from bot.domain.policy.registry_changes import registry_changes
 from bot.domain.policy.rules import (
@@ -28,6 +28,7 @@ from bot.domain.policy.rules import (
 )
 from bot.domain.references import TicketField, TicketPlan
 from bot.domain.text import exact_duration
+from bot.domain.workspaces import DEFAULT, pattern_text
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 COUNTS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -103,11 +104,8 @@ def _moved(was: Sequence[RuleKey], now: Sequence[RuleKey]) -> Iterator[RuleKey]:
 
 
 def _label(rule: Rule) -> str:
-    return (
-        rule.label
-        if rule.workspace == DEFAULT_WORKSPACE
-        else f"{rule.label} in workspace {rule.workspace.replace(' ', ', ')}"
-    )
+    where = "" if rule.workspace == DEFAULT else f" in workspace {pattern_text(rule.workspace)}"
+    return f"{rule.label}{where}"
 
 
 def _group_changes(before: Sequence[Group], after: Sequence[Group]) -> Iterator[str]:
