@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import click
 
-from bot.commands.context import as_json, git_email, print_rows, services_for, telling_mistakes
+from bot.commands.context import (
+    as_json,
+    git_email,
+    in_place,
+    place_named,
+    print_rows,
+    services_for,
+    telling_mistakes,
+)
+from bot.domain.workspaces import in_workspace
+from bot.store.transaction import Transaction
 from config.settings import Need
 
 
@@ -18,18 +28,33 @@ def registry_group() -> None:
 @telling_mistakes
 def show(as_json: bool) -> None:
     """Which registry is known, whether it is believed, and which of its models cannot be read."""
+
     with services_for() as services, services.store.transaction() as tx:
-        row = tx.trust.find("default")
-        unreadable = tx.trust.unreadable("default")
-    state = "doubted" if row.doubted_since else "believed"
+        told = [row for place in tx.places() for row in _rows(place, tx)]
+    print_rows(told, ("what", "state", "since", "why"), as_json=as_json, empty="")
+
+
+def _rows(place: str, tx: Transaction) -> list[dict[str, object]]:
+    row, unreadable = tx.trust.find(place), tx.trust.unreadable(place)
+    state, where = "doubted" if row.doubted_since else "believed", in_workspace(place)
     told: list[dict[str, object]] = [
-        {"what": "registry", "state": state, "since": _moment(row.doubted_since), "why": row.doubt or row.identity}
+        {
+            "what": f"registry{where}",
+            "state": state,
+            "since": _moment(row.doubted_since),
+            "why": row.doubt or row.identity,
+        }
     ]
     told += [
-        {"what": one.name, "state": "unreadable", "since": _moment(one.since), "why": "every sweep tries again"}
+        {
+            "what": f"{one.name}{where}",
+            "state": "unreadable",
+            "since": _moment(one.since),
+            "why": "every sweep tries again",
+        }
         for one in unreadable
     ]
-    print_rows(told, ("what", "state", "since", "why"), as_json=as_json, empty="")
+    return told
 
 
 @registry_group.command("accept")
@@ -37,8 +62,9 @@ def show(as_json: bool) -> None:
     "--reason", required=True, help="Why what is there now is right; it is announced and stands in the ledger."
 )
 @click.option("--by", default="", help="Who accepts, by e-mail. Default: git's user.email.")
+@in_place
 @telling_mistakes
-def accept(reason: str, by: str) -> None:
+def accept(reason: str, by: str, workspace: str) -> None:
     """Say that what a doubted registry holds now is right. It becomes the baseline, and Countersign goes on.
 
     The open requests of models that are missing end; what was approved stays approved, should they come back. Nothing is asked about
@@ -49,7 +75,7 @@ def accept(reason: str, by: str) -> None:
 
     email = by or git_email("--by")
     with services_for(Need.REGISTRY) as services:
-        click.echo(accept_registry(reason, person_named(email, services), services))
+        click.echo(accept_registry(reason, person_named(email, services), services, place_named(workspace)))
 
 
 def _moment(at: object) -> str | None:

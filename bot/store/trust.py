@@ -54,9 +54,11 @@ class TrustRows:
 
     # Models that cannot be read
 
-    def unreadable(self, workspace: str) -> list[UnreadableModel]:
+    def unreadable(self, workspace: str | None = None) -> list[UnreadableModel]:
+        """Of all workspaces when none is named."""
         rows = tables.unreadable_models.c
-        query = sa.select(rows.name, rows.since, rows.told_at).where(rows.workspace == workspace).order_by(rows.name)
+        query = sa.select(rows.name, rows.since, rows.told_at).order_by(rows.name)
+        query = query if workspace is None else query.where(rows.workspace == workspace)
         return [UnreadableModel(*row) for row in self.connection.execute(query)]
 
     def find_unreadable(self, workspace: str, name: str) -> UnreadableModel | None:
