@@ -58,24 +58,30 @@ def _rows(place: str, tx: Transaction) -> list[dict[str, object]]:
 
 
 @registry_group.command("accept")
-@click.option(
-    "--reason", required=True, help="Why what is there now is right; it is announced and stands in the ledger."
-)
+@click.option("--reason", default="", help="Why what is there now is right; it is announced and stands in the ledger.")
+@click.option("--dry-run", is_flag=True, help="Only show which targets others hold than we have on record.")
 @click.option("--by", default="", help="Who accepts, by e-mail. Default: git's user.email.")
 @in_place
 @telling_mistakes
-def accept(reason: str, by: str, workspace: str) -> None:
+def accept(reason: str, by: str, workspace: str, *, dry_run: bool) -> None:
     """Say that what a doubted registry holds now is right. It becomes the baseline, and Countersign goes on.
 
     The open requests of models that are missing end; what was approved stays approved, should they come back. Nothing is asked about
     what is there.
     """
     from handlers.policy.kill_switch import person_named
+    from handlers.registry.restored import changes_on_record
     from handlers.registry.sweeps import accept_registry
 
-    email = by or git_email("--by")
+    if not dry_run and not reason:
+        raise click.UsageError("say why what is there now is right: --reason TEXT. To look first: --dry-run")
+    place, email = place_named(workspace), "" if dry_run else by or git_email("--by")
     with services_for(Need.REGISTRY) as services:
-        click.echo(accept_registry(reason, person_named(email, services), services, place_named(workspace)))
+        if dry_run:
+            found = [change.sentence for change in changes_on_record(place, services)]
+            click.echo("\n".join(found) or "All targets are held as on record.")
+        else:
+            click.echo(accept_registry(reason, person_named(email, services), services, place))
 
 
 def _moment(at: object) -> str | None:

@@ -15,9 +15,15 @@ ACCEPT = "countersign registry accept --reason TEXT"
 class Doubted(Temporary):
     """What the registry shows is ignored until it is believed again."""
 
-    def __init__(self, why: str, workspace: str) -> None:
+    def __init__(self, why: str, workspace: str, *, is_restored: bool = False) -> None:
         said = f"The registry{in_workspace(workspace)} is not believed, so nothing is moved in it: {why.rstrip('.')}."
-        super().__init__(f"{said} It goes on by itself when all is back, or after `{accept_command(workspace)}`.")
+        command = f"`{accept_command(workspace)}`"
+        ends = (
+            f"It goes on after {command}."
+            if is_restored
+            else f"It goes on by itself when all is back, or after {command}."
+        )
+        super().__init__(f"{said} {ends}")
 
 
 def accept_command(workspace: str) -> str:
@@ -39,7 +45,7 @@ def check_believed(workspace: str, s: Services) -> None:
     with s.store.transaction() as tx:
         row = tx.trust.find(workspace)
     if row.doubted_since is not None:
-        raise Doubted(row.doubt, workspace)
+        raise Doubted(row.doubt, workspace, is_restored=row.backup_of is not None)
     if not is_same(row, s):
         raise Doubted("it is another registry than before", workspace)
 

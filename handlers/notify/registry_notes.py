@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bot.domain.card.card import Card
 from bot.domain.events import (
+    DatabaseRestored,
     LookalikeSeen,
     ModelGone,
     ModelReadable,
@@ -17,6 +18,7 @@ from bot.domain.events import (
 from bot.domain.ledger.chain import Plain
 from bot.domain.names import shown
 from bot.domain.policy.rules import Policy
+from bot.domain.text import counted
 from bot.domain.workspaces import in_workspace, option_for
 
 Body = dict[str, Plain]
@@ -120,6 +122,18 @@ def _trusted(body: Body, names: Mapping[str, str]) -> Card:
     return Card(f"The registry{_place(body)} was accepted", said, paragraphs=(said, advice))
 
 
+def _restored(body: Body, _names: Mapping[str, str]) -> Card:
+    said = f"Countersign's database was restored from a backup of {str(body['made_at'])[:16].replace('T', ' ')} UTC."
+    lost = (
+        "What was asked and decided after that is not on record. The cards of that time no longer work, and the gate does not know its "
+        "approvals."
+    )
+    ended = int(str(body["ended"]))
+    again = f"{counted(ended, 'request')} that waited then {'was' if ended == 1 else 'were'} ended: ask again for what is still wanted."
+    advice = f"It moves no target until an admin has looked at what changed since, and says: {ACCEPT}"
+    return Card("Restored from a backup", said, paragraphs=(said, lost, *([again] if ended else []), advice))
+
+
 ABOUT_A_MODEL: dict[str, Callable[[Body], Card | None]] = {
     ModelGone.__name__: _gone,
     ModelRenamed.__name__: _renamed,
@@ -130,4 +144,5 @@ ABOUT_A_MODEL: dict[str, Callable[[Body], Card | None]] = {
 ABOUT_THE_REGISTRY: dict[str, Callable[[Body, Mapping[str, str]], Card | None]] = {
     RegistryDoubted.__name__: _doubted,
     RegistryTrusted.__name__: _trusted,
+    DatabaseRestored.__name__: _restored,
 }

@@ -27,7 +27,7 @@ REASON_LIMIT = 1_000  # characters
 
 def take_first(workspace: str, summaries: Sequence[ModelSummary], s: Services) -> None:
     """Reads every version once, in large pages, and writes all or nothing."""
-    identity, models = s.registry_at(workspace).identity(), _read(workspace, summaries, s)
+    identity, models = s.registry_at(workspace).identity(), read_models(workspace, summaries, s)
     now = s.clock.now()
     with s.store.transaction() as tx:
         held = sum(take_baseline(model, tx, now) for model in models.values())
@@ -39,7 +39,7 @@ def take_first(workspace: str, summaries: Sequence[ModelSummary], s: Services) -
 def accept(workspace: str, reason: str, person: Person, summaries: Sequence[ModelSummary], s: Services) -> str:
     """An admin accepts what is there now as the baseline. Returns a sentence that says what was done. Raises Refused."""
     why = checked_reason(reason)
-    identity, models = s.registry_at(workspace).identity(), _read(workspace, summaries, s)
+    identity, models = s.registry_at(workspace).identity(), read_models(workspace, summaries, s)
     now = s.clock.now()
     with s.store.transaction() as tx:
         row = tx.trust.find(workspace, for_update=True)
@@ -49,7 +49,8 @@ def accept(workspace: str, reason: str, person: Person, summaries: Sequence[Mode
         tx.record([RegistryTrusted(now, workspace, row.doubted_since, person.id, why)])
         _forget(workspace, lost, models, tx, now)
         known = {model.name for model in tx.registry.models(workspace)}
-        new = [model for name, model in models.items() if name in lost or name not in known]
+        is_new = row.backup_of is not None  # whatever moved since the backup was made may have been approved
+        new = [model for name, model in models.items() if is_new or name in lost or name not in known]
         held = sum(take_baseline(model, tx, now) for model in new)
         _end_at(workspace, summaries, tx, now)
         tx.trust.put(RegistryRow(workspace, identity))
@@ -76,7 +77,7 @@ def by_model(versions: Iterable[VersionSnapshot]) -> dict[str, list[VersionSnaps
     return grouped
 
 
-def _read(workspace: str, summaries: Sequence[ModelSummary], s: Services) -> Mapping[str, ModelSnapshot]:
+def read_models(workspace: str, summaries: Sequence[ModelSummary], s: Services) -> Mapping[str, ModelSnapshot]:
     versions = by_model(s.registry_at(workspace).every_version())
     return {summary.name: _as_seen(summary, versions.get(summary.name, [])) for summary in summaries}
 

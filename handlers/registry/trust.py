@@ -28,6 +28,8 @@ def is_believed(workspace: str, summaries: Sequence[ModelSummary], s: Services) 
         row = tx.trust.find(workspace, for_update=True)
         before, there = known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, summaries)))
         why = doubt(before, there)
+        if row.backup_of is not None:
+            return False  # however alike it looks: what was decided since the backup is not on record here
         if why:
             _begin_doubt(row, why, before, there, tx, now)
             return False
