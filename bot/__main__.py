@@ -18,6 +18,8 @@ COMMANDS: Mapping[str, str] = {
     "clock": "bot.commands.processes:clock",
     "socket": "bot.commands.processes:socket",
     "migrate": "bot.commands.processes:migrate",
+    "backup": "bot.commands.backups:backup",
+    "restore": "bot.commands.backups:restore",
     "demo": "bot.commands.demo:demo",
     "doctor": "bot.commands.doctor:doctor",
     "request-transition": "bot.commands.requests:request_transition",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import certifi
@@ -25,12 +25,14 @@ from bot.clients import keys
 from bot.clients.git import GitMirrors
 from bot.clients.jira.tickets import JiraTickets
 from bot.clients.mail import SmtpMailer
-from bot.clients.mlflow.registry import MlflowRegistry
+from bot.clients.mlflow.access import Credentials
+from bot.clients.mlflow.registries import MlflowRegistries, Secrets
 from bot.clients.signers import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note_key, read_signer
 from bot.clients.slack.notifier import SlackNotifier
 from bot.clients.witnesses import CosigningWitness
 from bot.database import embedded
 from bot.database.connect import create_engine
+from bot.domain.workspaces import DEFAULT, Registry
 from bot.engine.jobs import Jobs
 from bot.errors import InvalidKey, InvalidSettings, KeyExposed, NotVerified
 from bot.links import KEY_FILE, links_for, make_link_key
@@ -41,6 +43,7 @@ from bot.signatures import ED25519, trusted_key
 from bot.store.transaction import Store
 from config.policy import read_policy
 from config.settings import Settings
+from config.settings.registries import RegistrySecrets
 from handlers.attestation import signing
 from handlers.digest.closing import owed
 from handlers.doors.api import api
@@ -67,10 +70,11 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
     clock = SystemClock()
     store = Store(create_engine(url), Jobs(url), clock, handlers.ON, read_policy)
     checkpoint_signer = NoteKeyFile(settings.checkpoint_key_path)
+    registries = registries_of(settings, lambda: store.policy().registries)
     links = links_for(settings.public_url, [key.get_secret_value() for key in settings.link_keys], settings.home)
     return Services(
         store,
-        _registry(settings),
+        registries.at(DEFAULT),
         _notifier(settings),
         _tickets(settings),
         clock,
@@ -81,6 +85,7 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
         settings.templates,
         outside_witnesses(settings),
         earlier_keys(settings),
+        registries,
     )
 
 
@@ -249,14 +254,25 @@ def _with_services(effect: Callable[[str, Services], None], s: Services) -> Call
     return lambda subject: effect(subject, s)
 
 
-def _registry(settings: Settings) -> MlflowRegistry:
+def registries_of(settings: Settings, named: Callable[[], Sequence[Registry]]) -> MlflowRegistries:
+    """`named` gives the registries of a policy."""
     secrets = [secret.get_secret_value() for secret in settings.mlflow_webhook_secrets]
-    return MlflowRegistry(
+    return MlflowRegistries(
         settings.mlflow_tracking_uri,
         webhook_secrets=secrets,
+        named=named,
+        secrets={name: _secrets_of(one) for name, one in settings.registries.items()},
         mirror=GitMirrors(settings.home / "mirrors"),
         public_url=settings.mlflow_public_url,
     )
+
+
+def credentials_of(one: RegistrySecrets) -> Credentials:
+    return Credentials(one.username, one.password.get_secret_value(), one.token.get_secret_value())
+
+
+def _secrets_of(one: RegistrySecrets) -> Secrets:
+    return Secrets(credentials_of(one), tuple(secret.get_secret_value() for secret in one.webhook_secrets))
 
 
 def _notifier(settings: Settings) -> SlackNotifier:

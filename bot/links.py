@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from bot.domain.workspaces import DEFAULT
 from bot.errors import FORBIDDEN, Rejected
 
 GOOD_FOR = timedelta(days=90)
@@ -41,9 +42,9 @@ class Links:
         """Whether there is an address, and a key to sign links with."""
         return bool(self._url and self._keys)
 
-    def to_version(self, model: str, version: int, now: datetime) -> str:
+    def to_version(self, model: str, version: int, now: datetime, workspace: str = DEFAULT) -> str:
         """Valid for 90 days from the end of the day, so that the link stays the same all day; empty without address or key."""
-        return self._to(path_of(model, version), _ends(now))
+        return self._to(path_of(model, version, workspace), _ends(now))
 
     def to_page(self, path: str, until: datetime) -> str:
         """Valid until that moment, to the second; empty without address or key."""
@@ -96,9 +97,10 @@ def make_link_key(home: Path) -> None:
         file.write(secrets.token_urlsafe(32) + "\n")
 
 
-def path_of(model: str, version: int) -> str:
-    """The page's path, with the name percent-encoded."""
-    return f"/models/{quote(model, safe='')}/{version}"
+def path_of(model: str, version: int, workspace: str = DEFAULT) -> str:
+    """The page's path, with the name percent-encoded; it names the workspace, so that the signature covers it."""
+    place = "" if workspace == DEFAULT else f"/workspaces/{workspace}"
+    return f"{place}/models/{quote(model, safe='')}/{version}"
 
 
 def enrol_path(pending_enrolment: str) -> str:

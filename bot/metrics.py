@@ -10,7 +10,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import ProgrammingError
 
-from bot.domain.model import DEFAULT_WORKSPACE
 from bot.engine.rows import parked_by_subject
 from bot.store.ledger import WitnessedRows
 
@@ -64,7 +63,7 @@ class Housekeeping(Collector):
 
     def collect(self) -> Iterator[Metric]:
         with self.store.transaction() as tx:
-            requests, sweeps = tx.requests.count(), tx.registry.last_sweeps()
+            requests, sweeps = tx.requests.count(), tx.registry.last_sweeps(tx.places())
             entries, refused = tx.ledger.count(), tx.ledger.refused_votes()
         jobs = self.store.jobs.counts()
         yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)
@@ -92,7 +91,7 @@ class Housekeeping(Collector):
     def _registry(self) -> Iterator[GaugeMetricFamily]:
         try:
             with self.store.transaction() as tx:
-                doubted, unreadable = tx.trust.doubted(), tx.trust.unreadable(DEFAULT_WORKSPACE)
+                doubted, unreadable = tx.trust.doubted(), tx.trust.unreadable()
         except ProgrammingError:  # no such table: the migration that makes it is still to come, which /readyz says
             return
         doubts = GaugeMetricFamily("countersign_registry_doubted", "1 while the registry is not believed.")

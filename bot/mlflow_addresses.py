@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bot.locations import parts_of
 
 NO_SERVER = "is not the address of an MLflow server. Set it to one, such as https://mlflow.example.com."
-WATCHED_WORKSPACE = "default"
+DEFAULT_WORKSPACE = "default"
 INSTEAD = "Use a server that you run with `mlflow server`, such as https://mlflow.example.com."
 
 
@@ -90,9 +90,6 @@ def looks_elsewhere(environ: Mapping[str, str]) -> Iterator[str]:
     apart = registry_elsewhere(environ.get("MLFLOW_TRACKING_URI", ""), environ.get("MLFLOW_REGISTRY_URI", ""))
     if apart:
         yield f"MLFLOW_REGISTRY_URI {apart}"
-    other = workspace_elsewhere(environ.get("MLFLOW_WORKSPACE", ""))
-    if other:
-        yield f"MLFLOW_WORKSPACE {other}"
 
 
 def registry_elsewhere(tracking_uri: str, registry_uri: str) -> str:
@@ -106,10 +103,13 @@ def registry_elsewhere(tracking_uri: str, registry_uri: str) -> str:
 
 
 def workspace_elsewhere(workspace: str) -> str:
-    """Of MLFLOW_WORKSPACE, which MLflow's client sends along; empty when it is the one that is watched, or not set."""
-    if workspace.strip() in ("", WATCHED_WORKSPACE):
+    """Of MLFLOW_WORKSPACE, which MLflow's client sends along with every call of a process; empty when it is the default one, or not set.
+
+    The bot is refused it: it watches the workspaces that its policy names, and models of the same names are others in each.
+    """
+    if workspace.strip() in ("", DEFAULT_WORKSPACE):
         return ""
     return (
-        f'names a workspace, which is not supported, because Countersign watches only the workspace "{WATCHED_WORKSPACE}", where '
-        "models of the same names are others. Unset MLFLOW_WORKSPACE for Countersign."
+        "names a workspace, which is for the jobs that train and ship models. The bot watches the workspaces that its policy names: unset "
+        "MLFLOW_WORKSPACE for it, and add the workspace to registries in the policy."
     )

@@ -26,10 +26,9 @@ from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 
 @dataclass(frozen=True)
 class RegistryHint:
-    """A registry webhook, used only as a hint to read this model again. `model` is None when there is nothing to read."""
+    """A registry webhook, a hint to read this model again in each workspace. `model` is None when there is nothing to read."""
 
     delivery_id: str
-    workspace: str
     model: str | None
 
 
@@ -70,7 +69,7 @@ class ProgressListener(Protocol):
 
 
 class ModelRegistry(Protocol):
-    """MLflow. Reads raise Temporary or Permanent. Writes may also raise OutcomeUnknown, and are safe to repeat after a lookup."""
+    """A workspace of MLflow. Reads raise Temporary or Permanent; writes also OutcomeUnknown, and are safe to repeat after a lookup."""
 
     def read_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RegistryHint:
         """Verifies the signature over the raw body, then parses. Raises Rejected."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bot.domain.workspaces import DEFAULT
 from bot.links import NO_LINKS, Links
 from bot.ports import (
     CheckpointSigner,
@@ -18,6 +19,7 @@ from bot.ports import (
     Signer,
     TicketSystem,
 )
+from bot.registry_ports import NO_OTHERS, ModelRegistries
 from bot.store.transaction import Store
 
 
@@ -25,7 +27,8 @@ from bot.store.transaction import Store
 class Services:
     """`templates` is the directory of an organisation's own report templates; None when it has none.
 
-    `earlier_keys` are other public keys whose approvals this worker believes.
+    `earlier_keys` are other public keys whose approvals this worker believes. `registry` is the default workspace of the default registry,
+    and `registries` knows all others.
     """
 
     store: Store
@@ -40,6 +43,11 @@ class Services:
     templates: Path | None = None
     outside: tuple[OutsideWitness, ...] = ()
     earlier_keys: tuple[PublicKey, ...] = ()
+    registries: ModelRegistries = NO_OTHERS
+
+    def registry_at(self, workspace: str) -> ModelRegistry:
+        """The registry of a place. Raises Permanent for one that is not watched."""
+        return self.registry if workspace == DEFAULT else self.registries.at(workspace)
 
 
 class SystemClock:

@@ -25,12 +25,14 @@ NOWHERE = "postgresql://none@127.0.0.1:9/none"  # the routes are listed without 
 
 CALLERS = {
     "POST /webhooks/mlflow": "MLflow; signed",
+    "POST /webhooks/mlflow/<registry>": "the MLflow server of a registry that the policy names; signed",
     "POST /slack/events": "Slack: buttons, forms and `/countersign`; signed",
     "POST /webhooks/jira": "Jira; signed",
     "POST /api/requests": "pipelines that ask for a transition; bearer token ([body](guide.md#5-first-run))",
     "POST /api/rollbacks": "programs that roll a target back; bearer token ([body](guide.md#going-back))",
     "GET /gate/<model>/<version>": "CI and serving, with `?target=alias:champion`; bearer token ([answer](gate.md#examples))",
     "GET /models/<name>/<int:version>": "readers of a signed link on a card or ticket: the provenance page of a version",
+    "GET /workspaces/<registry>/<workspace>/models/<name>/<int:version>": "the same for a version of another workspace or registry",
     "GET /pages/version.css": "the style of that page and of those below",
     "GET /confirm/<pending_id>": "a person with a signed link from the button Approve: the page that their passkey signs",
     "POST /confirm/<pending_id>": "that page, with the passkey's signature",

@@ -101,6 +101,7 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.LookalikeSeen: [announce],
     e.RegistryDoubted: [announce],
     e.RegistryTrusted: [announce],
+    e.DatabaseRestored: [announce],
     e.PolicyActivated: [announce, bind_accounts],
     e.PolicyRefused: [announce],
     e.FastTrackSwitched: [announce],

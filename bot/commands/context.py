@@ -16,6 +16,7 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from bot.database.embedded import NoDatabase
+from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import AlreadyRunning, InvalidSettings, JobRefused, OutsideError, Refused
 from bot.services import Services
 from config.policy import PolicyMistakes
@@ -35,6 +36,22 @@ class Mistake(click.ClickException):
 
     def show(self, file: object = None) -> None:  # noqa: ARG002 - click hands it in
         click.echo(self.message, err=True)
+
+
+def in_place(command: Callable[P, R]) -> Callable[P, R]:
+    """The option that names another workspace or registry than the default ones."""
+    option = click.option(
+        "--workspace",
+        default="",
+        metavar="REGISTRY/WORKSPACE",
+        help="Where the model is, such as eu/team-a. Default: the default workspace of the default registry.",
+    )
+    return option(command)
+
+
+def place_named(text: str) -> str:
+    """A place as the bot writes it. Raises Refused."""
+    return str(Workspace.parse(text)) if text.strip() else DEFAULT
 
 
 def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:

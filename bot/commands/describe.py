@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, printable, services_for, settings_for, telling_mistakes
+from bot.commands.context import as_json, in_place, place_named, printable, services_for, settings_for, telling_mistakes
 from bot.domain.ledger.chain import Plain, as_plain
 from bot.domain.queries.description_text import holders_in_words, in_words
 from bot.domain.registry.model_uri import ModelUri
+from bot.domain.workspaces import in_workspace
 from config.settings import Need
 
 if TYPE_CHECKING:
@@ -40,13 +41,15 @@ if TYPE_CHECKING:
     default="",
     help="The DVC remote to fetch from. Default: the one that the git remote's .dvc/config names.",
 )
+@in_place
 @as_json
 @telling_mistakes
-def describe(uri: str, moment: str, into: Path | None, remote: str, as_json: bool) -> None:
+def describe(uri: str, moment: str, into: Path | None, remote: str, as_json: bool, workspace: str) -> None:
     """Everything known of a model version: run, commit, pipeline, data, votes, and whether the signatures hold.
 
     models:/NAME@ALIAS is understood as well.
     """
+    uri = f"{uri}{in_workspace(place_named(workspace))}"
     if moment and into:
         raise click.UsageError("--at and --fetch are two questions; ask one of them")
     if remote and not into:
@@ -71,7 +74,8 @@ def _tell_past(uri: str, at: datetime, *, as_json: bool) -> None:
     from handlers.queries.past_holders import held_at
 
     with services_for() as services:
-        past = held_at(ModelUri.parse(uri).model, at, services)
+        named = ModelUri.parse(uri)
+        past = held_at(named.model, at, services, named.workspace)
     _print(as_plain(past), holders_in_words(past.model, past.at, past.held, past.unknown), as_json=as_json)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import settings_for, telling_mistakes
-from bot.commands.wishes import asks_over_http, post, target_of
+from bot.commands.wishes import asks_over_http, place_in, post, target_of
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.model import Target, TargetKind
 from bot.errors import Refused
@@ -195,6 +196,7 @@ def _ask(wanted: Wanted, bench: Workbench, number: int, client: MlflowClient, se
         "to": str(wanted.to),
         "comment": wanted.comment,
         "requester": bench.repository.user_email,
+        **place_in("", settings, os.environ),
     }
     opened = post("/api/requests", body, settings)
     return f" and asks for {opened['target']}: {opened['state']}"

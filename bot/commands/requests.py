@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import click
 
-from bot.commands.context import as_json, git_email, print_rows, services_for, settings_for, telling_mistakes
-from bot.commands.wishes import asks_over_http, post, target_of
+from bot.commands.context import (
+    as_json,
+    git_email,
+    in_place,
+    place_named,
+    print_rows,
+    services_for,
+    settings_for,
+    telling_mistakes,
+)
+from bot.commands.wishes import asks_over_http, place_in, post, target_of
 from bot.domain.model import OPEN, Ask, AskKind, DecidedBy, Target, TransitionRequest
 from bot.domain.request.quorum import under
+from bot.domain.workspaces import DEFAULT
 from config.settings import Need, Settings
 
 
@@ -20,13 +31,14 @@ from config.settings import Need, Settings
 @click.option("--to", "target", required=True, help="alias:champion, stage:Production or model:prod.x.")
 @click.option("--comment", default="", help="Why; the approvers read it on the card.")
 @click.option("--requester", default="", help="Who asks, by e-mail. Default: git's user.email.")
+@in_place
 @telling_mistakes
-def request_transition(name: str, version: int, target: str, comment: str, requester: str) -> None:
+def request_transition(name: str, version: int, target: str, comment: str, requester: str, workspace: str) -> None:
     """Ask for a version to reach a target.
 
     With COUNTERSIGN_URL and COUNTERSIGN_API_TOKEN set it asks the bot there; else it writes to the bot's own database.
     """
-    wish = Wish(name, version, target_of(target), comment, requester or git_email("--requester"))
+    wish = Wish(name, version, target_of(target), comment, requester or git_email("--requester"), workspace)
     settings = settings_for()
     if asks_over_http(settings):
         _ask_over_http(wish, settings)
@@ -41,6 +53,7 @@ class Wish:
     target: Target
     comment: str
     requester: str
+    workspace: str
 
 
 @click.command()
@@ -97,7 +110,7 @@ def list_placements(as_json: bool) -> None:
             basis = bases.get((version, placement.target))
             rows.append(
                 {
-                    "model": placement.version.model,
+                    "model": version.model,
                     "target": str(placement.target),
                     "version": placement.version.version,
                     "since": f"{placement.since:%Y-%m-%d %H:%M}",
@@ -105,9 +118,11 @@ def list_placements(as_json: bool) -> None:
                     "approved by": approved_by(request, voters) if request else "nobody",
                     "ticket": request.ticket.key if request and request.ticket else None,
                     "rule": rule.label if rule else "none speaks of it",
+                    "workspace": version.workspace,
                 }
             )
-    columns = ("model", "target", "version", "since", "held", "approved by", "ticket", "rule")
+    elsewhere = ("workspace",) if any(row["workspace"] != DEFAULT for row in rows) else ()
+    columns = (*elsewhere, "model", "target", "version", "since", "held", "approved by", "ticket", "rule")
     print_rows(rows, columns, as_json=as_json, empty="No target is held, or no sweep has run yet.")
 
 
@@ -139,6 +154,7 @@ def _ask_over_http(wish: Wish, settings: Settings) -> None:
         "to": str(wish.target),
         "comment": wish.comment,
         "requester": wish.requester,
+        **place_in(wish.workspace, settings, os.environ),
     }
     opened = post("/api/requests", body, settings)
     click.echo(f"{opened['id'][:8]}  {opened['version']} asks for {opened['target']}: {opened['state']}")
@@ -149,7 +165,14 @@ def _ask_here(wish: Wish) -> None:
 
     with services_for(Need.REGISTRY) as services:
         opened = asking.request_transition(
-            wish.name, wish.version, wish.target, wish.requester, wish.comment, Ask(AskKind.COMMAND), services
+            wish.name,
+            wish.version,
+            wish.target,
+            wish.requester,
+            wish.comment,
+            Ask(AskKind.COMMAND),
+            services,
+            place_named(wish.workspace),
         )
     click.echo(f"{opened.short_id}  {opened.version} asks for {opened.target}: {opened.state}")
 

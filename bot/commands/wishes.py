@@ -8,6 +8,7 @@ import click
 import requests as http
 
 from bot.domain.model import Target
+from bot.domain.workspaces import Workspace, same_server
 from bot.errors import Refused
 from config.settings import Settings
 
@@ -20,6 +21,17 @@ def target_of(text: str) -> Target:
         raise click.UsageError(str(refusal)) from None
 
 
+def place_in(workspace: str, settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """How a job tells the bot where its model is: the place that was named, or the one that its MLflow client would talk to."""
+    if workspace.strip():
+        return {"workspace": str(Workspace.parse(workspace))}
+    said = {
+        "workspace": environ.get("MLFLOW_WORKSPACE", "").strip(),
+        "registry": settings.job_registry,
+    }
+    return {name: text for name, text in said.items() if text}
+
+
 def asks_over_http(settings: Settings) -> bool:
     return bool(settings.public_url and settings.api_token.get_secret_value())
 
@@ -28,8 +40,11 @@ def post(path: str, body: Mapping[str, object], settings: Settings) -> Mapping[s
     """The bot's answer. Raises ClickException with the bot's own sentence when it refuses."""
     token = settings.api_token.get_secret_value()
     address = f"{settings.public_url.rstrip('/')}{path}"
+    at = {
+        "tracking_uri": same_server(settings.mlflow_tracking_uri)
+    }  # beside the body, where a bot with one registry ignores it
     try:
-        answer = http.post(address, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        answer = http.post(address, json=body, params=at, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     except http.RequestException as trouble:
         raise click.ClickException(
             f"{address} does not answer ({type(trouble).__name__}). Is the bot running?"

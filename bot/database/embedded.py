@@ -29,7 +29,7 @@ from bot.errors import NoDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["NoDatabase", "attach", "start", "stop"]
+__all__ = ["NoDatabase", "attach", "discard", "start", "stop"]
 
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_LIMIT = 103  # bytes: sun_path is 108 on Linux and 104 on macOS, and ends in a NUL
@@ -81,6 +81,12 @@ def stop(home: Path) -> None:
             cluster.run("pg_ctl", "stop", "-D", str(cluster.files), "-m", "fast", "-w", "-t", "30")
         if cluster.sockets != cluster.files and cluster.sockets.exists():
             shutil.rmtree(cluster.sockets)
+
+
+def discard(home: Path) -> None:
+    """Stops the server in `home` and removes its files: for a database that was never finished."""
+    stop(home)
+    shutil.rmtree(home.expanduser().resolve() / "postgres", ignore_errors=True)
 
 
 def trouble_reaching(uri: str) -> str | None:

@@ -8,13 +8,19 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from bot.app import build_services, database_url
+from pydantic import SecretStr
+
+from bot.app import build_services, credentials_of, database_url, registries_of
 from bot.clients.jira.checkup import JiraCheckup
+from bot.clients.mlflow.access import Access
 from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.clients.slack.checkup import SlackCheckup
 from bot.domain.policy.rules import Policy
+from bot.domain.workspaces import DEFAULT, Registry, Workspace, is_covered, watched
+from bot.ports import ModelRegistry
 from bot.services import Services
 from config.settings import Settings
+from config.settings.registries import RegistrySecrets
 
 
 class Status(StrEnum):
@@ -53,11 +59,15 @@ def failure(what: str, why: str, fix: str = "") -> Finding:
 
 @dataclass(frozen=True)
 class World:
-    """Settings and the policy file. External systems are reached through these, and only when a check needs them."""
+    """Settings and the policy file. External systems are reached through these, and only when a check needs them.
+
+    `place` is the watched workspace that the checks of MLflow are about.
+    """
 
     settings: Settings
     policy: Policy
     policy_text: str
+    place: str = DEFAULT
 
     @cached_property
     def database_url(self) -> str:
@@ -69,17 +79,40 @@ class World:
 
     @cached_property
     def mlflow(self) -> MlflowCheckup:
-        return MlflowCheckup(self.settings.mlflow_tracking_uri)
+        there, own = Workspace.parse(self.place), self.settings.mlflow_tracking_uri
+        if self.place == DEFAULT:
+            return MlflowCheckup(own)
+        is_own = there.registry == DEFAULT
+        secrets = self.settings.registries.get(there.registry, RegistrySecrets())
+        access = Access(there, None if is_own else credentials_of(secrets))
+        return MlflowCheckup(own if is_own else self.registry.uri, access)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry that the place belongs to."""
+        name = Workspace.parse(self.place).registry
+        return next(one for one in watched(self.policy.registries) if one.name == name)
+
+    @property
+    def webhook_secrets(self) -> tuple[SecretStr, ...]:
+        if self.registry.name == DEFAULT:
+            return self.settings.mlflow_webhook_secrets
+        return self.settings.registries.get(self.registry.name, RegistrySecrets()).webhook_secrets
+
+    @cached_property
+    def there(self) -> ModelRegistry:
+        """The place as the policy file has it, which need not be in force."""
+        return registries_of(self.settings, lambda: self.policy.registries).at(self.place)
 
     @cached_property
     def ruled_models(self) -> tuple[str, ...]:
         """The registered models that a rule matches."""
-        patterns = [rule.models for rule in self.policy.rules]
+        patterns = [rule.models for rule in self.policy.rules if is_covered(self.place, rule.workspace)]
         return tuple(name for name in self.model_names if any(fnmatchcase(name, pattern) for pattern in patterns))
 
     @cached_property
     def model_names(self) -> tuple[str, ...]:
-        return tuple(summary.name for summary in self.services.registry.list_models())
+        return tuple(summary.name for summary in self.there.list_models())
 
     @cached_property
     def slack(self) -> SlackCheckup:

@@ -83,7 +83,7 @@ def clock_is_alive(world: World) -> Findings:
 
 def sweeps_are_recent(world: World) -> Findings:
     with world.services.store.transaction() as tx:
-        last = tx.registry.last_sweeps()
+        last = tx.registry.last_sweeps(world.policy.places)
     poll = world.policy.poll
     for kind, interval in (("versions", poll.versions), ("models", poll.aliases)):
         what = f"sweep of {kind}"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from bot.clients.mlflow.checkup import EVENTS, WEBHOOKS, WebhookSeen, WebhooksUnreadable, missing, supported
 from bot.doctor.findings import Findings, World, failure, fine, warning
-from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.names import shown
 from bot.domain.policy.rules import Observed
+from bot.domain.workspaces import DEFAULT, is_covered
 from bot.errors import OutsideError, Permanent
-from handlers.custody.belief import is_same
+from bot.store.trust import RegistryRow
 
 PROBED = 10  # registered models; permissions are given for each, but thousands of calls would take too long
 REGISTER = "run `countersign doctor --register-webhook`"
@@ -63,19 +63,27 @@ def models_can_be_read(world: World) -> Findings:
 
 
 def other_workspaces_are_known(world: World) -> Findings:
-    others = world.mlflow.other_workspaces()
+    registry, there = world.registry, world.mlflow.workspaces()
+    others = [name for name in there if name not in registry.workspaces]
     if others:
         named = ", ".join(others[:PROBED]) + (f" and {len(others) - PROBED} more" if len(others) > PROBED else "")
-        why = f'only the workspace "{DEFAULT_WORKSPACE}" is watched, and the server has others: {named}'
-        yield warning("mlflow workspaces", why, "no promotion in those takes an approval")
+        own = ", ".join(f'"{name}"' for name in registry.workspaces)
+        is_one = len(registry.workspaces) == 1
+        why = f"only the workspace{'' if is_one else 's'} {own} {'is' if is_one else 'are'} watched, and the server has others: {named}"
+        fix = "no promotion in those takes an approval; to watch one, add it to registries in the policy"
+        yield warning("mlflow workspaces", why, fix)
 
 
 def _models_that_a_rule_names(world: World) -> Findings:
     """MLflow's lists leave out what the account may not read, without a word; asked for such a model by its name, it refuses."""
-    plain = (rule.models for rule in world.policy.rules if not set("*?[") & set(rule.models))
+    plain = (
+        rule.models
+        for rule in world.policy.rules
+        if not set("*?[") & set(rule.models) and is_covered(world.place, rule.workspace)
+    )
     for name in sorted(set(plain) - set(world.model_names)):
         try:
-            world.services.registry.find_model(DEFAULT_WORKSPACE, name)
+            world.there.find_model(world.place, name)
         except Permanent as refusal:
             yield failure("mlflow models", str(refusal))
 
@@ -83,16 +91,21 @@ def _models_that_a_rule_names(world: World) -> Findings:
 def registry_is_believed(world: World) -> Findings:
     """As the last sweep left it: what the address shows now may be another registry than the worker's."""
     with world.services.store.transaction() as tx:
-        row, unreadable = tx.trust.find(DEFAULT_WORKSPACE), tx.trust.unreadable(DEFAULT_WORKSPACE)
+        row, unreadable = tx.trust.find(world.place), tx.trust.unreadable(world.place)
     if row.doubted_since is not None:
         yield failure(REGISTRY, f"is not believed since {row.doubted_since:%Y-%m-%d %H:%M} UTC: {row.doubt}", ACCEPT)
-    elif not is_same(row, world.services):
+    elif not _is_same(row, world):
         yield failure(REGISTRY, f"this is another registry than the one that is known: {row.identity}", ACCEPT)
     else:
         yield fine(REGISTRY, "the one that is known" if row.identity else "no sweep has seen it yet")
     for one in unreadable:
         why = f"{shown(one.name)} cannot be looked at since {one.since:%Y-%m-%d %H:%M} UTC"
         yield warning(REGISTRY, why, "the channel was told why; every sweep tries again")
+
+
+def _is_same(row: RegistryRow, world: World) -> bool:
+    identity = world.there.identity() if row.identity is not None else None
+    return identity is None or identity == row.identity
 
 
 def models_can_be_written(world: World) -> Findings:
@@ -104,7 +117,7 @@ def models_can_be_written(world: World) -> Findings:
     for model in ruled[:PROBED]:
         try:
             world.mlflow.try_writing(model)
-            if any(rule.observed is Observed.REVERT for rule in world.policy.rules_for(DEFAULT_WORKSPACE, model)):
+            if any(rule.observed is Observed.REVERT for rule in world.policy.rules_for(world.place, model)):
                 world.mlflow.try_deleting(model)
         except Permanent as refusal:
             yield failure("mlflow writing", str(refusal))
@@ -116,7 +129,7 @@ def models_can_be_written(world: World) -> Findings:
 def webhook_points_here(world: World) -> Findings:
     if WEBHOOKS in missing(world.mlflow.server_version()):
         return  # said beside the version
-    if not world.settings.mlflow_webhook_secrets:
+    if not world.webhook_secrets:
         yield warning(
             WHAT,
             "MLFLOW_WEBHOOK_SECRET is not set, so webhooks are refused and only the poller finds the news",
@@ -143,7 +156,7 @@ def webhook_points_here(world: World) -> Findings:
 
 def register_webhook(world: World) -> Findings:
     """Creates or fixes the one webhook that points at us, and deletes others that do so too: MLflow does not check for duplicates."""
-    secrets, url = world.settings.mlflow_webhook_secrets, _door(world)
+    secrets, url = world.webhook_secrets, _door(world)
     if not secrets or not world.settings.public_url:
         yield failure(
             "register webhook",
@@ -209,4 +222,5 @@ def _delivered(webhook: WebhookSeen, world: World) -> Findings:
 
 
 def _door(world: World) -> str:
-    return f"{world.settings.public_url}/webhooks/mlflow"
+    name = world.registry.name
+    return f"{world.settings.public_url}/webhooks/mlflow{'' if name == DEFAULT else f'/{name}'}"

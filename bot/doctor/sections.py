@@ -19,9 +19,22 @@ from bot.database.embedded import NoDatabase
 from bot.doctor import digest, installation, jira, mlflow, passkeys, slack
 from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine
 from bot.domain.policy.rules import Policy
+from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
 from bot.errors import InvalidSettings, OutsideError
 from config.policy import PolicyMistakes, opens_tickets, policy_text_of, read_policy, sends_mail
 from config.settings import Need, Process, Settings, needs_of, read_settings
+
+MLFLOW = Section(
+    (
+        Check("mlflow", mlflow.mlflow_answers, "check MLFLOW_TRACKING_URI, and that the server runs"),
+        Check("mlflow models", mlflow.models_can_be_read),
+        Check("mlflow workspaces", mlflow.other_workspaces_are_known),
+        Check("mlflow registry", mlflow.registry_is_believed),
+        Check("mlflow writing", mlflow.models_can_be_written),
+        Check("mlflow webhook", mlflow.webhook_points_here),
+    )
+)
+"""Run for each watched workspace of each registry."""
 
 SECTIONS = (
     Section(
@@ -45,16 +58,7 @@ SECTIONS = (
         ),
     ),
     Section((Check("proxies", installation.proxies_are_named),)),
-    Section(
-        (
-            Check("mlflow", mlflow.mlflow_answers, "check MLFLOW_TRACKING_URI, and that the server runs"),
-            Check("mlflow models", mlflow.models_can_be_read),
-            Check("mlflow workspaces", mlflow.other_workspaces_are_known),
-            Check("mlflow registry", mlflow.registry_is_believed),
-            Check("mlflow writing", mlflow.models_can_be_written),
-            Check("mlflow webhook", mlflow.webhook_points_here),
-        )
-    ),
+    MLFLOW,
     Section(
         (
             Check("slack", slack.slack_knows_the_bot, "check SLACK_BOT_TOKEN, SLACK_API_URL and the way out to Slack"),
@@ -104,9 +108,12 @@ def examine(environ: Mapping[str, str], *, register_webhook: bool = False) -> li
     try:
         found = [fine("settings", f"complete for {', '.join(_processes(world.settings))}")]
         if register_webhook:
-            found += _run(Check("register webhook", mlflow.register_webhook), world)
+            for place in world.policy.places:
+                found += _in(
+                    place, _run(Check("register webhook", mlflow.register_webhook), replace(world, place=place))
+                )
         for section in SECTIONS:
-            found += _examined(section, world)
+            found += _examined_everywhere(world) if section is MLFLOW else _examined(section, world)
     finally:
         world.close()
     return [_without(secrets, finding) for finding in found]
@@ -157,6 +164,23 @@ def _examined(section: Section, world: World) -> Findings:
             yield from _run(check, world)
 
 
+def _examined_everywhere(world: World) -> Findings:
+    for place in world.policy.places:
+        there = replace(world, place=place)
+        try:
+            yield from _in(place, _examined(MLFLOW, there))
+        finally:
+            there.close()
+
+
+def _in(place: str, found: Findings) -> Findings:
+    """Says which place a finding is about, where it is not the default one."""
+    name = Workspace.parse(place).registry
+    for one in found:
+        fix = one.fix if name == DEFAULT else one.fix.replace("MLFLOW_TRACKING_URI", f"the uri of {name} in the policy")
+        yield replace(one, what=f"{one.what}{in_workspace(place)}", fix=fix)
+
+
 def _run(check: Check, world: World) -> Iterator[Finding]:
     """An error from outside fails only this check, and keeps what the check found before."""
     try:
@@ -181,6 +205,8 @@ def _for_a_person(sentence: str) -> str:
 def _secrets_in(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Longest first, so that a secret that contains another one is hidden completely."""
     held: set[str] = {environ.get(name, "") for name in MLFLOWS_OWN_SECRETS}
+    for one in settings.registries.values():
+        held.update(secret.get_secret_value() for secret in (one.password, one.token, *one.webhook_secrets))
     for name in type(settings).model_fields:
         value = getattr(settings, name)
         secrets = value if isinstance(value, tuple) else (value,)

@@ -15,6 +15,7 @@ from bot.domain.passkey_events import PasskeyEnrolled as PasskeyEnrolled
 from bot.domain.passkey_events import PasskeyRevoked as PasskeyRevoked
 from bot.domain.references import Image, PostedCard, TicketRef
 from bot.domain.registry_events import BaselineTaken as BaselineTaken
+from bot.domain.registry_events import DatabaseRestored as DatabaseRestored
 from bot.domain.registry_events import LookalikeSeen as LookalikeSeen
 from bot.domain.registry_events import ModelGone as ModelGone
 from bot.domain.registry_events import ModelReadable as ModelReadable

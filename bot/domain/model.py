@@ -24,9 +24,10 @@ from bot.domain.grounds import SignedBy as SignedBy
 from bot.domain.grounds import StaleCause as StaleCause
 from bot.domain.names import shown
 from bot.domain.references import Image, PostedCard, TicketRef
+from bot.domain.workspaces import DEFAULT, in_workspace
 from bot.errors import Refused
 
-DEFAULT_WORKSPACE = "default"
+DEFAULT_WORKSPACE = DEFAULT
 # Metadata of a field that was added later: without it, what older releases signed keeps its digest.
 OMIT_EMPTY = "omit_empty"
 
@@ -67,7 +68,7 @@ class VersionId:
     created: datetime
 
     def __str__(self) -> str:
-        return f"{shown(self.model)} v{self.version}"
+        return f"{shown(self.model)} v{self.version}{in_workspace(self.workspace)}"
 
 
 @dataclass(frozen=True)

@@ -102,3 +102,12 @@ class RegistryTrusted(RegistryEvent):
     since: datetime
     person: str = ""
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class DatabaseRestored(Event):
+    """Our own database is a backup made at `made_at`, which ends at this entry. What happened later is not on record."""
+
+    made_at: datetime
+    entries: int
+    ended: int

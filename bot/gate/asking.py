@@ -47,6 +47,7 @@ class Server:
     """A server. `name` starts error sentences, `setting` is the variable to fix; `authorization` is a whole header, or empty.
 
     `certificates` is a file of CAs to trust instead of the default ones; `client_certificate` a file with certificate and key.
+    `workspace` is the one of an MLflow server; empty for its default one.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Server:
     certificates: str = ""
     client_certificate: str = ""
     verifies: bool = True
+    workspace: str = ""
 
     @property
     def shown(self) -> str:
@@ -80,6 +82,8 @@ def ask(server: Server, path: str, parameters: Mapping[str, str]) -> Answer:
     """GET. A JSON object is an answer, with any status; so is 401 or 403 with anything. Raises Down and NoAnswer."""
     query = f"?{urlencode(parameters)}" if parameters else ""
     request = Request(f"{server.shown.rstrip('/')}{path}{query}", headers={"Accept": "application/json"})
+    if server.workspace:
+        request.add_header("X-MLFLOW-WORKSPACE", server.workspace)
     if server.authorization:
         request.add_unredirected_header("Authorization", server.authorization)
     try:

@@ -13,6 +13,7 @@ from bot.errors import NoAnswer, Refused
 from bot.gate.asking import Down, Server, is_http
 from bot.gate.offline import judge_tags, judge_verdicts
 from bot.gate.online import bot_at, judge_online
+from bot.gate.places import Asker, asker_of
 from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
 from bot.mlflow_addresses import looks_elsewhere, mistake_in
@@ -53,12 +54,13 @@ def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str]
     wished = wanted.target(target)
     server = registry_of(environ)
     _refuse_what_is_not_supported(environ)
-    registry = Registry(server)
+    asker = asker_of(environ)
+    registry = Registry(server, asker.place)
     try:
         seen = registry.find(wanted)
         if seen is None:
             return _nothing_there(wanted, wished, server)
-        return _judged(registry.question(seen, wished), seen, proof, now)
+        return _judged(registry.question(seen, wished), seen, proof, asker, now)
     except NoAnswer as trouble:
         return GateResult(False, (Reason(ReasonCode.CANNOT_TELL, str(trouble)),), str(wanted), wished, decided=False)
 
@@ -72,11 +74,11 @@ def _refuse_what_is_not_supported(environ: Mapping[str, str]) -> None:
         raise Refused(elsewhere)
 
 
-def _judged(question: GateQuery, seen: VersionSnapshot, proof: Proof, now: datetime) -> GateResult:
+def _judged(question: GateQuery, seen: VersionSnapshot, proof: Proof, asker: Asker, now: datetime) -> GateResult:
     if proof.bot is None:
         return judge_tags(question, seen.tags, proof.ring, now, proof.max_age)
     try:
-        return judge_online(question, proof.bot, proof.ring, now)
+        return judge_online(question, proof.bot, proof.ring, now, asker)
     except Down as trouble:
         return _while_the_bot_is_down(question, seen, proof, now, str(trouble))
     except NoAnswer as trouble:  # something answers at that address, so no verdict replaces the bot
@@ -105,5 +107,8 @@ def _undecided(question: GateQuery, *reasons: Reason) -> GateResult:
 
 
 def _nothing_there(wanted: Wanted, target: Target, server: Server) -> GateResult:
-    sentence = f"{wanted} leads to no version in the registry at {server.shown}. Check the name, or register it first."
+    where = f" in its workspace {server.workspace}" if server.workspace else ""
+    sentence = (
+        f"{wanted} leads to no version in the registry at {server.shown}{where}. Check the name, or register it first."
+    )
     return GateResult(False, (Reason(ReasonCode.NO_SUCH_VERSION, sentence),), str(wanted), target)

@@ -11,11 +11,14 @@ from urllib.parse import quote
 
 from bot.domain.attestation.gate import GateQuery, GateResult, Reason, ReasonCode, denied, judge
 from bot.domain.attestation.in_toto import identity_digest, uri_of
+from bot.domain.workspaces import DEFAULT
 from bot.errors import NoAnswer
 from bot.gate.asking import Answer, Server, ask, fault_with
 from bot.gate.offline import read_approval, read_each
+from bot.gate.places import Asker
 from bot.signatures import TrustedKey
 
+NO_PLACE = Asker()
 MOST_VOTES = 200  # that are read from one answer
 
 
@@ -28,15 +31,19 @@ class BotSaid:
     votes: tuple[str, ...]
     artifacts: str
     size: int | None
+    workspace: str
 
 
 def bot_at(address: str, token: str) -> Server:
     return Server("Countersign", "COUNTERSIGN_URL", address, f"Bearer {token}")
 
 
-def judge_online(question: GateQuery, server: Server, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
+def judge_online(
+    question: GateQuery, server: Server, ring: Mapping[str, TrustedKey], now: datetime, asker: Asker = NO_PLACE
+) -> GateResult:
     """Raises Down while the bot is down, else NoAnswer. Without a ring, the bot's answer decides."""
-    said = _said(server, question)
+    said = _said(server, question, asker)
+    question = asker.question_in(said.workspace, question)
     if said.allowed and not said.identity:
         raise NoAnswer(f"{server.shown} does not say which version it allows. Check COUNTERSIGN_URL.")
     if said.identity and said.identity != identity_digest(question.version):
@@ -62,10 +69,10 @@ def _proven(question: GateQuery, said: BotSaid, ring: Mapping[str, TrustedKey], 
     return judge(question, claims, doubts, now=now)
 
 
-def _said(server: Server, question: GateQuery) -> BotSaid:
+def _said(server: Server, question: GateQuery, asker: Asker) -> BotSaid:
     version = question.version
     path = f"/gate/{quote(version.model, safe='')}/{version.version}"
-    answer = ask(server, path, {"target": str(question.target)})
+    answer = ask(server, path, {"target": str(question.target), **asker.parameters})
     if answer.status == 401:
         raise NoAnswer(f"Countersign at {server.shown} does not know this COUNTERSIGN_API_TOKEN. Set the bot's own.")
     if answer.status not in (200, 404) or not isinstance(answer.body.get("allowed"), bool):
@@ -86,4 +93,5 @@ def _read(answer: Answer) -> BotSaid:
         votes=tuple(str(one) for one in votes[:MOST_VOTES]) if isinstance(votes, list) else (),
         artifacts=str(body.get("artifacts") or ""),
         size=size if isinstance(size, int) else None,
+        workspace=str(body.get("workspace") or DEFAULT),
     )

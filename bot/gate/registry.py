@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
 
 from bot.domain.attestation.gate import GateQuery, may_be_copy, original_of, source_of
-from bot.domain.model import DEFAULT_WORKSPACE, Target, VersionId
+from bot.domain.model import Target, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
+from bot.domain.workspaces import DEFAULT
 from bot.errors import NoAnswer
 from bot.gate.asking import Answer, Server, ask, basic
 from bot.gate.uris import Wanted
@@ -27,7 +28,7 @@ FIXES = {
 def registry_of(environ: Mapping[str, str]) -> Server:
     """Username and password take precedence over a token, as in MLflow's client."""
     address = environ.get("MLFLOW_TRACKING_URI", "").strip()
-    parts = urlsplit(address)
+    parts, workspace = urlsplit(address), environ.get("MLFLOW_WORKSPACE", "").strip() or DEFAULT
     username = environ.get("MLFLOW_TRACKING_USERNAME") or unquote(parts.username or "")
     password = environ.get("MLFLOW_TRACKING_PASSWORD") or unquote(parts.password or "")
     token = environ.get("MLFLOW_TRACKING_TOKEN", "")
@@ -40,15 +41,20 @@ def registry_of(environ: Mapping[str, str]) -> Server:
         certificates=environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH", ""),
         client_certificate=environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH", ""),
         verifies=environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() not in ("true", "1"),
+        workspace=workspace if workspace != DEFAULT else "",
     )
 
 
 @dataclass(frozen=True)
 class Registry:
+    """`place` is the workspace of the registry that the server is, as the bot writes it."""
+
     server: Server
+    place: str = DEFAULT
 
     def find(self, wanted: Wanted) -> VersionSnapshot | None:
         """The version that `wanted` names now; None when there is none. Raises NoAnswer."""
+        self._check_that_there_are_workspaces()
         if wanted.alias is not None:
             return self._by_alias(wanted.model, wanted.alias)
         if wanted.stage is not None:
@@ -60,6 +66,17 @@ class Registry:
         origin = source_of(seen.source) if may_be_copy(seen.id, target) else None
         source = self._by_number(*origin) if origin else None
         return GateQuery(seen.id, target, original_of(seen, source))
+
+    def _check_that_there_are_workspaces(self) -> None:
+        """A server before 3.10 would answer about its only registry, whose models may have the same names."""
+        if not self.server.workspace:
+            return
+        answer = ask(self.server, "/api/3.0/mlflow/server-info", {})
+        if answer.status != 200 or answer.body.get("workspaces_enabled") is not True:
+            raise NoAnswer(
+                f"MLflow at {self.server.shown} has no workspaces, so there is none called {self.server.workspace}. "
+                "Check MLFLOW_TRACKING_URI, or unset MLFLOW_WORKSPACE."
+            )
 
     def _by_alias(self, model: str, alias: str) -> VersionSnapshot | None:
         answer = ask(self.server, f"{ROUTES}/registered-models/alias", {"name": model, "alias": alias})
@@ -91,7 +108,7 @@ class Registry:
 
     def _version(self, body: Mapping[str, object]) -> VersionSnapshot:
         try:
-            return _seen(body["model_version"])
+            return _seen(body["model_version"], self.place)
         except (KeyError, TypeError, ValueError, OverflowError):
             raise self._unreadable() from None
 
@@ -101,13 +118,13 @@ class Registry:
         )
 
 
-def _seen(found: object) -> VersionSnapshot:
+def _seen(found: object, place: str) -> VersionSnapshot:
     """Raises KeyError, TypeError or ValueError for anything that MLflow would not write."""
     if not isinstance(found, dict):
         raise TypeError(found)
     created = _time(found["creation_timestamp"])
     return VersionSnapshot(
-        id=VersionId(DEFAULT_WORKSPACE, _encodable(str(found["name"])), int(found["version"]), created),
+        id=VersionId(place, _encodable(str(found["name"])), int(found["version"]), created),
         stage=str(found.get("current_stage") or "None"),
         tags={str(tag["key"]): str(tag.get("value", "")) for tag in found.get("tags", ())},
         source=str(found.get("source") or ""),

@@ -259,11 +259,13 @@ class DigestFigures:
             for row in rows:
                 yield _entry_of(row)
 
-    def baseline_at(self) -> datetime | None:
-        """When the first baseline was taken, near the ledger's start. What it found has been there for an unknown time."""
-        query = "select at from ledger where kind = 'BaselineTaken' order by seq limit 1"
-        found: datetime | None = self.connection.execute(sa.text(query)).scalar()
-        return found
+    def baselines_at(self) -> dict[str, datetime]:
+        """When each workspace's first baseline was taken. What it found has been there for an unknown time."""
+        query = (
+            "select distinct on (body::jsonb ->> 'workspace') body::jsonb ->> 'workspace', at from ledger "
+            "where kind = 'BaselineTaken' order by body::jsonb ->> 'workspace', seq"
+        )
+        return {str(workspace): at for workspace, at in self.connection.execute(sa.text(query))}
 
     # Policies, and earlier digests
 

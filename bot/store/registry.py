@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -306,11 +306,11 @@ class RegistryRows:
         put = insert(tables.sweeps).values(values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["kind", "workspace"], set_=values))
 
-    def last_sweeps(self) -> Mapping[str, datetime]:
-        rows = self.connection.execute(
-            sa.select(tables.sweeps.c.kind, sa.func.max(tables.sweeps.c.done_at)).group_by("kind")
-        )
-        return {row.kind: row[1] for row in rows}
+    def last_sweeps(self, places: Collection[str]) -> Mapping[str, datetime]:
+        """By kind, when the sweep of that place ended well whose sweep is the longest ago."""
+        rows = tables.sweeps.c
+        query = sa.select(rows.kind, sa.func.min(rows.done_at)).where(rows.workspace.in_(places)).group_by("kind")
+        return {row.kind: row[1] for row in self.connection.execute(query)}
 
 
 def _ask_of(row: sa.Row[Any]) -> OpenAsk:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -85,10 +85,10 @@ class RequestRows:
             query = query.with_for_update()
         return [_request_of(body) for body in self.connection.execute(query).scalars()]
 
-    def due(self, now: datetime) -> list[str]:
-        """The ids of the open requests whose time is up."""
+    def due(self, now: datetime, spared: Collection[str] = ()) -> list[str]:
+        """The ids of the open requests whose time is up, but for those in the `spared` workspaces."""
         rows = tables.requests.c
-        overdue = sa.and_(rows.state.in_(OPEN), rows.expires_at <= now)
+        overdue = sa.and_(rows.state.in_(OPEN), rows.expires_at <= now, rows.workspace.not_in(spared))
         return list(self.connection.execute(sa.select(rows.id).where(overdue).order_by(rows.id)).scalars())
 
     def with_ticket(self, ticket_id: str) -> str | None:

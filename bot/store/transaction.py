@@ -18,8 +18,10 @@ import sqlalchemy as sa
 from bot.domain.events import DigestClosed, Event, RequestEvent, RequestOpened
 from bot.domain.model import TransitionRequest
 from bot.domain.request import evolution
+from bot.domain.workspaces import Registry, watched
 from bot.engine import rows as job_rows
 from bot.engine.lanes import FollowUp, lane_of
+from bot.errors import Refused
 from bot.store.absences import AbsenceRows, SwitchRows
 from bot.store.attestations import AttestationRows, KeyRows, SignedRequestRows, VerdictRows
 from bot.store.contents import ContentRows
@@ -146,6 +148,17 @@ class Transaction:
     def policy(self) -> Policy:
         """The policy in force."""
         return self.policies.active().policy
+
+    def registries(self) -> tuple[Registry, ...]:
+        """Those that the policy in force watches; before the first policy, the default registry alone."""
+        try:
+            return watched(self.policy().registries)
+        except Refused:
+            return watched(())
+
+    def places(self) -> tuple[str, ...]:
+        """The watched workspaces."""
+        return tuple(place for registry in self.registries() for place in registry.places)
 
     def _defer_what_follows(self, event: Event, seq: int) -> None:
         follow_ups = self._store.follow_ups.get(type(event), ())

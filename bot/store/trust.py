@@ -13,12 +13,16 @@ from bot.store import tables
 
 @dataclass(frozen=True)
 class RegistryRow:
-    """`identity` is None until a sweep has learnt it. While `doubted_since` is set, `doubt` says why."""
+    """`identity` is None until a sweep has learnt it. While `doubted_since` is set, `doubt` says why.
+
+    `backup_of`: our own database was restored from a backup of then, and no admin has accepted what the registry holds now.
+    """
 
     workspace: str
     identity: str | None = None
     doubted_since: datetime | None = None
     doubt: str = ""
+    backup_of: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,18 @@ class TrustRows:
         return RegistryRow(*row) if row else RegistryRow(workspace)
 
     def put(self, row: RegistryRow) -> None:
-        values = {"identity": row.identity, "doubted_since": row.doubted_since, "doubt": row.doubt}
+        values = {
+            "identity": row.identity,
+            "doubted_since": row.doubted_since,
+            "doubt": row.doubt,
+            "backup_of": row.backup_of,
+        }
         put = insert(tables.registries).values(workspace=row.workspace, **values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["workspace"], set_=values))
+
+    def all(self) -> list[RegistryRow]:
+        query = sa.select(tables.registries).order_by(tables.registries.c.workspace)
+        return [RegistryRow(*row) for row in self.connection.execute(query)]
 
     def doubted(self) -> list[RegistryRow]:
         query = sa.select(tables.registries).where(tables.registries.c.doubted_since.is_not(None))
@@ -54,9 +67,11 @@ class TrustRows:
 
     # Models that cannot be read
 
-    def unreadable(self, workspace: str) -> list[UnreadableModel]:
+    def unreadable(self, workspace: str | None = None) -> list[UnreadableModel]:
+        """Of all workspaces when none is named."""
         rows = tables.unreadable_models.c
-        query = sa.select(rows.name, rows.since, rows.told_at).where(rows.workspace == workspace).order_by(rows.name)
+        query = sa.select(rows.name, rows.since, rows.told_at).order_by(rows.name)
+        query = query if workspace is None else query.where(rows.workspace == workspace)
         return [UnreadableModel(*row) for row in self.connection.execute(query)]
 
     def find_unreadable(self, workspace: str, name: str) -> UnreadableModel | None:

@@ -20,6 +20,7 @@ from config.policy.calendar_shapes import CalendarShape, FreezeShape
 from config.policy.checks import broken_laws
 from config.policy.messages import shape_findings
 from config.policy.parts import Finding, Parts
+from config.policy.registry_shapes import RegistryShape
 from config.policy.shapes import GroupShape, PersonShape, PolicyShape, RuleShape
 from config.policy.warnings import notable
 from config.policy.yaml_lines import Document, Mistake, Path, as_list, as_mapping, read_document
@@ -181,6 +182,7 @@ def _sound_parts(content: dict[str, object]) -> Parts:
         freezes=_sound(FreezeShape, freezes.items()),
         freeze_names=frozenset(freezes),
         timezone=calendar.get("calendar", CalendarShape()).timezone,
+        registries=_sound(RegistryShape, as_mapping(content.get("registries")).items()),
     )
 
 
@@ -222,5 +224,6 @@ def _as_policy(shape: PolicyShape) -> Policy:
         freezes=tuple(freeze.as_freeze(name, shape.calendar.timezone) for name, freeze in shape.freezes.items()),
         artifact_stores=shape.artifact_stores,
         authors_from=shape.authors_from,
+        registries=tuple(one.as_registry(name) for name, one in shape.registries.items()),
         digest=None if shape.digest is None else shape.digest.as_plan(shape.calendar.timezone),
     )

@@ -17,6 +17,7 @@ from bot.domain.policy.rules import MIRRORED_CODES, UnknownRequester
 from config.did_you_mean import guess
 from config.policy.parts import Finding, Parts
 from config.policy.patterns import covers
+from config.policy.registry_shapes import registries_can_be_told_apart
 from config.policy.shapes import RuleShape
 from config.policy.yaml_lines import Path
 
@@ -24,6 +25,7 @@ from config.policy.yaml_lines import Path
 def broken_laws(parts: Parts) -> Iterator[Finding]:
     yield from _one_entry_for_each_person(parts)
     yield from freezes_open_again(parts)
+    yield from registries_can_be_told_apart(parts.registries)
     for index, rule in parts.rules.items():
         yield from _asks_for_something_else(index, rule)
         yield from _groups_exist(index, rule, parts)
@@ -139,7 +141,13 @@ def _rules_can_be_reached(parts: Parts) -> Iterator[Finding]:
 def hides(first: RuleShape, second: RuleShape) -> bool:
     """Whether the first matches everything that the second matches."""
     same_target = first.target.as_target() == second.target.as_target()
-    return same_target and covers(first.workspace, second.workspace) and covers(first.models, second.models)
+    return same_target and _covers_places(first, second) and covers(first.models, second.models)
+
+
+def _covers_places(first: RuleShape, second: RuleShape) -> bool:
+    return covers(first.registry, second.registry) and all(
+        any(covers(wide, narrow) for wide in first.named_workspaces) for narrow in second.named_workspaces
+    )
 
 
 ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # where no window has a date, all weeks are the same

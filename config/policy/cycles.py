@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from bot.domain.model import TargetKind
 from config.policy.parts import Finding
 from config.policy.patterns import common_name
+from config.policy.places import common_place
 from config.policy.shapes import RuleShape
 
 
@@ -39,7 +40,7 @@ def _fed_by(rule: RuleShape, rules: tuple[RuleShape, ...]) -> frozenset[int]:
         place
         for place, other in enumerate(rules)
         if other.target.as_target().kind is TargetKind.MODEL
-        and common_name(rule.workspace, other.workspace) is not None
+        and common_place(rule, other) is not None
         and common_name(into, other.models) is not None
     )
 

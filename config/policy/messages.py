@@ -14,6 +14,7 @@ from config.policy.digest_shapes import DigestNotifyShape, DigestShape, DigestTi
 from config.policy.fast_track_shapes import FastTrackShape, MetricShape
 from config.policy.lineage_shapes import LineageShape
 from config.policy.parts import Finding
+from config.policy.registry_shapes import RegistryShape
 from config.policy.shapes import (
     ApproveShape,
     AskShape,
@@ -51,7 +52,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "digest": DigestShape,
 }
 
-NAMED = {"groups": "group", "freezes": "freeze"}  # mappings from names that people chose
+NAMED = {"groups": "group", "freezes": "freeze", "registries": "registry"}  # mappings from names that people chose
 
 # https://docs.pydantic.dev/latest/errors/validation_errors/
 WANTED = {
@@ -128,6 +129,8 @@ def _shape_at(path: Path) -> type[BaseModel]:
     match path:
         case ("groups", _):
             return GroupShape
+        case ("registries", _):
+            return RegistryShape
         case ("freezes", _):
             return FreezeShape
         case ("freezes", *_):

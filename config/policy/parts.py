@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config.policy.calendar_shapes import FreezeShape
+from config.policy.registry_shapes import RegistryShape
 from config.policy.shapes import GroupShape, PersonShape, RuleShape
 from config.policy.yaml_lines import Path
 
@@ -23,6 +24,7 @@ class Parts:
     freezes: Mapping[str, FreezeShape]
     freeze_names: frozenset[str]
     timezone: str
+    registries: Mapping[str, RegistryShape] = field(default_factory=dict)
 
     def members(self, group: str) -> frozenset[str] | None:
         """None when only Slack knows them."""

@@ -7,11 +7,11 @@ Single values are in `config.policy.values` and `config.policy.times`; calendars
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import AfterValidator, Field, Strict, model_validator
 
-from bot.domain.model import DEFAULT_WORKSPACE, Ask, AskKind, AuthorSource, Target, TargetKind
+from bot.domain.model import Ask, AskKind, AuthorSource, Target, TargetKind
 from bot.domain.policy.rules import (
     ARTIFACTS_FROM_MLFLOW,
     Approve,
@@ -28,10 +28,12 @@ from bot.domain.policy.rules import (
     UnknownRequester,
     Unruled,
 )
+from bot.domain.workspaces import DEFAULT, pattern_of
 from config.policy.calendar_shapes import CalendarShape, FreezeShape
 from config.policy.digest_shapes import DigestShape
 from config.policy.fast_track_shapes import FastTrackShape
 from config.policy.lineage_shapes import LineageShape
+from config.policy.registry_shapes import REGISTRIES_LIMIT, PlacePattern, RegistryName, RegistryShape
 from config.policy.ticket_shapes import TicketShape
 from config.policy.times import Duration, Pause
 from config.policy.values import (
@@ -188,8 +190,14 @@ class RuleShape(Shape):
 
     models: Text
     """A shell pattern for names of registered models, for example "bike-*"."""
-    workspace: Text = DEFAULT_WORKSPACE
-    """MLflow's workspace, or a shell pattern for several."""
+    registry: PlacePattern = DEFAULT
+    """A registry from `registries`, or a shell pattern for several; `default` is the one of MLFLOW_TRACKING_URI."""
+    workspace: PlacePattern = DEFAULT
+    """A workspace of it, or a shell pattern for several."""
+    workspaces: (
+        Annotated[tuple[PlacePattern, ...], Strict(False), Field(min_length=1), AfterValidator(different)] | None
+    ) = None
+    """Several workspaces of it, or shell patterns, in place of `workspace`."""
     target: TargetShape
     ask_on: Annotated[tuple[AskShape, ...], Strict(False)] = ()
     """What makes a version ask by itself; without it, only the command line and the API ask."""
@@ -217,10 +225,25 @@ class RuleShape(Shape):
     approval_valid_for: Duration | None = None
     """How old an approval may get before the digest asks for a new one; without it, any age."""
 
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Self:
+        if self.workspaces is not None and "workspace" in self.model_fields_set:
+            raise ValueError("has both workspace and workspaces. Keep one of them")
+        return self
+
+    @property
+    def named_workspaces(self) -> tuple[str, ...]:
+        return self.workspaces or (self.workspace,)
+
+    @property
+    def place(self) -> str:
+        """The workspaces that the rule is for, as `bot.domain.workspaces` writes them."""
+        return pattern_of(self.registry, self.named_workspaces)
+
     def as_rule(self) -> Rule:
         return Rule(
             models=self.models,
-            workspace=self.workspace,
+            workspace=self.place,
             target=self.target.as_target(),
             ask_on=tuple(ask.as_ask() for ask in self.ask_on),
             observed=self.observed,
@@ -254,6 +277,8 @@ class PolicyShape(Shape):
     run or version), commit_tag (the run's tag countersign.commit_author). Others bar no one, and the author then counts as unknown."""
     groups: Annotated[dict[GroupName, GroupShape], Field(min_length=1)]
     """Who may approve, by the names that the rules use."""
+    registries: dict[RegistryName, RegistryShape] = Field(default_factory=dict, max_length=REGISTRIES_LIMIT)
+    """Other MLflow servers and workspaces to watch; without it, the default workspace of MLFLOW_TRACKING_URI alone."""
     rules: Annotated[tuple[RuleShape, ...], Strict(False), Field(min_length=1)]
     """The first rule that matches workspace, model and target holds."""
     calendar: CalendarShape = Field(default_factory=CalendarShape)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.text import IN_PROSE, duration_text
 from config.policy.checks import hides
 from config.policy.cycles import rules_that_feed_on_copies
 from config.policy.parts import Finding
 from config.policy.patterns import common_name
+from config.policy.places import common_place, rules_for_no_place
 from config.policy.shapes import PolicyShape, RuleShape
 
 LETTERS = re.compile(r"\[[^\]!-][^\]-]*\]")  # not [a-z] and [!a], which no one writes by chance
@@ -22,7 +22,7 @@ LETTERS = re.compile(r"\[[^\]!-][^\]-]*\]")  # not [a-z] and [!a], which no one 
 
 def notable(policy: PolicyShape) -> Iterator[Finding]:
     yield from _rules_that_overlap(policy.rules)
-    yield from _rules_for_another_workspace(policy.rules)
+    yield from rules_for_no_place(policy)
     yield from _brackets_that_stand_for_a_letter(policy.rules)
     yield from _groups_without_a_rule(policy)
     yield from _freezes_without_a_rule(policy)
@@ -35,7 +35,9 @@ def notable(policy: PolicyShape) -> Iterator[Finding]:
 def _brackets_that_stand_for_a_letter(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:
     """A model may be called `[prod] bike`, and few know that a shell pattern reads `[prod]` as one letter of four."""
     for index, rule in enumerate(rules):
-        for key, pattern in (("models", rule.models), ("workspace", rule.workspace)):
+        patterns = [("models", rule.models), ("registry", rule.registry)]
+        key_of_workspaces = "workspace" if rule.workspaces is None else "workspaces"
+        for key, pattern in (*patterns, *((key_of_workspaces, one) for one in rule.named_workspaces)):
             found = next((one for one in LETTERS.findall(pattern) if one != "[[]"), None)
             if found is not None:
                 yield (
@@ -63,20 +65,10 @@ def _shared(first: RuleShape, second: RuleShape) -> str | None:
     if first.target.as_target() != second.target.as_target() or hides(second, first):
         return None
     model = common_name(first.models, second.models)
-    if model is None or first.workspace == second.workspace:
+    if model is None or first.place == second.place:
         return None if model is None else f'"{model}"'
-    workspace = common_name(first.workspace, second.workspace)
-    return None if workspace is None else f'"{model}" in the workspace "{workspace}"'
-
-
-def _rules_for_another_workspace(rules: tuple[RuleShape, ...]) -> Iterator[Finding]:
-    for index, rule in enumerate(rules):
-        if common_name(rule.workspace, DEFAULT_WORKSPACE) is None:
-            yield (
-                ("rules", index, "workspace"),
-                f'rule "{rule.models}" never holds, because it is for the workspace "{rule.workspace}", and only MLflow\'s workspace '
-                f'"{DEFAULT_WORKSPACE}" is watched. Remove workspace, or the rule.',
-            )
+    place = common_place(first, second)
+    return None if place is None else f'"{model}" in the workspace "{place}"'
 
 
 def _groups_without_a_rule(policy: PolicyShape) -> Iterator[Finding]:

@@ -16,8 +16,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from bot.errors import InvalidSettings
-from bot.mlflow_addresses import looks_elsewhere
+from bot.mlflow_addresses import looks_elsewhere, workspace_elsewhere
 from config.settings import values
+from config.settings.registries import RegistrySecrets, read_secrets
 from config.settings.table import SETTINGS, Setting
 
 __all__ = [
@@ -133,6 +134,7 @@ class Settings(BaseModel):
     )
     mlflow_tracking_uri: Annotated[str, AfterValidator(values.mlflow_address)] = Field("", alias="MLFLOW_TRACKING_URI")
     mlflow_public_url: WebAddress = Field("", alias="MLFLOW_PUBLIC_URL")
+    job_registry: Annotated[str, AfterValidator(values.registry_name)] = Field("", alias="COUNTERSIGN_REGISTRY")
     mlflow_webhook_secrets: Secrets = Field((), alias="MLFLOW_WEBHOOK_SECRET")
     slack_bot_tokens: Annotated[tuple[SecretStr, ...], BeforeValidator(values.slack_bot_tokens)] = Field(
         (), alias="SLACK_BOT_TOKEN"
@@ -151,6 +153,8 @@ class Settings(BaseModel):
     jira_api_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_API_TOKEN")
     jira_token: Annotated[SecretStr, BeforeValidator(values.jira_secret)] = Field(UNSET, alias="JIRA_TOKEN")
     jira_webhook_secrets: Secrets = Field((), alias="JIRA_WEBHOOK_SECRET")
+    registries: Mapping[str, RegistrySecrets] = Field(default_factory=dict)
+    """By the names of the policy's registries; from variables that end in such a name."""
 
     @property
     def slack_bot_token(self) -> SecretStr:
@@ -178,12 +182,15 @@ def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Setting
     given = {
         setting.name: environ[setting.name].strip() for setting in SETTINGS if environ.get(setting.name, "").strip()
     }
-    mistakes = [*_typos(environ), *_missing(given, needs), *looks_elsewhere(environ), *_jira_mistakes(given, needs)]
+    mistakes = [*_typos(environ), *_missing(given, needs), *looks_elsewhere(environ), *_led_away(environ, needs)]
+    mistakes += _jira_mistakes(given, needs)
     unreadable = [name for name, text in given.items() if not _is_utf_8(text)]
     mistakes += [f"{name} has bytes that are not UTF-8. Write it anew." for name in unreadable]
     given = {name: text for name, text in given.items() if name not in unreadable}
+    of_registries, wrong = read_secrets(environ)
+    mistakes += wrong
     try:
-        settings = Settings.model_validate(given)
+        settings = Settings.model_validate({**given, "registries": of_registries})
     except ValidationError as error:
         mistakes += [_sentence(str(details["loc"][0]), str(details["ctx"]["error"])) for details in error.errors()]
         settings = None
@@ -220,6 +227,13 @@ def _missing(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:
         spared = setting.name == "SLACK_SIGNING_SECRET" and "SLACK_APP_TOKEN" in given  # Socket Mode takes over
         if wanted and setting.name not in given and not spared:
             yield f"{setting.name} is not set. {setting.fix}"
+
+
+def _led_away(environ: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:
+    """A process of the bot must reach the default workspace where it means that. Jobs beside it may be at home in another."""
+    elsewhere = workspace_elsewhere(environ.get("MLFLOW_WORKSPACE", ""))
+    if Need.REGISTRY in needs and elsewhere:
+        yield f"MLFLOW_WORKSPACE {elsewhere}"
 
 
 def _jira_mistakes(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:

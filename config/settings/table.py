@@ -152,6 +152,12 @@ SETTINGS: tuple[Setting, ...] = (
         "https://mlflow.example.com",
     ),
     Setting(
+        "COUNTERSIGN_REGISTRY",
+        "for a job that runs the gate or asks the bot: the name, in the bot's policy, of the registry at its MLFLOW_TRACKING_URI",
+        "the bot tells by the address; without a bot, the default registry",
+        "eu",
+    ),
+    Setting(
         "MLFLOW_WEBHOOK_SECRET",
         "the secret of MLflow's webhooks; several, newest first, while it changes",
         "none, and every webhook of MLflow is refused: the poller finds the news",

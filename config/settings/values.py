@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from bot.domain.ledger.cosignature import WitnessKey
+from bot.domain.workspaces import REGISTRY_NAME
 from bot.errors import InvalidCheckpoint
 from bot.mlflow_addresses import mistake_in
 
@@ -41,6 +42,12 @@ PASTED = {
 def secret(text: str) -> str:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("contains a space, or a character that no token has. Copy it again, the whole of it")
+    return text
+
+
+def registry_name(text: str) -> str:
+    if text and not REGISTRY_NAME.fullmatch(text):
+        raise ValueError("is no name of a registry. Set it to one in the policy's registries, or unset it for the default one")
     return text
 
 

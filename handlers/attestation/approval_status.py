@@ -60,7 +60,9 @@ def question_about(seen: VersionSnapshot, target: Target, s: Services) -> GateQu
         return GateQuery(seen.id, target)
     with s.store.transaction() as tx:
         renames = tx.custody.renames(seen.id.workspace)
-    source = s.registry.find_version(seen.id.workspace, present_name(origin[0], seen.id.created, renames), origin[1])
+    source = s.registry_at(seen.id.workspace).find_version(
+        seen.id.workspace, present_name(origin[0], seen.id.created, renames), origin[1]
+    )
     return GateQuery(seen.id, target, original_of(seen, source))
 
 

@@ -55,7 +55,7 @@ def renew_verdict(request_id: str, s: Services) -> None:
     if key is None:
         register_key(s)
     for verdict in due:
-        seen = s.registry.find_version(verdict.workspace, verdict.model, verdict.number)
+        seen = s.registry_at(verdict.workspace).find_version(verdict.workspace, verdict.model, verdict.number)
         if seen is not None:
             _renew(seen, verdict, s)
 
@@ -183,7 +183,7 @@ def _renew(seen: VersionSnapshot, due: Due, s: Services) -> None:
         row = _sign(judged, now, s)
     tag = tag_of(due.target)
     if seen.tags.get(tag) != row.envelope:
-        s.registry.tag_version(seen.id.model, seen.id.version, {tag: row.envelope})
+        s.registry_at(seen.id.workspace).tag_version(seen.id.model, seen.id.version, {tag: row.envelope})
     with s.store.transaction() as tx:
         SentRows(tx.connection).put(due.sending, digest_of(row.envelope), s.clock.now())
 

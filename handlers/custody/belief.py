@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.domain.model import DEFAULT_WORKSPACE
+from bot.domain.workspaces import in_workspace, option_for
 from bot.errors import Temporary
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -13,13 +15,29 @@ ACCEPT = "countersign registry accept --reason TEXT"
 class Doubted(Temporary):
     """What the registry shows is ignored until it is believed again."""
 
-    def __init__(self, why: str) -> None:
-        said = f"The registry is not believed, so nothing is moved in it: {why.rstrip('.')}."
-        super().__init__(f"{said} It goes on by itself when all is back, or after `{ACCEPT}`.")
+    def __init__(self, why: str, workspace: str, *, is_restored: bool = False) -> None:
+        said = f"The registry{in_workspace(workspace)} is not believed, so nothing is moved in it: {why.rstrip('.')}."
+        command = f"`{accept_command(workspace)}`"
+        ends = (
+            f"It goes on after {command}."
+            if is_restored
+            else f"It goes on by itself when all is back, or after {command}."
+        )
+        super().__init__(f"{said} {ends}")
+
+
+def accept_command(workspace: str) -> str:
+    """What an admin runs when the registry is right as it is now."""
+    return f"{ACCEPT}{option_for(workspace)}"
 
 
 def is_doubted(workspace: str, tx: Transaction) -> bool:
     return tx.trust.find(workspace).doubted_since is not None
+
+
+def is_watched(workspace: str, tx: Transaction) -> bool:
+    """A job may come after a policy that has taken its place out of `registries`."""
+    return workspace == DEFAULT_WORKSPACE or workspace in tx.policy().places
 
 
 def check_believed(workspace: str, s: Services) -> None:
@@ -27,12 +45,12 @@ def check_believed(workspace: str, s: Services) -> None:
     with s.store.transaction() as tx:
         row = tx.trust.find(workspace)
     if row.doubted_since is not None:
-        raise Doubted(row.doubt)
+        raise Doubted(row.doubt, workspace, is_restored=row.backup_of is not None)
     if not is_same(row, s):
-        raise Doubted("it is another registry than before")
+        raise Doubted("it is another registry than before", workspace)
 
 
 def is_same(row: RegistryRow, s: Services) -> bool:
     """Asks the registry for its identity; one that does not give it may be the same."""
-    identity = s.registry.identity() if row.identity is not None else None
+    identity = s.registry_at(row.workspace).identity() if row.identity is not None else None
     return identity is None or identity == row.identity

@@ -78,10 +78,10 @@ def facts_of(
 def facts_about(request: TransitionRequest, s: Services) -> Facts:
     """Reads the registry again, once or, for a copy, twice."""
     place, version = place_of(request), request.version
-    seen = s.registry.find_model(place.workspace, place.model)
+    seen = s.registry_at(place.workspace).find_model(place.workspace, place.model)
     there: tuple[VersionId, ...] = ()
     if version.model != place.model:
-        source = s.registry.find_version(version.workspace, version.model, version.version)
+        source = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
         there = (source.id,) if source else ()
     with s.store.transaction() as tx:
         return facts_of(place, seen, tx, s.clock.now(), about=(version,), there=there)

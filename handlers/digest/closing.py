@@ -165,20 +165,20 @@ UNTOLD = "the registry could not tell when the week was closed: {}"
 
 def pipelines_of(held: Sequence[Holding], stores: Sequence[str], s: Services) -> Iterator[Pipeline]:
     """Each version once, however many targets it holds."""
-    silence = ""
+    silence: dict[str, str] = {}  # by workspace, because servers fail one by one
     seen: set[VersionId] = set()
     for holding in held:
         if holding.version in seen:
             continue
         seen.add(holding.version)
-        text, trouble = None, silence
-        if not silence:
+        text, trouble = None, silence.get(holding.version.workspace, "")
+        if not trouble:
             try:
-                text = s.registry.read_lock(holding.version, stores)
+                text = s.registry_at(holding.version.workspace).read_lock(holding.version, stores)
             except Permanent as refusal:
                 trouble = UNTOLD.format(refusal)
             except OutsideError as silent:
-                trouble = silence = UNTOLD.format(silent)
+                trouble = silence[holding.version.workspace] = UNTOLD.format(silent)
         yield _pipeline(holding, text, trouble)
 
 

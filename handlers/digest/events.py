@@ -15,6 +15,7 @@ from bot.domain.digest.sentences import NOBODY, decider, local_moment
 from bot.domain.model import DecidedBy, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.holders import Where
+from bot.domain.workspaces import in_workspace
 from bot.errors import ChainBroken
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
 from bot.store.ledger import read_event
@@ -98,16 +99,17 @@ def _moves(period: Period, figures: DigestFigures, names: Names, policy: Policy 
         event = read_event(told.kind, told.body)
         if not isinstance(event, e.MoveObserved):
             continue
+        model = f"{event.model}{in_workspace(event.workspace)}"
         request = led_to.get((event.version, event.target, event.at)) if event.version else None
         approval = _approved_before(event, figures) if request is None else None
         if told.seq in given_back:
             back = given_back[told.seq]
-            yield findings.given_back(event.model, event.target, back.to, event.at, back.at, period)
+            yield findings.given_back(model, event.target, back.to, event.at, back.at, period)
         elif event.version is not None and approval is not None:
             whose = _approval_text(approval, period, names)
-            yield findings.moved_back(event.model, event.target, event.version, event.previous, event.at, whose, period)
+            yield findings.moved_back(model, event.target, event.version, event.previous, event.at, whose, period)
         else:
-            where = event.model, event.target, event.version, event.previous
+            where = model, event.target, event.version, event.previous
             is_ruled = policy is None or policy.rule_for(event.workspace, event.model, event.target) is not None
             yield findings.moved_without_approval(*where, event.at, request, period, is_ruled=is_ruled)
 

@@ -42,9 +42,11 @@ class Holder:
 
 def holders_at(figures: DigestFigures, ends: datetime) -> list[Holder]:
     """By workspace, model and target."""
-    since_ever = figures.baseline_at()
+    since_ever = figures.baselines_at()
     found = (
-        replace(one, since=None) if one.since == since_ever else one  # at the baseline it was there already
+        replace(one, since=None)
+        if one.since == since_ever.get(one.version.workspace)
+        else one  # at the baseline it was there already
         for one in _all_holders(figures, ends)
     )
     return sorted(found, key=lambda one: (one.version.workspace, one.model, one.target, -one.version.version))

@@ -19,6 +19,7 @@ from bot.domain.evidence.lineage import missing, was_trained_on
 from bot.domain.model import DecidedBy, Evidence, State, Target, TargetKind, TransitionRequest, Verdict, VersionId
 from bot.domain.policy.rules import Policy, Unruled
 from bot.domain.request.quorum import under
+from bot.domain.workspaces import in_workspace
 from bot.reports.lists import HoldingsAsCsv
 from bot.store.digest_figures import DigestFigures
 from handlers.digest.holders import Holder, holders_at, read_request
@@ -185,6 +186,7 @@ def _findings(
 ) -> Iterator[Finding]:
     version, model, target = held.version, held.model, held.target
     rule = policy.rule_for(version.workspace, model, target) if policy else None
+    model = f"{model}{in_workspace(version.workspace)}"
     if rule is None and policy is not None:  # without a rule there is nothing to approve
         if policy.default is Unruled.REPORT:
             yield findings.no_rule(version, model, target)

@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from bot.domain.model import Ask, AskKind, Target, TransitionRequest
 from bot.errors import Refused, Rejected
 from bot.services import Services
+from handlers.custody.places import Named, place_of
 from handlers.doors.errors import raw_body
 from handlers.request import rollbacks
 from handlers.request.asking import COMMENT_LIMIT, checked_email, request_transition
 
 BODY_LIMIT = 16 * 1024  # bytes
+NAMED_LIMIT = 2_000  # characters of an address or a place
 
 
 class Asked(BaseModel):
@@ -28,6 +30,8 @@ class Asked(BaseModel):
     name: str = Field(min_length=1, max_length=256)
     to: str
     requester: str
+    workspace: str = Field("", max_length=NAMED_LIMIT)
+    registry: str = Field("", max_length=NAMED_LIMIT)
 
     @field_validator("to")
     @classmethod
@@ -72,7 +76,14 @@ def api(s: Services, token: str) -> Blueprint:
         check_token(token)
         wish = _read(Wish, raw_body(BODY_LIMIT))
         opened = request_transition(
-            wish.name, wish.version, Target.parse(wish.to), wish.requester, wish.comment, Ask(AskKind.API), s
+            wish.name,
+            wish.version,
+            Target.parse(wish.to),
+            wish.requester,
+            wish.comment,
+            Ask(AskKind.API),
+            s,
+            _place(wish, s),
         )
         return _as_answer(opened), 201
 
@@ -81,11 +92,25 @@ def api(s: Services, token: str) -> Blueprint:
         check_token(token)
         wish = _read(WayBack, raw_body(BODY_LIMIT))
         opened = rollbacks.roll_back(
-            wish.name, Target.parse(wish.to), wish.version, wish.reason, wish.requester, Ask(AskKind.ROLLBACK), s
+            wish.name,
+            Target.parse(wish.to),
+            wish.version,
+            wish.reason,
+            wish.requester,
+            Ask(AskKind.ROLLBACK),
+            s,
+            workspace=_place(wish, s),
         )
         return {**_as_answer(opened), "next": rollbacks.what_follows(opened, s)}, 201
 
     return door
+
+
+def _place(asked: Asked, s: Services) -> str:
+    """Raises Refused."""
+    named = Named(asked.workspace, asked.registry, request.args.get("tracking_uri", "")[:NAMED_LIMIT])
+    with s.store.transaction() as tx:
+        return place_of(named, s, tx)
 
 
 def _as_answer(opened: TransitionRequest) -> dict[str, str]:

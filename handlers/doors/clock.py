@@ -11,8 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.domain.policy.rules import Poll
+from bot.domain.workspaces import DEFAULT
 from bot.errors import Refused
 from bot.services import Services
+from bot.store.transaction import Transaction
 
 log = structlog.get_logger()
 HOUSEKEEPING: Mapping[str, timedelta] = {
@@ -25,6 +27,7 @@ HOUSEKEEPING: Mapping[str, timedelta] = {
     "look_at_cards": timedelta(hours=1),
     "renew_verdicts": timedelta(hours=1),
 }
+SWEEPS = ("sweep_versions", "sweep_models")
 RETIMING = timedelta(seconds=10)
 
 
@@ -42,8 +45,20 @@ def tick(effect: str, interval: timedelta, s: Services) -> bool:
     with s.store.transaction() as tx:
         if not tx.outbox.reaches_new_period(effect, interval, s.clock.now()):
             return False
-        tx.defer(effect, "", f"clock:{effect}", once=True)
+        if effect not in SWEEPS:
+            tx.defer(effect, "", f"clock:{effect}", once=True)
+        else:
+            defer_sweeps(effect, tx)
         return True
+
+
+def defer_sweeps(effect: str, tx: Transaction) -> None:
+    """One for each watched workspace, each in its own lane, so that a registry that is down holds up no other."""
+    for place in tx.places():
+        if place == DEFAULT:
+            tx.defer(effect, "", f"clock:{effect}", once=True)
+        else:
+            tx.defer(effect, place, f"clock:{effect}:{place}", once=True)
 
 
 def _schedule(scheduler: BlockingScheduler, effect: str, interval: timedelta, s: Services) -> None:

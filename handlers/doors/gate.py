@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from bot.domain.attestation.in_toto import identity_digest
-from bot.domain.model import DEFAULT_WORKSPACE, Target
+from bot.domain.model import Target
 from bot.domain.registry.snapshot import VersionSnapshot
+from bot.domain.workspaces import DEFAULT, in_workspace
 from bot.errors import Refused, Rejected
 from bot.services import Services
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
+from handlers.custody.places import Named, place_of
 from handlers.doors.api import check_token
 
 LARGEST_NUMBER = 2**31 - 1  # of a version, in our tables
@@ -25,9 +29,10 @@ def ci_gate(s: Services, token: str) -> Blueprint:
     def may_ship(model: str, version: str) -> ResponseReturnValue:
         check_token(token)
         target, number = _target_of(request.args.get("target", "")), _number_of(version)
-        seen = s.registry.find_version(DEFAULT_WORKSPACE, model, number)
+        workspace = _place_in(request.args, s)
+        seen = s.registry_at(workspace).find_version(workspace, model, number)
         if seen is None:
-            return _no_such_version(model, number, target), 404
+            return _no_such_version(model, number, target, workspace), 404
         question = question_about(seen, target, s)
         with s.store.transaction() as tx:
             status = approval_status(question, tx, s.clock.now())
@@ -48,6 +53,7 @@ def _answer(seen: VersionSnapshot, status: ApprovalStatus, verdict: str | None) 
         "reasons": [reason.sentence for reason in result.reasons],
         "version": result.uri,
         "target": str(result.target),
+        **_in_place(seen.id.workspace),
         "identity": identity_digest(seen.id),
         "artifacts": result.artifacts or None,
         "size": result.size,
@@ -57,9 +63,30 @@ def _answer(seen: VersionSnapshot, status: ApprovalStatus, verdict: str | None) 
     }
 
 
-def _no_such_version(model: str, number: int, target: Target) -> dict[str, object]:
-    sentence = f"MLflow has no models:/{model}/{number}. Check the name and the number."
-    return {"allowed": False, "reasons": [sentence], "version": f"models:/{model}/{number}", "target": str(target)}
+def _no_such_version(model: str, number: int, target: Target, workspace: str) -> dict[str, object]:
+    uri = f"models:/{model}/{number}"
+    sentence = f"MLflow has no {uri}{in_workspace(workspace)}. Check the name and the number."
+    return {
+        "allowed": False,
+        "reasons": [sentence],
+        "version": uri,
+        "target": str(target),
+        **_in_place(workspace),
+    }
+
+
+def _in_place(workspace: str) -> dict[str, object]:
+    return {} if workspace == DEFAULT else {"workspace": workspace}
+
+
+def _place_in(arguments: Mapping[str, str], s: Services) -> str:
+    """Raises Rejected for a place that is not watched, or that could be one of several."""
+    named = Named(*(arguments.get(name, "") for name in ("workspace", "registry", "tracking_uri")))
+    try:
+        with s.store.transaction() as tx:
+            return place_of(named, s, tx)
+    except Refused as refusal:
+        raise Rejected("unknown_place", str(refusal), 400) from None
 
 
 def _target_of(text: str) -> Target:

@@ -26,6 +26,7 @@ from bot.domain.queries import description_text as words
 from bot.domain.queries.description import Description
 from bot.domain.queries.history import HistoryEntry
 from bot.domain.text import format_utc
+from bot.domain.workspaces import DEFAULT, Workspace, in_workspace, option_for
 from bot.errors import OutsideError, Refused, Rejected
 from bot.links import Links, path_of
 from bot.reports.metric_plot import draw
@@ -67,15 +68,19 @@ class Shown:
     graph: Graph | None
     plot: Plot | None
     json_url: str
+    place: str = ""
+    option: str = ""
 
 
 def pages(s: Services, links: Links) -> Blueprint:
     door = Blueprint("pages", __name__, template_folder=str(PAGES))
 
-    @door.get("/models/<name>/<int:version>")
-    def version_page(name: str, version: int) -> ResponseReturnValue:
-        links.check(path_of(name, version), _given("expires"), _given("signature"), s.clock.now())
-        found = describe(f"models:/{name}/{version}", s, reads_files=False)
+    @door.get("/models/<name>/<int:version>", defaults={"registry": DEFAULT, "workspace": DEFAULT})
+    @door.get("/workspaces/<registry>/<workspace>/models/<name>/<int:version>")
+    def version_page(registry: str, workspace: str, name: str, version: int) -> ResponseReturnValue:
+        place = str(Workspace(registry, workspace))
+        links.check(path_of(name, version, place), _given("expires"), _given("signature"), s.clock.now())
+        found = describe(f"models:/{name}/{version}{in_workspace(place)}", s, reads_files=False)
         if request.args.get("as") == "json":
             return {"description": as_plain(found)}
         return render_template(
@@ -121,13 +126,15 @@ def web(text: str, url: str | None) -> Link | None:
 
 def _shown(found: Description, s: Services) -> Shown:
     query = request.query_string.decode("ascii", "replace")
-    happened = history_of(found.version.model, None, s)
+    happened = history_of(found.version.model, None, s, found.version.workspace)
     return Shown(
         found=found,
         happened=[one for one in happened if one.version == found.version],
         graph=graph_of(found.pipeline.edges),
         plot=_plot_of(found.history) if found.history else None,
         json_url=f"?{query}&as=json",
+        place=in_workspace(found.version.workspace),
+        option=option_for(found.version.workspace),
     )
 
 

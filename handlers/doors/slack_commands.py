@@ -16,6 +16,7 @@ from bot.domain.card.sentences import title_of
 from bot.domain.model import OPEN, TransitionRequest
 from bot.domain.request.passkeys import Passkey
 from bot.domain.text import format_utc, target_label
+from bot.domain.workspaces import in_workspace
 from bot.errors import OutsideError, Refused
 from bot.services import Services
 from handlers.doors.errors import as_sentence
@@ -120,7 +121,7 @@ def _targets(asked: Asked, s: Services) -> Card:
         said += f" Targets that no rule speaks of: {unruled}; countersign list shows them."
     facts = tuple(
         Fact(
-            f"{held.target} of {held.version.model}",
+            f"{held.target} of {held.version.model}{in_workspace(held.version.workspace)}",
             f"v{held.version.version} since {format_utc(held.since)}"
             + ("" if held.request_id else ", without an approval"),
         )

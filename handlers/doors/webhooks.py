@@ -5,10 +5,13 @@ Jira signs only the body, and an old one can be sent again, so it means no more 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from bot import metrics
+from bot.domain.workspaces import DEFAULT
 from bot.engine.lanes import Lane
 from bot.ports import RegistryHint, TicketHint
 from bot.services import Services
@@ -22,26 +25,39 @@ JIRA_BODY_LIMIT = 1024 * 1024  # bytes; Jira sends the whole issue
 def mlflow_webhook(s: Services) -> Blueprint:
     door = Blueprint("mlflow_webhook", __name__)
 
-    @door.post("/webhooks/mlflow")
-    def receive() -> ResponseReturnValue:
+    @door.post("/webhooks/mlflow", defaults={"registry": DEFAULT})
+    @door.post("/webhooks/mlflow/<registry>")
+    def receive(registry: str) -> ResponseReturnValue:
         body = raw_body(MLFLOW_BODY_LIMIT)
         with metrics.webhook_duration.labels("mlflow").time():
-            hint = s.registry.read_webhook(dict(request.headers), body, s.clock.now())
-            result = record_registry_hint(hint, s)
+            hint = _read(registry, dict(request.headers), body, s)
+            result = record_registry_hint(hint, s, registry)
         metrics.webhooks_received.labels("mlflow", result).inc()
         return {"result": result}, 202
 
     return door
 
 
-def record_registry_hint(hint: RegistryHint, s: Services) -> str:
-    """Committed before it is acknowledged; the same delivery again changes nothing."""
+def _read(registry: str, headers: Mapping[str, str], body: bytes, s: Services) -> RegistryHint:
+    if registry == DEFAULT:
+        return s.registry.read_webhook(headers, body, s.clock.now())
+    return s.registries.read_webhook(registry, headers, body, s.clock.now())
+
+
+def record_registry_hint(hint: RegistryHint, s: Services, registry: str = DEFAULT) -> str:
+    """Committed before it is acknowledged; the same delivery again changes nothing.
+
+    No workspace in the payload is believed: each watched workspace of the server that signed it is looked at.
+    """
+    source = "mlflow" if registry == DEFAULT else f"mlflow:{registry}"
     with s.store.transaction() as tx:
-        if not tx.outbox.is_new_delivery("mlflow", hint.delivery_id, s.clock.now()):
+        if not tx.outbox.is_new_delivery(source, hint.delivery_id, s.clock.now()):
             return "duplicate"
-        if hint.model is None:
+        places = [one.places for one in tx.registries() if one.name == registry] if hint.model else []
+        if hint.model is None or not places:
             return "no_news"
-        defer_look(tx, hint.workspace, hint.model)
+        for place in places[0]:
+            defer_look(tx, place, hint.model)
     return "recorded"
 
 

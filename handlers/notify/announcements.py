@@ -20,6 +20,7 @@ from bot.domain.model import Target, TargetKind
 from bot.domain.policy.rules import Observed, Policy, Rule
 from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.text import counted
+from bot.domain.workspaces import in_workspace, option_for
 from handlers.notify.registry_notes import ABOUT_A_MODEL, ABOUT_THE_REGISTRY, channels_of
 
 LINES_SHOWN = 15
@@ -59,7 +60,7 @@ def note_of(kind: str, body: Body, policy: Policy, names: Mapping[str, str]) -> 
 
 def _baseline(body: Body, _names: Mapping[str, str]) -> Card:
     models, held = (f"{body[what]} {noun}" for what, noun in (("models", "models"), ("held", "targets")))
-    said = f"Countersign is watching: {models} watched, {held} held without an approval."
+    said = f"Countersign is watching{in_workspace(str(body['workspace']))}: {models} watched, {held} held without an approval."
     advice = "Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt"
     return Card("Baseline taken", said, paragraphs=(said, advice))
 
@@ -118,7 +119,7 @@ def _reported(body: Body, policy: Policy) -> Note | None:
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
-    said = f"{target} of {body['model']} went from {_holder(body['previous'])} to {_holder(body['version'])} without an approval."
+    said = f"{target} of {_model(body)} went from {_holder(body['previous'])} to {_holder(body['version'])} without an approval."
     advice = "The rule says to report such moves and no more. To have the holder ratified, run: countersign adopt"
     return Note((rule.channel,), Card(f"{target.name} was moved", said, paragraphs=(said, advice)))
 
@@ -128,7 +129,7 @@ def _moved_with_approval(body: Body, policy: Policy) -> Note | None:
     if rule is None:
         return None
     now, before = _holder(body["version"]), _holder(body["previous"])
-    said = f"{target} of {body['model']} was moved by hand from {before} to {now}. {now} is approved for it."
+    said = f"{target} of {_model(body)} was moved by hand from {before} to {now}. {now} is approved for it."
     advice = "An approval that is not applied yet counts once its evidence, its rule and any freeze were checked."
     return Note((rule.channel,), Card(f"{target.name} was moved by hand", said, paragraphs=(said, advice)))
 
@@ -137,7 +138,7 @@ def _left(body: Body, policy: Policy) -> Note | None:
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
-    said = f"{_holder(body['version'])} left {target} of {body['model']} without asking; {_holder(body['stays'])} holds it still."
+    said = f"{_holder(body['version'])} left {target} of {_model(body)} without asking; {_holder(body['stays'])} holds it still."
     return Note((rule.channel,), Card(f"A version left {target.name}", said, paragraphs=(said,)))
 
 
@@ -145,7 +146,7 @@ def _restored(body: Body, policy: Policy) -> Note | None:
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
-    said = f"{target} of {body['model']} was taken away without asking, and given back to {_holder(body['to'])}, as the rule says."
+    said = f"{target} of {_model(body)} was taken away without asking, and given back to {_holder(body['to'])}, as the rule says."
     return Note((rule.channel,), Card(f"{target.name} was put back", said, paragraphs=(said,)))
 
 
@@ -155,6 +156,10 @@ def _target_and_rule(body: Body, policy: Policy) -> tuple[Target, Rule | None]:
         raise TypeError("a ledger entry about a target names it")
     target = Target(TargetKind(str(where["kind"])), str(where["name"]))
     return target, policy.rule_for(str(body["workspace"]), str(body["model"]), target)
+
+
+def _model(body: Body) -> str:
+    return f"{body['model']}{in_workspace(str(body['workspace']))}"
 
 
 def _holder(version: Plain) -> str:
@@ -167,8 +172,9 @@ def _emptied(body: Body, policy: Policy) -> Note | None:
     was = body["previous"]
     if rule is None or not isinstance(was, dict):
         return None
-    said = f"{target} of {body['model']} is held by nobody: v{was['version']} was taken away without asking."
+    said = f"{target} of {_model(body)} is held by nobody: v{was['version']} was taken away without asking."
     advice = f"To bring it back: countersign request-transition --name {body['model']} --version {was['version']} --to {target}"
+    advice += option_for(str(body["workspace"]))
     if body["handling"] == Observed.REVERT:
         advice = "The rule gives it back to its lawful holder, unless another version holds it by then. A note says so once it is back."
     return Note((rule.channel,), Card(f"Nobody holds {target.name}", said, paragraphs=(said, advice)))

@@ -46,6 +46,9 @@ def _read_history(request: TransitionRequest, evidence: Evidence, rule: Rule, s:
 
 def _read_earlier(request: TransitionRequest, s: Services) -> dict[int, tuple[Metric, ...]]:
     """The figures of the newest versions before the candidate, whose own are frozen already."""
-    model = s.registry.find_model(request.version.workspace, request.version.model)
+    model = s.registry_at(request.version.workspace).find_model(request.version.workspace, request.version.model)
     older = [seen.id for seen in model.versions if seen.id.version < request.version.version] if model else []
-    return {version.version: s.registry.read_metrics(version) for version in older[: SHOWN_VERSIONS - 1]}
+    return {
+        version.version: s.registry_at(version.workspace).read_metrics(version)
+        for version in older[: SHOWN_VERSIONS - 1]
+    }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from bot.domain.card.card import Card
 from bot.domain.events import (
+    DatabaseRestored,
     LookalikeSeen,
     ModelGone,
     ModelReadable,
@@ -17,6 +18,8 @@ from bot.domain.events import (
 from bot.domain.ledger.chain import Plain
 from bot.domain.names import shown
 from bot.domain.policy.rules import Policy
+from bot.domain.text import counted
+from bot.domain.workspaces import in_workspace, option_for
 
 Body = dict[str, Plain]
 MODEL_NAMES = ("model", "before", "after")  # the fields by which an entry names the registered models that it is about
@@ -39,7 +42,7 @@ def channels_of(body: Body, policy: Policy) -> tuple[str, ...]:
 def _gone(body: Body) -> Card | None:
     if body.get("accepted"):
         return None  # told with the acceptance
-    model = shown(str(body["model"]))
+    model = _model(body)
     said = f"The registered model {model} is gone: {body['reason']}. {_held(body)}"
     advice = "Requests for its versions are withdrawn. Whoever deleted it by mistake registers it again, and it is asked for anew."
     return Card(f"{model} is gone", said, paragraphs=(said, advice))
@@ -54,6 +57,14 @@ def _held(body: Body) -> str:
     return f"It held {', '.join(held[:HELD_SHOWN])}{more}."
 
 
+def _model(body: Body) -> str:
+    return f"{shown(str(body['model']))}{_place(body)}"
+
+
+def _place(body: Body) -> str:
+    return in_workspace(str(body["workspace"]))
+
+
 def _placement(placed: Body) -> str:
     target, version = placed["target"], placed["version"]
     if not isinstance(target, dict) or not isinstance(version, dict):
@@ -63,50 +74,64 @@ def _placement(placed: Body) -> str:
 
 def _renamed(body: Body) -> Card:
     before, after = shown(str(body["before"])), shown(str(body["after"]))
-    said = f"The registered model {before} is called {after} now."
+    said = f"The registered model {before}{_place(body)} is called {after} now."
     advice = "Open requests under the old name are withdrawn: ask again under the new one. Check that a rule still speaks of it."
     return Card(f"{before} was renamed", said, paragraphs=(said, advice))
 
 
 def _unreadable(body: Body) -> Card:
-    model = shown(str(body["model"]))
+    model = _model(body)
     said = f"Countersign cannot look at the registered model {model}: {str(body['reason']).rstrip('.')}."
     advice = "Moves in it go unnoticed until this is fixed. Every sweep tries again, and the other models are watched as usual."
     return Card(f"{model} cannot be read", said, paragraphs=(said, advice))
 
 
 def _readable(body: Body) -> Card:
-    model = shown(str(body["model"]))
+    model = _model(body)
     said = f"The registered model {model} can be read again. What happened in it meanwhile has been judged."
     return Card(f"{model} can be read again", said, paragraphs=(said,))
 
 
 def _lookalike(body: Body) -> Card:
     name, meant, what = shown(str(body["name"])), shown(str(body["meant"])), str(body["what"])
-    model = f"{shown(str(body['model']))} v{body['version']}"
+    model = f"{shown(str(body['model']))} v{body['version']}{_place(body)}"
     said = f"{model} has the {what} {name!a}, and the rule waits for {meant!a}. To MLflow these are two names, so nothing was asked."
     advice = f"If a request was meant, set the {what} {meant!a}, and take {name!a} away."
     return Card(f"{model}: a {what} that looks like another", said, paragraphs=(said, advice))
 
 
 def _doubted(body: Body, _names: Mapping[str, str]) -> Card:
-    said = f"Countersign does not believe the registry any more. {body['reason']}"
+    where = _place(body)
+    said = f"Countersign does not believe the registry{where} any more. {body['reason']}"
     stops = "Until it does, it moves no target, puts nothing back, and drops no approval; no request expires."
     advice = (
-        "Check MLFLOW_TRACKING_URI and the database behind MLflow. When everything is there again, Countersign goes on by itself. "
-        f"When what is there now is right, an admin says so: {ACCEPT}"
+        f"Check {'the address of the registry in the policy' if where else 'MLFLOW_TRACKING_URI'} and the database behind MLflow. "
+        "When everything is there again, Countersign goes on by itself. "
+        f"When what is there now is right, an admin says so: {ACCEPT}{option_for(str(body['workspace']))}"
     )
-    return Card("The registry is not believed", said, paragraphs=(said, stops, advice))
+    return Card(f"The registry{where} is not believed", said, paragraphs=(said, stops, advice))
 
 
 def _trusted(body: Body, names: Mapping[str, str]) -> Card:
     if not body["person"]:
-        said = "What was missing in the registry is there again. Countersign goes on."
-        return Card("The registry is believed again", said, paragraphs=(said,))
+        said = f"What was missing in the registry{_place(body)} is there again. Countersign goes on."
+        return Card(f"The registry{_place(body)} is believed again", said, paragraphs=(said,))
     who = names.get(str(body["person"]), "somebody")
-    said = f"{who} has accepted the registry as it is now. Reason: {body['reason']}"
+    said = f"{who} has accepted the registry{_place(body)} as it is now. Reason: {body['reason']}"
     advice = "What holds a target now is the baseline. To have the holders ratified, run: countersign adopt"
-    return Card("The registry was accepted", said, paragraphs=(said, advice))
+    return Card(f"The registry{_place(body)} was accepted", said, paragraphs=(said, advice))
+
+
+def _restored(body: Body, _names: Mapping[str, str]) -> Card:
+    said = f"Countersign's database was restored from a backup of {str(body['made_at'])[:16].replace('T', ' ')} UTC."
+    lost = (
+        "What was asked and decided after that is not on record. The cards of that time no longer work, and the gate does not know its "
+        "approvals."
+    )
+    ended = int(str(body["ended"]))
+    again = f"{counted(ended, 'request')} that waited then {'was' if ended == 1 else 'were'} ended: ask again for what is still wanted."
+    advice = f"It moves no target until an admin has looked at what changed since, and says: {ACCEPT}"
+    return Card("Restored from a backup", said, paragraphs=(said, lost, *([again] if ended else []), advice))
 
 
 ABOUT_A_MODEL: dict[str, Callable[[Body], Card | None]] = {
@@ -119,4 +144,5 @@ ABOUT_A_MODEL: dict[str, Callable[[Body], Card | None]] = {
 ABOUT_THE_REGISTRY: dict[str, Callable[[Body, Mapping[str, str]], Card | None]] = {
     RegistryDoubted.__name__: _doubted,
     RegistryTrusted.__name__: _trusted,
+    DatabaseRestored.__name__: _restored,
 }

@@ -10,6 +10,7 @@ from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Rule
 from bot.domain.request.rollback import failure_of, ways_back
+from bot.domain.workspaces import in_workspace
 from bot.errors import Permanent
 from bot.store.transaction import Transaction
 from handlers.custody.facts import decided_for
@@ -59,7 +60,8 @@ def needed_rule(request: TransitionRequest, rule: Rule | None) -> Rule:
     """Raises Permanent when the policy no longer has one: the job is parked until a rule is back."""
     if rule is None:
         raise Permanent(
-            f"no rule in the policy speaks of {request.target} for {request.version.model} any more. "
+            f"no rule in the policy speaks of {request.target} for {request.version.model}"
+            f"{in_workspace(request.version.workspace)} any more. "
             "Put one back with `countersign policy activate`, then replay this job"
         )
     return rule

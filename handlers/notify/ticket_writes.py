@@ -47,7 +47,8 @@ def writes_for(
 
 def version_page(request: TransitionRequest, s: Services) -> str:
     """A signed link to all that is known of the version; empty when this bot has no address or no key for links."""
-    return s.links.to_version(request.version.model, request.version.version, s.clock.now())
+    version = request.version
+    return s.links.to_version(version.model, version.version, s.clock.now(), version.workspace)
 
 
 def plan_of(request: TransitionRequest, context: CardContext) -> TicketPlan:

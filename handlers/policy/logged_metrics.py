@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 
 from bot.domain.policy.rules import Policy, Rule, Unruled
 from bot.domain.registry.lookalikes import Lookalike, lookalikes
-from bot.ports import ModelRegistry, ModelSummary
+from bot.domain.workspaces import in_workspace
+from bot.ports import ModelSummary
+from bot.registry_ports import ModelRegistries
 
 MODELS_LOOKED_AT = 20  # of those that a rule matches, the latest to have changed
 VERSIONS_LOOKED_AT = 20  # of each, the newest
@@ -38,9 +40,9 @@ class RegistryKnows:
     lookalikes: tuple[tuple[str, Lookalike], ...] = ()
 
 
-def ask_registry(policy: Policy, registry: ModelRegistry) -> RegistryKnows:
-    """Raises what the registry raises; half an answer would look like a whole one."""
-    models = tuple(registry.list_models())
+def ask_registry(policy: Policy, registry: ModelRegistries) -> RegistryKnows:
+    """Of all watched workspaces. Raises what the registry raises; half an answer would look like a whole one."""
+    models = tuple(model for place in policy.places for model in registry.at(place).list_models())
     never_logged: list[NeverLogged] = []
     unmatched: list[Rule] = []
     versions = _Versions(registry)
@@ -62,7 +64,7 @@ def ask_registry(policy: Policy, registry: ModelRegistry) -> RegistryKnows:
 def _lookalikes(policy: Policy, models: Iterable[ModelSummary]) -> tuple[tuple[str, Lookalike], ...]:
     """Each with the model's name. Tags are looked at on the versions that the list of models shows: the latest of each stage."""
     return tuple(
-        (model.name, one)
+        (f"{model.name}{in_workspace(model.workspace)}", one)
         for model in models
         for one in lookalikes(model.workspace, model.name, model.aliases, model.latest, policy)
     )
@@ -78,7 +80,7 @@ class _Look:
 class _Versions:
     """Each version's metrics are read once, however many rules match its model."""
 
-    def __init__(self, registry: ModelRegistry) -> None:
+    def __init__(self, registry: ModelRegistries) -> None:
         self._registry = registry
         self._read: dict[tuple[str, str], list[frozenset[str]]] = {}
 
@@ -97,9 +99,10 @@ class _Versions:
     def _metrics_of(self, model: ModelSummary) -> Iterator[frozenset[str]]:
         known = self._read.setdefault((model.workspace, model.name), [])
         yield from known
-        found = self._registry.find_model(model.workspace, model.name)
+        there = self._registry.at(model.workspace)
+        found = there.find_model(model.workspace, model.name)
         for version in found.versions[len(known) : VERSIONS_LOOKED_AT] if found else ():
-            metrics = frozenset(metric.name for metric in self._registry.read_metrics(version.id))
+            metrics = frozenset(metric.name for metric in there.read_metrics(version.id))
             known.append(metrics)
             yield metrics
 
@@ -115,7 +118,9 @@ def _unruled(policy: Policy, models: Iterable[ModelSummary]) -> tuple[str, ...]:
     """Empty when the policy ignores models without a rule."""
     if policy.default is Unruled.IGNORE:
         return ()
-    return tuple(sorted(model.name for model in models if not _is_ruled(policy, model)))
+    return tuple(
+        sorted(f"{model.name}{in_workspace(model.workspace)}" for model in models if not _is_ruled(policy, model))
+    )
 
 
 def _is_ruled(policy: Policy, model: ModelSummary) -> bool:

@@ -15,7 +15,7 @@ from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, histor
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.evidence.caps import capped
 from bot.domain.evidence.dvc_lock import sha256_of
-from bot.domain.model import DEFAULT_WORKSPACE, PERSON, Evidence, Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import PERSON, Evidence, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.queries.description import (
     Checkpoint,
     Description,
@@ -31,6 +31,7 @@ from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.names import request_now
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.text import format_utc
+from bot.domain.workspaces import in_workspace
 from bot.dvc import files as dvc_files
 from bot.errors import InvalidDvcFile, OutsideError, Refused
 from bot.services import Services
@@ -62,7 +63,7 @@ def describe(uri: str, s: Services, *, reads_files: bool = True) -> Description:
     with s.store.transaction() as tx:
         requests = _requests_about(found.version, tx)
         names = tx.people.all_names()
-        holders = _holders(found.version.model, tx, names, s.clock.now())
+        holders = _holders(found.version, tx, names, s.clock.now())
         newest_first = tuple(_told(request, names, tx) for request in reversed(requests))
         history = _figures(requests, tx)
         stores = tx.policy().artifact_stores
@@ -88,7 +89,7 @@ def _as_mlflow_says(found: Found, s: Services) -> tuple[Evidence | None, str]:
     if not found.is_registered:
         return None, "the registry has it no longer, or does not answer"
     try:
-        seen = s.registry.read_evidence(found.version, None, ())
+        seen = s.registry_at(found.version.workspace).read_evidence(found.version, None, ())
     except OutsideError as trouble:
         return None, f"what MLflow knows cannot be read now: {str(trouble).rstrip('.')}"
     return capped(replace(seen, artifacts_unread=FILES_LATER)), ""
@@ -112,7 +113,7 @@ def newest_evidence(requests: Sequence[TransitionRequest]) -> Evidence | None:
 def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[str], s: Services) -> Pipeline:
     """What cannot be read now is named, and the rest is still shown."""
     try:
-        text = s.registry.read_lock(version, stores)
+        text = s.registry_at(version.workspace).read_lock(version, stores)
         if text is None:
             return Pipeline(unread=NO_LOCK)
         return pipeline_of(dvc_files.read_lock(text), sha256_of(text), evidence)
@@ -131,18 +132,18 @@ def find_version(text: str, s: Services) -> Found:
     if seen is not None:
         return Found(seen.id, is_registered=True)
     with s.store.transaction() as tx:
-        of_model = tx.requests.find(workspace=DEFAULT_WORKSPACE, model=uri.model)
+        of_model = tx.requests.find(workspace=uri.workspace, model=uri.model)
     recorded = [request.version for request in of_model if request.version.version == number]
     if not recorded:
         raise Refused(
-            f"there is no version {number} of {uri.model}, and none was ever asked for. Check name and number"
+            f"there is no version {number} of {uri.model}{in_workspace(uri.workspace)}, and none was ever asked for. Check name and number"
         )
     return Found(recorded[-1], is_registered=False)
 
 
 def _ask_registry(uri: ModelUri, s: Services) -> ModelSnapshot | None:
     try:
-        return s.registry.find_model(DEFAULT_WORKSPACE, uri.model)
+        return s.registry_at(uri.workspace).find_model(uri.workspace, uri.model)
     except OutsideError:
         if uri.alias is not None:  # who holds it now is the registry's to say
             raise
@@ -163,10 +164,11 @@ def _requests_about(version: VersionId, tx: Transaction) -> list[TransitionReque
     return [one for one in found if request_now(one, renames).version == version]
 
 
-def _holders(model: str, tx: Transaction, names: Mapping[str, str], now: datetime) -> tuple[Held, ...]:
+def _holders(version: VersionId, tx: Transaction, names: Mapping[str, str], now: datetime) -> tuple[Held, ...]:
     """Who holds what now, as the registry was last seen: the model's own targets, and the models that it is copied into."""
-    here = tx.registry.placements(DEFAULT_WORKSPACE)
-    copied_into = {request.target for request in tx.requests.find(workspace=DEFAULT_WORKSPACE, model=model)}
+    workspace, model = version.workspace, version.model
+    here = tx.registry.placements(workspace)
+    copied_into = {request.target for request in tx.requests.find(workspace=workspace, model=model)}
     mine = [
         place
         for place in here

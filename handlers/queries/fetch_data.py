@@ -98,7 +98,7 @@ def _lock_of(version: VersionId, s: Services) -> Lock:
     with s.store.transaction() as tx:
         stores = tx.policy().artifact_stores
         evidence = newest_evidence(tx.requests.find(version=version))
-    text = s.registry.read_lock(version, stores)
+    text = s.registry_at(version.workspace).read_lock(version, stores)
     if text is None:
         raise Refused(f"the run of {version} has logged no lineage/dvc.lock that may be read, so nobody knows its data")
     if evidence and evidence.lock_sha256 not in ("", sha256_of(text)):

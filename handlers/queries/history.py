@@ -40,31 +40,33 @@ KINDS: tuple[type[Event], ...] = (
 Until = Mapping[str, int | None]
 
 
-def history_of(model: str, target: Target | None, s: Services) -> list[HistoryEntry]:
+def history_of(
+    model: str, target: Target | None, s: Services, workspace: str = DEFAULT_WORKSPACE
+) -> list[HistoryEntry]:
     """Oldest first, of one target or of all. What a model went through under former names is its history as well."""
     with s.store.transaction() as tx:
-        until = _names_of(model, tx)
-        by_id = {request.id: request for name in until for request in _requests_of(name, tx)}
+        until = _names_of(workspace, model, tx)
+        by_id = {request.id: request for name in until for request in _requests_of(workspace, name, tx)}
         names = tx.people.all_names()
         entries = tx.ledger.entries(*(kind.__name__ for kind in KINDS))
-        told = [_told(event, seq, until, by_id, names) for seq, event in _events(entries)]
+        told = [_told(event, seq, workspace, until, by_id, names) for seq, event in _events(entries)]
     return [one for one in told if one is not None and target in (None, one.target)]
 
 
-def _names_of(model: str, tx: Transaction) -> Until:
+def _names_of(workspace: str, model: str, tx: Transaction) -> Until:
     """The name and each former one, with the number of the entry that took it from this model; None for the one that it has."""
     until: dict[str, int | None] = {model: None}
     renamed = tx.ledger.entries(e.ModelRenamed.__name__)
     for seq, event in reversed(list(_events(renamed))):
-        if isinstance(event, e.ModelRenamed) and event.after in until:
+        if isinstance(event, e.ModelRenamed) and event.workspace == workspace and event.after in until:
             until.setdefault(event.before, seq)
     return until
 
 
-def _requests_of(model: str, tx: Transaction) -> Iterable[TransitionRequest]:
+def _requests_of(workspace: str, model: str, tx: Transaction) -> Iterable[TransitionRequest]:
     """Those for its own versions, and those that want another model's versions copied into it."""
-    yield from tx.requests.find(workspace=DEFAULT_WORKSPACE, model=model)
-    yield from tx.requests.find(workspace=DEFAULT_WORKSPACE, target=Target(TargetKind.MODEL, model))
+    yield from tx.requests.find(workspace=workspace, model=model)
+    yield from tx.requests.find(workspace=workspace, target=Target(TargetKind.MODEL, model))
 
 
 def _events(entries: Iterable[Entry]) -> Iterator[tuple[int, Event]]:
@@ -73,10 +75,16 @@ def _events(entries: Iterable[Entry]) -> Iterator[tuple[int, Event]]:
 
 
 def _told(
-    event: Event, seq: int, until: Until, by_id: Mapping[str, TransitionRequest], names: Mapping[str, str]
+    event: Event,
+    seq: int,
+    workspace: str,
+    until: Until,
+    by_id: Mapping[str, TransitionRequest],
+    names: Mapping[str, str],
 ) -> HistoryEntry | None:
     if isinstance(event, e.MoveObserved | e.MoveReverted | HolderLeft):
-        return seen_in_the_registry(event) if _had_the_name(event.model, seq, until) else None
+        is_here = event.workspace == workspace and _had_the_name(event.model, seq, until)
+        return seen_in_the_registry(event) if is_here else None
     request = by_id.get(event.request_id) if isinstance(event, RequestEvent) else None
     if request is None or not isinstance(event, RequestEvent):
         return None

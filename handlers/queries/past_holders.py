@@ -28,7 +28,7 @@ class PastHolders:
     unknown: str
 
 
-def held_at(model: str, at: datetime, s: Services) -> PastHolders:
+def held_at(model: str, at: datetime, s: Services, workspace: str = DEFAULT_WORKSPACE) -> PastHolders:
     """Raises Refused for a moment that has not come yet."""
     if at > s.clock.now():
         raise Refused(f"{format_utc(at)} has not come yet. Leave --at away to see who holds what now")
@@ -36,10 +36,12 @@ def held_at(model: str, at: datetime, s: Services) -> PastHolders:
         names = tx.people.all_names()
         entries = tx.ledger.entries(*(kind.__name__ for kind in KINDS))
         places = places_at((read_event(entry.kind, entry.body) for entry in entries), at)
-        mine = [place for place in places if concerns(place, model)]
+        mine = [place for place in places if place.workspace == workspace and concerns(place, model)]
         held = [_held(place, tx, names) for place in mine]
-        held += [_since_the_beginning(place) for place in _never_moved(model, places, tx) if place.since <= at]
-        unknown = _unknown(at, tx)
+        held += [
+            _since_the_beginning(place) for place in _never_moved(workspace, model, places, tx) if place.since <= at
+        ]
+        unknown = _unknown(workspace, at, tx)
     return PastHolders(model, at, tuple(sorted(held, key=lambda one: one.target)), unknown)
 
 
@@ -50,10 +52,10 @@ def _held(place: Place, tx: Transaction, names: Mapping[str, str]) -> Held:
     return Held(place.target, place.version, place.since, approval, ticket, place.request_id)
 
 
-def _never_moved(model: str, places: Sequence[Place], tx: Transaction) -> Iterator[Placement]:
+def _never_moved(workspace: str, model: str, places: Sequence[Place], tx: Transaction) -> Iterator[Placement]:
     """What was there at the baseline and has stayed: the ledger counts it, the registry's record names it."""
-    told = {place.target for place in places if place.model == model}
-    for placement in tx.registry.placements(DEFAULT_WORKSPACE, model):
+    told = {place.target for place in places if (place.workspace, place.model) == (workspace, model)}
+    for placement in tx.registry.placements(workspace, model):
         if placement.target not in told:
             yield placement
 
@@ -62,9 +64,10 @@ def _since_the_beginning(placement: Placement) -> Held:
     return Held(placement.target, placement.version, placement.since, "there since before the baseline")
 
 
-def _unknown(at: datetime, tx: Transaction) -> str:
+def _unknown(workspace: str, at: datetime, tx: Transaction) -> str:
     """Before the first baseline nothing was watched."""
-    baselines = list(tx.ledger.entries(BaselineTaken.__name__))
+    taken = (read_event(entry.kind, entry.body) for entry in tx.ledger.entries(BaselineTaken.__name__))
+    baselines = [one for one in taken if isinstance(one, BaselineTaken) and one.workspace == workspace]
     if not baselines:
         return "Countersign has taken no baseline yet, so it knows of no target before its first sweep."
     if at < baselines[0].at:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.model import (
-    DEFAULT_WORKSPACE,
     Ask,
     AskKind,
     Evidence,
@@ -33,6 +32,7 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track
 from bot.domain.request.rollback import failure_of
 from bot.domain.text import format_utc
+from bot.domain.workspaces import in_workspace
 from bot.errors import OutsideError, Refused
 from bot.ports import Account, AccountKind
 from bot.services import Services
@@ -79,9 +79,9 @@ class Question:
 
 def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *, asks_notifier: bool) -> Explained:
     """For that target, or for each target of a rule: what the policy means for the version as MLflow shows it now."""
-    model = s.registry.find_model(DEFAULT_WORKSPACE, uri.model)
+    model = s.registry_at(uri.workspace).find_model(uri.workspace, uri.model)
     if model is None:
-        raise Refused(f'MLflow has no registered model "{uri.model}". Check the name')
+        raise Refused(f'MLflow has no registered model "{uri.model}"{in_workspace(uri.workspace)}. Check the name')
     version = _version_of(uri, model)
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -91,7 +91,7 @@ def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *
     targets = [target] if target else policy_explanation.targets_of(policy, model.workspace, model.name)
     read: dict[VersionId | None, Evidence] = {}
     answers = tuple(_explain_target(question, one, read) for one in targets)
-    evidence = next(iter(read.values()), None) or s.registry.read_evidence(version, None, ())
+    evidence = next(iter(read.values()), None) or s.registry_at(version.workspace).read_evidence(version, None, ())
     claimed = tuple(dict.fromkeys(who for who in (evidence.author, evidence.commit_author) if who))
     unmapped = tuple(who for who in claimed if policy.person_by_mlflow_user(who) is None)
     ignored = tuple(
@@ -143,7 +143,7 @@ def _explain_target(question: Question, target: Target, read: dict[VersionId | N
         return Explanation(target, champion, passed_over, None)
     if champion not in read:
         other = champion if champion != version else None  # a version is not compared with itself
-        read[champion] = question.s.registry.read_evidence(version, other, policy.artifact_stores)
+        read[champion] = question.s.registry_at(version.workspace).read_evidence(version, other, policy.artifact_stores)
     request = _as_if_asked(question, target, read[champion])
     held = Held(
         place=policy_explanation.place_of(rule, policy),
@@ -166,7 +166,7 @@ def _champion(question: Question, target: Target) -> VersionId | None:
     elif target.name == question.model.name:
         return None
     else:
-        model = question.s.registry.find_model(question.model.workspace, target.name)
+        model = question.s.registry_at(question.model.workspace).find_model(question.model.workspace, target.name)
     return next(iter(model.holders(target)), None) if model else None
 
 

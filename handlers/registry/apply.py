@@ -97,7 +97,7 @@ def _restore(intent_id: str, s: Services) -> None:
 
 
 def _restoring(intent: Intent, s: Services) -> tuple[Facts, steps.Step]:
-    model = s.registry.find_model(intent.workspace, intent.model)
+    model = s.registry_at(intent.workspace).find_model(intent.workspace, intent.model)
     place = Place(intent.workspace, intent.model, intent.target)
     with s.store.transaction() as tx:
         facts = facts_of(place, model, tx, s.clock.now())
@@ -141,11 +141,11 @@ def _move(step: steps.Move, request: TransitionRequest, facts: Facts, s: Service
     if target.kind is TargetKind.MODEL:
         if not copies_of(request, facts):
             tags = {"countersign.request_id": request.id}
-            s.registry.copy_version(version.model, version.version, target.name, tags)
+            s.registry_at(version.workspace).copy_version(version.model, version.version, target.name, tags)
     elif version not in facts.holders:
         _set(facts, version, s)
     for other in step.archive:
-        s.registry.set_stage(version.model, other.version, ARCHIVED)
+        s.registry_at(version.workspace).set_stage(version.model, other.version, ARCHIVED)
     return True
 
 
@@ -153,26 +153,28 @@ def _put_back(step: steps.PutBack, request: TransitionRequest, facts: Facts, s: 
     """Puts the lawful holder back first: a failure in between must never leave the target empty."""
     away = step.away_from
     if step.how is steps.How.DENY:
-        s.registry.tag_version(away.model, away.version, {DENIED_TAG: f"{request.id}: {request.outcome}"})
+        s.registry_at(away.workspace).tag_version(
+            away.model, away.version, {DENIED_TAG: f"{request.id}: {request.outcome}"}
+        )
         record_put_back(request, facts, s, moved=False, denied=True)
         return False
     announce(request, away, s, to=step.to, is_put_back=True)
     if step.how is steps.How.DELETE:
-        s.registry.delete_version(away.model, away.version)
+        s.registry_at(away.workspace).delete_version(away.model, away.version)
         return True
     if step.to is not None and step.to not in facts.holders:
         _set(facts, step.to, s)
     elif step.to is None and facts.target.kind is TargetKind.ALIAS:
-        s.registry.delete_alias(facts.model, facts.target.name)
+        s.registry_at(facts.workspace).delete_alias(facts.model, facts.target.name)
     if facts.target.kind is TargetKind.STAGE:
-        s.registry.set_stage(away.model, away.version, ARCHIVED)
+        s.registry_at(away.workspace).set_stage(away.model, away.version, ARCHIVED)
     return True
 
 
 def _set(facts: Facts, version: VersionId, s: Services) -> None:
     if facts.target.kind is TargetKind.ALIAS:
-        s.registry.set_alias(facts.model, facts.target.name, version.version)
+        s.registry_at(version.workspace).set_alias(facts.model, facts.target.name, version.version)
     elif facts.target.kind is TargetKind.STAGE:
-        s.registry.set_stage(facts.model, version.version, facts.target.name)
+        s.registry_at(version.workspace).set_stage(facts.model, version.version, facts.target.name)
     else:
         raise Refused(f"{facts.target} is no alias and no stage, so nothing can be set in it")

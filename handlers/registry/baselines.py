@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from bot.domain.events import BaselineTaken, RegistryTrusted
-from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.registry.identity import Holdings, lost_models
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.domain.text import counted
@@ -26,36 +25,37 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REASON_LIMIT = 1_000  # characters
 
 
-def take_first(summaries: Sequence[ModelSummary], s: Services) -> None:
+def take_first(workspace: str, summaries: Sequence[ModelSummary], s: Services) -> None:
     """Reads every version once, in large pages, and writes all or nothing."""
-    identity, models = s.registry.identity(), _read(summaries, s)
+    identity, models = s.registry_at(workspace).identity(), read_models(workspace, summaries, s)
     now = s.clock.now()
     with s.store.transaction() as tx:
         held = sum(take_baseline(model, tx, now) for model in models.values())
-        _end_at(summaries, tx, now)
-        remember_identity(identity, tx)
-        tx.record([BaselineTaken(now, DEFAULT_WORKSPACE, len(models), held)])
+        _end_at(workspace, summaries, tx, now)
+        remember_identity(workspace, identity, tx)
+        tx.record([BaselineTaken(now, workspace, len(models), held)])
 
 
-def accept(reason: str, person: Person, summaries: Sequence[ModelSummary], s: Services) -> str:
+def accept(workspace: str, reason: str, person: Person, summaries: Sequence[ModelSummary], s: Services) -> str:
     """An admin accepts what is there now as the baseline. Returns a sentence that says what was done. Raises Refused."""
     why = checked_reason(reason)
-    identity, models = s.registry.identity(), _read(summaries, s)
+    identity, models = s.registry_at(workspace).identity(), read_models(workspace, summaries, s)
     now = s.clock.now()
     with s.store.transaction() as tx:
-        row = tx.trust.find(DEFAULT_WORKSPACE, for_update=True)
+        row = tx.trust.find(workspace, for_update=True)
         if row.doubted_since is None:
             return "The registry is believed already, so nothing had to be accepted."
         lost = lost_models(known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, summaries))))
-        tx.record([RegistryTrusted(now, DEFAULT_WORKSPACE, row.doubted_since, person.id, why)])
-        _forget(lost, models, tx, now)
-        known = {model.name for model in tx.registry.models(DEFAULT_WORKSPACE)}
-        new = [model for name, model in models.items() if name in lost or name not in known]
+        tx.record([RegistryTrusted(now, workspace, row.doubted_since, person.id, why)])
+        _forget(workspace, lost, models, tx, now)
+        known = {model.name for model in tx.registry.models(workspace)}
+        is_new = row.backup_of is not None  # whatever moved since the backup was made may have been approved
+        new = [model for name, model in models.items() if is_new or name in lost or name not in known]
         held = sum(take_baseline(model, tx, now) for model in new)
-        _end_at(summaries, tx, now)
-        tx.trust.put(RegistryRow(DEFAULT_WORKSPACE, identity))
-        tx.record([BaselineTaken(now, DEFAULT_WORKSPACE, len(new), held)])
-        go_on(tx)
+        _end_at(workspace, summaries, tx, now)
+        tx.trust.put(RegistryRow(workspace, identity))
+        tx.record([BaselineTaken(now, workspace, len(new), held)])
+        go_on(workspace, tx)
     gone = f"{counted(len(lost), 'model')} {'is' if len(lost) == 1 else 'are'} gone or changed"
     return f"Accepted: of what was known, {gone}; {counted(len(new), 'model')} as now, {counted(held, 'target')} held."
 
@@ -77,8 +77,8 @@ def by_model(versions: Iterable[VersionSnapshot]) -> dict[str, list[VersionSnaps
     return grouped
 
 
-def _read(summaries: Sequence[ModelSummary], s: Services) -> Mapping[str, ModelSnapshot]:
-    versions = by_model(s.registry.every_version())
+def read_models(workspace: str, summaries: Sequence[ModelSummary], s: Services) -> Mapping[str, ModelSnapshot]:
+    versions = by_model(s.registry_at(workspace).every_version())
     return {summary.name: _as_seen(summary, versions.get(summary.name, [])) for summary in summaries}
 
 
@@ -89,16 +89,18 @@ def _as_seen(summary: ModelSummary, versions: list[VersionSnapshot]) -> ModelSna
     return ModelSnapshot(summary.workspace, summary.name, summary.created, aliases, newest_first)
 
 
-def _end_at(summaries: Sequence[ModelSummary], tx: Transaction, now: datetime) -> None:
+def _end_at(workspace: str, summaries: Sequence[ModelSummary], tx: Transaction, now: datetime) -> None:
     until = max((summary.created for summary in summaries), default=EPOCH)
-    tx.registry.put_sweep("models", DEFAULT_WORKSPACE, Sweep(None, (), until), now)
+    tx.registry.put_sweep("models", workspace, Sweep(None, (), until), now)
 
 
-def _forget(lost: Collection[str], models: Mapping[str, ModelSnapshot], tx: Transaction, now: datetime) -> None:
+def _forget(
+    workspace: str, lost: Collection[str], models: Mapping[str, ModelSnapshot], tx: Transaction, now: datetime
+) -> None:
     """A model that only holds fewer versions keeps the approvals of those that are left."""
     for name in lost:
-        known, seen = tx.registry.find_model(DEFAULT_WORKSPACE, name), models.get(name)
+        known, seen = tx.registry.find_model(workspace, name), models.get(name)
         if known is not None and seen is not None and known.created == seen.created:
             withdraw_what_is_gone(seen, tx, now)
         else:
-            forget(DEFAULT_WORKSPACE, name, "an admin has accepted a registry without it", tx, now, accepted=True)
+            forget(workspace, name, "an admin has accepted a registry without it", tx, now, accepted=True)

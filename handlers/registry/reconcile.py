@@ -16,11 +16,12 @@ from bot.domain.registry.diff import Known, News, OpenAsk, compare, fingerprint,
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
+from bot.domain.workspaces import of_subject, subject_of
 from bot.engine.lanes import Lane, model_lane
 from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
-from handlers.custody.belief import is_same
+from handlers.custody.belief import is_same, is_watched
 from handlers.custody.facts import is_newest_copy
 from handlers.registry.lookalikes import note_lookalikes
 from handlers.registry.observed_moves import judge, note_departures
@@ -36,12 +37,12 @@ AT_ONCE = 20  # requests that one look opens for a target; somebody may register
 
 def defer_look(tx: Transaction, workspace: str, model: str) -> None:
     """Defers one look, however many hints there are: what they hint at happened before this transaction."""
-    tx.defer(LOOK_AT, f"{workspace}/{model}", model_lane(Lane.LOOKS, workspace, model), once=True)
+    tx.defer(LOOK_AT, subject_of(workspace, model), model_lane(Lane.LOOKS, workspace, model), once=True)
 
 
 def reconcile_model(subject: str, s: Services) -> None:
     """Something may be new about a registered model: read it and act on the difference."""
-    workspace, _, name = subject.partition("/")
+    workspace, name = of_subject(subject)
     with s.store.turns.take(workspace, name), telling_if_unreadable(workspace, name, s):
         _look(workspace, name, s)
 
@@ -49,9 +50,10 @@ def reconcile_model(subject: str, s: Services) -> None:
 def _look(workspace: str, name: str, s: Services) -> None:
     with s.store.transaction() as tx:
         registry, before = tx.trust.find(workspace), tx.registry.find_model(workspace, name)
-    if registry.doubted_since is not None:
+        watched = is_watched(workspace, tx)
+    if registry.doubted_since is not None or not watched:
         return  # the first sweep that believes it again finds what is new
-    seen = s.registry.find_model(workspace, name)
+    seen = s.registry_at(workspace).find_model(workspace, name)
     if is_loss(before, seen) and not is_same(registry, s):
         return  # it is for the sweep of all models to say so
     renamed = find_renames(workspace, name, seen.created if seen else None, s)

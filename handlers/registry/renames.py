@@ -28,7 +28,7 @@ def find_renames(workspace: str, name: str, created: datetime | None, s: Service
         if is_as_before or (known is None and not namesakes):
             return {}
         rows = tx.registry.models(workspace)
-    summaries = {one.name: one for one in s.registry.list_models() if one.workspace == workspace}
+    summaries = {one.name: one for one in s.registry_at(workspace).list_models()}
     moved = [row for row in rows if row.name not in summaries or summaries[row.name].created != row.created]
     stayed = {row.name for row in rows} - {row.name for row in moved}
     free = {called: one for called, one in summaries.items() if called not in stayed}

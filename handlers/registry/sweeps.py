@@ -15,12 +15,12 @@ from bot.domain.names import why_not_watched
 from bot.domain.registry.diff import fingerprint
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.errors import OutsideError
-from bot.ports import ModelSummary
+from bot.ports import ModelRegistry, ModelSummary
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.registry import Sweep
 from bot.store.transaction import Transaction
-from handlers.custody.belief import is_doubted
+from handlers.custody.belief import is_doubted, is_watched
 from handlers.registry.baselines import accept, by_model, take_first
 from handlers.registry.reconcile import defer_look
 from handlers.registry.trust import is_believed
@@ -29,55 +29,63 @@ from handlers.registry.unreadable import leave_unwatched
 OVERLAP = timedelta(seconds=60)  # MLflow's clock differs from ours, and several of its workers differ by milliseconds
 
 
-def sweep_versions(_: str, s: Services) -> None:
-    """Finds new versions and stage changes: newest first, down to an overlapping watermark. One call when nothing changed."""
+def sweep_versions(place: str, s: Services) -> None:
+    """Finds new versions and stage changes: newest first, down to an overlapping watermark. One call when nothing changed.
+
+    `place` is a workspace; empty for the default one, as jobs of older releases are.
+    """
+    workspace = place or DEFAULT_WORKSPACE
     with s.store.transaction() as tx:
-        before = tx.registry.find_sweep("versions", DEFAULT_WORKSPACE)
-        if is_doubted(DEFAULT_WORKSPACE, tx):
+        before = tx.registry.find_sweep("versions", workspace)
+        if is_doubted(workspace, tx) or not is_watched(workspace, tx):
             return
+    there = s.registry_at(workspace)
     edge = (before.watermark - OVERLAP) if before and before.watermark else None
-    recent = [version for version in _down_to(edge, s.registry.versions_newest_first()) if _is_watched(version)]
+    recent = [version for version in _down_to(edge, there.versions_newest_first()) if _is_watched(version)]
 
     with s.store.transaction() as tx:
         seen_before = set(before.seen) if before else set()
-        changed = {(v.id.workspace, v.id.model) for v in recent if _mark(v) not in seen_before}
-        for workspace, model in sorted(changed) if before else ():
+        changed = {v.id.model for v in recent if _mark(v) not in seen_before}
+        for model in sorted(changed) if before else ():
             defer_look(tx, workspace, model)
         watermark = max((v.updated for v in recent), default=before.watermark if before else None)
         at_the_edge = tuple(_mark(v) for v in recent if watermark and v.updated >= watermark - OVERLAP)
-        tx.registry.put_sweep("versions", DEFAULT_WORKSPACE, Sweep(watermark, at_the_edge, None), s.clock.now())
+        tx.registry.put_sweep("versions", workspace, Sweep(watermark, at_the_edge, None), s.clock.now())
 
 
-def sweep_models(_: str, s: Services) -> None:
+def sweep_models(place: str, s: Services) -> None:
     """Finds changed aliases and tags, and deletions, which no timestamp shows: a page of 1,000 models a call."""
+    workspace = place or DEFAULT_WORKSPACE
     with s.store.transaction() as tx:
-        before = tx.registry.find_sweep("models", DEFAULT_WORKSPACE)
+        before = tx.registry.find_sweep("models", workspace)
         tags = tx.policy().asking_tags()
-    summaries = _watched(s)
+        if not is_watched(workspace, tx):
+            return
+    summaries = _watched(workspace, s)
     if before is None or before.baseline_until is None:
-        take_first(summaries, s)
+        take_first(workspace, summaries, s)
         return
-    if not is_believed(summaries, s):
+    if not is_believed(workspace, summaries, s):
         return
-    tagged, trouble = _tagged(tags, s)
+    tagged, trouble = _tagged(tags, s.registry_at(workspace))
 
     with s.store.transaction() as tx:
-        for name in sorted(_worth_a_look(summaries, tagged, tags, tx)):
-            defer_look(tx, DEFAULT_WORKSPACE, name)
-        tx.registry.put_sweep("models", DEFAULT_WORKSPACE, before, s.clock.now())
+        for name in sorted(_worth_a_look(workspace, summaries, tagged, tags, tx)):
+            defer_look(tx, workspace, name)
+        tx.registry.put_sweep("models", workspace, before, s.clock.now())
     if trouble is not None:
         raise trouble
 
 
-def accept_registry(reason: str, person: Person, s: Services) -> str:
+def accept_registry(reason: str, person: Person, s: Services, workspace: str = DEFAULT_WORKSPACE) -> str:
     """An admin says that what the registry holds now is right. Raises Refused, OutsideError."""
-    return accept(reason, person, _watched(s), s)
+    return accept(workspace, reason, person, _watched(workspace, s), s)
 
 
-def _watched(s: Services) -> list[ModelSummary]:
+def _watched(workspace: str, s: Services) -> list[ModelSummary]:
     """All registered models except those whose names cannot be stored, which are announced."""
-    found = list(s.registry.list_models())
-    leave_unwatched([one.name for one in found if why_not_watched(one.name)], DEFAULT_WORKSPACE, s)
+    found = list(s.registry_at(workspace).list_models())
+    leave_unwatched([one.name for one in found if why_not_watched(one.name)], workspace, s)
     return [one for one in found if not why_not_watched(one.name)]
 
 
@@ -85,10 +93,12 @@ def _is_watched(version: VersionSnapshot) -> bool:
     return not why_not_watched(version.id.model)
 
 
-def _tagged(tags: Sequence[str], s: Services) -> tuple[Mapping[str, list[VersionSnapshot]], OutsideError | None]:
+def _tagged(
+    tags: Sequence[str], registry: ModelRegistry
+) -> tuple[Mapping[str, list[VersionSnapshot]], OutsideError | None]:
     """By model. A search for tags that fails does not keep the sweep from aliases and deletions; it is raised when those are done."""
     try:
-        return by_model(version for tag in tags for version in s.registry.versions_tagged(tag)), None
+        return by_model(version for tag in tags for version in registry.versions_tagged(tag)), None
     except OutsideError as trouble:
         return {}, trouble
 
@@ -110,11 +120,15 @@ def _mark(version: VersionSnapshot) -> str:
 
 
 def _worth_a_look(
-    summaries: list[ModelSummary], tagged: Mapping[str, list[VersionSnapshot]], tags: tuple[str, ...], tx: Transaction
+    workspace: str,
+    summaries: list[ModelSummary],
+    tagged: Mapping[str, list[VersionSnapshot]],
+    tags: tuple[str, ...],
+    tx: Transaction,
 ) -> set[str]:
-    known = {model.name: model for model in tx.registry.models(DEFAULT_WORKSPACE)}
-    awaited = {request.version.model for request in tx.requests.find(workspace=DEFAULT_WORKSPACE, states=OPEN)}
-    unreadable = {trouble.name for trouble in tx.trust.unreadable(DEFAULT_WORKSPACE)}
+    known = {model.name: model for model in tx.registry.models(workspace)}
+    awaited = {request.version.model for request in tx.requests.find(workspace=workspace, states=OPEN)}
+    unreadable = {trouble.name for trouble in tx.trust.unreadable(workspace)}
     gone = set(known) - {summary.name for summary in summaries}
     changed = set()
     for summary in summaries:

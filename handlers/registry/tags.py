@@ -21,11 +21,11 @@ def sync_tags(request_id: str, s: Services) -> None:
         tags = _tags_of(request.version, request.target, tx)
         versions = (request.version, *_copies_of(request, tx))
     for version in versions if tags else ():
-        seen = s.registry.find_version(version.workspace, version.model, version.version)
+        seen = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
         if seen is None or seen.id != version:
             continue  # it was deleted, or deleted and created again
         news = {name: text for name, text in tags.items() if seen.tags.get(name) != text}
-        s.registry.tag_version(version.model, version.version, news)
+        s.registry_at(version.workspace).tag_version(version.model, version.version, news)
 
 
 def _tags_of(version: VersionId, target: Target, tx: Transaction) -> dict[str, str]:

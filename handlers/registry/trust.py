@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.events import RegistryDoubted, RegistryTrusted
-from bot.domain.model import DEFAULT_WORKSPACE, Kind, State
+from bot.domain.model import Kind, State
 from bot.domain.registry.identity import Holdings, ModelMark, doubt, lost_models
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.engine.lanes import FollowUp, Lane
@@ -21,26 +21,28 @@ from bot.store.transaction import Transaction
 from bot.store.trust import RegistryRow
 
 
-def is_believed(summaries: Sequence[ModelSummary], s: Services) -> bool:
+def is_believed(workspace: str, summaries: Sequence[ModelSummary], s: Services) -> bool:
     """Weighs what a sweep has found against what we know, and records when the answer changes."""
-    identity, now = s.registry.identity(), s.clock.now()
+    identity, now = s.registry_at(workspace).identity(), s.clock.now()
     with s.store.transaction() as tx:
-        row = tx.trust.find(DEFAULT_WORKSPACE, for_update=True)
+        row = tx.trust.find(workspace, for_update=True)
         before, there = known_holdings(row, tx), Holdings(identity, tuple(map(mark_of, summaries)))
         why = doubt(before, there)
+        if row.backup_of is not None:
+            return False  # however alike it looks: what was decided since the backup is not on record here
         if why:
             _begin_doubt(row, why, before, there, tx, now)
             return False
         if row.doubted_since is not None:
-            tx.record([RegistryTrusted(now, DEFAULT_WORKSPACE, row.doubted_since)])
-            go_on(tx)
-        tx.trust.put(RegistryRow(DEFAULT_WORKSPACE, identity or row.identity))
+            tx.record([RegistryTrusted(now, workspace, row.doubted_since)])
+            go_on(workspace, tx)
+        tx.trust.put(RegistryRow(workspace, identity or row.identity))
     return True
 
 
-def remember_identity(identity: str | None, tx: Transaction) -> None:
+def remember_identity(workspace: str, identity: str | None, tx: Transaction) -> None:
     """Called with the baseline: from now on this is the registry that we know."""
-    tx.trust.put(replace(tx.trust.find(DEFAULT_WORKSPACE), identity=identity))
+    tx.trust.put(replace(tx.trust.find(workspace), identity=identity))
 
 
 def is_loss(model: ModelRow | None, seen: ModelSnapshot | None) -> bool:
@@ -70,10 +72,10 @@ def _begin_doubt(row: RegistryRow, why: str, before: Holdings, there: Holdings, 
     tx.trust.put(replace(row, doubted_since=now, doubt=why))
 
 
-def go_on(tx: Transaction) -> None:
+def go_on(workspace: str, tx: Transaction) -> None:
     """Waiting jobs go on; jobs that were parked meanwhile are replayed."""
     waits = tx.unfinished("sync_target")
-    for request in tx.requests.find(states=(State.APPROVED, State.REJECTED)):
+    for request in tx.requests.find(workspace=workspace, states=(State.APPROVED, State.REJECTED)):
         puts_back = request.kind is Kind.OBSERVED and request.settled_at is None
         if request.id not in waits and (request.state is State.APPROVED or puts_back):
             tx.defer_for(FollowUp("sync_target", Lane.MOVES), request)

@@ -10,6 +10,7 @@ import structlog
 
 from bot.domain.events import Event, ModelReadable, ModelUnreadable
 from bot.domain.names import shown, why_not_watched
+from bot.domain.workspaces import in_workspace
 from bot.errors import OutsideError, Permanent
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -37,7 +38,9 @@ def leave_unwatched(names: list[str], workspace: str, s: Services) -> None:
     now = s.clock.now()
     for name in names:
         with s.store.transaction() as tx:
-            if tx.outbox.is_new_tick("model_not_watched", shown(name)[:REASON_LIMIT], now):
+            if tx.outbox.is_new_tick(
+                "model_not_watched", f"{shown(name)[:REASON_LIMIT]}{in_workspace(workspace)}", now
+            ):
                 why = f"{why_not_watched(name)}; until then nothing in it is watched"
                 tx.record([ModelUnreadable(now, workspace, shown(name)[:REASON_LIMIT], why, now)])
 
@@ -46,7 +49,7 @@ def _note(workspace: str, name: str, trouble: OutsideError, s: Services) -> None
     now = s.clock.now()
     with s.store.transaction() as tx:
         known = tx.trust.find_unreadable(workspace, name) or UnreadableModel(name, now, None)
-        if known.told_at is None and (lasts(trouble) or _outlasts_a_sweep(known, tx, s)):
+        if known.told_at is None and (lasts(trouble) or _outlasts_a_sweep(workspace, known, tx, s)):
             tx.record([ModelUnreadable(now, workspace, name, reason_of(trouble), known.since)])
             known = replace(known, told_at=now)
         tx.trust.put_unreadable(workspace, known)
@@ -54,9 +57,9 @@ def _note(workspace: str, name: str, trouble: OutsideError, s: Services) -> None
         log.warning("model_unreadable", model=shown(name), error=str(trouble), next="every sweep tries again")
 
 
-def _outlasts_a_sweep(known: UnreadableModel, tx: Transaction, s: Services) -> bool:
+def _outlasts_a_sweep(workspace: str, known: UnreadableModel, tx: Transaction, s: Services) -> bool:
     """A minute has passed and MLflow has answered a sweep meanwhile: so it is this model that fails, not all of MLflow."""
-    swept = tx.registry.last_sweeps().get("models")
+    swept = tx.registry.last_sweeps([workspace]).get("models")
     return s.clock.now() - known.since >= A_WHILE and swept is not None and swept >= known.since
 
 

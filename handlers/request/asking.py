@@ -14,6 +14,7 @@ from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
 from bot.domain.request.opening import asked_again
 from bot.domain.request.rollback import failure_of
+from bot.domain.workspaces import in_workspace
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Refused
 from bot.services import Services
@@ -32,16 +33,25 @@ EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 
 
 def request_transition(
-    model: str, version: int, target: Target, requester_email: str, comment: str, ask: Ask, s: Services
+    model: str,
+    version: int,
+    target: Target,
+    requester_email: str,
+    comment: str,
+    ask: Ask,
+    s: Services,
+    workspace: str = DEFAULT_WORKSPACE,
 ) -> TransitionRequest:
     """Somebody asks on the command line or through the API. Raises Refused."""
     email = checked_email(requester_email)
     if len(comment) > COMMENT_LIMIT:
         raise Refused(f"the comment has {len(comment)} characters; {COMMENT_LIMIT} fit on a card. Shorten it")
-    seen = s.registry.find_model(DEFAULT_WORKSPACE, model)
+    seen = s.registry_at(workspace).find_model(workspace, model)
     wanted = seen.version(version) if seen else None
     if seen is None or wanted is None:
-        raise Refused(f"MLflow has no version {version} of {model}. Check the name and the number")
+        raise Refused(
+            f"MLflow has no version {version} of {model}{in_workspace(workspace)}. Check the name and the number"
+        )
     with s.store.transaction() as tx:
         if is_newest_copy(wanted.id, target, tx):
             raise Refused(
@@ -92,7 +102,9 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
 def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> Rule:
     rule = policy.rule_for(workspace, model, target)
     if rule is None:
-        raise Refused(f"no rule in the policy speaks of {target} for {model}. Add one to policy.yaml")
+        raise Refused(
+            f"no rule in the policy speaks of {target} for {model}{in_workspace(workspace)}. Add one to policy.yaml"
+        )
     return rule
 
 
@@ -118,7 +130,8 @@ def adopt(s: Services) -> list[TransitionRequest]:
         return [
             open_new(NewRequest(held.version, held.target, Ask(AskKind.ADOPTED), kind=Kind.OBSERVED), tx, now)
             for held in tx.registry.placements()
-            if held.request_id is None and policy.rule_for(held.version.workspace, held.version.model, held.target)
+            if held.version.workspace in policy.places and held.request_id is None
+            if policy.rule_for(held.version.workspace, held.version.model, held.target)
             if not _is_denied(held, tx)
         ]
 

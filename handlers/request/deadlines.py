@@ -89,11 +89,12 @@ def _is_to_escalate(request: TransitionRequest, rule: Rule, policy: Policy, now:
 def expire_requests(_: str, s: Services) -> None:
     """Ends requests that are past their rule's `expire_after`, and notifies the requester.
 
-    Nothing expires while the registry is doubted: a request must not end because its evidence could not be read.
+    Nothing expires in a registry that is doubted: a request must not end because its evidence could not be read.
     """
     now = s.clock.now()
     with s.store.transaction() as tx:
-        due = [] if tx.trust.doubted() else tx.requests.due(now)
+        doubted = [row.workspace for row in tx.trust.doubted()]
+        due = tx.requests.due(now, doubted)
     for request_id in due:
         with s.store.transaction() as tx:
             tx.record(lifecycle.expire(tx.requests.get(request_id, for_update=True), now))

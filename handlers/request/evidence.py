@@ -57,7 +57,7 @@ def _read(request: TransitionRequest, reading: _Reading, s: Services) -> tuple[E
     with s.store.transaction() as tx:
         policy = tx.policy()
         rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
-    model = s.registry.find_model(request.version.workspace, request.version.model)
+    model = s.registry_at(request.version.workspace).find_model(request.version.workspace, request.version.model)
     champion, holder = _champion(request, _target_model(request, model, s), s)
     pointless = _why_pointless(request, holder, model, s)
     if pointless:
@@ -65,7 +65,9 @@ def _read(request: TransitionRequest, reading: _Reading, s: Services) -> tuple[E
             tx.record(lifecycle.withdraw(tx.requests.get(request.id, for_update=True), pointless, s.clock.now()))
         return None
     demand = (rule.lineage if rule else None) or LineageDemand()
-    return s.registry.read_evidence(request.version, champion, policy.artifact_stores, demand, reading), holder
+    return s.registry_at(request.version.workspace).read_evidence(
+        request.version, champion, policy.artifact_stores, demand, reading
+    ), holder
 
 
 def _freeze(request_id: str, seen: Evidence, holder: VersionId | None, reading: _Reading, s: Services) -> None:
@@ -212,7 +214,11 @@ def _person(entry: PersonEntry | None, tx: Transaction) -> str | None:
 def _target_model(request: TransitionRequest, own: ModelSnapshot | None, s: Services) -> ModelSnapshot | None:
     """The model whose target it is: the version's own, unless it is to be copied into another."""
     name = request.target_model
-    return own if name == request.version.model else s.registry.find_model(request.version.workspace, name)
+    return (
+        own
+        if name == request.version.model
+        else s.registry_at(request.version.workspace).find_model(request.version.workspace, name)
+    )
 
 
 def _champion(

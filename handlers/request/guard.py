@@ -31,7 +31,7 @@ def what_changed(request: TransitionRequest, s: Services) -> tuple[str, StaleCau
         s.store.readers.take(is_way_back=request.kind is Kind.ROLLBACK),
         telling_if_unreadable(request, s),
     ):
-        seen = s.registry.read_evidence(request.version, None, stores)
+        seen = s.registry_at(request.version.workspace).read_evidence(request.version, None, stores)
     cause = StaleCause.FILES if are_other_files(request.evidence, seen) else StaleCause.EVIDENCE
     return "; ".join(changes(request.evidence, seen)), cause
 

@@ -36,6 +36,7 @@ from bot.domain.request.rollback import (
     ways_back,
 )
 from bot.domain.text import target_label
+from bot.domain.workspaces import in_workspace
 from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
@@ -61,13 +62,15 @@ def roll_back(
     s: Services,
     *,
     held_by: VersionId | None = None,
+    workspace: str = DEFAULT_WORKSPACE,
 ) -> TransitionRequest:
     """Asks to take a target back to `version`, or to the one approved before; `held_by` is who must hold it still, if given."""
     email, why = checked_email(requester_email), _checked_reason(reason)
-    source = s.registry.find_model(DEFAULT_WORKSPACE, model)
+    registry = s.registry_at(workspace)
+    source = registry.find_model(workspace, model)
     if source is None:
-        raise Refused(f"MLflow has no registered model {model}. Check the name")
-    there = source if target.kind is not TargetKind.MODEL else s.registry.find_model(DEFAULT_WORKSPACE, target.name)
+        raise Refused(f"MLflow has no registered model {model}{in_workspace(workspace)}. Check the name")
+    there = source if target.kind is not TargetKind.MODEL else registry.find_model(workspace, target.name)
 
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -106,7 +109,8 @@ def press(click: Click, s: Services) -> Reply:
         s.notifier.ask_reason(click, "Undo" if context.may_undo else "Roll back", _question(request, ways[0]))
         return Reply(asked=True)
     model, target, email = request.version.model, request.target, voter.person.email
-    roll_back(model, target, None, click.reason, email, ask, s, held_by=request.version)
+    workspace = request.version.workspace
+    roll_back(model, target, None, click.reason, email, ask, s, held_by=request.version, workspace=workspace)
     return Reply()
 
 
@@ -140,9 +144,11 @@ def mark_failed(request_id: str, s: Services) -> None:
         )
     in_order = sorted(applied, key=lambda one: one.settled_at or one.opened_at)
     for version in concerned:
-        seen = s.registry.find_version(version.workspace, version.model, version.version)
+        seen = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
         if seen is not None and seen.id == version:
-            s.registry.tag_version(version.model, version.version, {FAILED_TAG: failed_tag(version, in_order)})
+            s.registry_at(version.workspace).tag_version(
+                version.model, version.version, {FAILED_TAG: failed_tag(version, in_order)}
+            )
 
 
 def overtaken(request: TransitionRequest, champion: VersionId | None, tx: Transaction) -> str:

@@ -344,7 +344,9 @@ def test_printed_settings_show_no_secret() -> None:
 
 
 def test_the_table_speaks_of_exactly_the_settings_that_there_are() -> None:
-    assert [setting.name for setting in SETTINGS] == [field.alias for field in Settings.model_fields.values()]
+    assert [setting.name for setting in SETTINGS] == [
+        field.alias for field in Settings.model_fields.values() if field.alias
+    ]
     assert all(setting.purpose and setting.default and setting.example for setting in SETTINGS)
 
 

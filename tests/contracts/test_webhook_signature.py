@@ -56,7 +56,7 @@ def rejected(
 def test_the_vector_made_by_openssl_is_believed():
     hint = read_webhook(HEADERS, BODY, NOW, [SECRET])
 
-    assert hint == RegistryHint(DELIVERY, "default", "bike-demand")
+    assert hint == RegistryHint(DELIVERY, "bike-demand")
 
 
 def test_a_vector_with_letters_beyond_ascii_in_secret_and_body_is_believed():
@@ -234,7 +234,7 @@ def test_an_event_about_a_model_hints_at_it(entity, action):
 def test_an_event_about_something_else_has_no_news(entity, action):
     body = event(entity, action)
 
-    assert read_webhook(signed(body), body, NOW, [SECRET]) == RegistryHint(DELIVERY, "default", None)
+    assert read_webhook(signed(body), body, NOW, [SECRET]) == RegistryHint(DELIVERY, None)
 
 
 def test_mlflows_test_delivery_has_no_news():
@@ -246,7 +246,7 @@ def test_mlflows_test_delivery_has_no_news():
 def test_the_workspace_in_the_body_is_not_believed():
     body = event("model_version", "created", workspace="team-b")
 
-    assert read_webhook(signed(body), body, NOW, [SECRET]).workspace == "default"
+    assert read_webhook(signed(body), body, NOW, [SECRET]) == RegistryHint(DELIVERY, "bike-demand")
 
 
 def test_reading_a_webhook_does_not_import_mlflow():

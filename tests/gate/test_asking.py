@@ -123,7 +123,8 @@ def test_a_path_or_a_database_is_no_registry_to_ask(key: str) -> None:
         ),
         ({"MLFLOW_REGISTRY_URI": "databricks-uc"}, "MLFLOW_REGISTRY_URI names Unity Catalog, which is not supported"),
         ({"MLFLOW_REGISTRY_URI": "http://127.0.0.1:10"}, "MLFLOW_REGISTRY_URI names another registry"),
-        ({"MLFLOW_WORKSPACE": "team-b"}, "MLFLOW_WORKSPACE names a workspace, which is not supported"),
+        ({"MLFLOW_WORKSPACE": "Team B"}, 'MLFLOW_WORKSPACE is "Team B", which is no workspace'),
+        ({"COUNTERSIGN_REGISTRY": "eu/x"}, 'COUNTERSIGN_REGISTRY is "eu/x", which is no name'),
     ],
 )
 def test_a_registry_that_the_bot_cannot_watch_is_refused_before_any_call(setting, sentence: str, key: str) -> None:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from bot.clients.mlflow.http import Grant, NotThere, open_client, reading, writing
+from bot.clients.mlflow.access import Access
+from bot.clients.mlflow.http import Grant, NotThere, get, has_workspaces, open_client, reading, writing
 from bot.clients.mlflow.webhook import MODEL_NEWS
-from bot.domain.model import DEFAULT_WORKSPACE
 from bot.errors import Permanent, Temporary
 from bot.mlflow_addresses import DATABRICKS, not_supported
 
@@ -77,16 +77,17 @@ class WebhooksUnreadable(Permanent):
 class MlflowCheckup:
     """Makes no call until a method is used."""
 
-    def __init__(self, tracking_uri: str) -> None:
+    def __init__(self, tracking_uri: str, access: Access | None = None) -> None:
         self._tracking_uri = tracking_uri.rstrip("/")
+        self._access = access
 
     @cached_property
     def _client(self) -> MlflowClient:
-        return open_client(self._tracking_uri, TIMEOUT)
+        return open_client(self._tracking_uri, TIMEOUT, self._access)
 
     def server_version(self) -> str:
         """Such as `3.17.2`. Raises Permanent when what answers is no MLflow server."""
-        answer = self._get("/version", "asking for its version")
+        answer = get(self._client.tracking_uri, "/version", "asking for its version")
         if any(
             name.lower().startswith("x-databricks-") for name in answer.headers
         ):  # a workspace under a name of its own
@@ -99,32 +100,16 @@ class MlflowCheckup:
             )
         return version
 
-    def other_workspaces(self) -> tuple[str, ...]:
-        """Those beside the one that is watched, as far as the account sees them; none on a server without workspaces."""
-        if not self._has_workspaces():
+    def workspaces(self) -> tuple[str, ...]:
+        """As far as the account sees them; none on a server without workspaces."""
+        if not has_workspaces(self._client.tracking_uri):
             return ()
         try:
             with reading("listing the workspaces"):
                 found = self._client.list_workspaces()
         except Permanent:
             return ()
-        return tuple(sorted(one.name for one in found if one.name != DEFAULT_WORKSPACE))
-
-    def _has_workspaces(self) -> bool:
-        """Without them MLflow answers 503 to all calls about workspaces; servers before 3.10 know neither."""
-        answer = self._get("/api/3.0/mlflow/server-info", "asking what it offers")
-        try:
-            return answer.status_code == 200 and answer.json().get("workspaces_enabled") is True
-        except (ValueError, AttributeError):
-            return False
-
-    def _get(self, path: str, what: str) -> requests.Response:
-        self._client  # noqa: B018 - puts our one-attempt adapter in place
-        from mlflow.utils.credentials import get_default_host_creds
-        from mlflow.utils.rest_utils import http_request
-
-        with reading(what):
-            return http_request(get_default_host_creds(self._tracking_uri), path, "GET")  # type: ignore[no-untyped-call,no-any-return]
+        return tuple(sorted(one.name for one in found))
 
     def try_writing(self, model: str) -> None:
         """Asks to set an alias on version 0, which never exists: MLflow checks the permission first, and then finds nothing to change.
@@ -152,12 +137,14 @@ class MlflowCheckup:
 
     def test_delivery(self, webhook_id: str) -> DeliverySeen:
         """Has MLflow send its example event, of the model `example_model`, which the bot takes as no news."""
-        patient = open_client(self._tracking_uri, DELIVERY_TIMEOUT)
+        patient = open_client(self._tracking_uri, DELIVERY_TIMEOUT, self._access)
         try:
             with _decrypting(), reading("sending a test delivery", Grant.ADMIN):
                 result = patient.test_webhook(webhook_id)
         finally:
-            open_client(self._tracking_uri, TIMEOUT)  # the timeout belongs to the address, not to the client
+            open_client(
+                self._tracking_uri, TIMEOUT, self._access
+            )  # the timeout belongs to the address, not to the client
         return DeliverySeen(result.response_status, " ".join((result.error_message or "").split())[:300])
 
     def create_webhook(self, url: str, secret: str) -> None:

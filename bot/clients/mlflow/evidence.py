@@ -20,6 +20,7 @@ from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.evidence.lineage import GIT_MIRROR, LoggedFiles, who_vouches
 from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.model import AuthorSource, Champion, Evidence, Metric, VersionId
+from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import Permanent, Temporary
 from bot.ports import ProgressListener
 
@@ -59,8 +60,8 @@ def read_evidence(
         metrics=metrics,
         params=_params(lineage),
         tags={name: text for name, text in found.tags.items() if not name.startswith(OURS)},
-        version_url=f"{ui}/#/models/{quote(version.model, safe='')}/versions/{version.version}",
-        run_url=f"{ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}" if run else None,
+        version_url=f"{ui}/#/models/{quote(version.model, safe='')}/versions/{version.version}{_there(version)}",
+        run_url=f"{ui}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{_there(version)}" if run else None,
         champion=_champion(client, champion, stores) if champion else None,
         datasets=data_sets_of(lineage),
         commit=commit_of(lineage),
@@ -93,6 +94,12 @@ def read_lock(client: MlflowClient, version: VersionId, stores: Sequence[str]) -
 
 def read_metrics(client: MlflowClient, version: VersionId) -> tuple[Metric, ...]:
     return metrics_of(client, lineage_of(client, get_version(client, version)))
+
+
+def _there(version: VersionId) -> str:
+    """MLflow's page takes the workspace from its address: mlflow/tracking/_tracking_service/client.py."""
+    name = Workspace.parse(version.workspace).name
+    return "" if name == DEFAULT else f"?workspace={name}"
 
 
 def _champion(client: MlflowClient, version: VersionId, stores: Sequence[str]) -> Champion:

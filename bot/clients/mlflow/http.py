@@ -24,6 +24,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from bot.clients.mlflow.access import Access
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.mlflow_addresses import NO_SERVER, mistake_in
 
@@ -79,9 +80,10 @@ class AlreadyThere(Permanent):
 class OneAttempt(HTTPAdapter):
     """Sends once, follows nothing, and raises for the statuses that MLflow would blur."""
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, access: Access | None = None) -> None:
         super().__init__(max_retries=0)
         self.timeout = timeout
+        self.access = access
 
     def send(
         self,
@@ -92,6 +94,10 @@ class OneAttempt(HTTPAdapter):
         cert: object = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
+        if self.access is not None:
+            self.access.admit(request)
+            if self.access.credentials is not None:  # MLflow's variables are about the default registry's server
+                verify, cert = verify or True, None
         response = super().send(request, stream, self.timeout, verify, cert, proxies)  # type: ignore[arg-type]  # passed through
         if response.status_code < 300 or response.status_code in KEPT_APART_BY_MLFLOW:
             return response
@@ -99,18 +105,41 @@ class OneAttempt(HTTPAdapter):
         raise requests.HTTPError(f"HTTP {response.status_code}", request=request, response=response)
 
 
-def open_client(tracking_uri: str, timeout: float) -> MlflowClient:
-    """Imports MLflow (about a second) and returns its client with our adapter in place; calls nothing yet. Raises Permanent."""
+def open_client(tracking_uri: str, timeout: float, access: Access | None = None) -> MlflowClient:
+    """Imports MLflow (about a second) and returns its client with our adapter in place; calls nothing yet. Raises Permanent.
+
+    Without `access` MLflow's own variables say how the server is reached.
+    """
     mistake = mistake_in(tracking_uri)
     if mistake:
         raise _no_address(mistake)
+    if access is not None:
+        tracking_uri = access.address(tracking_uri)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the bot calls the addresses it was given, and no others
     from mlflow import MlflowClient
 
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
     _settle_that_these_are_missing()
-    _session().mount(tracking_uri.rstrip("/") + "/", OneAttempt(timeout))
+    _session().mount(tracking_uri.rstrip("/") + "/", OneAttempt(timeout, access))
     return MlflowClient(tracking_uri, registry_uri=tracking_uri)
+
+
+def get(address: str, path: str, what: str) -> requests.Response:
+    """A path that MLflow's client has no method for, of an address that `open_client` has seen. Raises as `reading` does."""
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    with reading(what):
+        return http_request(get_default_host_creds(address), path, "GET")  # type: ignore[no-untyped-call,no-any-return]
+
+
+def has_workspaces(address: str) -> bool:
+    """Without them MLflow answers 503 to all calls about workspaces; servers before 3.10 know neither."""
+    answer = get(address, "/api/3.0/mlflow/server-info", "asking what it offers")
+    try:
+        return answer.status_code == 200 and answer.json().get("workspaces_enabled") is True
+    except (ValueError, AttributeError):
+        return False
 
 
 def _settle_that_these_are_missing() -> None:

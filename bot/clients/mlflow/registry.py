@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from bot.clients.mlflow import evidence, webhook
-from bot.clients.mlflow.http import AlreadyThere, Grant, NotThere, open_client, reading, writing
+from bot.clients.mlflow.access import Access, Credentials
+from bot.clients.mlflow.http import AlreadyThere, Grant, NotThere, has_workspaces, open_client, reading, writing
 from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_summary, as_time, as_version_seen
 from bot.data_ports import GitMirror
@@ -26,6 +27,7 @@ from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.names import all_storable, storable
 from bot.domain.policy.rules import LineageDemand
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
+from bot.domain.workspaces import Workspace, in_workspace
 from bot.errors import Permanent
 from bot.ports import ModelSummary, ProgressListener, RegistryHint
 
@@ -48,7 +50,8 @@ Found = TypeVar("Found")
 class MlflowRegistry:
     """A `bot.ports.ModelRegistry`. `timeout` is in seconds and holds for each call; nothing is tried twice in here.
 
-    `public_url` is where people see MLflow, when that is not `tracking_uri`.
+    `public_url` is where people see MLflow, when that is not `tracking_uri`. `workspace` is the place that is read and written, and
+    `credentials` are those of a registry that the policy names; without them MLflow's own variables say how to sign in.
     """
 
     def __init__(
@@ -59,16 +62,48 @@ class MlflowRegistry:
         timeout: float = 10,
         mirror: GitMirror | None = None,
         public_url: str = "",
+        workspace: str = DEFAULT_WORKSPACE,
+        credentials: Credentials | None = None,
     ) -> None:
         self._tracking_uri = tracking_uri.rstrip("/")
         self._webhook_secrets = tuple(webhook_secrets)
         self._timeout = timeout
         self._mirror = mirror
         self._public_url = public_url.rstrip("/")
+        self._workspace, self._where = workspace, in_workspace(workspace)
+        self._place = Workspace.parse(workspace)
+        self._credentials = credentials
+        self._access = None if self._place == Workspace() else Access(self._place, credentials)
+
+    def at(self, workspace: str) -> MlflowRegistry:
+        """Itself. Raises Permanent for a place that it is not."""
+        if workspace != self._workspace:
+            raise Permanent(f'The workspace "{workspace}" is not watched, only "{self._workspace}" is.')
+        return self
 
     @cached_property
     def _client(self) -> MlflowClient:
-        return open_client(self._tracking_uri, self._timeout)
+        client = open_client(self._tracking_uri, self._timeout, self._access)
+        if self._place.name != DEFAULT_WORKSPACE:
+            self._check_that_there_are_workspaces(client)
+        return client
+
+    @cached_property
+    def _server(self) -> MlflowClient:
+        """Its default workspace, which every server has: the identity is the server's."""
+        if self._place.name == DEFAULT_WORKSPACE:
+            return self._client
+        there = Workspace(self._place.registry)
+        access = None if there == Workspace() else Access(there, self._credentials)
+        return open_client(self._tracking_uri, self._timeout, access)
+
+    def _check_that_there_are_workspaces(self, client: MlflowClient) -> None:
+        """A server before 3.10 would take the call to be about its only registry, whose models may have the same names."""
+        if not has_workspaces(client.tracking_uri):
+            raise Permanent(
+                f'The server of "{self._workspace}" has no workspaces. Run it with `mlflow server --enable-workspaces` (MLflow 3.10 or '
+                "newer), or take the workspace out of registries in the policy."
+            )
 
     @property
     def _ui(self) -> str:
@@ -84,8 +119,8 @@ class MlflowRegistry:
     def identity(self) -> str | None:
         """MLflow has no identity. Experiment 0 is made with the database, and its creation time never changes and is in backups too."""
         try:
-            with reading("asking which registry it is"):
-                first = self._client.get_experiment(FIRST_EXPERIMENT)
+            with reading(f"asking which registry it is{self._where}"):
+                first = self._server.get_experiment(FIRST_EXPERIMENT)
         except Permanent:
             return None  # it may not be shown to us, or somebody has removed it for good
         born = as_time(first.creation_time) if first.creation_time else None
@@ -95,16 +130,19 @@ class MlflowRegistry:
         """MLflow's client leaves prompts out by itself, although they are registered models underneath."""
         search = self._client.search_registered_models
         pages = _pages(
-            lambda token: search(max_results=MODELS_A_PAGE, page_token=token), "listing the registered models"
+            lambda token: search(max_results=MODELS_A_PAGE, page_token=token),
+            f"listing the registered models{self._where}",
         )
-        return map(as_summary, chain.from_iterable(pages))
+        return (as_summary(found, self._workspace) for found in chain.from_iterable(pages))
 
     def versions_newest_first(self) -> Iterator[VersionSnapshot]:
-        return self._search_versions(None, "last_updated_timestamp DESC", NEWEST_A_PAGE, "listing the newest versions")
+        return self._search_versions(
+            None, "last_updated_timestamp DESC", NEWEST_A_PAGE, f"listing the newest versions{self._where}"
+        )
 
     def every_version(self) -> Iterator[VersionSnapshot]:
         """Oldest first, so that what is registered meanwhile comes last and shifts no page."""
-        return self._search_versions(None, "creation_timestamp ASC", ALL_A_PAGE, "listing all versions")
+        return self._search_versions(None, "creation_timestamp ASC", ALL_A_PAGE, f"listing all versions{self._where}")
 
     def versions_tagged(self, tag: str) -> Iterator[VersionSnapshot]:
         if "`" in tag:
@@ -115,14 +153,14 @@ class MlflowRegistry:
             f"tags.`{tag}` LIKE '%'",
             "last_updated_timestamp DESC",
             VERSIONS_A_PAGE,
-            f"listing the versions tagged {tag}",
+            f"listing the versions tagged {tag}{self._where}",
         )
 
     def find_model(self, workspace: str, name: str) -> ModelSnapshot | None:
         """The model is read before its versions, so an alias without its version means that the version was deleted meanwhile."""
-        _refuse_other_workspaces(workspace, name)
+        self.at(workspace)
         try:
-            with reading(f'reading model "{name}"'):
+            with reading(f'reading model "{name}"{self._where}'):
                 found = self._client.get_registered_model(name)
         except NotThere:
             return None
@@ -138,16 +176,16 @@ class MlflowRegistry:
         )
 
     def find_version(self, workspace: str, name: str, number: int) -> VersionSnapshot | None:
-        _refuse_other_workspaces(workspace, name)
+        self.at(workspace)
         try:
-            with reading(f'reading version {number} of "{name}"'):
-                return as_version_seen(self._client.get_model_version(name, str(number)))
+            with reading(f'reading version {number} of "{name}"{self._where}'):
+                return as_version_seen(self._client.get_model_version(name, str(number)), self._workspace)
         except NotThere:
             return None
 
     def _versions_of(self, name: str) -> Iterator[VersionSnapshot]:
         found = self._search_versions(
-            _name_filter(name), "version_number DESC", VERSIONS_A_PAGE, f'listing the versions of "{name}"'
+            _name_filter(name), "version_number DESC", VERSIONS_A_PAGE, f'listing the versions of "{name}"{self._where}'
         )
         return (seen for seen in found if seen.id.model == name)
 
@@ -155,7 +193,7 @@ class MlflowRegistry:
         def page(token: str | None) -> PagedList[ModelVersion]:
             return self._client.search_model_versions(condition, max_results=size, order_by=[order], page_token=token)
 
-        return map(as_version_seen, chain.from_iterable(_pages(page, what)))
+        return (as_version_seen(found, self._workspace) for found in chain.from_iterable(_pages(page, what)))
 
     def read_evidence(
         self,
@@ -165,15 +203,16 @@ class MlflowRegistry:
         lineage: LineageDemand | None = None,
         follower: ProgressListener | None = None,
     ) -> Evidence:
+        self.at(version.workspace)
         sources = Sources(stores, lineage, self._mirror) if lineage else None
         found = evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
         return capped(all_storable(found))
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
-        return evidence.read_lock(self._client, version, stores)
+        return evidence.read_lock(self.at(version.workspace)._client, version, stores)
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
-        return all_storable(evidence.read_metrics(self._client, version))
+        return all_storable(evidence.read_metrics(self.at(version.workspace)._client, version))
 
     # Writing
 
@@ -184,27 +223,27 @@ class MlflowRegistry:
         return client
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
-        with writing(f"setting alias {alias} of {model} to v{version}"):
+        with writing(f"setting alias {alias} of {model} to v{version}{self._where}"):
             self._plainly.set_registered_model_alias(model, alias, str(version))  # type: ignore[no-untyped-call]
 
     def delete_alias(self, model: str, alias: str) -> None:
-        with writing(f"deleting alias {alias} of {model}", Grant.MANAGE):
+        with writing(f"deleting alias {alias} of {model}{self._where}", Grant.MANAGE):
             self._plainly.delete_registered_model_alias(model, alias)  # type: ignore[no-untyped-call]
 
     def set_stage(self, model: str, version: int, stage: str) -> None:
         """MLflow warns that stages are deprecated; who uses them knows, so the function is called beneath the warning."""
         transition = inspect.unwrap(type(self._client).transition_model_version_stage)
-        with writing(f"moving {model} v{version} to stage {stage}"):
+        with writing(f"moving {model} v{version} to stage {stage}{self._where}"):
             transition(self._client, model, str(version), stage, archive_existing_versions=False)
 
     def copy_version(self, model: str, version: int, to_model: str, tags: Mapping[str, str]) -> VersionId:
         """One call makes the copy with its tags, so a lost answer leaves all or nothing. Our tags are about the
         original and stay there; MLflow's `copy_model_version` would copy them."""
-        with reading(f"reading {model} v{version}"):
+        with reading(f"reading {model} v{version}{self._where}"):
             original = self._client.get_model_version(model, str(version))
         self._ensure_model(to_model)
         own_tags = {key: value for key, value in original.tags.items() if not key.startswith(OUR_TAGS)}
-        with writing(f"copying {model} v{version} to {to_model}"):
+        with writing(f"copying {model} v{version} to {to_model}{self._where}"):
             copy = self._client.create_model_version(
                 to_model,
                 source=f"models:/{model}/{version}",
@@ -214,25 +253,20 @@ class MlflowRegistry:
                 tags={**own_tags, **tags},
                 await_creation_for=0,
             )
-        return as_version_seen(copy).id
+        return as_version_seen(copy, self._workspace).id
 
     def _ensure_model(self, name: str) -> None:
-        with suppress(AlreadyThere), writing(f'creating model "{name}"'):
+        with suppress(AlreadyThere), writing(f'creating model "{name}"{self._where}'):
             self._client.create_registered_model(name)
 
     def delete_version(self, model: str, version: int) -> None:
-        with writing(f"deleting {model} v{version}", Grant.MANAGE):
+        with writing(f"deleting {model} v{version}{self._where}", Grant.MANAGE):
             self._client.delete_model_version(model, str(version))
 
     def tag_version(self, model: str, version: int, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
-            with writing(f"setting tag {key} on {model} v{version}"):
+            with writing(f"setting tag {key} on {model} v{version}{self._where}"):
                 self._plainly.set_model_version_tag(model, str(version), key, value)  # type: ignore[no-untyped-call]
-
-
-def _refuse_other_workspaces(workspace: str, name: str) -> None:
-    if workspace != DEFAULT_WORKSPACE:
-        raise Permanent(f'Model "{name}" is in workspace "{workspace}"; only "{DEFAULT_WORKSPACE}" is watched.')
 
 
 def _pages(call: Callable[[str | None], PagedList[Found]], what: str) -> Iterator[Iterable[Found]]:

@@ -24,10 +24,10 @@ def as_time(milliseconds: int | None) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds or 0)
 
 
-def as_version_seen(found: ModelVersion) -> VersionSnapshot:
+def as_version_seen(found: ModelVersion, workspace: str = DEFAULT_WORKSPACE) -> VersionSnapshot:
     created = as_time(found.creation_timestamp)
     return VersionSnapshot(
-        id=VersionId(DEFAULT_WORKSPACE, found.name, int(found.version), created),
+        id=VersionId(workspace, found.name, int(found.version), created),
         stage=storable(found.current_stage or "None"),
         tags={storable(name): storable(text) for name, text in found.tags.items()},
         source=storable(found.source or ""),
@@ -36,11 +36,11 @@ def as_version_seen(found: ModelVersion) -> VersionSnapshot:
     )
 
 
-def as_summary(found: RegisteredModel) -> ModelSummary:
+def as_summary(found: RegisteredModel, workspace: str = DEFAULT_WORKSPACE) -> ModelSummary:
     """`latest_versions` holds the newest of each stage, so the newest of all is among them."""
-    latest = tuple(as_version_seen(version) for version in found.latest_versions)
+    latest = tuple(as_version_seen(version, workspace) for version in found.latest_versions)
     return ModelSummary(
-        workspace=DEFAULT_WORKSPACE,
+        workspace=workspace,
         name=found.name,
         created=as_time(found.creation_timestamp),
         aliases={storable(alias): int(version) for alias, version in found.aliases.items()},

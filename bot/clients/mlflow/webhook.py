@@ -15,7 +15,6 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.names import NAME_LIMIT
 from bot.errors import Rejected
 from bot.ports import RegistryHint
@@ -39,31 +38,37 @@ MODEL_NEWS = frozenset(
 )
 
 
-def read_webhook(headers: Mapping[str, str], body: bytes, now: datetime, secrets: Sequence[str]) -> RegistryHint:
-    """Raises Rejected unless one of the secrets signed these very bytes within the window around `now`."""
+def read_webhook(
+    headers: Mapping[str, str], body: bytes, now: datetime, secrets: Sequence[str], of_registry: str = ""
+) -> RegistryHint:
+    """Raises Rejected unless one of the secrets signed these very bytes within the window around `now`.
+
+    `of_registry` completes MLFLOW_WEBHOOK_SECRET to the variable that holds them.
+    """
     if len(body) > BODY_LIMIT:
         raise Rejected("too_large", f"The body has {len(body)} bytes; at most {BODY_LIMIT} are read.", status=413)
     keys = [secret.encode() for secret in secrets if secret.strip()]
     if not keys:
         raise Rejected(
             "no_secret",
-            "MLflow's webhooks are refused because no secret is configured. Set MLFLOW_WEBHOOK_SECRET to the secret "
+            f"MLflow's webhooks are refused because no secret is configured. Set MLFLOW_WEBHOOK_SECRET{of_registry} to the secret "
             "that the webhook was created with.",
         )
-    delivery_id, timestamp, signature = _signed_headers(headers)
+    delivery_id, timestamp, signature = _signed_headers(headers, of_registry)
     _check_time(timestamp, now)
-    _check_signature(f"{delivery_id}.{timestamp}.".encode() + body, signature, keys)
-    return RegistryHint(delivery_id, DEFAULT_WORKSPACE, _model_in(body))
+    _check_signature(f"{delivery_id}.{timestamp}.".encode() + body, signature, keys, of_registry)
+    return RegistryHint(delivery_id, _model_in(body))
 
 
-def _signed_headers(headers: Mapping[str, str]) -> tuple[str, str, str]:
+def _signed_headers(headers: Mapping[str, str], of_registry: str) -> tuple[str, str, str]:
     given = {name.lower(): text for name, text in headers.items()}
     names = ("x-mlflow-delivery-id", "x-mlflow-timestamp", "x-mlflow-signature")
     missing = [name for name in names if not given.get(name, "").strip()]
     if missing:
         raise Rejected(
             "unsigned",
-            f"The delivery lacks {', '.join(missing)}. Give MLflow's webhook a secret, the one in MLFLOW_WEBHOOK_SECRET.",
+            f"The delivery lacks {', '.join(missing)}. Give MLflow's webhook a secret, the one in "
+            f"MLFLOW_WEBHOOK_SECRET{of_registry}.",
         )
     delivery_id, timestamp, signature = (given[name] for name in names)
     if len(delivery_id) > ID_LIMIT or not (delivery_id.isascii() and delivery_id.isprintable()):
@@ -86,14 +91,15 @@ def _check_time(timestamp: str, now: datetime) -> None:
         )
 
 
-def _check_signature(signed: bytes, header: str, keys: Sequence[bytes]) -> None:
+def _check_signature(signed: bytes, header: str, keys: Sequence[bytes], of_registry: str) -> None:
     """Every key is compared with every signature, found or not, so that the time taken reveals nothing."""
     wanted = [hmac.new(key, signed, hashlib.sha256).digest() for key in keys]
     given = [_decoded(part) for part in header.split()]
     if not any([hmac.compare_digest(one, other) for one in wanted for other in given]):  # noqa: C419 - constant time
         raise Rejected(
             "bad_signature",
-            "No secret in MLFLOW_WEBHOOK_SECRET matches X-MLflow-Signature. Use the secret that the webhook was created with.",
+            f"No secret in MLFLOW_WEBHOOK_SECRET{of_registry} matches X-MLflow-Signature. Use the secret that the webhook was "
+            "created with.",
         )
 
 

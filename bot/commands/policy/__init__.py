@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +15,15 @@ from bot.commands.policy.explain import explain
 from bot.commands.policy.replay import replay
 from bot.domain.names import shown
 from bot.domain.text import counted
-from bot.errors import OutsideError, Refused
+from bot.errors import InvalidSettings, OutsideError, Refused
 from bot.links import links_for
+from bot.mlflow_addresses import workspace_elsewhere
 from config.did_you_mean import guess
 from config.policy import Mistake, line_of, notices, policy_text_of, read_policy
 
 if TYPE_CHECKING:
     from bot.domain.policy.rules import Policy
+    from config.settings import Settings
     from handlers.policy.logged_metrics import NeverLogged, RegistryKnows
 
 LISTED = 20  # at most this many models without a rule are listed
@@ -105,14 +108,14 @@ def _passkeys_that_cannot_be_used(policy: Policy, text: str) -> list[Mistake]:
 
 def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool) -> bool:
     """Prints the warnings; True when --strict must fail: there are some, or MLflow does not answer."""
-    address = "" if offline else settings_for().mlflow_tracking_uri
-    if not address:
+    settings = settings_for()
+    if offline or not settings.mlflow_tracking_uri:
         click.echo(
             f"Not compared with MLflow: {'you said --offline' if offline else 'MLFLOW_TRACKING_URI is not set'}."
         )
         return False
     try:
-        known = _registry_knows(policy, address)
+        known = _registry_knows(policy, settings)
     except OutsideError as trouble:
         click.echo(printable(f"Not compared with MLflow: {str(trouble).removesuffix('.')}."))
         return True
@@ -127,13 +130,16 @@ def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool
     return bool(warnings)
 
 
-def _registry_knows(policy: Policy, address: str) -> RegistryKnows:
-    from bot.app import quieten_vendors
-    from bot.clients.mlflow.registry import MlflowRegistry
+def _registry_knows(policy: Policy, settings: Settings) -> RegistryKnows:
+    """Raises InvalidSettings when MLflow's client would be led to another workspace than the default one."""
+    from bot.app import quieten_vendors, registries_of
     from handlers.policy.logged_metrics import ask_registry
 
+    elsewhere = workspace_elsewhere(os.environ.get("MLFLOW_WORKSPACE", ""))
+    if elsewhere:
+        raise InvalidSettings((f"MLFLOW_WORKSPACE {elsewhere}",))
     quieten_vendors()
-    return ask_registry(policy, MlflowRegistry(address, webhook_secrets=()))
+    return ask_registry(policy, registries_of(settings, lambda: policy.registries))
 
 
 def _warnings(known: RegistryKnows, text: str) -> Iterator[Mistake]:

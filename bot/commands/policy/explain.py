@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, printable, services_for, settings_for, telling_mistakes
+from bot.commands.context import as_json, in_place, place_named, printable, services_for, settings_for, telling_mistakes
 from bot.domain.model import Target
 from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to, passkey_groups
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.text import AS_OPTION, duration_text
+from bot.domain.workspaces import in_workspace
 from bot.errors import Refused
 from config.policy import policy_text_of, read_policy
 from config.settings import Need
@@ -39,16 +40,17 @@ file_option = click.option(
     "--to", "target", help="Only for this target, such as alias:champion. Default: all that a rule speaks of."
 )
 @file_option
+@in_place
 @as_json
 @telling_mistakes
-def explain(uri: str, target: str | None, file: Path | None, as_json: bool) -> None:
+def explain(uri: str, target: str | None, file: Path | None, as_json: bool, workspace: str) -> None:
     """Say which rule applies to a version, who may decide, and what the fast track says about it now.
 
     models:/NAME@ALIAS works too. Reads MLflow, and Slack's groups where SLACK_BOT_TOKEN is set; writes nothing.
     """
     from handlers.queries import policy as policy_questions
 
-    wanted, wanted_target = _read(uri, target)
+    wanted, wanted_target = _read(f"{uri}{in_workspace(place_named(workspace))}", target)
     asks_notifier = bool(settings_for(Need.REGISTRY).slack_bot_token.get_secret_value())
     with services_for(Need.REGISTRY) as services:
         policy = policy_under(file, services)

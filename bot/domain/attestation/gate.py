@@ -16,6 +16,7 @@ from bot.domain.attestation.passkey_votes import NO_DEMAND, ByPasskey, Demand, d
 from bot.domain.model import DECISION, VOTE, DecidedBy, Target, TargetKind, Verdict, VersionId
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.domain.text import exact_duration
+from bot.domain.workspaces import option_for
 from bot.errors import InvalidStatement, NotProven, Refused
 
 WITHOUT_PEOPLE = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
@@ -338,7 +339,8 @@ def _without_decision(question: GateQuery, votes: Sequence[VerifiedStatement]) -
         return Reason(ReasonCode.NO_APPROVAL, sentence)
     sentence = (
         f"{version} has no approval for {question.target}. Ask for one: countersign request-transition "
-        f"--name {version.model} --version {version.version} --to {question.target} --comment WHY."
+        f"--name {version.model} --version {version.version} --to {question.target} "
+        f"--comment WHY{option_for(version.workspace)}."
     )
     return Reason(ReasonCode.NO_APPROVAL, sentence)
 

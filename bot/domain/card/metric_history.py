@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.domain.card.metrics_table import figure, meant_by, roles_of, same_data
 from bot.domain.model import Evidence, Metric, TransitionRequest
 from bot.domain.policy.rules import Rule, Threshold
+from bot.domain.workspaces import in_workspace
 
 SHOWN_VERSIONS = 20
 LARGEST = 1e100  # larger than any real metric; the difference of two larger values may overflow a float
@@ -74,7 +75,8 @@ def history_of(
         return None
     holder = _holder(request, evidence, metric, points)
     role, _ = roles_of(request)
-    return MetricHistory(request.version.model, metric.name, points, candidate, holder, threshold, role)
+    named = f"{request.version.model}{in_workspace(request.version.workspace)}"
+    return MetricHistory(named, metric.name, points, candidate, holder, threshold, role)
 
 
 def in_words(history: MetricHistory) -> str:

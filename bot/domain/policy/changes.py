@@ -12,8 +12,9 @@ from dataclasses import replace
 from datetime import timedelta
 from difflib import SequenceMatcher
 
-from bot.domain.model import DEFAULT_WORKSPACE, Ask
+from bot.domain.model import Ask
 from bot.domain.policy.calendars import Dated, Freeze, Weekly, Window, WorkingHours
+from bot.domain.policy.registry_changes import registry_changes
 from bot.domain.policy.rules import (
     DigestPlan,
     FastTrack,
@@ -27,6 +28,7 @@ from bot.domain.policy.rules import (
 )
 from bot.domain.references import TicketField, TicketPlan
 from bot.domain.text import exact_duration
+from bot.domain.workspaces import DEFAULT, pattern_text
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 COUNTS = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -48,6 +50,7 @@ def changes(before: Policy | None, after: Policy) -> tuple[str, ...]:
     return (
         *_rule_changes(before.rules, after.rules),
         *_group_changes(before.groups, after.groups),
+        *registry_changes(before.registries, after.registries),
         *_people_changes(before.people, after.people),
         *_differences(_house_fields(before), _house_fields(after)),
     )
@@ -101,7 +104,8 @@ def _moved(was: Sequence[RuleKey], now: Sequence[RuleKey]) -> Iterator[RuleKey]:
 
 
 def _label(rule: Rule) -> str:
-    return rule.label if rule.workspace == DEFAULT_WORKSPACE else f"{rule.label} in workspace {rule.workspace}"
+    where = "" if rule.workspace == DEFAULT else f" in workspace {pattern_text(rule.workspace)}"
+    return f"{rule.label}{where}"
 
 
 def _group_changes(before: Sequence[Group], after: Sequence[Group]) -> Iterator[str]:

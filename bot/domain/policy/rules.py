@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from bot.domain.model import Ask, AskKind, AuthorSource, FastTrackMode, Target, TargetKind
 from bot.domain.policy.calendars import Freeze, WorkingHours
 from bot.domain.references import TicketField, TicketPlan
+from bot.domain.workspaces import Registry, is_covered, watched
 
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
 ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
@@ -189,7 +190,7 @@ class DigestPlan:
 
 @dataclass(frozen=True)
 class Rule:
-    """`models` is a shell pattern; `{name}` in a model target is replaced by the model's name."""
+    """`models` is a shell pattern, `workspace` what `pattern_of` writes; `{name}` in a model target is replaced by the model's name."""
 
     models: str
     workspace: str
@@ -216,7 +217,7 @@ class Rule:
 
     def matches(self, workspace: str, model: str) -> bool:
         """Never the model that the rule's own copies go into, also when its name matches: a rule must not feed on itself."""
-        named = fnmatchcase(workspace, self.workspace) and fnmatchcase(model, self.models)
+        named = is_covered(workspace, self.workspace) and fnmatchcase(model, self.models)
         return named and not self.covers_copies_into(workspace, model)
 
     def target_for(self, model: str) -> Target:
@@ -224,7 +225,7 @@ class Rule:
 
     def covers_copies_into(self, workspace: str, target_model: str) -> bool:
         """Whether this rule's model target includes versions of `target_model`."""
-        if self.target.kind is not TargetKind.MODEL or not fnmatchcase(workspace, self.workspace):
+        if self.target.kind is not TargetKind.MODEL or not is_covered(workspace, self.workspace):
             return False
         before, placeholder, after = self.target.name.partition("{name}")
         if not placeholder:
@@ -251,6 +252,12 @@ class Policy:
     artifact_stores: tuple[str, ...] = ARTIFACTS_FROM_MLFLOW
     digest: DigestPlan | None = None
     authors_from: tuple[AuthorSource, ...] = ()
+    registries: tuple[Registry, ...] = ()
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The workspaces that are watched."""
+        return tuple(place for registry in watched(self.registries) for place in registry.places)
 
     @property
     def rules_with_passkeys(self) -> tuple[Rule, ...]:

@@ -12,6 +12,7 @@ from bot.domain.model import FastTrackMode, Judgement, Target, TargetKind, Trans
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Policy, Rule, UnknownRequester
 from bot.domain.request.quorum import places, requester_is_unknown
+from bot.domain.workspaces import is_covered, pattern_text
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ def place_of(rule: Rule, policy: Policy) -> int:
 
 
 def _why_not(rule: Rule, workspace: str, model: str, target: Target) -> str:
-    if not fnmatchcase(workspace, rule.workspace):
-        return f'it is for the workspace "{rule.workspace}"'
+    if not is_covered(workspace, rule.workspace):
+        return f'it is for the workspace "{pattern_text(rule.workspace)}"'
     if target == Target(TargetKind.MODEL, model):
         return f"it speaks of no copies into {model}"
     if not fnmatchcase(model, rule.models):

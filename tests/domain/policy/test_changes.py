@@ -34,6 +34,7 @@ from bot.domain.policy.rules import (
     Unruled,
 )
 from bot.domain.references import TicketPlan
+from bot.domain.workspaces import Registry
 from tests.builders import PRODUCTION, a_policy, a_rule
 
 
@@ -178,7 +179,7 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         FastTrack: {*OF_A_FAST_TRACK, "metrics"},
         Threshold: {*OF_A_THRESHOLD, "metric"},
         Policy: {"poll", "people", "groups", "rules", "default", "calendar", "freezes", "artifact_stores", "digest"}
-        | {"authors_from"},
+        | {"authors_from", "registries"},
         DigestPlan: {"cron", "timezone", "channel", "ticket", "ticket_fields", "email"},
         PersonEntry: {"name", "email", "mlflow_user"},
         Group: {"name", "slack_group", "people"},
@@ -186,6 +187,7 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         | {"approved_path", "rejected_path", "approved_resolution", "rejected_resolution"},
         WorkingHours: {"timezone", "days", "opens", "closes", "holidays"},
         Freeze: {"name", "timezone", "deny", "allow"},
+        Registry: {"name", "workspaces", "uri", "public_url"},
     }
 
     assert {shape: {field.name for field in fields(shape)} for shape in named} == named

@@ -1,0 +1,216 @@
+"""A database that was restored from a backup: what people decided since is neither undone nor repeated."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from pydantic import SecretStr
+
+from bot.__main__ import main
+from bot.app import flask_app
+from bot.database import embedded
+from bot.database.backup import DUMP, MANIFEST
+from bot.domain.events import MoveObserved
+from bot.domain.model import State
+from bot.sandbox.serving import serving
+from handlers.custody.belief import Doubted, check_believed
+from handlers.policy.kill_switch import person_named
+from handlers.registry.restored import changes_on_record
+from handlers.registry.sweeps import accept_registry
+from tests.fixtures.installation import CHANNEL, Installation, services_with
+
+
+def countersign(url: str, home: Path, *words: str) -> Result:
+    environment = {"DATABASE_URL": url, "COUNTERSIGN_HOME": str(home)}
+    return CliRunner().invoke(main, words, env=environment, catch_exceptions=False)
+
+
+def back_up(installation: Installation, folder: Path) -> Path:
+    file = folder / "countersign.backup"
+    done = countersign(installation.settings.database_url.get_secret_value(), folder, "backup", str(file))
+    assert done.exit_code == 0, done.output
+    return file
+
+
+@pytest.fixture
+def restored(
+    installation: Installation, empty_database_url: str, tmp_path: Path
+) -> Iterator[Callable[[Path], Installation]]:
+    """The same installation as the backup has it: the vendors are as they are."""
+    opened = []
+
+    def restore(file: Path) -> Installation:
+        done = countersign(empty_database_url, tmp_path, "restore", str(file))
+        assert done.exit_code == 0, done.output
+        settings = installation.settings.model_copy(update={"database_url": SecretStr(empty_database_url)})
+        s = services_with(settings, empty_database_url, installation.clock)
+        opened.append(s)
+        return replace(installation, s=s, settings=settings)
+
+    yield restore
+    for s in opened:
+        s.store.engine.dispose()
+
+
+def test_what_was_decided_since_is_neither_undone_nor_repeated(
+    installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    installation.use_policy(observed="revert")
+    installation.promoted()
+    waiting = installation.asked()
+    file = back_up(installation, tmp_path)
+    installation.approve(waiting)
+    since = installation.promoted()
+    assert installation.champion() == 3
+
+    after = restored(file)
+    after.sweep()
+
+    assert after.champion() == 3
+    assert after.reread(waiting).state is State.WITHDRAWN
+    assert after.happened(MoveObserved) == []
+    assert "Restored from a backup" in after.slack.messages(CHANNEL)[-1].all_text
+    assert [change.sentence for change in changes_on_record("default", after.s)] == [
+        f"{after.model}, alias:champion: {after.model} v3 now, {after.model} v1 on record. "
+        f"Decided by {since.id}, which is not on record."
+    ]
+    with pytest.raises(Doubted, match=r"restored from a backup of .* It goes on after `countersign registry accept"):
+        check_believed("default", after.s)
+
+
+def test_once_an_admin_has_accepted_what_is_there_it_is_the_baseline_and_people_go_on(
+    installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    installation.use_policy(observed="revert")
+    installation.promoted()
+    file = back_up(installation, tmp_path)
+    installation.promoted()
+    after = restored(file)
+
+    accept_registry("version 2 was approved on Monday", person_named("ana@example.com", after.s), after.s)
+    after.sweep()
+    kept = after.champion()
+    with serving(flask_app(after.s, after.settings, after.settings.database_url.get_secret_value())) as url:
+        after.slack.interactivity_url = f"{url}/slack/events"
+        third = after.promoted()
+
+    assert kept == 2
+    assert third.state is State.APPLIED
+    assert after.champion() == 3
+    assert after.ledger_fault() is None
+
+
+@pytest.mark.proof
+def test_an_approval_that_waited_to_be_applied_is_not_applied_by_the_restored_database(
+    installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    installation.promoted()
+    approved = installation.asked()
+    installation.click("ana", approved, "approve")
+    file = back_up(installation, tmp_path)
+    installation.settle()
+    installation.promoted()
+    after = restored(file)
+
+    accept_registry("as decided", person_named("ana@example.com", after.s), after.s)
+    after.sweep()
+
+    assert after.champion() == 3
+    assert after.reread(approved).state is State.STALE
+
+
+# Bad input
+
+
+def changed(file: Path, name: str, change: Callable[[bytes], bytes]) -> None:
+    with tarfile.open(file) as archive:
+        held = {member.name: archive.extractfile(member) for member in archive.getmembers()}
+        content = {member: stream.read() for member, stream in held.items() if stream is not None}
+    content[name] = change(content[name])
+    with tarfile.open(file, "w") as archive:
+        for member, data in content.items():
+            (file.parent / "part").write_bytes(data)
+            archive.add(file.parent / "part", member)
+
+
+def of_a_newer_release(manifest: bytes) -> bytes:
+    return json.dumps({**json.loads(manifest), "revision": "9999"}).encode()
+
+
+def of_another_ledger(manifest: bytes) -> bytes:
+    return json.dumps({**json.loads(manifest), "head": "00" * 32}).encode()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda file: file.unlink(), "there is no file"),
+        (lambda file: file.write_bytes(b"select 1;"), "is no backup of Countersign, or was cut"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-20_000]), "was c"),
+        (
+            lambda file: changed(file, DUMP, lambda dump: dump[:-1] + b"?"),
+            "was changed or damaged since it was written",
+        ),
+        (lambda file: changed(file, MANIFEST, of_a_newer_release), "the backup is of a newer release"),
+        (lambda file: changed(file, MANIFEST, of_another_ledger), "is not the one that was backed up"),
+        (lambda file: changed(file, MANIFEST, lambda _: b"[]"), "manifest.json in the backup cannot be read"),
+    ],
+    ids=["gone", "another file", "cut", "damaged", "newer", "another ledger", "no manifest"],
+)
+def test_what_is_no_whole_backup_is_refused_and_says_why(
+    database_url: str, empty_database_url: str, tmp_path: Path, spoil: Callable[[Path], None], said: str
+) -> None:
+    assert countersign(database_url, tmp_path, "migrate").exit_code == 0
+    file = tmp_path / "countersign.backup"
+    assert countersign(database_url, tmp_path, "backup", str(file)).exit_code == 0
+    spoil(file)
+
+    done = countersign(empty_database_url, tmp_path, "restore", str(file))
+
+    assert done.exit_code != 0
+    assert said in done.output
+
+
+def test_nothing_is_written_over(database_url: str, tmp_path: Path) -> None:
+    assert countersign(database_url, tmp_path, "migrate").exit_code == 0
+    file = tmp_path / "countersign.backup"
+    assert countersign(database_url, tmp_path, "backup", str(file)).exit_code == 0
+    before = file.read_bytes()
+
+    again = countersign(database_url, tmp_path, "backup", str(file))
+    into_a_full_one = countersign(database_url, tmp_path, "restore", str(file))
+
+    assert (again.exit_code, into_a_full_one.exit_code) == (2, 1)
+    assert "is there already. Name a new file" in again.output
+    assert "the database has tables already. Restore into an empty one" in into_a_full_one.output
+    assert file.read_bytes() == before
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_embedded_database_comes_back_in_an_empty_home_and_never_over_another(
+    database_url: str, tmp_path: Path
+) -> None:
+    assert countersign(database_url, tmp_path, "migrate").exit_code == 0
+    file, home = tmp_path / "countersign.backup", tmp_path / "new"
+    assert countersign(database_url, tmp_path, "backup", str(file)).exit_code == 0
+
+    first = countersign("", home, "restore", str(file))
+    second = countersign("", home, "restore", str(file))
+
+    assert first.exit_code == 0, first.output
+    assert "Keys: none that signs approvals is here" in first.output
+    assert second.exit_code == 2
+    assert "is there already. Move it away" in second.output
+    try:
+        with psycopg.connect(embedded.start(home)) as connection:
+            kinds = connection.execute("select kind from ledger order by seq").fetchall()
+        assert kinds[-1] == ("DatabaseRestored",)
+    finally:
+        embedded.stop(home)
