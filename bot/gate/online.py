@@ -14,6 +14,7 @@ from bot.domain.attestation.in_toto import identity_digest, uri_of
 from bot.errors import NoAnswer
 from bot.gate.asking import Answer, Server, ask, fault_with
 from bot.gate.offline import read_approval, read_each
+from bot.gate.passkeys import Pinned, demand_pinned
 from bot.signatures import TrustedKey
 
 MOST_VOTES = 200  # that are read from one answer
@@ -34,7 +35,13 @@ def bot_at(address: str, token: str) -> Server:
     return Server("Countersign", "COUNTERSIGN_URL", address, f"Bearer {token}")
 
 
-def judge_online(question: GateQuery, server: Server, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
+def judge_online(
+    question: GateQuery,
+    server: Server,
+    ring: Mapping[str, TrustedKey],
+    now: datetime,
+    pinned: Pinned | None = None,
+) -> GateResult:
     """Raises Down while the bot is down, else NoAnswer. Without a ring, the bot's answer decides."""
     said = _said(server, question)
     if said.allowed and not said.identity:
@@ -50,16 +57,18 @@ def judge_online(question: GateQuery, server: Server, ring: Mapping[str, Trusted
     if not ring:
         uri = uri_of(question.version)
         return GateResult(True, reasons, uri, question.target, said.artifacts, size=said.size)
-    proven = _proven(question, said, ring, now)
+    proven = _proven(question, said, ring, now, pinned)
     return replace(proven, reasons=reasons) if proven.allowed else proven
 
 
-def _proven(question: GateQuery, said: BotSaid, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
+def _proven(
+    question: GateQuery, said: BotSaid, ring: Mapping[str, TrustedKey], now: datetime, pinned: Pinned | None
+) -> GateResult:
     where = "the envelope in the bot's answer"
     votes = {f"vote {number} in the bot's answer": vote for number, vote in enumerate(said.votes, start=1)}
     decision = {where: said.envelope} if said.envelope else {}
     claims, doubts = read_each(decision | votes, ring, read_approval)
-    return judge(question, claims, doubts, now=now)
+    return demand_pinned(pinned, question, judge(question, claims, doubts, now=now), decision | votes, ring)
 
 
 def _said(server: Server, question: GateQuery) -> BotSaid:
