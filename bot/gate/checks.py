@@ -11,8 +11,9 @@ from bot.domain.model import Target
 from bot.domain.registry.snapshot import VersionSnapshot
 from bot.errors import NoAnswer, Refused
 from bot.gate.asking import Down, Server, is_http
-from bot.gate.offline import judge_tags, judge_verdicts
+from bot.gate.offline import approvals_in, judge_tags, judge_verdicts
 from bot.gate.online import bot_at, judge_online
+from bot.gate.passkeys import Pinned, demand_pinned
 from bot.gate.places import Asker, asker_of
 from bot.gate.registry import Registry, registry_of
 from bot.gate.uris import Wanted
@@ -22,15 +23,20 @@ from bot.signatures import TrustedKey
 
 @dataclass(frozen=True)
 class Proof:
-    """What the answer rests on: the bot, signatures by a key of the ring, or both."""
+    """What the answer rests on: the bot, signatures by a key of the ring, or both; `passkeys` are demanded besides, unless None."""
 
     ring: Mapping[str, TrustedKey] = field(default_factory=dict)
     bot: Server | None = None
     max_age: timedelta | None = None
+    passkeys: Pinned | None = None
 
 
 def proof_of(
-    environ: Mapping[str, str], ring: Mapping[str, TrustedKey], bot: str | None, max_age: timedelta | None
+    environ: Mapping[str, str],
+    ring: Mapping[str, TrustedKey],
+    bot: str | None,
+    max_age: timedelta | None,
+    passkeys: Pinned | None = None,
 ) -> Proof:
     """`bot` is an address; the default is COUNTERSIGN_URL when its token is set too. Raises Refused."""
     token = environ.get("COUNTERSIGN_API_TOKEN", "").strip()
@@ -45,7 +51,9 @@ def proof_of(
         )
     if not address and not ring:
         raise Refused("nobody's word counts. Give --key FILE with the bot's public key, or --bot URL to ask the bot.")
-    return Proof(ring, bot_at(address, token) if address else None, max_age)
+    if passkeys is not None and not ring:
+        raise Refused("--passkeys needs --key FILE with the bot's public key: the votes are in what that key signs.")
+    return Proof(ring, bot_at(address, token) if address else None, max_age, passkeys)
 
 
 def check(uri: str, target: str | None, proof: Proof, environ: Mapping[str, str], now: datetime) -> GateResult:
@@ -76,9 +84,10 @@ def _refuse_what_is_not_supported(environ: Mapping[str, str]) -> None:
 
 def _judged(question: GateQuery, seen: VersionSnapshot, proof: Proof, asker: Asker, now: datetime) -> GateResult:
     if proof.bot is None:
-        return judge_tags(question, seen.tags, proof.ring, now, proof.max_age)
+        judged = judge_tags(question, seen.tags, proof.ring, now, proof.max_age)
+        return demand_pinned(proof.passkeys, question, judged, approvals_in(seen.tags), proof.ring)
     try:
-        return judge_online(question, proof.bot, proof.ring, now, asker)
+        return judge_online(question, proof.bot, proof.ring, now, asker, proof.passkeys)
     except Down as trouble:
         return _while_the_bot_is_down(question, seen, proof, now, str(trouble))
     except NoAnswer as trouble:  # something answers at that address, so no verdict replaces the bot
@@ -96,6 +105,7 @@ def _while_the_bot_is_down(
         )
         return _undecided(question, down, without)
     vouched = judge_verdicts(question, seen.tags, proof.ring, now, proof.max_age)
+    vouched = demand_pinned(proof.passkeys, question, vouched, approvals_in(seen.tags), proof.ring)
     if vouched.allowed:
         return replace(vouched, reasons=(*vouched.reasons, down))
     return _undecided(question, down, *vouched.reasons)

@@ -19,6 +19,7 @@ from bot.domain.attestation.gate import GateResult, NotAllowed
 from bot.errors import Refused
 from bot.gate.checks import check, proof_of
 from bot.gate.keys import read_keys
+from bot.gate.passkeys import read_passkeys
 from bot.gate.reports import RENDER, Format, as_text
 
 DENIED, UNDECIDED = 1, 3
@@ -62,6 +63,12 @@ def asking(command: Callable[P, R]) -> Callable[P, R]:
             type=Age(),
             help="Without the bot: the oldest approval that counts, such as 30d, unless a verdict has renewed it.",
         ),
+        click.option(
+            "--passkeys",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="List of passkeys, as `countersign passkeys list --json` prints it: only votes signed with these approve. Needs --key.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -83,6 +90,7 @@ def check_version(
     keys: Sequence[Path],
     bot: str | None,
     max_age: timedelta | None,
+    passkeys: Path | None,
     form: str,
     out: Path | None,
 ) -> None:
@@ -91,7 +99,7 @@ def check_version(
     URI is models:/NAME@ALIAS, models:/NAME/Stage or models:/NAME/VERSION. As text, standard output gets only the resolved version, and
     only if it is allowed; the reasons go to standard error.
     """
-    result = _ask(uri, target, keys, bot, max_age)
+    result = _ask(uri, target, keys, bot, max_age, passkeys)
     report = RENDER[Format(form)](result)
     if out is not None:
         _write(out, report)
@@ -118,6 +126,7 @@ def serve_version(
     keys: Sequence[Path],
     bot: str | None,
     max_age: timedelta | None,
+    passkeys: Path | None,
     folder: Path | None,
     arguments: Sequence[str],
 ) -> None:
@@ -129,7 +138,7 @@ def serve_version(
 
     try:
         check_arguments(arguments)
-        result = _ask(uri, target, keys, bot, max_age)
+        result = _ask(uri, target, keys, bot, max_age, passkeys)
         place = checked_folder(result, folder)
     except Refused as refusal:
         raise click.UsageError(_sentence(refusal)) from None
@@ -140,9 +149,17 @@ def serve_version(
     serve(place, arguments)
 
 
-def _ask(uri: str, target: str | None, keys: Sequence[Path], bot: str | None, max_age: timedelta | None) -> GateResult:
+def _ask(
+    uri: str,
+    target: str | None,
+    keys: Sequence[Path],
+    bot: str | None,
+    max_age: timedelta | None,
+    passkeys: Path | None,
+) -> GateResult:
     try:
-        proof = proof_of(os.environ, read_keys(keys), bot, max_age)
+        pinned = read_passkeys(passkeys) if passkeys is not None else None
+        proof = proof_of(os.environ, read_keys(keys), bot, max_age, pinned)
         return check(uri, target, proof, os.environ, datetime.now(UTC))
     except Refused as refusal:
         raise click.UsageError(_sentence(refusal)) from None

@@ -38,7 +38,7 @@ def judge_tags(
     question: GateQuery, tags: Mapping[str, str], ring: Ring, now: datetime, max_age: timedelta | None
 ) -> GateResult:
     """What the version's tags prove. A negative verdict after the decision denies; a positive one satisfies `max_age`."""
-    claims, doubts = read_each(_tagged(tags, ATTESTATIONS), ring, read_approval)
+    claims, doubts = read_each(approvals_in(tags), ring, read_approval)
     result = judge(question, claims, doubts, now=now, max_age=max_age)
     if result.reasons[0].why is ReasonCode.TOO_OLD:
         renewed = judge_verdicts(question, tags, ring, now, max_age)
@@ -60,12 +60,17 @@ def judge_verdicts(
     """
     vouchings, doubts = read_each(_tagged(tags, VERDICTS), ring, read_vsa)
     result = vouched(question, vouchings, doubts, now=now, max_age=max_age)
-    claims, unread = read_each(_tagged(tags, ATTESTATIONS), ring, read_approval)
+    claims, unread = read_each(approvals_in(tags), ring, read_approval)
     unsigned = without_passkey(question, claims)
     if unsigned and result.allowed:
         return denied(question, *unsigned, *unread)
     sizes = {claim.artifacts: claim.size for claim in claims}
     return replace(result, size=sizes.get(result.artifacts)) if result.artifacts else result
+
+
+def approvals_in(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """The envelopes of votes and decisions, by where they are."""
+    return _tagged(tags, ATTESTATIONS)
 
 
 def read_approval(statement: Mapping[str, object], where: str) -> VerifiedStatement:

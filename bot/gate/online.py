@@ -15,6 +15,7 @@ from bot.domain.workspaces import DEFAULT
 from bot.errors import NoAnswer
 from bot.gate.asking import Answer, Server, ask, fault_with
 from bot.gate.offline import read_approval, read_each
+from bot.gate.passkeys import Pinned, demand_pinned
 from bot.gate.places import Asker
 from bot.signatures import TrustedKey
 
@@ -39,7 +40,12 @@ def bot_at(address: str, token: str) -> Server:
 
 
 def judge_online(
-    question: GateQuery, server: Server, ring: Mapping[str, TrustedKey], now: datetime, asker: Asker = NO_PLACE
+    question: GateQuery,
+    server: Server,
+    ring: Mapping[str, TrustedKey],
+    now: datetime,
+    asker: Asker = NO_PLACE,
+    pinned: Pinned | None = None,
 ) -> GateResult:
     """Raises Down while the bot is down, else NoAnswer. Without a ring, the bot's answer decides."""
     said = _said(server, question, asker)
@@ -57,16 +63,18 @@ def judge_online(
     if not ring:
         uri = uri_of(question.version)
         return GateResult(True, reasons, uri, question.target, said.artifacts, size=said.size)
-    proven = _proven(question, said, ring, now)
+    proven = _proven(question, said, ring, now, pinned)
     return replace(proven, reasons=reasons) if proven.allowed else proven
 
 
-def _proven(question: GateQuery, said: BotSaid, ring: Mapping[str, TrustedKey], now: datetime) -> GateResult:
+def _proven(
+    question: GateQuery, said: BotSaid, ring: Mapping[str, TrustedKey], now: datetime, pinned: Pinned | None
+) -> GateResult:
     where = "the envelope in the bot's answer"
     votes = {f"vote {number} in the bot's answer": vote for number, vote in enumerate(said.votes, start=1)}
     decision = {where: said.envelope} if said.envelope else {}
     claims, doubts = read_each(decision | votes, ring, read_approval)
-    return judge(question, claims, doubts, now=now)
+    return demand_pinned(pinned, question, judge(question, claims, doubts, now=now), decision | votes, ring)
 
 
 def _said(server: Server, question: GateQuery, asker: Asker) -> BotSaid:
