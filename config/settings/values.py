@@ -47,7 +47,9 @@ def secret(text: str) -> str:
 
 def registry_name(text: str) -> str:
     if text and not REGISTRY_NAME.fullmatch(text):
-        raise ValueError("is no name of a registry. Set it to one in the policy's registries, or unset it for the default one")
+        raise ValueError(
+            "is no name of a registry. Set it to one in the policy's registries, or unset it for the default one"
+        )
     return text
 
 
