@@ -124,7 +124,9 @@ def test_a_version_whose_log_was_removed_is_told_from_one_that_never_was(table: 
 
     with pytest.raises(NotFetched, match=r"version 0 of .* is gone: entry 0 of its log was removed"):
         fetch(table, 0, tmp_path / "out")
-    with pytest.raises(NotFetched, match="has no version 9: its newest is 3, so it is another table, or was made anew"):
+    with pytest.raises(
+        NotFetched, match="has no version 9: its newest is 3, so it is another table, or was created again"
+    ):
         fetch(table, 9, tmp_path / "out")
     fetch(table, 2, tmp_path / "out")
 
@@ -134,7 +136,7 @@ def test_a_version_that_was_written_after_the_model_is_of_a_table_that_was_made_
 ) -> None:
     registered = datetime.now(UTC) - timedelta(days=1)
 
-    with pytest.raises(NotFetched, match="after the model version was registered: the table was made anew"):
+    with pytest.raises(NotFetched, match="after the model version was registered: the table was created again"):
         fetch(written, 1, tmp_path / "out", before=registered)
 
     assert not (tmp_path / "out").exists()

@@ -84,7 +84,7 @@ class _Fetching:
         if written_at is not None and written_at > before:
             raise NotFetched(
                 f"version {self.version} of {self.place} was written on {format_utc(written_at)}, after the model version was registered: "
-                f"the table was made anew, and this is not what the model was trained on. {RESTORE}"
+                f"the table was created again, and this is not what the model was trained on. {RESTORE}"
             )
 
     def _data_files(self, staged: Path) -> Mapping[str, int]:

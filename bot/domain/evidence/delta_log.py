@@ -35,7 +35,7 @@ def needed(names: Collection[str], version: int, where: str) -> tuple[str, ...]:
         )
     if version > newest:
         raise NotFetched(
-            f"{where} has no version {version}: its newest is {newest}, so it is another table, or was made anew. {RESTORE}"
+            f"{where} has no version {version}: its newest is {newest}, so it is another table, or was created again. {RESTORE}"
         )
     start = max((one for one in checkpoints if one <= version), default=None)
     wanted = range(0 if start is None else start + 1, version + 1)

@@ -53,7 +53,7 @@ def test_a_version_needs_the_checkpoint_before_it_and_every_entry_since(
     [
         ([], 0, "rides is no Delta table: its _delta_log has no entries. Correct the path, or restore"),
         (["_last_checkpoint", "notes.txt"], 0, "is no Delta table"),
-        (entries(0, 1), 2, "has no version 2: its newest is 1, so it is another table, or was made anew"),
+        (entries(0, 1), 2, "has no version 2: its newest is 1, so it is another table, or was created again"),
         (checkpoint(4), 5, "its newest is 4"),
         ([*entries(3, 4), *checkpoint(3)], 2, "version 2 of rides is gone: entry 0 of its log was removed"),
         ([*entries(3, 4), *checkpoint(3)], 0, "version 0 of rides is gone"),
