@@ -15,7 +15,7 @@ from bot.data_ports import DataStore, Fetched, GitMirror, TableStore
 from bot.domain.evidence.dvc_lock import LOCK, Entry, Lock, sha256_of
 from bot.domain.model import Evidence, TransitionRequest, VersionId
 from bot.dvc import files as dvc_files
-from bot.errors import InvalidDvcFile, NotFetched, NotOnRemote, OutsideError, Refused
+from bot.errors import FilesUnread, InvalidDvcFile, NotFetched, NotOnRemote, OutsideError, Refused
 from bot.locations import is_within
 from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
@@ -138,10 +138,13 @@ def _lock_of(version: VersionId, s: Services) -> Lock:
     with s.store.transaction() as tx:
         stores = tx.policy().artifact_stores
         evidence = newest_evidence(tx.requests.find(version=version))
-    text = s.registry.read_lock(version, stores)
+    try:
+        text = s.registry.read_lock(version, stores)
+    except FilesUnread as reason:
+        raise Refused(f"the dvc.lock of {version} cannot be read. {reason}") from None
     if text is None:
         raise NoLock(
-            f"the run of {version} has logged no lineage/dvc.lock that may be read, and nothing else says which files it was trained on"
+            f"the run of {version} has logged no lineage/dvc.lock, and nothing else says which files it was trained on"
         )
     if evidence and evidence.lock_sha256 not in ("", sha256_of(text)):
         raise Refused(
