@@ -22,15 +22,22 @@ GONE = "Restore it from the bucket's versions if it has them, or write it again"
 
 @dataclass(frozen=True)
 class BucketRefusal:
-    """`why` continues "the bucket cannot be read: …". `is_gone`: the bucket answers, and lacks the object."""
+    """`why` continues "the bucket cannot be read: …". `is_gone`: the bucket answers, and lacks the object.
+
+    `is_changing`: somebody writes to the bucket at this moment, so reading it again may do.
+    """
 
     why: str
     fix: str
     is_gone: bool = False
+    is_changing: bool = False
 
     def __str__(self) -> str:
         return f"{self.why}. {self.fix}"
 
+
+REPLACED = BucketRefusal("the object was replaced while it was read", "Try again", is_changing=True)
+"""boto3 downloads a large object in parts, each of which must have the ETag of the first."""
 
 BY_CODE = {
     "NoSuchBucket": BucketRefusal("there is no such bucket", BUCKET),
@@ -39,6 +46,9 @@ BY_CODE = {
     "TemporaryRedirect": BucketRefusal("the bucket is in another region", REGION),
     "AuthorizationHeaderMalformed": BucketRefusal("the bucket is in another region", REGION),
     "IllegalLocationConstraintException": BucketRefusal("the bucket is in another region", REGION),
+    "400": BucketRefusal(
+        "the bucket is in another region, or the session's token has expired", f"{REGION}, or renew the token"
+    ),
     "301": BucketRefusal("the bucket is in another region", REGION),
     "AccessDenied": BucketRefusal("the account in use has no permission", RIGHTS),
     "AllAccessDisabled": BucketRefusal("the account in use has no permission", RIGHTS),
@@ -53,6 +63,8 @@ BY_CODE = {
     "NoSuchKey": BucketRefusal("the object is gone", GONE, is_gone=True),
     "NoSuchVersion": BucketRefusal("that version of the object is gone", GONE, is_gone=True),
     "404": BucketRefusal("the object is gone", GONE, is_gone=True),
+    "PreconditionFailed": REPLACED,
+    "412": REPLACED,
 }
 """By S3's error codes, https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; HEAD answers with the bare status."""
 
@@ -66,9 +78,10 @@ BY_NAME = {
         "the role's credentials could not be fetched", "Check the role and its trust policy"
     ),
     "TokenRetrievalError": BucketRefusal("the session's credentials have expired", RENEW),
+    "S3DownloadFailedError": REPLACED,
     "UnauthorizedSSOTokenError": BucketRefusal("the session's credentials have expired", RENEW),
 }
-"""By the names of botocore's exceptions, raised before S3 was asked."""
+"""By the names of the clients' exceptions that have no answer of S3, because it was not asked or was asked for parts."""
 
 
 def bucket_refusal(error: BaseException) -> BucketRefusal | None:
@@ -84,10 +97,19 @@ def bucket_refusal(error: BaseException) -> BucketRefusal | None:
     return next((one for one in found if not one.is_gone), found[0] if found else None)
 
 
+FAILURES = (
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "ClientError"),
+    ("boto3.exceptions", "Boto3Error"),  # above all RetriesExceededError: the connection broke too often
+    ("s3transfer.exceptions", "S3DownloadFailedError"),
+    ("s3transfer.exceptions", "S3ValidationError"),
+)
+"""They have no class in common, and boto3 lets the last two pass as they are."""
+
+
 def failures_of_s3() -> tuple[type[Exception], ...]:
     """What S3's client raises, for an except clause; a client that has not been imported cannot have failed."""
-    module = sys.modules.get("botocore.exceptions")
-    return (module.BotoCoreError, module.ClientError) if module else ()
+    return tuple(getattr(sys.modules[module], name) for module, name in FAILURES if module in sys.modules)
 
 
 def _code_of(error: BaseException) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from bot.domain.evidence.dvc_lock import Entry
 from bot.domain.evidence.lineage import Mirrored
+from bot.domain.figures import Artifacts
 
 
 class GitMirror(Protocol):
@@ -49,3 +51,25 @@ class DataStore(Protocol):
 
     def open(self, url: str) -> DataRemote:
         """Raises NotFetched for an address that cannot be read."""
+
+
+@dataclass(frozen=True)
+class FetchedTable:
+    """A version of a Delta table as it was copied: the digest of its data files, and when the version was written, None if its log no
+    longer says so."""
+
+    files: Artifacts
+    written_at: datetime | None
+
+
+class TableStore(Protocol):
+    """Copies Delta tables from where they are."""
+
+    def place_of(self, path: str) -> str:
+        """The directory or address that a recorded path means; looks at nothing. Raises NotFetched for what cannot be read here."""
+
+    def real_place(self, place: str) -> str:
+        """Where the links of a directory lead. Raises NotFetched."""
+
+    def fetch(self, place: str, version: int, into: Path, before: datetime) -> FetchedTable:
+        """Writes that version below `into`, and overwrites nothing. Raises NotFetched, also when it was written after `before`."""

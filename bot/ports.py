@@ -110,7 +110,7 @@ class ModelRegistry(Protocol):
         """
 
     def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
-        """The text of the `dvc.lock` logged with the version's run; None when there is none that may be read."""
+        """The text of the `dvc.lock` logged with the version's run; None without one. Raises as `read_evidence` does, and FilesUnread."""
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
         """Only the version's metrics, for plots and checks. Raises as `read_evidence` does."""

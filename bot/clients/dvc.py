@@ -9,23 +9,19 @@ from __future__ import annotations
 import configparser
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from bot.bucket_refusals import bucket_refusal, failures_of_s3
+from bot.clients.placed_files import copied, place_below, put, written_beside
 from bot.data_ports import Fetched
 from bot.domain.evidence.dvc_lock import Entry
 from bot.errors import NotFetched, NotOnRemote
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
-CHUNK = 2**20
-READABLE = 0o644  # a temporary file starts as 0600
 LARGEST_LIST = 64 * 2**20  # bytes; a folder of half a million files
 EXTRA_WANTED = "bringing data back needs the dvc extra: pip install 'mlflow-countersign[dvc]'"
 
@@ -88,12 +84,12 @@ class DvcRemote:
 
     def _bring(self, path: str, md5: str, size: int | None, into: Path) -> Fetched:
         place = place_below(into, path)
-        with self._opened(path, md5) as file, _written_beside(place) as (copy, name):
-            found = _copy(file, copy, size)
+        with self._opened(path, md5) as file, written_beside(place) as (copy, name):
+            found = copied(file, copy, size)
             if found.md5 != md5:
                 raise NotFetched(f"{path}: the remote has other bytes than the lock names (md5 {found.md5}, not {md5})")
             copy.flush()
-            _put(name, place, found)
+            put(name, place, found)
         return Fetched(path, found.md5, found.sha256, found.size)
 
     @contextmanager
@@ -119,28 +115,6 @@ class DvcRemote:
             refusal = bucket_refusal(missing)
             if refusal is not None and not refusal.is_gone:
                 raise NotFetched(f"{path}: the remote {self._url} cannot be read: {refusal}") from missing
-
-
-@dataclass(frozen=True)
-class _Copied:
-    md5: str
-    sha256: str
-    size: int
-
-
-def place_below(root: Path, path: str) -> Path:
-    """Where `path` belongs below `root`. Raises NotFetched when it leads out of `root`, by `..` or through a symbolic link."""
-    parts = PurePosixPath(path).parts
-    if not parts or {"..", "/", "//"} & set(parts) or any(letter in path for letter in "\\\0"):
-        raise NotFetched(f"{path!r} leads out of the directory, so nothing is written there")
-    root = root.resolve()
-    place = root.joinpath(*parts)
-    for parent in (place, *place.parents):
-        if parent == root:
-            break
-        if parent.is_symlink():
-            raise NotFetched(f"{path!r} leads through the link {parent.name!r}, so nothing is written there")
-    return place
 
 
 def remote_in(config: str) -> str:
@@ -188,44 +162,6 @@ def _file_system(url: str) -> tuple[Files, str]:
         raise NotFetched(f"the remote {url} needs more than the dvc extra: {missing}") from None
     except DvcException as mistake:
         raise NotFetched(f"the remote {url} is none that DVC knows: {mistake}. Correct --remote") from None
-
-
-@contextmanager
-def _written_beside(place: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A temporary file in the same directory. It is deleted unless it was moved to `place`."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".fetching-", dir=place.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file, Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _put(name: Path, place: Path, found: _Copied) -> None:
-    if place.is_file():
-        with place.open("rb") as there:
-            if hashlib.file_digest(there, "sha256").hexdigest() != found.sha256:
-                raise NotFetched(f"{place} is there already with other bytes. Choose an empty directory")
-        return
-    try:
-        os.link(name, place)  # fails when the place is taken, and never follows a link
-    except OSError as trouble:
-        raise NotFetched(f"{place} cannot be written: {trouble.strerror}. Choose an empty directory") from None
-    place.chmod(READABLE)
-
-
-def _copy(file: BinaryIO, copy: BinaryIO, size: int | None) -> _Copied:
-    """Hashes while it copies, and stops once there are more bytes than the lock says."""
-    md5, sha256, so_far = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-    while chunk := file.read(CHUNK):
-        so_far += len(chunk)
-        if size is not None and so_far > size:
-            break
-        md5.update(chunk)
-        sha256.update(chunk)
-        copy.write(chunk)
-    return _Copied(md5.hexdigest() if size is None or so_far <= size else "of more bytes", sha256.hexdigest(), so_far)
 
 
 def _md5(text: bytes) -> str:

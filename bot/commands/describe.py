@@ -15,6 +15,7 @@ from bot.commands.context import as_json, in_place, place_named, printable, serv
 from bot.domain.ledger.chain import Plain, as_plain
 from bot.domain.queries.description_text import holders_in_words, in_words
 from bot.domain.registry.model_uri import ModelUri
+from bot.domain.text import format_utc
 from bot.domain.workspaces import in_workspace
 from config.settings import Need
 
@@ -34,17 +35,26 @@ if TYPE_CHECKING:
     "--fetch",
     "into",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Bring its data back from DVC, below here.",
+    help="Bring its data back from DVC and from Delta tables, below here.",
 )
 @click.option(
     "--remote",
     default="",
     help="The DVC remote to fetch from. Default: the one that the git remote's .dvc/config names.",
 )
+@click.option(
+    "--table",
+    "tables",
+    multiple=True,
+    metavar="DATA_SET=FOLDER",
+    help="Where the Delta table of a data set is: a folder, or an address on S3. Default: where the run says, within artifact_stores.",
+)
 @in_place
 @as_json
 @telling_mistakes
-def describe(uri: str, moment: str, into: Path | None, remote: str, as_json: bool, workspace: str) -> None:
+def describe(
+    uri: str, moment: str, into: Path | None, remote: str, tables: tuple[str, ...], as_json: bool, workspace: str
+) -> None:
     """Everything known of a model version: run, commit, pipeline, data, votes, and whether the signatures hold.
 
     models:/NAME@ALIAS is understood as well.
@@ -54,10 +64,12 @@ def describe(uri: str, moment: str, into: Path | None, remote: str, as_json: boo
         raise click.UsageError("--at and --fetch are two questions; ask one of them")
     if remote and not into:
         raise click.UsageError("--remote says where --fetch finds the data; add --fetch DIR")
+    if tables and not into:
+        raise click.UsageError("--table says where --fetch finds a table; add --fetch DIR")
     if moment:
         _tell_past(uri, _moment_of(moment), as_json=as_json)
     elif into:
-        _fetch(uri, into, remote, as_json=as_json)
+        _fetch(uri, into, remote, _places(tables), as_json=as_json)
     else:
         _tell(uri, as_json=as_json)
 
@@ -79,29 +91,55 @@ def _tell_past(uri: str, at: datetime, *, as_json: bool) -> None:
     _print(as_plain(past), holders_in_words(past.model, past.at, past.held, past.unknown), as_json=as_json)
 
 
-def _fetch(uri: str, into: Path, remote: str, *, as_json: bool) -> None:
+def _places(said: tuple[str, ...]) -> dict[str, str]:
+    """A data set's name may contain =, so the last one counts. A path is the caller's own, from the working directory."""
+    places = {}
+    for one in said:
+        name, equals, place = one.rpartition("=")
+        if not (name and equals and place):
+            raise click.UsageError(f'--table "{one}" is no DATA_SET=FOLDER. Write for example rides=/srv/tables/rides')
+        places[name] = place if ":" in place else str(Path(place).absolute())
+    return places
+
+
+def _fetch(uri: str, into: Path, remote: str, tables: dict[str, str], *, as_json: bool) -> None:
+    from bot.clients.delta.tables import DeltaTables
     from bot.clients.dvc import DvcData
     from bot.clients.git import GitMirrors
-    from handlers.queries.fetch_data import fetch_data
+    from handlers.queries.fetch_data import Places, Sources, fetch_data
 
-    mirror = GitMirrors(settings_for().home / "mirrors")
+    sources = Sources(DvcData(), DeltaTables(), GitMirrors(settings_for().home / "mirrors"))
     with services_for(Need.REGISTRY) as services:
-        brought = fetch_data(uri, into, remote, DvcData(), mirror, services)
+        brought = fetch_data(uri, into, Places(remote, tables), sources, services)
     _print(as_plain({**asdict(brought), "is_good": brought.is_good}), _brought_in_words(brought, into), as_json=as_json)
     if not brought.is_good:
         raise click.exceptions.Exit(1)
 
 
 def _brought_in_words(brought: Brought, into: Path) -> Iterable[str]:
-    yield f"{brought.version}: its data below {into}, every byte as dvc.lock names it"
+    yield f"{brought.version}: its data below {into}"
+    if brought.fetched or brought.in_git:
+        yield "Files, every byte as dvc.lock names it:"
     for file in brought.fetched:
         yield f"  {file.path}  {file.size:,} bytes  md5 {file.md5}  sha256 {file.sha256}"
     for path in brought.in_git:
         yield f"  {path}  is in git, with the same md5"
+    yield from _tables_in_words(brought)
     for one in brought.left:
         yield f"  {'NOT BROUGHT BACK' if one.is_fault else 'not there'}  {one.why}"
     if not brought.is_good:
         yield "Not all of it could be brought back and proven."
+
+
+def _tables_in_words(brought: Brought) -> Iterable[str]:
+    if brought.tables:
+        yield "Delta tables; no hash of them was recorded, so only version, time and sizes were checked:"
+    for one in brought.tables:
+        written = f"written {format_utc(one.written_at)}" if one.written_at else "when it was written is not known"
+        yield f"  {one.folder}  {', '.join(one.data_sets)}: version {one.table.version} of {one.place}, {written}"
+        yield f"    {one.files.files} data files, {one.files.size:,} bytes, {one.files.digest}"
+    if brought.tables and not brought.tables_are_frozen:
+        yield "  nothing was frozen: these are the versions that MLflow names now"
 
 
 def _print(found: Plain, lines: Iterable[str], *, as_json: bool) -> None:

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+# Metadata of a field that was added later: without it, what older releases signed keeps its digest.
+OMIT_EMPTY = "omit_empty"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The Delta table that a data set was read from, as the training said: by its `path`, or else by its `name` in a catalog.
+
+    `version` is None when the training did not say which; it is never guessed.
+    """
+
+    path: str
+    name: str
+    version: int | None
+
+    def __str__(self) -> str:
+        called = self.path or self.name or "that is not named"
+        if self.version is None:
+            return f"Delta table {called}, version not known"
+        return f"version {self.version} of Delta table {called}"
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set as MLflow names it: `digest` is MLflow's fingerprint, 8 hex digits; `context` says what it was used for."""
+    """A data set as MLflow names it: `digest` is MLflow's fingerprint, 8 hex digits; `context` says what it was used for.
+
+    `table` is None for what is no Delta table.
+    """
 
     name: str
     digest: str
     context: str = ""
+    table: Table | None = field(default=None, repr=False, metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)

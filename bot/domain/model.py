@@ -8,9 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from bot.domain.figures import OMIT_EMPTY as OMIT_EMPTY
 from bot.domain.figures import Artifacts as Artifacts
 from bot.domain.figures import DataSet as DataSet
 from bot.domain.figures import Metric as Metric
+from bot.domain.figures import Table as Table
 from bot.domain.grounds import Assertion as Assertion
 from bot.domain.grounds import AuthorSource as AuthorSource
 from bot.domain.grounds import Check as Check
@@ -28,8 +30,6 @@ from bot.domain.workspaces import DEFAULT, in_workspace
 from bot.errors import Refused
 
 DEFAULT_WORKSPACE = DEFAULT
-# Metadata of a field that was added later: without it, what older releases signed keeps its digest.
-OMIT_EMPTY = "omit_empty"
 
 
 class TargetKind(StrEnum):

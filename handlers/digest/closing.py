@@ -23,7 +23,7 @@ from bot.domain.policy.rules import DigestPlan
 from bot.domain.queries.description import pipeline_of
 from bot.dvc import files as dvc_files
 from bot.engine.lanes import Lane
-from bot.errors import InvalidDvcFile, InvalidPolicy, OutsideError, Permanent
+from bot.errors import FilesUnread, InvalidDvcFile, InvalidPolicy, OutsideError, Permanent
 from bot.reports.chart import chart_of
 from bot.reports.pdf import pdf_of
 from bot.services import Services
@@ -175,7 +175,7 @@ def pipelines_of(held: Sequence[Holding], stores: Sequence[str], s: Services) ->
         if not trouble:
             try:
                 text = s.registry_at(holding.version.workspace).read_lock(holding.version, stores)
-            except Permanent as refusal:
+            except (Permanent, FilesUnread) as refusal:
                 trouble = UNTOLD.format(refusal)
             except OutsideError as silent:
                 trouble = silence[holding.version.workspace] = UNTOLD.format(silent)

@@ -16,7 +16,17 @@ from bot.domain.digest.figures import LISTED, Finding, FindingKind, Holding, Lis
 from bot.domain.digest.periods import Period
 from bot.domain.digest.sentences import FAST_TRACK, NOBODY, PEOPLE, RULE, decider
 from bot.domain.evidence.lineage import missing, was_trained_on
-from bot.domain.model import DecidedBy, Evidence, State, Target, TargetKind, TransitionRequest, Verdict, VersionId
+from bot.domain.model import (
+    DataSet,
+    DecidedBy,
+    Evidence,
+    State,
+    Target,
+    TargetKind,
+    TransitionRequest,
+    Verdict,
+    VersionId,
+)
 from bot.domain.policy.rules import Policy, Unruled
 from bot.domain.request.quorum import under
 from bot.domain.workspaces import in_workspace
@@ -208,8 +218,15 @@ def _findings(
 
 
 def _data_of(evidence: Evidence) -> str:
-    """MLflow's digests of what the version was trained on."""
-    return ", ".join(dict.fromkeys(one.digest for one in evidence.datasets if was_trained_on(one)))
+    """MLflow's digests of what the version was trained on, with the versions of Delta tables."""
+    return ", ".join(dict.fromkeys(_digest_and_table(one) for one in evidence.datasets if was_trained_on(one)))
+
+
+def _digest_and_table(used: DataSet) -> str:
+    if used.table is None:
+        return used.digest
+    version = "not known" if used.table.version is None else used.table.version
+    return f"{used.digest} (table version {version})"
 
 
 def _age(approved_at: datetime, ends: datetime) -> timedelta:

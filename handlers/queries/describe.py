@@ -33,7 +33,7 @@ from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.text import format_utc
 from bot.domain.workspaces import in_workspace
 from bot.dvc import files as dvc_files
-from bot.errors import InvalidDvcFile, OutsideError, Refused
+from bot.errors import FilesUnread, InvalidDvcFile, OutsideError, Refused
 from bot.services import Services
 from bot.store.evidence import EvidenceRows
 from bot.store.ledger import CheckpointRows
@@ -119,6 +119,8 @@ def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[st
         return pipeline_of(dvc_files.read_lock(text), sha256_of(text), evidence)
     except OutsideError as trouble:
         return Pipeline(unread=f"cannot be read now: {trouble}")
+    except FilesUnread as reason:
+        return Pipeline(unread=f"unknown: {reason}")
     except InvalidDvcFile as fault:
         return Pipeline(unread=f"cannot be read: the run's dvc.lock {fault}")
 

@@ -1,4 +1,4 @@
-"""Fetches data: the files that a version's dvc.lock names, from the DVC remote, with every byte verified.
+"""Fetches data: the files that a version's dvc.lock names, from the DVC remote, with every byte verified; and its Delta tables.
 
 How a remote is read is the `DataStore`'s matter. Code and small files that git keeps are not on it; the git mirror, where a rule names one,
 proves those by the same hashes.
@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bot.data_ports import DataStore, Fetched, GitMirror
-from bot.domain.evidence.dvc_lock import Entry, Lock, sha256_of
+from bot.data_ports import DataStore, Fetched, GitMirror, TableStore
+from bot.domain.evidence.dvc_lock import LOCK, Entry, Lock, sha256_of
 from bot.domain.model import Evidence, TransitionRequest, VersionId
 from bot.dvc import files as dvc_files
-from bot.errors import InvalidDvcFile, NotFetched, NotOnRemote, Refused
+from bot.errors import FilesUnread, InvalidDvcFile, NotFetched, NotOnRemote, OutsideError, Refused
 from bot.locations import is_within
 from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
+from handlers.queries.fetch_tables import BroughtTable, fetch_tables, tables_used
 
 CONFIG = ".dvc/config"
 NAME_A_REMOTE = "Name the DVC remote's address with --remote: it stands beside its name in `dvc remote list`"
+
+
+class NoLock(Refused):
+    """The run keeps no dvc.lock."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,12 @@ class Brought:
     fetched: tuple[Fetched, ...]
     in_git: tuple[str, ...]
     left: tuple[NotBrought, ...]
+    tables: tuple[BroughtTable, ...] = ()
+    tables_are_frozen: bool = True
 
     @property
     def is_good(self) -> bool:
-        return bool(self.fetched) and not any(one.is_fault for one in self.left)
+        return bool(self.fetched or self.tables) and not any(one.is_fault for one in self.left)
 
 
 @dataclass(frozen=True)
@@ -55,9 +62,42 @@ class Source:
     commit: str
 
 
-def fetch_data(uri: str, into: Path, remote: str, data: DataStore, mirror: GitMirror, s: Services) -> Brought:
-    """`remote` is empty for the one that the repository names. Raises Refused, OutsideError."""
+@dataclass(frozen=True)
+class Places:
+    """Where to look: `remote` is DVC's, empty for the one that the repository names; `tables` are places by the names of data sets."""
+
+    remote: str = ""
+    tables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is asked for data: DVC's remotes, Delta tables, and the git mirror."""
+
+    data: DataStore
+    tables: TableStore
+    mirror: GitMirror
+
+
+def fetch_data(uri: str, into: Path, places: Places, sources: Sources, s: Services) -> Brought:
+    """What DVC has and what Delta tables have; where there are tables, they come also without the files. Raises Refused, OutsideError."""
     version = find_version(uri, s).version
+    used = tables_used(version, s)
+    if not used.by_table and not places.tables:
+        return _fetch_files(version, into, places.remote, sources, s)
+    tables, tables_left = fetch_tables(version, used, places.tables, into, sources.tables, s)
+    left = tuple(NotBrought(one.data_set, one.why, is_fault=True) for one in tables_left)
+    try:
+        files = _fetch_files(version, into, places.remote, sources, s)
+    except NoLock as none:
+        files = Brought(version, (), (), (NotBrought(LOCK, str(none), is_fault=False),))
+    except (Refused, OutsideError) as trouble:
+        files = Brought(version, (), (), (NotBrought(LOCK, str(trouble), is_fault=True),))
+    return replace(files, left=(*left, *files.left), tables=tables, tables_are_frozen=used.is_frozen)
+
+
+def _fetch_files(version: VersionId, into: Path, remote: str, sources: Sources, s: Services) -> Brought:
+    data, mirror = sources.data, sources.mirror
     lock, source = _lock_of(version, s), _source_of(version, s)
     wanted = _each_once(lock)
     committed = _committed(source, wanted, mirror)
@@ -98,9 +138,14 @@ def _lock_of(version: VersionId, s: Services) -> Lock:
     with s.store.transaction() as tx:
         stores = tx.policy().artifact_stores
         evidence = newest_evidence(tx.requests.find(version=version))
-    text = s.registry_at(version.workspace).read_lock(version, stores)
+    try:
+        text = s.registry_at(version.workspace).read_lock(version, stores)
+    except FilesUnread as reason:
+        raise Refused(f"the dvc.lock of {version} cannot be read. {reason}") from None
     if text is None:
-        raise Refused(f"the run of {version} has logged no lineage/dvc.lock that may be read, so nobody knows its data")
+        raise NoLock(
+            f"the run of {version} has logged no lineage/dvc.lock, and nothing else says which files it was trained on"
+        )
     if evidence and evidence.lock_sha256 not in ("", sha256_of(text)):
         raise Refused(
             f"the run of {version} keeps another dvc.lock now (sha256 {sha256_of(text)}) than the one of the frozen evidence "

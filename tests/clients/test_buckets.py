@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from boto3.exceptions import RetriesExceededError
 from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
+from deltalake import DeltaTable, write_deltalake
+from pyarrow import parquet
+from s3transfer.exceptions import S3DownloadFailedError, S3ValidationError
 
-from bot.bucket_refusals import bucket_refusal
+from bot.bucket_refusals import bucket_refusal, failures_of_s3
+from bot.clients.delta.tables import DeltaTables
 from bot.clients.dvc import DvcRemote
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.evidence.dvc_lock import Entry
 from bot.domain.model import Evidence, VersionId
-from bot.errors import NoAnswer, NotFetched, NotOnRemote
+from bot.errors import NoAnswer, NotFetched, NotOnRemote, Temporary
 from bot.gate.fetching import download
-from tests.fixtures.buckets import DENIED, Buckets, Keys, credentials
+from tests.fixtures.buckets import DENIED, Buckets, Keys, behind_front, credentials
 from tests.fixtures.mlflow_seed import client_of, identity
 
 RIDES = b"hour,rides\n0,12\n"
 MD5 = hashlib.md5(RIDES, usedforsecurity=False).hexdigest()
 ROOT = Keys("root", "root")
+LARGE = 8 * 2**20  # bytes; from there on boto3 downloads in parts
 
 
 @pytest.fixture
@@ -135,6 +143,179 @@ def test_an_object_that_was_replaced_is_no_longer_what_was_approved(
     assert before.digest != after.digest
 
 
+# What happens while a bucket is read
+
+
+def test_an_object_that_is_deleted_between_listing_and_download_is_read_again_and_not_taken_for_unreadable(
+    buckets: Buckets, version: VersionId, mlflow_server: str, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    push(buckets)
+    md5 = MD5[2:]
+    aws.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    with credentials("environment", ROOT, aws, tmp_path), behind_front(aws) as front:
+
+        def deletes(name: str, key: str) -> None:
+            front.before_read[name] = lambda: buckets.s3.delete_object(Bucket=buckets.bucket, Key=key)
+
+        deletes("weights", "bike/1/sub/weights")
+        with pytest.raises(
+            Temporary, match=r"The bucket was written to while .*: the object is gone\. It will be read again"
+        ):
+            evidence_of(version, mlflow_server)
+        again = evidence_of(version, mlflow_server).artifacts
+        deletes("MLmodel", "bike/1/MLmodel")
+        with pytest.raises(NoAnswer, match="the object is gone"):
+            download(f"models:/{version.model}/1", tmp_path / "got", 100)
+        deletes(md5, f"dvc/files/md5/{MD5[:2]}/{md5}")
+        with pytest.raises(NotFetched, match="the object is gone"):
+            fetch(buckets, tmp_path / "data")
+
+    assert again is not None
+    assert again.files == 1
+    assert not (tmp_path / "data/data/rides.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\0\1\2", "handed out another size than it lists"),
+        (b"\0" * LARGE, "the object was replaced while it was read"),
+    ],
+    ids=["another size", "in the middle of a large one"],
+)
+def test_an_object_that_is_replaced_between_listing_and_download_is_read_again(
+    content: bytes,
+    said: str,
+    buckets: Buckets,
+    version: VersionId,
+    mlflow_server: str,
+    aws: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    is_large = len(content) == LARGE
+    buckets.put("bike/1/sub/weights", b"\1" * LARGE if is_large else b"\0\1")
+    with credentials("environment", ROOT, aws, tmp_path), behind_front(aws) as front:
+        front.before_read["weights"] = lambda: buckets.put("bike/1/sub/weights", content)
+
+        with pytest.raises(Temporary, match=said):
+            evidence_of(version, mlflow_server)
+        after = evidence_of(version, mlflow_server).artifacts
+
+    assert after is not None
+    assert after.size == len(content) + len(b"flavors: {}\n")
+
+
+def test_of_an_object_that_is_replaced_by_one_of_the_same_size_the_bytes_that_were_read_are_frozen(
+    buckets: Buckets, version: VersionId, mlflow_server: str, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with credentials("environment", ROOT, aws, tmp_path), behind_front(aws) as front:
+        front.before_read["weights"] = lambda: buckets.put("bike/1/sub/weights", b"\7\7")
+        raced = evidence_of(version, mlflow_server).artifacts
+        after = evidence_of(version, mlflow_server).artifacts
+
+    assert raced is not None
+    assert raced == after
+
+
+def test_a_wrong_region_is_put_right_where_the_store_names_the_right_one_and_said_where_it_does_not(
+    buckets: Buckets, version: VersionId, mlflow_server: str, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    push(buckets)
+    aws.setenv("AWS_DEFAULT_REGION", "us-east-2")
+    aws.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    with credentials("environment", ROOT, aws, tmp_path):
+        with behind_front(aws):
+            read = evidence_of(version, mlflow_server)
+            fetch(buckets, tmp_path / "data")
+            download(f"models:/{version.model}/1", tmp_path / "got", 100)
+        with behind_front(aws, names_region=False):
+            unread = evidence_of(version, mlflow_server).artifacts_unread
+            with pytest.raises(NotFetched, match="the bucket is in another region"):
+                fetch(buckets, tmp_path / "again")
+            with pytest.raises(NoAnswer, match="the bucket is in another region"):
+                download(f"models:/{version.model}/1", tmp_path / "nothing", 100)
+
+    assert read.artifacts is not None, read.artifacts_unread
+    assert (tmp_path / "data/data/rides.csv").read_bytes() == RIDES
+    assert "the bucket is in another region. Set AWS_DEFAULT_REGION" in unread
+
+
+# A Delta table in a bucket
+
+
+@pytest.fixture
+def lake(buckets: Buckets, tmp_path: Path) -> str:
+    """The address of a table whose version N has N + 1 rides, in files of one ride."""
+    for number in range(3):
+        write_deltalake(tmp_path / "rides", pa.table({"rides": [number]}), mode="append")
+    for path in (tmp_path / "rides").rglob("*.*"):
+        if path.is_file():
+            buckets.put(f"lake/{path.relative_to(tmp_path)}", path.read_bytes())
+    return f"s3://{buckets.bucket}/lake/rides"
+
+
+def bring(place: str, version: int, into: Path) -> None:
+    DeltaTables().fetch(place, version, into, datetime.now(UTC) + timedelta(hours=1))
+
+
+def refusal_of(place: str, version: int, into: Path) -> str:
+    with pytest.raises(NotFetched) as refused:
+        bring(place, version, into / "nothing")
+    return str(refused.value)
+
+
+def test_a_delta_table_in_a_bucket_is_copied_with_the_credentials_of_the_process(
+    buckets: Buckets, lake: str, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nobody = refusal_of(lake, 1, tmp_path)
+    aws.setenv("AWS_DEFAULT_REGION", "us-east-2")
+    with credentials("role", buckets.role("tables"), aws, tmp_path), buckets.strict(), behind_front(aws):
+        bring(lake, 1, tmp_path / "out")
+
+    assert "no credentials were found. Give this process credentials" in nobody
+    assert sorted(DeltaTable(tmp_path / "out").to_pyarrow_table().to_pydict()["rides"]) == [0, 1]
+
+
+@pytest.mark.proof
+def test_what_a_bucket_refuses_of_a_delta_table_is_told_apart(
+    buckets: Buckets, lake: str, aws: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with credentials("environment", buckets.user("stranger", DENIED), aws, tmp_path), buckets.strict():
+        denied = refusal_of(lake, 1, tmp_path)
+    with credentials("environment", ROOT, aws, tmp_path):
+        no_bucket = refusal_of("s3://no-such-lake-of-ours/rides", 1, tmp_path)
+        no_table = refusal_of(f"{lake}-gone", 1, tmp_path)
+        no_version = refusal_of(lake, 9, tmp_path)
+        buckets.put("lake/plain/rides.csv", RIDES)
+        plain = refusal_of(f"s3://{buckets.bucket}/lake/plain", 1, tmp_path)
+        with behind_front(aws) as front:
+            (first,) = (path.name for path in (tmp_path / "rides").glob("*.parquet") if _holds(path, 0))
+            front.before_read[first] = lambda: buckets.s3.delete_object(
+                Bucket=buckets.bucket, Key=f"lake/rides/{first}"
+            )
+            deleted = refusal_of(lake, 1, tmp_path)
+        vacuumed = refusal_of(lake, 1, tmp_path)
+        aws.setenv("AWS_DEFAULT_REGION", "us-east-2")
+        with behind_front(aws, names_region=False):
+            region = refusal_of(lake, 1, tmp_path)
+
+    assert "no permission. Grant it s3:ListBucket" in denied
+    assert "there is no such bucket" in no_bucket
+    assert "there is nothing at s3://" in no_table
+    assert "has no version 9: its newest is 2" in no_version
+    assert "is no Delta table" in plain
+    assert "the object is gone. Restore it from the bucket's versions" in deleted
+    assert f"1 of the 2 files of version 1 of {lake} are gone, {first} first: the table was vacuumed" in vacuumed
+    assert "the bucket is in another region. Set AWS_DEFAULT_REGION" in region
+
+
+def _holds(file: Path, ride: int) -> bool:
+    return bool(parquet.read_table(file).to_pydict()["rides"] == [ride])
+
+
+# The sentences
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -147,6 +328,9 @@ def test_an_object_that_was_replaced_is_no_longer_what_was_approved(
         ("InvalidAccessKeyId", "does not know the access key. Correct AWS_ACCESS_KEY_ID"),
         ("SignatureDoesNotMatch", "the secret key does not belong"),
         ("ExpiredToken", "have expired. Renew them"),
+        ("400", "in another region, or the session's token has expired"),
+        ("PreconditionFailed", "replaced while it was read. Try again"),
+        ("412", "replaced while it was read"),
         ("RequestTimeTooSkewed", "clock is wrong"),
         ("InvalidObjectState", "archived (Glacier). Restore it"),
         ("NoSuchKey", "the object is gone. Restore it"),
@@ -171,3 +355,14 @@ def test_what_fails_before_the_bucket_is_asked_is_named_too() -> None:
     assert "no credentials were found" in str(bucket_refusal(NoCredentialsError()))
     assert "AWS_PROFILE names a profile that does not exist" in str(bucket_refusal(ProfileNotFound(profile="x")))
     assert bucket_refusal(OSError("disk full")) is None
+    assert bucket_refusal(RetriesExceededError("the connection broke")) is None
+
+
+def test_every_failure_of_the_clients_is_met() -> None:
+    for failure in (
+        RetriesExceededError("x"),
+        S3DownloadFailedError("x"),
+        S3ValidationError("x"),
+        NoCredentialsError(),
+    ):
+        assert isinstance(failure, failures_of_s3())

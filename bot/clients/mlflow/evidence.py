@@ -21,7 +21,7 @@ from bot.domain.evidence.lineage import GIT_MIRROR, LoggedFiles, who_vouches
 from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.model import AuthorSource, Champion, Evidence, Metric, VersionId
 from bot.domain.workspaces import DEFAULT, Workspace
-from bot.errors import Permanent, Temporary
+from bot.errors import FilesUnread, Permanent, Temporary
 from bot.ports import ProgressListener
 
 if TYPE_CHECKING:
@@ -89,7 +89,12 @@ def read_evidence(
 
 def read_lock(client: MlflowClient, version: VersionId, stores: Sequence[str]) -> str | None:
     run = lineage_of(client, get_version(client, version)).run
-    return read_lineage_files(client, run, stores).lock if run else None
+    if run is None:
+        return None
+    logged = read_lineage_files(client, run, stores)
+    if logged.unread:
+        raise FilesUnread(logged.unread)
+    return logged.lock
 
 
 def read_metrics(client: MlflowClient, version: VersionId) -> tuple[Metric, ...]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.clients.mlflow.http import NotThere, reading
+from bot.clients.mlflow.tables import table_of
 from bot.clients.mlflow.versions import as_time
 from bot.domain.evidence.lineage import EVALUATING
 from bot.domain.model import DataSet, Metric
@@ -86,17 +88,21 @@ def _of_run(lineage: Lineage) -> Iterator[Metric]:
 
 
 def _measured_on(metric: LoggedMetric, used: tuple[DataSet, ...], *, guess: bool) -> DataSet | None:
-    """What the figure itself names; else the one data set that its run used for evaluation, if it is the only one."""
+    """What the figure itself names; else the one data set that its run used for evaluation, if it is the only one.
+
+    Where the data set was read from is kept once, with the run's data sets.
+    """
     if metric.dataset_name or metric.dataset_digest:
         named = DataSet(metric.dataset_name or "", metric.dataset_digest or "")
-        return next((known for known in used if (known.name, known.digest) == (named.name, named.digest)), named)
-    evaluating = [known for known in used if known.context.lower() in EVALUATING]
+        same = (known for known in used if (known.name, known.digest) == (named.name, named.digest))
+        return replace(next(same, named), table=None)
+    evaluating = [replace(known, table=None) for known in used if known.context.lower() in EVALUATING]
     return evaluating[0] if guess and len(evaluating) == 1 else None
 
 
 def _as_data_set(used: DatasetInput) -> DataSet:
     context = next((tag.value for tag in used.tags if tag.key == CONTEXT), "")
-    return DataSet(used.dataset.name, used.dataset.digest, context)
+    return DataSet(used.dataset.name, used.dataset.digest, context, table_of(used.dataset))
 
 
 def _true_value(client: MlflowClient, metric: LoggedMetric) -> float:

@@ -16,7 +16,7 @@ from urllib.parse import urlunsplit
 
 import requests
 
-from bot.bucket_refusals import bucket_refusal
+from bot.bucket_refusals import BucketRefusal, bucket_refusal, failures_of_s3
 from bot.clients.mlflow.http import FIXES, TRY_AGAIN, reading
 from bot.clients.mlflow.lineage import find_run
 from bot.errors import FilesUnread, Permanent, Temporary
@@ -35,8 +35,6 @@ NO_CREDENTIALS = {
     "ClientAuthenticationError",
 }
 SDK_FAILURES = (
-    ("botocore.exceptions", "BotoCoreError"),
-    ("botocore.exceptions", "ClientError"),
     ("google.api_core.exceptions", "GoogleAPIError"),
     ("google.auth.exceptions", "GoogleAuthError"),
     ("azure.core.exceptions", "AzureError"),
@@ -152,23 +150,30 @@ def _asking_store(what: str) -> Iterator[None]:
         except MlflowException as error:
             refusal = bucket_refusal(error)
             if refusal is not None:
-                raise FilesUnread(f"The files were not read ({what}): {refusal}.") from error
+                raise _refused(refusal, what) from error
             if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
                 raise _not_handed_out(what) from error
             raise
 
 
+def _refused(refusal: BucketRefusal, what: str) -> Exception:
+    """Only listed files are read, so one that is gone was deleted since, by somebody who is about to write it again."""
+    if refusal.is_gone or refusal.is_changing:
+        return Temporary(f"The bucket was written to while {what}: {refusal.why}. It will be read again.")
+    return FilesUnread(f"The files were not read ({what}): {refusal}.")
+
+
 def _failures_of_stores() -> tuple[type[Exception], ...]:
     """A client that has not been imported cannot have failed."""
     of_sdks = (getattr(sys.modules[module], name) for module, name in SDK_FAILURES if module in sys.modules)
-    return (OSError, EOFError, *of_sdks)
+    return (OSError, EOFError, *failures_of_s3(), *of_sdks)
 
 
 def _meaning_of(error: Exception, what: str) -> Exception:
     """The error's own text may hold addresses with passwords, so it stays in the cause."""
     refusal = bucket_refusal(error)
     if refusal is not None:
-        return FilesUnread(f"The files were not read ({what}): {refusal}.")
+        return _refused(refusal, what)
     status = _status_of(error)
     if type(error).__name__ in NO_CREDENTIALS or (status in (401, 403) and not isinstance(error, requests.HTTPError)):
         return FilesUnread(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from bot.domain.card.card import Fact
 from bot.domain.card.sentences import CardContext
 from bot.domain.evidence import lineage
-from bot.domain.model import PERSON, Artifacts, AuthorSource, Champion, DataSet, Evidence, TransitionRequest
+from bot.domain.model import PERSON, Artifacts, AuthorSource, Champion, DataSet, Evidence, Table, TransitionRequest
 
 NOT_READ = "not read"  # before evidence is collected, and of a version that is put back: the run may well say who
 SHOWN = 8
@@ -129,7 +130,18 @@ def size_of(size: int) -> str:
 
 def _data_set(found: DataSet) -> str:
     used_for = f" ({found.context})" if found.context else ""
-    return f"{_short(found.name, NAME_SHOWN)} {found.digest}{used_for}"
+    table = f", {_table(found.table)}" if found.table else ""
+    return f"{_short(found.name, NAME_SHOWN)} {found.digest}{used_for}{table}"
+
+
+def _table(table: Table) -> str:
+    """The version is never cut off, and of a long path the beginning and the end are shown."""
+    return str(replace(table, path=_middle_out(table.path), name=_middle_out(table.name)))
+
+
+def _middle_out(text: str) -> str:
+    half = NAME_SHOWN // 2
+    return text if len(text) <= NAME_SHOWN else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -62,7 +62,8 @@ class Holding:
 
     `since` is None when that was before the first record. `by` are person ids, empty when people did not decide, and `decided` says who or
     what did. `roles` are the groups that each person voted for. `author` is the person who trained the version, else `claimed_author` is
-    what the client said. `data` is the digest of the training data set, `approval_age` the approval's age at the end of the week.
+    what the client said. `data` has the digests of the training data sets, with the versions of Delta tables; `approval_age` is the
+    approval's age at the end of the week.
     """
 
     version: VersionId

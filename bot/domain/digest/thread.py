@@ -86,7 +86,7 @@ def _held(one: Holding, digest: Digest) -> Row:
         words.decider(one.decided, one.by, digest.names, one.roles),
         duration_text(one.approval_age),
         _shortened(one.commit),
-        _shortened(one.data),
+        _cut(_data(one.data), LETTERS_OF_A_CELL),
         one.ticket,
     )
 
@@ -246,6 +246,12 @@ def _shortened(whole: str) -> str:
     """The algorithm's name and the first characters of a hash."""
     kind, colon, letters = whole.rpartition(":")
     return f"{kind}{colon}{letters[:LETTERS_OF_A_HASH]}"
+
+
+def _data(whole: str) -> str:
+    """Each digest shortened, with the version of its table."""
+    parts = (one.partition(" ") for one in whole.split(", "))
+    return ", ".join(f"{_shortened(digest)}{space}{table}" for digest, space, table in parts)
 
 
 def _cut(text: str, limit: int) -> str:

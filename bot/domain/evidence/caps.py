@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TypeVar
 
-from bot.domain.figures import DataSet
+from bot.domain.figures import OMIT_EMPTY, DataSet
 from bot.domain.grounds import Cut
 from bot.domain.model import Champion, Evidence, Metric
 
@@ -74,7 +74,9 @@ def _first(what: str, entries: tuple[Kept, ...], most: int) -> tuple[tuple[Kept,
 
 
 def _values(entry: Kept) -> list[object]:
-    return list(vars(entry).values())
+    """What older releases did not have counts only where it is there, so that the digests of their cuts stay."""
+    said = {field: getattr(entry, field.name) for field in fields(entry)}
+    return [value for field, value in said.items() if value or OMIT_EMPTY not in field.metadata]
 
 
 def _mapping(what: str, entries: Mapping[str, str], most: int) -> tuple[Mapping[str, str], list[Cut]]:
@@ -103,7 +105,10 @@ def _signature(signature: str | None) -> str | None:
 
 def _short_data_set(found: DataSet) -> DataSet:
     name, digest, context = (_text(text, VALUE_LIMIT) for text in (found.name, found.digest, found.context))
-    return replace(found, name=name, digest=digest, context=context)
+    table = found.table
+    if table is not None:
+        table = replace(table, path=_text(table.path, VALUE_LIMIT), name=_text(table.name, VALUE_LIMIT))
+    return replace(found, name=name, digest=digest, context=context, table=table)
 
 
 def _text(text: str, limit: int) -> str:

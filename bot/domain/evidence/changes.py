@@ -7,6 +7,7 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from bot.domain.evidence.caps import capped
 from bot.domain.model import DataSet, Evidence, Metric
@@ -134,11 +135,15 @@ def _params(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
 
 
 def _data_sets(before: tuple[DataSet, ...], now: tuple[DataSet, ...]) -> Iterator[str]:
-    for known in before:
-        if known not in now:
+    """A decision without a table, as older releases froze it, does not depend on one."""
+    was, are = ({replace(one, table=None): one.table for one in seen} for seen in (before, now))
+    for known, table in was.items():
+        if known not in are:
             yield f"{_named(known)}{_used_for(known)} is no longer among the run's data sets"
-    for known in now:
-        if known not in before:
+        elif table is not None and table != are[known]:
+            yield f"{_named(known)}{_used_for(known)} was read from {table} and is read from {are[known] or 'no table'} now"
+    for known in are:
+        if known not in was:
             yield f"{_named(known)}{_used_for(known)} was added to the run's data sets"
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.domain.card.metrics_table import figure
 from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER
-from bot.domain.model import Artifacts, Evidence, Metric, SignedBy
+from bot.domain.model import Artifacts, DataSet, Evidence, Metric, SignedBy
 from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
 from bot.domain.text import format_utc
 
@@ -100,6 +100,11 @@ def measured_text(metric: Metric) -> str:
     return f"{data.name} {data.digest}".strip() if data else ""
 
 
+def data_set_text(found: DataSet) -> str:
+    table = f"; {found.table}" if found.table else ""
+    return f"{found.digest} {found.context}".rstrip() + table
+
+
 def unfrozen_sentences(found: Description) -> tuple[str, ...]:
     """What a reader must know before reading on; empty when the evidence is frozen."""
     if found.is_frozen and found.evidence is not None:
@@ -172,7 +177,7 @@ def _figures(evidence: Evidence | None) -> Lines:
         return
     if evidence.datasets:
         yield from _heading("Data sets")
-        yield from (_line(found.name, f"{found.digest} {found.context}".rstrip()) for found in evidence.datasets)
+        yield from (_line(found.name, data_set_text(found)) for found in evidence.datasets)
     yield from _heading("Parameters")
     yield from [_line(name, value) for name, value in sorted(evidence.params.items())] or [f"{INDENT}none"]
     yield from _heading("Metrics")

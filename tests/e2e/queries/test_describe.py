@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.clients.dvc import DvcData, DvcRemote, place_below, remote_in
+from bot.clients.delta.tables import DeltaTables
+from bot.clients.dvc import DvcData, DvcRemote, remote_in
 from bot.clients.git import GitMirrors
+from bot.clients.placed_files import place_below
 from bot.domain.evidence.lineage import Mirrored
 from bot.domain.model import State
 from bot.domain.queries.description import Description
@@ -23,7 +25,7 @@ from bot.domain.queries.description_text import in_words
 from bot.errors import NotFetched, Refused
 from bot.store import tables
 from handlers.queries.describe import describe
-from handlers.queries.fetch_data import Brought, fetch_data
+from handlers.queries.fetch_data import Brought, Places, Sources, fetch_data
 from handlers.queries.past_holders import held_at
 from tests.fixtures.command_line import Finished, countersign
 from tests.fixtures.installation import Installation
@@ -90,7 +92,8 @@ def log_lock(installation: Installation, text: str) -> None:
 
 
 def brought(installation: Installation, into: Path, remote: Path) -> Brought:
-    return fetch_data(f"models:/{installation.model}/1", into, str(remote), DvcData(), NoMirror(), installation.s)
+    sources = Sources(DvcData(), DeltaTables(), NoMirror())
+    return fetch_data(f"models:/{installation.model}/1", into, Places(str(remote)), sources, installation.s)
 
 
 def a_repository(where: Path, remote: Path) -> str:
@@ -480,7 +483,7 @@ def test_the_git_remote_of_the_rule_names_the_dvc_remote_within_the_policys_stor
     run = installation.mlflow.get_model_version(installation.model, "1").run_id
     installation.mlflow.set_tag(run, "mlflow.source.git.commit", commit)
     installation.asked(1)
-    named = ("", DvcData(), GitMirrors(tmp_path / "mirrors"), installation.s)
+    named = (Places(), Sources(DvcData(), DeltaTables(), GitMirrors(tmp_path / "mirrors")), installation.s)
 
     with pytest.raises(Refused, match="which is in none of the policy's artifact_stores"):
         fetch_data(f"models:/{installation.model}/1", tmp_path / "out", *named)

@@ -1,0 +1,1 @@
+"""Delta tables: `files` reads them where they are, `tables` copies one version."""
