@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.domain.card.card import Card
+from bot.domain.evidence.lineage import KeptLock
 from bot.domain.grounds import SignedRequest
 from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.model import Evidence, Metric, VersionId
@@ -62,8 +63,8 @@ class ProgressListener(Protocol):
     def on_progress(self, done: int, size: int) -> None:
         """Called before each file: `done` of `size` bytes are read."""
 
-    def on_lock(self, lock: str) -> None:
-        """The text of the run's dvc.lock, if it has logged one that may be read."""
+    def on_lock(self, lock: KeptLock) -> None:
+        """The run's dvc.lock, if it has logged one that may be read."""
 
     def on_manifest(self, manifest: str) -> None:
         """Called at the end with the list of files in `sha256sum` format, whose sha256 is `Artifacts.digest`."""
@@ -106,12 +107,11 @@ class ModelRegistry(Protocol):
     ) -> Evidence:
         """Metrics, params, tags, author, data sets, signature and the artifacts' digest.
 
-        Artifacts are read only from locations that start with one of `stores`. The lineage is checked only when a demand is given, also an
-        empty one. Raises Permanent when the version is gone, or when its number belongs to another version now.
+        Artifacts are read only from locations below `stores`, lineage only for a demand. Raises Permanent when the version is gone.
         """
 
-    def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
-        """The text of the `dvc.lock` logged with the version's run; None when there is none that may be read."""
+    def read_lock(self, version: VersionId, stores: Sequence[str]) -> KeptLock | None:
+        """The `dvc.lock` logged with the version's run; None when there is none that may be read."""
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
         """Only the version's metrics, for plots and checks. Raises as `read_evidence` does."""

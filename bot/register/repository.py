@@ -7,6 +7,7 @@ import subprocess
 from os.path import normpath
 from pathlib import Path
 from posixpath import dirname
+from shlex import quote
 
 from bot.errors import Refused
 
@@ -84,9 +85,16 @@ class Repository:
     def from_top(self, path: Path) -> str:
         return path.resolve().relative_to(self.top.resolve()).as_posix()
 
+    @property
+    def push_command(self) -> str:
+        """Puts the current commit into a branch of the remote, also from a detached HEAD and without an upstream branch."""
+        branch = self._word("symbolic-ref", "--quiet", "--short", "HEAD")
+        what = branch or f"HEAD:refs/heads/trained-{self.head[:8]}"
+        return f"git push {quote(self.remote or 'origin')} {quote(what)}"
+
     def why_unreachable(self, commit: str) -> str:
         """Completes "commit X ..."; empty when a branch of the remote contains it. Calls the remote."""
-        remote = self._remote()
+        remote = self.remote
         if not remote:
             return "cannot be fetched by anybody, because this repository has no git remote"
         heads = self._run("ls-remote", "--heads", remote)
@@ -101,7 +109,8 @@ class Repository:
         """False for a tip that this repository has not fetched."""
         return self._run("merge-base", "--is-ancestor", commit, tip).returncode == 0
 
-    def _remote(self) -> str:
+    @property
+    def remote(self) -> str:
         """The remote that this branch pushes to, else origin, else the first remote."""
         branch = self._word("symbolic-ref", "--quiet", "--short", "HEAD")
         named = self._word("config", f"branch.{branch}.remote") if branch else ""
