@@ -21,8 +21,8 @@ from config.settings import Need, Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from bot.register.checks import Workbench
     from bot.register.findings import Finding
+    from bot.register.workbench import Workbench
 
 PARAMS = "params.yaml"
 NAME_IN_PARAMS = "registered_model"
@@ -137,11 +137,11 @@ def _register(wanted: Wanted, settings: Settings) -> None:
 def _workbench(wanted: Wanted, client: MlflowClient) -> Workbench:
     from bot.domain.evidence.training_commands import Commands
     from bot.errors import InvalidDvcFile
-    from bot.register.checks import Workbench
     from bot.register.findings import Fixes
     from bot.register.pipeline import Dvc, Pipeline
     from bot.register.repository import Repository
     from bot.register.run import find_trained_run
+    from bot.register.workbench import Workbench
 
     repository = Repository(wanted.folder)
     has_lock = (wanted.folder / LOCK).is_file()

@@ -16,9 +16,9 @@ from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT
 from bot.clients.mlflow.run_files import FOLDER, RUN_FILE
 from bot.domain.evidence.dvc_lock import LOCK, sha256_of
 from bot.errors import Refused
-from bot.register.checks import Workbench
 from bot.register.findings import Finding
 from bot.register.run import MISSING
+from bot.register.workbench import Workbench
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

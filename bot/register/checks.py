@@ -6,89 +6,27 @@ With a dvc.lock every check must pass. Without one the run is registered with wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 
-from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, COMMIT, MLFLOW_COMMIT
+from bot.clients.mlflow.provenance import COMMIT
 from bot.domain.evidence.dvc_lock import (
-    LOCK,
     SEED_NAMES,
     Entry,
-    Lock,
     differences,
     is_seed,
-    of_pipeline,
     overlap,
     unexplained,
 )
 from bot.domain.evidence.lineage import run_named_in
 from bot.domain.evidence.spellings import FileFigure, strange_figures
-from bot.domain.evidence.training_commands import Commands
-from bot.dvc.files import is_import, metric_files, read_values
+from bot.dvc.files import metric_files, read_values
 from bot.errors import InvalidDvcFile
 from bot.register.findings import Finding, Fixes, finding
-from bot.register.pipeline import COMMAND, CannotTell, Dvc, NotPushed, Pipeline, md5_of, reader_in
-from bot.register.repository import Repository
-from bot.register.run import TrainedRun
+from bot.register.pipeline import COMMAND, CannotTell, NotPushed, Pipeline, md5_of, reader_in
+from bot.register.workbench import Workbench, pinned_md5
 
 TAG_LIMIT = 8_000  # characters; MLflow silently cuts a longer run tag
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """The local repository and the run on the server. `pipeline` is None without a dvc.lock."""
-
-    repository: Repository
-    pipeline: Pipeline | None
-    dvc: Dvc
-    run_file: str
-    run: TrainedRun
-
-    @property
-    def code_commit(self) -> str:
-        """The commit that the training ran from, from the tag that the training or MLflow set."""
-        own = "" if self.run.is_registered else self.run.tag(BOUND_COMMIT)  # a training may set it, before we do
-        return self.run.tag(CODE_COMMIT) or self.run.tag(MLFLOW_COMMIT) or own
-
-    @property
-    def commit(self) -> str:
-        """The commit that pins the run: HEAD with its dvc.lock; without one, the commit of the code."""
-        return self.repository.head if self.pipeline else self.code_commit
-
-    @property
-    def fixes(self) -> Fixes:
-        lock = self.pipeline.lock if self.pipeline else Lock(())
-        commands = Commands.beside(self.lock_path, lock.frozen_writers(_pinned_md5(self), self.run_file))
-        return Fixes(commands, self.repository.push_command, has_dvc=self.pipeline is not None)
-
-    @property
-    def lock_path(self) -> str:
-        return self.repository.from_top(self.repository.folder / LOCK)
-
-    def own(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Those that are the pipeline's; all without one."""
-        lock = self.pipeline.lock if self.pipeline else Lock(())
-        return of_pipeline(paths, lock, self.lock_path, self.repository.pipelines())
-
-    @property
-    def source_data(self) -> tuple[Entry, ...]:
-        """Sources in the lock without those that git tracks, which are code."""
-        sources = self.pipeline.lock.sources if self.pipeline else ()
-        return tuple(source for source in sources if not self.repository.tracks(source.path))
-
-    def imports(self) -> tuple[Path, ...]:
-        """The .dvc files of source data that `dvc import` or `import-url` brought: they name its address and its revision."""
-        places = ((self.repository.folder / one.path).resolve() for one in self.source_data if "://" not in one.path)
-        top = self.repository.top.resolve()
-        above = (parent for place in places for parent in (place, *place.parents) if parent.is_relative_to(top))
-        files = dict.fromkeys(parent.with_name(f"{parent.name}.dvc") for parent in above if parent != top)
-        return tuple(path for path in files if path.is_file() and is_import(path.read_text(encoding="utf-8")))
-
-    @property
-    def data_md5(self) -> str:
-        """The md5s in the format of `md5sum`."""
-        return "\n".join(f"{entry.md5}  {entry.path}" for entry in self.source_data)
 
 
 def check(bench: Workbench) -> tuple[Finding, ...]:
@@ -222,6 +160,13 @@ def _of_the_files(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
         what = f"dvc.lock names {len(bench.source_data)} single files of source data"
         fix = bench.fixes.changed("let DVC track their folder with `dvc add FOLDER`, and name that under deps")
         yield finding("source data", what, "A run's tag cannot hold so many", fix)
+    if outside := [one.path for one in bench.source_data if one.md5 and not bench.repository.holds(one.path)]:
+        what, why = (
+            f"{_listed(outside)} is outside the repository",
+            "DVC's remote lacks it, so others cannot bring it back",
+        )
+        fix = bench.fixes.changed("bring it in with `dvc import-url SOURCE PATH`, and name PATH under deps instead")
+        yield finding("data pushed", what, why, fix, refuses=False)
     yield from _of_dvc(bench, bare)
 
 
@@ -298,13 +243,8 @@ def _of_the_pin(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
         yield finding("lock pins the run", what, "The lock could belong to any run", fix)
 
 
-def _pinned_md5(bench: Workbench) -> str:
-    path = bench.repository.folder / bench.run_file
-    return md5_of(path) if path.is_file() else ""
-
-
 def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
-    equal, other = differences(bench.run.params, pipeline.lock.params_of(_pinned_md5(bench)))
+    equal, other = differences(bench.run.params, pipeline.lock.params_of(pinned_md5(bench)))
     if other:
         what = f"parameters differ between run {bench.run.id} and dvc.lock: {_listed(other)}"
         fix = bench.fixes.changed("log the values that the parameter file has, or log others under other names")

@@ -71,10 +71,14 @@ class Repository:
     def changed_between(self, before: str, after: str) -> tuple[str, ...]:
         return tuple(filter(None, self._output("diff", "--name-only", "--no-renames", "-z", before, after).split("\0")))
 
+    def holds(self, path: str) -> bool:
+        """Whether the path, relative to `folder`, leads into the repository; DVC may read others too."""
+        inside = Path(normpath(self.folder.resolve() / path)).is_relative_to(self.top.resolve())
+        return inside and "://" not in path
+
     def tracks(self, path: str) -> bool:
-        """False for a path outside the repository, which DVC may read too."""
-        place = Path(normpath(self.folder.resolve() / path))
-        return place.is_relative_to(self.top.resolve()) and bool(self._output("ls-files", "--", path).strip())
+        """False for a path outside the repository."""
+        return self.holds(path) and bool(self._output("ls-files", "--", path).strip())
 
     def subject_of(self, commit: str) -> str:
         return self._word("log", "-1", "--format=%s", commit)

@@ -26,7 +26,7 @@ class Commands:
 
     @property
     def where(self) -> str:
-        """Ends a list of commands; empty in the root, where people stand anyway."""
+        """Ends a list of commands; empty for a pipeline in the repository's root."""
         if not self.folder:
             return ""
         return " (in the repository's root)" if self._can_be_printed else " (in the folder of dvc.lock)"
