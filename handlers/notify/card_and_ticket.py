@@ -57,11 +57,14 @@ def look_at_card(request_id: str, s: Services) -> None:
 
 
 def look_at_cards(_: str, s: Services) -> None:
-    """Once an hour: without its card a request could wait until it expires, and no vote or reminder would show that it is gone."""
+    """Once an hour: without its card a request, or a passkey, could wait for ever, and nothing would show that the card is gone."""
     with s.store.transaction() as tx:
         for request in tx.requests.find(states=LIVE):
             if request.card is not None:
                 tx.defer_for(FollowUp(look_at_card.__name__, Lane.SLACK), request)
+        for passkey in tx.passkeys.all().values():
+            if passkey.is_waiting:
+                tx.defer("look_at_passkey", passkey.credential, f"{Lane.NOTES}:show_passkey", once=True)
 
 
 def card_in_place(request_id: str, s: Services) -> PostedCard | None:
