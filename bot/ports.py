@@ -21,7 +21,7 @@ from bot.domain.grounds import SignedRequest
 from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.model import Evidence, Metric, VersionId
 from bot.domain.policy.rules import LineageDemand
-from bot.domain.references import Image, PostedCard, TicketMove, TicketPlan, TicketRef
+from bot.domain.references import Image, PostedCard, SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 
 
@@ -261,8 +261,14 @@ class TicketSystem(Protocol):
 
     def find_ticket(self, plan: TicketPlan, key: str) -> Ticket | None: ...
 
-    def open_ticket(self, plan: TicketPlan, card: Card, key: str) -> Ticket:
-        """Creates; raises OutcomeUnknown when the answer was lost."""
+    def open_ticket(self, plan: TicketPlan, card: Card, key: str, parent: str = "") -> Ticket:
+        """Creates, below the ticket `parent` as a sub-task; raises OutcomeUnknown when the answer was lost."""
+
+    def look_up(self, name: str) -> SeenTicket:
+        """The ticket that people call so, such as ML-4521, and whether there are such a project and such a ticket for our account."""
+
+    def relate(self, ref: TicketRef, to: str, link_type: str) -> None:
+        """Links the ticket to the one that is called `to`. Repeatable. Permanent when Jira has no such type of link."""
 
     def get_ticket(self, ref: TicketRef) -> Ticket:
         """Raises Permanent when it was deleted."""
@@ -324,25 +330,6 @@ class OutsideWitness(Protocol):
 
     def check(self, note: Note, evidence: str) -> datetime:
         """When it signed this checkpoint. Raises NotVerified."""
-
-
-@dataclass(frozen=True)
-class Mail:
-    """`key` becomes the Message-ID, so that mail servers and programs recognise a repeat."""
-
-    key: str
-    to: tuple[str, ...]
-    subject: str
-    text: str
-    html: str
-    files: tuple[Attachment, ...]
-
-
-class Mailer(Protocol):
-    """An SMTP server, where SMTP_URL names one."""
-
-    def send(self, mail: Mail) -> None:
-        """Raises Permanent when there is no server or it refuses, Temporary, or OutcomeUnknown once the mail was handed over."""
 
 
 class Clock(Protocol):

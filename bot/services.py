@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.links import NO_LINKS, Links
+from bot.mail_ports import Mailer
 from bot.ports import (
     CheckpointSigner,
     Clock,
-    Mailer,
     ModelRegistry,
     Notifier,
     OutsideWitness,
