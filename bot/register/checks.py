@@ -180,7 +180,9 @@ def _of_dvc(bench: Workbench, bare: list[str]) -> Iterator[Finding]:
         absent = bench.dvc.not_pushed()
     except CannotTell as reason:
         what = f"DVC cannot tell whether the data was pushed: {reason}"
-        fix = "correct what DVC names, until `dvc status` and `dvc data status --not-in-remote` work here, and register again"
+        dvc, where = bench.fixes.commands.dvc, bench.fixes.commands.where
+        tries = f"{dvc('status')} and {dvc('data', 'status', '--not-in-remote')} work{where}"
+        fix = f"correct what DVC names, until {tries}, and register again"
         yield finding("data pushed", what, "Nobody can tell whether others could bring the data back", fix)
         return
     if altered := tuple(path for path in altered if path not in bare):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from os.path import normpath
@@ -12,6 +13,12 @@ from shlex import quote
 from bot.errors import Refused
 
 TIMEOUT = 120  # seconds; calls to the remote go over the network
+
+
+def _trusting(said: str, folder: Path) -> str:
+    """As git says it: it wants the repository's root, which it does not tell otherwise."""
+    told = re.search(r"git config --global --add safe\.directory \S.*", said)
+    return told[0].rstrip() if told else f"git config --global --add safe.directory {quote(str(folder))}"
 
 
 class Repository:
@@ -27,7 +34,7 @@ class Repository:
         if "dubious ownership" in top.stderr:
             raise Refused(
                 f"git does not trust {folder}, because it belongs to another account. What is committed cannot be told. "
-                f"Fix: git config --global --add safe.directory {folder}."
+                f"Fix: `{_trusting(top.stderr, folder)}`, and register again."
             )
         if top.returncode:
             raise Refused(

@@ -24,7 +24,7 @@ from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
 
 CONFIG = ".dvc/config"  # in the repository's root, or nearer to dvc.lock after `dvc init --subdir`
-NAME_A_REMOTE = "Name the DVC remote's address with --remote: it stands beside its name in `dvc remote list`"
+NAME_A_REMOTE = "Name the DVC remote's address with --remote: it is beside its name in `dvc remote list`, called in the pipeline's folder"
 
 
 @dataclass(frozen=True)
