@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.domain.card.card import Card
+from bot.domain.evidence.lineage import KeptLock
 from bot.domain.grounds import SignedRequest
 from bot.domain.ledger.checkpoint import Checkpoint, Note
 from bot.domain.model import Evidence, Metric, VersionId
 from bot.domain.policy.rules import LineageDemand
-from bot.domain.references import Image, PostedCard, TicketMove, TicketPlan, TicketRef
+from bot.domain.references import Image, PostedCard, SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 
 
@@ -61,8 +62,8 @@ class ProgressListener(Protocol):
     def on_progress(self, done: int, size: int) -> None:
         """Called before each file: `done` of `size` bytes are read."""
 
-    def on_lock(self, lock: str) -> None:
-        """The text of the run's dvc.lock, if it has logged one that may be read."""
+    def on_lock(self, lock: KeptLock) -> None:
+        """The run's dvc.lock, if it has logged one that may be read."""
 
     def on_manifest(self, manifest: str) -> None:
         """Called at the end with the list of files in `sha256sum` format, whose sha256 is `Artifacts.digest`."""
@@ -105,12 +106,11 @@ class ModelRegistry(Protocol):
     ) -> Evidence:
         """Metrics, params, tags, author, data sets, signature and the artifacts' digest.
 
-        Artifacts are read only from locations that start with one of `stores`. The lineage is checked only when a demand is given, also an
-        empty one. Raises Permanent when the version is gone, or when its number belongs to another version now.
+        Artifacts are read only from locations below `stores`, lineage only for a demand. Raises Permanent when the version is gone.
         """
 
-    def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
-        """The text of the `dvc.lock` logged with the version's run; None without one. Raises as `read_evidence` does, and FilesUnread."""
+    def read_lock(self, version: VersionId, stores: Sequence[str]) -> KeptLock | None:
+        """The `dvc.lock` logged with the version's run; None without one. Raises as `read_evidence` does, and FilesUnread."""
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:
         """Only the version's metrics, for plots and checks. Raises as `read_evidence` does."""
@@ -260,8 +260,14 @@ class TicketSystem(Protocol):
 
     def find_ticket(self, plan: TicketPlan, key: str) -> Ticket | None: ...
 
-    def open_ticket(self, plan: TicketPlan, card: Card, key: str) -> Ticket:
-        """Creates; raises OutcomeUnknown when the answer was lost."""
+    def open_ticket(self, plan: TicketPlan, card: Card, key: str, parent: str = "") -> Ticket:
+        """Creates, below the ticket `parent` as a sub-task; raises OutcomeUnknown when the answer was lost."""
+
+    def look_up(self, name: str) -> SeenTicket:
+        """The ticket that people call so, such as ML-4521, and whether there are such a project and such a ticket for our account."""
+
+    def relate(self, ref: TicketRef, to: str, link_type: str) -> None:
+        """Links the ticket to the one that is called `to`. Repeatable. Permanent when Jira has no such type of link."""
 
     def get_ticket(self, ref: TicketRef) -> Ticket:
         """Raises Permanent when it was deleted."""
@@ -323,25 +329,6 @@ class OutsideWitness(Protocol):
 
     def check(self, note: Note, evidence: str) -> datetime:
         """When it signed this checkpoint. Raises NotVerified."""
-
-
-@dataclass(frozen=True)
-class Mail:
-    """`key` becomes the Message-ID, so that mail servers and programs recognise a repeat."""
-
-    key: str
-    to: tuple[str, ...]
-    subject: str
-    text: str
-    html: str
-    files: tuple[Attachment, ...]
-
-
-class Mailer(Protocol):
-    """An SMTP server, where SMTP_URL names one."""
-
-    def send(self, mail: Mail) -> None:
-        """Raises Permanent when there is no server or it refuses, Temporary, or OutcomeUnknown once the mail was handed over."""
 
 
 class Clock(Protocol):

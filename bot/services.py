@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bot.domain.workspaces import DEFAULT
 from bot.links import NO_LINKS, Links
+from bot.mail_ports import Mailer
 from bot.ports import (
     CheckpointSigner,
     Clock,
-    Mailer,
     ModelRegistry,
     Notifier,
     OutsideWitness,

@@ -131,8 +131,11 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def only_one(path: Path, what: str) -> Iterator[None]:
-    """Holds a lock while the block runs. Raises AlreadyRunning when another process holds it. A dead process releases it."""
+def only_one(path: Path, what: str) -> Iterator[bool]:
+    """Holds a lock while the block runs. Raises AlreadyRunning when another process holds it. A dead process releases it.
+
+    Yields whether the one before was killed: then what it started may still be ending.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as lock:
         try:
@@ -140,10 +143,13 @@ def only_one(path: Path, what: str) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise AlreadyRunning(f"{what} already (process {lock.read().strip() or 'unknown'}). End it first") from None
+        lock.seek(0)
+        was_killed = bool(lock.read().strip())
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        yield was_killed
+        lock.truncate(0)
 
 
 @contextmanager

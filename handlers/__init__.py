@@ -141,6 +141,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "remind": deadlines.remind,
     "tell_delegate": absences.tell_delegate,
     "show_passkey": passkey_buttons.show_passkey,
+    "look_at_passkey": passkey_buttons.look_at_passkey,
     "look_at": reconcile.reconcile_model,
     "sweep_versions": sweeps.sweep_versions,
     "sweep_models": sweeps.sweep_models,

@@ -60,7 +60,7 @@ class DvcRemote:
         if not entry.is_current:
             raise NotFetched(
                 f"{entry.path}: the lock is DVC 2's, whose md5 leaves line ends out, so its bytes cannot be proven. "
-                "Run `dvc repro` with DVC 3"
+                "For the next version run `dvc cache migrate --dvc-files` with DVC 3, and commit"
             )
         if not entry.is_folder:
             return [self._bring(entry.path, entry.md5, entry.size, into)]

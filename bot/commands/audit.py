@@ -16,6 +16,7 @@ import click
 
 from bot.commands.audit_export import export
 from bot.commands.context import as_json, services_for, telling_mistakes
+from bot.domain.text import counted
 
 if TYPE_CHECKING:
     from bot.domain.ledger.checkpoint import Note
@@ -213,9 +214,8 @@ def _unsigned(proof: Proof, trusted: Sequence[TrustedKey]) -> str:
 def _say_all_holds(found: Audited) -> None:
     click.echo(f"The ledger holds: {found.entries:,} entries, none changed, none missing, each in its place.")
     click.echo(f"Checkpoints that it agrees with: {found.checkpoints:,} on record, {found.witnesses:,} from outside.")
-    click.echo(
-        f"As the ledger says: {found.keys:,} keys, {found.attestations:,} signed approvals, {found.requests:,} requests."
-    )
+    approvals, requests = counted(found.attestations, "signed approval"), counted(found.requests, "request")
+    click.echo(f"As the ledger says: {counted(found.keys, 'key')}, {approvals}, {requests}.")
     for one in found.outside:
         if one.at is None:
             click.echo(f"Witness {one.name} is new and has signed nothing yet.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bot.commands.context import as_json, git_email_if_any, print_rows, printable, services_for, telling_mistakes
+from bot.domain.text import counted
 from bot.engine.rows import Job, JobStatus
 
 
@@ -57,7 +58,7 @@ def replay(job_id: int | None, every: bool) -> None:
     with services_for() as services:
         before_replay(job_id, services)
         if every:
-            click.echo(f"{services.store.jobs.replay_all()} jobs sent back.")
+            click.echo(f"{counted(services.store.jobs.replay_all(), 'job')} sent back.")
         elif job_id is not None:
             job = services.store.jobs.replay(job_id)
             click.echo(f"job {job.id} ({job.name}) sent back to its lane.")

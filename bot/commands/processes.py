@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket as network
 import sys
+import time
 from contextlib import closing
 from functools import partial
 from importlib.resources import files
@@ -100,13 +101,15 @@ def socket() -> None:
 @telling_mistakes
 def serve(host: str | None) -> None:
     """Run everything in one place: database (when DATABASE_URL is not set), migrate, web, worker, clock, socket."""
-    from bot.supervisor import only_one
+    from bot.supervisor import GRACE, only_one
 
     write_logs()
     settings = settings_for(*needs_of(Process.WEB, tickets=False), *_needs_of_worker())
     address = host or settings.host or LOOPBACK
-    _check_ports(address, settings)
-    with only_one(settings.home / "serve.lock", f"countersign serve runs in {settings.home}"):
+    with only_one(settings.home / "serve.lock", f"countersign serve runs in {settings.home}") as was_killed:
+        if was_killed:
+            log.warning("serve_was_killed", waits_for="what it left to end", at_most=f"{GRACE:g} s")
+        _check_ports(address, settings, patience=GRACE if was_killed else 0)
         _serve(settings, address)
 
 
@@ -138,22 +141,36 @@ def _serve(settings: Settings, host: str) -> None:
             embedded.stop(settings.home)
 
 
-def _check_ports(host: str, settings: Settings) -> None:
-    _check_port("PORT", host, settings.port)
+def _check_ports(host: str, settings: Settings, patience: float = 0) -> None:
+    """Waits up to `patience` seconds for what a killed `serve` left: its processes end by themselves. Raises Mistake."""
+    asked = [("PORT", host, settings.port)]
     if settings.metrics_address:
-        _check_port("METRICS_PORT", *settings.metrics_address)
+        asked.append(("METRICS_PORT", *settings.metrics_address))
+    until = time.monotonic() + patience
+    for name, address, port in asked:
+        while trouble := _trouble_with(address, port):
+            if time.monotonic() >= until:
+                raise Mistake(_taken(name, address, port, trouble, was_killed=bool(patience)))
+            time.sleep(0.2)
 
 
-def _check_port(name: str, host: str, port: int) -> None:
+def _taken(name: str, host: str, port: int, trouble: str, *, was_killed: bool) -> str:
+    said = f"{name} {port} cannot be used on {host} ({trouble})"
+    if was_killed:
+        said += f". The `countersign serve` before was killed, and what it left does not end: `lsof -ti tcp:{port}` names it"
+    return f"{said}. End what listens there, or set {name}"
+
+
+def _trouble_with(host: str, port: int) -> str:
+    """Empty when a server can listen there."""
     family = network.AF_INET6 if ":" in host else network.AF_INET
     with closing(network.socket(family)) as probe:
         probe.setsockopt(network.SOL_SOCKET, network.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as trouble:
-            raise Mistake(
-                f"{name} {port} cannot be used on {host} ({trouble.strerror}). End what listens there, or set {name}"
-            ) from None
+            return trouble.strerror or str(trouble)
+    return ""
 
 
 def run_migrate(settings: Settings, url: str) -> None:

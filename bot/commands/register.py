@@ -7,6 +7,7 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -21,8 +22,8 @@ from config.settings import Need, Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from bot.register.checks import Workbench
     from bot.register.findings import Finding
+    from bot.register.workbench import Workbench
 
 PARAMS = "params.yaml"
 NAME_IN_PARAMS = "registered_model"
@@ -135,42 +136,50 @@ def _register(wanted: Wanted, settings: Settings) -> None:
 
 
 def _workbench(wanted: Wanted, client: MlflowClient) -> Workbench:
+    from bot.domain.evidence.training_commands import Commands
     from bot.errors import InvalidDvcFile
-    from bot.register.checks import Workbench
-    from bot.register.findings import AGAIN
+    from bot.register.findings import Fixes
     from bot.register.pipeline import Dvc, Pipeline
     from bot.register.repository import Repository
     from bot.register.run import find_trained_run
+    from bot.register.workbench import Workbench
 
     repository = Repository(wanted.folder)
+    has_lock = (wanted.folder / LOCK).is_file()
+    commands = Commands.beside(repository.from_top(wanted.folder / LOCK))
+    fixes = Fixes(commands, repository.push_command, has_dvc=has_lock)
     try:
-        pipeline = Pipeline.read(wanted.folder) if (wanted.folder / LOCK).is_file() else None
+        pipeline = Pipeline.read(wanted.folder) if has_lock else None
     except (InvalidDvcFile, UnicodeDecodeError) as reason:
-        raise Refused(f"{LOCK} {reason}. It pins nothing. Fix: run `dvc repro`, {AGAIN}.") from reason
+        path = repository.from_top(wanted.folder / LOCK)
+        raise Refused(
+            f"{LOCK} or dvc.yaml {reason}. It pins nothing. Fix: `git checkout HEAD -- {quote(path)}`, and register again; "
+            f"or `rm {quote(path)}`, {fixes.retrain}."
+        ) from reason
     run_id = wanted.run_id or _run_id_here(wanted)
     run = find_trained_run(client, run_id, wanted.model)
     if run is None:
         raise Refused(
             f"the MLflow server has no run {run_id}. It was trained against another server, or deleted. "
-            f"Fix: correct MLFLOW_TRACKING_URI, or run `dvc repro --force`, {AGAIN}."
+            f"Fix: correct MLFLOW_TRACKING_URI, or {fixes.retrain}."
         )
     return Workbench(repository, pipeline, Dvc(wanted.folder), wanted.run_file, run)
 
 
 def _run_id_here(wanted: Wanted) -> str:
-    from bot.domain.evidence.lineage_checks import run_named_in
+    from bot.domain.evidence.lineage import run_named_in
 
     if not (wanted.folder / LOCK).is_file():
         raise Refused(
             f"there is no {LOCK} here. Nothing tells which run is meant. "
-            "Fix: run `dvc repro` and commit, name the place with --lock-dir, or, without DVC, name the run with --run."
+            "Fix: name its folder with --lock-dir; run `dvc repro` where dvc.yaml is, and commit; or, without DVC, name the run with --run."
         )
     path = wanted.folder / wanted.run_file
     run_id = run_named_in(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else ""
     if not run_id:
         raise Refused(
             f"there is no run's id in {wanted.run_file}. {LOCK} pins no run without it. "
-            "Fix: let the training write it there as an output, name another file with --run-file, or the run with --run."
+            "Fix: let the training write it there as an output, train again and commit; or name another file with --run-file."
         )
     return run_id
 

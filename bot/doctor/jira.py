@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.clients.jira.checkup import PERMISSIONS, PERMISSIONS_FOR_DIGEST, CreateScreen, ProjectSeen
 from bot.clients.jira.fields import field_called, fields_on, same
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
-from bot.domain.references import TicketPlan
+from bot.domain.references import Relation, TicketPlan
 from bot.errors import Permanent
 
 FILLED_IN = frozenset({"project", "issuetype", "summary", "description", "labels"})
@@ -95,6 +97,36 @@ def _issue_type(plan: TicketPlan, project: ProjectSeen, world: World) -> Finding
     yield _transition("rejected", plan.rejected, statuses, plan)
     for step in dict.fromkeys((*plan.approved_path, *plan.rejected_path)):
         yield _transition(f"path {step}", step, statuses, plan)
+    if plan.relation is Relation.SUBTASK:
+        yield from _subtask(plan, project, world)
+    elif plan.relation is Relation.LINK:
+        yield _link(plan.relation_type, world)
+
+
+def _subtask(plan: TicketPlan, project: ProjectSeen, world: World) -> Findings:
+    wanted, what = plan.relation_type, f"jira sub-task {plan.relation_type} in {project.key}"
+    if wanted not in project.subtasks:
+        wrong = "is no type of sub-tasks" if wanted in project.issue_types else "does not exist"
+        known = ", ".join(project.subtasks) or "none, so that the project has no sub-tasks"
+        fix = "name one of these under `named: {subtask: ...}` in the policy's ticket section, or use `named: {link: ...}`"
+        yield failure(what, f"{wrong}; there are: {known}", fix)
+        return
+    screen = world.jira.create_screen(project, wanted)
+    shown = tuple(field for field in screen.shown if field.id != "parent")  # which the bot fills in
+    yield from _screen(what, replace(plan, type=wanted), CreateScreen(shown), cloud=world.jira.deployment() == "Cloud")
+
+
+def _link(wanted: str, world: World) -> Finding:
+    what = f"jira link {wanted}"
+    try:
+        known = world.jira.link_types()
+    except Permanent as refusal:
+        fix = "let an administrator switch issue linking on, or remove `named: {link: ...}` from the policy's ticket section"
+        return failure(what, str(refusal), fix)
+    if wanted in known:
+        return fine(what, "is a type of links")
+    fix = "name one of these under `named: {link: ...}` in the policy's ticket section"
+    return failure(what, f"does not exist; there are: {', '.join(known) or 'none'}", fix)
 
 
 def _screen(what: str, plan: TicketPlan, screen: CreateScreen, *, cloud: bool) -> Findings:

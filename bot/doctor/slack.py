@@ -18,11 +18,13 @@ from bot.domain.card.sample import sample_cards
 from bot.domain.digest.card import ReportFile, digest_card, files_card, thread_cards
 from bot.domain.digest.periods import period_at
 from bot.domain.digest.sample import sample
+from bot.domain.text import counted
 from bot.errors import OutsideError, Temporary
 from bot.ports import AccountKind
 from bot.reports.records import file_names
 from bot.store.requests import LIVE
 from handlers.notify.render_context import context_for
+from handlers.notify.sample_notes import sample_notes
 
 LIVE_CARDS = 10
 SIGNING_SECRET = re.compile(r"[0-9a-f]{32}")
@@ -82,11 +84,11 @@ def groups_have_members(world: World) -> Findings:
         elif len(members) < most:
             yield failure(
                 what,
-                f"has {len(members)} active members, but a rule wants {most} approvals of it",
+                f"has {counted(len(members), 'active member')}, but a rule wants {most} approvals of it",
                 "add people to it in Slack, or lower the quorum in the policy",
             )
         else:
-            yield fine(what, f"{len(members)} members")
+            yield fine(what, counted(len(members), "member"))
 
 
 def people_are_found(world: World) -> Findings:
@@ -129,7 +131,8 @@ def cards_are_taken(world: World) -> Findings:
     """Asks Slack about each card, message and form that we can print, without posting any."""
     rule = next(iter(world.policy.rules), None)
     groups = world.policy.groups_of(rule) if rule else ()
-    cards = [*sample_cards(rule, groups, datetime.now(UTC)), *_digest_cards(world), *_live_cards(world)]
+    cards = [*sample_cards(rule, groups, datetime.now(UTC)), *sample_notes(world.policy)]
+    cards += [*_digest_cards(world), *_live_cards(world)]
     refused = 0
     for name, card in [*cards, ("the forms", None)]:
         try:

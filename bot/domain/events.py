@@ -13,7 +13,7 @@ from bot.domain.passkey_events import PASSKEY_EVENTS as PASSKEY_EVENTS
 from bot.domain.passkey_events import PasskeyConfirmed as PasskeyConfirmed
 from bot.domain.passkey_events import PasskeyEnrolled as PasskeyEnrolled
 from bot.domain.passkey_events import PasskeyRevoked as PasskeyRevoked
-from bot.domain.references import Image, PostedCard, TicketRef
+from bot.domain.references import Image, NamedTicket, PostedCard, TicketRef
 from bot.domain.registry_events import BaselineTaken as BaselineTaken
 from bot.domain.registry_events import DatabaseRestored as DatabaseRestored
 from bot.domain.registry_events import LookalikeSeen as LookalikeSeen
@@ -215,7 +215,10 @@ class CardPosted(RequestEvent):
 
 @dataclass(frozen=True)
 class TicketOpened(RequestEvent):
+    """`named` is the ticket that the request or the version names, if the rule relates ours to it."""
+
     ticket: TicketRef
+    named: NamedTicket | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from bot.domain.grounds import RefusedVote as RefusedVote
 from bot.domain.grounds import SignedBy as SignedBy
 from bot.domain.grounds import StaleCause as StaleCause
 from bot.domain.names import shown
-from bot.domain.references import Image, PostedCard, TicketRef
+from bot.domain.references import Image, NamedTicket, PostedCard, TicketRef
 from bot.domain.workspaces import DEFAULT, in_workspace
 from bot.errors import Refused
 
@@ -259,7 +259,8 @@ class TransitionRequest:
     `barred` asked for the same version or content before, or are other ids of the parties; `latecomers` asked in words once it was
     approved. `objections`: earlier rejections of the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
     `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them. `earlier_cards` were
-    deleted at the notifier, and votes may have been cast on them. `stale_cause` is unknown unless it is stale.
+    deleted at the notifier, and votes may have been cast on them. `stale_cause` is unknown unless it is stale. `named`: the ticket that
+    somebody named, and what ours is to it.
     """
 
     id: str
@@ -315,6 +316,7 @@ class TransitionRequest:
     refused_votes: tuple[RefusedVote, ...] = ()
     earlier_cards: tuple[PostedCard, ...] = field(default=(), metadata={OMIT_EMPTY: True})
     stale_cause: StaleCause = field(default=StaleCause.UNKNOWN, metadata={OMIT_EMPTY: True})
+    named: NamedTicket | None = field(default=None, metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:

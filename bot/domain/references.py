@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,48 @@ class TicketMove:
     avoid: str = ""
 
 
+class Relation(StrEnum):
+    """What our ticket is to the one that somebody names."""
+
+    NONE = ""
+    SUBTASK = "subtask"
+    LINK = "link"
+
+
+@dataclass(frozen=True)
+class SeenTicket:
+    """A ticket of this name as Jira knows it now; `key` is another one than `name` once it was moved to another project."""
+
+    name: str
+    has_project: bool = False
+    key: str = ""
+    project: str = ""
+    is_subtask: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        return bool(self.key)
+
+
+@dataclass(frozen=True)
+class NamedTicket:
+    """A ticket that the request or the version names, and what ours is to it. Without a relation, `trouble` says why.
+
+    `in_request`: by the requester's comment; otherwise by the version's description, of which the registry does not say who wrote it.
+    """
+
+    key: str
+    relation: Relation
+    in_request: bool
+    trouble: str = ""
+
+
 @dataclass(frozen=True)
 class TicketPlan:
-    """A rule's ticket settings. `approved` and `rejected` name a transition (id or name) or its target status."""
+    """A rule's ticket settings. `approved` and `rejected` name a transition (id or name) or its target status.
+
+    `relation` is what a new ticket becomes to one that is named in a comment: `relation_type` is the sub-task's issue type, or the link's.
+    """
 
     project: str
     type: str
@@ -60,6 +100,8 @@ class TicketPlan:
     rejected_path: tuple[str, ...] = ()
     approved_resolution: str = ""
     rejected_resolution: str = ""
+    relation: Relation = Relation.NONE
+    relation_type: str = ""
 
     def on_approval(self) -> TicketMove:
         return TicketMove(self.approved, self.approved_path, self.approved_resolution, self.fields, self.rejected)

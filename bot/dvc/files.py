@@ -13,29 +13,38 @@ from types import MappingProxyType
 
 from bot import untrusted_yaml
 from bot.domain.evidence.dvc_lock import OF_FILE, Entry, Lock, Stage
+from bot.domain.evidence.lineage import KeptLock
 from bot.dvc import places as dvc_places
 from bot.errors import InvalidDvcFile
 
 MOST_NODES = 50_000
 MOST_STAGES = 500  # the graph compares every pair of stages
 DEEPEST = 60
-NO_WDIRS: Mapping[str, str] = MappingProxyType({})
+NO_PLACES: Mapping[str, dvc_places.Place] = MappingProxyType({})
+UNKNOWN = dvc_places.Place(".")
 
 
-def read_lock(text: str, wdirs: Mapping[str, str] = NO_WDIRS) -> Lock:
-    """Paths are relative to the lock's folder if `wdirs` names the stages' directories, see `read_wdirs`. Raises InvalidDvcFile."""
+def read_lock(text: str, places: Mapping[str, dvc_places.Place] = NO_PLACES) -> Lock:
+    """Paths are relative to the lock's folder if `places` has the stages' directories, see `read_places`. Raises InvalidDvcFile."""
     stages = _mapping(_mapping(_parsed(text)).get("stages"), "has no stages")
     if len(stages) > MOST_STAGES:
         raise InvalidDvcFile(f"has more than {MOST_STAGES} stages")
-    return Lock(tuple(_stage(name, _mapping(body), wdirs.get(str(name), ".")) for name, body in stages.items()))
+    return Lock(tuple(_stage(name, _mapping(body), places.get(str(name), UNKNOWN)) for name, body in stages.items()))
 
 
-def read_wdirs(dvc_yaml: str, read: Callable[[str], str | None]) -> dict[str, str]:
-    """The `wdir` of each stage, by its name in dvc.lock. `read` returns the text of a file beside dvc.yaml. Raises InvalidDvcFile."""
-    return {name: place.wdir for name, place in _places(dvc_yaml, read).items()}
+def read_kept(kept: KeptLock) -> Lock:
+    """A run's lock with the paths of the repository's root. Raises InvalidDvcFile."""
+    return read_in_folder(kept).from_root(kept.path)
 
 
-def _places(dvc_yaml: str, read: Callable[[str], str | None]) -> dict[str, dvc_places.Place]:
+def read_in_folder(kept: KeptLock) -> Lock:
+    """A run's lock with paths relative to its folder. Raises InvalidDvcFile."""
+    beside = {dvc_places.DEFAULT_VARS: kept.params}
+    return read_lock(kept.text, read_places(kept.pipeline, beside.get) if kept.pipeline else NO_PLACES)
+
+
+def read_places(dvc_yaml: str, read: Callable[[str], str | None]) -> dict[str, dvc_places.Place]:
+    """Of each stage, by its name in dvc.lock. `read` returns the text of a file beside dvc.yaml. Raises InvalidDvcFile."""
     pipeline = _parsed(dvc_yaml)
     texts = {path: read(path) for path in dvc_places.files_of_vars(pipeline)} if "${" in dvc_yaml else {}
     return dvc_places.places(pipeline, {path: _vars(path, text) for path, text in texts.items() if text is not None})
@@ -63,9 +72,9 @@ def read_values(path: str, text: str) -> dict[str, str]:
 
 
 def metric_files(dvc_yaml: str, read: Callable[[str], str | None] = lambda _: None) -> tuple[str, ...]:
-    """The metrics files in `dvc.yaml`, of the whole pipeline and of its stages; `read` as for `read_wdirs`. Raises InvalidDvcFile."""
+    """The metrics files in `dvc.yaml`, of the whole pipeline and of its stages; `read` as for `read_places`. Raises InvalidDvcFile."""
     whole = _mapping(_parsed(dvc_yaml))
-    of_stages = (path for place in _places(dvc_yaml, read).values() for path in place.metrics)
+    of_stages = (path for place in read_places(dvc_yaml, read).values() for path in place.metrics)
     named = (*dvc_places.named_paths(whole.get("metrics")), *of_stages)
     return tuple(dict.fromkeys(path for path in named if "${" not in path))
 
@@ -123,8 +132,8 @@ def _count(whole: object) -> None:
         waiting += [(one, depth + 1) for one in below]
 
 
-def _stage(name: object, body: Mapping[str, object], wdir: str) -> Stage:
-    command = body.get("cmd", "")
+def _stage(name: object, body: Mapping[str, object], place: dvc_places.Place) -> Stage:
+    command, wdir = body.get("cmd", ""), place.wdir
     files = _mapping(body.get("params") or {})
     return Stage(
         name=str(name),
@@ -133,6 +142,7 @@ def _stage(name: object, body: Mapping[str, object], wdir: str) -> Stage:
         outs=_entries(body.get("outs"), wdir),
         params=_params(files),
         param_files=tuple(dvc_places.from_wdir(wdir, path) for path in files),
+        is_frozen=place.is_frozen,
     )
 
 

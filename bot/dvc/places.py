@@ -24,7 +24,8 @@ class Place:
     """`wdir` is relative to the folder of dvc.yaml; so are the stage's `metrics`."""
 
     wdir: str
-    metrics: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
+    is_frozen: bool = False
 
 
 def places(pipeline: object, files: Mapping[str, object]) -> dict[str, Place]:
@@ -76,7 +77,8 @@ def _place(name: str, body: Mapping[str, object], context: Mapping[str, object])
             f"cannot be read, because the wdir {wdir[:80]} of stage {name[:80]} names a value that is not known"
         )
     paths = (str(resolved(path, context)) for path in named_paths(body.get("metrics")))
-    return Place(normpath(wdir), tuple(from_wdir(wdir, path) for path in paths))
+    is_frozen = str(body.get("frozen", "")).lower() == "true"
+    return Place(normpath(wdir), tuple(from_wdir(wdir, path) for path in paths), is_frozen)
 
 
 def from_wdir(wdir: str, path: str) -> str:

@@ -16,9 +16,9 @@ from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, ENVIRONMENT
 from bot.clients.mlflow.run_files import FOLDER, RUN_FILE
 from bot.domain.evidence.dvc_lock import LOCK, sha256_of
 from bot.errors import Refused
-from bot.register.checks import Workbench
 from bot.register.findings import Finding
 from bot.register.run import MISSING
+from bot.register.workbench import Workbench
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,14 +35,19 @@ def refuse_if_bound_elsewhere(bench: Workbench, name: str) -> None:
         raise Refused(
             f"run {bench.run.id} is {others[0].name} version {others[0].version} already. One run makes one version. "
             f"Fix: register it as that one with --name {others[0].name}; or, for another version, change the parameters, the code or "
-            "the data, commit, run `dvc repro`, and register the new run."
+            f"the data, commit, {bench.fixes.retrain}."
         )
     bound = bench.run.tag(BOUND_COMMIT)
     if bench.run.versions and bench.run.is_registered and bound and bound != bench.commit:
         raise Refused(
             f"run {bench.run.id} is {name} version {bench.run.versions[0].version} already, bound to commit {bound[:8]} and not to "
-            f"{bench.commit[:8]}. One run has one commit. Fix: git checkout {bound[:8]}, or run `dvc repro --force` for a new run."
+            f"{bench.commit[:8]}. One run has one commit. Fix: {_checkout(bench, bound)}, and register again; or {bench.fixes.retrain}."
         )
+
+
+def _checkout(bench: Workbench, commit: str) -> str:
+    fetch = "" if bench.repository.knows(commit) else f"`git fetch {bench.repository.remote or 'origin'} {commit}`, "
+    return f"{fetch}`git checkout {commit[:8]}`, {bench.fixes.commands.dvc('checkout')}{bench.fixes.commands.where}"
 
 
 def bind(bench: Workbench, findings: tuple[Finding, ...], client: MlflowClient) -> None:

@@ -6,72 +6,27 @@ With a dvc.lock every check must pass. Without one the run is registered with wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 
-from bot.clients.mlflow.provenance import BOUND_COMMIT, CODE_COMMIT, COMMIT, MLFLOW_COMMIT
-from bot.domain.evidence.dvc_lock import LOCK, SEED_NAMES, Entry, Lock, differences, is_seed, of_pipeline, unexplained
-from bot.domain.evidence.lineage_checks import run_named_in
+from bot.clients.mlflow.provenance import COMMIT
+from bot.domain.evidence.dvc_lock import (
+    SEED_NAMES,
+    Entry,
+    differences,
+    is_seed,
+    overlap,
+    unexplained,
+)
+from bot.domain.evidence.lineage import run_named_in
 from bot.domain.evidence.spellings import FileFigure, strange_figures
-from bot.dvc.files import is_import, metric_files, read_values
+from bot.dvc.files import metric_files, read_values
 from bot.errors import InvalidDvcFile
-from bot.register.findings import AGAIN, RETRAIN, Finding, finding
-from bot.register.pipeline import CannotTell, Dvc, Pipeline, md5_of, reader_in
-from bot.register.repository import Repository
-from bot.register.run import TrainedRun
+from bot.register.findings import Finding, Fixes, finding
+from bot.register.pipeline import COMMAND, CannotTell, NotPushed, Pipeline, md5_of, reader_in
+from bot.register.workbench import Workbench, pinned_md5
 
 TAG_LIMIT = 8_000  # characters; MLflow silently cuts a longer run tag
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """The local repository and the run on the server. `pipeline` is None without a dvc.lock."""
-
-    repository: Repository
-    pipeline: Pipeline | None
-    dvc: Dvc
-    run_file: str
-    run: TrainedRun
-
-    @property
-    def code_commit(self) -> str:
-        """The commit that the training ran from, from the tag that the training or MLflow set."""
-        own = "" if self.run.is_registered else self.run.tag(BOUND_COMMIT)  # a training may set it, before we do
-        return self.run.tag(CODE_COMMIT) or self.run.tag(MLFLOW_COMMIT) or own
-
-    @property
-    def commit(self) -> str:
-        """The commit that pins the run: HEAD with its dvc.lock; without one, the commit of the code."""
-        return self.repository.head if self.pipeline else self.code_commit
-
-    @property
-    def lock_path(self) -> str:
-        return self.repository.from_top(self.repository.folder / LOCK)
-
-    def own(self, paths: Iterable[str]) -> tuple[str, ...]:
-        """Those that are the pipeline's; all without one."""
-        lock = self.pipeline.lock if self.pipeline else Lock(())
-        return of_pipeline(paths, lock, self.lock_path, self.repository.pipelines())
-
-    @property
-    def source_data(self) -> tuple[Entry, ...]:
-        """Sources in the lock without those that git tracks, which are code."""
-        sources = self.pipeline.lock.sources if self.pipeline else ()
-        return tuple(source for source in sources if not self.repository.tracks(source.path))
-
-    def imports(self) -> tuple[Path, ...]:
-        """The .dvc files of source data that `dvc import` or `import-url` brought: they name its address and its revision."""
-        places = ((self.repository.folder / one.path).resolve() for one in self.source_data if "://" not in one.path)
-        top = self.repository.top.resolve()
-        above = (parent for place in places for parent in (place, *place.parents) if parent.is_relative_to(top))
-        files = dict.fromkeys(parent.with_name(f"{parent.name}.dvc") for parent in above if parent != top)
-        return tuple(path for path in files if path.is_file() and is_import(path.read_text(encoding="utf-8")))
-
-    @property
-    def data_md5(self) -> str:
-        """The md5s in the format of `md5sum`."""
-        return "\n".join(f"{entry.md5}  {entry.path}" for entry in self.source_data)
 
 
 def check(bench: Workbench) -> tuple[Finding, ...]:
@@ -93,71 +48,87 @@ WITHOUT_DVC = finding(
 
 
 def _of_the_run(bench: Workbench) -> Iterator[Finding]:
-    run, which = bench.run, f"run {bench.run.id}"
+    run, which, fixes = bench.run, f"run {bench.run.id}", bench.fixes
     info = run.run.info
     if info.status != "FINISHED" or info.lifecycle_stage != "active":
         state = info.status if info.lifecycle_stage == "active" else info.lifecycle_stage
-        yield finding("finished run", f"{which} is {state}", "Only a whole run can be vouched for", RETRAIN)
+        yield finding("finished run", f"{which} is {state}", "Only a whole run can be vouched for", fixes.retrain)
     if run.source is None:
         yield finding(
-            "logged model", f"{which} logged no model", "There is nothing to register", f"log one, then {RETRAIN}"
+            "logged model", f"{which} logged no model", "There is nothing to register", fixes.changed("log one")
         )
     if run.tag("git_dirty").lower() != "false":
         said = (
             "was trained with uncommitted changes" if run.tag("git_dirty") else "does not say whether all was committed"
         )
-        fix = f"set the tag git_dirty in the training, commit, {RETRAIN}"
+        fix = fixes.changed("set the tag git_dirty in the training")
         yield finding(
             "clean tree", f"{which} {said} (tag git_dirty)", "Its commit may not describe the code that ran", fix
         )
     if not run.environment:
-        fix = "log the model with pip_requirements or conda_env, and train again"
+        fix = fixes.changed("log the model with pip_requirements or conda_env")
         what = f"the logged model of {which} lists no packages"
         yield finding("environment", what, "Other packages may give another model from the same code", fix)
     if not any(is_seed(name) for name in run.params):
-        fix = "log it as a parameter, or `seed` as none when nothing is random, and train again"
+        fix = fixes.changed('log it as a parameter, or "seed" as none when nothing is random')
         what = f"no parameter of {which} is a seed ({', '.join(SEED_NAMES)})"
         yield finding("seed", what, "Training again may give another model", fix)
     if not run.has_training_data:
-        fix = "log it with mlflow.log_input and the context training, and train again"
+        fix = fixes.changed("log it with mlflow.log_input and the context training")
         what = f"{which} names no training data set"
         yield finding("training data set", what, "MLflow cannot show what it was trained on", fix, refuses=False)
     if not run.figures:
         yield finding(
-            "metrics", f"{which} has no metrics", "There is nothing to judge it by", f"log what was measured, {RETRAIN}"
+            "metrics",
+            f"{which} has no metrics",
+            "There is nothing to judge it by",
+            fixes.changed("log what was measured"),
         )
 
 
 def _of_the_commit(bench: Workbench) -> Iterator[Finding]:
-    repository, code = bench.repository, bench.code_commit
+    repository, code, fixes = bench.repository, bench.code_commit, bench.fixes
     if not COMMIT.fullmatch(code):
-        fix = f"set the tag code_commit in the training, {RETRAIN}"
+        fix = fixes.changed("set the tag code_commit in the training")
         yield finding("commit", f"run {bench.run.id} names no commit", "Nobody can tell which code ran", fix)
     elif not repository.knows(code) and repository.is_shallow:
         what = f"commit {code[:8]} of run {bench.run.id} is not in this shallow clone"
         fix = "`git fetch --unshallow`, and register again"
         yield finding("commit", what, "The code cannot be compared with the run's", fix)
     elif not repository.knows(code):
-        fix = f"fetch it, or {RETRAIN}"
+        fix = f"`git fetch {repository.remote or 'origin'} {code}`, and register again; or {fixes.retrain}"
         yield finding(
             "commit", f"commit {code[:8]} of run {bench.run.id} is not here", "The run is another repository's", fix
         )
     elif bench.pipeline is not None:
         yield from _of_the_code(bench, bench.pipeline, code)
     if bench.pipeline is not None and (left := bench.own(repository.uncommitted())):
-        why = "The version would name a commit that does not hold what is here"
-        yield finding(
-            "clean tree",
-            f"uncommitted changes in {_listed(left)}",
-            why,
-            "commit them, or take them back, and register again",
-        )
+        yield _uncommitted(bench, bench.pipeline, left)
     reason = repository.why_unreachable(bench.commit) if COMMIT.fullmatch(bench.commit) else ""
     if reason:
         what = f"commit {bench.commit[:8]} {reason}"
-        yield finding(
-            "commit on the remote", what, "Nobody else could look at what was trained", "git push, and register again"
-        )
+        first = "" if repository.remote else "`git remote add origin ADDRESS`, "
+        fix = f"{first}`{repository.push_command}`, and register again"
+        yield finding("commit on the remote", what, "Nobody else could look at what was trained", fix)
+
+
+def _uncommitted(bench: Workbench, pipeline: Pipeline, left: tuple[str, ...]) -> Finding:
+    """What the training left is committed. Code must be as it was when the run was trained, so it is taken back."""
+    what, why = (
+        f"uncommitted changes in {_listed(left)}",
+        "The version would name a commit that does not hold what is here",
+    )
+    strange = unexplained(left, pipeline.lock, bench.lock_path, bench.repository.pipelines())
+    if not strange and not any(_is_spoilt(out, bench) for out in pipeline.lock.outs):
+        return finding("clean tree", what, why, bench.fixes.again)
+    fix = f"{bench.fixes.take_back(left)}, and register again; or, if they are meant, commit, {bench.fixes.retrain}"
+    return finding("clean tree", what, why, fix)
+
+
+def _is_spoilt(out: Entry, bench: Workbench) -> bool:
+    """A file that the pipeline wrote and that somebody changed since."""
+    place = bench.repository.folder / out.path
+    return not out.is_folder and place.is_file() and out.md5 not in (md5_of(place), md5_of(place, of_dvc_2=True))
 
 
 def _of_the_code(bench: Workbench, pipeline: Pipeline, code: str) -> Iterator[Finding]:
@@ -165,40 +136,43 @@ def _of_the_code(bench: Workbench, pipeline: Pipeline, code: str) -> Iterator[Fi
     strange = unexplained(changed, pipeline.lock, bench.lock_path, bench.repository.pipelines())
     if strange:
         what = f"changed since run {bench.run.id} was trained: {_listed(strange)}"
-        yield finding("commit", what, "HEAD does not hold the code and parameters of that run", RETRAIN)
+        yield finding("commit", what, "HEAD does not hold the code and parameters of that run", bench.fixes.retrain)
 
 
 def _of_the_files(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
     bare = sorted({entry.path for entry in pipeline.lock.entries if not entry.md5})
     if bare:
-        yield finding(
-            "hashes in dvc.lock",
-            f"dvc.lock has no md5 for {_listed(bare)}",
-            "Nobody can tell which bytes were used",
-            RETRAIN,
-        )
+        what, why = f"dvc.lock has no md5 for {_listed(bare)}", "Nobody can tell which bytes were used"
+        yield finding("hashes in dvc.lock", what, why, _fix_of_bare(bench, bare))
     older = sorted({entry.path for entry in pipeline.lock.entries if entry.md5 and not entry.is_current})
     if older:
         what = f"dvc.lock has DVC 2's hashes of {_listed(older)}"
-        fix = "run `dvc repro --force` with DVC 3 for the next version"
+        fix = f"before the next training {bench.fixes.commands.dvc('cache', 'migrate', '--dvc-files')} with DVC 3, and commit"
         why = "They leave line ends out, so `md5sum` and `describe --fetch` cannot prove these files"
         yield finding("hashes in dvc.lock", what, why, fix, refuses=False)
     yield from _of_the_pin(bench, pipeline)
     if not bench.source_data:
-        fix = "let DVC track the source data (`dvc add`), name it under deps, and train again"
+        fix = bench.fixes.changed("let DVC track the source data with `dvc add PATH`, and name it under deps")
         yield finding(
             "source data", "dvc.lock names no source data", "Nobody can tell what the version was trained on", fix
         )
     elif len(bench.data_md5) > TAG_LIMIT:
         what = f"dvc.lock names {len(bench.source_data)} single files of source data"
-        fix = "let DVC track their folder, and train again"
+        fix = bench.fixes.changed("let DVC track their folder with `dvc add FOLDER`, and name that under deps")
         yield finding("source data", what, "A run's tag cannot hold so many", fix)
+    if outside := [one.path for one in bench.source_data if one.md5 and not bench.repository.holds(one.path)]:
+        what, why = (
+            f"{_listed(outside)} is outside the repository",
+            "DVC's remote lacks it, so others cannot bring it back",
+        )
+        fix = bench.fixes.changed("bring it in with `dvc import-url SOURCE PATH`, and name PATH under deps instead")
+        yield finding("data pushed", what, why, fix, refuses=False)
     yield from _of_dvc(bench, bare)
 
 
 def _of_dvc(bench: Workbench, bare: list[str]) -> Iterator[Finding]:
     if not bench.dvc.is_there:
-        what, fix = "dvc is not installed here", "install dvc, and register again"
+        what, fix = "dvc is not installed here", "`pip install dvc`, and register again"
         yield finding("data pushed", what, "Nobody can tell whether the data was pushed", fix)
         return
     try:
@@ -206,47 +180,80 @@ def _of_dvc(bench: Workbench, bare: list[str]) -> Iterator[Finding]:
         absent = bench.dvc.not_pushed()
     except CannotTell as reason:
         what = f"DVC cannot tell whether the data was pushed: {reason}"
-        fix = "correct what DVC names, until `dvc status` and `dvc data status --not-in-remote` work here, and register again"
+        dvc, where = bench.fixes.commands.dvc, bench.fixes.commands.where
+        tries = f"{dvc('status')} and {dvc('data', 'status', '--not-in-remote')} work{where}"
+        fix = f"correct what DVC names, until {tries}, and register again"
         yield finding("data pushed", what, "Nobody can tell whether others could bring the data back", fix)
         return
     if altered := tuple(path for path in altered if path not in bare):
         what = f"dvc.lock pins another {_listed(altered)}"
-        yield finding("outputs as locked", what, "The lock does not describe what is here", RETRAIN)
-    if absent:
-        what, fix = f"DVC's remote lacks {_listed(absent)}", "run `dvc push`, and register again"
+        yield finding(
+            "outputs as locked", what, "The lock does not describe what is here", _fix_of_altered(bench, altered)
+        )
+    if absent.absent:
+        what, fix = f"DVC's remote lacks {_listed(absent.absent)}", _fix_of_absent(bench.fixes, absent)
         yield finding("data pushed", what, "Nobody else could bring the data back", fix)
+
+
+def _fix_of_bare(bench: Workbench, bare: list[str]) -> str:
+    """Of an address DVC keeps the etag or the version, and no training changes that."""
+    if not any("://" in path for path in bare):
+        return bench.fixes.retrain
+    return bench.fixes.changed(
+        "bring each address in with `dvc import-url ADDRESS PATH`, and name PATH under deps instead"
+    )
+
+
+def _fix_of_altered(bench: Workbench, altered: tuple[str, ...]) -> str:
+    """What git has as committed is meant, so only a training follows it. The rest can also be brought back as it was."""
+    paths = dict.fromkeys(one.partition(":")[0] for one in altered if not one.startswith(COMMAND))
+    from_top = {path: bench.repository.from_top(bench.repository.folder / path) for path in paths if "://" not in path}
+    changed = set(bench.repository.uncommitted())
+    in_git = [top for top in from_top.values() if any(overlap(top, one) for one in changed)]
+    in_dvc = [path for path, top in from_top.items() if top not in in_git and not bench.repository.tracks(path)]
+    retrain = f"commit, {bench.fixes.retrain}" if bench.own(changed) else bench.fixes.retrain
+    if len(in_git) + len(in_dvc) < len(paths) or any(one.startswith(COMMAND) for one in altered):
+        return retrain
+    return f"{bench.fixes.restore(in_git, in_dvc)}, and register again; or, if the change is meant, {retrain}"
+
+
+def _fix_of_absent(fixes: Fixes, data: NotPushed) -> str:
+    """`dvc push` pushes only what the cache has, and says nothing of the rest."""
+    push = f"{fixes.commands.dvc('push')}{fixes.commands.where}, and register again"
+    if not data.without_cache:
+        return push
+    if data.is_lost:
+        return f"bring back what is neither here nor in DVC's cache, or {fixes.retrain}"
+    return f"{fixes.commands.dvc('commit', '--force')}, {push}"
 
 
 def _of_the_pin(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
     path = bench.repository.folder / bench.run_file
     if not path.is_file():
         what = f"there is no {bench.run_file}, so dvc.lock pins no run"
-        fix = f"let the training write its run's id into it as an output without cache, {RETRAIN}"
+        fix = bench.fixes.changed("let the training write its run's id into it as an output without cache")
         yield finding("lock pins the run", what, "The lock could belong to any run", fix)
         return
     if run_named_in(path.read_text(encoding="utf-8", errors="replace")) != bench.run.id:
         what = f"{bench.run_file} names another run than {bench.run.id}"
-        yield finding("lock pins the run", what, "The lock belongs to that other run", f"leave out --run, or {RETRAIN}")
+        fix = "leave out --run; or check out the commit whose dvc.lock pins that run"
+        yield finding("lock pins the run", what, "The lock belongs to that other run", fix)
     elif not {md5_of(path), md5_of(path, of_dvc_2=True)} & {out.md5 for out in pipeline.lock.outs}:
         what = f"{bench.run_file} is no output in dvc.lock with these bytes"
-        yield finding(
-            "lock pins the run", what, "The lock could belong to any run", f"name it under outs in dvc.yaml, {RETRAIN}"
-        )
-
-
-def _pinned_md5(bench: Workbench) -> str:
-    path = bench.repository.folder / bench.run_file
-    return md5_of(path) if path.is_file() else ""
+        is_named = any(out.path == bench.run_file for out in pipeline.lock.outs)
+        fix = bench.fixes.retrain if is_named else bench.fixes.changed("name it under outs in dvc.yaml")
+        yield finding("lock pins the run", what, "The lock could belong to any run", fix)
 
 
 def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
-    equal, other = differences(bench.run.params, pipeline.lock.params_of(_pinned_md5(bench)))
+    equal, other = differences(bench.run.params, pipeline.lock.params_of(pinned_md5(bench)))
     if other:
         what = f"parameters differ between run {bench.run.id} and dvc.lock: {_listed(other)}"
-        yield finding("parameters as locked", what, "The lock does not describe how it was trained", RETRAIN)
+        fix = bench.fixes.changed("log the values that the parameter file has, or log others under other names")
+        yield finding("parameters as locked", what, "The lock does not describe how it was trained", fix)
     elif not equal:
         what = f"run {bench.run.id} and dvc.lock have no parameter in common"
-        fix = f"name them under params of the stage in dvc.yaml and log them on the run, {RETRAIN}"
+        fix = bench.fixes.changed("name them under params of the stage in dvc.yaml, and log them on the run")
         yield finding("parameters as locked", what, "Nobody can tell how it was trained", fix)
     try:
         strange = tuple(_strange_figures(bench, pipeline))
@@ -255,12 +262,13 @@ def _of_the_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[Finding]:
             "metrics",
             f"the metrics of dvc.yaml cannot be read: {error}",
             "They cannot be compared",
-            f"fix them, {AGAIN}",
+            bench.fixes.changed("let the pipeline write them as JSON, YAML or TOML"),
         )
         return
     if strange:
         what = f"metrics differ between run {bench.run.id} and dvc.yaml's files: {_listed(strange)}"
-        yield finding("metrics", what, "One of the two was measured on something else", RETRAIN)
+        fix = bench.fixes.changed("log the same figure under the same name, and others under other names")
+        yield finding("metrics", what, "One of the two was measured on something else", fix)
 
 
 def _strange_figures(bench: Workbench, pipeline: Pipeline) -> Iterator[str]:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from bot.domain.evidence.dvc_lock import LOCK, Lock
-from bot.dvc.files import read_lock, read_wdirs
+from bot.dvc.files import read_lock, read_places
 from bot.errors import Refused
 
+COMMAND = "command of stage"
 TIMEOUT = 600  # seconds; a remote may hold many files
 
 
@@ -35,8 +36,8 @@ class Pipeline:
     def read(cls, folder: Path) -> Pipeline:
         text = (folder / LOCK).read_bytes().decode()
         described = folder / "dvc.yaml"
-        wdirs = read_wdirs(described.read_text(encoding="utf-8"), reader_in(folder)) if described.is_file() else {}
-        return cls(folder, text, read_lock(text, wdirs))
+        places = read_places(described.read_text(encoding="utf-8"), reader_in(folder)) if described.is_file() else {}
+        return cls(folder, text, read_lock(text, places))
 
 
 def reader_in(folder: Path) -> Callable[[str], str | None]:
@@ -53,6 +54,20 @@ def md5_of(path: Path, *, of_dvc_2: bool = False) -> str:
     """DVC 2 treated all line ends of a text as the same."""
     content = path.read_bytes()
     return hashlib.md5(content.replace(b"\r\n", b"\n") if of_dvc_2 else content, usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True)
+class NotPushed:
+    """What the remote lacks, what of it the cache lacks too, and which files are not even here."""
+
+    absent: tuple[str, ...]
+    without_cache: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether something is in none of the three places."""
+        return any(path in self.gone for path in self.without_cache)
 
 
 class CannotTell(Exception):
@@ -84,9 +99,12 @@ class Dvc:
         found = [one for stage, changes in told.items() for one in _altered(stage, changes)]
         return tuple(dict.fromkeys(found))
 
-    def not_pushed(self) -> tuple[str, ...]:
+    def not_pushed(self) -> NotPushed:
         """What the remote lacks. Raises CannotTell."""
-        return tuple(map(str, self._json("data", "status", "--not-in-remote", "--json").get("not_in_remote") or ()))
+        told = self._json("data", "status", "--not-in-remote", "--json")
+        absent, without_cache = (tuple(map(str, told.get(key) or ())) for key in ("not_in_remote", "not_in_cache"))
+        gone = _mapping(told.get("uncommitted")).get("deleted") or ()
+        return NotPushed(absent, tuple(path for path in absent if path in without_cache), tuple(map(str, gone)))
 
     def _json(self, *arguments: str) -> Mapping[str, Any]:
         done = self._run(*arguments)
@@ -115,10 +133,14 @@ class Dvc:
             ) from error
 
 
+def _mapping(node: object) -> Mapping[str, Any]:
+    return node if isinstance(node, Mapping) else {}
+
+
 def _altered(stage: str, changes: object) -> Iterator[str]:
     for change in changes if isinstance(changes, list) else ():
         if change == "changed command":
-            yield f"command of stage {stage}"
+            yield f"{COMMAND} {stage}"
         for files in change.values() if isinstance(change, Mapping) else ():
             for path, state in files.items():
                 if isinstance(state, Mapping):

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from os.path import normpath
 from pathlib import Path
 from posixpath import dirname
+from shlex import quote
 
 from bot.errors import Refused
 
 TIMEOUT = 120  # seconds; calls to the remote go over the network
+
+
+def _trusting(said: str, folder: Path) -> str:
+    """As git says it: it wants the repository's root, which it does not tell otherwise."""
+    told = re.search(r"git config --global --add safe\.directory \S.*", said)
+    return told[0].rstrip() if told else f"git config --global --add safe.directory {quote(str(folder))}"
 
 
 class Repository:
@@ -26,7 +34,7 @@ class Repository:
         if "dubious ownership" in top.stderr:
             raise Refused(
                 f"git does not trust {folder}, because it belongs to another account. What is committed cannot be told. "
-                f"Fix: git config --global --add safe.directory {folder}."
+                f"Fix: `{_trusting(top.stderr, folder)}`, and register again."
             )
         if top.returncode:
             raise Refused(
@@ -70,10 +78,14 @@ class Repository:
     def changed_between(self, before: str, after: str) -> tuple[str, ...]:
         return tuple(filter(None, self._output("diff", "--name-only", "--no-renames", "-z", before, after).split("\0")))
 
+    def holds(self, path: str) -> bool:
+        """Whether the path, relative to `folder`, leads into the repository; DVC may read others too."""
+        inside = Path(normpath(self.folder.resolve() / path)).is_relative_to(self.top.resolve())
+        return inside and "://" not in path
+
     def tracks(self, path: str) -> bool:
-        """False for a path outside the repository, which DVC may read too."""
-        place = Path(normpath(self.folder.resolve() / path))
-        return place.is_relative_to(self.top.resolve()) and bool(self._output("ls-files", "--", path).strip())
+        """False for a path outside the repository."""
+        return self.holds(path) and bool(self._output("ls-files", "--", path).strip())
 
     def subject_of(self, commit: str) -> str:
         return self._word("log", "-1", "--format=%s", commit)
@@ -84,9 +96,16 @@ class Repository:
     def from_top(self, path: Path) -> str:
         return path.resolve().relative_to(self.top.resolve()).as_posix()
 
+    @property
+    def push_command(self) -> str:
+        """Puts the current commit into a branch of the remote, also from a detached HEAD and without an upstream branch."""
+        branch = self._word("symbolic-ref", "--quiet", "--short", "HEAD")
+        what = branch or f"HEAD:refs/heads/trained-{self.head[:8]}"
+        return f"git push {quote(self.remote or 'origin')} {quote(what)}"
+
     def why_unreachable(self, commit: str) -> str:
         """Completes "commit X ..."; empty when a branch of the remote contains it. Calls the remote."""
-        remote = self._remote()
+        remote = self.remote
         if not remote:
             return "cannot be fetched by anybody, because this repository has no git remote"
         heads = self._run("ls-remote", "--heads", remote)
@@ -101,7 +120,8 @@ class Repository:
         """False for a tip that this repository has not fetched."""
         return self._run("merge-base", "--is-ancestor", commit, tip).returncode == 0
 
-    def _remote(self) -> str:
+    @property
+    def remote(self) -> str:
         """The remote that this branch pushes to, else origin, else the first remote."""
         branch = self._word("symbolic-ref", "--quiet", "--short", "HEAD")
         named = self._word("config", f"branch.{branch}.remote") if branch else ""

@@ -175,6 +175,12 @@ class PasskeyRows:
         values = {"credential": credential, "asked_in": asked_in, **asdict(posted)}
         self._connection.execute(insert(tables.passkey_cards).values(values).on_conflict_do_nothing())
 
+    def replace_card(self, credential: str, asked_in: str, posted: PostedCard, instead_of: PostedCard) -> None:
+        """When the message `instead_of` was deleted."""
+        rows = tables.passkey_cards
+        here = (rows.c.credential == credential, rows.c.asked_in == asked_in, rows.c.message == instead_of.message)
+        self._connection.execute(sa.update(rows).where(*here).values(**asdict(posted)))
+
     def cards(self, credential: str) -> dict[str, PostedCard]:
         """By channel, as the policy names it."""
         rows = tables.passkey_cards.c

@@ -28,7 +28,7 @@ from config.policy.shapes import (
     RuleShape,
     TargetShape,
 )
-from config.policy.ticket_shapes import PathShape, ResolutionShape, TicketShape
+from config.policy.ticket_shapes import NamedShape, PathShape, ResolutionShape, TicketShape
 from config.policy.yaml_lines import Path, as_list, as_mapping
 
 QUOTED_LENGTH = 40  # characters of a wrong value that a sentence repeats
@@ -44,6 +44,7 @@ SHAPES: dict[str, type[BaseModel]] = {
     "ticket": TicketShape,
     "path": PathShape,
     "resolution": ResolutionShape,
+    "named": NamedShape,
     "approve": ApproveShape,
     "all_of": RequirementShape,
     "escalate": EscalateShape,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, Strict, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, Strict, WithJsonSchema, model_validator
 
-from bot.domain.references import TicketField, TicketPlan
+from bot.domain.references import Relation, TicketField, TicketPlan
 from config.policy.values import ProjectKey, Shape, Text, different
 
 OWN_FIELDS = ("project", "issuetype", "summary", "description")
@@ -63,6 +63,21 @@ class ResolutionShape(Shape):
     """The id or the name after a rejection."""
 
 
+class NamedShape(Shape):
+    """What the ticket becomes to one that a comment names. One of the two."""
+
+    subtask: Text | None = None
+    """The issue type, for example Sub-task: the ticket is opened as one of the named ticket, which must be in the same project."""
+    link: Text | None = None
+    """The name of the link type, for example Relates: the ticket is linked to the named one."""
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> NamedShape:
+        if (self.subtask is None) == (self.link is None):
+            raise ValueError("takes one of the two: subtask, with an issue type, or link, with a link type")
+        return self
+
+
 class TicketShape(Shape):
     """The Jira ticket that each request gets."""
 
@@ -82,6 +97,10 @@ class TicketShape(Shape):
     fields: TicketFields = Field(default_factory=dict)
     """What else to fill in, by a field's name or id in Jira: when the ticket is opened, and on the screens of its transitions."""
 
+    named: NamedShape | None = None
+    """What to do with a ticket that the request's comment or the version's description names, such as `ML-4521: retrained on May data`.
+    Without it, such a name is only text."""
+
     def as_ticket_plan(self) -> TicketPlan:
         return TicketPlan(
             self.project,
@@ -93,7 +112,15 @@ class TicketShape(Shape):
             self.path.rejected,
             self.resolution.approved or "",
             self.resolution.rejected or "",
+            *self._relation(),
         )
+
+    def _relation(self) -> tuple[Relation, str]:
+        if self.named is None:
+            return Relation.NONE, ""
+        if self.named.subtask is not None:
+            return Relation.SUBTASK, self.named.subtask
+        return Relation.LINK, self.named.link or ""
 
 
 def as_ticket_fields(fields: dict[str, JsonValue]) -> tuple[TicketField, ...]:

@@ -6,6 +6,7 @@ Each process names its needs, so that none requires a setting that it does not u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from enum import StrEnum
@@ -34,6 +35,10 @@ __all__ = [
 ]
 
 UNSET = SecretStr("")
+SERVICE_LINK = re.compile(
+    r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?)"
+)
+SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 PREFIX = "COUNTERSIGN_"
 TYPO_LIKENESS = (
     0.85  # COUNTERSIGN_HOEM is a typo of COUNTERSIGN_HOME; COUNTERSIGN_MAIL_FROM, of a later release, is not
@@ -212,11 +217,19 @@ def _place_in_table(mistake: str) -> int:
     return next((place for place, setting in enumerate(SETTINGS) if mistake.split()[0] == setting.name), len(SETTINGS))
 
 
+def _is_service_link(name: str, value: str) -> bool:
+    """What Kubernetes, and Docker before it, sets in each container for a Service that is called countersign, or countersign-web.
+
+    https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+    """
+    return bool(SERVICE_LINK.fullmatch(name)) or (name.endswith("_PORT") and bool(SERVICE_ADDRESS.match(value)))
+
+
 def _typos(environ: Mapping[str, str]) -> Iterator[str]:
     """Unknown names close to a setting's: a misspelt name would silently leave the default in force."""
     known = [setting.name for setting in SETTINGS if setting.name.startswith(PREFIX)]
-    for name in environ:
-        if name.startswith(PREFIX) and name not in known:
+    for name, value in environ.items():
+        if name.startswith(PREFIX) and name not in known and not _is_service_link(name, value):
             for meant in get_close_matches(name, known, n=1, cutoff=TYPO_LIKENESS):
                 yield f"{name} is not a setting of Countersign. Did you mean {meant}?"
 

@@ -18,6 +18,7 @@ from bot.domain.digest.figures import Holding, Pipeline
 from bot.domain.digest.json_form import as_json
 from bot.domain.digest.periods import Period, period_at, period_of, periods_from
 from bot.domain.events import DigestClosed, DigestsLeftOut
+from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import VersionId
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.queries.description import pipeline_of
@@ -171,25 +172,25 @@ def pipelines_of(held: Sequence[Holding], stores: Sequence[str], s: Services) ->
         if holding.version in seen:
             continue
         seen.add(holding.version)
-        text, trouble = None, silence.get(holding.version.workspace, "")
+        kept, trouble = None, silence.get(holding.version.workspace, "")
         if not trouble:
             try:
-                text = s.registry_at(holding.version.workspace).read_lock(holding.version, stores)
+                kept = s.registry_at(holding.version.workspace).read_lock(holding.version, stores)
             except (Permanent, FilesUnread) as refusal:
                 trouble = UNTOLD.format(refusal)
             except OutsideError as silent:
                 trouble = silence[holding.version.workspace] = UNTOLD.format(silent)
-        yield _pipeline(holding, text, trouble)
+        yield _pipeline(holding, kept, trouble)
 
 
-def _pipeline(holding: Holding, text: str | None, trouble: str) -> Pipeline:
+def _pipeline(holding: Holding, kept: KeptLock | None, trouble: str) -> Pipeline:
     nothing = Pipeline(
         holding.version, holding.target, (), (), trouble or "the run has logged no lineage/dvc.lock that may be read"
     )
-    if text is None:
+    if kept is None:
         return nothing
     try:
-        read = pipeline_of(dvc_files.read_lock(text), "", None)
+        read = pipeline_of(dvc_files.read_kept(kept), "", None)
     except InvalidDvcFile as fault:
         return replace(nothing, missing=f"the run's dvc.lock {fault}")
     return Pipeline(holding.version, holding.target, read.tree, read.edges)

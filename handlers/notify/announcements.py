@@ -59,7 +59,7 @@ def note_of(kind: str, body: Body, policy: Policy, names: Mapping[str, str]) -> 
 
 
 def _baseline(body: Body, _names: Mapping[str, str]) -> Card:
-    models, held = (f"{body[what]} {noun}" for what, noun in (("models", "models"), ("held", "targets")))
+    models, held = (counted(int(str(body[what])), noun) for what, noun in (("models", "model"), ("held", "target")))
     said = f"Countersign is watching{in_workspace(str(body['workspace']))}: {models} watched, {held} held without an approval."
     advice = "Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt"
     return Card("Baseline taken", said, paragraphs=(said, advice))

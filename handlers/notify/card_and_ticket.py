@@ -11,11 +11,11 @@ from functools import partial
 
 import structlog
 
-from bot.domain.card.request_card import outcome_card, request_card, ticket_card
+from bot.domain.card.request_card import outcome_card, request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.events import CardPosted, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest
-from bot.domain.references import PostedCard
+from bot.domain.references import NamedTicket, PostedCard
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import MessageGone
 from bot.ports import Ticket
@@ -23,8 +23,9 @@ from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.notify.announcements import note_of
-from handlers.notify.outbox import begin_update, open_ticket_once, post_once, send_all, unsent, unsent_keys
+from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
 from handlers.notify.render_context import context_for, needed_rule
+from handlers.notify.ticket_opening import open_ticket
 from handlers.notify.ticket_writes import plan_of, unreadable_key, version_page, writes_for
 
 log = structlog.get_logger()
@@ -57,11 +58,14 @@ def look_at_card(request_id: str, s: Services) -> None:
 
 
 def look_at_cards(_: str, s: Services) -> None:
-    """Once an hour: without its card a request could wait until it expires, and no vote or reminder would show that it is gone."""
+    """Once an hour: without its card a request, or a passkey, could wait for ever, and nothing would show that the card is gone."""
     with s.store.transaction() as tx:
         for request in tx.requests.find(states=LIVE):
             if request.card is not None:
                 tx.defer_for(FollowUp(look_at_card.__name__, Lane.SLACK), request)
+        for passkey in tx.passkeys.all().values():
+            if passkey.is_waiting:
+                tx.defer("look_at_passkey", passkey.credential, f"{Lane.NOTES}:show_passkey", once=True)
 
 
 def card_in_place(request_id: str, s: Services) -> PostedCard | None:
@@ -95,8 +99,7 @@ def sync_ticket(request_id: str, s: Services) -> None:
     elif request.state is State.COLLECTING and not request.unreadable:
         return  # its description is the evidence, which is still being collected
     elif request.state not in ENDED_UNDECIDED and needed_rule(request, context.rule).ticket is not None:
-        key, card = f"countersign-{request_id}", ticket_card(request, context)
-        open_ticket_once(key, plan_of(request, context), card, s, record=partial(_record_ticket, request_id, s))
+        open_ticket(request, context, s, partial(_record_ticket, request_id, s))
         sync_ticket(request_id, s)
 
 
@@ -158,9 +161,9 @@ def _record_card(
         tx.record([CardPosted(s.clock.now(), request_id, posted)])
 
 
-def _record_ticket(request_id: str, s: Services, tx: Transaction, ticket: Ticket) -> None:
+def _record_ticket(request_id: str, s: Services, tx: Transaction, ticket: Ticket, named: NamedTicket | None) -> None:
     if tx.requests.get(request_id, for_update=True).ticket is None:
-        tx.record([TicketOpened(s.clock.now(), request_id, ticket.ref)])
+        tx.record([TicketOpened(s.clock.now(), request_id, ticket.ref, named)])
 
 
 def _read(request_id: str, tx: Transaction, s: Services) -> tuple[TransitionRequest, CardContext]:

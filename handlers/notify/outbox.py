@@ -77,16 +77,20 @@ def open_ticket_once(
     card: Card,
     s: Services,
     *,
+    parent: str = "",
     record: Callable[[Transaction, Ticket], None] = lambda _tx, _ticket: None,
 ) -> Ticket:
-    """Opens, or adopts what an earlier try opened. `record` runs in the transaction that notes the end."""
+    """Opens, or adopts what an earlier try opened; `parent` is the ticket of which it becomes a sub-task.
+
+    `record` runs in the transaction that notes the end.
+    """
     now = s.clock.now()
     with s.store.transaction() as tx:
         begun = tx.outbox.reserve(key, now)
     ticket = s.tickets.find_ticket(plan, key) if begun else None
     if ticket is None:
         why = "a ticket may have been created, but the search lags behind"
-        create = partial(s.tickets.open_ticket, plan, card, key)
+        create = partial(s.tickets.open_ticket, plan, card, key, parent)
         ticket = _create(key, begun, create, s.tickets.search_settles, why, s)
     with s.store.transaction() as tx:
         tx.outbox.complete(key, now)

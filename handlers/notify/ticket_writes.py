@@ -9,7 +9,7 @@ from functools import partial
 from bot.domain.card.sentences import CardContext, decision_text, evidence_text, outcome_text, status_sentence
 from bot.domain.events import TicketClosed
 from bot.domain.model import Kind, State, TransitionRequest
-from bot.domain.references import TicketMove, TicketPlan, TicketRef
+from bot.domain.references import Relation, TicketMove, TicketPlan, TicketRef
 from bot.errors import Permanent
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -29,7 +29,7 @@ def writes_for(
 
     `lacks_evidence`: the ticket was opened before the evidence could be read, so its description does not have it.
 
-    What goes to that one's ticket comes last: should it be gone by now, this one is finished all the same.
+    What goes to another ticket comes last: should it be gone by now, this one is finished all the same.
     """
     ticket, other = request.ticket, failed.ticket if failed else None
     if ticket is None:
@@ -42,7 +42,7 @@ def writes_for(
             writes.append(_closing(request, context, ticket, s))
         if request.state is State.APPLIED and other is not None:
             writes += _on_failed(request, ticket, other, s)
-    return writes
+    return [*writes, *_on_named(request, ticket, context, s)]
 
 
 def version_page(request: TransitionRequest, s: Services) -> str:
@@ -103,6 +103,14 @@ def _on_failed(request: TransitionRequest, ticket: TicketRef, failed: TicketRef,
     yield _link(failed, f"rollback:{request.id}", f"{ticket.key}: the rollback", ticket.url, s)
     said = f"{outcome_text(request)} Reason: {request.comment}"
     yield _comment(failed, f"rolled-back:{request.id}", said, s)
+
+
+def _on_named(request: TransitionRequest, ticket: TicketRef, context: CardContext, s: Services) -> Iterator[Write]:
+    if request.named is not None and request.named.relation is Relation.LINK:
+        named = request.named.key
+        yield Write(
+            f"related:{request.id}", lambda: s.tickets.relate(ticket, named, plan_of(request, context).relation_type)
+        )
 
 
 def _closing(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Write:

@@ -113,10 +113,10 @@ def newest_evidence(requests: Sequence[TransitionRequest]) -> Evidence | None:
 def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[str], s: Services) -> Pipeline:
     """What cannot be read now is named, and the rest is still shown."""
     try:
-        text = s.registry_at(version.workspace).read_lock(version, stores)
-        if text is None:
+        kept = s.registry_at(version.workspace).read_lock(version, stores)
+        if kept is None:
             return Pipeline(unread=NO_LOCK)
-        return pipeline_of(dvc_files.read_lock(text), sha256_of(text), evidence)
+        return pipeline_of(dvc_files.read_kept(kept), sha256_of(kept.text), evidence)
     except OutsideError as trouble:
         return Pipeline(unread=f"cannot be read now: {trouble}")
     except FilesUnread as reason:

@@ -1,5 +1,6 @@
 """Fetches data: the files that a version's dvc.lock names, from the DVC remote, with every byte verified; and its Delta tables.
 
+Files are placed as in the training repository, by their paths from its root, whatever its pipelines' folders and `wdir`s are.
 How a remote is read is the `DataStore`'s matter. Code and small files that git keeps are not on it; the git mirror, where a rule names one,
 proves those by the same hashes.
 """
@@ -7,12 +8,14 @@ proves those by the same hashes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from posixpath import dirname, join
 
 from bot.data_ports import DataStore, Fetched, GitMirror, TableStore
 from bot.domain.evidence.dvc_lock import LOCK, Entry, Lock, sha256_of
+from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import Evidence, TransitionRequest, VersionId
 from bot.dvc import files as dvc_files
 from bot.errors import FilesUnread, InvalidDvcFile, NotFetched, NotOnRemote, OutsideError, Refused
@@ -21,8 +24,8 @@ from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
 from handlers.queries.fetch_tables import BroughtTable, fetch_tables, tables_used
 
-CONFIG = ".dvc/config"
-NAME_A_REMOTE = "Name the DVC remote's address with --remote: it stands beside its name in `dvc remote list`"
+CONFIG = ".dvc/config"  # in the repository's root, or nearer to dvc.lock after `dvc init --subdir`
+NAME_A_REMOTE = "Name the DVC remote's address with --remote: it is beside its name in `dvc remote list`, called in the pipeline's folder"
 
 
 class NoLock(Refused):
@@ -56,10 +59,11 @@ class Brought:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a version's repository is; `git` is empty when no rule names one."""
+    """Where a version's repository is; `git` is empty when no rule names one. `configs` are the places of DVC's settings, nearest first."""
 
     git: str
     commit: str
+    configs: tuple[str, ...] = (CONFIG,)
 
 
 @dataclass(frozen=True)
@@ -97,9 +101,9 @@ def fetch_data(uri: str, into: Path, places: Places, sources: Sources, s: Servic
 
 
 def _fetch_files(version: VersionId, into: Path, remote: str, sources: Sources, s: Services) -> Brought:
-    data, mirror = sources.data, sources.mirror
-    lock, source = _lock_of(version, s), _source_of(version, s)
-    wanted = _each_once(lock)
+    data, mirror, kept = sources.data, sources.mirror, _kept_of(version, s)
+    source = replace(_source_of(version, s), configs=tuple(_configs(kept.path)))
+    wanted = _each_once(_parsed(version, kept))
     committed = _committed(source, wanted, mirror)
     try:
         opened = data.open(remote or _named_by_repository(version, source, committed, data, s))
@@ -134,28 +138,41 @@ def _each_once(lock: Lock) -> list[Entry]:
     return list({entry.path: entry for entry in (*lock.sources, *lock.outs)}.values())
 
 
-def _lock_of(version: VersionId, s: Services) -> Lock:
+def _kept_of(version: VersionId, s: Services) -> KeptLock:
     with s.store.transaction() as tx:
         stores = tx.policy().artifact_stores
         evidence = newest_evidence(tx.requests.find(version=version))
     try:
-        text = s.registry_at(version.workspace).read_lock(version, stores)
+        kept = s.registry_at(version.workspace).read_lock(version, stores)
     except FilesUnread as reason:
         raise Refused(f"the dvc.lock of {version} cannot be read. {reason}") from None
-    if text is None:
+    if kept is None:
         raise NoLock(
             f"the run of {version} has logged no lineage/dvc.lock, and nothing else says which files it was trained on"
         )
-    if evidence and evidence.lock_sha256 not in ("", sha256_of(text)):
+    if evidence and evidence.lock_sha256 not in ("", sha256_of(kept.text)):
         raise Refused(
-            f"the run of {version} keeps another dvc.lock now (sha256 {sha256_of(text)}) than the one of the frozen evidence "
+            f"the run of {version} keeps another dvc.lock now (sha256 {sha256_of(kept.text)}) than the one of the frozen evidence "
             f"(sha256 {evidence.lock_sha256}), so this would not be the data that people decided on. Put that lock back as "
             f"lineage/dvc.lock of the run: commit {evidence.commit or 'unknown'} of the training repository has it"
         )
+    return kept
+
+
+def _parsed(version: VersionId, kept: KeptLock) -> Lock:
     try:
-        return dvc_files.read_lock(text)
+        return dvc_files.read_kept(kept)
     except InvalidDvcFile as fault:
         raise Refused(f"the dvc.lock of {version} {fault}") from None
+
+
+def _configs(lock_path: str) -> Iterator[str]:
+    """In the lock's folder, and in each folder above it."""
+    folder = dirname(lock_path)
+    while folder:
+        yield join(folder, CONFIG)
+        folder = dirname(folder)
+    yield CONFIG
 
 
 def _source_of(version: VersionId, s: Services) -> Source:
@@ -184,15 +201,15 @@ def _named_by_repository(
         raise Refused(
             f"no rule names the git remote of {version} (lineage: git), so nobody says where its data is. {NAME_A_REMOTE}"
         )
-    config = committed.get(CONFIG)
-    if config is None:
+    path = next((path for path in source.configs if path in committed), "")
+    if not path:
         raise Refused(f"commit {source.commit[:12]} has no {CONFIG} in {source.git}. {NAME_A_REMOTE}")
-    url = data.default_remote(config.decode(errors="replace"))
+    url = data.default_remote(committed[path].decode(errors="replace"))
     with s.store.transaction() as tx:
         stores = tx.policy().artifact_stores
     if not is_within(url, stores):
         raise Refused(
-            f"{CONFIG} of commit {source.commit[:12]} names {url!r}, which is in none of the policy's artifact_stores, and a commit can "
+            f"{path} of commit {source.commit[:12]} names {url!r}, which is in none of the policy's artifact_stores, and a commit can "
             "name any address. Add it to artifact_stores; or look at it, and name it with --remote if you trust it"
         )
     return url
@@ -200,7 +217,7 @@ def _named_by_repository(
 
 def _committed(source: Source, wanted: Sequence[Entry], mirror: GitMirror) -> Mapping[str, bytes]:
     """One look at the mirror for all that git may have; empty when no rule names a git remote."""
-    paths = [CONFIG, *(entry.path for entry in wanted if not entry.is_folder)]
+    paths = [*source.configs, *(entry.path for entry in wanted if not entry.is_folder)]
     return mirror.read_files(source.git, source.commit, paths) if source.git else {}
 
 

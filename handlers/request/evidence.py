@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bot.domain.events import Event
 from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
+from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Demand, LineageDemand, PersonEntry, Policy, Rule
 from bot.domain.queries.description import Pipeline
@@ -126,7 +127,7 @@ class _Reading:
                 tx.defer("sync_card", self._request_id, f"{Lane.SLACK}:{self._request_id}", once=True)
         self._told_at = now
 
-    def on_lock(self, lock: str) -> None:
+    def on_lock(self, lock: KeptLock) -> None:
         self.pipeline = read_pipeline(lock)
 
     def on_manifest(self, manifest: str) -> None:

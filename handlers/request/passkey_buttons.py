@@ -8,8 +8,9 @@ from dataclasses import replace
 from bot.domain.card.passkey_card import CONFIRM, passkey_card
 from bot.domain.events import PasskeyConfirmed, PasskeyRevoked
 from bot.domain.policy.rules import Policy
+from bot.domain.references import PostedCard
 from bot.domain.request.passkeys import Passkey
-from bot.errors import Refused
+from bot.errors import MessageGone, Refused
 from bot.ports import Click
 from bot.services import Services
 from bot.store.people import Person
@@ -89,17 +90,53 @@ def _keep(click: Click, tx: Transaction) -> str:
 def show_passkey(seq: str, s: Services) -> None:
     """Effect: asks in each channel to confirm the passkey that this ledger entry is about, or shows there what became of it."""
     with s.store.transaction() as tx:
-        passkey = tx.passkeys.find(json.loads(tx.ledger.get(int(seq)).body)["credential"])
+        credential = json.loads(tx.ledger.get(int(seq)).body)["credential"]
+    _show(str(credential), s)
+
+
+def look_at_passkey(credential: str, s: Services) -> None:
+    """Effect: asks again where the message was deleted in Slack: without it no one could confirm the passkey."""
+    with s.store.transaction() as tx:
+        passkey = tx.passkeys.find(credential)
+        posted = tx.passkeys.cards(credential)
+    if passkey is None or not passkey.is_waiting:
+        return
+    for channel, card in posted.items():
+        if not s.notifier.is_there(card):
+            _post_anew(passkey, channel, card, s)
+
+
+def _post_anew(passkey: Passkey, channel: str, gone: PostedCard, s: Services) -> None:
+    """Once for each message that was deleted. Not for a passkey that waits no more: its message has nothing left to ask."""
+    if not passkey.is_waiting:
+        return
+    with s.store.transaction() as tx:
+        card = passkey_card(passkey, tx.people.all_names(), tx.people.get(passkey.person).email)
+    post_once(
+        f"{_key(passkey, channel)}:after:{gone.message}",
+        channel,
+        card,
+        s,
+        record=lambda tx, one: tx.passkeys.replace_card(passkey.credential, channel, one, instead_of=gone),
+    )
+
+
+def _show(credential: str, s: Services) -> None:
+    with s.store.transaction() as tx:
+        passkey = tx.passkeys.find(credential)
         if passkey is None:
             return
         owner = tx.people.get(passkey.person)
         card = passkey_card(passkey, tx.people.all_names(), owner.email)
         posted = tx.passkeys.cards(passkey.credential)
         channels = [channel for channel in _channels(tx.policy()) if channel not in posted]
-        updates = [begin_update(_key(passkey, channel), one, card, tx, s) for channel, one in posted.items()]
-    for update in updates:
-        if update is not None:
-            update.send(s)
+        updates = {channel: begin_update(_key(passkey, channel), one, card, tx, s) for channel, one in posted.items()}
+    for channel, update in updates.items():
+        try:
+            if update is not None:
+                update.send(s)
+        except MessageGone:
+            _post_anew(passkey, channel, posted[channel], s)
     for channel in channels if passkey.is_waiting else ():
         post_once(
             _key(passkey, channel),

@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 from pydantic import TypeAdapter
 
 from bot.domain.evidence.dvc_lock import sha256_of
+from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import Evidence
 from bot.domain.queries.description import Pipeline, pipeline_of
 from bot.dvc import files as dvc_files
@@ -22,11 +23,11 @@ NO_LOCK = "unknown: the run has logged no lineage/dvc.lock that may be read"
 NOT_KEPT = "not shown here, because it was not kept when the evidence was frozen. Read it with: countersign describe"
 
 
-def read_pipeline(lock: str) -> Pipeline:
+def read_pipeline(lock: KeptLock) -> Pipeline:
     """What cannot be read is named in `unread`."""
-    digest = sha256_of(lock)
+    digest = sha256_of(lock.text)
     try:
-        return pipeline_of(dvc_files.read_lock(lock), digest, None)
+        return pipeline_of(dvc_files.read_kept(lock), digest, None)
     except InvalidDvcFile as fault:
         return Pipeline(lock_sha256=digest, unread=f"cannot be read: the run's dvc.lock {fault}")
 

@@ -42,7 +42,7 @@ from bot.domain.policy.rules import (
     UnknownRequester,
     Unruled,
 )
-from bot.domain.references import Image, PostedCard, TicketPlan, TicketRef
+from bot.domain.references import Image, NamedTicket, PostedCard, Relation, TicketPlan, TicketRef
 from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.domain.registry.watch_events import HolderLeft, WatchBegun
 from bot.domain.request.evolution import evolve
@@ -239,7 +239,7 @@ def every_request_event(request_id: str = REQUEST_ID) -> list[e.RequestEvent]:
         e.DecisionSigned(LATER, request_id, DECISION, "", "a1b2c3", "sha256:5"),
         e.ModelSigned(LATER, request_id, "a1b2c3", "sha256:6"),
         e.CardPosted(LATER, request_id, CARD),
-        e.TicketOpened(LATER, request_id, TICKET),
+        e.TicketOpened(LATER, request_id, TICKET, NamedTicket("ML-4521", Relation.LINK, in_request=True)),
         e.TicketClosed(LATER, request_id, TICKET, "Done"),
     ]
 

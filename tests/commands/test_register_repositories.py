@@ -146,9 +146,10 @@ def test_a_repository_of_another_account_says_how_git_trusts_it(
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
 
     with pytest.raises(
-        Refused, match=r"belongs to another account\. .* Fix: git config --global --add safe\.directory"
+        Refused,
+        match=rf"belongs to another account\. .* Fix: `git config --global --add safe\.directory {copied.repository}`",
     ):
-        Repository(copied.repository)
+        Repository(copied.repository / "data")
 
 
 def test_of_several_models_the_one_that_is_named_is_registered_and_never_one_by_chance(mlflow_server: str) -> None:

@@ -364,3 +364,26 @@ def test_any_environment_is_read_or_refused(environ: dict[str, str]) -> None:
         said = "fine"
 
     assert said
+
+
+@pytest.mark.parametrize("service", ["COUNTERSIGN", "COUNTERSIGN_WEB", "COUNTERSIGN_HOST", "COUNTERSIGN_HOME"])
+def test_what_kubernetes_sets_for_a_service_of_our_name_is_no_misspelt_setting(service: str) -> None:
+    links = {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "8080",
+        "SERVICE_PORT_HTTP": "8080",
+        "PORT": "tcp://10.0.0.1:8080",
+        "PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "PORT_8080_TCP_ADDR": "10.0.0.1",
+        "PORT_8080_TCP_PORT": "8080",
+        "PORT_8080_TCP_PROTO": "tcp",
+    }
+
+    settings = read_settings({f"{service}_{name}": value for name, value in links.items()}, frozenset())
+
+    assert settings.port == 8080
+
+
+def test_a_port_that_is_no_service_link_is_still_a_misspelt_setting() -> None:
+    with pytest.raises(InvalidSettings, match="COUNTERSIGN_PORT is not a setting of Countersign"):
+        read_settings({"COUNTERSIGN_PORT": "8080"}, frozenset())

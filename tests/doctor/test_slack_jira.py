@@ -242,3 +242,34 @@ def test_where_a_team_manages_its_project_the_fix_leads_to_its_access(installed:
     installed.jira.denied_permissions = frozenset({"ADD_COMMENTS"})
 
     assert "Project settings, Access" in installed.troubles()["jira permissions in GOV"].fix
+
+
+@pytest.mark.parametrize(
+    ("named", "what", "why"),
+    [
+        ("subtask: Sub-task", "jira sub-task Sub-task in GOV", ""),
+        ("subtask: Task", "jira sub-task Task in GOV", "is no type of sub-tasks; there are: Sub-task"),
+        ("subtask: Subtask", "jira sub-task Subtask in GOV", "does not exist; there are: Sub-task"),
+        ("link: Relates", "jira link Relates", ""),
+        ("link: relates to", "jira link relates to", "does not exist; there are: Blocks, Relates"),
+    ],
+)
+def test_what_becomes_of_a_named_ticket_is_held_against_what_jira_has(
+    installed: Installation, named: str, what: str, why: str
+) -> None:
+    installed.jira.site.projects = (
+        Project("GOV", "Governance", issue_types=("Task", "Sub-task"), subtask_types=("Sub-task",)),
+    )
+    installed.rewrite_policy("type: Task,", f"type: Task, named: {{{named}}},")
+
+    found = {finding.what: finding for finding in installed.examine()}
+
+    assert found[what].status is (Status.FAIL if why else Status.OK)
+    assert found[what].why.startswith(why)
+
+
+def test_links_that_an_administrator_switched_off_are_a_failure(installed: Installation) -> None:
+    installed.jira.site.link_types = None
+    installed.rewrite_policy("type: Task,", "type: Task, named: {link: Relates},")
+
+    assert "Issue linking is currently disabled" in installed.troubles()["jira link Relates"].why

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.domain.card.card import Card
 from bot.domain.grounds import SignedRequest
 from bot.domain.model import SignedBy
-from bot.domain.references import Image, PostedCard, TicketMove, TicketPlan, TicketRef
+from bot.domain.references import Image, PostedCard, SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.errors import MessageGone, Permanent, Rejected
 from bot.ports import Account, AccountKind, Attachment, Click, Ticket, TicketHint
 
@@ -140,7 +140,13 @@ class Tickets:
         found = (issue for issue in self.issues if issue.key == key and issue.created + self._lag <= self._now())
         return next((Ticket(issue.ref, issue.status) for issue in found), None)
 
-    def open_ticket(self, plan: TicketPlan, card: Card, key: str) -> Ticket:
+    def look_up(self, name: str) -> SeenTicket:
+        return SeenTicket(name)
+
+    def relate(self, ref: TicketRef, to: str, link_type: str) -> None:
+        raise Permanent(f"there is no ticket {to}")
+
+    def open_ticket(self, plan: TicketPlan, card: Card, key: str, parent: str = "") -> Ticket:
         number = len(self.issues) + 1
         name = f"{plan.project}-{number}"
         ref = TicketRef(str(10_000 + number), name, f"https://jira.example.com/browse/{name}")

@@ -147,7 +147,7 @@ class Registry:
             author_from=AuthorSource.RUN,
         )
 
-    def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
+    def read_lock(self, version: VersionId, stores: Sequence[str]) -> None:
         return None
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:

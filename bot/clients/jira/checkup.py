@@ -32,11 +32,12 @@ PERMISSIONS_FOR_DIGEST: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class ProjectSeen:
-    """`issue_types` maps their names to their ids. `by_team`: people of the team manage it, so that it has no schemes."""
+    """`issue_types` maps their names to their ids; `subtasks` are those of sub-tasks. `by_team`: its team manages it, without schemes."""
 
     key: str
     issue_types: Mapping[str, str]
     by_team: bool = False
+    subtasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,15 @@ class JiraCheckup:
 
     def project(self, key: str) -> ProjectSeen:
         found = self._get(f"reading the project {key}", f"project/{key}")
-        types = {str(type_["name"]): str(type_["id"]) for type_ in objects_in(found, "issueTypes")}
-        return ProjectSeen(str(found["key"]), types, found.get("simplified") is True)
+        listed = objects_in(found, "issueTypes")
+        types = {str(type_["name"]): str(type_["id"]) for type_ in listed}
+        subtasks = tuple(str(type_["name"]) for type_ in listed if type_.get("subtask") is True)
+        return ProjectSeen(str(found["key"]), types, found.get("simplified") is True, subtasks)
+
+    def link_types(self) -> tuple[str, ...]:
+        """Their names. Raises Permanent when an administrator has switched links off."""
+        found = self._get("reading the types of links", "issueLinkType")
+        return tuple(str(type_["name"]) for type_ in objects_in(found, "issueLinkTypes"))
 
     def missing_permissions(self, key: str, wanted: Iterable[str]) -> tuple[str, ...]:
         asked = {"projectKey": key, "permissions": ",".join(wanted)}

@@ -26,11 +26,12 @@ from bot.clients.jira.calls import (
 )
 from bot.clients.jira.documents import card_as_adf, card_as_wiki, fitting_card, fitting_text, text_as_adf, text_as_wiki
 from bot.clients.jira.fields import fields_on
+from bot.clients.jira.looking_up import seen_ticket
 from bot.clients.jira.moving import PROPERTY, move_ticket
 from bot.clients.jira.screens import create_screen
 from bot.clients.plain_text import is_web_address, one_line
 from bot.domain.card.card import Card
-from bot.domain.references import TicketMove, TicketPlan, TicketRef
+from bot.domain.references import SeenTicket, TicketMove, TicketPlan, TicketRef
 from bot.errors import Permanent
 from bot.ports import Attachment, Ticket, TicketHint
 
@@ -79,7 +80,7 @@ class JiraTickets:
         )
         return found[0] if found else None
 
-    def open_ticket(self, plan: TicketPlan, card: Card, key: str) -> Ticket:
+    def open_ticket(self, plan: TicketPlan, card: Card, key: str, parent: str = "") -> Ticket:
         """The status stays empty: reading it could fail, and nothing may fail after the create."""
         self._calls.site()  # asked before, because nothing may fail after the create
         given = self._given_fields(plan)
@@ -89,6 +90,7 @@ class JiraTickets:
             "summary": one_line(card.title, LINE_LIMIT),
             "description": self._description(card),
             "labels": [LABEL, key, *_labels_in(given)],
+            **({"parent": {"key": parent}} if parent else {}),
         }
         made = self._calls.write_once(
             f"opening a {plan.type} in {plan.project}",
@@ -102,7 +104,15 @@ class JiraTickets:
             f"reading {ref.key}", lambda client: self._as_ticket(client.issue(ref.id, fields="status"))
         )
 
+    def look_up(self, name: str) -> SeenTicket:
+        return self._calls.read(f"looking for {name}", lambda client: seen_ticket(client, name))
+
     # Kept up to date
+
+    def relate(self, ref: TicketRef, to: str, link_type: str) -> None:
+        """Repeatable: Jira makes no second link of the same type between two tickets."""
+        link = {"type": {"name": link_type}, "inwardIssue": {"key": ref.key}, "outwardIssue": {"key": to}}
+        self._calls.write(f"linking {ref.key} to {to}", lambda client: post(client, "issueLink", link))
 
     def link(self, ref: TicketRef, key: str, title: str, url: str) -> None:
         """Repeatable: Jira replaces a link that has the same global id."""

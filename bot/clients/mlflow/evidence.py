@@ -14,10 +14,10 @@ from urllib.parse import quote
 from bot.clients.mlflow.artifacts import read_files, read_signature
 from bot.clients.mlflow.lineage import Lineage, get_version, lineage_of
 from bot.clients.mlflow.metrics import data_sets_of, metrics_of
-from bot.clients.mlflow.provenance import Sources, commit_of, provenance_of
+from bot.clients.mlflow.provenance import Sources, commit_of, lock_path_of, provenance_of
 from bot.clients.mlflow.run_files import read_lineage_files
 from bot.domain.evidence.dvc_lock import sha256_of
-from bot.domain.evidence.lineage import GIT_MIRROR, LoggedFiles, who_vouches
+from bot.domain.evidence.lineage import GIT_MIRROR, KeptLock, LoggedFiles, who_vouches
 from bot.domain.evidence.lineage_checks import check_lineage
 from bot.domain.model import AuthorSource, Champion, Evidence, Metric, VersionId
 from bot.domain.workspaces import DEFAULT, Workspace
@@ -49,8 +49,9 @@ def read_evidence(
     run = lineage.run
     files = read_files(client, found, stores, follower)
     logged = read_lineage_files(client, run, stores) if run else LoggedFiles()
-    if follower is not None and logged.lock is not None:
-        follower.on_lock(logged.lock)
+    kept = logged.kept(lock_path_of(lineage))
+    if follower is not None and kept is not None:
+        follower.on_lock(kept)
     metrics = metrics_of(client, lineage)
     evidence = Evidence(
         source=found.source or "",
@@ -87,14 +88,14 @@ def read_evidence(
     return replace(checked, commit_author=known, commit_author_from=AuthorSource.GIT) if known else checked
 
 
-def read_lock(client: MlflowClient, version: VersionId, stores: Sequence[str]) -> str | None:
-    run = lineage_of(client, get_version(client, version)).run
-    if run is None:
+def read_lock(client: MlflowClient, version: VersionId, stores: Sequence[str]) -> KeptLock | None:
+    lineage = lineage_of(client, get_version(client, version))
+    if lineage.run is None:
         return None
-    logged = read_lineage_files(client, run, stores)
+    logged = read_lineage_files(client, lineage.run, stores)
     if logged.unread:
         raise FilesUnread(logged.unread)
-    return logged.lock
+    return logged.kept(lock_path_of(lineage))
 
 
 def read_metrics(client: MlflowClient, version: VersionId) -> tuple[Metric, ...]:

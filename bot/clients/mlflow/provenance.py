@@ -16,9 +16,9 @@ from bot.clients.mlflow.metrics import data_sets_of
 from bot.clients.mlflow.run_files import read_environment
 from bot.data_ports import GitMirror
 from bot.domain.evidence.dvc_lock import LOCK
-from bot.domain.evidence.lineage import LoggedFiles, Provenance, RunSeen
+from bot.domain.evidence.lineage import KeptLock, LoggedFiles, Provenance, RunSeen
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
-from bot.dvc.files import read_lock, read_wdirs
+from bot.dvc.files import read_in_folder
 from bot.errors import InvalidDvcFile, Temporary
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def provenance_of(
         run=_run_seen(lineage, metrics),
         commit=commit_of(lineage) or "",
         code=lineage.tag(CODE_COMMIT) or lineage.tag(MLFLOW_COMMIT) or "",
-        lock_path=_lock_path(lineage),
+        lock_path=lock_path_of(lineage),
         files=files,
         main=where.demand.main,
     )
@@ -93,8 +93,8 @@ def _with_lock(provenance: Provenance) -> Provenance:
         return provenance
     described = mirrored if mirrored and mirrored.pipeline is not None else provenance.files
     try:
-        wdirs = read_wdirs(described.pipeline, {"params.yaml": described.params}.get) if described.pipeline else {}
-        return replace(provenance, lock=read_lock(text, wdirs))
+        kept = KeptLock(text, provenance.lock_path, described.pipeline, described.params)
+        return replace(provenance, lock=read_in_folder(kept))
     except InvalidDvcFile as reason:
         return replace(provenance, lock_trouble=str(reason))
 
@@ -159,6 +159,7 @@ def _mirrored(provenance: Provenance, where: Sources) -> Provenance:
     return replace(provenance, mirrored=seen)
 
 
-def _lock_path(lineage: Lineage) -> str:
+def lock_path_of(lineage: Lineage) -> str:
+    """Relative to the repository's root."""
     named = lineage.tag(LOCK_PATH) or LOCK
     return named if PLAIN_PATH.fullmatch(named) else LOCK

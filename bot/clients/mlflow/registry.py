@@ -23,6 +23,7 @@ from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_summary, as_time, as_version_seen
 from bot.data_ports import GitMirror
 from bot.domain.evidence.caps import capped
+from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
 from bot.domain.names import all_storable, storable
 from bot.domain.policy.rules import LineageDemand
@@ -208,7 +209,7 @@ class MlflowRegistry:
         found = evidence.read_evidence(self._client, self._ui, version, champion, stores, sources, follower)
         return capped(all_storable(found))
 
-    def read_lock(self, version: VersionId, stores: Sequence[str]) -> str | None:
+    def read_lock(self, version: VersionId, stores: Sequence[str]) -> KeptLock | None:
         return evidence.read_lock(self.at(version.workspace)._client, version, stores)
 
     def read_metrics(self, version: VersionId) -> tuple[Metric, ...]:

@@ -55,7 +55,8 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
     text = policy_text_of(path)
     policy = read_policy(text, str(path))
     rules, groups = counted(len(policy.rules), "rule"), counted(len(policy.groups), "group")
-    click.echo(f"{path}: {rules}, {groups}, {len(policy.people)} people. No mistakes.")
+    people = "1 person" if len(policy.people) == 1 else f"{len(policy.people)} people"
+    click.echo(f"{path}: {rules}, {groups}, {people}. No mistakes.")
     said = [*notices(text, str(path)), *_passkeys_that_cannot_be_used(policy, text)]
     for notice in said:
         _print_notice(path, notice)

@@ -9,6 +9,7 @@ from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Ment
 from bot.domain.card.changes import change_facts, trained_by
 from bot.domain.card.fast_track_sentences import agreement_text, judgement_text
 from bot.domain.card.metrics_table import left_out, metric_tables
+from bot.domain.card.named_ticket import named_text
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.sentences import (
     CardContext,
@@ -163,6 +164,8 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
         facts.append(Fact("Ticket", Link(request.ticket.key, request.ticket.url)))
     elif context.rule is not None and context.rule.ticket is not None:
         facts.append(Fact("Ticket", "being opened"))
+    if request.named is not None:
+        facts.append(Fact("Named ticket", named_text(request.named, request, context)))
     if request.state.is_open and request.expires_at is not None:
         facts.append(Fact("Decide by", format_utc(request.expires_at)))
     return facts

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from posixpath import dirname, join, normpath
 
 from bot.domain.evidence.spellings import dotted, flattened, same_value
 
 LOCK = "dvc.lock"
+DVC_FILE = ".dvc"
 OF_FILE = ":"  # as DVC separates a file from a parameter in it
 TELLS_NOTHING = (".md", ".rst", ".gitignore", ".dvcignore")  # extensions of files that do not affect a model
 NOT_LISTED = re.compile(r"[0-9]+ more than the first [0-9]+")  # in place of the paths that a mirror does not list
@@ -43,7 +44,7 @@ class Entry:
 class Stage:
     """`params` are the values of the stage's parameter files, unparsed, by dotted names.
 
-    A name that an earlier file of the stage has too is preceded by its file, as in `eval.yaml:seed`.
+    A name that an earlier file of the stage has too is preceded by its file, as in `eval.yaml:seed`. DVC does not run a frozen stage.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Stage:
     outs: tuple[Entry, ...]
     params: Mapping[str, str]
     param_files: tuple[str, ...] = ()
+    is_frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,16 @@ class Lock:
             return self.params
         return {name: text for stage in reversed(self._up_from(writers)) for name, text in stage.params.items()}
 
+    def frozen_writers(self, pinned: str, path: str = "") -> tuple[str, ...]:
+        """The names of the frozen stages that wrote the file with the md5 `pinned`, or that write `path`."""
+        written = ((stage, out) for stage in self.stages if stage.is_frozen for out in stage.outs)
+        wrote = (stage.name for stage, out in written if (pinned and out.md5 == pinned) or (path and out.path == path))
+        return tuple(dict.fromkeys(wrote))
+
+    def from_root(self, lock_path: str) -> Lock:
+        """The same with paths relative to the repository's root."""
+        return Lock(tuple(_stage_from_root(stage, lock_path) for stage in self.stages))
+
     def _up_from(self, stages: list[Stage]) -> list[Stage]:
         """These stages and all whose outputs they read, the nearest first."""
         found = list(stages)
@@ -112,9 +124,11 @@ def overlap(one: str, other: str) -> bool:
 def unexplained(changed: Iterable[str], lock: Lock, lock_path: str, others: Iterable[str] = ()) -> tuple[str, ...]:
     """The pipeline's files changed between the code's commit and the lock's that are neither its outputs nor documentation.
 
-    Paths are relative to the repository's root; `lock_path` is the lock's path in it, and `others` as for `of_pipeline`.
+    Neither are the `.dvc` files of its source data, whose md5 the lock has: `dvc repro` writes them when the data has changed. Paths are
+    relative to the repository's root; `lock_path` is the lock's path in it, and `others` as for `of_pipeline`.
     """
     written = [_from_root(lock_path, out.path) for out in lock.outs]
+    read = [_from_root(lock_path, source.path) for source in lock.sources if source.md5]
     return tuple(
         path
         for path in of_pipeline(changed, lock, lock_path, others)
@@ -122,6 +136,7 @@ def unexplained(changed: Iterable[str], lock: Lock, lock_path: str, others: Iter
         and not path.endswith(TELLS_NOTHING)
         and not path.startswith(AROUND)
         and not any(path == out or path.startswith(f"{out}/") for out in written)
+        and not (path.endswith(DVC_FILE) and any(overlap(path.removesuffix(DVC_FILE), source) for source in read))
     )
 
 
@@ -147,7 +162,15 @@ def of_pipeline(paths: Iterable[str], lock: Lock, lock_path: str, others: Iterab
 
 
 def _from_root(lock_path: str, path: str) -> str:
-    return normpath(join(dirname(lock_path), path))
+    """An address or an absolute path stays as it is."""
+    return path if "://" in path or not path else normpath(join(dirname(lock_path), path))
+
+
+def _stage_from_root(stage: Stage, lock_path: str) -> Stage:
+    def moved(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        return tuple(replace(entry, path=_from_root(lock_path, entry.path)) for entry in entries)
+
+    return replace(stage, deps=moved(stage.deps), outs=moved(stage.outs))
 
 
 def edges(lock: Lock) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ Every version can have the parts, and the fast track may require them. The check
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -70,6 +71,16 @@ class RunSeen:
 
 
 @dataclass(frozen=True)
+class KeptLock:
+    """The text of a run's dvc.lock and what its paths depend on: its own path in the repository, and dvc.yaml and params.yaml beside it."""
+
+    text: str
+    path: str = LOCK
+    pipeline: str | None = None
+    params: str | None = None
+
+
+@dataclass(frozen=True)
 class LoggedFiles:
     """The run's files below `lineage/`. A text is None when it is missing, and then `unread` may say why."""
 
@@ -78,6 +89,10 @@ class LoggedFiles:
     unread: str = ""
     pipeline: str | None = None
     params: str | None = None
+
+    def kept(self, path: str) -> KeptLock | None:
+        """`path` is the lock's, as the run's tag names it."""
+        return None if self.lock is None else KeptLock(self.lock, path, self.pipeline, self.params)
 
 
 @dataclass(frozen=True)
@@ -123,6 +138,15 @@ class Provenance:
     main: str = "main"
     mirrored: Mirrored | None = None
     not_mirrored: str = "no git remote is configured"
+
+
+def run_named_in(text: str) -> str:
+    """The run's id from `{"run_id": "..."}`, or from a text with only the id; empty when there is none."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        return text.strip()
+    return str(whole.get("run_id", "")) if isinstance(whole, Mapping) else str(whole)
 
 
 def missing(evidence: Evidence) -> tuple[str, ...]:

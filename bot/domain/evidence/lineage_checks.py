@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from bot.domain.evidence.dvc_lock import SEED_NAMES, Lock, differences, is_seed, same_lines, sha256_of, unexplained
-from bot.domain.evidence.lineage import Provenance, was_trained_on
+from bot.domain.evidence.lineage import Provenance, run_named_in, was_trained_on
+from bot.domain.evidence.training_commands import Commands
 from bot.domain.model import LineageCheck
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand
+from bot.domain.text import counted
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SHOWN = 4
-REGISTER = "register it with `countersign register`"
-REPRO = "run `dvc repro --force`, commit, and register the new run"
 PUSH_CODE = "git push both, set the tag code_commit in the training, and ask again"
 
 Found = tuple[bool, str]
@@ -60,7 +59,7 @@ def _commit_named(provenance: Provenance) -> Found:
         what = (
             f'"{provenance.commit[:50]}" is no commit' if provenance.commit else "no commit is named (tag git_commit)"
         )
-        return wrong(what, "Nobody can find the code again", f"train from a git checkout and {REGISTER}")
+        return wrong(what, "Nobody can find the code again", f"train from a git checkout and {_register(provenance)}")
     return True, f"commit {provenance.commit}"
 
 
@@ -95,21 +94,21 @@ def _unchanged_since(provenance: Provenance) -> Found:
     strange = unexplained(mirrored.changed, provenance.lock or Lock(()), provenance.lock_path, mirrored.others)
     if strange:
         what = f"commit {provenance.commit[:8]} holds other code than the run was trained with: {_listed(strange)}"
-        return wrong(what, "The commit does not describe the code that ran", REPRO)
+        return wrong(what, "The commit does not describe the code that ran", _train_again(provenance))
     return True, f"trained without uncommitted changes, from the code that commit {provenance.commit[:8]} holds"
 
 
 def _lock_logged(provenance: Provenance) -> Found:
     if provenance.lock is not None:
-        return True, f"lineage/dvc.lock is kept with the run: {_count(provenance.lock)}"
+        return True, f"lineage/dvc.lock is kept with the run: {counted(len(provenance.lock.stages), 'stage')}"
     if provenance.files.lock is not None:
         why = "Nobody can tell what the run was made of"
-        return wrong(f"lineage/dvc.lock {provenance.lock_trouble or 'cannot be read'}", why, REPRO)
+        return wrong(f"lineage/dvc.lock {provenance.lock_trouble or 'cannot be read'}", why, _train_again(provenance))
     unread = f" ({provenance.files.unread.rstrip('.')})" if provenance.files.unread else ""
     return wrong(
         f"the run keeps no lineage/dvc.lock{unread}",
         "Without it nobody can tell from the registry what the version was made of",
-        f"{REGISTER} where dvc.lock lies",
+        f"{_register(provenance)} where dvc.lock lies",
     )
 
 
@@ -121,7 +120,7 @@ def _lock_tagged(provenance: Provenance) -> Found:
     if tagged != logged:
         how = f"says {tagged[:12]}" if tagged else "is missing"
         what = f"the tag dvc_lock_sha256 {how}, and the logged dvc.lock has {logged[:12]}"
-        return wrong(what, "One of the two was changed after the registration", REPRO)
+        return wrong(what, "One of the two was changed after the registration", _train_again(provenance))
     return True, f"dvc.lock has the tagged sha256 {logged}"
 
 
@@ -134,7 +133,7 @@ def _all_hashed(provenance: Provenance) -> Found:
         return wrong(
             what, "Nobody can tell which bytes were used", "let DVC track it, then run `dvc repro` and register again"
         )
-    return True, f"{len(provenance.lock.entries)} files and folders are hashed"
+    return True, f"each of {counted(len(provenance.lock.entries), 'entry')} in dvc.lock has an md5"
 
 
 def _source_named(provenance: Provenance) -> Found:
@@ -145,12 +144,12 @@ def _source_named(provenance: Provenance) -> Found:
     ]
     if not named:
         what = f"run {_run(provenance)} does not name its source data (tag data_md5)"
-        return wrong(what, "Nobody can tell data from code in dvc.lock", REGISTER)
+        return wrong(what, "Nobody can tell data from code in dvc.lock", _register(provenance))
     known = {entry.md5: entry.path for entry in provenance.lock.sources}
     strange = [" ".join(one) for one in named if known.get(one[0]) is None or one[1:] not in ((), (known[one[0]],))]
     if strange:
         what = f"the source data {_listed(strange)} of the tag data_md5 is no source in dvc.lock"
-        return wrong(what, "The run names other data than it was trained on", REPRO)
+        return wrong(what, "The run names other data than it was trained on", _train_again(provenance))
     return True, f"source data {_listed([f'{known[one[0]]} {one[0]}' for one in named])}"
 
 
@@ -160,10 +159,14 @@ def _pinned(provenance: Provenance) -> Found:
     text = provenance.files.run_file
     if text is None or run_named_in(text) != provenance.run.id:
         what = f"no lineage/mlflow_run.json names run {_run(provenance)}"
-        return wrong(what, "dvc.lock could belong to any run", f"let the training write its run's id, and {REGISTER}")
+        return wrong(
+            what,
+            "dvc.lock could belong to any run",
+            f"let the training write its run's id, and {_register(provenance)}",
+        )
     if _run_file_md5(provenance) not in {out.md5 for out in provenance.lock.outs}:
         what = f"dvc.lock does not pin run {_run(provenance)}: mlflow_run.json in the lock belongs to another run"
-        return wrong(what, "The lock describes other data and parameters than this run's", REPRO)
+        return wrong(what, "The lock describes other data and parameters than this run's", _train_again(provenance))
     return True, f"dvc.lock pins run {_run(provenance)}"
 
 
@@ -178,7 +181,7 @@ def _params_equal(provenance: Provenance) -> Found:
     equal, other = differences(provenance.run.params, provenance.lock.params_of(_run_file_md5(provenance)))
     if other:
         what = f"hyperparameters differ between the run and dvc.lock: {_listed(other, '; ')}"
-        return wrong(what, "The lock does not describe how this run was trained", REPRO)
+        return wrong(what, "The lock does not describe how this run was trained", _train_again(provenance))
     if not equal:
         what = "the run and dvc.lock have no parameter in common"
         fix = "name the parameters under params of the stage in dvc.yaml, and log them on the run"
@@ -238,7 +241,7 @@ def _lock_committed(provenance: Provenance) -> Found:
         )
     if not same_lines(mirrored.lock, provenance.files.lock or ""):
         what = f"dvc.lock at commit {provenance.commit[:8]} is another one than the run keeps"
-        return wrong(what, "The commit does not describe this run", REPRO)
+        return wrong(what, "The commit does not describe this run", _train_again(provenance))
     return True, f"dvc.lock is the one at commit {provenance.commit[:8]} of {mirrored.remote}"
 
 
@@ -260,7 +263,7 @@ def _environment(provenance: Provenance) -> Found:
     tagged = provenance.run.tags.get("environment_sha256", "") if provenance.run else ""
     if not SHA256.fullmatch(tagged):
         what = "the environment has no digest (tag environment_sha256)"
-        return wrong(what, "Other packages may give another model from the same code", REGISTER)
+        return wrong(what, "Other packages may give another model from the same code", _register(provenance))
     if provenance.environment != tagged:
         how = f"{provenance.environment[:12]}" if provenance.environment else "no list of packages that can be read"
         what = f"the tag environment_sha256 says {tagged[:12]}, and the logged model has {how}"
@@ -311,13 +314,14 @@ CHECKS: tuple[Callable[[Provenance], Found], ...] = (
 )
 
 
-def run_named_in(text: str) -> str:
-    """The run's id from `{"run_id": "..."}`, or from a text with only the id; empty when there is none."""
-    try:
-        whole = json.loads(text)
-    except (ValueError, RecursionError):
-        return text.strip()
-    return str(whole.get("run_id", "")) if isinstance(whole, Mapping) else str(whole)
+def _register(provenance: Provenance) -> str:
+    return f"register it with {Commands.beside(provenance.lock_path).register}"
+
+
+def _train_again(provenance: Provenance) -> str:
+    lock = provenance.lock or Lock(())
+    commands = Commands.beside(provenance.lock_path, lock.frozen_writers(_run_file_md5(provenance)))
+    return f"run {commands.train_again}, commit{commands.where}, and register the new run"
 
 
 def _without(what: str, why: str = "there is no run") -> Found:
@@ -335,10 +339,6 @@ def _not_mirrored(provenance: Provenance, what: str) -> Found:
 
 def _run(provenance: Provenance) -> str:
     return provenance.run.id[:8] if provenance.run else "none"
-
-
-def _count(lock: Lock) -> str:
-    return "1 stage" if len(lock.stages) == 1 else f"{len(lock.stages)} stages"
 
 
 def _listed(items: Iterable[str], between: str = ", ") -> str:

@@ -276,6 +276,8 @@ def _ticket_details(plan: TicketPlan) -> Iterator[str]:
             yield f"{decision} as {resolution}"
     if plan.fields:
         yield _ticket_fields(plan.fields)
+    if plan.relation:
+        yield f"named as {plan.relation} {plan.relation_type}"
 
 
 def _ticket_fields(fields: Sequence[TicketField]) -> str:

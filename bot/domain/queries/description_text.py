@@ -9,7 +9,7 @@ from bot.domain.card.metrics_table import figure
 from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER
 from bot.domain.model import Artifacts, DataSet, Evidence, Metric, SignedBy
 from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
-from bot.domain.text import format_utc
+from bot.domain.text import counted, format_utc
 
 INDENT = "  "
 LABEL = 18  # characters
@@ -91,7 +91,7 @@ def witness_text(request: Told) -> str:
 def artifacts_text(artifacts: Artifacts | None, unread: str) -> str:
     if artifacts is None:
         return f"not read: {unread}" if unread else "not read"
-    return f"{artifacts.digest}, {artifacts.files} files, {artifacts.size:,} bytes"
+    return f"{artifacts.digest}, {counted(artifacts.files, 'file')}, {counted(artifacts.size, 'byte')}"
 
 
 def measured_text(metric: Metric) -> str:

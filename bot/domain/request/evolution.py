@@ -131,7 +131,7 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         before = (request.card,) if request.card else ()
         return replace(request, card=event.card, earlier_cards=(*request.earlier_cards, *before))
     if isinstance(event, TicketOpened):
-        return replace(request, ticket=event.ticket)
+        return replace(request, ticket=event.ticket, named=event.named)
     if isinstance(event, TicketClosed):
         return replace(request, ticket_status=event.status)
     return request

@@ -20,6 +20,7 @@ from bot.sandbox.faults import Faults
 from bot.sandbox.jira import rest_extras, rest_issues, rest_search, rest_site  # noqa: F401  # they put their routes on the blueprint
 from bot.sandbox.jira.access import GATEWAY, SANDBOX, Credentials, WriteLimit
 from bot.sandbox.jira.bodies import Body
+from bot.sandbox.jira.fields import draft_issue
 from bot.sandbox.jira.pages import add_security_headers, pages
 from bot.sandbox.jira.records import Comment, Deployment, Issue, Project, RemoteLink, SandboxUser
 from bot.sandbox.jira.refusals import Refusal
@@ -135,6 +136,15 @@ class JiraSandbox:
         with self.site.lock:
             issue = self.issue(key)
             return self.site.transition(issue, self.site.get_transition(issue, name), screen, actor)
+
+    def open(self, project: str, summary: str, person: str) -> Issue:
+        """As a person does on the page."""
+        fields: dict[str, object] = {
+            "project": {"key": project},
+            "issuetype": {"name": self.site.get_project(project).issue_types[0]},
+            "summary": summary,
+        }
+        return self.site.create(draft_issue(self.site, fields, "2", self._person(person)))
 
     def comment(self, key: str, text: str, person: str) -> Comment:
         if not text.strip():

@@ -39,7 +39,8 @@ def draft_issue(site: Site, fields: JsonObject, version: str, reporter: SandboxU
     errors: dict[str, str] = {}
     project = _find_by_id_or_key(site, fields.get("project"), errors)
     issue_type = _find_issue_type(site, project, fields.get("issuetype"), errors)
-    rest = {name: value for name, value in fields.items() if name not in ("project", "issuetype")}
+    parent = _find_parent(site, project, issue_type, fields.get("parent"), errors)
+    rest = {name: value for name, value in fields.items() if name not in ("project", "issuetype", "parent")}
     custom = _read_custom(project, rest, version, errors) if project else {}
     changes = _read_fields(site, {"summary": None, **rest}, version, errors)
     if errors or project is None:
@@ -48,7 +49,7 @@ def draft_issue(site: Site, fields: JsonObject, version: str, reporter: SandboxU
     blank = Issue(
         "", "", project, issue_type, "", reporter, created=now, updated=now, status=project.workflow.statuses[0]
     )
-    return replace(blank, custom=custom, **changes)  # type: ignore[arg-type]  # the readers below give each field its type
+    return replace(blank, custom=custom, parent=parent, **changes)  # type: ignore[arg-type]  # the readers below give each field its type
 
 
 def _read_custom(project: Project, fields: JsonObject, version: str, errors: dict[str, str]) -> JsonObject:
@@ -94,6 +95,29 @@ def _find_issue_type(site: Site, project: Project | None, raw: object, errors: d
             return name
     errors["issuetype"] = "Specify a valid issue type" if given else "issue type is required"
     return ""
+
+
+def _find_parent(site: Site, project: Project | None, issue_type: str, raw: object, errors: dict[str, str]) -> str:
+    """The parent's id. https://developer.atlassian.com/server/jira/platform/jira-rest-api-examples/#creating-a-sub-task"""
+    is_subtask = project is not None and issue_type in project.subtask_types
+    if raw is None:
+        if is_subtask:
+            errors["issuetype"] = "Issue type is a sub-task but parent issue key or id not specified."
+        return ""
+    if not isinstance(raw, dict):
+        errors["parent"] = "data was not an object"
+        return ""
+    named = str(raw.get("id") or raw.get("key") or "")
+    parent = next((issue for issue in site.issues() if named in (issue.id, issue.key)), None)
+    if parent is None or parent.project.key in site.unseen_projects:
+        errors["parent"] = "Could not find issue by id or key."
+    elif not is_subtask:
+        errors["parentId"] = "Given parent issue does not belong to appropriate hierarchy."
+    elif project is None or parent.project.key != project.key:
+        errors["pid"] = "Sub-tasks must be created in the same project as the parent."
+    elif parent.is_subtask:
+        errors["parentIssueId"] = f"Issue {parent.key} is itself a sub-task."
+    return parent.id if parent else ""
 
 
 def _read_fields(site: Site, raw: JsonObject, version: str, errors: dict[str, str]) -> JsonObject:

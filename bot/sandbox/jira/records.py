@@ -37,7 +37,7 @@ class SandboxUser:
 
 @dataclass(frozen=True)
 class Project:
-    """`fields` are beyond Jira's own, of which `hidden` are not on the create screen."""
+    """`fields` are beyond Jira's own, of which `hidden` are not on the create screen. `subtask_types` are among `issue_types`."""
 
     key: str
     name: str
@@ -46,6 +46,7 @@ class Project:
     fields: tuple[Field, ...] = ()
     hidden: frozenset[str] = frozenset()
     team_managed: bool = False
+    subtask_types: tuple[str, ...] = ()
 
     def field(self, id_: str) -> Field | None:
         return next((field for field in self.fields if field.id == id_), None)
@@ -74,6 +75,25 @@ class RemoteLink:
     summary: str = ""
     relationship: str = ""
     application: str = ""
+
+
+@dataclass(frozen=True)
+class LinkType:
+    """The issue that a link starts from shows `outward`, the other one `inward`."""
+
+    name: str
+    inward: str
+    outward: str
+
+
+@dataclass(frozen=True)
+class IssueLink:
+    """Between two issues, by their ids."""
+
+    id: str
+    type: LinkType
+    start: str
+    end: str
 
 
 @dataclass(frozen=True)
@@ -124,6 +144,11 @@ class Issue:
     properties: dict[str, object] = field(default_factory=dict)
     history: tuple[Change, ...] = ()
     custom: dict[str, object] = field(default_factory=dict)
+    parent: str = ""  # its id
+
+    @property
+    def is_subtask(self) -> bool:
+        return self.issue_type in self.project.subtask_types
 
     @property
     def description_text(self) -> str:

@@ -9,7 +9,7 @@ from flask import Response, jsonify, request, send_file
 
 from bot.sandbox.jira.access import caller, get_issue_for_writing, read_object, require_credentials, sandbox, site, view
 from bot.sandbox.jira.fields import JsonObject, object_in
-from bot.sandbox.jira.records import Attachment, Deployment, RemoteLink
+from bot.sandbox.jira.records import Attachment, Deployment, LinkType, RemoteLink
 from bot.sandbox.jira.refusals import Refusal, bad_fields
 from bot.sandbox.jira.rest import api, created, no_content
 
@@ -67,6 +67,32 @@ def delete_remote_link(id_or_key: str) -> Response:
             raise Refusal(404, (f"The remote issue link with global ID '{global_id}' does not exist.",))
         site().touch(replace(issue, remote_links=kept))
     return no_content()
+
+
+@api.get("/issueLinkType")
+def link_types() -> Response:
+    return jsonify(issueLinkTypes=[view().link_type(type_) for type_ in _link_types()])
+
+
+@api.post("/issueLink")
+def link_issues() -> Response:
+    """The answer has no body, also to a link that is there already."""
+    site().require("LINK_ISSUES", "No Link Issue Permission for issue.")
+    body = read_object()
+    name = str(object_in(body, "type").get("name", ""))
+    type_ = next((one for one in _link_types() if one.name == name), None)
+    if type_ is None:
+        raise Refusal(404, (f"No issue link type with name '{name}' found.",))
+    start, end = (object_in(body, side) for side in ("inwardIssue", "outwardIssue"))
+    site().add_link(type_, *(site().get_issue(str(one.get("key") or one.get("id") or "")) for one in (start, end)))
+    return Response(status=201)
+
+
+def _link_types() -> tuple[LinkType, ...]:
+    types = site().link_types
+    if types is None:
+        raise Refusal(404, ("Issue linking is currently disabled.",))
+    return types
 
 
 @api.get("/issue/<id_or_key>/properties")

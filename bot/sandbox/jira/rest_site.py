@@ -14,6 +14,7 @@ from bot.sandbox.jira.site import PERMISSIONS
 # id -> (name, required, type, items)
 FIELDS: dict[str, tuple[str, bool, str, str | None]] = {
     "summary": ("Summary", True, "string", None),
+    "parent": ("Parent", True, "issuelink", None),
     "project": ("Project", True, "project", None),
     "issuetype": ("Issue Type", True, "issuetype", None),
     "description": ("Description", False, "string", None),
@@ -130,11 +131,11 @@ def old_create_metadata() -> Response:
 
 
 def _old_project_metadata(found: Project, *, with_fields: bool) -> JsonObject:
-    shown = {str(field["fieldId"]): field for field in _create_screen(found)}
-    fields_of_a_type: JsonObject = {"fields": shown} if with_fields else {}
-    return view().project(found) | {
-        "issuetypes": [view().issue_type(name) | fields_of_a_type for name in found.issue_types]
-    }
+    def of_type(name: str) -> JsonObject:
+        shown = {str(field["fieldId"]): field for field in _create_screen(found, name)}
+        return view().issue_type(name) | ({"fields": shown} if with_fields else {})
+
+    return view().project(found) | {"issuetypes": [of_type(name) for name in found.issue_types]}
 
 
 @api.get("/issue/createmeta/<id_or_key>/issuetypes")
@@ -146,13 +147,14 @@ def create_metadata(id_or_key: str) -> Response:
 @api.get("/issue/createmeta/<id_or_key>/issuetypes/<type_id>")
 def create_metadata_of_type(id_or_key: str, type_id: str) -> Response:
     found = site().get_project(id_or_key)
-    if type_id not in {site().issue_type_ids()[name] for name in found.issue_types}:
+    name = next((name for name in found.issue_types if site().issue_type_ids()[name] == type_id), None)
+    if name is None:
         raise Refusal(404, ("The issue type could not be found in this project.",))
-    return _page("fields", _create_screen(found))
+    return _page("fields", _create_screen(found, name))
 
 
-def _create_screen(found: Project) -> list[JsonObject]:
-    absent = NOT_ON_THE_CREATE_SCREEN | found.hidden
+def _create_screen(found: Project, type_name: str) -> list[JsonObject]:
+    absent = NOT_ON_THE_CREATE_SCREEN | found.hidden | (frozenset() if type_name in found.subtask_types else {"parent"})
     own = [_field_metadata(name) for name in FIELDS if name not in absent]
     return own + [field.metadata(required=field.required) for field in found.fields if field.on_create]
 

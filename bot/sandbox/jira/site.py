@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import count
 from typing import TYPE_CHECKING
 
-from bot.sandbox.jira.records import Attachment, Change, ChangedField, Comment, Deployment, Issue, Project, RemoteLink
+from bot.sandbox.jira.records import (
+    Attachment,
+    Change,
+    ChangedField,
+    Comment,
+    Deployment,
+    Issue,
+    IssueLink,
+    LinkType,
+    Project,
+    RemoteLink,
+)
 from bot.sandbox.jira.refusals import Refusal, bad_fields, bad_request, no_such_issue
 
 if TYPE_CHECKING:
@@ -35,6 +47,12 @@ PERMISSIONS = (
     "CREATE_ATTACHMENTS",
     "LINK_ISSUES",
     "ADMINISTER",
+)
+
+
+LINK_TYPES = (
+    LinkType("Blocks", "is blocked by", "blocks"),
+    LinkType("Relates", "relates to", "relates to"),
 )
 
 
@@ -81,12 +99,15 @@ class Site:
         self.denied = denied
         self.base_url = "http://localhost"
         self.revision = 0
+        self.link_types: tuple[LinkType, ...] | None = LINK_TYPES  # None: an administrator has switched links off
+        self.links: tuple[IssueLink, ...] = ()
+        self.unseen_projects: frozenset[str] = frozenset()
         self.tell: Callable[[News], None] = lambda _news: None
         self.lock = threading.RLock()
         self._issues: dict[str, Issue] = {}
         self._versions: dict[str, list[_Version]] = {}
         self._ids = count(10_001)
-        self._numbers = {project.key: count(1) for project in projects}
+        self._numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))  # by the project's key
 
     # Reading
 
@@ -100,7 +121,7 @@ class Site:
             found = self._issues.get(id_or_key) or next(
                 (i for i in self._issues.values() if i.key == id_or_key.upper()), None
             )
-        if found is None or "BROWSE_PROJECTS" in self.denied:
+        if found is None or "BROWSE_PROJECTS" in self.denied or found.project.key in self.unseen_projects:
             raise no_such_issue()
         return found
 
@@ -120,7 +141,7 @@ class Site:
 
     def get_project(self, id_or_key: str) -> Project:
         project = self.find_project(id_or_key)
-        if project is None or "BROWSE_PROJECTS" in self.denied:
+        if project is None or "BROWSE_PROJECTS" in self.denied or project.key in self.unseen_projects:
             raise Refusal(404, (f"No project could be found with key '{id_or_key}'.",))
         return project
 
@@ -239,6 +260,15 @@ class Site:
             kept = tuple(other for other in links if other is not old)
             self.touch(replace(self.get_issue(issue.id), remote_links=(*kept, link)))
         return link, old is None
+
+    def add_link(self, type_: LinkType, start: Issue, end: Issue) -> None:
+        """As in Jira, a second link of the same type between the same issues is not made, and is no fault."""
+        with self.lock:
+            there = {(link.type.name, link.start, link.end) for link in self.links}
+            if (type_.name, start.id, end.id) not in there:
+                self.links = (*self.links, IssueLink(self.next_id(), type_, start.id, end.id))
+                self.touch(self.get_issue(start.id))
+                self.touch(self.get_issue(end.id))
 
     def add_attachment(
         self, issue: Issue, filename: str, mime_type: str, content: bytes, author: SandboxUser

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
 
     from bot.sandbox.jira.bodies import Body
     from bot.sandbox.jira.fields import JsonObject
-    from bot.sandbox.jira.records import Attachment, Change, Comment, Issue, Project, RemoteLink, SandboxUser
+    from bot.sandbox.jira.records import (
+        Attachment,
+        Change,
+        Comment,
+        Issue,
+        LinkType,
+        Project,
+        RemoteLink,
+        SandboxUser,
+    )
     from bot.sandbox.jira.site import Site
     from bot.sandbox.jira.workflow import Status, Transition
 
@@ -65,7 +74,8 @@ class View:
 
     def issue_type(self, name: str) -> JsonObject:
         id_ = self.site.issue_type_ids()[name]
-        return {"self": self.url(f"issuetype/{id_}"), "id": id_, "name": name, "description": "", "subtask": False}
+        is_subtask = any(name in project.subtask_types for project in self.site.projects)
+        return {"self": self.url(f"issuetype/{id_}"), "id": id_, "name": name, "description": "", "subtask": is_subtask}
 
     def project(self, project: Project) -> JsonObject:
         id_ = self.site.project_id(project)
@@ -117,8 +127,28 @@ class View:
             "updated": as_time(issue.updated),
             "comment": self.comments(issue),
             "attachment": [self.attachment(attachment) for attachment in issue.attachments],
+            "issuelinks": self.links(issue),
+            **({"parent": self.short(self.site.get_issue(issue.parent))} if issue.parent else {}),
             **issue.custom,
         }
+
+    def short(self, issue: Issue) -> JsonObject:
+        """An issue as another one shows it."""
+        fields = {"summary": issue.summary, "status": self.status(issue.status)}
+        return {"id": issue.id, "key": issue.key, "self": self.url(f"issue/{issue.id}"), "fields": fields}
+
+    def links(self, issue: Issue) -> list[JsonObject]:
+        shown: list[JsonObject] = []
+        for link in self.site.links:
+            if issue.id in (link.start, link.end):
+                other, side = (link.end, "outwardIssue") if issue.id == link.start else (link.start, "inwardIssue")
+                shown.append(
+                    {"id": link.id, "type": self.link_type(link.type), side: self.short(self.site.get_issue(other))}
+                )
+        return shown
+
+    def link_type(self, type_: LinkType) -> JsonObject:
+        return {"name": type_.name, "inward": type_.inward, "outward": type_.outward}
 
     def comments(self, issue: Issue) -> JsonObject:
         comments = [self.comment(issue, comment) for comment in issue.comments]

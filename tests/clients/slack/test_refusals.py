@@ -18,6 +18,7 @@ from bot.errors import Permanent, Temporary
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox
 from bot.sandbox.slack.block_kit.validation import checked_blocks
+from handlers.notify.sample_notes import sample_notes
 from tests.builders import NOON, a_policy, a_rule
 
 CHANNEL = "#model-approvals"
@@ -112,7 +113,7 @@ class TestTheSecondTry:
 def test_the_sample_of_every_card_is_taken_whole_and_in_short(rule: Rule | None) -> None:
     samples = dict(sample_cards(rule, a_policy().groups, NOON))
 
-    for card in samples.values():
+    for card in [*samples.values(), *dict(sample_notes(a_policy())).values()]:
         assert checked_blocks(blocks_of(card))
         assert checked_blocks(plain_blocks_of(card))
     assert {f"the card of a request that is {state}" for state in State} <= set(samples)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.policy.rules import Policy
-from bot.domain.references import TicketField, TicketMove, TicketPlan
+from bot.domain.references import Relation, TicketField, TicketMove, TicketPlan
 from bot.errors import InvalidPolicy
 from config.policy import read_policy
 
@@ -89,3 +89,25 @@ def test_a_mistake_in_it_is_said_in_a_sentence(more: str, sentence: str) -> None
         plan_with(f", {more}")
 
     assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "relation"),
+    [
+        ("named: {subtask: Sub-task}", (Relation.SUBTASK, "Sub-task")),
+        ("named: {link: Relates}", (Relation.LINK, "Relates")),
+        ("fields: {}", (Relation.NONE, "")),
+    ],
+)
+def test_a_named_ticket_becomes_the_parent_or_the_end_of_a_link(more: str, relation: tuple[Relation, str]) -> None:
+    plan = plan_with(f", {more}")
+
+    assert (plan.relation, plan.relation_type) == relation
+
+
+@pytest.mark.parametrize(
+    "more", ["named: {}", "named: {subtask: Sub-task, link: Relates}", "named: subtask", "named: {parent: x}"]
+)
+def test_what_becomes_of_a_named_ticket_is_one_thing(more: str) -> None:
+    with pytest.raises(InvalidPolicy):
+        plan_with(f", {more}")

@@ -24,6 +24,7 @@ from bot.domain.ledger.chain import body_of
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.watch_events import HolderLeft
 from handlers.notify.announcements import Note, note_of
+from handlers.notify.sample_notes import SAMPLES, sample_notes
 from tests.builders import CHAMPION, NOON, PRODUCTION, a_policy, a_rule, a_version, every_event
 
 POLICY = a_policy(a_rule(), a_rule(target=PRODUCTION, channel="#risk"), a_rule(models="churn", channel="#models"))
@@ -36,6 +37,36 @@ def note_for(event: Event, policy: Policy = POLICY) -> Note | None:
     body = body_of(event, 12)
     assert isinstance(body, dict)
     return note_of(type(event).__name__, body, policy, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("models", "held", "said"),
+    [
+        (1, 1, "1 model watched, 1 target held"),
+        (0, 0, "0 models watched, 0 targets held"),
+        (1200, 2, "1,200 models watched, 2 targets held"),
+    ],
+)
+def test_a_count_has_the_noun_that_fits(models: int, held: int, said: str) -> None:
+    note = note_for(BaselineTaken(NOON, "default", models, held))
+
+    assert note
+    assert said in note.card.summary
+
+
+def test_there_is_a_sample_of_every_note() -> None:
+    kinds = [kind for kind, _ in SAMPLES]
+
+    notes = list(sample_notes(POLICY))
+
+    assert len(notes) == len(kinds)
+    told = {kind for kind in {type(event).__name__ for event in every_event()} if is_told(kind)}
+    assert told <= set(kinds)
+    assert list(sample_notes(a_policy(rules=()))) == []
+
+
+def is_told(kind: str) -> bool:
+    return any(type(event).__name__ == kind and note_for(event) is not None for event in every_event())
 
 
 def test_the_baseline_is_told_once_in_every_channel() -> None:

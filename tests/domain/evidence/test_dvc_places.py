@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from bot.dvc.files import read_lock, read_wdirs
+from bot.dvc.files import read_lock, read_places
+from bot.dvc.places import Place
 from bot.errors import InvalidDvcFile
 from bot.register.pipeline import reader_in
 
@@ -50,7 +51,7 @@ def test_each_stage_works_where_dvc_says_it_works(tmp_path: Path, pipeline: str)
             for stage in repo.stage.collect(str(tmp_path / "dvc.yaml"))
         }
 
-    assert read_wdirs(pipeline, reader_in(tmp_path)) == of_dvc
+    assert {name: place.wdir for name, place in read_places(pipeline, reader_in(tmp_path)).items()} == of_dvc
 
 
 def test_paths_are_those_of_the_locks_folder_whatever_the_stage_works_in() -> None:
@@ -62,7 +63,7 @@ stages:
     outs: [{path: ../model.json, md5: e}]
 """
 
-    (stage,) = read_lock(lock, {"train": "src"}).stages
+    (stage,) = read_lock(lock, {"train": Place("src")}).stages
 
     assert [one.path for one in stage.deps] == ["data/raw.csv", "src/train.py", "s3://bucket/x", "/data/y"]
     assert [one.path for one in stage.outs] == ["model.json"]
@@ -71,4 +72,4 @@ stages:
 
 def test_a_directory_that_nothing_names_is_refused_and_not_guessed() -> None:
     with pytest.raises(InvalidDvcFile, match=r"the wdir \$\{gone\} of stage t names a value that is not known"):
-        read_wdirs("stages: {t: {cmd: x, wdir: '${gone}'}}", lambda _: None)
+        read_places("stages: {t: {cmd: x, wdir: '${gone}'}}", lambda _: None)

@@ -33,7 +33,7 @@ from bot.domain.policy.rules import (
     UnknownRequester,
     Unruled,
 )
-from bot.domain.references import TicketPlan
+from bot.domain.references import Relation, TicketPlan
 from bot.domain.workspaces import Registry
 from tests.builders import PRODUCTION, a_policy, a_rule
 
@@ -184,7 +184,7 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         PersonEntry: {"name", "email", "mlflow_user"},
         Group: {"name", "slack_group", "people"},
         TicketPlan: {"project", "type", "approved", "rejected", "fields"}
-        | {"approved_path", "rejected_path", "approved_resolution", "rejected_resolution"},
+        | {"approved_path", "rejected_path", "approved_resolution", "rejected_resolution", "relation", "relation_type"},
         WorkingHours: {"timezone", "days", "opens", "closes", "holidays"},
         Freeze: {"name", "timezone", "deny", "allow"},
         Registry: {"name", "workspaces", "uri", "public_url"},
@@ -208,6 +208,20 @@ def test_a_metric_that_no_longer_counts_is_said() -> None:
         "fast_track.metrics.r2: threshold 0.8 greater_is_better true, was none",
         "fast_track.metrics.mae: none, was threshold 40 greater_is_better false",
     )
+
+
+@pytest.mark.parametrize(
+    ("relation", "type_", "said"),
+    [(Relation.SUBTASK, "Sub-task", "named as subtask Sub-task"), (Relation.LINK, "Relates", "named as link Relates")],
+)
+def test_what_becomes_of_a_named_ticket_is_said(relation: Relation, type_: str, said: str) -> None:
+    plain = TicketPlan("GOV", "Task", "Done", "Rejected")
+    before = a_policy(a_rule(ticket=plain))
+    after = a_policy(a_rule(ticket=replace(plain, relation=relation, relation_type=type_)))
+
+    (change,) = changes(before, after)
+
+    assert f"rejected Rejected {said}, was project GOV" in change
 
 
 # Rules that come, go and move

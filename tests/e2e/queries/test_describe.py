@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
+from os.path import relpath
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,11 @@ def push(remote: Path, content: bytes, *, folder: bool = False) -> str:
     return md5
 
 
-def a_lock(remote: Path, *, raw_path: str = "data/raw.csv") -> str:
-    """Two stages: what the pipeline begins with is one data file and one of code, which git keeps."""
+def a_lock(remote: Path, *, raw_path: str = "data/raw.csv", wdir: str = ".") -> str:
+    """Two stages: what the pipeline begins with is one data file and one of code, which git keeps. Both work in `wdir`."""
+    raw_path, code_path, ready_path = (
+        relpath(path, wdir) if wdir != "." else path for path in (raw_path, "src/prepare.py", "data/ready")
+    )
     listed = [{"md5": push(remote, content), "relpath": path} for path, content in sorted(READY.items())]
     ready = push(remote, json.dumps(listed).encode(), folder=True)
     raw = push(remote, RAW)
@@ -71,13 +75,13 @@ stages:
     cmd: python prepare.py
     deps:
     - {{path: {raw_path}, hash: md5, md5: {raw}, size: {len(RAW)}}}
-    - {{path: src/prepare.py, hash: md5, md5: {md5_of(CODE)}, size: {len(CODE)}}}
+    - {{path: {code_path}, hash: md5, md5: {md5_of(CODE)}, size: {len(CODE)}}}
     outs:
-    - {{path: data/ready, hash: md5, md5: {ready}, size: 8, nfiles: 2}}
+    - {{path: {ready_path}, hash: md5, md5: {ready}, size: 8, nfiles: 2}}
   train:
     cmd: python train.py
     deps:
-    - {{path: data/ready, hash: md5, md5: {ready}, size: 8, nfiles: 2}}
+    - {{path: {ready_path}, hash: md5, md5: {ready}, size: 8, nfiles: 2}}
 """
 
 
@@ -86,9 +90,13 @@ def remote(tmp_path: Path) -> Path:
     return tmp_path / "remote"
 
 
-def log_lock(installation: Installation, text: str) -> None:
+def log_lock(installation: Installation, text: str, folder: str = "", wdir: str = ".") -> None:
     run = installation.mlflow.get_model_version(installation.model, "1").run_id
     installation.mlflow.log_text(run, text, "lineage/dvc.lock")
+    if folder:
+        stages = {name: {"cmd": "python x.py", "wdir": wdir} for name in ("prepare", "train")}
+        installation.mlflow.log_text(run, json.dumps({"stages": stages}), "lineage/dvc.yaml")
+        installation.mlflow.set_tag(run, "dvc_lock_path", f"{folder}/dvc.lock")
 
 
 def brought(installation: Installation, into: Path, remote: Path) -> Brought:
@@ -96,8 +104,8 @@ def brought(installation: Installation, into: Path, remote: Path) -> Brought:
     return fetch_data(f"models:/{installation.model}/1", into, Places(str(remote)), sources, installation.s)
 
 
-def a_repository(where: Path, remote: Path) -> str:
-    """With the code, and the DVC remote in its configuration; returns the commit."""
+def a_repository(where: Path, remote: Path, folder: str = ".", config: str = ".dvc/config") -> str:
+    """With the code in `folder`, and the DVC remote in its configuration; returns the commit."""
 
     def git(*words: str) -> str:
         who = ["-c", "user.name=Bea", "-c", "user.email=bea@example.com", "-c", "commit.gpgsign=false"]
@@ -105,8 +113,8 @@ def a_repository(where: Path, remote: Path) -> str:
         return done.stdout.strip()
 
     for path, content in {
-        ".dvc/config": f"['remote \"store\"']\n    url = {remote}\n".encode(),
-        "src/prepare.py": CODE,
+        config: f"['remote \"store\"']\n    url = {remote}\n".encode(),
+        f"{folder}/src/prepare.py": CODE,
     }.items():
         (where / path).parent.mkdir(parents=True, exist_ok=True)
         (where / path).write_bytes(content)
@@ -470,6 +478,45 @@ def test_without_the_extra_a_sentence_names_it(monkeypatch: pytest.MonkeyPatch, 
 
     with pytest.raises(NotFetched, match="pip install 'mlflow-countersign\\[dvc\\]'"):
         DvcRemote(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [".dvc/config", pytest.param("teams/bikes/.dvc/config", marks=pytest.mark.proof)],  # dvc init --subdir
+)
+def test_the_data_of_a_pipeline_in_a_subfolder_is_placed_as_in_the_repository_whatever_its_stages_wdir_is(
+    installation: Installation, remote: Path, tmp_path: Path, config: str
+) -> None:
+    folder, where = "teams/bikes", tmp_path / "repository"
+    commit = a_repository(where, remote, folder, config)
+    stores = f'artifact_stores: ["mlflow-artifacts:", "{remote}"]'
+    installation.use_policy(extra=f"lineage: {{git: {where}}}", top=stores)
+    installation.register()
+    log_lock(installation, a_lock(remote, raw_path="../shared/raw.csv", wdir="src"), folder, "src")
+    run = installation.mlflow.get_model_version(installation.model, "1").run_id
+    installation.mlflow.set_tag(run, "mlflow.source.git.commit", commit)
+    installation.asked(1)
+    mirrors = GitMirrors(tmp_path / "mirrors")
+
+    report = fetch_data(f"models:/{installation.model}/1", tmp_path / "out", "", DvcData(), mirrors, installation.s)
+    pipeline = told(installation).pipeline
+    kept = describe(f"models:/{installation.model}/1", installation.s, reads_files=False).pipeline
+
+    assert report.is_good
+    assert (report.in_git, report.left) == ((f"{folder}/src/prepare.py",), ())
+    assert (tmp_path / "out/teams/shared/raw.csv").read_bytes() == RAW
+    assert (tmp_path / "out/teams/bikes/data/ready/below/test.csv").read_bytes() == READY["below/test.csv"]
+    assert pipeline.edges == kept.edges
+    assert set(pipeline.edges) == {
+        (f"{folder}/src/prepare.py", "prepare"),
+        ("teams/shared/raw.csv", "prepare"),
+        ("prepare", "train"),
+    }
+    assert {file.path for file in pipeline.files} == {
+        "teams/shared/raw.csv",
+        f"{folder}/src/prepare.py",
+        f"{folder}/data/ready",
+    }
 
 
 def test_the_git_remote_of_the_rule_names_the_dvc_remote_within_the_policys_stores_and_proves_the_code(

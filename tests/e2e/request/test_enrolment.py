@@ -374,3 +374,28 @@ def test_the_link_to_a_vote_ends_and_says_how_to_get_another(demanding: Keys) ->
     assert (late.status_code, forged.status_code) == (403, 403)
     assert "Press Approve in Slack again" in late.text
     assert "Press Approve in Slack again" in forged.text
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("is_noticed_by", ["the clock", "a confirmation"])
+def test_the_question_about_a_passkey_comes_back_when_it_was_deleted(keys: Keys, is_noticed_by: str) -> None:
+    keys.enrolled("ana", "ben")
+    made = keys.enrol("ana")  # a later one, which takes two
+    slack = keys.installation.slack
+    gone = next(message for message in slack.messages(CHANNEL) if message.ts == keys.card(made))
+    if is_noticed_by == "a confirmation":
+        keys.press("ben", made)
+    slack.workspace.remove(gone)
+
+    with keys.installation.s.store.transaction() as tx:
+        for _ in range(2):
+            tx.defer("look_at_cards", "", "clock:look_at_cards", once=True)
+    keys.installation.settle_all()
+
+    asked = [message for message in slack.messages(CHANNEL) if made.short_id in message.all_text and message.buttons]
+    assert [message.ts for message in asked] == [keys.card(made)]
+    assert asked[0].ts != gone.ts
+    for person in ("ben", "bea"):
+        keys.press(person, made)
+    assert keys.reread(made).counts
+    assert keys.installation.unfinished() == []

@@ -1,0 +1,23 @@
+"""What cards and tickets say about a ticket that somebody names."""
+
+from __future__ import annotations
+
+from bot.domain.card.sentences import CardContext
+from bot.domain.model import TransitionRequest
+from bot.domain.references import NamedTicket, Relation
+
+
+def named_text(named: NamedTicket, request: TransitionRequest, context: CardContext) -> str:
+    """Who named it stands first: anyone who may ask, or may write in the registry, can write any name."""
+    asker = context.name(request.requester) if request.requester else "someone unknown"
+    where = (
+        f"by {asker} in the request"
+        if named.in_request
+        else "in the version's description, by someone with access to MLflow"
+    )
+    done = {
+        Relation.SUBTASK: "this request's ticket is its sub-task",
+        Relation.LINK: "linked to this request's ticket",
+        Relation.NONE: f"not related to this request's ticket: {named.trouble}",
+    }
+    return f"{named.key}, named {where}; {done[named.relation]}"
