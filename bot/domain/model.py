@@ -255,7 +255,7 @@ class TransitionRequest:
     `barred` asked for the same version or content before, or are other ids of the parties; `latecomers` asked in words once it was
     approved. `objections`: earlier rejections of the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
     `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them. `earlier_cards` were
-    deleted at the notifier, and votes may have been cast on them.
+    deleted at the notifier, and votes may have been cast on them. `renewed`: `superseded_by` asks the same, with a new comparison.
     """
 
     id: str
@@ -310,6 +310,7 @@ class TransitionRequest:
     unreadable: tuple[str, ...] = ()
     refused_votes: tuple[RefusedVote, ...] = ()
     earlier_cards: tuple[PostedCard, ...] = field(default=(), metadata={OMIT_EMPTY: True})
+    renewed: bool = field(default=False, metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:

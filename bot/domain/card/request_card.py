@@ -39,7 +39,7 @@ def request_card(request: TransitionRequest, context: CardContext, walk_back: st
     return Card(
         title=title,
         summary=f"{title}. {status_sentence(request, context)}",
-        facts=(*_facts(request, context), *_walk_back(walk_back)),
+        facts=(*_facts(request, context), *_other_cards(context), *_walk_back(walk_back)),
         tables=tuple(metric_tables(request, context)),
         paragraphs=tuple(_paragraphs(request, context)),
         buttons=_buttons(request, context),
@@ -166,6 +166,12 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     if request.state.is_open and request.expires_at is not None:
         facts.append(Fact("Decide by", format_utc(request.expires_at)))
     return facts
+
+
+def _other_cards(context: CardContext) -> list[Fact]:
+    """Links between the card of a request and that of the one that took its place."""
+    earlier = [Fact("Before", Link("The earlier card", context.earlier.url))] if context.earlier else []
+    return [*earlier, *([Fact("Goes on", Link("The new card", context.later.url))] if context.later else [])]
 
 
 def _walk_back(url: str) -> list[Fact]:
