@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from bot.domain.card.metrics_table import figure
-from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER
+from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER, failed
+from bot.domain.evidence.lineage import check_text as check_text
+from bot.domain.evidence.lineage import checks_text as checks_text
 from bot.domain.model import Artifacts, Evidence, Metric, SignedBy
 from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
 from bot.domain.text import format_utc
@@ -146,9 +148,9 @@ def _origin(found: Description) -> Lines:
     yield _line("artifacts", artifacts_text(evidence.artifacts, evidence.artifacts_unread))
     yield from (_line("leads out", found) for found in evidence.outside)
     yield from (_line("not covered", found) for found in evidence.uncovered)
-    for check in evidence.lineage:
-        if not check.passed:
-            yield _line(f"lineage {check.code}", check.sentence)
+    if evidence.lineage:
+        yield _line("lineage", checks_text(evidence.lineage))
+    yield from (_line(f"lineage {check.code}", check_text(check)) for check in failed(evidence))
 
 
 def _pipeline(pipeline: Pipeline) -> Lines:

@@ -145,7 +145,8 @@ def test_a_failed_lineage_check_stands_where_the_version_comes_from() -> None:
 
     said = text_of(a_description(evidence=an_evidence(lineage=checks)))
 
-    assert "lineage L04        The tree was not clean. Commit first." in said
+    assert "lineage L04        failed: The tree was not clean. Commit first." in said
+    assert "lineage            1 of 2 lineage checks passed, 1 failed" in said
     assert "L01" not in said
     assert "on whose word      the trainer's own: nobody else was asked" in said
 
