@@ -61,9 +61,9 @@ def held_text(place: Held) -> str:
 def decision_text(request: Told) -> str:
     """Who decided and when, or how the request ended without a decision."""
     when = f" on {format_utc(request.decided_at)}" if request.decided_at else ""
-    if request.decided_by and not request.title.endswith(f"by {request.decided_by}"):
-        return f"{request.title} by {request.decided_by}{when}"
-    return f"{request.title}{when}"
+    what, comma, then = request.title.partition(", ")  # "Approved", ", but not applied"
+    by = f" by {request.decided_by}" if request.decided_by and not what.endswith(f"by {request.decided_by}") else ""
+    return f"{what}{by}{when}{comma}{then}"
 
 
 def ballot_text(ballot: Ballot) -> str:
@@ -125,6 +125,8 @@ def _headline(found: Description) -> Lines:
         yield _line("holds", f"{place.target}, {_since(place)}, {place.approval}")
     if not found.holds:
         yield _line("holds", "no target now")
+    if found.decision is not None:
+        yield _line("decision", f"{decision_text(found.decision)}, for {found.decision.target}")
     for place in (place for place in found.holders if place not in found.holds):
         yield _line("instead", f"{place.target}: {held_text(place)}")
 
