@@ -23,10 +23,10 @@ def show(as_json: bool) -> None:
         unreadable = tx.trust.unreadable("default")
     state = "doubted" if row.doubted_since else "believed"
     told: list[dict[str, object]] = [
-        {"what": "registry", "state": state, "since": _moment(row.doubted_since), "why": row.doubt or row.identity}
+        {"what": "registry", "state": state, "since": row.doubted_since, "why": row.doubt or row.identity}
     ]
     told += [
-        {"what": one.name, "state": "unreadable", "since": _moment(one.since), "why": "every sweep tries again"}
+        {"what": one.name, "state": "unreadable", "since": one.since, "why": "every sweep tries again"}
         for one in unreadable
     ]
     print_rows(told, ("what", "state", "since", "why"), as_json=as_json, empty="")
@@ -50,7 +50,3 @@ def accept(reason: str, by: str) -> None:
     email = by or git_email("--by")
     with services_for(Need.REGISTRY) as services:
         click.echo(accept_registry(reason, person_named(email, services), services))
-
-
-def _moment(at: object) -> str | None:
-    return f"{at:%Y-%m-%d %H:%M:%S}" if at else None

@@ -9,6 +9,7 @@ import click
 from bot.commands.context import as_json, git_email, print_rows, services_for, settings_for, telling_mistakes
 from bot.commands.wishes import asks_over_http, post, target_of
 from bot.domain.model import Ask, AskKind, Target
+from bot.domain.text import format_seconds
 from config.settings import Need
 
 
@@ -60,7 +61,7 @@ def history(name: str, target: str, limit: int, as_json: bool) -> None:
         happened = history_of(name, where, services)[-limit:]
     rows: list[dict[str, object]] = [
         {
-            "time": f"{one.at:%Y-%m-%d %H:%M:%S}",
+            "time": one.at.isoformat() if as_json else format_seconds(one.at),
             "what": one.what,
             "version": str(one.version) if one.version else None,
             "target": str(one.target) if one.target else None,

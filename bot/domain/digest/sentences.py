@@ -18,7 +18,7 @@ from bot.domain.digest.figures import (
     LedgerFigures,
 )
 from bot.domain.digest.periods import Period
-from bot.domain.text import counted, duration_text
+from bot.domain.text import counted, duration_text, format_local
 
 Names = Mapping[str, str]
 
@@ -70,11 +70,8 @@ def day_text(day: date) -> str:
 
 
 def local_moment(at: datetime, period: Period) -> str:
-    """The time in the policy's time zone. For the hour that occurs twice when clocks go back, says which one."""
-    local = at.astimezone(ZoneInfo(period.timezone))
-    other = local.replace(fold=1 - local.fold)
-    said, offset = f"{local:%Y-%m-%d %H:%M}", f"{local:%z}"
-    return said if local.utcoffset() == other.utcoffset() else f"{said} UTC{offset[:3]}:{offset[3:]}"
+    """The time in the policy's time zone, with its distance from UTC: the hour that occurs twice when clocks go back is told apart."""
+    return format_local(at, ZoneInfo(period.timezone))
 
 
 def is_counted(digest: Digest) -> bool:
