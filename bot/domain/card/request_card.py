@@ -35,7 +35,7 @@ from bot.domain.text import IN_PROSE, duration_text, format_utc, target_label
 
 def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "") -> Card:
     """`walk_back` is a link to the version's page; empty when there is none."""
-    title = _title(request)
+    title = _title(request, context)
     return Card(
         title=title,
         summary=f"{title}. {status_sentence(request, context)}",
@@ -63,7 +63,7 @@ def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
 
 def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
     """The direct message to the requester."""
-    title = _title(request)
+    title = _title(request, context)
     facts = [Fact("Ticket", Link(request.ticket.key, request.ticket.url))] if request.ticket else []
     return Card(
         title=title,
@@ -131,8 +131,8 @@ def _members(group: Group) -> list[Mention]:
     return [Mention(Called.PERSON, email, email) for email in group.people]
 
 
-def _title(request: TransitionRequest) -> str:
-    return f"{title_of(request)}: {request.version} → {target_label(request)}"
+def _title(request: TransitionRequest, context: CardContext) -> str:
+    return f"{title_of(request, is_rolled_back=bool(context.rolled_back))}: {request.version} → {target_label(request)}"
 
 
 def _waiting_since(request: TransitionRequest) -> str:

@@ -42,7 +42,13 @@ FAST_TRACK_TITLES = {
 KIND_TITLES = {Kind.PROMOTION: TITLES, Kind.OBSERVED: TITLES | OBSERVED_TITLES, Kind.ROLLBACK: TITLES | ROLLBACK_TITLES}
 
 
-def title_of(request: TransitionRequest) -> str:
+def title_of(request: TransitionRequest, *, is_rolled_back: bool = False) -> str:
+    """`is_rolled_back`: its version was taken back from the target since, which ends every title of an approval."""
+    title = _title_of(request)
+    return f"{title}, and rolled back since" if is_rolled_back and request.state is State.APPLIED else title
+
+
+def _title_of(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED and request.state is State.REJECTED and _is_settled_rejection(request):
         return "Put back" if request.settled_by_us else "Rejected"
     if request.state is State.COLLECTING and request.unreadable and request.kind is not Kind.OBSERVED:

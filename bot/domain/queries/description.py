@@ -220,6 +220,7 @@ def told(
     entry: int | None,
     checkpoint: Checkpoint | None,
     now: str,
+    is_rolled_back: bool = False,
 ) -> Told:
     """The request with printed names. `names` maps person ids to names; `now` says what has happened to it since."""
     judgement = request.judgement
@@ -227,7 +228,7 @@ def told(
         id=request.id,
         kind=request.kind,
         state=request.state,
-        title=title_of(request),
+        title=title_of(request, is_rolled_back=is_rolled_back),
         target=request.target,
         asked=str(request.ask),
         requester=names.get(request.requester, UNKNOWN) if request.requester else "",
