@@ -9,8 +9,9 @@ from bot.domain.card.changes import size_of
 from bot.domain.card.sentences import CardContext
 from bot.domain.model import ENDED_UNDECIDED, PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
-from bot.domain.policy.rules import Rule
+from bot.domain.policy.rules import Policy, Rule
 from bot.domain.references import PostedCard
+from bot.domain.request.askers import is_stranger
 from bot.domain.request.rollback import failing, failure_of, ways_back
 from bot.errors import Permanent
 from bot.store.transaction import Transaction
@@ -40,7 +41,15 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         progress=_progress(request, tx),
         earlier=tx.requests.get(request.follows).card if request.follows else None,
         later=_later_card(request, applied, tx),
+        stranger=_stranger(request, policy, tx),
     )
+
+
+def _stranger(request: TransitionRequest, policy: Policy, tx: Transaction) -> str:
+    if request.requester is None:
+        return ""
+    person = tx.people.get(request.requester)
+    return person.email if is_stranger(person.email, person.account, policy) else ""
 
 
 def _later_card(request: TransitionRequest, applied: Sequence[TransitionRequest], tx: Transaction) -> PostedCard | None:

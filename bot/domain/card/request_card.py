@@ -213,6 +213,10 @@ def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
 def _grounds(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
     """What a vote is based on. The ticket omits the fast track's record, which changes from day to day."""
     paragraphs = []
+    if context.stranger:
+        paragraphs.append(
+            f"Careful: {context.stranger} asked for this, and neither the policy nor Slack knows that address."
+        )
     if request.failed_before:
         paragraphs.append(f"Careful: {request.version} was {request.failed_before.rstrip('.')}.")
     said = (objection_text(objection, context.name(objection.person)) for objection in request.objections)

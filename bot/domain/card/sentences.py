@@ -51,7 +51,8 @@ class CardContext:
     `names` are the names of its people. `rule` is None when no rule matches any more. `holds`: the version still has the target through
     this request. `may_go_back`: there is a version to go back to. `may_undo`: Undo is still possible. `rolled_back`: when and why it was
     taken back. `freeze`: the one in force for the rule. `agreement`: the fast track's record. `groups`: those that may vote. `progress`:
-    how much of the files has been read.
+    how much of the files has been read. `earlier`, `later`: the cards of the requests before and after this one. `stranger`: the address
+    that asked, when no one is known by it.
     """
 
     names: Mapping[str, str]
@@ -67,6 +68,7 @@ class CardContext:
     progress: str = ""
     earlier: PostedCard | None = None
     later: PostedCard | None = None
+    stranger: str = ""
 
     def name(self, person_id: str | None) -> str:
         return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN

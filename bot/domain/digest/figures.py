@@ -36,6 +36,7 @@ class FindingKind(StrEnum):
     LEDGER_BROKEN = "ledger_broken"
     MOVED_WITHOUT_APPROVAL = "moved_without_approval"
     HELD_WITHOUT_APPROVAL = "held_without_approval"
+    UNKNOWN_REQUESTER = "unknown_requester"
     APPROVAL_TOO_OLD = "approval_too_old"
     LINEAGE_INCOMPLETE = "lineage_incomplete"
     NO_RULE = "no_rule"

@@ -28,6 +28,7 @@ CONCERNS: Mapping[FindingKind, str] = {
     FindingKind.LEDGER_BROKEN: "The ledger does not verify",
     FindingKind.MOVED_WITHOUT_APPROVAL: "Moved without an approval",
     FindingKind.HELD_WITHOUT_APPROVAL: "Held without an approval",
+    FindingKind.UNKNOWN_REQUESTER: "Rolled back by an unknown requester",
     FindingKind.APPROVAL_TOO_OLD: "Approval too old",
     FindingKind.LINEAGE_INCOMPLETE: "Lineage not complete",
     FindingKind.NO_RULE: "No rule speaks of it",
