@@ -29,7 +29,7 @@ from handlers.attestation import signing, vsa
 from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints, outside
 from handlers.notify import card_and_ticket, plots
-from handlers.registry import apply, reconcile, sweeps, tags
+from handlers.registry import apply, reconcile, renewals, sweeps, tags
 from handlers.request import (
     absences,
     accounts,
@@ -118,6 +118,7 @@ ON: dict[type[Event], list[FollowUp]] = {
 EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
     "ask_again": asking.ask_again,
+    "renew_comparison": renewals.renew_comparison,
     "answer_refused_votes": refused_votes.answer_refused_votes,
     "bind_accounts": accounts.bind_accounts,
     "bind_person": accounts.bind_person,

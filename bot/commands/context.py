@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -16,6 +17,7 @@ import psycopg
 from sqlalchemy.exc import OperationalError
 
 from bot.database.embedded import NoDatabase
+from bot.domain.text import format_utc
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import AlreadyRunning, InvalidSettings, JobRefused, OutsideError, Refused
 from bot.services import Services
@@ -115,9 +117,12 @@ def git_email(option: str) -> str:
 
 
 def print_rows(rows: Sequence[dict[str, object]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
-    """Aligned text for people, JSON for programs. Control characters are removed from the text."""
+    """Aligned text for people, JSON for programs; times as `datetime`, so that both say their zone.
+
+    Control characters are removed from the text.
+    """
     if as_json:
-        click.echo(json.dumps(rows, indent=2, default=str))
+        click.echo(json.dumps(rows, indent=2, default=_plain))
         return
     if not rows:
         click.echo(empty)
@@ -128,7 +133,13 @@ def print_rows(rows: Sequence[dict[str, object]], columns: Sequence[str], *, as_
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
+def _plain(value: object) -> str:
+    """A time as ISO 8601, in UTC."""
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
+
+
 def printable(value: object) -> str:
-    """Only printable characters, because untrusted text could control the terminal."""
-    text = "-" if value is None or value == "" else str(value)
+    """Only printable characters, because untrusted text could control the terminal. A time carries its zone."""
+    told = format_utc(value) if isinstance(value, datetime) else value
+    text = "-" if told is None or told == "" else str(told)
     return "".join(letter if letter.isprintable() else " " for letter in text)

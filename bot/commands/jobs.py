@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from bot.commands.context import as_json, git_email_if_any, print_rows, printable, services_for, telling_mistakes
-from bot.domain.text import counted
+from bot.domain.text import counted, format_seconds
 from bot.engine.rows import Job, JobStatus
 
 
@@ -42,7 +42,7 @@ def show(job_id: int, as_json: bool) -> None:
     for name, value in _row(job).items():
         click.echo(f"{name:>10}: {printable(value)}")
     for error in job.errors:
-        click.echo(f"  attempt {error.attempt} at {error.at:%Y-%m-%d %H:%M:%S}: {printable(error.error)}")
+        click.echo(f"  attempt {error.attempt} at {format_seconds(error.at)}: {printable(error.error)}")
 
 
 @jobs_group.command("replay")

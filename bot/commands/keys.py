@@ -9,6 +9,7 @@ import click
 
 from bot.clients.keys import ALGORITHMS, make_key
 from bot.commands.context import as_json, print_rows, services_for, settings_for, telling_mistakes
+from bot.domain.text import format_utc
 from bot.errors import InvalidKey
 from bot.signatures import ECDSA_P256
 from bot.store.attestations import KnownKey
@@ -83,7 +84,7 @@ def _row(key: KnownKey, signatures: Mapping[str, int]) -> dict[str, object]:
         "id": key.id[:12],
         "algorithm": key.algorithm,
         "purpose": key.purpose,
-        "since": f"entry {key.added_seq}, {key.added_at:%Y-%m-%d %H:%M}",
+        "since": f"entry {key.added_seq}, {format_utc(key.added_at)}",
         "until": f"entry {key.retired_seq}" if key.retired_seq is not None else None,
         "signatures": signatures.get(key.id, 0),
         "why retired": key.retired_because or None,

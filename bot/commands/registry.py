@@ -41,7 +41,7 @@ def _rows(place: str, tx: Transaction) -> list[dict[str, object]]:
         {
             "what": f"registry{where}",
             "state": state,
-            "since": _moment(row.doubted_since),
+            "since": row.doubted_since,
             "why": row.doubt or row.identity,
         }
     ]
@@ -49,7 +49,7 @@ def _rows(place: str, tx: Transaction) -> list[dict[str, object]]:
         {
             "what": f"{one.name}{where}",
             "state": "unreadable",
-            "since": _moment(one.since),
+            "since": one.since,
             "why": "every sweep tries again",
         }
         for one in unreadable
@@ -82,7 +82,3 @@ def accept(reason: str, by: str, workspace: str, *, dry_run: bool) -> None:
             click.echo("\n".join(found) or "All targets are held as on record.")
         else:
             click.echo(accept_registry(reason, person_named(email, services), services, place))
-
-
-def _moment(at: object) -> str | None:
-    return f"{at:%Y-%m-%d %H:%M:%S}" if at else None

@@ -113,7 +113,7 @@ def list_placements(as_json: bool) -> None:
                     "model": version.model,
                     "target": str(placement.target),
                     "version": placement.version.version,
-                    "since": f"{placement.since:%Y-%m-%d %H:%M}",
+                    "since": placement.since,
                     "held": str(basis) if basis else None,
                     "approved by": approved_by(request, voters) if request else "nobody",
                     "ticket": request.ticket.key if request and request.ticket else None,

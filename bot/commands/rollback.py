@@ -19,6 +19,7 @@ from bot.commands.context import (
 )
 from bot.commands.wishes import asks_over_http, place_in, post, target_of
 from bot.domain.model import Ask, AskKind, Target
+from bot.domain.text import format_seconds
 from config.settings import Need
 
 
@@ -83,7 +84,7 @@ def history(name: str, target: str, limit: int, as_json: bool, workspace: str) -
         happened = history_of(name, where, services, place_named(workspace))[-limit:]
     rows: list[dict[str, object]] = [
         {
-            "time": f"{one.at:%Y-%m-%d %H:%M:%S}",
+            "time": one.at.isoformat() if as_json else format_seconds(one.at),
             "what": one.what,
             "version": str(one.version) if one.version else None,
             "target": str(one.target) if one.target else None,

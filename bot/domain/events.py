@@ -174,8 +174,11 @@ class RequestWithdrawn(RequestEvent):
 
 @dataclass(frozen=True)
 class RequestSuperseded(RequestEvent):
+    """`renewed`: `by` asks the same for the same version, because what it was compared with no longer holds the target."""
+
     by: str
     reason: str
+    renewed: bool = False
 
 
 @dataclass(frozen=True)

@@ -260,7 +260,7 @@ class TransitionRequest:
     approved. `objections`: earlier rejections of the content. `ended_by` (an id, or empty) called the approval off at `ended_at`.
     `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them. `earlier_cards` were
     deleted at the notifier, and votes may have been cast on them. `stale_cause` is unknown unless it is stale. `named`: the ticket that
-    somebody named, and what ours is to it.
+    somebody named, and what ours is to it. `renewed`: `superseded_by` asks the same, with a new comparison.
     """
 
     id: str
@@ -317,6 +317,7 @@ class TransitionRequest:
     earlier_cards: tuple[PostedCard, ...] = field(default=(), metadata={OMIT_EMPTY: True})
     stale_cause: StaleCause = field(default=StaleCause.UNKNOWN, metadata={OMIT_EMPTY: True})
     named: NamedTicket | None = field(default=None, metadata={OMIT_EMPTY: True})
+    renewed: bool = field(default=False, metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bot.domain.model import TargetKind, TransitionRequest
 
@@ -64,7 +65,19 @@ def plural(noun: str) -> str:
 
 def format_utc(at: datetime) -> str:
     """To the minute, such as 2026-11-28 12:31 UTC."""
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def format_seconds(at: datetime) -> str:
+    """To the second, such as 2026-11-28 12:31:07 UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def format_local(at: datetime, zone: ZoneInfo) -> str:
+    """To the minute on the wall clock of that zone, with its distance from UTC then: 2026-11-28 13:31 UTC+01:00."""
+    offset = f"{at.astimezone(zone):%z}"
+    ahead = f"{offset[:3]}:{offset[3:5]}" if offset.strip("+-0") else ""
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M} UTC{ahead}"
 
 
 def target_label(request: TransitionRequest) -> str:

@@ -193,6 +193,22 @@ class DigestFigures:
         """
         return {row.rule_hash: row.times for row in self._rows(query, period)}
 
+    def rollbacks_asked_by(self, period: Period, people: Sequence[str], limit: int) -> tuple[list[Told], int]:
+        """The first rollbacks that these people asked for, by their ids, and the number of all."""
+        asked = f"""
+            {IN_THE_WEEK} and kind = 'RequestOpened' and strpos(body, '"kind":"rollback"') > 0
+            and strpos(body, '"kind":"reopened"') = 0
+            and split_part(split_part(body, '"requester":"', 2), '"', 1) = any(:people)
+        """
+        query = f"""
+            select entry.*, requests.body as request
+            from (select seq, at, kind, body, count(*) over () as total from ledger where {asked} order by seq limit :limit) entry
+            left join requests on requests.id = {REQUEST_ID.replace("ledger.", "entry.")}
+            order by entry.seq
+        """
+        rows = self._rows(query, period, people=list(people), limit=limit)
+        return [_entry_of(row) for row in rows], rows[0].total if rows else 0
+
     def frozen_trend(self, weeks: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """The last trend value in each of these weeks' digests, so that they need not be counted again."""
         query = """

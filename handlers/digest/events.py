@@ -15,10 +15,12 @@ from bot.domain.digest.sentences import NOBODY, decider, local_moment
 from bot.domain.model import DecidedBy, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.holders import Where
+from bot.domain.request.askers import is_stranger
 from bot.domain.workspaces import in_workspace
 from bot.errors import ChainBroken
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
 from bot.store.ledger import read_event
+from bot.store.people import PeopleRows
 from handlers.digest.holders import put_back_by_hand, read_request
 from handlers.digest.inventory import as_of, claimed_author, deciders, last_approval, roles_of
 
@@ -85,9 +87,27 @@ def findings_of_the_week(
     unproven = e.VoteRefused.__name__
     votes = figures.told(period, [unproven], LISTED) if kinds.of(unproven) else []
     yield Listed(tuple(_vote_refused(told, names, period) for told in votes), kinds.of(unproven))
+    yield _by_strangers(period, figures, kinds, policy)
     left_out = figures.left_out(period)
     told = [findings.digests_left_out(json.loads(one.body)["weeks"], one.at) for one in left_out]
     yield Listed(tuple(told[:LISTED]), len(told))
+
+
+def _by_strangers(period: Period, figures: DigestFigures, kinds: KindCounts, policy: Policy | None) -> Listed[Finding]:
+    """Rollbacks move production at once, so who asked for one without being known is looked at."""
+    if policy is None or not kinds.of(e.RequestOpened.__name__):
+        return Listed((), 0)
+    people = PeopleRows(figures.connection).everybody()
+    strangers = {one.id: one.email for one in people if is_stranger(one.email, one.account, policy)}
+    asked, total = figures.rollbacks_asked_by(period, list(strangers), LISTED)
+    return Listed(tuple(_by_stranger(told, strangers, period) for told in asked), total)
+
+
+def _by_stranger(told: Told, strangers: Mapping[str, str], period: Period) -> Finding:
+    if told.request is None:
+        raise ChainBroken(f"entry {told.seq} speaks of a request that has no row any more")
+    request = read_request(told.request)
+    return findings.unknown_requester(strangers[request.requester or ""], request, told.at, period)
 
 
 def _moves(period: Period, figures: DigestFigures, names: Names, policy: Policy | None) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ from bot.domain.evidence.pipeline_graph import Graph, graph_of
 from bot.domain.ledger.chain import as_plain
 from bot.domain.queries import description_text as words
 from bot.domain.queries.description import Description
-from bot.domain.queries.history import HistoryEntry
+from bot.domain.queries.history import HistoryEntry, history_about
 from bot.domain.text import format_utc
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace, option_for
 from bot.errors import OutsideError, Refused, Rejected
@@ -129,7 +129,7 @@ def _shown(found: Description, s: Services) -> Shown:
     happened = history_of(found.version.model, None, s, found.version.workspace)
     return Shown(
         found=found,
-        happened=[one for one in happened if one.version == found.version],
+        happened=history_about(found.version, happened),
         graph=graph_of(found.pipeline.edges),
         plot=_plot_of(found.history) if found.history else None,
         json_url=f"?{query}&as=json",

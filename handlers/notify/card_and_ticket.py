@@ -157,8 +157,11 @@ def _is_to_be_told(request: TransitionRequest) -> bool:
 def _record_card(
     request_id: str, s: Services, tx: Transaction, posted: PostedCard, *, instead_of: PostedCard | None = None
 ) -> None:
-    if tx.requests.get(request_id, for_update=True).card == instead_of:
+    request = tx.requests.get(request_id, for_update=True)
+    if request.card == instead_of:
         tx.record([CardPosted(s.clock.now(), request_id, posted)])
+        if request.follows is not None:  # the earlier card leads to this one
+            tx.defer_for(FollowUp("sync_card", Lane.SLACK), tx.requests.get(request.follows))
 
 
 def _record_ticket(request_id: str, s: Services, tx: Transaction, ticket: Ticket, named: NamedTicket | None) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.card.changes import size_of
 from bot.domain.card.sentences import CardContext
-from bot.domain.model import PERSON, DecidedBy, State, TransitionRequest
+from bot.domain.model import ENDED_UNDECIDED, PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
-from bot.domain.policy.rules import Rule
-from bot.domain.request.rollback import failure_of, ways_back
+from bot.domain.policy.rules import Policy, Rule
+from bot.domain.references import PostedCard
+from bot.domain.request.askers import is_stranger
+from bot.domain.request.rollback import failing, failure_of, ways_back
 from bot.domain.workspaces import in_workspace
 from bot.errors import Permanent
 from bot.store.transaction import Transaction
 from handlers.custody.facts import decided_for
 
+ENDED_UNAPPLIED = (*ENDED_UNDECIDED, State.STALE, State.CALLED_OFF)
 REMEMBERED = timedelta(days=90)  # how far back the fast track's record on a card goes
 
 
@@ -36,7 +40,31 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         agreement=tx.ledger.agreement(rule.label, now - REMEMBERED) if rule and rule.fast_track else None,
         groups=policy.groups_of(rule) if rule else (),
         progress=_progress(request, tx),
+        earlier=tx.requests.get(request.follows).card if request.follows else None,
+        later=_later_card(request, applied, tx),
+        stranger=_stranger(request, policy, tx),
     )
+
+
+def _stranger(request: TransitionRequest, policy: Policy, tx: Transaction) -> str:
+    if request.requester is None:
+        return ""
+    person = tx.people.get(request.requester)
+    return person.email if is_stranger(person.email, person.account, policy) else ""
+
+
+def _later_card(request: TransitionRequest, applied: Sequence[TransitionRequest], tx: Transaction) -> PostedCard | None:
+    """The card of the request that took this one's place, or of the rollback away from its version."""
+    if request.state is State.APPLIED:
+        rollback = failing(request.version, applied)
+        return rollback.card if rollback else None
+    if request.superseded_by:
+        return tx.requests.get(request.superseded_by).card
+    if request.state not in ENDED_UNAPPLIED:
+        return None
+    version = request.version
+    found = tx.requests.find(workspace=version.workspace, model=version.model, target=request.target)
+    return next((one.card for one in reversed(found) if one.follows == request.id and one.card), None)
 
 
 def _progress(request: TransitionRequest, tx: Transaction) -> str:

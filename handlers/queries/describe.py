@@ -195,16 +195,24 @@ def _told(request: TransitionRequest, names: Mapping[str, str], tx: Transaction)
     covering = CheckpointRows(tx.connection).first_over(entry) if entry is not None else None
     checkpoint = Checkpoint(covering.size, covering.made_at) if covering else None
     signed = signed_for(request, names, tx)
-    return told(request, names, signed=signed, entry=entry, checkpoint=checkpoint, now=_now(request, names, tx))
+    back = _rolled_back_by(request, tx)
+    now = _now(request, back, names, tx)
+    return told(request, names, signed=signed, entry=entry, checkpoint=checkpoint, now=now, is_rolled_back=bool(back))
 
 
-def _now(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> str:
+def _rolled_back_by(request: TransitionRequest, tx: Transaction) -> TransitionRequest | None:
+    """The last rollback away from its version since it moved the target."""
+    if request.state is not State.APPLIED:
+        return None
+    back = [other for other in _rollbacks(request, tx) if other.away_from == request.version]
+    return back[-1] if back else None
+
+
+def _now(request: TransitionRequest, last: TransitionRequest | None, names: Mapping[str, str], tx: Transaction) -> str:
     """What has become of an approved transition since."""
     if request.state is not State.APPLIED:
         return ""
-    back = [other for other in _rollbacks(request, tx) if other.away_from == request.version]
-    if back:
-        last = back[-1]
+    if last is not None:
         when = f" on {format_utc(last.settled_at)}" if last.settled_at else ""
         by = f" by {names.get(last.requester, UNKNOWN)}" if last.requester else ""
         return f"rolled back{when}{by} to {last.version}: {last.comment}"

@@ -23,6 +23,7 @@ from bot.engine.lanes import move_lane
 from bot.store.requests import new_request_id
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, facts_of, handling_of
+from handlers.registry.renewals import defer_renewals
 from handlers.request.asking import open_new
 
 APPROVED = "approved"  # what a ledger entry says of a move by hand to a version that was approved
@@ -42,6 +43,7 @@ def judge(
     if under is not None:
         facts = replace(facts, handling=under)
     step = _step(move, facts, now)
+    defer_renewals(place, tx)
     if isinstance(step, steps.Resume):
         effect = "restore_target" if step.restores else "sync_target"
         tx.defer(effect, step.request_id, move_lane(step.request_id))

@@ -16,6 +16,7 @@ from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.custody.facts import place_of
 from handlers.registry.observed_moves import APPROVED
+from handlers.registry.renewals import defer_renewals
 from handlers.request.asking import open_new
 from handlers.request.calling_off import judge_anew
 from handlers.request.guard import why_not_now
@@ -91,6 +92,7 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
             stay = ours if moved and request.target.kind is TargetKind.STAGE else facts.holders
             tx.registry.place_ours(place.workspace, place.model, request.target, stay, ours, now, request.id)
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
+            defer_renewals(place, tx)
     if refusal:
         go_stale(request, refusal, StaleCause.RULE, s)
 
@@ -117,6 +119,7 @@ def record_put_back(
             tx.registry.close_intents(place.workspace, place.model, request.target, now)
         else:
             tx.registry.close_intent(request.id, now)
+        defer_renewals(place, tx)
 
 
 def go_stale(request: TransitionRequest, why: str, cause: StaleCause, s: Services, *, reopen: bool = True) -> None:

@@ -79,15 +79,7 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
     live = tx.requests.find(version=new.version, target=new.target, states=LIVE, for_update=True)
     if live and not end_dropped(live[0], tx, now):
         return _join(live[0], new, tx, now)
-    policy = tx.policy()
-    rule = rule_for_new(new.version.workspace, new.version.model, new.target, policy)
-    to = new.target.name if new.target.kind is TargetKind.MODEL else new.version.model
-    decided = decided_at(Place(new.version.workspace, to, new.target), new.version.model, tx, (new.version,))
-    new = with_memory(replace(new, failed_before=failure_of(new.version, decided)), rule, tx)
-
-    opened = lifecycle.open_request(new, new_request_id(), rule, policy.rule_hash(rule), now)
-    tx.record([opened])
-    request = tx.requests.get(opened.request_id)
+    request = _opened(new, new_request_id(), tx, now)
     others = tx.requests.find(
         workspace=new.version.workspace, model=new.version.model, target=new.target, states=OPEN, for_update=True
     )
@@ -97,6 +89,26 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
         overtaken = [event for other in others for event in lifecycle.supersede(other, request, now)]
     tx.record(overtaken)
     return tx.requests.get(request.id)
+
+
+def open_in_place_of(older: TransitionRequest, why: str, tx: Transaction, now: datetime) -> None:
+    """Ends an open request whose comparison is outdated, and opens a fresh one for the same, beside the others for the target."""
+    fresh_id = new_request_id()
+    ended = lifecycle.renew(older, fresh_id, why, now)
+    if ended:
+        tx.record(ended)
+        _opened(lifecycle.reopened(older), fresh_id, tx, now)
+        tx.registry.hand_over_asks(older.id, fresh_id)
+
+
+def _opened(new: NewRequest, request_id: str, tx: Transaction, now: datetime) -> TransitionRequest:
+    policy = tx.policy()
+    rule = rule_for_new(new.version.workspace, new.version.model, new.target, policy)
+    to = new.target.name if new.target.kind is TargetKind.MODEL else new.version.model
+    decided = decided_at(Place(new.version.workspace, to, new.target), new.version.model, tx, (new.version,))
+    new = with_memory(replace(new, failed_before=failure_of(new.version, decided)), rule, tx)
+    tx.record([lifecycle.open_request(new, request_id, rule, policy.rule_hash(rule), now)])
+    return tx.requests.get(request_id)
 
 
 def rule_for_new(workspace: str, model: str, target: Target, policy: Policy) -> Rule:

@@ -10,11 +10,16 @@ from bot.domain.model import State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.request import lifecycle
+from bot.domain.request.lifecycle import FAR_AHEAD
+from bot.engine.lanes import FollowUp, Lane, lane_of
 from bot.services import Services
+from bot.store.transaction import Transaction
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import post_once
 from handlers.notify.render_context import context_for
 from handlers.request.askers import are_looked_up, void_votes_of_askers
+
+SYNC_CARD = FollowUp("sync_card", Lane.SLACK)
 
 
 def remind_people(_: str, s: Services) -> None:
@@ -55,14 +60,29 @@ def remind(request_id: str, s: Services) -> None:
 
 
 def resume_after_freeze(_: str, s: Services) -> None:
-    """Approvals that a freeze held back are applied when it is over, or when the policy has shortened it."""
+    """Approvals that a freeze held back are applied when it is over, or when the policy has shortened it; open cards say that one is on."""
     now = s.clock.now()
     with s.store.transaction() as tx:
         policy = tx.policy()
+        _show_freezes(policy, tx, now)
         held = [request for request in tx.requests.find(states=(State.APPROVED,)) if request.frozen_until is not None]
     for request in held:
         with s.store.transaction() as tx:
             tx.record(_hold_or_thaw(tx.requests.get(request.id, for_update=True), policy, now))
+
+
+def _show_freezes(policy: Policy, tx: Transaction, now: datetime) -> None:
+    """Once when a freeze begins, and once when it ends: an open card says whether an approval would be applied at once."""
+    for request in tx.requests.find(states=(State.PENDING,)):
+        freeze = freeze_on(request, policy, now)
+        if freeze is None:
+            continue
+        is_near = freeze.until - now <= FAR_AHEAD
+        until = f"{freeze.until:%Y-%m-%dT%H:%M}" if is_near else "far ahead"
+        if tx.outbox.is_new_tick("freeze_shown", f"{request.id}/{freeze.name}/{until}", now):
+            tx.defer_for(SYNC_CARD, request)
+            if is_near:
+                tx.defer(SYNC_CARD.effect, request.id, lane_of(SYNC_CARD.lane, request), at=freeze.until)
 
 
 def _hold_or_thaw(request: TransitionRequest, policy: Policy, now: datetime) -> list[Event]:

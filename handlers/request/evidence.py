@@ -12,7 +12,7 @@ from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Demand, LineageDemand, PersonEntry, Policy, Rule
 from bot.domain.queries.description import Pipeline
-from bot.domain.registry.custody import custody_of
+from bot.domain.registry.comparisons import lawful_there
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import fast_track, lifecycle
 from bot.domain.request.lifecycle import Authors
@@ -234,5 +234,4 @@ def _champion(
         return (before if before in there else None), found  # it may have been deleted since
     with s.store.transaction() as tx:
         facts = facts_of(place_of(request), model, tx, s.clock.now())
-    lawful = custody_of(facts).champion
-    return (lawful if lawful in there else None), found
+    return lawful_there(facts), found

@@ -38,7 +38,7 @@ def test_the_list_says_whose_account_it_is_since_when_and_how(with_ana: str) -> 
         "ana@example.com",
         "U1",
         "policy",
-        "2026-03-02 12:00",
+        "2026-03-02T12:00:00+00:00",
     )
 
 

@@ -35,7 +35,7 @@ def test_it_shows_since_when_and_why_the_registry_is_doubted_and_what_cannot_be_
 
     registry, model = json.loads(printed)
     assert code == 0
-    assert registry == {"what": "registry", "state": "doubted", "since": "2026-03-02 12:00:00", "why": LOST}
+    assert registry == {"what": "registry", "state": "doubted", "since": "2026-03-02T12:00:00+00:00", "why": LOST}
     assert (model["what"], model["state"]) == ("bike-demand", "unreadable")
 
 

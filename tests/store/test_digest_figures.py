@@ -257,7 +257,7 @@ def test_changes_are_told_with_the_names_of_people(with_policy: Services) -> Non
 
     away, policy = told(with_policy).changes.shown
 
-    assert away.sentence.startswith("Ben Okafor stands in for Ana Ruiz until 2026-03-03 00:00.")
+    assert away.sentence.startswith("Ben Okafor stands in for Ana Ruiz until 2026-03-03 00:00 UTC+01:00.")
     assert policy.changes == ("risk: Ben Okafor was added",)
 
 
@@ -397,3 +397,29 @@ def test_a_nul_that_somebody_has_typed_is_replaced_and_keeps_no_digest_from_bein
     assert [one.reason for one in digest.transitions.shown] == ["worse \ufffd"]
     assert [one.request_id for one in digest.waiting.shown] == ["r2"]
     assert [one.week for one in digest.trend] == [before.week, PERIOD.week]
+
+
+@pytest.mark.parametrize(
+    ("email", "kind", "ask", "is_told"),
+    [
+        ("x@example.com", Kind.ROLLBACK, AskKind.ROLLBACK, True),
+        ("x@example.com", Kind.ROLLBACK, AskKind.UNDO, True),
+        ("x@example.com", Kind.ROLLBACK, AskKind.REOPENED, False),
+        ("x@example.com", Kind.PROMOTION, AskKind.COMMAND, False),
+        ("ana@example.com", Kind.ROLLBACK, AskKind.ROLLBACK, False),
+    ],
+)
+def test_a_rollback_that_no_known_person_asked_for_needs_attention(
+    with_policy: Services, email: str, kind: Kind, ask: AskKind, is_told: bool
+) -> None:
+    with with_policy.store.transaction() as tx:
+        person = tx.people.get_or_add(email, email)
+    record(
+        with_policy,
+        opened("r1", at=MONDAY, kind=kind, ask=Ask(ask), requester=person.id, away_from=a_version(8)),
+    )
+
+    found = of(told(with_policy), FindingKind.UNKNOWN_REQUESTER)
+
+    assert len(found) == is_told
+    assert all(f"{email}, whom neither the policy nor Slack knows, asked on" in said for said in found)

@@ -33,7 +33,7 @@ def list_people(as_json: bool) -> None:
                 "name": person.name,
                 "account": person.account,
                 "bound": current.how if current else None,
-                "since": f"{current.bound_at:%Y-%m-%d %H:%M}" if current else None,
+                "since": current.bound_at if current else None,
                 "earlier accounts": ", ".join(row.account for row in mine if row.unbound_at is not None),
                 "person": person.id,
             }

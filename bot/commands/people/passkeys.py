@@ -9,6 +9,7 @@ import click
 from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
 from bot.commands.people import admin_of, by_option
 from bot.domain.request.passkeys import Passkey
+from bot.domain.text import format_utc
 
 
 @click.group("passkeys")
@@ -49,7 +50,7 @@ def _row(key: Passkey, names: Mapping[str, str], emails: Mapping[str, str], *, w
     row: dict[str, object] = {
         "id": key.id if whole else key.short_id,
         "email": emails.get(key.person),
-        "made": f"{key.enrolled_at:%Y-%m-%d %H:%M}",
+        "made": key.enrolled_at,
         "label": key.label,
         "confirmed by": ", ".join(names.get(person, person) for person in key.confirmed_by),
         "state": _state(key),
@@ -67,5 +68,5 @@ def _row(key: Passkey, names: Mapping[str, str], emails: Mapping[str, str], *, w
 
 def _state(key: Passkey) -> str:
     if key.revoked_at is not None:
-        return f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+        return f"revoked {format_utc(key.revoked_at)}"
     return "confirmed" if key.is_confirmed else f"waits for {key.needs - len(key.confirmed_by)} more"

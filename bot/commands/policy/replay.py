@@ -51,7 +51,7 @@ def _row(one: Replayed) -> dict[str, object]:
     request = one.request
     return {
         "id": request.short_id,
-        "opened": f"{request.opened_at:%Y-%m-%d %H:%M}",
+        "opened": request.opened_at,
         "version": str(request.version),
         "target": str(request.target),
         "what happened": happened(request),

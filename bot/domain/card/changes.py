@@ -9,7 +9,18 @@ from dataclasses import replace
 from bot.domain.card.card import Fact
 from bot.domain.card.sentences import CardContext
 from bot.domain.evidence import lineage
-from bot.domain.model import PERSON, Artifacts, AuthorSource, Champion, DataSet, Evidence, Table, TransitionRequest
+from bot.domain.evidence.lineage import CheckState
+from bot.domain.model import (
+    PERSON,
+    Artifacts,
+    AuthorSource,
+    Champion,
+    DataSet,
+    Evidence,
+    LineageCheck,
+    Table,
+    TransitionRequest,
+)
 
 NOT_READ = "not read"  # before evidence is collected, and of a version that is put back: the run may well say who
 SHOWN = 8
@@ -74,11 +85,15 @@ def _lineage(evidence: Evidence) -> str:
     failed = sorted(lineage.failed(evidence), key=lambda check: not check.blocks)
     if not failed:
         return f"complete, {word}"
-    blocked = [lineage.TITLES[check.code] for check in failed if check.blocks]
-    others = [lineage.TITLES[check.code] for check in failed if not check.blocks]
+    blocked = [f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in failed if check.blocks]
     stops = f"cannot be approved without: {_bounded(blocked)}; " if blocked else ""
-    lacks = f"not shown: {_bounded(others)}; " if others else ""
-    return f"{stops}{lacks}{word}"
+    return f"{stops}{''.join(_noted(failed, state) for state in CheckState)}{word}"
+
+
+def _noted(failed: Sequence[LineageCheck], state: CheckState) -> str:
+    """The checks in this state that do not block."""
+    titles = [lineage.TITLES[check.code] for check in failed if not check.blocks and lineage.state_of(check) is state]
+    return f"{state}: {_bounded(titles)}; " if titles else ""
 
 
 def _commit(request: TransitionRequest, evidence: Evidence, context: CardContext) -> str:

@@ -54,6 +54,8 @@ def next_step(request: TransitionRequest) -> str:
         return _after_applying(request)
     if request.state is State.APPROVED and request.frozen_until is not None:
         return f"{NOTHING_LEFT} It is applied by itself after {format_utc(request.frozen_until)}, when the freeze has ended."
+    if request.renewed:
+        return "Nothing is lost but the votes so far: it is asked again by itself, on a new card."
     return NEXT[request.kind].get(request.state, NOTHING_LEFT)
 
 

@@ -36,11 +36,11 @@ from bot.domain.text import IN_PROSE, duration_text, format_utc, target_label
 
 def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "") -> Card:
     """`walk_back` is a link to the version's page; empty when there is none."""
-    title = _title(request)
+    title = _title(request, context)
     return Card(
         title=title,
         summary=f"{title}. {status_sentence(request, context)}",
-        facts=(*_facts(request, context), *_walk_back(walk_back)),
+        facts=(*_facts(request, context), *_other_cards(context), *_walk_back(walk_back)),
         tables=tuple(metric_tables(request, context)),
         paragraphs=tuple(_paragraphs(request, context)),
         buttons=_buttons(request, context),
@@ -64,7 +64,7 @@ def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
 
 def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
     """The direct message to the requester."""
-    title = _title(request)
+    title = _title(request, context)
     facts = [Fact("Ticket", Link(request.ticket.key, request.ticket.url))] if request.ticket else []
     return Card(
         title=title,
@@ -132,8 +132,8 @@ def _members(group: Group) -> list[Mention]:
     return [Mention(Called.PERSON, email, email) for email in group.people]
 
 
-def _title(request: TransitionRequest) -> str:
-    return f"{title_of(request)}: {request.version} → {target_label(request)}"
+def _title(request: TransitionRequest, context: CardContext) -> str:
+    return f"{title_of(request, is_rolled_back=bool(context.rolled_back))}: {request.version} → {target_label(request)}"
 
 
 def _waiting_since(request: TransitionRequest) -> str:
@@ -169,6 +169,12 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     if request.state.is_open and request.expires_at is not None:
         facts.append(Fact("Decide by", format_utc(request.expires_at)))
     return facts
+
+
+def _other_cards(context: CardContext) -> list[Fact]:
+    """Links between the card of a request and that of the one that took its place."""
+    earlier = [Fact("Before", Link("The earlier card", context.earlier.url))] if context.earlier else []
+    return [*earlier, *([Fact("Goes on", Link("The new card", context.later.url))] if context.later else [])]
 
 
 def _walk_back(url: str) -> list[Fact]:
@@ -210,6 +216,10 @@ def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
 def _grounds(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
     """What a vote is based on. The ticket omits the fast track's record, which changes from day to day."""
     paragraphs = []
+    if context.stranger:
+        paragraphs.append(
+            f"Careful: {context.stranger} asked for this, and neither the policy nor Slack knows that address."
+        )
     if request.failed_before:
         paragraphs.append(f"Careful: {request.version} was {request.failed_before.rstrip('.')}.")
     said = (objection_text(objection, context.name(objection.person)) for objection in request.objections)

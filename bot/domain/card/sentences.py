@@ -10,53 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.domain.card.fast_track_sentences import checks_text
+from bot.domain.card.titles import FAST_TRACK_TITLES, TITLES
+from bot.domain.card.titles import title_of as title_of
 from bot.domain.evidence.lineage import in_the_way
 from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Group, Rule
+from bot.domain.references import PostedCard
 from bot.domain.request.fast_track import Agreement
 from bot.domain.request.quorum import ANYONE, place_name, tally, under
 from bot.domain.text import format_utc, target_label
 
 UNKNOWN = "unknown"
+RENEWED = "The vote begins anew, with a new comparison, on a new card; votes on this one do not count."
 TRIED_AGAIN = "It goes on being tried; `countersign jobs list` shows how."
-TITLES = {
-    State.COLLECTING: "Collecting evidence",
-    State.PENDING: "Approval wanted",
-    State.APPROVED: "Approved, waiting for the registry",
-    State.APPLIED: "Approved",
-    State.REJECTED: "Rejected",
-    State.EXPIRED: "Expired",
-    State.WITHDRAWN: "Withdrawn",
-    State.SUPERSEDED: "Superseded",
-    State.STALE: "Approved, but not applied",
-    State.CALLED_OFF: "Approved, and called off",
-}
-OBSERVED_TITLES = {
-    State.COLLECTING: "Moved without an approval",
-    State.PENDING: "Moved without an approval",
-    State.APPROVED: "Ratified, waiting for the registry",
-    State.APPLIED: "Ratified",
-    State.REJECTED: "To be put back",
-    State.STALE: "Ratified, but no longer there",
-    State.CALLED_OFF: "Ratified, and called off",
-}
-ROLLBACK_TITLES = {
-    State.PENDING: "Rollback wanted",
-    State.APPROVED: "Rollback approved, waiting for the registry",
-    State.APPLIED: "Rolled back",
-    State.REJECTED: "Rollback rejected",
-    State.STALE: "Rollback approved, but not applied",
-    State.CALLED_OFF: "Rollback approved, and called off",
-}
-FAST_TRACK_TITLES = {
-    State.APPROVED: "Approved by the fast track, waiting for the registry",
-    State.APPLIED: "Approved by the fast track",
-    State.STALE: "Approved by the fast track, but not applied",
-    State.CALLED_OFF: "Approved by the fast track, and called off",
-}
-KIND_TITLES = {Kind.PROMOTION: TITLES, Kind.OBSERVED: TITLES | OBSERVED_TITLES, Kind.ROLLBACK: TITLES | ROLLBACK_TITLES}
-
 WAS_APPROVED = (State.APPROVED, State.APPLIED, State.STALE)
 DECISIONS = {Kind.PROMOTION: "Approved", Kind.OBSERVED: "Ratified", Kind.ROLLBACK: "Rollback approved"}
 VOTED = {
@@ -84,7 +51,8 @@ class CardContext:
     `names` are the names of its people. `rule` is None when no rule matches any more. `holds`: the version still has the target through
     this request. `may_go_back`: there is a version to go back to. `may_undo`: Undo is still possible. `rolled_back`: when and why it was
     taken back. `freeze`: the one in force for the rule. `agreement`: the fast track's record. `groups`: those that may vote. `progress`:
-    how much of the files has been read.
+    how much of the files has been read. `earlier`, `later`: the cards of the requests before and after this one. `stranger`: the address
+    that asked, when no one is known by it.
     """
 
     names: Mapping[str, str]
@@ -98,6 +66,9 @@ class CardContext:
     agreement: Agreement | None = None
     groups: tuple[Group, ...] = ()
     progress: str = ""
+    earlier: PostedCard | None = None
+    later: PostedCard | None = None
+    stranger: str = ""
 
     def name(self, person_id: str | None) -> str:
         return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN
@@ -167,24 +138,6 @@ def evidence_text(request: TransitionRequest) -> str:
     metrics = ", ".join(f"{metric.name} {metric.value:g}" for metric in evidence.metrics) or "none"
     files = f"sha256 {evidence.artifacts.digest}" if evidence.artifacts else evidence.artifacts_unread or "none read"
     return f"The evidence can be read now, and the vote is open. Metrics: {metrics}. Files: {files}. Source: {evidence.source}."
-
-
-def title_of(request: TransitionRequest) -> str:
-    if request.kind is Kind.OBSERVED and request.state is State.REJECTED and _is_settled_rejection(request):
-        return "Put back" if request.settled_by_us else "Rejected"
-    if request.state is State.COLLECTING and request.unreadable and request.kind is not Kind.OBSERVED:
-        return "Evidence cannot be read"
-    titles = KIND_TITLES[request.kind]
-    if request.decided_by is DecidedBy.FAST_TRACK and request.kind is Kind.PROMOTION:
-        titles = titles | FAST_TRACK_TITLES
-    title = titles[request.state]
-    if request.state is State.APPROVED and request.frozen_until is not None:
-        return title.replace("waiting for the registry", "waiting for the freeze to end")
-    return title
-
-
-def _is_settled_rejection(request: TransitionRequest) -> bool:
-    return request.is_adopted or request.settled_at is not None
 
 
 def button_labels(request: TransitionRequest) -> tuple[str, str]:
@@ -276,7 +229,7 @@ def status_sentence(request: TransitionRequest, context: CardContext) -> str:
         return f"The vote cannot open, because the evidence cannot be read: {request.unreadable[-1]} {TRIED_AGAIN}"
     if request.state is State.COLLECTING:
         return f"The evidence is being collected; the vote opens after that. {context.progress}".rstrip()
-    return f"{request.outcome}."
+    return f"{request.outcome}. {RENEWED}" if request.renewed else f"{request.outcome}."
 
 
 def what_is_missing(request: TransitionRequest, context: CardContext) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ class FindingKind(StrEnum):
     VOTE_REFUSED = "vote_refused"
     MOVED_WITHOUT_APPROVAL = "moved_without_approval"
     HELD_WITHOUT_APPROVAL = "held_without_approval"
+    UNKNOWN_REQUESTER = "unknown_requester"
     APPROVAL_TOO_OLD = "approval_too_old"
     LINEAGE_INCOMPLETE = "lineage_incomplete"
     NO_RULE = "no_rule"

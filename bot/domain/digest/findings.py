@@ -193,6 +193,20 @@ def vote_refused(
     return Finding(FindingKind.VOTE_REFUSED, said, at, request.version.model, link)
 
 
+def unknown_requester(address: str, request: TransitionRequest, at: datetime, period: Period) -> Finding:
+    """A rollback that no known person asked for; `request` as it is now."""
+    back = (
+        f"{request.target} of {request.target_model} back from {request.away_from or 'its holder'} to {request.version}"
+    )
+    became = "and it was done" if request.state is State.APPLIED else f"and that is {request.state}"
+    said = (
+        f"{address}, whom neither the policy nor Slack knows, asked on {local_moment(at, period)} to take {back}, {became}. "
+        "Find out who that was. If it was wrong, ask for the version again: countersign request-transition"
+    )
+    link = request.card.url if request.card else ""
+    return Finding(FindingKind.UNKNOWN_REQUESTER, said, at, request.version.model, link)
+
+
 def digests_left_out(weeks: Sequence[str], at: datetime) -> Finding:
     told = weeks[0] if len(weeks) == 1 else f"{len(weeks)} weeks, {weeks[0]} to {weeks[-1]}"
     look = f"countersign digest --week {weeks[0]} --dry-run"

@@ -18,7 +18,7 @@ from bot.domain.digest.figures import (
     LedgerFigures,
 )
 from bot.domain.digest.periods import Period
-from bot.domain.text import counted, duration_text
+from bot.domain.text import counted, duration_text, format_local
 
 Names = Mapping[str, str]
 
@@ -29,6 +29,7 @@ CONCERNS: Mapping[FindingKind, str] = {
     FindingKind.VOTE_REFUSED: "Vote that nothing proves",
     FindingKind.MOVED_WITHOUT_APPROVAL: "Moved without an approval",
     FindingKind.HELD_WITHOUT_APPROVAL: "Held without an approval",
+    FindingKind.UNKNOWN_REQUESTER: "Rolled back by an unknown requester",
     FindingKind.APPROVAL_TOO_OLD: "Approval too old",
     FindingKind.LINEAGE_INCOMPLETE: "Lineage not complete",
     FindingKind.NO_RULE: "No rule speaks of it",
@@ -71,11 +72,8 @@ def day_text(day: date) -> str:
 
 
 def local_moment(at: datetime, period: Period) -> str:
-    """The time in the policy's time zone. For the hour that occurs twice when clocks go back, says which one."""
-    local = at.astimezone(ZoneInfo(period.timezone))
-    other = local.replace(fold=1 - local.fold)
-    said, offset = f"{local:%Y-%m-%d %H:%M}", f"{local:%z}"
-    return said if local.utcoffset() == other.utcoffset() else f"{said} UTC{offset[:3]}:{offset[3:]}"
+    """The time in the policy's time zone, with its distance from UTC: the hour that occurs twice when clocks go back is told apart."""
+    return format_local(at, ZoneInfo(period.timezone))
 
 
 def is_counted(digest: Digest) -> bool:

@@ -7,14 +7,18 @@ Every version can have the parts, and the fast track may require them. The check
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from bot.domain.evidence.dvc_lock import LOCK, Lock
 from bot.domain.model import DataSet, Evidence, Kind, LineageCheck, TransitionRequest
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand, Rule
+from bot.domain.text import counted
 from bot.errors import Refused
 
+UNCHECKED, UNKNOWN = "not checked: ", "not known: "  # how the sentences of checks begin that found nothing out
 EVALUATING = frozenset(
     {"eval", "evaluation", "test", "validation", "holdout"}
 )  # contexts of data sets that are not training data
@@ -149,13 +153,42 @@ def run_named_in(text: str) -> str:
     return str(whole.get("run_id", "")) if isinstance(whole, Mapping) else str(whole)
 
 
+class CheckState(StrEnum):
+    """What is known of one check, in the one word that card, page, terminal, digest and refusals use for it."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKED = "not checked"
+
+
+def state_of(check: LineageCheck) -> CheckState:
+    """What could not be checked has not failed, though it proves nothing either."""
+    if check.passed:
+        return CheckState.PASSED
+    return CheckState.NOT_CHECKED if check.sentence.startswith((UNCHECKED, UNKNOWN)) else CheckState.FAILED
+
+
+def check_text(check: LineageCheck) -> str:
+    """The state and the sentence of one check."""
+    said = check.sentence.removeprefix(UNCHECKED)
+    return f"{state_of(check)}: {said}"
+
+
+def checks_text(checks: Sequence[LineageCheck]) -> str:
+    """How many of the checks are in each state: "16 of 19 lineage checks passed, 1 failed, 2 not checked"."""
+    found = Counter(map(state_of, checks))
+    others = [f"{found[state]} {state}" for state in (CheckState.FAILED, CheckState.NOT_CHECKED) if found[state]]
+    return ", ".join((f"{found[CheckState.PASSED]} of {counted(len(checks), 'lineage check')} passed", *others))
+
+
 def missing(evidence: Evidence) -> tuple[str, ...]:
     """One sentence for each missing part and each failed check that the rule requires; empty when the lineage is complete."""
     gaps = (f"there is no {part.name}: {part.fix}" for part in PARTS if not part.is_there(evidence))
-    return (*gaps, *(f"{check.code}: {check.sentence}" for check in failed(evidence) if check.blocks))
+    return (*gaps, *(f"{check.code} {check_text(check)}" for check in failed(evidence) if check.blocks))
 
 
 def failed(evidence: Evidence) -> tuple[LineageCheck, ...]:
+    """The checks that did not pass: what was not checked blocks as well."""
     return tuple(check for check in evidence.lineage if not check.passed)
 
 
@@ -176,7 +209,7 @@ def check_may_approve(request: TransitionRequest, rule: Rule) -> None:
     """Raises Refused with what is wrong."""
     found = in_the_way(request, rule)
     if found:
-        told = " ".join(f"{check.code}: {check.sentence}" for check in found)
+        told = " ".join(f"{check.code} {check_text(check)}" for check in found)
         raise Refused(f"the rule approves nothing of such lineage, so it can only be rejected. {told}")
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from bot.domain.evidence.dvc_lock import SEED_NAMES, Lock, differences, is_seed, same_lines, sha256_of, unexplained
-from bot.domain.evidence.lineage import Provenance, run_named_in, was_trained_on
+from bot.domain.evidence.lineage import UNCHECKED, UNKNOWN, Provenance, run_named_in, was_trained_on
 from bot.domain.evidence.training_commands import Commands
 from bot.domain.model import LineageCheck
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand
@@ -78,7 +78,7 @@ def _not_clean(run: str, said: str) -> Found:
         what = f'run {run} was trained with uncommitted changes (git_dirty is "true")'
         return wrong(what, "The commit does not describe the code that ran", fix)
     how = f'git_dirty is "{said[:20]}"' if said else "git_dirty tag is missing"
-    what = f"not known: run {run} does not say whether all was committed ({how})"
+    what = f"{UNKNOWN}run {run} does not say whether all was committed ({how})"
     return wrong(what, "The commit may not describe the code that ran", fix)
 
 
@@ -325,7 +325,7 @@ def _train_again(provenance: Provenance) -> str:
 
 
 def _without(what: str, why: str = "there is no run") -> Found:
-    return False, f"not checked: {what}, because {why}."
+    return False, f"{UNCHECKED}{what}, because {why}."
 
 
 def _not_mirrored(provenance: Provenance, what: str) -> Found:
@@ -334,7 +334,7 @@ def _not_mirrored(provenance: Provenance, what: str) -> Found:
         if provenance.not_mirrored.startswith("no git remote")
         else "see to it, and ask again"
     )
-    return False, f"not checked: {provenance.not_mirrored}. Nobody but the trainer can say {what}. Fix: {fix}."
+    return False, f"{UNCHECKED}{provenance.not_mirrored}. Nobody but the trainer can say {what}. Fix: {fix}."
 
 
 def _run(provenance: Provenance) -> str:

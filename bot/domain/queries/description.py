@@ -28,6 +28,7 @@ from bot.domain.request.evolution import BY_RULE
 
 Names = Mapping[str, str]
 Edge = tuple[str, str]
+DECIDED = (*WAS_APPROVED, State.REJECTED, State.CALLED_OFF)
 WITHOUT_VOTES = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
 
 
@@ -115,7 +116,10 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Told:
-    """A request with its outcome. `decided_by` are printed names; `now` says what has happened to it since."""
+    """A request with its outcome. `decided_by` are printed names; `now` says what has happened to it since.
+
+    `ended_at`: when its approval was called off.
+    """
 
     id: str
     kind: Kind
@@ -139,6 +143,7 @@ class Told:
     entry: int | None
     checkpoint: Checkpoint | None
     now: str
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -161,9 +166,15 @@ class Description:
     unread: str = ""
 
     @property
-    def approval(self) -> Told | None:
-        """The newest request that approved the version."""
-        return next((told for told in self.requests if told.state in WAS_APPROVED), None)
+    def decision(self) -> Told | None:
+        """The newest decision on the version, for any target: a rejection takes the place of an earlier approval. None before any."""
+        return newest_decision(self.requests)
+
+
+def newest_decision(requests: Sequence[Told]) -> Told | None:
+    """Of several decisions the last one counts, in whatever order they were asked for."""
+    decided = [one for one in requests if one.state in DECIDED and one.decided_at is not None]
+    return max(decided, key=lambda one: one.ended_at or one.decided_at or one.opened_at, default=None)
 
 
 def pipeline_of(lock: Lock, lock_sha256: str, evidence: Evidence | None) -> Pipeline:
@@ -209,6 +220,7 @@ def told(
     entry: int | None,
     checkpoint: Checkpoint | None,
     now: str,
+    is_rolled_back: bool = False,
 ) -> Told:
     """The request with printed names. `names` maps person ids to names; `now` says what has happened to it since."""
     judgement = request.judgement
@@ -216,7 +228,7 @@ def told(
         id=request.id,
         kind=request.kind,
         state=request.state,
-        title=title_of(request),
+        title=title_of(request, is_rolled_back=is_rolled_back),
         target=request.target,
         asked=str(request.ask),
         requester=names.get(request.requester, UNKNOWN) if request.requester else "",
@@ -235,6 +247,7 @@ def told(
         entry=entry,
         checkpoint=checkpoint,
         now=now,
+        ended_at=request.ended_at,
     )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from bot.domain.card.metrics_table import figure
-from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER
+from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER, failed
+from bot.domain.evidence.lineage import check_text as check_text
+from bot.domain.evidence.lineage import checks_text as checks_text
 from bot.domain.model import Artifacts, DataSet, Evidence, Metric, SignedBy
 from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
 from bot.domain.text import counted, format_utc
@@ -59,9 +61,9 @@ def held_text(place: Held) -> str:
 def decision_text(request: Told) -> str:
     """Who decided and when, or how the request ended without a decision."""
     when = f" on {format_utc(request.decided_at)}" if request.decided_at else ""
-    if request.decided_by and not request.title.endswith(f"by {request.decided_by}"):
-        return f"{request.title} by {request.decided_by}{when}"
-    return f"{request.title}{when}"
+    what, comma, then = request.title.partition(", ")  # "Approved", ", but not applied"
+    by = f" by {request.decided_by}" if request.decided_by and not what.endswith(f"by {request.decided_by}") else ""
+    return f"{what}{by}{when}{comma}{then}"
 
 
 def ballot_text(ballot: Ballot) -> str:
@@ -128,6 +130,8 @@ def _headline(found: Description) -> Lines:
         yield _line("holds", f"{place.target}, {_since(place)}, {place.approval}")
     if not found.holds:
         yield _line("holds", "no target now")
+    if found.decision is not None:
+        yield _line("decision", f"{decision_text(found.decision)}, for {found.decision.target}")
     for place in (place for place in found.holders if place not in found.holds):
         yield _line("instead", f"{place.target}: {held_text(place)}")
 
@@ -151,9 +155,9 @@ def _origin(found: Description) -> Lines:
     yield _line("artifacts", artifacts_text(evidence.artifacts, evidence.artifacts_unread))
     yield from (_line("leads out", found) for found in evidence.outside)
     yield from (_line("not covered", found) for found in evidence.uncovered)
-    for check in evidence.lineage:
-        if not check.passed:
-            yield _line(f"lineage {check.code}", check.sentence)
+    if evidence.lineage:
+        yield _line("lineage", checks_text(evidence.lineage))
+    yield from (_line(f"lineage {check.code}", check_text(check)) for check in failed(evidence))
 
 
 def _pipeline(pipeline: Pipeline) -> Lines:

@@ -29,7 +29,10 @@ Words = tuple[str, str, str]  # what, who, why
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """`who` are printed names; `why` is the reason, or where the target came from; empty when none was given."""
+    """`who` are printed names; `why` is the reason, or where the target came from; empty when none was given.
+
+    `gone` are the versions that lost the target by it: it belongs to their history as well.
+    """
 
     at: datetime
     what: str
@@ -39,17 +42,32 @@ class HistoryEntry:
     why: str = ""
     ticket: str = ""
     request_id: str = ""
+    gone: tuple[VersionId, ...] = ()
+
+
+def history_about(version: VersionId, entries: Iterable[HistoryEntry]) -> list[HistoryEntry]:
+    """What happened to one version, with what ended its hold on a target: a rollback, another promotion, a move by hand."""
+    return [one for one in entries if version in (one.version, *one.gone)]
 
 
 def happening(event: e.RequestEvent, request: TransitionRequest, names: Names) -> HistoryEntry | None:
     """None for events that do not concern a target: single votes, cards, tickets. `request` is the event's request as it is now."""
-    told = _decision(event, request, names) or _ending(event, names) or _move(event, request)
+    told = _decision(event, request, names) or _ending(event, names) or _move(event, request, names)
     if told is None:
         return None
     what, who, why = told
     version = event.to if isinstance(event, e.TargetPutBack) else request.version
     ticket = request.ticket.key if request.ticket else ""
-    return HistoryEntry(event.at, what, version, request.target, who, why, ticket, request.id)
+    return HistoryEntry(event.at, what, version, request.target, who, why, ticket, request.id, _gone(event, request))
+
+
+def _gone(event: e.RequestEvent, request: TransitionRequest) -> tuple[VersionId, ...]:
+    if isinstance(event, e.TargetPutBack):
+        return (event.away_from,) if event.moved else ()
+    if not isinstance(event, e.TargetMoved):
+        return ()
+    left = (event.previous, request.away_from, *event.besides)
+    return tuple(dict.fromkeys(one for one in left if one is not None and one != event.version))
 
 
 def seen_in_the_registry(event: e.MoveObserved | e.MoveReverted | HolderLeft) -> HistoryEntry:
@@ -58,7 +76,8 @@ def seen_in_the_registry(event: e.MoveObserved | e.MoveReverted | HolderLeft) ->
     if isinstance(event, e.MoveReverted):
         return HistoryEntry(event.at, "given back", event.to, event.target, why="as the rule says")
     what = "moved by hand" if event.version else "taken away by hand"
-    return HistoryEntry(event.at, what, event.version, event.target, why=_held_before(event.previous))
+    gone = (event.previous,) if event.previous and event.previous != event.version else ()
+    return HistoryEntry(event.at, what, event.version, event.target, why=_held_before(event.previous), gone=gone)
 
 
 def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Words | None:
@@ -101,14 +120,18 @@ def _ending(event: e.RequestEvent, names: Names) -> Words | None:
             return None
 
 
-def _move(event: e.RequestEvent, request: TransitionRequest) -> Words | None:
+def _move(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Words | None:
     match event:
         case e.ApprovalHeld():
             return "held by a freeze", "", f"{event.freeze}, until {format_utc(event.until)}"
         case e.FreezeEnded():
             return "freeze ended", "", event.freeze
         case e.TargetMoved() if request.kind is Kind.ROLLBACK:
-            return "rolled back", "", _because(f"away from {request.away_from}", request.comment)
+            return (
+                "rolled back",
+                _names((request.requester,), names),
+                _because(f"away from {request.away_from}", request.comment),
+            )
         case e.TargetMoved() if request.kind is Kind.OBSERVED:
             return "stays", "", ""
         case e.TargetMoved():

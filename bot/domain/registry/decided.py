@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.model import Kind, StaleCause, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.registry.comparisons import changed_hands, compared_with, newest, other_holders
 from bot.domain.registry.custody import ever_approved, way_back_from
 from bot.domain.registry.facts import Facts, copies_of, intent_of, when
 from bot.domain.registry.steps import (
@@ -46,8 +47,8 @@ def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> S
         )
     intent, ours = intent_of(request, facts), copies_of(request, facts)
     arrived = request.version in facts.holders or bool(ours)
-    others = tuple(holder for holder in facts.holders if holder != request.version and holder not in ours)
-    now_held, expected = _newest(others), _compared_with(request)
+    others = other_holders(request, facts)
+    now_held, expected = newest(others), compared_with(request)
     if intent is not None and not arrived and _number(now_held) != intent.from_version:
         return GoStale(
             f"{request.target} was moved by somebody else while Countersign was moving it", StaleCause.TARGET
@@ -55,7 +56,7 @@ def _promote(request: TransitionRequest, facts: Facts, guard: Guard | None) -> S
     is_ours = intent is not None and arrived
     is_there_alone = arrived and not others
     if not is_ours and not is_there_alone and now_held != expected:
-        return GoStale(_changed_hands(request, expected, now_held), StaleCause.TARGET)
+        return GoStale(changed_hands(request, now_held), StaleCause.TARGET)
     if guard is None:
         return CheckGuard()
     if guard.objection:
@@ -130,27 +131,11 @@ def _approved_later(request: TransitionRequest, facts: Facts) -> TransitionReque
     return newest if newest is not None and newest.id != request.id and when(newest) > when(request) else None
 
 
-def _compared_with(request: TransitionRequest) -> VersionId | None:
-    """The holder of the target when the evidence was frozen; requests of older releases name only the champion."""
-    if request.found is not None:
-        return _newest(request.found)
-    return request.evidence.champion.version if request.evidence and request.evidence.champion else None
-
-
 def _to_archive(others: tuple[VersionId, ...], up_to: int | None, facts: Facts) -> tuple[VersionId, ...]:
     """`models:/name/Stage` means the highest number there, so the former holder must leave; later arrivals are judged by the next look."""
     if facts.target.kind is not TargetKind.STAGE:
         return ()
     return tuple(other for other in others if other.version <= (up_to or 0))
-
-
-def _changed_hands(request: TransitionRequest, before: VersionId | None, now: VersionId | None) -> str:
-    was, is_now = (str(holder) if holder else "nobody" for holder in (before, now))
-    return f"{request.target} is held by {is_now} now; when the evidence was frozen it was held by {was}"
-
-
-def _newest(holders: tuple[VersionId, ...]) -> VersionId | None:
-    return holders[0] if holders else None
 
 
 def _number(version: VersionId | None) -> int | None:

@@ -93,7 +93,7 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
     if isinstance(event, RequestExpired | RequestWithdrawn | RequestSuperseded | ApprovalStale):
         decided_at = request.decided_at or event.at
         if isinstance(event, RequestSuperseded):
-            request = replace(request, superseded_by=event.by)
+            request = replace(request, superseded_by=event.by, renewed=event.renewed)
         if isinstance(event, ApprovalStale):
             request = replace(request, stale_cause=event.cause)
         ending = ENDINGS[type(event)]

@@ -252,6 +252,12 @@ def supersede(older: TransitionRequest, newer: TransitionRequest, at: datetime) 
     return [RequestSuperseded(at, older.id, newer.id, reason)]
 
 
+def renew(request: TransitionRequest, fresh_id: str, why: str, at: datetime) -> list[Event]:
+    """Ends a vote whose comparison is outdated: the request `fresh_id` takes its place, with new evidence."""
+    is_asked = request.state is State.PENDING and request.kind is Kind.PROMOTION
+    return [RequestSuperseded(at, request.id, fresh_id, why, renewed=True)] if is_asked else []
+
+
 def apply(
     request: TransitionRequest,
     previous: VersionId | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
 from bot.domain.card.sentences import CardContext, decision_text, outcome_text, what_reject_does
 from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State, TransitionRequest
+from bot.domain.queries.description import told
 from tests.builders import RULE_HASH, a_champion, a_rejection, a_request, a_rule, a_version, a_vote, an_evidence
 
 NAMES = {"ana": "Ana Ruiz", "cy": "Cy Lindqvist"}
@@ -128,3 +130,23 @@ def test_approving_it_again_asks_for_a_reason_in_a_form_which_confirms_as_well()
 
     assert approve.confirm is None
     assert usual.confirm is not None
+
+
+@pytest.mark.parametrize(
+    ("decided_by", "kind", "title"),
+    [
+        (DecidedBy.PEOPLE, Kind.PROMOTION, "Approved, and rolled back since"),
+        (DecidedBy.FAST_TRACK, Kind.PROMOTION, "Approved by the fast track, and rolled back since"),
+        (DecidedBy.PEOPLE, Kind.OBSERVED, "Ratified, and rolled back since"),
+        (DecidedBy.RULE, Kind.ROLLBACK, "Rolled back, and rolled back since"),
+    ],
+)
+def test_a_title_follows_its_request_to_the_end(decided_by: DecidedBy, kind: Kind, title: str) -> None:
+    request = a_request(State.APPLIED, decided_by=decided_by, kind=kind)
+
+    card = request_card(request, replace(PRINTED, rolled_back=FAILED))
+    known = told(request, NAMES, signed=(), entry=None, checkpoint=None, now="", is_rolled_back=True)
+
+    assert card.title == f"{title}: bike-demand v7 → champion"
+    assert card.summary.startswith(title)
+    assert known.title == title

@@ -132,7 +132,7 @@ class TestThread:
         assert rows(a_digest(), "Who holds")[2] == (
             "fraud v2",
             "model:prod.fraud",
-            "2026-05-07 01:00",
+            "2026-05-07 01:00 UTC+02:00",
             "Ana Ruiz (ml-leads) and Cy Lindqvist",
             "200 days",
             "23c0bfb1d7e9",
@@ -150,7 +150,7 @@ class TestThread:
         assert row == (
             "bike-demand v7 (instead of bike-demand v6)",
             "alias:champion",
-            "2026-11-18 00:00",
+            "2026-11-18 00:00 UTC+01:00",
             "applied",
             "Ana Ruiz (ml-leads)",
             "Ben Okafor; trained by dana",
@@ -268,7 +268,7 @@ class TestTicket:
         ]
         assert card.tables[-1].rows[0] == (
             "Policy 4 came into force, from config/policy.yaml.",
-            "2026-11-17 00:00",
+            "2026-11-17 00:00 UTC+01:00",
             "ml-leads: Cy Lindqvist was added",
         )
 

@@ -62,7 +62,7 @@ def test_a_target_that_was_taken_away_is_told_as_such() -> None:
     matter = matters.moved_without_approval("bike-demand", CHAMPION, None, a_version(5), NOON, None, PERIOD)
 
     assert matter.sentence.startswith(
-        "alias:champion of bike-demand was taken away from bike-demand v5 on 2026-03-02 13:00 without an approval."
+        "alias:champion of bike-demand was taken away from bike-demand v5 on 2026-03-02 13:00 UTC+01:00 without an approval."
     )
 
 
@@ -73,7 +73,8 @@ def test_a_move_back_to_who_was_approved_needs_no_adopting() -> None:
 
     assert matter.concern is FindingKind.MOVED_WITHOUT_APPROVAL
     assert matter.sentence == (
-        "bike-demand v7 was put on alias:champion of bike-demand on 2026-03-02 13:00 without asking; bike-demand v8 held it before. "
+        "bike-demand v7 was put on alias:champion of bike-demand on 2026-03-02 13:00 UTC+01:00 without asking; "
+        "bike-demand v8 held it before. "
         "MLflow does not tell by whom. "
         "It had been approved for it before, by Cy on 2026-03-01 10:00, and is held by that approval: nothing needs to be adopted."
     )
@@ -85,8 +86,8 @@ def test_a_holder_that_was_rejected_is_told_with_who_said_no() -> None:
     matter = matters.held_without_approval(a_version(), "bike-demand", CHAMPION, NOON, PERIOD, no, "Ana Ruiz")
 
     assert matter.sentence == (
-        "bike-demand v7 has held alias:champion of bike-demand since 2026-03-02 13:00, although Ana Ruiz rejected it on "
-        "2026-03-02 13:00 (GOV-7). Put the target back, or ask once more: countersign adopt"
+        "bike-demand v7 has held alias:champion of bike-demand since 2026-03-02 13:00 UTC+01:00, although Ana Ruiz rejected it on "
+        "2026-03-02 13:00 UTC+01:00 (GOV-7). Put the target back, or ask once more: countersign adopt"
     )
 
 
@@ -107,7 +108,7 @@ def test_a_holder_that_came_back_is_told_with_the_approval_that_it_had() -> None
     )
 
     assert matter.sentence == (
-        "bike-demand v7 has held alias:champion of bike-demand since 2026-03-02 13:00, and nobody has approved that: its earlier "
+        "bike-demand v7 has held alias:champion of bike-demand since 2026-03-02 13:00 UTC+01:00, and nobody has approved that: its earlier "
         "approval, by Ana Ruiz, ended when another version took its place. The request for it waits for a decision (GOV-7)"
     )
 
@@ -128,7 +129,7 @@ def test_every_moment_is_that_of_the_wall_clock() -> None:
         matters.given_back("bike-demand", CHAMPION, a_version(), NOON, NOON, PERIOD),
     ]
 
-    assert all("2026-03-02 13:00" in matter.sentence and "UTC" not in matter.sentence for matter in told)
+    assert all("2026-03-02 13:00 UTC+01:00" in matter.sentence for matter in told)
 
 
 def test_weeks_left_out_can_be_looked_at() -> None:

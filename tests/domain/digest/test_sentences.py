@@ -73,7 +73,7 @@ def test_the_gravest_concern_comes_first() -> None:
 
 def test_the_period_is_told_in_whole_days_on_the_wall_clock() -> None:
     assert period_text(PERIOD) == "16 November 2026 to 22 November 2026, Europe/Madrid"
-    assert local_moment(PERIOD.starts, PERIOD) == "2026-11-16 00:00"
+    assert local_moment(PERIOD.starts, PERIOD) == "2026-11-16 00:00 UTC+01:00"
 
 
 def test_the_hour_that_comes_twice_says_which_one_it_is() -> None:

@@ -311,7 +311,7 @@ STRICT = a_rule(lineage=LineageDemand(block=("L09",)))
 def test_nobody_may_approve_what_a_blocking_check_stands_against_but_they_may_reject_it() -> None:
     request = a_request(evidence=BLOCKED)
 
-    with pytest.raises(Refused, match=r"so it can only be rejected\. L09: dvc\.lock does not pin the run"):
+    with pytest.raises(Refused, match=r"so it can only be rejected\. L09 failed: dvc\.lock does not pin the run"):
         cast_vote(request, a_vote("cy"), STRICT, "sha256:1")
     assert cast_vote(request, a_rejection("cy"), STRICT, "sha256:1")
 
@@ -327,7 +327,7 @@ def test_the_way_back_to_what_was_approved_once_stays_open() -> None:
 
 
 def test_the_fast_track_misses_what_the_rule_insists_on() -> None:
-    assert missing(BLOCKED) == (f"L09: {FAILED.sentence}",)
+    assert missing(BLOCKED) == (f"L09 failed: {FAILED.sentence}",)
 
 
 def test_the_card_says_in_one_line_on_whose_word_and_what_is_wrong() -> None:
@@ -350,8 +350,8 @@ def test_the_card_says_in_one_line_on_whose_word_and_what_is_wrong() -> None:
     assert told == {
         "none": [],
         "blocked": [
-            "cannot be approved without: lock pins the run; not shown: seed; on the trainer's own word alone",
+            "cannot be approved without: lock pins the run (failed); failed: seed; on the trainer's own word alone",
         ],
-        "noted": ["not shown: seed; on the trainer's own word alone"],
+        "noted": ["failed: seed; on the trainer's own word alone"],
         "whole": ["complete, vouched for by the git mirror"],
     }

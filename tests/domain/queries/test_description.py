@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,12 +23,14 @@ from bot.domain.queries.description import (
     Held,
     Pipeline,
     Signed,
+    Told,
     approval_text,
     decided_by,
+    newest_decision,
     pipeline_of,
     told,
 )
-from bot.domain.queries.description_text import holders_in_words, in_words
+from bot.domain.queries.description_text import decision_text, holders_in_words, in_words
 from bot.domain.registry.holders import Place, concerns, places_at
 from tests.builders import (
     CHAMPION,
@@ -145,7 +148,8 @@ def test_a_failed_lineage_check_stands_where_the_version_comes_from() -> None:
 
     said = text_of(a_description(evidence=an_evidence(lineage=checks)))
 
-    assert "lineage L04        The tree was not clean. Commit first." in said
+    assert "lineage L04        failed: The tree was not clean. Commit first." in said
+    assert "lineage            1 of 2 lineage checks passed, 1 failed" in said
     assert "L01" not in said
     assert "on whose word      the trainer's own: nobody else was asked" in said
 
@@ -361,3 +365,33 @@ def test_whatever_the_edges_every_name_has_a_place_of_its_own_inside_the_picture
     assert {box.name for box in graph.boxes} == {name for edge in edges for name in edge}
     assert len({(box.left, box.top) for box in graph.boxes}) == len(graph.boxes)
     assert all(0 <= box.left < graph.width and 0 <= box.top < graph.height for box in graph.boxes)
+
+
+def a_told(state: State, hours: float, **changes: object) -> Told:
+    request = a_request(state, decided_at=NOON + hours * HOUR, decided_by=DecidedBy.PEOPLE, **changes)
+    return told(request, NAMES, signed=(), entry=None, checkpoint=None, now="")
+
+
+@pytest.mark.parametrize("newest", [State.APPLIED, State.REJECTED, State.STALE, State.CALLED_OFF])
+@pytest.mark.parametrize("older", [State.APPLIED, State.REJECTED, State.STALE, State.CALLED_OFF])
+def test_of_several_decisions_the_newest_is_said_of_a_version(newest: State, older: State) -> None:
+    first, last = a_told(older, 1), a_told(newest, 2)
+    withdrawn = a_told(State.WITHDRAWN, 3)
+
+    found = a_description(withdrawn, first, last)
+
+    assert found.decision == last
+    assert f"decision           {decision_text(last)}, for alias:champion" in text_of(found)
+
+
+def test_an_approval_that_was_called_off_after_a_rejection_is_the_newest_decision() -> None:
+    rejected = a_told(State.REJECTED, 2)
+    called_off = a_told(State.CALLED_OFF, 1, ended_at=NOON + 3 * HOUR)
+
+    assert newest_decision((rejected, called_off)) == called_off
+
+
+def test_people_who_approved_are_not_said_to_have_left_it_unapplied() -> None:
+    stale = a_told(State.STALE, 1, votes=(a_vote("ana"), a_vote("cy")))
+
+    assert decision_text(stale) == "Approved by Ana Ruiz and Cy Lindqvist on 2026-03-02 13:00 UTC, but not applied"

@@ -51,7 +51,7 @@ def test_a_history_tells_what_was_asked_decided_moved_and_rolled_back(installati
         ("moved", 2, "", f"{installation.model} v1 held it before"),
         ("asked to go back", 1, "Ben Okafor", f"away from {installation.model} v2: {DRIFT}"),
         ("approved to go back", 1, "the rule", "it was approved for this target before"),
-        ("rolled back", 1, "", f"away from {installation.model} v2: {DRIFT}"),
+        ("rolled back", 1, "Ben Okafor", f"away from {installation.model} v2: {DRIFT}"),
     ]
 
 
