@@ -55,7 +55,7 @@ def tables_used(version: VersionId, s: Services) -> TablesUsed:
     """From the newest frozen evidence, else as MLflow says now; none when MLflow does not answer. Raises OutsideError."""
     with s.store.transaction() as tx:
         frozen = newest_evidence(tx.requests.find(version=version))
-    evidence = frozen or s.registry.read_evidence(version, None, ())
+    evidence = frozen or s.registry_at(version.workspace).read_evidence(version, None, ())
     found: dict[Table, tuple[DataSet, ...]] = {}
     for one in evidence.datasets:
         if one.table is not None:
