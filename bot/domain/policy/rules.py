@@ -18,7 +18,10 @@ from bot.domain.workspaces import Registry, is_covered, watched
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
 ARTIFACTS_FROM_MLFLOW = ("mlflow-artifacts:",)
 # Keys that the parts of a rule got later: unset, the rule keeps its hash.
-SAID_WHEN_SET = ("passkey", "fields", "approved_path", "rejected_path", "approved_resolution", "rejected_resolution")
+SAID_WHEN_SET = (
+    *("passkey", "fields", "approved_path", "rejected_path", "approved_resolution", "rejected_resolution"),
+    *("relation", "relation_type"),
+)
 NOT_BINDING = ("channel", "ticket", "remind_after", "escalate", "approval_valid_for")  # who is notified, and when
 
 

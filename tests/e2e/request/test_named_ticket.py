@@ -91,6 +91,7 @@ def test_a_link_that_jira_refuses_keeps_nothing_else_from_the_ticket(installatio
     assert all("No issue link type with name 'Causes'" in job.errors[-1].error for job in parked)
 
 
+@pytest.mark.proof
 def test_without_the_option_a_name_is_only_text(installation: Installation) -> None:
     installation.register()
     installation.mlflow.update_model_version(installation.model, "1", "GOV-1: retrained")
