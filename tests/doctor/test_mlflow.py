@@ -63,6 +63,22 @@ def test_a_databricks_workspace_under_another_name_is_not_supported(installed: I
     assert "MLFLOW_TRACKING_URI names a Databricks workspace, which is not supported, because" in trouble.why
 
 
+def test_each_place_of_the_policy_is_checked_and_one_that_fails_hides_no_other(installed: Installation) -> None:
+    """The run's server has no workspaces, and nothing listens at the other address."""
+    eu = 'registries: {default: {workspaces: [default, team-a]}, eu: {uri: "http://127.0.0.1:9"}}'
+    installed.rewrite_policy("rules:", f"{eu}\nrules:")
+
+    found = installed.examine()
+
+    status = {one.what: str(one.status) for one in found}
+    why = {one.what: f"{one.why}; {one.fix}" for one in found if str(one.status) == "FAIL"}
+    assert (status["mlflow"], status["mlflow models"], status["mlflow registry"]) == ("ok", "ok", "ok")
+    assert 'server of "default/team-a" has no workspaces' in why["mlflow models in default/team-a"]
+    assert "cannot be reached at http://127.0.0.1:9" in why["mlflow in eu/default"]
+    assert "check the uri of eu in the policy" in why["mlflow in eu/default"]
+    assert "mlflow writing in eu/default" not in status
+
+
 def test_a_model_that_a_rule_names_and_the_account_may_not_read_is_a_failure(installed: Installation) -> None:
     """MLflow's lists leave it out without a word."""
     installed.rewrite_policy(f'models: "{installed.model}"', 'models: "hidden-from-the-bot"')

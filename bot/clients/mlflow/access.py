@@ -68,8 +68,3 @@ class Access:
             request.headers.pop(HEADER, None)
         else:
             request.headers[HEADER] = self.place.name
-
-
-def server_in(address: str) -> str:
-    """The server's own address in one of a place."""
-    return PLACE.sub("", address, count=1)

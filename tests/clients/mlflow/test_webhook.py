@@ -105,4 +105,4 @@ def test_a_real_change_arrives_as_a_hint_to_its_model(mlflow_server, client, web
             break
 
     assert hint is not None
-    assert (hint.workspace, hint.model) == ("default", model_name)
+    assert hint.model == model_name
