@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bot.clients.delta.files import TableFiles, files_at, place_of, reading
+from bot.clients.delta.files import DirectoryFiles, TableFiles, files_at, place_of, reading
 from bot.clients.placed_files import Copied, copied, place_below, put, written_beside
 from bot.data_ports import FetchedTable
 from bot.domain.evidence.delta_log import RESTORE, entry_of, needed, place_in_table
@@ -59,7 +59,7 @@ class _Fetching:
         """Data files first: a folder that is not complete is no table yet."""
         names = self._log_wanted()
         with TemporaryDirectory(prefix="countersign-") as directory:
-            staged = Path(directory)
+            staged = Path(directory).resolve()
             for name in names:
                 self._copy(f"{LOG}/{name}", staged, None)
             written_at = _written_at(staged / LOG / entry_of(self.version))
@@ -67,8 +67,9 @@ class _Fetching:
             sizes = self._data_files(staged)
             self._refuse_missing(sizes)
             data = {path: self._copy(path, into, size) for path, size in sizes.items()}
+            as_read = replace(self, files=DirectoryFiles(staged))
             for name in names:
-                self._copy(f"{LOG}/{name}", into, None)
+                as_read._copy(f"{LOG}/{name}", into, None)
         self._check_copy(into, sizes)
         manifest = manifest_of({path: one.sha256 for path, one in data.items()})
         artifacts = Artifacts(digest_of(manifest), len(data), sum(one.size for one in data.values()))
@@ -122,7 +123,7 @@ class _Fetching:
         with self._opened(into) as table:
             if {place_in_table(path, str(into)): size for path, size in _listed(table)} != sizes:
                 raise NotFetched(
-                    f"the table's log at {self.place} was changed while it was read. Try again, into an empty directory"
+                    f"the folder {into} has another table than was read from {self.place}. Choose an empty directory"
                 )
 
     @contextmanager

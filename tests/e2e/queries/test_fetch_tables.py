@@ -43,14 +43,19 @@ def table(tmp_path: Path) -> Path:
 
 
 def trained_on(installation: Installation, **sources: DeltaDatasetSource) -> TransitionRequest:
-    """A version whose run logged these data sets by their names, as `mlflow.log_input` sends them, and asks for its target."""
+    """A version whose run logged these data sets by their names, and asks for its target."""
+    return installation.asked(registered(installation, **sources))
+
+
+def registered(installation: Installation, **sources: DeltaDatasetSource) -> int:
+    """The data sets are logged as `mlflow.log_input` sends them."""
     number = installation.register()
     context = [InputTag("mlflow.data.context", "training")]
     inputs = [
         DatasetInput(MetaDataset(source, name=name)._to_mlflow_entity(), context) for name, source in sources.items()
     ]
     installation.mlflow.log_inputs(installation.run_of(number), datasets=inputs)
-    return installation.asked(number)
+    return number
 
 
 def fetched(installation: Installation, into: Path, **tables: str) -> Brought:
@@ -93,15 +98,17 @@ def test_a_place_that_no_one_trusts_is_not_looked_at_until_it_is_named(
     installation: Installation, table: Path, tmp_path: Path
 ) -> None:
     elsewhere = shutil.move(table, tmp_path / "elsewhere")
+    (tmp_path / "lake/link").symlink_to(elsewhere)
     allow(installation, f"{tmp_path}/lake/")
     trained_on(
         installation,
         outside=DeltaDatasetSource(path=str(elsewhere), delta_table_version=1),
+        link=DeltaDatasetSource(path=f"{tmp_path}/lake/link", delta_table_version=1),
         up=DeltaDatasetSource(path=f"{tmp_path}/lake/../elsewhere", delta_table_version=1),
         named=DeltaDatasetSource(delta_table_name="hive_metastore.bikes.rides", delta_table_version=2),
         zero=DeltaDatasetSource(path=f"{tmp_path}/lake/zero", delta_table_version=0),
     )
-    trusted = {"outside": str(elsewhere), "up": str(elsewhere), "named": str(elsewhere)}
+    trusted = dict.fromkeys(("outside", "link", "up", "named"), str(elsewhere))
 
     report = fetched(installation, tmp_path / "untrusted")
     again = fetched(installation, tmp_path / "out", **trusted)
@@ -110,27 +117,14 @@ def test_a_place_that_no_one_trusts_is_not_looked_at_until_it_is_named(
     assert (report.tables, report.is_good) == ((), False)
     for name in ("outside", "up"):
         assert "which is in none of the policy's artifact_stores, and a run can name any place" in why[name]
+    assert f"a link to {elsewhere}, which is in none of the policy's artifact_stores" in why["link"]
     assert "only the catalog knows where it is: name the folder of the table with --table" in why["named"]
     assert "did not say which version of Delta table" in why["zero"]
     assert "0 as a text" in why["zero"]
-    assert sorted(one.folder for one in again.tables) == ["named-v2", "outside-v1", "up-v1"]
+    assert sorted(one.folder for one in again.tables) == ["link-v1", "named-v2", "outside-v1", "up-v1"]
     assert [one.path for one in again.left if one.is_fault] == ["zero"]
     with pytest.raises(Refused, match="no data set of that version with the name 'other' was read from a Delta table"):
         fetched(installation, tmp_path / "out", other=str(elsewhere))
-
-
-def test_a_link_out_of_a_trusted_folder_is_not_followed(
-    installation: Installation, table: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store/rides").symlink_to(table)
-    allow(installation, f"{tmp_path}/store/")
-    trained_on(installation, rides=DeltaDatasetSource(path=f"{tmp_path}/store/rides", delta_table_version=1))
-
-    report = fetched(installation, tmp_path / "out")
-
-    assert report.tables == ()
-    assert f"a link to {table}, which is in none of the policy's artifact_stores" in report.left[0].why
 
 
 def test_the_command_brings_the_table_back_and_says_what_was_checked(
@@ -144,11 +138,16 @@ def test_the_command_brings_the_table_back_and_says_what_was_checked(
     plain = command_line(installation, uri, "--fetch", out, "--table", f"rides={table}", "--json")
     wrong = command_line(installation, uri, "--fetch", out, "--table", str(table))
     alone = command_line(installation, uri, "--table", f"rides={table}")
+    number = registered(installation, later=DeltaDatasetSource(path=str(table), delta_table_version=1))
+    unasked = command_line(
+        installation, f"models:/{request.version.model}/{number}", "--fetch", out, "--table", f"later={table}"
+    )
 
     assert (refused.returncode, done.returncode, plain.returncode) == (1, 0, 0), done.stdout
     assert "NOT BROUGHT BACK" in refused.stdout
     assert f"rides-v2  rides: version 2 of {table}, written " in done.stdout
     assert "no hash of them was recorded, so only version, time and sizes were checked" in done.stdout
     assert json.loads(plain.stdout)["tables"][0]["table"]["version"] == 2
-    assert (wrong.returncode, alone.returncode) == (2, 2)
+    assert (wrong.returncode, alone.returncode, unasked.returncode) == (2, 2, 0)
+    assert "nothing was frozen: these are the versions that MLflow names now" in unasked.stdout
     assert "Write for example rides=/srv/tables/rides" in wrong.stderr
