@@ -16,6 +16,7 @@ from bot.domain.digest.periods import next_period, previous_period
 from bot.domain.model import Ask, AskKind, DataSet, DecidedBy, Kind, Target, TargetKind
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.request.evolution import BY_RULE
+from bot.domain.request.lifecycle import compare_taken_back
 from bot.errors import Permanent
 from bot.services import Services
 from bot.store.digests import Closed, DigestRow
@@ -308,16 +309,21 @@ def test_what_the_rule_decided_by_itself_took_nobody_any_time(with_policy: Servi
     assert told(with_policy).latency == (Latency("", 0, None, None),)
 
 
-def test_taking_back_what_the_fast_track_decided_counts_for_its_rule(with_policy: Services) -> None:
+@pytest.mark.parametrize("ask", [AskKind.UNDO, AskKind.ROLLBACK])
+def test_taking_back_what_the_fast_track_decided_counts_for_its_rule(with_policy: Services, ask: AskKind) -> None:
     rule_hash = with_policy.store.policy().rule_hash(with_policy.store.policy().rules[0])
     record(with_policy, opened("r1", at=MONDAY))
     record(with_policy, e.RequestApproved(MONDAY, "r1", (), rule_hash, DecidedBy.FAST_TRACK))
-    undo = Ask(AskKind.UNDO)
-    record(with_policy, opened("r2", at=MONDAY + HOUR, version=a_version(6), ask=undo, follows="r1"))
+    back: dict[str, object] = {"kind": Kind.ROLLBACK, "ask": Ask(ask), "follows": "r1"}
+    record(with_policy, opened("r2", at=MONDAY + HOUR, version=a_version(6), **back))
+    with with_policy.store.transaction() as tx:
+        rule = tx.policy().rules[0]
+        tx.record(compare_taken_back(tx.requests.get("r1"), rule, MONDAY + 2 * HOUR))
 
     [figures] = told(with_policy).fast_track
 
     assert (figures.rule, figures.undone, figures.passed) == ("bike-* → alias:champion", 1, 0)
+    assert (figures.agreed, figures.false_passes) == (0, 1)
 
 
 def test_parked_jobs_are_told_with_what_went_wrong(with_policy: Services) -> None:
