@@ -10,6 +10,7 @@ import click
 from bot.commands.context import as_json, git_email, print_rows, services_for, settings_for, telling_mistakes
 from bot.commands.wishes import asks_over_http, post, target_of
 from bot.domain.model import OPEN, Ask, AskKind, DecidedBy, Target, TransitionRequest
+from bot.domain.request.approvals import Approval
 from bot.domain.request.quorum import under
 from config.settings import Need, Settings
 
@@ -83,17 +84,17 @@ def list_requests(only_open: bool, limit: int, as_json: bool) -> None:
 @telling_mistakes
 def list_placements(as_json: bool) -> None:
     """What holds which target, since when, by what right, and who approved it."""
-    from handlers.custody.facts import basis_of
+    from handlers.custody.facts import basis_of, behind
 
     with services_for() as services, services.store.transaction() as tx:
         policy, rows = tx.policy(), []
-        placements = tx.registry.placements()
+        placements, names = tx.registry.placements(), tx.people.all_names()
         bases = basis_of(placements, tx, services.clock.now())
         for placement in placements:
             version = placement.version
             rule = policy.rule_for(version.workspace, version.model, placement.target)
             request = tx.requests.get(placement.request_id) if placement.request_id else None
-            voters = tx.people.names([vote.person for vote in request.votes]) if request else {}
+            approval = behind(request, tx)
             basis = bases.get((version, placement.target))
             rows.append(
                 {
@@ -102,7 +103,7 @@ def list_placements(as_json: bool) -> None:
                     "version": placement.version.version,
                     "since": placement.since,
                     "held": str(basis) if basis else None,
-                    "approved by": approved_by(request, voters) if request else "nobody",
+                    "approved by": holder_approved_by(approval, names) if approval else "nobody",
                     "ticket": request.ticket.key if request and request.ticket else None,
                     "rule": rule.label if rule else "none speaks of it",
                 }
@@ -162,6 +163,14 @@ def approved_by(request: TransitionRequest, names: Mapping[str, str]) -> str:
         return "rule"
     decided_under = under(request, request.rule_hash) if request.decided_by else request
     return ", ".join(names.get(vote.person, vote.person) for vote in decided_under.votes)
+
+
+def holder_approved_by(approval: Approval, names: Mapping[str, str]) -> str:
+    """Who approved what holds a target; after a rollback, also who brought it back on that approval."""
+    by, rollback = approved_by(approval.request, names), approval.restored_by
+    if rollback is None:
+        return by
+    return f"{by} (restored by a rollback{f' of {names[rollback.requester]}' if rollback.requester else ''})"
 
 
 def _people_in(request: TransitionRequest) -> list[str]:

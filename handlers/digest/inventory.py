@@ -18,6 +18,7 @@ from bot.domain.digest.sentences import FAST_TRACK, NOBODY, PEOPLE, RULE, decide
 from bot.domain.evidence.lineage import missing, was_trained_on
 from bot.domain.model import DecidedBy, Evidence, State, Target, TargetKind, TransitionRequest, Verdict, VersionId
 from bot.domain.policy.rules import Policy, Unruled
+from bot.domain.request.approvals import Approval, approval_behind, restores
 from bot.domain.request.quorum import under
 from bot.reports.lists import HoldingsAsCsv
 from bot.store.digest_figures import DigestFigures
@@ -32,6 +33,7 @@ class Held:
     """`model` is the registered model whose target it is; `approval` the request that approved it, None when no one has.
 
     `asked` is the newest request for it, decided or not; `lapsed` an approval that ended when another version took the target.
+    `restored_by` is the rollback that brought it back on that approval.
     """
 
     model: str
@@ -41,6 +43,7 @@ class Held:
     approval: TransitionRequest | None
     asked: TransitionRequest | None
     lapsed: TransitionRequest | None
+    restored_by: TransitionRequest | None = None
 
 
 @dataclass
@@ -121,7 +124,18 @@ def _approved(place: Holder, request: TransitionRequest | None, figures: DigestF
         approval = last_approval(figures, version, place.target, ends, None if place.or_before else place.since)
     asked = approval or _newest_request(figures, version, place.target, ends)
     lapsed = last_approval(figures, version, place.target, ends) if approval is None and asked else None
-    return Held(place.model, version, place.target, place.since, approval, asked, lapsed)
+    behind = _behind(approval, figures) if approval else None
+    rollback = behind.restored_by if behind else None
+    by = behind.request if behind else None
+    return Held(place.model, version, place.target, place.since, by, by or asked, lapsed, rollback)
+
+
+def _behind(approval: TransitionRequest, figures: DigestFigures) -> Approval:
+    version = approval.version
+    if not restores(approval):
+        return Approval(approval)
+    rows = figures.about(version.workspace, version.model, version.version, str(approval.target))
+    return approval_behind(approval, map(read_request, rows))
 
 
 def _newest_request(
@@ -177,6 +191,8 @@ def _holding(held: Held, ends: datetime) -> Holding:
         roles=roles_of(approval, by) if approval else (),
         author=asked.author if asked else None,
         claimed_author=claimed_author(asked) if asked else "",
+        restored_at=held.restored_by.settled_at if held.restored_by else None,
+        restored_by=held.restored_by.requester if held.restored_by else None,
     )
 
 

@@ -39,7 +39,7 @@ from bot.store.ledger import CheckpointRows
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
 from handlers.attestation.verification import signed_for
-from handlers.custody.facts import basis_of
+from handlers.custody.facts import basis_of, behind
 from handlers.request.pipelines import NO_LOCK, kept_pipeline
 
 FILES_LATER = "they are read when someone asks for a target"
@@ -182,7 +182,7 @@ def _held(place: Placement, basis: Basis | None, tx: Transaction, names: Mapping
     version = request.version if request and request.target.kind is TargetKind.MODEL else place.version
     ticket = request.ticket.key if request and request.ticket else ""
     by_approval = basis in (None, Basis.APPROVED, Basis.RATIFIED)
-    approval = approval_text(request, names) if by_approval else f"{approval_text(None, names)} ({basis})"
+    approval = approval_text(behind(request, tx), names) if by_approval else f"{approval_text(None, names)} ({basis})"
     return Held(place.target, version, place.since, approval, ticket, place.request_id or "")
 
 

@@ -13,6 +13,7 @@ from bot.domain import events as e
 from bot.domain.digest.figures import FindingKind, Latency, WeekOfTrend
 from bot.domain.digest.json_form import as_json
 from bot.domain.digest.periods import next_period, previous_period
+from bot.domain.digest.sentences import approver
 from bot.domain.model import Ask, AskKind, DataSet, DecidedBy, Kind, Target, TargetKind
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.request.evolution import BY_RULE
@@ -429,3 +430,30 @@ def test_a_rollback_that_no_known_person_asked_for_needs_attention(
 
     assert len(found) == is_told
     assert all(f"{email}, whom neither the policy nor Slack knows, asked on" in said for said in found)
+
+
+def test_a_restored_version_is_held_by_the_approval_of_those_who_gave_it(with_policy: Services) -> None:
+    first, second = a_version(7, created=MONDAY), a_version(8, created=MONDAY)
+    promoted(with_policy, first, MONDAY - 40 * DAY)
+    promoted(with_policy, second, MONDAY, request_id="r2")
+    at = MONDAY + DAY
+    with with_policy.store.transaction() as tx:
+        ben = tx.people.get_or_add("ben@example.com", "Ben Okafor").id
+    back: dict[str, object] = {"kind": Kind.ROLLBACK, "ask": Ask(AskKind.ROLLBACK), "away_from": second}
+    record(
+        with_policy,
+        opened("r3", at=at, version=first, follows="r2", requester=ben, **back),
+        e.RequestApproved(at, "r3", (), "sha256:1", DecidedBy.RULE),
+        e.TargetMoved(at + HOUR, "r3", first, CHAMPION, second, moved=True),
+    )
+    with with_policy.store.transaction() as tx:
+        tx.registry.put_placements("default", "bike-demand", CHAMPION, (first,), at + HOUR, "r3")
+
+    digest = told(with_policy)
+
+    [held] = digest.inventory.shown
+    assert (held.decided, held.by, held.request_id) == ("people", ("cy",), "r1")
+    assert held.approved_at == MONDAY - 40 * DAY + HOUR / 2
+    assert (held.restored_by, held.restored_at) == (ben, at + HOUR)
+    assert approver(held, digest.names).endswith("; restored by a rollback of Ben Okafor")
+    assert len(of(digest, FindingKind.APPROVAL_TOO_OLD)) == 1

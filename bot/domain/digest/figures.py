@@ -63,6 +63,7 @@ class Holding:
     `since` is None when that was before the first record. `by` are person ids, empty when people did not decide, and `decided` says who or
     what did. `roles` are the groups that each person voted for. `author` is the person who trained the version, else `claimed_author` is
     what the client said. `data` is the digest of the training data set, `approval_age` the approval's age at the end of the week.
+    `restored_at` and `restored_by`: when a rollback brought it back on that earlier approval, and the id of who asked for it.
     """
 
     version: VersionId
@@ -81,6 +82,8 @@ class Holding:
     roles: tuple[str, ...] = ()
     author: str | None = None
     claimed_author: str = ""
+    restored_at: datetime | None = None
+    restored_by: str | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from bot.domain.model import (
     VersionId,
     Vote,
 )
+from bot.domain.request.approvals import Approval
 from bot.domain.request.evolution import BY_RULE
+from bot.domain.text import format_utc
 
 Names = Mapping[str, str]
 Edge = tuple[str, str]
@@ -262,9 +264,14 @@ def decided_by(request: TransitionRequest, names: Names) -> str:
     return " and ".join(dict.fromkeys(people)) or names.get(BY_RULE, "the rule")
 
 
-def approval_text(request: TransitionRequest | None, names: Names) -> str:
-    """Who approved a target's holder."""
-    if request is None:
+def approval_text(approval: Approval | None, names: Names) -> str:
+    """Who approved a target's holder and, after a rollback, when, and who brought it back on that approval."""
+    by = decided_by(approval.request, names) if approval else ""
+    if approval is None or not by:
         return "without an approval"
-    by = decided_by(request, names)
-    return f"approved by {by}" if by else "without an approval"
+    rollback = approval.restored_by
+    if rollback is None:
+        return f"approved by {by}"
+    when = f" on {format_utc(approval.at)}" if approval.at else ""
+    asked = f" of {names.get(rollback.requester, UNKNOWN)}" if rollback.requester else ""
+    return f"approved by {by}{when}, restored by a rollback{asked}"

@@ -32,6 +32,7 @@ from bot.domain.queries.description import (
 )
 from bot.domain.queries.description_text import decision_text, holders_in_words, in_words
 from bot.domain.registry.holders import Place, concerns, places_at
+from bot.domain.request.approvals import Approval
 from tests.builders import (
     CHAMPION,
     LATER,
@@ -216,7 +217,7 @@ def test_a_decision_is_told_by_the_votes_that_made_it() -> None:
 
 
 def test_a_target_is_held_on_somebodys_word_or_on_nobodys() -> None:
-    assert approval_text(a_request(State.APPLIED, votes=(a_vote("cy"),)), NAMES) == "approved by Cy Lindqvist"
+    assert approval_text(Approval(a_request(State.APPLIED, votes=(a_vote("cy"),))), NAMES) == "approved by Cy Lindqvist"
     assert approval_text(None, NAMES) == "without an approval"
 
 
