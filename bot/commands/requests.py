@@ -10,8 +10,9 @@ import click
 from bot.commands.context import as_json, git_email, print_rows, services_for, settings_for, telling_mistakes
 from bot.commands.wishes import asks_over_http, post, target_of
 from bot.domain.model import OPEN, Ask, AskKind, DecidedBy, Target, TransitionRequest
+from bot.domain.policy.rules import Policy
 from bot.domain.request.approvals import Approval
-from bot.domain.request.quorum import under
+from bot.domain.request.counting import rule_of_decision, worth_of
 from config.settings import Need, Settings
 
 
@@ -72,9 +73,9 @@ def list_requests(only_open: bool, limit: int, as_json: bool) -> None:
     """Requests, oldest first."""
     states = OPEN if only_open else ()
     with services_for() as services, services.store.transaction() as tx:
-        found = tx.requests.find(states=states)[-limit:]
+        found, policy = tx.requests.find(states=states)[-limit:], tx.policy()
         names = tx.people.names({person for request in found for person in _people_in(request)})
-    rows = [_row(request, dict(names)) for request in found]
+    rows = [_row(request, dict(names), policy) for request in found]
     columns = ("id", "state", "version", "target", "asked", "requester", "ticket", "decided by")
     print_rows(rows, columns, as_json=as_json, empty="No requests.")
 
@@ -103,7 +104,7 @@ def list_placements(as_json: bool) -> None:
                     "version": placement.version.version,
                     "since": placement.since,
                     "held": str(basis) if basis else None,
-                    "approved by": holder_approved_by(approval, names) if approval else "nobody",
+                    "approved by": holder_approved_by(approval, names, policy) if approval else "nobody",
                     "ticket": request.ticket.key if request and request.ticket else None,
                     "rule": rule.label if rule else "none speaks of it",
                 }
@@ -155,19 +156,20 @@ def _ask_here(wish: Wish) -> None:
     click.echo(f"{opened.short_id}  {opened.version} asks for {opened.target}: {opened.state}")
 
 
-def approved_by(request: TransitionRequest, names: Mapping[str, str]) -> str:
-    """Who voted, or what decided without a vote."""
+def approved_by(request: TransitionRequest, names: Mapping[str, str], policy: Policy | None = None) -> str:
+    """Whose votes count, or what decided without a vote."""
     if request.decided_by is DecidedBy.FAST_TRACK:
         return "fast track"
     if request.decided_by is DecidedBy.RULE and not request.votes:
         return "rule"
-    decided_under = under(request, request.rule_hash) if request.decided_by else request
-    return ", ".join(names.get(vote.person, vote.person) for vote in decided_under.votes)
+    in_force = rule_of_decision(request, policy)
+    counted = [vote for vote in request.votes if worth_of(vote, request, *in_force).counts]
+    return ", ".join(names.get(vote.person, vote.person) for vote in counted)
 
 
-def holder_approved_by(approval: Approval, names: Mapping[str, str]) -> str:
+def holder_approved_by(approval: Approval, names: Mapping[str, str], policy: Policy | None = None) -> str:
     """Who approved what holds a target; after a rollback, also who brought it back on that approval."""
-    by, rollback = approved_by(approval.request, names), approval.restored_by
+    by, rollback = approved_by(approval.request, names, policy), approval.restored_by
     if rollback is None:
         return by
     return f"{by} (restored by a rollback{f' of {names[rollback.requester]}' if rollback.requester else ''})"
@@ -178,7 +180,7 @@ def _people_in(request: TransitionRequest) -> list[str]:
     return [person for person in people if person]
 
 
-def _row(request: TransitionRequest, names: dict[str, str]) -> dict[str, object]:
+def _row(request: TransitionRequest, names: dict[str, str], policy: Policy) -> dict[str, object]:
     return {
         "id": request.short_id,
         "state": str(request.state),
@@ -187,7 +189,7 @@ def _row(request: TransitionRequest, names: dict[str, str]) -> dict[str, object]
         "asked": str(request.ask),
         "requester": names.get(request.requester) if request.requester else None,
         "ticket": request.ticket.key if request.ticket else None,
-        "decided by": approved_by(request, names),
+        "decided by": approved_by(request, names, policy),
         "request_id": request.id,
         "opened_at": request.opened_at,
     }

@@ -16,10 +16,11 @@ from bot.domain.digest.figures import LISTED, Finding, FindingKind, Holding, Lis
 from bot.domain.digest.periods import Period
 from bot.domain.digest.sentences import FAST_TRACK, NOBODY, PEOPLE, RULE, decider
 from bot.domain.evidence.lineage import missing, was_trained_on
-from bot.domain.model import DecidedBy, Evidence, State, Target, TargetKind, TransitionRequest, Verdict, VersionId
+from bot.domain.model import DecidedBy, Evidence, State, Target, TargetKind, TransitionRequest, Verdict, VersionId, Vote
 from bot.domain.policy.rules import Policy, Unruled
 from bot.domain.request.approvals import Approval, approval_behind, restores
-from bot.domain.request.quorum import under
+from bot.domain.request.counting import Worth, counted_votes, rule_of_decision, worth_of
+from bot.domain.request.quorum import ANYONE
 from bot.reports.lists import HoldingsAsCsv
 from bot.store.digest_figures import DigestFigures
 from handlers.digest.holders import Holder, holders_at, read_request
@@ -80,25 +81,30 @@ def take_inventory(
     """`ends` is earlier than the period's own end when a week is looked at while it runs."""
     inventory = Inventory(HoldingsAsCsv(names))
     for held in _all_held(figures, ends):
-        inventory.add(_holding(held, ends), list(_findings(held, policy, period, ends, names)))
+        inventory.add(_holding(held, ends, policy), list(_findings(held, policy, period, ends, names)))
     return inventory
 
 
-def deciders(request: TransitionRequest) -> tuple[str, tuple[str, ...]]:
+def deciders(request: TransitionRequest, policy: Policy | None) -> tuple[str, tuple[str, ...]]:
     """What decided a request, and the people who did, by their ids."""
     if request.state not in (*WAS_APPROVED, State.REJECTED):
         return NOBODY, ()
     if request.decided_by in WITHOUT_PEOPLE and request.decided_by is not None:
         return WITHOUT_PEOPLE[request.decided_by], ()
     wanted = Verdict.REJECT if request.state is State.REJECTED else Verdict.APPROVE
-    counted = under(request, request.rule_hash).votes
-    return PEOPLE, tuple(dict.fromkeys(vote.person for vote in counted if vote.verdict is wanted))
+    counted = counted_votes(request, wanted, *rule_of_decision(request, policy))
+    return PEOPLE, tuple(dict.fromkeys(vote.person for vote in counted))
 
 
-def roles_of(request: TransitionRequest, people: Sequence[str]) -> tuple[str, ...]:
-    """The groups that each of these people voted for, as they were at that moment."""
-    groups = {vote.person: ", ".join(vote.groups) for vote in under(request, request.rule_hash).votes}
+def roles_of(request: TransitionRequest, people: Sequence[str], policy: Policy | None) -> tuple[str, ...]:
+    """The group that each of these people's votes counts for; those that they voted for, where the rule has changed since."""
+    in_force = rule_of_decision(request, policy)
+    groups = {vote.person: _role(vote, worth_of(vote, request, *in_force)) for vote in request.votes}
     return tuple(groups.get(person, "") for person in people)
+
+
+def _role(vote: Vote, worth: Worth) -> str:
+    return worth.place if worth.place and worth.place != ANYONE else ", ".join(vote.groups)
 
 
 def claimed_author(request: TransitionRequest) -> str:
@@ -169,10 +175,10 @@ def _is_approval(request: TransitionRequest, version: VersionId, ends: datetime)
     return decided and request.state in WAS_APPROVED and request.version == version
 
 
-def _holding(held: Held, ends: datetime) -> Holding:
+def _holding(held: Held, ends: datetime, policy: Policy | None) -> Holding:
     approval, asked = held.approval, held.asked
     evidence = asked.evidence if asked else None
-    decided, by = deciders(approval) if approval else (NOBODY, ())
+    decided, by = deciders(approval, policy) if approval else (NOBODY, ())
     approved_at = approval.decided_at if approval else None
     return Holding(
         version=held.version,
@@ -188,7 +194,7 @@ def _holding(held: Held, ends: datetime) -> Holding:
         ticket_url=asked.ticket.url if asked and asked.ticket else "",
         request_id=approval.id if approval else "",
         evidence_url=evidence.version_url if evidence else "",
-        roles=roles_of(approval, by) if approval else (),
+        roles=roles_of(approval, by, policy) if approval else (),
         author=asked.author if asked else None,
         claimed_author=claimed_author(asked) if asked else "",
         restored_at=held.restored_by.settled_at if held.restored_by else None,
@@ -207,8 +213,8 @@ def _findings(
         return
     if held.approval is None:
         asked = as_of(held.asked, ends) if held.asked else None
-        rejected_by = decider(*deciders(asked), names) if asked and asked.state is State.REJECTED else ""
-        lapsed = f"by {decider(*deciders(held.lapsed), names)}" if held.lapsed else ""
+        rejected_by = decider(*deciders(asked, policy), names) if asked and asked.state is State.REJECTED else ""
+        lapsed = f"by {decider(*deciders(held.lapsed, policy), names)}" if held.lapsed else ""
         yield findings.held_without_approval(version, model, target, held.since, period, asked, rejected_by, lapsed)
         return
     approved_at, valid_for = held.approval.decided_at, rule.approval_valid_for if rule else None

@@ -393,6 +393,6 @@ def test_an_approval_that_was_called_off_after_a_rejection_is_the_newest_decisio
 
 
 def test_people_who_approved_are_not_said_to_have_left_it_unapplied() -> None:
-    stale = a_told(State.STALE, 1, votes=(a_vote("ana"), a_vote("cy")))
+    stale = a_told(State.STALE, 1, votes=(a_vote("dan"), a_vote("cy")))
 
-    assert decision_text(stale) == "Approved by Ana Ruiz and Cy Lindqvist on 2026-03-02 13:00 UTC, but not applied"
+    assert decision_text(stale) == "Approved by Dan Day and Cy Lindqvist on 2026-03-02 13:00 UTC, but not applied"
