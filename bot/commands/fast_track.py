@@ -67,7 +67,8 @@ COLUMNS = (
     "median fast track",
 )
 EXPLAINED = (
-    "agreed: of the versions that people decided too; false pass: people rejected what the fast track would have let through; "
+    "agreed: of the versions that people decided too; false pass: people rejected what the fast track would have let through, "
+    "or rolled back what it did; "
     "false hold: the reverse. Times run from asking to the decision."
 )
 

@@ -20,7 +20,9 @@ from bot.commands.context import (
 )
 from bot.commands.wishes import asks_over_http, place_in, post, target_of
 from bot.domain.model import OPEN, Ask, AskKind, DecidedBy, Target, TransitionRequest
-from bot.domain.request.quorum import under
+from bot.domain.policy.rules import Policy
+from bot.domain.request.approvals import Approval
+from bot.domain.request.counting import rule_of_decision, worth_of
 from bot.domain.workspaces import DEFAULT
 from config.settings import Need, Settings
 
@@ -84,9 +86,9 @@ def list_requests(only_open: bool, limit: int, as_json: bool) -> None:
     """Requests, oldest first."""
     states = OPEN if only_open else ()
     with services_for() as services, services.store.transaction() as tx:
-        found = tx.requests.find(states=states)[-limit:]
+        found, policy = tx.requests.find(states=states)[-limit:], tx.policy()
         names = tx.people.names({person for request in found for person in _people_in(request)})
-    rows = [_row(request, dict(names)) for request in found]
+    rows = [_row(request, dict(names), policy) for request in found]
     columns = ("id", "state", "version", "target", "asked", "requester", "ticket", "decided by")
     print_rows(rows, columns, as_json=as_json, empty="No requests.")
 
@@ -96,17 +98,17 @@ def list_requests(only_open: bool, limit: int, as_json: bool) -> None:
 @telling_mistakes
 def list_placements(as_json: bool) -> None:
     """What holds which target, since when, by what right, and who approved it."""
-    from handlers.custody.facts import basis_of
+    from handlers.custody.facts import basis_of, behind
 
     with services_for() as services, services.store.transaction() as tx:
         policy, rows = tx.policy(), []
-        placements = tx.registry.placements()
+        placements, names = tx.registry.placements(), tx.people.all_names()
         bases = basis_of(placements, tx, services.clock.now())
         for placement in placements:
             version = placement.version
             rule = policy.rule_for(version.workspace, version.model, placement.target)
             request = tx.requests.get(placement.request_id) if placement.request_id else None
-            voters = tx.people.names([vote.person for vote in request.votes]) if request else {}
+            approval = behind(request, tx)
             basis = bases.get((version, placement.target))
             rows.append(
                 {
@@ -115,7 +117,7 @@ def list_placements(as_json: bool) -> None:
                     "version": placement.version.version,
                     "since": placement.since,
                     "held": str(basis) if basis else None,
-                    "approved by": approved_by(request, voters) if request else "nobody",
+                    "approved by": holder_approved_by(approval, names, policy) if approval else "nobody",
                     "ticket": request.ticket.key if request and request.ticket else None,
                     "rule": rule.label if rule else "none speaks of it",
                     "workspace": version.workspace,
@@ -177,14 +179,23 @@ def _ask_here(wish: Wish) -> None:
     click.echo(f"{opened.short_id}  {opened.version} asks for {opened.target}: {opened.state}")
 
 
-def approved_by(request: TransitionRequest, names: Mapping[str, str]) -> str:
-    """Who voted, or what decided without a vote."""
+def approved_by(request: TransitionRequest, names: Mapping[str, str], policy: Policy | None = None) -> str:
+    """Whose votes count, or what decided without a vote."""
     if request.decided_by is DecidedBy.FAST_TRACK:
         return "fast track"
     if request.decided_by is DecidedBy.RULE and not request.votes:
         return "rule"
-    decided_under = under(request, request.rule_hash) if request.decided_by else request
-    return ", ".join(names.get(vote.person, vote.person) for vote in decided_under.votes)
+    in_force = rule_of_decision(request, policy)
+    counted = [vote for vote in request.votes if worth_of(vote, request, *in_force).counts]
+    return ", ".join(names.get(vote.person, vote.person) for vote in counted)
+
+
+def holder_approved_by(approval: Approval, names: Mapping[str, str], policy: Policy | None = None) -> str:
+    """Who approved what holds a target; after a rollback, also who brought it back on that approval."""
+    by, rollback = approved_by(approval.request, names, policy), approval.restored_by
+    if rollback is None:
+        return by
+    return f"{by} (restored by a rollback{f' of {names[rollback.requester]}' if rollback.requester else ''})"
 
 
 def _people_in(request: TransitionRequest) -> list[str]:
@@ -192,7 +203,7 @@ def _people_in(request: TransitionRequest) -> list[str]:
     return [person for person in people if person]
 
 
-def _row(request: TransitionRequest, names: dict[str, str]) -> dict[str, object]:
+def _row(request: TransitionRequest, names: dict[str, str], policy: Policy) -> dict[str, object]:
     return {
         "id": request.short_id,
         "state": str(request.state),
@@ -201,7 +212,7 @@ def _row(request: TransitionRequest, names: dict[str, str]) -> dict[str, object]
         "asked": str(request.ask),
         "requester": names.get(request.requester) if request.requester else None,
         "ticket": request.ticket.key if request.ticket else None,
-        "decided by": approved_by(request, names),
+        "decided by": approved_by(request, names, policy),
         "request_id": request.id,
         "opened_at": request.opened_at,
     }

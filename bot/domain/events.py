@@ -104,7 +104,10 @@ class FastTrackJudged(RequestEvent):
 
 @dataclass(frozen=True)
 class FastTrackCompared(RequestEvent):
-    """People have decided what the fast track had also judged: `outcome` is agreed, false_pass or false_hold."""
+    """People have decided what the fast track had also judged, or rolled back what it approved.
+
+    `outcome` is agreed, false_pass or false_hold.
+    """
 
     rule: str
     would_pass: bool

@@ -35,6 +35,8 @@ HOLDINGS = (
     "request_id",
     "evidence_url",
     "concerns",
+    "restored_at",
+    "restored_by",
 )
 WAITING = (
     "workspace",
@@ -94,6 +96,8 @@ class HoldingsAsCsv(ListAsCsv):
             one.request_id,
             one.evidence_url,
             "; ".join(concerns),
+            _moment(one.restored_at),
+            f"{self._names.get(one.restored_by, UNKNOWN)} = {one.restored_by}" if one.restored_by else None,
         )
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.figures import Digest, Holding, Listed, Transition
-from bot.domain.digest.sentences import decider, edition, is_over, local_moment, trainer
+from bot.domain.digest.sentences import approver, decider, edition, is_over, local_moment, trainer
 from bot.domain.model import VersionId
 from bot.domain.text import duration_text
 from bot.reports.records import FileNames, file_names
@@ -63,6 +63,8 @@ class Writer:
         return local_moment(at, self.digest.period)
 
     def decider(self, one: Holding | Transition) -> str:
+        if isinstance(one, Holding):
+            return legible(approver(one, self.digest.names))
         return legible(decider(one.decided, one.by, self.digest.names, one.roles))
 
     def trained_by(self, one: Holding | Transition) -> tuple[str, ...]:

@@ -182,12 +182,12 @@ class DigestFigures:
         return found
 
     def undone(self, period: Period) -> Mapping[str, int]:
-        """The number of fast-track decisions that someone started to undo, by the hash of their rule."""
+        """The number of fast-track decisions that someone started to take back, by Undo or by a rollback, by the hash of their rule."""
         query = f"""
             select {RULE_HASH} as rule_hash, count(*) as times
             from (
                 select split_part(split_part(body, '"follows":"', 2), '"', 1) as follows from ledger
-                where {IN_THE_WEEK} and kind = 'RequestOpened' and strpos(body, '"kind":"undo"') > 0
+                where {IN_THE_WEEK} and kind = 'RequestOpened' and strpos(body, '"kind":"rollback"') > 0
             ) undo join ledger on {REQUEST_ID} = undo.follows
             where ledger.kind = 'RequestApproved' and strpos(ledger.body, '"by":"fast_track"') > 0 group by 1
         """

@@ -15,6 +15,7 @@ from bot.domain.registry.custody import Basis, custody_of
 from bot.domain.registry.facts import Facts, Handling, is_a_no, when
 from bot.domain.registry.names import Renamed, former_names, present_name, under_present_name
 from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.request.approvals import Approval, approval_behind, restores
 from bot.domain.request.renamed import carried_over
 from bot.services import Services
 from bot.store.registry import Placement
@@ -128,6 +129,13 @@ def decisions_for(place: Place, tx: Transaction, about: Iterable[VersionId] = ()
 def decided_for(request: TransitionRequest, tx: Transaction) -> tuple[TransitionRequest, ...]:
     """What was applied for the request's target, or rejected by people, among the versions of its model; as it was settled."""
     return decided_at(place_of(request), request.version.model, tx, (request.version,))
+
+
+def behind(request: TransitionRequest | None, tx: Transaction) -> Approval | None:
+    """The approval on which a request brought its version to the target."""
+    if request is None or not restores(request):
+        return Approval(request) if request else None
+    return approval_behind(request, decided_for(request, tx))
 
 
 def decided_at(

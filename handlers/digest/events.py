@@ -27,10 +27,10 @@ from handlers.digest.inventory import as_of, claimed_author, deciders, last_appr
 Names = Mapping[str, str]
 
 
-def transition_of(told: Told) -> Transition:
+def transition_of(told: Told, policy: Policy | None) -> Transition:
     request = _request_of(told)
     outcome = ENDINGS[told.kind]
-    decided, by = deciders(request) if outcome in (*WAS_APPROVED, State.REJECTED) else (NOBODY, ())
+    decided, by = deciders(request, policy) if outcome in (*WAS_APPROVED, State.REJECTED) else (NOBODY, ())
     return Transition(
         request_id=request.id,
         kind=request.kind,
@@ -41,11 +41,11 @@ def transition_of(told: Told) -> Transition:
         decided=decided,
         by=by,
         requester=request.requester,
-        reason=_why(request),
+        reason=_why(request, policy),
         ticket=request.ticket.key if request.ticket else "",
         ticket_url=request.ticket.url if request.ticket else "",
         evidence_url=request.evidence.version_url if request.evidence else "",
-        roles=roles_of(request, by),
+        roles=roles_of(request, by, policy),
         author=request.author,
         claimed_author=claimed_author(request),
         previous=_previous(told),
@@ -57,9 +57,9 @@ def _previous(told: Told) -> VersionId | None:
     return event.previous if isinstance(event, e.TargetMoved) and event.previous != event.version else None
 
 
-def _why(request: TransitionRequest) -> str:
+def _why(request: TransitionRequest, policy: Policy | None) -> str:
     """What ended it, or why it was decided so: the reasons of those people, or what the thresholds said. Else what was said when asking."""
-    _, by = deciders(request)
+    _, by = deciders(request, policy)
     reasons = "; ".join(vote.reason for vote in request.votes if vote.person in by and vote.reason)
     if request.decided_by is DecidedBy.FAST_TRACK and request.judgement is not None:
         reasons = "; ".join(check.sentence for check in request.judgement.checks)
@@ -126,7 +126,7 @@ def _moves(period: Period, figures: DigestFigures, names: Names, policy: Policy 
             back = given_back[told.seq]
             yield findings.given_back(model, event.target, back.to, event.at, back.at, period)
         elif event.version is not None and approval is not None:
-            whose = _approval_text(approval, period, names)
+            whose = _approval_text(approval, period, names, policy)
             yield findings.moved_back(model, event.target, event.version, event.previous, event.at, whose, period)
         else:
             where = model, event.target, event.version, event.previous
@@ -158,9 +158,9 @@ def _approved_before(move: e.MoveObserved, figures: DigestFigures) -> Transition
     return last_approval(figures, move.version, move.target, move.at)
 
 
-def _approval_text(approval: TransitionRequest, period: Period, names: Names) -> str:
+def _approval_text(approval: TransitionRequest, period: Period, names: Names, policy: Policy | None) -> str:
     when = f" on {local_moment(approval.decided_at, period)}" if approval.decided_at else ""
-    return f"by {decider(*deciders(approval), names)}{when}"
+    return f"by {decider(*deciders(approval, policy), names)}{when}"
 
 
 def _self_approval(told: Told, names: Names) -> Finding:

@@ -85,7 +85,7 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
     inventory = take_inventory(figures, policy, period, until, names)
     held = inventory.listed()
     waiting, all_waiting = _waiting(period, until, figures, policy)
-    transitions = [transition_of(told) for told in figures.told(period, list(ENDINGS), LISTED)]
+    transitions = [transition_of(told, policy) for told in figures.told(period, list(ENDINGS), LISTED)]
     outcomes = {str(state): kinds.of(kind) for kind, state in ENDINGS.items() if kinds.of(kind)}
     of_the_week = findings_of_the_week(period, figures, kinds, names, policy)
     found = [_broken(ledger), *inventory.attention(), *of_the_week, _parked(figures.connection)]

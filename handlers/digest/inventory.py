@@ -26,9 +26,12 @@ from bot.domain.model import (
     TransitionRequest,
     Verdict,
     VersionId,
+    Vote,
 )
 from bot.domain.policy.rules import Policy, Unruled
-from bot.domain.request.quorum import under
+from bot.domain.request.approvals import Approval, approval_behind, restores
+from bot.domain.request.counting import Worth, counted_votes, rule_of_decision, worth_of
+from bot.domain.request.quorum import ANYONE
 from bot.domain.workspaces import in_workspace
 from bot.reports.lists import HoldingsAsCsv
 from bot.store.digest_figures import DigestFigures
@@ -43,6 +46,7 @@ class Held:
     """`model` is the registered model whose target it is; `approval` the request that approved it, None when no one has.
 
     `asked` is the newest request for it, decided or not; `lapsed` an approval that ended when another version took the target.
+    `restored_by` is the rollback that brought it back on that approval.
     """
 
     model: str
@@ -52,6 +56,7 @@ class Held:
     approval: TransitionRequest | None
     asked: TransitionRequest | None
     lapsed: TransitionRequest | None
+    restored_by: TransitionRequest | None = None
 
 
 @dataclass
@@ -88,25 +93,30 @@ def take_inventory(
     """`ends` is earlier than the period's own end when a week is looked at while it runs."""
     inventory = Inventory(HoldingsAsCsv(names))
     for held in _all_held(figures, ends):
-        inventory.add(_holding(held, ends), list(_findings(held, policy, period, ends, names)))
+        inventory.add(_holding(held, ends, policy), list(_findings(held, policy, period, ends, names)))
     return inventory
 
 
-def deciders(request: TransitionRequest) -> tuple[str, tuple[str, ...]]:
+def deciders(request: TransitionRequest, policy: Policy | None) -> tuple[str, tuple[str, ...]]:
     """What decided a request, and the people who did, by their ids."""
     if request.state not in (*WAS_APPROVED, State.REJECTED):
         return NOBODY, ()
     if request.decided_by in WITHOUT_PEOPLE and request.decided_by is not None:
         return WITHOUT_PEOPLE[request.decided_by], ()
     wanted = Verdict.REJECT if request.state is State.REJECTED else Verdict.APPROVE
-    counted = under(request, request.rule_hash).votes
-    return PEOPLE, tuple(dict.fromkeys(vote.person for vote in counted if vote.verdict is wanted))
+    counted = counted_votes(request, wanted, *rule_of_decision(request, policy))
+    return PEOPLE, tuple(dict.fromkeys(vote.person for vote in counted))
 
 
-def roles_of(request: TransitionRequest, people: Sequence[str]) -> tuple[str, ...]:
-    """The groups that each of these people voted for, as they were at that moment."""
-    groups = {vote.person: ", ".join(vote.groups) for vote in under(request, request.rule_hash).votes}
+def roles_of(request: TransitionRequest, people: Sequence[str], policy: Policy | None) -> tuple[str, ...]:
+    """The group that each of these people's votes counts for; those that they voted for, where the rule has changed since."""
+    in_force = rule_of_decision(request, policy)
+    groups = {vote.person: _role(vote, worth_of(vote, request, *in_force)) for vote in request.votes}
     return tuple(groups.get(person, "") for person in people)
+
+
+def _role(vote: Vote, worth: Worth) -> str:
+    return worth.place if worth.place and worth.place != ANYONE else ", ".join(vote.groups)
 
 
 def claimed_author(request: TransitionRequest) -> str:
@@ -132,7 +142,18 @@ def _approved(place: Holder, request: TransitionRequest | None, figures: DigestF
         approval = last_approval(figures, version, place.target, ends, None if place.or_before else place.since)
     asked = approval or _newest_request(figures, version, place.target, ends)
     lapsed = last_approval(figures, version, place.target, ends) if approval is None and asked else None
-    return Held(place.model, version, place.target, place.since, approval, asked, lapsed)
+    behind = _behind(approval, figures) if approval else None
+    rollback = behind.restored_by if behind else None
+    by = behind.request if behind else None
+    return Held(place.model, version, place.target, place.since, by, by or asked, lapsed, rollback)
+
+
+def _behind(approval: TransitionRequest, figures: DigestFigures) -> Approval:
+    version = approval.version
+    if not restores(approval):
+        return Approval(approval)
+    rows = figures.about(version.workspace, version.model, version.version, str(approval.target))
+    return approval_behind(approval, map(read_request, rows))
 
 
 def _newest_request(
@@ -166,10 +187,10 @@ def _is_approval(request: TransitionRequest, version: VersionId, ends: datetime)
     return decided and request.state in WAS_APPROVED and request.version == version
 
 
-def _holding(held: Held, ends: datetime) -> Holding:
+def _holding(held: Held, ends: datetime, policy: Policy | None) -> Holding:
     approval, asked = held.approval, held.asked
     evidence = asked.evidence if asked else None
-    decided, by = deciders(approval) if approval else (NOBODY, ())
+    decided, by = deciders(approval, policy) if approval else (NOBODY, ())
     approved_at = approval.decided_at if approval else None
     return Holding(
         version=held.version,
@@ -185,9 +206,11 @@ def _holding(held: Held, ends: datetime) -> Holding:
         ticket_url=asked.ticket.url if asked and asked.ticket else "",
         request_id=approval.id if approval else "",
         evidence_url=evidence.version_url if evidence else "",
-        roles=roles_of(approval, by) if approval else (),
+        roles=roles_of(approval, by, policy) if approval else (),
         author=asked.author if asked else None,
         claimed_author=claimed_author(asked) if asked else "",
+        restored_at=held.restored_by.settled_at if held.restored_by else None,
+        restored_by=held.restored_by.requester if held.restored_by else None,
     )
 
 
@@ -203,8 +226,8 @@ def _findings(
         return
     if held.approval is None:
         asked = as_of(held.asked, ends) if held.asked else None
-        rejected_by = decider(*deciders(asked), names) if asked and asked.state is State.REJECTED else ""
-        lapsed = f"by {decider(*deciders(held.lapsed), names)}" if held.lapsed else ""
+        rejected_by = decider(*deciders(asked, policy), names) if asked and asked.state is State.REJECTED else ""
+        lapsed = f"by {decider(*deciders(held.lapsed, policy), names)}" if held.lapsed else ""
         yield findings.held_without_approval(version, model, target, held.since, period, asked, rejected_by, lapsed)
         return
     approved_at, valid_for = held.approval.decided_at, rule.approval_valid_for if rule else None

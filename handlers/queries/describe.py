@@ -30,6 +30,7 @@ from bot.domain.registry.custody import Basis
 from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.names import request_now
 from bot.domain.registry.snapshot import ModelSnapshot
+from bot.domain.request.counting import rule_of_decision
 from bot.domain.text import format_utc
 from bot.domain.workspaces import in_workspace
 from bot.dvc import files as dvc_files
@@ -40,7 +41,7 @@ from bot.store.ledger import CheckpointRows
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
 from handlers.attestation.verification import signed_for
-from handlers.custody.facts import basis_of
+from handlers.custody.facts import basis_of, behind
 from handlers.request.pipelines import NO_LOCK, kept_pipeline
 
 FILES_LATER = "they are read when someone asks for a target"
@@ -186,8 +187,13 @@ def _held(place: Placement, basis: Basis | None, tx: Transaction, names: Mapping
     version = request.version if request and request.target.kind is TargetKind.MODEL else place.version
     ticket = request.ticket.key if request and request.ticket else ""
     by_approval = basis in (None, Basis.APPROVED, Basis.RATIFIED)
-    approval = approval_text(request, names) if by_approval else f"{approval_text(None, names)} ({basis})"
+    approval = _approval_text(request, names, tx) if by_approval else f"{approval_text(None, names)} ({basis})"
     return Held(place.target, version, place.since, approval, ticket, place.request_id or "")
+
+
+def _approval_text(request: TransitionRequest | None, names: Mapping[str, str], tx: Transaction) -> str:
+    approval = behind(request, tx)
+    return approval_text(approval, names, rule_of_decision(approval.request, tx.policy()) if approval else (None, ""))
 
 
 def _told(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> Told:
@@ -197,7 +203,16 @@ def _told(request: TransitionRequest, names: Mapping[str, str], tx: Transaction)
     signed = signed_for(request, names, tx)
     back = _rolled_back_by(request, tx)
     now = _now(request, back, names, tx)
-    return told(request, names, signed=signed, entry=entry, checkpoint=checkpoint, now=now, is_rolled_back=bool(back))
+    return told(
+        request,
+        names,
+        signed=signed,
+        entry=entry,
+        checkpoint=checkpoint,
+        now=now,
+        is_rolled_back=bool(back),
+        under=rule_of_decision(request, tx.policy()),
+    )
 
 
 def _rolled_back_by(request: TransitionRequest, tx: Transaction) -> TransitionRequest | None:

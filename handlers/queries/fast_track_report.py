@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from bot.domain.events import FastTrackJudged, FastTrackSwitched, RequestApproved, RequestOpened, RequestRejected
 from bot.domain.ledger.chain import Entry
-from bot.domain.model import Ask, AskKind, DecidedBy, FastTrackMode, Judgement
+from bot.domain.model import DecidedBy, FastTrackMode, Judgement, Kind
 from bot.domain.policy.rules import Policy
 from bot.domain.request.evolution import BY_RULE
 from bot.domain.request.fast_track import Agreement
@@ -24,7 +24,7 @@ from bot.services import Services
 class RuleRecord:
     """`mode` is the rule's in the policy in force, None when there is no such rule any more. Times run from asking to the decision.
 
-    `sampled` passed and were sent to people all the same; `undone` are decisions of the fast track that people took back.
+    `sampled` passed and were sent to people all the same; `undone` are its decisions that people took back, by Undo or by a rollback.
     """
 
     rule: str
@@ -95,7 +95,7 @@ class _Tally:
 @dataclass(frozen=True)
 class _Opened:
     request_id: str
-    ask: Ask
+    kind: Kind
     follows: str | None
 
 
@@ -150,7 +150,7 @@ class _Reading:
 
     def _open(self, opened: _Opened, at: datetime) -> None:
         self._opened[opened.request_id] = at
-        if opened.ask.kind is AskKind.UNDO and opened.follows in self._decided_alone:
+        if opened.kind is Kind.ROLLBACK and opened.follows in self._decided_alone:
             self.tallies[self._rule_of[opened.follows]].undone += 1
 
     def _judge(self, judged: _Judged, _: datetime) -> None:

@@ -16,6 +16,7 @@ from bot.services import Services
 from bot.store.ledger import read_event
 from bot.store.registry import Placement
 from bot.store.transaction import Transaction
+from handlers.custody.facts import behind
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def held_at(model: str, at: datetime, s: Services, workspace: str = DEFAULT_WORK
 def _held(place: Place, tx: Transaction, names: Mapping[str, str]) -> Held:
     request = tx.requests.get(place.request_id) if place.request_id else None
     ticket = request.ticket.key if request and request.ticket else ""
-    approval = approval_text(request, names) if place.since else "nothing is recorded of an approval"
+    approval = approval_text(behind(request, tx), names) if place.since else "nothing is recorded of an approval"
     return Held(place.target, place.version, place.since, approval, ticket, place.request_id)
 
 

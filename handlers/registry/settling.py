@@ -87,6 +87,7 @@ def settle(request: TransitionRequest, facts: Facts, s: Services, *, moved: bool
             on_record = [held for held in facts.seen if moved and held not in (*facts.holders, previous)]
             tx.record(_moved_by_hand(request, facts, ours, now) if not moved else [])
             tx.record(lifecycle.apply(locked, previous, now, moved=moved, besides=tuple(on_record), copies=copies))
+            _compare_with_the_fast_track(locked, tx, now)
             _take_the_buttons_away(locked, place.model, tx, now)
             # Who came into a stage while we moved it is taken off the record, so that the next look judges them.
             stay = ours if moved and request.target.kind is TargetKind.STAGE else facts.holders
@@ -162,6 +163,13 @@ def _has_begun(request_id: str, tx: Transaction) -> bool:
     """A move that is half done is finished, even if a freeze has begun since."""
     intent = tx.registry.find_intent(request_id)
     return intent is not None and intent.done_at is None
+
+
+def _compare_with_the_fast_track(request: TransitionRequest, tx: Transaction, now: datetime) -> None:
+    failed = tx.requests.failed(request)
+    rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
+    if failed is not None and rule is not None:
+        tx.record(lifecycle.compare_taken_back(failed, rule, now))
 
 
 def _take_the_buttons_away(request: TransitionRequest, model: str, tx: Transaction, now: datetime) -> None:

@@ -13,9 +13,11 @@ from bot.domain import events as e
 from bot.domain.digest.figures import FindingKind, Latency, WeekOfTrend
 from bot.domain.digest.json_form import as_json
 from bot.domain.digest.periods import next_period, previous_period
+from bot.domain.digest.sentences import approver
 from bot.domain.model import Ask, AskKind, DataSet, DecidedBy, Kind, Target, TargetKind
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.request.evolution import BY_RULE
+from bot.domain.request.lifecycle import compare_taken_back
 from bot.errors import Permanent
 from bot.services import Services
 from bot.store.digests import Closed, DigestRow
@@ -308,16 +310,21 @@ def test_what_the_rule_decided_by_itself_took_nobody_any_time(with_policy: Servi
     assert told(with_policy).latency == (Latency("", 0, None, None),)
 
 
-def test_taking_back_what_the_fast_track_decided_counts_for_its_rule(with_policy: Services) -> None:
+@pytest.mark.parametrize("ask", [AskKind.UNDO, AskKind.ROLLBACK])
+def test_taking_back_what_the_fast_track_decided_counts_for_its_rule(with_policy: Services, ask: AskKind) -> None:
     rule_hash = with_policy.store.policy().rule_hash(with_policy.store.policy().rules[0])
     record(with_policy, opened("r1", at=MONDAY))
     record(with_policy, e.RequestApproved(MONDAY, "r1", (), rule_hash, DecidedBy.FAST_TRACK))
-    undo = Ask(AskKind.UNDO)
-    record(with_policy, opened("r2", at=MONDAY + HOUR, version=a_version(6), ask=undo, follows="r1"))
+    back: dict[str, object] = {"kind": Kind.ROLLBACK, "ask": Ask(ask), "follows": "r1"}
+    record(with_policy, opened("r2", at=MONDAY + HOUR, version=a_version(6), **back))
+    with with_policy.store.transaction() as tx:
+        rule = tx.policy().rules[0]
+        tx.record(compare_taken_back(tx.requests.get("r1"), rule, MONDAY + 2 * HOUR))
 
     [figures] = told(with_policy).fast_track
 
     assert (figures.rule, figures.undone, figures.passed) == ("bike-* → alias:champion", 1, 0)
+    assert (figures.agreed, figures.false_passes) == (0, 1)
 
 
 def test_parked_jobs_are_told_with_what_went_wrong(with_policy: Services) -> None:
@@ -423,3 +430,30 @@ def test_a_rollback_that_no_known_person_asked_for_needs_attention(
 
     assert len(found) == is_told
     assert all(f"{email}, whom neither the policy nor Slack knows, asked on" in said for said in found)
+
+
+def test_a_restored_version_is_held_by_the_approval_of_those_who_gave_it(with_policy: Services) -> None:
+    first, second = a_version(7, created=MONDAY), a_version(8, created=MONDAY)
+    promoted(with_policy, first, MONDAY - 40 * DAY)
+    promoted(with_policy, second, MONDAY, request_id="r2")
+    at = MONDAY + DAY
+    with with_policy.store.transaction() as tx:
+        ben = tx.people.get_or_add("ben@example.com", "Ben Okafor").id
+    back: dict[str, object] = {"kind": Kind.ROLLBACK, "ask": Ask(AskKind.ROLLBACK), "away_from": second}
+    record(
+        with_policy,
+        opened("r3", at=at, version=first, follows="r2", requester=ben, **back),
+        e.RequestApproved(at, "r3", (), "sha256:1", DecidedBy.RULE),
+        e.TargetMoved(at + HOUR, "r3", first, CHAMPION, second, moved=True),
+    )
+    with with_policy.store.transaction() as tx:
+        tx.registry.put_placements("default", "bike-demand", CHAMPION, (first,), at + HOUR, "r3")
+
+    digest = told(with_policy)
+
+    [held] = digest.inventory.shown
+    assert (held.decided, held.by, held.request_id) == ("people", ("cy",), "r1")
+    assert held.approved_at == MONDAY - 40 * DAY + HOUR / 2
+    assert (held.restored_by, held.restored_at) == (ben, at + HOUR)
+    assert approver(held, digest.names).endswith("; restored by a rollback of Ben Okafor")
+    assert len(of(digest, FindingKind.APPROVAL_TOO_OLD)) == 1

@@ -17,8 +17,9 @@ from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionReque
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Group, Rule
 from bot.domain.references import PostedCard
+from bot.domain.request.counting import worth_of, worth_text
 from bot.domain.request.fast_track import Agreement
-from bot.domain.request.quorum import ANYONE, place_name, tally, under
+from bot.domain.request.quorum import place_name, tally, under
 from bot.domain.text import format_utc, target_label
 
 UNKNOWN = "unknown"
@@ -195,11 +196,11 @@ def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> s
 
 
 def _requirement(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
-    """The requirement that the vote meets; only while the rule is the one that it was cast under."""
-    if context.rule is None or vote.verdict is Verdict.REJECT:
+    """For which requirement it counts; a rejection decides alone."""
+    if vote.verdict is Verdict.REJECT:
         return ""
-    place = dict(tally(under(request, context.rule_hash), context.rule).met).get(vote.person)
-    return " as one vote more" if place == ANYONE else f" for {place}" if place else ""
+    said = worth_text(vote, worth_of(vote, request, context.rule, context.rule_hash))
+    return f" {said}" if said and context.rule is not None else ""
 
 
 def _lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str:

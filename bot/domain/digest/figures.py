@@ -64,7 +64,8 @@ class Holding:
     `since` is None when that was before the first record. `by` are person ids, empty when people did not decide, and `decided` says who or
     what did. `roles` are the groups that each person voted for. `author` is the person who trained the version, else `claimed_author` is
     what the client said. `data` has the digests of the training data sets, with the versions of Delta tables; `approval_age` is the
-    approval's age at the end of the week.
+    approval's age at the end of the week. `restored_at` and `restored_by`: when a rollback brought it back on that approval, and the
+    id of who asked for it.
     """
 
     version: VersionId
@@ -83,6 +84,8 @@ class Holding:
     roles: tuple[str, ...] = ()
     author: str | None = None
     claimed_author: str = ""
+    restored_at: datetime | None = None
+    restored_by: str | None = None
 
 
 @dataclass(frozen=True)

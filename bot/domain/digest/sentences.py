@@ -14,6 +14,7 @@ from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.figures import (
     Digest,
     FindingKind,
+    Holding,
     Latency,
     LedgerFigures,
 )
@@ -134,6 +135,14 @@ def decider(decided: str, by: tuple[str, ...], names: Names, roles: tuple[str, .
     """Who or what decided: names with the groups they voted for, the fast track, the rule, or none."""
     told = zip_longest((names.get(person, UNKNOWN) for person in by), roles[: len(by)], fillvalue="")
     return " and ".join(f"{name} ({role})" if role else name for name, role in told) if by else decided
+
+
+def approver(one: Holding, names: Names) -> str:
+    """Who approved a holder and, after a rollback, who brought it back on that approval."""
+    said = decider(one.decided, one.by, names, one.roles)
+    if one.restored_at is None:
+        return said
+    return f"{said}; restored by a rollback{f' of {names.get(one.restored_by, UNKNOWN)}' if one.restored_by else ''}"
 
 
 def trainer(author: str | None, claimed: str, names: Names) -> str:

@@ -83,7 +83,7 @@ def _held(one: Holding, digest: Digest) -> Row:
         str(one.version),
         str(one.target),
         words.local_moment(one.since, digest.period) if one.since else SINCE_BEFORE,
-        words.decider(one.decided, one.by, digest.names, one.roles),
+        words.approver(one, digest.names),
         duration_text(one.approval_age),
         _shortened(one.commit),
         _cut(_data(one.data), LETTERS_OF_A_CELL),

@@ -22,9 +22,12 @@ from bot.domain.model import (
     TransitionRequest,
     Verdict,
     VersionId,
-    Vote,
 )
+from bot.domain.policy.rules import Rule
+from bot.domain.request.approvals import Approval
+from bot.domain.request.counting import counted_votes, worth_of, worth_text
 from bot.domain.request.evolution import BY_RULE
+from bot.domain.text import format_utc
 
 Names = Mapping[str, str]
 Edge = tuple[str, str]
@@ -74,7 +77,10 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Ballot:
-    """A vote with printed names; `groups` are those that the person voted for. `signed_by` is a SignedBy, empty in old votes."""
+    """A vote with printed names; `groups` are those that the person voted for. `signed_by` is a SignedBy, empty in old votes.
+
+    `worth` says for which group it counts, or that it is beyond the votes that are needed.
+    """
 
     person: str
     verdict: Verdict
@@ -83,6 +89,7 @@ class Ballot:
     groups: tuple[str, ...]
     standing_in_for: tuple[str, ...] = ()
     signed_by: str = ""
+    worth: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,7 +204,8 @@ def _from_sources(lock: Lock) -> tuple[Edge, ...]:
     return tuple((dep.path, stage.name) for stage in lock.stages for dep in stage.deps if dep.path in sources)
 
 
-def ballots_of(votes: Sequence[Vote], names: Names) -> tuple[Ballot, ...]:
+def ballots_of(request: TransitionRequest, names: Names, under: tuple[Rule | None, str]) -> tuple[Ballot, ...]:
+    """`under`: the rule in force, with its hash."""
     return tuple(
         Ballot(
             names.get(vote.person, UNKNOWN),
@@ -207,8 +215,9 @@ def ballots_of(votes: Sequence[Vote], names: Names) -> tuple[Ballot, ...]:
             vote.groups,
             tuple(names.get(person, UNKNOWN) for person in vote.standing_in_for),
             vote.signed_by,
+            worth_text(vote, worth_of(vote, request, *under)),
         )
-        for vote in votes
+        for vote in request.votes
     )
 
 
@@ -221,8 +230,12 @@ def told(
     checkpoint: Checkpoint | None,
     now: str,
     is_rolled_back: bool = False,
+    under: tuple[Rule | None, str] = (None, ""),
 ) -> Told:
-    """The request with printed names. `names` maps person ids to names; `now` says what has happened to it since."""
+    """The request with printed names. `names` maps person ids to names; `now` says what has happened to it since.
+
+    `under` is the rule in force, with its hash.
+    """
     judgement = request.judgement
     return Told(
         id=request.id,
@@ -235,9 +248,9 @@ def told(
         comment=request.comment,
         opened_at=request.opened_at,
         decided_at=request.decided_at,
-        decided_by=decided_by(request, names),
+        decided_by=decided_by(request, names, under),
         outcome=request.outcome,
-        votes=ballots_of(request.votes, names),
+        votes=ballots_of(request, names, under),
         thresholds=tuple((check.passed, check.sentence) for check in judgement.checks) if judgement else (),
         rule_hash=request.rule_hash,
         ticket=request.ticket.key if request.ticket else "",
@@ -251,20 +264,25 @@ def told(
     )
 
 
-def decided_by(request: TransitionRequest, names: Names) -> str:
+def decided_by(request: TransitionRequest, names: Names, under: tuple[Rule | None, str] = (None, "")) -> str:
     """Whose votes decided, or what decided without votes; empty while undecided."""
     if request.state not in (*WAS_APPROVED, State.REJECTED):
         return ""
     if request.decided_by in WITHOUT_VOTES and request.decided_by is not None:
         return WITHOUT_VOTES[request.decided_by]
     wanted = Verdict.APPROVE if request.state in WAS_APPROVED else Verdict.REJECT
-    people = [names.get(vote.person, UNKNOWN) for vote in request.votes if vote.verdict is wanted]
+    people = [names.get(vote.person, UNKNOWN) for vote in counted_votes(request, wanted, *under)]
     return " and ".join(dict.fromkeys(people)) or names.get(BY_RULE, "the rule")
 
 
-def approval_text(request: TransitionRequest | None, names: Names) -> str:
-    """Who approved a target's holder."""
-    if request is None:
+def approval_text(approval: Approval | None, names: Names, under: tuple[Rule | None, str] = (None, "")) -> str:
+    """Who approved a target's holder and, after a rollback, when, and who brought it back on that approval."""
+    by = decided_by(approval.request, names, under) if approval else ""
+    if approval is None or not by:
         return "without an approval"
-    by = decided_by(request, names)
-    return f"approved by {by}" if by else "without an approval"
+    rollback = approval.restored_by
+    if rollback is None:
+        return f"approved by {by}"
+    when = f" on {format_utc(approval.at)}" if approval.at else ""
+    asked = f" of {names.get(rollback.requester, UNKNOWN)}" if rollback.requester else ""
+    return f"approved by {by}{when}, restored by a rollback{asked}"

@@ -67,7 +67,7 @@ def decision_text(request: Told) -> str:
 
 
 def ballot_text(ballot: Ballot) -> str:
-    groups = f" for {' and '.join(ballot.groups)}" if ballot.groups else ""
+    groups = f" {ballot.worth}" if ballot.worth else ""
     instead = f", standing in for {' and '.join(ballot.standing_in_for)}" if ballot.standing_in_for else ""
     reason = f": {ballot.reason}" if ballot.reason else ""
     return f"{ballot.person}, {ballot.verdict}{groups}{instead}, {format_utc(ballot.at)}{reason} ({CAME_IN[ballot.signed_by]})"

@@ -163,6 +163,13 @@ def _compared(request: TransitionRequest, rule: Rule, at: datetime, *, approved:
     return [FastTrackCompared(at, request.id, rule.label, would_pass, approved, compare(would_pass, approved))]
 
 
+def compare_taken_back(failed: TransitionRequest, rule: Rule, at: datetime) -> list[Event]:
+    """A version that the fast track approved was rolled back: its pass was a false one, in every figure about the fast track."""
+    if failed.decided_by is not DecidedBy.FAST_TRACK:
+        return []
+    return [FastTrackCompared(at, failed.id, rule.label, True, False, compare(True, False))]
+
+
 def join(
     request: TransitionRequest,
     person: str,

@@ -136,7 +136,11 @@ def test_the_vote_beyond_the_groups_own_is_said_to_be_that() -> None:
     lines = request_card(request, CardContext(NAMES, rule, RULE_HASH)).paragraphs[1:4]
 
     told = sorted(line.split("UTC ")[1].split(":")[0] for line in lines)
-    assert told == ["approved", "approved as one vote more", "approved for leads"]
+    assert told == [
+        "approved as one vote more",
+        "approved beyond the votes that are needed of leads",
+        "approved for leads",
+    ]
 
 
 # Freezes

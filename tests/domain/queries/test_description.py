@@ -32,6 +32,7 @@ from bot.domain.queries.description import (
 )
 from bot.domain.queries.description_text import decision_text, holders_in_words, in_words
 from bot.domain.registry.holders import Place, concerns, places_at
+from bot.domain.request.approvals import Approval
 from tests.builders import (
     CHAMPION,
     LATER,
@@ -216,7 +217,7 @@ def test_a_decision_is_told_by_the_votes_that_made_it() -> None:
 
 
 def test_a_target_is_held_on_somebodys_word_or_on_nobodys() -> None:
-    assert approval_text(a_request(State.APPLIED, votes=(a_vote("cy"),)), NAMES) == "approved by Cy Lindqvist"
+    assert approval_text(Approval(a_request(State.APPLIED, votes=(a_vote("cy"),))), NAMES) == "approved by Cy Lindqvist"
     assert approval_text(None, NAMES) == "without an approval"
 
 
@@ -392,6 +393,6 @@ def test_an_approval_that_was_called_off_after_a_rejection_is_the_newest_decisio
 
 
 def test_people_who_approved_are_not_said_to_have_left_it_unapplied() -> None:
-    stale = a_told(State.STALE, 1, votes=(a_vote("ana"), a_vote("cy")))
+    stale = a_told(State.STALE, 1, votes=(a_vote("dan"), a_vote("cy")))
 
-    assert decision_text(stale) == "Approved by Ana Ruiz and Cy Lindqvist on 2026-03-02 13:00 UTC, but not applied"
+    assert decision_text(stale) == "Approved by Dan Day and Cy Lindqvist on 2026-03-02 13:00 UTC, but not applied"

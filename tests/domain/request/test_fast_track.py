@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from bot.domain.events import FastTrackCompared
 from bot.domain.model import (
     Champion,
     Check,
     DataSet,
+    DecidedBy,
     Evidence,
     FastTrackMode,
     Judgement,
@@ -23,7 +25,8 @@ from bot.domain.model import (
 )
 from bot.domain.policy.rules import Demand, FastTrack, Threshold
 from bot.domain.request.fast_track import demand_text, judge
-from tests.builders import LATER, NOON, a_request, a_version, an_evidence, an_observed
+from bot.domain.request.lifecycle import compare_taken_back
+from tests.builders import LATER, NOON, a_request, a_rule, a_version, an_evidence, an_observed
 
 TEST = DataSet("test", "1a2b3c4d", "evaluation")
 OTHER_TEST = DataSet("test", "9f8e7d6c", "evaluation")
@@ -478,3 +481,17 @@ def test_a_share_of_what_passes_goes_to_people() -> None:
 )
 def test_what_is_asked_fits_into_a_table(threshold: Threshold, text: str) -> None:
     assert demand_text(threshold) == text
+
+
+@pytest.mark.parametrize(
+    ("decided_by", "outcomes"),
+    [(DecidedBy.FAST_TRACK, ["false_pass"]), (DecidedBy.PEOPLE, []), (DecidedBy.RULE, []), (None, [])],
+)
+def test_only_a_rollback_of_what_the_fast_track_approved_is_a_false_pass(
+    decided_by: DecidedBy | None, outcomes: list[str]
+) -> None:
+    failed = a_request(State.APPLIED, decided_by=decided_by)
+
+    found = compare_taken_back(failed, a_rule(), LATER)
+
+    assert [event.outcome for event in found if isinstance(event, FastTrackCompared)] == outcomes

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
+from bot.domain.events import FastTrackCompared
 from tests.fixtures.installation import Installation
 
 pytestmark = pytest.mark.proof
@@ -78,8 +79,11 @@ def test_what_was_held_because_the_fast_track_is_off_is_no_sample(installation: 
     assert (told["passed"], told["without_people"], told["sampled"]) == (1, 0, 0)
 
 
-def test_a_decision_that_somebody_took_back_is_counted_as_undone(installation: Installation) -> None:
-    installation.use_policy(extra=ON)
+@pytest.mark.parametrize("undo_for", ["24h", "1s"])
+def test_a_decision_that_somebody_took_back_is_undone_and_a_false_pass(
+    installation: Installation, undo_for: str
+) -> None:
+    installation.use_policy(extra=ON.replace("mode: on", f"mode: on, undo_for: {undo_for}"))
     asked(installation, 31.5)
     let_through = asked(installation, 30.5)
     installation.click("ana", let_through, "roll_back")
@@ -88,7 +92,8 @@ def test_a_decision_that_somebody_took_back_is_counted_as_undone(installation: I
 
     told = record(installation)
 
-    assert (told["without_people"], told["undone"]) == (2, 1)
+    assert (told["without_people"], told["undone"], told["false_passes"], told["agreed"]) == (2, 1, 1, 0)
+    assert installation.happened(FastTrackCompared) == ["FastTrackCompared"]
 
 
 def test_the_table_names_the_rule_its_mode_and_what_the_words_mean(installation: Installation) -> None:
