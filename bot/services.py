@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bot.domain.workspaces import DEFAULT
 from bot.links import NO_LINKS, Links
-from bot.mail_ports import Mailer
 from bot.ports import (
     CheckpointSigner,
     Clock,
@@ -19,7 +18,8 @@ from bot.ports import (
     Signer,
     TicketSystem,
 )
-from bot.registry_ports import NO_OTHERS, ModelRegistries
+from bot.ports.mail import Mailer
+from bot.ports.registry import NO_OTHERS, ModelRegistries
 from bot.store.transaction import Store
 
 

@@ -78,6 +78,8 @@ COMMANDS: dict[str, Callable[[TransitionRequest], list[Event]]] = {
     "put_back": lambda r: lifecycle.put_back(r, a_version(5), LATER, moved=True),
     "mark_stale": lambda r: lifecycle.mark_stale(r, "it was moved", StaleCause.TARGET, LATER),
     "call_off": lambda r: lifecycle.call_off(r, "ana", "the test data leaked", LATER),
+    "renew": lambda r: lifecycle.renew(r, "0191", "the champion is another one now", LATER),
+    "compare_taken_back": lambda r: lifecycle.compare_taken_back(r, a_rule(), LATER),
     "rebind": lambda r: lifecycle.rebind(r, r.rule_hash, "sha256:6", LATER),
     "void_stand_ins": lambda r: lifecycle.void_stand_ins(r, "heads", LATER),
 }

@@ -17,9 +17,9 @@ from typing import BinaryIO, Protocol
 
 from bot.bucket_refusals import bucket_refusal, failures_of_s3
 from bot.clients.placed_files import copied, place_below, put, written_beside
-from bot.data_ports import Fetched
 from bot.domain.evidence.dvc_lock import Entry
 from bot.errors import NotFetched, NotOnRemote
+from bot.ports.data_stores import Fetched
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 LARGEST_LIST = 64 * 2**20  # bytes; a folder of half a million files

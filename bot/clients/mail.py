@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from bot.clients.plain_text import one_line
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
-from bot.mail_ports import Mail
+from bot.ports.mail import Mail
 
 TIMEOUT = 20.0  # seconds, for each step
 PORTS = {"smtp": 587, "smtps": 465}

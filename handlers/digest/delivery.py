@@ -24,7 +24,7 @@ from bot.domain.references import Image, PostedCard, TicketPlan
 from bot.domain.text import counted
 from bot.engine.rows import hold_parked
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Refused, Temporary
-from bot.mail_ports import Mail
+from bot.ports.mail import Mail
 from bot.reports.records import file_names
 from bot.services import Services
 from bot.store.digests import EMAIL, JIRA, SLACK, DigestRow

@@ -9,6 +9,7 @@ from bot.domain.card.card import Card
 from bot.domain.card.sample import MODEL, NAMES
 from bot.domain.events import (
     BaselineTaken,
+    DatabaseRestored,
     FastTrackSwitched,
     LookalikeSeen,
     ModelGone,
@@ -32,11 +33,12 @@ LINES = ["a rule <https://example.com|of bikes> " * 8 for _ in range(40)]
 TARGET: Body = {"kind": "alias", "name": "champion"}
 SEVENTH: Body = {"version": 7}
 FIFTH: Body = {"version": 5}
+REGISTRY: Body = {"workspace": "eu/team-a"}
 ONE_MODEL: Body = {"workspace": DEFAULT_WORKSPACE, "model": MODEL, "target": dict(TARGET)}
 PLACED: Body = {"target": dict(TARGET), "version": dict(SEVENTH)}
 
 SAMPLES: tuple[tuple[str, Mapping[str, object]], ...] = (
-    (BaselineTaken.__name__, {"models": 1, "held": 1200}),
+    (BaselineTaken.__name__, {**REGISTRY, "models": 1, "held": 1200}),
     (PolicyActivated.__name__, {"changes": LINES, "source": "policy.yaml"}),
     (PolicyRefused.__name__, {"mistakes": LINES, "source": "policy.yaml"}),
     (FastTrackSwitched.__name__, {"on": True, "person": next(iter(NAMES)), "reason": ""}),
@@ -46,9 +48,10 @@ SAMPLES: tuple[tuple[str, Mapping[str, object]], ...] = (
     (ModelUnreadable.__name__, {**ONE_MODEL, "reason": LONG}),
     (ModelReadable.__name__, dict(ONE_MODEL)),
     (LookalikeSeen.__name__, {**ONE_MODEL, "name": "Сandidate", "meant": "candidate", "what": "alias", "version": 7}),
-    (RegistryDoubted.__name__, {"reason": LONG}),
-    (RegistryTrusted.__name__, {"person": next(iter(NAMES)), "reason": LONG}),
-    (RegistryTrusted.__name__, {"person": "", "reason": ""}),
+    (RegistryDoubted.__name__, {**REGISTRY, "reason": LONG}),
+    (RegistryTrusted.__name__, {**REGISTRY, "person": next(iter(NAMES)), "reason": LONG}),
+    (RegistryTrusted.__name__, {**REGISTRY, "person": "", "reason": ""}),
+    (DatabaseRestored.__name__, {"made_at": "2026-11-28T09:30:00+00:00", "entries": 1200, "ended": 2}),
     (MoveReverted.__name__, {**ONE_MODEL, "to": SEVENTH}),
     (MoveObserved.__name__, {**ONE_MODEL, "handling": Observed.REPORT.value, "previous": FIFTH, "version": SEVENTH}),
     (MoveObserved.__name__, {**ONE_MODEL, "handling": APPROVED, "previous": FIFTH, "version": SEVENTH}),

@@ -10,7 +10,7 @@ from bot.domain.policy.rules import Policy, Rule, Unruled
 from bot.domain.registry.lookalikes import Lookalike, lookalikes
 from bot.domain.workspaces import in_workspace
 from bot.ports import ModelSummary
-from bot.registry_ports import ModelRegistries
+from bot.ports.registry import ModelRegistries
 
 MODELS_LOOKED_AT = 20  # of those that a rule matches, the latest to have changed
 VERSIONS_LOOKED_AT = 20  # of each, the newest

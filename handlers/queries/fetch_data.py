@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from posixpath import dirname, join
 
-from bot.data_ports import DataStore, Fetched, GitMirror, TableStore
 from bot.domain.evidence.dvc_lock import LOCK, Entry, Lock, sha256_of
 from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import Evidence, TransitionRequest, VersionId
 from bot.dvc import files as dvc_files
 from bot.errors import FilesUnread, InvalidDvcFile, NotFetched, NotOnRemote, OutsideError, Refused
 from bot.locations import is_within
+from bot.ports.data_stores import DataStore, Fetched, GitMirror, TableStore
 from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
 from handlers.queries.fetch_tables import BroughtTable, fetch_tables, tables_used

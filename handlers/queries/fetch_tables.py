@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bot.data_ports import TableStore
 from bot.domain.evidence.delta_log import folders_of
 from bot.domain.figures import Artifacts
 from bot.domain.model import DataSet, Table, VersionId
 from bot.errors import NotFetched, Refused
 from bot.locations import is_within
+from bot.ports.data_stores import TableStore
 from bot.services import Services
 from handlers.queries.describe import newest_evidence
 

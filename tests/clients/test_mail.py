@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from bot.clients.mail import SmtpMailer, read_server
 from bot.errors import OutcomeUnknown, Permanent, Temporary
-from bot.mail_ports import Mail
+from bot.ports.mail import Mail
 from tests.fixtures.attachments import an_attachment
 from tests.fixtures.post_office import PostOffice, free_port, serving_mail
 

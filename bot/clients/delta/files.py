@@ -39,7 +39,7 @@ class TableFiles(Protocol):
 
 
 def place_of(place: str) -> str:
-    """See `bot.data_ports.TableStore`."""
+    """See `bot.ports.data_stores.TableStore`."""
     parts = parts_of(place)
     if parts is None:
         raise NotFetched(f"{place!r} is no address. {NAME_IT}")

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from bot.clients.delta.files import DirectoryFiles, TableFiles, files_at, place_of, reading
 from bot.clients.placed_files import Copied, copied, place_below, put, written_beside
-from bot.data_ports import FetchedTable
 from bot.domain.evidence.delta_log import RESTORE, entry_of, needed, place_in_table
 from bot.domain.figures import Artifacts
 from bot.domain.text import format_utc
 from bot.errors import NotFetched
 from bot.gate.manifests import digest_of, manifest_of
+from bot.ports.data_stores import FetchedTable
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -34,7 +34,7 @@ OTHER_WAY = "Write that version to a folder with what made it, such as Spark (VE
 
 
 class DeltaTables:
-    """The `TableStore` of `bot.data_ports`."""
+    """The `TableStore` of `bot.ports.data_stores`."""
 
     def place_of(self, path: str) -> str:
         return place_of(path)

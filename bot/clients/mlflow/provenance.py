@@ -14,12 +14,12 @@ from bot.clients.mlflow.http import reading
 from bot.clients.mlflow.lineage import COPY_SOURCE
 from bot.clients.mlflow.metrics import data_sets_of
 from bot.clients.mlflow.run_files import read_environment
-from bot.data_ports import GitMirror
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.evidence.lineage import KeptLock, LoggedFiles, Provenance, RunSeen
 from bot.domain.policy.rules import MIRRORED_CODES, LineageDemand
 from bot.dvc.files import read_in_folder
 from bot.errors import InvalidDvcFile, Temporary
+from bot.ports.data_stores import GitMirror
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

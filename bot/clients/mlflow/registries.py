@@ -13,10 +13,10 @@ from threading import Lock
 from bot.clients.mlflow import webhook
 from bot.clients.mlflow.access import Credentials
 from bot.clients.mlflow.registry import MlflowRegistry
-from bot.data_ports import GitMirror
 from bot.domain.workspaces import DEFAULT, Registry, Workspace, same_server, watched
 from bot.errors import Permanent, Refused
 from bot.ports import RegistryHint
+from bot.ports.data_stores import GitMirror
 
 NO_SECRETS = Credentials()
 NOT_WATCHED = "Add it to registries in the policy, or call the request off."
@@ -31,7 +31,7 @@ class Secrets:
 
 
 class MlflowRegistries:
-    """`bot.registry_ports.ModelRegistries`. `named` gives the registries of the policy in force, and is asked for other places only."""
+    """`bot.ports.registry.ModelRegistries`. `named` gives the registries of the policy in force, and is asked for other places only."""
 
     def __init__(
         self,

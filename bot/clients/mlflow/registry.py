@@ -21,7 +21,6 @@ from bot.clients.mlflow.access import Access, Credentials
 from bot.clients.mlflow.http import AlreadyThere, Grant, NotThere, has_workspaces, open_client, reading, writing
 from bot.clients.mlflow.provenance import Sources
 from bot.clients.mlflow.versions import as_summary, as_time, as_version_seen
-from bot.data_ports import GitMirror
 from bot.domain.evidence.caps import capped
 from bot.domain.evidence.lineage import KeptLock
 from bot.domain.model import DEFAULT_WORKSPACE, Evidence, Metric, VersionId
@@ -31,6 +30,7 @@ from bot.domain.registry.snapshot import ModelSnapshot, VersionSnapshot
 from bot.domain.workspaces import Workspace, in_workspace
 from bot.errors import Permanent
 from bot.ports import ModelSummary, ProgressListener, RegistryHint
+from bot.ports.data_stores import GitMirror
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
