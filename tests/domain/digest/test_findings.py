@@ -165,7 +165,7 @@ def test_a_vote_that_nothing_proves_says_whose_it_was_to_be_why_it_does_not_coun
     )
 
     assert matter.sentence == (
-        "A vote of Ben Okafor on bike-demand v7 for alias:champion, on record since 2026-03-02 13:00 UTC+01:00, does not count: it was cast "
-        "under another rule. Ask them whether they pressed, and find out who can write to the database."
+        "A vote of Ben Okafor on bike-demand v7 for alias:champion, on record since 2026-03-02 13:00 UTC+01:00, does not count: it was "
+        "cast under another rule. Ask them whether they pressed, and find out who can write to the database."
     )
     assert (matter.concern, matter.link) == (FindingKind.VOTE_REFUSED, CARD.url)
