@@ -12,7 +12,7 @@ from bot.errors import Permanent
 from bot.store import custody
 from handlers.request import asking
 from handlers.request.calling_off import call_off
-from tests.fixtures.installation import Installation
+from tests.fixtures.installation import Installation, policy_text
 
 pytestmark = pytest.mark.proof
 
@@ -144,10 +144,11 @@ def test_the_way_back_is_known_however_many_requests_came_to_nothing_since(
 
 
 def test_baseline_that_people_rejected_does_not_come_back_by_hand_unasked(installation: Installation) -> None:
+    installation.activate(policy_text("another-model"))
     installation.register()
     installation.register()
     installation.ask(1, "champion")
-    installation.use_policy(reason="always")  # younger than the model, so that version 1 is baseline
+    installation.use_policy(reason="always")  # the first whose rule covers the model, so that version 1 is baseline
     installation.sweep()
     (adopted,) = asking.adopt(installation.s)
     installation.settle()

@@ -26,9 +26,10 @@ def swap_in(installation: Installation, other: str) -> None:
 def test_the_baseline_of_another_model_is_none_under_a_watched_name(installation: Installation) -> None:
     installation.promoted()
     other = f"{installation.model}-other"
+    installation.activate(policy_text(installation.model))
     installation.register(model=other)
     installation.mlflow.set_registered_model_alias(other, "champion", "1")
-    installation.use_policy(observed="revert")  # younger than both: the other's holder is baseline
+    installation.use_policy(observed="revert")  # the first whose rule covers the other: its holder is baseline
     installation.sweep()
     assert installation.requests(State.PENDING) == []
 
@@ -41,6 +42,7 @@ def test_the_baseline_of_another_model_is_none_under_a_watched_name(installation
 
 
 def test_a_baseline_stays_one_under_a_new_name(installation: Installation) -> None:
+    installation.activate(policy_text("another-model"))
     installation.register()
     installation.ask(1, "champion")
     installation.use_policy(observed="revert")
