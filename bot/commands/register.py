@@ -137,9 +137,8 @@ def _register(wanted: Wanted, settings: Settings) -> None:
 
 def _workbench(wanted: Wanted, client: MlflowClient) -> Workbench:
     from bot.domain.evidence.training_commands import Commands
-    from bot.errors import InvalidDvcFile
     from bot.register.findings import Fixes
-    from bot.register.pipeline import Dvc, Pipeline
+    from bot.register.pipeline import Dvc, Pipeline, SpoiltFile
     from bot.register.repository import Repository
     from bot.register.run import find_trained_run
     from bot.register.workbench import Workbench
@@ -150,12 +149,11 @@ def _workbench(wanted: Wanted, client: MlflowClient) -> Workbench:
     fixes = Fixes(commands, repository.push_command, has_dvc=has_lock)
     try:
         pipeline = Pipeline.read(wanted.folder) if has_lock else None
-    except (InvalidDvcFile, UnicodeDecodeError) as reason:
-        path = repository.from_top(wanted.folder / LOCK)
-        raise Refused(
-            f"{LOCK} or dvc.yaml {reason}. It pins nothing. Fix: `git checkout HEAD -- {quote(path)}`, and register again; "
-            f"or `rm {quote(path)}`, {fixes.retrain}."
-        ) from reason
+    except SpoiltFile as spoilt:
+        path = repository.from_top(wanted.folder / spoilt.file)
+        again = f"Fix: `git checkout HEAD -- {quote(path)}`, and register again"
+        or_train = f"; or `rm {quote(path)}`, {fixes.retrain}" if spoilt.file == LOCK else ""
+        raise Refused(f"{spoilt.file} {spoilt}. It pins nothing. {again}{or_train}.") from spoilt
     run_id = wanted.run_id or _run_id_here(wanted)
     run = find_trained_run(client, run_id, wanted.model)
     if run is None:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,15 +19,24 @@ from typing import Any
 
 from bot.domain.evidence.dvc_lock import LOCK, Lock
 from bot.dvc.files import read_lock, read_places
-from bot.errors import Refused
+from bot.errors import InvalidDvcFile, Refused
 
 COMMAND = "command of stage"
+DESCRIPTION = "dvc.yaml"
 TIMEOUT = 600  # seconds; a remote may hold many files
+
+
+class SpoiltFile(InvalidDvcFile):
+    """`file` is its name; the text completes "dvc.lock ..."."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(reason)
+        self.file = file
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """`text` is the dvc.lock in `folder`. Raises InvalidDvcFile for any other text."""
+    """`text` is the dvc.lock in `folder`."""
 
     folder: Path
     text: str
@@ -34,10 +44,22 @@ class Pipeline:
 
     @classmethod
     def read(cls, folder: Path) -> Pipeline:
-        text = (folder / LOCK).read_bytes().decode()
-        described = folder / "dvc.yaml"
-        places = read_places(described.read_text(encoding="utf-8"), reader_in(folder)) if described.is_file() else {}
-        return cls(folder, text, read_lock(text, places))
+        described = folder / DESCRIPTION
+        with _named(DESCRIPTION):
+            places = (
+                read_places(described.read_text(encoding="utf-8"), reader_in(folder)) if described.is_file() else {}
+            )
+        with _named(LOCK):
+            text = (folder / LOCK).read_bytes().decode()
+            return cls(folder, text, read_lock(text, places))
+
+
+@contextmanager
+def _named(file: str) -> Iterator[None]:
+    try:
+        yield
+    except (InvalidDvcFile, UnicodeDecodeError) as reason:
+        raise SpoiltFile(file, str(reason)) from reason
 
 
 def reader_in(folder: Path) -> Callable[[str], str | None]:
