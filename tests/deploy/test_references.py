@@ -79,7 +79,7 @@ def test_a_unit_runs_a_command_that_exists(unit: Path) -> None:
     assert instances <= set(COMMANDS)
 
 
-def test_the_image_runs_the_web_process_unless_told_otherwise() -> None:
+def test_the_image_runs_the_web_process_by_default() -> None:
     assert 'ENTRYPOINT ["countersign"]' in DOCKERFILE
     assert re.findall(r'^CMD \["(\w+)"\]$', DOCKERFILE, re.MULTILINE) == ["web"]
 
