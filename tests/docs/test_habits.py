@@ -34,7 +34,11 @@ def test_editors_wrap_code_where_ruff_does() -> None:
 def test_dependabot_looks_at_what_this_repository_depends_on() -> None:
     config = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text())
 
-    assert {one["package-ecosystem"] for one in config["updates"]} == {"pip"}
+    where = {(one["package-ecosystem"], one["directory"]) for one in config["updates"]}
+    assert where == {("pip", "/"), ("github-actions", "/"), ("docker", "/deploy")}
+    assert [
+        path for path in ("pyproject.toml", ".github/workflows", "deploy/Dockerfile") if not (ROOT / path).exists()
+    ] == []
     assert {one["schedule"]["interval"] for one in config["updates"]} == {"weekly"}
 
 
