@@ -10,7 +10,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import ProgrammingError
 
+from bot.domain.workspaces import DEFAULT
 from bot.engine.rows import parked_by_subject
+from bot.errors import InvalidPolicy
 from bot.store.ledger import WitnessedRows
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Housekeeping(Collector):
 
     def collect(self) -> Iterator[Metric]:
         with self.store.transaction() as tx:
-            requests, sweeps = tx.requests.count(), tx.registry.last_sweeps(tx.places())
+            requests, sweeps = tx.requests.count(), tx.registry.last_sweeps(_places(tx))
             entries, refused = tx.ledger.count(), tx.ledger.refused_votes()
         jobs = self.store.jobs.counts()
         yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)
@@ -126,6 +128,14 @@ class Housekeeping(Collector):
         yield waiting
         ends = {newest.week: newest.ends.timestamp()} if newest else {}
         yield _gauge("countersign_digest_last_week", "When the newest week ended that was closed.", "week", ends)
+
+
+def _places(tx: Transaction) -> Sequence[str]:
+    """While this release cannot read the policy, as in the middle of an upgrade, the other figures are still asked for."""
+    try:
+        return tx.places()
+    except InvalidPolicy:
+        return (DEFAULT,)
 
 
 def _gauge(name: str, help_text: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:

@@ -496,9 +496,9 @@ def test_the_data_of_a_pipeline_in_a_subfolder_is_placed_as_in_the_repository_wh
     run = installation.mlflow.get_model_version(installation.model, "1").run_id
     installation.mlflow.set_tag(run, "mlflow.source.git.commit", commit)
     installation.asked(1)
-    mirrors = GitMirrors(tmp_path / "mirrors")
+    sources = Sources(DvcData(), DeltaTables(), GitMirrors(tmp_path / "mirrors"))
 
-    report = fetch_data(f"models:/{installation.model}/1", tmp_path / "out", "", DvcData(), mirrors, installation.s)
+    report = fetch_data(f"models:/{installation.model}/1", tmp_path / "out", Places(), sources, installation.s)
     pipeline = told(installation).pipeline
     kept = describe(f"models:/{installation.model}/1", installation.s, reads_files=False).pipeline
 
