@@ -67,8 +67,12 @@ def custody_of(facts: Facts) -> Custody:
 
 
 def lawful_holders(facts: Facts) -> tuple[VersionId, ...]:
-    """Who held the place by right, the latest last: approved or ratified and not rejected since; without any, the newest baseline."""
-    return tuple(_history(facts)) or _floor(facts)
+    """Who held the place by right, the latest last: approved or ratified and not rejected since; without any, the newest baseline.
+
+    An approval from before a backup is older than what an admin accepted after the database was restored from it.
+    """
+    approved, accepted = _history(facts), _accepted(facts)
+    return (*(version for version in approved if version not in accepted), *accepted) if approved else _floor(facts)
 
 
 def may_hold(version: VersionId, facts: Facts) -> bool:
@@ -177,6 +181,14 @@ def _floor(facts: Facts) -> tuple[VersionId, ...]:
     kept = [version for version in facts.baseline if not _is_rejected(version, facts)]
     latest = max((facts.baseline[version] for version in kept), default=None)
     return tuple(sorted(version for version in kept if facts.baseline[version] == latest))
+
+
+def _accepted(facts: Facts) -> tuple[VersionId, ...]:
+    """What was there when an admin accepted the registry after a restore, as long as nothing was approved since."""
+    applied, backup = _last_applied(facts), facts.accepted_backup
+    if backup is None or applied is None or when(applied) > backup:
+        return ()
+    return tuple(version for version in _floor(facts) if facts.baseline[version] > backup)
 
 
 def _holding(version: VersionId, facts: Facts) -> Holding:
