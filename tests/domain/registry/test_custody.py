@@ -149,7 +149,8 @@ def test_a_holder_of_a_time_under_report_is_no_place_to_go_back_to_while_one_was
 
 
 @pytest.mark.parametrize(
-    ("backup", "approved_since", "expected"), [(2, (), V2), (0, (), V1), (2, (applied(V3, 6),), V3)]
+    ("backup", "approved_since", "expected"),
+    [(2, (), V2), (0, (), V1), (2, (applied(V3, 6),), V3), (2, (applied(V3, 6), rejected(V3, 7)), V2)],
 )
 def test_what_an_admin_accepted_after_a_restore_takes_the_place_of_what_the_backup_knows(
     backup: int, approved_since: tuple[TransitionRequest, ...], expected: VersionId
@@ -157,6 +158,7 @@ def test_what_an_admin_accepted_after_a_restore_takes_the_place_of_what_the_back
     facts = the_facts(applied(V1, 1), *approved_since, baseline={V2: hours(5)}, accepted_backup=hours(backup))
 
     assert custody_of(facts).way_back == expected
+    assert may_hold(V1, facts) is (expected == V1)
 
 
 def test_what_failed_and_was_rolled_back_is_no_way_back() -> None:
