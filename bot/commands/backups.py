@@ -19,6 +19,7 @@ from bot.domain.ledger.chain import first_fault
 from bot.domain.ledger.checkpoint import origin_of
 from bot.domain.text import counted
 from bot.errors import InvalidSettings, Refused
+from bot.services import Services
 from bot.store.attestations import KeyRows
 from bot.store.ledger import LedgerRows
 from config.settings import Settings
@@ -81,10 +82,16 @@ def restore(file: Path) -> None:
 
     settings, manifest = settings_for(), backups.read_manifest(file)
     lock = settings.home / "serve.lock"
-    with only_one(lock, f"countersign serve runs in {settings.home}"), _empty_database(settings) as url:
+    with (
+        only_one(lock, f"countersign serve runs in {settings.home}"),
+        _empty_database(settings) as url,
+        _services(settings, url) as services,  # first: settings that cannot be used are found before anything is loaded
+    ):
         backups.load_backup(file, manifest, url)
         _check_is_whole(url, manifest)
-        ended = _begin_again(settings, url, manifest)
+        migrate(url)
+        ended = _begin_again(services, manifest)
+        backups.finish(url)
     click.echo(f"restored: {_told(manifest)}; the ledger verifies")
     if ended:
         click.echo(f"Ended: {counted(ended, 'request')} that waited then. Ask again for what is still wanted.")
@@ -119,16 +126,22 @@ def _check_is_whole(url: str, manifest: Manifest) -> None:
         raise Refused(f"the restored ledger is not the one that was backed up: {why}. Use another backup")
 
 
-def _begin_again(settings: Settings, url: str, manifest: Manifest) -> int:
+@contextmanager
+def _services(settings: Settings, url: str) -> Iterator[Services]:
+    """Connects only when they are used. Raises InvalidSettings."""
     from bot.app import build_services
-    from handlers.registry.restored import begin_again
 
-    migrate(url)
     services = build_services(settings, url)
     try:
-        return begin_again(manifest.made_at, services)
+        yield services
     finally:
         services.store.engine.dispose()
+
+
+def _begin_again(services: Services, manifest: Manifest) -> int:
+    from handlers.registry.restored import begin_again
+
+    return begin_again(manifest.made_at, services)
 
 
 def _about_the_key(settings: Settings, manifest: Manifest) -> str:

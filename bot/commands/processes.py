@@ -175,12 +175,14 @@ def _trouble_with(host: str, port: int) -> str:
 
 def run_migrate(settings: Settings, url: str) -> None:
     from bot.app import build_services, quieten_vendors
+    from bot.database.backup import check_finished
     from bot.database.connect import migrate as migrate_schema
     from handlers.ledger.old_records import list_old_records
     from handlers.policy.activation import activate_policy
 
     quieten_vendors()
     text = policy_text_of(settings.policy_path)
+    check_finished(url)
     migrate_schema(url)
     _keep_roles_apart(settings)
     services = build_services(settings, url)

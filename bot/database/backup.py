@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from alembic.script import ScriptDirectory
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bot.database.connect import alembic_config, connect
 from bot.database.embedded_programs import find_programs
@@ -28,6 +29,7 @@ MANIFEST, DUMP = "manifest.json", "database.dump"
 FORMAT = 1
 LARGEST_MANIFEST = 1024 * 1024  # bytes
 TABLES = "select count(*) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"
+UNFINISHED = "countersign_restore_unfinished"  # a table that is there from before the dump is loaded until what waited then has ended
 AS_OURS = ("--no-owner", "--no-privileges")  # whoever restores it owns it; `countersign migrate` grants again
 
 
@@ -66,7 +68,7 @@ def write_backup(url: str, file: Path, manifest: Manifest, snapshot: str) -> Man
     """`snapshot` is one that an open transaction has exported. Writes all or nothing. Raises NoDatabase."""
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".countersign-backup-") as place:
         dump, whole = Path(place) / DUMP, Path(place) / "whole.tar"
-        _run("pg_dump", "--format=custom", *AS_OURS, f"--snapshot={snapshot}", f"--file={dump}", f"--dbname={url}")
+        _run("pg_dump", "--format=custom", *AS_OURS, f"--snapshot={snapshot}", f"--file={dump}", url=url)
         written = replace(manifest, sha256=_sha256(dump))
         with tarfile.open(whole, "x") as archive:
             _add(archive, MANIFEST, written.to_json())
@@ -94,7 +96,7 @@ def read_manifest(file: Path) -> Manifest:
 
 
 def load_backup(file: Path, manifest: Manifest, url: str) -> None:
-    """Into a database without tables, in one transaction. Raises Refused, NoDatabase."""
+    """Into a database without tables, in one transaction; it is not to be used before `finish`. Raises Refused, NoDatabase."""
     known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
     if manifest.revision not in known:
         raise Refused(
@@ -109,7 +111,29 @@ def load_backup(file: Path, manifest: Manifest, url: str) -> None:
         _unpack(file, dump)
         if _sha256(dump) != manifest.sha256:
             raise Refused(f"{DUMP} in {file} was changed or damaged since it was written. Use another backup")
-        _run("pg_restore", *AS_OURS, "--exit-on-error", "--single-transaction", f"--dbname={url}", str(dump))
+        with connect(url) as connection:
+            connection.execute(f"create table {UNFINISHED} ()")
+        try:
+            _run("pg_restore", *AS_OURS, "--exit-on-error", "--single-transaction", str(dump), url=url)
+        except NoDatabase:
+            finish(url)  # nothing was loaded
+            raise
+
+
+def finish(url: str) -> None:
+    """What was loaded may be used."""
+    with connect(url) as connection:
+        connection.execute(f"drop table {UNFINISHED}")
+
+
+def check_finished(url: str) -> None:
+    """Of a restore that was cut short, nothing says that what happened since the backup is not on record. Raises NoDatabase."""
+    with connect(url) as connection:
+        row = connection.execute("select to_regclass(%s)", (UNFINISHED,)).fetchone()
+    if row is not None and row[0] is not None:
+        raise NoDatabase(
+            "`countersign restore` was cut short in this database, so it must not be used. Empty it, then restore again"
+        )
 
 
 def _unpack(file: Path, dump: Path) -> None:
@@ -122,9 +146,15 @@ def _unpack(file: Path, dump: Path) -> None:
         raise Refused(f"{file} was cut: {DUMP} is not in it as a whole. Use another backup") from None
 
 
-def _run(program: str, *arguments: str) -> None:
-    command = [_program(program), *arguments]
-    finished = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+def _run(program: str, *arguments: str, url: str) -> None:
+    """The password goes into the program's environment: all users of the machine can read its arguments."""
+    place = conninfo_to_dict(url)
+    password = place.pop("password", None)
+    environment = {**os.environ, **({"PGPASSWORD": str(password)} if password else {})}
+    command = [_program(program), f"--dbname={make_conninfo('', **place)}", *arguments]
+    finished = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment
+    )
     if finished.returncode:
         raise NoDatabase(f"{program} failed: {finished.stderr.strip()}")
 

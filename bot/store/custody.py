@@ -72,6 +72,9 @@ class CustodyRows:
         here = (*_of(tables.watches, workspace, model), tables.watches.c.target == str(target))
         self.connection.execute(sa.delete(tables.watches).where(*here))
 
+    def end_watches(self, workspace: str) -> None:
+        self.connection.execute(sa.delete(tables.watches).where(tables.watches.c.workspace == workspace))
+
     def drop_unnamed(self, workspace: str, model: str) -> None:
         """Once every place of the model was looked at, the rows that the migration has left unnamed are obsolete."""
         here = (*_of(tables.watches, workspace, model), tables.watches.c.target == EVERY_PLACE)

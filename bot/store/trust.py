@@ -16,6 +16,7 @@ class RegistryRow:
     """`identity` is None until a sweep has learnt it. While `doubted_since` is set, `doubt` says why.
 
     `backup_of`: our own database was restored from a backup of then, and no admin has accepted what the registry holds now.
+    `accepted_backup`: the same, once one has.
     """
 
     workspace: str
@@ -23,6 +24,7 @@ class RegistryRow:
     doubted_since: datetime | None = None
     doubt: str = ""
     backup_of: datetime | None = None
+    accepted_backup: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class TrustRows:
             "doubted_since": row.doubted_since,
             "doubt": row.doubt,
             "backup_of": row.backup_of,
+            "accepted_backup": row.accepted_backup,
         }
         put = insert(tables.registries).values(workspace=row.workspace, **values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["workspace"], set_=values))

@@ -72,6 +72,7 @@ def facts_of(
         handling=handling_of(place, policy),
         deletes_copies=_deletes_copies(place, policy),
         watched_since=_watched_since(place, tx),
+        accepted_backup=tx.trust.find(place.workspace).accepted_backup,
         restored=tuple(tx.custody.restored(place.workspace, place.model, place.target, now - WITHIN)),
     )
 

@@ -49,6 +49,7 @@ def activate_policy(text: str, source: str, s: Services) -> ActivePolicy | None:
         policy_id = tx.policies.add(text, digest, source, now)
         tx.record([PolicyActivated(now, policy_id, digest, source, changed)])
         _void_stand_ins(before, policy, tx, now)
+        _end_watches(before, policy, tx)
         _look_again(tx, now)
         return ActivePolicy(policy_id, digest, policy)
 
@@ -81,6 +82,12 @@ def _void_stand_ins(before: Policy | None, policy: Policy, tx: Transaction, now:
         name = rule.escalate.group
         if _made_of(before.group(name)) not in map(_made_of, policy.groups):
             tx.record(lifecycle.void_stand_ins(request, name, now))
+
+
+def _end_watches(before: Policy | None, policy: Policy, tx: Transaction) -> None:
+    """Whoever moves something in a workspace that is not watched does nothing wrong, also if it is watched again later."""
+    for place in set(before.places if before else ()) - set(policy.places):
+        tx.custody.end_watches(place)
 
 
 def _made_of(group: Group) -> tuple[str, str | None, frozenset[str]]:

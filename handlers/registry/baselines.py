@@ -53,7 +53,8 @@ def accept(workspace: str, reason: str, person: Person, summaries: Sequence[Mode
         new = [model for name, model in models.items() if is_new or name in lost or name not in known]
         held = sum(take_baseline(model, tx, now) for model in new)
         _end_at(workspace, summaries, tx, now)
-        tx.trust.put(RegistryRow(workspace, identity))
+        accepted_backup = row.backup_of or row.accepted_backup
+        tx.trust.put(RegistryRow(workspace, identity, accepted_backup=accepted_backup))
         tx.record([BaselineTaken(now, workspace, len(new), held)])
         go_on(workspace, tx)
     gone = f"{counted(len(lost), 'model')} {'is' if len(lost) == 1 else 'are'} gone or changed"

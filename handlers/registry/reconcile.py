@@ -130,12 +130,14 @@ def _is_new(seen: ModelSnapshot, tx: Transaction) -> bool:
 
 
 def take_baseline(seen: ModelSnapshot, tx: Transaction, now: datetime) -> int:
-    """Records who holds what and what asks already, and asks nothing. Returns how many targets are held."""
+    """Records who holds what, or that no one does, and what asks already, and asks nothing. Returns how many targets are held."""
     policy = tx.policy()
     newest = max((version.id.version for version in seen.versions), default=0)
     news = compare(seen, Known(newest, newest), policy)
     tx.registry.put_asks([*news.asked, *news.muted])
-    for target, holders in news.holders.items():
+    before = tx.registry.find_model(seen.workspace, seen.name)
+    on_record = tx.registry.known(before).placements if before else {}
+    for target, holders in {**dict.fromkeys(on_record, ()), **news.holders}.items():
         tx.registry.put_placements(seen.workspace, seen.name, target, holders, now)
     begin_all(seen, policy, tx, now)
     tx.registry.put_model(row_of(seen, newest, policy))

@@ -36,7 +36,7 @@ def is_believed(workspace: str, summaries: Sequence[ModelSummary], s: Services) 
         if row.doubted_since is not None:
             tx.record([RegistryTrusted(now, workspace, row.doubted_since)])
             go_on(workspace, tx)
-        tx.trust.put(RegistryRow(workspace, identity or row.identity))
+        tx.trust.put(replace(row, identity=identity or row.identity, doubted_since=None, doubt=""))
     return True
 
 

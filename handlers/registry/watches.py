@@ -79,10 +79,12 @@ def bring_up_to_date(seen: ModelSnapshot, policy: Policy, tx: Transaction, now: 
 
 def _was_covered_all_along(place: Place, seen: ModelSnapshot, tx: Transaction) -> bool:
     """Rules have covered the place since the model was made, so all that it holds came while it was watched."""
-    rules = [
-        one.rule_for(place.workspace, place.model, place.target) for one in tx.policies.in_force_since(seen.created)
+    policies = tx.policies.in_force_since(seen.created)
+    covered = [
+        place.workspace in one.places and one.rule_for(place.workspace, place.model, place.target) is not None
+        for one in policies
     ]
-    return bool(rules) and None not in rules
+    return bool(covered) and all(covered)
 
 
 def _held_before(place: Place, watch: Watch, seen: ModelSnapshot, tx: Transaction) -> tuple[VersionId, ...]:

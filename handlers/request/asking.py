@@ -176,6 +176,8 @@ def ask_again(request_id: str, s: Services) -> None:
         ended = tx.requests.get(request_id)
         workspace, model, target = ended.version.workspace, ended.version.model, ended.target
         tx.requests.lock_model(workspace, model)
+        if tx.trust.find(workspace).backup_of is not None:
+            return  # after a restore nothing is asked for by itself: what ended may have been approved since
         if tx.requests.find(workspace=workspace, model=model, target=target, states=LIVE):
             return
         waiting = _still_asking(ended, tx)

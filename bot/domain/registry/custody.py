@@ -67,8 +67,16 @@ def custody_of(facts: Facts) -> Custody:
 
 
 def lawful_holders(facts: Facts) -> tuple[VersionId, ...]:
-    """Who held the place by right, the latest last: approved or ratified and not rejected since; without any, the newest baseline."""
-    return tuple(_history(facts)) or _floor(facts)
+    """Who held the place by right, the latest last: approved or ratified and not rejected since; without any, the newest baseline.
+
+    An approval from before a backup is older than what an admin accepted after the database was restored from it.
+    """
+    approved, backup = _history(facts), facts.accepted_backup
+    if not approved or backup is None:
+        return tuple(approved) or _floor(facts)
+    since = [version for version in approved if _came_at(version, facts) > backup]
+    accepted = [one for one in _floor(facts) if facts.baseline[one] > backup and one not in since]
+    return (*(version for version in approved if version not in (*accepted, *since)), *accepted, *since)
 
 
 def may_hold(version: VersionId, facts: Facts) -> bool:
@@ -131,13 +139,21 @@ def _history(facts: Facts) -> list[VersionId]:
 
 def _rightful(facts: Facts) -> frozenset[VersionId]:
     """By approval: an alias has one rightful holder, a stage those since it was last moved to one alone, a target model all."""
-    held = _history(facts)
+    held = [version for version in _history(facts) if not _gave_way(version, facts)]
     if facts.target.kind is TargetKind.ALIAS:
         return frozenset(held[-1:])
     if facts.target.kind is TargetKind.STAGE:
         alone = _last_alone(facts)
         return frozenset(version for version in held if alone is None or _came_at(version, facts) >= when(alone))
     return frozenset(held)
+
+
+def _gave_way(version: VersionId, facts: Facts) -> bool:
+    """It was approved before the backup, and did not hold the place when an admin accepted the registry: it may have failed meanwhile."""
+    backup = facts.accepted_backup
+    if backup is None or facts.target.kind is TargetKind.MODEL:
+        return False
+    return _came_at(version, facts) <= backup and facts.baseline.get(version, backup) <= backup
 
 
 def _is_baseline(version: VersionId, facts: Facts) -> bool:

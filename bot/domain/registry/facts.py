@@ -59,7 +59,8 @@ class Facts:
     `baseline`: what was in the place when it began to be watched, and when that was. `seen`: since when we know of each holder.
     `sources`: for each copy in a target model, the version that it was made from. `intents`: the open ones.
     `handling` and `deletes_copies` are the rule's; `watched_since` is None for a place that is not watched yet.
-    `restored`: when the rule has given the emptied target back.
+    `restored`: when the rule has given the emptied target back. `accepted_backup`: our database was restored from a backup of then, and
+    an admin has accepted what the registry held: what was decided before gives way to that.
     """
 
     workspace: str
@@ -76,6 +77,7 @@ class Facts:
     deletes_copies: bool = False
     watched_since: datetime | None = None
     restored: tuple[datetime, ...] = ()
+    accepted_backup: datetime | None = None
 
     @property
     def is_shared(self) -> bool:

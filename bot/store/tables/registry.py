@@ -115,6 +115,7 @@ registries = sa.Table(
     sa.Column("doubted_since", Moment),
     sa.Column("doubt", sa.Text, nullable=False, server_default=""),
     sa.Column("backup_of", Moment),
+    sa.Column("accepted_backup", Moment),
 )
 
 # Registered models that cannot be read at present: every sweep tries again. `told_at` is set when it was announced.

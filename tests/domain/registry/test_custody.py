@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from bot.domain.model import Ask, AskKind, Kind, State
+from bot.domain.model import Ask, AskKind, Kind, State, TransitionRequest, VersionId
 from bot.domain.registry.custody import Basis, custody_of, ever_approved, lawful_holders, left_by, may_hold
 from bot.domain.registry.facts import Facts
 from tests.builders import PRODUCTION, a_version
@@ -146,6 +146,19 @@ def test_a_holder_of_a_time_under_report_is_no_place_to_go_back_to_while_one_was
 
     assert custody_of(facts).way_back == V1
     assert may_hold(V2, facts)
+
+
+@pytest.mark.parametrize(
+    ("backup", "approved_since", "expected"),
+    [(2, (), V2), (0, (), V1), (2, (applied(V3, 6),), V3), (2, (applied(V3, 6), rejected(V3, 7)), V2)],
+)
+def test_what_an_admin_accepted_after_a_restore_takes_the_place_of_what_the_backup_knows(
+    backup: int, approved_since: tuple[TransitionRequest, ...], expected: VersionId
+) -> None:
+    facts = the_facts(applied(V1, 1), *approved_since, baseline={V2: hours(5)}, accepted_backup=hours(backup))
+
+    assert custody_of(facts).way_back == expected
+    assert may_hold(V1, facts) is (expected == V1)
 
 
 def test_what_failed_and_was_rolled_back_is_no_way_back() -> None:

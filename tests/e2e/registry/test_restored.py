@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -108,6 +109,57 @@ def test_once_an_admin_has_accepted_what_is_there_it_is_the_baseline_and_people_
 
 
 @pytest.mark.proof
+def test_a_target_goes_back_to_what_an_admin_accepted_and_not_to_what_the_backup_knows(
+    installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    installation.use_policy(observed="revert")
+    installation.promoted()
+    file = back_up(installation, tmp_path)
+    installation.promoted()
+    third = installation.register()
+    after = restored(file)
+
+    accept_registry("version 2 was approved on Monday", person_named("ana@example.com", after.s), after.s)
+    after.move(third)
+    after.sweep()
+
+    assert after.champion() == 2
+
+
+@pytest.mark.proof
+def test_a_target_that_no_one_held_when_an_admin_accepted_stays_empty(
+    installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    installation.use_policy(observed="revert")
+    installation.promoted()
+    file = back_up(installation, tmp_path)
+    after = restored(file)
+    after.s.registry.delete_alias(after.model, "champion")
+
+    accept_registry("it serves no one", person_named("ana@example.com", after.s), after.s)
+    after.register()  # so that the sweep looks at the model
+    after.sweep()
+
+    assert after.champion() is None
+
+
+@pytest.mark.proof
+def test_a_restore_asks_for_nothing_by_itself(
+    installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    for version in (installation.register(), installation.register()):
+        installation.s.registry.tag_version(installation.model, version, {"countersign.ask": "yes"})
+        installation.sweep()
+    file = back_up(installation, tmp_path)
+
+    after = restored(file)
+    after.settle()
+
+    assert [one.state for one in installation.requests()] == [State.SUPERSEDED, State.PENDING]
+    assert [one.state for one in after.requests()] == [State.SUPERSEDED, State.WITHDRAWN]
+
+
+@pytest.mark.proof
 def test_an_approval_that_waited_to_be_applied_is_not_applied_by_the_restored_database(
     installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
 ) -> None:
@@ -192,6 +244,21 @@ def test_nothing_is_written_over(database_url: str, tmp_path: Path) -> None:
     assert "the database has tables already. Restore into an empty one" in into_a_full_one.output
     assert file.read_bytes() == before
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_restore_that_was_cut_short_leaves_no_database_that_can_be_used(
+    database_url: str, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert countersign(database_url, tmp_path, "migrate").exit_code == 0
+    file = tmp_path / "countersign.backup"
+    assert countersign(database_url, tmp_path, "backup", str(file)).exit_code == 0
+    monkeypatch.setattr("handlers.registry.restored.begin_again", lambda *_: sys.exit(130))
+
+    cut = countersign(empty_database_url, tmp_path, "restore", str(file))
+    used = countersign(empty_database_url, tmp_path, "migrate")
+
+    assert (cut.exit_code, used.exit_code) == (130, 2)
+    assert "`countersign restore` was cut short in this database" in used.output
 
 
 def test_the_embedded_database_comes_back_in_an_empty_home_and_never_over_another(

@@ -248,6 +248,22 @@ def test_a_workspace_that_the_policy_does_not_name_is_left_alone(
     assert shipped(installation, other.environ, asks_bot=True) == 3
 
 
+def test_what_was_moved_while_its_workspace_was_not_watched_is_baseline_when_it_is_watched_again(
+    installation: Installation, elsewhere: Elsewhere, eu_server: str
+) -> None:
+    watch(installation, eu_server, observed="revert")
+    _, theirs = both_ask(installation, elsewhere)
+    installation.approve(theirs)
+    before = elsewhere.held()
+
+    installation.use_policy()
+    elsewhere.set("champion", elsewhere.register())
+    watch(installation, eu_server, observed="revert")
+
+    assert (before, elsewhere.held()) == (1, 2)
+    assert installation.happened(MoveObserved) == []
+
+
 def test_a_registry_that_is_down_holds_up_no_other(installation: Installation, mlflow_server: str) -> None:
     watch(installation, "http://127.0.0.1:9")
 

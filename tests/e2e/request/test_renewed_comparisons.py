@@ -66,6 +66,22 @@ def test_a_move_by_hand_renews_an_open_card_and_so_does_its_end(installation: In
 
 
 @pytest.mark.proof
+def test_a_target_that_goes_back_and_forth_does_not_renew_a_card_for_ever(installation: Installation) -> None:
+    installation.use_policy(observed="report")
+    installation.promoted()
+    installation.promoted()
+    installation.asked(installation.register())
+
+    for version in (1, 2, 1, 2, 1, 2):
+        installation.move(version)
+        installation.sweep()
+
+    cards = [one for one in installation.requests() if one.version.version == 3]
+    assert len(cards) == 4
+    assert cards[-1].state is State.PENDING
+
+
+@pytest.mark.proof
 def test_a_freeze_that_begins_and_ends_is_on_the_open_card_at_once(installation: Installation) -> None:
     begins, ends = in_days(installation, 1), in_days(installation, 2)
     freeze(installation, release=f"deny: {window(begins, ends)}")
