@@ -277,6 +277,10 @@ class RegistryRows:
         closing = sa.update(tables.intents).where(condition, tables.intents.c.done_at.is_(None)).values(done_at=at)
         return self.connection.execute(closing).rowcount
 
+    def close_all_intents(self, at: datetime) -> int:
+        """Of every place: nothing that was announced is carried out any more."""
+        return self._close(sa.true(), at)
+
     def call_off_intent(self, request_id: str, at: datetime) -> None:
         """Calls off our intent to move the target by this request: a later move of the target is not ours."""
         mine = sa.and_(tables.intents.c.request_id == request_id, tables.intents.c.done_at.is_(None))
