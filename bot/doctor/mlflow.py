@@ -5,11 +5,13 @@ Missing webhooks are no failure, since the poller finds the same changes. `regis
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bot.clients.mlflow.checkup import EVENTS, WEBHOOKS, WebhookSeen, WebhooksUnreadable, missing, supported
 from bot.doctor.findings import Findings, World, failure, fine, warning
 from bot.domain.names import shown
 from bot.domain.policy.rules import Observed
-from bot.domain.workspaces import DEFAULT, is_covered
+from bot.domain.workspaces import DEFAULT, Workspace, is_covered
 from bot.errors import OutsideError, Permanent
 from bot.store.trust import RegistryRow
 
@@ -92,6 +94,7 @@ def registry_is_believed(world: World) -> Findings:
     """As the last sweep left it: what the address shows now may be another registry than the worker's."""
     with world.services.store.transaction() as tx:
         row, unreadable = tx.trust.find(world.place), tx.trust.unreadable(world.place)
+        watched = [one for one in tx.trust.all() if one.workspace in tx.places()]
     if row.doubted_since is not None:
         yield failure(REGISTRY, f"is not believed since {row.doubted_since:%Y-%m-%d %H:%M} UTC: {row.doubt}", ACCEPT)
     elif not _is_same(row, world):
@@ -101,6 +104,17 @@ def registry_is_believed(world: World) -> Findings:
     for one in unreadable:
         why = f"{shown(one.name)} cannot be looked at since {one.since:%Y-%m-%d %H:%M} UTC"
         yield warning(REGISTRY, why, "the channel was told why; every sweep tries again")
+    for twin in twins(row, watched):
+        why = f"{row.workspace} and {twin} say that they are one database: the same server under two addresses, or a copy of it"
+        fix = "if it is one server, keep one of its registries in the policy: a move approved in one is a move by hand in the other"
+        yield warning(REGISTRY, why, fix)
+
+
+def twins(row: RegistryRow, watched: Iterable[RegistryRow]) -> list[str]:
+    """The same workspace of other registries that give the same identity."""
+    here = Workspace.parse(row.workspace)
+    others = [(Workspace.parse(one.workspace), one) for one in watched if one.identity and one.identity == row.identity]
+    return [one.workspace for place, one in others if place.name == here.name and place.registry != here.registry]
 
 
 def _is_same(row: RegistryRow, world: World) -> bool:

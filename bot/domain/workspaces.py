@@ -19,6 +19,7 @@ DEFAULT = "default"
 
 REGISTRY_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 WORKSPACE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")  # mlflow/store/workspace/abstract_store.py
+AFTER_HOST = re.compile(r"[/?#\\]")  # an "@" after it names no host
 
 
 @dataclass(frozen=True, order=True)
@@ -117,10 +118,11 @@ def same_server(address: str) -> str:
     if not address.strip():
         return ""
     scheme, _, rest = address.strip().partition("://")
-    host, slash, path = rest.rpartition("@")[2].partition("/")
+    end = AFTER_HOST.search(rest)
+    host, path = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
     port = {"http": ":80", "https": ":443"}.get(scheme.lower(), "")
-    plain = host.lower().removesuffix(port) if port else host.lower()
-    return f"{scheme.lower()}://{plain}{slash}{path}".rstrip("/")
+    plain = host.rpartition("@")[2].lower().removesuffix(port)
+    return f"{scheme.lower()}://{plain}{path}".rstrip("/")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -277,10 +277,12 @@ class RegistryRows:
         closing = sa.update(tables.intents).where(condition, tables.intents.c.done_at.is_(None)).values(done_at=at)
         return self.connection.execute(closing).rowcount
 
+    def close_all_intents(self, at: datetime) -> int:
+        return self._close(sa.true(), at)  # of every place
+
     def call_off_intent(self, request_id: str, at: datetime) -> None:
         """Calls off our intent to move the target by this request: a later move of the target is not ours."""
-        mine = sa.and_(tables.intents.c.request_id == request_id, tables.intents.c.done_at.is_(None))
-        self.connection.execute(sa.update(tables.intents).where(mine).values(done_at=at))
+        self._close(tables.intents.c.request_id == request_id, at)
 
     def _one_intent(self, condition: sa.ColumnElement[bool]) -> Intent | None:
         row = self.connection.execute(sa.select(tables.intents).where(condition)).first()

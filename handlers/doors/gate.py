@@ -15,6 +15,7 @@ from bot.domain.workspaces import DEFAULT, in_workspace
 from bot.errors import Refused, Rejected
 from bot.services import Services
 from handlers.attestation.approval_status import ApprovalStatus, approval_status, question_about
+from handlers.custody.belief import Doubted
 from handlers.custody.places import Named, place_of
 from handlers.doors.api import check_token
 
@@ -30,6 +31,7 @@ def ci_gate(s: Services, token: str) -> Blueprint:
         check_token(token)
         target, number = _target_of(request.args.get("target", "")), _number_of(version)
         workspace = _place_in(request.args, s)
+        _check_knows_all(workspace, s)
         seen = s.registry_at(workspace).find_version(workspace, model, number)
         if seen is None:
             return _no_such_version(model, number, target, workspace), 404
@@ -87,6 +89,14 @@ def _place_in(arguments: Mapping[str, str], s: Services) -> str:
             return place_of(named, s, tx)
     except Refused as refusal:
         raise Rejected("unknown_place", str(refusal), 400) from None
+
+
+def _check_knows_all(workspace: str, s: Services) -> None:
+    """A restored database knows of no rollback since its backup. Raises Doubted, which is neither yes nor no."""
+    with s.store.transaction() as tx:
+        row = tx.trust.find(workspace)
+    if row.backup_of is not None:
+        raise Doubted(row.doubt, workspace, is_restored=True)
 
 
 def _target_of(text: str) -> Target:

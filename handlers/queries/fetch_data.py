@@ -89,14 +89,15 @@ def fetch_data(uri: str, into: Path, places: Places, sources: Sources, s: Servic
     used = tables_used(version, s)
     if not used.by_table and not places.tables:
         return _fetch_files(version, into, places.remote, sources, s)
-    tables, tables_left = fetch_tables(version, used, places.tables, into, sources.tables, s)
-    left = tuple(NotBrought(one.data_set, one.why, is_fault=True) for one in tables_left)
     try:
         files = _fetch_files(version, into, places.remote, sources, s)
     except NoLock as none:
         files = Brought(version, (), (), (NotBrought(LOCK, str(none), is_fault=False),))
     except (Refused, OutsideError) as trouble:
         files = Brought(version, (), (), (NotBrought(LOCK, str(trouble), is_fault=True),))
+    # After the files: a lock may name some in a table's folder, where they could pass for a later version of it.
+    tables, tables_left = fetch_tables(version, used, places.tables, into, sources.tables, s)
+    left = tuple(NotBrought(one.data_set, one.why, is_fault=True) for one in tables_left)
     return replace(files, left=(*left, *files.left), tables=tables, tables_are_frozen=used.is_frozen)
 
 

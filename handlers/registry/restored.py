@@ -22,6 +22,7 @@ from handlers.registry.baselines import read_models
 
 REQUEST_TAG = "countersign.request_id"
 OPEN = (State.COLLECTING, State.PENDING)
+MOST_NAMED, LONGEST_ID = 5, 40
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,16 @@ class Change:
     @property
     def sentence(self) -> str:
         before, now = (", ".join(str(one) for one in some) or "none" for some in (self.before, self.now))
-        named = f" Decided by {', '.join(self.unknown)}, which is not on record." if self.unknown else ""
-        return f"{shown(self.model)}, {self.target}: {now} now, {before} on record.{named}"
+        return f"{shown(self.model)}, {shown(str(self.target))}: {now} now, {before} on record.{self._named}"
+
+    @property
+    def _named(self) -> str:
+        """Whoever may write in the registry may write this tag, so it is no proof of a decision."""
+        if not self.unknown:
+            return ""
+        names = ", ".join(shown(one) for one in self.unknown[:MOST_NAMED])
+        more = f" and {len(self.unknown) - MOST_NAMED} more" if len(self.unknown) > MOST_NAMED else ""
+        return f" A tag that anyone with write access can set names request {names}{more}, not on record: look for its card."
 
 
 def begin_again(made_at: datetime, s: Services) -> int:
@@ -48,6 +57,7 @@ def begin_again(made_at: datetime, s: Services) -> int:
     with s.store.transaction() as tx:
         waiting = tx.requests.find(states=(*OPEN, State.APPROVED, State.REJECTED), for_update=True)
         ended = [one for one in waiting if _end(one, f"{why}. Ask again if it is still wanted", tx, now)]
+        tx.registry.close_all_intents(now)  # also to give an emptied target back, which is of no request
         for row in tx.trust.all():
             tx.trust.put(replace(row, doubted_since=row.doubted_since or now, doubt=f"{why}.", backup_of=made_at))
         tx.record([DatabaseRestored(now, made_at, tx.ledger.count(), len(ended))])
@@ -65,7 +75,6 @@ def _end(request: TransitionRequest, why: str, tx: Transaction, now: datetime) -
     else:
         return False
     tx.record(events)
-    tx.registry.close_intent(request.id, now)
     return bool(events)
 
 
@@ -91,5 +100,5 @@ def _change(
 ) -> Change:
     now = seen.holders(target) if seen else ()
     tagged = {version.id: version.tags.get(REQUEST_TAG, "") for version in seen.versions} if seen else {}
-    unknown = {tagged[held] for held in now} - {"", *known}
+    unknown = {tagged[held][:LONGEST_ID] for held in now} - {"", *known}
     return Change(model, target, tuple(before), now, tuple(sorted(unknown)))

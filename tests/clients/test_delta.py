@@ -95,6 +95,18 @@ def test_exactly_that_version_is_written_as_a_table_of_its_own(written: Path, ve
     assert abs(fetched.written_at - datetime.now(UTC)) < timedelta(hours=1)
 
 
+@pytest.mark.parametrize("name", [f"_delta_log/{2:020}.json", "hour=z/part.parquet"])
+def test_a_file_that_lies_in_the_folder_already_and_is_of_no_such_version_is_named(
+    written: Path, name: str, tmp_path: Path
+) -> None:
+    planted = tmp_path / "out" / name
+    planted.parent.mkdir(parents=True)
+    planted.write_text(json.dumps(added("hour=z/part.parquet")))
+
+    with pytest.raises(NotFetched, match=f"{name}', which is not of version 1 of .* Choose an empty directory"):
+        fetch(written, 1, tmp_path / "out")
+
+
 def test_fetched_again_it_is_the_same_and_over_another_table_nothing_is_written(written: Path, tmp_path: Path) -> None:
     first = fetch(written, 1, tmp_path / "out")
 

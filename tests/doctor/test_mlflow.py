@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bot.clients.mlflow.checkup import EVENTS
 from bot.doctor.findings import Status
+from bot.doctor.mlflow import twins
 from bot.sandbox.serving import serving
 from bot.store.trust import RegistryRow
 from tests.fixtures.doctor_world import ELSEWHERE, Installation
@@ -110,6 +112,14 @@ def test_another_registry_than_the_one_that_is_known_is_a_failure(installed: Ins
         tx.trust.put(RegistryRow("default", "born 2025-01-01 at mlflow-artifacts:/0"))
 
     assert "another registry than the one that is known" in installed.troubles()["mlflow registry"].why
+
+
+def test_one_server_under_two_names_is_found_by_what_it_says_of_itself() -> None:
+    here = RegistryRow("default", "born 2025-01-01 at mlflow-artifacts:/0")
+    rows = [here, *(replace(here, workspace=place) for place in ("eu/default", "eu/team-a", "default/team-a"))]
+
+    assert twins(here, [*rows, RegistryRow("us/default", "born 2026-01-01 at mlflow-artifacts:/0")]) == ["eu/default"]
+    assert twins(RegistryRow("default"), [RegistryRow("eu/default")]) == []
 
 
 def test_rules_that_match_no_model_are_a_warning(installed: Installation) -> None:

@@ -73,6 +73,20 @@ def test_jobs_of_earlier_releases_are_about_the_default_place(model: str) -> Non
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example.com/x@mlflow.example.com",
+        "https://evil.example.com?@mlflow.example.com",
+        "https://evil.example.com#@mlflow.example.com",
+        "https://evil.example.com\\@mlflow.example.com",
+    ],
+)
+def test_an_at_sign_after_the_host_makes_no_address_that_of_another_server(address: str) -> None:
+    assert same_server(address) == address
+    assert same_server("https://bot:p@ss@MLFLOW.example.com:443/") == "https://mlflow.example.com"
+
+
+@pytest.mark.parametrize(
     ("pattern", "covered", "other"),
     [
         ("default", ["default"], ["default/team-a", "eu/default", "eu/team-a"]),

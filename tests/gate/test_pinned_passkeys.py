@@ -136,7 +136,7 @@ def test_the_answer_of_the_bot_is_held_to_the_list_as_well(pinned: Pinned | None
 
     with serving(answering(body)) as url:
         question = GateQuery(approved.request.version, CHAMPION)
-        result = judge_online(question, bot_at(url, "token"), RING, NOW, pinned)
+        result = judge_online(question, bot_at(url, "token"), RING, NOW, pinned=pinned)
 
     assert result.allowed is allowed
 

@@ -7,7 +7,7 @@ machine, so a log that names other places leads nowhere. What is written is a De
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -70,7 +70,7 @@ class _Fetching:
             as_read = replace(self, files=DirectoryFiles(staged))
             for name in names:
                 as_read._copy(f"{LOG}/{name}", into, None)
-        self._check_copy(into, sizes)
+        self._check_copy(into, sizes, {*sizes, *(f"{LOG}/{name}" for name in names)})
         manifest = manifest_of({path: one.sha256 for path, one in data.items()})
         artifacts = Artifacts(digest_of(manifest), len(data), sum(one.size for one in data.values()))
         return FetchedTable(artifacts, written_at)
@@ -119,7 +119,17 @@ class _Fetching:
             put(name, place, found)
         return found
 
-    def _check_copy(self, into: Path, sizes: Mapping[str, int]) -> None:
+    def _check_copy(self, into: Path, sizes: Mapping[str, int], wanted: Collection[str]) -> None:
+        """More in the folder could be a later version, which is the one that readers open."""
+        others = sorted(
+            path
+            for path in (found.relative_to(into).as_posix() for found in into.rglob("*") if not found.is_dir())
+            if path not in wanted
+        )
+        if others:
+            raise NotFetched(
+                f"the folder {into} has {others[0]!r}, which is not of version {self.version} of {self.place}. Choose an empty directory"
+            )
         with self._opened(into) as table:
             if {place_in_table(path, str(into)): size for path, size in _listed(table)} != sizes:
                 raise NotFetched(

@@ -8,7 +8,10 @@ import pytest
 
 from bot.domain.card.named_ticket import named_text
 from bot.domain.card.sentences import CardContext
+from bot.domain.events import AskJoined
+from bot.domain.model import Ask, AskKind
 from bot.domain.references import NamedTicket, Relation, SeenTicket, TicketPlan
+from bot.domain.request.evolution import evolve
 from bot.domain.request.named_tickets import names_in, related
 from tests.builders import a_request, an_evidence
 
@@ -61,6 +64,17 @@ def test_only_a_ticket_that_is_there_and_fits_gets_a_relation(
     assert named.trouble.startswith(trouble)
     assert bool(named.trouble) is bool(trouble)
     assert named.key == (seen.key or seen.name)
+
+
+def test_what_one_who_joined_may_have_written_is_not_said_to_be_the_requesters() -> None:
+    by_ben = a_request(requester="ben", comment="")
+    ask = Ask(AskKind.API)
+
+    joined = evolve(by_ben, AskJoined(by_ben.opened_at, by_ben.id, "mal", ask, "for GOV-1"))
+    told = named_text(NamedTicket("GOV-1", Relation.LINK, in_request=True), joined, CardContext({"ben": "Ben"}, None))
+
+    assert (joined.requester, joined.comment) == ("ben", "for GOV-1")
+    assert told == "GOV-1, named by one of those who asked in the request; linked to this request's ticket"
 
 
 def test_it_is_said_who_named_it_because_anyone_can_write_any_name() -> None:

@@ -7,6 +7,7 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -19,13 +20,15 @@ from bot.app import flask_app
 from bot.database import embedded
 from bot.database.backup import DUMP, MANIFEST
 from bot.domain.events import MoveObserved
-from bot.domain.model import State
+from bot.domain.model import State, Target, VersionId
+from bot.domain.registry.facts import Intent
+from bot.engine.lanes import move_lane
 from bot.sandbox.serving import serving
 from handlers.custody.belief import Doubted, check_believed
 from handlers.policy.kill_switch import person_named
-from handlers.registry.restored import changes_on_record
+from handlers.registry.restored import Change, changes_on_record
 from handlers.registry.sweeps import accept_registry
-from tests.fixtures.installation import CHANNEL, Installation, services_with
+from tests.fixtures.installation import API_TOKEN, CHANNEL, Installation, services_with
 
 
 def countersign(url: str, home: Path, *words: str) -> Result:
@@ -60,6 +63,14 @@ def restored(
         s.store.engine.dispose()
 
 
+def gate_of(installation: Installation, version: int) -> tuple[int, dict[str, str]]:
+    url = installation.settings.database_url.get_secret_value()
+    client = flask_app(installation.s, installation.settings, url).test_client()
+    path = f"/gate/{installation.model}/{version}?target=alias:champion"
+    answer = client.get(path, headers={"Authorization": f"Bearer {API_TOKEN}"})
+    return answer.status_code, answer.get_json()
+
+
 def test_what_was_decided_since_is_neither_undone_nor_repeated(
     installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
 ) -> None:
@@ -80,10 +91,13 @@ def test_what_was_decided_since_is_neither_undone_nor_repeated(
     assert "Restored from a backup" in after.slack.messages(CHANNEL)[-1].all_text
     assert [change.sentence for change in changes_on_record("default", after.s)] == [
         f"{after.model}, alias:champion: {after.model} v3 now, {after.model} v1 on record. "
-        f"Decided by {since.id}, which is not on record."
+        f"A tag that anyone with write access can set names request {since.id}, not on record: look for its card."
     ]
     with pytest.raises(Doubted, match=r"restored from a backup of .* It goes on after `countersign registry accept"):
         check_believed("default", after.s)
+    answered, said = gate_of(after, 1)
+    assert answered == 503, "a rollback since the backup is not on record"
+    assert "It goes on after `countersign registry accept" in said["error"]
 
 
 def test_once_an_admin_has_accepted_what_is_there_it_is_the_baseline_and_people_go_on(
@@ -144,6 +158,27 @@ def test_a_target_that_no_one_held_when_an_admin_accepted_stays_empty(
 
 
 @pytest.mark.proof
+def test_an_emptied_target_that_an_admin_has_accepted_is_not_given_back(
+    installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    installation.use_policy(observed="revert")
+    lawful = installation.promoted().version
+    intent = Intent("restore-1", "default", installation.model, Target.parse("alias:champion"), None, 1, lawful.created)
+    with installation.s.store.transaction() as tx:
+        tx.registry.put_intent(intent)
+        tx.defer("restore_target", intent.request_id, move_lane(intent.request_id))
+    file = back_up(installation, tmp_path)
+    installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+    after = restored(file)
+
+    accept_registry("emptied on purpose", person_named("ana@example.com", after.s), after.s)
+    after.sweep()
+    after.settle()
+
+    assert after.champion() is None
+
+
+@pytest.mark.proof
 def test_a_restore_asks_for_nothing_by_itself(
     installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
 ) -> None:
@@ -157,6 +192,18 @@ def test_a_restore_asks_for_nothing_by_itself(
 
     assert [one.state for one in installation.requests()] == [State.SUPERSEDED, State.PENDING]
     assert [one.state for one in after.requests()] == [State.SUPERSEDED, State.WITHDRAWN]
+
+
+def test_a_request_that_only_a_tag_names_is_shown_as_that_and_on_one_line() -> None:
+    version = VersionId("default", "bike", 2, datetime(2026, 11, 29, tzinfo=UTC))
+    named = tuple(f"\x1b[2J{number}\n" for number in range(9))
+
+    told = Change("bike", Target.parse("alias:champion"), (), (version,), named).sentence
+
+    assert told.isprintable()
+    assert "Decided" not in told
+    assert "A tag that anyone with write access can set names request \\x1b[2J0\\n" in told
+    assert "and 4 more" in told
 
 
 @pytest.mark.proof
