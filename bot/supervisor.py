@@ -159,7 +159,8 @@ def supervised(environment: Mapping[str, str], logs: Path | None = None) -> Iter
     A closed terminal ends it as Ctrl-C does, unless it was started to outlive one, as by `nohup`.
     """
     supervisor = Supervisor(environment, logs)
-    ends = [sign for sign in END_ON if signal.getsignal(sign) is not signal.SIG_IGN]
+    outlives_terminal = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    ends = [sign for sign in END_ON if sign is not signal.SIGHUP or not outlives_terminal]
     before = {sign: signal.signal(sign, lambda *_: supervisor.stopping.set()) for sign in ends}
     try:
         yield supervisor

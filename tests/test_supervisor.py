@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -42,6 +43,16 @@ def test_a_process_that_has_run_for_a_while_is_started_again_soon_however_often_
     assert child.restart_at == child.started_at + lived + FIRST_PAUSE
 
 
+@pytest.fixture
+def in_a_terminal() -> Iterator[None]:
+    """A suite that runs in the background may have been started with these signals ignored."""
+    before = {sign: signal.signal(sign, signal.SIG_DFL) for sign in (signal.SIGINT, signal.SIGHUP)}
+    yield
+    for sign, handler in before.items():
+        signal.signal(sign, handler)
+
+
+@pytest.mark.usefixtures("in_a_terminal")
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_and_a_closed_terminal_end_it(sign: signal.Signals) -> None:
     with supervised({}) as supervisor:
