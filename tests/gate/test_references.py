@@ -326,7 +326,7 @@ def test_what_mlflow_writes_leads_nowhere_and_what_is_only_named_is_said(tmp_pat
     )
     (tmp_path / "uv.lock").write_text(
         'version = 1\n[[package]]\nname = "x"\nsource = { virtual = "." }\n[[package]]\nname = "numpy"\n'
-        'source = { registry = "https://pypi.org/simple" }\nwheels = [{ url = "https://example.com/a.whl", hash = "sha256:ab" }]\n'
+        'source = { registry = "https://index.example/simple" }\nwheels = [{ url = "https://example.com/a.whl", hash = "sha256:ab" }]\n'
     )
     (tmp_path / "config.json").write_text('{"auto_map": {"AutoModel": "org/repo--modeling.Mine"}}')
 
