@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from bot.domain.model import Kind, TransitionRequest
@@ -105,6 +106,7 @@ def test_undo_asks_why_and_takes_back_what_the_fast_track_let_through(installati
     assert (back.follows, back.comment) == (passed.id, "It has never seen snow")
 
 
+@pytest.mark.proof
 def test_a_rule_that_always_wants_a_reason_asks_for_it_in_a_form_that_says_what_happens(
     installation: Installation, page: Page
 ) -> None:

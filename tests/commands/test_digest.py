@@ -154,6 +154,7 @@ def test_a_week_that_cannot_be_told_is_refused_with_the_reason(planned: Installa
     ]
 
 
+@pytest.mark.proof
 def test_whether_a_week_is_waited_for_was_left_out_or_was_never_planned_is_told_apart(planned: Installation) -> None:
     weeks = [this_week()]
     while len(weeks) < 12:

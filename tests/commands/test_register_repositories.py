@@ -107,6 +107,7 @@ client.create_model_version("{copied.model}", "models:/" + model.model_id, run_i
     assert tags["code_commit"] == copied.git("rev-parse", "HEAD~1")
 
 
+@pytest.mark.proof
 def test_a_shallow_clone_says_so_and_its_fix_registers(copied: Training, tmp_path: Path) -> None:
     place = tmp_path / "ci" / "clone"
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{copied.origin}", str(place)], check=True)

@@ -56,6 +56,7 @@ def test_an_approval_by_socket_moves_the_alias(installation: Installation, conne
     assert [vote.signed_by for vote in installation.reread(request).votes] == [SignedBy.BOT]
 
 
+@pytest.mark.proof
 def test_a_rejection_by_socket_asks_why_and_a_late_clicker_is_told(
     installation: Installation, connect: Callable[[Services], None]
 ) -> None:

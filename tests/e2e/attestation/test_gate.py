@@ -513,6 +513,7 @@ def test_a_copy_in_a_target_model_ships_on_its_originals_approval(open_installat
     assert (without_bot.code, with_bot.code, down.code) == (0, 0, 0), (without_bot.err, with_bot.err, down.err)
 
 
+@pytest.mark.proof
 def test_a_copy_is_told_of_a_later_rejection_of_its_original(open_installation, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     installation = open_installation(target='{model: "prod.{name}"}', ask_on="[{alias: candidate}]")
     installation.sweep()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.domain.events import MoveObserved
 from bot.domain.model import Kind, State
 from bot.domain.registry.watch_events import WatchBegun
@@ -28,6 +30,7 @@ def test_a_move_into_a_stage_before_its_approval_is_recorded_although_we_move_th
     assert handlings(installation) == ["approved"]
 
 
+@pytest.mark.proof
 def test_a_move_back_by_hand_before_its_approval_is_recorded(installation: Installation) -> None:
     installation.promoted()
     installation.register()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.model import State, TransitionRequest
 from tests.e2e.custody.test_nothing_destroyed import MODEL, copies, gate, prod, to_model
 from tests.e2e.custody.test_rename_loopholes import swap_in
@@ -20,6 +22,7 @@ def asked_again(installation: Installation, number: int) -> TransitionRequest:
     return installation.reread(request)
 
 
+@pytest.mark.proof
 def test_a_copy_ships_on_while_a_new_approval_of_its_original_waits_and_after_it_was_called_off(
     installation: Installation,
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from bot.domain.events import MoveObserved
@@ -48,6 +49,7 @@ def with_an_approval_that_cannot_be_applied(installation: Installation) -> Trans
     return third
 
 
+@pytest.mark.proof
 def test_a_rollback_does_not_wait_for_another_version_that_cannot_be_read(installation: Installation) -> None:
     with_an_approval_that_cannot_be_applied(installation)
 

@@ -132,6 +132,7 @@ def test_a_move_that_no_look_saw_before_the_rule_became_stricter_is_told_and_lef
 # Copies
 
 
+@pytest.mark.proof
 def test_deleting_the_newest_copy_by_hand_leaves_the_approved_older_ones_alone(installation: Installation) -> None:
     installation.use_policy(**MODEL, observed="revert", extra=DELETES)
     for _ in range(3):

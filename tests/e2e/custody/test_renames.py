@@ -23,7 +23,7 @@ def with_an_impostor(installation: Installation, observed: str, default: str = "
 
 
 @pytest.mark.parametrize("observed", ["ask", "revert"])
-@pytest.mark.parametrize("sweeps", [1, 2])
+@pytest.mark.parametrize("sweeps", [1, pytest.param(2, marks=pytest.mark.proof)])
 def test_a_model_that_is_renamed_onto_a_watched_name_is_asked_about(
     installation: Installation, observed: str, sweeps: int
 ) -> None:
@@ -45,7 +45,7 @@ def test_a_model_that_is_renamed_onto_a_watched_name_is_asked_about(
     assert "Moved without an approval" in installation.card(asked).all_text
 
 
-@pytest.mark.parametrize(("observed", "champion"), [("ask", 2), ("revert", 1)])
+@pytest.mark.parametrize(("observed", "champion"), [pytest.param("ask", 2, marks=pytest.mark.proof), ("revert", 1)])
 def test_a_model_that_is_renamed_out_moved_and_renamed_back_is_noticed(
     installation: Installation, observed: str, champion: int
 ) -> None:

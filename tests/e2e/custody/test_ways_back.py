@@ -65,6 +65,7 @@ def test_who_joined_a_frozen_approval_late_may_still_roll_back_to_its_version(in
     assert installation.reread(again).state is State.STALE
 
 
+@pytest.mark.proof
 def test_what_people_rejected_later_goes_back_with_votes_alone(installation: Installation) -> None:
     installation.promoted()
     installation.promoted()
@@ -94,6 +95,7 @@ def test_a_renamed_model_goes_back_to_what_was_approved_under_its_former_name(in
     assert installation.mlflow.get_registered_model(renamed).aliases["champion"] == "1"
 
 
+@pytest.mark.proof
 def test_a_put_back_that_is_replayed_never_undoes_a_newer_approval(installation: Installation) -> None:
     """v2 was put there by hand and rejected, and went away by itself; v3 is approved; then somebody moves v2 there again."""
     installation.promoted()

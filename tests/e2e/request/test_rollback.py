@@ -92,6 +92,7 @@ def test_the_tickets_of_the_rollback_and_of_what_failed_lead_to_each_other(insta
     assert links(installation, second)[f"{back.ticket.key}: the rollback"] == back.ticket.url
 
 
+@pytest.mark.proof
 def test_a_version_that_failed_is_marked_until_it_is_approved_again(installation: Installation) -> None:
     installation.promoted()
     second = installation.promoted()
@@ -125,6 +126,7 @@ def test_asking_again_for_a_version_that_failed_warns_and_wants_a_reason(install
     assert installation.reread(again).state is State.PENDING
 
 
+@pytest.mark.proof
 def test_two_steps_back_pass_over_what_failed(installation: Installation) -> None:
     installation.promoted()
     installation.promoted()
@@ -286,6 +288,7 @@ def test_a_stage_goes_back_and_the_version_that_failed_is_archived(installation:
     assert stages == {1: "Production", 2: "Archived"}
 
 
+@pytest.mark.proof
 def test_a_target_model_gets_the_version_approved_before_once_more(installation: Installation) -> None:
     installation.use_policy(target='{model: "prod.{name}"}', ask_on="[{alias: candidate}]")
     target = f"model:prod.{installation.model}"

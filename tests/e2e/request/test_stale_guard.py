@@ -11,6 +11,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+
 from bot.domain.events import ApprovalStale, TargetMoved
 from bot.domain.model import Ask, AskKind, Evidence, Kind, State, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import LineageDemand
@@ -252,6 +254,7 @@ def test_a_rule_that_changes_while_the_artifacts_are_read_changes_in_time(instal
 # What somebody moved without asking
 
 
+@pytest.mark.proof
 def test_what_people_let_stay_must_be_what_they_looked_at(installation: Installation) -> None:
     installation.approve(installation.asked())
     moved = installation.register()
