@@ -18,7 +18,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test proofs quick check model sim style types contracts security attack fuzz bench compat pictures reference dist sbom audit deploy-check \
+.PHONY: demo test proofs quick check model sim style types contracts security site attack fuzz bench compat pictures reference dist sbom audit deploy-check \
 	format clean
 
 demo: $(STAMP)
@@ -40,7 +40,7 @@ quick: $(STAMP)
 
 # The parts run side by side; what each prints stays together.
 check: $(STAMP)
-	$(MAKE) --no-print-directory --jobs --output-sync=target style types contracts security
+	$(MAKE) --no-print-directory --jobs --output-sync=target style types contracts security site
 
 style:
 	$(BIN)/ruff format --check .
@@ -54,6 +54,10 @@ contracts:
 
 security:
 	$(BIN)/bandit -q -ll -c pyproject.toml -r bot handlers config
+
+# The documentation as a site in build/site; a dead link, a dead anchor and a page that is in no menu are errors.
+site:
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 # What custody decides, in every order of people, jobs and crashes; then with planted bugs. Some minutes.
 model: $(STAMP)

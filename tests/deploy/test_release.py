@@ -48,6 +48,7 @@ def test_only_the_jobs_that_need_a_right_have_it() -> None:
         "attest": {"id-token", "attestations"},
         "publish": {"id-token"},
         "page": {"contents"},
+        "docs": {"contents"},
     }
     assert "secrets." not in TEXT
 
