@@ -68,7 +68,7 @@ def database_url(settings: Settings) -> str:
 def build_services(settings: Settings, url: str, signer: Signer | None = None) -> Services:
     """Only the worker passes a `signer`; without one these services cannot sign."""
     clock = SystemClock()
-    store = Store(create_engine(url), Jobs(url), clock, handlers.ON, read_policy)
+    store = Store(create_engine(url), Jobs(url, urgency=handlers.URGENCY), clock, handlers.ON, read_policy)
     checkpoint_signer = NoteKeyFile(settings.checkpoint_key_path)
     registries = registries_of(settings, lambda: store.policy().registries)
     links = links_for(settings.public_url, [key.get_secret_value() for key in settings.link_keys], settings.home)

@@ -12,7 +12,8 @@ CountersignError
 |  `- Rejected            a delivery that must not be believed
 |- OutsideError           a vendor did not do what we asked
 |  |- Temporary           try again
-|  |  `- MessageGone      the message was deleted at the notifier: post it anew, then try again
+|  |  |- MessageGone      the message was deleted at the notifier: post it anew, then try again
+|  |  `- NotYet           nothing failed: its turn comes later
 |  |- Permanent           a person must fix it
 |  `- OutcomeUnknown      the answer to a write was lost
 |- NotProven              evidence does not hold
@@ -125,6 +126,10 @@ class Temporary(OutsideError):
 
 class MessageGone(Temporary):
     """The message, or the one that a reply is for, was deleted. Nothing of ours is left where it was."""
+
+
+class NotYet(Temporary):
+    """Nothing failed, but its turn comes only in `retry_after` seconds: it is tried again then, and not later."""
 
 
 class Permanent(OutsideError):

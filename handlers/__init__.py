@@ -23,7 +23,7 @@ from collections.abc import Callable
 from bot.domain import events as e
 from bot.domain.events import Event
 from bot.domain.registry.watch_events import HolderLeft
-from bot.engine.lanes import FollowUp, Lane
+from bot.engine.lanes import FollowUp, Lane, Urgency
 from bot.services import Services
 from handlers.attestation import signing, vsa
 from handlers.digest import closing, delivery
@@ -156,4 +156,13 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "post_digest": delivery.post_digest,
     "file_digest": delivery.file_digest,
     "mail_digest": delivery.mail_digest,
+}
+
+# Which effects run before others that are due. All others may wait.
+URGENCY: dict[str, Urgency] = {
+    **dict.fromkeys(("sign", "sync_target", "restore_target"), Urgency.DECISION),
+    **dict.fromkeys(("sync_card", "sweep_versions", "sweep_models"), Urgency.CARD),
+    **dict.fromkeys(("look_at", "freeze_evidence", "ask_again", "renew_comparison", "renew_verdict"), Urgency.LOOK),
+    **dict.fromkeys(("sync_ticket", "tell", "announce", "answer_refused_votes", "remind"), Urgency.NOTE),
+    **dict.fromkeys(("sync_tags", "mark_failed", "show_passkey"), Urgency.NOTE),
 }

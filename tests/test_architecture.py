@@ -23,7 +23,7 @@ from bot.domain import events
 from bot.domain.events import Event
 from bot.domain.registry import watch_events
 from bot.supervisor import COUNTERSIGN
-from handlers import EFFECTS, ON
+from handlers import EFFECTS, ON, URGENCY
 from tests.scheduling import TOGETHER
 
 ROOT = Path(bot.__file__).parents[1]
@@ -133,6 +133,10 @@ def test_every_effect_that_an_event_leads_to_can_be_run() -> None:
 def test_every_event_has_follow_ups_or_is_known_to_need_none() -> None:
     assert set(ON) | NEEDS_NO_FOLLOW_UP == every_event()
     assert not set(ON) & NEEDS_NO_FOLLOW_UP
+
+
+def test_only_effects_are_urgent() -> None:
+    assert URGENCY.keys() <= EFFECTS.keys()
 
 
 def test_no_event_defers_one_effect_twice() -> None:

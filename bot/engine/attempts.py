@@ -19,7 +19,7 @@ import structlog
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
 from bot.engine.rows import Job, JobStatus, let_go_of_queueing_lock, note_error
-from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
+from bot.errors import NotYet, OutcomeUnknown, OutsideError, Permanent, Temporary
 
 if TYPE_CHECKING:
     from procrastinate.jobs import Job as EngineJob
@@ -82,6 +82,8 @@ def next_attempt(
     """When to try again after `attempt` (from 1) failed, or None: park it."""
     if isinstance(error, Permanent) or now >= not_after:
         return None
+    if isinstance(error, NotYet):
+        return now + timedelta(seconds=error.retry_after)
     if not isinstance(error, PASSING) and attempt >= patience.bug_attempts:
         return None
     wait = patience.spread(0.5, 1.0) * min(patience.cap, patience.base * 2 ** min(attempt - 1, 20))
@@ -144,7 +146,8 @@ class Attempts:
         at = next_attempt(error, job.attempts, not_after, self.now(), self.patience)
         text = str(error) if isinstance(error, OutsideError) else f"{type(error).__name__}: {error}"
         with self.engine.begin() as connection:
-            note_error(connection, job.id, job.attempts, text)
+            if not isinstance(error, NotYet):
+                note_error(connection, job.id, job.attempts, text)
             let_go_of_queueing_lock(connection, job.id)
         self._tell(job, error, text, at)
         return Parked(text) if at is None else Retry(at)
@@ -154,7 +157,8 @@ class Attempts:
         if not isinstance(error, (OutsideError, *PASSING)):
             known.error("effect has a bug", exc_info=error)
         if at is not None:
-            known.info("effect will be tried again", error=text, at=at.isoformat(timespec="seconds"))
+            note = known.debug if isinstance(error, NotYet) else known.info
+            note("effect will be tried again", error=text, at=at.isoformat(timespec="seconds"))
             return
         known.warning("effect parked", error=text, next=f"fix the cause, then: countersign jobs replay {job.id}")
         if self.on_parked is not None:

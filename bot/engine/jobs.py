@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import procrastinate
@@ -20,7 +21,8 @@ from procrastinate.exceptions import AlreadyEnqueued
 from bot.database.connect import create_engine, patience_for
 from bot.engine import rows as job_rows
 from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app, utc_now
-from bot.engine.readers import Readers
+from bot.engine.lanes import Urgency
+from bot.engine.readers import Readers, Sleepers
 from bot.engine.rows import Job, JobCounts, JobStatus
 from bot.engine.sweeper import Timing
 from bot.engine.turns import Turns
@@ -36,7 +38,8 @@ LANE_LIMIT = 2_000  # bytes; PostgreSQL indexes at most 2,704
 class Jobs:
     """Opens no connection before the first call, and keeps none between calls: safe before a fork.
 
-    `now` is the clock for deadlines and the times of retries; the database's clock decides which job is due.
+    `now` is the clock for deadlines and the times of retries; the database's clock decides which job is due. `urgency` has the effects
+    that run before others; in a lane they also overtake.
     """
 
     def __init__(
@@ -46,7 +49,9 @@ class Jobs:
         patience: RetryPolicy | None = None,
         timing: Timing | None = None,
         now: Callable[[], datetime] = utc_now,
+        urgency: Mapping[str, Urgency] = MappingProxyType({}),
     ) -> None:
+        self.urgency = urgency
         self._url = database_url
         self._patience = patience or RetryPolicy()
         self._timing = timing or Timing()
@@ -54,6 +59,7 @@ class Jobs:
         self._engine = create_engine(database_url, pooled=False)
         self.turns = Turns(self._engine)
         self.readers = Readers()
+        self.sleepers = Sleepers()
         self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector(conninfo=database_url))
         _quieten_engine()
 
@@ -150,6 +156,7 @@ class Jobs:
             lock=lane_key(lane),
             queueing_lock=queueing_lock,
             schedule_at=at,
+            priority=int(self.urgency.get(name, Urgency.LATER)),
             connection=connection.connection.driver_connection,
         )
         not_after = (at or self._now()) + self._patience.horizon

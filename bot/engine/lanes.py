@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from bot.domain.model import TransitionRequest
 
@@ -25,6 +25,16 @@ class Lane(StrEnum):
     PLOTS = "plots"
     DIGEST = "digest"
     WITNESSES = "witnesses"
+
+
+class Urgency(IntEnum):
+    """Which of the jobs that are due runs first, and which message is posted first in a channel."""
+
+    DECISION = 40  # what people decided is signed and carried out before anything else
+    CARD = 30  # without its card no one can decide
+    LOOK = 20  # what happens in the registry, and the evidence that a card needs
+    NOTE = 10  # tickets, tags and messages about what is decided already
+    LATER = 0  # plots, digests, witnesses
 
 
 @dataclass(frozen=True)

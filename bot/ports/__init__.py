@@ -185,6 +185,8 @@ class Notifier(Protocol):
 
     post_settles: float
     """Seconds after which a post whose answer was lost can be found, or will never appear."""
+    post_spacing: float
+    """Seconds between two messages in one channel that are never refused as too many; 0 where it does not matter."""
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         """Posts to a channel (`#name` or id) or, given an account id, as a direct message. Raises OutcomeUnknown, MessageGone."""

@@ -26,10 +26,14 @@ class OutboxRows:
 
     def reserve(self, key: str, now: datetime) -> datetime | None:
         """Reserves the key; returns since when it is reserved, if it was before."""
-        begun = self.connection.execute(sa.select(sendings.c.begun_at).where(sendings.c.key == key)).scalar()
+        begun = self.begun(key)
         if begun is None:
             self.connection.execute(sa.insert(sendings).values(key=key, begun_at=now))
         return begun
+
+    def begun(self, key: str) -> datetime | None:
+        """Since when the key is reserved."""
+        return self.connection.execute(sa.select(sendings.c.begun_at).where(sendings.c.key == key)).scalar()
 
     def renew(self, key: str, now: datetime) -> None:
         self.connection.execute(sa.update(sendings).where(sendings.c.key == key).values(begun_at=now))

@@ -21,6 +21,7 @@ from bot.domain.request import evolution
 from bot.domain.workspaces import Registry, watched
 from bot.engine import rows as job_rows
 from bot.engine.lanes import FollowUp, lane_of
+from bot.engine.pace import PaceRows
 from bot.errors import Refused
 from bot.store.absences import AbsenceRows, SwitchRows
 from bot.store.attestations import AttestationRows, KeyRows, SignedRequestRows, VerdictRows
@@ -64,6 +65,7 @@ class Store:
         self.parse_policy = lru_cache(maxsize=8)(read_policy)
         self.turns = jobs.turns
         self.readers = jobs.readers
+        self.sleepers = jobs.sleepers
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -99,6 +101,7 @@ class Transaction:
         self.readings = ReadingRows(connection)
         self.digests = DigestRows(connection)
         self.outbox = OutboxRows(connection)
+        self.pace = PaceRows(connection)
         self.trust = TrustRows(connection)
         self._store = store
         self._events: list[Event] = []

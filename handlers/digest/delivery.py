@@ -22,6 +22,7 @@ from bot.domain.events import DigestDelivered
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.references import Image, PostedCard, TicketPlan
 from bot.domain.text import counted
+from bot.engine.lanes import Urgency
 from bot.engine.rows import hold_parked
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Refused, Temporary
 from bot.ports.mail import Mail
@@ -141,7 +142,7 @@ def _post_card(row: DigestRow, digest: Digest, channel: str, s: Services) -> Pos
     with s.store.transaction() as tx:
         is_posted = tx.outbox.is_sent(key)
     chart = None if is_posted else _upload_chart(row, digest, s)
-    return post_once(key, channel, digest_card(digest, chart), s)
+    return post_once(key, channel, digest_card(digest, chart), s, urgency=Urgency.LATER)
 
 
 def _upload_chart(row: DigestRow, digest: Digest, s: Services) -> Image | None:
@@ -176,7 +177,7 @@ def _share(key: str, posted: PostedCard, digest: Digest, parcel: Parcel, s: Serv
 def _say_last(key: str, posted: PostedCard, card: Card, s: Services) -> None:
     with s.store.transaction() as tx:
         is_said = tx.outbox.is_sent(key)
-    said = post_once(key, posted.channel, card, s, thread=posted.message)
+    said = post_once(key, posted.channel, card, s, thread=posted.message, urgency=Urgency.LATER)
     if is_said:
         s.notifier.update(said, card)
 
@@ -185,7 +186,7 @@ def _reply_once(key: str, posted: PostedCard, card: Card, s: Services) -> None:
     with s.store.transaction() as tx:
         if tx.outbox.is_sent(key):
             return
-    post_once(key, posted.channel, card, s, thread=posted.message)
+    post_once(key, posted.channel, card, s, thread=posted.message, urgency=Urgency.LATER)
 
 
 # E-mail

@@ -16,7 +16,7 @@ from bot.domain.card.sentences import CardContext
 from bot.domain.events import CardPosted, TicketOpened
 from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest
 from bot.domain.references import NamedTicket, PostedCard
-from bot.engine.lanes import FollowUp, Lane
+from bot.engine.lanes import FollowUp, Lane, Urgency
 from bot.errors import MessageGone
 from bot.ports import Ticket
 from bot.services import Services
@@ -41,7 +41,8 @@ def sync_card(request_id: str, s: Services) -> None:
         update = begin_update(f"card-shown:{request_id}", request.card, card, tx, s) if request.card else None
     if request.card is None:
         channel = needed_rule(request, context.rule).channel
-        post_once(f"card:{request_id}", channel, card, s, record=partial(_record_card, request_id, s))
+        record = partial(_record_card, request_id, s)
+        post_once(f"card:{request_id}", channel, card, s, urgency=Urgency.CARD, record=record)
     elif update is not None:
         try:
             update.send(s)
@@ -84,7 +85,8 @@ def _post_anew(request: TransitionRequest, context: CardContext, s: Services) ->
         return None
     log.warning("card_deleted_in_slack", request=request.id, message=gone.message)
     card, key = request_card(request, context, version_page(request, s)), f"card:{request.id}:after:{gone.message}"
-    return post_once(key, gone.channel, card, s, record=partial(_record_card, request.id, s, instead_of=gone))
+    record = partial(_record_card, request.id, s, instead_of=gone)
+    return post_once(key, gone.channel, card, s, urgency=Urgency.CARD, record=record)
 
 
 def sync_ticket(request_id: str, s: Services) -> None:

@@ -17,11 +17,15 @@ from typing import TypeVar
 from bot.domain.card.card import Card
 from bot.domain.ledger.chain import as_plain
 from bot.domain.references import PostedCard, TicketPlan
-from bot.errors import OutcomeUnknown, OutsideError, Temporary
+from bot.engine.lanes import Urgency
+from bot.engine.pace import AT_ONCE
+from bot.errors import NotYet, OutcomeUnknown, OutsideError, Temporary
 from bot.ports import Ticket
 from bot.services import Services
 from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
+
+PATIENCE = 1.5  # seconds that a message waits for its turn in its worker's thread
 
 T = TypeVar("T")
 
@@ -51,15 +55,16 @@ def post_once(
     s: Services,
     *,
     thread: str | None = None,
+    urgency: Urgency = Urgency.NOTE,
     record: Callable[[Transaction, PostedCard], None] = lambda _tx, _posted: None,
 ) -> PostedCard:
     """Posts, in a thread when one is named, or adopts what an earlier try posted.
 
-    `record` runs in the transaction that notes the end, so that both are committed or neither.
+    `record` runs in the transaction that notes the end, so that both are committed or neither. Raises NotYet while other messages in the
+    channel come first.
     """
     now = s.clock.now()
-    with s.store.transaction() as tx:
-        begun = tx.outbox.reserve(key, now)
+    begun = _reserve_in_turn(key, channel, urgency, now, s)
     posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
     if posted is None:
         why = "a message may have been posted, but it is not to be seen yet"
@@ -69,6 +74,22 @@ def post_once(
         tx.outbox.complete(key, now)
         record(tx, posted)
     return posted
+
+
+def _reserve_in_turn(key: str, channel: str, urgency: Urgency, now: datetime, s: Services) -> datetime | None:
+    """Reserves the key when it is this message's turn in the channel; returns since when it is reserved, if it was before."""
+    with s.store.sleepers.place() as may_sleep:
+        with s.store.transaction() as tx:
+            begun, turn = tx.outbox.begun(key), AT_ONCE
+            if begun is None and s.notifier.post_spacing:
+                patience = PATIENCE if may_sleep else 0.0
+                turn = tx.pace.take(channel, key, urgency, s.notifier.post_spacing, patience)
+            if begun is None and turn.is_granted:
+                tx.outbox.reserve(key, now + timedelta(seconds=turn.seconds))
+        if not turn.is_granted:
+            raise NotYet(f"other messages come first in {channel}.", turn.seconds)
+        s.store.sleepers.sleep(turn.seconds)
+    return begun
 
 
 def open_ticket_once(

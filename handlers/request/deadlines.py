@@ -124,4 +124,5 @@ def prune(_: str, s: Services) -> None:
     """Deletes delivery ids and clock periods after a week, and pages for passkeys once they have ended. The ledger is kept."""
     with s.store.transaction() as tx:
         tx.outbox.prune(s.clock.now())
+        tx.pace.prune()
         tx.passkeys.forget_enrolments(s.clock.now())

@@ -10,8 +10,9 @@ import pytest
 
 from bot.engine.attempts import RetryPolicy
 from bot.engine.jobs import Jobs
+from bot.engine.lanes import Urgency
 from bot.engine.rows import Job, JobStatus
-from bot.errors import JobRefused, OutcomeUnknown, Permanent, Temporary
+from bot.errors import JobRefused, NotYet, OutcomeUnknown, Permanent, Temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -323,3 +324,41 @@ def test_the_lane_of_a_model_that_mlflow_can_hold_is_the_one_that_waiting_jobs_h
     defer(engine, jobs, "look_at", "r1", lane=lane)
 
     assert only(jobs).lane == lane
+
+
+def test_what_is_urgent_runs_before_what_was_deferred_earlier(engine: sa.Engine, database_url: str) -> None:
+    jobs = Jobs(database_url, urgency={"sign": Urgency.DECISION, "sync_card": Urgency.CARD, "look_at": Urgency.LOOK})
+    ran: list[str] = []
+    for name in ("show_plot", "look_at", "sync_card", "sign"):
+        defer(engine, jobs, name, name, lane=f"lane of {name}")
+
+    jobs.drain(dict.fromkeys(("show_plot", "look_at", "sync_card", "sign"), ran.append))
+
+    assert ran == ["sign", "sync_card", "look_at", "show_plot"]
+
+
+def test_jobs_of_one_urgency_keep_their_order_in_a_lane(engine: sa.Engine, database_url: str) -> None:
+    jobs = Jobs(database_url, urgency={"sync_card": Urgency.CARD})
+    ran: list[str] = []
+    for subject in ("first", "second", "third"):
+        defer(engine, jobs, "sync_card", subject)
+
+    jobs.drain({"sync_card": ran.append})
+
+    assert ran == ["first", "second", "third"]
+
+
+def test_a_job_whose_turn_comes_later_is_tried_just_then_and_has_not_failed(
+    engine: sa.Engine, database_url: str
+) -> None:
+    jobs = Jobs(database_url, patience=RetryPolicy(base=50.0))
+    defer(engine, jobs, "sync_card")
+    before = datetime.now(UTC)
+
+    jobs.drain({"sync_card": failing(NotYet("others come first", 7.0))})
+
+    waits = only(jobs)
+    assert waits.status is JobStatus.WAITING
+    assert waits.errors == ()
+    assert waits.scheduled_at is not None
+    assert timedelta(seconds=7) <= waits.scheduled_at - before < timedelta(seconds=50)

@@ -29,6 +29,7 @@ class Notifier:
     """`post_settles` is as with Slack: what was posted is there at once, but a lost post may take so long to arrive."""
 
     post_settles = 15.0
+    post_spacing = 0.0
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException
 from types import MappingProxyType
@@ -243,28 +242,3 @@ def _unsent(method: str, error: URLError, in_doubt: type[OutsideError]) -> Outsi
 
 def _lost(method: str, what: str, in_doubt: type[OutsideError]) -> OutsideError:
     return in_doubt(f"Slack's answer to {method} was lost ({what}), so it may or may not have taken effect.")
-
-
-class Pace:
-    """Keeps to about one message a second per channel: https://docs.slack.dev/apis/web-api/rate-limits. Thread-safe."""
-
-    def __init__(self, clock: Seconds, wait: Wait) -> None:
-        self.seconds = 1.0
-        self._clock = clock
-        self._wait = wait
-        self._lock = threading.Lock()
-        self._free_at: dict[str, float] = {}
-
-    def note(self, channel: str) -> None:
-        """Records a message that was posted without waiting."""
-        with self._lock:
-            self._free_at[channel] = self._clock() + self.seconds
-
-    def keep(self, channel: str) -> None:
-        """Waits until the next message may be posted."""
-        with self._lock:
-            now = self._clock()
-            turn = max(now, self._free_at.get(channel, now))
-            self._free_at[channel] = turn + self.seconds
-        if turn > now:
-            self._wait(turn - now)

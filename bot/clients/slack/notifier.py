@@ -21,7 +21,7 @@ from bot.clients.slack import blocks as slack_blocks
 from bot.clients.slack import inbound
 from bot.clients.slack.blocks import fallback
 from bot.clients.slack.bodies import check_shape, check_signature
-from bot.clients.slack.calls import Answer, Pace, SlackCalls, SlackError, Wait, object_at, objects_at, text_at
+from bot.clients.slack.calls import Answer, SlackCalls, SlackError, Wait, object_at, objects_at, text_at
 from bot.clients.slack.files import SlackFiles, SlackImages
 from bot.clients.slack.people import Remembered, SlackMentions, SlackPeople
 from bot.clients.slack.signed_requests import RequestSignatures
@@ -59,8 +59,8 @@ class Sent:
 class SlackNotifier:
     """Thread-safe; connects on the first call.
 
-    `timeout` is in seconds. `clock` counts seconds for the caches. `wait` sleeps while Slack processes a picture, and between the replies
-    of a long thread (`Pace`). `signing_secrets`, newest first, verify kept requests; with `socket_mode`, so does our own seal, made
+    `timeout` is in seconds. `clock` counts seconds for the caches. `wait` sleeps while Slack processes a picture.
+    `signing_secrets`, newest first, verify kept requests; with `socket_mode`, so does our own seal, made
     with the token or with one of `earlier_tokens`.
     """
 
@@ -77,13 +77,13 @@ class SlackNotifier:
         earlier_tokens: Sequence[str] = (),
     ) -> None:
         self.post_settles = timeout + 5.0  # seconds; Slack may still write a message after our timeout
+        self.post_spacing = 1.02  # seconds; about one message a second: https://docs.slack.dev/apis/web-api/rate-limits
         self._signing_secrets = tuple(signing_secrets)  # without one, nothing over HTTP is believed
         self._calls = SlackCalls(token, api_url, timeout)
         self._people = SlackPeople(self._calls, clock)
         self._mentions = SlackMentions(self._people, clock)
         self._files = SlackFiles(self._calls, self._people, timeout, wait)
         self._images = SlackImages(self._calls, self._files, wait)
-        self.pace = Pace(clock, wait)
         self._channels = Remembered[str](clock)
         self._signatures = RequestSignatures(signing_secrets, (token, *earlier_tokens), seals_count=socket_mode)
 
@@ -99,15 +99,13 @@ class SlackNotifier:
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        if thread:  # cards do not wait; replies in a long thread wait for one another
-            self.pace.keep(place)
         sent = self._send(
             card, lambda content: self._calls.call_once("chat.postMessage", {**message, **content})
         ).answer
         posted = self._posted(text_at(sent, "channel"), text_at(sent, "ts"), thread)
-        if not thread:
-            self.pace.note(posted.channel)
-        elif text_at(sent, "message", "thread_ts") != thread:  # Slack posts it at the channel's root, and says `ok`
+        if (
+            thread and text_at(sent, "message", "thread_ts") != thread
+        ):  # Slack posts it at the channel's root, and says `ok`
             self._take_back(posted.channel, posted.message)
             raise _gone(thread)
 

@@ -258,26 +258,3 @@ def test_files_whose_message_was_deleted_while_they_were_shared_do_not_stay_in_t
 
     assert bench.slack.messages(CHANNEL) == []
     assert bench.slack.backend.sharings == []
-
-
-class TestPace:
-    def test_replies_keep_a_second_from_the_message_before(self) -> None:
-        slack, waited = SlackSandbox(), list[float]()
-        with serving(slack) as url:
-            notifier = SlackNotifier("xoxb-sandbox", api_url=f"{url}/api/", clock=lambda: 100.0, wait=waited.append)
-
-            card = notifier.post("#compliance", Card("t", "s"), "key")
-            for number in range(3):
-                notifier.post(card.channel, Card("t", "s"), f"key-{number}", thread=card.message)
-
-        assert waited == [1.0, 2.0, 3.0]  # by a stopped clock
-
-    def test_a_card_waits_for_nobody(self) -> None:
-        slack, waited = SlackSandbox(), list[float]()
-        with serving(slack) as url:
-            notifier = SlackNotifier("xoxb-sandbox", api_url=f"{url}/api/", clock=lambda: 100.0, wait=waited.append)
-
-            for number in range(3):
-                notifier.post("#compliance", Card("t", "s"), f"key-{number}")
-
-        assert waited == []

@@ -1,0 +1,102 @@
+"""Who may post next in a channel, over all workers: one message in each `spacing` seconds, the most urgent first.
+
+A message that has to wait keeps its place in the queue by its key, and its job goes back to its lane until it is its turn. A job that is
+late, as after a crash, does not hold up those behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from bot.engine.rows import metadata
+
+LATE = 3.0  # seconds after which one that has not come back for its turn is passed over
+EARLY = 1.2  # seconds; a worker finds a job that became due within a second, so it comes back before its turn and waits for the rest
+
+# When each channel is free for the next message, in seconds since the epoch, and who waits for a turn in it.
+paces = sa.Table(
+    "paces",
+    metadata,
+    sa.Column("place", sa.Text, primary_key=True),
+    sa.Column("free_at", sa.Float, nullable=False),
+)
+waiting_posts = sa.Table(
+    "waiting_posts",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(), nullable=False),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("place", sa.Text, nullable=False),
+    sa.Column("urgency", sa.Integer, nullable=False),
+    sa.Column("back_at", sa.Float, nullable=False),
+    sa.Index("waiting_posts_by_place", "place", sa.text("urgency desc"), "id"),
+)
+
+
+@dataclass(frozen=True)
+class PostTurn:
+    """When it `is_granted`, the caller may post in `seconds`; otherwise it asks again then."""
+
+    seconds: float
+    is_granted: bool
+
+
+AT_ONCE = PostTurn(0.0, is_granted=True)
+
+
+class PaceRows:
+    """Times are the database's, so that the workers' clocks need not agree."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self.connection = connection
+
+    def take(self, place: str, key: str, urgency: int, spacing: float, patience: float) -> PostTurn:
+        """Asks for the next turn in `place`; the caller can wait for `patience` seconds. Locks the place until the transaction ends."""
+        now, free_at = self._lock(place)
+        before = self._before(place, key, urgency, now)
+        wait = max(0.0, free_at - now) + before * spacing
+        if before == 0 and wait <= patience:
+            self._grant(place, key, max(now, free_at) + spacing)
+            return PostTurn(wait, is_granted=True)
+        again = max(wait - EARLY, spacing / 2)
+        self._queue(place, key, urgency, now + again)
+        return PostTurn(again, is_granted=False)
+
+    def prune(self) -> None:
+        """Forgets the places of jobs that were parked or dropped, and channels in which nothing was posted for an hour."""
+        long_ago = _seconds(sa.func.clock_timestamp()) - 3_600
+        self.connection.execute(sa.delete(waiting_posts).where(waiting_posts.c.back_at < long_ago))
+        self.connection.execute(sa.delete(paces).where(paces.c.free_at < long_ago))
+
+    def _lock(self, place: str) -> tuple[float, float]:
+        """The database's time and when the place is free, in seconds."""
+        self.connection.execute(insert(paces).values(place=place, free_at=0.0).on_conflict_do_nothing())
+        self.connection.execute(sa.select(paces.c.place).where(paces.c.place == place).with_for_update())
+        row = self.connection.execute(
+            sa.select(_seconds(sa.func.clock_timestamp()).label("now"), paces.c.free_at).where(paces.c.place == place)
+        ).one()
+        return float(row.now), float(row.free_at)
+
+    def _before(self, place: str, key: str, urgency: int, now: float) -> int:
+        """How many have their turn before this one: the more urgent, then those that asked first."""
+        rows = waiting_posts.c
+        mine = self.connection.execute(sa.select(rows.id).where(rows.key == key)).scalar()
+        asked_first = sa.true() if mine is None else rows.id < mine
+        first = sa.or_(rows.urgency > urgency, sa.and_(rows.urgency == urgency, asked_first))
+        query = sa.select(sa.func.count()).where(rows.place == place, rows.key != key, rows.back_at > now - LATE, first)
+        return int(self.connection.execute(query).scalar_one())
+
+    def _grant(self, place: str, key: str, free_at: float) -> None:
+        self.connection.execute(sa.update(paces).where(paces.c.place == place).values(free_at=free_at))
+        self.connection.execute(sa.delete(waiting_posts).where(waiting_posts.c.key == key))
+
+    def _queue(self, place: str, key: str, urgency: int, back_at: float) -> None:
+        row = insert(waiting_posts).values(key=key, place=place, urgency=urgency, back_at=back_at)
+        again = {"urgency": urgency, "back_at": back_at}
+        self.connection.execute(row.on_conflict_do_update(index_elements=["key"], set_=again))
+
+
+def _seconds(moment: sa.ColumnElement[object]) -> sa.ColumnElement[float]:
+    return sa.cast(sa.extract("epoch", moment), sa.Float)

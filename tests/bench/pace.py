@@ -1,0 +1,166 @@
+"""`python -m tests.bench.pace --asks N --channels C`: many versions ask at once, and Slack takes one message a second in each channel.
+
+Real workers on a real database, MLflow and a Slack that answers 429. What counts is how many answers of 429 there are, the share of
+Slack's rate that is used from the first message to the last, and when the first card is there.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import sqlalchemy as sa
+import yaml
+from pydantic import SecretStr
+
+from bot.engine.rows import job_errors
+from bot.sandbox.mlflow_server import running_mlflow
+from tests.bench.database import database
+from tests.fixtures.installation import Installation, policy_text, running_installation
+
+MODEL = "busy"
+AT_MOST = 900.0  # seconds
+SLACKS_RATE = 1.0  # messages a second in a channel
+
+
+@dataclass(frozen=True)
+class Drained:
+    """`rates` has the messages a second of each channel, from its first to its last message; `first` is in seconds after the asks."""
+
+    cards: int
+    rates: tuple[float, ...]
+    first: float
+    refused: int
+
+    @property
+    def share(self) -> float:
+        """Of what Slack would take in all channels together."""
+        return sum(self.rates) / len(self.rates) / SLACKS_RATE
+
+
+def drain(asks: int, channels: int, workers: int = 2) -> Drained:
+    """Asks for `asks` versions, spread over the channels, and waits until each has its card."""
+    with (
+        tempfile.TemporaryDirectory(prefix="countersign-pace-") as directory,
+        database() as url,
+        running_mlflow(Path(directory) / "mlflow") as mlflow_url,
+        running_installation(url, mlflow_url, mlflow_url, MODEL, Path(directory), {}) as installation,
+    ):
+        installation.slack.app.limit_posts = True
+        installation.activate(policy(channels))
+        for number in range(channels):
+            installation.slack.workspace.add_channel(channel(number))
+        installation.sweep()  # the baseline
+        for number in range(asks):
+            model = f"{MODEL}-{number % channels}-{number}"
+            version = installation.register(model=model)
+            installation.mlflow.set_registered_model_alias(model, "candidate", str(version))
+        with running_workers(installation, workers, Path(directory) / "workers.log") as are_alive:
+            began = time.time()
+            with installation.s.store.transaction() as tx:
+                tx.defer("sweep_versions", "", "clock:sweep_versions", once=True)
+                tx.defer("sweep_models", "", "clock:sweep_models", once=True)
+            return watch(installation, asks, channels, began, are_alive)
+
+
+def watch(installation: Installation, asks: int, channels: int, began: float, are_alive: Callable[[], None]) -> Drained:
+    while time.time() - began < AT_MOST:
+        are_alive()
+        cards = sorted(float(one.card.message) for one in installation.requests() if one.card)
+        if len(cards) == asks:
+            break
+        time.sleep(0.5)
+    else:
+        raise TimeoutError(f"only {len(cards)} of {asks} cards after {AT_MOST:g} s")
+    posted = [times_of_messages(installation, channel(number), began) for number in range(channels)]
+    rates = tuple((len(times) - 1) / (times[-1] - times[0]) for times in posted)
+    return Drained(asks, rates, cards[0] - began, refusals(installation, began))
+
+
+def times_of_messages(installation: Installation, name: str, since: float) -> list[float]:
+    moments = (float(message.ts) for message in installation.slack.messages(name))
+    return sorted(moment for moment in moments if moment >= since)
+
+
+def refusals(installation: Installation, since: float) -> int:
+    """The answers of 429 that the workers met: each is an error of a job."""
+    query = sa.select(sa.func.count()).where(job_errors.c.error.contains("allows no more"))
+    query = query.where(job_errors.c.at >= datetime.fromtimestamp(since, UTC))
+    with installation.s.store.engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
+def channel(number: int) -> str:
+    return f"models-{number}"
+
+
+def policy(channels: int) -> str:
+    whole = yaml.safe_load(policy_text(f"{MODEL}*"))
+    (rule,) = whole["rules"]
+    whole["rules"] = [
+        {**rule, "models": f"{MODEL}-{number}-*", "notify": {"slack": f"#{channel(number)}"}}
+        for number in range(channels)
+    ]
+    return yaml.safe_dump(whole)
+
+
+@contextmanager
+def running_workers(installation: Installation, number: int, log: Path) -> Iterator[Callable[[], None]]:
+    """Yields a check that raises with the workers' log when one of them has ended."""
+    with log.open("wb") as written:
+        command = [sys.executable, "-m", "bot", "worker"]
+        workers = [
+            subprocess.Popen(command, env=environment(installation), stdout=written, stderr=written)
+            for _ in range(number)
+        ]
+
+        def are_alive() -> None:
+            if any(worker.poll() is not None for worker in workers):
+                raise RuntimeError(f"a worker has ended: {log.read_text()[-2000:]}")
+
+        try:
+            yield are_alive
+        finally:
+            for worker in workers:
+                worker.terminate()
+            for worker in workers:
+                worker.wait()
+
+
+def environment(installation: Installation) -> dict[str, str]:
+    """The settings of this installation as its worker reads them."""
+    settings = installation.settings
+    chosen = {name: getattr(settings, name) for name in settings.model_fields_set - {"registries"}}
+    return {**os.environ, **{str(type(settings).model_fields[name].alias): plain(chosen[name]) for name in chosen}}
+
+
+def plain(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return ",".join(plain(one) for one in value) if isinstance(value, tuple) else str(value)
+
+
+@click.command()
+@click.option("--asks", default=60, show_default=True)
+@click.option("--channels", default=1, show_default=True)
+@click.option("--workers", default=2, show_default=True)
+def main(asks: int, channels: int, workers: int) -> None:
+    drained = drain(asks, channels, workers)
+    click.echo(
+        f"{drained.cards} cards in {channels} channels, {workers} workers; the first after {drained.first:.1f} s"
+    )
+    click.echo(f"{drained.share:.2f} of Slack's rate; {drained.refused} answers of 429")
+    sys.exit(0 if drained.refused == 0 else 1)
+
+
+if __name__ == "__main__":
+    main()

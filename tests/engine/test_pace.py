@@ -1,0 +1,129 @@
+"""Turns to post in a channel, on a real PostgreSQL: one message at a time, the most urgent first, and nobody waits for the dead."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from bot.engine.lanes import Urgency
+from bot.engine.pace import EARLY, LATE, PaceRows, PostTurn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SPACING, PATIENCE = 100.0, 150.0  # so that a slow machine does not change who is first
+
+Take = Callable[..., PostTurn] if TYPE_CHECKING else object
+
+
+@pytest.fixture
+def take(engine: sa.Engine) -> Take:
+    def turn(key: str, place: str = "#ml", urgency: Urgency = Urgency.NOTE, patience: float = PATIENCE) -> PostTurn:
+        with engine.begin() as connection:
+            return PaceRows(connection).take(place, key, urgency, SPACING, patience)
+
+    return turn
+
+
+def let_pass(engine: sa.Engine, seconds: float) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text("update paces set free_at = free_at - :s").bindparams(s=seconds))
+        connection.execute(sa.text("update waiting_posts set back_at = back_at - :s").bindparams(s=seconds))
+
+
+def test_the_first_goes_at_once_the_next_waits_in_place_and_the_third_comes_back(take: Take) -> None:
+    first, second, third = (take(key) for key in "abc")
+
+    assert (first.is_granted, first.seconds) == (True, 0.0)
+    assert second.is_granted
+    assert SPACING - 50 < second.seconds <= SPACING
+    assert not third.is_granted
+    assert 2 * SPACING - 50 - EARLY < third.seconds <= 2 * SPACING - EARLY
+
+
+def test_whoever_cannot_wait_in_place_comes_back_shortly_before_the_turn(take: Take) -> None:
+    take("a")
+
+    second = take("b", patience=0.0)
+
+    assert not second.is_granted
+    assert SPACING - 50 < second.seconds <= SPACING - EARLY
+
+
+def test_the_next_turns_are_one_spacing_apart_each(take: Take) -> None:
+    take("a")
+    waits = [take(key, patience=0.0).seconds for key in "bcde"]
+
+    assert [round(after - before, -1) for before, after in pairwise(waits)] == [SPACING] * 3
+
+
+def test_a_place_in_the_queue_is_kept(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    for key in "bcd":
+        take(key, patience=0.0)
+    let_pass(engine, SPACING)
+
+    too_early, its_turn = take("d"), take("b")
+
+    assert (too_early.is_granted, its_turn.is_granted) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("urgent", "waiting"),
+    [(Urgency.CARD, Urgency.NOTE), (Urgency.NOTE, Urgency.LATER), (Urgency.CARD, Urgency.LATER)],
+)
+def test_a_more_urgent_message_overtakes_those_that_wait(
+    engine: sa.Engine, take: Take, urgent: Urgency, waiting: Urgency
+) -> None:
+    take("a")
+    for number in range(5):
+        take(f"waits-{number}", urgency=waiting, patience=0.0)
+    asked = take("urgent", urgency=urgent, patience=0.0)
+    let_pass(engine, SPACING)
+
+    overtaken, now = take("waits-0", urgency=waiting), take("urgent", urgency=urgent)
+
+    assert asked.seconds <= SPACING
+    assert (overtaken.is_granted, now.is_granted) == (False, True)
+
+
+def test_a_less_urgent_message_does_not_overtake(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    take("card", urgency=Urgency.CARD, patience=0.0)
+    let_pass(engine, SPACING)
+
+    assert not take("digest", urgency=Urgency.LATER).is_granted
+
+
+def test_channels_do_not_wait_for_each_other(take: Take) -> None:
+    take("a", "#ml")
+
+    other = take("b", "#risk")
+
+    assert (other.is_granted, other.seconds) == (True, 0.0)
+
+
+def test_a_message_whose_worker_died_holds_up_nobody(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    take("dead", urgency=Urgency.CARD, patience=0.0)
+    let_pass(engine, SPACING + LATE + 1)
+
+    assert take("next").is_granted
+
+
+def test_what_waits_is_forgotten_an_hour_after_its_turn(engine: sa.Engine, take: Take) -> None:
+    take("a")
+    take("dropped", patience=0.0)
+    let_pass(engine, 3_700 + SPACING)
+    take("alive", "#risk")
+    take("waits", "#risk", patience=0.0)
+
+    with engine.begin() as connection:
+        PaceRows(connection).prune()
+        kept = list(connection.execute(sa.text("select key from waiting_posts")).scalars())
+        places = list(connection.execute(sa.text("select place from paces")).scalars())
+
+    assert (kept, places) == (["waits"], ["#risk"])
