@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.domain.event import Event as Event
 from bot.domain.event import RequestEvent as RequestEvent
-from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, StaleCause, Target, VersionId
+from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, Origin, StaleCause, Target, VersionId
 from bot.domain.passkey_events import PASSKEY_EVENTS as PASSKEY_EVENTS
 from bot.domain.passkey_events import PasskeyConfirmed as PasskeyConfirmed
 from bot.domain.passkey_events import PasskeyEnrolled as PasskeyEnrolled
@@ -91,6 +91,13 @@ class EvidenceUnreadable(RequestEvent):
     """The evidence for the vote, or for the move, cannot be read. Once for each distinct reason; it is retried."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class OriginRead(RequestEvent):
+    """Who trained a version that the rule put back at once: read after the decision, which does not depend on it."""
+
+    origin: Origin
 
 
 @dataclass(frozen=True)

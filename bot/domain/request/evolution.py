@@ -16,6 +16,7 @@ from bot.domain.events import (
     EvidenceUnreadable,
     FastTrackJudged,
     FreezeEnded,
+    OriginRead,
     PlotUploaded,
     ReminderDue,
     RequestApproved,
@@ -59,6 +60,8 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         )
     if isinstance(event, EvidenceUnreadable):
         return replace(request, unreadable=(*request.unreadable, event.reason))
+    if isinstance(event, OriginRead):
+        return replace(request, origin=event.origin)
     if isinstance(event, FastTrackJudged):
         return replace(request, judgement=event.judgement)
     if isinstance(event, AskJoined):

@@ -25,6 +25,7 @@ from bot.domain.events import (
     FastTrackCompared,
     FastTrackJudged,
     FreezeEnded,
+    OriginRead,
     ReminderDue,
     RequestApproved,
     RequestEscalated,
@@ -47,6 +48,7 @@ from bot.domain.model import (
     Judgement,
     Kind,
     Objection,
+    Origin,
     StaleCause,
     State,
     TransitionRequest,
@@ -100,6 +102,15 @@ def cannot_read(request: TransitionRequest, reason: str, at: datetime) -> list[E
     if not waits or reason in request.unreadable or len(request.unreadable) >= REASONS_TOLD:
         return []
     return [EvidenceUnreadable(at, request.id, reason)]
+
+
+def lacks_origin(request: TransitionRequest) -> bool:
+    """Whether it was decided on without evidence, and who trained the version was not read since."""
+    return request.state is State.REJECTED and request.evidence is None and request.origin is None
+
+
+def read_origin(request: TransitionRequest, origin: Origin, at: datetime) -> list[Event]:
+    return [OriginRead(at, request.id, origin)] if lacks_origin(request) else []
 
 
 def decide_by_thresholds(
