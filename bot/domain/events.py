@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.deadlines import Deadlines
 from bot.domain.event import Event as Event
 from bot.domain.event import RequestEvent as RequestEvent
 from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, Origin, StaleCause, Target, VersionId
@@ -62,6 +63,7 @@ class RequestOpened(RequestEvent):
     joined: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
     adopted: bool = False
+    deadlines: Deadlines | None = None  # of the request whose place it takes
 
 
 @dataclass(frozen=True)

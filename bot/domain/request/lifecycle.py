@@ -61,6 +61,7 @@ from bot.domain.request.evolution import BY_RULE, evolve
 from bot.domain.request.fast_track import compare
 from bot.domain.request.opening import Authors as Authors
 from bot.domain.request.opening import NewRequest as NewRequest
+from bot.domain.request.opening import continued as continued
 from bot.domain.request.opening import open_request as open_request
 from bot.domain.request.opening import reopened as reopened
 from bot.domain.request.quorum import requester_is_unknown, tally, under, wants_passkey
