@@ -277,7 +277,8 @@ def _ticket_details(plan: TicketPlan) -> Iterator[str]:
     if plan.fields:
         yield _ticket_fields(plan.fields)
     if plan.relation:
-        yield f"named as {plan.relation} {plan.relation_type}"
+        of_these = f" in {', '.join(plan.relation_projects)}" if plan.relation_projects else ""
+        yield f"named as {plan.relation} {plan.relation_type}{of_these}"
 
 
 def _ticket_fields(fields: Sequence[TicketField]) -> str:

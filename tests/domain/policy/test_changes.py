@@ -184,7 +184,8 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         PersonEntry: {"name", "email", "mlflow_user"},
         Group: {"name", "slack_group", "people"},
         TicketPlan: {"project", "type", "approved", "rejected", "fields"}
-        | {"approved_path", "rejected_path", "approved_resolution", "rejected_resolution", "relation", "relation_type"},
+        | {"approved_path", "rejected_path", "approved_resolution", "rejected_resolution"}
+        | {"relation", "relation_type", "relation_projects"},
         WorkingHours: {"timezone", "days", "opens", "closes", "holidays"},
         Freeze: {"name", "timezone", "deny", "allow"},
         Registry: {"name", "workspaces", "uri", "public_url"},
@@ -211,13 +212,19 @@ def test_a_metric_that_no_longer_counts_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("relation", "type_", "said"),
-    [(Relation.SUBTASK, "Sub-task", "named as subtask Sub-task"), (Relation.LINK, "Relates", "named as link Relates")],
+    ("relation", "type_", "projects", "said"),
+    [
+        (Relation.SUBTASK, "Sub-task", (), "named as subtask Sub-task"),
+        (Relation.LINK, "Relates", (), "named as link Relates"),
+        (Relation.LINK, "Relates", ("ML", "OPS"), "named as link Relates in ML, OPS"),
+    ],
 )
-def test_what_becomes_of_a_named_ticket_is_said(relation: Relation, type_: str, said: str) -> None:
+def test_what_becomes_of_a_named_ticket_is_said(
+    relation: Relation, type_: str, projects: tuple[str, ...], said: str
+) -> None:
     plain = TicketPlan("GOV", "Task", "Done", "Rejected")
     before = a_policy(a_rule(ticket=plain))
-    after = a_policy(a_rule(ticket=replace(plain, relation=relation, relation_type=type_)))
+    after = a_policy(a_rule(ticket=replace(plain, relation=relation, relation_type=type_, relation_projects=projects)))
 
     (change,) = changes(before, after)
 
