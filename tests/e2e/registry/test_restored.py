@@ -170,6 +170,27 @@ def test_a_target_that_no_one_held_when_an_admin_accepted_stays_empty(
 
 
 @pytest.mark.proof
+def test_what_is_moved_into_a_target_that_was_accepted_as_empty_is_taken_out_again(
+    installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    installation.use_policy(observed="revert")
+    installation.promoted()
+    file = back_up(installation, tmp_path)
+    installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+    second = installation.register()
+    after = restored(file)
+    accept_registry("it serves no one", person_named("ana@example.com", after.s), after.s)
+
+    after.move(second)
+    after.sweep()
+    then = after.champion()
+    after.move(1)
+    after.sweep()
+
+    assert (then, after.champion()) == (None, None)
+
+
+@pytest.mark.proof
 def test_an_emptied_target_that_an_admin_has_accepted_is_not_given_back(
     installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
 ) -> None:
