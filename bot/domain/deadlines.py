@@ -8,7 +8,10 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Deadlines:
-    """`since`: when the first vote opened, None if none did. `expires_at` is None where nothing expires."""
+    """`since`: when the first vote opened, None if none did. `expires_at` is None where nothing expires.
+
+    The time in which no request was open is not counted: the moments are later by it.
+    """
 
     since: datetime | None = None
     expires_at: datetime | None = None

@@ -94,11 +94,15 @@ def reopened(stale: TransitionRequest) -> NewRequest:
 def continued(ended: TransitionRequest, at: datetime) -> NewRequest:
     """As `reopened`, for a request that ended undecided because the registry changed: its vote goes on with the time that was left."""
     closed = at - ended.decided_at if ended.decided_at else timedelta()
+
+    def later(moment: datetime | None) -> datetime | None:
+        return moment + closed if moment else None
+
     kept = Deadlines(
-        since=waits_since(ended),
-        expires_at=ended.expires_at + closed if ended.expires_at else None,
+        since=later(waits_since(ended)),
+        expires_at=later(ended.expires_at),
         reminders=ended.reminders,
-        reminded_at=ended.reminded_at,
+        reminded_at=later(ended.reminded_at),
         escalated_at=ended.escalated_at,
     )
     return replace(reopened(ended), deadlines=kept)

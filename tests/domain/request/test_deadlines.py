@@ -49,11 +49,12 @@ def test_the_group_that_stands_in_is_asked_in_the_renewed_vote_too() -> None:
 @pytest.mark.parametrize("again", [asked_again, lambda ended, _, at: lifecycle.continued(ended, at)])
 @pytest.mark.parametrize("state", [State.SUPERSEDED, State.WITHDRAWN])
 def test_the_time_in_which_it_was_closed_does_not_count(state: State, again: object) -> None:
-    ended = a_request(state, decided_at=NOON + 2 * DAY)
+    ended = a_request(state, decided_at=NOON + 2 * DAY, pending_since=NOON, reminders=1, reminded_at=NOON + DAY)
 
     fresh = opened(again(ended, Ask(AskKind.TAG, "ask"), NOON + 10 * DAY), NOON + 10 * DAY)  # type: ignore[operator]
 
     assert fresh.expires_at == NOON + 11 * DAY
+    assert (waits_since(fresh), fresh.reminded_at) == (NOON + 8 * DAY, NOON + 9 * DAY)
 
 
 @pytest.mark.parametrize(
