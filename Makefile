@@ -29,6 +29,7 @@ test: check
 
 # Crashes at every step, faults of vendors and ways around the laws, beyond their short forms in `make test`.
 proofs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[seed]'
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m proof $(TESTS)
 
 # While you work: format, lint, types, and the tests that need no server, with a tenth of the generated examples.

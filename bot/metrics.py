@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.store.transaction import Store, Transaction
 
 REGISTRY = CollectorRegistry()
+SWEEPS = ("models", "versions")
 
 webhooks_received = Counter(
     "countersign_webhooks_received",
@@ -34,7 +35,7 @@ webhooks_rejected = Counter(
 )
 webhook_duration = Histogram(
     "countersign_webhook_duration_seconds",
-    "Seconds from a webhook's arrival to its answer.",
+    "Seconds from a webhook's arrival to its answer; Slack's are clicks, forms and commands.",
     ["source"],
     registry=REGISTRY,
 )
@@ -65,7 +66,8 @@ class Housekeeping(Collector):
 
     def collect(self) -> Iterator[Metric]:
         with self.store.transaction() as tx:
-            requests, sweeps = tx.requests.count(), tx.registry.last_sweeps(_places(tx))
+            places = _places(tx)
+            requests, sweeps = tx.requests.count(), tx.registry.last_sweeps(places)
             entries, refused = tx.ledger.count(), tx.ledger.refused_votes()
         jobs = self.store.jobs.counts()
         yield _gauge("countersign_requests", "Transition requests by state.", "state", requests)
@@ -74,10 +76,13 @@ class Housekeeping(Collector):
         oldest = GaugeMetricFamily("countersign_jobs_oldest_age_seconds", "Age of the oldest job that waits.")
         oldest.add_metric([], jobs.oldest_waiting)
         yield oldest
-        moments = {kind: done_at.timestamp() for kind, done_at in sweeps.items()}
-        yield _gauge(
-            "countersign_poll_last_success_timestamp_seconds", "When a sweep last ended well.", "sweep", moments
-        )
+        by_kind = {kind: [at.timestamp() for (its, _), at in sweeps.items() if its == kind] for kind in SWEEPS}
+        moments = {kind: min(ended) for kind, ended in by_kind.items() if ended}
+        said = "When a sweep last ended well, of the workspace whose sweep is the longest ago."
+        yield _gauge("countersign_poll_last_success_timestamp_seconds", said, "sweep", moments)
+        never = {kind: len(places) - len(ended) for kind, ended in by_kind.items()}
+        said = "Watched workspaces of which no sweep has ever ended well."
+        yield _gauge("countersign_workspaces_never_swept", said, "sweep", never)
         total = GaugeMetricFamily("countersign_ledger_entries", "Entries in the ledger.")
         total.add_metric([], entries)
         yield total

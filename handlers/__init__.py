@@ -56,6 +56,7 @@ announce = FollowUp("announce", Lane.NOTES)
 show_plot = FollowUp("show_plot", Lane.PLOTS)
 remind = FollowUp("remind", Lane.SLACK)
 ask_again = FollowUp("ask_again", Lane.EVIDENCE)
+read_origin = FollowUp("read_origin", Lane.EVIDENCE)
 answer_refused_votes = FollowUp("answer_refused_votes", Lane.SLACK)
 bind_accounts = FollowUp("bind_accounts", Lane.NOTES)
 tell_delegate = FollowUp("tell_delegate", Lane.NOTES)
@@ -73,7 +74,8 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.VoteRefused: [sync_card, sync_ticket, answer_refused_votes],
     e.DecisionReopened: [sync_card, sync_ticket, renew_verdict],
     e.RequestApproved: [sign, sync_card, sync_ticket],
-    e.RequestRejected: [sign, sync_card, sync_ticket, tell, ask_again],
+    e.RequestRejected: [sign, sync_card, sync_ticket, tell, ask_again, read_origin],
+    e.OriginRead: [sync_card],
     e.DecisionSigned: [sync_target, sync_tags, renew_verdict, witness],
     e.RequestExpired: [sync_card, sync_ticket, tell, ask_again],
     e.RequestWithdrawn: [sync_card, sync_ticket, tell, ask_again],
@@ -117,6 +119,7 @@ ON: dict[type[Event], list[FollowUp]] = {
 # Every effect that a worker can run. Its argument is a request's id, a ledger entry's sequence, workspace/model, or a week.
 EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "freeze_evidence": evidence.freeze_evidence,
+    "read_origin": evidence.read_origin,
     "ask_again": asking.ask_again,
     "renew_comparison": renewals.renew_comparison,
     "answer_refused_votes": refused_votes.answer_refused_votes,

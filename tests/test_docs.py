@@ -12,7 +12,7 @@ from pathlib import Path
 
 import bot
 from bot.domain.events import Event
-from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, StaleCause, State, TransitionRequest, Vote
+from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, Origin, StaleCause, State, TransitionRequest, Vote
 from bot.domain.policy.rules import Escalate
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided, Authors
@@ -56,6 +56,7 @@ def cast(vote: Vote) -> Callable[[TransitionRequest], list[Event]]:
 COMMANDS: dict[str, Callable[[TransitionRequest], list[Event]]] = {
     "freeze_evidence": lambda r: lifecycle.freeze_evidence(r, an_evidence(), Authors("bea"), "sha256:1", LATER),
     "cannot_read": lambda r: lifecycle.cannot_read(r, "the store answers 403", LATER),
+    "read_origin": lambda r: lifecycle.read_origin(r, Origin("bea"), LATER),
     "decide_by_thresholds": lambda r: lifecycle.decide_by_thresholds(r, GOOD, a_rule(), "sha256:1", LATER),
     "approve_by_rule": lambda r: lifecycle.approve_by_rule(r, "sha256:1", LATER),
     "cast_vote": lambda r: cast(a_vote("cy"))(r),
@@ -126,7 +127,7 @@ def test_every_command_of_the_lifecycle_is_among_those_that_were_tried() -> None
         if callable(thing) and getattr(thing, "__module__", "") == lifecycle.__name__ and name[0].islower()
     }
 
-    asks = {"check_may_vote", "wants_reason"}
+    asks = {"check_may_vote", "wants_reason", "lacks_origin"}
     assert public - asks == {name.partition(" ")[0] for name in COMMANDS}
 
 

@@ -41,7 +41,7 @@ def web(host: str | None) -> None:
     """Serve the HTTP doors: webhooks, Slack, the API and health; on METRICS_PORT also metrics."""
     settings = settings_for(*needs_of(Process.WEB, tickets=False))
     address = host or settings.host or EVERYWHERE
-    _check_database(settings)
+    _database_of(settings)
     _check_ports(address, settings)
     from bot.commands.web_server import run_web
 
@@ -52,48 +52,41 @@ def web(host: str | None) -> None:
 @telling_mistakes
 def worker() -> None:
     """Run the effects: cards, tickets, moves, sweeps. Any number of workers may run."""
-    from bot.app import (
-        build_services,
-        check_checkpoint_key,
-        check_link_key,
-        database_url,
-        quieten_vendors,
-        run_worker,
-        signer_of,
-    )
+    from bot.app import build_services, check_checkpoint_key, check_link_key, quieten_vendors, run_worker, signer_of
 
     write_logs()
     quieten_vendors()
     settings = settings_for(*_needs_of_worker())
+    url = _database_of(settings)
     signer = signer_of(settings)
     check_checkpoint_key(settings, signer)
     check_link_key(settings)
-    sys.exit(run_worker(build_services(settings, database_url(settings), signer)))
+    sys.exit(run_worker(build_services(settings, url, signer)))
 
 
 @click.command()
 @telling_mistakes
 def clock() -> None:
     """Defer the jobs that are due: sweeps and expiry. A second clock does no harm."""
-    from bot.app import build_services, database_url, quieten_vendors
+    from bot.app import build_services, quieten_vendors
     from handlers.doors.clock import run_clock
 
     write_logs()
     quieten_vendors()
     settings = settings_for(*needs_of(Process.CLOCK, tickets=False))
-    run_clock(build_services(settings, database_url(settings)))
+    run_clock(build_services(settings, _database_of(settings)))
 
 
 @click.command()
 @telling_mistakes
 def socket() -> None:
     """Listen to Slack through Socket Mode, for a bot without a public address."""
-    from bot.app import build_services, database_url, quieten_vendors, run_socket
+    from bot.app import build_services, quieten_vendors, run_socket
 
     write_logs()
     quieten_vendors()
     settings = settings_for(*needs_of(Process.SOCKET, tickets=False))
-    run_socket(build_services(settings, database_url(settings)), settings)
+    run_socket(build_services(settings, _database_of(settings)), settings)
 
 
 @click.command()
@@ -214,11 +207,22 @@ def _keep_roles_apart(settings: Settings) -> None:
     click.echo(f'database: "{role}" can append to the ledger, and not change it')
 
 
-def _check_database(settings: Settings) -> None:
-    """Reports a missing database in one sentence, before the web server would in many."""
-    from bot.app import database_url
+def _database_of(settings: Settings) -> str:
+    """The address that a process works with. Raises NoDatabase when there is none, or when a restore was cut short in it.
 
-    database_url(settings)
+    One that does not answer yet is for the process to wait for.
+    """
+    from psycopg import OperationalError
+
+    from bot.app import database_url
+    from bot.database.backup import check_finished
+
+    url = database_url(settings)
+    try:
+        check_finished(url)
+    except OperationalError as trouble:
+        log.warning("database_does_not_answer", why=str(trouble))
+    return url
 
 
 def _needs_of_worker() -> frozenset[Need]:

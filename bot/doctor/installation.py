@@ -87,11 +87,13 @@ def sweeps_are_recent(world: World) -> Findings:
     poll = world.policy.poll
     for kind, interval in (("versions", poll.versions), ("models", poll.aliases)):
         what = f"sweep of {kind}"
-        if kind not in last:
-            yield warning(
-                what, "has not ended well yet", "wait a minute; if it stays so, look at `countersign jobs list`"
-            )
-        elif (age := datetime.now(UTC) - last[kind]) > 3 * interval + timedelta(minutes=1):
+        ended = [last[kind, place] for place in world.policy.places if (kind, place) in last]
+        never = [place for place in world.policy.places if (kind, place) not in last]
+        if never:
+            where = f" in {', '.join(never)}" if ended else ""
+            fix = "wait a minute; if it stays so, look at `countersign jobs list`"
+            yield warning(what, f"has not ended well yet{where}", fix)
+        elif (age := datetime.now(UTC) - min(ended)) > 3 * interval + timedelta(minutes=1):
             yield failure(
                 what,
                 f"last ended {_ago(age)} ago, and should every {interval.total_seconds():g} s",

@@ -101,6 +101,7 @@ def _issue_type(plan: TicketPlan, project: ProjectSeen, world: World) -> Finding
         yield from _subtask(plan, project, world)
     elif plan.relation is Relation.LINK:
         yield _link(plan.relation_type, world)
+        yield from (_linked(key, world) for key in plan.relation_projects if key != project.key)
 
 
 def _subtask(plan: TicketPlan, project: ProjectSeen, world: World) -> Findings:
@@ -127,6 +128,16 @@ def _link(wanted: str, world: World) -> Finding:
         return fine(what, "is a type of links")
     fix = "name one of these under `named: {link: ...}` in the policy's ticket section"
     return failure(what, f"does not exist; there are: {', '.join(known) or 'none'}", fix)
+
+
+def _linked(key: str, world: World) -> Finding:
+    what = f"jira project {key} for links"
+    try:
+        world.jira.project(key)
+    except Permanent as refusal:
+        fix = "check `named: {projects: [...]}` in the policy's ticket section, and give the account Browse projects there"
+        return failure(what, str(refusal), fix)
+    return fine(what, "found")
 
 
 def _screen(what: str, plan: TicketPlan, screen: CreateScreen, *, cloud: bool) -> Findings:

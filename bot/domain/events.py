@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.deadlines import Deadlines
 from bot.domain.event import Event as Event
 from bot.domain.event import RequestEvent as RequestEvent
-from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, StaleCause, Target, VersionId
+from bot.domain.model import Ask, DecidedBy, Evidence, Judgement, Kind, Objection, Origin, StaleCause, Target, VersionId
 from bot.domain.passkey_events import PASSKEY_EVENTS as PASSKEY_EVENTS
 from bot.domain.passkey_events import PasskeyConfirmed as PasskeyConfirmed
 from bot.domain.passkey_events import PasskeyEnrolled as PasskeyEnrolled
@@ -62,6 +63,7 @@ class RequestOpened(RequestEvent):
     joined: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
     adopted: bool = False
+    deadlines: Deadlines | None = None  # of the request whose place it takes
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,13 @@ class EvidenceUnreadable(RequestEvent):
     """The evidence for the vote, or for the move, cannot be read. Once for each distinct reason; it is retried."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class OriginRead(RequestEvent):
+    """Who trained a version that the rule put back at once: read after the decision, which does not depend on it."""
+
+    origin: Origin
 
 
 @dataclass(frozen=True)

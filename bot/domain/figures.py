@@ -1,4 +1,4 @@
-"""What was measured and on what, and which files a version has."""
+"""What was measured and on what, which files a version has, and who trained it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,20 @@ class Metric:
     source: str
     measured_on: DataSet | None = None
     logged_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who trained a version that was decided on without evidence, read afterwards. `author` is the id of a person whom the policy names.
+
+    `claimed` is what `source` says, or `unread` says why that is not known. `not_believed`: sources that the policy does not believe.
+    """
+
+    author: str | None = None
+    claimed: str = ""
+    source: str = ""
+    not_believed: tuple[str, ...] = ()
+    unread: str = ""
 
 
 @dataclass(frozen=True)

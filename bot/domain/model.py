@@ -12,6 +12,7 @@ from bot.domain.figures import OMIT_EMPTY as OMIT_EMPTY
 from bot.domain.figures import Artifacts as Artifacts
 from bot.domain.figures import DataSet as DataSet
 from bot.domain.figures import Metric as Metric
+from bot.domain.figures import Origin as Origin
 from bot.domain.figures import Table as Table
 from bot.domain.grounds import Assertion as Assertion
 from bot.domain.grounds import AuthorSource as AuthorSource
@@ -261,6 +262,7 @@ class TransitionRequest:
     `unreadable`: each reason why its evidence cannot be read. `refused_votes` do not count: nothing proves them. `earlier_cards` were
     deleted at the notifier, and votes may have been cast on them. `stale_cause` is unknown unless it is stale. `named`: the ticket that
     somebody named, and what ours is to it. `renewed`: `superseded_by` asks the same, with a new comparison.
+    `origin`: who trained it, where it was decided on without evidence. `waiting_since`: when the vote that it renews had opened.
     """
 
     id: str
@@ -318,6 +320,8 @@ class TransitionRequest:
     stale_cause: StaleCause = field(default=StaleCause.UNKNOWN, metadata={OMIT_EMPTY: True})
     named: NamedTicket | None = field(default=None, metadata={OMIT_EMPTY: True})
     renewed: bool = field(default=False, metadata={OMIT_EMPTY: True})
+    origin: Origin | None = field(default=None, metadata={OMIT_EMPTY: True})
+    waiting_since: datetime | None = field(default=None, metadata={OMIT_EMPTY: True})
 
     @property
     def parties(self) -> frozenset[str]:

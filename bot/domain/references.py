@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from bot.domain.figures import OMIT_EMPTY
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class SeenTicket:
 class NamedTicket:
     """A ticket that the request or the version names, and what ours is to it. Without a relation, `trouble` says why.
 
+    `refused`: the others that are there and named before it, each with the reason why ours is not related to it.
     `in_request`: by the requester's comment; otherwise by the version's description, of which the registry does not say who wrote it.
     """
 
@@ -82,6 +85,7 @@ class NamedTicket:
     relation: Relation
     in_request: bool
     trouble: str = ""
+    refused: tuple[str, ...] = field(default=(), metadata={OMIT_EMPTY: True})
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,7 @@ class TicketPlan:
     """A rule's ticket settings. `approved` and `rejected` name a transition (id or name) or its target status.
 
     `relation` is what a new ticket becomes to one that is named in a comment: `relation_type` is the sub-task's issue type, or the link's.
+    `relation_projects`: those whose tickets may be linked to; without any, the ticket's own.
     """
 
     project: str
@@ -102,6 +107,7 @@ class TicketPlan:
     rejected_resolution: str = ""
     relation: Relation = Relation.NONE
     relation_type: str = ""
+    relation_projects: tuple[str, ...] = ()
 
     def on_approval(self) -> TicketMove:
         return TicketMove(self.approved, self.approved_path, self.approved_resolution, self.fields, self.rejected)

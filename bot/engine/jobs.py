@@ -121,6 +121,10 @@ class Jobs:
         with self._engine.begin() as connection:
             return job_rows.replay_parked(connection, self._patience.horizon)
 
+    def replay_parked_by(self, connection: sa.Connection, beginning: str) -> int:
+        """Sends the jobs that are parked with an error that begins so back to their lanes when the caller's transaction commits."""
+        return job_rows.replay_parked_by(connection, beginning, self._patience.horizon)
+
     def drop(self, job_id: int, reason: str) -> Job:
         """Drops a parked or waiting job for good. Raises JobRefused."""
         with self._engine.begin() as connection:

@@ -154,6 +154,13 @@ def replay_parked(connection: sa.Connection, horizon: timedelta) -> int:
     return _send_back(connection, sa.true(), horizon)
 
 
+def replay_parked_by(connection: sa.Connection, beginning: str, horizon: timedelta) -> int:
+    """Sends back the parked jobs whose last attempt ended with an error that begins so; returns their number."""
+    of_job = sa.select(job_errors.c.error).where(job_errors.c.job_id == engine_jobs.c.id)
+    last = of_job.order_by(job_errors.c.id.desc()).limit(1).scalar_subquery()
+    return _send_back(connection, last.startswith(beginning, autoescape=True), horizon)
+
+
 def hold_parked(connection: sa.Connection, name: str, job_id: int | None) -> list[str]:
     """The subjects of the parked jobs of that name, or of that one alone: none of them goes back before the transaction ends."""
     subject = engine_jobs.c.args["request_id"].astext

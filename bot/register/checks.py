@@ -23,7 +23,7 @@ from bot.domain.evidence.spellings import FileFigure, strange_figures
 from bot.dvc.files import metric_files, read_values
 from bot.errors import InvalidDvcFile
 from bot.register.findings import Finding, Fixes, finding
-from bot.register.pipeline import COMMAND, CannotTell, NotPushed, Pipeline, md5_of, reader_in
+from bot.register.pipeline import COMMAND, CannotTell, NotPushed, Pipeline, holds_tuple, md5_of, reader_in
 from bot.register.workbench import Workbench, pinned_md5
 
 TAG_LIMIT = 8_000  # characters; MLflow silently cuts a longer run tag
@@ -187,9 +187,10 @@ def _of_dvc(bench: Workbench, bare: list[str]) -> Iterator[Finding]:
         return
     if altered := tuple(path for path in altered if path not in bare):
         what = f"dvc.lock pins another {_listed(altered)}"
-        yield finding(
-            "outputs as locked", what, "The lock does not describe what is here", _fix_of_altered(bench, altered)
-        )
+        tuples = dict.fromkeys(one.partition(":")[0] for one in altered if holds_tuple(one, bench.repository.folder))
+        as_lists = f"write lists in place of tuples in {_listed(tuple(tuples))}, which DVC locks as lists and then finds changed"
+        fix = bench.fixes.changed(as_lists) if tuples else _fix_of_altered(bench, altered)
+        yield finding("outputs as locked", what, "The lock does not describe what is here", fix)
     if absent.absent:
         what, fix = f"DVC's remote lacks {_listed(absent.absent)}", _fix_of_absent(bench.fixes, absent)
         yield finding("data pushed", what, "Nobody else could bring the data back", fix)

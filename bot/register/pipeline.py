@@ -5,6 +5,7 @@ DVC is asked for both, because it knows best what counts: `.dvcignore`, imports,
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import shutil
@@ -70,6 +71,27 @@ def reader_in(folder: Path) -> Callable[[str], str | None]:
         return place.read_text(encoding="utf-8", errors="replace") if place.is_file() else None
 
     return read
+
+
+def holds_tuple(parameter: str, folder: Path) -> bool:
+    """Whether `FILE.py:NAME` is given as a tuple, or has one within: DVC locks it as a list, and takes it for changed ever after."""
+    path, _, name = parameter.partition(":")
+    text = reader_in(folder)(path) if path.endswith(".py") and name else None
+    try:
+        tree = ast.parse(text or "")
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    values = (
+        node.value for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AnnAssign) and _sets(node, name)
+    )
+    return any(isinstance(part, ast.Tuple) for value in values if value is not None for part in ast.walk(value))
+
+
+def _sets(node: ast.Assign | ast.AnnAssign, name: str) -> bool:
+    """`name` may lead through a class or a mapping, as in `Train.layers`."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    parts = name.split(".")
+    return any(ast.unparse(target).rpartition(".")[2] in parts for target in targets)
 
 
 def md5_of(path: Path, *, of_dvc_2: bool = False) -> str:

@@ -308,11 +308,11 @@ class RegistryRows:
         put = insert(tables.sweeps).values(values)
         self.connection.execute(put.on_conflict_do_update(index_elements=["kind", "workspace"], set_=values))
 
-    def last_sweeps(self, places: Collection[str]) -> Mapping[str, datetime]:
-        """By kind, when the sweep of that place ended well whose sweep is the longest ago."""
+    def last_sweeps(self, places: Collection[str]) -> Mapping[tuple[str, str], datetime]:
+        """By kind and place, when the last sweep ended well; one that never did is missing."""
         rows = tables.sweeps.c
-        query = sa.select(rows.kind, sa.func.min(rows.done_at)).where(rows.workspace.in_(places)).group_by("kind")
-        return {row.kind: row[1] for row in self.connection.execute(query)}
+        query = sa.select(rows.kind, rows.workspace, rows.done_at).where(rows.workspace.in_(places))
+        return {(row.kind, row.workspace): row.done_at for row in self.connection.execute(query)}
 
 
 def _ask_of(row: sa.Row[Any]) -> OpenAsk:

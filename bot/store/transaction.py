@@ -141,6 +141,10 @@ class Transaction:
         """The subjects of this effect's jobs that wait or run."""
         return self._store.jobs.unfinished(self.connection, effect)
 
+    def replay_parked_by(self, beginning: str) -> int:
+        """Sends the jobs that are parked with an error that begins so back to their lanes; returns their number."""
+        return self._store.jobs.replay_parked_by(self.connection, beginning)
+
     def flush(self) -> None:
         if not self._events:
             return

@@ -12,6 +12,7 @@ from config.policy.values import ProjectKey, Shape, Text, different
 
 OWN_FIELDS = ("project", "issuetype", "summary", "description")
 STEPS_LIMIT = 10
+PROJECTS_LIMIT = 50
 
 
 def _fields(given: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -70,11 +71,17 @@ class NamedShape(Shape):
     """The issue type, for example Sub-task: the ticket is opened as one of the named ticket, which must be in the same project."""
     link: Text | None = None
     """The name of the link type, for example Relates: the ticket is linked to the named one."""
+    projects: Annotated[
+        tuple[ProjectKey, ...], Strict(False), Field(max_length=PROJECTS_LIMIT), AfterValidator(different)
+    ] = ()
+    """The keys of the projects whose tickets may be linked to. Default: the ticket's own project alone."""
 
     @model_validator(mode="after")
     def _one_of_the_two(self) -> NamedShape:
         if (self.subtask is None) == (self.link is None):
             raise ValueError("takes one of the two: subtask, with an issue type, or link, with a link type")
+        if self.subtask is not None and self.projects:
+            raise ValueError("takes `projects` only with link: a sub-task must be in its parent's project. Remove it")
         return self
 
 
@@ -113,6 +120,7 @@ class TicketShape(Shape):
             self.resolution.approved or "",
             self.resolution.rejected or "",
             *self._relation(),
+            self.named.projects if self.named else (),
         )
 
     def _relation(self) -> tuple[Relation, str]:

@@ -16,7 +16,7 @@ class Doubted(Temporary):
     """What the registry shows is ignored until it is believed again."""
 
     def __init__(self, why: str, workspace: str, *, is_restored: bool = False) -> None:
-        said = f"The registry{in_workspace(workspace)} is not believed, so nothing is moved in it: {why.rstrip('.')}."
+        said = f"{doubt_begins(workspace)} {why.rstrip('.')}."
         command = f"`{accept_command(workspace)}`"
         ends = (
             f"It goes on after {command}."
@@ -24,6 +24,11 @@ class Doubted(Temporary):
             else f"It goes on by itself when all is back, or after {command}."
         )
         super().__init__(f"{said} {ends}")
+
+
+def doubt_begins(workspace: str) -> str:
+    """How the error of each job begins that waits because of the doubt: by it they are found when the doubt has ended."""
+    return f"The registry{in_workspace(workspace)} is not believed, so nothing is moved in it:"
 
 
 def accept_command(workspace: str) -> str:

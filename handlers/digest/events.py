@@ -22,7 +22,7 @@ from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
 from bot.store.ledger import read_event
 from bot.store.people import PeopleRows
 from handlers.digest.holders import put_back_by_hand, read_request
-from handlers.digest.inventory import as_of, claimed_author, deciders, last_approval, roles_of
+from handlers.digest.inventory import as_of, author_of, claimed_author, deciders, last_approval, roles_of
 
 Names = Mapping[str, str]
 
@@ -46,7 +46,7 @@ def transition_of(told: Told, policy: Policy | None) -> Transition:
         ticket_url=request.ticket.url if request.ticket else "",
         evidence_url=request.evidence.version_url if request.evidence else "",
         roles=roles_of(request, by, policy),
-        author=request.author,
+        author=author_of(request),
         claimed_author=claimed_author(request),
         previous=_previous(told),
     )

@@ -120,7 +120,15 @@ def _role(vote: Vote, worth: Worth) -> str:
 
 
 def claimed_author(request: TransitionRequest) -> str:
+    """What the run says; of a version that was put back at once, what it said afterwards."""
+    if request.evidence is None and request.origin is not None:
+        return request.origin.claimed
     return (request.evidence.author or "") if request.evidence else ""
+
+
+def author_of(request: TransitionRequest) -> str | None:
+    """The id of the person who trained it; None where the policy does not name that person."""
+    return request.author or (request.origin.author if request.origin else None)
 
 
 def _all_held(figures: DigestFigures, ends: datetime) -> Iterator[Held]:
@@ -207,7 +215,7 @@ def _holding(held: Held, ends: datetime, policy: Policy | None) -> Holding:
         request_id=approval.id if approval else "",
         evidence_url=evidence.version_url if evidence else "",
         roles=roles_of(approval, by, policy) if approval else (),
-        author=asked.author if asked else None,
+        author=author_of(asked) if asked else None,
         claimed_author=claimed_author(asked) if asked else "",
         restored_at=held.restored_by.settled_at if held.restored_by else None,
         restored_by=held.restored_by.requester if held.restored_by else None,

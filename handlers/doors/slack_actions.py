@@ -44,6 +44,10 @@ def slack_events(s: Services, bolts: Sequence[App]) -> Blueprint:
 
     @door.post("/slack/events")
     def receive() -> ResponseReturnValue:
+        with metrics.webhook_duration.labels("slack").time():
+            return dispatched()
+
+    def dispatched() -> ResponseReturnValue:
         body = raw_body(BODY_LIMIT)
         s.notifier.check_request(dict(request.headers), body)
         answer = _dispatch(bolts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.card.changes import size_of
@@ -75,6 +75,13 @@ def _progress(request: TransitionRequest, tx: Transaction) -> str:
 def _claimed(request: TransitionRequest) -> set[str]:
     """Ids of the people whom the evidence claims as author or committer."""
     claims = (request.evidence.author, request.evidence.commit_author) if request.evidence else ()
+    if request.origin is not None:
+        named = {request.origin.author} if request.origin.author else set()
+        return named | _ids_in((request.origin.claimed,))
+    return _ids_in(claims)
+
+
+def _ids_in(claims: Iterable[str | None]) -> set[str]:
     return {claim.removeprefix(PERSON) for claim in claims if claim and claim.startswith(PERSON)}
 
 

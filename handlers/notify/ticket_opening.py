@@ -5,7 +5,7 @@ What is named is looked up only when the ticket is opened, so that a name writte
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +13,7 @@ from bot.domain.card.request_card import ticket_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.model import TransitionRequest
 from bot.domain.references import NamedTicket, Relation, TicketPlan
-from bot.domain.request.named_tickets import names_in, related
+from bot.domain.request.named_tickets import chosen, names_in, related
 from bot.errors import Permanent
 from bot.ports import Ticket
 from bot.services import Services
@@ -54,13 +54,12 @@ def _noted(tx: Transaction, ticket: Ticket, *, record: Record, named: NamedTicke
 
 
 def _named(request: TransitionRequest, plan: TicketPlan, s: Services) -> NamedTicket | None:
-    """The first that is there, else the first in a project that is there: what only looks like a ticket is in none."""
-    missing: NamedTicket | None = None
-    for name, in_request in names_in(request) if plan.relation else ():
+    """Of those in a project that is there: what only looks like a ticket is in none."""
+    return chosen(_found(request, plan, s)) if plan.relation else None
+
+
+def _found(request: TransitionRequest, plan: TicketPlan, s: Services) -> Iterator[NamedTicket]:
+    for name, in_request in names_in(request):
         seen = s.tickets.look_up(name)
-        if seen.has_project and (seen.is_there or missing is None):
-            found = related(plan, seen, in_request=in_request)
-            if seen.is_there:
-                return found
-            missing = found
-    return missing
+        if seen.has_project:
+            yield related(plan, seen, in_request=in_request)

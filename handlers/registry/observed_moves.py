@@ -152,7 +152,7 @@ def _ask_again(left: TransitionRequest, seen: ModelSnapshot, tx: Transaction, no
         return
     if asked.requester is None and not tx.registry.still_asked(asked.id):
         return
-    fresh = open_new(lifecycle.reopened(asked), tx, now)
+    fresh = open_new(lifecycle.continued(asked, now), tx, now)
     tx.registry.hand_over_asks(asked.id, fresh.id)
 
 

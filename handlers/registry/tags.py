@@ -10,6 +10,7 @@ from bot.domain.attestation.decision import tag_of, verdict_of
 from bot.domain.model import DECISION, State, Target, TransitionRequest, Verdict, VersionId
 from bot.services import Services
 from bot.store.transaction import Transaction
+from handlers.custody.belief import check_believed
 
 DECIDED = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
 
@@ -23,6 +24,7 @@ def sync_tags(request_id: str, s: Services) -> None:
     for version in versions if tags else ():
         seen = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
         if seen is None or seen.id != version:
+            check_believed(version.workspace, s)  # else the tags would be missing when the registry is back
             continue  # it was deleted, or deleted and created again
         news = {name: text for name, text in tags.items() if seen.tags.get(name) != text}
         s.registry_at(version.workspace).tag_version(version.model, version.version, news)

@@ -19,6 +19,7 @@ from bot.services import Services
 from bot.store.registry import ModelRow
 from bot.store.transaction import Transaction
 from bot.store.trust import RegistryRow
+from handlers.custody.belief import doubt_begins
 
 
 def is_believed(workspace: str, summaries: Sequence[ModelSummary], s: Services) -> bool:
@@ -73,7 +74,8 @@ def _begin_doubt(row: RegistryRow, why: str, before: Holdings, there: Holdings, 
 
 
 def go_on(workspace: str, tx: Transaction) -> None:
-    """Waiting jobs go on; jobs that were parked meanwhile are replayed."""
+    """Waiting jobs go on; whatever was parked because of the doubt alone is replayed, and so is each move that no job would make."""
+    tx.replay_parked_by(doubt_begins(workspace))
     waits = tx.unfinished("sync_target")
     for request in tx.requests.find(workspace=workspace, states=(State.APPROVED, State.REJECTED)):
         puts_back = request.kind is Kind.OBSERVED and request.settled_at is None

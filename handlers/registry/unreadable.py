@@ -59,7 +59,7 @@ def _note(workspace: str, name: str, trouble: OutsideError, s: Services) -> None
 
 def _outlasts_a_sweep(workspace: str, known: UnreadableModel, tx: Transaction, s: Services) -> bool:
     """A minute has passed and MLflow has answered a sweep meanwhile: so it is this model that fails, not all of MLflow."""
-    swept = tx.registry.last_sweeps([workspace]).get("models")
+    swept = tx.registry.last_sweeps([workspace]).get(("models", workspace))
     return s.clock.now() - known.since >= A_WHILE and swept is not None and swept >= known.since
 
 

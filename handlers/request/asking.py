@@ -97,7 +97,7 @@ def open_in_place_of(older: TransitionRequest, why: str, tx: Transaction, now: d
     ended = lifecycle.renew(older, fresh_id, why, now)
     if ended:
         tx.record(ended)
-        _opened(lifecycle.reopened(older), fresh_id, tx, now)
+        _opened(lifecycle.continued(older, now), fresh_id, tx, now)
         tx.registry.hand_over_asks(older.id, fresh_id)
 
 
@@ -185,7 +185,7 @@ def ask_again(request_id: str, s: Services) -> None:
             return
         ask, older = max(waiting, key=lambda found: found[0].version.version)
         in_words = older.requester is not None  # still wants it, also when the alias or tag is removed
-        fresh = open_new(asked_again(older, Ask(AskKind.REOPENED) if in_words else ask.ask), tx, now)
+        fresh = open_new(asked_again(older, Ask(AskKind.REOPENED) if in_words else ask.ask, now), tx, now)
         tx.registry.hand_over_asks(older.id, fresh.id)
 
 

@@ -11,6 +11,7 @@ from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Policy, Rule
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import FAR_AHEAD
+from bot.domain.request.opening import waits_since
 from bot.engine.lanes import FollowUp, Lane, lane_of
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -94,16 +95,17 @@ def _hold_or_thaw(request: TransitionRequest, policy: Policy, now: datetime) -> 
 
 
 def _is_due(request: TransitionRequest, rule: Rule, policy: Policy, now: datetime) -> bool:
-    since = request.reminded_at or request.pending_since
+    since = request.reminded_at or waits_since(request)
     if rule.remind_after is None or since is None:
         return False
     return policy.calendar.elapsed(since, now) >= rule.remind_after
 
 
 def _is_to_escalate(request: TransitionRequest, rule: Rule, policy: Policy, now: datetime) -> bool:
-    if rule.escalate is None or request.pending_since is None or request.escalated_at is not None:
+    since = waits_since(request)
+    if rule.escalate is None or since is None or request.escalated_at is not None:
         return False
-    return policy.calendar.elapsed(request.pending_since, now) >= rule.escalate.after
+    return policy.calendar.elapsed(since, now) >= rule.escalate.after
 
 
 def expire_requests(_: str, s: Services) -> None:

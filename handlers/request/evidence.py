@@ -9,7 +9,7 @@ from bot.domain.events import Event
 from bot.domain.evidence import lineage
 from bot.domain.evidence.changes import changes
 from bot.domain.evidence.lineage import KeptLock
-from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, State, TransitionRequest, VersionId
+from bot.domain.model import PERSON, Check, Evidence, FastTrackMode, Kind, Origin, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Demand, LineageDemand, PersonEntry, Policy, Rule
 from bot.domain.queries.description import Pipeline
 from bot.domain.registry.comparisons import lawful_there
@@ -51,6 +51,40 @@ def freeze_evidence(request_id: str, s: Services) -> None:
     if read is not None:
         seen, holder = read
         _freeze(request_id, seen, holder, reading, s)
+
+
+def read_origin(request_id: str, s: Services) -> None:
+    """Who trained a version that the rule put back at once: as an earlier request for it has it, else as its run says now.
+
+    It comes after the signature in its lane, so the way back does not wait for it, and it reads no files.
+    """
+    with s.store.transaction() as tx:
+        request = tx.requests.get(request_id)
+        earlier = [one for one in tx.requests.find(version=request.version) if one.evidence is not None]
+    if not lifecycle.lacks_origin(request):
+        return
+    origin = _origin_on_record(earlier[-1]) if earlier else _origin_now(request.version, s)
+    with s.store.transaction() as tx:
+        tx.record(lifecycle.read_origin(tx.requests.get(request_id, for_update=True), origin, s.clock.now()))
+
+
+def _origin_on_record(earlier: TransitionRequest) -> Origin:
+    return _origin(earlier.evidence, earlier.author) if earlier.evidence else Origin()
+
+
+def _origin_now(version: VersionId, s: Services) -> Origin:
+    try:
+        seen = s.registry_at(version.workspace).read_evidence(version, None, ())
+    except Permanent as trouble:
+        check_believed(version.workspace, s)  # else another registry's answer would be the last word
+        return Origin(unread=str(trouble).rstrip("."))
+    with s.store.transaction() as tx:
+        policy = tx.policy()
+        return _origin(_without_addresses(seen, policy, tx), _authors_of(seen, policy, tx).trained)
+
+
+def _origin(seen: Evidence, author: str | None) -> Origin:
+    return Origin(author, seen.author or "", seen.author_from, seen.not_believed)
 
 
 def _read(request: TransitionRequest, reading: _Reading, s: Services) -> tuple[Evidence, VersionId | None] | None:

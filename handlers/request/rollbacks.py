@@ -42,6 +42,7 @@ from bot.ports import Click
 from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
+from handlers.custody.belief import check_believed
 from handlers.custody.facts import Place, decided_at, decided_for, facts_of
 from handlers.notify.render_context import context_for
 from handlers.request.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
@@ -145,7 +146,9 @@ def mark_failed(request_id: str, s: Services) -> None:
     in_order = sorted(applied, key=lambda one: one.settled_at or one.opened_at)
     for version in concerned:
         seen = s.registry_at(version.workspace).find_version(version.workspace, version.model, version.version)
-        if seen is not None and seen.id == version:
+        if seen is None or seen.id != version:
+            check_believed(version.workspace, s)
+        else:
             s.registry_at(version.workspace).tag_version(
                 version.model, version.version, {FAILED_TAG: failed_tag(version, in_order)}
             )

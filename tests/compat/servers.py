@@ -7,18 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-OLDEST = "2.22.5"
+OLDEST, NEWEST = "2.22.5", "newest 3.x"
 RELEASES = {
     OLDEST: ("mlflow==2.22.5", "sqlalchemy<2.1"),  # before 3.17, MLflow does not start with SQLAlchemy 2.1
     "3.8": ("mlflow==3.8.1", "sqlalchemy<2.1"),
-    "newest 3.x": ("mlflow>=3.17,<4",),
+    NEWEST: ("mlflow>=3.17,<4",),
 }
 WITHOUT_THE_REST = ("mlflow==2.22.5", "mlflow-skinny==2.22.5", "sqlalchemy>=2,<2.1", "protobuf<7")
 COMPLETE = ".complete"
 
 
 def interpreter_of(release: str) -> Path:
-    """The interpreter of a venv that has this release's MLflow, and all that it asks for. A minute for each, the first time."""
+    """The interpreter of a venv that has this release's MLflow, and all that it asks for. A minute for each, the first time.
+
+    The newest is looked for each time: an installation of last month would be called the newest for ever.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     venv = cache / "countersign-compat" / release.replace(" ", "-")
     python = venv / "bin" / "python"
@@ -26,6 +29,8 @@ def interpreter_of(release: str) -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
         _install(python, *RELEASES[release])
         (venv / COMPLETE).touch()
+    elif release == NEWEST:
+        _install(python, "--upgrade", *RELEASES[release])
     return python
 
 

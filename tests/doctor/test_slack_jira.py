@@ -257,6 +257,10 @@ def test_where_a_team_manages_its_project_the_fix_leads_to_its_access(installed:
             marks=pytest.mark.proof,
         ),
         pytest.param(*("link: Relates", "jira link Relates", ""), marks=pytest.mark.proof),
+        pytest.param(
+            *("link: Relates, projects: [GOV, ML]", "jira project ML for links", "Jira refused"),
+            marks=pytest.mark.proof,
+        ),
         ("link: relates to", "jira link relates to", "does not exist; there are: Blocks, Relates"),
     ],
 )

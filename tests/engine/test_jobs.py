@@ -235,6 +235,26 @@ def test_a_replayed_job_has_a_fresh_deadline(engine: sa.Engine, database_url: st
     assert only(jobs).status is JobStatus.WAITING
 
 
+def test_the_jobs_that_were_parked_for_one_reason_go_back_together(engine: sa.Engine, database_url: str) -> None:
+    jobs = Jobs(database_url, patience=AT_ONCE)
+    errors = {
+        "freeze_evidence": "100% of it_s models are missing: a, b.",
+        "renew_comparison": "100% of it_s models are missing: c.",
+        "sync_card": "100 of its models are missing: a.",
+        "sync_ticket": "Jira said: 100% of it_s models are missing: a.",
+    }
+    for name, error in errors.items():
+        defer(engine, jobs, name, lane=name)
+        jobs.drain({name: failing(Permanent(error))})
+
+    with engine.begin() as connection:
+        sent = jobs.replay_parked_by(connection, "100% of it_s models are missing:")
+
+    assert sent == 2
+    assert {job.name for job in jobs.listing(JobStatus.WAITING)} == {"freeze_evidence", "renew_comparison"}
+    assert {job.name for job in jobs.listing(JobStatus.PARKED)} == {"sync_card", "sync_ticket"}
+
+
 def test_only_a_parked_job_can_be_replayed(engine: sa.Engine, jobs: Jobs) -> None:
     defer(engine, jobs, "sync_card")
 

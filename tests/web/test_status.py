@@ -8,7 +8,13 @@ from click.testing import CliRunner
 
 from bot.__main__ import main
 from config.settings import InvalidSettings, read_settings
-from tests.fixtures.installation import Installation
+from tests.fixtures.installation import Installation, policy_text
+
+
+def metrics_of(installation: Installation) -> dict[str, str]:
+    """By series, with its labels."""
+    text = requests.get(f"{installation.status_url}/metrics", timeout=60).text
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
 
 
 def test_strangers_learn_only_whether_it_is_ready(installation: Installation) -> None:
@@ -28,6 +34,29 @@ def test_monitoring_reads_the_details(installation: Installation) -> None:
     assert {"ready", "policy", "parked_jobs", "registry", "status"} <= ready.keys()
     assert "countersign_web_refused_total" in metrics or "countersign_web_connections" in metrics
     assert alive == {"status": "ok"}
+
+
+def test_monitoring_sees_a_workspace_that_was_never_read(installation: Installation) -> None:
+    installation.sweep()
+    before = metrics_of(installation)
+    eu = 'registries: {eu: {uri: "http://127.0.0.1:9", workspaces: [default, team-b]}}'
+    installation.activate(policy_text(f"{installation.model}*", top=eu))
+
+    after = metrics_of(installation)
+
+    never = 'countersign_workspaces_never_swept{sweep="models"}'
+    swept = 'countersign_poll_last_success_timestamp_seconds{sweep="models"}'
+    assert (before[never], after[never]) == ("0.0", "2.0")
+    assert before[swept] == after[swept]
+
+
+def test_the_time_that_slack_waits_is_measured_also_where_it_is_refused(installation: Installation) -> None:
+    count = 'countersign_webhook_duration_seconds_count{source="slack"}'
+    before = float(metrics_of(installation).get(count, "0"))
+
+    requests.post(f"{installation.url}/slack/events", data=b"payload=%7B%7D", timeout=60)
+
+    assert float(metrics_of(installation)[count]) == before + 1
 
 
 @pytest.mark.parametrize(

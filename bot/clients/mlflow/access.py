@@ -45,6 +45,11 @@ class Credentials:
         return "Credentials(...)"
 
 
+def of_registry_named(registry: str) -> str:
+    """How the variables of a registry end, such as `_EU`."""
+    return f"_{registry.upper().replace('-', '_')}"
+
+
 @dataclass(frozen=True)
 class Access:
     """`credentials` is None for the default registry, whose requests MLflow's client signs itself."""

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -24,7 +25,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from bot.clients.mlflow.access import Access
+from bot.clients.mlflow.access import Access, of_registry_named
+from bot.domain.workspaces import DEFAULT
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.mlflow_addresses import NO_SERVER, mistake_in
 
@@ -49,15 +51,17 @@ ANSWERED = re.compile(
 LONGEST_WAIT = 72 * 3600.0  # seconds; after that long a job is parked anyway
 
 FIXES = {
-    301: "Set MLFLOW_TRACKING_URI to the address that it redirects to.",
-    302: "Set MLFLOW_TRACKING_URI to the address that it redirects to, and check the credentials.",
-    307: "Set MLFLOW_TRACKING_URI to the address that it redirects to.",
-    308: "Set MLFLOW_TRACKING_URI to the address that it redirects to.",
+    301: "Set {uri} to the address that it redirects to.",
+    302: "Set {uri} to the address that it redirects to, and check the credentials.",
+    307: "Set {uri} to the address that it redirects to.",
+    308: "Set {uri} to the address that it redirects to.",
     400: "MLflow finds the call wrong; change what is asked for.",
-    401: "Check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN.",
-    404: "It may have been deleted or renamed; if nothing is found at all, check MLFLOW_TRACKING_URI.",
+    401: "Check MLFLOW_TRACKING_USERNAME{end} and MLFLOW_TRACKING_PASSWORD{end}, or MLFLOW_TRACKING_TOKEN{end}.",
+    404: "It may have been deleted or renamed; if nothing is found at all, check {uri}.",
     409: "Somebody else changed it meanwhile; look at it in MLflow.",
 }
+_asked: ContextVar[str] = ContextVar("_asked", default=DEFAULT)
+"""The registry that the last request of this thread went to: MLflow's exceptions do not say it."""
 
 
 class Grant(StrEnum):
@@ -94,12 +98,14 @@ class OneAttempt(HTTPAdapter):
         cert: object = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
+        _asked.set(DEFAULT if self.access is None else self.access.place.registry)
         if self.access is not None:
             self.access.admit(request)
             if self.access.credentials is not None:  # MLflow's variables are about the default registry's server
                 verify, cert = verify or True, None
         response = super().send(request, stream, self.timeout, verify, cert, proxies)  # type: ignore[arg-type]  # passed through
-        if response.status_code < 300 or response.status_code in KEPT_APART_BY_MLFLOW:
+        kept = response.status_code in KEPT_APART_BY_MLFLOW and _said_by_a_proxy(response) is None
+        if response.status_code < 300 or kept:
             return response
         response.content  # noqa: B018 - read to its end, so that the connection goes back to the pool
         raise requests.HTTPError(f"HTTP {response.status_code}", request=request, response=response)
@@ -170,6 +176,15 @@ def _session() -> requests.Session:
         setting("MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER"),
     )
     return session
+
+
+def fix_for(status: int) -> str:
+    """What to do about a refusal by the registry that the last request of this thread went to."""
+    registry = _asked.get()
+    fix = FIXES.get(status, "Look at the MLflow server and at what stands before it.")
+    if registry == DEFAULT:
+        return fix.format(uri="MLFLOW_TRACKING_URI", end="")
+    return fix.format(uri=f'`uri` of the registry "{registry}" in the policy', end=of_registry_named(registry))
 
 
 @dataclass(frozen=True)
@@ -254,9 +269,7 @@ def _was_never_sent(cause: requests.RequestException) -> bool:
 
 def _refusal(status: int, reason: str, call: Call, code: str) -> Permanent:
     kind = {NOT_THERE: NotThere, ALREADY_THERE: AlreadyThere}.get(code, Permanent)
-    fix = FIXES.get(status, "Look at the MLflow server and at what stands before it.")
-    if status == 403:
-        fix = f"Give the account that Countersign uses {call.needs}."
+    fix = f"Give the account that Countersign uses {call.needs}." if status == 403 else fix_for(status)
     return kind(f"MLflow refused {call.what} ({status}): {_shortened(reason)} {fix}")
 
 
@@ -268,9 +281,21 @@ def _unclear(how: str, call: Call) -> OutsideError:
     return Temporary(f"MLflow {how} while {call.what}. It will be tried again.")
 
 
+def _said_by_a_proxy(response: requests.Response) -> str | None:
+    """What a JSON answer without MLflow's error code says, such as an API gateway's: MLflow's client takes it for an error within."""
+    try:
+        body = response.json()
+    except ValueError:
+        return None
+    if isinstance(body, Mapping) and "error_code" in body:
+        return None
+    texts = (body.get(name) for name in ("message", "error", "detail")) if isinstance(body, Mapping) else ()
+    return next((text for text in texts if isinstance(text, str)), "")
+
+
 def _reason_in(response: requests.Response) -> str:
     location = response.headers.get("Location")
-    return f"redirected to {location}." if location else response.reason or ""
+    return f"redirected to {location}." if location else _said_by_a_proxy(response) or response.reason or ""
 
 
 def _shortened(reason: str) -> str:

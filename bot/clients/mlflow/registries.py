@@ -11,7 +11,7 @@ from datetime import datetime
 from threading import Lock
 
 from bot.clients.mlflow import webhook
-from bot.clients.mlflow.access import Credentials
+from bot.clients.mlflow.access import Credentials, of_registry_named
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.workspaces import DEFAULT, Registry, Workspace, same_server, watched
 from bot.errors import Permanent, Refused
@@ -95,11 +95,6 @@ class MlflowRegistries:
             workspace=str(place),
             credentials=None if is_own else self._secrets.get(registry.name, Secrets()).credentials,
         )
-
-
-def of_registry_named(registry: str) -> str:
-    """How the variables of a registry end, such as `_EU`."""
-    return f"_{registry.upper().replace('-', '_')}"
 
 
 def _parsed(workspace: str) -> Workspace:

@@ -17,7 +17,7 @@ from urllib.parse import urlunsplit
 import requests
 
 from bot.bucket_refusals import BucketRefusal, bucket_refusal, failures_of_s3
-from bot.clients.mlflow.http import FIXES, TRY_AGAIN, reading
+from bot.clients.mlflow.http import TRY_AGAIN, fix_for, reading
 from bot.clients.mlflow.lineage import find_run
 from bot.errors import FilesUnread, Permanent, Temporary
 from bot.locations import is_within, parts_of
@@ -181,7 +181,7 @@ def _meaning_of(error: Exception, what: str) -> Exception:
             "Give it credentials that may read them."
         )
     if status in (401, 403):
-        fix = {401: FIXES[401], 403: "Give the bot's account the right to read these files."}[status]
+        fix = {401: fix_for(401), 403: "Give the bot's account the right to read these files."}[status]
         return Permanent(f"The artifact store refused {what} ({status}). {fix}")
     if 400 <= status < 500 and status not in TRY_AGAIN:
         return _not_handed_out(what)

@@ -66,6 +66,7 @@ FIXES: Mapping[str, str] = {
     "replay the job.",
     "plan_upgrade_required": _PAID_PLAN,
     "paid_teams_only": _PAID_PLAN,
+    "no_such_subteam": "The user group was disabled or removed just now. Enable it again, or correct slack_group in the policy.",
     "missing_scope": "Add the scope under OAuth & Permissions (config/slack_manifest.yaml lists all of them) and reinstall the app.",
     "not_allowed_token_type": "SLACK_BOT_TOKEN must be the bot's token, which starts with xoxb-.",
     "not_authed": "Set SLACK_BOT_TOKEN.",

@@ -153,7 +153,8 @@ class SlackPeople:
         if handle not in known:
             there = ", ".join(f"@{name}" for name in sorted(known)) or "none"
             raise Permanent(
-                f"There is no active user group @{handle} in Slack; there are: {there}. Mend slack_group in the policy."
+                f"There is no active user group @{handle} in Slack; there are: {there}. Enable it again, or correct "
+                "slack_group in the policy."
             )
         if known[handle].is_one_of_several:
             raise Permanent(
@@ -187,6 +188,8 @@ class SlackPeople:
         found: dict[str, UserGroup] = {}
         for place in self.places(deadline):
             for group in objects_at(self._calls.call("usergroups.list", place, timeout=deadline.left()), "usergroups"):
+                if group.get("date_delete"):  # disabled: its handle may belong to another by now
+                    continue
                 handle, id_ = text_at(group, "handle"), text_at(group, "id")
                 other = found.get(handle)
                 found[handle] = UserGroup(id_, place, is_one_of_several=other is not None and other.id != id_)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.card.card import Fact
@@ -22,7 +22,7 @@ from bot.domain.model import (
     TransitionRequest,
 )
 
-NOT_READ = "not read"  # before evidence is collected, and of a version that is put back: the run may well say who
+NOT_READ = "not read"  # before evidence is collected, and before the run of a version that was put back at once is read
 SHOWN = 8
 ROOM = 400  # characters; a line on a card is cut at 500
 NAME_SHOWN = 60
@@ -57,19 +57,24 @@ def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]
 
 def trained_by(request: TransitionRequest, context: CardContext) -> str:
     seen = request.evidence
-    if seen is None and request.author is None:
+    if seen is not None:
+        return _author(request.author, seen.author, seen.author_from, seen.not_believed, context)
+    if request.origin is None:
         return NOT_READ
-    return _author(request.author, seen.author if seen else None, seen.author_from if seen else "", seen, context)
+    if request.origin.unread:
+        return f"{NOT_READ}: {request.origin.unread}"
+    origin = request.origin
+    return _author(origin.author, origin.claimed, origin.source, origin.not_believed, context)
 
 
 def _author(
-    person_id: str | None, claimed: str | None, source: str, seen: Evidence | None, context: CardContext
+    person_id: str | None, claimed: str | None, source: str, not_believed: Collection[str], context: CardContext
 ) -> str:
     """A known person's name, else the name that a source gave, marked as unknown here; and which source it is."""
     if person_id is None and claimed and claimed.startswith(PERSON):
         claimed = context.name(claimed.removeprefix(PERSON))
     words = SOURCES.get(source, "")
-    if person_id is None and claimed and seen is not None and source in seen.not_believed:
+    if person_id is None and claimed and source in not_believed:
         return f"{claimed} ({words}, which the policy does not believe)"
     if person_id is None and claimed:
         return f"{claimed} ({words + ', ' if words else ''}not in the policy's people)"
@@ -101,7 +106,7 @@ def _commit(request: TransitionRequest, evidence: Evidence, context: CardContext
         return ""
     known = request.commit_author is not None or bool(evidence.commit_author)
     source, claimed = evidence.commit_author_from, evidence.commit_author
-    by = f", by {_author(request.commit_author, claimed, source, evidence, context)}" if known else ""
+    by = f", by {_author(request.commit_author, claimed, source, evidence.not_believed, context)}" if known else ""
     return f"{evidence.commit[:COMMIT_SHOWN]}{by}"
 
 

@@ -20,7 +20,8 @@ def named_text(named: NamedTicket, request: TransitionRequest, context: CardCont
         Relation.LINK: "linked to this request's ticket",
         Relation.NONE: f"not related to this request's ticket: {named.trouble}",
     }
-    return f"{named.key}, named {where}; {done[named.relation]}"
+    besides = f". Not related: {'; '.join(named.refused)}" if named.refused else ""
+    return f"{named.key}, named {where}; {done[named.relation]}{besides}"
 
 
 def _asker(request: TransitionRequest, context: CardContext) -> str:

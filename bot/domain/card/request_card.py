@@ -29,6 +29,7 @@ from bot.domain.grounds import objection_text
 from bot.domain.model import FastTrackMode, Kind, RefusedVote, State, TransitionRequest, Verdict
 from bot.domain.policy.rules import Group
 from bot.domain.request.lifecycle import wants_reason
+from bot.domain.request.opening import waits_since
 from bot.domain.request.quorum import ANYONE, groups_with_a_say
 from bot.domain.request.shown import vote_value
 from bot.domain.text import IN_PROSE, duration_text, format_utc, target_label
@@ -139,10 +140,11 @@ def _title(request: TransitionRequest, context: CardContext) -> str:
 def _waiting_since(request: TransitionRequest) -> str:
     """Measured from when the reminder was due, so that a late one says the same."""
     moments = [at for at in (request.reminded_at, request.escalated_at) if at is not None]
-    if request.pending_since is None:
+    since = waits_since(request)
+    if since is None:
         return ""
-    so_far = f", {duration_text(max(moments) - request.pending_since, IN_PROSE)}" if moments else ""
-    return f"It has waited since {format_utc(request.pending_since)}{so_far}."
+    so_far = f", {duration_text(max(moments) - since, IN_PROSE)}" if moments else ""
+    return f"It has waited since {format_utc(since)}{so_far}."
 
 
 def _link_to_the_card(request: TransitionRequest) -> list[Fact]:

@@ -179,18 +179,16 @@ def _digest_ticket(plan: DigestPlan) -> str:
 
 def _calendar_fields(calendar: WorkingHours) -> Fields:
     return {
-        "calendar.timezone": calendar.timezone,
         "calendar.days": _days(calendar.days),
-        "calendar.hours": _hours(calendar.opens, calendar.closes),
+        "calendar.hours": f"{_hours(calendar.opens, calendar.closes)} ({calendar.timezone})",
         "calendar.holidays": _listed(str(day) for day in calendar.holidays),
     }
 
 
 def _freeze_fields(freeze: Freeze) -> Fields:
     return {
-        f"freezes.{freeze.name}.timezone": freeze.timezone,
-        f"freezes.{freeze.name}.deny": _listed(_window(window) for window in freeze.deny),
-        f"freezes.{freeze.name}.allow": _listed(_window(window) for window in freeze.allow),
+        f"freezes.{freeze.name}.deny": _windows(freeze.deny, freeze.timezone),
+        f"freezes.{freeze.name}.allow": _windows(freeze.allow, freeze.timezone),
     }
 
 
@@ -277,11 +275,17 @@ def _ticket_details(plan: TicketPlan) -> Iterator[str]:
     if plan.fields:
         yield _ticket_fields(plan.fields)
     if plan.relation:
-        yield f"named as {plan.relation} {plan.relation_type}"
+        of_these = f" in {', '.join(plan.relation_projects)}" if plan.relation_projects else ""
+        yield f"named as {plan.relation} {plan.relation_type}{of_these}"
 
 
 def _ticket_fields(fields: Sequence[TicketField]) -> str:
     return "fields " + ", ".join(f"{field.name} {field.value}" for field in fields)
+
+
+def _windows(windows: Sequence[Window], zone: str) -> str:
+    """With the zone that their times are of: a change of the windows alone says nothing else about it."""
+    return f"{_listed(_window(window) for window in windows)} ({zone})" if windows else _listed(())
 
 
 def _window(window: Window) -> str:

@@ -69,9 +69,9 @@ def custody_of(facts: Facts) -> Custody:
 def lawful_holders(facts: Facts) -> tuple[VersionId, ...]:
     """Who held the place by right, the latest last: approved or ratified and not rejected since; without any, the newest baseline.
 
-    An approval from before a backup is older than what an admin accepted after the database was restored from it.
+    After a restore from a backup it is what an admin has accepted, also where that is no version, and what was approved since.
     """
-    approved, backup = _history(facts), facts.accepted_backup
+    approved, backup = [version for version in _history(facts) if not _gave_way(version, facts)], facts.accepted_backup
     if not approved or backup is None:
         return tuple(approved) or _floor(facts)
     since = [version for version in approved if _came_at(version, facts) > backup]
@@ -149,11 +149,17 @@ def _rightful(facts: Facts) -> frozenset[VersionId]:
 
 
 def _gave_way(version: VersionId, facts: Facts) -> bool:
-    """It was approved before the backup, and did not hold the place when an admin accepted the registry: it may have failed meanwhile."""
+    """It was approved before the backup, and did not hold the place when an admin accepted the registry."""
+    backup = facts.accepted_backup
+    return backup is not None and _is_left_out(version, facts) and _came_at(version, facts) <= backup
+
+
+def _is_left_out(version: VersionId, facts: Facts) -> bool:
+    """It is not among what an admin accepted after a restore: it may have failed since the backup. In a target model all stay."""
     backup = facts.accepted_backup
     if backup is None or facts.target.kind is TargetKind.MODEL:
         return False
-    return _came_at(version, facts) <= backup and facts.baseline.get(version, backup) <= backup
+    return facts.baseline.get(version, backup) <= backup
 
 
 def _is_baseline(version: VersionId, facts: Facts) -> bool:
@@ -162,7 +168,9 @@ def _is_baseline(version: VersionId, facts: Facts) -> bool:
     What people rejected there stays where it stands, but does not come back by hand.
     """
     since, came = facts.baseline.get(version), facts.seen.get(version)
-    if since is None or (_is_rejected(version, facts) and (came is None or came > since)):
+    if since is None or _is_left_out(version, facts):
+        return False
+    if _is_rejected(version, facts) and (came is None or came > since):
         return False
     if facts.target.kind is TargetKind.MODEL:
         return True
@@ -190,7 +198,7 @@ def _is_rejected(version: VersionId, facts: Facts) -> bool:
 
 def _floor(facts: Facts) -> tuple[VersionId, ...]:
     """Baseline counts only while nothing was approved; a version that people rejected since cannot be restored."""
-    kept = [version for version in facts.baseline if not _is_rejected(version, facts)]
+    kept = [one for one in facts.baseline if not _is_rejected(one, facts) and not _is_left_out(one, facts)]
     latest = max((facts.baseline[version] for version in kept), default=None)
     return tuple(sorted(version for version in kept if facts.baseline[version] == latest))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bot.domain.deadlines import Deadlines
 from bot.domain.events import (
     ApprovalCalledOff,
     ApprovalHeld,
@@ -16,6 +17,7 @@ from bot.domain.events import (
     EvidenceUnreadable,
     FastTrackJudged,
     FreezeEnded,
+    OriginRead,
     PlotUploaded,
     ReminderDue,
     RequestApproved,
@@ -59,6 +61,8 @@ def evolve(request: TransitionRequest, event: RequestEvent) -> TransitionRequest
         )
     if isinstance(event, EvidenceUnreadable):
         return replace(request, unreadable=(*request.unreadable, event.reason))
+    if isinstance(event, OriginRead):
+        return replace(request, origin=event.origin)
     if isinstance(event, FastTrackJudged):
         return replace(request, judgement=event.judgement)
     if isinstance(event, AskJoined):
@@ -187,6 +191,7 @@ ENDINGS: dict[type[RequestEvent], State] = {
 
 
 def initial(event: RequestOpened) -> TransitionRequest:
+    kept = event.deadlines or Deadlines()
     return TransitionRequest(
         id=event.request_id,
         kind=event.kind,
@@ -208,4 +213,8 @@ def initial(event: RequestOpened) -> TransitionRequest:
         joined=event.joined,
         barred=event.barred,
         adopted=event.adopted,
+        waiting_since=kept.since,
+        reminders=kept.reminders,
+        reminded_at=kept.reminded_at,
+        escalated_at=kept.escalated_at,
     )

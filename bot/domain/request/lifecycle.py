@@ -25,6 +25,7 @@ from bot.domain.events import (
     FastTrackCompared,
     FastTrackJudged,
     FreezeEnded,
+    OriginRead,
     ReminderDue,
     RequestApproved,
     RequestEscalated,
@@ -47,6 +48,7 @@ from bot.domain.model import (
     Judgement,
     Kind,
     Objection,
+    Origin,
     StaleCause,
     State,
     TransitionRequest,
@@ -59,6 +61,7 @@ from bot.domain.request.evolution import BY_RULE, evolve
 from bot.domain.request.fast_track import compare
 from bot.domain.request.opening import Authors as Authors
 from bot.domain.request.opening import NewRequest as NewRequest
+from bot.domain.request.opening import continued as continued
 from bot.domain.request.opening import open_request as open_request
 from bot.domain.request.opening import reopened as reopened
 from bot.domain.request.quorum import requester_is_unknown, tally, under, wants_passkey
@@ -100,6 +103,15 @@ def cannot_read(request: TransitionRequest, reason: str, at: datetime) -> list[E
     if not waits or reason in request.unreadable or len(request.unreadable) >= REASONS_TOLD:
         return []
     return [EvidenceUnreadable(at, request.id, reason)]
+
+
+def lacks_origin(request: TransitionRequest) -> bool:
+    """Whether it was decided on without evidence, and who trained the version was not read since."""
+    return request.state is State.REJECTED and request.evidence is None and request.origin is None
+
+
+def read_origin(request: TransitionRequest, origin: Origin, at: datetime) -> list[Event]:
+    return [OriginRead(at, request.id, origin)] if lacks_origin(request) else []
 
 
 def decide_by_thresholds(

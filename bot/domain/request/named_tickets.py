@@ -7,7 +7,8 @@ and cards and tickets say where the name comes from.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 
 from bot.domain.model import TransitionRequest
@@ -39,6 +40,16 @@ def related(plan: TicketPlan, seen: SeenTicket, *, in_request: bool) -> NamedTic
     return NamedTicket(seen.key or seen.name, relation, in_request, trouble)
 
 
+def chosen(found: Iterable[NamedTicket]) -> NamedTicket | None:
+    """The first that ours can be related to, with those before it that it cannot; without any, the first of these."""
+    refused: list[NamedTicket] = []
+    for one in found:
+        if one.relation:
+            return replace(one, refused=tuple(f"{other.key}: {other.trouble}" for other in refused))
+        refused.append(one)
+    return replace(refused[0], refused=tuple(f"{one.key}: {one.trouble}" for one in refused[1:])) if refused else None
+
+
 def _trouble(plan: TicketPlan, seen: SeenTicket) -> str:
     if not seen.is_there:
         return "it was not found, or the bot's account may not see it"
@@ -46,4 +57,7 @@ def _trouble(plan: TicketPlan, seen: SeenTicket) -> str:
         return f"it is not in {plan.project}, and a sub-task must be in its parent's project"
     if plan.relation is Relation.SUBTASK and seen.is_subtask:
         return "it is a sub-task itself"
+    allowed = plan.relation_projects or (plan.project,)
+    if plan.relation is Relation.LINK and seen.project not in allowed:
+        return f"it is in {seen.project}, and the policy has it linked only to tickets of {' and '.join(allowed)}"
     return ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from bot.domain.deadlines import Deadlines
 from bot.domain.events import RequestOpened
 from bot.domain.model import Ask, AskKind, Kind, State, Target, TransitionRequest, VersionId
 from bot.domain.policy.rules import Rule
@@ -12,7 +13,10 @@ from bot.domain.policy.rules import Rule
 
 @dataclass(frozen=True)
 class NewRequest:
-    """What somebody asks for, before it has an id. `joined` and `barred` are ids of people who may not vote on it either."""
+    """What somebody asks for, before it has an id. `joined` and `barred` are ids of people who may not vote on it either.
+
+    `deadlines`: those of the request whose place it takes.
+    """
 
     version: VersionId
     target: Target
@@ -28,6 +32,7 @@ class NewRequest:
     joined: tuple[str, ...] = ()
     barred: tuple[str, ...] = ()
     adopted: bool = False
+    deadlines: Deadlines | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, a
         comment=new.comment,
         rule_hash=rule_hash,
         previous=new.previous,
-        expires_at=at + rule.expire_after if rule.expire_after else None,
+        expires_at=_expires_at(new, rule, at),
         follows=new.follows,
         away_from=new.away_from,
         failed_before=new.failed_before,
@@ -58,7 +63,13 @@ def open_request(new: NewRequest, request_id: str, rule: Rule, rule_hash: str, a
         joined=new.joined,
         barred=new.barred,
         adopted=new.adopted or new.ask.kind is AskKind.ADOPTED,
+        deadlines=new.deadlines,
     )
+
+
+def waits_since(request: TransitionRequest) -> datetime | None:
+    """When people could vote on it first, also in a request that it has taken the place of; None before that."""
+    return request.waiting_since or request.pending_since
 
 
 def reopened(stale: TransitionRequest) -> NewRequest:
@@ -80,9 +91,26 @@ def reopened(stale: TransitionRequest) -> NewRequest:
     )
 
 
-def asked_again(ended: TransitionRequest, ask: Ask) -> NewRequest:
+def continued(ended: TransitionRequest, at: datetime) -> NewRequest:
+    """As `reopened`, for a request that ended undecided because the registry changed: its vote goes on with the time that was left."""
+    closed = at - ended.decided_at if ended.decided_at else timedelta()
+
+    def later(moment: datetime | None) -> datetime | None:
+        return moment + closed if moment else None
+
+    kept = Deadlines(
+        since=later(waits_since(ended)),
+        expires_at=later(ended.expires_at),
+        reminders=ended.reminders,
+        reminded_at=later(ended.reminded_at),
+        escalated_at=ended.escalated_at,
+    )
+    return replace(reopened(ended), deadlines=kept)
+
+
+def asked_again(ended: TransitionRequest, ask: Ask, at: datetime) -> NewRequest:
     """A new request for the same version and target, because its alias or tag still asks and what blocked it is gone."""
-    again = reopened(ended)
+    again = continued(ended, at)
     return NewRequest(
         version=again.version,
         target=again.target,
@@ -94,6 +122,7 @@ def asked_again(ended: TransitionRequest, ask: Ask) -> NewRequest:
         asked_since=again.asked_since,
         joined=again.joined,
         barred=again.barred,
+        deadlines=again.deadlines,
     )
 
 
@@ -104,6 +133,14 @@ def remembered(earlier: TransitionRequest, kind: Kind) -> frozenset[str]:
     """
     was_another_wish = kind is Kind.ROLLBACK and earlier.state is State.APPLIED and earlier.kind is not Kind.ROLLBACK
     return frozenset() if was_another_wish else earlier.parties | set(earlier.latecomers)
+
+
+def _expires_at(new: NewRequest, rule: Rule, at: datetime) -> datetime | None:
+    """A rule that gives less time now counts at once."""
+    if rule.expire_after is None:
+        return None
+    kept = new.deadlines.expires_at if new.deadlines else None
+    return min(kept, at + rule.expire_after) if kept else at + rule.expire_after
 
 
 def _in_order(people: frozenset[str]) -> tuple[str, ...]:

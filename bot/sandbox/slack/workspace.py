@@ -125,6 +125,7 @@ class Workspace:
         self.revision = 0
         self.people = {person.id: person for person in people}
         self.groups = {handle: tuple(members) for handle, members in groups.items()}
+        self.disabled_groups: set[str] = set()
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, UploadedFile] = {}
         self.troubles: dict[tuple[str, str], str] = {}

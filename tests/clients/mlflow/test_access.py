@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 import requests
+from werkzeug import Response
 
 from bot.clients.mlflow.access import Access, Credentials
 from bot.clients.mlflow.registries import MlflowRegistries, Secrets
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.workspaces import Registry, Workspace
 from bot.errors import Permanent, Rejected
+from bot.sandbox.serving import serving
 
 MOMENT = datetime(2026, 11, 29, tzinfo=UTC)
 EU = Registry("eu", ("default", "team-a"), "https://eu.example.com/ml")
@@ -122,3 +124,36 @@ def test_a_webhook_without_a_secret_for_its_registry_is_refused(registry: str) -
     with pytest.raises(Rejected, match="MLFLOW_WEBHOOK_SECRET") as refused:
         registries.read_webhook(registry, {}, b"{}", MOMENT)
     assert refused.value.reason == "no_secret"
+
+
+@pytest.mark.parametrize(
+    ("workspace", "status", "advice"),
+    [
+        (
+            "eu/default",
+            401,
+            "MLFLOW_TRACKING_USERNAME_EU and MLFLOW_TRACKING_PASSWORD_EU, or MLFLOW_TRACKING_TOKEN_EU.",
+        ),
+        ("eu-west/default", 401, "MLFLOW_TRACKING_USERNAME_EU_WEST and MLFLOW_TRACKING_PASSWORD_EU_WEST, or"),
+        ("eu/default", 404, 'check `uri` of the registry "eu" in the policy'),
+        ("eu/default", 308, 'Set `uri` of the registry "eu" in the policy to the address that it redirects to'),
+        ("default", 401, "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN."),
+        ("default", 404, "check MLFLOW_TRACKING_URI."),
+    ],
+)
+def test_the_advice_about_a_refusal_names_the_variables_of_that_registry(
+    workspace: str, status: int, advice: str
+) -> None:
+    is_named = workspace != "default"
+    with serving(Response("{}", status=status)) as url:
+        other = MlflowRegistry(url, webhook_secrets=[], workspace="default" if is_named else "us/default")
+        asked = MlflowRegistry(
+            url, webhook_secrets=[], workspace=workspace, credentials=Credentials() if is_named else None
+        )
+        with pytest.raises(Permanent):
+            other.find_version("default", "bike", 1)
+
+        with pytest.raises(Permanent) as refused:
+            list(asked.versions_newest_first())
+
+    assert advice in str(refused.value)

@@ -131,6 +131,30 @@ def test_a_refusal_waits_for_a_person_and_says_how_to_mend_it(registry, faults, 
         registry.set_alias(model, "champion", 1) if call == "write" else registry.find_model("default", model)
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, '{"message": "Unauthorized"}', "401): Unauthorized. Check MLFLOW_TRACKING_USERNAME"),
+        (403, '{"message": "Forbidden"}', "403): Forbidden. Give the account"),
+        (403, '{"error": "access_denied", "status": 403}', "403): access_denied. Give the account"),
+        (401, '{"detail": ["not", "a", "text"]}', "401): UNAUTHORIZED. Check MLFLOW_TRACKING_USERNAME"),
+        (401, "{}", "401): UNAUTHORIZED. Check MLFLOW_TRACKING_USERNAME"),
+        (403, "[]", "403): FORBIDDEN. Give the account"),
+        (404, "null", "404): NOT FOUND. It may have been deleted"),
+        (401, "Unauthorized", "401): Unauthorized. Check MLFLOW_TRACKING_USERNAME"),
+        (404, "<html>no such route</html>", "404): <html>no such route</html>. It may have been deleted"),
+    ],
+)
+def test_a_refusal_by_what_stands_before_mlflow_is_one_too_and_is_not_tried_for_days(status: int, body: str, said: str):
+    with serving(Response(body, status=status)) as url:
+        registry = MlflowRegistry(url, webhook_secrets=[])
+
+        for call in (lambda: registry.find_model("default", "bike"), lambda: registry.set_alias("bike", "champion", 1)):
+            with pytest.raises(Permanent) as refusal:
+                call()
+            assert said in str(refusal.value)
+
+
 @pytest.mark.parametrize("kind", ["cut", "malformed"])
 def test_a_write_whose_answer_was_lost_has_an_unknown_outcome_and_may_have_happened(registry, faults, model, kind):
     faults.add(kind, **WRITE)

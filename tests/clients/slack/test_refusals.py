@@ -200,6 +200,18 @@ class TestUserGroups:
 
         assert notifier.members_of("new-team") == {"U0BEN000002"}
 
+    @pytest.mark.parametrize("is_listed_still", [True, False])
+    def test_a_group_that_was_disabled_lets_no_one_vote_and_says_what_to_do(
+        self, slack: SlackSandbox, notifier: SlackNotifier, *, is_listed_still: bool
+    ) -> None:
+        if is_listed_still:
+            slack.workspace.groups["others"] = ("U0ANA000001",)
+            notifier.members_of("others")
+        slack.workspace.disabled_groups.add("ml-leads")
+
+        with pytest.raises(Permanent, match=r"user group .*nable it again, or correct slack_group in the policy"):
+            notifier.members_of("ml-leads")
+
     def test_the_free_plan_has_none_and_the_policy_can_list_people(
         self, slack: SlackSandbox, notifier: SlackNotifier
     ) -> None:

@@ -105,8 +105,24 @@ def test_a_named_ticket_becomes_the_parent_or_the_end_of_a_link(more: str, relat
     assert (plan.relation, plan.relation_type) == relation
 
 
+WRONG_PROJECTS = (
+    "named: {subtask: Sub-task, projects: [GOV]}",
+    "named: {projects: [GOV]}",
+    "named: {link: Relates, projects: GOV}",
+    "named: {link: Relates, projects: [gov 1]}",
+    "named: {link: Relates, projects: [GOV, GOV]}",
+)
+
+
+def test_tickets_of_other_projects_are_linked_to_only_where_the_policy_names_them() -> None:
+    plans = [plan_with(f", named: {{link: Relates{more}}}") for more in ("", ", projects: [ML, OPS]")]
+
+    assert [plan.relation_projects for plan in plans] == [(), ("ML", "OPS")]
+
+
 @pytest.mark.parametrize(
-    "more", ["named: {}", "named: {subtask: Sub-task, link: Relates}", "named: subtask", "named: {parent: x}"]
+    "more",
+    ["named: {}", "named: {subtask: Sub-task, link: Relates}", "named: subtask", "named: {parent: x}", *WRONG_PROJECTS],
 )
 def test_what_becomes_of_a_named_ticket_is_one_thing(more: str) -> None:
     with pytest.raises(InvalidPolicy):

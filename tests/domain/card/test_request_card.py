@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.domain.card.card import Card, Confirm, Fact, Link, Table, Tone
 from bot.domain.card.request_card import outcome_card, reminder_card, request_card, ticket_card
 from bot.domain.card.sentences import CardContext, decision_text
-from bot.domain.model import Ask, AskKind, State, Target, TargetKind, TransitionRequest
+from bot.domain.model import Ask, AskKind, Origin, State, Target, TargetKind, TransitionRequest
 from bot.domain.policy.rules import ReasonDemand, Rule
 from bot.domain.request.shown import vote_value
 from bot.domain.text import target_label
@@ -263,3 +263,19 @@ def test_who_trained_a_version_is_not_called_unknown_where_no_one_read_its_run()
     request = a_request(author=None, evidence=None)
 
     assert facts_of(request_card(request, PRINTED))["Trained by"] == "not read"
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        (Origin("bea", "bea", "run"), "Bea Baker (as the run says)"),
+        (Origin(None, "root", "run"), "root (as the run says, not in the policy's people)"),
+        (Origin(None, "root", "run", ("run",)), "root (as the run says, which the policy does not believe)"),
+        (Origin(None, "", "run"), "unknown"),
+        (Origin(unread="the run is gone"), "not read: the run is gone"),
+    ],
+)
+def test_who_trained_a_version_that_was_put_back_at_once_is_shown_when_it_was_read(origin: Origin, words: str) -> None:
+    request = a_request(State.REJECTED, author=None, evidence=None, origin=origin)
+
+    assert facts_of(request_card(request, PRINTED))["Trained by"] == words

@@ -184,7 +184,8 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         PersonEntry: {"name", "email", "mlflow_user"},
         Group: {"name", "slack_group", "people"},
         TicketPlan: {"project", "type", "approved", "rejected", "fields"}
-        | {"approved_path", "rejected_path", "approved_resolution", "rejected_resolution", "relation", "relation_type"},
+        | {"approved_path", "rejected_path", "approved_resolution", "rejected_resolution"}
+        | {"relation", "relation_type", "relation_projects"},
         WorkingHours: {"timezone", "days", "opens", "closes", "holidays"},
         Freeze: {"name", "timezone", "deny", "allow"},
         Registry: {"name", "workspaces", "uri", "public_url"},
@@ -211,13 +212,19 @@ def test_a_metric_that_no_longer_counts_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("relation", "type_", "said"),
-    [(Relation.SUBTASK, "Sub-task", "named as subtask Sub-task"), (Relation.LINK, "Relates", "named as link Relates")],
+    ("relation", "type_", "projects", "said"),
+    [
+        (Relation.SUBTASK, "Sub-task", (), "named as subtask Sub-task"),
+        (Relation.LINK, "Relates", (), "named as link Relates"),
+        (Relation.LINK, "Relates", ("ML", "OPS"), "named as link Relates in ML, OPS"),
+    ],
 )
-def test_what_becomes_of_a_named_ticket_is_said(relation: Relation, type_: str, said: str) -> None:
+def test_what_becomes_of_a_named_ticket_is_said(
+    relation: Relation, type_: str, projects: tuple[str, ...], said: str
+) -> None:
     plain = TicketPlan("GOV", "Task", "Done", "Rejected")
     before = a_policy(a_rule(ticket=plain))
-    after = a_policy(a_rule(ticket=replace(plain, relation=relation, relation_type=type_)))
+    after = a_policy(a_rule(ticket=replace(plain, relation=relation, relation_type=type_, relation_projects=projects)))
 
     (change,) = changes(before, after)
 
@@ -347,18 +354,22 @@ def everything_else() -> Iterator[tuple[Policy, str]]:
         "artifact_stores: mlflow-artifacts: and s3://models/, was mlflow-artifacts:",
     )
     calendar = {
-        "timezone": ("UTC", "calendar.timezone: UTC, was Europe/Madrid"),
+        "timezone": ("UTC", "calendar.hours: 09:00-18:00 (UTC), was 09:00-18:00 (Europe/Madrid)"),
         "days": ((0, 1), "calendar.days: mon/tue, was mon/tue/wed/thu/fri"),
-        "opens": (8 * 60 + 30, "calendar.hours: 08:30-18:00, was 09:00-18:00"),
-        "closes": (1440, "calendar.hours: 09:00-24:00, was 09:00-18:00"),
+        "opens": (8 * 60 + 30, "calendar.hours: 08:30-18:00 (Europe/Madrid), was 09:00-18:00 (Europe/Madrid)"),
+        "closes": (1440, "calendar.hours: 09:00-24:00 (Europe/Madrid), was 09:00-18:00 (Europe/Madrid)"),
         "holidays": ((), "calendar.holidays: none, was 2026-12-25"),
     }
     for field, (value, said) in calendar.items():
         yield replace(BEFORE, calendar=replace(WEEK, **{field: value})), said  # type: ignore[arg-type]
     freeze = {
-        "timezone": ("Europe/Madrid", "freezes.year-end.timezone: Europe/Madrid, was UTC"),
-        "allow": ((Weekly((4,), 540, 1020),), "freezes.year-end.allow: fri 09:00-17:00, was none"),
-        "deny": ((), "freezes.year-end.deny: none, was 2026-12-18 18:00 until 2027-01-07 09:00"),
+        "timezone": (
+            "Europe/Madrid",
+            "freezes.year-end.deny: 2026-12-18 18:00 until 2027-01-07 09:00 (Europe/Madrid), "
+            "was 2026-12-18 18:00 until 2027-01-07 09:00 (UTC)",
+        ),
+        "allow": ((Weekly((4,), 540, 1020),), "freezes.year-end.allow: fri 09:00-17:00 (UTC), was none"),
+        "deny": ((), "freezes.year-end.deny: none, was 2026-12-18 18:00 until 2027-01-07 09:00 (UTC)"),
     }
     for field, (value, said) in freeze.items():
         yield replace(BEFORE, freezes=(replace(FREEZE, **{field: value}),)), said  # type: ignore[arg-type]

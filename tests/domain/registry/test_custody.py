@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 
-from bot.domain.model import Ask, AskKind, Kind, State, TransitionRequest, VersionId
+from bot.domain.model import Ask, AskKind, Kind, State, Target, TransitionRequest, VersionId
 from bot.domain.registry.custody import Basis, custody_of, ever_approved, lawful_holders, left_by, may_hold
 from bot.domain.registry.facts import Facts
-from tests.builders import PRODUCTION, a_version
+from tests.builders import CHAMPION, PRODUCTION, a_version
 from tests.builders.custody import (
     C1,
     C2,
@@ -159,6 +160,40 @@ def test_what_an_admin_accepted_after_a_restore_takes_the_place_of_what_the_back
 
     assert custody_of(facts).way_back == expected
     assert may_hold(V1, facts) is (expected == V1)
+
+
+@pytest.mark.parametrize("target", [CHAMPION, PRODUCTION])
+@pytest.mark.parametrize(
+    ("known", "baseline"),
+    [
+        ((applied(V1, 1),), {}),
+        ((), {V1: hours(0)}),
+        ((applied(V1, 1),), {V1: hours(0)}),
+        ((applied(V1, 1),), {V2: hours(1)}),
+    ],
+)
+def test_a_place_that_no_one_held_when_an_admin_accepted_goes_back_to_no_one(
+    known: tuple[TransitionRequest, ...], baseline: dict[VersionId, datetime], target: Target
+) -> None:
+    known = tuple(replace(one, target=target) for one in known)
+    facts = the_facts(*known, holders=(V3,), target=target, baseline=baseline, accepted_backup=hours(2))
+
+    assert custody_of(facts).way_back is None
+    assert not any(may_hold(version, facts) for version in (V1, V2, V3))
+
+
+def test_what_is_approved_after_the_place_was_accepted_as_empty_is_its_way_back() -> None:
+    facts = the_facts(applied(V1, 1), applied(V2, 6), holders=(V3,), accepted_backup=hours(2))
+
+    assert custody_of(facts).way_back == V2
+
+
+def test_a_copy_in_a_target_model_gives_way_to_no_restore() -> None:
+    facts = the_facts(
+        applied(V1, 1, target=INTO_PROD, copies=(C1,)), holders=(C1,), target=INTO_PROD, accepted_backup=hours(2)
+    )
+
+    assert may_hold(C1, facts)
 
 
 def test_what_failed_and_was_rolled_back_is_no_way_back() -> None:

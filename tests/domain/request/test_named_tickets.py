@@ -12,11 +12,15 @@ from bot.domain.events import AskJoined
 from bot.domain.model import Ask, AskKind
 from bot.domain.references import NamedTicket, Relation, SeenTicket, TicketPlan
 from bot.domain.request.evolution import evolve
-from bot.domain.request.named_tickets import names_in, related
+from bot.domain.request.named_tickets import chosen, names_in, related
 from tests.builders import a_request, an_evidence
 
 PLAN = TicketPlan("GOV", "Task", "Done", "Rejected", relation=Relation.SUBTASK, relation_type="Sub-task")
 LINKED = replace(PLAN, relation=Relation.LINK, relation_type="Relates")
+OF_TWO = replace(LINKED, relation_projects=("ML", "OPS"))
+GOOD = NamedTicket("ML-2", Relation.LINK, in_request=True)
+BAD = NamedTicket("HR-1", Relation.NONE, in_request=True, trouble="it is in HR")
+WORSE = NamedTicket("ML-9", Relation.NONE, in_request=False, trouble="it was not found")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,27 @@ def test_a_name_has_the_form_of_jiras_keys_and_the_requests_come_first(
         (PLAN, SeenTicket("ML-1", True, "ML-1", "ML"), Relation.NONE, "it is not in GOV, and a sub-task must be"),
         (PLAN, SeenTicket("GOV-2", True, "GOV-2", "GOV", True), Relation.NONE, "it is a sub-task itself"),
         (PLAN, SeenTicket("GOV-9", True), Relation.NONE, "it was not found, or the bot's account may not see it"),
-        (LINKED, SeenTicket("ML-1", True, "ML-1", "ML"), Relation.LINK, ""),
+        (LINKED, SeenTicket("GOV-1", True, "GOV-1", "GOV"), Relation.LINK, ""),
+        (
+            LINKED,
+            SeenTicket("ML-1", True, "ML-1", "ML"),
+            Relation.NONE,
+            "it is in ML, and the policy has it linked only",
+        ),
+        (
+            LINKED,
+            SeenTicket("GOV-1", True, "HR-7", "HR"),
+            Relation.NONE,
+            "it is in HR, and the policy has it linked only",
+        ),
+        (OF_TWO, SeenTicket("ML-1", True, "ML-1", "ML"), Relation.LINK, ""),
+        (OF_TWO, SeenTicket("OLD-1", True, "OPS-4", "OPS"), Relation.LINK, ""),
+        (
+            OF_TWO,
+            SeenTicket("GOV-1", True, "GOV-1", "GOV"),
+            Relation.NONE,
+            "it is in GOV, and the policy has it linked",
+        ),
         (LINKED, SeenTicket("GOV-2", True, "GOV-2", "GOV", True), Relation.LINK, ""),
         (LINKED, SeenTicket("ML-9", True), Relation.NONE, "it was not found"),
     ],
@@ -64,6 +88,25 @@ def test_only_a_ticket_that_is_there_and_fits_gets_a_relation(
     assert named.trouble.startswith(trouble)
     assert bool(named.trouble) is bool(trouble)
     assert named.key == (seen.key or seen.name)
+
+
+@pytest.mark.parametrize(
+    ("found", "key", "refused"),
+    [
+        ([], "", ()),
+        ([GOOD, BAD], "ML-2", ()),
+        ([BAD, WORSE, GOOD], "ML-2", ("HR-1: it is in HR", "ML-9: it was not found")),
+        ([BAD, WORSE], "HR-1", ("ML-9: it was not found",)),
+    ],
+)
+def test_the_first_that_fits_is_taken_and_what_was_refused_is_said_too(
+    found: list[NamedTicket], key: str, refused: tuple[str, ...]
+) -> None:
+    named = chosen(found)
+
+    assert (named.key, named.refused) == (key, refused) if named else key == ""
+    said = named_text(named, a_request(), CardContext({}, None)) if named else ""
+    assert all(one in said for one in refused)
 
 
 def test_what_one_who_joined_may_have_written_is_not_said_to_be_the_requesters() -> None:

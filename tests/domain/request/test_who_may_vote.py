@@ -29,7 +29,7 @@ def test_a_request_that_is_opened_again_is_closed_to_all_to_whom_the_stale_one_w
 ) -> None:
     stale = replace(request, barred=barred, latecomers=latecomers)
 
-    for new in (lifecycle.reopened(stale), asked_again(stale, Ask(AskKind.TAG, "countersign.ask"))):
+    for new in (lifecycle.reopened(stale), asked_again(stale, Ask(AskKind.TAG, "countersign.ask"), LATER)):
         fresh = initial(open_request(new, "fresh", RULE, RULE_HASH, LATER))
         assert fresh.parties >= stale.parties | set(latecomers)
         assert fresh.requester == stale.requester

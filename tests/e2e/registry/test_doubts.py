@@ -8,10 +8,13 @@ from datetime import timedelta
 
 import pytest
 import requests
+import sqlalchemy as sa
 
 from bot.clients.mlflow.registry import MlflowRegistry
 from bot.domain.events import BaselineTaken, ModelGone, RegistryDoubted, RegistryTrusted
 from bot.domain.model import State
+from bot.engine.lanes import FollowUp, Lane
+from bot.engine.rows import JobStatus
 from bot.sandbox.mlflow_server import running_mlflow
 from handlers.policy.kill_switch import person_named
 from handlers.registry.sweeps import accept_registry
@@ -60,6 +63,18 @@ def holder(installation: Installation) -> str | None:
     return next((one.request_id for one in placed if one.target.name == "champion"), None)
 
 
+def run_out_of_time(installation: Installation) -> None:
+    """What waits has been tried for 72 hours, and this is its last attempt."""
+    with installation.s.store.transaction() as tx:
+        over = "args = args || jsonb_build_object('not_after', now()), scheduled_at = now()"
+        tx.connection.execute(sa.text(f"update procrastinate_jobs set {over} where status = 'todo'"))
+    installation.settle_once()
+
+
+def parked(installation: Installation) -> set[str]:
+    return {job.name for job in installation.s.store.jobs.listing(JobStatus.PARKED)}
+
+
 def test_an_emptied_registry_costs_no_approval_and_all_goes_on_when_it_is_back(
     installation: Installation, elsewhere: Callable[[], None]
 ) -> None:
@@ -95,6 +110,27 @@ def test_while_it_is_doubted_nothing_moves_and_nothing_expires(
     installation.settle_until(lambda: installation.reread(pending).state is State.APPLIED)
 
     assert (waits, other.state, installation.champion()) == (State.APPROVED, State.APPROVED, 2)
+
+
+def test_whatever_was_parked_because_of_a_doubt_goes_on_when_it_has_ended(
+    installation: Installation, elsewhere: Callable[[], None]
+) -> None:
+    promoted = installation.promoted()
+    pending, home = installation.asked(), installation.s.registry
+    elsewhere()
+    installation.sweep()
+    with installation.s.store.transaction() as tx:
+        tx.defer_for(FollowUp("renew_comparison", Lane.EVIDENCE), pending)
+        tx.defer_for(FollowUp("sync_tags", Lane.TAGS), promoted)
+    run_out_of_time(installation)
+    given_up = parked(installation)
+
+    back_home(installation, home)
+    installation.sweep()
+    installation.settle_all()
+
+    assert given_up == {"renew_comparison", "sync_tags"}
+    assert parked(installation) == set()
 
 
 @pytest.mark.proof

@@ -89,6 +89,23 @@ def test_a_rule_may_put_everything_back_by_itself(installation: Installation) ->
     assert not {"approve", "reject"} & set(installation.card(observed).buttons)
     assert installation.ticket_status(observed) == "Won't Do"
     assert installation.entries(RequestRejected)[-1]["person"] == "policy"
+    assert "Bea Baker (as the run says)" in installation.card(observed).all_text
+
+
+def test_who_trained_what_the_rule_puts_back_is_known_from_an_earlier_request_for_it(
+    installation: Installation,
+) -> None:
+    installation.use_policy(observed="revert")
+    with_a_champion(installation)
+    asked = installation.asked(2)
+    assert asked.evidence is not None
+    installation.mlflow.set_tag(str(asked.evidence.run_id), "mlflow.user", "cy")
+
+    installation.move(2)
+
+    put_back = installation.request(2)
+    assert (installation.champion(), put_back.state) == (1, State.REJECTED)
+    assert "Bea Baker (as the run says)" in installation.card(put_back).all_text
 
 
 def test_a_rule_may_only_report(installation: Installation) -> None:

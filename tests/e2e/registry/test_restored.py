@@ -30,9 +30,21 @@ from handlers.registry.restored import Change, changes_on_record
 from handlers.registry.sweeps import accept_registry
 from tests.fixtures.installation import API_TOKEN, CHANNEL, Installation, services_with
 
+COMMANDS_ALONE = ("migrate", "web", "worker", "clock", "socket")
+SETTINGS = {
+    "COUNTERSIGN_URL": "https://countersign.example.com",
+    "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_APP_TOKEN": "xapp-1",
+    "SLACK_SIGNING_SECRET": "secret",
+    "JIRA_URL": "https://jira.example.com",
+    "JIRA_TOKEN": "secret",
+    "SMTP_URL": "smtp://127.0.0.1:9",
+}
+
 
 def countersign(url: str, home: Path, *words: str) -> Result:
-    environment = {"DATABASE_URL": url, "COUNTERSIGN_HOME": str(home)}
+    environment = {**SETTINGS, "DATABASE_URL": url, "COUNTERSIGN_HOME": str(home)}
     return CliRunner().invoke(main, words, env=environment, catch_exceptions=False)
 
 
@@ -155,6 +167,27 @@ def test_a_target_that_no_one_held_when_an_admin_accepted_stays_empty(
     after.sweep()
 
     assert after.champion() is None
+
+
+@pytest.mark.proof
+def test_what_is_moved_into_a_target_that_was_accepted_as_empty_is_taken_out_again(
+    installation: Installation, restored: Callable[[Path], Installation], tmp_path: Path
+) -> None:
+    installation.use_policy(observed="revert")
+    installation.promoted()
+    file = back_up(installation, tmp_path)
+    installation.mlflow.delete_registered_model_alias(installation.model, "champion")
+    second = installation.register()
+    after = restored(file)
+    accept_registry("it serves no one", person_named("ana@example.com", after.s), after.s)
+
+    after.move(second)
+    after.sweep()
+    then = after.champion()
+    after.move(1)
+    after.sweep()
+
+    assert (then, after.champion()) == (None, None)
 
 
 @pytest.mark.proof
@@ -302,10 +335,10 @@ def test_a_restore_that_was_cut_short_leaves_no_database_that_can_be_used(
     monkeypatch.setattr("handlers.registry.restored.begin_again", lambda *_: sys.exit(130))
 
     cut = countersign(empty_database_url, tmp_path, "restore", str(file))
-    used = countersign(empty_database_url, tmp_path, "migrate")
+    used = [countersign(empty_database_url, tmp_path, command) for command in COMMANDS_ALONE]
 
-    assert (cut.exit_code, used.exit_code) == (130, 2)
-    assert "`countersign restore` was cut short in this database" in used.output
+    assert (cut.exit_code, *(one.exit_code for one in used)) == (130, 2, 2, 2, 2, 2)
+    assert all("`countersign restore` was cut short in this database" in one.output for one in used)
 
 
 def test_the_embedded_database_comes_back_in_an_empty_home_and_never_over_another(

@@ -27,7 +27,9 @@ def asked_with(installation: Installation, named: str, description: str) -> Tran
 
 
 def test_the_ticket_is_linked_to_the_one_that_is_named_and_closed_as_ever(installation: Installation) -> None:
-    request = asked_with(installation, "link: Relates", "UTF-8 fixed. ML-1: retrained on May data")
+    request = asked_with(
+        installation, "link: Relates, projects: [ML]", "UTF-8 fixed. GOV-1, ML-1: retrained on May data"
+    )
 
     installation.approve(request)
 
@@ -37,6 +39,7 @@ def test_the_ticket_is_linked_to_the_one_that_is_named_and_closed_as_ever(instal
     ours, theirs = installation.jira.issue(ticket.key), installation.jira.issue("ML-1")
     assert (link.type.name, link.start, link.end) == ("Relates", ours.id, theirs.id)
     said = "ML-1, named in the version's description, by someone with access to MLflow; linked to this request's ticket"
+    said = f"{said}. Not related: GOV-1: it is in GOV, and the policy has it linked only to tickets of ML"
     assert said in installation.card(request).all_text
     assert said in ours.description_text
     assert (installation.ticket_status(request), installation.unfinished()) == ("Done", [])
@@ -60,6 +63,7 @@ def test_the_ticket_is_linked_to_the_one_that_is_named_and_closed_as_ever(instal
             "",
             "not related to this request's ticket: Jira refused opening a Gone in GOV",
         ),
+        ("link: Relates", "ML-1: retrained", "", "it is in ML, and the policy has it linked only to tickets of GOV"),
         ("link: Relates", "ML-99: retrained", "", "not related to this request's ticket: it was not found"),
     ],
 )
@@ -81,7 +85,7 @@ def test_a_ticket_that_cannot_be_the_parent_leaves_an_ordinary_one_that_says_why
 
 @pytest.mark.proof
 def test_a_link_that_jira_refuses_keeps_nothing_else_from_the_ticket(installation: Installation) -> None:
-    request = asked_with(installation, "link: Causes", "ML-1: retrained on May data")
+    request = asked_with(installation, "link: Causes, projects: [ML]", "ML-1: retrained on May data")
 
     installation.approve(request)
 

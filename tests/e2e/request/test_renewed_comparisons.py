@@ -31,6 +31,7 @@ def test_a_rollback_renews_the_comparison_of_an_open_card_and_the_two_cards_lead
     installation.approve(fresh)
 
     assert (champion_of(old), champion_of(fresh)) == (2, 1)
+    assert fresh.expires_at == old.expires_at
     assert installation.reread(old).state is State.SUPERSEDED
     assert not before.buttons
     assert "Renewed on another card" in before.all_text
@@ -78,6 +79,7 @@ def test_a_target_that_goes_back_and_forth_does_not_renew_a_card_for_ever(instal
 
     cards = [one for one in installation.requests() if one.version.version == 3]
     assert len(cards) == 4
+    assert len({one.expires_at for one in cards}) == 1
     assert cards[-1].state is State.PENDING
 
 

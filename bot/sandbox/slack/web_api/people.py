@@ -79,7 +79,10 @@ def list_groups(call: Call) -> Json:
     groups: list[Json] = []
     for handle, members in call.backend.workspace.groups.items():
         group: Json = {"id": group_id(handle), "team_id": call.backend.workspace.id, "handle": handle, "name": handle}
-        group |= {"is_usergroup": True, "date_delete": 0, "user_count": len(members)}
+        is_disabled = handle in call.backend.workspace.disabled_groups
+        if is_disabled and not call.flag("include_disabled"):
+            continue
+        group |= {"is_usergroup": True, "date_delete": int(is_disabled), "user_count": len(members)}
         if call.flag("include_users"):
             group["users"] = list(members)
         groups.append(group)
@@ -92,7 +95,7 @@ def list_group_members(call: Call) -> Json:
     call.check_workspace()
     workspace, wanted = call.backend.workspace, call.needed("usergroup", "no_such_subteam")
     for handle, members in workspace.groups.items():
-        if group_id(handle) == wanted:
+        if group_id(handle) == wanted and (handle not in workspace.disabled_groups or call.flag("include_disabled")):
             active = [id_ for id_ in members if call.flag("include_disabled") or not workspace.people[id_].deleted]
             return {"users": active}
     raise SlackError("no_such_subteam")
