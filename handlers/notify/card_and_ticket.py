@@ -18,6 +18,7 @@ from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest
 from bot.domain.references import NamedTicket, PostedCard
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import MessageGone
+from bot.language.catalogues import in_language
 from bot.ports import Ticket
 from bot.services import Services
 from bot.store.requests import LIVE
@@ -138,7 +139,9 @@ def announce(seq: str, s: Services) -> None:
     """Posts a ledger entry that is about no request, once in each channel that it concerns."""
     with s.store.transaction() as tx:
         entry = tx.ledger.get(int(seq))
-        note = note_of(entry.kind, json.loads(entry.body), tx.policy(), tx.people.all_names())
+        policy = tx.policy()
+        with in_language(policy.language):
+            note = note_of(entry.kind, json.loads(entry.body), policy, tx.people.all_names())
         if note is None:
             return
         channels = {f"note:{seq}:{channel}": channel for channel in note.channels}

@@ -15,8 +15,10 @@ from bot.domain.request.lifecycle import AlreadyDecided, OwnRequest
 from bot.domain.request.quorum import wants_passkey
 from bot.engine.lanes import Lane
 from bot.errors import Refused
+from bot.language import _, sentences
 from bot.ports import Click
 from bot.services import Services
+from handlers.notify.readers import for_account
 from handlers.request.casting import (
     OLD_CARD,
     check_is_still,
@@ -45,12 +47,13 @@ def press(click: Click, s: Services) -> Reply:
         if is_old:
             tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
     if is_old:
-        raise Refused(OLD_CARD)
+        raise Refused(_(OLD_CARD))
     voter = voter_for(click.account, rule, request, s)
 
     if lifecycle.wants_reason(request, verdict, rule) and not click.reason:
         _check_may_vote(request, click, voter, rule, s)
-        s.notifier.ask_reason(click, *_question(request, verdict))
+        with for_account(click.account, s):
+            s.notifier.ask_reason(click, *_question(request, verdict))
         return Reply(asked=True)
     return cast_vote(click, voter, s)
 
@@ -99,9 +102,9 @@ def _note_self_approval(request_id: str, person: str, s: Services) -> None:
 
 def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
     """The form also says what will happen: it replaces the confirmation dialog."""
-    happens = what_approve_does(request) if verdict is Verdict.APPROVE else what_reject_does(request)
     approve, reject = button_labels(request)
-    if verdict is Verdict.APPROVE and request.failed_before:
-        happens = f"{happens} It was {request.failed_before}."
-    prompt = f"{happens} Why? Your reason goes on the card, into the ticket and into the ledger."
-    return (approve if verdict is Verdict.APPROVE else reject), prompt
+    why = _("Why? Your reason goes on the card, into the ticket and into the ledger.")
+    if verdict is Verdict.REJECT:
+        return reject, sentences(what_reject_does(request), why)
+    failed = _("It was {failed}.", failed=request.failed_before) if request.failed_before else ""
+    return approve, sentences(what_approve_does(request), failed, why)
