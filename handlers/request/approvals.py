@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from bot.domain.card.sentences import button_labels, what_approve_does, what_reject_does
+from bot.domain.card.sentences import button_labels
+from bot.domain.card.vote_effects import what_approve_does, what_reject_does
 from bot.domain.events import SelfApprovalRefused
 from bot.domain.model import TransitionRequest, Verdict
 from bot.domain.policy.rules import Rule
@@ -15,7 +16,7 @@ from bot.domain.request.lifecycle import AlreadyDecided, OwnRequest
 from bot.domain.request.quorum import wants_passkey
 from bot.engine.lanes import Lane
 from bot.errors import Refused
-from bot.language import _, sentences
+from bot.language import N_, _, sentences
 from bot.ports import Click
 from bot.services import Services
 from handlers.notify.readers import for_account
@@ -35,6 +36,8 @@ from handlers.request.casting import (
 from handlers.request.casting import Reply as Reply
 from handlers.request.confirming import ask_for_passkey
 from handlers.request.voters import Voter, voter_for
+
+LABELS = (N_("Approve"), N_("Reject"), N_("Ratify"), N_("Put back"))  # of the buttons
 
 
 def press(click: Click, s: Services) -> Reply:
@@ -105,6 +108,6 @@ def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
     approve, reject = button_labels(request)
     why = _("Why? Your reason goes on the card, into the ticket and into the ledger.")
     if verdict is Verdict.REJECT:
-        return reject, sentences(what_reject_does(request), why)
+        return _(reject), sentences(what_reject_does(request), why)
     failed = _("It was {failed}.", failed=request.failed_before) if request.failed_before else ""
-    return approve, sentences(what_approve_does(request), failed, why)
+    return _(approve), sentences(what_approve_does(request), failed, why)
