@@ -78,12 +78,8 @@ def relying_party(url: str) -> RelyingParty:
             )
         )
     if parts.scheme == "http" and host != "localhost" and not host.endswith(".localhost"):
-        raise Refused(
-            _(
-                "browsers allow passkeys only over https, and COUNTERSIGN_URL is {url}",
-                url=f"{parts.scheme}://{host}",
-            )
-        )
+        site = f"{parts.scheme}://{host}"
+        raise Refused(_("browsers allow passkeys only over https, and COUNTERSIGN_URL is {url}", url=site))
     return RelyingParty(host, f"{parts.scheme}://{_with_port(host, parts.scheme, parts.port)}")
 
 

@@ -47,7 +47,8 @@ def catalogue_of(code: str) -> Catalogue:
             messages[message.context or "", one] = forms
 
     def moment(at: datetime) -> str:
-        return f"{format_skeleton('yMMMdHm', at.astimezone(UTC), locale=code)} UTC"
+        day, hour = (format_skeleton(parts, at.astimezone(UTC), locale=code) for parts in ("yMMMd", "Hm"))
+        return f"{day}, {hour} UTC"
 
     return Catalogue(
         code=code,

@@ -94,8 +94,8 @@ def listen_to_actions(bolt: App, s: Services) -> None:
         reply = _answer(req, s)
         if reply.refused:
             ack(response_action="errors", errors={"reason": reply.text})
-        elif reply.waits:
-            ack(response_action="update", view=dict(s.notifier.as_notice(reply.title, reply.text)))
+        elif reply.notice is not None:
+            ack(response_action="update", view=dict(reply.notice))
         else:
             ack()  # the form closes, and the card says the rest
 
@@ -115,7 +115,9 @@ def _answer(received: BoltRequest, s: Services) -> Reply:
     if not reply.text:
         return reply
     with for_account(click.account, s, begun=begun):
-        return replace(reply, text=as_sentence(reread(reply.text)), title=reread(reply.title))
+        text = as_sentence(reply.text)
+        notice = s.notifier.as_notice(reread(reply.title), text) if reply.waits else None
+        return replace(reply, text=text, notice=notice)
 
 
 def _story(click: Click, s: Services) -> Reply:

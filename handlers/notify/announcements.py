@@ -231,7 +231,8 @@ def _emptied(body: Body, policy: Policy) -> Note | None:
         version=_holder(was),
     )
     command = f"countersign request-transition --name {body['model']} --version {was['version']} --to {target}"
-    advice = _("To bring it back: {command}", command=f"{command}{option_for(str(body['workspace']))}")
+    command += option_for(str(body["workspace"]))
+    advice = _("To bring it back: {command}", command=command)
     if body["handling"] == Observed.REVERT:
         advice = _(
             "The rule gives it back to its lawful holder, unless another version holds it by then. A note says so once it is back."

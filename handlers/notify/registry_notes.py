@@ -157,7 +157,8 @@ def _doubted(body: Body, _names: Mapping[str, str]) -> Card:
         else _("Check the address of the registry in the policy and the database behind MLflow.")
     )
     goes_on = _("When everything is there again, Countersign goes on by itself.")
-    accept = _("When what is there now is right, an admin says so: {command}", command=f"{ACCEPT}{option_for(place)}")
+    command = f"{ACCEPT}{option_for(place)}"
+    accept = _("When what is there now is right, an admin says so: {command}", command=command)
     title = _title(_("{registry} is not believed", registry=registry))
     return Card(title, said, paragraphs=(said, stops, sentences(check, goes_on, accept)))
 

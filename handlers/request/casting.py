@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -37,11 +37,12 @@ VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 class Reply:
     """What only the person who clicked sees; empty when the card itself is the answer. `waits`: the vote is not cast yet.
 
-    `title` is that of the notice which then takes a form's place.
+    `notice` then takes a form's place, under `title`.
     """
 
     text: str = ""
     title: str = ""
+    notice: Mapping[str, object] | None = None
     asked: bool = False
     refused: bool = False
     waits: bool = False

@@ -34,6 +34,7 @@ OBJECTED = {
     No.ROLLED_BACK: N_("{version} was rolled back for {target} by {person} on {when}"),
     No.CALLED_OFF: N_("{version} was called off for {target} by {person} on {when}"),
 }
+NO_NAME = N_("unknown")  # as `CardContext.name` says it
 # Labels, headings and cells of `changes` and `metrics_table`, which stay English there.
 CHANGES = (
     *(N_("Commit"), N_("Parameters"), N_("Model signature"), N_("Artifacts"), N_("Not covered"), N_("Data sets")),
@@ -41,7 +42,7 @@ CHANGES = (
 )
 TABLES = (
     *(N_("Metrics"), N_("Metric"), N_("Difference"), N_("Threshold"), N_("Read from")),
-    *(N_("missing"), N_("other data"), N_("the same")),
+    *(N_("missing"), N_("other data"), N_("the same"), N_("run")),
 )
 ROLES = (N_("candidate"), N_("now"), N_("before"))
 ENDINGS = (N_("better"), N_("worse"), N_("no champion yet"))
@@ -85,7 +86,7 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
         Fact(_("Version"), Link(version, evidence.version_url) if evidence else version),
         Fact(_("Target"), _held(request)),
         Fact(_("Asked"), _asked(request, context)),
-        Fact(_("Trained by"), trained_by(request, context)),
+        Fact(_("Trained by"), _(trained_by(request, context))),
     ]
     if evidence is not None and evidence.run_url and evidence.run_id:
         facts.append(Fact(_("Run"), Link(_("Run {id}", id=evidence.run_id[:8]), evidence.run_url)))

@@ -74,7 +74,9 @@ def test_the_baseline_is_told_once_in_every_channel() -> None:
 
     assert note is not None
     assert note.channels == ("#models", "#risk")
-    assert note.card.summary == "Countersign is watching. 12 models are watched. 3 targets are held without an approval."
+    assert (
+        note.card.summary == "Countersign is watching. 12 models are watched. 3 targets are held without an approval."
+    )
     assert note.card.paragraphs[-1] == (
         "Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt"
     )
