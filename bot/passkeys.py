@@ -22,11 +22,11 @@ from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerifica
 from bot.assertions import SignedByPasskey, check_assertion, decoded
 from bot.domain.grounds import Assertion
 from bot.errors import FORBIDDEN, AssertionRefused, Refused, Rejected
-from bot.language import _
+from bot.language import N_, _
 
 WAITS = 120_000  # milliseconds that the browser waits for the person
 AS_BROWSERS_WRITE = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-IN_ASCII = "letters, digits and hyphens, and other letters as xn--..."
+IN_ASCII = N_("letters, digits and hyphens, and other letters as xn--...")
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # https://url.spec.whatwg.org/#ends-in-a-number-checker
 PARTS = ("id", "clientDataJSON", "authenticatorData", "signature")
 
@@ -74,7 +74,7 @@ def relying_party(url: str) -> RelyingParty:
             _(
                 "browsers write the host {host} of COUNTERSIGN_URL otherwise. Write it as they do, in ASCII: {example}",
                 host=host,
-                example=IN_ASCII,
+                example=_(IN_ASCII),
             )
         )
     if parts.scheme == "http" and host != "localhost" and not host.endswith(".localhost"):

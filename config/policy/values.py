@@ -197,7 +197,7 @@ def _first_version(version: int) -> int:
 
 def _language(text: str) -> str:
     if text not in LANGUAGES:
-        raise ValueError(f'must be {" or ".join(LANGUAGES)}, not "{text[:80]}".{guess(text, LANGUAGES)}')
+        raise ValueError(f'must be {" or ".join(LANGUAGES)}, not "{text[:80]}".{guess(text[:2].lower(), LANGUAGES)}')
     return text
 
 

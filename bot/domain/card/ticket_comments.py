@@ -13,28 +13,27 @@ from bot.domain.request.quorum import ANYONE
 from bot.domain.text import target_label, version_name
 from bot.language import N_, Value, _, listed, pgettext, sentences
 
-ROLLED_BACK_TO = N_("Rollback approved: {version} for {target}, away from {away}.")
 DECIDED = {
-    Kind.PROMOTION: N_("Approved: {version} for {target}."),
-    Kind.OBSERVED: N_("Ratified: {version} for {target}."),
-    Kind.ROLLBACK: N_("Rollback approved: {version} for {target}."),
+    Kind.PROMOTION: N_("Approved: {version} for {target}"),
+    Kind.OBSERVED: N_("Ratified: {version} for {target}"),
+    Kind.ROLLBACK: N_("Rollback approved: {version} for {target}"),
 }
-LET_THROUGH = N_("Approved by the fast track: {version} for {target}.")
+LET_THROUGH = N_("Approved by the fast track: {version} for {target}")
 ENDED = {
-    State.REJECTED: N_("Rejected: {version} for {target}."),
-    State.EXPIRED: N_("Expired: {version} for {target}."),
-    State.WITHDRAWN: N_("Withdrawn: {version} for {target}."),
-    State.SUPERSEDED: N_("Superseded: {version} for {target}."),
-    State.CALLED_OFF: N_("Approved, and called off: {version} for {target}."),
+    State.REJECTED: N_("Rejected: {version} for {target}"),
+    State.EXPIRED: N_("Expired: {version} for {target}"),
+    State.WITHDRAWN: N_("Withdrawn: {version} for {target}"),
+    State.SUPERSEDED: N_("Superseded: {version} for {target}"),
+    State.CALLED_OFF: N_("Approved, and called off: {version} for {target}"),
 }
-OBSERVED_ENDED = ENDED | {State.CALLED_OFF: N_("Ratified, and called off: {version} for {target}.")}
+OBSERVED_ENDED = ENDED | {State.CALLED_OFF: N_("Ratified, and called off: {version} for {target}")}
 ROLLBACK_ENDED = ENDED | {
-    State.REJECTED: N_("Rollback rejected: {version} for {target}."),
-    State.CALLED_OFF: N_("Rollback approved, and called off: {version} for {target}."),
+    State.REJECTED: N_("Rollback rejected: {version} for {target}"),
+    State.CALLED_OFF: N_("Rollback approved, and called off: {version} for {target}"),
 }
-FAST_TRACK_CALLED_OFF = N_("Approved by the fast track, and called off: {version} for {target}.")
-RENEWED = N_("Renewed on another card: {version} for {target}.")
-UNDECIDED = N_("Not decided yet: {version} for {target}.")
+FAST_TRACK_CALLED_OFF = N_("Approved by the fast track, and called off: {version} for {target}")
+RENEWED = N_("Renewed on another card: {version} for {target}")
+UNDECIDED = N_("Not decided yet: {version} for {target}")
 ENDINGS = {Kind.PROMOTION: ENDED, Kind.OBSERVED: OBSERVED_ENDED, Kind.ROLLBACK: ROLLBACK_ENDED}
 
 MEANINGS = {
@@ -64,17 +63,21 @@ def decision_text(request: TransitionRequest, context: CardContext) -> str:
 
 
 def _decision(request: TransitionRequest) -> str:
-    names = _names(request)
+    said = _(_decided(request), **_names(request))
+    if request.away_from is None:
+        return _("{said}.", said=said)
+    return _("{said}, away from {away}.", said=said, away=version_name(request.away_from))
+
+
+def _decided(request: TransitionRequest) -> str:
     is_fast = request.decided_by is DecidedBy.FAST_TRACK and request.kind is Kind.PROMOTION
     if request.state in WAS_APPROVED:
-        if request.away_from is not None:
-            return _(ROLLED_BACK_TO, **names, away=version_name(request.away_from))
-        return _(LET_THROUGH if is_fast else DECIDED[request.kind], **names)
+        return LET_THROUGH if is_fast else DECIDED[request.kind]
     if request.renewed:
-        return _(RENEWED, **names)
+        return RENEWED
     if request.state is State.CALLED_OFF and is_fast:
-        return _(FAST_TRACK_CALLED_OFF, **names)
-    return _(ENDINGS[request.kind].get(request.state, UNDECIDED), **names)
+        return FAST_TRACK_CALLED_OFF
+    return ENDINGS[request.kind].get(request.state, UNDECIDED)
 
 
 def _names(request: TransitionRequest) -> dict[str, Value]:

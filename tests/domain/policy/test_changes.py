@@ -342,6 +342,7 @@ def everything_else() -> Iterator[tuple[Policy, str]]:
     yield replace(BEFORE, poll=Poll(timedelta(seconds=5), BEFORE.poll.aliases)), "poll.versions: 5s, was 30s"
     yield replace(BEFORE, poll=Poll(BEFORE.poll.versions, timedelta(hours=1))), "poll.aliases: 1h, was 1m"
     yield replace(BEFORE, default=Unruled.IGNORE), "default: ignore, was report"
+    yield replace(BEFORE, language="es"), "language: es, was en"
     yield (
         replace(BEFORE, artifact_stores=("mlflow-artifacts:", "s3://models/")),
         "artifact_stores: mlflow-artifacts: and s3://models/, was mlflow-artifacts:",
