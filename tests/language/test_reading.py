@@ -12,10 +12,14 @@ from threading import Barrier
 import pytest
 
 from bot.domain.card.card import Card, Fact, Link
+from bot.domain.card.passkey_card import passkey_card
+from bot.domain.request.passkeys import Passkey
 from bot.language import LANGUAGES, _, as_sentence, listed, moment, ngettext, reread, sentences, translated
 from bot.language.catalogues import catalogue_of, in_language, language_of
+from handlers.notify.outbox import card_digest
 
 NOON = datetime(2026, 11, 28, 12, 31, tzinfo=UTC)
+PASSKEY = Passkey("credential", "ana", "key", NOON, "laptop", "salt", "countersign.example.com", "U1", "T1")
 
 
 def in_spanish(text: str) -> str:
@@ -95,6 +99,17 @@ def test_a_card_is_read_whole() -> None:
         ("La vía rápida está activada",),
     )
     assert shown.facts == (Fact("Versión", Link("Abrir la tarjeta", "https://example.com")),)
+
+
+def test_an_unchanged_card_is_known_by_its_digest_in_each_language() -> None:
+    def digest(language: str) -> str:
+        with in_language(language):
+            return card_digest(passkey_card(PASSKEY, {"ana": "Ana Ruiz"}, ""))
+
+    english, spanish = digest("en"), digest("es")
+
+    assert (digest("en"), digest("es")) == (english, spanish)
+    assert english != spanish
 
 
 def test_where_a_text_is_stored_a_plain_string_remains() -> None:

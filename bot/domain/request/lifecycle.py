@@ -68,11 +68,11 @@ from bot.domain.request.voting import check_may_cast as check_may_cast
 from bot.domain.request.voting import check_may_vote as check_may_vote
 from bot.domain.request.voting import wants_reason as wants_reason
 from bot.errors import Refused
-from bot.language import _
+from bot.language import N_, _
 
 FAR_AHEAD = timedelta(days=365)
 REASONS_TOLD = 5
-UNDECIDED = "nobody decided in time"
+UNDECIDED = N_("nobody decided in time")
 
 
 def freeze_evidence(
