@@ -19,6 +19,7 @@ SURFACES = (
     "bot/domain/request/voting.py",
     "bot/passkeys.py",
     "handlers/doors/slack_commands.py",
+    "handlers/ledger/checkpoints.py",
     "handlers/notify/announcements.py",
     "handlers/notify/registry_notes.py",
     "handlers/notify/ticket_writes.py",
