@@ -115,7 +115,7 @@ def _answer(received: BoltRequest, s: Services) -> Reply:
     if not reply.text:
         return reply
     with for_account(click.account, s, begun=begun):
-        text = as_sentence(reply.text)
+        text = as_sentence(reply.text) if reply.refused else reread(reply.text)  # which may end in a link
         notice = s.notifier.as_notice(reread(reply.title), text) if reply.waits else None
         return replace(reply, text=text, notice=notice)
 

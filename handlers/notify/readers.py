@@ -12,7 +12,7 @@ from bot.language.catalogues import in_language, language_of
 from bot.services import Services
 
 log = structlog.get_logger()
-NO_QUESTION_AFTER = timedelta(seconds=1.25)  # a click is answered within 3 s, and this question may itself take 1.5
+NO_QUESTION_AFTER = timedelta(seconds=1.25)  # a click is answered within 3 s, and the last question may itself take 1.5
 
 
 def for_everyone(s: Services) -> AbstractContextManager[None]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.model import TransitionRequest
@@ -19,6 +18,7 @@ from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
+from handlers.notify.readers import NO_QUESTION_AFTER
 from handlers.request.accounts import person_behind
 
 Found = TypeVar("Found")
@@ -40,7 +40,6 @@ SOME_RULE = N_("only people who approve under some rule may do this: members of 
 PASSKEY_RULE = N_(
     "only people who approve under a rule that wants passkeys may do this: members of {groups}. Ask one of them"
 )
-NO_QUESTION_AFTER = timedelta(seconds=1.25)  # a click is answered within 3 s, and the last question may itself take 1.5
 
 
 class VoterUnknown(Refused):
