@@ -18,7 +18,7 @@ QUICK_WORKERS ?= 2
 # Programs that the tests start, and the next run, find their bytecode compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test proofs quick check model sim style types contracts security site attack fuzz bench compat pictures reference dist sbom audit deploy-check \
+.PHONY: demo test proofs quick check model sim style types contracts security site attack fuzz bench compat pictures reference messages dist sbom audit deploy-check \
 	format clean
 
 demo: $(STAMP)
@@ -149,3 +149,11 @@ pictures: $(STAMP)
 
 reference: $(STAMP)
 	$(BIN)/python -m docs.write_reference
+
+# Takes the marked texts out of the code into each bot/language/*.po; what is new there is empty or fuzzy until someone translates it.
+messages: $(STAMP)
+	set -e; new=$$(mktemp); trap 'rm -f "$$new"' EXIT; \
+	$(BIN)/pybabel -q extract --sort-by-file --add-location=file --no-wrap -o "$$new" bot handlers config; \
+	for catalogue in bot/language/*.po; do \
+		$(BIN)/pybabel -q update --ignore-obsolete --ignore-pot-creation-date --no-wrap -i "$$new" \
+			-l "$$(basename "$$catalogue" .po)" -o "$$catalogue"; done

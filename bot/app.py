@@ -35,6 +35,7 @@ from bot.database.connect import create_engine
 from bot.domain.workspaces import DEFAULT, Registry
 from bot.engine.jobs import Jobs
 from bot.errors import InvalidKey, InvalidSettings, KeyExposed, NotVerified
+from bot.language.catalogues import read_catalogues
 from bot.links import KEY_FILE, links_for, make_link_key
 from bot.logs import write_logs
 from bot.ports import OutsideWitness, PublicKey, Signer
@@ -214,6 +215,7 @@ def bolt_app(s: Services, settings: Settings, signing_secret: str = "") -> App:
         token_verification_enabled=False,
         ssl_check_enabled=False,  # it would answer before the signature is verified
     )
+    read_catalogues()
     listen_to_actions(bolt, s)
     listen_to_commands(bolt, s)
     bolt.error(_say_what_broke)

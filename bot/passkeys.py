@@ -22,10 +22,11 @@ from webauthn.helpers.structs import PublicKeyCredentialDescriptor, UserVerifica
 from bot.assertions import SignedByPasskey, check_assertion, decoded
 from bot.domain.grounds import Assertion
 from bot.errors import FORBIDDEN, AssertionRefused, Refused, Rejected
+from bot.language import N_, _
 
 WAITS = 120_000  # milliseconds that the browser waits for the person
 AS_BROWSERS_WRITE = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-IN_ASCII = "letters, digits and hyphens, and other letters as xn--..."
+IN_ASCII = N_("letters, digits and hyphens, and other letters as xn--...")
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")  # https://url.spec.whatwg.org/#ends-in-a-number-checker
 PARTS = ("id", "clientDataJSON", "authenticatorData", "signature")
 
@@ -59,16 +60,26 @@ def relying_party(url: str) -> RelyingParty:
     host = (parts.hostname or "").lower()
     if not host or parts.scheme not in ("http", "https"):
         raise Refused(
-            "passkeys need the bot's public address. Set COUNTERSIGN_URL, such as https://countersign.example.com"
+            _("passkeys need the bot's public address. Set COUNTERSIGN_URL, such as https://countersign.example.com")
         )
     if _is_address(host):
-        raise Refused(f"a passkey is made for a name, and COUNTERSIGN_URL has the address {host}. Give the host a name")
+        raise Refused(
+            _(
+                "a passkey is made for a name, and COUNTERSIGN_URL has the address {host}. Give the host a name",
+                host=host,
+            )
+        )
     if not AS_BROWSERS_WRITE.fullmatch(host):
         raise Refused(
-            f"browsers write the host {host} of COUNTERSIGN_URL otherwise. Write it as they do, in ASCII: {IN_ASCII}"
+            _(
+                "browsers write the host {host} of COUNTERSIGN_URL otherwise. Write it as they do, in ASCII: {example}",
+                host=host,
+                example=_(IN_ASCII),
+            )
         )
     if parts.scheme == "http" and host != "localhost" and not host.endswith(".localhost"):
-        raise Refused(f"browsers allow passkeys only over https, and COUNTERSIGN_URL is {parts.scheme}://{host}")
+        site = f"{parts.scheme}://{host}"
+        raise Refused(_("browsers allow passkeys only over https, and COUNTERSIGN_URL is {url}", url=site))
     return RelyingParty(host, f"{parts.scheme}://{_with_port(host, parts.scheme, parts.port)}")
 
 

@@ -101,7 +101,7 @@ Each effect is a job. It reads the current state and brings the outside world to
 def the_page() -> str:
     return PAGE_TEXT.format(
         commands="\n\n".join(as_section(names, command) for names, command in every_command()),
-        slack=as_table(("command", "what it does"), ((code(fact.label), fact.value) for fact in HELP)),
+        slack=as_table(("command", "what it does"), ((code(command), does) for command, does in HELP)),
         routes=as_table(("route", "who calls it"), ((code(route), CALLERS[route]) for route in every_route())),
         settings=as_table(("variable", "purpose", "default", "example", "needed by"), map(as_row, SETTINGS)),
         events=as_table(("event", "fields", "effects"), map(event_row, every_event())),

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.model import TargetKind, TransitionRequest
+from bot.domain.model import TargetKind, TransitionRequest, VersionId
+from bot.domain.names import shown
+from bot.domain.workspaces import DEFAULT
+from bot.language import _
 
 SECONDS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 
@@ -84,4 +87,16 @@ def target_label(request: TransitionRequest) -> str:
     """The target for people: champion, stage Production, model prod.x."""
     if request.target.kind is TargetKind.ALIAS:
         return request.target.name
-    return f"{request.target.kind} {request.target.name}"
+    if request.target.kind is TargetKind.STAGE:
+        return _("stage {name}", name=request.target.name)
+    return _("model {name}", name=request.target.name)
+
+
+def model_name(model: str, workspace: str) -> str:
+    """The model for people; in a workspace that is not the default one, with the workspace."""
+    return model if workspace == DEFAULT else _("{model} in {workspace}", model=model, workspace=workspace)
+
+
+def version_name(version: VersionId) -> str:
+    """The version for people, such as bike-demand v7; as `model_name`."""
+    return model_name(f"{shown(version.model)} v{version.version}", version.workspace)

@@ -151,12 +151,13 @@ class AccountKind(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """A person's account with the notifier; `email` is empty when the vendor does not give it."""
+    """A person's account with the notifier; `email` and `locale`, such as es-ES, are empty when the vendor does not give them."""
 
     id: str
     email: str
     name: str
     kind: AccountKind
+    locale: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from bot.domain.passkey_events import PASSKEY_EVENTS
 from bot.domain.references import PostedCard
 from bot.domain.request.passkeys import Passkey, passkeys_from
 from bot.errors import Refused
+from bot.language import _
 from bot.ports import Click
 from bot.store import tables
 
@@ -90,9 +91,11 @@ class PasskeyRows:
         """The one whose id begins like this. Raises Refused when there is none, or more than one."""
         found = [key for key in self.all().values() if beginning and key.id.startswith(beginning.lower())]
         if not found:
-            raise Refused(f'there is no passkey "{beginning[:40]}". `countersign passkeys list` shows all')
+            raise Refused(_('there is no passkey "{id}". `countersign passkeys list` shows all', id=beginning[:40]))
         if len(found) > 1:
-            raise Refused(f'"{beginning}" is the beginning of {len(found)} passkeys. Write more of it')
+            raise Refused(
+                _('"{id}" is the beginning of {count} passkeys. Write more of it', id=beginning, count=len(found))
+            )
         return found[0]
 
     def _events(self, before: int | None) -> Iterator[Event]:

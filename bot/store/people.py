@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.domain.policy.rules import PersonEntry
 from bot.errors import Refused
 from bot.ids import new_id
+from bot.language import _
 from bot.store import tables
 
 
@@ -74,8 +75,12 @@ class PeopleRows:
                 return False
             if row.account is not None:
                 raise Refused(
-                    f"{person.email} and this Slack account are bound to different people. "
-                    f"Ask an administrator of Countersign for `countersign people bind {person.email} {account}`"
+                    _(
+                        "{email} and this Slack account are bound to different people. "
+                        "Ask an administrator of Countersign for `countersign people bind {email} {account}`",
+                        email=person.email,
+                        account=account,
+                    )
                 )
         mine = tables.people.c.id == person.id
         self.connection.execute(sa.update(tables.people).where(mine).values(account=account))

@@ -13,6 +13,7 @@ from bot.domain.ledger.chain import as_plain
 from bot.domain.model import OPEN, Kind, State, Target, TransitionRequest, VersionId
 from bot.errors import Refused
 from bot.ids import new_id
+from bot.language import _
 from bot.store import tables
 from bot.store.contents import content_columns
 
@@ -40,11 +41,11 @@ class RequestRows:
     def get(self, request_id: str, *, for_update: bool = False) -> TransitionRequest:
         """Raises Refused when there is none: ids come from buttons and command lines."""
         if not (request_id.isascii() and request_id.isprintable()):  # PostgreSQL would refuse it as a parameter
-            raise Refused("there is no such request: its id holds letters that no id of ours has")
+            raise Refused(_("there is no such request: its id holds letters that no id of ours has"))
         query = sa.select(tables.requests.c.body).where(tables.requests.c.id == request_id)
         body = self.connection.execute(query.with_for_update() if for_update else query).scalar()
         if body is None:
-            raise Refused(f'there is no request "{request_id[:64]}". It may belong to another installation')
+            raise Refused(_('there is no request "{id}". It may belong to another installation', id=request_id[:64]))
         return _request_of(body)
 
     def full_id(self, beginning: str) -> str:
@@ -54,7 +55,7 @@ class RequestRows:
         query = sa.select(tables.requests.c.id).where(tables.requests.c.id.startswith(beginning)).limit(2)
         found = self.connection.execute(query).scalars().all()
         if len(found) > 1:
-            raise Refused(f'several requests begin with "{beginning}". Write more letters of the one you mean')
+            raise Refused(_('several requests begin with "{id}". Write more letters of the one you mean', id=beginning))
         return found[0] if found else beginning
 
     def find(

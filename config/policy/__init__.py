@@ -220,6 +220,7 @@ def _as_policy(shape: PolicyShape) -> Policy:
         groups=tuple(group.as_group(name) for name, group in shape.groups.items()),
         rules=tuple(rule.as_rule() for rule in shape.rules),
         default=shape.default,
+        language=shape.language,
         calendar=shape.calendar.as_calendar(),
         freezes=tuple(freeze.as_freeze(name, shape.calendar.timezone) for name, freeze in shape.freezes.items()),
         artifact_stores=shape.artifact_stores,

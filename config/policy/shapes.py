@@ -45,6 +45,7 @@ from config.policy.values import (
     FreezeName,
     GroupHandle,
     GroupName,
+    Language,
     OneOf,
     Shape,
     Stage,
@@ -290,5 +291,7 @@ class PolicyShape(Shape):
     """How the locations begin that evidence is read from, for example s3://models/; nothing is read from any other."""
     default: Annotated[Unruled, Strict(False)] = Unruled.REPORT
     """What becomes of moved targets that no rule speaks of."""
+    language: Language = "en"
+    """The language of what a channel or a ticket shows: en or es. What only one person sees is in the language of their Slack."""
     digest: DigestShape | None = None
     """The weekly digest; without it, there is none."""

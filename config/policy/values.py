@@ -20,6 +20,8 @@ from pydantic import (
 from pydantic_core import PydanticKnownError
 
 from bot.domain.policy.git_remote import why_no_remote
+from bot.language import LANGUAGES
+from config.did_you_mean import guess
 
 STAGES = ("None", "Staging", "Production", "Archived")  # mlflow/entities/model_registry/model_version_stages.py
 ALIAS_LIMIT = 255  # mlflow/utils/validation.py, as the two patterns below
@@ -193,7 +195,14 @@ def _first_version(version: int) -> int:
     return version
 
 
+def _language(text: str) -> str:
+    if text not in LANGUAGES:
+        raise ValueError(f'must be {" or ".join(LANGUAGES)}, not "{text[:80]}".{guess(text[:2].lower(), LANGUAGES)}')
+    return text
+
+
 Text = Annotated[str, AfterValidator(_filled)]
+Language = Annotated[str, AfterValidator(_language), WithJsonSchema({"type": "string", "enum": list(LANGUAGES)})]
 Number = Annotated[
     float, BeforeValidator(_number), Field(allow_inf_nan=False), WithJsonSchema({"type": "number"})
 ]  # never true or false, NaN or infinite

@@ -13,6 +13,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from bot import metrics
 from bot.errors import Permanent, Refused, Rejected, Temporary
+from bot.language import Text
+from bot.language import as_sentence as as_sentence
 
 log = structlog.get_logger()
 UNSTORABLE = "a text or number in it cannot be stored: a NUL, half of a surrogate pair, or too large a number"
@@ -96,6 +98,7 @@ def _source() -> str:
     return {"/webhooks/mlflow": "mlflow", "/webhooks/jira": "jira", "/slack/events": "slack"}.get(request.path, "api")
 
 
-def as_sentence(text: str) -> str:
-    """A refusal reads on in a log line; alone it is a sentence."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+def text_of(error: Exception) -> str:
+    """The error's text as it was marked, so that it can be read in another language: `str` would keep only the English one."""
+    marked = error.args[0] if error.args else ""
+    return marked if isinstance(marked, Text) else str(error)

@@ -15,9 +15,11 @@ from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
 from bot import metrics
 from bot.domain.card.passkey_card import CONFIRM, REFUSE
 from bot.errors import OutsideError, Refused, Rejected
+from bot.language import _, reread
 from bot.ports import Click
 from bot.services import Services
-from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body
+from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body, text_of
+from handlers.notify.readers import for_account
 from handlers.request import approvals, call_off_button, passkey_buttons, rollbacks
 from handlers.request.casting import Reply
 
@@ -96,8 +98,8 @@ def listen_to_actions(bolt: App, s: Services) -> None:
         reply = _answer(req, s)
         if reply.refused:
             ack(response_action="errors", errors={"reason": reply.text})
-        elif reply.waits:
-            ack(response_action="update", view=dict(s.notifier.as_notice("One step more", reply.text)))
+        elif reply.notice is not None:
+            ack(response_action="update", view=dict(reply.notice))
         else:
             ack()  # the form closes, and the card says the rest
 
@@ -106,19 +108,36 @@ def listen_to_actions(bolt: App, s: Services) -> None:
 
 
 def _answer(received: BoltRequest, s: Services) -> Reply:
-    """A refusal is an answer too: the sentence that only the person sees."""
+    """In the person's language. What is recorded comes before, so that it is in none."""
+    begun = s.clock.now()
     try:
         click = _click_in(received, s)
-        reply = STORIES.get(click.action, approvals.press)(click, s)
-    except Refused as refusal:
-        metrics.clicks.labels("refused").inc()
-        return Reply(as_sentence(str(refusal)), refused=True)
     except Rejected as rejection:
         metrics.webhooks_rejected.labels("slack", rejection.reason).inc()
         return Reply(as_sentence(str(rejection)), refused=True)
+    reply = _story(click, s)
+    if not reply.text:
+        return reply
+    with for_account(click.account, s, begun=begun):
+        text = as_sentence(reply.text) if reply.refused else reread(reply.text)  # which may end in a link
+        notice = s.notifier.as_notice(reread(reply.title), text) if reply.waits else None
+        return replace(reply, text=text, notice=notice)
+
+
+def _story(click: Click, s: Services) -> Reply:
+    """A refusal is an answer too: the sentence that only the person sees."""
+    try:
+        reply = STORIES.get(click.action, approvals.press)(click, s)
+    except Refused as refusal:
+        metrics.clicks.labels("refused").inc()
+        return Reply(text_of(refusal), refused=True)
+    except Rejected as rejection:
+        metrics.webhooks_rejected.labels("slack", rejection.reason).inc()
+        return Reply(text_of(rejection), refused=True)
     except OutsideError as trouble:
         metrics.clicks.labels("refused").inc()
-        return Reply(f"Nothing was recorded: {as_sentence(str(trouble))} Press again.", refused=True)
+        why = as_sentence(str(trouble))
+        return Reply(_("Nothing was recorded: {why} Press again.", why=why), refused=True)
     metrics.clicks.labels("asked" if reply.asked or reply.waits else "recorded").inc()
     return reply
 

@@ -15,11 +15,14 @@ from bot.domain.card.card import Card, Fact, Link
 from bot.domain.card.sentences import title_of
 from bot.domain.model import OPEN, TransitionRequest
 from bot.domain.request.passkeys import Passkey
-from bot.domain.text import format_utc, target_label
+from bot.domain.text import target_label
 from bot.domain.workspaces import in_workspace
 from bot.errors import OutsideError, Refused
+from bot.language import N_, _, ngettext, sentences, translated
 from bot.services import Services
-from handlers.doors.errors import as_sentence
+from bot.store.registry import Placement
+from handlers.doors.errors import as_sentence, text_of
+from handlers.notify.readers import for_account
 from handlers.policy.kill_switch import how_it_is, switch_fast_track
 from handlers.request import call_off_button
 from handlers.request.absences import come_back, declare_away, who_is_away
@@ -32,18 +35,18 @@ if TYPE_CHECKING:
 COMMAND = "/countersign"
 SHOWN = 20
 HELP = (
-    Fact("/countersign", "what waits for a decision"),
-    Fact("/countersign targets", "who holds what"),
-    Fact("/countersign away until 2026-12-01 -> @ben", "until the end of that day Ben decides for you"),
-    Fact("/countersign away", "who is away, and who stands in"),
-    Fact("/countersign back", "you decide for yourself again"),
-    Fact("/countersign fast-track", "whether it is on, since when, by whom and why"),
-    Fact("/countersign fast-track off REASON", "no version passes without people, under any rule, from now on"),
-    Fact("/countersign fast-track on", "versions that reach their rule's thresholds pass again"),
-    Fact("/countersign call-off ID REASON", "what is approved and not applied yet is not applied any more"),
-    Fact("/countersign passkey", "a page on which you make a passkey, to sign approvals with"),
-    Fact("/countersign passkey revoke ID", "your passkey signs nothing from now on"),
-    Fact("/countersign help", "this list"),
+    ("/countersign", N_("what waits for a decision")),
+    ("/countersign targets", N_("who holds what")),
+    ("/countersign away until 2026-12-01 -> @ben", N_("until the end of that day Ben decides for you")),
+    ("/countersign away", N_("who is away, and who stands in")),
+    ("/countersign back", N_("you decide for yourself again")),
+    ("/countersign fast-track", N_("whether it is on, since when, by whom and why")),
+    ("/countersign fast-track off REASON", N_("no version passes without people, under any rule, from now on")),
+    ("/countersign fast-track on", N_("versions that reach their rule's thresholds pass again")),
+    ("/countersign call-off ID REASON", N_("what is approved and not applied yet is not applied any more")),
+    ("/countersign passkey", N_("a page on which you make a passkey, to sign approvals with")),
+    ("/countersign passkey revoke ID", N_("your passkey signs nothing from now on")),
+    ("/countersign help", N_("this list")),
 )
 AWAY = re.compile(
     r"until\s+(?P<day>\d{4}-\d{2}-\d{2})\s*(?:[-\N{EN DASH}\N{EM DASH}]+>|\N{RIGHTWARDS ARROW}|\bto\b)\s*(?P<named>.+)"
@@ -51,7 +54,9 @@ AWAY = re.compile(
 MAIL_LINK = re.compile(r"<mailto:[^|>]*\|([^>]*)>")  # what Slack makes of an address that a person types
 NAMED = re.compile(r"<(?:([@#])|!)[^|>]*\|([^>]*)>")  # and of people, channels and groups
 WEB_LINK = re.compile(r"<(https?://[^|>]+)(?:\|[^>]*)?>")
-AWAY_UNREAD = 'say it like this: "/countersign away until 2026-12-01 -> @ben", with the last day on which you are away'
+AWAY_UNREAD = N_(
+    'say it like this: "/countersign away until 2026-12-01 -> @ben", with the last day on which you are away'
+)
 
 
 @dataclass(frozen=True)
@@ -75,21 +80,27 @@ def listen_to_commands(bolt: App, s: Services) -> None:
 
 
 def answer(account_id: str, text: str, s: Services, team: str = "") -> Card:
+    """In the person's language. What is recorded comes before, so that it is in none."""
+    begun = s.clock.now()
+    card = _answer(account_id, text, s, team)
+    with for_account(account_id, s, begun=begun):
+        return translated(card)
+
+
+def _answer(account_id: str, text: str, s: Services, team: str) -> Card:
     """A refusal is an answer too: the sentence that only the person sees."""
-    word, _, rest = _as_typed(text).partition(" ")
+    word, _between, rest = _as_typed(text).partition(" ")
     deed = DEEDS.get(word.lower())
     if deed is None:
-        return _help(f'Countersign does not know "{word[:40]}". It understands:')
+        return _help(_('Countersign does not know "{word}". It understands:', word=word[:40]))
     try:
         return deed(Asked(account_id, rest.strip(), team), s)
     except VoterUnknown:
-        return _said(
-            "Not done", "Slack did not answer in time when asked who you are. Nothing was recorded: say it again."
-        )
+        return _not_done(_("Slack did not answer in time when asked who you are. Nothing was recorded: say it again."))
     except Refused as refusal:
-        return _said("Not done", as_sentence(str(refusal)))
+        return _not_done(text_of(refusal))
     except OutsideError as trouble:
-        return _said("Not done", f"Nothing was recorded: {as_sentence(str(trouble))} Say it again.")
+        return _not_done(_("Nothing was recorded: {why} Say it again.", why=as_sentence(str(trouble))))
 
 
 def _waiting(asked: Asked, s: Services) -> Card:
@@ -97,16 +108,16 @@ def _waiting(asked: Asked, s: Services) -> Card:
     with s.store.transaction() as tx:
         waiting = tx.requests.find(states=OPEN)
     if not waiting:
-        return _said("Nothing waits", "No request waits for a decision.")
-    said = f"Waiting for a decision: {len(waiting)}, the oldest since {format_utc(waiting[0].opened_at)}."
-    return Card(
-        "Waiting for a decision", said, tuple(_line(request) for request in waiting[:SHOWN]), paragraphs=(said,)
-    )
+        return _said(_("Nothing waits"), _("No request waits for a decision."))
+    oldest = waiting[0].opened_at
+    said = _("Waiting for a decision: {count}, the oldest since {oldest}.", count=len(waiting), oldest=oldest)
+    facts = tuple(_line(request) for request in waiting[:SHOWN])
+    return Card(_("Waiting for a decision"), said, facts, paragraphs=(said,))
 
 
 def _line(request: TransitionRequest) -> Fact:
     label = f"{request.version} → {target_label(request)}"
-    return Fact(label, Link("Open the card", request.card.url) if request.card else title_of(request))
+    return Fact(label, Link(_("Open the card"), request.card.url) if request.card else title_of(request))
 
 
 def _targets(asked: Asked, s: Services) -> Card:
@@ -115,19 +126,22 @@ def _targets(asked: Asked, s: Services) -> Card:
         policy = tx.policy()
         everything = tx.registry.placements()
     placements = [h for h in everything if policy.rule_for(h.version.workspace, h.version.model, h.target)]
-    said = f"Targets that the policy speaks of and that are held: {len(placements)}."
+    said = _("Targets that the policy speaks of and that are held: {count}.", count=len(placements))
     unruled = len(everything) - len(placements)
     if unruled:
-        said += f" Targets that no rule speaks of: {unruled}; countersign list shows them."
-    facts = tuple(
-        Fact(
-            f"{held.target} of {held.version.model}{in_workspace(held.version.workspace)}",
-            f"v{held.version.version} since {format_utc(held.since)}"
-            + ("" if held.request_id else ", without an approval"),
-        )
-        for held in placements[:SHOWN]
-    )
-    return Card("Who holds what", said, facts, paragraphs=(said,))
+        others = _("Targets that no rule speaks of: {count}; countersign list shows them.", count=unruled)
+        said = sentences(said, others)
+    facts = tuple(_placed(held) for held in placements[:SHOWN])
+    return Card(_("Who holds what"), said, facts, paragraphs=(said,))
+
+
+def _placed(held: Placement) -> Fact:
+    model = f"{held.version.model}{in_workspace(held.version.workspace)}"
+    label = _("{target} of {model}", target=str(held.target), model=model)
+    version = f"v{held.version.version}"
+    if held.request_id:
+        return Fact(label, _("{version} since {since}", version=version, since=held.since))
+    return Fact(label, _("{version} since {since}, without an approval", version=version, since=held.since))
 
 
 def _away(asked: Asked, s: Services) -> Card:
@@ -135,74 +149,94 @@ def _away(asked: Asked, s: Services) -> Card:
         return _absences(s)
     found = AWAY.fullmatch(asked.rest)
     if found is None:
-        raise Refused(AWAY_UNREAD)
+        raise Refused(_(AWAY_UNREAD))
     absence, delegate = declare_away(asked.account, _day(found["day"]), found["named"], s)
     return _said(
-        "You are away",
-        f"Recorded: you are away until {format_utc(absence.until)}, and {delegate.name} decides for you and is told so.",
-        'Back earlier? Say "/countersign back".',
+        _("You are away"),
+        _(
+            "Recorded: you are away until {until}, and {delegate} decides for you and is told so.",
+            until=absence.until,
+            delegate=delegate.name,
+        ),
+        _('Back earlier? Say "/countersign back".'),
     )
 
 
 def _absences(s: Services) -> Card:
     away = who_is_away(s)
-    said = f"Away: {len(away)}." if away else "Nobody is away, as far as Countersign knows."
+    said = _("Away: {count}.", count=len(away)) if away else _("Nobody is away, as far as Countersign knows.")
     facts = tuple(
-        Fact(name, f"until {format_utc(absence.until)}; {stand_in} decides for them")
+        Fact(name, _("until {until}; {delegate} decides for them", until=absence.until, delegate=stand_in))
         for absence, name, stand_in in away
     )
-    return Card("Who is away", said, facts, paragraphs=(said,))
+    return Card(_("Who is away"), said, facts, paragraphs=(said,))
 
 
 def _back(asked: Asked, s: Services) -> Card:
     _nothing_after(asked)
     delegate = come_back(asked.account, s)
-    return _said("You are back", f"Recorded: you decide for yourself again, and {delegate.name} is told so.")
+    said = _("Recorded: you decide for yourself again, and {delegate} is told so.", delegate=delegate.name)
+    return _said(_("You are back"), said)
 
 
 def _fast_track(asked: Asked, s: Services) -> Card:
-    word, _, reason = asked.rest.partition(" ")
+    word, _between, reason = asked.rest.partition(" ")
     if not word:
-        return _said("The fast track", how_it_is(s))
+        return _said(_("The fast track"), how_it_is(s))
     if word.lower() not in ("on", "off"):
-        raise Refused('say "/countersign fast-track off REASON" or "/countersign fast-track on"')
+        raise Refused(_('say "/countersign fast-track off REASON" or "/countersign fast-track on"'))
     person = any_approver(asked.account, s)
-    return _said("The fast track", switch_fast_track(word.lower() == "on", person, _readable(reason), s))
+    return _said(_("The fast track"), switch_fast_track(word.lower() == "on", person, _readable(reason), s))
 
 
 def _call_off(asked: Asked, s: Services) -> Card:
-    beginning, _, reason = asked.rest.partition(" ")
+    beginning, _between, reason = asked.rest.partition(" ")
     if not beginning:
-        raise Refused('say "/countersign call-off ID REASON", with the id that the last line of the card shows')
+        raise Refused(_('say "/countersign call-off ID REASON", with the id that the last line of the card shows'))
     ended = call_off_button.say(asked.account, beginning, _readable(reason), s)
-    said = f"Recorded: the approval of {ended.version} for {target_label(ended)} is called off and will not be applied."
-    return _said("Called off", said, "Asking again opens a fresh request.")
+    said = _(
+        "Recorded: the approval of {version} for {target} is called off and will not be applied.",
+        version=str(ended.version),
+        target=target_label(ended),
+    )
+    return _said(_("Called off"), said, _("Asking again opens a fresh request."))
 
 
 def _passkey(asked: Asked, s: Services) -> Card:
-    word, _, beginning = asked.rest.partition(" ")
+    word, _between, beginning = asked.rest.partition(" ")
     if word.lower() == "revoke":
         key = revoke_own(asked.account, beginning.strip(), s)
-        return _said("Passkey revoked", f"Recorded: passkey {key.short_id} signs nothing from now on.")
+        said = _("Recorded: passkey {passkey} signs nothing from now on.", passkey=key.short_id)
+        return _said(_("Passkey revoked"), said)
     _nothing_after(asked)
     link = offer_page(asked.account, asked.team, s)
-    said = (
-        f"Open this page within {OPENS_FOR.seconds // 60} minutes, on the device whose passkey you want to use. "
-        "It is for you alone: do not pass it on."
+    said = _(
+        "Open this page within {minutes} minutes, on the device whose passkey you want to use. "
+        "It is for you alone: do not pass it on.",
+        minutes=OPENS_FOR.seconds // 60,
     )
-    _, mine = passkeys_of(asked.account, s)
-    facts = (Fact("Page", Link("Make a passkey", link)), *(Fact("You have", _passkey_text(key)) for key in mine))
-    not_yours = ("Did you not make one of these? Say /countersign passkey revoke ID, and warn your administrators.",)
-    return Card("Make a passkey", said, facts, paragraphs=(said, *(not_yours if mine else ())))
+    _person, mine = passkeys_of(asked.account, s)
+    yours = (Fact(_("You have"), _passkey_text(key)) for key in mine)
+    facts = (Fact(_("Page"), Link(_("Make a passkey"), link)), *yours)
+    not_yours = _("Did you not make one of these? Say /countersign passkey revoke ID, and warn your administrators.")
+    return Card(_("Make a passkey"), said, facts, paragraphs=(said, *([not_yours] if mine else [])))
 
 
 def _passkey_text(key: Passkey) -> str:
-    state = "confirmed" if key.is_confirmed else f"waits for {key.needs - len(key.confirmed_by)} to confirm it"
-    return f"{key.short_id}{f' ({key.label})' if key.label else ''}, made {format_utc(key.enrolled_at)}, {state}"
+    name = f"{key.short_id} ({key.label})" if key.label else key.short_id
+    if key.is_confirmed:
+        return _("{passkey}, made {made}, confirmed", passkey=name, made=key.enrolled_at)
+    return ngettext(
+        "{passkey}, made {made}, waits for one to confirm it",
+        "{passkey}, made {made}, waits for {count} to confirm it",
+        key.needs - len(key.confirmed_by),
+        passkey=name,
+        made=key.enrolled_at,
+    )
 
 
 def _list_commands(_asked: Asked, _s: Services) -> Card:
-    return _help("What Countersign understands:")
+    return _help(_("What Countersign understands:"))
 
 
 DEEDS: dict[str, Callable[[Asked, Services], Card]] = {
@@ -219,24 +253,39 @@ DEEDS: dict[str, Callable[[Asked, Services], Card]] = {
 
 
 def _help(said: str) -> Card:
-    return Card("Countersign", said, HELP)
+    return Card("Countersign", said, tuple(Fact(command, _(does)) for command, does in HELP))
 
 
-def _said(title: str, *sentences: str) -> Card:
-    return Card(title, sentences[0], paragraphs=sentences)
+def _not_done(said: str) -> Card:
+    return _said(_("Not done"), as_sentence(said))
+
+
+def _said(title: str, *texts: str) -> Card:
+    return Card(title, texts[0], paragraphs=texts)
 
 
 def _nothing_after(asked: Asked) -> None:
     """Extra words are refused rather than ignored: the person meant something by them."""
     if asked.rest:
-        raise Refused(f'nothing can stand after that word, but you wrote "{asked.rest[:80]}". Say "/countersign help"')
+        raise Refused(
+            _(
+                'nothing can stand after that word, but you wrote "{rest}". Say "/countersign help"',
+                rest=asked.rest[:80],
+            )
+        )
 
 
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise Refused(f"there is no day {text}. {AWAY_UNREAD[:1].upper()}{AWAY_UNREAD[1:]}") from None
+        raise Refused(
+            _(
+                'there is no day {day}. Say it like this: "/countersign away until 2026-12-01 -> @ben", '
+                "with the last day on which you are away",
+                day=text,
+            )
+        ) from None
 
 
 def _as_typed(text: str) -> str:

@@ -12,7 +12,9 @@ from bot.domain.events import KeyAdded
 from bot.domain.ledger.checkpoint import Checkpoint, origin_of, read_note
 from bot.domain.ledger.merkle import Frontier
 from bot.domain.model import DECISION, TransitionRequest
+from bot.domain.text import version_name
 from bot.errors import InvalidCheckpoint, Permanent
+from bot.language import _, ngettext, sentences
 from bot.ports import PublicKey
 from bot.services import Services
 from bot.signatures import LEDGER, TrustedKey, signer_of
@@ -22,11 +24,7 @@ from bot.store.transaction import Transaction
 from handlers.ledger.outside import ask_witnesses
 from handlers.notify.card_and_ticket import card_in_place
 from handlers.notify.outbox import once, post_once
-
-SAID = (
-    "Checkpoint of the ledger after this decision: {size} entries. Keep this text: with it in a FILE, "
-    "`countersign audit verify --checkpoint FILE` finds out whether anything up to here was changed since.\n\n{note}"
-)
+from handlers.notify.readers import for_everyone
 
 
 def take_checkpoint(s: Services) -> Recorded:
@@ -65,14 +63,27 @@ def witness(request_id: str, s: Services) -> None:
         if not signed or tx.outbox.is_sent(key):
             return
     checkpoint = checkpoint_over(max(signed), s)
-    said = SAID.format(size=checkpoint.size, note=checkpoint.note)
-    ticket = request.ticket
+    with for_everyone(s):
+        reply = _reply(request, checkpoint)
+    ticket, said = request.ticket, reply.paragraphs[0]
     if ticket is not None:
         once(key, lambda: s.tickets.comment(ticket, key, said), s)
     elif not opens_ticket and (card := card_in_place(request_id, s)) is not None:
-        summary = f"A checkpoint of the ledger covers the decision on {request.version}."
-        reply = Card("Checkpoint of the ledger", summary, paragraphs=(said,))
         post_once(key, card.channel, reply, s, thread=card.message)
+
+
+def _reply(request: TransitionRequest, checkpoint: Recorded) -> Card:
+    said = ngettext(
+        "Checkpoint of the ledger after this decision: {count} entry. Keep this text: with it in a FILE, "
+        "`countersign audit verify --checkpoint FILE` finds out whether anything up to here was changed since.",
+        "Checkpoint of the ledger after this decision: {count} entries. Keep this text: with it in a FILE, "
+        "`countersign audit verify --checkpoint FILE` finds out whether anything up to here was changed since.",
+        checkpoint.size,
+    )
+    version = version_name(request.version)
+    summary = _("A checkpoint of the ledger covers the decision on {version}.", version=version)
+    text = sentences(said, checkpoint.note, between="\n\n")
+    return Card(_("Checkpoint of the ledger"), summary, paragraphs=(text,))
 
 
 def _opens_ticket(request: TransitionRequest, tx: Transaction) -> bool:

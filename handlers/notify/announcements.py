@@ -19,14 +19,15 @@ from bot.domain.ledger.chain import Plain
 from bot.domain.model import Target, TargetKind
 from bot.domain.policy.rules import Observed, Policy, Rule
 from bot.domain.registry.watch_events import HolderLeft
-from bot.domain.text import counted
-from bot.domain.workspaces import in_workspace, option_for
+from bot.domain.text import model_name
+from bot.domain.workspaces import DEFAULT, option_for
+from bot.language import N_, _, ngettext, sentences
 from handlers.notify.registry_notes import ABOUT_A_MODEL, ABOUT_THE_REGISTRY, channels_of
 
 LINES_SHOWN = 15
 APPROVED = "approved"  # as `observed` records a move by hand to a version that is approved
 PERSON = re.compile(r"person:([0-9a-f]{32})")
-SOMEBODY = "somebody"
+SOMEBODY = N_("somebody")
 
 Body = dict[str, Plain]
 
@@ -59,10 +60,20 @@ def note_of(kind: str, body: Body, policy: Policy, names: Mapping[str, str]) -> 
 
 
 def _baseline(body: Body, _names: Mapping[str, str]) -> Card:
-    models, held = (counted(int(str(body[what])), noun) for what, noun in (("models", "model"), ("held", "target")))
-    said = f"Countersign is watching{in_workspace(str(body['workspace']))}: {models} watched, {held} held without an approval."
-    advice = "Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt"
-    return Card("Baseline taken", said, paragraphs=(said, advice))
+    models, held = int(str(body["models"])), int(str(body["held"]))
+    place = str(body["workspace"])
+    watching = (
+        _("Countersign is watching.")
+        if place == DEFAULT
+        else _("Countersign is watching in {workspace}.", workspace=place)
+    )
+    said = sentences(
+        watching,
+        ngettext("{count} model is watched.", "{count} models are watched.", models),
+        ngettext("{count} target is held without an approval.", "{count} targets are held without an approval.", held),
+    )
+    advice = _("Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt")
+    return Card(_("Baseline taken"), said, paragraphs=(said, advice))
 
 
 def _policy_changed(body: Body, names: Mapping[str, str]) -> Card | None:
@@ -70,28 +81,46 @@ def _policy_changed(body: Body, names: Mapping[str, str]) -> Card | None:
     changes = _printed(body["changes"], names)
     if not changes:
         return None
-    said = f"A new policy is in force, {counted(len(changes), 'change')}, from {body['source']}."
-    advice = "Votes under a rule that has changed count no longer; the cards say which, and whoever cast them may vote again."
-    return Card("The policy has changed", said, paragraphs=(said, _as_list(changes), advice))
+    said = ngettext(
+        "A new policy is in force, {count} change, from {source}.",
+        "A new policy is in force, {count} changes, from {source}.",
+        len(changes),
+        source=str(body["source"]),
+    )
+    advice = _(
+        "Votes under a rule that has changed count no longer; the cards say which, and whoever cast them may vote again."
+    )
+    return Card(_("The policy has changed"), said, paragraphs=(said, _as_list(changes), advice))
 
 
 def _policy_refused(body: Body, names: Mapping[str, str]) -> Card:
     mistakes = _printed(body["mistakes"], names)
-    said = f"A new policy was refused, {counted(len(mistakes), 'mistake')}, from {body['source']}. The one before stays in force."
-    advice = f"Mend it and look again with: countersign policy check {body['source']}"
-    return Card("A broken policy was refused", said, paragraphs=(said, _as_list(mistakes), advice))
+    source = str(body["source"])
+    said = ngettext(
+        "A new policy was refused, {count} mistake, from {source}. The one before stays in force.",
+        "A new policy was refused, {count} mistakes, from {source}. The one before stays in force.",
+        len(mistakes),
+        source=source,
+    )
+    advice = _("Fix it and look again with: countersign policy check {source}", source=source)
+    return Card(_("A broken policy was refused"), said, paragraphs=(said, _as_list(mistakes), advice))
 
 
 def _switched(body: Body, names: Mapping[str, str]) -> Card:
-    state = "on" if body["on"] else "off"
-    because = f" Reason: {body['reason']}" if body["reason"] else ""
-    said = f"{names.get(str(body['person']), SOMEBODY)} switched the fast track {state}, for all rules.{because}"
-    advice = (
-        "Versions that reach their rule's thresholds pass without people again."
-        if body["on"]
-        else "People decide, whatever the figures say. Any approver switches it on again with: /countersign fast-track on"
-    )
-    return Card(f"The fast track is {state}", said, paragraphs=(said, advice))
+    person = names.get(str(body["person"])) or _(SOMEBODY)
+    because = _("Reason: {reason}", reason=str(body["reason"])) if body["reason"] else ""
+    if body["on"]:
+        title = _("The fast track is on")
+        switched = _("{person} switched the fast track on, for all rules.", person=person)
+        advice = _("Versions that reach their rule's thresholds pass without people again.")
+    else:
+        title = _("The fast track is off")
+        switched = _("{person} switched the fast track off, for all rules.", person=person)
+        advice = _(
+            "People decide, whatever the figures say. Any approver switches it on again with: /countersign fast-track on"
+        )
+    said = sentences(switched, because)
+    return Card(title, said, paragraphs=(said, advice))
 
 
 FOR_EVERY_CHANNEL: dict[str, Callable[[Body, Mapping[str, str]], Card | None]] = {
@@ -106,11 +135,11 @@ FOR_EVERY_CHANNEL: dict[str, Callable[[Body, Mapping[str, str]], Card | None]] =
 def _printed(lines: Plain, names: Mapping[str, str]) -> list[str]:
     """The ledger keeps ids; a channel shows names."""
     said = [str(line) for line in lines] if isinstance(lines, list) else []
-    return [PERSON.sub(lambda found: names.get(found[1], SOMEBODY), line) for line in said]
+    return [PERSON.sub(lambda found: names.get(found[1]) or _(SOMEBODY), line) for line in said]
 
 
 def _as_list(lines: Sequence[str]) -> str:
-    more = [f"• and {len(lines) - LINES_SHOWN} more"] if len(lines) > LINES_SHOWN else []
+    more = [_("• and {count} more", count=len(lines) - LINES_SHOWN)] if len(lines) > LINES_SHOWN else []
     return "\n".join([*(f"• {line}" for line in lines[:LINES_SHOWN]), *more])
 
 
@@ -119,35 +148,58 @@ def _reported(body: Body, policy: Policy) -> Note | None:
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
-    said = f"{target} of {_model(body)} went from {_holder(body['previous'])} to {_holder(body['version'])} without an approval."
-    advice = "The rule says to report such moves and no more. To have the holder ratified, run: countersign adopt"
-    return Note((rule.channel,), Card(f"{target.name} was moved", said, paragraphs=(said, advice)))
+    said = _(
+        "{target} of {model} went from {before} to {now} without an approval.",
+        target=str(target),
+        model=_model(body),
+        before=_holder(body["previous"]),
+        now=_holder(body["version"]),
+    )
+    advice = _("The rule says to report such moves and no more. To have the holder ratified, run: countersign adopt")
+    return Note((rule.channel,), Card(_("{target} was moved", target=target.name), said, paragraphs=(said, advice)))
 
 
 def _moved_with_approval(body: Body, policy: Policy) -> Note | None:
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
-    now, before = _holder(body["version"]), _holder(body["previous"])
-    said = f"{target} of {_model(body)} was moved by hand from {before} to {now}. {now} is approved for it."
-    advice = "An approval that is not applied yet counts once its evidence, its rule and any freeze were checked."
-    return Note((rule.channel,), Card(f"{target.name} was moved by hand", said, paragraphs=(said, advice)))
+    said = _(
+        "{target} of {model} was moved by hand from {before} to {now}. {now} is approved for it.",
+        target=str(target),
+        model=_model(body),
+        before=_holder(body["previous"]),
+        now=_holder(body["version"]),
+    )
+    advice = _("An approval that is not applied yet counts once its evidence, its rule and any freeze were checked.")
+    title = _("{target} was moved by hand", target=target.name)
+    return Note((rule.channel,), Card(title, said, paragraphs=(said, advice)))
 
 
 def _left(body: Body, policy: Policy) -> Note | None:
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
-    said = f"{_holder(body['version'])} left {target} of {_model(body)} without asking; {_holder(body['stays'])} holds it still."
-    return Note((rule.channel,), Card(f"A version left {target.name}", said, paragraphs=(said,)))
+    said = _(
+        "{version} left {target} of {model} without asking; {holder} holds it still.",
+        version=_holder(body["version"]),
+        target=str(target),
+        model=_model(body),
+        holder=_holder(body["stays"]),
+    )
+    return Note((rule.channel,), Card(_("A version left {target}", target=target.name), said, paragraphs=(said,)))
 
 
 def _restored(body: Body, policy: Policy) -> Note | None:
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
-    said = f"{target} of {_model(body)} was taken away without asking, and given back to {_holder(body['to'])}, as the rule says."
-    return Note((rule.channel,), Card(f"{target.name} was put back", said, paragraphs=(said,)))
+    said = _(
+        "{target} of {model} was taken away without asking, and given back to {holder}, as the rule says.",
+        target=str(target),
+        model=_model(body),
+        holder=_holder(body["to"]),
+    )
+    return Note((rule.channel,), Card(_("{target} was put back", target=target.name), said, paragraphs=(said,)))
 
 
 def _target_and_rule(body: Body, policy: Policy) -> tuple[Target, Rule | None]:
@@ -159,11 +211,11 @@ def _target_and_rule(body: Body, policy: Policy) -> tuple[Target, Rule | None]:
 
 
 def _model(body: Body) -> str:
-    return f"{body['model']}{in_workspace(str(body['workspace']))}"
+    return model_name(str(body["model"]), str(body["workspace"]))
 
 
 def _holder(version: Plain) -> str:
-    return f"v{version['version']}" if isinstance(version, dict) else "nobody"
+    return f"v{version['version']}" if isinstance(version, dict) else _("nobody")
 
 
 def _emptied(body: Body, policy: Policy) -> Note | None:
@@ -172,9 +224,17 @@ def _emptied(body: Body, policy: Policy) -> Note | None:
     was = body["previous"]
     if rule is None or not isinstance(was, dict):
         return None
-    said = f"{target} of {_model(body)} is held by nobody: v{was['version']} was taken away without asking."
-    advice = f"To bring it back: countersign request-transition --name {body['model']} --version {was['version']} --to {target}"
-    advice += option_for(str(body["workspace"]))
+    said = _(
+        "{target} of {model} is held by nobody: {version} was taken away without asking.",
+        target=str(target),
+        model=_model(body),
+        version=_holder(was),
+    )
+    command = f"countersign request-transition --name {body['model']} --version {was['version']} --to {target}"
+    command += option_for(str(body["workspace"]))
+    advice = _("To bring it back: {command}", command=command)
     if body["handling"] == Observed.REVERT:
-        advice = "The rule gives it back to its lawful holder, unless another version holds it by then. A note says so once it is back."
-    return Note((rule.channel,), Card(f"Nobody holds {target.name}", said, paragraphs=(said, advice)))
+        advice = _(
+            "The rule gives it back to its lawful holder, unless another version holds it by then. A note says so once it is back."
+        )
+    return Note((rule.channel,), Card(_("Nobody holds {target}", target=target.name), said, paragraphs=(said, advice)))

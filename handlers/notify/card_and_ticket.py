@@ -18,12 +18,15 @@ from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest
 from bot.domain.references import NamedTicket, PostedCard
 from bot.engine.lanes import FollowUp, Lane, Urgency
 from bot.errors import MessageGone
+from bot.language import _, sentences
+from bot.language.catalogues import in_language
 from bot.ports import Ticket
 from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.notify.announcements import note_of
 from handlers.notify.outbox import begin_update, post_once, send_all, unsent, unsent_keys
+from handlers.notify.readers import for_everyone
 from handlers.notify.render_context import context_for, needed_rule
 from handlers.notify.ticket_opening import open_ticket
 from handlers.notify.ticket_writes import plan_of, unreadable_key, version_page, writes_for
@@ -94,7 +97,8 @@ def sync_ticket(request_id: str, s: Services) -> None:
     with s.store.transaction() as tx:
         request, context = _read(request_id, tx, s)
         lacks_evidence = tx.outbox.is_sent(f"comment:{unreadable_key(request)}:0")
-        wanted = writes_for(request, context, tx.requests.failed(request), s, lacks_evidence=lacks_evidence)
+        with in_language(tx.policy().language):
+            wanted = writes_for(request, context, tx.requests.failed(request), s, lacks_evidence=lacks_evidence)
         writes = unsent(wanted, tx)
     if request.ticket is not None:
         send_all(writes, s)
@@ -114,9 +118,17 @@ def look_at_ticket(request_id: str, s: Services) -> None:
     plan = plan_of(request, context)
     status = s.tickets.get_ticket(request.ticket).status
     if status.lower() in (plan.approved.lower(), plan.rejected.lower()):
-        where = f" The card: {request.card.url}" if request.card else ""
-        said = f"This ticket was moved to {status} by hand. That decides nothing: the request still waits for a vote in Slack.{where}"
+        with for_everyone(s):
+            said = _moved_by_hand(status, request)
         s.tickets.comment(request.ticket, f"by-hand:{request.id}:{status}", said)
+
+
+def _moved_by_hand(status: str, request: TransitionRequest) -> str:
+    said = _(
+        "This ticket was moved to {status} by hand. That decides nothing: the request still waits for a vote in Slack.",
+        status=status,
+    )
+    return sentences(said, _("The card: {card}", card=request.card.url) if request.card else "")
 
 
 def tell(request_id: str, s: Services) -> None:
@@ -140,7 +152,9 @@ def announce(seq: str, s: Services) -> None:
     """Posts a ledger entry that is about no request, once in each channel that it concerns."""
     with s.store.transaction() as tx:
         entry = tx.ledger.get(int(seq))
-        note = note_of(entry.kind, json.loads(entry.body), tx.policy(), tx.people.all_names())
+        policy = tx.policy()
+        with in_language(policy.language):
+            note = note_of(entry.kind, json.loads(entry.body), policy, tx.people.all_names())
         if note is None:
             return
         channels = {f"note:{seq}:{channel}": channel for channel in note.channels}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from bot.domain.card.card import Card
 from bot.domain.events import (
@@ -18,8 +19,9 @@ from bot.domain.events import (
 from bot.domain.ledger.chain import Plain
 from bot.domain.names import shown
 from bot.domain.policy.rules import Policy
-from bot.domain.text import counted
-from bot.domain.workspaces import in_workspace, option_for
+from bot.domain.text import model_name
+from bot.domain.workspaces import DEFAULT, option_for
+from bot.language import N_, _, ngettext, sentences
 
 Body = dict[str, Plain]
 MODEL_NAMES = ("model", "before", "after")  # the fields by which an entry names the registered models that it is about
@@ -43,26 +45,33 @@ def _gone(body: Body) -> Card | None:
     if body.get("accepted"):
         return None  # told with the acceptance
     model = _model(body)
-    said = f"The registered model {model} is gone: {body['reason']}. {_held(body)}"
-    advice = "Requests for its versions are withdrawn. Whoever deleted it by mistake registers it again, and it is asked for anew."
-    return Card(f"{model} is gone", said, paragraphs=(said, advice))
+    gone = _("The registered model {model} is gone: {why}.", model=model, why=str(body["reason"]))
+    said = sentences(gone, _held(body))
+    advice = _(
+        "Requests for its versions are withdrawn. Whoever deleted it by mistake registers it again, and it is asked for anew."
+    )
+    return Card(_("{model} is gone", model=model), said, paragraphs=(said, advice))
 
 
 def _held(body: Body) -> str:
     placements = body["placements"]
     held = [_placement(one) for one in placements if isinstance(one, dict)] if isinstance(placements, list) else []
     if not held:
-        return "It held no target."
-    more = f" and {len(held) - HELD_SHOWN} more" if len(held) > HELD_SHOWN else ""
-    return f"It held {', '.join(held[:HELD_SHOWN])}{more}."
+        return _("It held no target.")
+    shown_ones = ", ".join(held[:HELD_SHOWN])
+    if len(held) > HELD_SHOWN:
+        return _("It held {targets} and {count} more.", targets=shown_ones, count=len(held) - HELD_SHOWN)
+    return _("It held {targets}.", targets=shown_ones)
 
 
 def _model(body: Body) -> str:
-    return f"{shown(str(body['model']))}{_place(body)}"
+    return model_name(shown(str(body["model"])), str(body["workspace"]))
 
 
-def _place(body: Body) -> str:
-    return in_workspace(str(body["workspace"]))
+def _registry(body: Body) -> str:
+    """With the name of the place, where it is not the default one."""
+    place = str(body["workspace"])
+    return _("the registry") if place == DEFAULT else _("the registry in {workspace}", workspace=place)
 
 
 def _placement(placed: Body) -> str:
@@ -74,64 +83,123 @@ def _placement(placed: Body) -> str:
 
 def _renamed(body: Body) -> Card:
     before, after = shown(str(body["before"])), shown(str(body["after"]))
-    said = f"The registered model {before}{_place(body)} is called {after} now."
-    advice = "Open requests under the old name are withdrawn: ask again under the new one. Check that a rule still speaks of it."
-    return Card(f"{before} was renamed", said, paragraphs=(said, advice))
+    where = model_name(before, str(body["workspace"]))
+    said = _("The registered model {before} is called {after} now.", before=where, after=after)
+    advice = _(
+        "Open requests under the old name are withdrawn: ask again under the new one. Check that a rule still speaks of it."
+    )
+    return Card(_("{model} was renamed", model=before), said, paragraphs=(said, advice))
 
 
 def _unreadable(body: Body) -> Card:
     model = _model(body)
-    said = f"Countersign cannot look at the registered model {model}: {str(body['reason']).rstrip('.')}."
-    advice = "Moves in it go unnoticed until this is fixed. Every sweep tries again, and the other models are watched as usual."
-    return Card(f"{model} cannot be read", said, paragraphs=(said, advice))
+    why = str(body["reason"]).rstrip(".")
+    said = _("Countersign cannot look at the registered model {model}: {why}.", model=model, why=why)
+    advice = _(
+        "Moves in it go unnoticed until this is fixed. Every sweep tries again, and the other models are watched as usual."
+    )
+    return Card(_("{model} cannot be read", model=model), said, paragraphs=(said, advice))
 
 
 def _readable(body: Body) -> Card:
     model = _model(body)
-    said = f"The registered model {model} can be read again. What happened in it meanwhile has been judged."
-    return Card(f"{model} can be read again", said, paragraphs=(said,))
+    said = _(
+        "The registered model {model} can be read again. What happened in it meanwhile has been judged.", model=model
+    )
+    return Card(_("{model} can be read again", model=model), said, paragraphs=(said,))
+
+
+LOOKALIKES = {
+    "alias": (
+        N_(
+            "{model} has the alias {name}, and the rule waits for {meant}. "
+            "To MLflow these are two names, so nothing was asked."
+        ),
+        N_("If a request was meant, set the alias {meant}, and take {name} away."),
+        N_("{model}: an alias that looks like another"),
+    ),
+    "tag": (
+        N_(
+            "{model} has the tag {name}, and the rule waits for {meant}. "
+            "To MLflow these are two names, so nothing was asked."
+        ),
+        N_("If a request was meant, set the tag {meant}, and take {name} away."),
+        N_("{model}: a tag that looks like another"),
+    ),
+    "stage": (
+        N_(
+            "{model} has the stage {name}, and the rule waits for {meant}. "
+            "To MLflow these are two names, so nothing was asked."
+        ),
+        N_("If a request was meant, set the stage {meant}, and take {name} away."),
+        N_("{model}: a stage that looks like another"),
+    ),
+}
 
 
 def _lookalike(body: Body) -> Card:
-    name, meant, what = shown(str(body["name"])), shown(str(body["meant"])), str(body["what"])
-    model = f"{shown(str(body['model']))} v{body['version']}{_place(body)}"
-    said = f"{model} has the {what} {name!a}, and the rule waits for {meant!a}. To MLflow these are two names, so nothing was asked."
-    advice = f"If a request was meant, set the {what} {meant!a}, and take {name!a} away."
-    return Card(f"{model}: a {what} that looks like another", said, paragraphs=(said, advice))
+    name, meant = (f"{shown(str(body[field]))!a}" for field in ("name", "meant"))
+    model = model_name(f"{shown(str(body['model']))} v{body['version']}", str(body["workspace"]))
+    has, advice, title = LOOKALIKES[str(body["what"])]
+    said = _(has, model=model, name=name, meant=meant)
+    return Card(_(title, model=model), said, paragraphs=(said, _(advice, meant=meant, name=name)))
 
 
 def _doubted(body: Body, _names: Mapping[str, str]) -> Card:
-    where = _place(body)
-    said = f"Countersign does not believe the registry{where} any more. {body['reason']}"
-    stops = "Until it does, it moves no target, puts nothing back, and drops no approval; no request expires."
-    advice = (
-        f"Check {'the address of the registry in the policy' if where else 'MLFLOW_TRACKING_URI'} and the database behind MLflow. "
-        "When everything is there again, Countersign goes on by itself. "
-        f"When what is there now is right, an admin says so: {ACCEPT}{option_for(str(body['workspace']))}"
+    registry = _registry(body)
+    doubt = _("Countersign does not believe {registry} any more.", registry=registry)
+    said = sentences(doubt, str(body["reason"]))
+    stops = _("Until it does, it moves no target, puts nothing back, and drops no approval; no request expires.")
+    place = str(body["workspace"])
+    check = (
+        _("Check MLFLOW_TRACKING_URI and the database behind MLflow.")
+        if place == DEFAULT
+        else _("Check the address of the registry in the policy and the database behind MLflow.")
     )
-    return Card(f"The registry{where} is not believed", said, paragraphs=(said, stops, advice))
+    goes_on = _("When everything is there again, Countersign goes on by itself.")
+    command = f"{ACCEPT}{option_for(place)}"
+    accept = _("When what is there now is right, an admin says so: {command}", command=command)
+    title = _title(_("{registry} is not believed", registry=registry))
+    return Card(title, said, paragraphs=(said, stops, sentences(check, goes_on, accept)))
 
 
 def _trusted(body: Body, names: Mapping[str, str]) -> Card:
+    registry = _registry(body)
     if not body["person"]:
-        said = f"What was missing in the registry{_place(body)} is there again. Countersign goes on."
-        return Card(f"The registry{_place(body)} is believed again", said, paragraphs=(said,))
-    who = names.get(str(body["person"]), "somebody")
-    said = f"{who} has accepted the registry{_place(body)} as it is now. Reason: {body['reason']}"
-    advice = "What holds a target now is the baseline. To have the holders ratified, run: countersign adopt"
-    return Card(f"The registry{_place(body)} was accepted", said, paragraphs=(said, advice))
+        said = _("What was missing in {registry} is there again. Countersign goes on.", registry=registry)
+        return Card(_title(_("{registry} is believed again", registry=registry)), said, paragraphs=(said,))
+    who = names.get(str(body["person"])) or _("somebody")
+    reason = str(body["reason"])
+    said = _(
+        "{person} has accepted {registry} as it is now. Reason: {reason}", person=who, registry=registry, reason=reason
+    )
+    advice = _("What holds a target now is the baseline. To have the holders ratified, run: countersign adopt")
+    return Card(_title(_("{registry} was accepted", registry=registry)), said, paragraphs=(said, advice))
+
+
+def _title(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _restored(body: Body, _names: Mapping[str, str]) -> Card:
-    said = f"Countersign's database was restored from a backup of {str(body['made_at'])[:16].replace('T', ' ')} UTC."
-    lost = (
+    said = _(
+        "Countersign's database was restored from a backup of {when}.",
+        when=datetime.fromisoformat(str(body["made_at"])),
+    )
+    lost = _(
         "What was asked and decided after that is not on record. The cards of that time no longer work, and the gate does not know its "
         "approvals."
     )
     ended = int(str(body["ended"]))
-    again = f"{counted(ended, 'request')} that waited then {'was' if ended == 1 else 'were'} ended: ask again for what is still wanted."
-    advice = f"It moves no target until an admin has looked at what changed since, and says: {ACCEPT}"
-    return Card("Restored from a backup", said, paragraphs=(said, lost, *([again] if ended else []), advice))
+    again = ngettext(
+        "{count} request that waited then was ended: ask again for what is still wanted.",
+        "{count} requests that waited then were ended: ask again for what is still wanted.",
+        ended,
+    )
+    advice = _(
+        "It moves no target until an admin has looked at what changed since, and says: {command}", command=ACCEPT
+    )
+    return Card(_("Restored from a backup"), said, paragraphs=(said, lost, *([again] if ended else []), advice))
 
 
 ABOUT_A_MODEL: dict[str, Callable[[Body], Card | None]] = {

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from bot.domain.card.request_card import ticket_card
 from bot.domain.card.sentences import CardContext
+from bot.domain.card.ticket import ticket_card
 from bot.domain.model import TransitionRequest
 from bot.domain.references import NamedTicket, Relation, TicketPlan
 from bot.domain.request.named_tickets import chosen, names_in, related
@@ -19,6 +19,7 @@ from bot.ports import Ticket
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import open_ticket_once
+from handlers.notify.readers import for_everyone
 from handlers.notify.ticket_writes import plan_of
 
 REPLAY = " Then replay the job."  # ends a refusal; here an ordinary ticket is opened instead
@@ -44,7 +45,8 @@ def _open(
     plan, parent = plan_of(request, context), ""
     if named is not None and named.relation is Relation.SUBTASK:
         plan, parent = replace(plan, type=plan.relation_type), named.key
-    card = ticket_card(replace(request, named=named), context)
+    with for_everyone(s):
+        card = ticket_card(replace(request, named=named), context)
     noted = partial(_noted, record=record, named=named)
     open_ticket_once(f"countersign-{request.id}", plan, card, s, record=noted, parent=parent)
 

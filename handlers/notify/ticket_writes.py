@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 
-from bot.domain.card.sentences import CardContext, decision_text, evidence_text, outcome_text, status_sentence
+from bot.domain.card.sentences import CardContext
+from bot.domain.card.ticket_comments import (
+    called_off,
+    decision_text,
+    evidence_text,
+    held_text,
+    outcome_text,
+    rolled_back_text,
+    unreadable_text,
+)
 from bot.domain.events import TicketClosed
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.domain.references import Relation, TicketMove, TicketPlan, TicketRef
+from bot.domain.text import version_name
 from bot.errors import Permanent
+from bot.language import _
 from bot.services import Services
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import Write
@@ -62,25 +72,29 @@ def plan_of(request: TransitionRequest, context: CardContext) -> TicketPlan:
 def _links(request: TransitionRequest, ticket: TicketRef, other: TicketRef | None, s: Services) -> Iterator[Write]:
     """The link to the page about the version expires, so that a later state may bring a fresh one."""
     if request.evidence is not None:
-        yield _link(ticket, f"version:{request.id}", f"MLflow: {request.version}", request.evidence.version_url, s)
+        yield _link(
+            ticket, f"version:{request.id}", f"MLflow: {version_name(request.version)}", request.evidence.version_url, s
+        )
     if request.card is not None:
-        yield _link(ticket, f"card:{request.id}", "Slack: the card", request.card.url, s)
+        yield _link(ticket, f"card:{request.id}", _("Slack: the card"), request.card.url, s)
     page = version_page(request, s)
     if page:
-        yield _link(ticket, f"walk-back:{request.id}", f"Countersign: {request.version}", page, s)
+        yield _link(ticket, f"walk-back:{request.id}", f"Countersign: {version_name(request.version)}", page, s)
     if other is not None:
-        yield _link(ticket, f"away-from:{request.id}", f"{other.key}: what is rolled back", other.url, s)
+        yield _link(
+            ticket, f"away-from:{request.id}", _("{ticket}: what is rolled back", ticket=other.key), other.url, s
+        )
 
 
 def _comments(request: TransitionRequest, context: CardContext, ticket: TicketRef, s: Services) -> Iterator[Write]:
     yield _comment(ticket, f"decision:{request.id}", decision_text(request, context), s)
     if request.state is State.APPROVED and request.frozen_until is not None:
         key = f"held:{request.id}:{request.frozen_until:%Y%m%dT%H%M}"
-        yield _comment(ticket, key, status_sentence(request, context), s)
+        yield _comment(ticket, key, held_text(request), s)
     if request.settled_at is not None or request.state is State.STALE:
         yield _comment(ticket, f"outcome:{request.id}", outcome_text(request), s)
     if request.state is State.CALLED_OFF:
-        yield _comment(ticket, f"outcome:{request.id}", status_sentence(request, context), s)
+        yield _comment(ticket, f"outcome:{request.id}", called_off(request, context), s)
 
 
 def unreadable_key(request: TransitionRequest) -> str:
@@ -93,16 +107,15 @@ def _on_evidence(
     """Why it cannot be read, each reason once; and, when it can be read at last, what the ticket's description lacks."""
     waits = request.state in (State.COLLECTING, State.APPROVED)
     for number in range(len(request.unreadable) if waits else 0):
-        said = replace(request, unreadable=request.unreadable[: number + 1])
-        yield _comment(ticket, f"{unreadable_key(request)}:{number}", status_sentence(said, CardContext({}, None)), s)
+        said = unreadable_text(request, request.unreadable[number])
+        yield _comment(ticket, f"{unreadable_key(request)}:{number}", said, s)
     if request.state is not State.COLLECTING and request.evidence is not None and lacks_evidence:
         yield _comment(ticket, f"evidence:{request.id}", evidence_text(request), s)
 
 
 def _on_failed(request: TransitionRequest, ticket: TicketRef, failed: TicketRef, s: Services) -> Iterator[Write]:
-    yield _link(failed, f"rollback:{request.id}", f"{ticket.key}: the rollback", ticket.url, s)
-    said = f"{outcome_text(request)} Reason: {request.comment}"
-    yield _comment(failed, f"rolled-back:{request.id}", said, s)
+    yield _link(failed, f"rollback:{request.id}", _("{ticket}: the rollback", ticket=ticket.key), ticket.url, s)
+    yield _comment(failed, f"rolled-back:{request.id}", rolled_back_text(request), s)
 
 
 def _on_named(request: TransitionRequest, ticket: TicketRef, context: CardContext, s: Services) -> Iterator[Write]:

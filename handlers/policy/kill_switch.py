@@ -6,8 +6,8 @@ What a switched-off fast track means for a request is in `bot.domain.request.fas
 from __future__ import annotations
 
 from bot.domain.events import FastTrackSwitched
-from bot.domain.text import format_utc
 from bot.errors import Refused
+from bot.language import _, sentences
 from bot.services import Services
 from bot.store.absences import Switch
 from bot.store.people import Person
@@ -23,8 +23,8 @@ def switch_fast_track(on: bool, person: Person, reason: str, s: Services) -> str
     with s.store.transaction() as tx:
         if tx.switches.switch_fast_track(Switch(on, now, person.id, why)):
             tx.record([FastTrackSwitched(now, on, person.id, why)])
-            return "The fast track is on now, for all rules." if on else _off_now()
-    return f"Nothing had to be changed. {how_it_is(s)}"
+            return _("The fast track is on now, for all rules.") if on else _off_now()
+    return sentences(_("Nothing had to be changed."), how_it_is(s))
 
 
 def person_named(email: str, s: Services) -> Person:
@@ -39,16 +39,23 @@ def how_it_is(s: Services) -> str:
     """Whether it is on, since when, by whom, and why."""
     with s.store.transaction() as tx:
         switch = tx.switches.fast_track()
-        name = tx.people.get(switch.person).name if switch.person else "somebody"
-    state = "on" if switch.is_on else "off"
+        name = tx.people.get(switch.person).name if switch.person else _("somebody")
     if switch.at is None:
-        return f"The fast track is {state}, and nobody has ever switched it."
-    because = f" Reason: {switch.reason}" if switch.reason else ""
-    return f"The fast track has been {state} since {format_utc(switch.at)}, switched by {name}.{because}"
+        return (
+            _("The fast track is on, and nobody has ever switched it.")
+            if switch.is_on
+            else _("The fast track is off, and nobody has ever switched it.")
+        )
+    said = (
+        _("The fast track has been on since {since}, switched by {person}.", since=switch.at, person=name)
+        if switch.is_on
+        else _("The fast track has been off since {since}, switched by {person}.", since=switch.at, person=name)
+    )
+    return sentences(said, _("Reason: {reason}", reason=switch.reason) if switch.reason else "")
 
 
 def _off_now() -> str:
-    return (
+    return _(
         "The fast track is off now, for all rules: people decide, whatever the figures say. "
         "Decisions of the fast track that are not applied yet are not applied any more."
     )
@@ -58,7 +65,11 @@ def _checked_reason(reason: str, on: bool) -> str:
     """One line of visible characters: it goes into the ledger, to terminals and into a channel."""
     why = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
     if not on and not why:
-        raise Refused("say why: whoever waits for a version reads it in the channel. For example: off mae looks forged")
+        raise Refused(
+            _("say why: whoever waits for a version reads it in the channel. For example: off mae looks forged")
+        )
     if len(why) > REASON_LIMIT:
-        raise Refused(f"the reason has {len(why)} characters; {REASON_LIMIT} fit. Shorten it")
+        raise Refused(
+            _("the reason has {count} characters; {limit} fit. Shorten it", count=len(why), limit=REASON_LIMIT)
+        )
     return why

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.card.card import Card
 from bot.domain.events import AwayDeclared, AwayEnded
-from bot.domain.text import format_utc
 from bot.errors import Refused
+from bot.language import _
 from bot.services import Services
 from bot.store.absences import Absence
 from bot.store.people import Person
 from bot.store.transaction import Transaction
 from handlers.notify.outbox import post_once
+from handlers.notify.readers import for_account
 from handlers.request.voters import VoterUnknown, any_approver, person_of
 
 LONGEST = timedelta(days=90)
@@ -28,7 +29,11 @@ def check_is_here(person_id: str, tx: Transaction, now: datetime) -> None:
     if absence is not None:
         name = tx.people.get(absence.delegate).name
         raise Refused(
-            f'you are away until {format_utc(absence.until)} and {name} decides for you. Say "/countersign back" first'
+            _(
+                'you are away until {until} and {delegate} decides for you. Say "/countersign back" first',
+                until=absence.until,
+                delegate=name,
+            )
         )
 
 
@@ -57,7 +62,7 @@ def come_back(account_id: str, s: Services) -> Person:
     with s.store.transaction() as tx:
         absence = tx.absences.find(person.id, now)
         if absence is None:
-            raise Refused("you are not away, as far as Countersign knows, so your votes count already")
+            raise Refused(_("you are not away, as far as Countersign knows, so your votes count already"))
         tx.absences.end(person.id)
         tx.record([AwayEnded(now, person.id, absence.delegate)])
         return tx.people.get(absence.delegate)
@@ -84,7 +89,8 @@ def tell_delegate(seq: str, s: Services) -> None:
     if account_id is None:
         return  # left the workspace since; a delegate who cannot press a button decides nothing
     until = body.get("until")  # an absence that has ended says none
-    card = _you_stand_in(person, datetime.fromisoformat(until)) if until else _no_longer_needed(person)
+    with for_account(account_id, s):
+        card = _you_stand_in(person, datetime.fromisoformat(until)) if until else _no_longer_needed(person)
     post_once(key, account_id, card, s)
 
 
@@ -93,10 +99,15 @@ def _end_of(last_day: date, now: datetime, s: Services) -> datetime:
     zone = ZoneInfo(s.store.policy().calendar.timezone)
     today = now.astimezone(zone).date()
     if last_day < today:
-        raise Refused(f"{last_day} is over. Name the last day on which you are away, as in 2026-12-01")
+        raise Refused(_("{day} is over. Name the last day on which you are away, as in 2026-12-01", day=str(last_day)))
     if last_day > today + LONGEST:
         raise Refused(
-            f"{last_day} is more than {LONGEST.days} days away. Name a day until {today + LONGEST}, and say it again then"
+            _(
+                "{day} is more than {days} days away. Name a day until {latest}, and say it again then",
+                day=str(last_day),
+                days=LONGEST.days,
+                latest=str(today + LONGEST),
+            )
         )
     return datetime.combine(last_day + timedelta(days=1), time.min, zone).astimezone(now.tzinfo)
 
@@ -108,20 +119,28 @@ def _delegate(named: str, person: Person, s: Services) -> Person:
     except VoterUnknown:
         raise
     except Refused as refusal:
-        raise Refused(f"the one you named cannot stand in for you: {refusal}") from None
+        raise Refused(_("the one you named cannot stand in for you: {why}", why=refusal.args[0])) from None
     if delegate.id == person.id:
-        raise Refused("you cannot stand in for yourself. Name somebody who is here")
+        raise Refused(_("you cannot stand in for yourself. Name somebody who is here"))
     return delegate
 
 
 def _account_with(named: str, s: Services) -> str:
     if not ADDRESS.fullmatch(named):
         raise Refused(
-            f'"{named[:80]}" names nobody whom Slack knows. Type @ and pick the person, or write the e-mail address'
+            _(
+                '"{named}" names nobody whom Slack knows. Type @ and pick the person, or write the e-mail address',
+                named=named[:80],
+            )
         )
     account = s.notifier.find_account(named.lower())
     if account is None:
-        raise Refused(f"nobody in this Slack workspace has the e-mail address {named[:320]}. Check how it is written")
+        raise Refused(
+            _(
+                "nobody in this Slack workspace has the e-mail address {email}. Check how it is written",
+                email=named[:320],
+            )
+        )
     return account.id
 
 
@@ -129,18 +148,21 @@ def _check_stands_ready(delegate: Person, tx: Transaction, now: datetime) -> Non
     """A delegated vote cannot be delegated again, so no one would have it."""
     away = tx.absences.find(delegate.id, now)
     if away is not None:
-        raise Refused(f"{delegate.name} is away until {format_utc(away.until)}. Name somebody who is here")
+        raise Refused(
+            _("{person} is away until {until}. Name somebody who is here", person=delegate.name, until=away.until)
+        )
 
 
 def _you_stand_in(person: Person, until: datetime) -> Card:
-    said = f"{person.name} is away until {format_utc(until)} and has named you to decide for them."
-    advice = (
+    said = _("{person} is away until {until} and has named you to decide for them.", person=person.name, until=until)
+    advice = _(
         "Where a card waits for a group of theirs, your vote counts for it as well, but not on what either of you has asked for "
         "or trained. It ends by itself, or when they say /countersign back."
     )
-    return Card(f"You stand in for {person.name}", said, paragraphs=(said, advice))
+    return Card(_("You stand in for {person}", person=person.name), said, paragraphs=(said, advice))
 
 
 def _no_longer_needed(person: Person) -> Card:
-    said = f"You no longer stand in for {person.name}: they are back, or have named somebody else."
-    return Card(f"You no longer stand in for {person.name}", said, paragraphs=(said, "Nothing is left for you to do."))
+    said = _("You no longer stand in for {person}: they are back, or have named somebody else.", person=person.name)
+    title = _("You no longer stand in for {person}", person=person.name)
+    return Card(title, said, paragraphs=(said, _("Nothing is left for you to do.")))

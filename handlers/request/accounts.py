@@ -13,6 +13,7 @@ from enum import StrEnum
 from bot.domain.events import AccountBound, AccountUnbound
 from bot.domain.policy.rules import PersonEntry, Policy
 from bot.errors import OutsideError, Permanent, Refused
+from bot.language import _
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.people import Person
@@ -113,17 +114,24 @@ def _bind_quietly(account: Account, how: Binding, s: Services) -> None:
 def _at_first_sight(account: Account, how: Binding, tx: Transaction, now: datetime) -> Person:
     if tx.people.accounts(account=account.id):
         raise Refused(
-            "an administrator has unbound your Slack account from its person. "
-            f"Ask one for `countersign people bind EMAIL {account.id}`"
+            _(
+                "an administrator has unbound your Slack account from its person. "
+                "Ask one for `countersign people bind EMAIL {account}`",
+                account=account.id,
+            )
         )
     if not account.email:
-        raise Refused("Slack does not tell your e-mail address, so Countersign cannot know who you are")
+        raise Refused(_("Slack does not tell your e-mail address, so Countersign cannot know who you are"))
     person = _person_with_address_of(account, tx)
     earlier = [one for one in tx.people.accounts(person=person.id) if one.account != account.id]
     if earlier:
         raise Refused(
-            f"the address {person.email} was bound to another Slack account before. If both are yours, ask an administrator for "
-            f"`countersign people bind {person.email} {account.id}`"
+            _(
+                "the address {email} was bound to another Slack account before. If both are yours, ask an administrator for "
+                "`countersign people bind {email} {account}`",
+                email=person.email,
+                account=account.id,
+            )
         )
     if tx.people.bind(person, account.id, how, now):
         tx.record([AccountBound(now, person.id, account.id, how)])

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from bot.domain.card.sentences import button_labels, what_approve_does, what_reject_does
+from bot.domain.card.sentences import button_labels
+from bot.domain.card.vote_effects import what_approve_does, what_reject_does
 from bot.domain.events import SelfApprovalRefused
 from bot.domain.model import TransitionRequest, Verdict
 from bot.domain.policy.rules import Rule
@@ -15,8 +16,10 @@ from bot.domain.request.lifecycle import AlreadyDecided, OwnRequest
 from bot.domain.request.quorum import wants_passkey
 from bot.engine.lanes import Lane
 from bot.errors import Refused
+from bot.language import N_, _, sentences
 from bot.ports import Click
 from bot.services import Services
+from handlers.notify.readers import for_account
 from handlers.request.casting import (
     OLD_CARD,
     check_is_still,
@@ -34,6 +37,8 @@ from handlers.request.casting import Reply as Reply
 from handlers.request.confirming import ask_for_passkey
 from handlers.request.voters import Voter, voter_for
 
+LABELS = (N_("Approve"), N_("Reject"), N_("Ratify"), N_("Put back"))  # of the buttons
+
 
 def press(click: Click, s: Services) -> Reply:
     """A button on a card: a vote, or first the question why."""
@@ -45,12 +50,13 @@ def press(click: Click, s: Services) -> Reply:
         if is_old:
             tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
     if is_old:
-        raise Refused(OLD_CARD)
+        raise Refused(_(OLD_CARD))
     voter = voter_for(click.account, rule, request, s)
 
     if lifecycle.wants_reason(request, verdict, rule) and not click.reason:
         _check_may_vote(request, click, voter, rule, s)
-        s.notifier.ask_reason(click, *_question(request, verdict))
+        with for_account(click.account, s):
+            s.notifier.ask_reason(click, *_question(request, verdict))
         return Reply(asked=True)
     return cast_vote(click, voter, s)
 
@@ -99,9 +105,9 @@ def _note_self_approval(request_id: str, person: str, s: Services) -> None:
 
 def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
     """The form also says what will happen: it replaces the confirmation dialog."""
-    happens = what_approve_does(request) if verdict is Verdict.APPROVE else what_reject_does(request)
     approve, reject = button_labels(request)
-    if verdict is Verdict.APPROVE and request.failed_before:
-        happens = f"{happens} It was {request.failed_before}."
-    prompt = f"{happens} Why? Your reason goes on the card, into the ticket and into the ledger."
-    return (approve if verdict is Verdict.APPROVE else reject), prompt
+    why = _("Why? Your reason goes on the card, into the ticket and into the ledger.")
+    if verdict is Verdict.REJECT:
+        return _(reject), sentences(what_reject_does(request), why)
+    failed = _("It was {failed}.", failed=request.failed_before) if request.failed_before else ""
+    return _(approve), sentences(what_approve_does(request), failed, why)

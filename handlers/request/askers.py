@@ -8,6 +8,7 @@ from bot.domain.model import OPEN, TransitionRequest
 from bot.domain.request import lifecycle
 from bot.domain.request.askers import asked_by, known_as
 from bot.errors import Refused
+from bot.language import _
 from bot.services import Services
 from bot.store.transaction import Transaction
 
@@ -18,7 +19,7 @@ def check_askers_are_known(request: TransitionRequest, tx: Transaction) -> None:
     """Raises Refused while the account of an asker is being looked up: a vote that was cast may be theirs."""
     if are_looked_up(request, tx):
         raise Refused(
-            "it is being looked up whose address asked for this. Nothing was recorded: press again in a moment"
+            _("it is being looked up whose address asked for this. Nothing was recorded: press again in a moment")
         )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from bot.domain.model import TransitionRequest
 from bot.domain.policy.rules import Rule
 from bot.domain.request.quorum import groups_with_a_say
-from bot.domain.text import target_label
+from bot.domain.text import target_label, version_name
 from bot.errors import Refused
+from bot.language import _
 from bot.ports import Click
 from bot.services import Services
+from handlers.notify.readers import for_account
 from handlers.request.calling_off import call_off, check_can_be_called_off
 from handlers.request.casting import Reply, request_under, rule_of
 from handlers.request.voters import Voter, voter_for
@@ -23,7 +25,8 @@ def press(click: Click, s: Services) -> Reply:
     voter = voter_for(click.account, rule, request, s)
     _check_may(request, voter, rule)
     if not click.reason:
-        s.notifier.ask_reason(click, "Call off", _question(request))
+        with for_account(click.account, s):
+            s.notifier.ask_reason(click, _("Call off"), _question(request))
         return Reply(asked=True)
     call_off(request.id, voter.person, click.reason, s)
     return Reply()
@@ -44,13 +47,18 @@ def _check_may(request: TransitionRequest, voter: Voter, rule: Rule) -> None:
     asked = {request.requester, *request.joined, *request.latecomers}
     groups = groups_with_a_say(request, rule)
     if not set(groups) & set(voter.groups) and not asked & {voter.person.id, *voter.also}:
-        names = ", ".join(groups)
-        raise Refused(f"only members of {names}, or those who asked for it, may call this off. Ask one of them")
+        raise Refused(
+            _(
+                "only members of {groups}, or those who asked for it, may call this off. Ask one of them",
+                groups=", ".join(groups),
+            )
+        )
 
 
 def _question(request: TransitionRequest) -> str:
-    return (
-        f"The approval of {request.version} for {target_label(request)} is not applied yet, and will not be. Why? "
-        f"Your reason goes on the card, "
-        "into the ticket and into the ledger. Asking again opens a fresh request."
+    return _(
+        "The approval of {version} for {target} is not applied yet, and will not be. Why? Your reason goes on the card, "
+        "into the ticket and into the ledger. Asking again opens a fresh request.",
+        version=version_name(request.version),
+        target=target_label(request),
     )

@@ -7,9 +7,10 @@ from datetime import datetime
 from bot.domain.model import State, TransitionRequest
 from bot.domain.registry.custody import left_by
 from bot.domain.request import lifecycle
-from bot.domain.text import target_label
+from bot.domain.text import target_label, version_name
 from bot.engine.rows import Job
 from bot.errors import Refused
+from bot.language import _
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
@@ -46,23 +47,33 @@ def judge_anew(request: TransitionRequest, tx: Transaction, now: datetime) -> No
 
 
 def check_can_be_called_off(request: TransitionRequest) -> None:
+    version, target = version_name(request.version), target_label(request)
     if request.state.is_open:
         raise Refused(
-            f"{request.version} for {target_label(request)} is not approved yet. Reject it, or take the ask away"
+            _(
+                "{version} for {target} is not approved yet. Reject it, or take the ask away",
+                version=version,
+                target=target,
+            )
         )
     if request.state is State.APPLIED:
-        raise Refused(f"{request.version} has {target_label(request)} already. Take it back with countersign rollback")
+        raise Refused(
+            _("{version} has {target} already. Take it back with countersign rollback", version=version, target=target)
+        )
     if request.state is not State.APPROVED:
-        ended = str(request.state).replace("_", " ")
-        raise Refused(f"there is nothing to call off: {request.version} for {target_label(request)} is {ended}")
+        raise Refused(
+            _("there is nothing to call off: {version} for {target} has ended", version=version, target=target)
+        )
 
 
 def checked_reason(reason: str) -> str:
     why = reason.strip()
     if not why:
-        raise Refused("say in a sentence why: the reason goes on the card, into the ticket and into the ledger")
+        raise Refused(_("say in a sentence why: the reason goes on the card, into the ticket and into the ledger"))
     if len(why) > REASON_LIMIT:
-        raise Refused(f"the reason has {len(why)} characters; {REASON_LIMIT} fit. Shorten it")
+        raise Refused(
+            _("the reason has {count} characters; {limit} fit. Shorten it", count=len(why), limit=REASON_LIMIT)
+        )
     return why
 
 

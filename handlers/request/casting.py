@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +15,9 @@ from bot.domain.policy.rules import Rule
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided
 from bot.domain.request.shown import shown_on
+from bot.domain.text import version_name
 from bot.errors import Refused
+from bot.language import N_, _, listed
 from bot.ports import Click
 from bot.store.transaction import Transaction
 from handlers.request.absences import check_is_here
@@ -23,19 +25,24 @@ from handlers.request.askers import check_askers_are_known, void_votes_of_askers
 from handlers.request.calling_off import judge_anew
 from handlers.request.voters import POLICY_CHANGED, Voter
 
-OLD_CARD = (
+OLD_CARD = N_(
     "this card is from an earlier release, or from before the policy changed, and is being renewed. Read it again in a "
     "moment, then press"
 )
-SENT_TWICE = "Slack has sent this click before, and it was recorded then. To vote again, press again"
+SENT_TWICE = N_("Slack has sent this click before, and it was recorded then. To vote again, press again")
 VERDICTS = {"approve": Verdict.APPROVE, "reject": Verdict.REJECT}
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What only the person who clicked sees; empty when the card itself is the answer. `waits`: the vote is not cast yet."""
+    """What only the person who clicked sees; empty when the card itself is the answer. `waits`: the vote is not cast yet.
+
+    `notice` then takes a form's place, under `title`.
+    """
 
     text: str = ""
+    title: str = ""
+    notice: Mapping[str, object] | None = None
     asked: bool = False
     refused: bool = False
     waits: bool = False
@@ -57,11 +64,11 @@ def open_ballot(click: Click, voter: Voter, tx: Transaction, now: datetime) -> B
     request = tx.requests.get(click.value, for_update=True)
     rule = rule_of(request, tx)
     if shows_something_else(click, request, rule, tx):
-        raise Refused(OLD_CARD)
+        raise Refused(_(OLD_CARD))
     check_is_still(voter, click, tx, now)
     rule_hash = tx.policy().rule_hash(rule)
     if rule_hash != voter.rule_hash:
-        raise Refused(POLICY_CHANGED)
+        raise Refused(_(POLICY_CHANGED))
     tx.record(lifecycle.rebind(request, tx.policy().former_hash(rule), rule_hash, now))
     if verdict_of(click) is Verdict.APPROVE and request.votes:
         check_askers_are_known(request, tx)
@@ -77,7 +84,7 @@ def record_vote(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, now: 
         raise Refused(who_decided(late.request, tx)) from None
     kept = replace(vote, rule_hash=ballot.rule_hash)
     if click.signed is not None and not tx.signed_requests.keep(click.signed, request.id, kept):
-        raise Refused(SENT_TWICE)
+        raise Refused(_(SENT_TWICE))
     tx.record(events)
     if request.kind is not Kind.OBSERVED and any(isinstance(event, RequestRejected) for event in events):
         judge_anew(request, tx, now)  # it may have come there by hand since the last look
@@ -104,14 +111,14 @@ def vote_of(click: Click, voter: Voter, now: datetime) -> Vote:
 def check_is_still(voter: Voter, click: Click, tx: Transaction, now: datetime) -> None:
     """After the account was looked up, an administrator may have unbound it, or the person declared an absence."""
     if tx.people.get(voter.person.id).account != click.account:
-        raise Refused("whose account this is has changed just now. Nothing was recorded: press again")
+        raise Refused(_("whose account this is has changed just now. Nothing was recorded: press again"))
     for person in (voter.person.id, *voter.also):
         check_is_here(person, tx, now)
 
 
 def verdict_of(click: Click) -> Verdict:
     if click.action not in VERDICTS:
-        raise Refused(f'this button says "{click.action[:40]}", which Countersign does not know')
+        raise Refused(_('this button says "{action}", which Countersign does not know', action=click.action[:40]))
     return VERDICTS[click.action]
 
 
@@ -120,20 +127,28 @@ def request_under(click: Click, tx: Transaction) -> TransitionRequest:
     request = tx.requests.get(click.value)
     card, pressed = request.card, request.card_at(click.team, click.app, click.channel, click.message)
     if card is None:
-        raise Refused("the card has only just been posted and is still being recorded. Press again in a moment")
+        raise Refused(_("the card has only just been posted and is still being recorded. Press again in a moment"))
     if pressed is None:
         raise Refused(
-            "this button is not on the message that Countersign posted for the request. Use the original card"
+            _("this button is not on the message that Countersign posted for the request. Use the original card")
         )
     if pressed != card:
-        raise Refused(f"this card was deleted, and posted anew: {card.url}. Nothing was recorded: press there")
+        raise Refused(
+            _("this card was deleted, and posted anew: {card}. Nothing was recorded: press there", card=card.url)
+        )
     return request
 
 
 def rule_of(request: TransitionRequest, tx: Transaction) -> Rule:
     rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
     if rule is None:
-        raise Refused(f"no rule in the policy speaks of {request.target} for {request.version.model} any more")
+        raise Refused(
+            _(
+                "no rule in the policy speaks of {target} for {model} any more",
+                target=str(request.target),
+                model=request.version.model,
+            )
+        )
     return rule
 
 
@@ -142,26 +157,39 @@ def shows_something_else(click: Click, request: TransitionRequest, rule: Rule, t
     return request.state is State.PENDING and click.shown != shown_on(request, tx.policy().rule_hash(rule))
 
 
+DECIDED = {
+    State.APPROVED: N_("this was already approved by {names} on {when}: {version} for {target}"),
+    State.REJECTED: N_("this was already rejected by {names} on {when}: {version} for {target}"),
+}
+DECIDED_BY_NO_ONE = {
+    State.APPROVED: N_("this was already approved on {when}: {version} for {target}"),
+    State.REJECTED: N_("this was already rejected on {when}: {version} for {target}"),
+    State.EXPIRED: N_("this has expired already, on {when}: {version} for {target}"),
+    State.WITHDRAWN: N_("this was withdrawn already, on {when}: {version} for {target}"),
+    State.SUPERSEDED: N_("this was superseded already, on {when}: {version} for {target}"),
+}
+
+
 def who_decided(request: TransitionRequest, tx: Transaction) -> str:
+    said = _decided(request, tx)
+    return _("{decided}. Your click changed nothing", decided=said)
+
+
+def _decided(request: TransitionRequest, tx: Transaction) -> str:
+    version, target = version_name(request.version), str(request.target)
     if request.decided_by is DecidedBy.FAST_TRACK:
-        return f"the fast track was quicker: {request.version} for {request.target} is approved. Your click changed nothing"
+        return _("the fast track was quicker: {version} for {target} is approved", version=version, target=target)
     if request.state is State.CALLED_OFF:
-        return f"this approval was called off: {request.outcome}. Your click changed nothing"
-    verdict = (
-        None
-        if request.state in ENDED_UNDECIDED
-        else Verdict.REJECT
-        if request.state is State.REJECTED
-        else Verdict.APPROVE
-    )
+        return _("this approval was called off: {why}", why=request.outcome)
+    outcome = request.state if request.state in (State.REJECTED, *ENDED_UNDECIDED) else State.APPROVED
+    verdict = {State.APPROVED: Verdict.APPROVE, State.REJECTED: Verdict.REJECT}.get(outcome)
     names = tx.people.names([vote.person for vote in request.votes if vote.verdict is verdict])
-    done = "approved" if verdict is Verdict.APPROVE else request.state
-    when = f" on {request.decided_at:%Y-%m-%d at %H:%M} UTC" if request.decided_at else ""
-    by = f" by {' and '.join(names.values())}" if names else ""
-    return f"this was already {done}{by}{when}: {request.version} for {request.target}. Your click changed nothing"
+    when = request.decided_at or request.opened_at
+    said = DECIDED[outcome] if names else DECIDED_BY_NO_ONE[outcome]
+    return _(said, names=listed(names.values()), when=when, version=version, target=target)
 
 
 def reply_for(events: Sequence[Event]) -> Reply:
     if any(isinstance(event, RequestApproved | RequestRejected) for event in events):
         return Reply()
-    return Reply("Your vote is recorded. The card shows what is still missing.")
+    return Reply(_("Your vote is recorded. The card shows what is still missing."))

@@ -18,6 +18,7 @@ from bot.domain.request.lifecycle import AlreadyDecided
 from bot.domain.request.passkeys import Passkey
 from bot.errors import FORBIDDEN, GONE, Refused, Rejected
 from bot.ids import new_id
+from bot.language import N_, _, ngettext, sentences
 from bot.links import confirm_path
 from bot.passkeys import RelyingParty, assertion_options, read_assertion, relying_party, verify_assertion
 from bot.ports import Click
@@ -29,10 +30,11 @@ from handlers.request.voters import Voter, voter_for
 
 WAITS_FOR = timedelta(minutes=5)
 MOST_WAITING = 20  # votes of one person: each keeps a statement of up to 60,000 bytes
-HOW_TO_ENROL = "Enrol one with /countersign passkey, and have another approver confirm it"
-NOT_HERE = "Ask your administrators: until then no one can approve under this rule. Rejecting takes no passkey"
+HOW_TO_ENROL = N_("Enrol one with /countersign passkey, and have another approver confirm it")
+NOT_HERE = N_("Ask your administrators: until then no one can approve under this rule. Rejecting takes no passkey")
 PRESS_AGAIN = "Nothing was recorded. Press Approve on the card again"
-SIGN_FIRST = f"Sign one of them, or press again when they have ended, after {WAITS_FOR // timedelta(minutes=1)} minutes"
+SIGN_FIRST = N_("Sign one of them, or press again when they have ended, after {minutes} minutes")
+MINUTES = WAITS_FOR // timedelta(minutes=1)
 CHANGED = f"what you would approve has changed since you pressed Approve. {PRESS_AGAIN}"
 
 
@@ -46,15 +48,17 @@ def ask_for_passkey(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, s
     if not _usable(tx.passkeys.of(vote.person), party):
         raise Refused(_why_no_passkey(tx.passkeys.of(vote.person), party))
     if tx.passkeys.waiting(vote.person, vote.at) >= MOST_WAITING:
-        raise Refused(f"{MOST_WAITING} of your approvals wait for your passkey already. {SIGN_FIRST}")
+        waiting = _("{count} of your approvals wait for your passkey already.", count=MOST_WAITING)
+        raise Refused(sentences(waiting, _(SIGN_FIRST, minutes=MINUTES)))
     pending = _pending(ballot, vote, click, tx)
     tx.passkeys.keep_pending(pending)
     link = s.links.to_page(confirm_path(pending.id), pending.expires_at)
-    minutes = WAITS_FOR // timedelta(minutes=1)
-    return Reply(
-        f"This approval needs your passkey, and does not count before that. Sign it within {minutes} minutes: {link}",
-        waits=True,
+    said = _(
+        "This approval needs your passkey, and does not count before that. Sign it within {minutes} minutes: {link}",
+        minutes=MINUTES,
+        link=link,
     )
+    return Reply(said, _("One step more"), waits=True)
 
 
 def pending_vote(pending_id: str, s: Services) -> PendingVote:
@@ -123,10 +127,14 @@ def _party(s: Services) -> RelyingParty:
     try:
         party = relying_party(s.links.url)
     except Refused as refusal:
-        raise Refused(f"this approval needs a passkey, and {refusal}. {NOT_HERE}") from None
+        why = refusal.args[0]
+        raise Refused(sentences(_("this approval needs a passkey: {why}.", why=why), _(NOT_HERE))) from None
     if not s.links.are_made:
         raise Refused(
-            f"this approval needs a passkey, and the bot has no key for its links: COUNTERSIGN_LINK_KEY. {NOT_HERE}"
+            sentences(
+                _("this approval needs a passkey, and the bot has no key for its links: COUNTERSIGN_LINK_KEY."),
+                _(NOT_HERE),
+            )
         )
     return party
 
@@ -139,9 +147,12 @@ def _why_no_passkey(keys: Sequence[Passkey], party: RelyingParty) -> str:
     waiting = [key for key in keys if key.is_waiting and key.rp_id == party.id]
     if waiting:
         lacking = waiting[-1].needs - len(waiting[-1].confirmed_by)
-        others = "another approver has" if lacking == 1 else f"{lacking} other approvers have"
-        return f"this approval needs your passkey, and {others} to confirm yours first"
-    return f"this approval needs your passkey, and you have none that counts. {HOW_TO_ENROL}"
+        return ngettext(
+            "this approval needs your passkey, and another approver has to confirm yours first",
+            "this approval needs your passkey, and {count} other approvers have to confirm yours first",
+            lacking,
+        )
+    return sentences(_("this approval needs your passkey, and you have none that counts."), _(HOW_TO_ENROL))
 
 
 def _still_waiting(pending: PendingVote | None, now: datetime) -> PendingVote:

@@ -11,6 +11,8 @@ from bot.domain.policy.rules import Policy
 from bot.domain.references import PostedCard
 from bot.domain.request.passkeys import Passkey
 from bot.errors import MessageGone, Refused
+from bot.language import N_, _
+from bot.language.catalogues import in_language
 from bot.ports import Click
 from bot.services import Services
 from bot.store.people import Person
@@ -19,8 +21,8 @@ from handlers.notify.outbox import begin_update, post_once
 from handlers.request.casting import Reply
 from handlers.request.voters import any_approver, passkey_confirmer
 
-NOT_THEIRS = "another approver said that it is not theirs"
-WITHDRAWN = "its owner said that they have not made it"
+NOT_THEIRS = N_("another approver said that it is not theirs")
+WITHDRAWN = N_("its owner said that they have not made it")
 
 
 def press(click: Click, s: Services) -> Reply:
@@ -32,7 +34,7 @@ def press(click: Click, s: Services) -> Reply:
         name = tx.people.get(passkey.person).name
         _check_place(click, passkey, tx)
         if tx.people.get(person.id).account != click.account:
-            raise Refused("whose account this is has changed just now. Nothing was recorded: press again")
+            raise Refused(_("whose account this is has changed just now. Nothing was recorded: press again"))
         _check_waits(passkey, name)
         if click.action == CONFIRM:
             return _confirm(click, person, passkey, name, tx, s)
@@ -43,38 +45,50 @@ def _confirm(click: Click, person: Person, passkey: Passkey, name: str, tx: Tran
     ids = tx.people.ids_of(person.id)
     if ids & (passkey.person_ids | tx.people.ids_of(passkey.person)):
         raise Refused(
-            "this is your own passkey, so another approver must confirm it. Ask one who knows that you made it"
+            _("this is your own passkey, so another approver must confirm it. Ask one who knows that you made it")
         )
     if ids & passkey.confirmers_ids:
-        raise Refused(f"you have confirmed {name}'s passkey already, and another approver must as well")
+        raise Refused(
+            _("you have confirmed {person}'s passkey already, and another approver must as well", person=name)
+        )
     kept = _keep(click, tx)
     who = (person.id, click.account, click.team)
     also = tuple(sorted(ids - {person.id}))
     tx.record([PasskeyConfirmed(s.clock.now(), passkey.person, passkey.credential, *who, also, kept)])
-    return Reply(f"Recorded: you confirmed that passkey {passkey.short_id} is {name}'s.")
+    said = _("Recorded: you confirmed that passkey {passkey} is {person}'s.", passkey=passkey.short_id, person=name)
+    return Reply(said)
 
 
 def _refuse(click: Click, person: Person, passkey: Passkey, name: str, tx: Transaction, s: Services) -> Reply:
     kept = _keep(click, tx)
     why = WITHDRAWN if tx.people.ids_of(person.id) & passkey.person_ids else NOT_THEIRS
     tx.record([PasskeyRevoked(s.clock.now(), passkey.person, passkey.credential, person.id, why, kept)])
-    return Reply(f"Recorded: passkey {passkey.short_id} will not count as {name}'s. Tell your administrators.")
+    said = _(
+        "Recorded: passkey {passkey} will not count as {person}'s. Tell your administrators.",
+        passkey=passkey.short_id,
+        person=name,
+    )
+    return Reply(said)
 
 
 def _check_place(click: Click, passkey: Passkey, tx: Transaction) -> None:
     here = (click.team, click.app, click.channel, click.message)
     posted = tx.passkeys.cards(passkey.credential).values()
     if not any(here == (card.team, card.app, card.channel, card.message) for card in posted):
-        raise Refused("this button is not on the message that Countersign posted for the passkey. Use that message")
+        raise Refused(_("this button is not on the message that Countersign posted for the passkey. Use that message"))
 
 
 def _check_waits(passkey: Passkey, name: str) -> None:
     if passkey.is_revoked:
-        raise Refused(f"passkey {passkey.short_id} was revoked, so there is nothing to confirm")
+        raise Refused(_("passkey {passkey} was revoked, so there is nothing to confirm", passkey=passkey.short_id))
     if passkey.is_confirmed:
         raise Refused(
-            f"{name}'s passkey {passkey.short_id} is confirmed already. "
-            f"To end it, an administrator runs: countersign passkeys revoke {passkey.short_id} --reason ..."
+            _(
+                "{person}'s passkey {passkey} is confirmed already. "
+                "To end it, an administrator runs: countersign passkeys revoke {passkey} --reason ...",
+                person=name,
+                passkey=passkey.short_id,
+            )
         )
 
 
@@ -83,7 +97,7 @@ def _keep(click: Click, tx: Transaction) -> str:
     if click.signed is None:
         return ""
     if not tx.passkeys.keep_request(click.signed):
-        raise Refused("Slack has sent this click before, and it was recorded then")
+        raise Refused(_("Slack has sent this click before, and it was recorded then"))
     return click.signed.digest
 
 
@@ -110,7 +124,7 @@ def _post_anew(passkey: Passkey, channel: str, gone: PostedCard, s: Services) ->
     """Once for each message that was deleted. Not for a passkey that waits no more: its message has nothing left to ask."""
     if not passkey.is_waiting:
         return
-    with s.store.transaction() as tx:
+    with s.store.transaction() as tx, in_language(tx.policy().language):
         card = passkey_card(passkey, tx.people.all_names(), tx.people.get(passkey.person).email)
     post_once(
         f"{_key(passkey, channel)}:after:{gone.message}",
@@ -127,7 +141,8 @@ def _show(credential: str, s: Services) -> None:
         if passkey is None:
             return
         owner = tx.people.get(passkey.person)
-        card = passkey_card(passkey, tx.people.all_names(), owner.email)
+        with in_language(tx.policy().language):
+            card = passkey_card(passkey, tx.people.all_names(), owner.email)
         posted = tx.passkeys.cards(passkey.credential)
         channels = [channel for channel in _channels(tx.policy()) if channel not in posted]
         updates = {channel: begin_update(_key(passkey, channel), one, card, tx, s) for channel, one in posted.items()}

@@ -13,6 +13,7 @@ from bot.domain.events import PasskeyEnrolled, PasskeyRevoked
 from bot.domain.request.passkeys import FIRST, LATER, Passkey
 from bot.errors import FORBIDDEN, GONE, Refused, Rejected
 from bot.ids import new_id
+from bot.language import N_, _
 from bot.links import enrol_path
 from bot.passkey_enrolment import creation_options, read_made
 from bot.passkeys import relying_party
@@ -26,8 +27,9 @@ OPENS_FOR = timedelta(minutes=10)
 MOST = 5  # passkeys of one person that are not revoked
 LABEL_LIMIT = 60  # characters
 CHALLENGE = 32  # bytes
+TAKEN_BACK = N_("its owner took it back")
 ASK_ANEW = "Say /countersign passkey in Slack to get another; its answer lists the passkeys that were made for you."
-NO_LINK_KEY = "COUNTERSIGN_LINK_KEY is not set, so no page of the bot can be opened. Ask an administrator to set it"
+NO_LINK_KEY = N_("COUNTERSIGN_LINK_KEY is not set, so no page of the bot can be opened. Ask an administrator to set it")
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def offer_page(account: str, team: str, s: Services) -> str:
     """A link to the page where the owner of this account makes a passkey. It opens for OPENS_FOR, for one passkey. Raises Refused."""
     relying_party(s.links.url)
     if not s.links.are_made:
-        raise Refused(NO_LINK_KEY)
+        raise Refused(_(NO_LINK_KEY))
     person = any_approver(account, s)
     now = s.clock.now()
     challenge = urlsafe_b64encode(secrets.token_bytes(CHALLENGE)).decode().rstrip("=")
@@ -125,12 +127,12 @@ def revoke_own(account: str, beginning: str, s: Services) -> Passkey:
     """The person takes back one of their own; `beginning` of its id may be empty while there is only one. Raises Refused."""
     person, mine = passkeys_of(account, s)
     if not mine:
-        raise Refused("you have no passkey. To make one, say /countersign passkey")
+        raise Refused(_("you have no passkey. To make one, say /countersign passkey"))
     found = [key for key in mine if key.id.startswith(beginning.lower())]
     if len(found) != 1:
         ids = ", ".join(key.short_id for key in mine)
-        raise Refused(f"say which of your passkeys: /countersign passkey revoke ID, with one of {ids}")
-    return _revoke(found[0].id, person.id, "its owner took it back", s)
+        raise Refused(_("say which of your passkeys: /countersign passkey revoke ID, with one of {ids}", ids=ids))
+    return _revoke(found[0].id, person.id, TAKEN_BACK, s)
 
 
 def revoke_by_hand(beginning: str, by: str, reason: str, s: Services) -> Passkey:
@@ -145,7 +147,7 @@ def _revoke(beginning: str, by: str, reason: str, s: Services) -> Passkey:
         tx.passkeys.lock()
         key = tx.passkeys.named(beginning)
         if key.is_revoked:
-            raise Refused(f"passkey {key.short_id} was revoked already")
+            raise Refused(_("passkey {passkey} was revoked already", passkey=key.short_id))
         tx.record([PasskeyRevoked(s.clock.now(), key.person, key.credential, by, reason)])
     return key
 
@@ -193,7 +195,13 @@ def _check_is_new(credential: str, person: Person, tx: Transaction) -> None:
 def _check_has_room(person: Person, tx: Transaction) -> None:
     mine = [key for key in tx.passkeys.of(person.id) if not key.is_revoked]
     if len(mine) >= MOST:
-        raise Refused(f"you have {MOST} passkeys. Revoke one first: /countersign passkey revoke {mine[0].short_id}")
+        raise Refused(
+            _(
+                "you have {count} passkeys. Revoke one first: /countersign passkey revoke {passkey}",
+                count=MOST,
+                passkey=mine[0].short_id,
+            )
+        )
 
 
 def _label_in(sent: Mapping[str, object]) -> str:

@@ -35,22 +35,25 @@ from bot.domain.request.rollback import (
     rejection_of,
     ways_back,
 )
-from bot.domain.text import target_label
-from bot.domain.workspaces import in_workspace
+from bot.domain.text import model_name, target_label, version_name
 from bot.errors import Refused
+from bot.language import N_, _, sentences
 from bot.ports import Click
 from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.custody.belief import check_believed
 from handlers.custody.facts import Place, decided_at, decided_for, facts_of
+from handlers.notify.readers import for_account
 from handlers.notify.render_context import context_for
 from handlers.request.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
 from handlers.request.calling_off import judge_anew
 from handlers.request.casting import Reply, request_under, rule_of
 from handlers.request.voters import voter_for
 
-REASON_WANTED = "say in a sentence why: the reason goes on the card, into the ticket, and marks the version that failed"
+REASON_WANTED = N_(
+    "say in a sentence why: the reason goes on the card, into the ticket, and marks the version that failed"
+)
 
 
 def roll_back(
@@ -70,7 +73,7 @@ def roll_back(
     registry = s.registry_at(workspace)
     source = registry.find_model(workspace, model)
     if source is None:
-        raise Refused(f"MLflow has no registered model {model}{in_workspace(workspace)}. Check the name")
+        raise Refused(_("MLflow has no registered model {model}. Check the name", model=model_name(model, workspace)))
     there = source if target.kind is not TargetKind.MODEL else registry.find_model(workspace, target.name)
 
     now = s.clock.now()
@@ -79,7 +82,14 @@ def roll_back(
         rule_for_new(source.workspace, model, target, tx.policy())
         holder = _holder(model, target, there, tx)
         if held_by not in (None, holder):
-            raise Refused(f"{held_by} no longer holds {target}: {holder} does. Use the card of that one")
+            raise Refused(
+                _(
+                    "{version} no longer holds {target}: {holder} does. Use the card of that one",
+                    version=str(held_by),
+                    target=str(target),
+                    holder=version_name(holder),
+                )
+            )
         place = Place(source.workspace, there.name if there else model, target)
         decided = decided_at(place, model, tx, (holder,))
         back_to = _way_back(version, holder, source, target, decided)
@@ -100,14 +110,21 @@ def press(click: Click, s: Services) -> Reply:
     voter = voter_for(click.account, rule, request, s)
     may_have_a_say = groups_with_a_say(request, rule)
     if not set(may_have_a_say) & set(voter.groups):
-        names = ", ".join(may_have_a_say)
-        raise Refused(f"only members of {names} may take {target_label(request)} back. Ask one of them")
+        raise Refused(
+            _(
+                "only members of {groups} may take {target} back. Ask one of them",
+                groups=", ".join(may_have_a_say),
+                target=target_label(request),
+            )
+        )
     if not ways:
         raise Refused(_nothing_to_go_back_to(request.version.model, request.target))
 
     ask = Ask(AskKind.UNDO if context.may_undo else AskKind.ROLLBACK)
     if not click.reason:
-        s.notifier.ask_reason(click, "Undo" if context.may_undo else "Roll back", _question(request, ways[0]))
+        with for_account(click.account, s):
+            title = _("Undo") if context.may_undo else _("Roll back")
+            s.notifier.ask_reason(click, title, _question(request, ways[0]))
         return Reply(asked=True)
     model, target, email = request.version.model, request.target, voter.person.email
     workspace = request.version.workspace
@@ -175,12 +192,23 @@ def _holder(model: str, target: Target, there: ModelSnapshot | None, tx: Transac
     holders = there.holders(target) if there else ()
     if not holders:
         raise Refused(
-            f"nobody holds {target} of {model}, so there is nothing to go back from. "
-            f"To bring a version there: countersign request-transition --name {model} --version V --to {target}"
+            _(
+                "nobody holds {target} of {model}, so there is nothing to go back from. "
+                "To bring a version there: countersign request-transition --name {model} --version V --to {target}",
+                target=str(target),
+                model=model,
+            )
         )
     holder = held_as_asked(holders[0], target, tx)
     if holder.model not in (model, target.name):
-        raise Refused(f"{target} is held by {holder}. Go back with the name of that model: --name {holder.model}")
+        raise Refused(
+            _(
+                "{target} is held by {holder}. Go back with the name of that model: --name {model}",
+                target=str(target),
+                holder=version_name(holder),
+                model=holder.model,
+            )
+        )
     return holder
 
 
@@ -199,9 +227,21 @@ def _way_back(
         return way
     named = source.version(version)
     if named is None:
-        raise Refused(f"MLflow has no version {version} of {source.name}. Check the name and the number")
+        raise Refused(
+            _(
+                "MLflow has no version {version} of {model}. Check the name and the number",
+                version=str(version),
+                model=source.name,
+            )
+        )
     if named.id == holder:
-        raise Refused(f"{holder} is the one that holds {target} now. Name the version that it should go back to")
+        raise Refused(
+            _(
+                "{holder} is the one that holds {target} now. Name the version that it should go back to",
+                holder=version_name(holder),
+                target=str(target),
+            )
+        )
     return named.id
 
 
@@ -212,10 +252,13 @@ def _make_way(back_to: VersionId, target: Target, ask: Ask, tx: Transaction, now
     """
     for overtaken in tx.requests.find(version=back_to, target=target, states=LIVE, for_update=True):
         if overtaken.kind is Kind.ROLLBACK and not _is_quicker(ask, overtaken):
-            card = f" Its card: {overtaken.card.url}" if overtaken.card else ""
-            raise Refused(
-                f"{target_label(overtaken)} is being taken back to {back_to} already: {overtaken.state}.{card}"
+            going = _(
+                "{target} is being taken back to {version} already",
+                target=target_label(overtaken),
+                version=version_name(back_to),
             )
+            card = _("Its card: {card}", card=overtaken.card.url) if overtaken.card else ""
+            raise Refused(sentences(going, card, between=". "))
         why = f"{target} is to go back to {back_to} now, by a rollback"
         tx.record(lifecycle.withdraw(overtaken, why, now))
         if overtaken.state is State.APPROVED:
@@ -231,17 +274,25 @@ def _is_quicker(ask: Ask, waiting: TransitionRequest) -> bool:
 
 
 def _nothing_to_go_back_to(model: str, target: Target) -> str:
-    return (
-        f"there is nothing to go back to: no other version that was approved for {target} is still there, or each was rolled back "
-        f"itself. To choose a version all the same: countersign rollback --name {model} --to {target} --version V --reason R"
+    return _(
+        "there is nothing to go back to: no other version that was approved for {target} is still there, or each was rolled back "
+        "itself. To choose a version all the same: countersign rollback --name {model} --to {target} --version V --reason R",
+        target=str(target),
+        model=model,
     )
 
 
 def _checked_reason(reason: str) -> str:
     if not reason.strip():
-        raise Refused(REASON_WANTED)
+        raise Refused(_(REASON_WANTED))
     if len(reason) > COMMENT_LIMIT:
-        raise Refused(f"the reason has {len(reason)} characters; {COMMENT_LIMIT} fit on a card. Shorten it")
+        raise Refused(
+            _(
+                "the reason has {count} characters; {limit} fit on a card. Shorten it",
+                count=len(reason),
+                limit=COMMENT_LIMIT,
+            )
+        )
     return reason.strip()
 
 
@@ -249,22 +300,32 @@ def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
     """As the registry was last seen; `roll_back` reads it again."""
     if request.state is not State.APPLIED:
         raise Refused(
-            f"{request.version} has not reached {target_label(request)} by this request, so nothing can be taken back"
+            _(
+                "{version} has not reached {target} by this request, so nothing can be taken back",
+                version=version_name(request.version),
+                target=target_label(request),
+            )
         )
     places = tx.registry.placements(request.version.workspace, request.target_model)
     newest = next((place for place in places if place.target == request.target), None)
     if newest is None or newest.request_id != request.id:
         taken_back = failure_of(request.version, decided_for(request, tx))
-        why = f"it was {taken_back}" if taken_back else "use the card of the one that does"
-        raise Refused(
-            f"version {request.version.version} no longer holds {target_label(request)} by this request: {why}"
+        gone = _(
+            "version {version} no longer holds {target} by this request",
+            version=str(request.version.version),
+            target=target_label(request),
         )
+        why = _("it was {failed}", failed=taken_back) if taken_back else _("use the card of the one that does")
+        raise Refused(sentences(gone, why, between=": "))
 
 
 def _question(request: TransitionRequest, back_to: VersionId) -> str:
-    return (
-        f"{target_label(request)} goes back from {request.version} to {back_to}. Why? Your reason goes on the card, into the ticket and "
-        f"into the ledger, and {request.version} is marked with it."
+    return _(
+        "{target} goes back from {version} to {before}. Why? Your reason goes on the card, into the ticket and "
+        "into the ledger, and {version} is marked with it.",
+        target=target_label(request),
+        version=version_name(request.version),
+        before=version_name(back_to),
     )
 
 

@@ -7,40 +7,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 
 from bot.domain.model import TransitionRequest
 from bot.domain.policy.rules import Group, Policy, Rule
 from bot.domain.request.quorum import groups_with_a_say, under
 from bot.errors import OutsideError, Permanent, Refused, Temporary
+from bot.language import N_, _
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.transaction import Transaction
+from handlers.notify.readers import NO_QUESTION_AFTER
 from handlers.request.accounts import person_behind
 
 Found = TypeVar("Found")
 
 UNWELCOME = {
-    AccountKind.GUEST: "guests of the workspace may not decide",
-    AccountKind.BOT: "a bot may not decide",
-    AccountKind.DEACTIVATED: "this account is deactivated",
-    AccountKind.FOREIGN: "people from other workspaces may not decide",
-    AccountKind.UNCONFIRMED: "Slack has not confirmed your e-mail address. Follow the link in Slack's mail to you, then press again",
+    AccountKind.GUEST: N_("guests of the workspace may not decide"),
+    AccountKind.BOT: N_("a bot may not decide"),
+    AccountKind.DEACTIVATED: N_("this account is deactivated"),
+    AccountKind.FOREIGN: N_("people from other workspaces may not decide"),
+    AccountKind.UNCONFIRMED: N_(
+        "Slack has not confirmed your e-mail address. Follow the link in Slack's mail to you, then press again"
+    ),
 }
-PRESS_AGAIN = "Slack did not answer in time when asked who you are. Nothing was recorded: press again"
-POLICY_CHANGED = (
+PRESS_AGAIN = N_("Slack did not answer in time when asked who you are. Nothing was recorded: press again")
+POLICY_CHANGED = N_(
     "the policy has changed just now, and with it perhaps who may decide. Nothing was recorded: press again"
 )
-NO_QUESTION_AFTER = timedelta(seconds=1.25)  # a click is answered within 3 s, and the last question may itself take 1.5
+SOME_RULE = N_("only people who approve under some rule may do this: members of {groups}. Ask one of them")
+PASSKEY_RULE = N_(
+    "only people who approve under a rule that wants passkeys may do this: members of {groups}. Ask one of them"
+)
 
 
 class VoterUnknown(Refused):
     """Slack was too slow. Its answers are cached for a minute, so the next try gets further."""
 
     def __init__(self) -> None:
-        super().__init__(PRESS_AGAIN)
+        super().__init__(_(PRESS_AGAIN))
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ def voter_for(account_id: str, rule: Rule, request: TransitionRequest, s: Servic
     policy = s.store.policy()
     rule_hash = policy.rule_hash(rule) if rule in policy.rules else ""
     if not rule_hash:
-        raise Refused(POLICY_CHANGED)
+        raise Refused(_(POLICY_CHANGED))
     wanted = policy.groups_of(rule)
     account = _member(account_id, questions)
     person = person_behind(account, s)
@@ -92,7 +98,7 @@ def _ids_at(email: str, tx: Transaction) -> frozenset[str]:
 def any_approver(account_id: str, s: Services) -> Person:
     """A member of any group of any rule: such a person may change what concerns all rules."""
     policy = s.store.policy()
-    return _approver_under(policy, policy.rules, "under some rule", account_id, s)
+    return _approver_under(policy, policy.rules, SOME_RULE, account_id, s)
 
 
 def passkey_confirmer(account_id: str, s: Services) -> Person:
@@ -100,7 +106,7 @@ def passkey_confirmer(account_id: str, s: Services) -> Person:
     policy = s.store.policy()
     if not policy.rules_with_passkeys:
         return any_approver(account_id, s)
-    return _approver_under(policy, policy.rules_with_passkeys, "under a rule that wants passkeys", account_id, s)
+    return _approver_under(policy, policy.rules_with_passkeys, PASSKEY_RULE, account_id, s)
 
 
 def _approver_under(policy: Policy, rules: tuple[Rule, ...], which: str, account_id: str, s: Services) -> Person:
@@ -110,7 +116,7 @@ def _approver_under(policy: Policy, rules: tuple[Rule, ...], which: str, account
     groups = _groups_of(policy, rules)
     if not _is_in_any(groups, _Member(account.id, person.email), questions):
         names = ", ".join(group.name for group in groups)
-        raise Refused(f"only people who approve {which} may do this: members of {names}. Ask one of them")
+        raise Refused(_(which, groups=names))
     return person
 
 
@@ -153,7 +159,7 @@ class _Questions:
 def _member(account_id: str, questions: _Questions) -> Account:
     account = questions.account(account_id)
     if account.kind is not AccountKind.MEMBER:
-        raise Refused(UNWELCOME[account.kind])
+        raise Refused(_(UNWELCOME[account.kind]))
     return account
 
 

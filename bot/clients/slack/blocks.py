@@ -15,6 +15,7 @@ from types import MappingProxyType
 from bot.clients.plain_text import NOTHING, beginning, is_web_address, length, one_line, paragraph
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
 from bot.domain.references import Image
+from bot.language import _
 from bot.ports import Click
 
 Block = dict[str, object]
@@ -100,7 +101,7 @@ def lines_of(text: str) -> list[Block]:
 
 def notice(title: str, text: str) -> Block:
     """A modal with nothing to fill in."""
-    close = _plain("Close", MODAL_TITLE_LIMIT)
+    close = _plain(_("Close"), MODAL_TITLE_LIMIT)
     return {"type": "modal", "title": _plain(title, MODAL_TITLE_LIMIT), "close": close, "blocks": lines_of(text)}
 
 
@@ -116,7 +117,7 @@ def reason_form(click: Click, title: str, prompt: str) -> Block:
         "private_metadata": json.dumps(origin),
         "title": _plain(title, MODAL_TITLE_LIMIT),
         "submit": _plain(title, MODAL_TITLE_LIMIT),
-        "close": _plain("Cancel", MODAL_TITLE_LIMIT),
+        "close": _plain(_("Cancel"), MODAL_TITLE_LIMIT),
         "blocks": [
             {
                 "type": "input",

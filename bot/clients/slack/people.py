@@ -178,7 +178,7 @@ class SlackPeople:
 
     def _look_up_account(self, account_id: str) -> Account:
         deadline = Deadline(f"who {account_id} is")
-        answer = self._calls.call("users.info", {"user": account_id}, timeout=deadline.left())
+        answer = self._calls.call("users.info", {"user": account_id, "include_locale": True}, timeout=deadline.left())
         account = account_of(object_at(answer, "user"), self.bot(deadline).team)
         if account.id != account_id:  # a vote must never count for another account
             raise Temporary(f"Slack was asked who {account_id} is and answered about {account.id}. Please try again.")
@@ -211,7 +211,7 @@ def account_of(user: Answer, team: str) -> Account:
         raise Temporary("Slack's answer names no account. Please try again.")
     profile = object_at(user, "profile")
     name = text_at(profile, "real_name") or text_at(user, "real_name") or text_at(user, "name")
-    return Account(text_at(user, "id"), text_at(profile, "email"), name, _kind(user, team))
+    return Account(text_at(user, "id"), text_at(profile, "email"), name, _kind(user, team), text_at(user, "locale"))
 
 
 def _kind(user: Answer, team: str) -> AccountKind:

@@ -21,8 +21,10 @@ from bot.domain.model import (
     Table,
     TransitionRequest,
 )
+from bot.domain.text import version_name
+from bot.language import N_, _, ngettext
 
-NOT_READ = "not read"  # before evidence is collected, and before the run of a version that was put back at once is read
+NOT_READ = N_("not read")  # before evidence is collected, and before the run of a version that was put back at once is read
 SHOWN = 8
 ROOM = 400  # characters; a line on a card is cut at 500
 NAME_SHOWN = 60
@@ -30,9 +32,9 @@ VALUE_SHOWN = 30
 COMMIT_SHOWN = 12
 DIGEST_SHOWN = 12
 SOURCES: Mapping[str, str] = {
-    AuthorSource.GIT: "as the git mirror says",
-    AuthorSource.RUN: "as the run says",
-    AuthorSource.COMMIT_TAG: "as a tag of the run says",
+    AuthorSource.GIT: N_("as the git mirror says"),
+    AuthorSource.RUN: N_("as the run says"),
+    AuthorSource.COMMIT_TAG: N_("as a tag of the run says"),
 }
 SIGNATURE_PARTS = ("inputs", "outputs", "params")
 
@@ -60,9 +62,9 @@ def trained_by(request: TransitionRequest, context: CardContext) -> str:
     if seen is not None:
         return _author(request.author, seen.author, seen.author_from, seen.not_believed, context)
     if request.origin is None:
-        return NOT_READ
+        return _(NOT_READ)
     if request.origin.unread:
-        return f"{NOT_READ}: {request.origin.unread}"
+        return _("not read: {why}", why=request.origin.unread)
     origin = request.origin
     return _author(origin.author, origin.claimed, origin.source, origin.not_believed, context)
 
@@ -73,11 +75,13 @@ def _author(
     """A known person's name, else the name that a source gave, marked as unknown here; and which source it is."""
     if person_id is None and claimed and claimed.startswith(PERSON):
         claimed = context.name(claimed.removeprefix(PERSON))
-    words = SOURCES.get(source, "")
+    words = _(SOURCES[source]) if source in SOURCES else ""
     if person_id is None and claimed and source in not_believed:
-        return f"{claimed} ({words}, which the policy does not believe)"
+        return _("{person} ({source}, which the policy does not believe)", person=claimed, source=words)
+    if person_id is None and claimed and words:
+        return _("{person} ({source}, not in the policy's people)", person=claimed, source=words)
     if person_id is None and claimed:
-        return f"{claimed} ({words + ', ' if words else ''}not in the policy's people)"
+        return _("{person} (not in the policy's people)", person=claimed)
     return f"{context.name(person_id)} ({words})" if words and person_id is not None else context.name(person_id)
 
 
@@ -106,36 +110,43 @@ def _commit(request: TransitionRequest, evidence: Evidence, context: CardContext
         return ""
     known = request.commit_author is not None or bool(evidence.commit_author)
     source, claimed = evidence.commit_author_from, evidence.commit_author
-    by = f", by {_author(request.commit_author, claimed, source, evidence.not_believed, context)}" if known else ""
-    return f"{evidence.commit[:COMMIT_SHOWN]}{by}"
+    commit = evidence.commit[:COMMIT_SHOWN]
+    if not known:
+        return commit
+    author = _author(request.commit_author, claimed, source, evidence.not_believed, context)
+    return _("{commit}, by {person}", commit=commit, person=author)
 
 
 def _parameters(params: Mapping[str, str], champion: Champion | None) -> str:
     if champion is None or not champion.params:
         return ""
-    return _bounded(_differences(champion.params, params)) or f"the same as {champion.version}"
+    return _bounded(_differences(champion.params, params)) or _(
+        "the same as {version}", version=version_name(champion.version)
+    )
 
 
 def _signature(signature: str | None, champion: Champion | None) -> str:
     if champion is None or (signature is None and champion.signature is None):
         return ""
     if signature is None or champion.signature is None:
-        lacking = "none, but" if signature is None else "there is one now;"
-        return f"{lacking} {champion.version} has {'one' if signature is None else 'none'}"
+        before = version_name(champion.version)
+        if signature is None:
+            return _("none, but {version} has one", version=before)
+        return _("there is one now; {version} has none", version=before)
     if signature == champion.signature:
-        return "unchanged"
-    before, after = _parts(champion.signature), _parts(signature)
-    changed = [(part, _differences(before[part], after[part])) for part in SIGNATURE_PARTS]
+        return _("unchanged")
+    was, now = _parts(champion.signature), _parts(signature)
+    changed = [(part, _differences(was[part], now[part])) for part in SIGNATURE_PARTS]
     told = _bounded([f"{part} {', '.join(found)}" for part, found in changed if found], "; ")
-    return f"changed: {told}" if told else "changed"
+    return _("changed: {changes}", changes=told) if told else _("changed")
 
 
 def _artifacts(artifacts: Artifacts | None, unread: str) -> str:
     if artifacts is None:
-        return f"not read: {unread}" if unread else ""
+        return _("not read: {why}", why=unread) if unread else ""
     if artifacts.files == 0:
-        return "no files"
-    files = "1 file" if artifacts.files == 1 else f"{artifacts.files} files"
+        return _("no files")
+    files = ngettext("{count} file", "{count} files", artifacts.files)
     return f"{files}, {size_of(artifacts.size)}, sha256 {artifacts.digest.removeprefix('sha256:')[:DIGEST_SHOWN]}"
 
 
@@ -180,8 +191,8 @@ def _bounded(items: Sequence[str], between: str = ", ") -> str:
     shown = len(items)
     while shown > 1 and (shown > SHOWN or len(between.join(items[:shown])) > ROOM):
         shown -= 1
-    more = f" and {len(items) - shown} more" if shown < len(items) else ""
-    return between.join(items[:shown]) + more
+    said = between.join(items[:shown])
+    return _("{items} and {count} more", items=said, count=len(items) - shown) if shown < len(items) else said
 
 
 def _value(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from bot.domain.model import Check, FastTrackMode, Judgement
 from bot.domain.request.fast_track import Agreement
 from bot.domain.text import counted
+from bot.language import _
 
 HASH_SHOWN = len("sha256:") + 8
 
@@ -21,14 +22,20 @@ def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
     if judgement.mode is FastTrackMode.OFF:
         return ""
     if judgement.mode is FastTrackMode.SHADOW:
-        would = "let it through" if judgement.passes else "held it"
-        return _sentence(f"Fast track (shadow): would have {would}", _reasons(judgement))
+        would = (
+            _("Fast track (shadow): would have let it through")
+            if judgement.passes
+            else _("Fast track (shadow): would have held it")
+        )
+        return _sentence(would, _reasons(judgement))
     if judgement.decides:
-        by = f"rule {rule} ({rule_hash[:HASH_SHOWN]}…)"
-        return _sentence(f"Let through by the fast track: {by}", _reasons(judgement))
+        hash_ = f"{rule_hash[:HASH_SHOWN]}…"
+        by = _("Let through by the fast track: rule {rule} ({hash})", rule=rule, hash=hash_)
+        return _sentence(by, _reasons(judgement))
     if judgement.passes:
-        return _sentence(f"Passes the fast track, but {judgement.held_back}, so people decide", _reasons(judgement))
-    return _sentence("Held by the fast track, so people decide", _reasons(judgement))
+        but = _("Passes the fast track, but {why}, so people decide", why=judgement.held_back)
+        return _sentence(but, _reasons(judgement))
+    return _sentence(_("Held by the fast track, so people decide"), _reasons(judgement))
 
 
 def agreement_text(agreement: Agreement | None) -> str:

@@ -5,27 +5,33 @@ from __future__ import annotations
 from bot.domain.card.sentences import CardContext
 from bot.domain.model import TransitionRequest
 from bot.domain.references import NamedTicket, Relation
+from bot.language import N_, _
+
+RELATED = {
+    Relation.SUBTASK: N_("this request's ticket is its sub-task"),
+    Relation.LINK: N_("linked to this request's ticket"),
+}
 
 
 def named_text(named: NamedTicket, request: TransitionRequest, context: CardContext) -> str:
     """Who named it stands first: anyone who may ask, or may write in the registry, can write any name."""
-    asker = _asker(request, context)
-    where = (
-        f"by {asker} in the request"
+    named_by = (
+        _("by {person} in the request", person=_asker(request, context))
         if named.in_request
-        else "in the version's description, by someone with access to MLflow"
+        else _("in the version's description, by someone with access to MLflow")
     )
-    done = {
-        Relation.SUBTASK: "this request's ticket is its sub-task",
-        Relation.LINK: "linked to this request's ticket",
-        Relation.NONE: f"not related to this request's ticket: {named.trouble}",
-    }
-    besides = f". Not related: {'; '.join(named.refused)}" if named.refused else ""
-    return f"{named.key}, named {where}; {done[named.relation]}{besides}"
+    if named.relation is Relation.NONE:
+        related = _("not related to this request's ticket: {why}", why=named.trouble)
+    else:
+        related = _(RELATED[named.relation])
+    said = _("{ticket}, named {where}; {related}", ticket=named.key, where=named_by, related=related)
+    if not named.refused:
+        return said
+    return _("{named}. Not related: {refused}", named=said, refused="; ".join(named.refused))
 
 
 def _asker(request: TransitionRequest, context: CardContext) -> str:
     """A request keeps the first comment, which may be of one who joined later: then no name is put to it."""
     if set(request.joined) - {request.requester}:
-        return "one of those who asked"
-    return context.name(request.requester) if request.requester else "someone unknown"
+        return _("one of those who asked")
+    return context.name(request.requester) if request.requester else _("someone unknown")

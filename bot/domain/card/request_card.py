@@ -1,4 +1,4 @@
-"""The card of a request in every state. The ticket's description is the part that never changes.
+"""The card of a request in every state. The ticket's description is in `ticket`.
 
 The metrics are in `metrics_table`, the changes in `changes`, the sentences in `sentences`.
 """
@@ -15,7 +15,6 @@ from bot.domain.card.sentences import (
     CardContext,
     button_labels,
     may_stand_in,
-    question,
     status_sentence,
     title_of,
     vote_line,
@@ -23,6 +22,7 @@ from bot.domain.card.sentences import (
     what_is_missing,
     what_reject_does,
 )
+from bot.domain.card.ticket import ticket_card as ticket_card
 from bot.domain.evidence.caps import cut_text
 from bot.domain.evidence.lineage import in_the_way
 from bot.domain.grounds import objection_text
@@ -47,19 +47,6 @@ def request_card(request: TransitionRequest, context: CardContext, walk_back: st
         buttons=_buttons(request, context),
         footer=_footer(request),
         image=request.plot,
-    )
-
-
-def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
-    """The ticket's description: the request and its evidence. The outcome goes into the ticket's comments and status."""
-    back = "Rollback: " if request.kind is Kind.ROLLBACK else ""
-    return Card(
-        title=f"{back}{request.version} → {target_label(request)}",
-        summary=f"{question(request)} Decided on its card; recorded here.",
-        facts=tuple(fact for fact in _facts(request, context) if fact.label not in ("Ticket", "Decide by")),
-        tables=tuple(metric_tables(request, context)),
-        paragraphs=tuple(_grounds(request, context)),
-        footer=_footer(request),
     )
 
 

@@ -9,11 +9,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.domain.card.fast_track_sentences import checks_text
-from bot.domain.card.titles import FAST_TRACK_TITLES, TITLES
 from bot.domain.card.titles import title_of as title_of
 from bot.domain.evidence.lineage import in_the_way
-from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
+from bot.domain.model import Kind, State, TargetKind, TransitionRequest, Verdict, Vote
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Group, Rule
 from bot.domain.references import PostedCard
@@ -26,7 +24,6 @@ UNKNOWN = "unknown"
 RENEWED = "The vote begins anew, with a new comparison, on a new card; votes on this one do not count."
 TRIED_AGAIN = "It goes on being tried; `countersign jobs list` shows how."
 WAS_APPROVED = (State.APPROVED, State.APPLIED, State.STALE)
-DECISIONS = {Kind.PROMOTION: "Approved", Kind.OBSERVED: "Ratified", Kind.ROLLBACK: "Rollback approved"}
 VOTED = {
     (Verdict.APPROVE, Kind.PROMOTION): "approved",
     (Verdict.APPROVE, Kind.OBSERVED): "ratified",
@@ -75,42 +72,6 @@ class CardContext:
         return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN
 
 
-def decision_text(request: TransitionRequest, context: CardContext) -> str:
-    """The decision as a lasting record: name, time, meaning and reason of each vote, or what decided without votes."""
-    lines = [_decision(request)]
-    lines += [vote_line(vote, request, context) for vote in request.votes]
-    if request.state in WAS_APPROVED:
-        lines += _without_votes(request, context)
-    elif request.state is State.CALLED_OFF:
-        lines.append(called_off(request, context))
-    elif not any(vote.verdict is Verdict.REJECT for vote in request.votes):
-        lines.append(f"{request.outcome}.")
-    if request.kind is Kind.ROLLBACK:
-        lines.append(f"Asked by {context.name(request.requester)}. Reason: {request.comment}")
-    return "\n".join(lines)
-
-
-def _decision(request: TransitionRequest) -> str:
-    what = DECISIONS[request.kind] if request.state in WAS_APPROVED else title_of(request)
-    if request.kind is Kind.OBSERVED and request.state is State.REJECTED:
-        what = TITLES[request.state]  # whether it has been put back already is not part of the decision
-    if request.state in WAS_APPROVED and request.decided_by is DecidedBy.FAST_TRACK:
-        what = FAST_TRACK_TITLES[State.APPLIED]
-    away = f", away from {request.away_from}" if request.away_from else ""
-    return f"{what}: {request.version} for {request.target}{away}."
-
-
-def _without_votes(request: TransitionRequest, context: CardContext) -> list[str]:
-    when = f" on {format_utc(request.decided_at)}" if request.decided_at else ""
-    if request.decided_by is DecidedBy.FAST_TRACK:
-        rule = f"rule {context.rule.label}" if context.rule else "a rule that is no longer in the policy"
-        figures = checks_text(request.judgement.checks) if request.judgement else ""
-        return [f"Decided{when} by {rule}, its hash {request.rule_hash}.", *([f"{figures}."] if figures else [])]
-    if request.decided_by is DecidedBy.RULE:
-        return [f"Decided{when} by the rule itself: approved for this target before, so no new vote was needed."]
-    return []
-
-
 def called_off(request: TransitionRequest, context: CardContext) -> str:
     """That an approval was taken back before it was applied, by whom, when and why."""
     by = f" by {context.name(request.ended_by)}" if request.ended_by else ""
@@ -124,38 +85,11 @@ def _left_alone(request: TransitionRequest) -> str:
     return f"Countersign does not move {target_label(request)}."
 
 
-def outcome_text(request: TransitionRequest) -> str:
-    """The decision's effect in the registry."""
-    if request.state is State.STALE:
-        return f"Not applied: {request.outcome}."
-    return _rejected(request) if request.state is State.REJECTED else _applied(request)
-
-
-def evidence_text(request: TransitionRequest) -> str:
-    """For a ticket that was opened before its evidence could be read: the grounds of the vote, which its description lacks."""
-    evidence = request.evidence
-    if evidence is None:
-        return ""
-    metrics = ", ".join(f"{metric.name} {metric.value:g}" for metric in evidence.metrics) or "none"
-    files = f"sha256 {evidence.artifacts.digest}" if evidence.artifacts else evidence.artifacts_unread or "none read"
-    return f"The evidence can be read now, and the vote is open. Metrics: {metrics}. Files: {files}. Source: {evidence.source}."
-
-
 def button_labels(request: TransitionRequest) -> tuple[str, str]:
     """The labels of the two buttons."""
     if request.kind is not Kind.OBSERVED:
         return "Approve", "Reject"
     return "Ratify", "Reject" if request.is_adopted else "Put back"
-
-
-def question(request: TransitionRequest) -> str:
-    """The question to the approvers, as a record for later readers."""
-    away = f", away from {request.away_from}" if request.away_from else ""
-    again = " again" if request.kind is Kind.ROLLBACK else ""
-    become = "stay" if request.kind is Kind.OBSERVED else "become"
-    if request.target.kind is TargetKind.MODEL:
-        become = "be copied into"
-    return f"May {request.version} {become} {target_label(request)}{again}{away}?"
 
 
 def what_approve_does(request: TransitionRequest) -> str:

@@ -15,6 +15,7 @@ from typing import TypeVar
 from bot.domain.figures import OMIT_EMPTY, DataSet
 from bot.domain.grounds import Cut
 from bot.domain.model import Champion, Evidence, Metric
+from bot.language import N_, _
 
 VALUE_LIMIT = 1_000  # characters of a param, a tag or a name
 DESCRIPTION_LIMIT = 10_000
@@ -23,6 +24,7 @@ MOST_PARAMS = 500
 MOST_TAGS = 200
 MOST_METRICS = 1_000
 MOST_DATASETS = 100
+WHAT = (N_("metrics"), N_("data sets"), N_("params"), N_("tags"), N_("description"))  # what `Cut.what` may be
 DIGEST_SHOWN = 16  # hex digits
 
 Kept = TypeVar("Kept", Metric, DataSet)
@@ -60,10 +62,15 @@ def capped(evidence: Evidence) -> Evidence:
 def cut_text(cuts: Sequence[Cut]) -> str:
     """For the card; empty when nothing was cut."""
     said = [
-        f"{one.count - one.kept:,} of {one.count:,} {one.what}" if one.kept else f"the end of long {one.what}"
+        _("{count} of {all} {what}", count=one.count - one.kept, all=one.count, what=_(one.what))
+        if one.kept
+        else _("the end of long {what}", what=_(one.what))
         for one in cuts
     ]
-    return f"Too large for the record, and left out of it: {', '.join(said)}. The whole is on the run." if said else ""
+    if not said:
+        return ""
+    parts = ", ".join(said)
+    return _("Too large for the record, and left out of it: {parts}. The whole is on the run.", parts=parts)
 
 
 def _first(what: str, entries: tuple[Kept, ...], most: int) -> tuple[tuple[Kept, ...], list[Cut]]:

@@ -17,6 +17,7 @@ from bot.domain.model import DataSet, Evidence, Kind, LineageCheck, TransitionRe
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand, Rule
 from bot.domain.text import counted
 from bot.errors import Refused
+from bot.language import _
 
 UNCHECKED, UNKNOWN = "not checked: ", "not known: "  # how the sentences of checks begin that found nothing out
 EVALUATING = frozenset(
@@ -210,7 +211,7 @@ def check_may_approve(request: TransitionRequest, rule: Rule) -> None:
     found = in_the_way(request, rule)
     if found:
         told = " ".join(f"{check.code} {check_text(check)}" for check in found)
-        raise Refused(f"the rule approves nothing of such lineage, so it can only be rejected. {told}")
+        raise Refused(_("the rule approves nothing of such lineage, so it can only be rejected. {checks}", checks=told))
 
 
 def who_vouches(checks: tuple[LineageCheck, ...]) -> str:

@@ -152,6 +152,7 @@ def _house_fields(policy: Policy) -> Fields:
         "poll.versions": _lasting(policy.poll.versions),
         "poll.aliases": _lasting(policy.poll.aliases),
         "authors_from": ", ".join(policy.authors_from) or NONE,
+        "language": policy.language,
         **_calendar_fields(policy.calendar),
         **{name: text for freeze in policy.freezes for name, text in _freeze_fields(freeze).items()},
         "artifact_stores": _listed(policy.artifact_stores),

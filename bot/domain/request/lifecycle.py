@@ -71,10 +71,11 @@ from bot.domain.request.voting import check_may_cast as check_may_cast
 from bot.domain.request.voting import check_may_vote as check_may_vote
 from bot.domain.request.voting import wants_reason as wants_reason
 from bot.errors import Refused
+from bot.language import N_, _
 
 FAR_AHEAD = timedelta(days=365)
 REASONS_TOLD = 5
-UNDECIDED = "nobody decided in time"
+UNDECIDED = N_("nobody decided in time")
 
 
 def freeze_evidence(
@@ -142,7 +143,7 @@ def cast_vote(
     vote, at = replace(vote, rule_hash=rule_hash), at or vote.at
     check_may_cast(request, replace(vote, at=at), rule)
     if vote.passkey is None and wants_passkey(vote, rule):
-        raise Refused("this approval needs your passkey. Press Approve, and sign on the page that the bot links to")
+        raise Refused(_("this approval needs your passkey. Press Approve, and sign on the page that the bot links to"))
 
     cast = VoteCast(at, request.id, vote)
     if vote.verdict is Verdict.REJECT:

@@ -9,6 +9,7 @@ from bot.domain.model import State, TransitionRequest, Verdict, Vote
 from bot.domain.policy.rules import Rule, UnknownRequester
 from bot.domain.request.quorum import groups_with_a_say, requester_is_unknown, under
 from bot.errors import Refused
+from bot.language import _
 
 
 class AlreadyDecided(Refused):
@@ -26,29 +27,31 @@ class OwnRequest(Refused):
 def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
     """Raises Refused with the sentence that the person sees. Also asked before a form for a reason is opened."""
     if request.state is State.COLLECTING:
-        raise Refused("the evidence is still being collected. Try again in a moment")
+        raise Refused(_("the evidence is still being collected. Try again in a moment"))
     if request.state is not State.PENDING:
         raise AlreadyDecided(request)
     if request.expires_at is not None and vote.at >= request.expires_at:
-        raise Refused("the time to decide is over. Whoever still wants it asks again")
+        raise Refused(_("the time to decide is over. Whoever still wants it asks again"))
     _check_is_no_party(request, vote)
     wanted = groups_with_a_say(request, rule)
     if not set(wanted) & set(vote.groups):
-        raise Refused(f"only members of {', '.join(wanted)} may decide this. Ask one of them")
+        raise Refused(_("only members of {groups} may decide this. Ask one of them", groups=", ".join(wanted)))
     counted = under(request, vote.rule_hash).votes
     if any(vote.ids & set(earlier.standing_in_for) for earlier in counted):
-        raise Refused("somebody has voted in your place while you were away; that vote stands")
+        raise Refused(_("somebody has voted in your place while you were away; that vote stands"))
     if set(vote.standing_in_for) & request.parties:
         raise Refused(
-            "whom you stand in for asked for this or trained the version, and has no say to lend. Press again"
+            _("whom you stand in for asked for this or trained the version, and has no say to lend. Press again")
         )
     if set(vote.standing_in_for) & {person for one in counted for person in (*one.ids, *one.standing_in_for)}:
-        raise Refused("whom you stand in for has had a vote on this by now. Press again to vote for yourself alone")
+        raise Refused(_("whom you stand in for has had a vote on this by now. Press again to vote for yourself alone"))
     refuses_unknown = rule.approve.unknown_requester is UnknownRequester.REFUSE
     if vote.verdict is Verdict.APPROVE and refuses_unknown and requester_is_unknown(request):
         raise Refused(
-            "nobody knows who asked for this or who trained it, and the policy refuses to approve that. "
-            "Ask for it with `countersign request-transition` and map the author in the policy's people"
+            _(
+                "nobody knows who asked for this or who trained it, and the policy refuses to approve that. "
+                "Ask for it with `countersign request-transition` and map the author in the policy's people"
+            )
         )
     if vote.verdict is Verdict.APPROVE:
         lineage.check_may_approve(request, rule)
@@ -56,11 +59,13 @@ def check_may_vote(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
 
 def _check_is_no_party(request: TransitionRequest, vote: Vote) -> None:
     if vote.ids & replace(request, barred=()).parties:
-        raise OwnRequest("you asked for this transition or trained the version, so someone else must decide it")
+        raise OwnRequest(_("you asked for this transition or trained the version, so someone else must decide it"))
     if vote.ids & request.parties:
         raise OwnRequest(
-            "you asked for this version before, or trained it, or your account was another person's who did, "
-            "so someone else must decide it"
+            _(
+                "you asked for this version before, or trained it, or your account was another person's who did, "
+                "so someone else must decide it"
+            )
         )
 
 
@@ -68,9 +73,13 @@ def check_may_cast(request: TransitionRequest, vote: Vote, rule: Rule) -> None:
     """Raises Refused for a person who may not vote or has voted, and for a vote without the reason that the policy wants."""
     check_may_vote(request, vote, rule)
     if any(earlier.ids & vote.ids for earlier in under(request, vote.rule_hash).votes):
-        raise Refused("you have voted on this already; your vote stands")
+        raise Refused(_("you have voted on this already; your vote stands"))
     if wants_reason(request, vote.verdict, rule) and not vote.reason.strip():
-        raise Refused(f"the policy wants a reason to {vote.verdict}. Say in a sentence why")
+        raise Refused(
+            _("the policy wants a reason to approve. Say in a sentence why")
+            if vote.verdict is Verdict.APPROVE
+            else _("the policy wants a reason to reject. Say in a sentence why")
+        )
 
 
 def wants_reason(request: TransitionRequest, verdict: Verdict, rule: Rule) -> bool:

@@ -28,6 +28,7 @@ class SandboxPerson:
     is_restricted: bool = False
     is_email_confirmed: bool = True
     team_id: str = TEAM_ID
+    locale: str = "en-US"
 
 
 @dataclass

@@ -71,7 +71,8 @@ def test_what_the_example_comments_out_can_be_taken_in() -> None:
     policy = read_policy(text)
 
     (rule,) = policy.rules
-    assert taken_in == 6
+    assert taken_in == 7
+    assert policy.language == "es"
     assert rule.copies is Copies.DELETE
     assert rule.escalate == Escalate(timedelta(hours=8), "heads")
     assert [freeze.name for freeze in policy.freezes_of(rule)] == ["year-end"]
@@ -179,6 +180,10 @@ SINGLE = [
     ("version: 1", "version: 2", 1, "version must be 1, not 2: this Countersign reads only the first version"),
     ("version: 1", "version: yes", 1, "version must be a whole number, not true"),
     ("version: 1", "version: '1'", 1, 'version must be a whole number, not "1"'),
+    ("version: 1", "version: 1\nlanguage: es-ES", 2, 'language must be en or es, not "es-ES". Did you mean "es"?'),
+    ("version: 1", "version: 1\nlanguage: English", 2, 'language must be en or es, not "English". Did you mean "en"?'),
+    ("version: 1", "version: 1\nlanguage: fr", 2, 'language must be en or es, not "fr".'),
+    ("version: 1", "version: 1\nlangauge: es", 2, 'unknown key "langauge". Did you mean "language"?'),
     ("target:", "traget:", 5, 'rule "bike-*": target is missing'),
     ("ask_on:", "askon:", 7, 'rule "bike-*": unknown key "askon". Did you mean "ask_on"?'),
     ("{slack:", "{teams:", 8, 'rule "bike-*": unknown key "teams". Known are slack.'),

@@ -9,7 +9,8 @@ import pytest
 
 from bot.domain.card.card import Fact, Link
 from bot.domain.card.request_card import outcome_card, ticket_card
-from bot.domain.card.sentences import CardContext, decision_text, outcome_text
+from bot.domain.card.sentences import CardContext
+from bot.domain.card.ticket_comments import decision_text, outcome_text
 from bot.domain.model import State, TransitionRequest
 from tests.builders import (
     CARD,

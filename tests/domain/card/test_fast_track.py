@@ -9,7 +9,8 @@ import pytest
 
 from bot.domain.card.card import Button, Tone
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
-from bot.domain.card.sentences import CardContext, decision_text
+from bot.domain.card.sentences import CardContext
+from bot.domain.card.ticket_comments import decision_text
 from bot.domain.model import DecidedBy, FastTrackMode, Judgement, State, TransitionRequest
 from bot.domain.policy.rules import Rule
 from bot.domain.references import Image

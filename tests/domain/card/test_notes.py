@@ -42,9 +42,9 @@ def note_for(event: Event, policy: Policy = POLICY) -> Note | None:
 @pytest.mark.parametrize(
     ("models", "held", "said"),
     [
-        (1, 1, "1 model watched, 1 target held"),
-        (0, 0, "0 models watched, 0 targets held"),
-        (1200, 2, "1,200 models watched, 2 targets held"),
+        (1, 1, "1 model is watched. 1 target is held"),
+        (0, 0, "0 models are watched. 0 targets are held"),
+        (1200, 2, "1,200 models are watched. 2 targets are held"),
     ],
 )
 def test_a_count_has_the_noun_that_fits(models: int, held: int, said: str) -> None:
@@ -74,7 +74,9 @@ def test_the_baseline_is_told_once_in_every_channel() -> None:
 
     assert note is not None
     assert note.channels == ("#models", "#risk")
-    assert note.card.summary == "Countersign is watching: 12 models watched, 3 targets held without an approval."
+    assert (
+        note.card.summary == "Countersign is watching. 12 models are watched. 3 targets are held without an approval."
+    )
     assert note.card.paragraphs[-1] == (
         "Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt"
     )
@@ -182,7 +184,7 @@ def test_a_broken_policy_is_told_with_its_mistakes_and_what_to_do() -> None:
     assert note.card.paragraphs == (
         "A new policy was refused, 1 mistake, from policy.yaml. The one before stays in force.",
         "• policy.yaml line 14: the quorum is 2 but group risk has one person, Ana Ruiz.",
-        "Mend it and look again with: countersign policy check policy.yaml",
+        "Fix it and look again with: countersign policy check policy.yaml",
     )
 
 

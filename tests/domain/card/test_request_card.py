@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bot.domain.card.card import Card, Confirm, Fact, Link, Table, Tone
 from bot.domain.card.request_card import outcome_card, reminder_card, request_card, ticket_card
-from bot.domain.card.sentences import CardContext, decision_text
+from bot.domain.card.sentences import CardContext
+from bot.domain.card.ticket_comments import decision_text
 from bot.domain.model import Ask, AskKind, Origin, State, Target, TargetKind, TransitionRequest
 from bot.domain.policy.rules import ReasonDemand, Rule
 from bot.domain.request.shown import vote_value

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
-from bot.domain.card.sentences import CardContext, decision_text, outcome_text, what_reject_does
+from bot.domain.card.sentences import CardContext, what_reject_does
+from bot.domain.card.ticket_comments import decision_text, outcome_text
 from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State, TransitionRequest
 from bot.domain.queries.description import told
 from tests.builders import RULE_HASH, a_champion, a_rejection, a_request, a_rule, a_version, a_vote, an_evidence

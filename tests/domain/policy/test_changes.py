@@ -179,7 +179,7 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         FastTrack: {*OF_A_FAST_TRACK, "metrics"},
         Threshold: {*OF_A_THRESHOLD, "metric"},
         Policy: {"poll", "people", "groups", "rules", "default", "calendar", "freezes", "artifact_stores", "digest"}
-        | {"authors_from", "registries"},
+        | {"authors_from", "registries", "language"},
         DigestPlan: {"cron", "timezone", "channel", "ticket", "ticket_fields", "email"},
         PersonEntry: {"name", "email", "mlflow_user"},
         Group: {"name", "slack_group", "people"},
@@ -349,6 +349,7 @@ def everything_else() -> Iterator[tuple[Policy, str]]:
     yield replace(BEFORE, poll=Poll(timedelta(seconds=5), BEFORE.poll.aliases)), "poll.versions: 5s, was 30s"
     yield replace(BEFORE, poll=Poll(BEFORE.poll.versions, timedelta(hours=1))), "poll.aliases: 1h, was 1m"
     yield replace(BEFORE, default=Unruled.IGNORE), "default: ignore, was report"
+    yield replace(BEFORE, language="es"), "language: es, was en"
     yield (
         replace(BEFORE, artifact_stores=("mlflow-artifacts:", "s3://models/")),
         "artifact_stores: mlflow-artifacts: and s3://models/, was mlflow-artifacts:",

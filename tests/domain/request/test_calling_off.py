@@ -9,7 +9,8 @@ import pytest
 from bot.domain.attestation.decision import of_decision, verdict_of
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.request_card import request_card
-from bot.domain.card.sentences import CardContext, decision_text, status_sentence
+from bot.domain.card.sentences import CardContext, status_sentence
+from bot.domain.card.ticket_comments import decision_text
 from bot.domain.model import DecidedBy, Kind, StaleCause, State, Verdict
 from bot.domain.request import lifecycle
 from tests.builders import LATER, NOON, a_request, a_rule, a_vote, after

@@ -50,7 +50,8 @@ def user_info(call: Call) -> Json:
     person = _everybody(call).get(call.needed("user", "user_not_found"))
     if person is None:
         raise SlackError("user_not_found")
-    return {"user": _shown(call, person)}
+    locale = {"locale": person.locale} if call.flag("include_locale") else {}
+    return {"user": {**_shown(call, person), **locale}}
 
 
 def look_up_by_email(call: Call) -> Json:

@@ -1,0 +1,183 @@
+"""Texts for people, in the language of their reader. English in the code is the source; `catalogues` reads the translations.
+
+`_("{name} is away", name=...)` is read in the language that `reading` has set, and in English outside of it. A parameter is a text, a
+count (an int, with the language's separators), a moment (an aware datetime), or a list of texts (joined by "and"). Version numbers are
+names and no counts: give them as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar, cast
+
+ENGLISH, SPANISH = "en", "es"
+LANGUAGES = (ENGLISH, SPANISH)
+
+Value = str | int | datetime | Sequence[str]
+Forms = tuple[str, ...]  # of a translation: one, or one for each plural
+Anything = TypeVar("Anything")
+
+
+def _english_list(items: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1]))) if items else ""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """One language. `messages` are the translations, by context and English text; `plural` says which form a number takes."""
+
+    code: str
+    messages: Mapping[tuple[str, str], Forms] = field(default_factory=dict)
+    plural: Callable[[int], int] = lambda number: int(number != 1)
+    count: Callable[[int], str] = "{:,}".format
+    moment: Callable[[datetime], str] = lambda at: f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    list: Callable[[Sequence[str]], str] = _english_list
+
+    def shown(self, value: Value) -> str:
+        if isinstance(value, str):
+            return reread(value, self)
+        if isinstance(value, datetime):
+            return self.moment(value)
+        return self.count(value) if isinstance(value, int) else self.list([self.shown(item) for item in value])
+
+
+IN_ENGLISH = Catalogue(ENGLISH)
+_reading: ContextVar[Catalogue] = ContextVar("reading", default=IN_ENGLISH)
+
+
+@contextmanager
+def reading(catalogue: Catalogue) -> Iterator[None]:
+    """Within this block, and in no other thread or task, texts are read in that language."""
+    before = _reading.set(catalogue)
+    try:
+        yield
+    finally:
+        _reading.reset(before)
+
+
+class Source(Protocol):
+    """What a text was made of."""
+
+    def read(self, catalogue: Catalogue) -> str: ...
+
+
+class Text(str):
+    """A text in one language that can be read in another one later. Where it is stored or pickled, a plain string remains of it."""
+
+    source: Source
+
+    def __new__(cls, source: Source, catalogue: Catalogue | None = None) -> Text:
+        text = super().__new__(cls, source.read(catalogue or _reading.get()))
+        text.source = source
+        return text
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+
+@dataclass(frozen=True)
+class Message:
+    """`several` is None where the text has no plural; else `number` chooses the form."""
+
+    context: str
+    one: str
+    several: str | None
+    number: int
+    values: Mapping[str, Value]
+
+    def read(self, catalogue: Catalogue) -> str:
+        forms = catalogue.messages.get((self.context, self.one))
+        if forms:
+            template = forms[catalogue.plural(self.number) if self.several is not None else 0]
+        else:
+            template = self.one if self.several is None or self.number == 1 else self.several
+        values = {name: catalogue.shown(value) for name, value in self.values.items()}
+        return template.format(**values) if values else template
+
+
+@dataclass(frozen=True)
+class Shown:
+    value: Value
+
+    def read(self, catalogue: Catalogue) -> str:
+        return catalogue.shown(self.value)
+
+
+@dataclass(frozen=True)
+class Sequel:
+    """Whole sentences, one after the other."""
+
+    sentences: tuple[str, ...]
+    between: str
+
+    def read(self, catalogue: Catalogue) -> str:
+        return self.between.join(catalogue.shown(sentence) for sentence in self.sentences)
+
+
+@dataclass(frozen=True)
+class Alone:
+    text: str
+
+    def read(self, catalogue: Catalogue) -> str:
+        text = catalogue.shown(self.text)
+        return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+
+
+def _(text: str, /, **values: Value) -> Text:
+    return Text(Message("", text, None, 1, values))
+
+
+def pgettext(context: str, text: str, /, **values: Value) -> Text:
+    """For a short text that other languages say in different ways; `context` is for translators."""
+    return Text(Message(context, text, None, 1, values))
+
+
+def ngettext(one: str, several: str, number: int, /, **values: Value) -> Text:
+    """The form for `number`, which the text may show as {count}."""
+    return Text(Message("", one, several, number, {"count": number, **values}))
+
+
+def N_(text: str) -> str:
+    """Marks a constant for the catalogues. It stays English, also in the ledger; `_` reads it where it is shown."""
+    return text
+
+
+def listed(items: Iterable[str]) -> Text:
+    """With the language's "and" before the last one."""
+    return Text(Shown(tuple(items)))
+
+
+def moment(at: datetime) -> Text:
+    """To the minute, in UTC."""
+    return Text(Shown(at))
+
+
+def sentences(*texts: str, between: str = " ") -> Text:
+    """The texts that are not empty, one after the other."""
+    return Text(Sequel(tuple(text for text in texts if text), between))
+
+
+def as_sentence(text: str) -> Text:
+    """A refusal reads on in a log line; alone it is a sentence."""
+    return Text(Alone(text))
+
+
+def reread(text: str, catalogue: Catalogue | None = None) -> str:
+    """The same text in the language that is read now; a plain string stays as it is."""
+    return Text(text.source, catalogue) if isinstance(text, Text) else text
+
+
+def translated(whole: Anything) -> Anything:
+    """A text, a tuple or a frozen dataclass, such as a card, with each text in it in the language that is read now."""
+    if isinstance(whole, Text):
+        return cast(Anything, reread(whole))
+    if isinstance(whole, tuple):
+        return cast(Anything, tuple(translated(part) for part in whole))
+    if is_dataclass(whole) and not isinstance(whole, type):
+        parts = {part.name: translated(getattr(whole, part.name)) for part in fields(whole)}
+        return cast(Anything, replace(whole, **parts))
+    return whole

@@ -1,0 +1,116 @@
+"""On the surfaces that are translated, no literal reaches a person without a mark."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.language.marked import ROOT
+
+SURFACES = (
+    "bot/domain/card/named_ticket.py",
+    "bot/domain/card/passkey_card.py",
+    "bot/domain/card/ticket.py",
+    "bot/domain/card/ticket_comments.py",
+    "bot/domain/card/vote_effects.py",
+    "bot/domain/request/voting.py",
+    "bot/passkeys.py",
+    "handlers/doors/slack_commands.py",
+    "handlers/ledger/checkpoints.py",
+    "handlers/notify/announcements.py",
+    "handlers/notify/registry_notes.py",
+    "handlers/notify/ticket_writes.py",
+    "handlers/policy/kill_switch.py",
+    "handlers/request/absences.py",
+    "handlers/request/approvals.py",
+    "handlers/request/askers.py",
+    "handlers/request/call_off_button.py",
+    "handlers/request/casting.py",
+    "handlers/request/passkey_buttons.py",
+    "handlers/request/voters.py",
+)
+MARKS = {"_", "N_", "ngettext", "pgettext"}
+# Their texts are for administrators, logs and programs: English.
+UNREAD = {"Rejected", "Permanent", "TypeError", "warning", "info", "compile"}
+SHOWN = {"Card", "Fact", "Link", "Button", "Confirm", "Reply", "Refused", "as_sentence", "sentences"}
+READ = {"title", "summary", "facts", "paragraphs", "footer", "label", "value", "text", "yes", "no"}
+ALLOWED = {
+    ("handlers/notify/announcements.py", "countersign request-transition --name"),
+    ("handlers/notify/registry_notes.py", "countersign registry accept --reason TEXT"),
+    ("handlers/request/absences.py", "countersign"),
+    ("handlers/doors/slack_commands.py", "Countersign"),
+    ("handlers/doors/slack_commands.py", "/countersign"),
+    ("bot/domain/request/voting.py", " is already "),  # for logs; a person reads `who_decided`
+}
+WORDS = re.compile(r"[a-z]{2,} [a-z]{2,}")
+LETTERS = re.compile(r"[A-Za-z]{2,}")
+
+
+def unmarked(source: str) -> Iterator[str]:
+    """Sentences outside of a mark, and single words that are given to what people see."""
+    tree = ast.parse(source)
+    docstrings = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    yield from _in(tree, docstrings, is_shown=False)
+
+
+def _in(node: ast.AST, docstrings: set[int], *, is_shown: bool) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        name = _name(child.func) if isinstance(child, ast.Call) else ""
+        if name in MARKS | UNREAD or id(child) in docstrings:
+            continue
+        if isinstance(child, ast.Constant) and isinstance(child.value, str):
+            if WORDS.search(child.value) or (is_shown and LETTERS.search(child.value)):
+                yield child.value
+        elif not isinstance(child, ast.JoinedStr) or is_shown or _says_something(child):
+            yield from _in(child, docstrings, is_shown=name in SHOWN if name else is_shown and _keeps(child))
+
+
+def _says_something(text: ast.JoinedStr) -> bool:
+    return any(isinstance(part, ast.Constant) and WORDS.search(str(part.value)) for part in text.values)
+
+
+def _keeps(node: ast.AST) -> bool:
+    """What is shown is the value of these, and not, for example, what a comparison is with."""
+    if isinstance(node, ast.keyword):
+        return node.arg in READ
+    return isinstance(node, ast.JoinedStr | ast.IfExp | ast.Tuple | ast.Starred | ast.BoolOp)
+
+
+def _name(func: ast.expr) -> str:
+    return func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_a_text_on_a_translated_surface_is_marked(surface: str) -> None:
+    found = unmarked((ROOT / surface).read_text())
+
+    allowed = tuple(text for where, text in ALLOWED if where == surface)
+    assert [text for text in found if not (allowed and text.startswith(allowed))] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'raise Refused("you may not")',
+        'raise Refused(f"only {names} may do this")',
+        'said = "nobody has voted"',
+        'Card("Title", _("marked"))',
+        'Fact(_("Label"), "value" if yes else _("no"))',
+        'Button(CONFIRM, f"Confirm {name}", key)',
+        'return sentences(_("One thing."), "Another")',
+        'SENTENCES = {State.OPEN: "still open now"}',
+    ],
+)
+def test_a_text_without_a_mark_is_found(source: str) -> None:
+    assert list(unmarked(f"def f():\n    {source}\n"))
+
+
+def test_marks_docstrings_names_and_logs_are_no_findings() -> None:
+    source = '"""A module of texts."""\nlog.warning("not sent at all", why=why)\nCard(_("Title here"), said, key=f"card:{id}")\n'
+
+    assert list(unmarked(source)) == []
