@@ -32,7 +32,7 @@ ENDINGS: Mapping[str, State] = {
 # These end a request after its decision.
 OF_THE_APPROVED = (e.TargetMoved.__name__, e.ApprovalStale.__name__, e.ApprovalCalledOff.__name__)
 NO_LONGER_WAITS = [e.RequestApproved.__name__, *(kind for kind in ENDINGS if kind not in OF_THE_APPROVED)]
-OF_DIGESTS = (e.DigestClosed.__name__, e.DigestDelivered.__name__, e.DigestsLeftOut.__name__)
+OF_DIGESTS = tuple(kind.__name__ for kind in (e.DigestClosed, e.DigestDelivered, e.DigestSignedOff, e.DigestsLeftOut))
 A_FETCH = 500  # rows
 
 IN_THE_WEEK = "at >= :starts and at < :ends"

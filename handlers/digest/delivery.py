@@ -18,17 +18,21 @@ from bot.domain.digest.chart import chart_words
 from bot.domain.digest.figures import Digest
 from bot.domain.digest.json_form import read_digest
 from bot.domain.digest.mail import mail_html, mail_text
+from bot.domain.digest.sign_off import wanted
 from bot.domain.events import DigestDelivered
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.references import Image, PostedCard, TicketPlan
 from bot.domain.text import counted
+from bot.engine.lanes import Lane
 from bot.engine.rows import hold_parked
-from bot.errors import OutcomeUnknown, OutsideError, Permanent, Refused, Temporary
+from bot.errors import MessageGone, OutcomeUnknown, OutsideError, Permanent, Refused, Temporary
 from bot.ports.mail import Mail
 from bot.reports.records import file_names
 from bot.services import Services
 from bot.store.digests import EMAIL, JIRA, SLACK, DigestRow
+from bot.store.transaction import Transaction
 from handlers.digest.files import Parcel, files_on_disk, parcel_of
+from handlers.digest.sign_off import signed_off, signed_off_text
 from handlers.notify.outbox import create_once, hand_over_once, once, open_ticket_once, post_once
 
 log = structlog.get_logger()
@@ -56,6 +60,7 @@ def post_digest(week: str, s: Services) -> None:
         _share(key, posted, digest, parcel_of(files, each=IN_A_THREAD), s)
     with s.store.transaction() as tx:
         tx.digests.note_posted(week, posted)
+        _show_if_signed_off(row, tx)
         tx.record([DigestDelivered(s.clock.now(), week, SLACK, posted.url)])
 
 
@@ -78,6 +83,7 @@ def file_digest(week: str, s: Services) -> None:
         )
     with s.store.transaction() as tx:
         tx.digests.note_ticket(week, ref)
+        _show_if_signed_off(row, tx)
         tx.record([DigestDelivered(s.clock.now(), week, JIRA, ref.url)])
 
 
@@ -98,6 +104,30 @@ def mail_digest(week: str, s: Services) -> None:
         tx.record([DigestDelivered(now, week, EMAIL, counted(len(addresses), "address"))])
 
 
+def show_sign_off(week: str, s: Services) -> None:
+    """On the card, in the place of the button, and as a comment on the ticket. What is delivered later shows it by itself."""
+    row, digest = _read(week, s)
+    with s.store.transaction() as tx:
+        said = signed_off_text(row, tx)
+    if not said:
+        return
+    if row.posted is not None:
+        card = digest_card(digest, _upload_chart(row, digest, s), signed_off=said)
+        try:
+            s.notifier.update(row.posted, card)
+        except MessageGone as gone:
+            log.warning("sign_off_not_shown", week=week, why=str(gone))
+    if row.ticket is not None:
+        ref, key = row.ticket, f"digest:{week}:signed-off"
+        once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, f"{said}."), s)
+
+
+def _show_if_signed_off(row: DigestRow, tx: Transaction) -> None:
+    """A page may sign off what is still being delivered. The row is locked by now, so no sign-off is missed."""
+    if signed_off(row, tx) is not None:
+        tx.defer(show_sign_off.__name__, row.period.week, f"{Lane.DIGEST}:{show_sign_off.__name__}")
+
+
 def before_replay(job_id: int | None, s: Services) -> None:
     """Who replays a job, or all with None, has asked whether the mail came whose answer was lost: it is to be sent again."""
     with s.store.transaction() as tx:
@@ -106,7 +136,10 @@ def before_replay(job_id: int | None, s: Services) -> None:
 
 
 def _where(row: DigestRow, s: Services) -> DigestPlan:
-    """The receivers are those of the closing. What the policy in force says of them counts, and of one that it leaves out what it was."""
+    """The receivers are those of the closing. What the policy in force says of them counts, and of one that it leaves out what it was.
+
+    Who signs it off is what the policy in force says.
+    """
     then = row.plan
     with s.store.transaction() as tx:
         now = (tx.policy().digest if tx.policies.digest() else None) or then
@@ -116,6 +149,8 @@ def _where(row: DigestRow, s: Services) -> DigestPlan:
         ticket=then.ticket and (now.ticket or then.ticket),
         ticket_fields=now.ticket_fields if now.ticket else then.ticket_fields,
         email=then.email and (now.email or then.email),
+        sign_off=now.sign_off,
+        sign_off_within=now.sign_off_within,
     )
 
 
@@ -140,8 +175,10 @@ def _post_card(row: DigestRow, digest: Digest, channel: str, s: Services) -> Pos
     key = f"digest:{row.period.week}"
     with s.store.transaction() as tx:
         is_posted = tx.outbox.is_sent(key)
+        said = signed_off_text(row, tx)
     chart = None if is_posted else _upload_chart(row, digest, s)
-    return post_once(key, channel, digest_card(digest, chart), s)
+    asks = wanted(_where(row, s), row.digest, row.closed_at)
+    return post_once(key, channel, digest_card(digest, chart, signed_off=said, wanted=asks), s)
 
 
 def _upload_chart(row: DigestRow, digest: Digest, s: Services) -> Image | None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.card.card import Card, Fact, Table
+from bot.domain.card.card import Button, Card, Fact, Table, Tone
 from bot.domain.digest import sentences as words
 from bot.domain.digest.figures import Digest
+from bot.domain.digest.sign_off import SIGN_OFF, Wanted, wanted_text
 from bot.domain.digest.thread import (
     changes_table,
     fast_track_table,
@@ -20,6 +21,7 @@ from bot.domain.digest.thread import (
     waiting_table,
 )
 from bot.domain.references import Image
+from bot.domain.request.shown import SEPARATOR
 from bot.domain.text import counted
 
 __all__ = [
@@ -57,11 +59,17 @@ def subject(digest: Digest) -> str:
     return f"{words.title(digest)}: {_attention_in_short(digest)}"
 
 
-def digest_card(digest: Digest, chart: Image | None = None) -> Card:
+def digest_card(
+    digest: Digest, chart: Image | None = None, *, signed_off: str = "", wanted: Wanted | None = None
+) -> Card:
+    """`signed_off` is the sentence about a sign-off. Until there is one, `wanted` puts a button on the card."""
+    asks = wanted if wanted and not signed_off else None
+    said = signed_off or (wanted_text(asks, digest.period) if asks else "")
     return Card(
         words.title(digest),
         f"{words.title(digest)}. {words.summary(digest)}",
-        facts=_headline(digest),
+        facts=(*_headline(digest), *((Fact("Sign-off", said),) if said else ())),
+        buttons=(_sign_off_button(digest, asks),) if asks else (),
         image=chart,
         footer="The details, and the files to keep, are in the thread.",
     )
@@ -104,6 +112,10 @@ def witness_text(digest: Digest, files: Sequence[ReportFile]) -> str:
 def checkpoint_text(digest: Digest) -> str:
     """Empty when the ledger could not be signed."""
     return f"{CHECKPOINT}\n\n{digest.ledger.checkpoint}" if digest.ledger.checkpoint else ""
+
+
+def _sign_off_button(digest: Digest, asks: Wanted) -> Button:
+    return Button(SIGN_OFF, "Sign off", f"{digest.period.week}{SEPARATOR}{asks.digest}", Tone.PRIMARY)
 
 
 def _headline(digest: Digest) -> tuple[Fact, ...]:
