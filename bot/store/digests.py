@@ -94,6 +94,13 @@ class DigestRows:
         row = self.connection.execute(query.with_for_update() if for_update else query).first()
         return _row_of(row) if row else None
 
+    def before(self, week: str, limit: int) -> list[tuple[str, datetime, str, DigestPlan]]:
+        """The newest closed weeks before this one, oldest first: week, closing, sha256 of the figures, and the plan at the closing."""
+        rows = tables.digests.c
+        query = sa.select(rows.week, rows.closed_at, rows.digest, rows.plan).where(rows.week < week)
+        newest = self.connection.execute(query.order_by(rows.week.desc()).limit(limit)).all()
+        return [(row.week, row.closed_at, row.digest, PLAN.validate_json(row.plan)) for row in reversed(newest)]
+
     def sign_offs(self, week: str | None = None) -> Iterator[SignOff]:
         """What the ledger says about sign-offs, oldest first: of one week, or of all."""
         rows = tables.ledger.c

@@ -13,15 +13,16 @@ from dataclasses import replace
 import structlog
 
 from bot.domain.card.card import Card
-from bot.domain.digest.card import digest_card, files_card, subject, thread_cards, ticket_card, witness_text
+from bot.domain.digest.card import digest_card, files_card, subject, thread_cards, ticket_card, trend_card, witness_text
 from bot.domain.digest.chart import chart_words
 from bot.domain.digest.figures import Digest
 from bot.domain.digest.json_form import read_digest
 from bot.domain.digest.mail import mail_html, mail_text
+from bot.domain.digest.overview import shows_a_trend
 from bot.domain.digest.sign_off import wanted
 from bot.domain.events import DigestDelivered
 from bot.domain.policy.rules import DigestPlan
-from bot.domain.references import Image, PostedCard, TicketPlan
+from bot.domain.references import PostedCard, TicketPlan
 from bot.domain.text import counted
 from bot.engine.lanes import Lane
 from bot.engine.rows import hold_parked
@@ -47,7 +48,7 @@ ASK = " Ask whether it came: drop this job if everybody has the mail; only a rep
 
 
 def post_digest(week: str, s: Services) -> None:
-    """A card with the figures and the chart; in its thread the lists, the files, and last their sha256 with the ledger's checkpoint."""
+    """A card with the week in a few lines; in its thread the lists, the chart, the files, and last their sha256 with the checkpoint."""
     row, digest = _read(week, s)
     channel = _where(row, s).channel
     if channel is None or row.posted is not None:
@@ -56,6 +57,7 @@ def post_digest(week: str, s: Services) -> None:
     key = f"digest:{week}:{posted.message}"  # when a card was deleted, the new card gets a thread of its own
     for number, card in enumerate(_lists(digest), start=1):
         _reply_once(f"{key}:{number}", posted, card, s)
+    _reply_trend(f"{key}:trend", posted, row, digest, s)
     with files_on_disk(row, digest, s, at_most=IN_A_THREAD) as files:
         _share(key, posted, digest, parcel_of(files, each=IN_A_THREAD), s)
     with s.store.transaction() as tx:
@@ -112,9 +114,8 @@ def show_sign_off(week: str, s: Services) -> None:
     if not said:
         return
     if row.posted is not None:
-        card = digest_card(digest, _upload_chart(row, digest, s), signed_off=said)
         try:
-            s.notifier.update(row.posted, card)
+            s.notifier.update(row.posted, digest_card(digest, signed_off=said))
         except MessageGone as gone:
             log.warning("sign_off_not_shown", week=week, why=str(gone))
     if row.ticket is not None:
@@ -171,23 +172,25 @@ def _read(week: str, s: Services) -> tuple[DigestRow, Digest]:
 
 
 def _post_card(row: DigestRow, digest: Digest, channel: str, s: Services) -> PostedCard:
-    """What was posted by an earlier try is found again, and needs no second picture."""
-    key = f"digest:{row.period.week}"
     with s.store.transaction() as tx:
-        is_posted = tx.outbox.is_sent(key)
         said = signed_off_text(row, tx)
-    chart = None if is_posted else _upload_chart(row, digest, s)
     asks = wanted(_where(row, s), row.digest, row.closed_at)
-    return post_once(key, channel, digest_card(digest, chart, signed_off=said, wanted=asks), s)
+    return post_once(f"digest:{row.period.week}", channel, digest_card(digest, signed_off=said, wanted=asks), s)
 
 
-def _upload_chart(row: DigestRow, digest: Digest, s: Services) -> Image | None:
-    """The figures are more than their picture: without leave to upload, the card goes without it."""
+def _reply_trend(key: str, posted: PostedCard, row: DigestRow, digest: Digest, s: Services) -> None:
+    """The figures are more than their picture: without leave to upload, the thread goes without it."""
+    if not shows_a_trend(digest.trend):
+        return
+    with s.store.transaction() as tx:
+        if tx.outbox.is_sent(key):
+            return
     try:
-        return s.notifier.upload_image(row.chart, file_names(row.period.week).chart, chart_words(digest))
+        chart = s.notifier.upload_image(row.chart, file_names(row.period.week).chart, chart_words(digest))
     except Permanent as refusal:
         log.warning("chart_not_shown", week=row.period.week, why=str(refusal))
-        return None
+        return
+    post_once(key, posted.channel, trend_card(chart), s, thread=posted.message)
 
 
 def _lists(digest: Digest) -> tuple[Card, ...]:

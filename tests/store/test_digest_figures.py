@@ -429,7 +429,7 @@ def test_a_rollback_that_no_known_person_asked_for_needs_attention(
     found = of(told(with_policy), FindingKind.UNKNOWN_REQUESTER)
 
     assert len(found) == is_told
-    assert all(f"{email}, whom neither the policy nor Slack knows, asked on" in said for said in found)
+    assert all(f"{email}, who is neither in the policy nor known to Slack, asked on" in said for said in found)
 
 
 def test_a_restored_version_is_held_by_the_approval_of_those_who_gave_it(with_policy: Services) -> None:
@@ -455,5 +455,13 @@ def test_a_restored_version_is_held_by_the_approval_of_those_who_gave_it(with_po
     assert (held.decided, held.by, held.request_id) == ("people", ("cy",), "r1")
     assert held.approved_at == MONDAY - 40 * DAY + HOUR / 2
     assert (held.restored_by, held.restored_at) == (ben, at + HOUR)
-    assert approver(held, digest.names).endswith("; restored by a rollback of Ben Okafor")
+    assert approver(held, digest.names) == (
+        "restored by rollback, requested by Ben Okafor (previously approved by unknown (ml-leads), GOV-7)"
+    )
+    moved = digest.transitions.shown[-1]
+    assert moved.earlier is not None
+    assert (moved.decided, moved.earlier.by, moved.earlier.at) == ("the rule", ("cy",), held.approved_at)
+    [said] = of(digest, FindingKind.ROLLED_BACK)
+    assert "was rolled back from bike-demand v8 to bike-demand v7" in said
+    assert digest.emails == {ben: "ben@example.com"}
     assert len(of(digest, FindingKind.APPROVAL_TOO_OLD)) == 1

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.periods import Period
-from bot.domain.digest.sentences import local_moment
 from bot.domain.policy.rules import DigestPlan
+from bot.domain.text import format_local
 from bot.errors import Refused
 
 SIGN_OFF = "sign_off"  # the button's action
@@ -96,7 +97,7 @@ def checked_remark(text: str) -> str:
 
 def sign_off_text(one: SignOff, period: Period, names: Mapping[str, str]) -> str:
     """Who and when, and the remark: what every form of the digest says about it."""
-    by = f"Signed off by {names.get(one.person, UNKNOWN)} on {local_moment(one.at, period)}"
+    by = f"Signed off by {names.get(one.person, UNKNOWN)} on {format_local(one.at, ZoneInfo(period.timezone))}"
     return f"{by}, with a remark: {one.remark}" if one.remark else f"{by}, without remarks"
 
 
@@ -115,4 +116,4 @@ def wanted(plan: DigestPlan, digest: str, closed_at: datetime) -> Wanted | None:
 
 
 def wanted_text(one: Wanted, period: Period) -> str:
-    return f"wanted from a member of {one.group} by {local_moment(one.due, period)}"
+    return f"wanted from a member of {one.group} by {format_local(one.due, ZoneInfo(period.timezone))}"

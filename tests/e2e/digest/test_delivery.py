@@ -49,7 +49,7 @@ class TestSlack:
         kinds = [block["type"] for block in card.blocks]
         (image,) = (block for block in card.blocks if block["type"] == "image")
         titles = [message.all_text.split("\n", 1)[0] for message in office.thread() if message.blocks]
-        assert "7 matters" in card.all_text
+        assert "7 items need attention" in card.all_text
         assert kinds.count("table") == 0
         assert office.slack.workspace.files[image["slack_file"]["id"]].content == PNG  # type: ignore[index]
         assert "median" in str(image["alt_text"])
@@ -128,7 +128,7 @@ class TestJira:
 
         (issue,) = office.jira.issues()
         (comment,) = issue.comments
-        assert issue.summary == f"Model approvals, week {WEEK}: 7 matters need attention"
+        assert issue.summary == f"Model approvals, week {WEEK}: 7 items need attention"
         assert "fraud v4 was put on stage:Production" in issue.description_text
         assert f"countersign-digest-{WEEK}" in issue.labels
         assert [attachment.filename for attachment in issue.attachments] == FILES
@@ -159,7 +159,7 @@ class TestEmail:
         first, second = office.post.received
         text = first.get_body(("plain",))
         assert text is not None
-        assert str(first["Subject"]) == f"Model approvals, week {WEEK}: 7 matters need attention"
+        assert str(first["Subject"]) == f"Model approvals, week {WEEK}: 7 items need attention"
         assert [part.get_filename() for part in first.iter_attachments()] == FILES
         assert "fraud v4 was put on stage:Production" in text.get_content()
         assert {str(first["To"]), str(second["To"])} == set(PLAN.email)
