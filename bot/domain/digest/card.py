@@ -75,7 +75,7 @@ def digest_card(digest: Digest, *, signed_off: str = "", wanted: Wanted | None =
 
 def trend_card(chart: Image) -> Card:
     """The chart, in the thread; see `shows_a_trend`."""
-    return Card("Trend", f"Trend. {chart.alt}", image=chart)
+    return Card("Trend", f"Trend. {chart.alt}", paragraphs=(chart.alt,), image=chart)
 
 
 def files_card(digest: Digest, files: Sequence[ReportFile]) -> Card:
