@@ -34,13 +34,23 @@ HARDLY_BETTER = (*BETTER, "train.max_leaf_nodes=24")
 def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="countersign-pictures-") as home,
-        demo_world(Path(home) / "demo", say) as world,
+        demo_world(Path(home) / "demo", say, policy_for=with_sign_off) as world,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         page = browser.new_page(viewport=FOR_A_CARD, device_scale_factor=1.5)
         tell_the_story(world, page)
         browser.close()
+
+
+def with_sign_off(policy: Path, home: Path) -> Path:
+    """The example's policy, with digests that a group signs off."""
+    text = policy.read_text().replace("groups:\n", "groups:\n  compliance: {people: [bea@example.com]}\n", 1)
+    copy = home / "policy.yaml"
+    copy.write_text(
+        text.replace('notify: {slack: "#compliance"}', 'notify: {slack: "#compliance"}, sign_off: compliance')
+    )
+    return copy
 
 
 def tell_the_story(world: World, page: Page) -> None:
@@ -78,7 +88,8 @@ def picture_of_card(world: World, page: Page, title: str, name: str, channel: st
     if channel:
         page.get_by_role("button", name=channel).click()
     card = page.get_by_test_id("message").filter(has_text=title)
-    card.locator("figure img").wait_for()
+    if not channel:  # the digest's card has no picture
+        card.locator("figure img").wait_for()
     page.wait_for_timeout(1500)
     card.screenshot(path=DOCS / name, style=".reply, .message.private { display: none }")
 

@@ -64,6 +64,7 @@ show_passkey = FollowUp("show_passkey", Lane.NOTES)
 post_digest = FollowUp("post_digest", Lane.DIGEST)
 file_digest = FollowUp("file_digest", Lane.DIGEST)
 mail_digest = FollowUp("mail_digest", Lane.DIGEST)
+show_sign_off = FollowUp("show_sign_off", Lane.DIGEST)
 
 ON: dict[type[Event], list[FollowUp]] = {
     e.RequestOpened: [freeze_evidence],
@@ -113,6 +114,7 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.PasskeyConfirmed: [show_passkey],
     e.PasskeyRevoked: [show_passkey],
     e.DigestClosed: [post_digest, file_digest, mail_digest],
+    e.DigestSignedOff: [show_sign_off],
 }
 
 
@@ -159,6 +161,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "post_digest": delivery.post_digest,
     "file_digest": delivery.file_digest,
     "mail_digest": delivery.mail_digest,
+    "show_sign_off": delivery.show_sign_off,
 }
 
 # Which effects run before others that are due. All others may wait.

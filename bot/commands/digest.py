@@ -73,6 +73,8 @@ def _say(told: Told) -> None:
     click.echo(f"{printable(title(told.digest))}\n{printable(period_text(told.digest.period))}\n")
     for name, said in headline(told.digest):
         click.echo(f"{name}: {printable(said)}")
+    if told.signed:
+        click.echo(f"Sign-off: {printable(told.signed)}")
     for line in _matters(told.digest):
         click.echo(line)
     click.echo("\nAdd --out DIR for the whole report, or --json for the figures.")

@@ -207,6 +207,7 @@ def line_of(entry: Entry, names: Mapping[str, str]) -> str:
         "FastTrackSwitched": lambda: f"{'on' if body['on'] else 'off'} by {names.get(body['person'], '?')}",
         "AwayDeclared": lambda: f"{names.get(body['person'], '?')}; {names.get(body['delegate'], '?')} stands in",
         "DigestClosed": lambda: f"{body['week']}, with the clock put forward to its end",
+        "DigestSignedOff": lambda: f"{body['week']} by {names.get(body['person'], '?')}",
         "DigestDelivered": lambda: f"{body['week']} to {body['to']}",
     }
     return f"{entry.kind:<17}  {details.get(entry.kind, str)()}".rstrip()

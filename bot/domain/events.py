@@ -289,6 +289,22 @@ class DigestDelivered(Event):
 
 
 @dataclass(frozen=True)
+class DigestSignedOff(Event):
+    """A member of the policy's group signed a digest off. `digest` is the sha256 of its figures, as in `DigestClosed`.
+
+    `entries` is the number of the last ledger entry that the digest covers. `signed_request` is the digest of the notifier's request
+    that it came in; empty from a page.
+    """
+
+    week: str
+    digest: str
+    entries: int
+    person: str
+    remark: str
+    signed_request: str = ""
+
+
+@dataclass(frozen=True)
 class DigestsLeftOut(Event):
     """After a long stop only the newest weeks get a digest; these do not, and the next digest says so."""
 

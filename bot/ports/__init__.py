@@ -165,7 +165,7 @@ class Click:
     """A pressed button or a sent form, as the vendor signed it. `value` is the request's id that the button carried; it is not trusted yet.
 
     `shown` is the digest of what the card showed, empty for buttons that are no votes. `signed` is the request that it came in; only a
-    click with one becomes a vote that counts.
+    click with one becomes a vote that counts. `is_form`: a sent form, in which an empty `reason` is the person's answer.
     """
 
     team: str
@@ -179,6 +179,7 @@ class Click:
     reason: str = ""
     signed: SignedRequest | None = None
     shown: str = ""
+    is_form: bool = False
 
 
 class Notifier(Protocol):
@@ -209,8 +210,11 @@ class Notifier(Protocol):
     def members_of(self, group: str) -> frozenset[str]:
         """Account ids in the user group named by its handle. Answers within 1.5 s or raises Temporary; cached for at most 60 s."""
 
-    def ask_reason(self, click: Click, title: str, prompt: str) -> None:
-        """Opens a form that asks for a reason. It is submitted as a Click with the same action, value, channel and message."""
+    def ask_reason(self, click: Click, title: str, prompt: str, *, optional: bool = False) -> None:
+        """Opens a form that asks for a reason. It is submitted as a Click with the same action, value, channel and message.
+
+        `optional`: the person may leave it empty.
+        """
 
     def read_mention(self, text: str) -> str | None:
         """The account that a mention in a command names; None for any other text."""

@@ -11,14 +11,12 @@ from bot.domain.digest import sentences as words
 from bot.domain.digest.figures import Digest, Finding, FindingKind, LedgerFigures
 from bot.domain.ledger.checkpoint import read_note
 from bot.errors import InvalidCheckpoint
-from bot.reports import figures, tables
+from bot.reports import coverage, figures, tables
 from bot.reports.graph_svg import SCREEN, Pen
 from bot.reports.shape import Document, Group, Headline, Matter, Section
 from bot.reports.values import Writer, duration, legible, rest_note, web
 
-TO_CHECK = (
-    "To check, whenever: countersign audit verify --checkpoint FILE, where FILE is the page (.html) or this text."
-)
+TO_CHECK = "To check it later: countersign audit verify --checkpoint FILE, where FILE is the page (.html) or this text."
 GRAVE = (
     FindingKind.LEDGER_BROKEN,
     FindingKind.VOTE_REFUSED,
@@ -27,8 +25,8 @@ GRAVE = (
 )
 
 
-def document_of(digest: Digest, pen: Pen = SCREEN) -> Document:
-    """The same digest gives the same document. `pen` draws its pictures."""
+def document_of(digest: Digest, pen: Pen = SCREEN, signed: str = "") -> Document:
+    """The same digest gives the same document. `pen` draws its pictures; `signed` is the sentence about its sign-off."""
     w = Writer(digest)
     return Document(
         week=digest.period.week,
@@ -38,14 +36,15 @@ def document_of(digest: Digest, pen: Pen = SCREEN) -> Document:
         closed=digest.closed_at.isoformat(),
         quiet=words.QUIET if digest.is_quiet else "",
         headlines=_headlines(digest),
-        sections=_sections(w, pen),
+        sections=_sections(w, pen, signed),
         footer=_footer(digest),
     )
 
 
-def _sections(w: Writer, pen: Pen) -> tuple[Section, ...]:
-    return (
+def _sections(w: Writer, pen: Pen, signed: str) -> tuple[Section, ...]:
+    found = (
         attention(w),
+        coverage.sign_off(w, signed),
         tables.inventory(w),
         tables.transitions(w),
         tables.waiting(w),
@@ -53,9 +52,14 @@ def _sections(w: Writer, pen: Pen) -> tuple[Section, ...]:
         figures.trend(w, pen),
         figures.fast_track(w),
         tables.changes(w),
+        coverage.rules(w),
+        coverage.people(w),
         figures.pipelines(w, pen),
+        coverage.scope(w),
         ledger(w),
+        coverage.glossary(),
     )
+    return tuple(section for section in found if section is not None)
 
 
 def attention(w: Writer) -> Section:
@@ -66,7 +70,7 @@ def attention(w: Writer) -> Section:
     groups = tuple(
         _group(concern, tuple(found), w) for concern, found in groupby(listed.shown, key=lambda one: one.concern)
     )
-    rest = f"What is held stands in {w.files.holdings}, and what happened in {w.files.csv}."
+    rest = f"All targets are in {w.files.holdings}, and all events in {w.files.csv}."
     return Section("attention", "What needs attention", groups=groups, note=rest_note(listed, rest))
 
 
@@ -83,7 +87,7 @@ def _fixed(told: LedgerFigures) -> str:
     try:
         size = read_note(told.checkpoint).checkpoint.size
     except InvalidCheckpoint:  # it was changed; the ledger's fault reports that
-        return "The newest checkpoint, as it stands in the database:"
+        return "The newest checkpoint, as the database has it:"
     which = "all of them" if size >= told.count else f"the first {size:,} of them"
     return f"The signed checkpoint below fixes {which}. {TO_CHECK}"
 
@@ -97,11 +101,11 @@ def _group(concern: FindingKind, found: tuple[Finding, ...], w: Writer) -> Group
 def _headlines(digest: Digest) -> tuple[Headline, ...]:
     median = next((one.median for one in digest.latency if not one.rule), None)
     return (
-        _headline(digest.attention.total, "matter needs attention", "matters need attention", wants_eyes=True),
+        _headline(digest.attention.total, "item needs attention", "items need attention", wants_eyes=True),
         _headline(digest.transitions.total, "transition ended", "transitions ended"),
-        _headline(digest.waiting.total, "request waiting", "requests waiting"),
+        _headline(digest.waiting.total, "request pending", "requests pending"),
         Headline(duration(median).text, "median time to decision"),
-        _headline(digest.inventory.total, "target held", "targets held"),
+        _headline(digest.inventory.total, "target in use", "targets in use"),
     )
 
 
@@ -111,7 +115,7 @@ def _headline(count: int, one: str, several: str, *, wants_eyes: bool = False) -
 
 def _bounds(w: Writer) -> str:
     period, closed = w.digest.period, w.wall_clock(w.digest.closed_at)
-    told = f"closed {closed}" if words.is_over(w.digest) else f"told on {closed} while it ran"
+    told = f"closed {closed}" if words.is_over(w.digest) else f"previewed on {closed}, before its end"
     return (
         f"From {w.wall_clock(period.starts)} until {w.wall_clock(period.ends)}, {told}. "
         f"All times are those of {period.timezone}."
@@ -120,10 +124,10 @@ def _bounds(w: Writer) -> str:
 
 def _footer(digest: Digest) -> tuple[str, ...]:
     if not words.is_over(digest):
-        return ("Made by Countersign for a look at a week that was not over. These figures were not kept.",)
+        return ("Preview by Countersign of a week that was not over. These figures were not kept.",)
     return (
         "Made by Countersign from figures that were frozen when the week closed.",
-        f"To tell this week again: countersign digest --week {digest.period.week}",
+        f"To regenerate this report: countersign digest --week {digest.period.week}",
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.domain.digest import chart
 from bot.domain.digest.chart import chart_svg, chart_words
 from bot.domain.digest.figures import FastTrackFigures, Latency, Pipeline, WeekOfTrend
+from bot.domain.digest.overview import shows_a_trend
 from bot.domain.digest.sentences import rule_name
 from bot.domain.evidence.pipeline_graph import graph_of, in_words
 from bot.reports.graph_svg import Pen, graph_svg, labels_of
@@ -37,9 +40,9 @@ HOW_MEASURED = (
     "Measured from the opening of a request to the decision by people. What the fast track decided is not in it."
 )
 FAST_TRACK_WORDS = (
-    "Passed and held: what the thresholds said. Agreed: people decided the same. A false pass is a version that the thresholds passed "
-    "and people rejected, a false hold one that they held and people approved. What people did not decide, or "
-    "what had no champion to be compared with, is none of the three."
+    "Passed and held: what the thresholds said. Undone: passes that people took back, by Undo or by a rollback. Agreed: people decided the "
+    "same. A false pass is a version that the thresholds passed and that people rejected or rolled back, a false hold one that they "
+    "held and people approved. What people did not decide, or what had no champion to be compared with, is none of the three."
 )
 
 
@@ -52,11 +55,16 @@ def trend(w: Writer, pen: Pen) -> Section:
     weeks = w.digest.trend
     if not weeks:
         return Section("trend", "Trend", (chart_words(w.digest),))
-    span = f"so far {weeks[0].week} alone" if len(weeks) == 1 else f"{weeks[0].week} to {weeks[-1].week}"
-    title = f"Week by week, {span}"
+    if len(weeks) == 1:
+        return Section("trend", "Trend", ("This is the first week on record, so there is no trend yet.",))
+    title = f"Week by week, {weeks[0].week} to {weeks[-1].week}"
+    table = Table(title, TREND, tuple(_week(one) for one in weeks))
+    if not shows_a_trend(weeks):
+        return Section("trend", "Trend", ("The time to decision has not changed enough for a chart.",), tables=(table,))
     drawing = Drawing(title, chart_svg(w.digest, pen.font), chart_words(w.digest), chart.WIDTH)
-    table = Table("The same figures as numbers", TREND, tuple(_week(one) for one in weeks))
-    return Section("trend", "Trend", drawings=(drawing,), tables=(table,))
+    return Section(
+        "trend", "Trend", drawings=(drawing,), tables=(replace(table, caption="The same figures as numbers"),)
+    )
 
 
 def fast_track(w: Writer) -> Section:
@@ -71,7 +79,7 @@ def fast_track(w: Writer) -> Section:
 def pipelines(w: Writer, pen: Pen) -> Section:
     held = w.digest.pipelines
     if not held:
-        return Section("pipelines", "Pipelines", ("No version that is held has a pipeline to show.",))
+        return Section("pipelines", "Pipelines", ("No version in use has a pipeline to show.",))
     drawings = tuple(_pipeline(one, place, pen) for place, one in enumerate(held, start=1))
     return Section("pipelines", "Pipelines", drawings=drawings)
 

@@ -31,8 +31,11 @@ FOUND = tuple[str, str, Callable[[], bool]]
 MISTAKES = (TemplateError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
 
-def html_of(digest: Digest, templates: Path | None = None) -> str:
-    """The same digest and templates give the same text. Raises Permanent when a company's template cannot be used."""
+def html_of(digest: Digest, templates: Path | None = None, signed: str = "") -> str:
+    """The same digest, templates and sign-off give the same text. `signed` is the sentence about its sign-off.
+
+    Raises Permanent when a company's template cannot be used.
+    """
     css = _css(templates)
     logo = logo_of(templates)
     environment = SandboxedEnvironment(
@@ -44,7 +47,7 @@ def html_of(digest: Digest, templates: Path | None = None) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {"svg": Markup, "breakable": _breakable}
-    document = document_of(digest)
+    document = document_of(digest, signed=signed)
     try:
         page = environment.get_template(PAGE)
         # The operator's own file, checked not to end the <style> element.

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.figures import Digest, Holding, Listed, Transition
-from bot.domain.digest.sentences import approver, decider, edition, is_over, local_moment, trainer
+from bot.domain.digest.sentences import approver, decision, edition, is_over, local_moment, trainer
 from bot.domain.model import VersionId
 from bot.domain.text import duration_text
 from bot.reports.records import FileNames, file_names
@@ -23,7 +23,7 @@ from bot.reports.shape import Cell, Look
 T = TypeVar("T")
 
 NOTHING = "–"
-NOT_SAID = "MLflow does not say"  # of an alias, a tag or a stage that was set
+NOT_SAID = "unknown"  # MLflow does not record who set an alias, a tag or a stage
 LETTERS_OF_A_HASH = 12
 HASH = re.compile(r"((?:[a-z0-9-]+:)?)([0-9a-f]{32,128})((?:\.dir)?)")
 NOT_FOR_PAPER = {
@@ -62,10 +62,11 @@ class Writer:
     def wall_clock(self, at: datetime) -> str:
         return local_moment(at, self.digest.period)
 
-    def decider(self, one: Holding | Transition) -> str:
-        if isinstance(one, Holding):
-            return legible(approver(one, self.digest.names))
-        return legible(decider(one.decided, one.by, self.digest.names, one.roles))
+    def approver(self, one: Holding) -> str:
+        return legible(approver(one, self.digest.names))
+
+    def decision(self, one: Transition) -> str:
+        return legible(decision(one, self.digest.names, self.digest.period))
 
     def trained_by(self, one: Holding | Transition) -> tuple[str, ...]:
         """One line to print below another, or none."""

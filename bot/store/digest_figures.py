@@ -32,7 +32,7 @@ ENDINGS: Mapping[str, State] = {
 # These end a request after its decision.
 OF_THE_APPROVED = (e.TargetMoved.__name__, e.ApprovalStale.__name__, e.ApprovalCalledOff.__name__)
 NO_LONGER_WAITS = [e.RequestApproved.__name__, *(kind for kind in ENDINGS if kind not in OF_THE_APPROVED)]
-OF_DIGESTS = (e.DigestClosed.__name__, e.DigestDelivered.__name__, e.DigestsLeftOut.__name__)
+OF_DIGESTS = tuple(kind.__name__ for kind in (e.DigestClosed, e.DigestDelivered, e.DigestSignedOff, e.DigestsLeftOut))
 A_FETCH = 500  # rows
 
 IN_THE_WEEK = "at >= :starts and at < :ends"
@@ -209,6 +209,17 @@ class DigestFigures:
         rows = self._rows(query, period, people=list(people), limit=limit)
         return [_entry_of(row) for row in rows], rows[0].total if rows else 0
 
+    def rollbacks_applied(self, period: Period, limit: int) -> tuple[list[Told], int]:
+        """The first rollbacks that moved a target in the week, each with its request's row, and the number of all."""
+        query = f"""
+            select ledger.seq, ledger.at, ledger.kind, ledger.body, requests.body as request, count(*) over () as total
+            from ledger join requests on requests.id = {REQUEST_ID}
+            where ledger.at >= :starts and ledger.at < :ends and ledger.kind = 'TargetMoved' and requests.kind = 'rollback'
+            order by ledger.seq limit :limit
+        """
+        rows = self._rows(query, period, limit=limit)
+        return [_entry_of(row) for row in rows], rows[0].total if rows else 0
+
     def frozen_trend(self, weeks: Sequence[str]) -> Mapping[str, Mapping[str, Any]]:
         """The last trend value in each of these weeks' digests, so that they need not be counted again."""
         query = """
@@ -285,10 +296,18 @@ class DigestFigures:
 
     # Policies, and earlier digests
 
-    def policy_texts(self, until: datetime) -> Iterator[str]:
-        """The policies that came into force before then, newest first."""
-        query = sa.text("select text from policies where activated_at < :until order by id desc")
-        yield from self.connection.execute(query, {"until": until}).scalars()
+    def policy_texts(self, until: datetime) -> Iterator[tuple[datetime, str]]:
+        """The policies that came into force before then, newest first, each with that time."""
+        query = sa.text("select activated_at, text from policies where activated_at < :until order by id desc")
+        for row in self.connection.execute(query, {"until": until}):
+            yield row.activated_at, row.text
+
+    def ever(self, kinds: Sequence[str], until: datetime) -> list[Told]:
+        """All entries of these kinds before then. For kinds of which there are few."""
+        query = sa.text(
+            "select seq, at, kind, body, null as request from ledger where kind = any(:kinds) and at < :until order by seq"
+        )
+        return [_entry_of(row) for row in self.connection.execute(query, {"kinds": list(kinds), "until": until})]
 
     def left_out(self, period: Period) -> list[Told]:
         """The entries about weeks without a digest since the previous digest was closed."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +17,9 @@ from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.digest.periods import Period
+from bot.domain.digest.sign_off import SignOff
+from bot.domain.events import DigestSignedOff
+from bot.domain.grounds import SignedRequest
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.references import PostedCard, TicketRef
 from bot.engine.rows import dropped
@@ -27,6 +31,7 @@ RECEIVERS = {"post_digest": SLACK, "file_digest": JIRA, "mail_digest": EMAIL}  #
 PLAN = TypeAdapter(DigestPlan)
 POSTED = TypeAdapter(PostedCard)
 TICKET = TypeAdapter(TicketRef)
+SIGNED_OFF = TypeAdapter(DigestSignedOff)
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class Closed:
     holdings: str
     waiting: str
     sizes: Mapping[str, int]
+
+    @property
+    def figures_digest(self) -> str:
+        """The sha256 of the figures as they are stored now."""
+        return hashlib.sha256(self.figures.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -79,9 +89,36 @@ class DigestRows:
         row = self.connection.execute(query).first()
         return Period(*row) if row else None
 
-    def find(self, week: str) -> DigestRow | None:
-        row = self.connection.execute(sa.select(tables.digests).where(tables.digests.c.week == week)).first()
+    def find(self, week: str, *, for_update: bool = False) -> DigestRow | None:
+        query = sa.select(tables.digests).where(tables.digests.c.week == week)
+        row = self.connection.execute(query.with_for_update() if for_update else query).first()
         return _row_of(row) if row else None
+
+    def before(self, week: str, limit: int) -> list[tuple[str, datetime, str, DigestPlan]]:
+        """The newest closed weeks before this one, oldest first: week, closing, sha256 of the figures, and the plan at the closing."""
+        rows = tables.digests.c
+        query = sa.select(rows.week, rows.closed_at, rows.digest, rows.plan).where(rows.week < week)
+        newest = self.connection.execute(query.order_by(rows.week.desc()).limit(limit)).all()
+        return [(row.week, row.closed_at, row.digest, PLAN.validate_json(row.plan)) for row in reversed(newest)]
+
+    def sign_offs(self, week: str | None = None) -> Iterator[SignOff]:
+        """What the ledger says about sign-offs, oldest first: of one week, or of all."""
+        rows = tables.ledger.c
+        query = sa.select(rows.body).where(rows.kind == DigestSignedOff.__name__).order_by(rows.seq)
+        for body in self.connection.execute(query).scalars():
+            event = SIGNED_OFF.validate_json(body)
+            if week in (None, event.week):
+                yield SignOff(event.week, event.digest, event.entries, event.person, event.at, event.remark)
+
+    def sign_off_of(self, week: str, digest: str) -> SignOff | None:
+        """The first one of exactly these figures, which is the only one that is recorded."""
+        return next((one for one in self.sign_offs(week) if one.digest == digest), None)
+
+    def keep_request(self, signed: SignedRequest) -> bool:
+        """The request in which a digest was signed off. False when it is kept already: the notifier has sent it twice."""
+        values = {"digest": signed.digest, **asdict(signed)}
+        keep = insert(tables.sign_off_requests).values(values).on_conflict_do_nothing()
+        return self.connection.execute(keep.returning(tables.sign_off_requests.c.digest)).first() is not None
 
     def add(self, closed: Closed) -> bool:
         """False when another worker closed the week already; then its figures stay."""

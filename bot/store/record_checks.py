@@ -20,6 +20,7 @@ from bot.domain.events import (
     AccountUnbound,
     AwayDeclared,
     AwayEnded,
+    DigestSignedOff,
     EvidenceFrozen,
     FastTrackSwitched,
     OldRecordsListed,
@@ -55,6 +56,7 @@ def differences(connection: sa.Connection, read_policy: ReadPolicy | None = None
     yield from _absences(connection)
     yield from _signed_requests(connection)
     yield from _passkey_requests(connection)
+    yield from _sign_off_requests(connection)
     yield from passkeys(connection)
     yield from _verdicts(connection)
     yield from _manifests(connection)
@@ -240,6 +242,20 @@ def _passkey_requests(connection: sa.Connection) -> Iterator[str]:
             yield f"the signed request {row.digest[:19]} about a passkey was inserted or edited"
     for digest, person in named.items():
         yield f"the signed request {digest[:19]} about a passkey of person {person} was deleted"
+
+
+def _sign_off_requests(connection: sa.Connection) -> Iterator[str]:
+    """A digest that was signed off on a page has no request of the notifier's."""
+    named = {}
+    for event in events_of(connection, DigestSignedOff):
+        if isinstance(event, DigestSignedOff) and event.signed_request:
+            named[event.signed_request] = event.week
+    for row in connection.execute(sa.select(tables.sign_off_requests)):
+        kept = signed_request_of(row)
+        if kept is None or named.pop(row.digest, None) is None:
+            yield f"the signed request {row.digest[:19]} about a sign-off was inserted or edited"
+    for digest, week in named.items():
+        yield f"the signed request {digest[:19]} about the sign-off of {week} was deleted"
 
 
 def _verdicts(connection: sa.Connection) -> Iterator[str]:

@@ -25,7 +25,7 @@ READ_ONLY = frozenset({"alembic_version", "policies"})
 APPENDED_TO = frozenset(
     {
         *("ledger", "attestations", "checkpoints", "manifests", "passkey_requests", "pipelines"),
-        *("signed_requests", "witnessed"),
+        *("sign_off_requests", "signed_requests", "witnessed"),
     }
 )
 # What is corrected in one place only, and never deleted.

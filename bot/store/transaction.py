@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from bot.domain.events import DigestClosed, Event, RequestEvent, RequestOpened
+from bot.domain.events import DigestClosed, DigestSignedOff, Event, RequestEvent, RequestOpened
 from bot.domain.model import TransitionRequest
 from bot.domain.request import evolution
 from bot.domain.workspaces import Registry, watched
@@ -173,7 +173,9 @@ class Transaction:
         for follow_up in follow_ups:
             if request is not None:
                 self.defer_for(follow_up, request)
-            elif isinstance(event, DigestClosed):  # week after week, and no receiver waits for another
+            elif isinstance(
+                event, DigestClosed | DigestSignedOff
+            ):  # week after week, and no receiver waits for another
                 self.defer(follow_up.effect, event.week, f"{follow_up.lane}:{follow_up.effect}")
             else:
                 self.defer(follow_up.effect, str(seq), f"{follow_up.lane}:{seq}")

@@ -18,6 +18,7 @@ from bot.domain.policy.rules import Policy
 from bot.errors import InvalidPolicy
 from config.policy.calendar_shapes import CalendarShape, FreezeShape
 from config.policy.checks import broken_laws
+from config.policy.digest_shapes import DigestShape
 from config.policy.messages import shape_findings
 from config.policy.parts import Finding, Parts
 from config.policy.registry_shapes import RegistryShape
@@ -183,6 +184,9 @@ def _sound_parts(content: dict[str, object]) -> Parts:
         freeze_names=frozenset(freezes),
         timezone=calendar.get("calendar", CalendarShape()).timezone,
         registries=_sound(RegistryShape, as_mapping(content.get("registries")).items()),
+        sign_off=next(
+            (one.sign_off for one in _sound(DigestShape, [("digest", content.get("digest"))]).values()), None
+        ),
     )
 
 

@@ -26,6 +26,7 @@ def broken_laws(parts: Parts) -> Iterator[Finding]:
     yield from _one_entry_for_each_person(parts)
     yield from freezes_open_again(parts)
     yield from registries_can_be_told_apart(parts.registries)
+    yield from _somebody_signs_digests_off(parts)
     for index, rule in parts.rules.items():
         yield from _asks_for_something_else(index, rule)
         yield from _groups_exist(index, rule, parts)
@@ -85,6 +86,13 @@ def _groups_exist(index: int, rule: RuleShape, parts: Parts) -> Iterator[Finding
                 path,
                 f'rule "{rule.models}" names the group "{group}" twice. Write one entry with the quorum of both.',
             )
+
+
+def _somebody_signs_digests_off(parts: Parts) -> Iterator[Finding]:
+    group = parts.sign_off
+    if group is not None and group not in parts.group_names:
+        hint = guess(group, parts.group_names) or " Add it to groups."
+        yield ("digest", "sign_off"), f'digest.sign_off names the group "{group}", which does not exist.{hint}'
 
 
 def _escalates_to_somebody_else(index: int, rule: RuleShape, parts: Parts) -> Iterator[Finding]:

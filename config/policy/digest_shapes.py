@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 
 from bot.domain.policy.rules import DigestPlan
 from config.policy.ticket_shapes import TicketFields, as_ticket_fields
-from config.policy.times import WEEKDAYS, TimeZone
+from config.policy.times import WEEKDAYS, Duration, TimeZone
 from config.policy.values import Channel, Email, ProjectKey, Shape, Text, different
 
 EVERY_MONDAY = "0 9 * * mon"
@@ -111,11 +111,23 @@ class DigestShape(Shape):
         tuple[Email, ...], Strict(False), Field(max_length=ADDRESSES_LIMIT), AfterValidator(different)
     ] = ()
     """The addresses that it is sent to; this needs SMTP_URL."""
+    sign_off: Text | None = None
+    """A group from `groups`, one of whose members signs each digest off; without it, no one needs to."""
+    sign_off_within: Duration = Field(default=timedelta(days=7), json_schema_extra={"default": "7d"})
+    """A digest that is not signed off this long after its closing needs attention in the next one."""
 
     @model_validator(mode="after")
     def _reaches_somebody(self) -> Self:
         if self.notify is None and self.ticket is None and not self.email:
             raise ValueError("has nobody who gets it. Add notify, ticket or email")
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_signs(self) -> Self:
+        if "sign_off_within" in self.model_fields_set and self.sign_off is None:
+            raise ValueError(
+                "says by when a digest is signed off, and not by which group. Add sign_off, or remove sign_off_within"
+            )
         return self
 
     def as_plan(self, timezone: str) -> DigestPlan:
@@ -127,4 +139,6 @@ class DigestShape(Shape):
             ticket=None if self.ticket is None else (self.ticket.project, self.ticket.type),
             email=self.email,
             ticket_fields=() if self.ticket is None else as_ticket_fields(self.ticket.fields),
+            sign_off=self.sign_off,
+            sign_off_within=self.sign_off_within,
         )

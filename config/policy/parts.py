@@ -15,7 +15,7 @@ Finding = tuple[Path, str]
 
 @dataclass(frozen=True)
 class Parts:
-    """`group_names` and `freeze_names` also hold those whose shape is broken. `timezone` is the calendar's."""
+    """`group_names` and `freeze_names` also hold those whose shape is broken. `timezone` is the calendar's, `sign_off` the digest's."""
 
     people: Mapping[int, PersonShape]
     groups: Mapping[str, GroupShape]
@@ -25,6 +25,7 @@ class Parts:
     freeze_names: frozenset[str]
     timezone: str
     registries: Mapping[str, RegistryShape] = field(default_factory=dict)
+    sign_off: str | None = None
 
     def members(self, group: str) -> frozenset[str] | None:
         """None when only Slack knows them."""

@@ -25,11 +25,19 @@ class Policies:
     """Those that were in force before the week ended, the newest first; what this release cannot read is as if it had never been."""
 
     def __init__(self, figures: DigestFigures, store: Store, ends: datetime) -> None:
-        self._texts = list(figures.policy_texts(ends))
+        self._activated = list(figures.policy_texts(ends))
+        self._texts = [text for _, text in self._activated]
         self._store = store
 
     def in_force(self) -> Policy | None:
         return self._read(self._texts[0]) if self._texts else None
+
+    def newest_first(self) -> Iterator[tuple[datetime, Policy]]:
+        """Each with the time when it came into force."""
+        for at, text in self._activated:
+            policy = self._read(text)
+            if policy is not None:
+                yield at, policy
 
     def labels(self, hashes: Iterable[str]) -> Mapping[str, str]:
         """The labels of the rules with these hashes."""

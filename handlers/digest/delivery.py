@@ -13,23 +13,27 @@ from dataclasses import replace
 import structlog
 
 from bot.domain.card.card import Card
-from bot.domain.digest.card import digest_card, files_card, subject, thread_cards, ticket_card, witness_text
+from bot.domain.digest.card import digest_card, files_card, subject, thread_cards, ticket_card, trend_card, witness_text
 from bot.domain.digest.chart import chart_words
 from bot.domain.digest.figures import Digest
 from bot.domain.digest.json_form import read_digest
 from bot.domain.digest.mail import mail_html, mail_text
+from bot.domain.digest.overview import shows_a_trend
+from bot.domain.digest.sign_off import wanted
 from bot.domain.events import DigestDelivered
 from bot.domain.policy.rules import DigestPlan
-from bot.domain.references import Image, PostedCard, TicketPlan
+from bot.domain.references import PostedCard, TicketPlan
 from bot.domain.text import counted
-from bot.engine.lanes import Urgency
+from bot.engine.lanes import Lane, Urgency
 from bot.engine.rows import hold_parked
-from bot.errors import OutcomeUnknown, OutsideError, Permanent, Refused, Temporary
+from bot.errors import MessageGone, OutcomeUnknown, OutsideError, Permanent, Refused, Temporary
 from bot.ports.mail import Mail
 from bot.reports.records import file_names
 from bot.services import Services
 from bot.store.digests import EMAIL, JIRA, SLACK, DigestRow
+from bot.store.transaction import Transaction
 from handlers.digest.files import Parcel, files_on_disk, parcel_of
+from handlers.digest.sign_off import signed_off, signed_off_text
 from handlers.notify.outbox import create_once, hand_over_once, once, open_ticket_once, post_once
 
 log = structlog.get_logger()
@@ -44,7 +48,7 @@ ASK = " Ask whether it came: drop this job if everybody has the mail; only a rep
 
 
 def post_digest(week: str, s: Services) -> None:
-    """A card with the figures and the chart; in its thread the lists, the files, and last their sha256 with the ledger's checkpoint."""
+    """A card with the week in a few lines; in its thread the lists, the chart, the files, and last their sha256 with the checkpoint."""
     row, digest = _read(week, s)
     channel = _where(row, s).channel
     if channel is None or row.posted is not None:
@@ -53,10 +57,12 @@ def post_digest(week: str, s: Services) -> None:
     key = f"digest:{week}:{posted.message}"  # when a card was deleted, the new card gets a thread of its own
     for number, card in enumerate(_lists(digest), start=1):
         _reply_once(f"{key}:{number}", posted, card, s)
+    _reply_trend(f"{key}:trend", posted, row, digest, s)
     with files_on_disk(row, digest, s, at_most=IN_A_THREAD) as files:
         _share(key, posted, digest, parcel_of(files, each=IN_A_THREAD), s)
     with s.store.transaction() as tx:
         tx.digests.note_posted(week, posted)
+        _show_if_signed_off(row, tx)
         tx.record([DigestDelivered(s.clock.now(), week, SLACK, posted.url)])
 
 
@@ -79,6 +85,7 @@ def file_digest(week: str, s: Services) -> None:
         )
     with s.store.transaction() as tx:
         tx.digests.note_ticket(week, ref)
+        _show_if_signed_off(row, tx)
         tx.record([DigestDelivered(s.clock.now(), week, JIRA, ref.url)])
 
 
@@ -99,6 +106,29 @@ def mail_digest(week: str, s: Services) -> None:
         tx.record([DigestDelivered(now, week, EMAIL, counted(len(addresses), "address"))])
 
 
+def show_sign_off(week: str, s: Services) -> None:
+    """On the card, in the place of the button, and as a comment on the ticket. What is delivered later shows it by itself."""
+    row, digest = _read(week, s)
+    with s.store.transaction() as tx:
+        said = signed_off_text(row, tx)
+    if not said:
+        return
+    if row.posted is not None:
+        try:
+            s.notifier.update(row.posted, digest_card(digest, signed_off=said))
+        except MessageGone as gone:
+            log.warning("sign_off_not_shown", week=week, why=str(gone))
+    if row.ticket is not None:
+        ref, key = row.ticket, f"digest:{week}:signed-off"
+        once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, f"{said}."), s)
+
+
+def _show_if_signed_off(row: DigestRow, tx: Transaction) -> None:
+    """A page may sign off what is still being delivered. The row is locked by now, so no sign-off is missed."""
+    if signed_off(row, tx) is not None:
+        tx.defer(show_sign_off.__name__, row.period.week, f"{Lane.DIGEST}:{show_sign_off.__name__}")
+
+
 def before_replay(job_id: int | None, s: Services) -> None:
     """Who replays a job, or all with None, has asked whether the mail came whose answer was lost: it is to be sent again."""
     with s.store.transaction() as tx:
@@ -107,7 +137,10 @@ def before_replay(job_id: int | None, s: Services) -> None:
 
 
 def _where(row: DigestRow, s: Services) -> DigestPlan:
-    """The receivers are those of the closing. What the policy in force says of them counts, and of one that it leaves out what it was."""
+    """The receivers are those of the closing. What the policy in force says of them counts, and of one that it leaves out what it was.
+
+    Who signs it off is what the policy in force says.
+    """
     then = row.plan
     with s.store.transaction() as tx:
         now = (tx.policy().digest if tx.policies.digest() else None) or then
@@ -117,6 +150,8 @@ def _where(row: DigestRow, s: Services) -> DigestPlan:
         ticket=then.ticket and (now.ticket or then.ticket),
         ticket_fields=now.ticket_fields if now.ticket else then.ticket_fields,
         email=then.email and (now.email or then.email),
+        sign_off=now.sign_off,
+        sign_off_within=now.sign_off_within,
     )
 
 
@@ -137,21 +172,26 @@ def _read(week: str, s: Services) -> tuple[DigestRow, Digest]:
 
 
 def _post_card(row: DigestRow, digest: Digest, channel: str, s: Services) -> PostedCard:
-    """What was posted by an earlier try is found again, and needs no second picture."""
-    key = f"digest:{row.period.week}"
     with s.store.transaction() as tx:
-        is_posted = tx.outbox.is_sent(key)
-    chart = None if is_posted else _upload_chart(row, digest, s)
-    return post_once(key, channel, digest_card(digest, chart), s, urgency=Urgency.LATER)
+        said = signed_off_text(row, tx)
+    asks = wanted(_where(row, s), row.digest, row.closed_at)
+    card = digest_card(digest, signed_off=said, wanted=asks)
+    return post_once(f"digest:{row.period.week}", channel, card, s, urgency=Urgency.LATER)
 
 
-def _upload_chart(row: DigestRow, digest: Digest, s: Services) -> Image | None:
-    """The figures are more than their picture: without leave to upload, the card goes without it."""
+def _reply_trend(key: str, posted: PostedCard, row: DigestRow, digest: Digest, s: Services) -> None:
+    """The figures are more than their picture: without leave to upload, the thread goes without it."""
+    if not shows_a_trend(digest.trend):
+        return
+    with s.store.transaction() as tx:
+        if tx.outbox.is_sent(key):
+            return
     try:
-        return s.notifier.upload_image(row.chart, file_names(row.period.week).chart, chart_words(digest))
+        chart = s.notifier.upload_image(row.chart, file_names(row.period.week).chart, chart_words(digest))
     except Permanent as refusal:
         log.warning("chart_not_shown", week=row.period.week, why=str(refusal))
-        return None
+        return
+    post_once(key, posted.channel, trend_card(chart), s, thread=posted.message, urgency=Urgency.LATER)
 
 
 def _lists(digest: Digest) -> tuple[Card, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.domain import events as e
 from bot.domain.card.sentences import UNKNOWN, WAS_APPROVED
 from bot.domain.digest import findings
-from bot.domain.digest.figures import LISTED, Finding, Listed, PolicyChange, Transition
+from bot.domain.digest.figures import LISTED, EarlierApproval, Finding, Listed, PolicyChange, Transition
 from bot.domain.digest.periods import Period
 from bot.domain.digest.policy_changes import CHANGES, Reader, change_text
 from bot.domain.digest.sentences import NOBODY, decider, local_moment
@@ -22,12 +22,12 @@ from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
 from bot.store.ledger import read_event
 from bot.store.people import PeopleRows
 from handlers.digest.holders import put_back_by_hand, read_request
-from handlers.digest.inventory import as_of, author_of, claimed_author, deciders, last_approval, roles_of
+from handlers.digest.inventory import as_of, author_of, behind, claimed_author, deciders, last_approval, roles_of
 
 Names = Mapping[str, str]
 
 
-def transition_of(told: Told, policy: Policy | None) -> Transition:
+def transition_of(told: Told, policy: Policy | None, figures: DigestFigures) -> Transition:
     request = _request_of(told)
     outcome = ENDINGS[told.kind]
     decided, by = deciders(request, policy) if outcome in (*WAS_APPROVED, State.REJECTED) else (NOBODY, ())
@@ -49,7 +49,20 @@ def transition_of(told: Told, policy: Policy | None) -> Transition:
         author=author_of(request),
         claimed_author=claimed_author(request),
         previous=_previous(told),
+        earlier=_earlier_approval(request, policy, figures) if outcome in WAS_APPROVED else None,
     )
+
+
+def _earlier_approval(
+    request: TransitionRequest, policy: Policy | None, figures: DigestFigures
+) -> EarlierApproval | None:
+    """None for what was decided for itself."""
+    found = behind(request, figures).request
+    if found.id == request.id:
+        return None
+    decided, by = deciders(found, policy)
+    ticket = found.ticket.key if found.ticket else ""
+    return EarlierApproval(decided, by, roles_of(found, by, policy), found.decided_at, ticket)
 
 
 def _previous(told: Told) -> VersionId | None:
@@ -88,6 +101,7 @@ def findings_of_the_week(
     votes = figures.told(period, [unproven], LISTED) if kinds.of(unproven) else []
     yield Listed(tuple(_vote_refused(told, names, period) for told in votes), kinds.of(unproven))
     yield _by_strangers(period, figures, kinds, policy)
+    yield _rollbacks(period, figures, kinds, names)
     left_out = figures.left_out(period)
     told = [findings.digests_left_out(json.loads(one.body)["weeks"], one.at) for one in left_out]
     yield Listed(tuple(told[:LISTED]), len(told))
@@ -101,6 +115,18 @@ def _by_strangers(period: Period, figures: DigestFigures, kinds: KindCounts, pol
     strangers = {one.id: one.email for one in people if is_stranger(one.email, one.account, policy)}
     asked, total = figures.rollbacks_asked_by(period, list(strangers), LISTED)
     return Listed(tuple(_by_stranger(told, strangers, period) for told in asked), total)
+
+
+def _rollbacks(period: Period, figures: DigestFigures, kinds: KindCounts, names: Names) -> Listed[Finding]:
+    if not kinds.of(e.TargetMoved.__name__):
+        return Listed((), 0)
+    moved, total = figures.rollbacks_applied(period, LISTED)
+    found = []
+    for told in moved:
+        request = _request_of(told)
+        who = names.get(request.requester, UNKNOWN) if request.requester else UNKNOWN
+        found.append(findings.rolled_back(request, who, told.at, period))
+    return Listed(tuple(found), total)
 
 
 def _by_stranger(told: Told, strangers: Mapping[str, str], period: Period) -> Finding:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from bot.domain.card.sentences import CardContext, what_is_missing
 from bot.domain.digest import findings
+from bot.domain.digest.control import FORM
 from bot.domain.digest.figures import (
     LISTED,
     Digest,
@@ -36,6 +37,7 @@ from bot.services import Services
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts
 from bot.store.people import PeopleRows
 from handlers.digest.counting import Policies, fast_track_by_rule, latency_by_rule, week_of_trend, weeks_before
+from handlers.digest.coverage import addresses, control_of, not_signed_off
 from handlers.digest.events import changes_of_the_week, findings_of_the_week, transition_of
 from handlers.digest.holders import read_request
 from handlers.digest.inventory import take_inventory
@@ -85,10 +87,12 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
     inventory = take_inventory(figures, policy, period, until, names)
     held = inventory.listed()
     waiting, all_waiting = _waiting(period, until, figures, policy)
-    transitions = [transition_of(told, policy) for told in figures.told(period, list(ENDINGS), LISTED)]
+    transitions = [transition_of(told, policy, figures) for told in figures.told(period, list(ENDINGS), LISTED)]
     outcomes = {str(state): kinds.of(kind) for kind, state in ENDINGS.items() if kinds.of(kind)}
     of_the_week = findings_of_the_week(period, figures, kinds, names, policy)
-    found = [_broken(ledger), *inventory.attention(), *of_the_week, _parked(figures.connection)]
+    control = control_of(period, until, figures, policies, policy)
+    unsigned = not_signed_off(control, policy, period, s.clock.now())
+    found = [_broken(ledger), *inventory.attention(), *of_the_week, _parked(figures.connection), unsigned]
     by_hash = figures.latency(period)
     this_week = week_of_trend(period.week, by_hash[""], sum(outcomes.values()))
     digest = Digest(
@@ -107,6 +111,9 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
         pipelines=(),
         ledger=ledger,
         names=names,
+        control=control,
+        emails=addresses(held.shown, transitions, figures.connection),
+        form=FORM,
     )
     return Gathered(
         digest, str(inventory.whole), str(all_waiting), policy.artifact_stores if policy else ARTIFACTS_FROM_MLFLOW
@@ -115,7 +122,9 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
 
 def _uncounted(period: Period, ledger: LedgerFigures, s: Services) -> Gathered:
     broken = _broken(ledger)
-    digest = replace(blank(period, s.clock.now()), attention=broken, concerns=_counts([broken]), ledger=ledger)
+    digest = replace(
+        blank(period, s.clock.now()), attention=broken, concerns=_counts([broken]), ledger=ledger, form=FORM
+    )
     return Gathered(digest, str(HoldingsAsCsv({})), str(WaitingAsCsv()))
 
 

@@ -150,13 +150,14 @@ def _approved(place: Holder, request: TransitionRequest | None, figures: DigestF
         approval = last_approval(figures, version, place.target, ends, None if place.or_before else place.since)
     asked = approval or _newest_request(figures, version, place.target, ends)
     lapsed = last_approval(figures, version, place.target, ends) if approval is None and asked else None
-    behind = _behind(approval, figures) if approval else None
-    rollback = behind.restored_by if behind else None
-    by = behind.request if behind else None
+    counts = behind(approval, figures) if approval else None
+    rollback = counts.restored_by if counts else None
+    by = counts.request if counts else None
     return Held(place.model, version, place.target, place.since, by, by or asked, lapsed, rollback)
 
 
-def _behind(approval: TransitionRequest, figures: DigestFigures) -> Approval:
+def behind(approval: TransitionRequest, figures: DigestFigures) -> Approval:
+    """The approval that counts: of a rollback that the rule allowed at once, the one that it brought back."""
     version = approval.version
     if not restores(approval):
         return Approval(approval)

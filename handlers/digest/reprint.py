@@ -6,7 +6,7 @@ Nothing is stored or sent here. When a week cannot be printed, the error says wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from bot.domain.digest.periods import Period, period_at, period_of
 from bot.domain.digest.sentences import edition
 from bot.domain.policy.rules import DigestPlan
 from bot.errors import Refused
+from bot.reports.html import html_of
 from bot.reports.records import file_names
 from bot.services import Services
 from bot.store.digests import DigestRow
@@ -27,17 +28,19 @@ from handlers.digest.closing import first_unclosed, frozen, gathered, weeks_left
 from handlers.digest.files import write_files
 from handlers.digest.ledger import closing_of
 from handlers.digest.schedule import due_at, period_after
+from handlers.digest.sign_off import signed_off_text
 
-LOOK = "Add --dry-run to see it as it stands"
+LOOK = "Add --dry-run for a preview"
 NO_PLAN = DigestPlan(cron="0 9 * * mon", timezone="UTC")  # for a look where the policy plans no digest
 
 
 @dataclass(frozen=True)
 class Told:
-    """`row` is not stored when the week is only looked at."""
+    """`row` is not stored when the week is only looked at. `signed` is the sentence about the sign-off; empty before."""
 
     row: DigestRow
     digest: Digest
+    signed: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ def tell_again(week: str | None, s: Services) -> Told:
         if row is None:
             raise Refused(_why_untold(wanted, tx, s))
         _check_figures(row, tx)
-    return Told(row, read_digest(row.figures))
+        signed = signed_off_text(row, tx)
+    return Told(row, read_digest(row.figures), signed)
 
 
 def look_at_week(week: str | None, s: Services) -> Told:
@@ -81,10 +85,10 @@ def write_report(told: Told, out: Path, s: Services) -> tuple[Written, ...]:
         with TemporaryDirectory(dir=out, prefix=".countersign-") as room:
             written = _write_beside(Path(room), told, s)
             for file in written:
-                (Path(room) / file.name).replace(out / said[file.name])
+                (Path(room) / file.name).replace(out / said.get(file.name, file.name))
     except OSError as trouble:
         raise Refused(f"{out} cannot be written: {trouble.strerror}. Name another directory") from None
-    return tuple(replace(file, name=said[file.name]) for file in written)
+    return tuple(replace(file, name=said.get(file.name, file.name)) for file in written)
 
 
 def _names_to_keep(digest: Digest) -> Mapping[str, str]:
@@ -100,7 +104,15 @@ def _write_beside(room: Path, told: Told, s: Services) -> tuple[Written, ...]:
         *(Written(file.name, file.sha256, file.is_as_recorded) for file in made),
         _write(room / names.chart, told.row.chart),
         _write(room / names.figures, told.row.figures.encode()),
+        *_signed_report(room, told, s),
     )
+
+
+def _signed_report(room: Path, told: Told, s: Services) -> Iterator[Written]:
+    """The page with its sign-off, as a file of its own: the delivered ones have hashes in the ledger, and stay as they are."""
+    if told.signed:
+        page = html_of(told.digest, s.templates, told.signed)
+        yield _write(room / f"countersign-{told.row.period.week}-signed-off.html", page.encode())
 
 
 def _write(path: Path, content: bytes) -> Written:

@@ -14,10 +14,12 @@ from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
 
 from bot import metrics
 from bot.domain.card.passkey_card import CONFIRM, REFUSE
+from bot.domain.digest.sign_off import SIGN_OFF
 from bot.errors import OutsideError, Refused, Rejected
 from bot.language import _, reread
 from bot.ports import Click
 from bot.services import Services
+from handlers.digest import sign_off
 from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body, text_of
 from handlers.notify.readers import for_account
 from handlers.request import approvals, call_off_button, passkey_buttons, rollbacks
@@ -35,6 +37,7 @@ STORIES = {
     "call_off": call_off_button.press,
     CONFIRM: passkey_buttons.press,
     REFUSE: passkey_buttons.press,
+    SIGN_OFF: sign_off.press,
 }  # every other button is a vote
 PRESS_LATER = "Countersign's database does not answer, so your click may not be recorded. Press again in a minute: a vote counts only once."
 ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too

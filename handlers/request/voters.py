@@ -109,6 +109,15 @@ def passkey_confirmer(account_id: str, s: Services) -> Person:
     return _approver_under(policy, policy.rules_with_passkeys, PASSKEY_RULE, account_id, s)
 
 
+def is_member(person: Person, group: Group, s: Services) -> bool:
+    """Whether a person whom a door has authenticated is in this group now. Raises VoterUnknown when Slack does not answer in time."""
+    if group.slack_group is None:
+        return person.email in group.people
+    questions = _Questions(s)
+    account = _account_of(person, questions)
+    return account is not None and questions.belongs(_Member(account.id, person.email), group)
+
+
 def _approver_under(policy: Policy, rules: tuple[Rule, ...], which: str, account_id: str, s: Services) -> Person:
     questions = _Questions(s)
     account = _member(account_id, questions)

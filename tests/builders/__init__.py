@@ -274,6 +274,7 @@ def every_event() -> list[e.Event]:
         e.OldRecordsListed(NOON, (OldVote(REQUEST_ID, "cy", NOON),), (OldBinding("U0ANA000001", "ana"),)),
         e.AwayDeclared(NOON, "ana", "ben", LATER),
         e.AwayEnded(NOON, "ana", "ben"),
+        e.DigestSignedOff(NOON, "2026-W47", "5c0d", 4208, "ana", "one late ticket"),
         e.KeyAdded(NOON, "a1b2c3", "ecdsa-p256", "approvals"),
         e.KeyRetired(NOON, "a1b2c3", "the worker's disk was lost"),
     ]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from bot.domain.digest.control import FORM, Control, Gap, RuleInForce, Watched
 from bot.domain.digest.figures import (
     Digest,
     FastTrackFigures,
@@ -81,6 +82,25 @@ def a_digest(**changes: Any) -> Digest:
         pipelines=SOME_PIPELINES,
         ledger=LedgerFigures(first=4101, last=4208, count=4208, checkpoint=NOTE, fault="", news=106),
         names=NAMES,
+        control=a_control(),
+        emails={"p-ana": "ana@example.com", "p-ben": "ben@example.com"},
+        form=FORM,
+    )
+    return replace(usual, **changes)
+
+
+def a_control(**changes: Any) -> Control:
+    """One registry, a rule that changed in the week, and a gap that has ended."""
+    rule = RuleInForce(BIKES, "sha256:" + "5c" * 32, "Approval by 1 of ml-leads.", at(1))
+    usual = Control(
+        release="0.2.0",
+        places=(Watched("default", 12, 2, 3, ("bike-demand", "fraud"), at(-90), at(7)),),
+        gaps=(Gap(at(2), at(2.1), "fraud could not be read: MLflow answered 403"),),
+        gaps_total=1,
+        rules=(
+            rule,
+            replace(rule, hash="sha256:" + "4b" * 32, words="Approval by 2 of ml-leads.", since=at(-90), until=at(1)),
+        ),
     )
     return replace(usual, **changes)
 

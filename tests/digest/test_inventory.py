@@ -201,8 +201,8 @@ def test_a_move_back_by_hand_to_who_was_approved_says_by_whom(s: Services) -> No
 
     assert "countersign adopt" in asked
     assert back.endswith(
-        "It had been approved for it before, by unknown on 2026-03-02 00:30 UTC+01:00, and is held by that approval: nothing "
-        "needs to be adopted."
+        "It was approved for this target before, by unknown on 2026-03-02 00:30 UTC+01:00, and that approval counts again. "
+        "No action is needed."
     )
     assert held(s) == [("default", 7, "r1")]
 
@@ -215,7 +215,5 @@ def test_what_the_rule_gave_back_needs_nothing_more(s: Services) -> None:
 
     first, second = of(told(s), FindingKind.MOVED_WITHOUT_APPROVAL)
 
-    assert first.endswith(
-        "The rule gave it back to bike-demand v7 on 2026-03-03 01:00 UTC+01:00, so nothing is left to do."
-    )
-    assert second.endswith("Nobody holds it by an approval now, unless it was set again since.")
+    assert first.endswith("The rule put bike-demand v7 back on 2026-03-03 01:00 UTC+01:00. No action is needed.")
+    assert second.endswith("No approved version holds it, unless it was set again since.")

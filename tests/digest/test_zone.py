@@ -43,6 +43,7 @@ IN_AUCKLAND = {
     "2026-03-04 10:00",  # moved
     "2026-03-05 09:00",  # the end of an absence
     "2026-03-06 01:00",  # to be decided by
+    "2025-11-23 09:00",  # since then the rule is in force
     "2025-11-24 09:00",  # a hundred days before
     "2025-11-24 09:30",
     "2025-11-24 10:00",
@@ -53,7 +54,7 @@ IN_AUCKLAND = {
 def digest(engine: sa.Engine, jobs: Jobs) -> Digest:
     """With a moment in each of its lists, and in each sentence that has one."""
     s = OnlyTheLedger(Store(engine, jobs, OnMonday(AUCKLAND.ends), {}, read_policy), OnMonday(AUCKLAND.ends))
-    use_policy(s, policy_text("bike-*", extra="approval_valid_for: 30d"), NINE - 200 * DAY)
+    use_policy(s, policy_text("bike-*", extra="approval_valid_for: 30d"), NINE - 101 * DAY)
     promoted(s, a_version(1, "bike-old"), NINE - 100 * DAY, request_id="r1")
     promoted(s, a_version(2, "bike-new", NINE), NINE, request_id="r2")
     moved = a_version(3, "bike-moved", NINE)

@@ -29,15 +29,19 @@ from tests.builders.digest import (
 
 SECTIONS = [
     "What needs attention",
-    "Who holds what",
+    "Targets",
     "Transitions",
-    "Waiting for a decision",
+    "Pending requests",
     "Time to decision",
     "Trend",
     "Fast track",
     "Changes of policy and people",
+    "Rules in force",
+    "People",
     "Pipelines",
+    "Scope and controls",
     "Ledger",
+    "Glossary",
 ]
 MANY = 12_000
 APART = ("p", "div", "dt", "dd", "li", "th", "td", "span", "caption", "h1", "h2", "h3")
@@ -80,8 +84,8 @@ def test_the_sections_stand_in_the_order_in_which_an_auditor_asks() -> None:
 def test_the_top_says_five_figures_the_bounds_of_the_week_and_its_time_zone() -> None:
     text = Reader(html_of(a_digest())).text
 
-    assert "matters need attention 7 transitions ended 4 requests waiting 2" in text
-    assert "median time to decision 3 h 10 min targets held 4" in text
+    assert "items need attention 7 transitions ended 4 requests pending 2" in text
+    assert "median time to decision 3 h 10 min targets in use 4" in text
     assert (
         "From 2026-11-16 00:00 UTC+01:00 until 2026-11-23 00:00 UTC+01:00, closed 2026-11-23 09:00 UTC+01:00. "
         "All times are those of Europe/Madrid." in text
@@ -92,7 +96,7 @@ def test_a_quiet_week_says_so_and_still_tells_who_holds_what() -> None:
     page = html_of(a_quiet_digest())
 
     text = Reader(page).text
-    assert "Nothing happened this week: nothing was asked, decided, moved or changed." in text
+    assert "Nothing happened this week: nothing was requested, decided, moved or changed." in text
     assert "Nothing needs attention." in text
     assert "bike-demand v7" in text
     assert headings(page) == SECTIONS
@@ -104,10 +108,10 @@ def test_a_look_at_a_week_that_runs_does_not_pass_for_a_closed_one() -> None:
     text = Reader(page).text
     assert headings(page, 1) == ["Preview: Model approvals, week 2026-W47"]
     assert "<title>Preview: Model approvals, week 2026-W47 · Countersign</title>" in page
-    assert "All of them stand in countersign-2026-W47-preview-waiting.csv." in text
-    assert "told on 2026-11-19 00:00 UTC+01:00 while it ran" in text
+    assert "All of them are in countersign-2026-W47-preview-waiting.csv." in text
+    assert "previewed on 2026-11-19 00:00 UTC+01:00, before its end" in text
     assert "These figures were not kept." in text
-    assert "4,208 entries so far, entries 4101 to 4208 are of this week" in text
+    assert "4,208 entries so far, 4,101 to 4,208 of this week" in text
     assert "frozen" not in text
 
 
@@ -125,18 +129,18 @@ def test_a_long_list_says_how_many_there_are_and_where_the_rest_is() -> None:
     text = Reader(html_of(a_digest(transitions=transitions, outcomes={"applied": MANY}))).text
 
     assert "12,000 transitions ended" in text
-    assert "Shown here: 200 of 12,000. All of them stand in countersign-2026-W47.csv." in text
+    assert "Shown here: 200 of 12,000. All of them are in countersign-2026-W47.csv." in text
     assert "m-199 v1" in text
 
 
 def test_each_list_names_the_file_that_has_the_whole_of_it() -> None:
     text = Reader(html_of(a_crowded_digest())).text
 
-    held = "What is held stands in countersign-2026-W47-holdings.csv, and what happened in countersign-2026-W47.csv."
+    held = "All targets are in countersign-2026-W47-holdings.csv, and all events in countersign-2026-W47.csv."
     assert f"Shown here: 200 of 1,400. {held}" in text
-    assert "Shown here: 200 of 600. All of them stand in countersign-2026-W47-holdings.csv." in text
-    assert "Shown here: 200 of 400. All of them stand in countersign-2026-W47-waiting.csv." in text
-    assert "Shown here: 200 of 100,000. All of them stand in countersign-2026-W47.csv." in text
+    assert "Shown here: 200 of 600. All of them are in countersign-2026-W47-holdings.csv." in text
+    assert "Shown here: 200 of 400. All of them are in countersign-2026-W47-waiting.csv." in text
+    assert "Shown here: 200 of 100,000. All of them are in countersign-2026-W47.csv." in text
 
 
 def test_names_from_outside_stay_text() -> None:

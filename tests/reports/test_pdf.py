@@ -103,14 +103,14 @@ def test_the_same_figures_give_the_same_bytes() -> None:
 def test_a_quiet_week_says_so() -> None:
     text = " ".join(pages_of(pdf_of(a_quiet_digest()), "quiet"))
 
-    assert "Nothing happened this week: nothing was asked, decided, moved or changed." in text
+    assert "Nothing happened this week: nothing was requested, decided, moved or changed." in text
 
 
 def test_a_long_list_repeats_its_titles_on_every_page_and_says_where_the_rest_is() -> None:
     pages = pages_of(pdf_of(a_crowded_digest()), "crowded")
 
     text = " ".join(pages)
-    assert "Shown here: 200 of 100,000. All of them stand in countersign-2026-W47.csv." in text
+    assert "Shown here: 200 of 100,000. All of them are in countersign-2026-W47.csv." in text
     assert all("model-0199" in text for _ in pages)
     assert sum("Version Target When Outcome" in page for page in pages) > 1
 
@@ -130,7 +130,7 @@ def test_no_name_keeps_the_digest_from_being_told(name: str) -> None:
     with capture_logs():
         text = " ".join(pages_of(pdf_of(_named(name))))
 
-    assert "Who holds what" in text
+    assert "Targets" in text
     assert "alias:champion" in text
 
 

@@ -168,9 +168,7 @@ def test_who_was_put_back_by_hand_and_waits_to_be_ratified_is_told_with_the_appr
 
     [held] = of(told(with_policy), FindingKind.HELD_WITHOUT_APPROVAL)
 
-    assert (
-        "nobody has approved that: its earlier approval, by unknown, ended when another version took its place" in held
-    )
+    assert "without an approval: its earlier one, by unknown, ended when another version replaced it" in held
 
 
 def test_a_move_where_no_rule_speaks_is_told_with_advice_that_works(with_policy: Services) -> None:
@@ -181,7 +179,7 @@ def test_a_move_where_no_rule_speaks_is_told_with_advice_that_works(with_policy:
 
     [sentence] = of(told(with_policy), FindingKind.MOVED_WITHOUT_APPROVAL)
 
-    assert "No rule speaks of it. Write a rule for it" in sentence
+    assert "No rule covers it. Write a rule for it" in sentence
     assert "adopt" not in sentence
 
 
@@ -199,7 +197,7 @@ def test_an_approval_older_than_the_rule_lets_it_be_needs_attention(with_policy:
 
     [sentence] = of(told(with_policy), FindingKind.APPROVAL_TOO_OLD)
 
-    assert "39 days old when the week ended; the rule lets one count for 30 days" in sentence
+    assert "39 days old at the week's end; under the rule an approval is valid for 30 days" in sentence
 
 
 def test_a_target_that_no_rule_speaks_of_is_told_of_and_not_called_unapproved(with_policy: Services) -> None:
@@ -209,8 +207,8 @@ def test_a_target_that_no_rule_speaks_of_is_told_of_and_not_called_unapproved(wi
     digest = told(with_policy)
 
     assert of(digest, FindingKind.NO_RULE) == [
-        "ranking v1 holds alias:champion of ranking, and no rule speaks of it. "
-        "Write a rule for it, or say default: ignore in the policy."
+        "ranking v1 holds alias:champion of ranking, and no rule covers it. "
+        "Write a rule for it, or set default: ignore in the policy."
     ]
     assert of(digest, FindingKind.HELD_WITHOUT_APPROVAL) == []
 
@@ -235,7 +233,7 @@ def test_a_move_by_hand_says_what_had_become_of_it_when_the_week_ended(with_poli
     [sentence] = of(told(with_policy), FindingKind.MOVED_WITHOUT_APPROVAL)
 
     assert sentence.startswith("bike-demand v7 was put on alias:champion of bike-demand on")
-    assert sentence.endswith("Nobody has decided about it yet: ratify it, or put it back.")
+    assert sentence.endswith("It is still pending: approve or reject it.")
 
 
 def test_waiting_says_what_was_missing_when_the_week_ended(with_policy: Services) -> None:
@@ -429,7 +427,7 @@ def test_a_rollback_that_no_known_person_asked_for_needs_attention(
     found = of(told(with_policy), FindingKind.UNKNOWN_REQUESTER)
 
     assert len(found) == is_told
-    assert all(f"{email}, whom neither the policy nor Slack knows, asked on" in said for said in found)
+    assert all(f"{email}, who is neither in the policy nor known to Slack, asked on" in said for said in found)
 
 
 def test_a_restored_version_is_held_by_the_approval_of_those_who_gave_it(with_policy: Services) -> None:
@@ -455,5 +453,13 @@ def test_a_restored_version_is_held_by_the_approval_of_those_who_gave_it(with_po
     assert (held.decided, held.by, held.request_id) == ("people", ("cy",), "r1")
     assert held.approved_at == MONDAY - 40 * DAY + HOUR / 2
     assert (held.restored_by, held.restored_at) == (ben, at + HOUR)
-    assert approver(held, digest.names).endswith("; restored by a rollback of Ben Okafor")
+    assert approver(held, digest.names) == (
+        "restored by rollback, requested by Ben Okafor (previously approved by unknown (leads), GOV-7)"
+    )
+    moved = digest.transitions.shown[-1]
+    assert moved.earlier is not None
+    assert (moved.decided, moved.earlier.by, moved.earlier.at) == ("the rule", ("cy",), held.approved_at)
+    [said] = of(digest, FindingKind.ROLLED_BACK)
+    assert "was rolled back from bike-demand v8 to bike-demand v7" in said
+    assert digest.emails == {ben: "ben@example.com"}
     assert len(of(digest, FindingKind.APPROVAL_TOO_OLD)) == 1

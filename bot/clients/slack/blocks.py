@@ -25,6 +25,7 @@ NO_IDS: Found = MappingProxyType({})
 REASON_FORM = "countersign.reason"
 REASON_BLOCK = "reason"
 REASON_LIMIT = 1_000
+OPTIONAL = "optional"  # of an input block, and in a form's origin: its answer may be empty
 
 HEADER_LIMIT = 150
 SECTION_TEXT_LIMIT = 3_000  # https://docs.slack.dev/reference/block-kit/composition-objects/text-object
@@ -105,11 +106,12 @@ def notice(title: str, text: str) -> Block:
     return {"type": "modal", "title": _plain(title, MODAL_TITLE_LIMIT), "close": close, "blocks": lines_of(text)}
 
 
-def reason_form(click: Click, title: str, prompt: str) -> Block:
+def reason_form(click: Click, title: str, prompt: str, *, optional: bool = False) -> Block:
     """The modal that asks for a reason. It carries the click's origin, because Slack's submission does not."""
     place = {"channel": click.channel, "message": click.message}
     shown = {"shown": click.shown} if click.shown else {}
-    origin = {"action": click.action, "value": click.value, **place, **shown}
+    may_be_empty = {OPTIONAL: True} if optional else {}
+    origin = {"action": click.action, "value": click.value, **place, **shown, **may_be_empty}
     reason = {"type": "plain_text_input", "action_id": REASON_BLOCK, "multiline": True, "min_length": 1}
     return {
         "type": "modal",
@@ -124,6 +126,7 @@ def reason_form(click: Click, title: str, prompt: str) -> Block:
                 "block_id": REASON_BLOCK,
                 "label": _plain(prompt, 2_000),
                 "element": {**reason, "max_length": REASON_LIMIT},
+                **may_be_empty,
             }
         ],
     }

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from bot.clients.slack.blocks import REASON_BLOCK, REASON_FORM, REASON_LIMIT
+from bot.clients.slack.blocks import OPTIONAL, REASON_BLOCK, REASON_FORM, REASON_LIMIT
 from bot.domain.request.shown import read_value
 from bot.errors import Rejected
 from bot.ports import Click
@@ -86,8 +86,9 @@ def _sent_form(body: Body) -> Click:
         action=_word(origin, "action"),
         value=_word(origin, "value"),
         trigger=_word(body, "trigger_id"),
-        reason=_reason(view),
+        reason=_reason(view, may_be_empty=origin.get(OPTIONAL) is True),
         shown=_word(origin, "shown") if origin.get("shown") else "",
+        is_form=True,
     )
 
 
@@ -112,8 +113,11 @@ def _origin(view: Body) -> Body:
     return origin
 
 
-def _reason(view: Body) -> str:
-    """Trimmed, because Slack refuses an empty field but not one with only spaces."""
+def _reason(view: Body, *, may_be_empty: bool) -> str:
+    """Trimmed, because Slack refuses an empty field but not one with only spaces. An empty one that is optional is null."""
+    field = _part(_part(_part(_part(view, "state"), "values"), REASON_BLOCK), REASON_BLOCK)
+    if may_be_empty and not str(field.get("value") or "").strip():
+        return ""
     reason = _word(view, "state", "values", REASON_BLOCK, REASON_BLOCK, "value").strip()
     if not reason:
         raise Rejected("empty_reason", "Please write a reason: it is recorded with your decision.", status=400)

@@ -24,7 +24,9 @@ from bot.domain.model import (
 from bot.domain.text import version_name
 from bot.language import N_, _, ngettext
 
-NOT_READ = N_("not read")  # before evidence is collected, and before the run of a version that was put back at once is read
+NOT_READ = N_(
+    "not read"
+)  # before evidence is collected, and before the run of a version that was put back at once is read
 SHOWN = 8
 ROOM = 400  # characters; a line on a card is cut at 500
 NAME_SHOWN = 60

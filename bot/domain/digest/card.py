@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.card.card import Card, Fact, Table
+from bot.domain.card.card import Button, Card, Fact, Table, Tone
 from bot.domain.digest import sentences as words
 from bot.domain.digest.figures import Digest
+from bot.domain.digest.overview import overview
+from bot.domain.digest.sign_off import SIGN_OFF, Wanted, wanted_text
 from bot.domain.digest.thread import (
     changes_table,
     fast_track_table,
@@ -20,7 +22,7 @@ from bot.domain.digest.thread import (
     waiting_table,
 )
 from bot.domain.references import Image
-from bot.domain.text import counted
+from bot.domain.request.shown import SEPARATOR
 
 __all__ = [
     "ReportFile",
@@ -30,11 +32,12 @@ __all__ = [
     "subject",
     "thread_cards",
     "ticket_card",
+    "trend_card",
     "witness_text",
 ]
 
 CHECKPOINT = (
-    "Checkpoint of the ledger when the week was closed. Keep this text. To check, whenever, that nothing up to here was "
+    "Checkpoint of the ledger when the week was closed. Keep this text. To check later that nothing up to here was "
     "changed: `countersign audit verify --checkpoint FILE`, where FILE is the page (.html) or this text."
 )
 
@@ -57,14 +60,22 @@ def subject(digest: Digest) -> str:
     return f"{words.title(digest)}: {_attention_in_short(digest)}"
 
 
-def digest_card(digest: Digest, chart: Image | None = None) -> Card:
+def digest_card(digest: Digest, *, signed_off: str = "", wanted: Wanted | None = None) -> Card:
+    """`signed_off` is the sentence about a sign-off. Until there is one, `wanted` puts a button on the card."""
+    asks = wanted if wanted and not signed_off else None
+    said = signed_off or (wanted_text(asks, digest.period) if asks else "")
     return Card(
         words.title(digest),
         f"{words.title(digest)}. {words.summary(digest)}",
-        facts=_headline(digest),
-        image=chart,
-        footer="The details, and the files to keep, are in the thread.",
+        facts=(*_overview(digest), *((Fact("Sign-off", said),) if said else ())),
+        buttons=(_sign_off_button(digest, asks),) if asks else (),
+        footer="The lists and the report are in the thread.",
     )
+
+
+def trend_card(chart: Image) -> Card:
+    """The chart, in the thread; see `shows_a_trend`."""
+    return Card("Trend", f"Trend. {chart.alt}", paragraphs=(chart.alt,), image=chart)
 
 
 def files_card(digest: Digest, files: Sequence[ReportFile]) -> Card:
@@ -89,9 +100,9 @@ def ticket_card(digest: Digest) -> Card:
     return Card(
         subject(digest),
         words.summary(digest),
-        facts=_headline(digest),
+        facts=_overview(digest),
         tables=tuple(table for table in tables if table.rows),
-        footer="The attached report says it in full.",
+        footer="The details are in the attached report.",
     )
 
 
@@ -106,9 +117,13 @@ def checkpoint_text(digest: Digest) -> str:
     return f"{CHECKPOINT}\n\n{digest.ledger.checkpoint}" if digest.ledger.checkpoint else ""
 
 
-def _headline(digest: Digest) -> tuple[Fact, ...]:
-    figures = (Fact(name, figure) for name, figure in words.headline(digest))
-    return (Fact("Week", words.period_text(digest.period)), *figures)
+def _sign_off_button(digest: Digest, asks: Wanted) -> Button:
+    return Button(SIGN_OFF, "Sign off", f"{digest.period.week}{SEPARATOR}{asks.digest}", Tone.PRIMARY)
+
+
+def _overview(digest: Digest) -> tuple[Fact, ...]:
+    lines = (Fact(name, said) for name, said in overview(digest))
+    return (Fact("Week", words.period_text(digest.period)), *lines)
 
 
 def _file_facts(files: Sequence[ReportFile]) -> tuple[Fact, ...]:
@@ -117,11 +132,8 @@ def _file_facts(files: Sequence[ReportFile]) -> tuple[Fact, ...]:
 
 def _attention_table(digest: Digest) -> Table:
     rows = tuple((words.CONCERNS[one.concern], one.sentence, one.link) for one in digest.attention.shown)
-    return Table("What needs attention", ("Matter", "What, and what next", "Link"), rows)
+    return Table("What needs attention", ("Kind", "What, and what next", "Link"), rows)
 
 
 def _attention_in_short(digest: Digest) -> str:
-    total = digest.attention.total
-    if not total:
-        return words.ALL_IN_ORDER.rstrip(".").lower()
-    return f"{counted(total, 'matter')} {'needs' if total == 1 else 'need'} attention"
+    return words.attention_count(digest) if digest.attention.total else words.ALL_IN_ORDER.rstrip(".").lower()

@@ -2,17 +2,18 @@
 
 `bot.store.digest_figures` counts and `handlers.digest.gathering` collects. Lists hold at most LISTED items and their total. The complete
 events are in the records, which are written from the ledger, and complete inventories in `bot.reports.lists`. People are ids, as in the
-ledger; `names` has their names when the week closed, so that a reprint has the same bytes.
+ledger; `names` has their names when the week closed, so that a reprint has the same bytes, and `emails` the addresses of those who appear.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from bot.domain.digest.control import Control
 from bot.domain.digest.periods import Period
 from bot.domain.model import Kind, Target, VersionId
 
@@ -38,11 +39,13 @@ class FindingKind(StrEnum):
     MOVED_WITHOUT_APPROVAL = "moved_without_approval"
     HELD_WITHOUT_APPROVAL = "held_without_approval"
     UNKNOWN_REQUESTER = "unknown_requester"
+    ROLLED_BACK = "rolled_back"
     APPROVAL_TOO_OLD = "approval_too_old"
     LINEAGE_INCOMPLETE = "lineage_incomplete"
     NO_RULE = "no_rule"
     PARKED_JOBS = "parked_jobs"
     SELF_APPROVAL_REFUSED = "self_approval_refused"
+    NOT_SIGNED_OFF = "not_signed_off"
     DIGESTS_LEFT_OUT = "digests_left_out"
 
 
@@ -89,10 +92,22 @@ class Holding:
 
 
 @dataclass(frozen=True)
+class EarlierApproval:
+    """Who or what approved a version before a rollback brought it back, as in `Holding`, and when."""
+
+    decided: str
+    by: tuple[str, ...]
+    roles: tuple[str, ...]
+    at: datetime | None
+    ticket: str
+
+
+@dataclass(frozen=True)
 class Transition:
     """A transition that ended in the week: `outcome` is the request's state (applied, rejected, expired, ...).
 
-    `previous` held the target before it was applied. `roles`, `author` and `claimed_author` as in `Holding`.
+    `previous` held the target before it was applied. `roles`, `author` and `claimed_author` as in `Holding`. `earlier` is the approval
+    behind a rollback that the rule allowed at once.
     """
 
     request_id: str
@@ -112,6 +127,7 @@ class Transition:
     author: str | None = None
     claimed_author: str = ""
     previous: VersionId | None = None
+    earlier: EarlierApproval | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +231,9 @@ class Digest:
     pipelines: tuple[Pipeline, ...]
     ledger: LedgerFigures
     names: Mapping[str, str]
+    control: Control = field(default_factory=Control)
+    emails: Mapping[str, str] = field(default_factory=dict)
+    form: int = 1
 
     @property
     def is_quiet(self) -> bool:

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from bot.domain.digest.figures import LISTED, Finding, FindingKind, Listed
 from bot.domain.digest.periods import Period
-from bot.domain.digest.sentences import local_moment
+from bot.domain.digest.sentences import local_moment, state_text
 from bot.domain.model import Kind, State, Target, TransitionRequest, VersionId
 
 GAPS_TOLD = 3
 ERROR_TOLD = 300  # characters
-BY_WHOM = "MLflow does not tell by whom."
-RULE_IT = "Write a rule for it, or say default: ignore in the policy."
-ADOPT = "To have the holder ratified, run: countersign adopt"
+BY_WHOM = "By whom is unknown: MLflow does not record it."
+RULE_IT = "Write a rule for it, or set default: ignore in the policy."
+ADOPT = "To have it approved retroactively, run: countersign adopt"
 
 
 def in_order(found: Sequence[Listed[Finding]]) -> Listed[Finding]:
@@ -60,7 +60,7 @@ def moved_without_approval(
     link = asked.card.url if asked and asked.card else ""
     return Finding(
         FindingKind.MOVED_WITHOUT_APPROVAL,
-        f"{what} {_what_became(asked, version) if is_ruled else f'No rule speaks of it. {RULE_IT}'}",
+        f"{what} {_what_became(asked, version) if is_ruled else f'No rule covers it. {RULE_IT}'}",
         at,
         model,
         link,
@@ -77,8 +77,8 @@ def moved_back(
     period: Period,
 ) -> Finding:
     """A move by hand to a version whose earlier approval counts again. `approved` says who gave it and when."""
-    what = _moved(model, target, version, previous, local_moment(at, period), "without asking")
-    said = f"{what} It had been approved for it before, {approved}, and is held by that approval: nothing needs to be adopted."
+    what = _moved(model, target, version, previous, local_moment(at, period), "without a request")
+    said = f"{what} It was approved for this target before, {approved}, and that approval counts again. No action is needed."
     return Finding(FindingKind.MOVED_WITHOUT_APPROVAL, said, at, model)
 
 
@@ -86,8 +86,8 @@ def given_back(
     model: str, target: Target, to: VersionId, taken_at: datetime, given_at: datetime, period: Period
 ) -> Finding:
     """An emptied target that the rule filled again."""
-    what = _moved(model, target, None, to, local_moment(taken_at, period), "without asking")
-    said = f"{what} The rule gave it back to {to} on {local_moment(given_at, period)}, so nothing is left to do."
+    what = _moved(model, target, None, to, local_moment(taken_at, period), "without a request")
+    said = f"{what} The rule put {to} back on {local_moment(given_at, period)}. No action is needed."
     return Finding(FindingKind.MOVED_WITHOUT_APPROVAL, said, taken_at, model)
 
 
@@ -95,7 +95,7 @@ def _moved(
     model: str, target: Target, version: VersionId | None, previous: VersionId | None, when: str, how: str
 ) -> str:
     if version is None:
-        return f"{target} of {model} was taken away from {previous or 'nobody'} on {when} {how}. {BY_WHOM}"
+        return f"{target} of {model} was removed from {previous or 'no known version'} on {when} {how}. {BY_WHOM}"
     before = f"; {previous} held it before" if previous else ""
     return f"{version} was put on {target} of {model} on {when} {how}{before}. {BY_WHOM}"
 
@@ -127,17 +127,17 @@ def held_without_approval(
 
 
 def _unapproved(asked: TransitionRequest | None, rejected_by: str, lapsed: str, period: Period) -> str:
-    nobody = f"and nobody has approved that: its earlier approval, {lapsed}, ended when another version took its place"
-    nobody = nobody if lapsed else "and nobody has approved it"
+    nobody = f"without an approval: its earlier one, {lapsed}, ended when another version replaced it"
+    nobody = nobody if lapsed else "without an approval"
     if asked is None:
         return f"{nobody}. {ADOPT}"
     ticket = f" ({asked.ticket.key})" if asked.ticket else ""
     if asked.state.is_open:
-        return f"{nobody}. The request for it waits for a decision{ticket}"
+        return f"{nobody}. Its request is pending{ticket}"
     if asked.state is State.REJECTED and asked.decided_at is not None:
         when = local_moment(asked.decided_at, period)
-        return f"although {rejected_by} rejected it on {when}{ticket}. Put the target back, or ask once more: countersign adopt"
-    return f"{nobody}. Its request is {asked.state}{ticket}. {ADOPT}"
+        return f"although {rejected_by} rejected it on {when}{ticket}. Move the target back, or request approval again: countersign adopt"
+    return f"{nobody}. Its request is {state_text(asked.state)}{ticket}. {ADOPT}"
 
 
 def approval_too_old(
@@ -150,8 +150,8 @@ def approval_too_old(
     period: Period,
 ) -> Finding:
     said = (
-        f"{version} holds {target} of {model} on an approval of {local_moment(approved_at, period)}, {_days(age)} old when the week ended; "
-        f"the rule lets one count for {_days(valid_for)}. Have it approved anew: countersign request-transition"
+        f"{version} holds {target} of {model} on an approval of {local_moment(approved_at, period)}, {_days(age)} old at the week's end; "
+        f"under the rule an approval is valid for {_days(valid_for)}. Request a new one: countersign request-transition"
     )
     return Finding(FindingKind.APPROVAL_TOO_OLD, said, approved_at, model)
 
@@ -159,24 +159,24 @@ def approval_too_old(
 def lineage_incomplete(version: VersionId, model: str, target: Target, gaps: Sequence[str], link: str) -> Finding:
     more = f" And {len(gaps) - GAPS_TOLD} more." if len(gaps) > GAPS_TOLD else ""
     told = "; ".join(gap.rstrip(".") for gap in gaps[:GAPS_TOLD])
-    said = f"{version} holds {target} of {model}, and its lineage is not complete: {told}.{more}"
+    said = f"{version} holds {target} of {model}, and its lineage is incomplete: {told}.{more}"
     return Finding(FindingKind.LINEAGE_INCOMPLETE, said, None, model, link)
 
 
 def no_rule(version: VersionId, model: str, target: Target) -> Finding:
-    said = f"{version} holds {target} of {model}, and no rule speaks of it. {RULE_IT}"
+    said = f"{version} holds {target} of {model}, and no rule covers it. {RULE_IT}"
     return Finding(FindingKind.NO_RULE, said, None, model)
 
 
 def parked_job(job: int, effect: str, subject: str, error: str, at: datetime | None) -> Finding:
     of = f" of {subject[:32]}" if subject else ""
     why = f": {_short(error)}" if error else ""
-    said = f"{effect}{of} is parked{why}. Mend the cause, then run: countersign jobs replay {job}"
+    said = f"{effect}{of} is parked{why}. Fix the cause, then run: countersign jobs replay {job}"
     return Finding(FindingKind.PARKED_JOBS, said, at)
 
 
 def self_approval_refused(name: str, request: TransitionRequest, at: datetime) -> Finding:
-    said = f"{name} wanted to approve {request.version} for {request.target}, which they had asked for or trained. It was refused."
+    said = f"{name} tried to approve {request.version} for {request.target}, which they requested or trained; Countersign blocked it."
     link = request.card.url if request.card else ""
     return Finding(FindingKind.SELF_APPROVAL_REFUSED, said, at, request.version.model, link)
 
@@ -198,38 +198,54 @@ def unknown_requester(address: str, request: TransitionRequest, at: datetime, pe
     back = (
         f"{request.target} of {request.target_model} back from {request.away_from or 'its holder'} to {request.version}"
     )
-    became = "and it was done" if request.state is State.APPLIED else f"and that is {request.state}"
+    became = "and it was done" if request.state is State.APPLIED else f"which is {state_text(request.state)}"
     said = (
-        f"{address}, whom neither the policy nor Slack knows, asked on {local_moment(at, period)} to take {back}, {became}. "
-        "Find out who that was. If it was wrong, ask for the version again: countersign request-transition"
+        f"{address}, who is neither in the policy nor known to Slack, asked on {local_moment(at, period)} to roll {back}, {became}. "
+        "Find out who that was. If it was wrong, request the version again: countersign request-transition"
     )
     link = request.card.url if request.card else ""
     return Finding(FindingKind.UNKNOWN_REQUESTER, said, at, request.version.model, link)
 
 
+def not_signed_off(week: str, closed_at: datetime, group: str, period: Period) -> Finding:
+    said = (
+        f"The digest of {week}, closed on {local_moment(closed_at, period)}, is not signed off. A member of {group} reads it and presses "
+        "Sign off on its card"
+    )
+    return Finding(FindingKind.NOT_SIGNED_OFF, said, closed_at)
+
+
+def rolled_back(request: TransitionRequest, requester: str, at: datetime, period: Period) -> Finding:
+    """A rollback that moved the target. `requester` is a name, or says that it is unknown."""
+    away = f" from {request.away_from}" if request.away_from else ""
+    why = f" Reason: {request.comment.rstrip('.')}." if request.comment else ""
+    said = (
+        f"{request.target} of {request.target_model} was rolled back{away} to {request.version} on {local_moment(at, period)}, "
+        f"requested by {requester}.{why}"
+    )
+    link = request.card.url if request.card else ""
+    return Finding(FindingKind.ROLLED_BACK, said, at, request.version.model, link)
+
+
 def digests_left_out(weeks: Sequence[str], at: datetime) -> Finding:
     told = weeks[0] if len(weeks) == 1 else f"{len(weeks)} weeks, {weeks[0]} to {weeks[-1]}"
     look = f"countersign digest --week {weeks[0]} --dry-run"
-    said = f"No digest was made of {told}: the bot had stood still for too long. Look at one with: {look}"
+    said = f"There is no digest of {told}: the bot was not running for too long. Preview one with: {look}"
     return Finding(FindingKind.DIGESTS_LEFT_OUT, said, at)
 
 
 def _what_became(asked: TransitionRequest | None, version: VersionId | None) -> str:
     if asked is None or asked.kind is not Kind.OBSERVED:
-        return ADOPT if version else "Nobody holds it by an approval now, unless it was set again since."
+        return ADOPT if version else "No approved version holds it, unless it was set again since."
     became = {
-        State.APPLIED: "It was ratified since.",
-        State.APPROVED: "It was ratified since.",
+        State.APPLIED: "It was approved since.",
+        State.APPROVED: "It was approved since.",
         State.REJECTED: "It was rejected, and the target goes back.",
     }
     ticket = f" ({asked.ticket.key})" if asked.ticket else ""
     open_still = asked.state.is_open
-    ended = f"Its request is {asked.state}, so it stands undecided. {ADOPT}"
-    return (
-        f"Nobody has decided about it yet{ticket}: ratify it, or put it back."
-        if open_still
-        else became.get(asked.state, ended)
-    )
+    ended = f"Its request is {state_text(asked.state)}, so it is undecided. {ADOPT}"
+    return f"It is still pending{ticket}: approve or reject it." if open_still else became.get(asked.state, ended)
 
 
 def _days(length: timedelta) -> str:

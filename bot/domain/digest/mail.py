@@ -8,6 +8,7 @@ from html import escape
 from bot.domain.digest import sentences as words
 from bot.domain.digest.card import ReportFile, checkpoint_text
 from bot.domain.digest.figures import Digest, Finding
+from bot.domain.digest.overview import overview
 
 MATTERS_SHOWN = 20
 STYLE = "font:15px/1.5 Arial,Helvetica,sans-serif;color:#1e1f21;background:#ffffff;max-width:46em"
@@ -18,7 +19,7 @@ WEB = ("https://", "http://")
 def mail_text(digest: Digest, files: Sequence[ReportFile]) -> str:
     parts = (
         f"{words.title(digest)}\n{words.period_text(digest.period)}\n\n{_line(words.summary(digest))}",
-        "\n".join(f"{name}: {_line(figure)}" for name, figure in words.headline(digest)),
+        "\n".join(f"{name}: {_line(figure)}" for name, figure in overview(digest)),
         "\n".join(_matters(digest)),
         "\n".join(f"{file.name}\n  {file.in_words}" for file in files),
         checkpoint_text(digest),
@@ -32,7 +33,7 @@ def mail_html(digest: Digest, files: Sequence[ReportFile]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(words.title(digest))}</title></head>'
         f'<body style="{STYLE}"><h1 style="font-size:20px">{escape(words.title(digest))}</h1>'
         f"<p>{escape(words.period_text(digest.period))}</p><p>{_shown(words.summary(digest))}</p>"
-        f"{_table(words.headline(digest))}{_attention(digest)}"
+        f"{_table(overview(digest))}{_attention(digest)}"
         f'<h2 style="font-size:16px">Files and ledger</h2>{_table([(file.name, file.in_words) for file in files])}'
         f"{_checkpoint(digest)}</body></html>\n"
     )

@@ -5,11 +5,14 @@ The people are invented and the names deliberately unusual, so that a template t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from bot.domain.digest.control import FORM, Control, Earlier, Gap, RuleInForce, Watched
 from bot.domain.digest.figures import (
     Digest,
+    EarlierApproval,
     FastTrackFigures,
     Finding,
     FindingKind,
@@ -24,7 +27,9 @@ from bot.domain.digest.figures import (
     WeekOfTrend,
 )
 from bot.domain.digest.periods import Period, previous_period
-from bot.domain.digest.sentences import FAST_TRACK, NOBODY, PEOPLE
+from bot.domain.digest.sentences import NOBODY, PEOPLE
+from bot.domain.digest.sentences import RULE as BY_RULE
+from bot.domain.digest.sign_off import SignOff
 from bot.domain.model import Kind, Target, TargetKind, VersionId
 
 T = TypeVar("T")
@@ -48,7 +53,8 @@ def sample(period: Period, closed_at: datetime) -> Digest:
     applied = Transition(
         "r1", Kind.PROMOTION, version, champion, "applied", at, PEOPLE, (ANA,), BEN, "better", "GOV-1", LINK, LINK
     )
-    undone = Transition("r2", Kind.ROLLBACK, version, champion, "applied", at, FAST_TRACK, (), None, "", "", "", "")
+    undone = Transition("r2", Kind.ROLLBACK, version, champion, "applied", at, BY_RULE, (), None, "", "", "", "")
+    undone = replace(undone, earlier=EarlierApproval(PEOPLE, (ANA,), ("ml-leads",), at, "GOV-1"))
     graph = (("data/rides.csv", "prepare"), ("prepare", "train"))
     return Digest(
         period=period,
@@ -77,6 +83,25 @@ def sample(period: Period, closed_at: datetime) -> Digest:
         ),
         ledger=LedgerFigures(1, 2, 2, NOTE, "", 2),
         names={ANA: "אנה Ruiz", BEN: "Ben O'Kafor & Søn"},
+        control=_control(period, at),
+        emails={BEN: "ben@example.com"},
+        form=FORM,
+    )
+
+
+def _control(period: Period, at: datetime) -> Control:
+    earlier = previous_period(period).week
+    return Control(
+        release="0.0",
+        places=(Watched("default", 3, 2, 2, (MODEL, "ranking"), at, at),),
+        gaps=(Gap(at, None, f"{MODEL} could not be read"), Gap(at, at, "a policy with mistakes was refused")),
+        gaps_total=60,
+        rules=(
+            RuleInForce(RULE, HASH, "Approval by 1 of ml-leads.", at),
+            RuleInForce(RULE, HASH, "No fast track.", at, at),
+        ),
+        sign_off="compliance",
+        earlier=(Earlier(earlier, at, SignOff(earlier, HASH, 2, ANA, at, "fine")), Earlier(earlier, at, None)),
     )
 
 

@@ -17,6 +17,7 @@ from bot.domain.digest.figures import (
     Holding,
     Latency,
     LedgerFigures,
+    Transition,
 )
 from bot.domain.digest.periods import Period
 from bot.domain.text import counted, duration_text, format_local
@@ -24,23 +25,30 @@ from bot.domain.text import counted, duration_text, format_local
 Names = Mapping[str, str]
 
 PEOPLE, FAST_TRACK, RULE, NOBODY = "people", "the fast track", "the rule", "nobody"  # what `decided` says
+NOT_APPROVED, NOT_DECIDED = "not approved", "not decided"  # in place of nobody
 ALL_RULES = "all rules together"
+STATES = {  # where the word of the record would mislead
+    "stale": "approved, never applied",
+    "called_off": "approved, then called off",
+}
 CONCERNS: Mapping[FindingKind, str] = {
     FindingKind.LEDGER_BROKEN: "The ledger does not verify",
-    FindingKind.VOTE_REFUSED: "Vote that nothing proves",
+    FindingKind.VOTE_REFUSED: "Unproven vote",
     FindingKind.MOVED_WITHOUT_APPROVAL: "Moved without an approval",
     FindingKind.HELD_WITHOUT_APPROVAL: "Held without an approval",
-    FindingKind.UNKNOWN_REQUESTER: "Rolled back by an unknown requester",
+    FindingKind.UNKNOWN_REQUESTER: "Unknown requester",
+    FindingKind.ROLLED_BACK: "Rolled back",
     FindingKind.APPROVAL_TOO_OLD: "Approval too old",
-    FindingKind.LINEAGE_INCOMPLETE: "Lineage not complete",
-    FindingKind.NO_RULE: "No rule speaks of it",
+    FindingKind.LINEAGE_INCOMPLETE: "Lineage incomplete",
+    FindingKind.NO_RULE: "No rule",
     FindingKind.PARKED_JOBS: "Parked jobs",
-    FindingKind.SELF_APPROVAL_REFUSED: "Self-approval refused",
-    FindingKind.DIGESTS_LEFT_OUT: "Digests left out",
+    FindingKind.SELF_APPROVAL_REFUSED: "Self-approval blocked",
+    FindingKind.NOT_SIGNED_OFF: "Digest not signed off",
+    FindingKind.DIGESTS_LEFT_OUT: "Weeks without a digest",
 }
 OUTCOMES = ("applied", "rejected", "expired", "withdrawn", "superseded", "stale", "called_off")  # in reading order
-QUIET = "Nothing happened this week: nothing was asked, decided, moved or changed."
-UNCOUNTED = "the week could not be counted, for its entries were changed"
+QUIET = "Nothing happened this week: nothing was requested, decided, moved or changed."
+UNCOUNTED = "the week could not be counted, because entries of the ledger were changed"
 ALL_IN_ORDER = "Nothing needs attention."
 
 
@@ -86,7 +94,8 @@ def summary(digest: Digest) -> str:
     """One or two sentences, for notifications and a mail's first line."""
     if not is_counted(digest):
         return f"{_sentence(UNCOUNTED)} {attention_text(digest)}"
-    said = QUIET if digest.is_quiet else f"{_sentence(transitions_text(digest))} {_sentence(waiting_count(digest))}"
+    ended = f"Transitions: {transitions_text(digest)}. Pending: {waiting_count(digest)}."
+    said = QUIET if digest.is_quiet else ended
     return f"{said} {attention_text(digest)}"
 
 
@@ -96,8 +105,8 @@ def headline(digest: Digest) -> tuple[tuple[str, str], ...]:
     return (
         ("Needs attention", attention_text(digest)),
         ("Transitions", transitions_text(digest)),
-        ("Waiting", waiting_count(digest)),
-        ("Held targets", str(digest.inventory.total)),
+        ("Pending", waiting_count(digest)),
+        ("Targets in use", f"{digest.inventory.total:,}"),
         ("Time to decision", latency_text(overall) if overall else NO_DECISIONS),
         ("Ledger", ledger_text(digest.ledger, so_far=not is_over(digest))),
     )
@@ -105,30 +114,41 @@ def headline(digest: Digest) -> tuple[tuple[str, str], ...]:
 
 def attention_text(digest: Digest) -> str:
     """Each kind of finding with its number, the most serious first."""
-    told = [f"{CONCERNS[one].lower()} ({digest.concerns[one]:,})" for one in FindingKind if digest.concerns.get(one)]
-    if not told:
-        return ALL_IN_ORDER
-    return f"{counted(digest.attention.total, 'matter')}: {', '.join(told)}."
+    found = [concern_text(one, digest.concerns[one]) for one in FindingKind if digest.concerns.get(one)]
+    return f"{attention_count(digest)}: {', '.join(found)}." if found else ALL_IN_ORDER
+
+
+def attention_count(digest: Digest) -> str:
+    total = digest.attention.total
+    return f"{counted(total, 'item')} {'needs' if total == 1 else 'need'} attention"
+
+
+def concern_text(concern: FindingKind, times: int) -> str:
+    """A kind of finding, with its number when there are several."""
+    return CONCERNS[concern].lower() if times == 1 else f"{CONCERNS[concern].lower()} ({times:,})"
+
+
+def state_text(state: str) -> str:
+    """A request's state for people."""
+    return STATES.get(state, state.replace("_", " "))
 
 
 def transitions_text(digest: Digest) -> str:
     if not is_counted(digest):
         return UNCOUNTED
     if not digest.transitions.total:
-        return "no transition ended"
+        return "none ended"
     known = [name for name in OUTCOMES if digest.outcomes.get(name)]
     others = sorted(name for name in digest.outcomes if name not in OUTCOMES and digest.outcomes[name])
-    told = ", ".join(f"{digest.outcomes[name]} {name.replace('_', ' ')}" for name in (*known, *others))
-    return f"{counted(digest.transitions.total, 'transition')} ended: {told}"
+    return ", ".join(f"{digest.outcomes[name]:,} {state_text(name)}" for name in (*known, *others))
 
 
 def waiting_count(digest: Digest) -> str:
     if not digest.waiting.total:
-        return "no request waits"
+        return "none pending"
     oldest = max(one.age for one in digest.waiting.shown) if digest.waiting.shown else None
     since = f", the oldest for {duration_text(oldest)}" if oldest is not None else ""
-    waits = "waits" if digest.waiting.total == 1 else "wait"
-    return f"{counted(digest.waiting.total, 'request')} {waits}{since}"
+    return f"{counted(digest.waiting.total, 'request')} pending{since}"
 
 
 def decider(decided: str, by: tuple[str, ...], names: Names, roles: tuple[str, ...] = ()) -> str:
@@ -138,11 +158,26 @@ def decider(decided: str, by: tuple[str, ...], names: Names, roles: tuple[str, .
 
 
 def approver(one: Holding, names: Names) -> str:
-    """Who approved a holder and, after a rollback, who brought it back on that approval."""
+    """Who approved a holder. After a rollback, that it was restored, and whose approval counts again."""
     said = decider(one.decided, one.by, names, one.roles)
     if one.restored_at is None:
-        return said
-    return f"{said}; restored by a rollback{f' of {names.get(one.restored_by, UNKNOWN)}' if one.restored_by else ''}"
+        return NOT_APPROVED if said == NOBODY else said
+    asked = f", requested by {names.get(one.restored_by, UNKNOWN)}" if one.restored_by else ""
+    return f"restored by rollback{asked} ({previously(said, one.ticket)})"
+
+
+def decision(one: Transition, names: Names, period: Period) -> str:
+    """Who or what decided a transition; of a rollback that the rule allowed at once, whose approval counts again."""
+    said = decider(one.decided, one.by, names, one.roles)
+    if one.earlier is None:
+        return NOT_DECIDED if said == NOBODY else said
+    earlier = one.earlier
+    before = previously(decider(earlier.decided, earlier.by, names, earlier.roles), earlier.ticket)
+    return f"restored by rollback ({before}{f', on {local_moment(earlier.at, period)}' if earlier.at else ''})"
+
+
+def previously(approvers: str, ticket: str) -> str:
+    return f"previously approved by {approvers}{f', {ticket}' if ticket else ''}"
 
 
 def trainer(author: str | None, claimed: str, names: Names) -> str:
@@ -150,7 +185,7 @@ def trainer(author: str | None, claimed: str, names: Names) -> str:
     return names.get(author, UNKNOWN) if author else claimed
 
 
-NO_DECISIONS = "people decided nothing this week"
+NO_DECISIONS = "no decision by people this week"
 
 
 def latency_text(latency: Latency) -> str:
@@ -166,17 +201,13 @@ def rule_name(label: str) -> str:
 
 def ledger_text(ledger: LedgerFigures, *, so_far: bool = False) -> str:
     """`so_far` for a week that is not over."""
-    week = "none of its entries is of this week"
+    week = "none of them of this week"
     if ledger.last:
         one = ledger.first == ledger.last
-        week = (
-            f"entry {ledger.first} is of this week"
-            if one
-            else f"entries {ledger.first} to {ledger.last} are of this week"
-        )
-    holds = f"it does not verify: {ledger.fault.rstrip('.')}" if ledger.fault else "it verifies"
+        week = f"{ledger.first:,} of this week" if one else f"{ledger.first:,} to {ledger.last:,} of this week"
+    holds = f"does not verify: {ledger.fault.rstrip('.')}" if ledger.fault else "verified"
     when = "so far" if so_far else "at the week's end"
-    return f"{counted(ledger.count, 'entry')} {when}, {week}; {holds}"
+    return f"{holds}; {counted(ledger.count, 'entry')} {when}, {week}"
 
 
 def _sentence(said: str) -> str:

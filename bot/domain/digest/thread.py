@@ -24,12 +24,12 @@ LINES_A_LIST = 50
 LETTERS_A_TABLE = 8_000
 LETTERS_OF_A_CELL = 200
 LINES_A_CARD = 15
-LETTERS_OF_LINES = 3_500
+LETTERS_OF_LINES = 3_100  # less than a third of a message, which its lines may take
 LETTERS_OF_A_LINE = 480
 LETTERS_OF_A_TREE = 1_000  # characters of each tree on a card
 LETTERS_OF_A_HASH = 12
 NOTHING = "–"
-SINCE_BEFORE, NOT_SAID = "before records began", "MLflow does not say"  # as on the page
+SINCE_BEFORE, NOT_SAID = "before records began", "unknown"  # as on the page
 CHANGES = "Changes of policy and people"
 
 Row = tuple[str, ...]
@@ -69,12 +69,12 @@ def finding_line(finding: Finding) -> Fact:
 
 
 def inventory_table(digest: Digest) -> Table:
-    columns = ("Version", "Target", "Held since", "Approved by", "Age of approval", "Commit", "Training data", "Ticket")
-    return Table("Who holds what", columns, tuple(_held(one, digest) for one in digest.inventory.shown))
+    columns = ("Version", "Target", "Held since", "Approved by", "Approval age", "Commit", "Training data", "Ticket")
+    return Table("Targets", columns, tuple(_held(one, digest) for one in digest.inventory.shown))
 
 
 def transitions_table(digest: Digest) -> Table:
-    columns = ("Version", "Target", "When", "Outcome", "Decided by", "Asked by", "Why", "Ticket")
+    columns = ("Version", "Target", "When", "Outcome", "Decided by", "Requested by", "Reason", "Ticket")
     return Table("Transitions", columns, tuple(_moved(one, digest) for one in digest.transitions.shown))
 
 
@@ -93,11 +93,11 @@ def _held(one: Holding, digest: Digest) -> Row:
 
 def _moved(one: Transition, digest: Digest) -> Row:
     return _row(
-        f"{one.version} (instead of {one.previous})" if one.previous else str(one.version),
+        f"{one.version} (replaced {one.previous})" if one.previous else str(one.version),
         str(one.target),
         words.local_moment(one.at, digest.period),
-        one.outcome,
-        words.decider(one.decided, one.by, digest.names, one.roles),
+        words.state_text(one.outcome),
+        words.decision(one, digest.names, digest.period),
         _asked_by(one, digest),
         _cut(one.reason, LETTERS_OF_A_CELL),
         one.ticket,
@@ -123,8 +123,8 @@ def waiting_table(digest: Digest) -> Table:
         )
         for one in digest.waiting.shown
     )
-    columns = ("Version", "Target", "Asked", "Age", "Decide by", "Still missing", "Ticket")
-    return Table("Waiting for a decision", columns, tuple(rows))
+    columns = ("Version", "Target", "Requested", "Age", "Decide by", "Missing", "Ticket")
+    return Table("Pending requests", columns, tuple(rows))
 
 
 def _latency_table(digest: Digest) -> Table:

@@ -168,6 +168,7 @@ def _digest_fields(plan: DigestPlan) -> Fields:
         "digest.notify": plan.channel or NONE,
         "digest.ticket": _digest_ticket(plan),
         "digest.email": _listed(plan.email),
+        "digest.sign_off": f"{plan.sign_off} within {_lasting(plan.sign_off_within)}" if plan.sign_off else NONE,
     }
 
 

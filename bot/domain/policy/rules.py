@@ -12,7 +12,8 @@ from fnmatch import fnmatchcase
 
 from bot.domain.model import Ask, AskKind, AuthorSource, FastTrackMode, Target, TargetKind
 from bot.domain.policy.calendars import Freeze, WorkingHours
-from bot.domain.references import TicketField, TicketPlan
+from bot.domain.policy.digest_plan import DigestPlan as DigestPlan
+from bot.domain.references import TicketPlan
 from bot.domain.workspaces import Registry, is_covered, watched
 
 EVERY_DAY_AT_WORK = WorkingHours("UTC", days=(0, 1, 2, 3, 4), opens=9 * 60, closes=18 * 60, holidays=())
@@ -174,21 +175,6 @@ class Escalate:
 
     after: timedelta
     group: str
-
-
-@dataclass(frozen=True)
-class DigestPlan:
-    """When the digest of the previous week is due, and its receivers: a channel, a ticket, addresses; at least one of them.
-
-    `cron` has five fields. `ticket` has a project and an issue type; `ticket_fields` are what else its creation fills in.
-    """
-
-    cron: str
-    timezone: str
-    channel: str | None = None
-    ticket: tuple[str, str] | None = None
-    email: tuple[str, ...] = ()
-    ticket_fields: tuple[TicketField, ...] = ()
 
 
 @dataclass(frozen=True)

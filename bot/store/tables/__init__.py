@@ -8,6 +8,7 @@ from bot.store.tables.passkeys import passkey_cards as passkey_cards
 from bot.store.tables.passkeys import passkey_requests as passkey_requests
 from bot.store.tables.passkeys import pending_enrolments as pending_enrolments
 from bot.store.tables.passkeys import pending_votes as pending_votes
+from bot.store.tables.passkeys import sign_off_requests as sign_off_requests
 from bot.store.tables.registry import Moment as Moment
 from bot.store.tables.registry import asks as asks
 from bot.store.tables.registry import baselines as baselines

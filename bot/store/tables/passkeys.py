@@ -1,4 +1,4 @@
-"""Tables of votes that wait for a passkey, of pages where one is made, and of the signed requests behind passkeys."""
+"""Tables of votes that wait for a passkey, of pages where one is made, and of the signed requests behind passkeys and sign-offs."""
 
 from __future__ import annotations
 
@@ -54,6 +54,18 @@ passkey_cards = sa.Table(
 # The requests that confirmed a passkey, as the notifier signed them.
 passkey_requests = sa.Table(
     "passkey_requests",
+    metadata,
+    sa.Column("digest", sa.Text, primary_key=True),
+    sa.Column("signed_by", sa.Text, nullable=False),
+    sa.Column("timestamp", sa.Text, nullable=False),
+    sa.Column("signature", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False, server_default=""),
+)
+
+# The requests in which digests were signed off, as the notifier signed them.
+sign_off_requests = sa.Table(
+    "sign_off_requests",
     metadata,
     sa.Column("digest", sa.Text, primary_key=True),
     sa.Column("signed_by", sa.Text, nullable=False),

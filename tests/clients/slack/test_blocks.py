@@ -261,4 +261,4 @@ def test_the_answer_to_the_reason_form_is_the_click_that_asked_for_it_whatever_i
         "view": answered,
     }  # fmt: skip
 
-    assert read_click(sent) == replace(click, reason="mae doubled")
+    assert read_click(sent) == replace(click, reason="mae doubled", is_form=True)

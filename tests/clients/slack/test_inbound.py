@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.clients.slack.blocks import REASON_BLOCK, reason_form
 from bot.clients.slack.inbound import check_headers, read_click, read_mention
 from bot.errors import Rejected
 from bot.ports import Click
@@ -58,7 +60,7 @@ def test_a_pressed_button_is_a_click() -> None:
 def test_a_sent_form_is_the_click_that_opened_it_with_the_reason_trimmed() -> None:
     click = read_click(FORM)
 
-    assert click == Click("T1", "A1", "C1", "1.2", "U1", "reject", "r-1", "tr", reason="drifts in May")
+    assert click == Click("T1", "A1", "C1", "1.2", "U1", "reject", "r-1", "tr", reason="drifts in May", is_form=True)
 
 
 def test_a_vote_says_what_its_card_showed_also_through_the_form() -> None:
@@ -221,3 +223,23 @@ def test_a_mention_in_a_command_names_an_account(text: str) -> None:
 )  # fmt: skip
 def test_anything_else_names_nobody(text: str) -> None:
     assert read_mention(text) is None
+
+
+@pytest.mark.parametrize("typed", [None, "", "  \n "])
+def test_a_form_whose_answer_is_optional_may_be_sent_empty_and_another_may_not(typed: str | None) -> None:
+    click = Click("T1", "A1", "C1", "1.2", "U1", "sign_off", "2026-W47", "tr", shown="5c")
+    view = reason_form(click, "Sign off", "A remark?", optional=True)
+    answer = {"state": {"values": {REASON_BLOCK: {REASON_BLOCK: {"type": "plain_text_input", "value": typed}}}}}
+    sent = {
+        "type": "view_submission",
+        "team": {"id": "T1"},
+        "api_app_id": "A1",
+        "user": {"id": "U1"},
+        "trigger_id": "tr",
+    }
+
+    found = read_click({**sent, "view": {**view, **answer}})
+
+    assert found == replace(click, is_form=True)
+    with pytest.raises(Rejected):
+        read_click({**sent, "view": {**reason_form(click, "Reject", "Why?"), **answer}})

@@ -506,7 +506,7 @@ class TestClicks:
             "trigger_id": "tr",
             "view": {**view.content, "state": {"values": sent}},
         }
-        assert notifier.read_click(body) == replace(click, trigger="tr", reason="drifts in May")
+        assert notifier.read_click(body) == replace(click, trigger="tr", reason="drifts in May", is_form=True)
 
     def test_a_form_that_comes_too_late_asks_for_another_press(self, bench: Bench, notifier: Notifier) -> None:
         click = replace(self.click(bench, notifier), trigger="1.2.gone")

@@ -81,6 +81,13 @@ def test_a_cron_may_be_any_that_fires_in_every_week(written: str, meant: str) ->
         ("{ticket: {project: GOV, type: Task, done: Done}}", 'unknown key "done". Known are fields, project, type.'),
         ("{email: [audit@example.com, audit@example.com]}", "digest.email names audit@example.com twice."),
         ("{email: [nobody]}", "digest.email must be"),
+        (
+            f"{{{CHANNEL}, sign_off: lead}}",
+            'digest.sign_off names the group "lead", which does not exist. Did you mean "leads"?',
+        ),
+        (f"{{{CHANNEL}, sign_off: audit}}", 'digest.sign_off names the group "audit", which does not exist.'),
+        (f"{{{CHANNEL}, sign_off_within: 3d}}", "Add sign_off, or remove sign_off_within."),
+        (f"{{{CHANNEL}, sign_off: leads, sign_off_within: 0d}}", "digest.sign_off_within"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_mend(text: str, sentence: str) -> None:
@@ -150,3 +157,20 @@ def test_an_age_that_nobody_would_be_told_of_is_noticed() -> None:
     assert notice.line == 10
     assert notice.sentence.startswith('rule "bike-*" says how old an approval may get, and only the digest would tell')
     assert notices(f"{text}digest: {{{CHANNEL}}}\n") == ()
+
+
+def test_who_signs_off_and_by_when() -> None:
+    usual = read_policy(with_digest(f"{{{CHANNEL}, sign_off: leads}}")).digest
+    soon = read_policy(with_digest(f"{{{CHANNEL}, sign_off: leads, sign_off_within: 36h}}")).digest
+
+    assert usual is not None
+    assert soon is not None
+    assert (usual.sign_off, usual.sign_off_within) == ("leads", timedelta(days=7))
+    assert soon.sign_off_within == timedelta(hours=36)
+
+
+def test_a_group_that_signs_digests_off_and_decides_nothing_is_no_oversight() -> None:
+    text = SMALL.replace("groups:", "groups:\n  audit: {people: [cy@example.com]}")
+
+    assert len(notices(text)) == 1
+    assert notices(f"{text}digest: {{{CHANNEL}, sign_off: audit}}\n") == ()

@@ -16,10 +16,10 @@ from bot.clients.jira.tickets import card_as_adf, card_as_wiki
 from bot.clients.slack.blocks import MESSAGE_LIMIT, blocks_of
 from bot.domain.card.card import Card, Link
 from bot.domain.digest.card import ReportFile, digest_card, files_card, subject, thread_cards, ticket_card, witness_text
-from bot.domain.digest.figures import Digest, Finding, FindingKind, Listed
+from bot.domain.digest.figures import Digest, EarlierApproval, Finding, FindingKind, Listed
 from bot.domain.digest.mail import MATTERS_SHOWN, mail_html, mail_text
+from bot.domain.digest.sign_off import Wanted
 from bot.domain.digest.thread import CARDS_A_LIST, LINES_A_LIST
-from bot.domain.references import Image
 from bot.reports import figures, tables
 from bot.reports.document import document_of
 from bot.reports.records import file_names
@@ -35,6 +35,7 @@ from tests.builders.digest import (
     a_transition,
     a_waiting,
     an_oddly_named_digest,
+    at,
     listed,
 )
 
@@ -60,16 +61,55 @@ def rows(digest: Digest, title: str) -> list[tuple[str, ...]]:
 
 
 class TestCard:
-    def test_it_has_the_headline_figures_and_the_chart(self) -> None:
-        chart = Image("F0CHART0001", "the median fell")
+    def test_it_names_what_moved_where_and_by_whom_approved(self) -> None:
+        card = digest_card(a_digest())
 
-        card = digest_card(a_digest(), chart)
-
+        moved = [fact.value for fact in card.facts if fact.label == "Moved"]
         assert card.title == "Model approvals, week 2026-W47"
-        assert card.image is chart
         assert facts(card)["Week"] == "16 November 2026 to 22 November 2026, Europe/Madrid"
-        assert facts(card)["Transitions"] == "4 transitions ended: 2 applied, 1 rejected, 1 expired"
-        assert facts(card)["Needs attention"].startswith("7 matters: moved without an approval (1)")
+        assert moved == [
+            "bike-demand v7 to alias champion, approved by Ana Ruiz",
+            "bike-wind v3 to alias champion, approved by the fast track",
+        ]
+        assert facts(card)["Transitions"] == "2 applied, 1 rejected, 1 expired"
+        assert facts(card)["Needs attention"].startswith("7 items need attention: moved without an approval: fraud;")
+        assert facts(card)["Pending"].startswith("2 requests pending, the oldest for 3 days: bike-demand v9 to alias")
+
+    def test_a_rollback_names_whose_approval_counts_again(self) -> None:
+        back = a_transition(
+            decided="the rule", by=(), earlier=EarlierApproval("people", ("p-ana", "p-cy"), (), at(-9), "")
+        )
+
+        card = digest_card(a_digest(transitions=listed(back), outcomes={"applied": 1}))
+
+        assert facts(card)["Moved"] == (
+            "bike-demand v7 to alias champion, restored by rollback (previously approved by Ana Ruiz and Cy Lindqvist)"
+        )
+
+    def test_a_usual_week_takes_few_words_and_no_picture(self) -> None:
+        usual = a_digest(attention=Listed(a_digest().attention.shown[:2], 2), concerns={FindingKind.NO_RULE: 2})
+
+        card = digest_card(usual, wanted=Wanted("compliance", at(14), "5c" * 32))
+
+        said = " ".join([card.title, *(f"{fact.label} {fact.value}" for fact in card.facts), card.footer])
+        assert len(said.split()) <= 120
+        assert card.image is None
+
+    def test_a_week_of_five_hundred_names_some_moves_and_counts_the_others(self) -> None:
+        many = tuple(a_transition(f"model-{n:03}", 1) for n in range(200))
+
+        card = digest_card(a_digest(transitions=Listed(many, 500), outcomes={"applied": 480, "rejected": 20}))
+
+        assert [fact.label for fact in card.facts].count("Moved") == 4
+        assert facts(card)["Transitions"] == "480 applied, 20 rejected; 476 more moved than named here"
+
+    def test_a_ledger_that_does_not_verify_is_the_first_thing_said(self) -> None:
+        digest = a_digest(ledger=replace(a_digest().ledger, fault="entry 7 was changed."))
+
+        card = digest_card(digest)
+
+        assert card.facts[1].label == "Ledger"
+        assert str(card.facts[1].value).startswith("does not verify: entry 7 was changed")
 
     def test_a_week_without_activity_says_so(self) -> None:
         card = digest_card(a_quiet_digest())
@@ -80,9 +120,9 @@ class TestCard:
     def test_the_lists_stand_in_the_thread_in_the_order_of_the_report(self) -> None:
         assert titles(a_digest()) == [
             "What needs attention",
-            "Who holds what",
+            "Targets",
             "Transitions",
-            "Waiting for a decision",
+            "Pending requests",
             "Time to decision",
             "Fast track",
             "Changes of policy and people",
@@ -90,16 +130,19 @@ class TestCard:
         ]
 
     def test_a_list_with_nothing_in_it_has_no_message(self) -> None:
-        assert titles(a_quiet_digest()) == ["Who holds what", "Pipelines"]
+        assert titles(a_quiet_digest()) == ["Targets", "Pipelines"]
+
+
+OF_THE_PAGE_ALONE = ("Trend", "Rules in force", "People", "Scope and controls", "Ledger", "Glossary")
 
 
 class TestWords:
     @pytest.mark.parametrize(
         ("title", "columns"),
         [
-            ("Who holds what", tables.HOLDINGS),
+            ("Targets", tables.HOLDINGS),
             ("Transitions", tables.TRANSITIONS),
-            ("Waiting for a decision", tables.WAITING),
+            ("Pending requests", tables.WAITING),
             ("Time to decision", figures.LATENCY),
             ("Fast track", figures.FAST_TRACK),
             ("Changes of policy and people", tables.CHANGES),
@@ -117,7 +160,7 @@ class TestWords:
     def test_the_lists_of_the_thread_are_called_as_on_the_page(self) -> None:
         on_the_page = [section.title for section in document_of(a_digest()).sections]
 
-        assert titles(a_digest()) == [title for title in on_the_page if title not in ("Trend", "Ledger")]
+        assert titles(a_digest()) == [title for title in on_the_page if title not in OF_THE_PAGE_ALONE]
 
 
 class TestThread:
@@ -129,7 +172,7 @@ class TestThread:
         assert matters[0].label == "Moved without an approval"
 
     def test_the_inventory_tells_since_when_by_whom_and_from_what(self) -> None:
-        assert rows(a_digest(), "Who holds")[2] == (
+        assert rows(a_digest(), "Targets")[2] == (
             "fraud v2",
             "model:prod.fraud",
             "2026-05-07 01:00 UTC+02:00",
@@ -148,7 +191,7 @@ class TestThread:
         (row,) = rows(a_digest(transitions=listed(moved)), "Transitions")
 
         assert row == (
-            "bike-demand v7 (instead of bike-demand v6)",
+            "bike-demand v7 (replaced bike-demand v6)",
             "alias:champion",
             "2026-11-18 00:00 UTC+01:00",
             "applied",
@@ -179,8 +222,8 @@ class TestThread:
         footers = {card.title.partition(" (")[0]: card.footer for card in thread(a_crowded_digest())}
 
         assert footers["What needs attention"] == f"and 1,355 more: see {HTML}"
-        assert footers["Who holds what"] == "and 550 more: see countersign-2026-W47-holdings.csv"
-        assert footers["Waiting for a decision"] == "and 350 more: see countersign-2026-W47-waiting.csv"
+        assert footers["Targets"] == "and 550 more: see countersign-2026-W47-holdings.csv"
+        assert footers["Pending requests"] == "and 350 more: see countersign-2026-W47-waiting.csv"
         assert footers["Transitions"] == f"and 99,950 more: see {CSV}"
 
     def test_no_digest_makes_an_endless_thread(self) -> None:
@@ -240,19 +283,19 @@ class TestFiles:
 
         card = files_card(digest, FILES)
 
-        assert "it does not verify: entry 7 was changed" in facts(card)["Ledger"]
+        assert "does not verify: entry 7 was changed" in facts(card)["Ledger"]
         assert not any("Checkpoint" in text for text in card.paragraphs)
 
 
 class TestTicket:
     def test_its_title_says_whether_somebody_has_to_look(self) -> None:
-        assert ticket_card(a_digest()).title == "Model approvals, week 2026-W47: 7 matters need attention"
+        assert ticket_card(a_digest()).title == "Model approvals, week 2026-W47: 7 items need attention"
         assert subject(a_quiet_digest()) == "Model approvals, week 2026-W47: nothing needs attention"
 
     def test_one_matter_is_told_in_the_singular(self) -> None:
         one = a_digest().attention.shown[:1]
 
-        assert subject(a_digest(attention=Listed(one, 1))).endswith(": 1 matter needs attention")
+        assert subject(a_digest(attention=Listed(one, 1))).endswith(": 1 item needs attention")
 
     def test_it_has_the_figures_and_the_lists(self) -> None:
         card = ticket_card(a_digest())
@@ -260,9 +303,9 @@ class TestTicket:
         assert {"Week", "Needs attention", "Ledger"} <= facts(card).keys()
         assert [table.title for table in card.tables] == [
             "What needs attention",
-            "Who holds what",
+            "Targets",
             "Transitions",
-            "Waiting for a decision",
+            "Pending requests",
             "Fast track",
             "Changes of policy and people",
         ]
@@ -313,7 +356,7 @@ class TestMail:
         assert {"html", "h1", "h2", "table", "th", "ul", "li", "pre"} <= parsed.tags
         assert parsed.links == ["https://jira.example.com/browse/GOV-8"]
         assert "Model approvals, week 2026-W47" in parsed.text
-        assert "7 matters" in parsed.text
+        assert "7 items need attention" in parsed.text
 
     def test_names_stay_names(self) -> None:
         parsed = Parsed(mail_html(an_oddly_named_digest(), FILES))

@@ -44,10 +44,10 @@ def test_when_all_flood_each_has_its_share() -> None:
 
 def test_what_has_become_of_a_move_by_hand_is_told() -> None:
     ends = {
-        State.PENDING: "Nobody has decided about it yet: ratify it, or put it back.",
-        State.APPLIED: "It was ratified since.",
+        State.PENDING: "It is still pending: approve or reject it.",
+        State.APPLIED: "It was approved since.",
         State.REJECTED: "It was rejected, and the target goes back.",
-        State.WITHDRAWN: f"Its request is withdrawn, so it stands undecided. {matters.ADOPT}",
+        State.WITHDRAWN: f"Its request is withdrawn, so it is undecided. {matters.ADOPT}",
     }
 
     for state, said in ends.items():
@@ -62,7 +62,7 @@ def test_a_target_that_was_taken_away_is_told_as_such() -> None:
     matter = matters.moved_without_approval("bike-demand", CHAMPION, None, a_version(5), NOON, None, PERIOD)
 
     assert matter.sentence.startswith(
-        "alias:champion of bike-demand was taken away from bike-demand v5 on 2026-03-02 13:00 UTC+01:00 without an approval."
+        "alias:champion of bike-demand was removed from bike-demand v5 on 2026-03-02 13:00 UTC+01:00 without an approval."
     )
 
 
@@ -73,10 +73,10 @@ def test_a_move_back_to_who_was_approved_needs_no_adopting() -> None:
 
     assert matter.concern is FindingKind.MOVED_WITHOUT_APPROVAL
     assert matter.sentence == (
-        "bike-demand v7 was put on alias:champion of bike-demand on 2026-03-02 13:00 UTC+01:00 without asking; "
+        "bike-demand v7 was put on alias:champion of bike-demand on 2026-03-02 13:00 UTC+01:00 without a request; "
         "bike-demand v8 held it before. "
-        "MLflow does not tell by whom. "
-        "It had been approved for it before, by Cy on 2026-03-01 10:00, and is held by that approval: nothing needs to be adopted."
+        "By whom is unknown: MLflow does not record it. "
+        "It was approved for this target before, by Cy on 2026-03-01 10:00, and that approval counts again. No action is needed."
     )
 
 
@@ -87,7 +87,7 @@ def test_a_holder_that_was_rejected_is_told_with_who_said_no() -> None:
 
     assert matter.sentence == (
         "bike-demand v7 has held alias:champion of bike-demand since 2026-03-02 13:00 UTC+01:00, although Ana Ruiz rejected it on "
-        "2026-03-02 13:00 UTC+01:00 (GOV-7). Put the target back, or ask once more: countersign adopt"
+        "2026-03-02 13:00 UTC+01:00 (GOV-7). Move the target back, or request approval again: countersign adopt"
     )
 
 
@@ -96,7 +96,7 @@ def test_a_holder_whose_request_waits_needs_no_other_one() -> None:
 
     matter = matters.held_without_approval(a_version(), "bike-demand", CHAMPION, NOON, PERIOD, asked)
 
-    assert matter.sentence.endswith("and nobody has approved it. The request for it waits for a decision (GOV-7)")
+    assert matter.sentence.endswith(", without an approval. Its request is pending (GOV-7)")
     assert matter.link == CARD.url
 
 
@@ -108,8 +108,8 @@ def test_a_holder_that_came_back_is_told_with_the_approval_that_it_had() -> None
     )
 
     assert matter.sentence == (
-        "bike-demand v7 has held alias:champion of bike-demand since 2026-03-02 13:00 UTC+01:00, and nobody has approved that: its earlier "
-        "approval, by Ana Ruiz, ended when another version took its place. The request for it waits for a decision (GOV-7)"
+        "bike-demand v7 has held alias:champion of bike-demand since 2026-03-02 13:00 UTC+01:00, without an approval: its earlier "
+        "one, by Ana Ruiz, ended when another version replaced it. Its request is pending (GOV-7)"
     )
 
 
@@ -118,7 +118,7 @@ def test_where_no_rule_speaks_nobody_is_sent_to_adopt() -> None:
 
     matter = matters.moved_without_approval(*move, is_ruled=False)
 
-    assert matter.sentence.endswith("No rule speaks of it. Write a rule for it, or say default: ignore in the policy.")
+    assert matter.sentence.endswith("No rule covers it. Write a rule for it, or set default: ignore in the policy.")
 
 
 def test_every_moment_is_that_of_the_wall_clock() -> None:
@@ -135,7 +135,7 @@ def test_every_moment_is_that_of_the_wall_clock() -> None:
 def test_weeks_left_out_can_be_looked_at() -> None:
     matter = matters.digests_left_out(["2026-W01", "2026-W02"], NOON)
 
-    assert matter.sentence.endswith("Look at one with: countersign digest --week 2026-W01 --dry-run")
+    assert matter.sentence.endswith("Preview one with: countersign digest --week 2026-W01 --dry-run")
 
 
 def test_more_gaps_than_can_be_read_are_counted() -> None:
@@ -150,13 +150,13 @@ def test_a_long_error_of_a_parked_job_is_cut_and_the_way_on_is_not() -> None:
     matter = matters.parked_job(7, "sync_ticket", "3f1c9a70", "no\n" * 1000, NOON)
 
     assert len(matter.sentence) < 500
-    assert matter.sentence.endswith("Mend the cause, then run: countersign jobs replay 7")
+    assert matter.sentence.endswith("Fix the cause, then run: countersign jobs replay 7")
 
 
 def test_a_refused_self_approval_names_who_and_what() -> None:
     matter = matters.self_approval_refused("Ana Ruiz", a_request(kind=Kind.PROMOTION), NOON)
 
-    assert matter.sentence.startswith("Ana Ruiz wanted to approve bike-demand v7 for alias:champion")
+    assert matter.sentence.startswith("Ana Ruiz tried to approve bike-demand v7 for alias:champion, which they")
 
 
 def test_a_vote_that_nothing_proves_says_whose_it_was_to_be_why_it_does_not_count_and_whom_to_ask() -> None:
@@ -169,3 +169,24 @@ def test_a_vote_that_nothing_proves_says_whose_it_was_to_be_why_it_does_not_coun
         "cast under another rule. Ask them whether they pressed, and find out who can write to the database."
     )
     assert (matter.concern, matter.link) == (FindingKind.VOTE_REFUSED, CARD.url)
+
+
+def test_a_rollback_says_what_came_back_instead_of_what_who_asked_and_why() -> None:
+    back = replace(a_request(kind=Kind.ROLLBACK), away_from=a_version(8), comment="MAE drifts.")
+
+    matter = matters.rolled_back(back, "unknown", NOON, PERIOD)
+
+    assert matter.sentence == (
+        "alias:champion of bike-demand was rolled back from bike-demand v8 to bike-demand v7 on 2026-03-02 13:00 UTC+01:00, requested by "
+        "unknown. Reason: MAE drifts."
+    )
+
+
+def test_a_digest_that_is_not_signed_off_says_which_and_who_can() -> None:
+    matter = matters.not_signed_off("2026-W09", NOON, "compliance", PERIOD)
+
+    assert matter.concern is FindingKind.NOT_SIGNED_OFF
+    assert matter.sentence.startswith(
+        "The digest of 2026-W09, closed on 2026-03-02 13:00 UTC+01:00, is not signed off."
+    )
+    assert "compliance" in matter.sentence

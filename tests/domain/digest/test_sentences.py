@@ -41,24 +41,24 @@ def test_a_quiet_week_says_that_nothing_happened() -> None:
 def test_a_week_in_which_nothing_moved_is_not_quiet_about_what_needs_attention() -> None:
     digest = a_quiet_digest(attention=a_digest().attention, concerns=a_digest().concerns)
 
-    assert summary(digest).startswith(f"{QUIET} 7 matters: moved without an approval (1),")
+    assert summary(digest).startswith(f"{QUIET} 7 items need attention: moved without an approval,")
 
 
 def test_the_summary_says_what_ended_what_waits_and_what_needs_attention() -> None:
     said = summary(a_digest())
 
     assert said.startswith(
-        "4 transitions ended: 2 applied, 1 rejected, 1 expired. 2 requests wait, the oldest for 3 days."
+        "Transitions: 2 applied, 1 rejected, 1 expired. Pending: 2 requests pending, the oldest for 3 days."
     )
-    assert "parked jobs (1)" in said
+    assert "parked jobs" in said
 
 
 def test_a_ledger_that_was_changed_beyond_counting_claims_no_figures() -> None:
     broken = replace(a_digest().ledger, fault="entry 7 was changed.")
     digest = a_quiet_digest(trend=(), latency=(), ledger=broken, concerns={FindingKind.LEDGER_BROKEN: 1})
 
-    assert summary(digest).startswith("The week could not be counted, for its entries were changed.")
-    assert dict(headline(digest))["Ledger"].endswith("it does not verify: entry 7 was changed")
+    assert summary(digest).startswith("The week could not be counted, because entries of the ledger were changed.")
+    assert dict(headline(digest))["Ledger"].startswith("does not verify: entry 7 was changed;")
 
 
 def test_every_concern_has_a_name() -> None:
@@ -68,7 +68,7 @@ def test_every_concern_has_a_name() -> None:
 def test_the_gravest_concern_comes_first() -> None:
     digest = a_digest(attention=Listed((), 5), concerns={FindingKind.PARKED_JOBS: 4, FindingKind.LEDGER_BROKEN: 1})
 
-    assert attention_text(digest) == "5 matters: the ledger does not verify (1), parked jobs (4)."
+    assert attention_text(digest) == "5 items need attention: the ledger does not verify, parked jobs (4)."
 
 
 def test_the_period_is_told_in_whole_days_on_the_wall_clock() -> None:
@@ -91,12 +91,12 @@ def test_who_decided_is_told_by_name_and_who_is_not_known_any_more_is_called_unk
 def test_an_outcome_that_these_words_do_not_know_is_told_last() -> None:
     digest = a_digest(outcomes={"parachuted": 1, "stale": 2, "applied": 3}, transitions=Listed((), 6))
 
-    assert transitions_text(digest) == "6 transitions ended: 3 applied, 2 stale, 1 parachuted"
+    assert transitions_text(digest) == "3 applied, 2 approved, never applied, 1 parachuted"
 
 
 def test_one_request_waits_and_two_wait() -> None:
-    assert waiting_count(a_digest(waiting=listed(a_waiting()))) == "1 request waits, the oldest for 3 days"
-    assert waiting_count(a_digest(waiting=listed())) == "no request waits"
+    assert waiting_count(a_digest(waiting=listed(a_waiting()))) == "1 request pending, the oldest for 3 days"
+    assert waiting_count(a_digest(waiting=listed())) == "none pending"
 
 
 def test_latency_says_how_long_half_and_nearly_all_took() -> None:
@@ -107,10 +107,8 @@ def test_latency_says_how_long_half_and_nearly_all_took() -> None:
 
 
 def test_the_ledger_says_how_much_there_is_and_whether_it_holds() -> None:
-    assert ledger_text(a_digest().ledger) == (
-        "4,208 entries at the week's end, entries 4101 to 4208 are of this week; it verifies"
-    )
-    assert "none of its entries is of this week" in ledger_text(a_quiet_digest().ledger)
+    assert ledger_text(a_digest().ledger) == ("verified; 4,208 entries at the week's end, 4,101 to 4,208 of this week")
+    assert "none of them of this week" in ledger_text(a_quiet_digest().ledger)
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_a_field_that_is_added_to_the_policy_s_words_is_not_forgotten_here() -> 
         Threshold: {*OF_A_THRESHOLD, "metric"},
         Policy: {"poll", "people", "groups", "rules", "default", "calendar", "freezes", "artifact_stores", "digest"}
         | {"authors_from", "registries", "language"},
-        DigestPlan: {"cron", "timezone", "channel", "ticket", "ticket_fields", "email"},
+        DigestPlan: {"cron", "timezone", "channel", "ticket", "ticket_fields", "email", "sign_off", "sign_off_within"},
         PersonEntry: {"name", "email", "mlflow_user"},
         Group: {"name", "slack_group", "people"},
         TicketPlan: {"project", "type", "approved", "rejected", "fields"}
@@ -340,6 +340,9 @@ def test_what_changes_about_the_digest_is_said() -> None:
         "digest.notify: none, was #compliance",
     )
     assert "digest.ticket: none, was project GOV type Task" in changes(before, BEFORE)
+    assert changes(before, replace(BEFORE, digest=replace(plan, sign_off="risk"))) == (
+        "digest.sign_off: risk within 7d, was none",
+    )
 
 
 # What concerns all rules
