@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.audit_export import export
 from bot.commands.context import as_json, services_for, telling_mistakes
+from bot.commands.proofs.audit_export import export
 from bot.domain.text import counted
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Shared by the commands that open requests: parsing the target, and calling the bot's API when its address is set."""
+"""Calling the bot's API, for the commands that open requests where its address is set."""
 
 from __future__ import annotations
 
@@ -7,18 +7,8 @@ from collections.abc import Mapping
 import click
 import requests as http
 
-from bot.domain.model import Target
 from bot.domain.workspaces import Workspace, same_server
-from bot.errors import Refused
 from config.settings import Settings
-
-
-def target_of(text: str) -> Target:
-    """Raises UsageError, which ends with exit code 2."""
-    try:
-        return Target.parse(text)
-    except Refused as refusal:
-        raise click.UsageError(str(refusal)) from None
 
 
 def place_in(workspace: str, settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

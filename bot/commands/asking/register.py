@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.commands.asking.options import target_of
+from bot.commands.asking.over_http import asks_over_http, place_in, post
 from bot.commands.context import settings_for, telling_mistakes
-from bot.commands.wishes import asks_over_http, place_in, post, target_of
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.model import Target, TargetKind
 from bot.errors import Refused
