@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, printable, telling_mistakes
+from bot.commands.context import as_json, telling_mistakes
+from bot.commands.output.text import printable
 
 if TYPE_CHECKING:
     from bot.doctor.findings import Finding

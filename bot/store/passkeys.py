@@ -22,7 +22,7 @@ from bot.domain.model import Vote
 from bot.domain.passkey_events import PASSKEY_EVENTS
 from bot.domain.references import PostedCard
 from bot.domain.request.passkeys import Passkey, passkeys_from
-from bot.errors import Refused
+from bot.errors import NotFound, Refused
 from bot.ports import Click
 from bot.store import tables
 
@@ -90,7 +90,7 @@ class PasskeyRows:
         """The one whose id begins like this. Raises Refused when there is none, or more than one."""
         found = [key for key in self.all().values() if beginning and key.id.startswith(beginning.lower())]
         if not found:
-            raise Refused(f'there is no passkey "{beginning[:40]}". `countersign passkeys list` shows all')
+            raise NotFound(f'there is no passkey "{beginning[:40]}". `countersign passkeys list` shows all')
         if len(found) > 1:
             raise Refused(f'"{beginning}" is the beginning of {len(found)} passkeys. Write more of it')
         return found[0]

@@ -13,7 +13,7 @@ from bot.domain.attestation import decision as attestation
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import DECISION, VOTE, State, TransitionRequest
-from bot.errors import OutsideError, Permanent, Refused
+from bot.errors import NotFound, OutsideError, Permanent, Refused
 from bot.ports import PublicKey
 from bot.services import Services
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
@@ -158,7 +158,9 @@ def check_counts(key: PublicKey, tx: Transaction) -> None:
 def _one_key(beginning: str, tx: Transaction) -> KnownKey:
     found = tx.keys.starting_with(beginning, for_update=True)
     if not found:
-        raise Refused(f'no key begins with "{beginning[:64]}". `countersign keys list` shows those that are registered')
+        raise NotFound(
+            f'no key begins with "{beginning[:64]}". `countersign keys list` shows those that are registered'
+        )
     if len(found) > 1:
         raise Refused(f'{len(found)} keys begin with "{beginning[:64]}". Write more of the one you mean')
     return found[0]

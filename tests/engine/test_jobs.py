@@ -11,7 +11,7 @@ import pytest
 from bot.engine.attempts import RetryPolicy
 from bot.engine.jobs import Jobs
 from bot.engine.rows import Job, JobStatus
-from bot.errors import JobRefused, OutcomeUnknown, Permanent, Temporary
+from bot.errors import JobRefused, NotFound, OutcomeUnknown, Permanent, Temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,7 +254,7 @@ def test_a_dropped_job_never_runs_and_keeps_the_reason(engine: sa.Engine, jobs: 
 
 
 def test_a_job_that_is_not_there_is_named_in_the_refusal(jobs: Jobs) -> None:
-    with pytest.raises(JobRefused, match="there is no job 12"):
+    with pytest.raises(NotFound, match="there is no job 12"):
         jobs.get(12)
 
 

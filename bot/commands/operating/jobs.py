@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
-from bot.commands.context import as_json, git_email_if_any, print_rows, printable, services_for, telling_mistakes
+from bot.commands.context import as_json, git_email_if_any, services_for, telling_mistakes
+from bot.commands.output.printing import print_rows
+from bot.commands.output.text import printable
 from bot.domain.text import counted, format_seconds
 from bot.engine.rows import Job, JobStatus
 

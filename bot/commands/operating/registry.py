@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import click
 
-from bot.commands.context import (
-    as_json,
-    git_email,
-    in_place,
-    place_named,
-    print_rows,
-    services_for,
-    telling_mistakes,
-)
+from bot.commands.context import as_json, git_email, in_place, place_named, services_for, telling_mistakes
+from bot.commands.output.printing import print_rows
 from bot.domain.workspaces import in_workspace
 from bot.store.transaction import Transaction
 from config.settings import Need

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from bot.commands.context import as_json, git_email_if_any, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, git_email_if_any, services_for, telling_mistakes
+from bot.commands.output.printing import print_rows
 from bot.services import Services
 from config.settings import Need
 

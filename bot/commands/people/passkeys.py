@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import click
 
-from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, services_for, telling_mistakes
+from bot.commands.output.printing import print_rows
 from bot.commands.people import admin_of, by_option
 from bot.domain.request.passkeys import Passkey
 from bot.domain.text import format_utc

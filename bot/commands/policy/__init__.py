@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import printable, services_for, settings_for, telling_mistakes
+from bot.commands.context import services_for, settings_for, telling_mistakes
+from bot.commands.output.text import printable
 from bot.commands.policy.explain import explain
 from bot.commands.policy.replay import replay
 from bot.domain.names import shown

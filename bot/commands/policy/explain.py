@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, in_place, place_named, printable, services_for, settings_for, telling_mistakes
+from bot.commands.context import as_json, in_place, place_named, services_for, settings_for, telling_mistakes
+from bot.commands.output.text import printable
 from bot.domain.model import Target
 from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to, passkey_groups
 from bot.domain.registry.model_uri import ModelUri

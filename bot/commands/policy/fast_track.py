@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, git_email, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, git_email, services_for, telling_mistakes
 from bot.commands.durations import since_option
+from bot.commands.output.printing import print_rows
 from bot.domain.text import AS_OPTION, duration_text
 
 if TYPE_CHECKING:

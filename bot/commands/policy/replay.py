@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
-from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, services_for, telling_mistakes
 from bot.commands.durations import since_option
+from bot.commands.output.printing import print_rows
 from bot.commands.policy.explain import IN_FORCE, file_option, policy_under
 from bot.domain.queries.policy_replay import Comparison, Replayed, Summary, happened, summed_up
 from bot.domain.text import AS_OPTION, duration_text

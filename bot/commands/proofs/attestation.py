@@ -10,7 +10,7 @@ import click
 
 from bot.commands.context import services_for, settings_for, telling_mistakes
 from bot.domain.model import DECISION, VOTE
-from bot.errors import Refused
+from bot.errors import NotFound, Refused
 from bot.signatures import as_sigstore_bundle
 from bot.store.attestations import Attestation
 from bot.store.transaction import Transaction
@@ -97,7 +97,7 @@ def _chosen(request_id: str, about: str | None, email: str, tx: Transaction) -> 
 def _voter(email: str, tx: Transaction) -> str:
     person = tx.people.find(email)
     if person is None:
-        raise Refused(f"nobody here has the e-mail {email}")
+        raise NotFound(f"nobody here has the e-mail {email}")
     return person.id
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from bot.clients.keys import ALGORITHMS, make_key
-from bot.commands.context import as_json, print_rows, services_for, settings_for, telling_mistakes
+from bot.commands.context import as_json, services_for, settings_for, telling_mistakes
+from bot.commands.output.printing import print_rows
 from bot.domain.text import format_utc
 from bot.errors import InvalidKey
 from bot.signatures import ECDSA_P256

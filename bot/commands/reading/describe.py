@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, in_place, place_named, printable, services_for, settings_for, telling_mistakes
+from bot.commands.context import as_json, in_place, place_named, services_for, settings_for, telling_mistakes
+from bot.commands.output.text import printable
 from bot.domain.ledger.chain import Plain, as_plain
 from bot.domain.queries.description_text import holders_in_words, in_words
 from bot.domain.registry.model_uri import ModelUri

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from bot.commands.asking.options import target_of
-from bot.commands.context import as_json, in_place, place_named, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, in_place, place_named, services_for, telling_mistakes
+from bot.commands.output.printing import print_rows
 from bot.domain.text import format_seconds
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, services_for, telling_mistakes
+from bot.commands.output.printing import print_rows
 from bot.commands.reading.deciders import holder_approved_by
 from bot.domain.workspaces import DEFAULT
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from bot.commands.asking.calling_off import call_off
-from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, services_for, telling_mistakes
+from bot.commands.output.printing import print_rows
 from bot.commands.reading.deciders import approved_by
 from bot.domain.model import OPEN, TransitionRequest
 from bot.domain.policy.rules import Policy
