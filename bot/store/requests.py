@@ -52,7 +52,7 @@ class RequestRows:
         self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
     def get(self, request_id: str, *, for_update: bool = False) -> TransitionRequest:
-        """Raises Refused when there is none: ids come from buttons and command lines."""
+        """Raises NotFound when there is none: ids come from buttons and command lines."""
         if not (request_id.isascii() and request_id.isprintable()):  # PostgreSQL would refuse it as a parameter
             raise NotFound("there is no such request: its id holds letters that no id of ours has")
         query = sa.select(tables.requests.c.body).where(tables.requests.c.id == request_id)

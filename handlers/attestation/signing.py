@@ -77,7 +77,7 @@ def retire_key(beginning: str, reason: str, s: Services) -> KnownKey:
         raise Refused("say in a sentence why: the reason is kept in the ledger, for those who read it later")
     now = s.clock.now()
     with s.store.transaction() as tx:
-        key = _one_key(beginning, tx)
+        key = key_beginning_with(beginning, tx, for_update=True)
         if key.retired_seq is not None:
             raise Refused(f"key {key.id[:12]} was retired before: {key.retired_because}")
         seq = tx.record_now(KeyRetired(now, key.id, reason))
@@ -155,8 +155,9 @@ def check_counts(key: PublicKey, tx: Transaction) -> None:
         )
 
 
-def _one_key(beginning: str, tx: Transaction) -> KnownKey:
-    found = tx.keys.starting_with(beginning, for_update=True)
+def key_beginning_with(beginning: str, tx: Transaction, *, for_update: bool = False) -> KnownKey:
+    """The one key whose id begins so. Raises NotFound, or Refused when there are several."""
+    found = tx.keys.starting_with(beginning, for_update=for_update)
     if not found:
         raise NotFound(
             f'no key begins with "{beginning[:64]}". `countersign keys list` shows those that are registered'

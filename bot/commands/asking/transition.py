@@ -7,11 +7,25 @@ from dataclasses import dataclass
 
 import click
 
+from bot.commands.asking.opened import Opened, say_where
 from bot.commands.asking.options import name_option, requester_option, target_of, to_option
 from bot.commands.asking.over_http import asks_over_http, place_in, post
-from bot.commands.context import git_email, in_place, place_named, services_for, settings_for, telling_mistakes
+from bot.commands.context import as_json, git_email, in_place, place_named, services_for, settings_for, telling_mistakes
+from bot.commands.output.printing import print_json, say
 from bot.domain.model import Ask, AskKind, Target
 from config.settings import Need, Settings
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for. `requester` is an address."""
+
+    name: str
+    version: int
+    target: Target
+    comment: str
+    requester: str
+    workspace: str
 
 
 @click.command("request-transition")
@@ -21,31 +35,27 @@ from config.settings import Need, Settings
 @click.option("--comment", default="", help="Why; the approvers read it on the card.")
 @requester_option
 @in_place
+@as_json
 @telling_mistakes
-def request_transition(name: str, version: int, target: str, comment: str, requester: str, workspace: str) -> None:
+def request_transition(
+    name: str, version: int, target: str, comment: str, requester: str, workspace: str, as_json: bool
+) -> None:
     """Ask for a version to reach a target.
 
     With COUNTERSIGN_URL and COUNTERSIGN_API_TOKEN set it asks the bot there; else it writes to the bot's own database.
     """
     wish = Wish(name, version, target_of(target), comment, requester or git_email("--requester"), workspace)
     settings = settings_for()
-    if asks_over_http(settings):
-        _ask_over_http(wish, settings)
-    else:
-        _ask_here(wish)
+    opened = _ask_over_http(wish, settings) if asks_over_http(settings) else _ask_here(wish)
+    if as_json:
+        print_json({**opened, "requester": wish.requester})
+        return
+    say(f"{opened['id'][:8]}  {opened['version']} asks for {opened['target']}: {opened['state']}")
+    say(f"Requester: {wish.requester}{'' if requester else ' (git user.email; --requester names another)'}")
+    say_where(opened)
 
 
-@dataclass(frozen=True)
-class Wish:
-    name: str
-    version: int
-    target: Target
-    comment: str
-    requester: str
-    workspace: str
-
-
-def _ask_over_http(wish: Wish, settings: Settings) -> None:
+def _ask_over_http(wish: Wish, settings: Settings) -> Opened:
     body = {
         "name": wish.name,
         "version": wish.version,
@@ -54,11 +64,11 @@ def _ask_over_http(wish: Wish, settings: Settings) -> None:
         "requester": wish.requester,
         **place_in(wish.workspace, settings, os.environ),
     }
-    opened = post("/api/requests", body, settings)
-    click.echo(f"{opened['id'][:8]}  {opened['version']} asks for {opened['target']}: {opened['state']}")
+    return post("/api/requests", body, settings)
 
 
-def _ask_here(wish: Wish) -> None:
+def _ask_here(wish: Wish) -> Opened:
+    from handlers.queries.request_answer import answer_to
     from handlers.request import asking
 
     with services_for(Need.REGISTRY) as services:
@@ -72,4 +82,4 @@ def _ask_here(wish: Wish) -> None:
             services,
             place_named(wish.workspace),
         )
-    click.echo(f"{opened.short_id}  {opened.version} asks for {opened.target}: {opened.state}")
+        return answer_to(opened, services)

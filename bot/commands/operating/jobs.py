@@ -5,28 +5,33 @@ from __future__ import annotations
 import click
 
 from bot.commands.context import as_json, git_email_if_any, services_for, telling_mistakes
-from bot.commands.output.printing import print_rows
-from bot.commands.output.text import printable
-from bot.domain.text import counted, format_seconds
+from bot.commands.operating.job_rows import BELOW, COLUMNS, job_row
+from bot.commands.output.consent import confirm, yes_option
+from bot.commands.output.printing import print_json, print_record, print_rows, say, say_heading
+from bot.domain.text import counted
+from bot.engine.lanes import ROUTINE
 from bot.engine.rows import Job, JobStatus
 
 
 @click.group("jobs")
 def jobs_group() -> None:
-    """Look after the effects: a parked one waits for you."""
+    """List, show, replay and drop jobs. A parked job waits for you."""
 
 
 @jobs_group.command("list")
 @click.option("--status", type=click.Choice([str(status) for status in JobStatus]), help="Only jobs in this status.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1))
+@click.option("--all", "every", is_flag=True, help="Also sweeps and looks at models in which nothing has failed.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="So many at most.")
 @as_json
 @telling_mistakes
-def list_jobs(status: str | None, limit: int, as_json: bool) -> None:
-    """Jobs, newest first."""
+def list_jobs(status: str | None, every: bool, limit: int, as_json: bool) -> None:
+    """List jobs, the newest first, without the routine of sweeps."""
     with services_for() as services:
-        found = services.store.jobs.listing(JobStatus(status) if status else None, limit=limit)
-    columns = ("id", "status", "effect", "subject", "attempts", "next try", "last error")
-    print_rows([_row(job) for job in found], columns, as_json=as_json, empty="No jobs.")
+        chosen = JobStatus(status) if status else None
+        found = services.store.jobs.listing(chosen, limit=limit, without=() if every else ROUTINE)
+    rows = [job_row(job) for job in found]
+    empty = f"No jobs{f' are {status}' if status else ''}."
+    print_rows(rows, COLUMNS, as_json=as_json, empty=empty, below=BELOW, cuts=True, is_narrowed=bool(status))
 
 
 @jobs_group.command("show")
@@ -34,17 +39,18 @@ def list_jobs(status: str | None, limit: int, as_json: bool) -> None:
 @as_json
 @telling_mistakes
 def show(job_id: int, as_json: bool) -> None:
-    """One job with all its errors."""
+    """Show one job with all its errors."""
     with services_for() as services:
         job = services.store.jobs.get(job_id)
+    errors = [{"attempt": one.attempt, "at": one.at, "error": one.error} for one in job.errors]
+    row = {**job_row(job), "lane": job.lane, "gives_up_after": job.not_after}
     if as_json:
-        errors = [{"attempt": error.attempt, "at": error.at, "error": error.error} for error in job.errors]
-        print_rows([{**_row(job), "lane": job.lane, "errors": errors}], (), as_json=True, empty="")
+        print_json({**row, "errors": errors})
         return
-    for name, value in _row(job).items():
-        click.echo(f"{name:>10}: {printable(value)}")
-    for error in job.errors:
-        click.echo(f"  attempt {error.attempt} at {format_seconds(error.at)}: {printable(error.error)}")
+    print_record({name: value for name, value in row.items() if name not in ("last_error", "request")})
+    if errors:
+        say_heading("Errors")
+        print_rows(errors, ("attempt", "at"), as_json=False, empty="", below=("error",))
 
 
 @jobs_group.command("replay")
@@ -60,39 +66,36 @@ def replay(job_id: int | None, every: bool) -> None:
     with services_for() as services:
         before_replay(job_id, services)
         if every:
-            click.echo(f"{counted(services.store.jobs.replay_all(), 'job')} sent back.")
+            say(f"{counted(services.store.jobs.replay_all(), 'job')} sent back.")
         elif job_id is not None:
             job = services.store.jobs.replay(job_id)
-            click.echo(f"job {job.id} ({job.name}) sent back to its lane.")
+            say(f"job {job.id} ({job.name}) sent back to its lane.")
 
 
 @jobs_group.command("drop")
 @click.argument("job_id", type=int)
 @click.option("--reason", required=True, help="Why it is given up; kept with the job.")
 @click.option("--by", default="", help="Who gives it up, by e-mail. Default: git's user.email.")
+@yes_option
 @telling_mistakes
-def drop(job_id: int, reason: str, by: str) -> None:
+def drop(job_id: int, reason: str, by: str, yes: bool) -> None:
     """Give a job up for good. The job that would have applied an approval takes the approval with it."""
     from handlers.policy.kill_switch import person_named
-    from handlers.request.calling_off import drop_job
+    from handlers.request.calling_off import approval_behind, drop_job
 
     with services_for() as services:
+        job = services.store.jobs.get(job_id)
+        confirm(_what_happens(job, is_approval=approval_behind(job, services) is not None), yes=yes)
         email = by or git_email_if_any()
         person = person_named(email, services) if email else None
         job, ended = drop_job(job_id, reason, person, services)
-    click.echo(f"job {job.id} ({job.name}) dropped.")
+    say(f"job {job.id} ({job.name}) dropped.")
     if ended is not None:
-        click.echo(f"{ended.short_id}  the approval of {ended.version} for {ended.target} is called off with it.")
+        say(f"{ended.short_id}  the approval of {ended.version} for {ended.target} is called off with it.")
 
 
-def _row(job: Job) -> dict[str, object]:
-    last = job.errors[-1].error if job.errors else None
-    return {
-        "id": job.id,
-        "status": str(job.status),
-        "effect": job.name,
-        "subject": job.request_id,
-        "attempts": job.attempts,
-        "next try": job.scheduled_at,
-        "last error": last,
-    }
+def _what_happens(job: Job, *, is_approval: bool) -> str:
+    said = f"Job {job.id} ({job.name}) will never run."
+    if is_approval:
+        said += f" The approval of request {job.request_id[:8]} is called off with it, so its target does not move."
+    return said

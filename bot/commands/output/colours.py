@@ -9,10 +9,10 @@ import click
 GOOD, BAD, WAITS, OVER = "green", "red", "yellow", "bright_black"
 
 COLOURS: Mapping[str, str] = {
-    **dict.fromkeys(("ok", "applied", "approved", "believed", "done", "approve", "on", "yes"), GOOD),
+    **dict.fromkeys(("ok", "applied", "approved", "believed", "done", "approve", "on", "active"), GOOD),
     **dict.fromkeys(("FAIL", "rejected", "parked", "doubted", "unreadable", "reject", "stale", "refused"), BAD),
     **dict.fromkeys(("warn", "pending", "collecting", "waiting", "running", "shadow"), WAITS),
-    **dict.fromkeys(("expired", "withdrawn", "superseded", "called off", "dropped", "off", "retired"), OVER),
+    **dict.fromkeys(("expired", "withdrawn", "superseded", "called_off", "dropped", "off", "retired"), OVER),
 }
 """Of whole cells: a word inside a sentence keeps the terminal's own colour."""
 

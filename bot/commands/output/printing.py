@@ -10,6 +10,7 @@ import click
 
 from bot.commands.context import NOTHING_FOUND
 from bot.commands.output import terminal
+from bot.commands.output.colours import heading
 from bot.commands.output.tables import Row, Table, as_lines, fitted, record
 from bot.commands.output.text import printable_lines
 
@@ -48,6 +49,17 @@ def print_rows(
 def print_record(fields: Mapping[str, object]) -> None:
     """Names and values, one below the other."""
     _print(record(list(fields.items()), terminal.width()))
+
+
+def print_exactly(text: str) -> None:
+    """What a program will read, unchanged and without a line break of its own; on a terminal, where a person reads, as `say` does."""
+    click.echo(printable_lines(text) if terminal.width() else text, nl=False)
+
+
+def say_heading(text: str) -> None:
+    """Above a part of what is printed, after an empty line."""
+    click.echo()
+    click.echo(heading(text))
 
 
 def print_json(value: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import as_json, in_place, place_named, services_for, settings_for, telling_mistakes
-from bot.commands.output.text import printable
+from bot.commands.output.printing import print_json, say
 from bot.domain.model import Target
 from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to, passkey_groups
 from bot.domain.registry.model_uri import ModelUri
@@ -58,10 +57,10 @@ def explain(uri: str, target: str | None, file: Path | None, as_json: bool, work
         said = policy_questions.explain(wanted, wanted_target, policy, services, asks_notifier=asks_notifier)
     source = str(file) if file else IN_FORCE
     if as_json:
-        click.echo(json.dumps(_as_plain(said, source), indent=2, default=str))
+        print_json(_as_plain(said, source))
         return
     for line in _lines(said, policy, source):
-        click.echo(printable(line) if line else "")
+        say(line)
 
 
 def policy_under(file: Path | None, s: Services) -> Policy:

@@ -18,7 +18,7 @@ from bot.domain.text import format_seconds
 @as_json
 @telling_mistakes
 def history(name: str, target: str, limit: int, as_json: bool, workspace: str) -> None:
-    """Everything that has happened to the targets of a model, oldest first."""
+    """List everything that has happened to the targets of a model, oldest first."""
     from handlers.queries.history import history_of
 
     where = target_of(target) if target else None
@@ -26,7 +26,7 @@ def history(name: str, target: str, limit: int, as_json: bool, workspace: str) -
         happened = history_of(name, where, services, place_named(workspace))[-limit:]
     rows: list[dict[str, object]] = [
         {
-            "time": one.at.isoformat() if as_json else format_seconds(one.at),
+            "at": one.at if as_json else format_seconds(one.at),
             "what": one.what,
             "version": str(one.version) if one.version else None,
             "target": str(one.target) if one.target else None,
@@ -34,11 +34,9 @@ def history(name: str, target: str, limit: int, as_json: bool, workspace: str) -
             "ticket": one.ticket,
             "why": one.why,
             "request_id": one.request_id,
-            "at": one.at.isoformat(),
         }
         for one in happened
     ]
-    columns = ("time", "what", "version", "target", "who", "ticket", "why")
-    print_rows(
-        rows, columns, as_json=as_json, empty=f"Nothing has happened to {name} yet, as far as Countersign knows."
-    )
+    empty = f"Nothing has happened to {name} yet, as far as Countersign knows."
+    columns = ("at", "what", "version", "target")
+    print_rows(rows, columns, as_json=as_json, empty=empty, below=("who", "ticket", "why"), is_narrowed=True)

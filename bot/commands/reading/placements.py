@@ -14,7 +14,7 @@ from bot.domain.workspaces import DEFAULT
 @as_json
 @telling_mistakes
 def list_placements(as_json: bool) -> None:
-    """What holds which target, since when, by what right, and who approved it."""
+    """List what holds each target, since when, by what right, and who approved it."""
     from handlers.custody.facts import basis_of, behind
 
     with services_for() as services, services.store.transaction() as tx:
@@ -34,12 +34,13 @@ def list_placements(as_json: bool) -> None:
                     "version": placement.version.version,
                     "since": placement.since,
                     "held": str(basis) if basis else None,
-                    "approved by": holder_approved_by(approval, names, policy) if approval else "nobody",
+                    "approved_by": holder_approved_by(approval, names, policy) if approval else None,
                     "ticket": request.ticket.key if request and request.ticket else None,
-                    "rule": rule.label if rule else "none speaks of it",
+                    "rule": rule.label if rule else None,
                     "workspace": version.workspace,
                 }
             )
     elsewhere = ("workspace",) if any(row["workspace"] != DEFAULT for row in rows) else ()
-    columns = (*elsewhere, "model", "target", "version", "since", "held", "approved by", "ticket", "rule")
-    print_rows(rows, columns, as_json=as_json, empty="No target is held, or no sweep has run yet.")
+    columns = (*elsewhere, "model", "target", "version", "since", "ticket")
+    empty = "No target has a version, or no sweep has run yet."
+    print_rows(rows, columns, as_json=as_json, empty=empty, below=("held", "approved_by", "rule"))
