@@ -14,7 +14,8 @@ import click
 import psycopg
 from sqlalchemy.exc import OperationalError
 
-from bot.commands.output.text import printable_lines
+from bot.commands.output import terminal
+from bot.commands.output.text import readable
 from bot.database.embedded import NoDatabase
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import AlreadyRunning, InvalidSettings, NotFound, OutsideError, Refused, without_retries
@@ -32,8 +33,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON inste
 class Failed(click.ClickException):
     """Refused, or it failed: exit code 1. The message may name things from outside, so its control characters are replaced."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(printable_lines(message))
+    prefix = "Error: "
+
+    def show(self, file: object = None) -> None:  # noqa: ARG002 - click hands it in
+        click.echo(readable(f"{self.prefix}{self.message}", terminal.columns(err=True)), err=True)
 
 
 class NothingFound(Failed):
@@ -46,9 +49,7 @@ class Mistake(Failed):
     """Wrong settings or usage, or a system that is not ready: exit code 2, every sentence on its own line."""
 
     exit_code = USAGE
-
-    def show(self, file: object = None) -> None:  # noqa: ARG002 - click hands it in
-        click.echo(self.message, err=True)
+    prefix = ""
 
 
 def in_place(command: Callable[P, R]) -> Callable[P, R]:

@@ -8,11 +8,11 @@ from handlers.request.rollbacks import what_follows
 
 
 def answer_to(opened: TransitionRequest, s: Services) -> dict[str, str]:
-    """`card_url`, `ticket` and `ticket_url` are empty until a worker has made them.
+    """`card_url`, `ticket` and `ticket_url` are there once a worker has made them.
 
-    For a rollback, `next` says whether the target moves at once, and `warning` that the policy does not name who asked; else it is empty.
+    For a rollback, `next` says whether the target moves at once, and a `warning` is there when the policy does not name who asked.
     """
-    answer = {
+    known = {
         "id": opened.id,
         "state": str(opened.state),
         "version": str(opened.version),
@@ -21,9 +21,9 @@ def answer_to(opened: TransitionRequest, s: Services) -> dict[str, str]:
         "ticket": opened.ticket.key if opened.ticket else "",
         "ticket_url": opened.ticket.url if opened.ticket else "",
     }
-    if opened.kind is not Kind.ROLLBACK:
-        return answer
-    return {**answer, "next": what_follows(opened, s), "warning": _stranger(opened, s)}
+    if opened.kind is Kind.ROLLBACK:
+        known |= {"next": what_follows(opened, s), "warning": _stranger(opened, s)}
+    return {name: text for name, text in known.items() if text}
 
 
 def _stranger(opened: TransitionRequest, s: Services) -> str:

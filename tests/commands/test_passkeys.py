@@ -34,7 +34,7 @@ def test_the_list_says_whose_passkey_it_is_who_confirmed_it_and_whether_it_count
 
     (listed,) = json.loads(printed)
     assert code == 0
-    assert (listed["email"], listed["label"], listed["confirmed by"], listed["state"]) == (
+    assert (listed["email"], listed["label"], listed["confirmed_by"], listed["state"]) == (
         "ana@example.com",
         "my phone",
         "Ben",

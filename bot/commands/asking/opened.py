@@ -21,5 +21,6 @@ def say_where(opened: Opened) -> None:
 
 
 def say_warning(opened: Opened) -> None:
-    if opened.get("warning"):
-        say(f"Warning: {opened['warning']}.", err=True)
+    warning = opened.get("warning")
+    if warning:
+        say(f"Warning: {warning}.", err=True)

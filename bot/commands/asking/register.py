@@ -250,7 +250,7 @@ def _name_in_params(folder: Path) -> str:
             else ""
         )
     except InvalidDvcFile as reason:
-        raise click.UsageError(f"{PARAMS} {reason}. Mend it, or name the model with --name") from None
+        raise click.UsageError(f"{PARAMS} {reason}. Fix it, or name the model with --name") from None
     if not name:
         raise click.UsageError(f"no registered model is named. Add --name NAME, or {NAME_IN_PARAMS}: NAME to {PARAMS}")
     return name

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bot.engine.rows import Job, JobStatus
 
-COLUMNS = ("id", "status", "effect", "request", "created_at", "tries", "next_try")
-BELOW = ("last_error",)
+COLUMNS = ("id", "status", "effect", "request", "created_at", "tries")
+BELOW = ("next_try", "last_error")
 SHORT = 8  # characters of a request's id, as lists and cards print it
 
 

@@ -22,7 +22,7 @@ def registry_group() -> None:
 @as_json
 @telling_mistakes
 def show(as_json: bool) -> None:
-    """Which registry is known, whether it is believed, and which of its models cannot be read."""
+    """Show which registry is known, whether it is believed, and which of its models cannot be read."""
 
     with services_for() as services, services.store.transaction() as tx:
         told = [row for place in tx.places() for row in _rows(place, tx)]

@@ -12,12 +12,12 @@ from bot.commands.context import NOTHING_FOUND
 from bot.commands.output import terminal
 from bot.commands.output.colours import heading
 from bot.commands.output.tables import Row, Table, as_lines, fitted, record
-from bot.commands.output.text import printable_lines
+from bot.commands.output.text import printable_lines, readable
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """A sentence, which may name things from outside: control characters are replaced."""
-    click.echo(printable_lines(text), err=err)
+    """Sentences, which may name things from outside: control characters are replaced, and a terminal gets whole words."""
+    click.echo(readable(text, terminal.columns(err=err)), err=err)
 
 
 def print_rows(

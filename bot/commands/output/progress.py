@@ -15,6 +15,7 @@ from bot.ports.progress import Report, silent
 
 ERASE = "\r\x1b[2K"  # back to the start of the line, and the line erased; terminals only
 EACH = 0.2  # seconds between two drawings
+NARROW = 40  # columns; of a terminal that was closed meanwhile
 FIRST = 0.5  # seconds; what is done by then needs no line
 
 
@@ -36,7 +37,9 @@ class _Line:
         wait = FIRST
         while not self._ended.wait(wait):
             line = f"{self.text} ({time.monotonic() - self._began:.0f} s)"
-            click.echo(ERASE + cut(printable(line), terminal.error_width() - 1), nl=False, err=True, color=True)
+            click.echo(
+                ERASE + cut(printable(line), (terminal.columns(err=True) or NARROW) - 1), nl=False, err=True, color=True
+            )
             wait = EACH
         if wait == EACH:
             click.echo(ERASE, nl=False, err=True, color=True)

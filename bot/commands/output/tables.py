@@ -61,14 +61,24 @@ def fitted(table: Table, width: int) -> Iterator[str]:
 
 
 def record(fields: Sequence[tuple[str, object]], width: int | None) -> Iterator[str]:
-    """Names and values in two columns, the values wrapped. A width of None, for a pipe: never, and no colours."""
+    """Names and values in two columns, the values wrapped; a value below its name where it would have less than half of the width.
+
+    A width of None is for a pipe: nothing is wrapped, and nothing has a colour.
+    """
     said = [(title(name), printable(value)) for name, value in fields]
     room = max((cells(name) for name, _ in said), default=0)
+    indent = room + GAP if width is None or width - room - GAP >= width // 2 else GAP
     for name, value in said:
-        lines = wrapped(value, max(width - room - GAP, width // 2)) if width else [value]
-        label, gap = padded(name, room), " " * GAP
-        yield f"{heading(label) if width else label}{gap}{coloured(lines[0]) if width else lines[0]}".rstrip()
-        yield from (" " * (room + GAP) + line for line in lines[1:])
+        if width is None:
+            yield f"{padded(name, room)}{' ' * GAP}{value}"
+            continue
+        first, *others = wrapped(value, width - indent)
+        if indent == GAP:
+            yield heading(name)
+            yield f"{' ' * GAP}{coloured(first)}"
+        else:
+            yield f"{heading(padded(name, room))}{' ' * GAP}{coloured(first)}".rstrip()
+        yield from (" " * indent + line for line in others)
 
 
 def _cells_of(rows: Sequence[Row], columns: Sequence[str]) -> list[list[str]]:

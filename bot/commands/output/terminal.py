@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 
+USUAL = 80  # columns; of a terminal that does not say its size
 NARROWEST = 20  # columns; on less nothing is readable
 
 
+def columns(*, err: bool) -> int | None:
+    """Of the terminal that the stream goes to; None for a file or a pipe. COLUMNS overrides the terminal's own."""
+    stream = sys.stderr if err else sys.stdout
+    if not stream.isatty():
+        return None
+    wanted = os.environ.get("COLUMNS", "")
+    found = int(wanted) if wanted.isdecimal() else os.get_terminal_size(stream.fileno()).columns
+    return max(found or USUAL, NARROWEST)
+
+
 def width() -> int | None:
-    """Columns of the terminal that standard output goes to; None for a file or a pipe. COLUMNS overrides the terminal's own."""
-    return max(shutil.get_terminal_size().columns, NARROWEST) if sys.stdout.isatty() else None
+    """The same for standard output."""
+    return columns(err=False)
 
 
 def can_answer() -> bool:
@@ -23,11 +33,6 @@ def can_answer() -> bool:
 def shows_progress() -> bool:
     """A dumb terminal cannot rewrite a line."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def error_width() -> int:
-    """Columns of the terminal that standard error goes to."""
-    return max(shutil.get_terminal_size().columns, NARROWEST)
 
 
 def colour_choice(environ: Mapping[str, str]) -> bool | None:

@@ -25,6 +25,12 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line) if line else "" for line in text.split("\n"))
 
 
+def readable(text: str, width: int | None) -> str:
+    """The same, with its lines broken between words for that many columns; None for a pipe, where no line is broken."""
+    lines = printable_lines(text).split("\n")
+    return "\n".join(part for line in lines for part in (wrapped(line, width) if width else [line]))
+
+
 def cells(text: str) -> int:
     """How many columns of a terminal the text takes: East Asian letters take two, combining marks none."""
     return sum(_cells_of(letter) for letter in text)

@@ -14,14 +14,14 @@ by_option = click.option("--by", default="", help="Who says so, by e-mail. Defau
 
 @click.group("people")
 def people_group() -> None:
-    """Who is bound to which Slack account."""
+    """Manage which Slack account belongs to whom."""
 
 
 @people_group.command("list")
 @as_json
 @telling_mistakes
 def list_people(as_json: bool) -> None:
-    """Everybody who is known, with the account that is theirs now and those that were."""
+    """List everybody who is known, with the account that is theirs now and those that were."""
     with services_for() as services, services.store.transaction() as tx:
         people, history = tx.people.everybody(), tx.people.accounts()
     rows: list[dict[str, object]] = []
@@ -66,7 +66,7 @@ def bind(email: str, account: str, by: str) -> None:
 @by_option
 @telling_mistakes
 def unbind(email: str, by: str) -> None:
-    """Take a person's Slack account away. No press binds it or another one again: that takes `people bind`."""
+    """Unbind a person from their Slack account. No press binds it or another one again: that takes `people bind`."""
     from handlers.request.accounts import unbind_by_hand
 
     with services_for() as services:

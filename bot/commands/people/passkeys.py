@@ -22,7 +22,7 @@ def passkeys_group() -> None:
 @as_json
 @telling_mistakes
 def list_passkeys(as_json: bool) -> None:
-    """All passkeys, by the ledger: whose, since when, confirmed by whom, and whether they count now."""
+    """List all passkeys, by the ledger: whose, since when, confirmed by whom, and whether they count now."""
     with services_for() as services, services.store.transaction() as tx:
         keys = tx.passkeys.all()
         names, emails = tx.people.all_names(), tx.people.emails([key.person for key in keys.values()])

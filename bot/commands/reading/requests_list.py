@@ -20,8 +20,8 @@ from bot.services import Services
 from bot.store.people import Person
 from bot.store.requests import Wanted
 
-COLUMNS = ("id", "state", "version", "target", "opened_at", "ticket")
-BELOW = ("asked", "requester", "decided_by")
+COLUMNS = ("id", "state", "version", "target", "ticket")
+BELOW = ("opened_at", "asked", "requester", "decided_by")
 PAGE = 200  # requests read at once while those are sought that wait for one person
 
 
@@ -42,7 +42,11 @@ class Search:
 @click.command("list")
 @click.option("--open", "only_open", is_flag=True, help="Only those that wait for a decision.")
 @click.option(
-    "--state", "states", multiple=True, type=click.Choice(list(State)), help="Only in this state. May be given again."
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([str(state) for state in State]),
+    help="Only in this state. May be given again.",
 )
 @click.option("--model", help="Only of this registered model.")
 @click.option(

@@ -41,7 +41,7 @@ def show(request_id: str, as_json: bool) -> None:
         tables = {name: list(rows) for name, (rows, _, _) in _tables(found).items()}
         print_json({**_head(found), "evidence": _evidence(found.request.evidence), **tables})
         return
-    print_record({name: value for name, value in _head(found).items() if value not in (None, "", ())})
+    print_record({name: value for name, value in _head(found).items() if value is not None and name != "decided_at"})
     if found.request.evidence:
         say_heading("Evidence")
         print_record(_evidence_in_words(found.request.evidence))

@@ -388,7 +388,7 @@ def test_replay_under_the_policy_in_force_finds_the_same_outcome(installation: I
 
     assert told["summary"]["counts"]["same outcome"] == 1
     (row,) = told["requests"]
-    assert (row["what happened"], row["under this policy"]) == ("approved by people", "same outcome")
+    assert (row["what_happened"], row["under_this_policy"]) == ("approved by people", "same outcome")
 
 
 def test_replay_looks_no_further_back_than_it_is_told(installation: Installation) -> None:
