@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.engine.rows import Job, JobStatus
 
-COLUMNS = ("id", "status", "effect", "request", "created_at", "tries")
+COLUMNS = ("id", "status", "effect", "request", "created_at", "attempts")
 BELOW = ("next_try", "last_error")
 SHORT = 8  # characters of a request's id, as lists and cards print it
 
@@ -19,7 +19,7 @@ def job_row(job: Job) -> dict[str, object]:
         "effect": job.name,
         "request": job.request_id[:SHORT] if is_request else job.request_id or None,
         "created_at": job.created_at,
-        "tries": job.attempts,
+        "attempts": job.attempts,
         "next_try": job.scheduled_at if job.status is JobStatus.WAITING else None,
         "last_error": last,
         "subject": job.request_id,
