@@ -33,7 +33,7 @@ from bot.domain.request import fast_track
 from bot.domain.request.rollback import failure_of
 from bot.domain.text import format_utc
 from bot.domain.workspaces import in_workspace
-from bot.errors import NotFound, OutsideError, Refused
+from bot.errors import NotFound, OutsideError
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -125,7 +125,7 @@ def _version_of(uri: ModelUri, model: ModelSnapshot) -> VersionId:
     """An alias is resolved once, here: what it says a moment later is another question."""
     if uri.alias is not None and uri.alias not in model.aliases:
         known = ", ".join(sorted(model.aliases)) or "none"
-        raise Refused(f'{model.name} has no alias "{uri.alias}"; its aliases are: {known}')
+        raise NotFound(f'{model.name} has no alias "{uri.alias}"; its aliases are: {known}')
     number = uri.version if uri.alias is None else model.aliases[uri.alias]
     seen = model.version(number) if number is not None else None
     if seen is None:

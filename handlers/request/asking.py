@@ -16,7 +16,7 @@ from bot.domain.request.opening import asked_again
 from bot.domain.request.rollback import failure_of
 from bot.domain.workspaces import in_workspace
 from bot.engine.lanes import FollowUp, Lane
-from bot.errors import NotFound, Refused
+from bot.errors import Refused
 from bot.ports.progress import Report, silent
 from bot.services import Services
 from bot.store.people import Person
@@ -50,7 +50,7 @@ def request_transition(
     seen = s.registry_at(workspace).find_model(workspace, model)
     wanted = seen.version(version) if seen else None
     if seen is None or wanted is None:
-        raise NotFound(
+        raise Refused(
             f"MLflow has no version {version} of {model}{in_workspace(workspace)}. Check the name and the number"
         )
     with s.store.transaction() as tx:

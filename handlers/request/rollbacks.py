@@ -37,7 +37,7 @@ from bot.domain.request.rollback import (
 )
 from bot.domain.text import target_label
 from bot.domain.workspaces import in_workspace
-from bot.errors import NotFound, Refused
+from bot.errors import Refused
 from bot.ports import Click
 from bot.services import Services
 from bot.store.requests import LIVE
@@ -97,7 +97,7 @@ def _models_of(model: str, target: Target, workspace: str, s: Services) -> tuple
     registry = s.registry_at(workspace)
     source = registry.find_model(workspace, model)
     if source is None:
-        raise NotFound(f"MLflow has no registered model {model}{in_workspace(workspace)}. Check the name")
+        raise Refused(f"MLflow has no registered model {model}{in_workspace(workspace)}. Check the name")
     return source, source if target.kind is not TargetKind.MODEL else registry.find_model(workspace, target.name)
 
 
@@ -217,7 +217,7 @@ def _way_back(
         return way
     named = source.version(version)
     if named is None:
-        raise NotFound(f"MLflow has no version {version} of {source.name}. Check the name and the number")
+        raise Refused(f"MLflow has no version {version} of {source.name}. Check the name and the number")
     if named.id == holder:
         raise Refused(f"{holder} is the one that holds {target} now. Name the version that it should go back to")
     return named.id
