@@ -66,9 +66,9 @@ one line a row. Text from outside, such as a model's name, loses its control cha
 
 A worker ends with 0 when it was stopped, 1 when it had to cut jobs short, 2 without a schema, and 3 when the database stays away.
 
-`adopt`, `fast-track on`, `jobs drop`, `keys retire`, `registry accept`, `requests call-off` and `restore` say what will happen and ask first.
-In a script, add `--yes`; without it and without a terminal they refuse with exit code 2 and change nothing. `rollback` asks on a terminal
-only, so that a script that calls it goes on as before, and `fast-track off` never asks.
+`adopt`, `fast-track on`, `jobs drop`, `keys retire`, `registry accept`, `requests call-off` and `restore` say what will happen and ask
+first. In a script, add `--yes`; without it and without a terminal they refuse with exit code 2 and change nothing. `rollback` asks on a
+terminal only, so that a script that calls it goes on as before, and `fast-track off` never asks.
 
 Completion of commands, options and their choices, for the shell that you use:
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.services import Services
     from handlers.queries.policy import Explained
 
+NOT_RECORDED = "(not recorded)"
 IN_FORCE = "the policy in force"
 HASH_SHOWN = 19  # characters: "sha256:" and twelve digits
 
@@ -77,7 +78,7 @@ def _read(uri: str, target: str | None) -> tuple[ModelUri, Target | None]:
 
 def _lines(said: Explained, policy: Policy, source: str) -> Iterator[str]:
     yield f"{said.version} under {source}"
-    yield f"trained by {said.author or 'nobody that MLflow names'}; commit by {said.commit_author or 'nobody that MLflow names'}"
+    yield f"trained by {said.author or NOT_RECORDED}; commit by {said.commit_author or NOT_RECORDED}"
     for who in said.unmapped:
         yield f'The policy names nobody called "{who}", so they count as unknown. Add an mlflow_user to people.'
     for who in said.not_believed:

@@ -213,9 +213,10 @@ def _unsigned(proof: Proof, trusted: Sequence[TrustedKey]) -> str:
 
 def _say_all_holds(found: Audited) -> None:
     say(f"OK: the ledger holds. {counted(found.entries, 'entry')}: none changed, none missing, each in its place.")
-    say(f"Checkpoints that it agrees with: {found.checkpoints:,} on record, {found.witnesses:,} from outside.")
-    approvals, requests = counted(found.attestations, "signed approval"), counted(found.requests, "request")
-    say(f"As the ledger says: {counted(found.keys, 'key')}, {approvals}, {requests}.")
+    say(f"Checkpoints checked: {found.checkpoints:,} on record, {found.witnesses:,} from outside.")
+    say(
+        f"Keys: {found.keys:,}. Signed approvals: {found.attestations:,}. Requests: {found.requests:,}. All are as the ledger says."
+    )
     for one in found.outside:
         if one.at is None:
             say(f"Witness {one.name} is new and has signed nothing yet.")
