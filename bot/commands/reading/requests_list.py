@@ -110,6 +110,8 @@ def _found(search: Search, limit: int, s: Services) -> Iterator[TransitionReques
     which = search.which
     if search.requester:
         which = replace(which, requesters=_ids_of(_known(search.requester, s), s))
+    if search.needs:
+        which = replace(which, states=which.states or (State.PENDING,))  # no other state takes votes
     size = PAGE if search.needs else limit
 
     def page(last: str) -> list[TransitionRequest]:
