@@ -127,7 +127,7 @@ def _register(wanted: Wanted, settings: Settings) -> None:
             f"Nothing stands against registering run {bench.run.id} as a version of {wanted.name}; nothing was written."
         )
         as_said = {"model": wanted.name, "run_id": bench.run.id, "dry_run": True}
-        print_json(as_said) if wanted.as_json else say(told)
+        print_json(as_said, in_one_line=True) if wanted.as_json else say(told)
         return
     binding.bind(bench, findings, client)
     number = binding.register(bench, wanted.name, client)
@@ -226,7 +226,7 @@ def _say_done(wanted: Wanted, bench: Workbench, number: int, asked: str) -> None
         "commit": bench.commit,
         "metrics": bench.run.figures,
     }
-    print_json(answer)
+    print_json(answer, in_one_line=True)
 
 
 def _alias(ask: str) -> str:

@@ -62,9 +62,9 @@ def say_heading(text: str) -> None:
     click.echo(heading(text))
 
 
-def print_json(value: object) -> None:
+def print_json(value: object, *, in_one_line: bool = False) -> None:
     """ASCII, so that no letter steers a terminal; times as ISO 8601 in UTC."""
-    click.echo(json.dumps(value, indent=2, default=_plain))
+    click.echo(json.dumps(value, indent=None if in_one_line else 2, default=_plain))
 
 
 def _plain(value: object) -> str:
