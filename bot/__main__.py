@@ -1,53 +1,81 @@
-"""The command line, `countersign`: exit codes are 0 done, 1 refused or failed, 2 wrong usage or settings.
+"""The command line, `countersign`. Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings, 4 nothing found; 3 is the gate's.
 
-A command's module is imported only when that command is called, because the gate must answer without Flask, MLflow or a database.
+A command's module is imported only when that command is called, because the gate must answer without Flask, MLflow or a database. So the
+help's sentences are here, and `countersign --help` imports none of them.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
-COMMANDS: Mapping[str, str] = {
-    "serve": "bot.commands.processes:serve",
-    "web": "bot.commands.processes:web",
-    "worker": "bot.commands.processes:worker",
-    "clock": "bot.commands.processes:clock",
-    "socket": "bot.commands.processes:socket",
-    "migrate": "bot.commands.processes:migrate",
-    "backup": "bot.commands.backups:backup",
-    "restore": "bot.commands.backups:restore",
-    "demo": "bot.commands.demo:demo",
-    "doctor": "bot.commands.doctor:doctor",
-    "request-transition": "bot.commands.requests:request_transition",
-    "rollback": "bot.commands.rollback:roll_back",
-    "describe": "bot.commands.describe:describe",
-    "history": "bot.commands.rollback:history",
-    "adopt": "bot.commands.requests:adopt",
-    "register": "bot.commands.register:register",
-    "requests": "bot.commands.requests:requests_group",
-    "list": "bot.commands.requests:list_placements",
-    "people": "bot.commands.people:people_group",
-    "passkeys": "bot.commands.people.passkeys:passkeys_group",
-    "policy": "bot.commands.policy:policy_group",
-    "registry": "bot.commands.registry:registry_group",
-    "fast-track": "bot.commands.fast_track:fast_track_group",
-    "jobs": "bot.commands.jobs:jobs_group",
-    "keys": "bot.commands.keys:keys_group",
-    "attestation": "bot.commands.attestation:attestation",
-    "audit": "bot.commands.audit:audit_group",
-    "witness": "bot.witness.command:witness",
-    "digest": "bot.commands.digest:digest",
-    "gate": "bot.gate.command:gate",
+from bot.commands.output.terminal import current_colour_choice
+
+
+@dataclass(frozen=True)
+class Named:
+    """Where a command is, as module:function, and its sentence in the list of all commands."""
+
+    where: str
+    sentence: str
+
+
+GROUPS: Mapping[str, Mapping[str, Named]] = {
+    "Run": {
+        "serve": Named("processes:serve", "Run everything in one place, for a small team."),
+        "web": Named("processes:web", "Serve webhooks, Slack, the API, health and pages."),
+        "worker": Named("processes:worker", "Do the work: cards, tickets, moves and sweeps."),
+        "clock": Named("processes:clock", "Run the scheduler: sweeps, reminders, expiry, digest."),
+        "socket": Named("processes:socket", "Listen to Slack without a public address."),
+        "migrate": Named("processes:migrate", "Update the database and put the policy in force."),
+        "demo": Named("demo:demo", "Show all of it on this machine, from training to digest."),
+    },
+    "Ask and decide": {
+        "request-transition": Named("asking.transition:request_transition", "Ask for a version to reach a target."),
+        "register": Named("asking.register:register", "Register a trained run as a version, and ask for it."),
+        "rollback": Named("asking.rollback:roll_back", "Take a target back to the version approved before."),
+        "adopt": Named("asking.adopt:adopt", "Ask people to approve what is in place already."),
+        "gate": Named("bot.gate.command:gate", "Ask whether a version may ship; for CI and serving."),
+    },
+    "Look up": {
+        "list": Named("reading.placements:list_placements", "List what holds each target, and who approved it."),
+        "requests": Named("reading.requests:requests_group", "List and show requests, or call an approval off."),
+        "describe": Named("reading.describe:describe", "Describe a version: its run, data, votes, signatures."),
+        "history": Named("reading.history:history", "List everything that happened to a model's targets."),
+        "digest": Named("digest:digest", "Print the audit digest of a week."),
+    },
+    "Policy": {
+        "policy": Named("policy:policy_group", "Check, explain, replay and activate policy.yaml."),
+        "fast-track": Named("policy.fast_track:fast_track_group", "Switch the fast track on or off, and judge it."),
+        "people": Named("people:people_group", "Manage which Slack account belongs to whom."),
+        "passkeys": Named("people.passkeys:passkeys_group", "List and revoke the passkeys that sign approvals."),
+    },
+    "Keys and proofs": {
+        "keys": Named("proofs.keys:keys_group", "Manage the keys that sign approvals and the ledger."),
+        "attestation": Named("proofs.attestation:attestation", "Print the signed votes and decision of a request."),
+        "audit": Named("proofs.audit:audit_group", "Verify, export and sign the ledger, and prove entries."),
+        "witness": Named("bot.witness.command:witness", "Cosign the checkpoints of another installation."),
+    },
+    "Operate": {
+        "doctor": Named("doctor:doctor", "Check every setting against the real systems."),
+        "jobs": Named("operating.jobs:jobs_group", "List, show, replay and drop jobs."),
+        "registry": Named("operating.registry:registry_group", "Show whether MLflow is believed, or accept its state."),
+        "backup": Named("operating.backups:backup", "Write the whole database into one file."),
+        "restore": Named("operating.backups:restore", "Load a backup into an empty database."),
+    },
 }
-"""Each command's name and its module and function."""
+"""By subject, in the order of the help."""
+
+COMMANDS: Mapping[str, Named] = {name: named for group in GROUPS.values() for name, named in group.items()}
 
 
 class Commands(click.Group):
-    """Lists commands by name, and imports only the one that is called."""
+    """Lists commands by subject, and imports only the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click hands it in
         return sorted(COMMANDS)
@@ -55,9 +83,31 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click hands it in
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
+        module, _, name = COMMANDS[cmd_name].where.partition(":")
+        path = module if module.startswith("bot.") else f"bot.commands.{module}"
+        command: click.Command = getattr(import_module(path), name)
+        if isinstance(command, click.Group):
+            for child in command.commands.values():
+                child.short_help = _sentence_of(child)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click hands it in
+        room = max(map(len, COMMANDS))
+        for group, commands in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(f"{name:<{room}}", named.sentence) for name, named in commands.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """click's own would import every command that begins so, for its help."""
+        found = [CompletionItem(name, help=COMMANDS[name].sentence) for name in sorted(COMMANDS)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(one for one in found if one.value.startswith(incomplete)), *options]
+
+
+def _sentence_of(command: click.Command) -> str:
+    """The first sentence of its help. click would cut it at the terminal's width."""
+    paragraph = " ".join((command.help or "").split("\n\n")[0].split())
+    return f"{paragraph.split('. ')[0].removesuffix('.')}."
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -65,6 +115,7 @@ class Commands(click.Group):
 @click.pass_context
 def main(context: click.Context) -> None:
     """Countersign: model promotions that a team can trust."""
+    context.color = current_colour_choice()
     if context.invoked_subcommand != "gate":  # the gate writes no logs, and should not spend time on them
         from bot.logs import write_logs
 

@@ -4,6 +4,7 @@ CountersignError
 |- Refused                one of our rules says no; the person reads the text
 |  |- AlreadyDecided, OwnRequest    (bot.domain.request.lifecycle)
 |  |- VoterUnknown                  (handlers.request.voters)
+|  |- NotFound             what was named is not there
 |  `- JobRefused
 |- InvalidInput           an input cannot be used; the text says what, which and how to fix it
 |  |- InvalidSettings, InvalidPolicy, InvalidKey
@@ -27,7 +28,19 @@ CountersignError
 
 from __future__ import annotations
 
+import re
+
 FORBIDDEN, GONE = 403, 410  # HTTP statuses of Rejected
+
+
+OF_RETRIES = re.compile(
+    r" (?:It|This one) (?:will be|is) tried again\.|; it will be tried again(?=\.)|It will be tried again; (?=if it stays so)"
+)
+
+
+def without_retries(text: str) -> str:
+    """What an OutsideError says, without what only a worker does: a command that runs once tries nothing again."""
+    return OF_RETRIES.sub("", text).replace(" if it stays so, ", " If it stays so, ")
 
 
 class CountersignError(Exception):
@@ -39,7 +52,11 @@ class Refused(CountersignError):
 
 
 class JobRefused(Refused):
-    """The job does not exist, or its status does not allow this."""
+    """The job's status does not allow this."""
+
+
+class NotFound(Refused):
+    """What was named is not there: a request, a job, a key, a person, a model or a version."""
 
 
 class InvalidInput(CountersignError):

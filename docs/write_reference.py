@@ -52,8 +52,31 @@ Commands, routes, settings, events and effects. This page is generated from the 
 
 ## Commands
 
-Every command has `--help`, and every command that reads has `--json`. Exit codes: 0 done, 1 refused or failed, 2 wrong usage or settings.
-`countersign gate` has [exit codes that differ](gate.md).
+Every command has `--help`, and every command that prints a list or a record has `--json`: keys in snake_case, times in ISO 8601 with their
+zone. On a terminal, tables fit its width and have colours; `NO_COLOR=1` or `TERM=dumb` switches them off. A file or a pipe gets plain text,
+one line a row. Text from outside, such as a model's name, loses its control characters first.
+
+| exit code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | refused or failed, or you said no to a question; the message says why |
+| 2 | wrong usage or settings, or a system that is not ready; also: it would have asked, and no one could answer |
+| 3 | `countersign gate` alone: [cannot tell](gate.md), which also refuses |
+| 4 | nothing found: what you looked up is not there, or a list that you narrowed has no rows, as with grep |
+
+A worker ends with 0 when it was stopped, 1 when it had to cut jobs short, 2 without a schema, and 3 when the database stays away.
+
+`adopt`, `fast-track on`, `jobs drop`, `keys retire`, `registry accept`, `requests call-off` and `restore` say what will happen and ask
+first. In a script, add `--yes`; without it and without a terminal they refuse with exit code 2 and change nothing. `rollback` asks on a
+terminal only, so that a script that calls it goes on as before, and `fast-track off` never asks.
+
+Completion of commands, options and their choices, for the shell that you use:
+
+```sh
+eval "$(_COUNTERSIGN_COMPLETE=bash_source countersign)"          # in ~/.bashrc
+eval "$(_COUNTERSIGN_COMPLETE=zsh_source countersign)"           # in ~/.zshrc, after compinit
+_COUNTERSIGN_COMPLETE=fish_source countersign | source           # in ~/.config/fish/config.fish
+```
 
 {commands}
 

@@ -1,14 +1,12 @@
-"""What every command needs: settings, services, printing, and errors that become exit codes."""
+"""What every command needs: settings, services, and errors that become exit codes. Printing is in `bot.commands.output`."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -16,28 +14,42 @@ import click
 import psycopg
 from sqlalchemy.exc import OperationalError
 
+from bot.commands.output import terminal
+from bot.commands.output.text import readable
 from bot.database.embedded import NoDatabase
-from bot.domain.text import format_utc
 from bot.domain.workspaces import DEFAULT, Workspace
-from bot.errors import AlreadyRunning, InvalidSettings, JobRefused, OutsideError, Refused
+from bot.errors import AlreadyRunning, InvalidSettings, NotFound, OutsideError, Refused, without_retries
 from bot.services import Services
 from config.policy import PolicyMistakes
 from config.settings import Need, Settings, read_settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
-USAGE = 2
+USAGE, NOTHING_FOUND = 2, 4  # exit codes, beside 0 done and 1 failed; 3 is the gate's
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-class Mistake(click.ClickException):
+class Failed(click.ClickException):
+    """Refused, or it failed: exit code 1. The message may name things from outside, so its control characters are replaced."""
+
+    prefix = "Error: "
+
+    def show(self, file: object = None) -> None:  # noqa: ARG002 - click hands it in
+        click.echo(readable(f"{self.prefix}{self.message}", terminal.columns(err=True)), err=True)
+
+
+class NothingFound(Failed):
+    """What was named is not there, or nothing is as the options say: exit code 4, as a program asks with grep."""
+
+    exit_code = NOTHING_FOUND
+
+
+class Mistake(Failed):
     """Wrong settings or usage, or a system that is not ready: exit code 2, every sentence on its own line."""
 
     exit_code = USAGE
-
-    def show(self, file: object = None) -> None:  # noqa: ARG002 - click hands it in
-        click.echo(self.message, err=True)
+    prefix = ""
 
 
 def in_place(command: Callable[P, R]) -> Callable[P, R]:
@@ -66,8 +78,12 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
         except (OperationalError, psycopg.OperationalError) as trouble:
             why = str(getattr(trouble, "orig", trouble)).splitlines()[0]
             raise Mistake(f"the database does not answer: {why}. Check DATABASE_URL, or that it is running") from None
-        except (Refused, JobRefused, OutsideError) as refusal:
-            raise click.ClickException(str(refusal)) from None
+        except NotFound as missing:
+            raise NothingFound(str(missing)) from None
+        except Refused as refusal:
+            raise Failed(str(refusal)) from None
+        except OutsideError as trouble:
+            raise Failed(without_retries(str(trouble))) from None
 
     return run
 
@@ -112,34 +128,5 @@ def git_email(option: str) -> str:
     """The current user's e-mail, from git. `option` is the command-line option that names another person."""
     email = git_email_if_any()
     if not email:
-        raise click.UsageError(f"nobody is named. Add {option} EMAIL, or set git's user.email")
+        raise click.UsageError(f"no one is named. Add {option} EMAIL, or set git's user.email")
     return email
-
-
-def print_rows(rows: Sequence[dict[str, object]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
-    """Aligned text for people, JSON for programs; times as `datetime`, so that both say their zone.
-
-    Control characters are removed from the text.
-    """
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, default=_plain))
-        return
-    if not rows:
-        click.echo(empty)
-        return
-    table = [list(columns), *[[printable(row.get(column)) for column in columns] for row in rows]]
-    widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
-    for line in table:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _plain(value: object) -> str:
-    """A time as ISO 8601, in UTC."""
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else str(value)
-
-
-def printable(value: object) -> str:
-    """Only printable characters, because untrusted text could control the terminal. A time carries its zone."""
-    told = format_utc(value) if isinstance(value, datetime) else value
-    text = "-" if told is None or told == "" else str(told)
-    return "".join(letter if letter.isprintable() else " " for letter in text)

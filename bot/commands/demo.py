@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import Mistake, printable, settings_for, telling_mistakes
+from bot.commands.context import Mistake, settings_for, telling_mistakes
+from bot.commands.output.text import printable
 
 if TYPE_CHECKING:
     from bot.demo.world import World

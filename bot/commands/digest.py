@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, printable, services_for, telling_mistakes
+from bot.commands.context import as_json, services_for, telling_mistakes
+from bot.commands.output.text import printable
 from bot.domain.digest.periods import period_of
 from bot.errors import Refused
 from config.settings import Need

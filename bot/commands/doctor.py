@@ -5,18 +5,26 @@ Exit codes: 0 nothing failed, 1 something did, 2 settings that cannot be read.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, printable, telling_mistakes
+from bot.commands.context import as_json, telling_mistakes
+from bot.commands.output import terminal
+from bot.commands.output.colours import coloured, heading
+from bot.commands.output.printing import print_json, say
+from bot.commands.output.tables import GAP
+from bot.commands.output.text import cells, padded, printable, wrapped
 
 if TYPE_CHECKING:
     from bot.doctor.findings import Finding
+
+
+STATUS = len("FAIL") + GAP  # columns
+READABLE = 30  # columns; a sentence in fewer is hard to read
 
 
 @click.command()
@@ -38,18 +46,38 @@ def doctor(register_webhook: bool, as_json: bool) -> None:
     quieten_vendors()
     found = examine(os.environ, register_webhook=register_webhook)
     if as_json:
-        click.echo(json.dumps([finding.as_plain() for finding in found], indent=2))
+        print_json([finding.as_plain() for finding in found])
     else:
         _print(found)
     sys.exit(1 if _count("FAIL", found) else 0)
 
 
 def _print(found: Sequence[Finding]) -> None:
-    width = max(len(finding.what) for finding in found)
+    width, room = terminal.width(), max(cells(printable(finding.what)) for finding in found)
     for finding in found:
-        fix = f"; {finding.fix}" if finding.fix else ""
-        click.echo(printable(f"{finding.status:<4}  {finding.what:<{width}}  {finding.why.removesuffix('.')}{fix}."))
-    click.echo(f"{len(found)} checked: {_count('FAIL', found)} failed, {_count('warn', found)} with a warning.")
+        for line in _on_terminal(finding, room, width) if width else [_in_a_line(finding, room)]:
+            click.echo(line)
+    say(f"{len(found)} checked: {_count('FAIL', found)} failed, {_count('warn', found)} with a warning.")
+
+
+def _in_a_line(finding: Finding, room: int) -> str:
+    fix = f"; {finding.fix}" if finding.fix else ""
+    return printable(f"{finding.status:<4}  {finding.what:<{room}}  {finding.why.removesuffix('.')}{fix}.")
+
+
+def _on_terminal(finding: Finding, room: int, width: int) -> Iterator[str]:
+    """What was found beside its name, or below it where the terminal is narrow; how to fix it on a line of its own."""
+    name = padded(printable(finding.what), room)
+    indent = STATUS + room + GAP
+    if width - indent < READABLE:
+        indent = STATUS
+    why = wrapped(printable(f"{finding.why.removesuffix('.')}."), width - indent)
+    beside = indent > STATUS
+    yield f"{coloured(str(finding.status))}{' ' * (STATUS - len(finding.status))}{name}{' ' * GAP}{why[0] if beside else ''}".rstrip()
+    yield from (" " * indent + line for line in (why[1:] if beside else why))
+    if finding.fix:
+        fix = wrapped(printable(f"Fix: {finding.fix}."), width - indent)
+        yield from (" " * indent + heading(line) for line in fix)
 
 
 def _count(status: str, found: Sequence[Finding]) -> int:

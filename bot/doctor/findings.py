@@ -39,7 +39,7 @@ class Finding:
     fix: str = ""
 
     def as_plain(self) -> dict[str, object]:
-        return {"status": str(self.status), "what": self.what, "why": self.why, "mend": self.fix}
+        return {"status": str(self.status), "what": self.what, "why": self.why, "fix": self.fix}
 
 
 Findings = Iterator[Finding]

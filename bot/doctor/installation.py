@@ -195,7 +195,7 @@ def slack_door_knows_the_secret(world: World) -> Findings:
         )
         return
     if answer.status_code == 200 and CHALLENGE in answer.text:
-        yield fine("slack door", f"{url} believes what SLACK_SIGNING_SECRET signs")
+        yield fine("slack door", f"{url} accepts requests signed with SLACK_SIGNING_SECRET")
     elif answer.status_code == 401:
         yield failure(
             "slack door",

@@ -220,7 +220,7 @@ def _delivered(webhook: WebhookSeen, world: World) -> Findings:
     if delivery.status is None:
         yield failure(WHAT, f"MLflow could not send a test delivery: {delivery.trouble}", REACH_MEND)
     elif delivery.status in (200, 202):
-        yield fine(WHAT, f"a test delivery to {webhook.url} was believed")
+        yield fine(WHAT, f"a test delivery to {webhook.url} was accepted")
     elif delivery.status == 401:
         yield failure(
             WHAT,

@@ -20,7 +20,7 @@ from bot.doctor import digest, installation, jira, mlflow, passkeys, slack
 from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
-from bot.errors import InvalidSettings, OutsideError
+from bot.errors import InvalidSettings, OutsideError, without_retries
 from config.policy import PolicyMistakes, opens_tickets, policy_text_of, read_policy, sends_mail
 from config.settings import Need, Process, Settings, needs_of, read_settings
 
@@ -93,8 +93,6 @@ SECTIONS = (
 )
 SHORTEST_SECRET = 4  # characters; hiding shorter ones would garble every sentence
 TO_THE_WORKERS_READER = (
-    "It will be tried again.",
-    "It is tried again.",
     "Then replay the job.",
     ", and replay the job",
 )
@@ -197,6 +195,7 @@ def _run(check: Check, world: World) -> Iterator[Finding]:
 
 def _for_a_person(sentence: str) -> str:
     """Removes the advice that only applies to a job, such as replaying it."""
+    sentence = without_retries(sentence)
     for addressed in TO_THE_WORKERS_READER:
         sentence = sentence.replace(addressed, "")
     return sentence.strip()

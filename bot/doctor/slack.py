@@ -118,11 +118,11 @@ def way_in_is_open(world: World) -> Findings:
         world.slack.open_socket()
         yield fine("slack socket", "SLACK_APP_TOKEN opens Socket Mode; the process `socket` must run")
     elif all(SIGNING_SECRET.fullmatch(secret.get_secret_value()) for secret in settings.slack_signing_secrets):
-        yield fine("slack signing secret", "has the form that Slack's have")
+        yield fine("slack signing secret", "has the expected format")
     else:
         yield warning(
             "slack signing secret",
-            "SLACK_SIGNING_SECRET is not of the form that Slack's have: 32 digits and letters from a to f",
+            "SLACK_SIGNING_SECRET does not have the format of Slack's signing secrets: 32 digits and letters from a to f",
             'copy the Signing Secret from the page "Basic Information" of the Slack app',
         )
 

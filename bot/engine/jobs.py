@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from types import MappingProxyType
@@ -101,13 +101,18 @@ class Jobs:
         with ThreadPoolExecutor(1, "drain") as own_thread:  # the caller's may already have an event loop
             own_thread.submit(asyncio.run, self._drain(attempts)).result()
 
-    def listing(self, status: JobStatus | None = None, *, limit: int = 100) -> list[Job]:
-        """Newest first."""
+    def listing(self, status: JobStatus | None = None, *, limit: int = 100, without: Sequence[str] = ()) -> list[Job]:
+        """Newest first. `without` are kinds of lanes whose jobs are left out as long as nothing has failed in them."""
         with self._engine.connect() as connection:
-            return job_rows.select_jobs(connection, status, limit)
+            return job_rows.select_jobs(connection, status, limit, without)
+
+    def unfinished_of(self, subject: str) -> list[Job]:
+        """The jobs about it that wait, run or are parked, newest first."""
+        with self._engine.connect() as connection:
+            return job_rows.unfinished_of(connection, subject)
 
     def get(self, job_id: int) -> Job:
-        """Raises JobRefused when there is none."""
+        """Raises NotFound when there is none."""
         with self._engine.connect() as connection:
             return job_rows.get_job(connection, job_id)
 

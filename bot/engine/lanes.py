@@ -9,7 +9,7 @@ from bot.domain.model import TransitionRequest
 
 
 class Lane(StrEnum):
-    """The kinds of lanes: looks at one registered model, moves of one request, its messages, its ticket.
+    """The kinds of lanes: looks at one registered model, moves of one request, its messages, its ticket, what the clock defers.
 
     Looks and moves of one model are in different lanes and still never overlap: see `bot.engine.turns`.
     """
@@ -25,6 +25,7 @@ class Lane(StrEnum):
     PLOTS = "plots"
     DIGEST = "digest"
     WITNESSES = "witnesses"
+    CLOCK = "clock"
 
 
 class Urgency(IntEnum):
@@ -44,6 +45,9 @@ class FollowUp:
     effect: str
     lane: Lane
 
+
+ROUTINE = (Lane.CLOCK, Lane.LOOKS)
+"""Most jobs of these lanes find nothing to do: sweeps, and looks at a registered model."""
 
 OF_A_MODEL = (Lane.LOOKS, Lane.TAGS, Lane.VERDICTS)
 

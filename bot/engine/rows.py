@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
-from bot.errors import JobRefused
+from bot.errors import JobRefused, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,6 +56,16 @@ engine_events = sa.table(
 )
 
 
+SHOWN: tuple[sa.ColumnElement[Any], ...] = (
+    *engine_jobs.c,
+    sa.select(sa.func.min(engine_events.c.at))
+    .where(engine_events.c.job_id == engine_jobs.c.id)
+    .scalar_subquery()
+    .label("created_at"),
+)
+"""Of a job. Its first event is its deferring; PostgreSQL looks them up by the job's id."""
+
+
 class JobStatus(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
@@ -86,7 +96,10 @@ class JobError:
 
 @dataclass(frozen=True)
 class Job:
-    """One effect to run. `attempts` were made since it was deferred or last replayed; `scheduled_at` None means at once."""
+    """One effect to run. `attempts` were made since it was deferred or last replayed; `scheduled_at` None means at once.
+
+    `created_at`: when it was deferred. `not_after`: a failure after it parks the job; None for what is never given up.
+    """
 
     id: int
     name: str
@@ -96,6 +109,8 @@ class Job:
     attempts: int
     scheduled_at: datetime | None
     errors: tuple[JobError, ...] = ()
+    created_at: datetime | None = None
+    not_after: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -108,21 +123,46 @@ class JobCounts:
     oldest_waiting: float
 
 
-def select_jobs(connection: sa.Connection, status: JobStatus | None, limit: int) -> list[Job]:
-    """Newest first."""
-    query = sa.select(engine_jobs).order_by(engine_jobs.c.id.desc()).limit(limit)
+def select_jobs(
+    connection: sa.Connection, status: JobStatus | None, limit: int, without: Sequence[str] = ()
+) -> list[Job]:
+    """Newest first. `without` are kinds of lanes whose jobs are left out as long as nothing has failed in them."""
+    query = sa.select(*SHOWN).order_by(engine_jobs.c.id.desc()).limit(limit)
     if status is not None:
-        query = query.where(engine_jobs.c.status.in_([theirs for theirs, ours in MEANING.items() if ours is status]))
+        query = query.where(engine_jobs.c.status.in_(_theirs(status)))
+    if without:
+        in_them = sa.or_(*(engine_jobs.c.lock.startswith(f"{lane}:", autoescape=True) for lane in without))
+        is_well = sa.or_(
+            engine_jobs.c.status.in_(_theirs(JobStatus.DONE)),
+            sa.and_(engine_jobs.c.attempts == 0, engine_jobs.c.status.in_(["todo", "doing"])),
+        )
+        query = query.where(sa.not_(sa.and_(in_them, is_well)))
+    return _read_jobs(connection, query)
+
+
+def unfinished_of(connection: sa.Connection, subject: str) -> list[Job]:
+    """The jobs about it that wait, run or are parked, newest first."""
+    mine = sa.and_(
+        engine_jobs.c.status.in_(["todo", "doing", "failed"]), engine_jobs.c.args["request_id"].astext == subject
+    )
+    return _read_jobs(connection, sa.select(*SHOWN).where(mine).order_by(engine_jobs.c.id.desc()))
+
+
+def _theirs(status: JobStatus) -> list[str]:
+    return [theirs for theirs, ours in MEANING.items() if ours is status]
+
+
+def _read_jobs(connection: sa.Connection, query: sa.Select[Any]) -> list[Job]:
     rows = connection.execute(query).all()
     errors = _errors_of(connection, [row.id for row in rows])
     return [_read_job(row, errors.get(row.id, [])) for row in rows]
 
 
 def get_job(connection: sa.Connection, job_id: int) -> Job:
-    """Raises JobRefused when there is none."""
-    row = connection.execute(sa.select(engine_jobs).where(engine_jobs.c.id == job_id)).first()
+    """Raises NotFound when there is none."""
+    row = connection.execute(sa.select(*SHOWN).where(engine_jobs.c.id == job_id)).first()
     if row is None:
-        raise JobRefused(f"there is no job {job_id}; `countersign jobs list` shows those that there are")
+        raise NotFound(f"there is no job {job_id}; `countersign jobs list` shows those that there are")
     return _read_job(row, _errors_of(connection, [job_id]).get(job_id, []))
 
 
@@ -187,8 +227,7 @@ def parked_by_subject(connection: sa.Connection, name: str) -> Mapping[str, int]
 def dropped(connection: sa.Connection, names: Sequence[str]) -> set[tuple[str, str]]:
     """The name and the subject of each job of these names that somebody has dropped."""
     name, subject = engine_jobs.c.args["name"].astext, engine_jobs.c.args["request_id"].astext
-    theirs = [status for status, ours in MEANING.items() if ours is JobStatus.DROPPED]
-    query = sa.select(name, subject).where(engine_jobs.c.status.in_(theirs), name.in_(names))
+    query = sa.select(name, subject).where(engine_jobs.c.status.in_(_theirs(JobStatus.DROPPED)), name.in_(names))
     return {(row[0], row[1]) for row in connection.execute(query)}
 
 
@@ -271,4 +310,6 @@ def _read_job(row: sa.Row[Any], errors: list[JobError]) -> Job:
         attempts=row.attempts,
         scheduled_at=row.scheduled_at,
         errors=tuple(errors),
+        created_at=row.created_at,
+        not_after=datetime.fromisoformat(row.args["not_after"]) if row.args.get("not_after") else None,
     )

@@ -22,7 +22,7 @@ from bot.domain.model import Vote
 from bot.domain.passkey_events import PASSKEY_EVENTS
 from bot.domain.references import PostedCard
 from bot.domain.request.passkeys import Passkey, passkeys_from
-from bot.errors import Refused
+from bot.errors import NotFound, Refused
 from bot.language import _
 from bot.ports import Click
 from bot.store import tables
@@ -91,7 +91,7 @@ class PasskeyRows:
         """The one whose id begins like this. Raises Refused when there is none, or more than one."""
         found = [key for key in self.all().values() if beginning and key.id.startswith(beginning.lower())]
         if not found:
-            raise Refused(_('there is no passkey "{id}". `countersign passkeys list` shows all', id=beginning[:40]))
+            raise NotFound(_('there is no passkey "{id}". `countersign passkeys list` shows all', id=beginning[:40]))
         if len(found) > 1:
             raise Refused(
                 _('"{id}" is the beginning of {count} passkeys. Write more of it', id=beginning, count=len(found))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from bot.domain.policy.rules import PersonEntry
-from bot.errors import Refused
+from bot.errors import NotFound, Refused
 from bot.ids import new_id
 from bot.language import _
 from bot.store import tables
@@ -99,7 +99,7 @@ class PeopleRows:
             sa.select(tables.people).where(tables.people.c.email == email.lower()).with_for_update()
         ).first()
         if found is None:
-            raise Refused(f"nobody here has the e-mail {email}. `countersign people list` shows who is known")
+            raise NotFound(f"nobody here has the e-mail {email}. `countersign people list` shows who is known")
         mine = tables.accounts.c.person == found.id
         over = sa.update(tables.accounts).where(mine, tables.accounts.c.unbound_at.is_(None))
         self.connection.execute(over.values(unbound_at=at or sa.func.now()))

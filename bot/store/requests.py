@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from pydantic import TypeAdapter
 
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import OPEN, Kind, State, Target, TransitionRequest, VersionId
-from bot.errors import Refused
+from bot.errors import NotFound, Refused
 from bot.ids import new_id
 from bot.language import _
 from bot.store import tables
@@ -20,6 +21,19 @@ from bot.store.contents import content_columns
 REQUEST = TypeAdapter(TransitionRequest)
 LIVE = (State.COLLECTING, State.PENDING, State.APPROVED)
 SHORTEST_ID = 8  # characters; as cards, tickets and lists print it
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which requests are looked for; `states` of () and None elsewhere mean all. `requesters` are people's ids; `until` is not included."""
+
+    states: Sequence[State] = ()
+    workspace: str | None = None
+    model: str | None = None
+    target: Target | None = None
+    requesters: Collection[str] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 def new_request_id() -> str:
@@ -39,13 +53,13 @@ class RequestRows:
         self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
     def get(self, request_id: str, *, for_update: bool = False) -> TransitionRequest:
-        """Raises Refused when there is none: ids come from buttons and command lines."""
+        """Raises NotFound when there is none: ids come from buttons and command lines."""
         if not (request_id.isascii() and request_id.isprintable()):  # PostgreSQL would refuse it as a parameter
-            raise Refused(_("there is no such request: its id holds letters that no id of ours has"))
+            raise NotFound(_("there is no such request: its id holds letters that no id of ours has"))
         query = sa.select(tables.requests.c.body).where(tables.requests.c.id == request_id)
         body = self.connection.execute(query.with_for_update() if for_update else query).scalar()
         if body is None:
-            raise Refused(_('there is no request "{id}". It may belong to another installation', id=request_id[:64]))
+            raise NotFound(_('there is no request "{id}". It may belong to another installation', id=request_id[:64]))
         return _request_of(body)
 
     def full_id(self, beginning: str) -> str:
@@ -86,6 +100,22 @@ class RequestRows:
             query = query.with_for_update()
         return [_request_of(body) for body in self.connection.execute(query).scalars()]
 
+    def page(self, which: Wanted, limit: int, after: str = "") -> list[TransitionRequest]:
+        """At most `limit`, the newest first; `after` is the id of the last one of the page before. Raises NotFound when it is unknown.
+
+        Nothing is counted or skipped, so a page far back costs as much as the first.
+        """
+        rows = tables.requests.c
+        query = (
+            sa.select(rows.body).where(*_conditions(which)).order_by(rows.opened_at.desc(), rows.id.desc()).limit(limit)
+        )
+        if after:
+            last = self.get(after)
+            query = query.where(
+                sa.tuple_(rows.opened_at, rows.id) < sa.tuple_(sa.literal(last.opened_at), sa.literal(last.id))
+            )
+        return [_request_of(body) for body in self.connection.execute(query).scalars()]
+
     def due(self, now: datetime, spared: Collection[str] = ()) -> list[str]:
         """The ids of the open requests whose time is up, but for those in the `spared` workspaces."""
         rows = tables.requests.c
@@ -116,6 +146,26 @@ class RequestRows:
     def update(self, request: TransitionRequest) -> None:
         update = sa.update(tables.requests).where(tables.requests.c.id == request.id).values(**_columns(request))
         self.connection.execute(update)
+
+
+def _conditions(which: Wanted) -> list[sa.ColumnElement[bool]]:
+    rows, found = tables.requests.c, list[sa.ColumnElement[bool]]()
+    if which.states:
+        found.append(rows.state.in_(which.states))
+    if which.workspace is not None:
+        found.append(rows.workspace == which.workspace)
+    if which.model is not None:
+        found.append(rows.model == which.model)
+    if which.target is not None:
+        found.append(rows.target == str(which.target))
+    if which.requesters is not None:  # a text cannot hold this: in it, a quotation mark has a backslash in front
+        named = (sa.func.strpos(rows.body, f'"requester": "{person}"') > 0 for person in which.requesters)
+        found.append(sa.or_(sa.false(), *named))
+    if which.since is not None:
+        found.append(rows.opened_at >= which.since)
+    if which.until is not None:
+        found.append(rows.opened_at < which.until)
+    return found
 
 
 def _request_of(body: str) -> TransitionRequest:

@@ -13,7 +13,7 @@ from bot.domain.attestation import decision as attestation
 from bot.domain.events import DecisionSigned, KeyAdded, KeyRetired, VoteSigned
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import DECISION, VOTE, State, TransitionRequest
-from bot.errors import OutsideError, Permanent, Refused
+from bot.errors import NotFound, OutsideError, Permanent, Refused
 from bot.ports import PublicKey
 from bot.services import Services
 from bot.signatures import APPROVALS, PAYLOAD_TYPE, digest_of
@@ -77,7 +77,7 @@ def retire_key(beginning: str, reason: str, s: Services) -> KnownKey:
         raise Refused("say in a sentence why: the reason is kept in the ledger, for those who read it later")
     now = s.clock.now()
     with s.store.transaction() as tx:
-        key = _one_key(beginning, tx)
+        key = key_beginning_with(beginning, tx, for_update=True)
         if key.retired_seq is not None:
             raise Refused(f"key {key.id[:12]} was retired before: {key.retired_because}")
         seq = tx.record_now(KeyRetired(now, key.id, reason))
@@ -155,10 +155,13 @@ def check_counts(key: PublicKey, tx: Transaction) -> None:
         )
 
 
-def _one_key(beginning: str, tx: Transaction) -> KnownKey:
-    found = tx.keys.starting_with(beginning, for_update=True)
+def key_beginning_with(beginning: str, tx: Transaction, *, for_update: bool = False) -> KnownKey:
+    """The one key whose id begins so. Raises NotFound, or Refused when there are several."""
+    found = tx.keys.starting_with(beginning, for_update=for_update)
     if not found:
-        raise Refused(f'no key begins with "{beginning[:64]}". `countersign keys list` shows those that are registered')
+        raise NotFound(
+            f'no key begins with "{beginning[:64]}". `countersign keys list` shows those that are registered'
+        )
     if len(found) > 1:
         raise Refused(f'{len(found)} keys begin with "{beginning[:64]}". Write more of the one you mean')
     return found[0]

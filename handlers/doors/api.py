@@ -10,11 +10,12 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bot.domain.model import Ask, AskKind, Target, TransitionRequest
+from bot.domain.model import Ask, AskKind, Target
 from bot.errors import Refused, Rejected
 from bot.services import Services
 from handlers.custody.places import Named, place_of
 from handlers.doors.errors import raw_body
+from handlers.queries.request_answer import answer_to
 from handlers.request import rollbacks
 from handlers.request.asking import COMMENT_LIMIT, checked_email, request_transition
 
@@ -85,7 +86,7 @@ def api(s: Services, token: str) -> Blueprint:
             s,
             _place(wish, s),
         )
-        return _as_answer(opened), 201
+        return answer_to(opened, s), 201
 
     @door.post("/api/rollbacks")
     def go_back() -> ResponseReturnValue:
@@ -101,7 +102,7 @@ def api(s: Services, token: str) -> Blueprint:
             s,
             workspace=_place(wish, s),
         )
-        return {**_as_answer(opened), "next": rollbacks.what_follows(opened, s)}, 201
+        return answer_to(opened, s), 201
 
     return door
 
@@ -111,15 +112,6 @@ def _place(asked: Asked, s: Services) -> str:
     named = Named(asked.workspace, asked.registry, request.args.get("tracking_uri", "")[:NAMED_LIMIT])
     with s.store.transaction() as tx:
         return place_of(named, s, tx)
-
-
-def _as_answer(opened: TransitionRequest) -> dict[str, str]:
-    return {
-        "id": opened.id,
-        "state": opened.state,
-        "version": str(opened.version),
-        "target": str(opened.target),
-    }
 
 
 def check_token(token: str) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.domain.policy.rules import Poll
 from bot.domain.workspaces import DEFAULT
+from bot.engine.lanes import Lane
 from bot.errors import Refused
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -46,7 +47,7 @@ def tick(effect: str, interval: timedelta, s: Services) -> bool:
         if not tx.outbox.reaches_new_period(effect, interval, s.clock.now()):
             return False
         if effect not in SWEEPS:
-            tx.defer(effect, "", f"clock:{effect}", once=True)
+            tx.defer(effect, "", f"{Lane.CLOCK}:{effect}", once=True)
         else:
             defer_sweeps(effect, tx)
         return True
@@ -56,9 +57,9 @@ def defer_sweeps(effect: str, tx: Transaction) -> None:
     """One for each watched workspace, each in its own lane, so that a registry that is down holds up no other."""
     for place in tx.places():
         if place == DEFAULT:
-            tx.defer(effect, "", f"clock:{effect}", once=True)
+            tx.defer(effect, "", f"{Lane.CLOCK}:{effect}", once=True)
         else:
-            tx.defer(effect, place, f"clock:{effect}:{place}", once=True)
+            tx.defer(effect, place, f"{Lane.CLOCK}:{effect}:{place}", once=True)
 
 
 def _schedule(scheduler: BlockingScheduler, effect: str, interval: timedelta, s: Services) -> None:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import base64
 import heapq
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from bot.domain.ledger.audit import Claim, walk
+from bot.domain.ledger.chain import Entry
 from bot.domain.ledger.checkpoint import Note, read_note
 from bot.domain.ledger.merkle import consistency_proof, inclusion_proof
 from bot.domain.ledger.proofs import Continuation, Inclusion, Proof
 from bot.domain.model import DECISION
 from bot.domain.policy.rules import Policy
-from bot.errors import ChainBroken, InvalidCheckpoint, Refused
+from bot.errors import ChainBroken, InvalidCheckpoint, NotFound, Refused
 from bot.ports import OutsideWitness
+from bot.ports.progress import Report, silent
 from bot.services import Services
 from bot.signatures import TrustedKey, signer_of
 from bot.store.attestations import KeyRows, KnownKey
@@ -64,6 +66,7 @@ def audit(
     now: datetime | None = None,
     read_policy: Callable[[str], Policy] | None = None,
     demanded: Collection[str] = (),
+    report: Report = silent,
 ) -> Audited:
     """`trusted` are the keys that witnesses are believed by, in place of those in the database. Raises ChainBroken.
 
@@ -76,7 +79,8 @@ def audit(
         claimed = [_claimed(witness, trusted or ring.values(), {} if trusted else known) for witness in witnesses]
         on_record = (_recorded(row, ring.values(), known) for row in CheckpointRows(connection).all())
         claims = heapq.merge(sorted(claimed, key=_size), on_record, key=_size)
-        walked = walk(LedgerRows(connection).entries(), claims)
+        walked = walk(_watched(LedgerRows(connection), report), claims)
+        report("comparing keys, approvals and requests with the ledger")
         found = Audited(
             entries=walked.frontier.size,
             head=walked.head.hex(),
@@ -94,6 +98,13 @@ def audit(
         return found
 
 
+def _watched(rows: LedgerRows, report: Report) -> Iterator[Entry]:
+    total = rows.count()
+    for entry in rows.entries():
+        report(f"checking entry {entry.seq:,} of {total:,}")
+        yield entry
+
+
 def _as_sentence(differing: Sequence[str]) -> str:
     """One on each line."""
     more = [f"and {len(differing) - MOST_SHOWN} more"] if len(differing) > MOST_SHOWN else []
@@ -107,7 +118,7 @@ def prove_entry(entry: str, size: int | None, s: Services) -> Proof:
         rows = LedgerRows(connection)
         seq = int(entry) if entry.isascii() and entry.isdecimal() and len(entry) < 19 else _decision_on(entry, s)
         if not 1 <= seq <= rows.count():
-            raise Refused(f"there is no entry {seq}: the ledger has {rows.count()}, and they are counted from 1")
+            raise NotFound(f"there is no entry {seq}: the ledger has {rows.count()}, and they are counted from 1")
         checkpoint = _checkpoint_for(seq, size, connection)
         path = inclusion_proof(seq - 1, checkpoint.checkpoint.size, rows.leaves())
         return Inclusion(rows.get(seq), path, checkpoint)

@@ -34,7 +34,7 @@ from bot.domain.request.counting import rule_of_decision
 from bot.domain.text import format_utc
 from bot.domain.workspaces import in_workspace
 from bot.dvc import files as dvc_files
-from bot.errors import FilesUnread, InvalidDvcFile, OutsideError, Refused
+from bot.errors import FilesUnread, InvalidDvcFile, NotFound, OutsideError
 from bot.services import Services
 from bot.store.evidence import EvidenceRows
 from bot.store.ledger import CheckpointRows
@@ -56,7 +56,7 @@ class Found:
 
 
 def describe(uri: str, s: Services, *, reads_files: bool = True) -> Description:
-    """`uri` is models:/NAME/VERSION or models:/NAME@ALIAS. Raises Refused when there is no record of it.
+    """`uri` is models:/NAME/VERSION or models:/NAME@ALIAS. Raises NotFound when there is no record of it.
 
     Without `reads_files`, the pipeline is the one that a worker kept when the evidence was frozen: for the web process.
     """
@@ -65,7 +65,7 @@ def describe(uri: str, s: Services, *, reads_files: bool = True) -> Description:
         requests = _requests_about(found.version, tx)
         names = tx.people.all_names()
         holders = _holders(found.version, tx, names, s.clock.now())
-        newest_first = tuple(_told(request, names, tx) for request in reversed(requests))
+        newest_first = tuple(outcome_of(request, names, tx) for request in reversed(requests))
         history = _figures(requests, tx)
         stores = tx.policy().artifact_stores
         evidence = newest_evidence(requests)
@@ -138,7 +138,7 @@ def find_version(text: str, s: Services) -> Found:
         of_model = tx.requests.find(workspace=uri.workspace, model=uri.model)
     recorded = [request.version for request in of_model if request.version.version == number]
     if not recorded:
-        raise Refused(
+        raise NotFound(
             f"there is no version {number} of {uri.model}{in_workspace(uri.workspace)}, and none was ever asked for. Check name and number"
         )
     return Found(recorded[-1], is_registered=False)
@@ -156,7 +156,7 @@ def _ask_registry(uri: ModelUri, s: Services) -> ModelSnapshot | None:
 def _holder_of(uri: ModelUri, model: ModelSnapshot | None) -> int:
     number = model.aliases.get(uri.alias or "") if model else None
     if number is None:
-        raise Refused(f"{uri.model} has no alias {uri.alias}. See what is held with: countersign list")
+        raise NotFound(f"{uri.model} has no alias {uri.alias}. See what is held with: countersign list")
     return number
 
 
@@ -196,7 +196,8 @@ def _approval_text(request: TransitionRequest | None, names: Mapping[str, str], 
     return approval_text(approval, names, rule_of_decision(approval.request, tx.policy()) if approval else (None, ""))
 
 
-def _told(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> Told:
+def outcome_of(request: TransitionRequest, names: Mapping[str, str], tx: Transaction) -> Told:
+    """With its votes, what was signed, and what has happened to it since; `names` are those of all people."""
     entry = EvidenceRows(tx.connection).decided_at_entry(request.id)
     covering = CheckpointRows(tx.connection).first_over(entry) if entry is not None else None
     checkpoint = Checkpoint(covering.size, covering.made_at) if covering else None

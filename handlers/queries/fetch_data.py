@@ -20,6 +20,7 @@ from bot.dvc import files as dvc_files
 from bot.errors import FilesUnread, InvalidDvcFile, NotFetched, NotOnRemote, OutsideError, Refused
 from bot.locations import is_within
 from bot.ports.data_stores import DataStore, Fetched, GitMirror, TableStore
+from bot.ports.progress import Report, silent
 from bot.services import Services
 from handlers.queries.describe import find_version, newest_evidence
 from handlers.queries.fetch_tables import BroughtTable, fetch_tables, tables_used
@@ -83,25 +84,26 @@ class Sources:
     mirror: GitMirror
 
 
-def fetch_data(uri: str, into: Path, places: Places, sources: Sources, s: Services) -> Brought:
+def fetch_data(uri: str, into: Path, places: Places, sources: Sources, s: Services, report: Report = silent) -> Brought:
     """What DVC has and what Delta tables have; where there are tables, they come also without the files. Raises Refused, OutsideError."""
     version = find_version(uri, s).version
     used = tables_used(version, s)
     if not used.by_table and not places.tables:
-        return _fetch_files(version, into, places.remote, sources, s)
+        return _fetch_files(version, into, places.remote, sources, s, report)
     try:
-        files = _fetch_files(version, into, places.remote, sources, s)
+        files = _fetch_files(version, into, places.remote, sources, s, report)
     except NoLock as none:
         files = Brought(version, (), (), (NotBrought(LOCK, str(none), is_fault=False),))
     except (Refused, OutsideError) as trouble:
         files = Brought(version, (), (), (NotBrought(LOCK, str(trouble), is_fault=True),))
     # After the files: a lock may name some in a table's folder, where they could pass for a later version of it.
+    report("fetching Delta tables")
     tables, tables_left = fetch_tables(version, used, places.tables, into, sources.tables, s)
     left = tuple(NotBrought(one.data_set, one.why, is_fault=True) for one in tables_left)
     return replace(files, left=(*left, *files.left), tables=tables, tables_are_frozen=used.is_frozen)
 
 
-def _fetch_files(version: VersionId, into: Path, remote: str, sources: Sources, s: Services) -> Brought:
+def _fetch_files(version: VersionId, into: Path, remote: str, sources: Sources, s: Services, report: Report) -> Brought:
     data, mirror, kept = sources.data, sources.mirror, _kept_of(version, s)
     source = replace(_source_of(version, s), configs=tuple(_configs(kept.path)))
     wanted = _each_once(_parsed(version, kept))
@@ -114,7 +116,8 @@ def _fetch_files(version: VersionId, into: Path, remote: str, sources: Sources, 
     fetched: list[Fetched] = []
     in_git: list[str] = []
     left: list[NotBrought] = []
-    for entry in wanted:
+    for place, entry in enumerate(wanted, start=1):
+        report(f"fetching {entry.path}, {place:,} of {len(wanted):,}")
         try:
             fetched += opened.fetch(entry, into)
         except NotOnRemote as missing:

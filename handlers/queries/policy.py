@@ -33,7 +33,7 @@ from bot.domain.request import fast_track
 from bot.domain.request.rollback import failure_of
 from bot.domain.text import format_utc
 from bot.domain.workspaces import in_workspace
-from bot.errors import OutsideError, Refused
+from bot.errors import NotFound, OutsideError
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.transaction import Transaction
@@ -81,7 +81,7 @@ def explain(uri: ModelUri, target: Target | None, policy: Policy, s: Services, *
     """For that target, or for each target of a rule: what the policy means for the version as MLflow shows it now."""
     model = s.registry_at(uri.workspace).find_model(uri.workspace, uri.model)
     if model is None:
-        raise Refused(f'MLflow has no registered model "{uri.model}"{in_workspace(uri.workspace)}. Check the name')
+        raise NotFound(f'MLflow has no registered model "{uri.model}"{in_workspace(uri.workspace)}. Check the name')
     version = _version_of(uri, model)
     now = s.clock.now()
     with s.store.transaction() as tx:
@@ -125,12 +125,12 @@ def _version_of(uri: ModelUri, model: ModelSnapshot) -> VersionId:
     """An alias is resolved once, here: what it says a moment later is another question."""
     if uri.alias is not None and uri.alias not in model.aliases:
         known = ", ".join(sorted(model.aliases)) or "none"
-        raise Refused(f'{model.name} has no alias "{uri.alias}"; its aliases are: {known}')
+        raise NotFound(f'{model.name} has no alias "{uri.alias}"; its aliases are: {known}')
     number = uri.version if uri.alias is None else model.aliases[uri.alias]
     seen = model.version(number) if number is not None else None
     if seen is None:
         newest = f"The newest is {model.versions[0].id.version}" if model.versions else "It has none"
-        raise Refused(f"MLflow has no version {number} of {model.name}. {newest}")
+        raise NotFound(f"MLflow has no version {number} of {model.name}. {newest}")
     return seen.id
 
 

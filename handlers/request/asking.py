@@ -17,6 +17,7 @@ from bot.domain.request.rollback import failure_of
 from bot.domain.workspaces import in_workspace
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import Refused
+from bot.ports.progress import Report, silent
 from bot.services import Services
 from bot.store.people import Person
 from bot.store.registry import Placement
@@ -134,18 +135,34 @@ def _join(live: TransitionRequest, new: NewRequest, tx: Transaction, now: dateti
     return tx.requests.get(live.id)
 
 
-def adopt(s: Services) -> list[TransitionRequest]:
+def adopt(s: Services, report: Report = silent) -> list[TransitionRequest]:
     """Turns targets that are held without an approval into requests to ratify them."""
     now = s.clock.now()
     with s.store.transaction() as tx:
-        policy = tx.policy()
-        return [
-            open_new(NewRequest(held.version, held.target, Ask(AskKind.ADOPTED), kind=Kind.OBSERVED), tx, now)
-            for held in tx.registry.placements()
-            if held.version.workspace in policy.places and held.request_id is None
-            if policy.rule_for(held.version.workspace, held.version.model, held.target)
-            if not _is_denied(held, tx)
-        ]
+        adopted, without = list[TransitionRequest](), _without_approval(tx)
+        for place, held in enumerate(without, start=1):
+            report(f"asking about target {place:,} of {len(without):,}")
+            new = NewRequest(held.version, held.target, Ask(AskKind.ADOPTED), kind=Kind.OBSERVED)
+            adopted.append(open_new(new, tx, now))
+    return adopted
+
+
+def to_adopt(s: Services) -> list[Placement]:
+    """The targets that `adopt` would ask about now."""
+    with s.store.transaction() as tx:
+        return _without_approval(tx)
+
+
+def _without_approval(tx: Transaction) -> list[Placement]:
+    """What is held without a request, where a rule applies."""
+    policy = tx.policy()
+    return [
+        held
+        for held in tx.registry.placements()
+        if held.version.workspace in policy.places and held.request_id is None
+        if policy.rule_for(held.version.workspace, held.version.model, held.target)
+        if not _is_denied(held, tx)
+    ]
 
 
 def _is_denied(held: Placement, tx: Transaction) -> bool:

@@ -35,7 +35,7 @@ from bot.domain.request.rollback import (
     rejection_of,
     ways_back,
 )
-from bot.domain.text import model_name, target_label, version_name
+from bot.domain.text import target_label, version_name
 from bot.errors import Refused
 from bot.language import N_, _, sentences
 from bot.ports import Click
@@ -70,17 +70,12 @@ def roll_back(
 ) -> TransitionRequest:
     """Asks to take a target back to `version`, or to the one approved before; `held_by` is who must hold it still, if given."""
     email, why = checked_email(requester_email), _checked_reason(reason)
-    registry = s.registry_at(workspace)
-    source = registry.find_model(workspace, model)
-    if source is None:
-        raise Refused(_("MLflow has no registered model {model}. Check the name", model=model_name(model, workspace)))
-    there = source if target.kind is not TargetKind.MODEL else registry.find_model(workspace, target.name)
-
+    source, there = _models_of(model, target, workspace, s)
     now = s.clock.now()
     with s.store.transaction() as tx:
         tx.requests.lock_model(source.workspace, model)
         rule_for_new(source.workspace, model, target, tx.policy())
-        holder = _holder(model, target, there, tx)
+        holder, decided = _holder_and_decided(source, target, there, tx)
         if held_by not in (None, holder):
             raise Refused(
                 _(
@@ -90,13 +85,39 @@ def roll_back(
                     holder=version_name(holder),
                 )
             )
-        place = Place(source.workspace, there.name if there else model, target)
-        decided = decided_at(place, model, tx, (holder,))
         back_to = _way_back(version, holder, source, target, decided)
         _make_way(back_to, target, ask, tx, now)
         brought = brought_by(holder, decided)
         new = NewRequest(back_to, target, ask, Kind.ROLLBACK, person_with(email, tx).id, why, away_from=holder)
         return open_new(replace(new, follows=brought.id if brought else None), tx, now)
+
+
+def foreseen(
+    model: str, target: Target, version: int | None, s: Services, workspace: str = DEFAULT_WORKSPACE
+) -> tuple[VersionId, VersionId]:
+    """Which version holds the target now, and which one `roll_back` would bring back. Records nothing. Raises Refused, OutsideError."""
+    source, there = _models_of(model, target, workspace, s)
+    with s.store.transaction() as tx:
+        rule_for_new(source.workspace, model, target, tx.policy())
+        holder, decided = _holder_and_decided(source, target, there, tx)
+        return holder, _way_back(version, holder, source, target, decided)
+
+
+def _models_of(model: str, target: Target, workspace: str, s: Services) -> tuple[ModelSnapshot, ModelSnapshot | None]:
+    """The model as MLflow has it, and the one that the target is of."""
+    registry = s.registry_at(workspace)
+    source = registry.find_model(workspace, model)
+    if source is None:
+        raise Refused(_("MLflow has no registered model {model}. Check the name", model=model_name(model, workspace)))
+    return source, source if target.kind is not TargetKind.MODEL else registry.find_model(workspace, target.name)
+
+
+def _holder_and_decided(
+    source: ModelSnapshot, target: Target, there: ModelSnapshot | None, tx: Transaction
+) -> tuple[VersionId, Sequence[TransitionRequest]]:
+    holder = _holder(source.name, target, there, tx)
+    place = Place(source.workspace, there.name if there else source.name, target)
+    return holder, decided_at(place, source.name, tx, (holder,))
 
 
 def press(click: Click, s: Services) -> Reply:

@@ -53,4 +53,4 @@ def test_json_escapes_what_would_steer_the_terminal_and_keeps_the_text(parked: t
 
     assert printed.isascii()
     assert "\x1b" not in printed
-    assert json.loads(printed)[0]["errors"][0]["error"] == STEERING
+    assert json.loads(printed)["errors"][0]["error"] == STEERING

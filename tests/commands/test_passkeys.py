@@ -34,7 +34,7 @@ def test_the_list_says_whose_passkey_it_is_who_confirmed_it_and_whether_it_count
 
     (listed,) = json.loads(printed)
     assert code == 0
-    assert (listed["email"], listed["label"], listed["confirmed by"], listed["state"]) == (
+    assert (listed["email"], listed["label"], listed["confirmed_by"], listed["state"]) == (
         "ana@example.com",
         "my phone",
         "Ben",
@@ -63,7 +63,7 @@ def test_a_passkey_is_ended_once_for_a_reason_and_only_one_that_exists(with_pass
     without_reason = countersign(with_passkey, "passkeys", "revoke", "abc")
     empty = countersign(with_passkey, "passkeys", "revoke", "abc", "--reason", " ", "--by", "cy@example.com")
 
-    assert (unknown[0], without_reason[0], empty[0]) == (1, 2, 1)
+    assert (unknown[0], without_reason[0], empty[0]) == (4, 2, 1)
     assert 'there is no passkey "zzz"' in unknown[1]
     assert "say why, with --reason" in empty[1]
 

@@ -48,13 +48,19 @@ def test_unbinding_says_how_to_bind_again_and_keeps_what_was(with_ana: str) -> N
     _, printed = countersign(with_ana, "people", "list", "--json")
     ana = next(row for row in json.loads(printed) if row["email"] == "ana@example.com")
     assert (code, "countersign people bind ana@example.com ACCOUNT" in said) == (0, True)
-    assert (ana["account"], ana["earlier accounts"]) == (None, "U1")
+    assert (ana["account"], ana["earlier_accounts"]) == (None, "U1")
 
 
 def test_an_address_that_is_unknown_and_a_request_that_is_not_there_are_refused(with_ana: str) -> None:
     unknown = countersign(with_ana, "people", "unbind", "eve@example.com", "--by", "cy@example.com")
-    missing = countersign(
-        with_ana, "requests", "call-off", "3f1c9a70", "--reason", "it leaks", "--by", "cy@example.com"
-    )
+    missing = [
+        countersign(with_ana, "requests", *words)[0]
+        for words in (
+            ("show", "3f1c9a70"),
+            ("call-off", "3f1c9a70", "--reason", "it leaks", "--by", "cy@example.com"),
+            ("list", "--after", "3f1c9a70"),
+            ("list", "--requester", "eve@example.com"),
+        )
+    ]
 
-    assert (unknown[0], missing[0]) == (1, 1)
+    assert (unknown[0], missing) == (4, [4, 4, 4, 4])

@@ -67,5 +67,5 @@ def test_every_row_has_the_columns_of_its_table() -> None:
 
     widths = [{len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()} for table in tables]
 
-    assert len(tables) == 5
+    assert len(tables) == 6
     assert all(len(width) == 1 for width in widths)

@@ -55,7 +55,7 @@ def test_json_says_the_same_for_programs(installed: Installation) -> None:
     result = run(installed.environ, "--json")
 
     rows = json.loads(result.stdout)
-    assert {"status": "ok", "what": "schema", "why": "up to date", "mend": ""} in rows
+    assert {"status": "ok", "what": "schema", "why": "up to date", "fix": ""} in rows
 
 
 def test_a_witness_that_lacks_the_newest_checkpoint_is_named(installed: Installation) -> None:

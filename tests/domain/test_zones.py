@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.commands.context import print_rows
+from bot.commands.output.printing import print_rows
 from bot.domain.text import format_local, format_seconds, format_utc
 
 IN_MADRID = datetime(2026, 3, 2, 13, 0, 7, tzinfo=ZoneInfo("Europe/Madrid"))

@@ -12,7 +12,7 @@ from bot.engine.attempts import RetryPolicy
 from bot.engine.jobs import Jobs
 from bot.engine.lanes import Urgency
 from bot.engine.rows import Job, JobStatus
-from bot.errors import JobRefused, NotYet, OutcomeUnknown, Permanent, Temporary
+from bot.errors import JobRefused, NotFound, NotYet, OutcomeUnknown, Permanent, Temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -275,7 +275,7 @@ def test_a_dropped_job_never_runs_and_keeps_the_reason(engine: sa.Engine, jobs: 
 
 
 def test_a_job_that_is_not_there_is_named_in_the_refusal(jobs: Jobs) -> None:
-    with pytest.raises(JobRefused, match="there is no job 12"):
+    with pytest.raises(NotFound, match="there is no job 12"):
         jobs.get(12)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from bot.commands.context import as_json, git_email_if_any, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, git_email_if_any, services_for, telling_mistakes
+from bot.commands.output.printing import print_rows, say
 from bot.services import Services
 from config.settings import Need
 
@@ -13,14 +14,14 @@ by_option = click.option("--by", default="", help="Who says so, by e-mail. Defau
 
 @click.group("people")
 def people_group() -> None:
-    """Who is bound to which Slack account."""
+    """Manage which Slack account belongs to whom."""
 
 
 @people_group.command("list")
 @as_json
 @telling_mistakes
 def list_people(as_json: bool) -> None:
-    """Everybody who is known, with the account that is theirs now and those that were."""
+    """List everybody who is known, with the account that is theirs now and those that were."""
     with services_for() as services, services.store.transaction() as tx:
         people, history = tx.people.everybody(), tx.people.accounts()
     rows: list[dict[str, object]] = []
@@ -34,12 +35,13 @@ def list_people(as_json: bool) -> None:
                 "account": person.account,
                 "bound": current.how if current else None,
                 "since": current.bound_at if current else None,
-                "earlier accounts": ", ".join(row.account for row in mine if row.unbound_at is not None),
+                "earlier_accounts": ", ".join(row.account for row in mine if row.unbound_at is not None),
                 "person": person.id,
             }
         )
-    columns = ("email", "name", "account", "bound", "since", "earlier accounts")
-    print_rows(rows, columns, as_json=as_json, empty="No people yet. Activate a policy that names some.")
+    columns = ("email", "name", "account", "bound", "since")
+    empty = "No people yet. Activate a policy that names some."
+    print_rows(rows, columns, as_json=as_json, empty=empty, below=("earlier_accounts",))
 
 
 @people_group.command("bind")
@@ -56,7 +58,7 @@ def bind(email: str, account: str, by: str) -> None:
 
     with services_for(Need.SLACK) as services:
         person, found = bind_by_hand(email, account, admin_of(by, services), services)
-    click.echo(f"{person.email} is bound to the Slack account {found.id} ({found.name}) now.")
+    say(f"{person.email} is bound to the Slack account {found.id} ({found.name}) now.")
 
 
 @people_group.command("unbind")
@@ -64,12 +66,12 @@ def bind(email: str, account: str, by: str) -> None:
 @by_option
 @telling_mistakes
 def unbind(email: str, by: str) -> None:
-    """Take a person's Slack account away. No press binds it or another one again: that takes `people bind`."""
+    """Unbind a person from their Slack account. No press binds it or another one again: that takes `people bind`."""
     from handlers.request.accounts import unbind_by_hand
 
     with services_for() as services:
         unbind_by_hand(email, admin_of(by, services), services)
-    click.echo(f"{email} is bound to no Slack account now. To bind one: countersign people bind {email} ACCOUNT")
+    say(f"{email} is bound to no Slack account now. To bind one: countersign people bind {email} ACCOUNT")
 
 
 def admin_of(by: str, services: Services) -> str:

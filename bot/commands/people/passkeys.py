@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import click
 
-from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, services_for, telling_mistakes
+from bot.commands.output.printing import print_rows, say
 from bot.commands.people import admin_of, by_option
 from bot.domain.request.passkeys import Passkey
 from bot.domain.text import format_utc
@@ -21,13 +22,14 @@ def passkeys_group() -> None:
 @as_json
 @telling_mistakes
 def list_passkeys(as_json: bool) -> None:
-    """All passkeys, by the ledger: whose, since when, confirmed by whom, and whether they count now."""
+    """List all passkeys, by the ledger: whose, since when, confirmed by whom, and whether they count now."""
     with services_for() as services, services.store.transaction() as tx:
         keys = tx.passkeys.all()
         names, emails = tx.people.all_names(), tx.people.emails([key.person for key in keys.values()])
     rows = [_row(key, names, emails, whole=as_json) for key in keys.values()]
-    columns = ("id", "email", "made", "label", "confirmed by", "state")
-    print_rows(rows, columns, as_json=as_json, empty="No passkeys yet. Each person says /countersign passkey in Slack.")
+    columns = ("id", "email", "made", "state")
+    empty = "No passkeys yet. Each person says /countersign passkey in Slack."
+    print_rows(rows, columns, as_json=as_json, empty=empty, below=("label", "confirmed_by"))
 
 
 @passkeys_group.command("revoke")
@@ -43,7 +45,7 @@ def revoke(id_: str, reason: str, by: str) -> None:
         key = revoke_by_hand(id_, admin_of(by, services), reason, services)
         with services.store.transaction() as tx:
             email = tx.people.get(key.person).email
-    click.echo(f"Passkey {key.short_id} of {email} signs nothing from now on. A new one takes two confirmations.")
+    say(f"Passkey {key.short_id} of {email} signs nothing from now on. A new one takes two confirmations.")
 
 
 def _row(key: Passkey, names: Mapping[str, str], emails: Mapping[str, str], *, whole: bool) -> dict[str, object]:
@@ -52,7 +54,7 @@ def _row(key: Passkey, names: Mapping[str, str], emails: Mapping[str, str], *, w
         "email": emails.get(key.person),
         "made": key.enrolled_at,
         "label": key.label,
-        "confirmed by": ", ".join(names.get(person, person) for person in key.confirmed_by),
+        "confirmed_by": ", ".join(names.get(person, person) for person in key.confirmed_by),
         "state": _state(key),
     }
     more = {

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import printable, services_for, settings_for, telling_mistakes
+from bot.commands.context import services_for, settings_for, telling_mistakes
+from bot.commands.output.printing import say
 from bot.commands.policy.explain import explain
 from bot.commands.policy.replay import replay
 from bot.domain.names import shown
@@ -56,7 +57,7 @@ def check(file: Path | None, offline: bool, strict: bool) -> None:
     policy = read_policy(text, str(path))
     rules, groups = counted(len(policy.rules), "rule"), counted(len(policy.groups), "group")
     people = "1 person" if len(policy.people) == 1 else f"{len(policy.people)} people"
-    click.echo(f"{path}: {rules}, {groups}, {people}. No mistakes.")
+    say(f"{path}: {rules}, {groups}, {people}. No mistakes.")
     said = [*notices(text, str(path)), *_passkeys_that_cannot_be_used(policy, text)]
     for notice in said:
         _print_notice(path, notice)
@@ -80,7 +81,7 @@ def activate(file: Path | None) -> None:
     text = policy_text_of(path)
     with services_for(as_owner=True) as services:
         activated = activate_policy(text, str(path), services)
-    click.echo(f"{path} is {'now' if activated else 'already'} in force.")
+    say(f"{path} is {'now' if activated else 'already'} in force.")
     for notice in _passkeys_that_cannot_be_used(read_policy(text, str(path)), text):
         _print_notice(path, notice)
 
@@ -111,23 +112,19 @@ def _compare_with_mlflow(policy: Policy, text: str, path: Path, *, offline: bool
     """Prints the warnings; True when --strict must fail: there are some, or MLflow does not answer."""
     settings = settings_for()
     if offline or not settings.mlflow_tracking_uri:
-        click.echo(
-            f"Not compared with MLflow: {'you said --offline' if offline else 'MLFLOW_TRACKING_URI is not set'}."
-        )
+        say(f"Not compared with MLflow: {'you said --offline' if offline else 'MLFLOW_TRACKING_URI is not set'}.")
         return False
     try:
         known = _registry_knows(policy, settings)
     except OutsideError as trouble:
-        click.echo(printable(f"Not compared with MLflow: {str(trouble).removesuffix('.')}."))
+        say(f"Not compared with MLflow: {str(trouble).removesuffix('.')}.")
         return True
     warnings = list(_warnings(known, text))
     for notice in warnings:
         _print_notice(path, notice)
     for rule in known.unmatched:
-        click.echo(
-            f"MLflow has no version of a model that the rule {rule.label} matches, so its metrics were not compared."
-        )
-    click.echo(f"Compared with MLflow, which has {counted(known.models, 'registered model')}.")
+        say(f"MLflow has no version of a model that the rule {rule.label} matches, so its metrics were not compared.")
+    say(f"Compared with MLflow, which has {counted(known.models, 'registered model')}.")
     return bool(warnings)
 
 
@@ -174,4 +171,4 @@ def _never_logged(one: NeverLogged) -> str:
 
 def _print_notice(path: Path, notice: Mistake) -> None:
     place = f"{path} line {notice.line}" if notice.line else str(path)
-    click.echo(printable(f"{place}: {notice.sentence}"))
+    say(f"{place}: {notice.sentence}")

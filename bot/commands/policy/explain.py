@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, in_place, place_named, printable, services_for, settings_for, telling_mistakes
+from bot.commands.context import as_json, in_place, place_named, services_for, settings_for, telling_mistakes
+from bot.commands.output.printing import print_json, say
 from bot.domain.model import Target
 from bot.domain.queries.policy_explanation import Approvals, Explanation, GroupSeen, Held, coming_to, passkey_groups
 from bot.domain.registry.model_uri import ModelUri
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.services import Services
     from handlers.queries.policy import Explained
 
+NOT_RECORDED = "(not recorded)"
 IN_FORCE = "the policy in force"
 HASH_SHOWN = 19  # characters: "sha256:" and twelve digits
 
@@ -57,10 +58,10 @@ def explain(uri: str, target: str | None, file: Path | None, as_json: bool, work
         said = policy_questions.explain(wanted, wanted_target, policy, services, asks_notifier=asks_notifier)
     source = str(file) if file else IN_FORCE
     if as_json:
-        click.echo(json.dumps(_as_plain(said, source), indent=2, default=str))
+        print_json(_as_plain(said, source))
         return
     for line in _lines(said, policy, source):
-        click.echo(printable(line) if line else "")
+        say(line)
 
 
 def policy_under(file: Path | None, s: Services) -> Policy:
@@ -77,7 +78,7 @@ def _read(uri: str, target: str | None) -> tuple[ModelUri, Target | None]:
 
 def _lines(said: Explained, policy: Policy, source: str) -> Iterator[str]:
     yield f"{said.version} under {source}"
-    yield f"trained by {said.author or 'nobody that MLflow names'}; commit by {said.commit_author or 'nobody that MLflow names'}"
+    yield f"trained by {said.author or NOT_RECORDED}; commit by {said.commit_author or NOT_RECORDED}"
     for who in said.unmapped:
         yield f'The policy names nobody called "{who}", so they count as unknown. Add an mlflow_user to people.'
     for who in said.not_believed:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from bot.commands.context import as_json, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, services_for, telling_mistakes
 from bot.commands.durations import since_option
+from bot.commands.output.printing import print_json, print_rows, say
 from bot.commands.policy.explain import IN_FORCE, file_option, policy_under
 from bot.domain.queries.policy_replay import Comparison, Replayed, Summary, happened, summed_up
 from bot.domain.text import AS_OPTION, duration_text
 
-COLUMNS = ("id", "opened", "version", "target", "what happened", "under this policy", "why")
+COLUMNS = ("id", "opened_at", "version", "target")
+BELOW = ("what_happened", "under_this_policy", "why")
 
 
 @click.command("replay")
@@ -38,24 +39,28 @@ def replay(since: timedelta, file: Path | None, as_json: bool) -> None:
     rows = [_row(one) for one in replayed]
     if as_json:
         answer = {"policy": source, "summary": _as_plain(summary), "requests": rows}
-        click.echo(json.dumps(answer, indent=2, default=str))
+        print_json(answer)
         return
     print_rows(
-        rows, COLUMNS, as_json=False, empty=f"No request was opened in the last {duration_text(since, AS_OPTION)}."
+        rows,
+        COLUMNS,
+        as_json=False,
+        empty=f"No request was opened in the last {duration_text(since, AS_OPTION)}.",
+        below=BELOW,
     )
     for line in _summary_lines(summary, source, since):
-        click.echo(line)
+        say(line)
 
 
 def _row(one: Replayed) -> dict[str, object]:
     request = one.request
     return {
         "id": request.short_id,
-        "opened": request.opened_at,
+        "opened_at": request.opened_at,
         "version": str(request.version),
         "target": str(request.target),
-        "what happened": happened(request),
-        "under this policy": str(one.comparison),
+        "what_happened": happened(request),
+        "under_this_policy": str(one.comparison),
         "why": one.why,
         "rule": one.rule.label if one.rule else None,
         "would_pass": one.judgement.passes if one.judgement else None,

@@ -17,8 +17,8 @@ INDENT = "  "
 LABEL = 18  # characters
 NOBODY = "nobody"
 VOUCHED = {
-    GIT_MIRROR: "the git mirror's, which has the commit and this very dvc.lock",
-    TRAINER: "the trainer's own: nobody else was asked",
+    GIT_MIRROR: "the git mirror, which has the commit and this very dvc.lock",
+    TRAINER: "self-reported by the trainer; not verified against git",
 }
 CAME_IN = {
     SignedBy.NOTIFIER: "the signed request is kept",
@@ -151,7 +151,7 @@ def _origin(found: Description) -> Lines:
     author = f" by {evidence.commit_author}" if evidence.commit_author else ""
     yield _line("commit", f"{evidence.commit}{author}" if evidence.commit else "none")
     if found.is_frozen:
-        yield _line("on whose word", vouched_text(evidence))
+        yield _line("evidence source", vouched_text(evidence))
     yield _line("artifacts", artifacts_text(evidence.artifacts, evidence.artifacts_unread))
     yield from (_line("leads out", found) for found in evidence.outside)
     yield from (_line("not covered", found) for found in evidence.uncovered)

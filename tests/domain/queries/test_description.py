@@ -90,7 +90,7 @@ def test_the_walk_back_tells_run_commit_pipeline_data_figures_votes_and_witnesse
         "alias:champion, since 2026-03-02 13:00 UTC, approved by Cy Lindqvist",
         "5d3c9f21aa https://mlflow.example.com/#/runs/5d3c9f21aa",
         "c0ffeec0ffeec0ffeec0ffeec0ffeec0ffeeabcd",
-        "on whose word      the git mirror's, which has the commit",
+        "evidence source    the git mirror, which has the commit",
         "  prepare\n    train",
         f"data/raw.csv  md5 {'a' * 32}, 567,588 bytes",
         f"run.json  md5 {'d' * 32}, 40 bytes, made by train",
@@ -132,7 +132,7 @@ def test_what_mlflow_says_of_a_version_no_one_asked_for_is_shown_as_not_frozen()
     assert "what follows is what MLflow says now, and it may still change" in said
     for part in ("0ddba11", "trained by         bea", "d1ce train", "mae ", "depth "):
         assert part in said
-    assert "on whose word" not in said
+    assert "evidence source" not in said
 
 
 def test_a_request_whose_evidence_is_not_read_yet_is_not_called_unasked() -> None:
@@ -152,7 +152,7 @@ def test_a_failed_lineage_check_stands_where_the_version_comes_from() -> None:
     assert "lineage L04        failed: The tree was not clean. Commit first." in said
     assert "lineage            1 of 2 lineage checks passed, 1 failed" in said
     assert "L01" not in said
-    assert "on whose word      the trainer's own: nobody else was asked" in said
+    assert "evidence source    self-reported by the trainer; not verified against git" in said
 
 
 def test_a_decision_that_no_checkpoint_covers_says_how_to_make_one() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.commands.requests import holder_approved_by
+from bot.commands.reading.deciders import holder_approved_by
 from bot.domain.model import DecidedBy, Kind, TransitionRequest, VersionId
 from bot.domain.queries.description import approval_text
 from bot.domain.request.approvals import approval_behind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.commands.requests import approved_by
+from bot.commands.reading.deciders import approved_by
 from bot.domain.card.sentences import CardContext, vote_line
 from bot.domain.model import State, TransitionRequest, Verdict
 from bot.domain.queries.description import told

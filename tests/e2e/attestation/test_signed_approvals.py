@@ -269,9 +269,9 @@ def test_the_commands_list_hand_out_and_retire(installation: Installation, tmp_p
     by_ben = countersign(installation, "attestation", request.id, "--person", "ben@example.com")
     files = countersign(installation, "attestation", request.id, "--format", "sigstore", "--out", str(tmp_path / "out"))
     (key,) = [key for key in listed if key["purpose"] == "approvals"]
-    retired = countersign(installation, "keys", "retire", key["id"][:12], "--reason", "rotated")
+    retired = countersign(installation, "keys", "retire", key["id"][:12], "--reason", "rotated", "--yes")
 
-    assert (key["id"], key["signatures"], key["until"]) == (decision.key_id, 2, None)
+    assert (key["id"], key["signatures"], key["retired_entry"]) == (decision.key_id, 2, None)
     assert key["pem"].startswith("-----BEGIN PUBLIC KEY-----")
     assert (printed.strip(), by_ana.strip()) == (decision.envelope, vote.envelope)
     assert (by_ben.returncode, "by ben@example.com is signed" in by_ben.stderr) == (1, True)

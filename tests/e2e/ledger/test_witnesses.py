@@ -23,7 +23,7 @@ from click.testing import CliRunner, Result
 
 from bot.__main__ import main
 from bot.clients.signers import NoteKeyFile
-from bot.commands.audit_export import safe_cell
+from bot.commands.proofs.audit_export import safe_cell
 from bot.database.connect import migrate
 from bot.domain.events import CardPosted, DecisionSigned, TargetMoved
 from bot.domain.ledger.chain import leaf_of

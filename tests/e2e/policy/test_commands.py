@@ -347,9 +347,9 @@ def test_explain_as_json_holds_the_same(installation: Installation, file: Path) 
     ("uri", "code", "said"),
     [
         ("bike/7", 2, "models:/bike-demand/7"),
-        ("models:/{model}/9", 1, "MLflow has no version 9"),
-        ("models:/{model}@nobody", 1, 'has no alias "nobody"'),
-        ("models:/none-such/1", 1, 'MLflow has no registered model "none-such"'),
+        ("models:/{model}/9", 4, "MLflow has no version 9"),
+        ("models:/{model}@nobody", 4, 'has no alias "nobody"'),
+        ("models:/none-such/1", 4, 'MLflow has no registered model "none-such"'),
     ],
     ids=["no uri", "no version", "no alias", "no model"],
 )
@@ -388,7 +388,7 @@ def test_replay_under_the_policy_in_force_finds_the_same_outcome(installation: I
 
     assert told["summary"]["counts"]["same outcome"] == 1
     (row,) = told["requests"]
-    assert (row["what happened"], row["under this policy"]) == ("approved by people", "same outcome")
+    assert (row["what_happened"], row["under_this_policy"]) == ("approved by people", "same outcome")
 
 
 def test_replay_looks_no_further_back_than_it_is_told(installation: Installation) -> None:

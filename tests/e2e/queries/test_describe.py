@@ -568,7 +568,7 @@ def test_the_command_answers_for_a_moment_and_refuses_what_is_none(installation:
     assert f"alias:champion: {installation.model} v1, since " in then.stdout
     assert no_moment.returncode == 2
     assert '"yesterday" is no moment' in no_moment.stderr
-    assert unknown.returncode == 1
+    assert unknown.returncode == 4
     assert "there is no version 99" in unknown.stderr
 
 

@@ -135,7 +135,7 @@ def test_the_command_prints_a_table_the_newest_last(installation: Installation) 
 
     head, approved, moved = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (0, "")
-    assert head.split() == ["time", "what", "version", "target", "who", "ticket", "why"]
+    assert head.split() == ["at", "what", "version", "target", "who", "ticket", "why"]
     assert "approved" in approved
     assert "Ana Ruiz" in approved
     assert ticket.key in approved
@@ -156,6 +156,7 @@ def test_the_command_says_when_there_is_nothing_to_tell(installation: Installati
     unknown = command_line(installation, "no-such-model-anywhere")
     senseless = command_line(installation, installation.model, "--to", "champion")
 
-    assert unknown.stdout == "Nothing has happened to no-such-model-anywhere yet, as far as Countersign knows.\n"
+    assert (unknown.returncode, unknown.stdout) == (4, "")
+    assert unknown.stderr == "Nothing has happened to no-such-model-anywhere yet, as far as Countersign knows.\n"
     assert senseless.returncode == 2
     assert '"champion" is not a target' in senseless.stderr

@@ -63,7 +63,7 @@ def restored(
     opened = []
 
     def restore(file: Path) -> Installation:
-        done = countersign(empty_database_url, tmp_path, "restore", str(file))
+        done = countersign(empty_database_url, tmp_path, "restore", str(file), "--yes")
         assert done.exit_code == 0, done.output
         settings = installation.settings.model_copy(update={"database_url": SecretStr(empty_database_url)})
         s = services_with(settings, empty_database_url, installation.clock)
@@ -304,7 +304,7 @@ def test_what_is_no_whole_backup_is_refused_and_says_why(
     assert countersign(database_url, tmp_path, "backup", str(file)).exit_code == 0
     spoil(file)
 
-    done = countersign(empty_database_url, tmp_path, "restore", str(file))
+    done = countersign(empty_database_url, tmp_path, "restore", str(file), "--yes")
 
     assert done.exit_code != 0
     assert said in done.output
@@ -317,7 +317,7 @@ def test_nothing_is_written_over(database_url: str, tmp_path: Path) -> None:
     before = file.read_bytes()
 
     again = countersign(database_url, tmp_path, "backup", str(file))
-    into_a_full_one = countersign(database_url, tmp_path, "restore", str(file))
+    into_a_full_one = countersign(database_url, tmp_path, "restore", str(file), "--yes")
 
     assert (again.exit_code, into_a_full_one.exit_code) == (2, 1)
     assert "is there already. Name a new file" in again.output
@@ -334,7 +334,7 @@ def test_a_restore_that_was_cut_short_leaves_no_database_that_can_be_used(
     assert countersign(database_url, tmp_path, "backup", str(file)).exit_code == 0
     monkeypatch.setattr("handlers.registry.restored.begin_again", lambda *_: sys.exit(130))
 
-    cut = countersign(empty_database_url, tmp_path, "restore", str(file))
+    cut = countersign(empty_database_url, tmp_path, "restore", str(file), "--yes")
     used = [countersign(empty_database_url, tmp_path, command) for command in COMMANDS_ALONE]
 
     assert (cut.exit_code, *(one.exit_code for one in used)) == (130, 2, 2, 2, 2, 2)
@@ -348,8 +348,8 @@ def test_the_embedded_database_comes_back_in_an_empty_home_and_never_over_anothe
     file, home = tmp_path / "countersign.backup", tmp_path / "new"
     assert countersign(database_url, tmp_path, "backup", str(file)).exit_code == 0
 
-    first = countersign("", home, "restore", str(file))
-    second = countersign("", home, "restore", str(file))
+    first = countersign("", home, "restore", str(file), "--yes")
+    second = countersign("", home, "restore", str(file), "--yes")
 
     assert first.exit_code == 0, first.output
     assert "Keys: none that signs approvals is here" in first.output

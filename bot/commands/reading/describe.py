@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, in_place, place_named, printable, services_for, settings_for, telling_mistakes
+from bot.commands.context import as_json, in_place, place_named, services_for, settings_for, telling_mistakes
+from bot.commands.output.printing import print_json, say
+from bot.commands.output.progress import progress
 from bot.domain.ledger.chain import Plain, as_plain
 from bot.domain.queries.description_text import holders_in_words, in_words
 from bot.domain.registry.model_uri import ModelUri
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 def describe(
     uri: str, moment: str, into: Path | None, remote: str, tables: tuple[str, ...], as_json: bool, workspace: str
 ) -> None:
-    """Everything known of a model version: run, commit, pipeline, data, votes, and whether the signatures hold.
+    """Describe a model version: run, commit, pipeline, data, votes, and whether the signatures hold.
 
     models:/NAME@ALIAS is understood as well.
     """
@@ -109,8 +110,8 @@ def _fetch(uri: str, into: Path, remote: str, tables: dict[str, str], *, as_json
     from handlers.queries.fetch_data import Places, Sources, fetch_data
 
     sources = Sources(DvcData(), DeltaTables(), GitMirrors(settings_for().home / "mirrors"))
-    with services_for(Need.REGISTRY) as services:
-        brought = fetch_data(uri, into, Places(remote, tables), sources, services)
+    with services_for(Need.REGISTRY) as services, progress("looking up its files") as report:
+        brought = fetch_data(uri, into, Places(remote, tables), sources, services, report)
     _print(as_plain({**asdict(brought), "is_good": brought.is_good}), _brought_in_words(brought, into), as_json=as_json)
     if not brought.is_good:
         raise click.exceptions.Exit(1)
@@ -145,10 +146,10 @@ def _tables_in_words(brought: Brought) -> Iterable[str]:
 def _print(found: Plain, lines: Iterable[str], *, as_json: bool) -> None:
     """Removes control characters: names and reasons are untrusted."""
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     for line in lines:
-        click.echo(printable(line) if line else "")
+        say(line)
 
 
 def _moment_of(text: str) -> datetime:

@@ -5,7 +5,6 @@ Exit codes: 0 the ledger is intact, 1 it is not, 2 wrong usage or no database.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.audit_export import export
-from bot.commands.context import as_json, services_for, telling_mistakes
+from bot.commands.context import Failed, as_json, services_for, telling_mistakes
+from bot.commands.output.printing import print_exactly, print_json, say
+from bot.commands.output.progress import progress
+from bot.commands.proofs.audit_export import export
 from bot.domain.text import counted
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def checkpoint() -> None:
     from handlers.ledger.checkpoints import take_checkpoint
 
     with services_for() as services:
-        click.echo(take_checkpoint(services).note, nl=False)
+        print_exactly(take_checkpoint(services).note)
 
 
 @audit_group.command("prove")
@@ -137,7 +138,7 @@ def prove(entry: str | None, size: int | None, before: int | None) -> None:
         raise click.UsageError("name an entry by its number or its request's id, or say --from SIZE")
     with services_for() as services:
         made = prove_entry(entry, size, services) if entry else prove_continuation(before or 0, size, services)
-    click.echo(json.dumps(made.as_plain(), indent=2, ensure_ascii=False))
+    print_json(made.as_plain())
 
 
 audit_group.add_command(export)
@@ -171,11 +172,12 @@ def _verify_ledger(
             named = {one.name for one in demanded}
             outside = [*demanded, *(one for one in services.outside if one.name not in named)]
             now, read_policy = services.clock.now(), services.store.parse_policy
-            found = audit(services.store.engine, witnesses, trusted, outside, now, read_policy, named)
+            with progress("reading the ledger") as report:
+                found = audit(services.store.engine, witnesses, trusted, outside, now, read_policy, named, report)
         except ChainBroken as broken:
             _say_fault(str(broken), as_json=as_json)
     if as_json:
-        click.echo(json.dumps({"holds": True, **asdict(found), "fault": None}, indent=2, default=str))
+        print_json({"holds": True, **asdict(found), "fault": None})
     else:
         _say_all_holds(found)
 
@@ -193,11 +195,9 @@ def _verify_proof(path: Path, trusted: Sequence[TrustedKey], *, as_json: bool) -
         _say_fault(fault, as_json=as_json)
     size = proof.checkpoint.checkpoint.size
     if as_json:
-        click.echo(json.dumps({"holds": True, "size": size, "fault": None}, indent=2))
+        print_json({"holds": True, "size": size, "fault": None})
     else:
-        click.echo(
-            f"The proof holds: it leads to the checkpoint of {size:,} entries, which is signed by the key given."
-        )
+        say(f"The proof holds: it leads to the checkpoint of {size:,} entries, which is signed by the key given.")
 
 
 def _unsigned(proof: Proof, trusted: Sequence[TrustedKey]) -> str:
@@ -212,27 +212,28 @@ def _unsigned(proof: Proof, trusted: Sequence[TrustedKey]) -> str:
 
 
 def _say_all_holds(found: Audited) -> None:
-    click.echo(f"The ledger holds: {found.entries:,} entries, none changed, none missing, each in its place.")
-    click.echo(f"Checkpoints that it agrees with: {found.checkpoints:,} on record, {found.witnesses:,} from outside.")
-    approvals, requests = counted(found.attestations, "signed approval"), counted(found.requests, "request")
-    click.echo(f"As the ledger says: {counted(found.keys, 'key')}, {approvals}, {requests}.")
+    say(f"OK: the ledger holds. {counted(found.entries, 'entry')}: none changed, none missing, each in its place.")
+    say(f"Checkpoints checked: {found.checkpoints:,} on record, {found.witnesses:,} from outside.")
+    say(
+        f"Keys: {found.keys:,}. Signed approvals: {found.attestations:,}. Requests: {found.requests:,}. All are as the ledger says."
+    )
     for one in found.outside:
         if one.at is None:
-            click.echo(f"Witness {one.name} is new and has signed nothing yet.")
+            say(f"Witness {one.name} is new and has signed nothing yet.")
             continue
         newest = f"the newest of {one.size:,} entries at {one.at:%Y-%m-%d %H:%M:%S} UTC"
-        click.echo(f"Witness {one.name} has signed {one.checkpoints:,} checkpoints, {newest}.")
-    click.echo(f"Newest head {found.head}, root {found.root}.")
+        say(f"Witness {one.name} has signed {one.checkpoints:,} checkpoints, {newest}.")
+    say(f"Newest head {found.head}, root {found.root}.")
     if not found.witnesses and not any(one.checkpoints for one in found.outside):
-        click.echo(UNWITNESSED, err=True)
+        say(UNWITNESSED, err=True)
 
 
 def _say_fault(fault: str, *, as_json: bool) -> None:
     """Ends the process with exit code 1."""
     if as_json:
-        click.echo(json.dumps({"holds": False, "fault": fault, "next": NEXT}, indent=2))
+        print_json({"holds": False, "fault": fault, "next": NEXT})
         sys.exit(1)
-    raise click.ClickException(f"{fault}{_between(fault)}{NEXT}.")
+    raise Failed(f"{fault}{_between(fault)}{NEXT}.")
 
 
 def _between(fault: str) -> str:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.commands.context import as_json, git_email, print_rows, services_for, telling_mistakes
+from bot.commands.context import as_json, git_email, services_for, telling_mistakes
 from bot.commands.durations import since_option
+from bot.commands.output.consent import confirm, yes_option
+from bot.commands.output.printing import print_rows, say
 from bot.domain.text import AS_OPTION, duration_text
 
 if TYPE_CHECKING:
@@ -31,16 +33,18 @@ def fast_track_group() -> None:
 @by_option
 @telling_mistakes
 def switch_off(reason: str, by: str) -> None:
-    """From now on people decide every request, on all replicas."""
+    """Let people decide every request from now on, on all replicas. It never asks first."""
     _switch(False, by, reason)
 
 
 @fast_track_group.command("on")
 @click.option("--reason", default="", help="Why; it is announced and recorded in the ledger.")
 @by_option
+@yes_option
 @telling_mistakes
-def switch_on(reason: str, by: str) -> None:
-    """Versions that reach their rule's thresholds pass again."""
+def switch_on(reason: str, by: str, yes: bool) -> None:
+    """Let versions that reach their rule's thresholds pass again, without people."""
+    confirm("Versions that reach the thresholds of a rule with its fast track on will move without people.", yes=yes)
     _switch(True, by, reason)
 
 
@@ -49,23 +53,11 @@ def _switch(on: bool, by: str, reason: str) -> None:
 
     email = by or git_email("--by")
     with services_for() as services:
-        click.echo(switch_fast_track(on, person_named(email, services), reason, services))
+        say(switch_fast_track(on, person_named(email, services), reason, services))
 
 
-COLUMNS = (
-    "rule",
-    "mode",
-    "judged",
-    "passed",
-    "without people",
-    "sampled",
-    "undone",
-    "agreed",
-    "false passes",
-    "false holds",
-    "median with people",
-    "median fast track",
-)
+COLUMNS = ("rule", "mode", "judged", "passed", "undone", "agreed")
+BELOW = ("without_people", "sampled", "false_passes", "false_holds", "median_with_people", "median_fast_track")
 EXPLAINED = (
     "agreed: of the versions that people decided too; false pass: people rejected what the fast track would have let through, "
     "or rolled back what it did; "
@@ -90,9 +82,9 @@ def report(since: timedelta, as_json: bool) -> None:
     if as_json:
         print_rows([_as_plain(record) for record in records], (), as_json=True, empty=empty)
         return
-    print_rows([_row(record) for record in records], COLUMNS, as_json=False, empty=empty)
+    print_rows([_row(record) for record in records], COLUMNS, as_json=False, empty=empty, below=BELOW)
     if records:
-        click.echo(f"\nThe last {duration_text(since, AS_OPTION)}. {EXPLAINED}")
+        say(f"\nThe last {duration_text(since, AS_OPTION)}. {EXPLAINED}")
 
 
 def _row(record: RuleRecord) -> dict[str, object]:
@@ -102,16 +94,16 @@ def _row(record: RuleRecord) -> dict[str, object]:
         "mode": str(record.mode) if record.mode else "no such rule now",
         "judged": record.judged,
         "passed": record.passed,
-        "without people": record.without_people,
+        "without_people": record.without_people,
         "sampled": record.sampled,
         "undone": record.undone,
         "agreed": f"{record.agreement.agreed} of {record.agreement.decided} ({rate:.0%})" if rate is not None else None,
-        "false passes": record.agreement.false_passes,
-        "false holds": record.agreement.false_holds,
-        "median with people": duration_text(record.median_with_people, AS_OPTION)
+        "false_passes": record.agreement.false_passes,
+        "false_holds": record.agreement.false_holds,
+        "median_with_people": duration_text(record.median_with_people, AS_OPTION)
         if record.median_with_people is not None
         else None,
-        "median fast track": duration_text(record.median_fast_track, AS_OPTION)
+        "median_fast_track": duration_text(record.median_fast_track, AS_OPTION)
         if record.median_fast_track is not None
         else None,
     }

@@ -11,6 +11,9 @@ import click
 import sqlalchemy as sa
 
 from bot.commands.context import Mistake, owner_url, settings_for, telling_mistakes
+from bot.commands.output.consent import confirm, yes_option
+from bot.commands.output.printing import say
+from bot.commands.output.progress import progress
 from bot.database import backup as backups
 from bot.database import embedded
 from bot.database.backup import Manifest
@@ -43,9 +46,10 @@ def backup(file: Path) -> None:
     if not file.absolute().parent.is_dir():
         raise click.UsageError(f"there is no folder {file.absolute().parent}. Make it first")
     settings = settings_for()
-    written = _write(owner_url(settings), file.absolute())
-    click.echo(f"{file}: {_told(written)}, head {written.head[:16]}")
-    click.echo(f"Not in it: keys and settings. Keep {settings.home / 'keys'} and your environment elsewhere.")
+    with progress("writing the backup"):
+        written = _write(owner_url(settings), file.absolute())
+    say(f"{file}: {_told(written)}, head {written.head[:16]}")
+    say(f"Not in it: keys and settings. Keep {settings.home / 'keys'} and your environment elsewhere.")
 
 
 def _write(url: str, file: Path) -> Manifest:
@@ -71,8 +75,9 @@ def _write(url: str, file: Path) -> Manifest:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@yes_option
 @telling_mistakes
-def restore(file: Path) -> None:
+def restore(file: Path, yes: bool) -> None:
     """Bring back what `backup` wrote, into an empty database: the embedded one, or that of DATABASE_URL.
 
     What was decided after the backup is not on record. So whatever waited then is ended and not carried out, and no target is moved or put
@@ -82,21 +87,33 @@ def restore(file: Path) -> None:
 
     settings, manifest = settings_for(), backups.read_manifest(file)
     lock = settings.home / "serve.lock"
+    confirm(_what_happens(settings, manifest), yes=yes)
     with (
         only_one(lock, f"countersign serve runs in {settings.home}"),
         _empty_database(settings) as url,
         _services(settings, url) as services,  # first: settings that cannot be used are found before anything is loaded
+        progress("loading the backup") as report,
     ):
         backups.load_backup(file, manifest, url)
+        report("verifying the ledger")
         _check_is_whole(url, manifest)
+        report("updating the schema")
         migrate(url)
+        report("ending what waited then")
         ended = _begin_again(services, manifest)
         backups.finish(url)
-    click.echo(f"restored: {_told(manifest)}; the ledger verifies")
+    say(f"restored: {_told(manifest)}; the ledger verifies")
     if ended:
-        click.echo(f"Ended: {counted(ended, 'request')} that waited then. Ask again for what is still wanted.")
-    click.echo(_about_the_key(settings, manifest))
-    click.echo(NEXT)
+        say(f"Ended: {counted(ended, 'request')} that waited then. Ask again for what is still wanted.")
+    say(_about_the_key(settings, manifest))
+    say(NEXT)
+
+
+def _what_happens(settings: Settings, manifest: Manifest) -> str:
+    place = (
+        "the database of DATABASE_URL" if settings.database_url.get_secret_value() else f"a new one in {settings.home}"
+    )
+    return f"The backup ({_told(manifest)}) is loaded into {place}. Requests that waited then end, and nothing is carried out."
 
 
 @contextmanager

@@ -6,12 +6,14 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from bot.commands.context import services_for, telling_mistakes
+from bot.commands.moments import Day
+from bot.commands.output.text import printable
 from bot.reports.records import safe_cell
 
 if TYPE_CHECKING:
@@ -19,24 +21,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("seq", "at", "kind", "body", "leaf", "head")
 ID = re.compile(r"\b[0-9a-f]{32}\b")
-
-
-class Day(click.ParamType[datetime]):
-    """A day or a time, in UTC unless it has an offset; with `ends`, a day means its end."""
-
-    name = "date"
-
-    def __init__(self, *, ends: bool) -> None:
-        self.ends = ends
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f'"{value}" is no date. Write one such as 2026-11-01 or 2026-11-01T12:00', param, ctx)
-        if self.ends and len(str(value)) <= len("2026-11-01"):
-            moment += timedelta(days=1)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @click.command("export")
@@ -75,7 +59,8 @@ def _write_lines(entries: Iterable[Entry], named: Callable[[str], str], out: Tex
     from bot.domain.ledger.proofs import plain_entry
 
     for entry in entries:
-        out.write(json.dumps({**plain_entry(entry), "body": named(entry.body)}, ensure_ascii=False) + "\n")
+        line = {**plain_entry(entry), "body": named(entry.body)}
+        out.write(json.dumps(line, ensure_ascii=out.isatty()) + "\n")  # escapes what could steer a terminal
 
 
 def _write_csv(entries: Iterable[Entry], named: Callable[[str], str], out: TextIO) -> None:
@@ -85,7 +70,8 @@ def _write_csv(entries: Iterable[Entry], named: Callable[[str], str], out: TextI
     rows.writerow(COLUMNS)
     for entry in entries:
         plain = {**plain_entry(entry), "body": named(entry.body)}
-        rows.writerow([safe_cell(str(plain[column])) for column in COLUMNS])
+        cells = [safe_cell(str(plain[column])) for column in COLUMNS]
+        rows.writerow([printable(cell) for cell in cells] if out.isatty() else cells)
 
 
 def _named(names: Mapping[str, str]) -> Callable[[str], str]:

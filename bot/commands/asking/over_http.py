@@ -1,24 +1,14 @@
-"""Shared by the commands that open requests: parsing the target, and calling the bot's API when its address is set."""
+"""Calling the bot's API, for the commands that open requests where its address is set."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import click
 import requests as http
 
-from bot.domain.model import Target
+from bot.commands.context import Failed
 from bot.domain.workspaces import Workspace, same_server
-from bot.errors import Refused
 from config.settings import Settings
-
-
-def target_of(text: str) -> Target:
-    """Raises UsageError, which ends with exit code 2."""
-    try:
-        return Target.parse(text)
-    except Refused as refusal:
-        raise click.UsageError(str(refusal)) from None
 
 
 def place_in(workspace: str, settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
@@ -37,7 +27,7 @@ def asks_over_http(settings: Settings) -> bool:
 
 
 def post(path: str, body: Mapping[str, object], settings: Settings) -> Mapping[str, str]:
-    """The bot's answer. Raises ClickException with the bot's own sentence when it refuses."""
+    """The bot's answer. Raises Failed with the bot's own sentence when it refuses."""
     token = settings.api_token.get_secret_value()
     address = f"{settings.public_url.rstrip('/')}{path}"
     at = {
@@ -46,11 +36,9 @@ def post(path: str, body: Mapping[str, object], settings: Settings) -> Mapping[s
     try:
         answer = http.post(address, json=body, params=at, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     except http.RequestException as trouble:
-        raise click.ClickException(
-            f"{address} does not answer ({type(trouble).__name__}). Is the bot running?"
-        ) from None
+        raise Failed(f"{address} does not answer ({type(trouble).__name__}). Is the bot running?") from None
     if answer.status_code != 201:
-        raise click.ClickException(_sentence_of(answer))
+        raise Failed(_sentence_of(answer))
     opened: Mapping[str, str] = answer.json()
     return opened
 

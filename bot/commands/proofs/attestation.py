@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from bot.commands.context import services_for, settings_for, telling_mistakes
+from bot.commands.output.printing import print_exactly, say
 from bot.domain.model import DECISION, VOTE
-from bot.errors import Refused
+from bot.errors import NotFound, Refused
 from bot.signatures import as_sigstore_bundle
 from bot.store.attestations import Attestation
 from bot.store.transaction import Transaction
@@ -42,12 +43,12 @@ def attestation(request_id: str, about: str | None, person: str, form: str, out:
         return
     with services_for() as services, services.store.transaction() as tx:
         if form == MANIFEST:
-            click.echo(_manifest(request_id, tx), nl=False)
+            print_exactly(_manifest(request_id, tx))
             return
         found = _chosen(request_id, about, person, tx)
     if out is None:
         for one in found:
-            click.echo(FORMATS[form](one.envelope))
+            print_exactly(f"{FORMATS[form](one.envelope)}\n")
     else:
         _write(found, form, out)
 
@@ -61,11 +62,11 @@ def _sign_model(request_id: str, out: Path | None) -> None:
     with services_for() as services:
         signature = sign_model(request_id, replace(services, signer=signer))
     if out is None:
-        click.echo(signature)
+        print_exactly(f"{signature}\n")
         return
     out.mkdir(parents=True, exist_ok=True)
     (out / "model.sig").write_text(signature)
-    click.echo(out / "model.sig")
+    say(str(out / "model.sig"))
 
 
 def _manifest(request_id: str, tx: Transaction) -> str:
@@ -97,7 +98,7 @@ def _chosen(request_id: str, about: str | None, email: str, tx: Transaction) -> 
 def _voter(email: str, tx: Transaction) -> str:
     person = tx.people.find(email)
     if person is None:
-        raise Refused(f"nobody here has the e-mail {email}")
+        raise NotFound(f"nobody here has the e-mail {email}")
     return person.id
 
 
@@ -107,4 +108,4 @@ def _write(found: Sequence[Attestation], form: str, out: Path) -> None:
         who = f"{one.about}-{one.person[:12]}" if one.about == VOTE else one.about
         path = out / f"{one.request_id[:12]}.{one.seq}.{who}.{form}.json"
         path.write_text(FORMATS[form](one.envelope))
-        click.echo(path)
+        say(str(path))

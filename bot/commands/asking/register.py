@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from dataclasses import dataclass
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.commands.asking.options import target_of
+from bot.commands.asking.over_http import asks_over_http, place_in, post
 from bot.commands.context import settings_for, telling_mistakes
-from bot.commands.wishes import asks_over_http, place_in, post, target_of
+from bot.commands.output.printing import print_json, say
 from bot.domain.evidence.dvc_lock import LOCK
 from bot.domain.model import Target, TargetKind
 from bot.errors import Refused
@@ -64,7 +65,7 @@ class Wanted:
 @click.option("--run-file", default="mlflow_run.json", show_default=True, help="Where the training left its run's id.")
 @click.option("--model", default="", help="Which of the run's models, by its name or id, when it logged several.")
 @click.option("--dry-run", is_flag=True, help="Check everything and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a sentence.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 @telling_mistakes
 def register(
     name: str,
@@ -126,7 +127,7 @@ def _register(wanted: Wanted, settings: Settings) -> None:
             f"Nothing stands against registering run {bench.run.id} as a version of {wanted.name}; nothing was written."
         )
         as_said = {"model": wanted.name, "run_id": bench.run.id, "dry_run": True}
-        click.echo(json.dumps(as_said) if wanted.as_json else told)
+        print_json(as_said, in_one_line=True) if wanted.as_json else say(told)
         return
     binding.bind(bench, findings, client)
     number = binding.register(bench, wanted.name, client)
@@ -211,12 +212,12 @@ def _ask(wanted: Wanted, bench: Workbench, number: int, client: MlflowClient, se
 
 def _say_missing(findings: tuple[Finding, ...]) -> None:
     for one in findings:
-        click.echo(f"missing: {one.sentence}", err=True)
+        say(f"missing: {one.sentence}", err=True)
 
 
 def _say_done(wanted: Wanted, bench: Workbench, number: int, asked: str) -> None:
     if not wanted.as_json:
-        click.echo(f"models:/{wanted.name}/{number} is registered{asked}.")
+        say(f"models:/{wanted.name}/{number} is registered{asked}.")
         return
     answer = {
         "model": wanted.name,
@@ -225,7 +226,7 @@ def _say_done(wanted: Wanted, bench: Workbench, number: int, asked: str) -> None
         "commit": bench.commit,
         "metrics": bench.run.figures,
     }
-    click.echo(json.dumps(answer))
+    print_json(answer, in_one_line=True)
 
 
 def _alias(ask: str) -> str:
@@ -249,7 +250,7 @@ def _name_in_params(folder: Path) -> str:
             else ""
         )
     except InvalidDvcFile as reason:
-        raise click.UsageError(f"{PARAMS} {reason}. Mend it, or name the model with --name") from None
+        raise click.UsageError(f"{PARAMS} {reason}. Fix it, or name the model with --name") from None
     if not name:
         raise click.UsageError(f"no registered model is named. Add --name NAME, or {NAME_IN_PARAMS}: NAME to {PARAMS}")
     return name

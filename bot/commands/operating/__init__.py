@@ -1,0 +1,1 @@
+"""Looking after an installation: jobs, backups and whether the registry is believed."""

@@ -1,0 +1,1 @@
+"""Keys, signed approvals and the ledger."""

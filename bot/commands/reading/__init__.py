@@ -1,0 +1,1 @@
+"""Looking up what is on record: requests, placements, a version's origin and its history."""

@@ -1,0 +1,36 @@
+"""What whoever opens a request in words gets to know of it: through the API and on the command line alike."""
+
+from __future__ import annotations
+
+from bot.domain.model import Kind, TransitionRequest
+from bot.services import Services
+from handlers.request.rollbacks import what_follows
+
+
+def answer_to(opened: TransitionRequest, s: Services) -> dict[str, str]:
+    """`card_url`, `ticket` and `ticket_url` are there once a worker has made them.
+
+    For a rollback, `next` says whether the target moves at once, and a `warning` is there when the policy does not name who asked.
+    """
+    known = {
+        "id": opened.id,
+        "state": str(opened.state),
+        "version": str(opened.version),
+        "target": str(opened.target),
+        "card_url": opened.card.url if opened.card else "",
+        "ticket": opened.ticket.key if opened.ticket else "",
+        "ticket_url": opened.ticket.url if opened.ticket else "",
+    }
+    if opened.kind is Kind.ROLLBACK:
+        known |= {"next": what_follows(opened, s), "warning": _stranger(opened, s)}
+    return {name: text for name, text in known.items() if text}
+
+
+def _stranger(opened: TransitionRequest, s: Services) -> str:
+    if opened.requester is None:
+        return ""
+    with s.store.transaction() as tx:
+        email = tx.people.get(opened.requester).email
+        if tx.policy().person_by_email(email) is not None:
+            return ""
+    return f"the policy names no one with the address {email}. It is on record as the one who moved production: let your approvers know"

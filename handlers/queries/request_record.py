@@ -1,0 +1,73 @@
+"""Everything on record about one request: votes, refused votes, ledger entries, and the jobs that wait for it. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.model import State, TransitionRequest
+from bot.domain.queries.description import Told
+from bot.domain.request.quorum import place_name, tally, under
+from bot.engine.rows import Job
+from bot.services import Services
+from bot.store.transaction import Transaction
+from handlers.queries.describe import outcome_of
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A vote that does not count; `person` is a printed name."""
+
+    person: str
+    cast_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """An entry about the request: its number, time, and the kind of event."""
+
+    seq: int
+    at: datetime
+    event: str
+
+
+@dataclass(frozen=True)
+class RequestRecord:
+    """`missing` are the approvals that a pending request still needs, one each, in words; `rule` is the rule in force, if one applies."""
+
+    request: TransitionRequest
+    outcome: Told
+    rule: str
+    missing: tuple[str, ...]
+    refused: tuple[Refusal, ...]
+    ledger: tuple[LedgerLine, ...]
+    jobs: tuple[Job, ...]
+
+
+def record_of(beginning: str, s: Services) -> RequestRecord:
+    """`beginning` are the first letters of its id, as many as tell it apart. Raises NotFound, Refused."""
+    with s.store.transaction() as tx:
+        request = tx.requests.get(tx.requests.full_id(beginning))
+        names = tx.people.all_names()
+        rule, missing = _needs(request, tx)
+        ledger = tuple(LedgerLine(one.seq, one.at, one.kind) for one in tx.ledger.about(request.id))
+        outcome = outcome_of(request, names, tx)
+    jobs = tuple(s.store.jobs.unfinished_of(request.id))
+    return RequestRecord(request, outcome, rule, missing, _refused(request, names), ledger, jobs)
+
+
+def _needs(request: TransitionRequest, tx: Transaction) -> tuple[str, tuple[str, ...]]:
+    policy = tx.policy()
+    rule = policy.rule_for(request.version.workspace, request.version.model, request.target)
+    if rule is None:
+        return "", ()
+    if request.state is not State.PENDING:
+        return rule.label, ()
+    missing = tally(under(request, policy.rule_hash(rule)), rule).missing
+    return rule.label, tuple(place_name(place, rule) for place in missing)
+
+
+def _refused(request: TransitionRequest, names: Mapping[str, str]) -> tuple[Refusal, ...]:
+    return tuple(Refusal(names.get(one.person, one.person), one.cast_at, one.reason) for one in request.refused_votes)
