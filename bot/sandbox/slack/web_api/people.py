@@ -79,7 +79,9 @@ def list_groups(call: Call) -> Json:
     groups: list[Json] = []
     for handle, members in call.backend.workspace.groups.items():
         group: Json = {"id": group_id(handle), "team_id": call.backend.workspace.id, "handle": handle, "name": handle}
-        group |= {"is_usergroup": True, "date_delete": 0, "user_count": len(members)}
+        group |= {"is_usergroup": True, "date_delete": 0}
+        if call.flag("include_count"):
+            group["user_count"] = len(members)
         if call.flag("include_users"):
             group["users"] = list(members)
         groups.append(group)
