@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 
 COMMANDS: Mapping[str, str] = {
+    "init": "bot.commands.init:init",
     "serve": "bot.commands.processes:serve",
     "web": "bot.commands.processes:web",
     "worker": "bot.commands.processes:worker",
