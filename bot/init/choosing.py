@@ -155,7 +155,7 @@ class Choosing:
         return GroupDraft(named if separator else "approvers", people=emails, size=len(set(emails)))
 
     def _people(self, groups: Sequence[GroupDraft]) -> tuple[tuple[PersonDraft, ...], tuple[str, ...]]:
-        said = self._given.people or {}
+        said = self._given.people
         users = [user for user in self._world.registry.training.users if user not in said]
         members = self._world.slack.members
         found, unknown = people_for(users, members)
@@ -191,11 +191,12 @@ class Choosing:
             return Measured("", ())
 
     def _directions(self, found: Measured) -> Mapping[str, bool]:
-        said = dict(self._given.directions or {})
-        if strangers := said.keys() - {metric.name for metric in found.metrics}:
+        said = dict(self._given.directions)
+        for name in sorted(said.keys() - {metric.name for metric in found.metrics}):
             known = some([metric.name for metric in found.metrics])
-            where = found.version or "the registry"
-            raise InvalidSettings((f"--metric: {where} has no {some(sorted(strangers))}. It has {known}.",))
+            self._notices.append(
+                f"No threshold for {shown(name)}: {found.version or 'the registry'} has no such metric. It has {known}."
+            )
         if said or not self._ask.is_terminal:
             return said
         thresholds, undirected = thresholds_for(found.metrics)

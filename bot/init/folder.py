@@ -26,6 +26,12 @@ class NewFile:
     text: str
     is_secret: bool = False
 
+    @property
+    def is_there(self) -> bool:
+        """With this text, and closed to others if it is secret."""
+        is_closed = not self.is_secret or (self.path.exists() and not self.path.stat().st_mode & 0o077)
+        return is_closed and text_in(self.path) == self.text
+
 
 def text_in(path: Path) -> str:
     """Empty when there is no such file. Raises InvalidSettings."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class PolicyAnswers:
     ask: str = ""
     channel: str = ""
     approvers: tuple[str, ...] = ()
-    people: Mapping[str, str] | None = None
-    directions: Mapping[str, bool] | None = None
+    people: Mapping[str, str] = field(default_factory=dict)
+    directions: Mapping[str, bool] = field(default_factory=dict)
     project: str = ""
     type: str = ""
     approved: str = ""
@@ -24,4 +24,4 @@ class PolicyAnswers:
 
     @property
     def has_any(self) -> bool:
-        return any(getattr(self, field.name) for field in fields(self))
+        return any(getattr(self, one.name) for one in fields(self))

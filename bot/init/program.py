@@ -16,6 +16,7 @@ from bot.init import env_file
 from bot.init.choosing import Choosing
 from bot.init.connecting import CARRIED, Connecting, World, environment, settings_from
 from bot.init.draft import PolicyDraft
+from bot.init.existing import completed
 from bot.init.folder import NewFile, check_not_tracked, check_writable, ignoring, text_in, write_all
 from bot.init.given import PolicyAnswers
 from bot.init.next_steps import as_table, tasks
@@ -54,7 +55,7 @@ class Plan:
         settings = settings_from(self.values)
         make_missing_keys(settings)
         public_key = NewFile(folder / PUBLIC_KEY_FILE, signer_of(settings).key.pem)
-        new = [file for file in (*self.files, public_key) if text_in(file.path) != file.text or file.is_secret]
+        new = [file for file in (*self.files, public_key) if not file.is_there]
         write_all(new)
         kept = f"{settings.signing_key_location}: the private key that signs approvals; keep a copy where only you can read it"
         return [*(f"{file.path}: written" for file in new), kept]
@@ -88,10 +89,11 @@ def _policy(
 ) -> tuple[list[NewFile], tuple[str, ...], PolicyDraft | None, Mapping[str, str]]:
     schema = NewFile(path.parent / SCHEMA_FILE, files("config").joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
     existing = text_in(path)
-    if existing and not wanted.policy.has_any and not wanted.force:
-        read_policy(existing, str(path))
+    known = read_policy(existing, str(path)) if existing and not wanted.force else None
+    if known is not None and not wanted.policy.has_any:
         return [schema], (f"{path} is kept as it is.",), None, {}
-    chosen = Choosing(world, wanted.policy, ask).choose()
+    answers = completed(wanted.policy, known) if known is not None else wanted.policy
+    chosen = Choosing(world, answers, ask).choose()
     if ask.missing:
         raise InvalidSettings(tuple(ask.missing))
     text = starter_policy(chosen.draft)

@@ -125,6 +125,12 @@ SETTINGS: tuple[Setting, ...] = (
         "192.0.2.10",
     ),
     Setting(
+        "COUNTERSIGN_LOG_FORMAT",
+        "how log lines are written: `json`, one object a line, or `text`, for a person",
+        "text on a terminal, else json",
+        "json",
+    ),
+    Setting(
         "COUNTERSIGN_PROXIES",
         "addresses or networks of the reverse proxies in front; their X-Forwarded-For names the client whose turn it is",
         "none: each address that connects is one client",
