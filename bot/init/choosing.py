@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.clients.slack.checkup import MemberSeen
 from bot.domain.names import shown
 from bot.domain.text import counted
 from bot.errors import InvalidSettings, OutsideError
@@ -17,6 +16,7 @@ from bot.init.proposals import (
     group_name,
     patterns_for,
     people_for,
+    person_draft,
     prefixes_of,
     stores_for,
     target_among,
@@ -62,7 +62,7 @@ class Choosing:
         found = self._measured(models, target)
         thresholds, undirected = thresholds_for(found.metrics, self._directions(found))
         ticket, lacks = choose_ticket(self._world, self._given, self._ask)
-        self._notice_votes(groups, ask)
+        self._check_votes(groups, ask)
         stores = stores_for(self._world.registry.training.locations)
         draft = PolicyDraft(
             patterns,
@@ -166,9 +166,9 @@ class Choosing:
         known = {one.email: one for one in found}
         answers = {**said, **self._asked_people(unknown)}
         for user, email in answers.items():
-            known[email] = PersonDraft(_name_of(email, members), email, user)
+            known[email] = person_draft(email, members, user)
         for email in (email for group in groups for email in group.people):
-            known.setdefault(email, PersonDraft(_name_of(email, members), email))
+            known.setdefault(email, person_draft(email, members))
         return tuple(known.values()), tuple(user for user in unknown if user not in answers)
 
     def _asked_people(self, users: Sequence[str]) -> dict[str, str]:
@@ -208,19 +208,18 @@ class Choosing:
                 said[name] = DIRECTIONS[answer]
         return {**{one.metric: one.greater_is_better for one in thresholds}, **said} if said else {}
 
-    def _notice_votes(self, groups: Sequence[GroupDraft], ask: str) -> None:
+    def _check_votes(self, groups: Sequence[GroupDraft], ask: str) -> None:
+        """Raises InvalidSettings where no vote could ever decide. A group of Slack may grow."""
         needed, have = len(groups) + 1, sum(group.size for group in groups)
-        if groups and have < needed:
-            self._notices.append(
-                f"Setting the alias {ask} does not say who asks, so it takes {needed} approvals, and {counted(have, 'person')} can give "
-                "them. Add approvers, or ask with `countersign request-transition`, which names the requester."
-            )
-
-
-def _name_of(email: str, members: Sequence[MemberSeen]) -> str:
-    return next(
-        (one.name for one in members if one.email.casefold() == email.casefold() and one.name), email.partition("@")[0]
-    )
+        if not groups or have >= needed:
+            return
+        can = "there is 1 person who" if have == 1 else f"there are {have} people who"
+        why = f"Setting the alias {ask} does not say who asks, so it takes {needed} approvals, and {can} can give them"
+        if not any(group.slack_group for group in groups):
+            raise InvalidSettings((f"--approvers: {why}. Name more people.",))
+        self._notices.append(
+            f"{why}. Add people to the groups, or ask with `countersign request-transition`, which names the requester."
+        )
 
 
 def _words(text: str, separator: str = ",") -> tuple[str, ...]:

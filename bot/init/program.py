@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.app import make_missing_keys, signer_of
 from bot.clients.mlflow.checkup import WEBHOOKS, missing
+from bot.domain.policy.rules import Policy
 from bot.errors import InvalidSettings
 from bot.init import env_file
 from bot.init.choosing import Choosing
@@ -22,7 +23,7 @@ from bot.init.given import PolicyAnswers
 from bot.init.next_steps import as_table, tasks
 from bot.init.questions import Questions
 from bot.init.starter_policy import SCHEMA_FILE, starter_policy
-from config.policy import notices, read_policy
+from config.policy import PolicyMistakes, notices, read_policy
 
 ENV_FILE, POLICY_FILE, PUBLIC_KEY_FILE = "countersign.env", "policy.yaml", "countersign.pub"
 
@@ -89,8 +90,8 @@ def _policy(
 ) -> tuple[list[NewFile], tuple[str, ...], PolicyDraft | None, Mapping[str, str]]:
     schema = NewFile(path.parent / SCHEMA_FILE, files("config").joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
     existing = text_in(path)
-    known = read_policy(existing, str(path)) if existing and not wanted.force else None
-    if known is not None and not wanted.policy.has_any:
+    known = _known(existing, path, wanted)
+    if known is not None and not wanted.policy.has_any and not wanted.force:
         return [schema], (f"{path} is kept as it is.",), None, {}
     answers = completed(wanted.policy, known) if known is not None else wanted.policy
     chosen = Choosing(world, answers, ask).choose()
@@ -102,6 +103,18 @@ def _policy(
     if existing and existing != text and not _may_replace(path, existing, text, wanted, ask):
         return [schema], (*said, f"{path} is kept as it is."), None, chosen.lacks
     return [NewFile(path, text), schema], said, chosen.draft, chosen.lacks
+
+
+def _known(existing: str, path: Path, wanted: Wanted) -> Policy | None:
+    """None when there is none yet. Raises PolicyMistakes, unless the file is to be replaced anyway."""
+    if not existing:
+        return None
+    try:
+        return read_policy(existing, str(path))
+    except PolicyMistakes:
+        if not wanted.force:
+            raise
+        return None
 
 
 def _may_replace(path: Path, existing: str, text: str, wanted: Wanted, ask: Questions) -> bool:

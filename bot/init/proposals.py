@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import takewhile
 
 from bot.clients.slack.checkup import MemberSeen
@@ -59,6 +60,8 @@ def ask_among(aliases: Iterable[str]) -> str:
 
 def person_for(user: str, members: Iterable[MemberSeen]) -> MemberSeen | None:
     """The one member whose address, its part before the @, or handle is the name of an MLflow user. None if it could be two."""
+    if user != _readable(user):
+        return None
     wanted = user.casefold()
     found = [one for one in members if one.email and wanted in _names_of(one)]
     return found[0] if len(found) == 1 else None
@@ -73,8 +76,14 @@ def people_for(users: Iterable[str], members: Sequence[MemberSeen]) -> tuple[lis
         if member is None or member.email in known:  # the policy has one user for each person
             unknown.append(user)
         else:
-            known[member.email] = PersonDraft(member.name or member.handle, member.email, user)
+            known[member.email] = person_draft(member.email, members, user)
     return list(known.values()), unknown
+
+
+def person_draft(email: str, members: Iterable[MemberSeen], user: str = "") -> PersonDraft:
+    """Under the name that Slack shows, or else that of the address."""
+    names = (one.name or one.handle for one in members if one.email.casefold() == email.casefold())
+    return PersonDraft(_readable(next(names, "")) or email.partition("@")[0], email, user)
 
 
 def thresholds_for(
@@ -85,13 +94,18 @@ def thresholds_for(
     Metrics of the training data are left out, unless a person named them.
     """
     said = said or {}
-    values = {metric.name: metric.value for metric in metrics if math.isfinite(metric.value)}
-    wanted = [name for name in values if name in said] or [name for name in values if not is_from_training(name)]
-    directions = {name: said.get(name, greater_is_better(name)) for name in wanted}
+    values = {
+        metric.name: metric.value
+        for metric in metrics
+        if math.isfinite(metric.value) and metric.name == _readable(metric.name)
+    }
+    directions = {
+        name: said.get(name, greater_is_better(name)) for name in values if name in said or not is_from_training(name)
+    }
     known = [
         ThresholdDraft(name, _rounded(values[name], up=not direction), direction)
         for name, direction in directions.items()
-        if direction is not None
+        if direction is not None and (not said or name in said)
     ]
     undirected = tuple(name for name, direction in directions.items() if direction is None)
     return tuple(known[: len(said) or THRESHOLDS]), undirected
@@ -148,11 +162,14 @@ def _names_of(member: MemberSeen) -> set[str]:
 
 def _rounded(value: float, *, up: bool) -> float:
     """To three digits, never past the champion: it must reach its own threshold."""
-    if value == 0:
-        return 0.0
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
-    found = (math.ceil(value / step) if up else math.floor(value / step)) * step
-    return float(f"{found:.6g}")
+    exact = Decimal(repr(value))
+    step = Decimal(1).scaleb(exact.adjusted() - 2)
+    return float((exact / step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR) * step)
+
+
+def _readable(name: str) -> str:
+    """As the policy takes it: on one line, without what cannot be seen."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in name).split())
 
 
 def _first(names: Sequence[str], usual: str) -> str:
