@@ -56,12 +56,8 @@ def _secret_files(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--target", default="", help="Alias that serving loads. Default: proposed, such as champion.")
 @click.option("--ask", default="", help="Alias that asks for it. Default: proposed, such as candidate.")
 @click.option("--channel", default="", help="Slack channel for approvals.")
-@click.option(
-    "--approvers", multiple=True, help="[NAME=]@SLACK_GROUP or [NAME=]EMAIL,EMAIL. Each one repeated must approve."
-)
-@click.option(
-    "--person", multiple=True, metavar="MLFLOW_USER=EMAIL", help="Who a user of MLflow's runs is. Repeatable."
-)
+@click.option("--approvers", multiple=True, help="[NAME=]@GROUP or [NAME=]EMAIL,EMAIL. Each one repeated must approve.")
+@click.option("--person", multiple=True, metavar="RUN_USER=EMAIL", help="Who a user of MLflow's runs is. Repeatable.")
 @click.option(
     "--metric", multiple=True, metavar="NAME=higher|lower", help="Metric with a threshold, and which way it is better."
 )
@@ -132,7 +128,7 @@ def _answers(said: Mapping[str, object]) -> PolicyAnswers:
     directions = _pairs(several("metric"), "--metric", "NAME=higher or NAME=lower")
     if wrong := sorted(name for name, way in directions.items() if way not in ("higher", "lower")):
         raise Mistake(f"--metric {wrong[0]}: say higher or lower.\nNothing was written.")
-    people = _pairs(several("person"), "--person", "MLFLOW_USER=EMAIL")
+    people = _pairs(several("person"), "--person", "RUN_USER=EMAIL")
     for email in people.values():
         settings_from({"JIRA_EMAIL": email})
     return PolicyAnswers(
