@@ -56,9 +56,9 @@ contracts:
 security:
 	$(BIN)/bandit -q -ll -c pyproject.toml -r bot handlers config
 
-# The documentation as a site in build/site; a dead link, a dead anchor and a page that is in no menu are errors.
+# The documentation as a site in build/site; a dead link, a dead anchor and a page that is in no menu are errors (not with --quiet).
 site:
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # What custody decides, in every order of people, jobs and crashes; then with planted bugs. Some minutes.
 model: $(STAMP)

@@ -27,6 +27,7 @@ class Named:
 
 GROUPS: Mapping[str, Mapping[str, Named]] = {
     "Run": {
+        "init": Named("init:init", "Set up your first card: policy, settings and keys."),
         "serve": Named("processes:serve", "Run everything in one place, for a small team."),
         "web": Named("processes:web", "Serve webhooks, Slack, the API, health and pages."),
         "worker": Named("processes:worker", "Do the work: cards, tickets, moves and sweeps."),

@@ -1,12 +1,24 @@
-"""Configures logging: one JSON object per line."""
+"""Configures logging: one JSON object per line, or on a terminal a plain line for a person."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TextIO
 
 import structlog
+
+from bot.plain_logs import PlainLines
+
+FORMAT = "COUNTERSIGN_LOG_FORMAT"
+JSON, TEXT = "json", "text"
+
+
+def is_plain(to: TextIO | None = None) -> bool:
+    """Whether a person reads the lines: on a terminal, unless the setting says otherwise."""
+    chosen = os.environ.get(FORMAT, "").strip()
+    return chosen == TEXT or (chosen != JSON and (to or sys.stdout).isatty())
 
 
 def write_logs(to: TextIO | None = None) -> None:
@@ -23,7 +35,7 @@ def write_logs(to: TextIO | None = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            PlainLines() if is_plain(to) else structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.WriteLoggerFactory(to or sys.stdout),
     )

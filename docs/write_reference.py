@@ -28,8 +28,8 @@ CALLERS = {
     "POST /webhooks/mlflow/<registry>": "the MLflow server of a registry that the policy names; signed",
     "POST /slack/events": "Slack: buttons, forms and `/countersign`; signed",
     "POST /webhooks/jira": "Jira; signed",
-    "POST /api/requests": "pipelines that ask for a transition; bearer token ([body](guide.md#5-first-run))",
-    "POST /api/rollbacks": "programs that roll a target back; bearer token ([body](guide.md#going-back))",
+    "POST /api/requests": "pipelines that ask for a transition; bearer token ([body](connect.md#check-and-ask))",
+    "POST /api/rollbacks": "programs that roll a target back; bearer token ([body](policy.md#going-back))",
     "GET /gate/<model>/<version>": "CI and serving, with `?target=alias:champion`; bearer token ([answer](gate.md#examples))",
     "GET /models/<name>/<int:version>": "readers of a signed link on a card or ticket: the provenance page of a version",
     "GET /workspaces/<registry>/<workspace>/models/<name>/<int:version>": "the same for a version of another workspace or registry",
@@ -92,7 +92,7 @@ _COUNTERSIGN_COMPLETE=fish_source countersign | source           # in ~/.config/
 
 Settings are environment variables. An empty variable counts as not set. A process that lacks a setting, or finds an invalid one, lists all
 problems at once, says how to fix each, and exits with 2. `countersign doctor` tries the settings against the real systems. "Needed by"
-lists the processes that do not start without the variable.
+lists the processes that do not start without the variable. Examples only show the form: none of their secrets and tokens works anywhere.
 
 {settings}
 

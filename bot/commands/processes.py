@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import socket as network
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import structlog
 
 from bot.commands.context import Mistake, owner_url, settings_for, telling_mistakes
 from bot.database import embedded
-from bot.logs import write_logs
-from config.policy import policy_text_of
+from bot.domain.text import counted
+from bot.logs import FORMAT, write_logs
+from config.policy import policy_text_of, read_policy
 from config.settings import Need, Process, Settings, needs_of
-from config.settings.values import LOOPBACK
+from config.settings.values import LOG_FORMATS, LOOPBACK
+
+if TYPE_CHECKING:
+    from bot.supervisor import Supervisor
 
 log = structlog.get_logger()
 # For `web` on a platform, whose router is another machine; COUNTERSIGN_HOST narrows it.
@@ -91,11 +98,18 @@ def socket() -> None:
 
 @click.command()
 @click.option("--host", help=f"Address that the web process listens on. Default: COUNTERSIGN_HOST, else {LOOPBACK}.")
+@click.option(
+    "--log-format",
+    type=click.Choice(LOG_FORMATS),
+    help="Default: COUNTERSIGN_LOG_FORMAT, else text on a terminal and JSON lines otherwise.",
+)
 @telling_mistakes
-def serve(host: str | None) -> None:
+def serve(host: str | None, log_format: str | None) -> None:
     """Run everything in one place: database (when DATABASE_URL is not set), migrate, web, worker, clock, socket."""
     from bot.supervisor import GRACE, only_one
 
+    if log_format:
+        os.environ[FORMAT] = log_format  # for the processes that are started too
     write_logs()
     settings = settings_for(*needs_of(Process.WEB, tickets=False), *_needs_of_worker())
     address = host or settings.host or LOOPBACK
@@ -104,11 +118,12 @@ def serve(host: str | None) -> None:
             log.warning("serve_was_killed", waits_for="what it left to end", at_most=f"{GRACE:g} s")
         _check_ports(address, settings, patience=GRACE if was_killed else 0)
         _serve(settings, address)
+    log.info("stopped")
 
 
 def _serve(settings: Settings, host: str) -> None:
     from bot.app import check_checkpoint_key, check_link_key, make_missing_keys, signer_of
-    from bot.supervisor import supervised
+    from bot.supervisor import GRACE, supervised
 
     make_missing_keys(settings)
     check_checkpoint_key(
@@ -116,9 +131,16 @@ def _serve(settings: Settings, host: str) -> None:
     )  # reports an unusable key once, here, and not every few seconds in the worker
     check_link_key(settings)
     given = settings.database_url.get_secret_value()
+    log.info(
+        "starting", what="web, worker and clock" if given else f"PostgreSQL in {settings.home}, web, worker and clock"
+    )
     url = given or embedded.start(settings.home)
     try:
-        run_migrate(settings, settings.database_owner_url.get_secret_value() or url)
+        run_migrate(
+            settings,
+            settings.database_owner_url.get_secret_value() or url,
+            lambda line: log.info("migrated", what=line),
+        )
         with supervised({"DATABASE_URL": url}) as supervisor:
             if not given:  # restarts the embedded database within a few seconds when it dies
                 supervisor.housekeeping = partial(embedded.start, settings.home)
@@ -127,11 +149,41 @@ def _serve(settings: Settings, host: str) -> None:
             supervisor.start("clock", "clock")
             if settings.slack_app_token.get_secret_value():
                 supervisor.start("socket", "socket")
-            log.info("serving", host=host, port=settings.port, database="DATABASE_URL" if given else "embedded")
+            _say_that_it_listens(supervisor, host, settings)
             supervisor.watch()
+            log.info("stopping", at_most=f"{GRACE:g} s")
     finally:
         if not given:
             embedded.stop(settings.home)
+
+
+def _say_that_it_listens(supervisor: Supervisor, host: str, settings: Settings) -> None:
+    """Waits for the web process; until then the processes are started again when they end."""
+    here = LOOPBACK if host == EVERYWHERE else host
+    while not _answers(here, settings.port):
+        if supervisor.stopping.wait(0.1):
+            return
+        supervisor.supervise()
+    policy = read_policy(policy_text_of(settings.policy_path))
+    database = "DATABASE_URL" if settings.database_url.get_secret_value() else "embedded"
+    shown = f"[{here}]" if ":" in here else here
+    log.info(
+        "serving",
+        host=host,
+        port=settings.port,
+        url=f"http://{shown}:{settings.port}",
+        policy=str(settings.policy_path),
+        rules=counted(len(policy.rules), "rule"),
+        database=database,
+    )
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        network.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _check_ports(host: str, settings: Settings, patience: float = 0) -> None:
@@ -166,7 +218,7 @@ def _trouble_with(host: str, port: int) -> str:
     return ""
 
 
-def run_migrate(settings: Settings, url: str) -> None:
+def run_migrate(settings: Settings, url: str, say: Callable[[str], object] = click.echo) -> None:
     from bot.app import build_services, quieten_vendors
     from bot.database.backup import check_finished
     from bot.database.connect import migrate as migrate_schema
@@ -177,22 +229,22 @@ def run_migrate(settings: Settings, url: str) -> None:
     text = policy_text_of(settings.policy_path)
     check_finished(url)
     migrate_schema(url)
-    _keep_roles_apart(settings)
+    _keep_roles_apart(settings, say)
     services = build_services(settings, url)
     list_old_records(services)
     with services.store.transaction() as tx:
         tx.passkeys.forget_unsigned_votes(services.clock.now())
     activated = activate_policy(text, str(settings.policy_path), services)
     services.store.engine.dispose()
-    click.echo("schema: up to date")
-    click.echo(f"policy: {settings.policy_path} is {'now' if activated else 'already'} in force")
+    say("schema: up to date")
+    say(f"policy: {settings.policy_path} is {'now' if activated else 'already'} in force")
     if settings.policy_path.resolve() == PACKAGED_POLICY and Path.cwd() != PACKAGED_POLICY.parent.parent:
         click.echo(
             "policy: this is the example that ships with Countersign. Set COUNTERSIGN_POLICY to your own", err=True
         )
 
 
-def _keep_roles_apart(settings: Settings) -> None:
+def _keep_roles_apart(settings: Settings, say: Callable[[str], object]) -> None:
     """With two URLs, takes away the bot role's right to change the ledger. With one URL there is one role, and `doctor` warns."""
     from bot.errors import RolesNotApart
     from bot.store.roles import keep_apart
@@ -204,7 +256,7 @@ def _keep_roles_apart(settings: Settings) -> None:
         role = keep_apart(owner, url)
     except RolesNotApart as mistake:
         raise Mistake(f"{mistake}.") from None
-    click.echo(f'database: "{role}" can append to the ledger, and not change it')
+    say(f'database: "{role}" can append to the ledger, and not change it')
 
 
 def _database_of(settings: Settings) -> str:
@@ -227,7 +279,7 @@ def _database_of(settings: Settings) -> str:
 
 def _needs_of_worker() -> frozenset[Need]:
     """Depends on whether the policy file opens tickets and sends mail."""
-    from config.policy import opens_tickets, read_policy, sends_mail
+    from config.policy import opens_tickets, sends_mail
 
     path: Path = settings_for().policy_path
     policy = read_policy(policy_text_of(path), str(path))

@@ -29,7 +29,7 @@ from bot.errors import NoDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["NoDatabase", "attach", "discard", "start", "stop"]
+__all__ = ["NoDatabase", "attach", "discard", "is_made", "start", "stop"]
 
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_LIMIT = 103  # bytes: sun_path is 108 on Linux and 104 on macOS, and ends in a NUL
@@ -68,6 +68,11 @@ def attach(home: Path) -> str:
             f"No database is running in {home}. Start `countersign serve`, or set DATABASE_URL to a PostgreSQL of yours. ({trouble})"
         )
     return uri
+
+
+def is_made(home: Path) -> bool:
+    """Whether a server was ever started in `home`."""
+    return (home.expanduser() / "postgres").exists()
 
 
 def stop(home: Path) -> None:

@@ -15,6 +15,7 @@ from bot.clients.jira.checkup import JiraCheckup
 from bot.clients.mlflow.access import Access
 from bot.clients.mlflow.checkup import MlflowCheckup
 from bot.clients.slack.checkup import SlackCheckup
+from bot.database import embedded
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Registry, Workspace, is_covered, watched
 from bot.ports import ModelRegistry
@@ -72,6 +73,11 @@ class World:
     @cached_property
     def database_url(self) -> str:
         return database_url(self.settings)
+
+    @property
+    def is_new(self) -> bool:
+        """Nothing has run here yet: `countersign serve` makes the database on its first start."""
+        return not self.settings.database_url.get_secret_value() and not embedded.is_made(self.settings.home)
 
     @cached_property
     def services(self) -> Services:

@@ -151,7 +151,11 @@ def address_leads_here(world: World) -> Findings:
     try:
         answer = requests.get(f"{url}/healthz", timeout=ADDRESS_TIMEOUT, allow_redirects=False)
     except requests.RequestException as trouble:
-        yield failure("address", f"{url} cannot be reached from here ({type(trouble).__name__})", fix)
+        said = f"{url} cannot be reached from here ({type(trouble).__name__})"
+        if world.is_new:  # the web process has never run
+            yield warning("address", said, "start `countersign serve`, then run it again")
+        else:
+            yield failure("address", said, fix)
         return
     if answer.status_code == 200 and answer.text.replace(" ", "").strip() == '{"status":"ok"}':
         yield fine("address", f"{url}/healthz answers")
@@ -176,7 +180,8 @@ def proxies_are_named(world: World) -> Findings:
 def slack_door_knows_the_secret(world: World) -> Findings:
     """Calls our own address as Slack does to verify it: signed with our secret. Nothing is recorded."""
     secrets = world.settings.slack_signing_secrets
-    if not secrets or not world.settings.public_url or world.settings.slack_app_token.get_secret_value():
+    by_socket = bool(world.settings.slack_app_token.get_secret_value())
+    if not secrets or not world.settings.public_url or by_socket or world.is_new:
         return
     secret = secrets[0].get_secret_value()
     body = f'{{"type": "url_verification", "challenge": "{CHALLENGE}"}}'

@@ -17,13 +17,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.database.embedded import NoDatabase
 from bot.doctor import digest, installation, jira, mlflow, passkeys, slack
-from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine
+from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine, warning
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
 from bot.errors import InvalidSettings, OutsideError, without_retries
 from config.policy import PolicyMistakes, opens_tickets, policy_text_of, read_policy, sends_mail
 from config.settings import Need, Process, Settings, needs_of, read_settings
 
+DATABASE = "database"
 MLFLOW = Section(
     (
         Check("mlflow", mlflow.mlflow_answers, "check MLFLOW_TRACKING_URI, and that the server runs"),
@@ -39,7 +40,7 @@ MLFLOW = Section(
 SECTIONS = (
     Section(
         (
-            Check("database", installation.database_answers),
+            Check(DATABASE, installation.database_answers),
             Check("policy", installation.policy_is_in_force),
             Check("ledger", installation.ledger_is_out_of_reach),
             Check("checkpoints", installation.checkpoints_are_signed),
@@ -183,7 +184,12 @@ def _run(check: Check, world: World) -> Iterator[Finding]:
     """An error from outside fails only this check, and keeps what the check found before."""
     try:
         yield from check.look(world)
-    except (OutsideError, NoDatabase) as trouble:
+    except NoDatabase as trouble:
+        if not world.is_new:
+            yield failure(check.what, str(trouble), check.fix)
+        elif check.what == DATABASE:
+            yield warning(DATABASE, "not made yet, so what it will hold was not checked", "start `countersign serve`")
+    except OutsideError as trouble:
         yield failure(check.what, _for_a_person(str(trouble)), check.fix)
     except DBAPIError as trouble:
         yield failure(

@@ -168,6 +168,8 @@ def _digest_cards(world: World) -> Iterator[tuple[str, Card]]:
 
 def _live_cards(world: World) -> list[tuple[str, Card]]:
     """Of the newest requests that wait or are applied soon."""
+    if world.is_new:
+        return []
     now, s = datetime.now(UTC), world.services
     with s.store.transaction() as tx:
         live = tx.requests.find(states=LIVE)[-LIVE_CARDS:]

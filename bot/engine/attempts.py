@@ -114,6 +114,7 @@ class Attempts:
     on_parked: OnParked | None = None
     now: Callable[[], datetime] = utc_now
     _running: set[int] = field(default_factory=set)
+    _failed: dict[int, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def task(self, context: procrastinate.JobContext, *, name: str, request_id: str, not_after: str) -> None:
@@ -123,6 +124,7 @@ class Attempts:
             self._running.add(job.id)
         try:
             self._effect(name)(request_id)
+            self._tell_recovery(job)
         except Exception as error:
             raise self._judge(job, error, datetime.fromisoformat(not_after)) from error
         finally:
@@ -152,14 +154,25 @@ class Attempts:
         self._tell(job, error, text, at)
         return Parked(text) if at is None else Retry(at)
 
+    def _tell_recovery(self, job: Job) -> None:
+        """Only of failures that this process saw."""
+        failure = self._failed.pop(job.id, None)
+        if failure is not None:
+            log.info(
+                "effect succeeded after a failure", job=job.id, effect=job.name, attempt=job.attempts, error=failure
+            )
+
     def _tell(self, job: Job, error: Exception, text: str, at: datetime | None) -> None:
         known = log.bind(job=job.id, effect=job.name, request=job.request_id, attempt=job.attempts)
         if not isinstance(error, (OutsideError, *PASSING)):
             known.error("effect has a bug", exc_info=error)
         if at is not None:
+            if not isinstance(error, NotYet):
+                self._failed[job.id] = text
             note = known.debug if isinstance(error, NotYet) else known.info
             note("effect will be tried again", error=text, at=at.isoformat(timespec="seconds"))
             return
+        self._failed.pop(job.id, None)
         known.warning("effect parked", error=text, next=f"fix the cause, then: countersign jobs replay {job.id}")
         if self.on_parked is not None:
             self.on_parked(job, text)

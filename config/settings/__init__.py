@@ -130,6 +130,7 @@ class Settings(BaseModel):
     tsa_certificates: Annotated[Path | None, BeforeValidator(values.key_file)] = Field(None, alias="TSA_CERTIFICATES")
     smtp_url: Annotated[SecretStr, BeforeValidator(values.smtp_url)] = Field(UNSET, alias="SMTP_URL")
     host: Annotated[str, BeforeValidator(values.host)] = Field("", alias="COUNTERSIGN_HOST")
+    log_format: Annotated[str, AfterValidator(values.log_format)] = Field("", alias="COUNTERSIGN_LOG_FORMAT")
     proxies: Annotated[tuple[values.Network, ...], BeforeValidator(values.networks)] = Field(
         (), alias="COUNTERSIGN_PROXIES"
     )

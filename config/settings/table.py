@@ -125,6 +125,12 @@ SETTINGS: tuple[Setting, ...] = (
         "192.0.2.10",
     ),
     Setting(
+        "COUNTERSIGN_LOG_FORMAT",
+        "how log lines are written: `json`, one object a line, or `text`, for a person",
+        "text on a terminal, else json",
+        "json",
+    ),
+    Setting(
         "COUNTERSIGN_PROXIES",
         "addresses or networks of the reverse proxies in front; their X-Forwarded-For names the client whose turn it is",
         "none: each address that connects is one client",
@@ -175,7 +181,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SLACK_SIGNING_SECRET",
         "with which Slack signs its requests, and the worker verifies votes again; several, newest first, while it changes",
         "none; not needed with Socket Mode",
-        "8f742231b10e8888abcd99bbbccc85a5,0123456789abcdef0123456789abcdef",
+        "NEW-EXAMPLE,OLD-EXAMPLE",
         'Copy the Signing Secret from the page "Basic Information" of the Slack app, or set SLACK_APP_TOKEN for Socket Mode.',
     ),
     Setting(

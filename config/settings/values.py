@@ -20,6 +20,7 @@ API_TOKEN_LENGTH = 16
 KEY_SERVICES = ("awskms", "gcpkms", "hv", "hsm")
 HIGHEST_PORT = 65535
 LOOPBACK = "127.0.0.1"
+LOG_FORMATS = ("json", "text")
 Network = IPv4Network | IPv6Network
 SENDER = re.compile(r"[!-~]+@[!-~]+")
 ESCAPES = "Write a / # or ? within a password as %2F, %23 or %3F"
@@ -301,6 +302,12 @@ def host(text: str) -> str:
         raise ValueError(
             "is not an address of this machine. Write 127.0.0.1 for this machine alone, or 0.0.0.0 for every network"
         ) from None
+
+
+def log_format(text: str) -> str:
+    if text and text not in LOG_FORMATS:
+        raise ValueError("is no format of log lines. Write json or text, or unset it")
+    return text
 
 
 def host_and_port(text: str) -> tuple[str, int]:

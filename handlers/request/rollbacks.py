@@ -35,7 +35,7 @@ from bot.domain.request.rollback import (
     rejection_of,
     ways_back,
 )
-from bot.domain.text import target_label, version_name
+from bot.domain.text import model_name, target_label, version_name
 from bot.errors import Refused
 from bot.language import N_, _, sentences
 from bot.ports import Click

@@ -20,6 +20,9 @@ from config.settings.registries import NAMED
 from tests.docs.pages import DOCS, PAGES, ROOT, name_of
 
 GUIDE = (DOCS / "guide.md").read_text()
+CONNECT = (DOCS / "connect.md").read_text()
+OPERATIONS = (DOCS / "operations.md").read_text()
+THREE_SCREENS = 120  # lines
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`(countersign [^`\n]+)`")
@@ -95,22 +98,30 @@ def test_every_variable_is_ours_or_mlflows(page: Path) -> None:
     assert {one for one in named - known if not NAMED.fullmatch(one)} == set()
 
 
-def test_the_guides_processes_are_the_procfiles() -> None:
+def test_the_processes_of_the_page_are_the_procfiles() -> None:
     procfile = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line)
 
-    rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", GUIDE, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", OPERATIONS, re.MULTILINE)
 
     assert dict(rows) == procfile
 
 
-def test_the_guides_figures_are_the_codes() -> None:
+def test_the_figures_of_the_page_are_the_codes() -> None:
     poll = PollShape()
 
-    assert f"every {poll.versions.seconds} and {poll.aliases.seconds} seconds" in GUIDE
-    assert f"from {OLDEST[0]}.{OLDEST[1]} up to, not including, {TOO_NEW[0]}.{TOO_NEW[1]}" in GUIDE
+    assert f"every {poll.versions.seconds} and {poll.aliases.seconds} seconds" in CONNECT
+    assert f"from {OLDEST[0]}.{OLDEST[1]} up to, not including, {TOO_NEW[0]}.{TOO_NEW[1]}" in CONNECT
 
 
-def test_the_manifest_has_what_the_guide_says_to_change() -> None:
+def test_the_guide_is_three_screens_and_says_early_what_others_must_do() -> None:
+    lines = GUIDE.splitlines()
+
+    assert len(lines) <= THREE_SCREENS
+    assert any("mlflow_user" in line for line in lines[:60])
+    assert any("countersign.pub" in line for line in lines[:60])
+
+
+def test_the_manifest_has_what_the_page_says_to_change() -> None:
     text = (ROOT / "config" / "slack_manifest.yaml").read_text()
     manifest = yaml.safe_load(text)
 

@@ -1,4 +1,4 @@
-"""What `countersign doctor` reads from Jira: the account, the project, its issue types, statuses, screens and permissions."""
+"""What `countersign doctor` and `countersign init` read from Jira: account, projects, issue types, statuses, screens, permissions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import requests
 from jira import JIRA
 
-from bot.clients.jira.calls import TIMEOUT, JiraCalls, object_in, objects_in
+from bot.clients.jira.calls import TIMEOUT, JiraCalls, JsonObject, object_in, objects_in
 from bot.clients.jira.fields import ScreenField
 from bot.clients.jira.screens import fields_of_type
 from bot.errors import Permanent
@@ -28,6 +28,16 @@ PERMISSIONS_FOR_DIGEST: Mapping[str, str] = {
     "ADD_COMMENTS": "write the sha256 of the files and the ledger's checkpoint",
     "CREATE_ATTACHMENTS": "attach the report and the records",
 }
+
+
+PAGE_OF_PROJECTS = 50  # Jira Cloud gives no more in one page
+DONE = "done"  # the key of the category of statuses in which nothing is left to do; keys are not translated
+
+
+@dataclass(frozen=True)
+class ProjectName:
+    key: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,29 @@ class JiraCheckup:
         me = self._get("asking who the bot is", "myself")
         return str(me.get("displayName") or me["name"])
 
+    def projects(self) -> tuple[ProjectName, ...]:
+        """Those that the account sees. https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/"""
+        if not self._calls.cloud():
+            listed = self._get_list("listing the projects", "project")
+            return tuple(ProjectName(str(one["key"]), str(one["name"])) for one in listed)
+        found: list[ProjectName] = []
+        while True:
+            asked = {"startAt": len(found), "maxResults": PAGE_OF_PROJECTS}
+            page = self._get("listing the projects", "project/search", asked)
+            values = objects_in(page, "values")
+            found += [ProjectName(str(one["key"]), str(one["name"])) for one in values]
+            if page.get("isLast") is not False or not values:
+                return tuple(found)
+
+    def resolutions(self) -> tuple[str, ...]:
+        return tuple(str(one["name"]) for one in self._get_list("listing the resolutions", "resolution"))
+
+    def final_statuses(self, project: ProjectSeen, issue_type: str) -> tuple[str, ...]:
+        """The statuses of the issue type's workflow in which a ticket is done."""
+        of_type = [one for one in self._statuses(project) if one.get("name") == issue_type]
+        statuses = [status for type_ in of_type for status in objects_in(type_, "statuses")]
+        return tuple(str(one["name"]) for one in statuses if object_in(one, "statusCategory").get("key") == DONE)
+
     def project(self, key: str) -> ProjectSeen:
         found = self._get(f"reading the project {key}", f"project/{key}")
         listed = objects_in(found, "issueTypes")
@@ -103,12 +136,16 @@ class JiraCheckup:
 
     def statuses(self, project: ProjectSeen, issue_type: str) -> tuple[str, ...]:
         """The statuses in the issue type's workflow. Jira lists transitions for one ticket only, from its current status."""
-        answer = self._calls.read(
-            f"reading the statuses of {project.key}",
-            lambda client: {"types": client._get_json(f"project/{project.key}/statuses")},
-        )
-        of_type = (type_ for type_ in objects_in(answer, "types") if type_.get("name") == issue_type)
+        of_type = (type_ for type_ in self._statuses(project) if type_.get("name") == issue_type)
         return tuple(str(status["name"]) for type_ in of_type for status in objects_in(type_, "statuses"))
+
+    def _statuses(self, project: ProjectSeen) -> list[JsonObject]:
+        """One for each issue type, with its `statuses`."""
+        return self._get_list(f"reading the statuses of {project.key}", f"project/{project.key}/statuses")
+
+    def _get_list(self, what: str, path: str) -> list[JsonObject]:
+        answer = self._calls.read(what, lambda client: {"list": client._get_json(path)})
+        return objects_in(answer, "list")
 
     def _get(self, what: str, path: str, params: Mapping[str, object] | None = None) -> Mapping[str, object]:
         def ask(client: JIRA) -> Mapping[str, object]:

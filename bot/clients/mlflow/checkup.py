@@ -1,4 +1,4 @@
-"""What `countersign doctor` asks MLflow: its version, whether we may write, and the webhooks that point at us.
+"""What `countersign doctor` and `countersign init` ask MLflow: its version, whether we may write, who trains, its webhooks to us.
 
 Everything reads but `create_webhook`, `fix_webhook` and `delete_webhook`, which `doctor --register-webhook` calls. The registry's own
 reads and writes are in `registry`, the reading of a delivery in `webhook`.
@@ -7,6 +7,7 @@ reads and writes are in `registry`, the reading of a delivery in `webhook`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ TIMEOUT = 10.0
 DELIVERY_TIMEOUT = 50.0  # seconds: MLflow answers a test only when it has given up on us, after 30 s by default
 TRIED_ALIAS = "countersign-doctor"
 NO_VERSION = "0"  # MLflow counts versions from 1
+RUN_USER = "mlflow.user"
+EXPERIMENTS_LOOKED_AT, RUNS_LOOKED_AT = 500, 1000
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,14 @@ LOGGED_MODELS = Feature(
 )
 WEBHOOKS = Feature("webhooks", (3, 3), "only the poller finds the news")
 FEATURES = (LOGGED_MODELS, WEBHOOKS)  # not those that we make no use of, such as workspaces (3.10)
+
+
+@dataclass(frozen=True)
+class Training:
+    """Who trains, the most frequent first, and where experiments store their files, each location once."""
+
+    users: tuple[str, ...]
+    locations: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -110,6 +121,19 @@ class MlflowCheckup:
         except Permanent:
             return ()
         return tuple(sorted(one.name for one in found))
+
+    def training(self) -> Training:
+        """From the newest experiments and runs that the account may read."""
+        with reading("listing the experiments"):
+            found = self._client.search_experiments(max_results=EXPERIMENTS_LOOKED_AT)
+        if not found:
+            return Training((), ())
+        ids = [one.experiment_id for one in found]
+        with reading("listing the newest runs"):
+            runs = self._client.search_runs(ids, max_results=RUNS_LOOKED_AT, order_by=["attributes.start_time DESC"])
+        users = Counter(user for run in runs if (user := run.data.tags.get(RUN_USER)))
+        locations = dict.fromkeys(str(one.artifact_location) for one in found if one.artifact_location)
+        return Training(tuple(user for user, _ in users.most_common()), tuple(locations))
 
     def try_writing(self, model: str) -> None:
         """Asks to set an alias on version 0, which never exists: MLflow checks the permission first, and then finds nothing to change.

@@ -1,4 +1,4 @@
-"""What `countersign doctor` reads from Slack: the token, its scopes, channels, groups, people. It draws no conclusions."""
+"""What `countersign doctor` and `countersign init` read from Slack: the token, its scopes, channels, groups, people. No conclusions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from bot.clients.slack import blocks as slack_blocks
 from bot.clients.slack.blocks import fallback
-from bot.clients.slack.calls import SlackCalls, objects_at, text_at
-from bot.clients.slack.people import SlackPeople
+from bot.clients.slack.calls import Answer, SlackCalls, objects_at, text_at
+from bot.clients.slack.people import SlackPeople, account_of
 from bot.domain.card.card import Card
-from bot.ports import Account, Click
+from bot.ports import Account, AccountKind, Click
 
 TIMEOUT = 10.0  # seconds
 LONG_PAGE = 999  # channels; Slack allows only twenty calls a minute
+PAGE_OF_PEOPLE = 200  # as https://docs.slack.dev/reference/methods/users.list recommends
 SCOPES_HEADER = "x-oauth-scopes"  # https://docs.slack.dev/authentication/installing-with-oauth
 
 
@@ -35,6 +36,21 @@ class ChannelSeen:
     joined: bool
     archived: bool
     private: bool
+
+
+@dataclass(frozen=True)
+class UserGroupSeen:
+    handle: str
+    members: int
+
+
+@dataclass(frozen=True)
+class MemberSeen:
+    """A full member; `handle` is the name that Slack shows behind the @, and `email` is empty without the scope users:read.email."""
+
+    handle: str
+    name: str
+    email: str
 
 
 class SlackCheckup:
@@ -66,6 +82,34 @@ class SlackCheckup:
     def read_history(self, channel_id: str) -> None:
         """Raises SlackError when the bot may not read it."""
         self._calls.call("conversations.history", {"channel": channel_id, "limit": 1})
+
+    def user_groups(self) -> tuple[UserGroupSeen, ...]:
+        """The active ones, by handle. Raises SlackError on a plan without user groups."""
+        found = {
+            text_at(group, "handle"): _count(group)
+            for place in self._people.places()
+            for group in objects_at(self._calls.call("usergroups.list", {**place, "include_count": True}), "usergroups")
+        }
+        return tuple(UserGroupSeen(handle, members) for handle, members in sorted(found.items()))
+
+    def members(self) -> tuple[MemberSeen, ...]:
+        """Everyone who could vote: no guests, bots or deactivated accounts."""
+        team = self._people.bot().team
+        asked = [{**place, "limit": PAGE_OF_PEOPLE} for place in self._people.places()]
+        users = [
+            user
+            for one in asked
+            for page in self._calls.pages("users.list", one)
+            for user in objects_at(page, "members")
+        ]
+        known = {
+            account.id: (text_at(user, "name"), account) for user in users for account in (account_of(user, team),)
+        }
+        return tuple(
+            MemberSeen(handle, account.name, account.email)
+            for handle, account in known.values()
+            if account.kind is AccountKind.MEMBER
+        )
 
     def members_of(self, group: str) -> frozenset[str]:
         """Raises Permanent, which lists the existing groups, when there is no such user group."""
@@ -100,3 +144,9 @@ def _as_channel(seen: object) -> ChannelSeen:
         archived=channel.get("is_archived") is True,
         private=channel.get("is_private") is True,
     )
+
+
+def _count(group: Answer) -> int:
+    """Slack writes it as a text in some answers: https://docs.slack.dev/reference/objects/usergroup-object"""
+    count = str(group.get("user_count", 0))
+    return int(count) if count.isdecimal() else 0

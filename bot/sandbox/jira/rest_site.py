@@ -63,7 +63,18 @@ def _permission(key: str) -> JsonObject:
 
 @api.get("/project")
 def projects() -> Response:
-    return jsonify([view().project(project) for project in site().projects])
+    return jsonify([view().project(project) for project in site().projects if site().may_browse(project)])
+
+
+@api.get("/project/search")
+def search_projects() -> Response:
+    """Cloud's alone: what the account may browse, at most 50 a page."""
+    if site().deployment is Deployment.SERVER:
+        raise Refusal(404, ("No project could be found with key 'search'.",))
+    seen = [project for project in site().projects if site().may_browse(project)]
+    start, size = request.args.get("startAt", 0, int), min(request.args.get("maxResults", 50, int), 50)
+    page = [view().project(project) for project in seen[start : start + size]]
+    return jsonify(startAt=start, maxResults=size, total=len(seen), isLast=start + size >= len(seen), values=page)
 
 
 @api.get("/project/<id_or_key>")

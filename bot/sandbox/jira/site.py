@@ -121,7 +121,7 @@ class Site:
             found = self._issues.get(id_or_key) or next(
                 (i for i in self._issues.values() if i.key == id_or_key.upper()), None
             )
-        if found is None or "BROWSE_PROJECTS" in self.denied or found.project.key in self.unseen_projects:
+        if found is None or not self.may_browse(found.project):
             raise no_such_issue()
         return found
 
@@ -139,9 +139,12 @@ class Site:
     def find_project(self, id_or_key: str) -> Project | None:
         return next((p for p in self.projects if id_or_key.upper() in (p.key.upper(), self.project_id(p))), None)
 
+    def may_browse(self, project: Project) -> bool:
+        return "BROWSE_PROJECTS" not in self.denied and project.key not in self.unseen_projects
+
     def get_project(self, id_or_key: str) -> Project:
         project = self.find_project(id_or_key)
-        if project is None or "BROWSE_PROJECTS" in self.denied or project.key in self.unseen_projects:
+        if project is None or not self.may_browse(project):
             raise Refusal(404, (f"No project could be found with key '{id_or_key}'.",))
         return project
 

@@ -83,7 +83,9 @@ def list_groups(call: Call) -> Json:
         is_disabled = handle in call.backend.workspace.disabled_groups
         if is_disabled and not call.flag("include_disabled"):
             continue
-        group |= {"is_usergroup": True, "date_delete": int(is_disabled), "user_count": len(members)}
+        group |= {"is_usergroup": True, "date_delete": int(is_disabled)}
+        if call.flag("include_count"):
+            group["user_count"] = len(members)
         if call.flag("include_users"):
             group["users"] = list(members)
         groups.append(group)

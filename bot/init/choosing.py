@@ -1,0 +1,226 @@
+"""Chooses what the policy says: what was said on the command line, else a proposal, which a person on a terminal may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.domain.names import shown
+from bot.domain.text import counted
+from bot.errors import InvalidSettings, OutsideError
+from bot.init.connecting import World, environment, for_a_person
+from bot.init.draft import GroupDraft, PersonDraft, PolicyDraft
+from bot.init.given import PolicyAnswers
+from bot.init.proposals import (
+    ask_among,
+    group_name,
+    patterns_for,
+    people_for,
+    person_draft,
+    prefixes_of,
+    stores_for,
+    target_among,
+    thresholds_for,
+)
+from bot.init.questions import Questions, some
+from bot.init.survey import Measured, matching, measured, people_in
+from bot.init.tickets import choose_ticket
+from bot.ports import ModelSummary
+
+ASKED_USERS, ASKED_METRICS = 10, 5
+DIRECTIONS: Mapping[str, bool] = {"higher": True, "lower": False}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """`notices` are sentences about what is allowed but worth knowing; `lacks` are Jira's permissions that the account has not."""
+
+    draft: PolicyDraft
+    notices: tuple[str, ...]
+    lacks: Mapping[str, str]
+
+
+class Choosing:
+    def __init__(self, world: World, given: PolicyAnswers, ask: Questions) -> None:
+        self._world, self._given, self._ask = world, given, ask
+        self._notices: list[str] = []
+
+    def choose(self) -> Chosen:
+        """Raises InvalidSettings for what cannot be, and OutsideError when a system goes away meanwhile."""
+        patterns = self._models()
+        models = matching(self._world.registry.models, patterns)
+        aliases = [alias for model in models for alias in model.aliases]
+        target = self._given.target or self._ask.text("--target", "Alias that serving loads", target_among(aliases))
+        ask = self._given.ask or self._ask.text("--ask", "Alias that asks for it", ask_among(aliases))
+        if target == ask:
+            raise InvalidSettings(
+                (f"--target and --ask are both {target}. An alias cannot ask for itself: name another.",)
+            )
+        channel = self._channel()
+        groups = self._groups()
+        people, unknown = self._people(groups)
+        found = self._measured(models, target)
+        thresholds, undirected = thresholds_for(found.metrics, self._directions(found))
+        ticket, lacks = choose_ticket(self._world, self._given, self._ask)
+        self._check_votes(groups, ask)
+        stores = stores_for(self._world.registry.training.locations)
+        draft = PolicyDraft(
+            patterns,
+            target,
+            ask,
+            channel,
+            groups,
+            people,
+            unknown,
+            thresholds,
+            undirected,
+            found.version,
+            stores,
+            ticket,
+        )
+        return Chosen(draft, tuple(self._notices), lacks)
+
+    def _models(self) -> tuple[str, ...]:
+        names = self._world.registry.names
+        patterns = self._given.models or self._asked_models(names)
+        for pattern in patterns:
+            if not matching(self._world.registry.models, (pattern,)):
+                self._notices.append(
+                    f"No registered model is called {shown(pattern)} yet. Of {counted(len(names), 'model')}: {some(sorted(names))}."
+                )
+        return patterns
+
+    def _asked_models(self, names: Sequence[str]) -> tuple[str, ...]:
+        proposal = ", ".join(patterns_for(names))
+        if not names:
+            what = "The registry has no models yet (or the account may read none). The name, or a pattern, of those to come"
+        elif not proposal:
+            begins = [f"{prefix} ({count})" for prefix, count in prefixes_of(names)]
+            what = f"{counted(len(names), 'registered model')}: which ones? Names, or a pattern such as {some(begins, none='team-*')}"
+        else:
+            what = f"Models whose promotions need approval, of {counted(len(names), 'model')}"
+        return _words(self._ask.text("--models", what, proposal))
+
+    def _channel(self) -> str:
+        joined = [one.name for one in self._world.slack.channels if one.joined]
+        proposal = joined[0] if (self._ask.is_terminal and joined) or len(joined) == 1 else ""
+        what = f"Slack channel for approvals; the bot is in {some([f'#{name}' for name in joined])}"
+        channel = self._given.channel or self._ask.text("--channel", what, proposal)
+        name = channel.removeprefix("#")
+        known = next((one for one in self._world.slack.channels if name in (one.name, one.id)), None)
+        if known is None and name:
+            self._notices.append(
+                f"The bot sees no channel #{name}. Create it, or write `/invite @Countersign` there if it is private."
+            )
+        elif known is not None and not known.joined:
+            self._notices.append(f"The bot is not in #{known.name}. Write `/invite @Countersign` there.")
+        return channel if known is not None and known.id == channel else f"#{name}"
+
+    def _groups(self) -> tuple[GroupDraft, ...]:
+        words = self._given.approvers or _words(self._asked_approvers(), ";")
+        groups = [self._group(word) for word in words if word]
+        twice = {group.name for group in groups if [one.name for one in groups].count(group.name) > 1}
+        if twice:
+            raise InvalidSettings(
+                (f"--approvers: two groups are called {some(sorted(twice))}. Write NAME=... to name them.",)
+            )
+        return tuple(groups)
+
+    def _asked_approvers(self) -> str:
+        groups = self._world.slack.groups
+        if groups:
+            known = [f"@{one.handle} ({one.members})" for one in groups]
+            what = f"Approvers: @GROUP or e-mail addresses; a semicolon between several groups. Slack has {some(known)}"
+        else:
+            what = "Approvers: their e-mail addresses, with commas (Slack has no user groups here)"
+        return self._ask.text("--approvers", what, f"@{groups[0].handle}" if groups and self._ask.is_terminal else "")
+
+    def _group(self, word: str) -> GroupDraft:
+        named, separator, members = word.rpartition("=")
+        if members.startswith("@"):
+            handle = members.removeprefix("@")
+            known = {one.handle: one.members for one in self._world.slack.groups or ()}
+            if handle not in known:
+                listed = some([f"@{one}" for one in known], none="none, or its plan has none")
+                raise InvalidSettings((f"--approvers {members}: Slack has no such user group. There are: {listed}.",))
+            return GroupDraft(named if separator else group_name(handle), slack_group=handle, size=known[handle])
+        emails = _words(members)
+        missing = [email for email, member in people_in(self._world.slack, emails).items() if member is None]
+        if missing and any(member.email for member in self._world.slack.members):
+            raise InvalidSettings(
+                (
+                    f"--approvers: no full member of Slack has the address {some(missing)}. Write the address of their Slack account.",
+                )
+            )
+        return GroupDraft(named if separator else "approvers", people=emails, size=len(set(emails)))
+
+    def _people(self, groups: Sequence[GroupDraft]) -> tuple[tuple[PersonDraft, ...], tuple[str, ...]]:
+        said = self._given.people
+        users = [user for user in self._world.registry.training.users if user not in said]
+        members = self._world.slack.members
+        found, unknown = people_for(users, members)
+        if found and self._ask.is_terminal:
+            listed = ", ".join(f"{one.mlflow_user} is {one.name} <{one.email}>" for one in found)
+            if not self._ask.agreed(f"Users of MLflow and their people: {listed}. Is that right?"):
+                unknown, found = [*unknown, *(one.mlflow_user for one in found)], []
+        known = {one.email: one for one in found}
+        answers = {**said, **self._asked_people(unknown)}
+        for user, email in answers.items():
+            known[email] = person_draft(email, members, user)
+        for email in (email for group in groups for email in group.people):
+            known.setdefault(email, person_draft(email, members))
+        return tuple(known.values()), tuple(user for user in unknown if user not in answers)
+
+    def _asked_people(self, users: Sequence[str]) -> dict[str, str]:
+        if not self._ask.is_terminal:
+            return {}
+        asked = {
+            user: self._ask.text(
+                "--person", f"E-mail address of {shown(user)}, who trains (empty: skip)", may_be_empty=True
+            )
+            for user in users[:ASKED_USERS]
+        }
+        return {user: email for user, email in asked.items() if email}
+
+    def _measured(self, models: Sequence[ModelSummary], target: str) -> Measured:
+        try:
+            with environment(self._world.values):
+                return measured(self._world.settings, models, target)
+        except OutsideError as trouble:
+            self._notices.append(f"No thresholds are proposed: {for_a_person(str(trouble))}")
+            return Measured("", ())
+
+    def _directions(self, found: Measured) -> Mapping[str, bool]:
+        said = dict(self._given.directions)
+        for name in sorted(said.keys() - {metric.name for metric in found.metrics}):
+            known = some([metric.name for metric in found.metrics])
+            self._notices.append(
+                f"No threshold for {shown(name)}: {found.version or 'the registry'} has no such metric. It has {known}."
+            )
+        if said or not self._ask.is_terminal:
+            return said
+        thresholds, undirected = thresholds_for(found.metrics)
+        for name in undirected[:ASKED_METRICS]:
+            answer = self._ask.text(
+                "--metric", f"Is {shown(name)} better higher or lower (empty: no threshold)", may_be_empty=True
+            )
+            if answer in DIRECTIONS:
+                said[name] = DIRECTIONS[answer]
+        return {**{one.metric: one.greater_is_better for one in thresholds}, **said} if said else {}
+
+    def _check_votes(self, groups: Sequence[GroupDraft], ask: str) -> None:
+        """Raises InvalidSettings where no vote could ever decide. A group of Slack may grow."""
+        needed, have = len(groups) + 1, sum(group.size for group in groups)
+        if not groups or have >= needed:
+            return
+        can = "there is 1 person who" if have == 1 else f"there are {have} people who"
+        why = f"Setting the alias {ask} does not say who asks, so it takes {needed} approvals, and {can} can give them"
+        if not any(group.slack_group for group in groups):
+            raise InvalidSettings((f"--approvers: {why}. Name more people.",))
+        self._notices.append(
+            f"{why}. Add people to the groups, or ask with `countersign request-transition`, which names the requester."
+        )
+
+
+def _words(text: str, separator: str = ",") -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.strip() for word in text.split(separator) if word.strip()))
