@@ -40,7 +40,8 @@ READ = {"title", "summary", "facts", "paragraphs", "footer", "label", "value", "
 ALLOWED = {
     ("handlers/notify/announcements.py", "countersign request-transition --name"),
     ("handlers/notify/registry_notes.py", "countersign registry accept --reason TEXT"),
-    ("handlers/request/absences.py", "countersign"),
+    ("handlers/ledger/checkpoints.py", "its columns do not say what was signed"),  # for `audit verify`
+    ("handlers/ledger/checkpoints.py", "no key of this ledger has signed it"),
     ("handlers/doors/slack_commands.py", "Countersign"),
     ("handlers/doors/slack_commands.py", "/countersign"),
     ("bot/domain/request/voting.py", " is already "),  # for logs; a person reads `who_decided`

@@ -117,7 +117,11 @@ REFUSED = {
     ),
     "no approver": ("cy", OFF, "Only people who approve under some rule may do this: members of ml-leads."),
     "a guest": ("gil", OFF, "Guests of the workspace may not decide."),
-    "too long": ("ana", f"fast-track off {'because ' * 200}", "The reason has 1599 characters; 1000 fit. Shorten it."),
+    "too long": (
+        "ana",
+        f"fast-track off {'because ' * 200}",
+        "The reason has 1,599 characters; 1,000 fit. Shorten it.",
+    ),
 }
 
 

@@ -176,4 +176,4 @@ def test_the_command_line_says_what_is_wrong(installation: Installation) -> None
     assert (without_a_reason.returncode, nowhere_to_go.returncode, too_long.returncode) == (2, 1, 1)
     assert "--reason" in without_a_reason.stderr
     assert f"countersign rollback --name {installation.model} --to alias:champion --version V" in nowhere_to_go.stderr
-    assert "the reason has 2001 characters; 2000 fit on a card" in too_long.stderr
+    assert "the reason has 2,001 characters; 2,000 fit on a card" in too_long.stderr
