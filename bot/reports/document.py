@@ -22,6 +22,7 @@ GRAVE = (
     FindingKind.VOTE_REFUSED,
     FindingKind.MOVED_WITHOUT_APPROVAL,
     FindingKind.HELD_WITHOUT_APPROVAL,
+    FindingKind.UNKNOWN_REQUESTER,
 )
 
 
