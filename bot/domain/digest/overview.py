@@ -21,7 +21,7 @@ def overview(digest: Digest) -> tuple[tuple[str, str], ...]:
     lines = (
         ("Needs attention", attention(digest)),
         *_moved(digest),
-        ("Pending", _pending(digest)),
+        *([("Pending", _pending(digest))] if words.is_counted(digest) else []),
         *_time_to_decision(digest),
     )
     return (ledger, *lines) if digest.ledger.fault else (*lines, ledger)
