@@ -64,6 +64,8 @@ def _by_whom(one: Transition, names: Names) -> str:
         return (
             f"restored by rollback ({words.previously(words.decider(one.earlier.decided, one.earlier.by, names), '')})"
         )
+    if one.decided == words.RULE:
+        return "restored by rollback, as the rule allows"
     return f"approved by {words.decider(one.decided, one.by, names)}"
 
 
