@@ -69,10 +69,11 @@ def digest(week: str | None, out: Path | None, dry_run: bool, as_json: bool) -> 
 
 
 def _say(told: Told) -> None:
-    from bot.domain.digest.sentences import headline, period_text, title
+    from bot.domain.digest.overview import overview
+    from bot.domain.digest.sentences import period_text, title
 
     click.echo(f"{printable(title(told.digest))}\n{printable(period_text(told.digest.period))}\n")
-    for name, said in headline(told.digest):
+    for name, said in overview(told.digest):
         click.echo(f"{name}: {printable(said)}")
     if told.signed:
         click.echo(f"Sign-off: {printable(told.signed)}")

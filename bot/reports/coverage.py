@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.digest.control import Earlier, Gap, RuleInForce, Watched
 from bot.domain.digest.figures import FindingKind
+from bot.domain.digest.sentences import is_counted
 from bot.domain.digest.sign_off import sign_off_text
 from bot.domain.text import counted
 from bot.reports.shape import Cell, Column, Look, Section, Table
@@ -105,6 +106,8 @@ def scope(w: Writer) -> Section:
     release = f"Closed by Countersign {control.release}. " if control.release else ""
     parked = w.digest.concerns.get(FindingKind.PARKED_JOBS, 0)
     gaps = "" if control.gaps else "No gap is known. "
+    if not is_counted(w.digest):
+        gaps = "Gaps are not known, because entries of the ledger were changed. "
     said = (
         f"{release}{COVERED}",
         f"{gaps}{counted(parked, 'job')} {'was' if parked == 1 else 'were'} parked when the week was closed. {OUTAGES}",

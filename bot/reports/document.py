@@ -22,6 +22,7 @@ GRAVE = (
     FindingKind.VOTE_REFUSED,
     FindingKind.MOVED_WITHOUT_APPROVAL,
     FindingKind.HELD_WITHOUT_APPROVAL,
+    FindingKind.UNKNOWN_REQUESTER,
 )
 
 
@@ -34,7 +35,7 @@ def document_of(digest: Digest, pen: Pen = SCREEN, signed: str = "") -> Document
         days=words.period_text(digest.period),
         bounds=_bounds(w),
         closed=digest.closed_at.isoformat(),
-        quiet=words.QUIET if digest.is_quiet else "",
+        quiet=words.QUIET if digest.is_quiet and words.is_counted(digest) else "",
         headlines=_headlines(digest),
         sections=_sections(w, pen, signed),
         footer=_footer(digest),
@@ -42,6 +43,10 @@ def document_of(digest: Digest, pen: Pen = SCREEN, signed: str = "") -> Document
 
 
 def _sections(w: Writer, pen: Pen, signed: str) -> tuple[Section, ...]:
+    """Of a week that could not be counted there are no lists, because empty ones would claim that there was nothing."""
+    covered = (coverage.rules(w), coverage.scope(w), ledger(w), coverage.glossary())
+    if not words.is_counted(w.digest):
+        return tuple(filter(None, (attention(w), coverage.sign_off(w, signed), *covered)))
     found = (
         attention(w),
         coverage.sign_off(w, signed),
@@ -99,9 +104,12 @@ def _group(concern: FindingKind, found: tuple[Finding, ...], w: Writer) -> Group
 
 
 def _headlines(digest: Digest) -> tuple[Headline, ...]:
+    needs = _headline(digest.attention.total, "item needs attention", "items need attention", wants_eyes=True)
+    if not words.is_counted(digest):
+        return (needs,)
     median = next((one.median for one in digest.latency if not one.rule), None)
     return (
-        _headline(digest.attention.total, "item needs attention", "items need attention", wants_eyes=True),
+        needs,
         _headline(digest.transitions.total, "transition ended", "transitions ended"),
         _headline(digest.waiting.total, "request pending", "requests pending"),
         Headline(duration(median).text, "median time to decision"),

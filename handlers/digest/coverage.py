@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 
@@ -41,14 +42,22 @@ def control_of(
 ) -> Control:
     """`until` is earlier than the end of a week that is looked at while it runs. The registry is as it was last seen."""
     gaps = list(_gaps(period, until, figures))
-    return Control(
-        release=version(DISTRIBUTION),
+    return replace(
+        control_of_policies(policies, period),
         places=tuple(_watched(policy, figures)) if policy else (),
         gaps=tuple(gaps[:GAPS_LISTED]),
         gaps_total=len(gaps),
+        earlier=tuple(_earlier(period, policy, figures)),
+    )
+
+
+def control_of_policies(policies: Policies, period: Period) -> Control:
+    """What is known without the ledger."""
+    policy = policies.in_force()
+    return Control(
+        release=version(DISTRIBUTION),
         rules=rules_of_the_week(policies.newest_first(), period.starts),
         sign_off=(policy.digest.sign_off or "") if policy and policy.digest else "",
-        earlier=tuple(_earlier(period, policy, figures)),
     )
 
 

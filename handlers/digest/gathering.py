@@ -37,7 +37,7 @@ from bot.services import Services
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts
 from bot.store.people import PeopleRows
 from handlers.digest.counting import Policies, fast_track_by_rule, latency_by_rule, week_of_trend, weeks_before
-from handlers.digest.coverage import addresses, control_of, not_signed_off
+from handlers.digest.coverage import addresses, control_of, control_of_policies, not_signed_off
 from handlers.digest.events import changes_of_the_week, findings_of_the_week, transition_of
 from handlers.digest.holders import read_request
 from handlers.digest.inventory import take_inventory
@@ -72,11 +72,11 @@ def gather(period: Period, s: Services, connection: sa.Connection) -> Gathered:
         with connection.begin_nested():
             return _counted(period, kinds, ledger, figures, s)
     except ChainBroken as broken:
-        return _uncounted(period, replace(ledger, fault=fault or str(broken)), s)
+        return _uncounted(period, replace(ledger, fault=fault or str(broken)), figures, s)
     except UNREADABLE:
         if not fault:
             raise
-        return _uncounted(period, ledger, s)
+        return _uncounted(period, ledger, figures, s)
 
 
 def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: DigestFigures, s: Services) -> Gathered:
@@ -120,10 +120,16 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
     )
 
 
-def _uncounted(period: Period, ledger: LedgerFigures, s: Services) -> Gathered:
+def _uncounted(period: Period, ledger: LedgerFigures, figures: DigestFigures, s: Services) -> Gathered:
     broken = _broken(ledger)
+    control = control_of_policies(Policies(figures, s.store, period.ends), period)
     digest = replace(
-        blank(period, s.clock.now()), attention=broken, concerns=_counts([broken]), ledger=ledger, form=FORM
+        blank(period, s.clock.now()),
+        attention=broken,
+        concerns=_counts([broken]),
+        ledger=ledger,
+        control=control,
+        form=FORM,
     )
     return Gathered(digest, str(HoldingsAsCsv({})), str(WaitingAsCsv()))
 

@@ -19,6 +19,7 @@ from bot.errors import Refused
 from bot.store.digests import DigestRow
 from handlers.digest.closing import close_week
 from handlers.digest.reprint import look_at_week, tell_again
+from handlers.digest.sign_off import sign_off
 from tests.fixtures.installation import Installation
 
 MADRID = "Europe/Madrid"
@@ -86,6 +87,29 @@ def test_a_closed_week_is_told_in_the_same_bytes_again_whatever_happens_afterwar
     assert row.sizes == {name: len(files[name]) for name in recorded["files"]}
     assert recorded["files"].items() <= hashes.items()
     assert sorted(first.stdout.split()[::2]) == sorted(hashes.values())
+
+
+def test_a_sign_off_is_printed_and_adds_a_page_and_changes_no_file_that_was_delivered(
+    planned: Installation, tmp_path: Path
+) -> None:
+    planned.use_policy(top=f"{DIGEST[:-1]}, sign_off: compliance}}", groups="compliance: {people: [ana@example.com]}")
+    row = close(planned, this_week())
+    before = digest(planned, "--out", str(tmp_path / "before"))
+    with planned.s.store.transaction() as tx:
+        ana = tx.people.get_or_add("ana@example.com", "Ana Ruiz")
+    sign_off(this_week().week, row.digest, ana, "one late ticket", planned.s)
+
+    printed, written = digest(planned), digest(planned, "--out", str(tmp_path / "after"))
+    again = digest(planned, "--out", str(tmp_path / "again"))
+
+    first, after = contents(tmp_path / "before"), contents(tmp_path / "after")
+    page = f"countersign-{this_week().week}-signed-off.html"
+    assert [one.exit_code for one in (before, printed, written, again)] == [0, 0, 0, 0]
+    assert "Sign-off: Signed off by Ana Ruiz on " in printed.stdout
+    assert after.keys() - first.keys() == {page}
+    assert {name: after[name] for name in first} == first
+    assert b"with a remark: one late ticket" in after[page]
+    assert contents(tmp_path / "again") == after
 
 
 def test_it_is_printed_for_people_or_as_the_frozen_figures_and_is_the_last_week_unless_one_is_named(
@@ -167,7 +191,7 @@ def test_whether_a_week_is_waited_for_was_left_out_or_was_never_planned_is_told_
     left_out = refusal(planned, weeks[0])
 
     assert f"{weeks[0].week} is not closed yet: its digest is due on" in waited_for
-    assert waited_for.endswith("at 09:00 (Europe/Madrid). Add --dry-run to see it as it stands")
+    assert waited_for.endswith("at 09:00 (Europe/Madrid). Add --dry-run for a preview")
     assert late.endswith("at 09:00 (Europe/Madrid). Look for close_week in `countersign jobs list`")
     assert left_out.startswith(f"{weeks[0].week} was left out: nobody closed it in time")
     assert look_at_week(weeks[0].week, planned.s).digest.period == weeks[0]

@@ -7,8 +7,10 @@ import re
 from dataclasses import replace
 
 from bot.domain.digest.control import FORM, Control, Earlier
-from bot.domain.digest.figures import EarlierApproval
+from bot.domain.digest.figures import EarlierApproval, FindingKind, LedgerFigures, Listed, blank
+from bot.domain.digest.findings import ledger_broken
 from bot.domain.digest.json_form import as_json, read_digest
+from bot.domain.digest.overview import overview
 from bot.domain.digest.sign_off import SignOff
 from bot.reports.document import document_of
 from bot.reports.html import html_of
@@ -171,3 +173,21 @@ def test_every_table_of_the_page_has_headings_with_a_scope_and_the_page_its_lang
     assert re.findall(r"<th(?![^>]*scope=)[^>]*>", page.replace("<thead>", "")) == []
     assert "prefers-color-scheme: dark" in page
     assert PERIOD.week in page
+
+
+def test_a_week_that_could_not_be_counted_claims_nothing_and_says_first_that_the_ledger_does_not_verify() -> None:
+    broken = Listed((ledger_broken("entry 7 was changed"),), 1)
+    lost = replace(
+        blank(PERIOD, at(7.4)),
+        attention=broken,
+        concerns={FindingKind.LEDGER_BROKEN: 1},
+        ledger=LedgerFigures(0, 0, 9, "", "entry 7 was changed", 0),
+        control=Control(release="0.2.0", sign_off="compliance"),
+    )
+
+    report = document_of(lost)
+
+    assert [one.id for one in report.sections] == ["attention", "sign-off", "rules", "scope", "ledger", "glossary"]
+    assert (report.quiet, [one.label for one in report.headlines]) == ("", ["item needs attention"])
+    assert "Gaps are not known" in report.sections[3].sentences[1]
+    assert [name for name, _ in overview(lost)] == ["Ledger", "Needs attention", "Moved"]

@@ -21,7 +21,7 @@ def overview(digest: Digest) -> tuple[tuple[str, str], ...]:
     lines = (
         ("Needs attention", attention(digest)),
         *_moved(digest),
-        ("Pending", _pending(digest)),
+        *([("Pending", _pending(digest))] if words.is_counted(digest) else []),
         *_time_to_decision(digest),
     )
     return (ledger, *lines) if digest.ledger.fault else (*lines, ledger)
@@ -64,6 +64,8 @@ def _by_whom(one: Transition, names: Names) -> str:
         return (
             f"restored by rollback ({words.previously(words.decider(one.earlier.decided, one.earlier.by, names), '')})"
         )
+    if one.decided == words.RULE:
+        return "restored by rollback, as the rule allows"
     return f"approved by {words.decider(one.decided, one.by, names)}"
 
 

@@ -99,19 +99,6 @@ def summary(digest: Digest) -> str:
     return f"{said} {attention_text(digest)}"
 
 
-def headline(digest: Digest) -> tuple[tuple[str, str], ...]:
-    """The figures at the top, each with its name."""
-    overall = next((one for one in digest.latency if not one.rule), None)
-    return (
-        ("Needs attention", attention_text(digest)),
-        ("Transitions", transitions_text(digest)),
-        ("Pending", waiting_count(digest)),
-        ("Targets in use", f"{digest.inventory.total:,}"),
-        ("Time to decision", latency_text(overall) if overall else NO_DECISIONS),
-        ("Ledger", ledger_text(digest.ledger, so_far=not is_over(digest))),
-    )
-
-
 def attention_text(digest: Digest) -> str:
     """Each kind of finding with its number, the most serious first."""
     found = [concern_text(one, digest.concerns[one]) for one in FindingKind if digest.concerns.get(one)]

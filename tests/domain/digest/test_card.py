@@ -86,6 +86,13 @@ class TestCard:
             "bike-demand v7 to alias champion, restored by rollback (previously approved by Ana Ruiz and Cy Lindqvist)"
         )
 
+    def test_a_rollback_whose_approval_is_not_on_record_is_not_called_approved(self) -> None:
+        back = a_transition(decided="the rule", by=(), earlier=None)
+
+        card = digest_card(a_digest(transitions=listed(back), outcomes={"applied": 1}))
+
+        assert facts(card)["Moved"] == "bike-demand v7 to alias champion, restored by rollback, as the rule allows"
+
     def test_a_usual_week_takes_few_words_and_no_picture(self) -> None:
         usual = a_digest(attention=Listed(a_digest().attention.shown[:2], 2), concerns={FindingKind.NO_RULE: 2})
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.domain.digest.figures import FindingKind, Latency, Listed
+from bot.domain.digest.overview import overview
 from bot.domain.digest.sentences import (
     ALL_IN_ORDER,
     CONCERNS,
@@ -15,7 +16,6 @@ from bot.domain.digest.sentences import (
     QUIET,
     attention_text,
     decider,
-    headline,
     latency_text,
     ledger_text,
     local_moment,
@@ -58,7 +58,7 @@ def test_a_ledger_that_was_changed_beyond_counting_claims_no_figures() -> None:
     digest = a_quiet_digest(trend=(), latency=(), ledger=broken, concerns={FindingKind.LEDGER_BROKEN: 1})
 
     assert summary(digest).startswith("The week could not be counted, because entries of the ledger were changed.")
-    assert dict(headline(digest))["Ledger"].startswith("does not verify: entry 7 was changed;")
+    assert dict(overview(digest))["Ledger"].startswith("does not verify: entry 7 was changed;")
 
 
 def test_every_concern_has_a_name() -> None:
