@@ -51,18 +51,16 @@ class Choosing:
         models = matching(self._world.registry.models, patterns)
         aliases = [alias for model in models for alias in model.aliases]
         target = self._given.target or self._ask.text("--target", "Alias that serving loads", target_among(aliases))
-        ask = self._given.ask or self._ask.text("--ask", "Alias that asks for it", ask_among(aliases))
-        if target == ask:
-            raise InvalidSettings(
-                (f"--target and --ask are both {target}. An alias cannot ask for itself: name another.",)
-            )
+        ask = self._given.ask or self._ask.text(
+            "--ask", "Alias that asks for it", ask_among(aliases), check=lambda text: _check_other(text, target)
+        )
+        _check_other(ask, target)
         channel = self._channel()
         groups = self._groups()
         people, unknown = self._people(groups)
         found = self._measured(models, target)
         thresholds, undirected = thresholds_for(found.metrics, self._directions(found))
         ticket, lacks = choose_ticket(self._world, self._given, self._ask)
-        self._check_votes(groups, ask)
         stores = stores_for(self._world.registry.training.locations)
         draft = PolicyDraft(
             patterns,
@@ -117,14 +115,24 @@ class Choosing:
         return channel if known is not None and known.id == channel else f"#{name}"
 
     def _groups(self) -> tuple[GroupDraft, ...]:
-        words = self._given.approvers or _words(self._asked_approvers(), ";")
-        groups = [self._group(word) for word in words if word]
+        groups = self._groups_in(self._given.approvers or _words(self._asked_approvers(), ";"))
+        if groups and (why := _too_few(groups)):
+            self._notices.append(
+                f"{why}. Add people to the groups, or ask with `countersign request-transition`, which names the requester."
+            )
+        return groups
+
+    def _groups_in(self, words: Sequence[str]) -> tuple[GroupDraft, ...]:
+        """Raises InvalidSettings for groups that Slack has not, and where no vote could ever decide. A group of Slack may grow."""
+        groups = tuple(self._group(word) for word in words if word)
         twice = {group.name for group in groups if [one.name for one in groups].count(group.name) > 1}
         if twice:
             raise InvalidSettings(
                 (f"--approvers: two groups are called {some(sorted(twice))}. Write NAME=... to name them.",)
             )
-        return tuple(groups)
+        if groups and not any(group.slack_group for group in groups) and (why := _too_few(groups)):
+            raise InvalidSettings((f"--approvers: {why}. Name more people.",))
+        return groups
 
     def _asked_approvers(self) -> str:
         groups = self._world.slack.groups
@@ -133,7 +141,8 @@ class Choosing:
             what = f"Approvers: @GROUP or e-mail addresses; a semicolon between several groups. Slack has {some(known)}"
         else:
             what = "Approvers: their e-mail addresses, with commas (Slack has no user groups here)"
-        return self._ask.text("--approvers", what, f"@{groups[0].handle}" if groups and self._ask.is_terminal else "")
+        proposal = f"@{groups[0].handle}" if groups and self._ask.is_terminal else ""
+        return self._ask.text("--approvers", what, proposal, check=lambda text: self._groups_in(_words(text, ";")))
 
     def _group(self, word: str) -> GroupDraft:
         named, separator, members = word.rpartition("=")
@@ -208,18 +217,20 @@ class Choosing:
                 said[name] = DIRECTIONS[answer]
         return {**{one.metric: one.greater_is_better for one in thresholds}, **said} if said else {}
 
-    def _check_votes(self, groups: Sequence[GroupDraft], ask: str) -> None:
-        """Raises InvalidSettings where no vote could ever decide. A group of Slack may grow."""
-        needed, have = len(groups) + 1, sum(group.size for group in groups)
-        if not groups or have >= needed:
-            return
-        can = "there is 1 person who" if have == 1 else f"there are {have} people who"
-        why = f"Setting the alias {ask} does not say who asks, so it takes {needed} approvals, and {can} can give them"
-        if not any(group.slack_group for group in groups):
-            raise InvalidSettings((f"--approvers: {why}. Name more people.",))
-        self._notices.append(
-            f"{why}. Add people to the groups, or ask with `countersign request-transition`, which names the requester."
-        )
+
+def _check_other(ask: str, target: str) -> None:
+    """Raises InvalidSettings."""
+    if ask == target:
+        raise InvalidSettings((f"--target and --ask are both {target}. An alias cannot ask for itself: name another.",))
+
+
+def _too_few(groups: Sequence[GroupDraft]) -> str:
+    """Why these people cannot decide what an alias asks for; empty when they can."""
+    needed, have = len(groups) + 1, sum(group.size for group in groups)
+    if have >= needed:
+        return ""
+    can = "there is 1 person who" if have == 1 else f"there are {have} people who"
+    return f"An alias or a tag does not say who asks, so it takes {needed} approvals, and {can} can give them"
 
 
 def _words(text: str, separator: str = ",") -> tuple[str, ...]:

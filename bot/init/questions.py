@@ -86,7 +86,8 @@ class InScript:
     def text(
         self, option: str, what: str, proposal: str = "", *, may_be_empty: bool = False, check: Check = str
     ) -> str:
-        check(proposal)
+        if proposal:
+            check(proposal)
         if not proposal and not may_be_empty:
             self.missing.append(f"{option} is needed: {what}.")
         return proposal

@@ -28,13 +28,21 @@ def choose_ticket(world: World, given: PolicyAnswers, ask: Questions) -> tuple[T
         raise InvalidSettings((NO_PROJECT.format(account=world.jira.account),))
     listed = [f"{one.key} ({one.name})" for one in world.jira.projects]
     proposal = keys[0] if len(keys) == 1 else ""
-    key = given.project or ask.text("--jira-project", f"Jira project for tickets, of {some(listed)}", proposal)
+    what = f"Jira project for tickets, of {some(listed)}"
+    key = given.project or ask.text(
+        "--jira-project", what, proposal, check=lambda text: _one_of("--jira-project", text, keys)
+    )
     if not key:
         return None, {}
     jira = jira_of(world.settings)
     details = see_project(jira, _one_of("--jira-project", key, keys))
     what = f"Issue type, of {some(details.types)}"
-    type_ = given.type or ask.text("--jira-type", what, issue_type_among(details.types))
+    type_ = given.type or ask.text(
+        "--jira-type",
+        what,
+        issue_type_among(details.types),
+        check=lambda text: _one_of("--jira-type", text, details.types),
+    )
     if not type_:
         return None, details.lacks
     return _ticket(jira, key, _one_of("--jira-type", type_, details.types), given, ask), details.lacks

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from bot.__main__ import main
+from bot.clients.keys import make_key_unless_there
 from bot.doctor.findings import Status
 from bot.domain.ledger.cosignature import WitnessKey
 from bot.errors import Permanent
@@ -232,3 +234,16 @@ def test_no_secret_is_ever_printed(installed: Installation) -> None:
     told = "\n".join(str(finding) for finding in installed.examine())
 
     assert "canary" not in told
+
+
+def test_before_the_first_start_what_serve_will_make_is_a_warning_and_no_failure(
+    installed: Installation, tmp_path: Path
+) -> None:
+    del installed.environ["DATABASE_URL"]
+    installed.environ |= {"COUNTERSIGN_HOME": str(tmp_path / "new"), "COUNTERSIGN_URL": "http://127.0.0.1:9"}
+    make_key_unless_there(tmp_path / "new" / "keys" / "approvals.pem")
+
+    troubles = installed.troubles()
+
+    assert {what: troubles[what].status for what in ("database", "address")} == {"database": "warn", "address": "warn"}
+    assert [what for what, finding in troubles.items() if finding.status is Status.FAIL] == []

@@ -15,7 +15,7 @@ from flask import Flask, request
 from jira import JIRA, JIRAError
 from werkzeug.datastructures import Headers
 
-from bot.sandbox.jira import Deployment, JiraSandbox, Refusal
+from bot.sandbox.jira import Deployment, JiraSandbox, Project, Refusal
 from bot.sandbox.jira.bodies import Body
 from bot.sandbox.serving import serving
 
@@ -206,3 +206,28 @@ def test_nobody_acts_under_an_unknown_name(client: JIRA, site: JiraSandbox) -> N
 
     with pytest.raises(Refusal, match="nobody called 'mallory'"):
         site.transition(key, "Approve", "mallory")
+
+
+def found_projects(deployment: Deployment, **unusual: object) -> requests.Response:
+    site = JiraSandbox(deployment=deployment)
+    site.site.projects = (*(Project(f"P{number}", "One") for number in range(60)), *site.site.projects)
+    for name, value in unusual.items():
+        setattr(site.site, name, value)
+    auth = (site.email, site.api_token) if deployment is Deployment.CLOUD else None
+    headers = {} if auth else {"Authorization": f"Bearer {site.token}"}
+    with serving(site) as address:
+        asked = {"startAt": "50", "maxResults": "100"}
+        return requests.get(f"{address}/rest/api/2/project/search", asked, auth=auth, headers=headers, timeout=5)
+
+
+def test_cloud_lists_projects_in_pages_of_fifty_and_only_what_the_account_may_browse() -> None:
+    page = found_projects(Deployment.CLOUD).json()
+    seen = found_projects(Deployment.CLOUD, unseen_projects=frozenset({"GOV"})).json()
+
+    assert (page["maxResults"], page["total"], page["isLast"]) == (50, 61, True)
+    assert [project["key"] for project in page["values"]][-1] == "GOV"
+    assert seen["total"] == 60
+
+
+def test_data_center_has_no_such_list() -> None:
+    assert found_projects(Deployment.SERVER).status_code == 404

@@ -240,6 +240,14 @@ def test_people_are_found_by_email_and_only_while_they_are_active() -> None:
     assert deleted["user"]["deleted"] is True
 
 
+def test_how_many_a_user_group_has_is_counted_only_when_asked(client: WebClient) -> None:
+    plain = client.usergroups_list()["usergroups"]
+    counted = client.usergroups_list(include_count=True)["usergroups"]
+
+    assert all("user_count" not in group for group in plain)
+    assert {group["handle"]: group["user_count"] for group in counted}["ml-leads"] == 2
+
+
 def test_a_user_group_lists_its_members(client: WebClient) -> None:
     groups = {group["handle"]: group["id"] for group in client.usergroups_list()["usergroups"]}
 
