@@ -14,6 +14,7 @@ CountersignError
 |  |- Temporary           try again
 |  |  `- MessageGone      the message was deleted at the notifier: post it anew, then try again
 |  |- Permanent           a person must fix it
+|  |  `- ChartRefused      the notifier takes no charts: send a picture instead
 |  `- OutcomeUnknown      the answer to a write was lost
 |- NotProven              evidence does not hold
 |  |- NotVerified (AssertionRefused), ChainBroken, RolesNotApart
@@ -129,6 +130,10 @@ class MessageGone(Temporary):
 
 class Permanent(OutsideError):
     """A person must fix it; the text says how."""
+
+
+class ChartRefused(Permanent):
+    """The notifier takes no charts, so nothing was posted."""
 
 
 class OutcomeUnknown(OutsideError):

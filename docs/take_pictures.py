@@ -53,7 +53,7 @@ def tell_the_story(world: World, page: Page) -> None:
 
     model, version = train(world, say, *BAD)
     world.wait_for("the card", lambda: find_card(world, model, version))
-    picture_of_card(world, page, "Approval wanted", "card.png")
+    picture_of_card(world, page, "Approval needed", "card.png")
     people_reject(world, model, version, say)
     keep_answers(world, "policy-explain.txt", ("policy", "explain", f"models:/{model}/{version}"))
 

@@ -26,7 +26,7 @@ from handlers.notify.registry_notes import ABOUT_A_MODEL, ABOUT_THE_REGISTRY, ch
 LINES_SHOWN = 15
 APPROVED = "approved"  # as `observed` records a move by hand to a version that is approved
 PERSON = re.compile(r"person:([0-9a-f]{32})")
-SOMEBODY = "somebody"
+SOMEBODY = "someone"
 
 Body = dict[str, Plain]
 
@@ -60,8 +60,8 @@ def note_of(kind: str, body: Body, policy: Policy, names: Mapping[str, str]) -> 
 
 def _baseline(body: Body, _names: Mapping[str, str]) -> Card:
     models, held = (counted(int(str(body[what])), noun) for what, noun in (("models", "model"), ("held", "target")))
-    said = f"Countersign is watching{in_workspace(str(body['workspace']))}: {models} watched, {held} held without an approval."
-    advice = "Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt"
+    said = f"Countersign is running{in_workspace(str(body['workspace']))}: {models}, {held} without an approval."
+    advice = "Existing versions need no approval; to have them approved retroactively, run: countersign adopt"
     return Card("Baseline taken", said, paragraphs=(said, advice))
 
 
@@ -78,7 +78,7 @@ def _policy_changed(body: Body, names: Mapping[str, str]) -> Card | None:
 def _policy_refused(body: Body, names: Mapping[str, str]) -> Card:
     mistakes = _printed(body["mistakes"], names)
     said = f"A new policy was refused, {counted(len(mistakes), 'mistake')}, from {body['source']}. The one before stays in force."
-    advice = f"Mend it and look again with: countersign policy check {body['source']}"
+    advice = f"Fix it and check it with: countersign policy check {body['source']}"
     return Card("A broken policy was refused", said, paragraphs=(said, _as_list(mistakes), advice))
 
 
@@ -89,7 +89,7 @@ def _switched(body: Body, names: Mapping[str, str]) -> Card:
     advice = (
         "Versions that reach their rule's thresholds pass without people again."
         if body["on"]
-        else "People decide, whatever the figures say. Any approver switches it on again with: /countersign fast-track on"
+        else "People decide on every version. Any approver switches it on again with: /countersign fast-track on"
     )
     return Card(f"The fast track is {state}", said, paragraphs=(said, advice))
 
@@ -138,7 +138,7 @@ def _left(body: Body, policy: Policy) -> Note | None:
     target, rule = _target_and_rule(body, policy)
     if rule is None:
         return None
-    said = f"{_holder(body['version'])} left {target} of {_model(body)} without asking; {_holder(body['stays'])} holds it still."
+    said = f"{_holder(body['version'])} left {target} of {_model(body)} without a request; {_holder(body['stays'])} still holds it."
     return Note((rule.channel,), Card(f"A version left {target.name}", said, paragraphs=(said,)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.card.changes import size_of
-from bot.domain.card.sentences import CardContext
+from bot.domain.card.context import CardContext
 from bot.domain.model import ENDED_UNDECIDED, PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Policy, Rule
@@ -43,6 +43,7 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         earlier=tx.requests.get(request.follows).card if request.follows else None,
         later=_later_card(request, applied, tx),
         stranger=_stranger(request, policy, tx),
+        addresses=frozenset(tx.people.emails(request.parties).values()),
     )
 
 

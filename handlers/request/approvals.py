@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from bot.domain.card.sentences import button_labels, what_approve_does, what_reject_does
+from bot.domain.card.context import CardContext
+from bot.domain.card.risk import approval_text
+from bot.domain.card.sentences import button_labels, what_reject_does
 from bot.domain.events import SelfApprovalRefused
 from bot.domain.model import TransitionRequest, Verdict
 from bot.domain.policy.rules import Rule
@@ -50,7 +52,7 @@ def press(click: Click, s: Services) -> Reply:
 
     if lifecycle.wants_reason(request, verdict, rule) and not click.reason:
         _check_may_vote(request, click, voter, rule, s)
-        s.notifier.ask_reason(click, *_question(request, verdict))
+        s.notifier.ask_reason(click, *_question(request, verdict, _context(request, rule, s)))
         return Reply(asked=True)
     return cast_vote(click, voter, s)
 
@@ -97,11 +99,15 @@ def _note_self_approval(request_id: str, person: str, s: Services) -> None:
             tx.record([SelfApprovalRefused(now, request_id, person)])
 
 
-def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
-    """The form also says what will happen: it replaces the confirmation dialog."""
-    happens = what_approve_does(request) if verdict is Verdict.APPROVE else what_reject_does(request)
+def _context(request: TransitionRequest, rule: Rule, s: Services) -> CardContext:
+    with s.store.transaction() as tx:
+        return CardContext(tx.people.names(one.person for one in request.objections), rule, tx.policy().rule_hash(rule))
+
+
+def _question(request: TransitionRequest, verdict: Verdict, context: CardContext) -> tuple[str, str]:
+    """The form also says the risk and what will happen: it replaces the confirmation dialog."""
     approve, reject = button_labels(request)
-    if verdict is Verdict.APPROVE and request.failed_before:
-        happens = f"{happens} It was {request.failed_before}."
-    prompt = f"{happens} Why? Your reason goes on the card, into the ticket and into the ledger."
-    return (approve if verdict is Verdict.APPROVE else reject), prompt
+    where = "Your reason goes on the card, into the ticket and into the ledger."
+    if verdict is Verdict.APPROVE:
+        return approve, f"{approval_text(request, context)} Why are you approving it? {where}"
+    return reject, f"{what_reject_does(request)} Why are you rejecting {request.version}? {where}"

@@ -25,10 +25,12 @@ def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
         return _sentence(f"Fast track (shadow): would have {would}", _reasons(judgement))
     if judgement.decides:
         by = f"rule {rule} ({rule_hash[:HASH_SHOWN]}…)"
-        return _sentence(f"Let through by the fast track: {by}", _reasons(judgement))
+        return _sentence(f"Auto-approved, all thresholds met: {by}", _reasons(judgement))
     if judgement.passes:
-        return _sentence(f"Passes the fast track, but {judgement.held_back}, so people decide", _reasons(judgement))
-    return _sentence("Held by the fast track, so people decide", _reasons(judgement))
+        return _sentence(
+            f"Not auto-approved, because {judgement.held_back}; all thresholds are met", _reasons(judgement)
+        )
+    return _sentence("Not auto-approved", _reasons(judgement))
 
 
 def agreement_text(agreement: Agreement | None) -> str:
@@ -42,7 +44,8 @@ def agreement_text(agreement: Agreement | None) -> str:
 
 def _reasons(judgement: Judgement) -> str:
     """All reasons when it passed, else only the reasons against it."""
-    return checks_text(check for check in judgement.checks if judgement.passes or not check.passed)
+    said = checks_text(check for check in judgement.checks if judgement.passes or not check.passed)
+    return said.replace(", so a person decides", "")
 
 
 def _sentence(says: str, why: str) -> str:

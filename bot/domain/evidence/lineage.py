@@ -19,6 +19,7 @@ from bot.domain.text import counted
 from bot.errors import Refused
 
 UNCHECKED, UNKNOWN = "not checked: ", "not known: "  # how the sentences of checks begin that found nothing out
+NO_LOCK = "the run keeps no lineage/dvc.lock"  # how the sentence begins where nothing was logged
 EVALUATING = frozenset(
     {"eval", "evaluation", "test", "validation", "holdout"}
 )  # contexts of data sets that are not training data

@@ -254,7 +254,7 @@ def test_what_has_changed_hands_since_the_vote_is_not_moved_but_asked_again(inst
     assert installation.ticket_status(request) == "Won't Do"
     fresh = installation.request(1)
     assert (fresh.follows, fresh.state, fresh.ask.kind) == (request.id, State.PENDING, AskKind.REOPENED)
-    assert f"held by {installation.model} v2" in installation.card(fresh).all_text
+    assert f"currently {installation.model} v2" in installation.details(fresh)
 
 
 def test_taking_the_ask_away_withdraws_the_fresh_request_too(installation: Installation) -> None:

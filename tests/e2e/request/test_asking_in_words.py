@@ -120,7 +120,7 @@ def test_the_command_line_asks_in_the_database_when_it_runs_beside_the_bot(insta
 
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{installation.model} v1 asks for alias:champion" in done.stdout
-    assert "on the command line, by Cy Lindqvist" in installation.card(installation.request(1)).all_text
+    assert "Requested by: Cy Lindqvist, on the command line" in installation.details(installation.request(1))
     assert "Why: Please." in installation.card(installation.request(1)).all_text
 
 

@@ -119,7 +119,7 @@ def test_a_version_that_beats_the_champion_on_the_same_data_is_promoted_and_nobo
         request
     )
     assert "Approved by the fast track" in installation.told("bea")
-    assert "Nobody has looked at it yet, so do." in installation.told("bea")
+    assert "No one has reviewed this version yet. Please check it." in installation.told("bea")
     assert [job.name for job in installation.unfinished()] == ["sync_card"]  # when the time for Undo is over
     assert installation.ledger_fault() is None
 
@@ -146,7 +146,7 @@ HELD: dict[str, tuple[dict[str, float], str, str]] = {
         SPRING,
         "mae was measured on different data sets (rides b2b2b2b2, champion rides",
     ),
-    "no data set": ({"mae": 30.0}, "", "it is not known on which data mae was measured, so a person decides"),
+    "no data set": ({"mae": 30.0}, "", "it is not known on which data mae was measured"),
     "no such figure": ({"rmse": 30.0}, AUTUMN, "mae was not logged"),
     "not a number": ({"mae": math.nan}, AUTUMN, "mae is not a number"),
 }
@@ -161,7 +161,7 @@ def test_what_it_holds_is_left_to_people_and_the_card_says_why(with_champion: In
 
     assert request.state is State.PENDING
     assert {"approve", "reject"} <= set(installation.card(request).buttons)
-    assert f"Held by the fast track, so people decide: {why}" in installation.card(request).all_text
+    assert f"Not auto-approved: {why}" in installation.details(request)
     assert installation.champion() == 1
 
 
@@ -282,7 +282,7 @@ def test_undo_takes_the_target_back_and_the_decision_stands(installation: Instal
     assert installation.champion() == 1
     assert (installation.reread(second).state, installation.ticket_status(second)) == (State.APPLIED, "Done")
     assert "roll_back" not in installation.card(second).buttons
-    assert installation.card(second).all_text.count("Let through by the fast track") == 1
+    assert installation.card(second).all_text.count("Auto-approved, all thresholds met") == 1
 
 
 def test_whoever_votes_after_the_fast_track_is_told_that_it_was_quicker(with_champion: Installation) -> None:

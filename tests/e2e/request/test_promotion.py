@@ -161,8 +161,8 @@ def test_a_quorum_of_two_waits_for_the_second_person(installation: Installation)
     installation.approve(request, "ben")
 
     assert after_one[:2] == (State.PENDING, None)
-    assert "Ana Ruiz on" in after_one[2]
-    assert "Waiting for one of ml-leads: Approve or Reject" in after_one[2]
+    assert "Ana Ruiz approved (ml-leads), " in after_one[2]
+    assert "Needs 1 more approval: 1 of ml-leads." in after_one[2]
     assert after_the_same_again is State.PENDING
     assert "your vote stands" in installation.told_privately("ana")
     assert installation.champion() == request.version.version
@@ -281,10 +281,10 @@ def test_the_metrics_stand_in_a_table_beside_the_champions(installation: Install
     rows = table_of(installation.card(challenger))
     assert rows == [
         ["Metric", "v2 (candidate)", "v1 (champion)", "Difference"],
-        ["mae", "29.5", "31.5", "-2"],
+        ["mae", "29.5", "31.5", "-2, better"],
         ["rmse", "40", "-", "-"],
     ]
-    assert f"alias:champion, held by {installation.model} v1" in installation.card(challenger).all_text
+    assert f"alias champion (currently {installation.model} v1)" in installation.details(challenger)
 
 
 def test_the_ticket_links_to_the_version_and_to_the_card(installation: Installation) -> None:

@@ -68,7 +68,7 @@ def test_who_is_missing_is_reminded_in_the_cards_thread_in_working_hours_and_onc
     assert told == [0, 0, 0, 1, 1, 2]
     first = replies(installation, request)[0]
     assert f"Still waiting: {request.version} → champion" in first.all_text
-    assert "Waiting for one of ml-leads: Approve or Reject." in first.all_text
+    assert "Needs 1 approval: 1 of ml-leads." in first.all_text
     assert '"usergroup_id": "S0MLLEADS00"' in str(first.blocks).replace("'", '"')
     assert installation.happened(ReminderDue) == ["ReminderDue"] * 2
 

@@ -70,7 +70,7 @@ def test_an_author_whom_nobody_can_name_costs_one_more_vote_where_only_the_autho
     installation.approve(request, "ben")
 
     assert after_one[0] is State.PENDING
-    assert "Waiting for one of any group that decides" in after_one[1]
+    assert "Needs 1 more approval: 1 more because the author is unknown" in after_one[1]
     assert installation.champion() == 1
 
 
