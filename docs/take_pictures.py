@@ -73,12 +73,12 @@ def tell_the_story(world: World, page: Page) -> None:
 
 
 def picture_of_card(world: World, page: Page, title: str, name: str, channel: str = "") -> None:
-    """The card alone, once its plot is there."""
+    """The card alone, once its table is there, or the digest's chart."""
     page.goto(f"{world.addresses['slack']}/?as=ana")
     if channel:
         page.get_by_role("button", name=channel).click()
     card = page.get_by_test_id("message").filter(has_text=title)
-    card.locator("figure img").wait_for()
+    card.locator("figure img, table").first.wait_for()
     page.wait_for_timeout(1500)
     card.screenshot(path=DOCS / name, style=".reply, .message.private { display: none }")
 

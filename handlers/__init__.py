@@ -152,6 +152,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "thaw_approvals": deadlines.resume_after_freeze,
     "expire_requests": deadlines.expire_requests,
     "tell_waiting": waiting.tell_waiting,
+    "look_at_evidence": waiting.look_at_evidence,
     "forget_old": deadlines.prune,
     "close_digests": closing.close_digests,
     "close_week": closing.close_week,

@@ -15,6 +15,7 @@ from bot.domain.request.askers import is_stranger
 from bot.domain.request.rollback import failing, failure_of, ways_back
 from bot.domain.workspaces import in_workspace
 from bot.errors import Permanent
+from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.custody.facts import decided_for
 
@@ -43,8 +44,19 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         earlier=tx.requests.get(request.follows).card if request.follows else None,
         later=_later_card(request, applied, tx),
         stranger=_stranger(request, policy, tx),
+        unread=_unread(request, tx),
         addresses=frozenset(tx.people.emails(request.parties).values()),
     )
+
+
+def unread_key(request: TransitionRequest) -> str:
+    """The row that keeps why the evidence of an open vote cannot be read any more."""
+    return f"unread:{request.id}"
+
+
+def _unread(request: TransitionRequest, tx: Transaction) -> str:
+    key = unread_key(request)
+    return SentRows(tx.connection).digests([key]).get(key, "") if request.state is State.PENDING else ""
 
 
 def _stranger(request: TransitionRequest, policy: Policy, tx: Transaction) -> str:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from bot.clients.plain_text import NOTHING, beginning, is_web_address, length, one_line, paragraph
 from bot.clients.slack.charts import chart_blocks
-from bot.clients.slack.rich_text import Block, bold, has_moment, rich, text_length, text_of, timed, with_moments
+from bot.clients.slack.rich_text import Block, bold, has_moment, rich, text_length, text_of, timed
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Lead, Link, Mark, Mention, Table, Tone, Weight
 from bot.domain.references import Image
 from bot.ports import Click
@@ -284,13 +284,7 @@ def _paragraph(text: str, limit: int) -> Block:
 
 
 def _footer(footer: str) -> list[Block]:
-    """Small text takes a moment only as markup, so the rest is made inert."""
-    if not footer:
-        return []
-    if not has_moment(footer):
-        return [{"type": "context", "elements": [_plain(footer, CONTEXT_LIMIT)]}]
-    marked = with_moments(fallback(one_line(footer, CONTEXT_LIMIT)))
-    return [{"type": "context", "elements": [{"type": "mrkdwn", "text": marked, "verbatim": True}]}]
+    return [{"type": "context", "elements": [_plain(footer, CONTEXT_LIMIT)]}] if footer else []
 
 
 def _buttons(buttons: Sequence[Button]) -> list[Block]:

@@ -37,16 +37,6 @@ def timed(text: str, *, is_bold: bool = False) -> list[Block]:
     return list(_pieces(text, is_bold))
 
 
-def with_moments(escaped: str) -> str:
-    """For text that Slack parses, escaped before: https://docs.slack.dev/messaging/formatting-message-text/#date-formatting."""
-
-    def shown(found: re.Match[str]) -> str:
-        moment = _read(found[0])
-        return found[0] if moment is None else f"<!date^{moment}^{SHOWN_AS}|{found[0]}>"
-
-    return MOMENT.sub(shown, escaped)
-
-
 def _pieces(text: str, is_bold: bool) -> Iterator[Block]:
     begun = 0
     for found in MOMENT.finditer(text):

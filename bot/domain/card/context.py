@@ -21,7 +21,8 @@ class CardContext:
     this request. `may_go_back`: there is a version to go back to. `may_undo`: Undo is still possible. `rolled_back`: when and why it was
     taken back. `freeze`: the one in force for the rule. `agreement`: the fast track's record. `groups`: those that may vote. `progress`:
     how much of the files has been read. `earlier`, `later`: the cards of the requests before and after this one. `stranger`: the address
-    that asked, when no one is known by it. `addresses`: the e-mail addresses of the parties, who may not vote.
+    that asked, when no one is known by it. `unread`: why the evidence of an
+    open vote cannot be read any more. `addresses`: the e-mail addresses of the parties, who may not vote.
     """
 
     names: Mapping[str, str]
@@ -38,6 +39,7 @@ class CardContext:
     earlier: PostedCard | None = None
     later: PostedCard | None = None
     stranger: str = ""
+    unread: str = ""
     addresses: frozenset[str] = frozenset()
 
     def name(self, person_id: str | None) -> str:

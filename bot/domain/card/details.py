@@ -32,10 +32,10 @@ def details_card(request: TransitionRequest, context: CardContext, mentions: tup
     return Card(
         title=title,
         summary=f"{title}. The evidence that the vote is based on.",
-        facts=tuple(facts_of(request, context)),
+        facts=(*facts_of(request, context), Fact("Opened", format_utc(request.opened_at))),
         tables=tuple(metric_tables(request, context)),
         paragraphs=tuple(_grounds(request, context, with_the_record=True)),
-        footer=footer_of(request),
+        footer=f"Countersign request {request.short_id}",
         mentions=mentions,
     )
 
@@ -49,7 +49,7 @@ def ticket_card(request: TransitionRequest, context: CardContext) -> Card:
         facts=tuple(facts_of(request, context)),
         tables=tuple(metric_tables(request, context)),
         paragraphs=tuple(_grounds(request, context)),
-        footer=footer_of(request),
+        footer=f"Countersign request {request.short_id} · opened {format_utc(request.opened_at)}",
     )
 
 
@@ -117,18 +117,15 @@ def _lawful(request: TransitionRequest) -> VersionId | None:
     return champion.version if champion else None
 
 
-def footer_of(request: TransitionRequest) -> str:
-    return f"Countersign request {request.short_id} · opened {format_utc(request.opened_at)}"
-
-
 def _grounds(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
     """What a vote is based on. The ticket omits the fast track's record, which changes from day to day."""
     paragraphs = warnings(request, context)
     if request.people_decide and not request.failed_before:
         paragraphs.append(f"Votes are needed: {request.people_decide}.")
-    why = request.comment or (request.evidence.description if request.evidence else "")
-    if why:
-        paragraphs.append(f"Why: {why}")
+    if request.comment:
+        paragraphs.append(f"Why: {request.comment}")
+    if request.evidence is not None and request.evidence.description:
+        paragraphs.append(f"Description: {request.evidence.description}")
     if request.evidence is not None and request.evidence.cut:
         paragraphs.append(cut_text(request.evidence.cut))
     hidden = left_out(request, context)

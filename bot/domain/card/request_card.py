@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
 from bot.domain.card.changes import trained_by
-from bot.domain.card.details import asked_by, footer_of, holder_of, is_moved_by_hand, judgement_of
+from bot.domain.card.details import asked_by, holder_of, is_moved_by_hand, judgement_of
 from bot.domain.card.details import ticket_card as ticket_card
 from bot.domain.card.metrics_table import deciding_tables
+from bot.domain.card.named_ticket import named_text
 from bot.domain.card.needs import may_stand_in, what_is_missing
 from bot.domain.card.next_steps import next_step
 from bot.domain.card.reasons import NOT_GIVEN, reason_of
@@ -46,7 +47,7 @@ def request_card(request: TransitionRequest, context: CardContext, walk_back: st
         paragraphs=tuple(_paragraphs(request, context)),
         links=tuple(_links(request, context, walk_back)),
         buttons=_buttons(request, context),
-        footer=footer_of(request),
+        footer=f"Countersign request {request.short_id}",
         mentions=mentions_of(request, context) if calls and request.state is State.PENDING else (),
     )
 
@@ -154,6 +155,8 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     ]
     if is_moved_by_hand(request):
         facts.append(Fact("Target", holder_of(request)))
+    if request.named is not None:
+        facts.append(Fact("Named ticket", named_text(request.named, request, context)))
     if request.state.is_open and request.expires_at is not None:
         facts.append(Fact("Decide by", format_utc(request.expires_at)))
     return facts
@@ -199,7 +202,9 @@ def _why_people(request: TransitionRequest) -> list[str]:
 def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]:
     if request.state is not State.PENDING or context.rule is None or in_the_way(request, context.rule):
         return []
-    happens = f"If {'ratified' if request.kind is Kind.OBSERVED else 'approved'}: {what_approve_does(request)}"
+    happens = f"If approved: {what_approve_does(request)}"
+    if request.kind is Kind.OBSERVED:
+        happens = f"If ratified: {what_approve_does(request)} If not: {what_reject_does(request)}"
     if context.freeze is None:
         return [happens]
     until = f"is on until {format_utc(context.freeze.until)}: an approval is applied after it."

@@ -49,6 +49,8 @@ def _warnings(request: TransitionRequest, context: CardContext) -> Iterator[str]
     if blocked:
         named = ", ".join(f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in blocked)
         yield f"Careful, it cannot be approved without: {named}."
+    if context.unread:
+        yield f"Careful, the evidence cannot be read any more, so an approval cannot be applied: {context.unread.rstrip('.')}."
     if context.stranger:
         yield f"Careful: {context.stranger} asked for this, and neither the policy nor Slack knows that address."
     if request.failed_before:
@@ -119,10 +121,10 @@ def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, e
     failed = [check.sentence for check in checks if check.metric == metric.name and not check.passed]
     if _misses(metric, threshold) or (threshold.compares and loss is not None and loss > 0):
         return _Seen(text, Weight.HIGH, loss or 0.0)
-    if failed and beside is None and threshold.compares:
-        return _Seen(f"Not auto-approved: {_reason(failed[0])}", Weight.MEDIUM)
+    if failed and loss is not None and _is_too_little(-loss, metric, beside, threshold):
+        return _Seen(f"{text}, too little for the rule", Weight.MEDIUM, loss)
     if failed:
-        return _Seen(f"{text}, too little for the rule", Weight.MEDIUM, loss or 0.0)
+        return _Seen(f"Not auto-approved: {_reason(failed[0])}", Weight.MEDIUM)
     return _Seen(text, Weight.LOW, loss or 0.0)
 
 
@@ -138,6 +140,12 @@ def _nothing_to_compare(request: TransitionRequest, evidence: Evidence) -> str:
     if evidence.champion is None:
         return "No approved version to compare with"
     return f"No metric can be compared with {roles_of(request)[1]}, v{evidence.champion.version.version}"
+
+
+def _is_too_little(gain: float, metric: Metric, beside: Metric | None, threshold: Threshold) -> bool:
+    """Whether the rule asks for a larger improvement than this share, or amount."""
+    amount = abs(metric.value - beside.value) if beside else 0.0
+    return gain < (threshold.min_relative_change or 0.0) or amount < (threshold.min_absolute_change or 0.0)
 
 
 def _misses(metric: Metric, threshold: Threshold) -> bool:
@@ -185,4 +193,4 @@ def approval_text(request: TransitionRequest, context: CardContext) -> str:
     """For whoever is about to approve: the risk, then what the approval does."""
     risk = risk_of(request, context)
     happens = what_approve_does(request)
-    return f"{risk.text.rstrip('.')}. {happens}" if risk else happens
+    return f"{risk.text.rstrip('.')}. If you approve: {happens}" if risk else happens

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from bot.clients.slack.blocks import blocks_of, plain_blocks_of
-from bot.domain.card.card import Card, Chart
+from bot.clients.slack.rich_text import text_of, timed
+from bot.domain.card.card import Card, Chart, Fact
 from bot.domain.card.context import CardContext
 from bot.domain.card.details import details_card
 from bot.domain.card.request_card import outcome_card, reminder_card, request_card
@@ -119,18 +121,19 @@ def test_slack_takes_each_chart(name: str) -> None:
     assert block["chart"]["axis_config"]["categories"] == list(labels[-20:])
 
 
-def test_a_moment_is_shown_in_the_readers_zone_wherever_it_stands_and_stays_in_utc_elsewhere() -> None:
-    said = f"Ana approved, {format_utc(NOON)}."
-    card = replace(
-        request_card(a_request(), CardContext({}, a_rule())), paragraphs=(said,), footer=f"since {format_utc(NOON)}"
-    )
+def test_a_moment_is_shown_in_the_readers_zone_in_facts_and_sentences_and_stays_in_utc_elsewhere() -> None:
+    at = format_utc(NOON)
+    card = Card("t", "s", facts=(Fact("Opened", at),), paragraphs=(f"Ana approved, {at}.",), footer=at)
 
     blocks = checked_blocks(blocks_of(card))
 
     dates = [part for part in every_object(list(blocks)) if part.get("type") == "date"]
-    assert {(part["timestamp"], part["fallback"]) for part in dates} >= {(int(NOON.timestamp()), format_utc(NOON))}
-    footer = next(block for block in blocks if block["type"] == "context")
-    assert (
-        footer["elements"][0]["text"]
-        == f"since <!date^{int(NOON.timestamp())}^{{date_short}} {{time}}|{format_utc(NOON)}>"
-    )
+    assert [(part["timestamp"], part["fallback"]) for part in dates] == [(int(NOON.timestamp()), at)] * 2
+    assert at in json.dumps(plain_blocks_of(card))
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-30 12:00 UTC", "2026-11-28 12:31 UTC+01:00", "1512026-11-28 12:31 UTC", "1969-01-01 00:00 UTC"]
+)
+def test_what_only_looks_like_a_moment_stays_text(text: str) -> None:
+    assert timed(text) == [text_of(text)]

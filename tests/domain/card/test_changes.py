@@ -161,4 +161,4 @@ def test_before_the_evidence_is_there_nothing_is_said_to_be_missing() -> None:
 
     labels = {fact.label for fact in details_card(collecting, PRINTED).facts}
 
-    assert labels == {"Version", "Target", "Requested by", "Trained by"}
+    assert labels == {"Version", "Target", "Requested by", "Trained by", "Opened"}

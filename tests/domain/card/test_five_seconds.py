@@ -127,6 +127,10 @@ def judged(value: float, champion: float | None, *failed: str, threshold: Thresh
             Lead("Not auto-approved: there is no champion to compare mae with", MEDIUM),
         ),
         (judged(float("nan"), 24.0, "is not a number"), Lead("MAE nan vs champion 24: not comparable, limit 40", HIGH)),
+        (
+            judged(20.0, 24.0, "mae was logged after the request was opened"),
+            Lead("Not auto-approved: mae was logged after the request was opened", MEDIUM),
+        ),
         (judged(1.0, 0.0, "worse"), Lead("MAE 1 vs champion 0: 1 worse, limit 40", HIGH)),
     ],
 )
@@ -173,7 +177,10 @@ def test_the_question_before_an_approval_repeats_the_risk() -> None:
 
     assert approve.confirm is not None
     assert (approve.confirm.title, approve.confirm.no) == ("Approve bike-demand v7 for champion?", "Cancel")
-    assert approve.confirm.text == "MAE 49.56 vs champion 24.51: 102 % worse, limit 40. champion moves from v2 to v7."
+    assert (
+        approve.confirm.text
+        == "MAE 49.56 vs champion 24.51: 102 % worse, limit 40. If you approve: champion moves from v2 to v7."
+    )
 
 
 @pytest.mark.parametrize(

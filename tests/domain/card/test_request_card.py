@@ -76,7 +76,7 @@ def test_a_pending_card_says_what_is_asked_why_and_how_risky_and_leaves_the_rest
         ),
         links=(Link("GOV-7", TICKET.url), Link("In the registry", evidence.version_url)),
         buttons=card.buttons,
-        footer="Countersign request 3f1c9a70 · opened 2026-03-02 12:00 UTC",
+        footer="Countersign request 3f1c9a70",
     )
     assert details.facts == (
         Fact("Version", Link("bike-demand v7", evidence.version_url)),
@@ -86,6 +86,7 @@ def test_a_pending_card_says_what_is_asked_why_and_how_risky_and_leaves_the_rest
         Fact("Run", Link("Run 5d3c9f21", "https://mlflow.example.com/#/runs/5d3c9f21aa")),
         Fact("Artifacts", "5 files, 914.5 kB, sha256 5f1c00000000"),
         Fact("Missing", "commit, training data set with a digest"),
+        Fact("Opened", "2026-03-02 12:00 UTC"),
     )
 
 
@@ -113,7 +114,7 @@ def test_its_buttons_carry_the_request_with_what_is_shown_and_ask_before_they_ap
     )
     assert approve.confirm == Confirm(
         "Approve bike-demand v7 for champion?",
-        "No approved version to compare with. bike-demand v7 becomes champion.",
+        "No approved version to compare with. If you approve: bike-demand v7 becomes champion.",
         "Approve",
         "Cancel",
     )

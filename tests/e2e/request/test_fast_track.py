@@ -171,7 +171,7 @@ def test_a_first_version_has_no_champion_to_beat_so_people_decide(installation: 
     request = installation.asked(installation.register(metrics={"mae": 30.0}, measured_on=AUTUMN))
 
     assert request.state is State.PENDING
-    assert "there is no champion to compare mae with, so a person decides" in installation.card(request).all_text
+    assert "Not auto-approved: there is no champion to compare mae with" in installation.card(request).all_text
 
 
 def test_a_figure_that_was_logged_after_the_request_does_not_count(installation: Installation) -> None:
@@ -183,7 +183,7 @@ def test_a_figure_that_was_logged_after_the_request_does_not_count(installation:
     installation.settle()
 
     assert installation.reread(request).state is State.PENDING
-    assert "mae was logged after the request was opened" in installation.card(request).all_text
+    assert "mae was logged after the request was opened" in installation.details(request)
 
 
 def test_a_share_of_those_that_pass_goes_to_people_all_the_same(installation: Installation) -> None:
@@ -192,8 +192,8 @@ def test_a_share_of_those_that_pass_goes_to_people_all_the_same(installation: In
     request = installation.asked()
 
     assert request.state is State.PENDING
-    assert "Passes the fast track, but 99.9999 % of the versions that pass go to people all the same" in (
-        installation.card(request).all_text
+    assert "Not auto-approved, because 99.9999 % of the versions that pass go to people all the same" in (
+        installation.details(request)
     )
 
 
@@ -232,7 +232,7 @@ def test_in_shadow_it_says_what_it_would_have_done_and_learns_what_people_do(wit
     installation = with_champion
     installation.use_policy(extra=track("shadow"))
     passing = installation.asked(installation.register(metrics={"mae": 30.0}))
-    said = installation.card(passing).all_text
+    said = installation.details(passing)
     installation.reject(passing, "worse on rainy days")
     failing = installation.asked(installation.register(metrics={"mae": 50.0}))
     installation.approve(failing)
@@ -241,13 +241,13 @@ def test_in_shadow_it_says_what_it_would_have_done_and_learns_what_people_do(wit
 
     assert passing.state is failing.state is third.state is State.PENDING
     assert "Fast track (shadow): would have let it through: mae 30 is at most 40." in said
-    assert "would have held it: mae 50 is above the threshold 40." in installation.card(failing).all_text
+    assert "would have held it: mae 50 is above the threshold 40." in installation.details(failing)
     compared = [
         (entry["would_pass"], entry["approved"], entry["outcome"]) for entry in installation.entries(FastTrackCompared)
     ]
     assert compared == [(True, False, "false_pass"), (False, True, "false_hold")]
     record = "It agreed with people on 0 of 2 versions in 90 days (1 false pass, 1 false hold)."
-    assert record in installation.card(third).all_text
+    assert record in installation.details(third)
 
 
 # Afterwards

@@ -61,8 +61,8 @@ def test_an_approved_card_is_updated_in_place_and_has_no_buttons(installation: I
     assert installation.cards() == [after]
     assert not {"approve", "reject"} & set(after.buttons)
     assert "Approved" in after.all_text
-    assert "Ana Ruiz on" in after.all_text
-    assert f"{request.version} is champion since" in after.all_text
+    assert "Ana Ruiz approved (ml-leads), " in after.all_text
+    assert f"{request.version} has been champion since" in after.all_text
 
 
 def test_a_rejection_stands_with_its_reason_on_the_card_in_the_ticket_and_in_the_ledger(
@@ -134,7 +134,7 @@ def test_when_nobody_knows_who_asked_the_author_is_told(installation: Installati
 
     installation.approve(request)
 
-    assert f"{request.version} is champion since" in installation.told("bea")
+    assert f"{request.version} has been champion since" in installation.told("bea")
 
 
 def test_a_late_clicker_is_told_who_decided(installation: Installation) -> None:
@@ -262,15 +262,15 @@ def test_the_card_shows_who_what_and_why_with_links_to_run_and_ticket(installati
     ticket, evidence = installation.reread(request).ticket, installation.reread(request).evidence
     assert ticket is not None
     assert evidence is not None
-    assert f"{request.version} → champion" in card.all_text
-    assert "through the API, by Cy Lindqvist" in card.all_text
+    assert f"promote {request.version} to champion" in card.all_text
+    assert "Requested by: Cy Lindqvist, through the API" in installation.details(request)
     assert "Bea Baker" in card.all_text
     assert "Twice the data, same features." in card.all_text
     blocks = json.dumps(card.blocks)
     assert f'"url": "{ticket.url}"' in blocks
-    assert f'"url": "{evidence.run_url}"' in blocks
     assert f'"url": "{evidence.version_url}"' in blocks
-    assert f"{request.version} → champion" in card.text
+    assert f'"url": "{evidence.run_url}"' in json.dumps([reply.blocks for reply in installation.thread(request)])
+    assert f"promote {request.version} to champion" in card.text
 
 
 def test_the_metrics_stand_in_a_table_beside_the_champions(installation: Installation) -> None:
@@ -329,7 +329,7 @@ def test_a_model_whose_name_is_a_mention_makes_nobody_look_up(installation: Inst
     card = installation.card(installation.requests()[-1])
     assert installation.mlflow.get_registered_model(name).aliases["champion"] == str(version)
     assert "<!channel>" not in card.text
-    assert f"{name} v1 is champion" in card.all_text
+    assert f"{name} v1 has been champion" in card.all_text
 
 
 def test_names_from_a_run_that_nobody_mapped_stay_a_claim(installation: Installation) -> None:

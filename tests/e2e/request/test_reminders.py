@@ -120,8 +120,8 @@ def test_a_second_group_may_stand_in_after_a_time_and_not_before(
     assert "Members of risk may stand in since" in card
     assert '"user_id": "U0CY0000003"' in str(reply.blocks).replace("'", '"')
     assert installation.champion() == 1
-    assert "Cy Lindqvist on" in installation.card(request).all_text
-    assert "approved for ml-leads" in installation.card(request).all_text
+    assert "Cy Lindqvist approved (" in installation.card(request).all_text
+    assert "(ml-leads" in installation.card(request).all_text
     assert installation.happened(RequestEscalated) == ["RequestEscalated"]
 
 

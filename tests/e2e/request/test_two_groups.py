@@ -83,9 +83,9 @@ def test_one_person_in_both_groups_is_still_one_and_makes_room_for_whoever_comes
     assert set(alone.votes[0].groups) == {"ml-leads", "risk"}
     assert "You have voted on this already; your vote stands." in installation.told_privately("ana")
     assert installation.champion() == 1
-    assert "Ana Ruiz on" in installation.card(request).all_text
-    assert "approved for risk" in installation.card(request).all_text
-    assert "approved for ml-leads" in installation.card(request).all_text
+    assert "Ana Ruiz approved (" in installation.card(request).all_text
+    assert "approved (risk" in installation.card(request).all_text
+    assert "approved (ml-leads" in installation.card(request).all_text
 
 
 def test_neither_requester_nor_author_nor_who_made_the_commit_decides_though_each_is_in_a_group(
