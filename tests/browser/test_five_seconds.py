@@ -43,7 +43,7 @@ def test_a_usual_card_is_seen_whole_with_its_buttons_and_whom_it_calls(slack: Sl
     assert box is not None
     assert box["height"] <= HIGHEST
     expect(card.locator(".mention")).to_have_text(["@ml-leads", "@risk"])
-    expect(card.locator("time")).to_have_count(1)
+    expect(card.locator(".block time")).to_have_count(1)
 
 
 def test_the_chart_is_drawn_with_its_lines_and_says_in_words_what_it_shows(slack: SlackSandbox, page: Page) -> None:

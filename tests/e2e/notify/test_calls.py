@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.domain.model import State
 from bot.sandbox.slack.wire import every_object
 from bot.sandbox.slack.workspace import Message
@@ -36,6 +38,7 @@ def test_the_first_card_calls_and_neither_its_updates_nor_a_card_that_comes_back
     assert called_in(updated) == called_in(again) == []
 
 
+@pytest.mark.proof
 def test_the_details_are_in_the_thread_once_and_again_under_a_card_that_came_back(installation: Installation) -> None:
     request = installation.asked()
     installation.settle_all()
@@ -53,6 +56,7 @@ def test_the_details_are_in_the_thread_once_and_again_under_a_card_that_came_bac
     assert installation.details(request).count("Details: ") == 1
 
 
+@pytest.mark.proof
 def test_a_card_that_came_before_the_evidence_calls_in_its_thread_once_the_vote_is_open(
     installation: Installation,
 ) -> None:

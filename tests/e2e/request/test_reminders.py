@@ -12,7 +12,7 @@ from bot.domain.events import ReminderDue, RequestApproved, RequestEscalated
 from bot.domain.model import Ask, AskKind, State, Target, TransitionRequest
 from bot.sandbox.slack import Message
 from handlers.request.asking import request_transition
-from tests.fixtures.installation import CHANNEL, Installation
+from tests.fixtures.installation import Installation
 
 RISK = "risk: {people: [cy@example.com]}"
 ESCALATES = "remind_after: 4h\nescalate: {after: 8h, group: risk}"
@@ -41,11 +41,8 @@ def go_to(installation: Installation) -> Callable[[int, str], None]:
 
 
 def replies(installation: Installation, request: TransitionRequest) -> list[Message]:
-    """The replies under the card."""
-    card = installation.card(request)
-    return [
-        message for message in installation.slack.messages(CHANNEL) if message.is_reply and message.thread_ts == card.ts
-    ]
+    """The replies under the card, without its details."""
+    return [message for message in installation.thread(request) if "Details: " not in message.all_text]
 
 
 def remind(installation: Installation) -> None:
