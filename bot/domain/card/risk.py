@@ -45,7 +45,7 @@ def _warnings(request: TransitionRequest, context: CardContext) -> Iterator[str]
     outside = request.evidence.outside if request.evidence else ()
     if outside:
         yield f"Careful, the gate denies this version: it runs files that are not its own. {'; '.join(outside)}."
-    blocked = lineage.in_the_way(request, context.rule) if context.rule else ()
+    blocked = lineage.in_the_way(request, context.rule) if context.rule and request.state.is_open else ()
     if blocked:
         named = ", ".join(f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in blocked)
         yield f"Careful, it cannot be approved without: {named}."
