@@ -16,6 +16,7 @@ CountersignError
 |  |  |- MessageGone      the message was deleted at the notifier: post it anew, then try again
 |  |  `- NotYet           nothing failed: its turn comes later
 |  |- Permanent           a person must fix it
+|  |  `- ChartRefused      the notifier takes no charts: send a picture instead
 |  `- OutcomeUnknown      the answer to a write was lost
 |- NotProven              evidence does not hold
 |  |- NotVerified (AssertionRefused), ChainBroken, RolesNotApart
@@ -151,6 +152,10 @@ class NotYet(Temporary):
 
 class Permanent(OutsideError):
     """A person must fix it; the text says how."""
+
+
+class ChartRefused(Permanent):
+    """The notifier takes no charts, so nothing was posted."""
 
 
 class OutcomeUnknown(OutsideError):

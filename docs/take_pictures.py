@@ -63,7 +63,7 @@ def tell_the_story(world: World, page: Page) -> None:
 
     model, version = train(world, say, *BAD)
     world.wait_for("the card", lambda: find_card(world, model, version))
-    picture_of_card(world, page, "Approval wanted", "card.png")
+    picture_of_card(world, page, "Approval needed", "card.png")
     people_reject(world, model, version, say)
     keep_answers(world, "policy-explain.txt", ("policy", "explain", f"models:/{model}/{version}"))
 
@@ -83,13 +83,13 @@ def tell_the_story(world: World, page: Page) -> None:
 
 
 def picture_of_card(world: World, page: Page, title: str, name: str, channel: str = "") -> None:
-    """The card alone, once its plot is there."""
+    """The card alone, once its table is there, or the digest's chart."""
     page.goto(f"{world.addresses['slack']}/?as=ana")
     if channel:
         page.get_by_role("button", name=channel).click()
     card = page.get_by_test_id("message").filter(has_text=title)
     if not channel:  # the digest's card has no picture
-        card.locator("figure img").wait_for()
+        card.locator("figure img, table").first.wait_for()
     page.wait_for_timeout(1500)
     card.screenshot(path=DOCS / name, style=".reply, .message.private { display: none }")
 

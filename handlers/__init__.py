@@ -28,7 +28,7 @@ from bot.services import Services
 from handlers.attestation import signing, vsa
 from handlers.digest import closing, delivery
 from handlers.ledger import checkpoints, outside
-from handlers.notify import card_and_ticket, plots
+from handlers.notify import card_and_ticket, details, plots
 from handlers.registry import apply, reconcile, renewals, sweeps, tags
 from handlers.request import (
     absences,
@@ -53,6 +53,7 @@ witness = FollowUp("witness", Lane.JIRA)
 renew_verdict = FollowUp("renew_verdict", Lane.VERDICTS)
 tell = FollowUp("tell", Lane.SLACK)
 announce = FollowUp("announce", Lane.NOTES)
+show_details = FollowUp("show_details", Lane.SLACK)
 show_plot = FollowUp("show_plot", Lane.PLOTS)
 remind = FollowUp("remind", Lane.SLACK)
 ask_again = FollowUp("ask_again", Lane.EVIDENCE)
@@ -69,7 +70,7 @@ show_sign_off = FollowUp("show_sign_off", Lane.DIGEST)
 ON: dict[type[Event], list[FollowUp]] = {
     e.RequestOpened: [freeze_evidence],
     e.AskJoined: [sync_card],
-    e.EvidenceFrozen: [sync_ticket, sync_card, show_plot],
+    e.EvidenceFrozen: [sync_ticket, sync_card, show_details, show_plot],
     e.EvidenceUnreadable: [sync_card, sync_ticket],
     e.VoteCast: [sign, sync_card],
     e.VoteRefused: [sync_card, sync_ticket, answer_refused_votes],
@@ -88,10 +89,10 @@ ON: dict[type[Event], list[FollowUp]] = {
     e.RequestEscalated: [sync_card, remind],
     e.ApprovalHeld: [sync_card, sync_ticket, tell],
     e.FreezeEnded: [sync_target, sync_card],
-    e.PlotUploaded: [sync_card],
+    e.PlotUploaded: [show_plot],
     e.TargetMoved: [sync_tags, mark_failed, renew_verdict, sync_card, sync_ticket, tell],
     e.TargetPutBack: [renew_verdict, sync_card, sync_ticket],
-    e.CardPosted: [sync_ticket, witness],
+    e.CardPosted: [sync_ticket, witness, show_details, show_plot],
     e.TicketOpened: [sync_card, sync_tags, witness],
     e.BaselineTaken: [announce],
     e.MoveObserved: [announce],
@@ -143,6 +144,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "look_at_ticket": card_and_ticket.look_at_ticket,
     "tell": card_and_ticket.tell,
     "announce": card_and_ticket.announce,
+    "show_details": details.show_details,
     "show_plot": plots.show_plot,
     "remind": deadlines.remind,
     "tell_delegate": absences.tell_delegate,
@@ -155,6 +157,7 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "thaw_approvals": deadlines.resume_after_freeze,
     "expire_requests": deadlines.expire_requests,
     "tell_waiting": waiting.tell_waiting,
+    "look_at_evidence": waiting.look_at_evidence,
     "forget_old": deadlines.prune,
     "close_digests": closing.close_digests,
     "close_week": closing.close_week,

@@ -56,7 +56,7 @@ def play(world: World, say: Say) -> None:
 def people_approve(world: World, model: str, version: int, say: Say, page: Page | None = None) -> None:
     """Two people of different groups; on `page`, the second signs with a passkey."""
     card = _card(world, model, version)
-    _press(world, "ana", "approve", card, lambda: "Waiting for one of risk" in _now(world, card).all_text)
+    _press(world, "ana", "approve", card, lambda: "Needs 1 more approval: 1 of risk." in _now(world, card).all_text)
     say("   Ana Ruiz (ml-leads) pressed Approve; the rule wants somebody of risk as well")
     if page is None:
         _press(world, "cy", "approve", card, lambda: "approve" not in _now(world, card).buttons)
@@ -130,7 +130,8 @@ def _private_reply(world: World, who: str) -> str:
 
 
 def _buttons(world: World, model: str, version: int) -> set[str]:
-    found = [message for message in world.slack.messages(CHANNEL) if f"{model} v{version} →" in message.all_text]
+    said = (message for message in world.slack.messages(CHANNEL) if not message.is_reply)
+    found = [message for message in said if f"{model} v{version} →" in message.all_text]
     return set(found[-1].buttons) if found else set()
 
 

@@ -13,6 +13,7 @@ from bot.clients.slack.calls import SlackError
 from bot.clients.slack.checkup import ChannelSeen
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
 from bot.domain.card.card import Card
+from bot.domain.card.details import details_card
 from bot.domain.card.request_card import request_card
 from bot.domain.card.sample import sample_cards
 from bot.domain.digest.card import ReportFile, digest_card, files_card, thread_cards
@@ -173,7 +174,9 @@ def _live_cards(world: World) -> list[tuple[str, Card]]:
     now, s = datetime.now(UTC), world.services
     with s.store.transaction() as tx:
         live = tx.requests.find(states=LIVE)[-LIVE_CARDS:]
-        return [(f"the card of {one.short_id}", request_card(one, context_for(one, tx, now))) for one in live]
+        seen = [(one, context_for(one, tx, now)) for one in live]
+    cards = [(f"the card of {one.short_id}", request_card(one, context, calls=True)) for one, context in seen]
+    return cards + [(f"the details of {one.short_id}", details_card(one, context)) for one, context in seen]
 
 
 def scopes_in_manifest() -> frozenset[str]:

@@ -162,7 +162,7 @@ class Ask:
             AskKind.API: "through the API",
             AskKind.OBSERVED: "moved without asking",
             AskKind.ADOPTED: "by adopt",
-            AskKind.REOPENED: "again, because the world had changed",
+            AskKind.REOPENED: "automatically, because what was compared or checked had changed",
             AskKind.ROLLBACK: "to go back",
             AskKind.UNDO: "to undo what the fast track decided",
         }[self.kind]

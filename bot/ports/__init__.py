@@ -191,7 +191,10 @@ class Notifier(Protocol):
     """Seconds between two messages in one channel that are never refused as too many; 0 where it does not matter."""
 
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
-        """Posts to a channel (`#name` or id) or, given an account id, as a direct message. Raises OutcomeUnknown, MessageGone."""
+        """Posts to a channel (`#name` or id) or, given an account id, as a direct message.
+
+        Raises OutcomeUnknown, MessageGone, and ChartRefused for a card with a chart that the vendor refuses.
+        """
 
     def find_post(self, channel: str, key: str, since: datetime, thread: str | None = None) -> PostedCard | None:
         """Finds the message by its key among those posted since then. Raises Temporary or, as `post`, MessageGone."""

@@ -145,7 +145,13 @@ def _draw_limit(axes: Axes, history: MetricHistory) -> None:
     if history.limit is None:
         return
     low, high = axes.get_ylim()
-    side = "" if low <= history.limit <= high else " (far above)" if history.limit > high else " (far below)"
+    side = (
+        ""
+        if low <= history.limit <= high
+        else " (off the chart, above)"
+        if history.limit > high
+        else " (off the chart, below)"
+    )
     if side:
         axes.plot([], [], color=LIMIT, linewidth=2, linestyle=(0, (5, 3)), label=f"{demanded(history)}{side}")
     else:

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from bot.domain.card.sentences import CardContext, what_is_missing
+from bot.domain.card.context import CardContext
+from bot.domain.card.needs import what_is_missing
 from bot.domain.digest import findings
 from bot.domain.digest.control import FORM
 from bot.domain.digest.figures import (

@@ -21,13 +21,13 @@ from bot.domain.policy.rules import Observed, Policy, Rule
 from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.text import model_name
 from bot.domain.workspaces import DEFAULT, option_for
-from bot.language import N_, _, ngettext, sentences
+from bot.language import N_, Value, _, ngettext, sentences
 from handlers.notify.registry_notes import ABOUT_A_MODEL, ABOUT_THE_REGISTRY, channels_of
 
 LINES_SHOWN = 15
 APPROVED = "approved"  # as `observed` records a move by hand to a version that is approved
 PERSON = re.compile(r"person:([0-9a-f]{32})")
-SOMEBODY = N_("somebody")
+SOMEBODY = N_("someone")
 
 Body = dict[str, Plain]
 
@@ -62,17 +62,18 @@ def note_of(kind: str, body: Body, policy: Policy, names: Mapping[str, str]) -> 
 def _baseline(body: Body, _names: Mapping[str, str]) -> Card:
     models, held = int(str(body["models"])), int(str(body["held"]))
     place = str(body["workspace"])
-    watching = (
-        _("Countersign is watching.")
+    counts: dict[str, Value] = {
+        "models": ngettext("{count} model", "{count} models", models),
+        "targets": ngettext("{count} target", "{count} targets", held),
+    }
+    said = (
+        _("Countersign is running: {models}, {targets} without an approval.", **counts)
         if place == DEFAULT
-        else _("Countersign is watching in {workspace}.", workspace=place)
+        else _(
+            "Countersign is running in {workspace}: {models}, {targets} without an approval.", workspace=place, **counts
+        )
     )
-    said = sentences(
-        watching,
-        ngettext("{count} model is watched.", "{count} models are watched.", models),
-        ngettext("{count} target is held without an approval.", "{count} targets are held without an approval.", held),
-    )
-    advice = _("Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt")
+    advice = _("Existing versions need no approval; to have them approved retroactively, run: countersign adopt")
     return Card(_("Baseline taken"), said, paragraphs=(said, advice))
 
 
@@ -102,7 +103,7 @@ def _policy_refused(body: Body, names: Mapping[str, str]) -> Card:
         len(mistakes),
         source=source,
     )
-    advice = _("Fix it and look again with: countersign policy check {source}", source=source)
+    advice = _("Fix it and check it with: countersign policy check {source}", source=source)
     return Card(_("A broken policy was refused"), said, paragraphs=(said, _as_list(mistakes), advice))
 
 
@@ -116,9 +117,7 @@ def _switched(body: Body, names: Mapping[str, str]) -> Card:
     else:
         title = _("The fast track is off")
         switched = _("{person} switched the fast track off, for all rules.", person=person)
-        advice = _(
-            "People decide, whatever the figures say. Any approver switches it on again with: /countersign fast-track on"
-        )
+        advice = _("People decide on every version. Any approver switches it on again with: /countersign fast-track on")
     said = sentences(switched, because)
     return Card(title, said, paragraphs=(said, advice))
 
@@ -180,7 +179,7 @@ def _left(body: Body, policy: Policy) -> Note | None:
     if rule is None:
         return None
     said = _(
-        "{version} left {target} of {model} without asking; {holder} holds it still.",
+        "{version} left {target} of {model} without a request; {holder} still holds it.",
         version=_holder(body["version"]),
         target=str(target),
         model=_model(body),

@@ -7,10 +7,13 @@ although answers get lost is in `outbox`; moves in the registry are in `handlers
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 
 import structlog
 
+from bot.domain.card.card import Card
 from bot.domain.card.request_card import outcome_card, request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.events import CardPosted, TicketOpened
@@ -22,6 +25,7 @@ from bot.language import _, sentences
 from bot.language.catalogues import in_language
 from bot.ports import Ticket
 from bot.services import Services
+from bot.store.outbox import SentRows
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.notify.announcements import note_of
@@ -32,6 +36,7 @@ from handlers.notify.ticket_opening import open_ticket
 from handlers.notify.ticket_writes import plan_of, unreadable_key, version_page, writes_for
 
 log = structlog.get_logger()
+RecordCard = Callable[[Transaction, PostedCard], None]
 
 
 def sync_card(request_id: str, s: Services) -> None:
@@ -40,11 +45,12 @@ def sync_card(request_id: str, s: Services) -> None:
         request, context = _read(request_id, tx, s)
         if request.card is None and request.state in ENDED_UNDECIDED:
             return  # it ended before its card was posted, so there is nothing to say
-        card = request_card(request, context, version_page(request, s))
+        calls = request.card is None and not has_called(request_id, tx)
+        card = request_card(request, context, version_page(request, s), calls=calls)
         update = begin_update(f"card-shown:{request_id}", request.card, card, tx, s) if request.card else None
     if request.card is None:
         channel = needed_rule(request, context.rule).channel
-        record = partial(_record_card, request_id, s)
+        record = _recording(request_id, card, s)
         post_once(f"card:{request_id}", channel, card, s, urgency=Urgency.CARD, record=record)
     elif update is not None:
         try:
@@ -87,8 +93,11 @@ def _post_anew(request: TransitionRequest, context: CardContext, s: Services) ->
     if gone is None or request.state in ENDED_UNDECIDED:
         return None
     log.warning("card_deleted_in_slack", request=request.id, message=gone.message)
-    card, key = request_card(request, context, version_page(request, s)), f"card:{request.id}:after:{gone.message}"
-    record = partial(_record_card, request.id, s, instead_of=gone)
+    with s.store.transaction() as tx:
+        calls = not has_called(request.id, tx)
+    card = request_card(request, context, version_page(request, s), calls=calls)
+    key = f"card:{request.id}:after:{gone.message}"
+    record = _recording(request.id, card, s, instead_of=gone)
     return post_once(key, gone.channel, card, s, urgency=Urgency.CARD, record=record)
 
 
@@ -170,9 +179,28 @@ def _is_to_be_told(request: TransitionRequest) -> bool:
     return not (request.state.is_open or waits or unseen)
 
 
+def has_called(request_id: str, tx: Transaction) -> bool:
+    """Whether those who are to vote were mentioned, which is done once for each request."""
+    return tx.outbox.is_sent(_called(request_id))
+
+
+def note_the_call(request_id: str, tx: Transaction, now: datetime) -> None:
+    SentRows(tx.connection).put(_called(request_id), "", now)
+
+
+def _called(request_id: str) -> str:
+    return f"called:{request_id}"
+
+
+def _recording(request_id: str, card: Card, s: Services, instead_of: PostedCard | None = None) -> RecordCard:
+    return partial(_record_card, request_id, s, called=bool(card.mentions), instead_of=instead_of)
+
+
 def _record_card(
-    request_id: str, s: Services, tx: Transaction, posted: PostedCard, *, instead_of: PostedCard | None = None
+    request_id: str, s: Services, tx: Transaction, posted: PostedCard, *, called: bool, instead_of: PostedCard | None
 ) -> None:
+    if called:
+        note_the_call(request_id, tx, s.clock.now())
     request = tx.requests.get(request_id, for_update=True)
     if request.card == instead_of:
         tx.record([CardPosted(s.clock.now(), request_id, posted)])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.card.changes import size_of
-from bot.domain.card.sentences import CardContext
+from bot.domain.card.context import CardContext
 from bot.domain.model import ENDED_UNDECIDED, PERSON, DecidedBy, State, TransitionRequest
 from bot.domain.policy.freezes import freeze_on
 from bot.domain.policy.rules import Policy, Rule
@@ -15,6 +15,7 @@ from bot.domain.request.askers import is_stranger
 from bot.domain.request.rollback import failing, failure_of, ways_back
 from bot.domain.workspaces import in_workspace
 from bot.errors import Permanent
+from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
 from handlers.custody.facts import decided_for
 
@@ -43,7 +44,19 @@ def context_for(request: TransitionRequest, tx: Transaction, now: datetime) -> C
         earlier=tx.requests.get(request.follows).card if request.follows else None,
         later=_later_card(request, applied, tx),
         stranger=_stranger(request, policy, tx),
+        unread=_unread(request, tx),
+        addresses=frozenset(tx.people.emails(request.parties).values()),
     )
+
+
+def unread_key(request: TransitionRequest) -> str:
+    """The row that keeps why the evidence of an open vote cannot be read any more."""
+    return f"unread:{request.id}"
+
+
+def _unread(request: TransitionRequest, tx: Transaction) -> str:
+    key = unread_key(request)
+    return SentRows(tx.connection).digests([key]).get(key, "") if request.state is State.PENDING else ""
 
 
 def _stranger(request: TransitionRequest, policy: Policy, tx: Transaction) -> str:

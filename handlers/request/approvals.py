@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from bot.domain.card.sentences import button_labels
-from bot.domain.card.vote_effects import what_approve_does, what_reject_does
+from bot.domain.card.context import CardContext
+from bot.domain.card.needs import button_labels
+from bot.domain.card.risk import approval_text
+from bot.domain.card.vote_effects import what_reject_does
 from bot.domain.events import SelfApprovalRefused
 from bot.domain.model import TransitionRequest, Verdict
 from bot.domain.policy.rules import Rule
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided, OwnRequest
 from bot.domain.request.quorum import wants_passkey
+from bot.domain.text import version_name
 from bot.engine.lanes import Lane
 from bot.errors import Refused
 from bot.language import N_, _, sentences
@@ -56,7 +59,7 @@ def press(click: Click, s: Services) -> Reply:
     if lifecycle.wants_reason(request, verdict, rule) and not click.reason:
         _check_may_vote(request, click, voter, rule, s)
         with for_account(click.account, s):
-            s.notifier.ask_reason(click, *_question(request, verdict))
+            s.notifier.ask_reason(click, *_question(request, verdict, _context(request, rule, s)))
         return Reply(asked=True)
     return cast_vote(click, voter, s)
 
@@ -103,11 +106,16 @@ def _note_self_approval(request_id: str, person: str, s: Services) -> None:
             tx.record([SelfApprovalRefused(now, request_id, person)])
 
 
-def _question(request: TransitionRequest, verdict: Verdict) -> tuple[str, str]:
-    """The form also says what will happen: it replaces the confirmation dialog."""
+def _context(request: TransitionRequest, rule: Rule, s: Services) -> CardContext:
+    with s.store.transaction() as tx:
+        return CardContext(tx.people.names(one.person for one in request.objections), rule, tx.policy().rule_hash(rule))
+
+
+def _question(request: TransitionRequest, verdict: Verdict, context: CardContext) -> tuple[str, str]:
+    """The form also says the risk and what will happen: it replaces the confirmation dialog."""
     approve, reject = button_labels(request)
-    why = _("Why? Your reason goes on the card, into the ticket and into the ledger.")
-    if verdict is Verdict.REJECT:
-        return _(reject), sentences(what_reject_does(request), why)
-    failed = _("It was {failed}.", failed=request.failed_before) if request.failed_before else ""
-    return _(approve), sentences(what_approve_does(request), failed, why)
+    where = _("Your reason goes on the card, into the ticket and into the ledger.")
+    if verdict is Verdict.APPROVE:
+        return _(approve), sentences(approval_text(request, context), _("Why are you approving it?"), where)
+    why = _("Why are you rejecting {version}?", version=version_name(request.version))
+    return _(reject), sentences(what_reject_does(request), why, where)

@@ -1,4 +1,4 @@
-"""A request that waits for its evidence: the card says so after a minute, and the evidence is retried."""
+"""A request whose evidence cannot be read, or not any more: its card says so, and the evidence is retried."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from bot.domain.request import lifecycle
 from bot.engine.lanes import FollowUp, Lane
 from bot.errors import OutsideError, Permanent, Temporary
 from bot.services import Services
+from bot.store.outbox import SentRows
 from bot.store.transaction import Transaction
+from handlers.notify.render_context import unread_key
 
 # How long a passing failure stays off the card: one sweep of all models.
 A_WHILE = timedelta(minutes=1)
@@ -36,9 +38,10 @@ def telling_if_unreadable(request: TransitionRequest, s: Services) -> Iterator[N
 
 
 def tell_waiting(_: str, s: Services) -> None:
-    """Once a minute: says on the card that the evidence is still missing, and retries it if no job does."""
+    """Once a minute: says on the card that the evidence is still missing, and retries it if no job does; watches that of open votes."""
     now = s.clock.now()
     with s.store.transaction() as tx:
+        _watch_open_votes(tx, now)
         waiting = [one for one in tx.requests.find(states=(State.COLLECTING,)) if now - one.opened_at >= A_WHILE]
         busy = tx.unfinished("freeze_evidence") if waiting else frozenset()
         for request in waiting:
@@ -46,6 +49,34 @@ def tell_waiting(_: str, s: Services) -> None:
                 tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
             if request.id not in busy and _is_due(request, tx, now):
                 tx.defer_for(FollowUp("freeze_evidence", Lane.EVIDENCE), request)
+
+
+def _watch_open_votes(tx: Transaction, now: datetime) -> None:
+    """Every ten minutes one look at the evidence of each open vote, which costs the registry a call or two."""
+    for request in tx.requests.find(states=(State.PENDING,)):
+        period = (now - request.opened_at) // EVERY_MINUTE
+        if period > 0 and tx.outbox.is_new_tick("evidence_seen", f"{request.id}/{period}", now):
+            tx.defer_for(FollowUp("look_at_evidence", Lane.EVIDENCE), request)
+
+
+def look_at_evidence(request_id: str, s: Services) -> None:
+    """Says on the card of an open vote that its evidence can no longer be read, and no longer says so once it can. Files are not read."""
+    with s.store.transaction() as tx:
+        request = tx.requests.get(request_id)
+    if request.state is not State.PENDING:
+        return
+    trouble = ""
+    try:
+        s.registry_at(request.version.workspace).read_metrics(request.version)
+    except OutsideError as error:
+        if not lasts(error):
+            raise
+        trouble = reason_of(error)
+    with s.store.transaction() as tx:
+        key = unread_key(request)
+        if SentRows(tx.connection).digests([key]).get(key, "") != trouble:
+            SentRows(tx.connection).put(key, trouble, s.clock.now())
+            tx.defer("sync_card", request.id, f"{Lane.SLACK}:{request.id}", once=True)
 
 
 def _is_due(request: TransitionRequest, tx: Transaction, now: datetime) -> bool:

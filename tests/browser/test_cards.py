@@ -24,7 +24,7 @@ def test_approve_asks_to_confirm_then_the_buttons_are_gone_and_the_alias_has_mov
     installation.settle_until(lambda: installation.champion() == 1)
 
     expect(card).to_contain_text(f"Approved: {installation.model} v1 → champion")
-    expect(card).to_contain_text("Ana Ruiz on")
+    expect(card).to_contain_text("Ana Ruiz approved (ml-leads)")
     expect(card.get_by_role("button", name="Approve")).to_have_count(0)
     page.goto(installation.settings.jira_url + f"/browse/{installation.reread(request).ticket.key}")  # type: ignore[union-attr]
     expect(page.locator(".status .lozenge")).to_have_text("Done")

@@ -108,7 +108,7 @@ def test_a_promotion_whose_archiving_fails_is_not_settled_before_the_stage_is_it
     assert half_done == ([1, 2], State.APPROVED, None)
     assert stages(installation) == {wanted: "Production", before: "Archived"}
     assert installation.reread(request).state is State.APPLIED
-    assert f"{installation.model} v{before} held it before" in installation.card(request).all_text
+    assert f"{installation.model} v{before}." in installation.card(request).all_text
     assert installation.happened(MoveObserved, TargetMoved) == ["TargetMoved", "TargetMoved"]
 
 

@@ -80,7 +80,7 @@ def test_a_parked_put_back_does_not_hide_a_later_move_to_where_it_wanted_to_go(
     replay(installation)
 
     assert (observed.kind, observed.state) == (Kind.OBSERVED, State.PENDING)
-    assert f"{installation.model} v3 before" in installation.card(observed).all_text
+    assert f"(before: {installation.model} v3)" in installation.details(observed)
     assert installation.happened(MoveObserved) == ["MoveObserved", "MoveObserved"]
     assert "went back" not in installation.card(rejected).all_text + installation.comments(rejected)
     assert installation.reread(observed).state is State.PENDING

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from bot.clients.plain_text import NOTHING, beginning, is_web_address, length, one_line, paragraph
-from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Table, Tone
+from bot.clients.slack.charts import chart_blocks
+from bot.clients.slack.rich_text import Block, bold, has_moment, rich, text_length, text_of, timed
+from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Lead, Link, Mark, Mention, Table, Tone, Weight
 from bot.domain.references import Image
 from bot.language import _
 from bot.ports import Click
 
-Block = dict[str, object]
 Found = Mapping[Mention, str]
 NO_IDS: Found = MappingProxyType({})
 
@@ -32,6 +33,7 @@ SECTION_TEXT_LIMIT = 3_000  # https://docs.slack.dev/reference/block-kit/composi
 LABEL_LIMIT = 80
 VALUE_LIMIT = 500
 CONTEXT_LIMIT = 500
+LEAD_LIMIT = 500
 ALT_LIMIT = 2_000  # https://docs.slack.dev/reference/block-kit/blocks/image-block
 BUTTONS_LIMIT = 25
 BUTTON_TEXT_LIMIT = 75
@@ -48,10 +50,19 @@ MESSAGE_LIMIT = 9_800
 # These keep a message far below Slack's limit of 50 blocks.
 PARAGRAPHS_SHOWN = 20
 TABLES_SHOWN = 10
-MENTIONS_SHOWN = 20
+MENTIONS_SHOWN = 60
 ROOM_FOR_A_NOTE = 40
 SMALLEST_TABLE = 300
 
+COLOURS = {
+    Mark.PREPARING: "⚪",
+    Mark.OPEN: "🟡",
+    Mark.CARE: "🟠",
+    Mark.UNDER_WAY: "🔵",
+    Mark.DONE: "🟢",
+    Mark.REFUSED: "🔴",
+    Mark.OVER: "⚫",
+}
 PLAIN_SUMMARY_LIMIT = 600
 PLAIN_TEXT_LIMIT = 1_500
 NOT_TAKEN = "Slack did not take the whole card, so it is shown in short. All of it: countersign describe"
@@ -62,27 +73,53 @@ def blocks_of(card: Card, found: Found = NO_IDS) -> list[Block]:
 
     `found` holds the Slack ids of the people and groups mentioned. The others are printed by name and not notified.
     """
-    header: Block = {"type": "header", "text": _plain(card.title, HEADER_LIMIT)}
+    header, lead = _header(card), _lead(card.lead)
     mentions, image = _mentions(card.mentions, found), _image(card.image)
-    end = [*_footer(card.footer), *_buttons(card.buttons)]
-    room = MESSAGE_LIMIT - HEADER_LIMIT - _length([*mentions, *image, *end])
+    end = [*_links(card.links), *_footer(card.footer), *_buttons(card.buttons)]
+    chart = chart_blocks(card.chart)
+    room = MESSAGE_LIMIT - HEADER_LIMIT - text_length([*lead, *mentions, *image, *chart, *end])
     facts = _facts(card.facts, room // 3)
     paragraphs = _paragraphs(card.paragraphs, room // 3)
-    tables = _tables(card.tables, room - _length(facts) - _length(paragraphs))
-    return [header, *facts, *mentions, *tables, *image, *paragraphs, *end]
+    tables = _tables(card.tables, room - text_length(facts) - text_length(paragraphs))
+    return [header, *lead, *facts, *tables, *chart, *image, *paragraphs, *mentions, *end]
 
 
 def plain_blocks_of(card: Card) -> list[Block]:
     """The card in short, of the simplest blocks only, for when Slack refuses the whole one. Its buttons are all there."""
     facts = "\n".join(f"{one_line(fact.label, LABEL_LIMIT)}: {_as_text(fact.value)}" for fact in card.facts)
+    links = "\n".join(_as_text(link) for link in card.links)
     texts = [
+        (card.lead.text if card.lead else "", PLAIN_SUMMARY_LIMIT),
         (card.summary, PLAIN_SUMMARY_LIMIT),
         (facts, PLAIN_TEXT_LIMIT),
         ("\n".join(card.paragraphs), PLAIN_TEXT_LIMIT),
+        (links, PLAIN_TEXT_LIMIT),
     ]
-    header: Block = {"type": "header", "text": _plain(card.title, HEADER_LIMIT)}
     shown = [_section(text, limit) for text, limit in texts if text]
-    return [header, *shown, *_footer(card.footer), *_footer(NOT_TAKEN), *_buttons(card.buttons)]
+    return [_header(card), *shown, *_footer(card.footer), *_footer(NOT_TAKEN), *_buttons(card.buttons)]
+
+
+def _header(card: Card) -> Block:
+    return {
+        "type": "header",
+        "text": _plain(f"{COLOURS[card.mark]} {card.title}" if card.mark else card.title, HEADER_LIMIT),
+    }
+
+
+def _lead(lead: Lead | None) -> list[Block]:
+    if lead is None:
+        return []
+    text = one_line(f"{'⚠️ ' if lead.weight is Weight.HIGH else ''}{lead.text}", LEAD_LIMIT)
+    return [rich(timed(text, is_bold=lead.weight is not Weight.LOW))]
+
+
+def _links(links: Sequence[Link]) -> list[Block]:
+    """On one line. An address that is not one of the web stays text."""
+    elements: list[Block] = []
+    for link in links:
+        elements += [text_of(" · ")] if elements else []
+        elements.append(_value(link))
+    return [rich(elements)] if elements else []
 
 
 def _as_text(value: str | Link) -> str:
@@ -140,53 +177,31 @@ def _section(text: str, limit: int) -> Block:
     return {"type": "section", "text": {"type": "plain_text", "text": paragraph(text, limit), "emoji": False}}
 
 
-def _rich(elements: Sequence[Block], kind: str = "rich_text_section") -> Block:
-    return {"type": "rich_text", "elements": [{"type": kind, "elements": list(elements)}]}
-
-
-def _text(text: str) -> Block:
-    return {"type": "text", "text": text}
-
-
-def _bold(text: str) -> Block:
-    return {"type": "text", "text": text, "style": {"bold": True}}
-
-
-def _length(value: object) -> int:
-    """The characters of all texts in these blocks, as Slack counts them for a message."""
-    if isinstance(value, Mapping):
-        return sum(
-            length(inner) if name in ("text", "alt_text") and isinstance(inner, str) else _length(inner)
-            for name, inner in value.items()
-        )
-    return sum(_length(inner) for inner in value) if isinstance(value, list) else 0
-
-
 def _facts(facts: Sequence[Fact], room: int) -> list[Block]:
     """One line per fact, all in one block. We add the line breaks as elements, so no value can forge a line."""
     elements: list[Block] = []
     for shown, fact in enumerate(facts):
-        line = [_bold(f"{one_line(fact.label, LABEL_LIMIT)}: "), _value(fact.value)]
-        line_break = [_text("\n")] if elements else []
-        if _length([*elements, *line_break, *line]) > room - ROOM_FOR_A_NOTE:
-            elements += [*line_break, _text(f"… {len(facts) - shown} more lines")]
+        line = [bold(f"{one_line(fact.label, LABEL_LIMIT)}: "), *_values(fact.value)]
+        line_break = [text_of("\n")] if elements else []
+        if text_length([*elements, *line_break, *line]) > room - ROOM_FOR_A_NOTE:
+            elements += [*line_break, text_of(f"… {len(facts) - shown} more lines")]
             break
         elements += [*line_break, *line]
-    return [_rich(elements)] if elements else []
+    return [rich(elements)] if elements else []
 
 
 def _mentions(mentions: Sequence[Mention], found: Found) -> list[Block]:
     elements: list[Block] = []
     for mention in mentions[:MENTIONS_SHOWN]:
-        elements += [_text(", ") if elements else _bold("Waiting for: "), _mention(mention, found.get(mention))]
+        elements += [text_of(", ") if elements else bold("Waiting for: "), _mention(mention, found.get(mention))]
     if len(mentions) > MENTIONS_SHOWN:
-        elements.append(_text(f", and {len(mentions) - MENTIONS_SHOWN} more"))
-    return [_rich(elements)] if elements else []
+        elements.append(text_of(f", and {len(mentions) - MENTIONS_SHOWN} more"))
+    return [rich(elements)] if elements else []
 
 
 def _mention(mention: Mention, id_: str | None) -> Block:
     if id_ is None:
-        return _text(one_line(mention.name, LABEL_LIMIT))
+        return text_of(one_line(mention.name, LABEL_LIMIT))
     if mention.kind is Called.GROUP:
         return {"type": "usergroup", "usergroup_id": id_}
     return {"type": "user", "user_id": id_}
@@ -198,12 +213,14 @@ def _image(image: Image | None) -> list[Block]:
     return [{"type": "image", "slack_file": {"id": image.file}, "alt_text": one_line(image.alt, ALT_LIMIT)}]
 
 
-def _value(value: str | Link) -> Block:
-    if isinstance(value, str):
-        return _text(one_line(value, VALUE_LIMIT))
+def _values(value: str | Link) -> list[Block]:
+    return timed(one_line(value, VALUE_LIMIT)) if isinstance(value, str) else [_value(value)]
+
+
+def _value(value: Link) -> Block:
     if is_web_address(value.url):
         return {"type": "link", "url": value.url, "text": one_line(value.text, VALUE_LIMIT)}
-    return _text(one_line(value.text, VALUE_LIMIT))
+    return text_of(one_line(value.text, VALUE_LIMIT))
 
 
 def _tables(tables: Sequence[Table], room: int) -> list[Block]:
@@ -211,13 +228,13 @@ def _tables(tables: Sequence[Table], room: int) -> list[Block]:
     blocks: list[Block] = []
     native_is_free = True
     for shown, table in enumerate(tables):
-        left = room - _length(blocks) - HEADER_LIMIT - ROOM_FOR_A_NOTE
+        left = room - text_length(blocks) - HEADER_LIMIT - ROOM_FOR_A_NOTE
         if shown == TABLES_SHOWN or left < SMALLEST_TABLE:
             return [*blocks, _section(f"… {len(tables) - shown} more tables", SECTION_TEXT_LIMIT)]
         rows = _cells(table)
         is_native = native_is_free and _fits(rows, left)
         native_is_free = native_is_free and not is_native
-        heading = [_rich([_bold(one_line(table.title, HEADER_LIMIT))])] if table.title else []
+        heading = [rich([bold(one_line(table.title, HEADER_LIMIT))])] if table.title else []
         blocks += [*heading, _native(rows) if is_native else _preformatted(rows, left)]
     return blocks
 
@@ -233,7 +250,7 @@ def _fits(rows: Sequence[Sequence[str]], room: int) -> bool:
 
 
 def _native(rows: Sequence[Sequence[str]]) -> Block:
-    headings = [_rich([_bold(cell)]) for cell in rows[0]]
+    headings = [rich([bold(cell)]) for cell in rows[0]]
     body = [[{"type": "raw_text", "text": cell} for cell in row] for row in rows[1:]]
     settings = [{"align": "left" if index == 0 else "right", "is_wrapped": True} for index in range(len(rows[0]))]
     return {"type": "table", "rows": [headings, *body], "column_settings": settings}
@@ -242,7 +259,7 @@ def _native(rows: Sequence[Sequence[str]]) -> Block:
 def _preformatted(rows: Sequence[Sequence[str]], room: int) -> Block:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return _rich([_text(_whole_lines(lines, min(room, PREFORMATTED_LIMIT)))], "rich_text_preformatted")
+    return rich([text_of(_whole_lines(lines, min(room, PREFORMATTED_LIMIT)))], "rich_text_preformatted")
 
 
 def _whole_lines(lines: Sequence[str], room: int) -> str:
@@ -258,11 +275,16 @@ def _whole_lines(lines: Sequence[str], room: int) -> str:
 def _paragraphs(paragraphs: Sequence[str], room: int) -> list[Block]:
     blocks: list[Block] = []
     for shown, text in enumerate(paragraphs):
-        left = room - _length(blocks) - ROOM_FOR_A_NOTE
+        left = room - text_length(blocks) - ROOM_FOR_A_NOTE
         if shown == PARAGRAPHS_SHOWN or left < ROOM_FOR_A_NOTE:
             return [*blocks, _section(f"… {len(paragraphs) - shown} more paragraphs", SECTION_TEXT_LIMIT)]
-        blocks.append(_section(text, min(SECTION_TEXT_LIMIT, left)))
+        blocks.append(_paragraph(text, min(SECTION_TEXT_LIMIT, left)))
     return blocks
+
+
+def _paragraph(text: str, limit: int) -> Block:
+    """With its moments in the reader's zone, of which only rich text is capable."""
+    return rich(timed(paragraph(text, limit))) if has_moment(text) else _section(text, limit)
 
 
 def _footer(footer: str) -> list[Block]:

@@ -28,7 +28,7 @@ from bot.clients.slack.signed_requests import RequestSignatures
 from bot.domain.card.card import Card, Mention
 from bot.domain.grounds import SignedRequest
 from bot.domain.references import Image, PostedCard
-from bot.errors import MessageGone, OutcomeUnknown, Permanent, Temporary
+from bot.errors import ChartRefused, MessageGone, OutcomeUnknown, Permanent, Temporary
 from bot.ports import Account, Attachment, Click
 
 log = structlog.get_logger()
@@ -205,6 +205,8 @@ class SlackNotifier:
             except SlackError as refusal:
                 if refusal.code not in REFUSED_CARDS:
                     raise
+                if form.chart:
+                    raise ChartRefused(str(refusal)) from None
                 if form.image:
                     log.warning("image_not_taken", file=form.image.file, why=str(refusal))
                 else:
@@ -306,5 +308,5 @@ def _content_in_short(card: Card) -> Content:
     return _message(slack_blocks.plain_blocks_of(card), card)
 
 
-def _message(blocks: Sequence[slack_blocks.Block], card: Card) -> Content:
+def _message(blocks: Sequence[Content], card: Card) -> Content:
     return {"blocks": blocks, "text": fallback(card.summary), "parse": "none", "link_names": False}

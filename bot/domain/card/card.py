@@ -56,6 +56,44 @@ class Button:
     confirm: Confirm | None = None
 
 
+class Mark(StrEnum):
+    """The state of what a card is about, as a colour; the title says it in words."""
+
+    PREPARING = "preparing"
+    OPEN = "open"
+    CARE = "care"
+    UNDER_WAY = "under way"
+    DONE = "done"
+    REFUSED = "refused"
+    OVER = "over"
+
+
+class Weight(StrEnum):
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The one line below the title, in the weight that it deserves."""
+
+    text: str
+    weight: Weight = Weight.LOW
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over the same labels. `words` says the same for readers who cannot see it."""
+
+    title: str
+    labels: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[float, ...]], ...]
+    x_label: str
+    y_label: str
+    words: str
+
+
 class Called(StrEnum):
     GROUP = "group"
     PERSON = "person"
@@ -74,7 +112,8 @@ class Mention:
 class Card:
     """`summary` says everything in one plain sentence, for the notification and for screen readers.
 
-    `mentions` are notified when the card is posted; `image` was uploaded to the same notifier before.
+    `mentions` are notified when the card is posted; `image` was uploaded to the same notifier before. `links` share one line. A notifier
+    that takes no `chart` refuses the card.
     """
 
     title: str
@@ -86,3 +125,7 @@ class Card:
     footer: str = ""
     mentions: tuple[Mention, ...] = ()
     image: Image | None = None
+    mark: Mark | None = None
+    lead: Lead | None = None
+    links: tuple[Link, ...] = ()
+    chart: Chart | None = None

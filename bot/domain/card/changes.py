@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.card.card import Fact
-from bot.domain.card.sentences import CardContext
+from bot.domain.card.context import CardContext
 from bot.domain.evidence import lineage
 from bot.domain.evidence.lineage import CheckState
 from bot.domain.model import (
@@ -21,12 +21,12 @@ from bot.domain.model import (
     Table,
     TransitionRequest,
 )
+from bot.domain.policy.rules import Demand
 from bot.domain.text import version_name
 from bot.language import N_, _, ngettext
 
-NOT_READ = N_(
-    "not read"
-)  # before evidence is collected, and before the run of a version that was put back at once is read
+# Before evidence is collected, and before the run of a version that was put back at once is read.
+NOT_READ = N_("not read")
 SHOWN = 8
 ROOM = 400  # characters; a line on a card is cut at 500
 NAME_SHOWN = 60
@@ -38,6 +38,7 @@ SOURCES: Mapping[str, str] = {
     AuthorSource.RUN: N_("as the run says"),
     AuthorSource.COMMIT_TAG: N_("as a tag of the run says"),
 }
+NO_LINEAGE = "No DVC lineage recorded (optional)"
 SIGNATURE_PARTS = ("inputs", "outputs", "params")
 
 
@@ -54,7 +55,7 @@ def change_facts(request: TransitionRequest, context: CardContext) -> list[Fact]
         ("Not covered", _bounded(list(evidence.uncovered), "; ")),
         ("Data sets", _bounded([_data_set(found) for found in evidence.datasets])),
         ("Lineage", _lineage(evidence)),
-        ("Missing", _bounded([part.name for part in lineage.PARTS if not part.is_there(evidence)])),
+        ("Missing", _missing(evidence, context)),
     ]
     return [Fact(label, text) for label, text in lines if text]
 
@@ -88,17 +89,32 @@ def _author(
 
 
 def _lineage(evidence: Evidence) -> str:
-    """Failed checks that block come first. The full sentences are on the page and in the approver's reply."""
+    """The numbers, and the titles of what did not pass. The full sentences are on the page and in the approver's reply."""
     if not evidence.lineage:
         return ""
-    mirrored = evidence.vouched_by == lineage.GIT_MIRROR
-    word = "vouched for by the git mirror" if mirrored else "on the trainer's own word alone"
     failed = sorted(lineage.failed(evidence), key=lambda check: not check.blocks)
-    if not failed:
-        return f"complete, {word}"
+    if not any(check.blocks for check in failed) and not _has_lock(evidence):
+        return NO_LINEAGE
     blocked = [f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in failed if check.blocks]
     stops = f"cannot be approved without: {_bounded(blocked)}; " if blocked else ""
-    return f"{stops}{''.join(_noted(failed, state) for state in CheckState)}{word}"
+    others = "".join(_noted(failed, state) for state in CheckState)
+    mirrored = evidence.vouched_by == lineage.GIT_MIRROR
+    source = "confirmed by the git mirror" if mirrored else "self-reported by the trainer"
+    return f"{stops}{lineage.checks_text(evidence.lineage)}; {others}{source}"
+
+
+def _has_lock(evidence: Evidence) -> bool:
+    """Whether the run keeps a dvc.lock, or may keep one that could not be read."""
+    return not any(check.sentence.startswith(f"{lineage.NO_LOCK}.") for check in evidence.lineage)
+
+
+def _missing(evidence: Evidence, context: CardContext) -> str:
+    """Only where there is a lineage, or the rule asks for one: it is optional."""
+    track, demand = (context.rule.fast_track, context.rule.lineage) if context.rule else (None, None)
+    is_asked = bool(demand and demand.block) or bool(track and Demand.LINEAGE in track.require)
+    if not is_asked and not _has_lock(evidence):
+        return ""
+    return _bounded([part.name for part in lineage.PARTS if not part.is_there(evidence)])
 
 
 def _noted(failed: Sequence[LineageCheck], state: CheckState) -> str:

@@ -30,12 +30,12 @@ def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
         return _sentence(would, _reasons(judgement))
     if judgement.decides:
         hash_ = f"{rule_hash[:HASH_SHOWN]}…"
-        by = _("Let through by the fast track: rule {rule} ({hash})", rule=rule, hash=hash_)
+        by = _("Auto-approved, all thresholds met: rule {rule} ({hash})", rule=rule, hash=hash_)
         return _sentence(by, _reasons(judgement))
     if judgement.passes:
-        but = _("Passes the fast track, but {why}, so people decide", why=judgement.held_back)
+        but = _("Not auto-approved, because {why}; all thresholds are met", why=judgement.held_back)
         return _sentence(but, _reasons(judgement))
-    return _sentence(_("Held by the fast track, so people decide"), _reasons(judgement))
+    return _sentence(_("Not auto-approved"), _reasons(judgement))
 
 
 def agreement_text(agreement: Agreement | None) -> str:
@@ -49,7 +49,8 @@ def agreement_text(agreement: Agreement | None) -> str:
 
 def _reasons(judgement: Judgement) -> str:
     """All reasons when it passed, else only the reasons against it."""
-    return checks_text(check for check in judgement.checks if judgement.passes or not check.passed)
+    said = checks_text(check for check in judgement.checks if judgement.passes or not check.passed)
+    return said.replace(", so a person decides", "")
 
 
 def _sentence(says: str, why: str) -> str:

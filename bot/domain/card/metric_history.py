@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.domain.card.card import Chart
 from bot.domain.card.metrics_table import figure, meant_by, roles_of, same_data
 from bot.domain.model import Evidence, Metric, TransitionRequest
 from bot.domain.policy.rules import Rule, Threshold
@@ -93,11 +94,23 @@ def in_words(history: MetricHistory) -> str:
     )
 
 
+def chart_of(history: MetricHistory) -> Chart:
+    """The metric as a line, with the limit and the holder's value as level ones; without what was measured on other data."""
+    points = [point for point in history.points if point.is_comparable]
+    labels = tuple(f"v{point.version}" for point in points)
+    lines = [(history.metric, tuple(point.value for point in points))]
+    if history.limit is not None:
+        lines.append((f"limit {figure(history.limit)}", (history.limit,) * len(points)))
+    if history.holder is not None:
+        lines.append((f"{history.holder.role} {history.holder.name}", (history.holder.value,) * len(points)))
+    return Chart(f"{history.metric} by version", labels, tuple(lines), "version", history.metric, in_words(history))
+
+
 def demanded(history: MetricHistory) -> str:
     """The threshold as text; empty when the rule has none for this metric."""
     if history.threshold is None or history.limit is None:
         return ""
-    return f"threshold {'at least' if history.threshold.greater_is_better else 'at most'} {figure(history.limit)}"
+    return f"limit: {'at least' if history.threshold.greater_is_better else 'at most'} {figure(history.limit)}"
 
 
 def _is_drawable(metric: Metric) -> bool:

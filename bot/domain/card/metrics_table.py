@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.card.card import Table
-from bot.domain.card.sentences import CardContext
+from bot.domain.card.context import CardContext
+from bot.domain.evidence.directions import greater_is_better
 from bot.domain.model import Check, Evidence, Kind, Metric, TransitionRequest
 from bot.domain.policy.rules import Threshold
 from bot.domain.request.fast_track import demand_text
 
 SHOWN_METRICS = 20
+SHOWN_WITHOUT_THRESHOLDS = 3
 NOTHING = "-"
 MISSING = "missing"
 OTHER_FIGURES = "other data"  # the holder has the metric, but from a data set with another fingerprint
@@ -28,12 +30,24 @@ class Row:
     difference: str = NOTHING
     threshold: str = NOTHING
     source: str = NOTHING
+    is_known: bool = False  # whether more is better, or less
 
 
 def metric_tables(request: TransitionRequest, context: CardContext) -> list[Table]:
-    """One table, or none when it would be empty. The fast track's metrics come first."""
+    """One table of all metrics, or none when it would be empty. The fast track's metrics come first."""
+    return _tables("Metrics", _rows(request, context)[:SHOWN_METRICS], request)
+
+
+def deciding_tables(request: TransitionRequest, context: CardContext) -> list[Table]:
+    """The metrics that the rule's thresholds name; without any, the first few whose direction is known, so that a vote has some ground."""
+    rows = _rows(request, context)
+    named = [row for row in rows if row.threshold != NOTHING][:SHOWN_METRICS]
+    known = [row for row in rows if row.is_known] or rows
+    return _tables("", named or known[:SHOWN_WITHOUT_THRESHOLDS], request)
+
+
+def _tables(title: str, rows: Sequence[Row], request: TransitionRequest) -> list[Table]:
     evidence = request.evidence
-    rows = _rows(request, context)[:SHOWN_METRICS]
     if evidence is None or not rows:
         return []
     role, holds = roles_of(request)
@@ -49,7 +63,7 @@ def metric_tables(request: TransitionRequest, context: CardContext) -> list[Tabl
         columns.append(("Read from", [row.source for row in rows]))
     filled = [(heading, cells) for heading, cells in columns if any(cell != NOTHING for cell in cells)]
     cells = zip(*(cells for _, cells in filled), strict=True)
-    return [Table("Metrics", tuple(heading for heading, _ in filled), tuple(cells))]
+    return [Table(title, tuple(heading for heading, _ in filled), tuple(cells))]
 
 
 def left_out(request: TransitionRequest, context: CardContext) -> int:
@@ -104,15 +118,22 @@ def _rows(request: TransitionRequest, context: CardContext) -> list[Row]:
 
 def _row(metric: Metric, evidence: Evidence, threshold: Threshold | None, checks: tuple[Check, ...]) -> Row:
     is_repeated = sum(other.name == metric.name for other in evidence.metrics) > 1
-    beside = _beside(metric, evidence)
+    beside = beside_of(metric, evidence)
+    upwards = direction_of(metric, threshold)
     return Row(
         metric=f"{metric.name}, {_where(metric)}" if is_repeated else metric.name,
         candidate=figure(metric.value),
         holder=_holder_cell(metric, beside, evidence),
-        difference=_difference(metric, beside, threshold) if beside else NOTHING,
+        difference=_difference(metric, beside, upwards) if beside else NOTHING,
         threshold=_met(threshold, checks, evidence) if threshold else NOTHING,
         source=metric.source,
+        is_known=upwards is not None,
     )
+
+
+def direction_of(metric: Metric, threshold: Threshold | None) -> bool | None:
+    """Whether more is better: as the rule says, else as the metric's name does; None when neither says it."""
+    return threshold.greater_is_better if threshold else greater_is_better(metric.name)
 
 
 def _missing(threshold: Threshold, checks: tuple[Check, ...]) -> Row:
@@ -124,7 +145,7 @@ def _where(metric: Metric) -> str:
     return f"{metric.measured_on.name} {metric.measured_on.digest}" if metric.measured_on else metric.source
 
 
-def _beside(metric: Metric, evidence: Evidence) -> Metric | None:
+def beside_of(metric: Metric, evidence: Evidence) -> Metric | None:
     """The holder's metric of the same name, source and data; a logged model may have several with one name."""
     theirs = evidence.champion.metrics if evidence.champion else ()
     same = [m for m in theirs if (m.name, m.source) == (metric.name, metric.source) and same_data(m, metric)]
@@ -138,13 +159,13 @@ def _holder_cell(metric: Metric, beside: Metric | None, evidence: Evidence) -> s
     return OTHER_FIGURES if theirs and not any(same_data(m, metric) for m in theirs) else NOTHING
 
 
-def _difference(metric: Metric, beside: Metric, threshold: Threshold | None) -> str:
+def _difference(metric: Metric, beside: Metric, upwards: bool | None) -> str:
     if metric.value == beside.value or (math.isnan(metric.value) and math.isnan(beside.value)):
         return "the same"
     difference = metric.value - beside.value
-    if threshold is None or not math.isfinite(difference):
+    if upwards is None or not math.isfinite(difference):
         return f"{difference:+.4g}"
-    return f"{difference:+.4g}, {'better' if (difference > 0) is threshold.greater_is_better else 'worse'}"
+    return f"{difference:+.4g}, {'better' if (difference > 0) is upwards else 'worse'}"
 
 
 def _met(threshold: Threshold, checks: tuple[Check, ...], evidence: Evidence) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.domain.card.sentences import CardContext
+from bot.domain.card.context import CardContext
 from bot.domain.model import TransitionRequest
 from bot.domain.references import NamedTicket, Relation
 from bot.language import N_, _

@@ -1,32 +1,30 @@
-"""The card of a request in every state. The ticket's description is in `ticket`.
+"""The card of a request in every state: what is asked, why and how risky. The rest is in `details`, for the card's thread and the ticket.
 
-The metrics are in `metrics_table`, the changes in `changes`, the sentences in `sentences`.
+The metrics are in `metrics_table`, the risk in `risk`, the sentences in `sentences` and `needs`.
 """
 
 from __future__ import annotations
 
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Link, Mention, Tone
-from bot.domain.card.changes import change_facts, trained_by
-from bot.domain.card.fast_track_sentences import agreement_text, judgement_text
-from bot.domain.card.metrics_table import left_out, metric_tables
+from bot.domain.card.changes import trained_by
+from bot.domain.card.details import asked_by, holder_of, is_moved_by_hand, judgement_of
+from bot.domain.card.metrics_table import deciding_tables
 from bot.domain.card.named_ticket import named_text
+from bot.domain.card.needs import may_stand_in, what_is_missing
 from bot.domain.card.next_steps import next_step
+from bot.domain.card.reasons import NOT_GIVEN, reason_of
+from bot.domain.card.risk import approval_text, other_risks, risk_of, warnings
 from bot.domain.card.sentences import (
     CardContext,
     button_labels,
-    may_stand_in,
     status_sentence,
-    title_of,
-    vote_line,
-    what_approve_does,
-    what_is_missing,
-    what_reject_does,
+    vote_words,
 )
 from bot.domain.card.ticket import ticket_card as ticket_card
-from bot.domain.evidence.caps import cut_text
+from bot.domain.card.titles import headline, mark_of, short_version
+from bot.domain.card.vote_effects import what_approve_does, what_reject_does
 from bot.domain.evidence.lineage import in_the_way
-from bot.domain.grounds import objection_text
-from bot.domain.model import FastTrackMode, Kind, RefusedVote, State, TransitionRequest, Verdict
+from bot.domain.model import DecidedBy, Kind, RefusedVote, State, TransitionRequest, Verdict
 from bot.domain.policy.rules import Group
 from bot.domain.request.lifecycle import wants_reason
 from bot.domain.request.opening import waits_since
@@ -35,18 +33,22 @@ from bot.domain.request.shown import vote_value
 from bot.domain.text import IN_PROSE, duration_text, format_utc, target_label
 
 
-def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "") -> Card:
-    """`walk_back` is a link to the version's page; empty when there is none."""
+def request_card(request: TransitionRequest, context: CardContext, walk_back: str = "", *, calls: bool = False) -> Card:
+    """`walk_back` is a link to the version's page; empty when there is none. `calls`: those whose votes are missing are mentioned."""
     title = _title(request, context)
+    is_rolled_back = bool(context.rolled_back)
     return Card(
         title=title,
-        summary=f"{title}. {status_sentence(request, context)}",
-        facts=(*_facts(request, context), *_other_cards(context), *_walk_back(walk_back)),
-        tables=tuple(metric_tables(request, context)),
+        summary=f"{title}. {_summary(request, context)}",
+        mark=mark_of(request, is_rolled_back=is_rolled_back),
+        lead=risk_of(request, context) if request.state is State.PENDING else None,
+        facts=tuple(_facts(request, context)),
+        tables=tuple(deciding_tables(request, context)),
         paragraphs=tuple(_paragraphs(request, context)),
+        links=tuple(_links(request, context, walk_back)),
         buttons=_buttons(request, context),
-        footer=_footer(request),
-        image=request.plot,
+        footer=f"Countersign request {request.short_id}",
+        mentions=mentions_of(request, context) if calls and request.state is State.PENDING else (),
     )
 
 
@@ -59,8 +61,8 @@ def outcome_card(request: TransitionRequest, context: CardContext) -> Card:
         summary=f"{title}. {status_sentence(request, context)}",
         facts=(*facts, *_link_to_the_card(request)),
         paragraphs=(
-            *_judgement(request, context),
-            *(vote_line(vote, request, context) for vote in request.votes),
+            *judgement_of(request, context),
+            *(vote_words(vote, request, context) for vote in request.votes),
             status_sentence(request, context),
             next_step(request),
         ),
@@ -110,18 +112,26 @@ def mentions_of(request: TransitionRequest, context: CardContext) -> tuple[Menti
     )
     if ANYONE in missing or not missing:  # one more vote by any approver decides
         named = groups_with_a_say(request, context.rule)
-    called = [mention for group in context.groups if group.name in named for mention in _members(group)]
+    called = [mention for group in context.groups if group.name in named for mention in _members(group, context)]
     return tuple(dict.fromkeys(called))
 
 
-def _members(group: Group) -> list[Mention]:
+def _members(group: Group, context: CardContext) -> list[Mention]:
+    """Never a party of the request by name: they may not vote."""
     if group.slack_group is not None:
         return [Mention(Called.GROUP, group.slack_group, group.name)]
-    return [Mention(Called.PERSON, email, email) for email in group.people]
+    return [Mention(Called.PERSON, email, email) for email in group.people if email.lower() not in context.addresses]
 
 
 def _title(request: TransitionRequest, context: CardContext) -> str:
-    return f"{title_of(request, is_rolled_back=bool(context.rolled_back))}: {request.version} → {target_label(request)}"
+    return headline(request, is_rolled_back=bool(context.rolled_back))
+
+
+def _summary(request: TransitionRequest, context: CardContext) -> str:
+    """What a notification shows: the risk first, then what is needed or what happened."""
+    risk = risk_of(request, context) if request.state is State.PENDING else None
+    said = status_sentence(request, context)
+    return f"{risk.text.rstrip('.')}. {said}" if risk else said
 
 
 def _waiting_since(request: TransitionRequest) -> str:
@@ -139,20 +149,13 @@ def _link_to_the_card(request: TransitionRequest) -> list[Fact]:
 
 
 def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
-    evidence = request.evidence
     facts = [
-        Fact("Version", Link(str(request.version), evidence.version_url) if evidence else str(request.version)),
-        Fact("Target", f"{request.target}, held by {_holder(request)}"),
-        Fact("Asked", _asked(request, context)),
+        Fact("Moved by" if request.kind is Kind.OBSERVED else "Requested by", asked_by(request, context)),
         Fact("Trained by", trained_by(request, context)),
+        Fact("Why", reason_of(request) or NOT_GIVEN),
     ]
-    if evidence is not None and evidence.run_url and evidence.run_id:
-        facts.append(Fact("Run", Link(f"Run {evidence.run_id[:8]}", evidence.run_url)))
-    facts += change_facts(request, context)
-    if request.ticket is not None:
-        facts.append(Fact("Ticket", Link(request.ticket.key, request.ticket.url)))
-    elif context.rule is not None and context.rule.ticket is not None:
-        facts.append(Fact("Ticket", "being opened"))
+    if is_moved_by_hand(request):
+        facts.append(Fact("Target", holder_of(request)))
     if request.named is not None:
         facts.append(Fact("Named ticket", named_text(request.named, request, context)))
     if request.state.is_open and request.expires_at is not None:
@@ -160,93 +163,49 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     return facts
 
 
-def _other_cards(context: CardContext) -> list[Fact]:
-    """Links between the card of a request and that of the one that took its place."""
-    earlier = [Fact("Before", Link("The earlier card", context.earlier.url))] if context.earlier else []
-    return [*earlier, *([Fact("Goes on", Link("The new card", context.later.url))] if context.later else [])]
-
-
-def _walk_back(url: str) -> list[Fact]:
-    return [Fact("Walk back", Link("Where it comes from, and who decided", url))] if url else []
-
-
-def _asked(request: TransitionRequest, context: CardContext) -> str:
-    if request.requester is not None and request.kind is Kind.OBSERVED:
-        return f"{request.ask}; {context.name(request.requester)} asks to keep it there"
-    if request.requester is not None:
-        return f"{request.ask}, by {context.name(request.requester)}"
-    return f"{request.ask}; the registry does not say by whom"
-
-
-def _holder(request: TransitionRequest) -> str:
-    if request.kind is Kind.OBSERVED:
-        return f"{request.previous} before" if request.previous else "nobody before"
-    champion = request.evidence.champion if request.evidence else None
-    before = " before" if request.state is State.APPLIED else ""
-    lawful = champion.version if champion else None
-    found = request.found[0] if request.found else None
-    if found is not None and found != lawful:
-        approved = f"{lawful} was approved before" if lawful else "nobody was approved before"
-        return f"{found}{before}, which was moved there without an approval; {approved}"
-    return f"{lawful or 'nobody'}{before}"
-
-
-def _footer(request: TransitionRequest) -> str:
-    return f"Countersign request {request.short_id} · opened {format_utc(request.opened_at)}"
+def _links(request: TransitionRequest, context: CardContext, walk_back: str) -> list[Link]:
+    """The ticket, the records, and the cards of the requests before and after this one."""
+    evidence, ticket = request.evidence, request.ticket
+    links = [
+        Link(ticket.key, ticket.url) if ticket else None,
+        Link("Full record of this version", walk_back) if walk_back else None,
+        Link("In the registry", evidence.version_url) if evidence and evidence.version_url else None,
+        Link("The earlier card", context.earlier.url) if context.earlier else None,
+        Link("The new card", context.later.url) if context.later else None,
+    ]
+    return [link for link in links if link is not None]
 
 
 def _paragraphs(request: TransitionRequest, context: CardContext) -> list[str]:
-    votes = [vote_line(vote, request, context) for vote in request.votes]
+    votes = [vote_words(vote, request, context) for vote in request.votes]
     votes += [refused_vote_text(refused, context) for refused in request.refused_votes]
-    grounds = _grounds(request, context, with_the_record=True)
-    return [*grounds, *votes, *_what_happens(request, context), status_sentence(request, context)]
+    return [
+        *_risks(request, context),
+        *_why_people(request),
+        *(judgement_of(request, context) if request.decided_by is DecidedBy.FAST_TRACK else []),
+        *votes,
+        *_what_happens(request, context),
+        status_sentence(request, context),
+    ]
 
 
-def _grounds(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
-    """What a vote is based on. The ticket omits the fast track's record, which changes from day to day."""
-    paragraphs = []
-    if context.stranger:
-        paragraphs.append(
-            f"Careful: {context.stranger} asked for this, and neither the policy nor Slack knows that address."
-        )
-    if request.failed_before:
-        paragraphs.append(f"Careful: {request.version} was {request.failed_before.rstrip('.')}.")
-    said = (objection_text(objection, context.name(objection.person)) for objection in request.objections)
-    paragraphs.extend(f"Careful, the same content: {sentence}." for sentence in said)
-    outside = request.evidence.outside if request.evidence else ()
-    if outside:
-        paragraphs.append(
-            f"Careful, the gate denies this version: it runs files that are not its own. {'; '.join(outside)}."
-        )
-    if request.people_decide and not request.failed_before:
-        paragraphs.append(f"Votes are needed: {request.people_decide}.")
-    why = request.comment or (request.evidence.description if request.evidence else "")
-    if why:
-        paragraphs.append(f"Why: {why}")
-    if request.evidence is not None and request.evidence.cut:
-        paragraphs.append(cut_text(request.evidence.cut))
-    hidden = left_out(request, context)
-    if hidden:
-        paragraphs.append(f"{hidden} more metrics are on the run.")
-    return [*paragraphs, *_judgement(request, context, with_the_record=with_the_record)]
+def _risks(request: TransitionRequest, context: CardContext) -> list[str]:
+    """Warnings stay on the card to the end; while votes are open the heaviest is the lead."""
+    return other_risks(request, context) if request.state is State.PENDING else warnings(request, context)
 
 
-def _judgement(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
-    judgement = request.judgement
-    if judgement is None or judgement.mode is FastTrackMode.OFF:
+def _why_people(request: TransitionRequest) -> list[str]:
+    if not request.people_decide or request.failed_before:
         return []
-    rule = context.rule.label if context.rule else "that is no longer in the policy"
-    said = judgement_text(judgement, rule, request.rule_hash)
-    is_shadow = judgement.mode is FastTrackMode.SHADOW
-    record = agreement_text(context.agreement) if with_the_record and is_shadow else ""
-    return [f"{said} {record}".rstrip()]
+    return [f"Votes are needed: {request.people_decide}."]
 
 
 def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]:
     if request.state is not State.PENDING or context.rule is None or in_the_way(request, context.rule):
         return []
-    label = button_labels(request)[0].lower()
-    happens = f"What happens on {label}: {what_approve_does(request)}"
+    happens = f"If approved: {what_approve_does(request)}"
+    if request.kind is Kind.OBSERVED:
+        happens = f"If ratified: {what_approve_does(request)} If not: {what_reject_does(request)}"
     if context.freeze is None:
         return [happens]
     until = f"is on until {format_utc(context.freeze.until)}: an approval is applied after it."
@@ -272,7 +231,7 @@ def _way_back(request: TransitionRequest, context: CardContext) -> tuple[Button,
 
 def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
     approve, reject = button_labels(request)
-    yes = _confirm(request, Verdict.APPROVE, approve, what_approve_does(request), context)
+    yes = _confirm(request, Verdict.APPROVE, approve, "", context)
     no = _confirm(request, Verdict.REJECT, reject, what_reject_does(request), context)
     rejects = Button("reject", reject, vote_value(request, context.rule_hash), Tone.DANGER, no)
     if context.rule is not None and in_the_way(request, context.rule):
@@ -283,7 +242,10 @@ def _votes(request: TransitionRequest, context: CardContext) -> tuple[Button, ..
 def _confirm(
     request: TransitionRequest, verdict: Verdict, label: str, happens: str, context: CardContext
 ) -> Confirm | None:
-    """None when a reason is required, because the form for the reason is also the confirmation."""
+    """Repeats the risk of an approval. None when a reason is required, because the form for the reason is also the confirmation."""
     if context.rule is None or wants_reason(request, verdict, context.rule):
         return None
-    return Confirm(f"{label}?", happens, label, "Not yet")
+    version = short_version(request.version)
+    if verdict is Verdict.REJECT:
+        return Confirm(f"{label} {version}?", happens, label, "Cancel")
+    return Confirm(f"{label} {version} for {target_label(request)}?", approval_text(request, context), label, "Cancel")

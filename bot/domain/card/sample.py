@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.card.card import Card
+from bot.domain.card.details import details_card
 from bot.domain.card.passkey_card import passkey_card
 from bot.domain.card.request_card import outcome_card, refused_vote_card, reminder_card, request_card
 from bot.domain.card.sentences import CardContext
@@ -44,7 +45,8 @@ def sample_cards(rule: Rule | None, groups: tuple[Group, ...], at: datetime) -> 
     context = CardContext(NAMES, rule, groups=groups, may_go_back=True, holds=True)
     for state in State:
         request = _request(state, Kind.PROMOTION, at)
-        yield f"the card of a request that is {state}", request_card(request, context, URL)
+        yield f"the card of a request that is {state}", request_card(request, context, URL, calls=True)
+        yield f"the details of a request that is {state}", details_card(request, context)
         if not state.is_open:
             yield f"the message that a request is {state}", outcome_card(request, context)
     for kind in (Kind.OBSERVED, Kind.ROLLBACK):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from bot.domain.model import DecidedBy, Kind, State, TransitionRequest
+from bot.domain.card.card import Mark
+from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, VersionId
+from bot.domain.text import target_label
 
 TITLES = {
     State.COLLECTING: "Collecting evidence",
-    State.PENDING: "Approval wanted",
+    State.PENDING: "Approval needed",
     State.APPROVED: "Approved, waiting for the registry",
     State.APPLIED: "Approved",
     State.REJECTED: "Rejected",
@@ -26,7 +28,7 @@ OBSERVED_TITLES = {
     State.CALLED_OFF: "Ratified, and called off",
 }
 ROLLBACK_TITLES = {
-    State.PENDING: "Rollback wanted",
+    State.PENDING: "Rollback requested",
     State.APPROVED: "Rollback approved, waiting for the registry",
     State.APPLIED: "Rolled back",
     State.REJECTED: "Rollback rejected",
@@ -40,6 +42,43 @@ FAST_TRACK_TITLES = {
     State.CALLED_OFF: "Approved by the fast track, and called off",
 }
 KIND_TITLES = {Kind.PROMOTION: TITLES, Kind.OBSERVED: TITLES | OBSERVED_TITLES, Kind.ROLLBACK: TITLES | ROLLBACK_TITLES}
+
+MARKS = {
+    State.COLLECTING: Mark.PREPARING,
+    State.PENDING: Mark.OPEN,
+    State.APPROVED: Mark.UNDER_WAY,
+    State.APPLIED: Mark.DONE,
+    State.REJECTED: Mark.REFUSED,
+    State.STALE: Mark.CARE,
+}
+NAME_SHOWN = 60  # characters of a model's name, and of a target's, in a title
+
+
+def headline(request: TransitionRequest, *, is_rolled_back: bool = False) -> str:
+    """The status, the version and the target. Of a long name the beginning and the end are there, so the version's number is."""
+    title = title_of(request, is_rolled_back=is_rolled_back)
+    version, target = short_version(request.version), _middle_out(target_label(request))
+    if request.state is State.PENDING and request.kind is Kind.PROMOTION:
+        return f"{title}: promote {version} to {target}"
+    return f"{title}: {version} → {target}"
+
+
+def short_version(version: VersionId) -> str:
+    return _middle_out(str(version))
+
+
+def _middle_out(text: str) -> str:
+    half = NAME_SHOWN // 2
+    return text if len(text) <= NAME_SHOWN else f"{text[: half - 1]}…{text[-half:]}"
+
+
+def mark_of(request: TransitionRequest, *, is_rolled_back: bool = False) -> Mark:
+    """Whatever ended without a decision, or was called off, is over."""
+    unread = request.state is State.COLLECTING and bool(request.unreadable)
+    unasked = request.state is State.PENDING and request.kind is Kind.OBSERVED
+    if is_rolled_back or unread or unasked:
+        return Mark.CARE
+    return MARKS.get(request.state, Mark.OVER)
 
 
 def title_of(request: TransitionRequest, *, is_rolled_back: bool = False) -> str:

@@ -23,7 +23,7 @@ def what_reject_does(request: TransitionRequest) -> str:
             version=version,
         )
     if request.previous is None:
-        return _("{target} is taken away from {version}; nobody held it before.", target=target, version=version)
+        return _("{target} is removed from {version} and is unassigned, as before.", target=target, version=version)
     return _("{target} goes back to {before}.", target=target, before=version_name(request.previous))
 
 
@@ -32,7 +32,11 @@ def what_approve_does(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED:
         return _("{version} stays {target}.", version=version, target=target)
     if request.kind is not Kind.ROLLBACK:
-        return _("{version} becomes {target}.", version=version, target=target)
+        before = request.evidence.champion.version if request.evidence and request.evidence.champion else None
+        if before is None or before.model != request.version.model or before == request.version:
+            return _("{version} becomes {target}.", version=version, target=target)
+        old, new = f"v{before.version}", f"v{request.version.version}"
+        return _("{target} moves from {old} to {new}.", target=target, old=old, new=new)
     if request.away_from is None:
         return _("{target} goes back to {version}.", target=target, version=version)
     return _(

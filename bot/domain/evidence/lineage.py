@@ -20,6 +20,7 @@ from bot.errors import Refused
 from bot.language import _
 
 UNCHECKED, UNKNOWN = "not checked: ", "not known: "  # how the sentences of checks begin that found nothing out
+NO_LOCK = "the run keeps no lineage/dvc.lock"  # how the sentence begins where nothing was logged
 EVALUATING = frozenset(
     {"eval", "evaluation", "test", "validation", "holdout"}
 )  # contexts of data sets that are not training data

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from bot.domain.evidence.dvc_lock import SEED_NAMES, Lock, differences, is_seed, same_lines, sha256_of, unexplained
-from bot.domain.evidence.lineage import UNCHECKED, UNKNOWN, Provenance, run_named_in, was_trained_on
+from bot.domain.evidence.lineage import NO_LOCK, UNCHECKED, UNKNOWN, Provenance, run_named_in, was_trained_on
 from bot.domain.evidence.training_commands import Commands
 from bot.domain.model import LineageCheck
 from bot.domain.policy.rules import LINEAGE_CODES, LineageDemand
@@ -106,7 +106,7 @@ def _lock_logged(provenance: Provenance) -> Found:
         return wrong(f"lineage/dvc.lock {provenance.lock_trouble or 'cannot be read'}", why, _train_again(provenance))
     unread = f" ({provenance.files.unread.rstrip('.')})" if provenance.files.unread else ""
     return wrong(
-        f"the run keeps no lineage/dvc.lock{unread}",
+        f"{NO_LOCK}{unread}",
         "Without it nobody can tell from the registry what the version was made of",
         f"{_register(provenance)} where dvc.lock lies",
     )

@@ -25,8 +25,8 @@ def other_holders(request: TransitionRequest, facts: Facts) -> tuple[VersionId, 
 
 def changed_hands(request: TransitionRequest, now: VersionId | None) -> str:
     """Says that `now` holds the target, and who held it when the evidence was frozen."""
-    was, is_now = (str(holder) if holder else "nobody" for holder in (compared_with(request), now))
-    return f"{request.target} is held by {is_now} now; when the evidence was frozen it was held by {was}"
+    was, is_now = (str(holder) if holder else "unassigned" for holder in (compared_with(request), now))
+    return f"{request.target} changed from {was} to {is_now} after the evidence of this request was frozen"
 
 
 def lawful_there(facts: Facts) -> VersionId | None:

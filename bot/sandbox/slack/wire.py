@@ -74,8 +74,16 @@ def every_object(value: object) -> Iterator[Json]:
 
 
 def every_text(value: object) -> Iterator[str]:
-    """Each text that a person reads in these blocks, in order."""
+    """Each text that a person reads in these blocks, in order: the pieces of a rich text are one, and moments are in UTC."""
+    joined: set[int] = set()
     for part in every_object(value):
+        if id(part) in joined:
+            continue
+        if part.get("type") == "rich_text_section":
+            pieces = objects_at(part, "elements")
+            yield "".join(str(piece.get("text", piece.get("fallback", ""))) for piece in pieces)
+            joined |= {id(piece) for piece in pieces}
+            continue
         text = part.get("text", part.get("value") if part.get("type") == "raw_number" else None)
         if isinstance(text, str | int | float):
             yield str(text)

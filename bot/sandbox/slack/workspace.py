@@ -130,6 +130,10 @@ class Workspace:
         self.channels: dict[str, Channel] = {}
         self.files: dict[str, UploadedFile] = {}
         self.troubles: dict[tuple[str, str], str] = {}
+        self.takes_charts = True
+        self.notified: list[
+            tuple[str, str]
+        ] = []  # by message: the people and groups mentioned when it was posted, not when it was edited
         self._messages: dict[str, dict[str, Message]] = {}
         self._last_ts = 0
         for name in channels:

@@ -126,14 +126,14 @@ def test_a_card_is_read_from_title_to_buttons() -> None:
     ]
 
 
-def test_who_is_waited_for_stands_under_the_facts_and_the_plot_under_the_tables() -> None:
+def test_who_is_called_is_named_above_the_buttons_and_the_plot_is_under_the_tables() -> None:
     card = replace(CARD, mentions=(LEADS,), image=PLOT)
 
     blocks = blocks_of(card, FOUND)
 
     kinds = [block["type"] for block in blocks]
-    assert kinds[:3] == ["header", "rich_text", "rich_text"]
-    assert [part["usergroup_id"] for part in objects_in(blocks[2]) if "usergroup_id" in part] == ["S0MLLEADS00"]
+    assert kinds[-3:] == ["rich_text", "context", "actions"]
+    assert [part["usergroup_id"] for part in objects_in(blocks[-3]) if "usergroup_id" in part] == ["S0MLLEADS00"]
     assert kinds[kinds.index("image") - 1 : kinds.index("section") + 1] == ["rich_text", "image", "section"]
     assert next(block for block in blocks if block["type"] == "image") == {
         "type": "image", "slack_file": {"id": "F0PLOT00001"}, "alt_text": "mae over versions 1 to 7",
@@ -157,12 +157,12 @@ def test_mentions_are_elements_and_whoever_is_not_found_is_a_name() -> None:
 
 
 def test_a_crowd_is_counted_instead_of_being_called() -> None:
-    crowd = tuple(Mention(Called.PERSON, f"p{number}@example.com", f"Person {number}") for number in range(23))
+    crowd = tuple(Mention(Called.PERSON, f"p{number}@example.com", f"Person {number}") for number in range(63))
 
     line = json.dumps(blocks_of(Card("t", "s", mentions=crowd))[1])
 
-    assert "Person 19" in line
-    assert "Person 20" not in line
+    assert "Person 59" in line
+    assert "Person 60" not in line
     assert ", and 3 more" in line
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.card.card import Link
-from bot.domain.card.request_card import request_card
+from bot.domain.card.details import details_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.model import Artifacts, Champion, DataSet, Evidence
 from tests.builders import a_champion, a_request, a_rule, a_version, an_evidence
@@ -18,7 +18,7 @@ TRAINED_ON = DataSet("train", "1a2b3c4d", "training")
 
 
 def facts_for(evidence: Evidence, **changes: object) -> dict[str, str | Link]:
-    card = request_card(a_request(evidence=evidence, **changes), PRINTED)
+    card = details_card(a_request(evidence=evidence, **changes), PRINTED)
     return {fact.label: fact.value for fact in card.facts}
 
 
@@ -159,6 +159,6 @@ def test_what_a_complete_lineage_lacks_is_listed() -> None:
 def test_before_the_evidence_is_there_nothing_is_said_to_be_missing() -> None:
     collecting = a_request(evidence=None, version=a_version())
 
-    labels = {fact.label for fact in request_card(collecting, PRINTED).facts}
+    labels = {fact.label for fact in details_card(collecting, PRINTED).facts}
 
-    assert labels == {"Version", "Target", "Asked", "Trained by", "Ticket", "Decide by"}
+    assert labels == {"Version", "Target", "Requested by", "Trained by", "Opened"}

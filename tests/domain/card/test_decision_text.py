@@ -75,7 +75,7 @@ def test_an_end_without_a_decision_says_why_whoever_had_voted(state: State) -> N
         (a_request(State.STALE, outcome="it was moved"), "Not applied: it was moved."),
         (an_observed(State.APPLIED), "bike-demand v7 stays champion."),
         (PUT_BACK, "champion went back to bike-demand v5."),
-        (replace(PUT_BACK, settled_holder=None), "champion went back to nobody."),
+        (replace(PUT_BACK, settled_holder=None), "champion is unassigned again."),
         (
             replace(PUT_BACK, settled_by_us=False),
             "champion is held by bike-demand v5 now; Countersign did not move it.",
@@ -93,11 +93,11 @@ def test_the_requester_is_told_where_it_ended_and_what_can_be_done() -> None:
 
     assert card.facts == (Fact("Ticket", Link("GOV-7", TICKET.url)), Fact("Card", Link("Open the card", CARD.url)))
     assert card.paragraphs == (
-        "Cy Lindqvist on 2026-03-02 13:00 UTC rejected: the version may not go to the target. Reason: worse on rainy days",
+        "Cy Lindqvist rejected, 2026-03-02 13:00 UTC. Reason: worse on rainy days",
         "bike-demand v7 does not become champion.",
-        "Read the reason, fix the model, and ask for the better version. "
-        "When it is still wanted, ask again with countersign request-transition, "
-        "or take the asking alias or tag away, wait for the next sweep, and set it once more.",
+        "Read the reason, fix the model, and request approval for the new version. "
+        "If you still want it, ask again with countersign request-transition, "
+        "or remove the asking alias or tag, wait a minute, and set it again.",
     )
 
 

@@ -8,20 +8,22 @@ from typing import Any
 import pytest
 
 from bot.domain.card.card import Button, Tone
+from bot.domain.card.details import details_card
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.card.ticket_comments import decision_text
 from bot.domain.model import DecidedBy, FastTrackMode, Judgement, State, TransitionRequest
 from bot.domain.policy.rules import Rule
-from bot.domain.references import Image
 from bot.domain.request.fast_track import Agreement
-from tests.builders import NOON, a_judgement, a_request, a_rule, a_version, an_evidence, an_observed
+from tests.builders import a_judgement, a_request, a_rule, a_version, an_evidence, an_observed
 
 RULE_HASH = "sha256:1234abcd5678"
 PRINTED = CardContext({}, a_rule(), RULE_HASH)
 PASSED = a_judgement(mode=FastTrackMode.ON)
 QUIET = an_evidence(description="")
-LET_THROUGH = "Let through by the fast track: rule bike-* → alias:champion (sha256:1234abcd…): mae 31.5 is at most 40."
+LET_THROUGH = (
+    "Auto-approved, all thresholds met: rule bike-* → alias:champion (sha256:1234abcd…): mae 31.5 is at most 40."
+)
 
 
 def judged(judgement: Judgement | None, state: State = State.PENDING, **changes: Any) -> TransitionRequest:
@@ -40,19 +42,19 @@ def let_through(state: State = State.APPLIED, **changes: Any) -> TransitionReque
     [
         (
             a_judgement("r2 0.7 is below the threshold 0.8", mode=FastTrackMode.ON),
-            "Held by the fast track, so people decide: r2 0.7 is below the threshold 0.8.",
+            "Not auto-approved: r2 0.7 is below the threshold 0.8.",
         ),
         (
             a_judgement(mode=FastTrackMode.ON, held_back="the fast track is switched off"),
-            "Passes the fast track, but the fast track is switched off, so people decide: mae 31.5 is at most 40.",
+            "Not auto-approved, because the fast track is switched off; all thresholds are met: mae 31.5 is at most 40.",
         ),
         (a_judgement(), "Fast track (shadow): would have let it through: mae 31.5 is at most 40."),
         (a_judgement("no champion."), "Fast track (shadow): would have held it: no champion."),
-        (Judgement(FastTrackMode.ON, ()), "Held by the fast track, so people decide."),
+        (Judgement(FastTrackMode.ON, ()), "Not auto-approved."),
     ],
 )
 def test_people_read_why_the_fast_track_left_it_to_them(judgement: Judgement, said: str) -> None:
-    card = request_card(judged(judgement), PRINTED)
+    card = details_card(judged(judgement), PRINTED)
     ticket = ticket_card(judged(judgement), PRINTED)
 
     assert card.paragraphs[0] == said
@@ -78,7 +80,7 @@ def test_where_there_is_no_fast_track_nothing_is_said_of_it(judgement: Judgement
 def test_in_shadow_the_card_tells_how_often_it_was_right(agreement: Agreement | None, said: str) -> None:
     context = replace(PRINTED, agreement=agreement)
 
-    card = request_card(judged(a_judgement()), context)
+    card = details_card(judged(a_judgement()), context)
 
     assert card.paragraphs[0] == f"Fast track (shadow): would have let it through: mae 31.5 is at most 40.{said}"
     assert (
@@ -95,7 +97,7 @@ def test_a_card_of_the_fast_track_proves_why_it_was_let_through() -> None:
     assert card.title == "Approved by the fast track: bike-demand v7 → champion"
     assert card.paragraphs == (
         LET_THROUGH,
-        "bike-demand v7 is champion since 2026-03-02 13:00 UTC, bike-demand v5 held it before.",
+        "bike-demand v7 has been champion since 2026-03-02 13:00 UTC; it replaced bike-demand v5.",
     )
 
 
@@ -116,9 +118,9 @@ def test_the_requester_learns_that_no_person_has_looked_yet() -> None:
 
     assert card.paragraphs == (
         LET_THROUGH,
-        "bike-demand v7 is champion since 2026-03-02 13:00 UTC, bike-demand v5 held it before.",
-        "Nobody has looked at it yet, so do. If it fails in use, take bike-demand v5 back with the button on the card "
-        "or with countersign rollback.",
+        "bike-demand v7 has been champion since 2026-03-02 13:00 UTC; it replaced bike-demand v5.",
+        "No one has reviewed this version yet. Please check it. If it fails in production, roll back to bike-demand v5 "
+        "with the button on the card or with countersign rollback.",
     )
 
 
@@ -154,15 +156,3 @@ def test_what_is_not_there_yet_can_be_called_off_and_not_rolled_back() -> None:
     card = request_card(let_through(State.APPROVED), replace(PRINTED, holds=True, rule=a_rule()))
 
     assert [button.action for button in card.buttons] == ["call_off"]
-
-
-# The plot
-
-
-@pytest.mark.parametrize("state", State)
-def test_the_plot_stays_on_the_card_whatever_becomes_of_the_request(state: State) -> None:
-    plot = Image("F1", "mae over versions 1 to 7")
-
-    card = request_card(judged(None, state, plot=plot, expires_at=NOON), PRINTED)
-
-    assert card.image == plot

@@ -58,7 +58,7 @@ def test_without_a_fast_track_the_first_figure_is_drawn() -> None:
 
 def test_the_picture_is_told_in_words() -> None:
     assert in_words(a_history()) == (
-        "mae over versions 5 to 7 of bike-demand: 26.06 (v5, champion), candidate v7 24.51, threshold at most 40. "
+        "mae over versions 5 to 7 of bike-demand: 26.06 (v5, champion), candidate v7 24.51, limit: at most 40. "
         "All figures: v5 26.06, v6 30, v7 24.51."
     )
 
@@ -109,7 +109,7 @@ def test_a_threshold_without_a_figure_of_its_own_is_not_told() -> None:
     history = a_history()
 
     assert demanded(replace(history, threshold=Threshold("mae", False, min_relative_change=0.01))) == ""
-    assert demanded(replace(history, threshold=Threshold("mae", True, 0.8))) == "threshold at least 0.8"
+    assert demanded(replace(history, threshold=Threshold("mae", True, 0.8))) == "limit: at least 0.8"
     assert demanded(replace(history, threshold=None)) == ""
 
 

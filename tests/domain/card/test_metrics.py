@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.card.card import Table
+from bot.domain.card.details import details_card
 from bot.domain.card.metrics_table import figure
-from bot.domain.card.request_card import request_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.model import Check, DataSet, FastTrackMode, Judgement
 from bot.domain.policy.rules import FastTrack, Threshold
@@ -20,7 +20,7 @@ PRINTED = CardContext({}, a_rule())
 def test_figures_without_a_champion_say_where_they_were_read() -> None:
     request = a_request(evidence=an_evidence(metrics=(a_metric("mae", 31.5, "logged model"),)))
 
-    (table,) = request_card(request, PRINTED).tables
+    (table,) = details_card(request, PRINTED).tables
 
     assert table == Table("Metrics", ("Metric", "v7 (candidate)", "Read from"), (("mae", "31.5", "logged model"),))
 
@@ -30,10 +30,10 @@ def test_only_figures_of_one_name_and_source_are_set_side_by_side() -> None:
     champion = a_champion(a_metric("mae", 34.0, "run"), a_metric("r2", 0.8))
     request = a_request(evidence=an_evidence(metrics=metrics, champion=champion))
 
-    (table,) = request_card(request, PRINTED).tables
+    (table,) = details_card(request, PRINTED).tables
 
     assert table.rows == (
-        ("mae, run", "31.5", "34", "-2.5"),
+        ("mae, run", "31.5", "34", "-2.5, better"),
         ("mae, logged model", "30.5", "-", "-"),
         ("r2", "nan", "0.8", "+nan"),
     )
@@ -43,7 +43,7 @@ def test_what_does_not_fit_the_table_is_counted() -> None:
     metrics = tuple(a_metric(f"m{number:02}") for number in range(23))
     request = a_request(evidence=an_evidence(metrics=metrics, description=""))
 
-    card = request_card(request, PRINTED)
+    card = details_card(request, PRINTED)
 
     assert len(card.tables[0].rows) == 20
     assert card.paragraphs[0] == "3 more metrics are on the run."
@@ -83,13 +83,13 @@ def test_what_the_fast_track_looks_at_stands_first_with_its_direction_and_its_ma
         evidence=an_evidence(metrics=metrics, champion=champion), judgement=Judgement(FastTrackMode.ON, checks)
     )
 
-    (table,) = request_card(request, JUDGED).tables
+    (table,) = details_card(request, JUDGED).tables
 
     assert table.columns == ("Metric", "v7 (candidate)", "v5 (champion)", "Difference", "Threshold")
     assert table.rows == (
         ("mae", "24.5", "26", "-1.5, better", "✓ ≤ 40"),
         ("r2", "0.79", "0.8", "-0.01, worse", "✗ better by 1 %"),
-        ("auc", "0.7", "0.6", "+0.1", "-"),
+        ("auc", "0.7", "0.6", "+0.1, better", "-"),
     )
 
 
@@ -99,7 +99,7 @@ def test_what_the_fast_track_looks_at_stands_first_with_its_direction_and_its_ma
 def test_a_figure_that_is_the_same_is_neither_better_nor_worse(value: float, shown: str) -> None:
     evidence = an_evidence(metrics=(a_metric("mae", value),), champion=a_champion(a_metric("mae", value)))
 
-    (table,) = request_card(a_request(evidence=evidence), JUDGED).tables
+    (table,) = details_card(a_request(evidence=evidence), JUDGED).tables
 
     assert table.rows[0] == ("mae", shown, shown, "the same", "≤ 40")
 
@@ -108,7 +108,7 @@ def test_a_figure_that_a_threshold_names_and_nobody_logged_has_a_row_that_says_s
     found = (Check(False, "mae is missing", "mae"),)
     request = a_request(evidence=an_evidence(metrics=()), judgement=Judgement(FastTrackMode.SHADOW, found))
 
-    (table,) = request_card(request, JUDGED).tables
+    (table,) = details_card(request, JUDGED).tables
 
     assert table.rows == (("mae", "missing", "✗ ≤ 40"), ("r2", "missing", "better by 1 %"))
 
@@ -118,7 +118,7 @@ def test_a_threshold_looks_only_at_the_data_set_that_it_names() -> None:
     rule = a_rule(fast_track=FastTrack(FastTrackMode.ON, (named, replace(named, dataset="holdout"))))
     metrics = (replace(a_metric(), measured_on=TEST), replace(a_metric(value=28.0), measured_on=DataSet("train", "0a")))
 
-    (table,) = request_card(a_request(evidence=an_evidence(metrics=metrics)), CardContext({}, rule, RULE_HASH)).tables
+    (table,) = details_card(a_request(evidence=an_evidence(metrics=metrics)), CardContext({}, rule, RULE_HASH)).tables
 
     assert [row[:3] for row in table.rows] == [
         ("mae, test 1a2b3c4d", "31.5", "≤ 40"),
@@ -131,32 +131,32 @@ def test_figures_from_different_data_are_not_set_side_by_side() -> None:
     metrics = (replace(a_metric(), measured_on=TEST), a_metric("r2", 0.8))
     champion = a_champion(replace(a_metric(value=34.0), measured_on=HOLDOUT), a_metric("r2", 0.7))
 
-    (table,) = request_card(a_request(evidence=an_evidence(metrics=metrics, champion=champion)), PRINTED).tables
+    (table,) = details_card(a_request(evidence=an_evidence(metrics=metrics, champion=champion)), PRINTED).tables
 
-    assert table.rows == (("mae", "31.5", "other data", "-"), ("r2", "0.8", "0.7", "+0.1"))
+    assert table.rows == (("mae", "31.5", "other data", "-"), ("r2", "0.8", "0.7", "+0.1, better"))
 
 
 def test_the_same_data_under_another_name_is_the_same_data() -> None:
     metrics = (replace(a_metric(), measured_on=TEST),)
     champion = a_champion(replace(a_metric(value=34.0), measured_on=replace(TEST, name="spring")))
 
-    (table,) = request_card(a_request(evidence=an_evidence(metrics=metrics, champion=champion)), PRINTED).tables
+    (table,) = details_card(a_request(evidence=an_evidence(metrics=metrics, champion=champion)), PRINTED).tables
 
-    assert table.rows == (("mae", "31.5", "34", "-2.5"),)
+    assert table.rows == (("mae", "31.5", "34", "-2.5, better"),)
 
 
 def test_once_the_rule_is_another_one_its_thresholds_say_nothing_of_these_figures() -> None:
     evidence = an_evidence(metrics=(a_metric("mae", 24.5),), champion=a_champion(a_metric("mae", 26.0)))
 
-    (table,) = request_card(a_request(evidence=evidence), replace(JUDGED, rule_hash="sha256:2")).tables
+    (table,) = details_card(a_request(evidence=evidence), replace(JUDGED, rule_hash="sha256:2")).tables
 
     assert table.columns == ("Metric", "v7 (candidate)", "v5 (champion)", "Difference")
-    assert table.rows == (("mae", "24.5", "26", "-1.5"),)
+    assert table.rows == (("mae", "24.5", "26", "-1.5, better"),)
 
 
 def test_what_was_moved_without_asking_stands_beside_what_was_there_before() -> None:
     evidence = an_evidence(champion=a_champion(a_metric("mae", 34.0)))
 
-    (table,) = request_card(an_observed(evidence=evidence), PRINTED).tables
+    (table,) = details_card(an_observed(evidence=evidence), PRINTED).tables
 
     assert table.columns == ("Metric", "v7 (now)", "v5 (before)", "Difference")

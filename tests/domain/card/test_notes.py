@@ -42,9 +42,9 @@ def note_for(event: Event, policy: Policy = POLICY) -> Note | None:
 @pytest.mark.parametrize(
     ("models", "held", "said"),
     [
-        (1, 1, "1 model is watched. 1 target is held"),
-        (0, 0, "0 models are watched. 0 targets are held"),
-        (1200, 2, "1,200 models are watched. 2 targets are held"),
+        (1, 1, "1 model, 1 target"),
+        (0, 0, "0 models, 0 targets"),
+        (1200, 2, "1,200 models, 2 targets"),
     ],
 )
 def test_a_count_has_the_noun_that_fits(models: int, held: int, said: str) -> None:
@@ -74,11 +74,9 @@ def test_the_baseline_is_told_once_in_every_channel() -> None:
 
     assert note is not None
     assert note.channels == ("#models", "#risk")
-    assert (
-        note.card.summary == "Countersign is watching. 12 models are watched. 3 targets are held without an approval."
-    )
+    assert note.card.summary == "Countersign is running: 12 models, 3 targets without an approval."
     assert note.card.paragraphs[-1] == (
-        "Nothing is asked about what was there before. To have the holders ratified, run: countersign adopt"
+        "Existing versions need no approval; to have them approved retroactively, run: countersign adopt"
     )
 
 
@@ -142,7 +140,7 @@ def test_a_version_that_leaves_a_stage_in_which_another_stays_is_told() -> None:
     note = note_for(HolderLeft(NOON, "default", PRODUCTION, "bike-demand", a_version(), a_version(5)))
 
     assert note is not None
-    assert note.card.summary == "v7 left stage:Production of bike-demand without asking; v5 holds it still."
+    assert note.card.summary == "v7 left stage:Production of bike-demand without a request; v5 still holds it."
 
 
 def test_a_new_policy_is_told_with_its_changes_and_the_names_of_people() -> None:
@@ -155,7 +153,7 @@ def test_a_new_policy_is_told_with_its_changes_and_the_names_of_people() -> None
     assert note.card.title == "The policy has changed"
     assert note.card.paragraphs == (
         "A new policy is in force, 2 changes, from policy.yaml.",
-        "• group risk: Ana Ruiz was added\n• group risk: somebody was removed",
+        "• group risk: Ana Ruiz was added\n• group risk: someone was removed",
         "Votes under a rule that has changed count no longer; the cards say which, and whoever cast them may vote again.",
     )
 
@@ -184,7 +182,7 @@ def test_a_broken_policy_is_told_with_its_mistakes_and_what_to_do() -> None:
     assert note.card.paragraphs == (
         "A new policy was refused, 1 mistake, from policy.yaml. The one before stays in force.",
         "• policy.yaml line 14: the quorum is 2 but group risk has one person, Ana Ruiz.",
-        "Fix it and look again with: countersign policy check policy.yaml",
+        "Fix it and check it with: countersign policy check policy.yaml",
     )
 
 
@@ -199,7 +197,7 @@ def test_a_broken_policy_is_told_with_its_mistakes_and_what_to_do() -> None:
         (
             FastTrackSwitched(NOON, on=True, person=BEN, reason=""),
             "The fast track is on",
-            "somebody switched the fast track on, for all rules.",
+            "someone switched the fast track on, for all rules.",
         ),
     ],
     ids=["off", "on"],

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.card.card import Fact, Lead, Weight
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
 from bot.domain.card.sentences import CardContext, what_reject_does
 from bot.domain.card.ticket_comments import decision_text, outcome_text
@@ -34,7 +35,7 @@ def a_rollback(state: State = State.PENDING, **changes: Any) -> TransitionReques
 
 REJECTED = {"votes": (a_rejection(reason="it is the weather"),), "outcome": "it is the weather"}
 STORIES = [
-    (a_rollback(), "Rollback wanted", "Waiting for one of leads: Approve or Reject."),
+    (a_rollback(), "Rollback requested", "Needs 1 approval: 1 of leads."),
     (
         a_rollback(State.APPROVED),
         "Rollback approved, waiting for the registry",
@@ -43,7 +44,7 @@ STORIES = [
     (
         a_rollback(State.APPLIED),
         "Rolled back",
-        "bike-demand v5 is champion again since 2026-03-02 13:00 UTC, away from bike-demand v7.",
+        "bike-demand v5 has been champion again since 2026-03-02 13:00 UTC; it replaced bike-demand v7.",
     ),
     (a_rollback(State.REJECTED, **REJECTED), "Rollback rejected", "champion stays with bike-demand v7."),
     (
@@ -68,7 +69,7 @@ def test_a_rollback_asks_and_says_what_a_vote_does() -> None:
     card = request_card(a_rollback(), PRINTED)
     approve, reject = card.buttons
 
-    assert "What happens on approve: champion goes back from bike-demand v7 to bike-demand v5." in card.paragraphs
+    assert "If approved: champion goes back from bike-demand v7 to bike-demand v5." in card.paragraphs
     assert (approve.label, reject.label) == ("Approve", "Reject")
     assert what_reject_does(a_rollback(away_from=None)) == "champion does not go back to bike-demand v5."
     assert ticket_card(a_rollback(), PRINTED).title == "Rollback: bike-demand v5 → champion"
@@ -109,7 +110,7 @@ def test_whoever_rolled_back_learns_what_the_failed_version_needs_now() -> None:
 
     assert card.paragraphs[-1] == (
         "bike-demand v7 is marked as failed: approving it for this target again takes a reason. "
-        "Find out what went wrong, and ask for a version that mends it."
+        "Find out what went wrong, and ask for a version that fixes it."
     )
 
 
@@ -121,8 +122,9 @@ def test_a_version_that_was_rolled_back_once_comes_with_a_warning_first() -> Non
 
     card = request_card(request, PRINTED)
 
-    assert card.paragraphs[:2] == (f"Careful: bike-demand v7 was {FAILED}.", "Why: mended")
-    assert ticket_card(request, PRINTED).paragraphs[0] == card.paragraphs[0]
+    assert card.lead == Lead(f"Careful: bike-demand v7 was {FAILED}.", Weight.HIGH)
+    assert Fact("Why", "mended") in card.facts
+    assert ticket_card(request, PRINTED).paragraphs[0] == card.lead.text
 
 
 def test_approving_it_again_asks_for_a_reason_in_a_form_which_confirms_as_well() -> None:

@@ -38,7 +38,7 @@ PUT_BACK = {"settled_at": LATER, "settled_by_us": True, "settled_holder": a_vers
 REJECTED = {"votes": (a_rejection(),), "outcome": "worse on rainy days"}
 STORIES = [
     (a_request(State.COLLECTING), "Collecting evidence", "The evidence is being collected; the vote opens after that."),
-    (a_request(), "Approval wanted", "Waiting for one of leads and one of risk: Approve or Reject."),
+    (a_request(), "Approval needed", "Needs 2 approvals: 1 of leads, 1 of risk."),
     (
         a_request(State.APPROVED, **APPROVED),
         "Approved, waiting for the registry",
@@ -47,9 +47,9 @@ STORIES = [
     (
         a_request(State.APPLIED, previous=a_champion().version),
         "Approved",
-        "bike-demand v7 is champion since 2026-03-02 13:00 UTC, bike-demand v5 held it before.",
+        "bike-demand v7 has been champion since 2026-03-02 13:00 UTC; it replaced bike-demand v5.",
     ),
-    (a_request(State.APPLIED), "Approved", "bike-demand v7 is champion since 2026-03-02 13:00 UTC."),
+    (a_request(State.APPLIED), "Approved", "bike-demand v7 has been champion since 2026-03-02 13:00 UTC."),
     (a_request(State.REJECTED, **REJECTED), "Rejected", "bike-demand v7 does not become champion."),
     (
         a_request(State.EXPIRED, outcome="nobody decided in time. Ask again when it is still wanted"),
@@ -74,7 +74,7 @@ STORIES = [
     (
         an_observed(),
         "Moved without an approval",
-        "Waiting for one of leads and one of risk: Ratify or Put back.",
+        "Needs 2 approvals: 1 of leads, 1 of risk.",
     ),
     (an_observed(State.APPLIED), "Ratified", "bike-demand v7 stays champion."),
     (an_observed(State.REJECTED, **REJECTED), "To be put back", "champion goes back to bike-demand v5."),
@@ -96,7 +96,7 @@ STORIES = [
     (
         an_observed(State.REJECTED, previous=None),
         "To be put back",
-        "champion is taken away from bike-demand v7; nobody held it before.",
+        "champion is removed from bike-demand v7 and is unassigned, as before.",
     ),
     (
         a_request(State.CALLED_OFF, outcome="The test data leaked.", ended_by="ana", ended_at=LATER),
@@ -122,8 +122,10 @@ STORIES = [
 def test_every_state_has_its_title_and_its_sentence(request_: TransitionRequest, title: str, story: str) -> None:
     card = request_card(request_, PRINTED)
 
-    assert card.title == f"{title}: bike-demand v7 → champion"
-    assert card.summary == f"{card.title}. {story}"
+    what = "promote bike-demand v7 to champion" if title == "Approval needed" else "bike-demand v7 → champion"
+    assert card.title == f"{title}: {what}"
+    assert card.summary.startswith(f"{card.title}. ")
+    assert card.summary.endswith(story)
     assert card.paragraphs[-1] == story
 
 
@@ -137,8 +139,8 @@ def test_an_unknown_requester_can_make_the_card_wait_for_one_more() -> None:
 
     card = request_card(request, CardContext(NAMES, rule))
 
-    assert card.paragraphs[-1] == "Waiting for one of leads and one of any group that decides: Approve or Reject."
-    assert facts_of(card)["Asked"] == "by alias candidate; the registry does not say by whom"
+    assert card.paragraphs[-1] == "Needs 2 approvals: 1 of leads, 1 more because the requester is unknown."
+    assert facts_of(card)["Requested by"] == "unknown (alias candidate was set in the registry)"
 
 
 def test_a_vote_that_no_longer_counts_says_why() -> None:
@@ -148,12 +150,12 @@ def test_a_vote_that_no_longer_counts_says_why() -> None:
     card = request_card(asked_since, PRINTED)
 
     assert card.paragraphs[-4:] == (
-        "Cy Lindqvist on 2026-03-02 13:00 UTC approved: the version may go to the target. "
+        "Cy Lindqvist approved, 2026-03-02 13:00 UTC. "
         "The rule has changed since, so this vote no longer counts. Reason: fine",
-        "Dan Achterberg on 2026-03-02 13:00 UTC approved: the version may go to the target. "
+        "Dan Achterberg approved, 2026-03-02 13:00 UTC. "
         "They have asked for it themselves since, so this vote no longer counts.",
-        "What happens on approve: bike-demand v7 becomes champion.",
-        "Waiting for one of leads and one of risk: Approve or Reject.",
+        "If approved: bike-demand v7 becomes champion.",
+        "Needs 2 approvals: 1 of leads, 1 of risk.",
     )
 
 
@@ -171,4 +173,4 @@ def test_without_a_rule_nobody_is_asked_to_press_anything() -> None:
     card = request_card(a_request(), CardContext(NAMES, None))
 
     assert card.buttons == ()
-    assert card.paragraphs[-1] == "No rule in the policy speaks of this target any more, so nobody can decide it."
+    assert card.paragraphs[-1] == "No rule of the policy covers this target any more, so it cannot be decided."

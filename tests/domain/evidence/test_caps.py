@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from bot.domain.card.request_card import request_card
+from bot.domain.card.details import details_card
 from bot.domain.evidence.caps import MOST_METRICS, MOST_PARAMS, SIGNATURE_LIMIT, VALUE_LIMIT, capped
 from bot.domain.evidence.changes import changes
 from bot.domain.ledger.chain import as_plain
@@ -40,7 +40,7 @@ def test_nothing_that_a_trainer_logs_makes_a_large_entry() -> None:
 
 
 def test_the_card_says_what_was_cut_and_where_the_whole_is() -> None:
-    card = request_card(a_request(evidence=capped(HUGE)), PRINTED)
+    card = details_card(a_request(evidence=capped(HUGE)), PRINTED)
 
     (said,) = [text for text in card.paragraphs if "too large" in text.lower()]
     assert "1,500 of 2,000 params" in said

@@ -350,8 +350,9 @@ def test_the_card_says_in_one_line_on_whose_word_and_what_is_wrong() -> None:
     assert told == {
         "none": [],
         "blocked": [
-            "cannot be approved without: lock pins the run (failed); failed: seed; on the trainer's own word alone",
+            "cannot be approved without: lock pins the run (failed); 0 of 2 lineage checks passed, 2 failed; failed: seed; "
+            "self-reported by the trainer",
         ],
-        "noted": ["failed: seed; on the trainer's own word alone"],
-        "whole": ["complete, vouched for by the git mirror"],
+        "noted": ["0 of 1 lineage check passed, 1 failed; failed: seed; self-reported by the trainer"],
+        "whole": ["1 of 1 lineage check passed; confirmed by the git mirror"],
     }

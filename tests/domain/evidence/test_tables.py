@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.attestation.decision import evidence_digest
-from bot.domain.card.request_card import request_card
+from bot.domain.card.details import details_card
 from bot.domain.card.sentences import CardContext
 from bot.domain.evidence.caps import capped
 from bot.domain.evidence.changes import changes
@@ -28,7 +28,7 @@ def frozen(table: Table | None) -> Evidence:
 def test_the_version_is_on_the_card_in_describe_and_in_the_digest_however_long_the_path_is() -> None:
     long = DataSet("rides", "1a2b3c4d", "training", Table(f"s3://lake/{'x' * 900}/rides", "", 3))
 
-    card = request_card(a_request(evidence=an_evidence(datasets=(long,))), CardContext({}, a_rule()))
+    card = details_card(a_request(evidence=an_evidence(datasets=(long,))), CardContext({}, a_rule()))
     shown = next(fact.value for fact in card.facts if fact.label == "Data sets")
 
     assert str(shown).startswith("rides 1a2b3c4d (training), version 3 of Delta table s3://lake/xxx")

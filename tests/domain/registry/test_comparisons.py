@@ -104,7 +104,7 @@ def test_a_rollback_is_overtaken_when_another_version_is_lawful_by_now() -> None
 
     why = why_outdated(request, the_facts(*OLDER, applied(V3, 3), holders=(V3,)))
 
-    assert "is held by bike-demand v3 now" in why
+    assert "to bike-demand v3 after" in why
     assert lifecycle.withdraw(request, why, LATER) == [RequestWithdrawn(LATER, "open", why)]
 
 

@@ -200,7 +200,7 @@ def test_another_holder_than_was_compared_with_makes_it_stale() -> None:
     step = next_step(request, the_facts(request, holders=(V3,)), SILENT)
 
     assert step == GoStale(
-        "alias:champion is held by bike-demand v3 now; when the evidence was frozen it was held by bike-demand v1",
+        "alias:champion changed from bike-demand v1 to bike-demand v3 after the evidence of this request was frozen",
         StaleCause.TARGET,
     )
 

@@ -162,7 +162,8 @@ def test_the_card_says_what_was_said_by_whom_and_when() -> None:
     card = request_card(a_request(objections=(A_NO,)), CardContext({"ana": "Ana Ruiz"}, a_rule()))
 
     said = "Careful, the same content: bike-demand v6 was rejected for champion by Ana Ruiz on 2026-03-02 12:00 UTC: It leaks the target."
-    assert said in card.paragraphs
+    assert card.lead is not None
+    assert card.lead.text == said
 
 
 @given(st.integers(0, 10_000), st.floats(min_value=0.05, max_value=0.95))

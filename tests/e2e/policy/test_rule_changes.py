@@ -29,7 +29,7 @@ def test_a_vote_under_another_quorum_no_longer_counts_and_may_be_cast_anew(insta
     installation.approve(request, "ana")
 
     assert LAPSED in after_the_change
-    assert "Waiting for one of ml-leads: Approve or Reject" in after_the_change
+    assert "Needs 1 approval: 1 of ml-leads." in after_the_change
     assert installation.reread(request).state is State.APPLIED
     assert installation.champion() == 1
 
@@ -47,9 +47,9 @@ def test_the_vote_of_somebody_who_is_in_no_group_any_more_does_not_count(install
     installation.approve(request, "cy")
 
     assert LAPSED in after_the_change
-    assert "Waiting for two of ml-leads: Approve or Reject" in after_the_change
+    assert "Needs 2 approvals: 2 of ml-leads." in after_the_change
     assert after_ben[0] is State.PENDING
-    assert "Waiting for one of ml-leads: Approve or Reject" in after_ben[1]
+    assert "Needs 1 more approval: 1 of ml-leads." in after_ben[1]
     assert "only members of ml-leads may decide this" in installation.told_privately("ana").lower()
     assert installation.reread(request).state is State.APPLIED
     assert len(installation.entries(RequestApproved)[-1]["approvers"]) == 2

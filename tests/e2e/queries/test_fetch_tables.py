@@ -85,7 +85,7 @@ def test_the_version_of_the_table_is_frozen_shown_and_brought_back(
     assert request.evidence is not None
     assert ticket is not None
     assert [one.table for one in request.evidence.datasets] == [Table(str(table), "", 1)]
-    assert "(training), version 1 of Delta table /" in installation.card(request).all_text
+    assert "(training), version 1 of Delta table /" in installation.details(request)
     assert "(training), version 1 of Delta table /" in installation.jira.issue(ticket.key).description_text
     assert said in "\n".join(in_words(found))
     assert f"<td><bdi>{said}</bdi></td>" in page.text

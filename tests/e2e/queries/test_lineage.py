@@ -54,7 +54,7 @@ def test_a_registered_version_is_vouched_for_by_the_mirror_and_approved_under_th
     assert len(evidence.lineage) == 19
     assert (evidence.vouched_by, evidence.commit) == (GIT_MIRROR, retrained.head)
     assert request.commit_author == request.author
-    assert "complete, vouched for by the git mirror" in installation.card(request).all_text
+    assert "19 of 19 lineage checks passed; confirmed by the git mirror" in installation.details(request)
     installation.settle_until(lambda: installation.reread(request).state is State.APPLIED)
     assert installation.champion() == 1
 
@@ -96,7 +96,7 @@ def test_a_version_that_nobody_can_trace_cannot_be_approved_and_can_be_rejected(
 
     assert failed(request) == [f"L{number:02}" for number in range(3, 20) if number not in (11, 12)]
     assert offered == {"reject"}
-    stops = re.search(r"cannot be approved without: (.*?);", installation.card(request).all_text)
+    stops = re.search(r"cannot be approved without: (.*?);", installation.details(request))
     assert stops
     assert [title.partition(" (")[0] for title in stops[1].split(", ")][:3] == ["commit", "clean tree", "dvc.lock"]
     assert installation.reread(request).state is State.REJECTED
@@ -108,7 +108,7 @@ def test_without_a_rule_for_it_the_checks_are_shown_and_block_nothing(installati
 
     assert evidence_of(request).vouched_by == TRAINER
     assert "L14" in failed(request)
-    assert "on the trainer's own word alone" in installation.card(request).all_text
+    assert "Lineage: No DVC lineage recorded (optional)" in installation.details(request)
     installation.settle_until(lambda: installation.reread(request).state is State.APPLIED)
 
 

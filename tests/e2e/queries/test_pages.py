@@ -149,7 +149,7 @@ def test_card_and_ticket_lead_to_the_page(installation: Installation, open_pages
 def test_without_an_address_the_card_has_no_link_to_a_page(installation: Installation) -> None:
     request = installation.asked()
 
-    assert "Walk back" not in installation.card(request).all_text
+    assert "Full record" not in installation.card(request).all_text
 
 
 def test_the_bots_own_web_process_has_the_pages_too(installation: Installation) -> None:

@@ -20,7 +20,7 @@ def test_a_tag_asks(installation: Installation) -> None:
     installation.sweep()
 
     assert installation.request(1).state is State.PENDING
-    assert "by tag countersign.ask" in installation.card(installation.request(1)).all_text
+    assert "tag countersign.ask was set in the registry" in installation.card(installation.request(1)).all_text
 
 
 def test_a_tag_whose_value_is_the_target_asks_for_it(installation: Installation) -> None:
@@ -46,7 +46,10 @@ def test_a_stage_asks(installation: Installation) -> None:
     installation.sweep()
 
     assert installation.request(1, "stage:Production").state is State.PENDING
-    assert "by stage Staging" in installation.card(installation.request(1, "stage:Production")).all_text
+    assert (
+        "stage Staging was set in the registry"
+        in installation.card(installation.request(1, "stage:Production")).all_text
+    )
 
 
 def test_every_new_version_asks_when_the_rule_says_so(installation: Installation) -> None:
@@ -57,7 +60,7 @@ def test_every_new_version_asks_when_the_rule_says_so(installation: Installation
     installation.sweep()
 
     assert [request.state for request in installation.requests()] == [State.PENDING]
-    assert "by creating the version" in installation.card(installation.request(1)).all_text
+    assert "unknown (the version was created)" in installation.card(installation.request(1)).all_text
 
 
 def test_taking_the_alias_away_withdraws(installation: Installation) -> None:

@@ -29,7 +29,7 @@ def test_a_move_is_asked_about_although_the_former_holder_was_deleted_before_the
     observed = installation.request(2)
     assert (observed.kind, observed.state) == (Kind.OBSERVED, State.PENDING)
     assert "Moved without an approval" in installation.card(observed).all_text
-    assert f"{installation.model} v1 before" in installation.card(observed).all_text
+    assert f"(before: {installation.model} v1)" in installation.details(observed)
     assert installation.unfinished() == []
 
 
@@ -84,6 +84,6 @@ def test_a_rename_is_recognised_although_the_newest_version_was_deleted_and_the_
     renames = [entry["after"] for entry in installation.entries(ModelRenamed) if entry["before"] == installation.model]
     assert renames == [renamed]
     assert (str(observed.version), observed.kind) == (f"{renamed} v2", Kind.OBSERVED)
-    assert f"{renamed} v1 before" in installation.card(observed).all_text
+    assert f"(before: {renamed} v1)" in installation.details(observed)
     assert installation.happened(MoveObserved) == ["MoveObserved"]
     assert installation.mlflow.get_registered_model(renamed).aliases["champion"] == "1"

@@ -61,7 +61,7 @@ def test_what_nobody_held_before_is_put_back_to_nobody(installation: Installatio
     installation.sweep()
 
     assert installation.champion() is None
-    assert "champion went back to nobody" in installation.card(installation.request(1)).all_text
+    assert "champion is unassigned again" in installation.card(installation.request(1)).all_text
     assert installation.entries(TargetPutBack)[-1]["to"] is None
     assert installation.happened(MoveObserved) == ["MoveObserved"]
 

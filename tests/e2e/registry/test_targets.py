@@ -97,8 +97,8 @@ def test_a_version_goes_to_a_stage_and_the_one_before_is_archived(installation: 
     installation.sweep()
 
     assert stages(installation) == {1: "Archived", 2: "Production"}
-    assert f"{installation.model} v2 is stage Production since" in installation.card(second).all_text
-    assert f"{installation.model} v1 held it before" in installation.card(second).all_text
+    assert f"{installation.model} v2 has been stage Production since" in installation.card(second).all_text
+    assert f"it replaced {installation.model} v1." in installation.card(second).all_text
     assert installation.happened(MoveObserved) == []
 
 
@@ -250,11 +250,11 @@ def test_what_has_changed_hands_since_the_vote_is_not_moved_but_asked_again(inst
     assert installation.champion() == 2
     assert installation.reread(request).state is State.STALE
     assert "Approved, but not applied" in installation.card(request).all_text
-    assert f"alias:champion is held by {installation.model} v2 now" in installation.card(request).all_text
+    assert f"to {installation.model} v2 after the evidence" in installation.card(request).all_text
     assert installation.ticket_status(request) == "Won't Do"
     fresh = installation.request(1)
     assert (fresh.follows, fresh.state, fresh.ask.kind) == (request.id, State.PENDING, AskKind.REOPENED)
-    assert f"held by {installation.model} v2" in installation.card(fresh).all_text
+    assert f"currently {installation.model} v2" in installation.details(fresh)
 
 
 def test_taking_the_ask_away_withdraws_the_fresh_request_too(installation: Installation) -> None:

@@ -48,7 +48,7 @@ def test_the_api_opens_a_request_in_the_name_of_whoever_asks(installation: Insta
         "target": "alias:champion",
     }
     assert installation.request(1).state is State.PENDING
-    assert "by Cy Lindqvist" in installation.card(installation.request(1)).all_text
+    assert "Requested by: Cy Lindqvist" in installation.card(installation.request(1)).all_text
 
 
 @pytest.mark.parametrize("token", ["", "a-wrong-token", API_TOKEN[:-1], "ünïcode"])
@@ -120,7 +120,7 @@ def test_the_command_line_asks_in_the_database_when_it_runs_beside_the_bot(insta
 
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{installation.model} v1 asks for alias:champion" in done.stdout
-    assert "on the command line, by Cy Lindqvist" in installation.card(installation.request(1)).all_text
+    assert "Requested by: Cy Lindqvist, on the command line" in installation.details(installation.request(1))
     assert "Why: Please." in installation.card(installation.request(1)).all_text
 
 
@@ -134,7 +134,7 @@ def test_the_command_line_asks_the_bot_when_it_knows_its_address(installation: I
     installation.settle()
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "through the API, by Cy Lindqvist" in installation.card(installation.request(1)).all_text
+    assert "Requested by: Cy Lindqvist, through the API" in installation.details(installation.request(1))
 
 
 def test_the_command_line_says_what_is_wrong(installation: Installation) -> None:

@@ -332,7 +332,7 @@ def test_a_say_that_was_lent_ends_when_its_owner_asks_for_the_same_themselves(in
     now = installation.reread(request)
     assert lent == (id_of(installation, "cy@example.com"),)
     assert now.state is State.PENDING
-    assert "Waiting for one of risk" in installation.card(request).all_text
+    assert "Needs 1 more approval: 1 of risk." in installation.card(request).all_text
     assert installation.champion() is None
 
 

@@ -74,7 +74,7 @@ def test_pressing_approve_casts_nothing_and_the_passkey_does(demanding: Installa
 def test_the_card_says_who_needs_a_passkey(demanding: Installation) -> None:
     request = demanding.asked()
 
-    assert "Waiting for one of ml-leads with a passkey" in demanding.card(request).all_text
+    assert "Needs 1 approval: 1 of ml-leads with a passkey" in demanding.card(request).all_text
 
 
 def test_rejecting_takes_no_passkey(demanding: Installation) -> None:

@@ -61,8 +61,8 @@ def test_an_approved_card_is_updated_in_place_and_has_no_buttons(installation: I
     assert installation.cards() == [after]
     assert not {"approve", "reject"} & set(after.buttons)
     assert "Approved" in after.all_text
-    assert "Ana Ruiz on" in after.all_text
-    assert f"{request.version} is champion since" in after.all_text
+    assert "Ana Ruiz approved (ml-leads), " in after.all_text
+    assert f"{request.version} has been champion since" in after.all_text
 
 
 def test_a_rejection_stands_with_its_reason_on_the_card_in_the_ticket_and_in_the_ledger(
@@ -134,7 +134,7 @@ def test_when_nobody_knows_who_asked_the_author_is_told(installation: Installati
 
     installation.approve(request)
 
-    assert f"{request.version} is champion since" in installation.told("bea")
+    assert f"{request.version} has been champion since" in installation.told("bea")
 
 
 def test_a_late_clicker_is_told_who_decided(installation: Installation) -> None:
@@ -161,8 +161,8 @@ def test_a_quorum_of_two_waits_for_the_second_person(installation: Installation)
     installation.approve(request, "ben")
 
     assert after_one[:2] == (State.PENDING, None)
-    assert "Ana Ruiz on" in after_one[2]
-    assert "Waiting for one of ml-leads: Approve or Reject" in after_one[2]
+    assert "Ana Ruiz approved (ml-leads), " in after_one[2]
+    assert "Needs 1 more approval: 1 of ml-leads." in after_one[2]
     assert after_the_same_again is State.PENDING
     assert "your vote stands" in installation.told_privately("ana")
     assert installation.champion() == request.version.version
@@ -262,15 +262,15 @@ def test_the_card_shows_who_what_and_why_with_links_to_run_and_ticket(installati
     ticket, evidence = installation.reread(request).ticket, installation.reread(request).evidence
     assert ticket is not None
     assert evidence is not None
-    assert f"{request.version} → champion" in card.all_text
-    assert "through the API, by Cy Lindqvist" in card.all_text
+    assert f"promote {request.version} to champion" in card.all_text
+    assert "Requested by: Cy Lindqvist, through the API" in installation.details(request)
     assert "Bea Baker" in card.all_text
     assert "Twice the data, same features." in card.all_text
     blocks = json.dumps(card.blocks)
     assert f'"url": "{ticket.url}"' in blocks
-    assert f'"url": "{evidence.run_url}"' in blocks
     assert f'"url": "{evidence.version_url}"' in blocks
-    assert f"{request.version} → champion" in card.text
+    assert f'"url": "{evidence.run_url}"' in json.dumps([reply.blocks for reply in installation.thread(request)])
+    assert f"promote {request.version} to champion" in card.text
 
 
 def test_the_metrics_stand_in_a_table_beside_the_champions(installation: Installation) -> None:
@@ -281,10 +281,10 @@ def test_the_metrics_stand_in_a_table_beside_the_champions(installation: Install
     rows = table_of(installation.card(challenger))
     assert rows == [
         ["Metric", "v2 (candidate)", "v1 (champion)", "Difference"],
-        ["mae", "29.5", "31.5", "-2"],
+        ["mae", "29.5", "31.5", "-2, better"],
         ["rmse", "40", "-", "-"],
     ]
-    assert f"alias:champion, held by {installation.model} v1" in installation.card(challenger).all_text
+    assert f"alias champion (currently {installation.model} v1)" in installation.details(challenger)
 
 
 def test_the_ticket_links_to_the_version_and_to_the_card(installation: Installation) -> None:
@@ -329,7 +329,7 @@ def test_a_model_whose_name_is_a_mention_makes_nobody_look_up(installation: Inst
     card = installation.card(installation.requests()[-1])
     assert installation.mlflow.get_registered_model(name).aliases["champion"] == str(version)
     assert "<!channel>" not in card.text
-    assert f"{name} v1 is champion" in card.all_text
+    assert f"{name} v1 has been champion" in card.all_text
 
 
 def test_names_from_a_run_that_nobody_mapped_stay_a_claim(installation: Installation) -> None:

@@ -35,7 +35,7 @@ def test_a_rollback_renews_the_comparison_of_an_open_card_and_the_two_cards_lead
     assert installation.reread(old).state is State.SUPERSEDED
     assert not before.buttons
     assert "Renewed on another card" in before.all_text
-    assert f"alias:champion is held by {installation.model} v1 now" in before.all_text
+    assert f"to {installation.model} v1 after the evidence" in before.all_text
     assert fresh.card is not None
     assert old.card is not None
     assert fresh.card.url in str(before.blocks)

@@ -40,7 +40,7 @@ def test_however_an_address_is_spelled_it_is_the_same_person_who_may_not_decide(
     installation.settle()
     installation.approve(installation.request(1), "ben")
 
-    assert "by Ben Okafor" in installation.card(installation.request(1)).all_text
+    assert "Requested by: Ben Okafor" in installation.card(installation.request(1)).all_text
     assert "someone else must decide it" in installation.told_privately("ben")
     assert installation.request(1).state is State.PENDING
 
@@ -70,7 +70,7 @@ def test_an_author_whom_nobody_can_name_costs_one_more_vote_where_only_the_autho
     installation.approve(request, "ben")
 
     assert after_one[0] is State.PENDING
-    assert "Waiting for one of any group that decides" in after_one[1]
+    assert "Needs 1 more approval: 1 more because the author is unknown" in after_one[1]
     assert installation.champion() == 1
 
 
@@ -100,4 +100,4 @@ def test_what_nobody_known_trained_cannot_be_ratified_but_can_be_put_back(instal
     assert refused[0] is State.PENDING
     assert "the policy refuses to approve that" in refused[1]
     assert installation.champion() is None
-    assert "champion went back to nobody" in installation.card(installation.request(1)).all_text
+    assert "champion is unassigned again" in installation.card(installation.request(1)).all_text

@@ -37,7 +37,7 @@ def test_who_asks_in_words_for_what_an_alias_asks_already_becomes_a_party_to_it(
 
     assert [one.id for one in installation.requests()] == [request.id]
     assert "Why: Spring needs it." in joined
-    assert "by Ben Okafor" in joined
+    assert "Requested by: Ben Okafor" in joined
     assert of_the_joiner == ()
     assert "someone else must decide it" in installation.told_privately("ben")
     assert without_the_alias is State.PENDING

@@ -189,7 +189,7 @@ def test_another_champion_since_asks_anew_against_that_one(installation: Install
 
     request = approved_and_then(installation, lambda: installation.ask(other, "champion"), version=wanted)
 
-    why = f"alias:champion is held by {installation.model} v{other} now; when the evidence was frozen it was held by nobody"
+    why = f"alias:champion changed from unassigned to {installation.model} v{other} after the evidence of this request was frozen"
     fresh = assert_not_applied(installation, request, why)
     assert fresh.evidence is not None
     assert fresh.evidence.champion is None  # figures are compared with a lawful holder alone

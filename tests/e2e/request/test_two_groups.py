@@ -48,12 +48,12 @@ def test_one_of_each_group_is_needed_and_the_card_shows_who_stood_for_which(inst
     after_one = installation.card(request).all_text, installation.told_privately("cy"), installation.champion()
     installation.approve(request, "ben")
 
-    assert "Waiting for one of ml-leads and one of risk: Approve or Reject." in at_first
-    assert "Waiting for one of ml-leads: Approve or Reject." in after_one[0]
-    assert "approved for risk: the version may go to the target." in after_one[0]
+    assert "Needs 2 approvals: 1 of ml-leads, 1 of risk." in at_first
+    assert "Needs 1 more approval: 1 of ml-leads." in after_one[0]
+    assert "Cy Lindqvist approved (risk), " in after_one[0]
     assert after_one[1:] == ("Your vote is recorded. The card shows what is still missing.", None)
     assert installation.champion() == 1
-    assert "approved for ml-leads: the version may go to the target." in installation.card(request).all_text
+    assert "Ben Okafor approved (ml-leads), " in installation.card(request).all_text
     assert "Ben Okafor on" in installation.comments(request)
     assert "approved for ml-leads: the version may go to the target." in installation.comments(request)
     assert len(installation.entries(RequestApproved)[0]["approvers"]) == 2
@@ -67,7 +67,7 @@ def test_two_of_the_same_group_do_not_make_up_for_the_other(installation: Instal
     installation.approve(request, "ben")
 
     assert installation.reread(request).state is State.PENDING
-    assert "Waiting for one of risk: Approve or Reject." in installation.card(request).all_text
+    assert "Needs 1 more approval: 1 of risk." in installation.card(request).all_text
 
 
 def test_one_person_in_both_groups_is_still_one_and_makes_room_for_whoever_comes(installation: Installation) -> None:
@@ -83,9 +83,9 @@ def test_one_person_in_both_groups_is_still_one_and_makes_room_for_whoever_comes
     assert set(alone.votes[0].groups) == {"ml-leads", "risk"}
     assert "You have voted on this already; your vote stands." in installation.told_privately("ana")
     assert installation.champion() == 1
-    assert "Ana Ruiz on" in installation.card(request).all_text
-    assert "approved for risk" in installation.card(request).all_text
-    assert "approved for ml-leads" in installation.card(request).all_text
+    assert "Ana Ruiz approved (" in installation.card(request).all_text
+    assert "approved (risk" in installation.card(request).all_text
+    assert "approved (ml-leads" in installation.card(request).all_text
 
 
 def test_neither_requester_nor_author_nor_who_made_the_commit_decides_though_each_is_in_a_group(

@@ -181,3 +181,31 @@ def test_an_approval_that_cannot_be_checked_says_so_on_its_card(installation: In
 
     assert installation.reread(second).state is State.APPROVED
     assert "does not move while" in installation.card(second).all_text
+
+
+class RunIsGone(OneIsBroken):
+    """Of one version not even the metrics can be read."""
+
+    def read_metrics(self, version: Any) -> Any:
+        if version.version == self._number:
+            raise self._trouble
+        return self._registry.read_metrics(version)
+
+
+def test_an_open_card_says_that_its_evidence_cannot_be_read_any_more_and_that_it_can_again(
+    installation: Installation,
+) -> None:
+    request = installation.asked()
+    whole = installation.s.registry
+    installation.s = replace(installation.s, registry=RunIsGone(whole, 1, STORE_SAYS_NO))  # type: ignore[arg-type]
+
+    installation.clock.ahead += timedelta(minutes=11)
+    installation.sweep("tell_waiting")
+    while_gone = installation.card(request)
+    mend(installation, whole)
+    installation.clock.ahead += timedelta(minutes=11)
+    installation.sweep("tell_waiting")
+
+    assert "Careful, the evidence cannot be read any more, so an approval cannot be applied: " in while_gone.all_text
+    assert "cannot be read" not in installation.card(request).all_text
+    assert installation.reread(request).state is State.PENDING

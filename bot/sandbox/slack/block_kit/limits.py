@@ -5,7 +5,7 @@ The tables follow https://docs.slack.dev/reference/block-kit. They cover the blo
 
 from __future__ import annotations
 
-from .shapes import Check, Shape, by_type, flag, items, like, nullable, number, text, web_address, word
+from .shapes import Check, Shape, by_type, flag, integer, items, like, nullable, number, text, web_address, word
 
 ID = text(255)
 
@@ -84,6 +84,10 @@ INLINE = by_type(
         "usergroup": Shape({"usergroup_id": text(255)}, {"style": STYLE}),
         "channel": Shape({"channel_id": text(255)}, {"style": STYLE}),
         "emoji": Shape({"name": text(255)}, {"unicode": text(255), "style": STYLE}),
+        "date": Shape(
+            {"timestamp": integer, "format": like(r".*\{(day_divider_pretty|date|time|ago)\w*\}")},
+            {"fallback": text(3000), "url": web_address, "timezone": text(255), "style": STYLE},
+        ),
         "broadcast": Shape({"range": word("here", "channel", "everyone")}),
     }
 )
@@ -120,6 +124,12 @@ CELL = by_type(
 )
 COLUMN = nullable(Shape({}, {"align": word("left", "center", "right"), "is_wrapped": flag}))
 
+POINT = Shape({"label": text(20), "value": number})
+SERIES = Shape({"name": text(20), "data": items(POINT, 20)})
+AXES = Shape({"categories": items(text(20), 20)}, {"x_label": text(50), "y_label": text(50)})
+DRAWN = Shape({"series": items(SERIES, 6), "axis_config": AXES})
+CHART = by_type({"line": DRAWN})  # bars, areas and pies are not drawn by the page
+
 IN_BOTH = {
     "section": Shape(
         {},
@@ -149,6 +159,7 @@ IN_MESSAGES = {
         {"rows": items(items(CELL, 20), 100)}, {"column_settings": items(COLUMN, 20, minimum=0), "block_id": ID}
     ),
     "markdown": Shape({"text": text(12_000)}, {"block_id": ID}),
+    "data_visualization": Shape({"title": text(50), "chart": CHART}, {"block_id": ID}),
 }
 
 MESSAGE_BLOCKS = items(by_type(IN_MESSAGES), 50, minimum=0)

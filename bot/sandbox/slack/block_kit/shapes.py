@@ -41,6 +41,11 @@ def number(value: object, pointer: str) -> Mistakes:
     return [] if is_number else at(pointer, "must be a number")
 
 
+def integer(value: object, pointer: str) -> Mistakes:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return [] if is_integer else at(pointer, "must provide an integer")
+
+
 def word(*allowed: str) -> Check:
     def check(value: object, pointer: str) -> Mistakes:
         return [] if value in allowed else at(pointer, f"must be one of: {', '.join(allowed)}")

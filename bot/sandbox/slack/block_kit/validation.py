@@ -8,7 +8,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator
 
-from ..wire import InvalidArguments, Json, SlackError, every_object, every_text, objects_at, parsed, text_at, units
+from ..wire import (
+    InvalidArguments,
+    Json,
+    SlackError,
+    every_object,
+    every_text,
+    object_at,
+    objects_at,
+    parsed,
+    text_at,
+    units,
+)
 from .limits import MESSAGE_BLOCKS, VIEW
 from .shapes import Mistakes, at
 
@@ -18,16 +29,17 @@ TEXT_IN_TABLES = 10_000  # https://docs.slack.dev/reference/block-kit/blocks/tab
 INTERACTIVE = {"button", "static_select", "overflow", "radio_buttons", "checkboxes", "plain_text_input"}
 
 
-def checked_blocks(value: object, pictures: Collection[str] = ()) -> list[Json]:
+def checked_blocks(value: object, pictures: Collection[str] = (), *, takes_charts: bool = True) -> list[Json]:
     """A message's blocks with their ids. Raises SlackError `invalid_blocks` or `msg_blocks_too_long`.
 
-    `pictures` are the ids of the files that a block may show.
+    `pictures` are the ids of the files that a block may show. Not every workspace takes charts yet.
     """
     blocks = parsed(value)
     if not isinstance(blocks, list):
         raise SlackError("invalid_blocks_format")
     mistakes = MESSAGE_BLOCKS(blocks, "/blocks")
     mistakes = mistakes or _repeated_ids(blocks, "/blocks") + _tables(blocks) + _files(blocks, pictures)
+    mistakes = mistakes or _charts(blocks, takes_charts=takes_charts)
     if mistakes:
         raise InvalidArguments("invalid_blocks", mistakes)
     if _text_in(blocks) > TEXT_IN_A_MESSAGE:
@@ -63,6 +75,24 @@ def _tables(blocks: list[Json]) -> Mistakes:
         if sum(units(text) for text in every_text(table)) > TEXT_IN_TABLES:
             return at(f"/blocks/{index}", f"must be less than {TEXT_IN_TABLES + 1} characters in all cells together")
     return []
+
+
+def _charts(blocks: list[Json], *, takes_charts: bool) -> Mistakes:
+    """Names of lines are unique, and each line has a value for every category, in their order."""
+    mistakes: Mistakes = []
+    for index, block in enumerate(blocks):
+        if block.get("type") != "data_visualization":
+            continue
+        pointer = f"/blocks/{index}"
+        if not takes_charts:
+            return at(f"{pointer}/type", "unsupported type: data_visualization")
+        chart = object_at(block, "chart")
+        series, categories = objects_at(chart, "series"), object_at(chart, "axis_config").get("categories")
+        if len({one["name"] for one in series}) < len(series):
+            mistakes += at(f"{pointer}/chart/series", "series names must be unique")
+        if any([point["label"] for point in objects_at(one, "data")] != categories for one in series):
+            mistakes += at(f"{pointer}/chart/series", "data labels must match the categories")
+    return mistakes
 
 
 def _files(blocks: list[Json], pictures: Collection[str]) -> Mistakes:

@@ -1,7 +1,8 @@
 // Block Kit as page elements. What a press on an element does is the caller's: `act(element, chosen)`.
 
 import { element } from "./elements.js";
-import { emoji, mrkdwn, plainText, safeLink } from "./mrkdwn.js";
+import { drawChart } from "./charts.js";
+import { dateNode, emoji, mrkdwn, plainText, safeLink } from "./mrkdwn.js";
 
 const DRAW = {
   header: (block) => element("h3", { class: "block header" }, plainText(block.text.text)),
@@ -13,6 +14,7 @@ const DRAW = {
   image: drawImageBlock,
   input: drawInput,
   table: drawTable,
+  data_visualization: drawChart,
   markdown: (block, names) => element("div", { class: "block section" }, mrkdwn(block.text, names)),
   rich_text: (block, names) => element("div", { class: "block rich" }, block.elements.map((part) => drawRich(part, names))),
 };
@@ -107,6 +109,7 @@ function drawPiece(piece, names) {
     text: () => piece.text,
     link: () => safeLink(piece.url, piece.text ?? piece.url),
     emoji: () => emoji(piece.name),
+    date: () => dateNode(["", piece.timestamp, piece.format, piece.url], piece.fallback),
     user: () => mentioned("@", names.person(piece.user_id), piece.user_id),
     usergroup: () => mentioned("@", names.group(piece.usergroup_id), piece.usergroup_id),
     channel: () => mentioned("#", names.channel(piece.channel_id), piece.channel_id),

@@ -124,7 +124,7 @@ function mention(text) {
   return element("span", { class: "mention" }, text);
 }
 
-function dateNode([, seconds, format, link], fallback) {
+export function dateNode([, seconds, format, link], fallback) {
   const date = new Date(Number(seconds) * 1000);
   if (Number.isNaN(date.getTime())) return fallback;
   const text = (format ?? "{date}").replace(/\{(\w+)\}/g, (whole, name) => dated(date, name) ?? whole);

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import ceil
 
 from ..block_kit.validation import checked_blocks, checked_view
-from ..wire import Json, SlackError, units
+from ..wire import Json, SlackError, every_object, units
 from ..workspace import Channel, Message, Workspace
 from .calls import Call, Method, as_message
 
@@ -22,6 +22,7 @@ def post_message(call: Call) -> Json:
         channel = _channel_to_post_in(call)
         _respect_the_limit(call, channel)
         message = workspace.put(_composed(call, channel))
+        workspace.notified += [(message.ts, id_) for id_ in _mentioned(message)]
         return {
             "channel": channel.id,
             "ts": message.ts,
@@ -49,7 +50,7 @@ def update(call: Call) -> Json:
         if units(text) > UPDATE_TEXT:
             raise SlackError("msg_too_long")
         if "blocks" in call.arguments:
-            blocks = checked_blocks(call.arguments["blocks"], workspace.pictures())
+            blocks = _checked(call.arguments["blocks"], workspace)
         elif text:
             blocks = []
         attachments = _attachments(call) if "attachments" in call.arguments else message.attachments
@@ -96,10 +97,19 @@ def validate(call: Call) -> Json:
             checked_view(content)
         else:
             message = content if isinstance(content, dict) else {"blocks": content}
-            checked_blocks(message.get("blocks") or [], call.backend.workspace.pictures())
+            _checked(message.get("blocks") or [], call.backend.workspace)
     except SlackError as refusal:
         raise SlackError(f"invalid_{given[0]}", errors=_with_pointers(refusal)) from None
     return {}
+
+
+def _mentioned(message: Message) -> list[str]:
+    parts = every_object(list(message.blocks))
+    return [str(part[key]) for part in parts for key in ("user_id", "usergroup_id") if key in part]
+
+
+def _checked(blocks: object, workspace: Workspace) -> list[Json]:
+    return checked_blocks(blocks, workspace.pictures(), takes_charts=workspace.takes_charts)
 
 
 def _with_pointers(refusal: SlackError) -> list[Json]:
@@ -155,8 +165,8 @@ def _composed(call: Call, channel: Channel) -> Message:
     text = call.text("text")
     if units(text) > POST_TEXT:
         raise SlackError("msg_too_long")
-    pictures = call.backend.workspace.pictures()
-    blocks = checked_blocks(call.arguments["blocks"], pictures) if call.arguments.get("blocks") else []
+    given = call.arguments.get("blocks")
+    blocks = _checked(given, call.backend.workspace) if given else []
     attachments = _attachments(call)
     if not (text or blocks or attachments):
         raise SlackError("no_text")

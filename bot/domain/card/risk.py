@@ -1,0 +1,196 @@
+"""How risky an approval is: one line, in the weight that it deserves. The other warnings follow on the card."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bot.domain.card.card import Lead, Weight
+from bot.domain.card.context import CardContext
+from bot.domain.card.metrics_table import beside_of, direction_of, meant_by, roles_of, thresholds_of
+from bot.domain.card.vote_effects import what_approve_does
+from bot.domain.evidence import lineage
+from bot.domain.evidence.directions import metric_name
+from bot.domain.grounds import objection_text
+from bot.domain.model import Evidence, FastTrackMode, Metric, TransitionRequest
+from bot.domain.policy.rules import Threshold
+
+HIGHER_FIRST = (Weight.HIGH, Weight.MEDIUM, Weight.LOW)
+LEFT_TO_PEOPLE = (", so a person decides", ": a person decides")
+
+
+def risk_of(request: TransitionRequest, context: CardContext) -> Lead | None:
+    """The heaviest warning, else what the metrics say; None before the evidence is collected."""
+    if request.evidence is None:
+        return None
+    warned = warnings(request, context)
+    return Lead(warned[0], Weight.HIGH) if warned else metrics_risk(request, context)
+
+
+def other_risks(request: TransitionRequest, context: CardContext) -> list[str]:
+    """What `risk_of` leaves out: further warnings, and what the metrics say where a warning leads."""
+    warned = warnings(request, context)
+    if request.evidence is None or not warned:
+        return warned
+    return [*warned[1:], f"{metrics_risk(request, context).text}."]
+
+
+def warnings(request: TransitionRequest, context: CardContext) -> list[str]:
+    """Sentences about what speaks against an approval whatever the metrics say, the heaviest first."""
+    return list(_warnings(request, context))
+
+
+def _warnings(request: TransitionRequest, context: CardContext) -> Iterator[str]:
+    outside = request.evidence.outside if request.evidence else ()
+    if outside:
+        yield f"Careful, the gate denies this version: it runs files that are not its own. {'; '.join(outside)}."
+    blocked = lineage.in_the_way(request, context.rule) if context.rule and request.state.is_open else ()
+    if blocked:
+        named = ", ".join(f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in blocked)
+        yield f"Careful, it cannot be approved without: {named}."
+    if context.unread:
+        yield f"Careful, the evidence cannot be read any more, so an approval cannot be applied: {context.unread.rstrip('.')}."
+    if context.stranger:
+        yield f"Careful: {context.stranger} asked for this, and neither the policy nor Slack knows that address."
+    if request.failed_before:
+        yield f"Careful: {request.version} was {request.failed_before.rstrip('.')}."
+    for objection in request.objections:
+        yield f"Careful, the same content: {objection_text(objection, context.name(objection.person))}."
+    if request.evidence and request.evidence.artifacts is None and request.evidence.artifacts_unread:
+        yield f"Careful, the model's files were not read: {request.evidence.artifacts_unread.rstrip('.')}."
+
+
+def metrics_risk(request: TransitionRequest, context: CardContext) -> Lead:
+    """Of all demanded metrics the worst; without thresholds, of all that can be compared."""
+    evidence = request.evidence
+    thresholds = thresholds_of(request, context)
+    if evidence is None or not (evidence.metrics or thresholds):
+        return Lead("No metrics were logged", Weight.MEDIUM)
+    demanded = _demanded(request, evidence, thresholds)
+    found = list(demanded) if thresholds else list(_comparable(request, evidence))
+    if not found:
+        return Lead(_nothing_to_compare(request, evidence), Weight.MEDIUM)
+    worst = min(found, key=lambda seen: (HIGHER_FIRST.index(seen.weight), -seen.loss))
+    if thresholds and worst.weight is Weight.LOW:
+        return _all_met(request, worst)
+    others = sum(seen.weight is not Weight.LOW for seen in found) - 1
+    also = f"; {others} more {'misses its threshold' if thresholds else 'is worse'}" if others == 1 else ""
+    also = f"; {others} more {'miss their thresholds' if thresholds else 'are worse'}" if others > 1 else also
+    return Lead(f"{worst.text}{also}", worst.weight)
+
+
+def _all_met(request: TransitionRequest, seen: _Seen) -> Lead:
+    """Of the metrics; something else may still have kept the fast track from deciding."""
+    judgement = request.judgement
+    against = [check.sentence for check in judgement.checks if not check.passed] if judgement else []
+    if judgement and judgement.mode is FastTrackMode.ON and against:
+        return Lead(f"Not auto-approved: {_reason(against[0])}", Weight.MEDIUM)
+    return Lead(f"All thresholds met: {seen.text}", Weight.LOW)
+
+
+def _reason(sentence: str) -> str:
+    for ending in LEFT_TO_PEOPLE:
+        sentence = sentence.removesuffix(ending)
+    return sentence.rstrip(".")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one metric says; `loss` is by what share of the holder's it is worse, negative when better."""
+
+    text: str
+    weight: Weight
+    loss: float = 0.0
+
+
+def _demanded(request: TransitionRequest, evidence: Evidence, thresholds: tuple[Threshold, ...]) -> Iterator[_Seen]:
+    for threshold in thresholds:
+        meant = meant_by(threshold, evidence.metrics)
+        for metric in meant:
+            yield _against(metric, threshold, request, evidence)
+        if not meant:
+            yield _Seen(f"{metric_name(threshold.metric)} was not logged{_limit(threshold)}", Weight.HIGH)
+
+
+def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, evidence: Evidence) -> _Seen:
+    beside = beside_of(metric, evidence)
+    loss = _loss(metric, beside, threshold.greater_is_better)
+    text = f"{_figures(metric, beside, threshold.greater_is_better, request)}{_limit(threshold)}"
+    checks = request.judgement.checks if request.judgement else ()
+    failed = [check.sentence for check in checks if check.metric == metric.name and not check.passed]
+    if _misses(metric, threshold) or (threshold.compares and loss is not None and loss > 0):
+        return _Seen(text, Weight.HIGH, loss or 0.0)
+    if failed and loss is not None and _is_too_little(-loss, metric, beside, threshold):
+        return _Seen(f"{text}, too little for the rule", Weight.MEDIUM, loss)
+    if failed:
+        return _Seen(f"Not auto-approved: {_reason(failed[0])}", Weight.MEDIUM)
+    return _Seen(text, Weight.LOW, loss or 0.0)
+
+
+def _comparable(request: TransitionRequest, evidence: Evidence) -> Iterator[_Seen]:
+    for metric in evidence.metrics:
+        upwards, beside = direction_of(metric, None), beside_of(metric, evidence)
+        loss = _loss(metric, beside, upwards) if upwards is not None else None
+        if upwards is not None and loss is not None:
+            yield _Seen(_figures(metric, beside, upwards, request), Weight.MEDIUM if loss > 0 else Weight.LOW, loss)
+
+
+def _nothing_to_compare(request: TransitionRequest, evidence: Evidence) -> str:
+    if evidence.champion is None:
+        return "No approved version to compare with"
+    return f"No metric can be compared with {roles_of(request)[1]}, v{evidence.champion.version.version}"
+
+
+def _is_too_little(gain: float, metric: Metric, beside: Metric | None, threshold: Threshold) -> bool:
+    """Whether the rule asks for a larger improvement than this share, or amount."""
+    amount = abs(metric.value - beside.value) if beside else 0.0
+    return gain < (threshold.min_relative_change or 0.0) or amount < (threshold.min_absolute_change or 0.0)
+
+
+def _misses(metric: Metric, threshold: Threshold) -> bool:
+    if not math.isfinite(metric.value):
+        return True
+    if threshold.threshold is None:
+        return False
+    return metric.value < threshold.threshold if threshold.greater_is_better else metric.value > threshold.threshold
+
+
+def _loss(metric: Metric, beside: Metric | None, upwards: bool) -> float | None:
+    """None when the two cannot be compared; of 0 there is no share, so any loss counts as the largest."""
+    if beside is None or not (math.isfinite(metric.value) and math.isfinite(beside.value)):
+        return None
+    loss = beside.value - metric.value if upwards else metric.value - beside.value
+    if beside.value == 0:
+        return math.copysign(math.inf, loss) if loss else 0.0
+    return loss / abs(beside.value)
+
+
+def _figures(metric: Metric, beside: Metric | None, upwards: bool, request: TransitionRequest) -> str:
+    figures = f"{metric_name(metric.name)} {metric.value:.4g}"
+    if beside is None:
+        return figures
+    return f"{figures} vs {roles_of(request)[1]} {beside.value:.4g}: {_change(metric, beside, upwards)}"
+
+
+def _change(metric: Metric, beside: Metric, upwards: bool) -> str:
+    loss = _loss(metric, beside, upwards)
+    if loss is None:
+        return "not comparable"
+    if loss == 0:
+        return "the same"
+    word = "worse" if loss > 0 else "better"
+    share = abs(loss) * 100
+    amount = f"{abs(metric.value - beside.value):.4g}" if math.isinf(share) else f"{share:.3g} %"
+    return f"{amount} {word}"
+
+
+def _limit(threshold: Threshold) -> str:
+    return "" if threshold.threshold is None else f", limit {threshold.threshold:.6g}"
+
+
+def approval_text(request: TransitionRequest, context: CardContext) -> str:
+    """For whoever is about to approve: the risk, then what the approval does."""
+    risk = risk_of(request, context)
+    happens = what_approve_does(request)
+    return f"{risk.text.rstrip('.')}. If you approve: {happens}" if risk else happens

@@ -1,0 +1,47 @@
+"""Effect: the reply in a card's thread that has everything the card leaves out, once for each card."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bot.domain.card.details import details_card
+from bot.domain.card.request_card import mentions_of
+from bot.domain.model import ENDED_UNDECIDED, State, TransitionRequest
+from bot.domain.references import PostedCard
+from bot.services import Services
+from bot.store.outbox import SentRows
+from bot.store.transaction import Transaction
+from handlers.notify.card_and_ticket import card_in_place, has_called, note_the_call
+from handlers.notify.outbox import post_once
+from handlers.notify.render_context import context_for
+
+
+def show_details(request_id: str, s: Services) -> None:
+    """Replies under the card once its evidence is there. If the card came before the vote was open, it calls those who are to vote."""
+    with s.store.transaction() as tx:
+        request = tx.requests.get(request_id)
+        if request.card is None or not _is_due(request, request.card, tx):
+            return
+        context = context_for(request, tx, s.clock.now())
+        calls = request.state is State.PENDING and not has_called(request_id, tx)
+    posted = card_in_place(request_id, s)
+    if posted is not None:
+        card = details_card(request, context, mentions_of(request, context) if calls else ())
+        record = partial(_record, request_id, s, called=bool(card.mentions))
+        post_once(_key(request_id, posted), posted.channel, card, s, thread=posted.message, record=record)
+
+
+def _is_due(request: TransitionRequest, card: PostedCard, tx: Transaction) -> bool:
+    if request.evidence is None or request.state in ENDED_UNDECIDED:
+        return False
+    key = _key(request.id, card)
+    return key not in SentRows(tx.connection).digests([key])
+
+
+def _key(request_id: str, card: PostedCard) -> str:
+    return f"details:{request_id}:{card.message}"
+
+
+def _record(request_id: str, s: Services, tx: Transaction, _reply: PostedCard, *, called: bool) -> None:
+    if called:
+        note_the_call(request_id, tx, s.clock.now())
