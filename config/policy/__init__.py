@@ -183,6 +183,7 @@ def _sound_parts(content: dict[str, object]) -> Parts:
         freeze_names=frozenset(freezes),
         timezone=calendar.get("calendar", CalendarShape()).timezone,
         registries=_sound(RegistryShape, as_mapping(content.get("registries")).items()),
+        readers=tuple(one for one in as_list(content.get("readers")) if isinstance(one, str)),
     )
 
 
@@ -224,6 +225,7 @@ def _as_policy(shape: PolicyShape) -> Policy:
         freezes=tuple(freeze.as_freeze(name, shape.calendar.timezone) for name, freeze in shape.freezes.items()),
         artifact_stores=shape.artifact_stores,
         authors_from=shape.authors_from,
+        readers=shape.readers or (),
         registries=tuple(one.as_registry(name) for name, one in shape.registries.items()),
         digest=None if shape.digest is None else shape.digest.as_plan(shape.calendar.timezone),
     )

@@ -25,6 +25,7 @@ class Parts:
     freeze_names: frozenset[str]
     timezone: str
     registries: Mapping[str, RegistryShape] = field(default_factory=dict)
+    readers: tuple[str, ...] = ()
 
     def members(self, group: str) -> frozenset[str] | None:
         """None when only Slack knows them."""

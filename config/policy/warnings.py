@@ -75,7 +75,7 @@ def _groups_without_a_rule(policy: PolicyShape) -> Iterator[Finding]:
     asked = {requirement.group for rule in policy.rules for requirement in rule.approve.all_of}
     standing_in = {rule.escalate.group for rule in policy.rules if rule.escalate is not None}
     for name in policy.groups:
-        if name not in asked | standing_in:
+        if name not in asked | standing_in | set(policy.readers or ()):
             sentence = f'group "{name}" decides nothing, because no rule names it. Name it in a rule, or remove it.'
             yield ("groups", name), sentence
 

@@ -256,6 +256,7 @@ class Policy:
     digest: DigestPlan | None = None
     authors_from: tuple[AuthorSource, ...] = ()
     registries: tuple[Registry, ...] = ()
+    readers: tuple[str, ...] = ()  # empty: all groups
 
     @property
     def places(self) -> tuple[str, ...]:
@@ -325,8 +326,7 @@ class Policy:
         return tuple(dict.fromkeys(rule.channel for rule in self.rules))
 
     def asking_tags(self) -> tuple[str, ...]:
-        asks = (ask for rule in self.rules for ask in rule.ask_on if ask.kind is AskKind.TAG)
-        return tuple(sorted({ask.name for ask in asks}))
+        return tuple(sorted({ask.name for rule in self.rules for ask in rule.ask_on if ask.kind is AskKind.TAG}))
 
 
 def _hash_of(said: dict[str, object], groups: Iterable[Group]) -> str:
