@@ -20,6 +20,7 @@ from bot.domain.workspaces import in_workspace
 from bot.errors import OutsideError, Refused
 from bot.services import Services
 from handlers.doors.errors import as_sentence
+from handlers.doors.readers import link_for_reader
 from handlers.policy.kill_switch import how_it_is, switch_fast_track
 from handlers.request import call_off_button
 from handlers.request.absences import come_back, declare_away, who_is_away
@@ -43,11 +44,13 @@ HELP = (
     Fact("/countersign call-off ID REASON", "what is approved and not applied yet is not applied any more"),
     Fact("/countersign passkey", "a page on which you make a passkey, to sign approvals with"),
     Fact("/countersign passkey revoke ID", "your passkey signs nothing from now on"),
+    Fact("/countersign page NAME VERSION", "a new link to the page of a model version"),
     Fact("/countersign help", "this list"),
 )
 AWAY = re.compile(
     r"until\s+(?P<day>\d{4}-\d{2}-\d{2})\s*(?:[-\N{EN DASH}\N{EM DASH}]+>|\N{RIGHTWARDS ARROW}|\bto\b)\s*(?P<named>.+)"
 )
+PAGE = re.compile(r"(?P<model>.+?)\s+v?(?P<version>[0-9]{1,9})(?:\s+in\s+(?P<place>\S+))?")
 MAIL_LINK = re.compile(r"<mailto:[^|>]*\|([^>]*)>")  # what Slack makes of an address that a person types
 NAMED = re.compile(r"<(?:([@#])|!)[^|>]*\|([^>]*)>")  # and of people, channels and groups
 WEB_LINK = re.compile(r"<(https?://[^|>]+)(?:\|[^>]*)?>")
@@ -201,6 +204,16 @@ def _passkey_text(key: Passkey) -> str:
     return f"{key.short_id}{f' ({key.label})' if key.label else ''}, made {format_utc(key.enrolled_at)}, {state}"
 
 
+def _page(asked: Asked, s: Services) -> Card:
+    named = PAGE.fullmatch(asked.rest)
+    if named is None:
+        raise Refused('say "/countersign page NAME VERSION", or "/countersign page NAME VERSION in REGISTRY/WORKSPACE"')
+    link = link_for_reader(asked.account, named["model"], int(named["version"]), named["place"] or "", s)
+    said = "This link opens the page for 90 days, for everyone who has it."
+    page = Fact(f"{named['model']} v{named['version']}", Link("Open the page", link))
+    return Card("The page", said, (page,), paragraphs=(said,))
+
+
 def _list_commands(_asked: Asked, _s: Services) -> Card:
     return _help("What Countersign understands:")
 
@@ -214,6 +227,7 @@ DEEDS: dict[str, Callable[[Asked, Services], Card]] = {
     "fast-track": _fast_track,
     "call-off": _call_off,
     "passkey": _passkey,
+    "page": _page,
     "help": _list_commands,
 }
 
