@@ -96,9 +96,9 @@ def test_a_session_is_shared_by_web_processes_and_ends_when_idle_or_old(
     ("change", "title"),
     [
         ({"deleted": True}, "deactivated"),
-        ({"is_restricted": True}, "Guests"),
-        ({"team_id": "T0ELSEWHERE"}, "other Slack workspaces"),
-        ({"is_email_confirmed": False}, "not confirmed"),
+        pytest.param({"is_restricted": True}, "Guests", marks=pytest.mark.proof),
+        pytest.param({"team_id": "T0ELSEWHERE"}, "other Slack workspaces", marks=pytest.mark.proof),
+        pytest.param({"is_email_confirmed": False}, "not confirmed", marks=pytest.mark.proof),
         (None, "members of ml-leads"),
     ],
     ids=["deactivated", "guest", "elsewhere", "unconfirmed", "left the group"],
@@ -215,7 +215,13 @@ def test_an_id_token_counts_only_from_slack_for_this_app_and_this_team(
     assert "countersign" not in browser.cookies
 
 
-@pytest.mark.parametrize("form", [{}, {"form_key": "forged"}, {"form_key": "é"}, {"form_key": "x" * 5000}])
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"form_key": "forged"},
+        *(pytest.param(odd, marks=pytest.mark.proof) for odd in ({}, {"form_key": "é"}, {"form_key": "x" * 5000})),
+    ],
+)
 def test_a_form_that_we_did_not_give_changes_nothing(
     office: Installation, browser_of: Callable[[], ReadersBrowser], form: dict[str, str]
 ) -> None:
