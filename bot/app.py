@@ -29,6 +29,7 @@ from bot.clients.mlflow.access import Credentials
 from bot.clients.mlflow.registries import MlflowRegistries, Secrets
 from bot.clients.signers import NEW_NOTE_KEY, NoSigner, NoteKeyFile, read_note_key, read_signer
 from bot.clients.slack.notifier import SlackNotifier
+from bot.clients.slack.openid import SlackSignIn
 from bot.clients.witnesses import CosigningWitness
 from bot.database import embedded
 from bot.database.connect import create_engine
@@ -39,6 +40,7 @@ from bot.language.catalogues import read_catalogues
 from bot.links import KEY_FILE, links_for, make_link_key
 from bot.logs import write_logs
 from bot.ports import OutsideWitness, PublicKey, Signer
+from bot.ports.sign_in import NO_SIGN_IN, SignIn
 from bot.services import Services, SystemClock
 from bot.signatures import ED25519, trusted_key
 from bot.store.transaction import Store
@@ -47,14 +49,20 @@ from config.settings import Settings
 from config.settings.registries import RegistrySecrets
 from handlers.attestation import signing
 from handlers.digest.closing import owed
+from handlers.digest.reprint import tell_again
 from handlers.doors.api import api
 from handlers.doors.errors import UNSTORABLE, answer_refusals
+from handlers.doors.front_pages import front_pages
 from handlers.doors.gate import ci_gate
 from handlers.doors.pages import pages
 from handlers.doors.passkey_pages import passkey_pages
+from handlers.doors.readers import Readers
+from handlers.doors.record_pages import record_pages
+from handlers.doors.sign_in import sign_in_pages
 from handlers.doors.slack_actions import listen_to_actions, slack_events
 from handlers.doors.slack_commands import listen_to_commands
 from handlers.doors.status import probes, status
+from handlers.doors.web_frame import Frame
 from handlers.doors.webhooks import jira_webhook, mlflow_webhook
 from handlers.ledger import outside
 
@@ -72,11 +80,12 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
     store = Store(create_engine(url), Jobs(url, urgency=handlers.URGENCY), clock, handlers.ON, read_policy)
     checkpoint_signer = NoteKeyFile(settings.checkpoint_key_path)
     registries = registries_of(settings, lambda: store.policy().registries)
+    notifier = _notifier(settings)
     links = links_for(settings.public_url, [key.get_secret_value() for key in settings.link_keys], settings.home)
     return Services(
         store,
         registries.at(DEFAULT),
-        _notifier(settings),
+        notifier,
         _tickets(settings),
         clock,
         signer or NoSigner(),
@@ -87,6 +96,7 @@ def build_services(settings: Settings, url: str, signer: Signer | None = None) -
         outside_witnesses(settings),
         earlier_keys(settings),
         registries,
+        sign_in_of(settings, notifier.home),
     )
 
 
@@ -185,6 +195,11 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
         app.register_blueprint(slack_events(s, bolts))
     app.register_blueprint(pages(s, s.links))
     app.register_blueprint(passkey_pages(s, s.links))
+    readers = Readers(s)
+    frame = Frame(s, readers)
+    app.register_blueprint(sign_in_pages(s, readers, frame))
+    app.register_blueprint(front_pages(s, readers, frame))
+    app.register_blueprint(record_pages(s, readers, frame, lambda week: tell_again(week, s)))
     app.register_blueprint(probes(s, url))
     answer_refusals(app)
     return app
@@ -285,6 +300,14 @@ def _notifier(settings: Settings) -> SlackNotifier:
         socket_mode=bool(settings.slack_app_token.get_secret_value()),
         earlier_tokens=[token.get_secret_value() for token in settings.slack_bot_tokens[1:]],
     )
+
+
+def sign_in_of(settings: Settings, home: Callable[[], str]) -> SignIn:
+    """`home` is the workspace or organisation whose people may sign in."""
+    if not (settings.slack_client_id and settings.public_url):
+        return NO_SIGN_IN
+    secret = settings.slack_client_secret.get_secret_value()
+    return SlackSignIn(settings.slack_client_id, secret, settings.slack_api_url, home)
 
 
 def _tickets(settings: Settings) -> JiraTickets:

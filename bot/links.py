@@ -22,7 +22,10 @@ from bot.errors import FORBIDDEN, Rejected
 GOOD_FOR = timedelta(days=90)
 PURPOSE = b"countersign link v1"
 KEY_FILE = Path("keys") / "link.key"
-ASK_ANEW = "Open the page from the card in Slack or from the ticket, or read the same with: countersign describe models:/NAME/VERSION"
+ASK_ANEW = (
+    "Sign in with Slack to read the page without a link. Or say /countersign page NAME VERSION in Slack to get a new link, or read the "
+    "same with: countersign describe models:/NAME/VERSION"
+)
 
 
 class Links:
@@ -99,8 +102,13 @@ def make_link_key(home: Path) -> None:
 
 def path_of(model: str, version: int, workspace: str = DEFAULT) -> str:
     """The page's path, with the name percent-encoded; it names the workspace, so that the signature covers it."""
+    return f"{model_path(model, workspace)}/{version}"
+
+
+def model_path(model: str, workspace: str = DEFAULT) -> str:
+    """The page of a model with its versions."""
     place = "" if workspace == DEFAULT else f"/workspaces/{workspace}"
-    return f"{place}/models/{quote(model, safe='')}/{version}"
+    return f"{place}/models/{quote(model, safe='')}"
 
 
 def enrol_path(pending_enrolment: str) -> str:

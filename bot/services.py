@@ -20,6 +20,7 @@ from bot.ports import (
 )
 from bot.ports.mail import Mailer
 from bot.ports.registry import NO_OTHERS, ModelRegistries
+from bot.ports.sign_in import NO_SIGN_IN, SignIn
 from bot.store.transaction import Store
 
 
@@ -44,6 +45,7 @@ class Services:
     outside: tuple[OutsideWitness, ...] = ()
     earlier_keys: tuple[PublicKey, ...] = ()
     registries: ModelRegistries = NO_OTHERS
+    sign_in: SignIn = NO_SIGN_IN
 
     def registry_at(self, workspace: str) -> ModelRegistry:
         """The registry of a place. Raises Permanent for one that is not watched."""

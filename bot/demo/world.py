@@ -35,7 +35,7 @@ from bot.domain.text import counted
 from bot.errors import DemoFailed
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.mlflow_server import running_mlflow
-from bot.sandbox.serving import serving
+from bot.sandbox.serving import for_people, serving
 from bot.sandbox.slack import Message, SandboxPerson, SlackSandbox
 from bot.services import Services
 from bot.signatures import ED25519
@@ -266,6 +266,7 @@ def _outside(home: Path, say: Say) -> Iterator[tuple[SlackSandbox, JiraSandbox, 
     ):
         bot_url = f"http://127.0.0.1:{bot_port}"
         slack.interactivity_url = f"{bot_url}/slack/events"
+        slack.app.redirect_uris = (f"{for_people(bot_url)}/sign-in/slack",)
         jira.webhook_url = f"{bot_url}/webhooks/jira"
         addresses = {"bot": bot_url, "metrics": f"http://127.0.0.1:{_port('metrics')}"}
         yield slack, jira, {**addresses, "slack": slack_url, "jira": jira_url, "mlflow": mlflow_url}
@@ -278,9 +279,7 @@ def _environment(
     return {
         "DATABASE_URL": database,
         "COUNTERSIGN_HOME": str(home),
-        "COUNTERSIGN_URL": addresses["bot"].replace(
-            "127.0.0.1", "localhost"
-        ),  # where browsers allow passkeys without https
+        "COUNTERSIGN_URL": for_people(addresses["bot"]),
         "COUNTERSIGN_API_TOKEN": secrets.token_hex(16),
         "PORT": addresses["bot"].rpartition(":")[2],
         "METRICS_PORT": addresses["metrics"].rpartition(":")[2],
@@ -288,6 +287,8 @@ def _environment(
         "MLFLOW_WEBHOOK_SECRET": secrets.token_hex(16),
         "SLACK_BOT_TOKEN": slack.app.bot_token,
         "SLACK_SIGNING_SECRET": slack.app.signing_secret,
+        "SLACK_CLIENT_ID": slack.app.client_id,
+        "SLACK_CLIENT_SECRET": slack.app.client_secret,
         "SLACK_API_URL": f"{addresses['slack']}/api/",
         "JIRA_URL": addresses["jira"],
         "JIRA_EMAIL": jira.email,

@@ -68,6 +68,11 @@ SECTIONS = (
             Check("slack groups", slack.groups_have_members),
             Check("slack cards", slack.cards_are_taken),
             Check("slack people", slack.people_are_found),
+            Check(
+                "sign-in",
+                slack.people_can_sign_in,
+                "check SLACK_CLIENT_ID, SLACK_CLIENT_SECRET and the way out to Slack",
+            ),
             Check("slack way in", slack.way_in_is_open, "check SLACK_APP_TOKEN and its scope connections:write"),
         )
     ),

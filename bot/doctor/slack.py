@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
+from urllib.parse import urlsplit
 
 import yaml
 
 from bot.clients.slack.calls import SlackError
 from bot.clients.slack.checkup import ChannelSeen
+from bot.clients.slack.openid import SlackSignIn
 from bot.doctor.findings import Finding, Findings, World, failure, fine, warning
 from bot.domain.card.card import Card
 from bot.domain.card.details import details_card
@@ -20,8 +22,9 @@ from bot.domain.digest.card import ReportFile, digest_card, files_card, thread_c
 from bot.domain.digest.periods import period_at
 from bot.domain.digest.sample import sample
 from bot.domain.text import counted
-from bot.errors import OutsideError, Temporary
+from bot.errors import OutsideError, Permanent, Rejected, Temporary
 from bot.ports import AccountKind
+from bot.ports.sign_in import NO_SIGN_IN
 from bot.reports.records import file_names
 from bot.store.requests import LIVE
 from handlers.notify.render_context import context_for
@@ -125,6 +128,45 @@ def way_in_is_open(world: World) -> Findings:
             "slack signing secret",
             "SLACK_SIGNING_SECRET does not have the format of Slack's signing secrets: 32 digits and letters from a to f",
             'copy the Signing Secret from the page "Basic Information" of the Slack app',
+        )
+
+
+def people_can_sign_in(world: World) -> Findings:
+    """Asks Slack with a code that cannot be one: whether id, secret and address are right shows in how it refuses."""
+    settings = world.settings
+    if not settings.slack_client_id:
+        yield warning(
+            "sign-in", "sign-in is off: SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are not set", NO_SIGN_IN.why_off
+        )
+        return
+    if not settings.public_url:
+        yield warning("sign-in", "sign-in is off: COUNTERSIGN_URL is not set", NO_SIGN_IN.why_off)
+        return
+    secret = settings.slack_client_secret.get_secret_value()
+    asked = SlackSignIn(settings.slack_client_id, secret, settings.slack_api_url, lambda: "")
+    try:
+        asked.check(f"{settings.public_url}/sign-in/slack")
+    except (Rejected, Permanent) as refusal:
+        yield failure("sign-in", str(refusal))
+        return
+    groups = ", ".join(world.policy.readers) or "all groups of the policy"
+    yield fine("sign-in", f"Slack knows SLACK_CLIENT_ID and its secret; readers are the people of {groups}")
+    yield from _address_for_cookies(settings.public_url)
+
+
+def _address_for_cookies(url: str) -> Findings:
+    is_local = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+    if not url.startswith("https://") and not is_local:
+        yield warning(
+            "sign-in",
+            f"{url} is not https, so others on the way can read the sessions",
+            "put it behind a proxy that ends TLS",
+        )
+    if urlsplit(url).path:
+        yield failure(
+            "sign-in",
+            f"{url} has a path, and the pages are at the root of their address",
+            "give the bot a host name of its own",
         )
 
 

@@ -59,6 +59,11 @@ def html_of(digest: Digest, templates: Path | None = None, signed: str = "") -> 
     return told
 
 
+def policy_of(templates: Path | None = None) -> str:
+    """What a page of `html_of` lets the browser do, for the answer's header as well."""
+    return _policy(_css(templates))
+
+
 def _breakable(text: str) -> Markup:
     """Allows long names to wrap after punctuation, and otherwise within a word."""
     return Markup("<wbr>").join(escape(part) for part in JOINTS.split(text))

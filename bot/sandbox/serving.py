@@ -28,3 +28,8 @@ def serving(application: WSGIApplication, port: int = 0) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def for_people(url: str) -> str:
+    """The same address under a name for which browsers allow passkeys without https."""
+    return url.replace("127.0.0.1", "localhost")

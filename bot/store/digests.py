@@ -120,6 +120,15 @@ class DigestRows:
         keep = insert(tables.sign_off_requests).values(values).on_conflict_do_nothing()
         return self.connection.execute(keep.returning(tables.sign_off_requests.c.digest)).first() is not None
 
+    def weeks(self, before: str, limit: int) -> list[tuple[Period, datetime]]:
+        """Of the closed weeks the newest, with the times of their closing; with `before`, those before that week."""
+        rows = tables.digests.c
+        query = sa.select(rows.week, rows.timezone, rows.starts, rows.ends, rows.closed_at)
+        query = query.order_by(rows.week.desc()).limit(limit)
+        if before:
+            query = query.where(rows.week < before)
+        return [(Period(*row[:4]), row.closed_at) for row in self.connection.execute(query)]
+
     def add(self, closed: Closed) -> bool:
         """False when another worker closed the week already; then its figures stay."""
         values = {

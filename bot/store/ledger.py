@@ -123,10 +123,10 @@ class LedgerRows:
             for row in found:
                 yield row.request_id, _entry_of(row)
 
-    def about(self, request_id: str) -> list[ledger.Entry]:
-        """The entries about this request, in order."""
+    def about(self, *request_ids: str) -> list[ledger.Entry]:
+        """The entries about these requests, in order."""
         rows = tables.ledger
-        mine = sa.and_(tables.entry_request == request_id, rows.c.kind.in_(ABOUT_REQUESTS))
+        mine = sa.and_(tables.entry_request.in_(request_ids), rows.c.kind.in_(ABOUT_REQUESTS))
         return [_entry_of(row) for row in self.connection.execute(sa.select(rows).where(mine).order_by(rows.c.seq))]
 
     def leaves(self, after: int = 0, until: int | None = None) -> Iterator[bytes]:
@@ -147,6 +147,12 @@ class LedgerRows:
             asked = self._asked({one.request_id for one in said if one.request_id})
             for entry, one in zip(some, said, strict=True):
                 yield entry, asked.get(one.request_id or "", one)
+
+    def between(self, first: int, last: int) -> list[ledger.Entry]:
+        """Those with these numbers and all in between, in order."""
+        rows = tables.ledger
+        query = sa.select(rows).where(rows.c.seq >= first, rows.c.seq <= last).order_by(rows.c.seq)
+        return [_entry_of(row) for row in self.connection.execute(query)]
 
     def get(self, seq: int) -> ledger.Entry:
         return _entry_of(self.connection.execute(sa.select(tables.ledger).where(tables.ledger.c.seq == seq)).one())

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 from bot.domain.ledger.chain import as_plain
-from bot.domain.model import OPEN, Kind, State, Target, TransitionRequest, VersionId
+from bot.domain.model import OPEN, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.errors import NotFound, Refused
 from bot.ids import new_id
 from bot.language import _
@@ -60,7 +60,7 @@ class RequestRows:
         body = self.connection.execute(query.with_for_update() if for_update else query).scalar()
         if body is None:
             raise NotFound(_('there is no request "{id}". It may belong to another installation', id=request_id[:64]))
-        return _request_of(body)
+        return request_of(body)
 
     def full_id(self, beginning: str) -> str:
         """The full id for the first characters of one; returns anything else unchanged. Raises Refused when several ids match."""
@@ -79,10 +79,11 @@ class RequestRows:
         workspace: str | None = None,
         model: str | None = None,
         version: VersionId | None = None,
+        number: int | None = None,
         target: Target | None = None,
         for_update: bool = False,
     ) -> list[TransitionRequest]:
-        """Oldest first; with `for_update`, locked in the order of their ids."""
+        """Oldest first; with `for_update`, locked in the order of their ids. `number` is of any version that had it."""
         rows = tables.requests.c
         query = sa.select(rows.body).order_by(rows.id if for_update else rows.opened_at, rows.id)
         if states:
@@ -94,11 +95,39 @@ class RequestRows:
             query = query.where(rows.workspace == workspace)
         if model is not None:
             query = query.where(rows.model == model)
+        if number is not None:
+            query = query.where(rows.version == number)
         if target is not None:
             query = query.where(rows.target == str(target))
         if for_update:
             query = query.with_for_update()
-        return [_request_of(body) for body in self.connection.execute(query).scalars()]
+        return [request_of(body) for body in self.connection.execute(query).scalars()]
+
+    def targets_of(self, workspace: str, model: str) -> frozenset[Target]:
+        """All that were ever asked for, for any version of the model."""
+        rows = tables.requests.c
+        query = sa.select(rows.target).distinct().where(rows.workspace == workspace, rows.model == model)
+        return frozenset(Target.parse(target) for target in self.connection.execute(query).scalars())
+
+    def before(self, version: VersionId, limit: int) -> list[TransitionRequest]:
+        """Of the model's older versions, highest first; at most so many requests."""
+        rows = tables.requests.c
+        older = sa.and_(
+            rows.workspace == version.workspace, rows.model == version.model, rows.version < version.version
+        )
+        query = sa.select(rows.body).where(older).order_by(rows.version.desc(), rows.opened_at.desc()).limit(limit)
+        return [request_of(body) for body in self.connection.execute(query).scalars()]
+
+    def that_moved(self, version: VersionId, models: Collection[str]) -> list[TransitionRequest]:
+        """Those for the version, and those by which another may have taken its place: applied, of moves by hand, and rollbacks."""
+        rows = tables.requests.c
+        targets = [str(Target(TargetKind.MODEL, model)) for model in models]
+        mine = sa.and_(rows.workspace == version.workspace, sa.or_(rows.model.in_(models), rows.target.in_(targets)))
+        moved = sa.or_(
+            rows.version == version.version, rows.state == State.APPLIED, rows.kind.in_((Kind.OBSERVED, Kind.ROLLBACK))
+        )
+        query = sa.select(rows.body).where(mine, moved).order_by(rows.opened_at, rows.id)
+        return [request_of(body) for body in self.connection.execute(query).scalars()]
 
     def page(self, which: Wanted, limit: int, after: str = "") -> list[TransitionRequest]:
         """At most `limit`, the newest first; `after` is the id of the last one of the page before. Raises NotFound when it is unknown.
@@ -114,7 +143,7 @@ class RequestRows:
             query = query.where(
                 sa.tuple_(rows.opened_at, rows.id) < sa.tuple_(sa.literal(last.opened_at), sa.literal(last.id))
             )
-        return [_request_of(body) for body in self.connection.execute(query).scalars()]
+        return [request_of(body) for body in self.connection.execute(query).scalars()]
 
     def due(self, now: datetime, spared: Collection[str] = ()) -> list[str]:
         """The ids of the open requests whose time is up, but for those in the `spared` workspaces."""
@@ -168,7 +197,15 @@ def _conditions(which: Wanted) -> list[sa.ColumnElement[bool]]:
     return found
 
 
-def _request_of(body: str) -> TransitionRequest:
+def people_in(request: TransitionRequest) -> frozenset[str]:
+    """The ids of all whom a search for a person finds it by: who asked, joined, trained, voted, or called it off."""
+    voted = (person for vote in request.votes for person in (vote.person, *vote.standing_in_for))
+    named = (request.requester, request.author, request.commit_author, *request.joined, *voted, request.ended_by)
+    return frozenset(filter(None, named))
+
+
+def request_of(body: str) -> TransitionRequest:
+    """From the body of a row."""
     return REQUEST.validate_python(json.loads(body))
 
 
@@ -184,6 +221,9 @@ def _columns(request: TransitionRequest) -> dict[str, object]:
         "opened_at": request.opened_at,
         "expires_at": request.expires_at,
         "ticket_id": request.ticket.id if request.ticket else None,
+        "ticket_key": request.ticket.key if request.ticket else None,
+        "decided_at": request.decided_at,
+        "people": sorted(people_in(request)),
         "body": json.dumps(as_plain(request)),  # a NaN metric survives as text
         **content_columns(request.evidence),
     }

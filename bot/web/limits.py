@@ -46,13 +46,17 @@ class Pool:
     body: int
 
 
+PAGES = (
+    *("/models", "/workspaces/", "/pages/", "/search", "/requests/", "/ledger", "/digests"),
+    *("/sign-in", "/sign-out"),
+)
 # Together no more threads than the pool of database connections has (20), and fewer waiting requests than PLACES.
 POOLS = (
     Pool("slack", ("/slack/events",), threads=6, waiting=300, body=1024 * KIB),
     Pool("mlflow", ("/webhooks/mlflow",), threads=2, waiting=150, body=64 * KIB),
     Pool("jira", ("/webhooks/jira",), threads=2, waiting=100, body=1024 * KIB),
     Pool("calls", ("/gate/", "/api/"), threads=4, waiting=150, body=16 * KIB),
-    Pool("pages", ("/models/", "/pages/"), threads=2, waiting=50, body=KIB),
+    Pool("pages", PAGES, threads=2, waiting=50, body=4 * KIB),
     Pool("passkeys", ("/confirm/", "/passkeys/"), threads=2, waiting=50, body=32 * KIB),
     Pool("ready", ("/readyz",), threads=1, waiting=20, body=KIB),
     Pool("others", ("",), threads=1, waiting=100, body=64 * KIB),

@@ -187,6 +187,7 @@ def _sound_parts(content: dict[str, object]) -> Parts:
         sign_off=next(
             (one.sign_off for one in _sound(DigestShape, [("digest", content.get("digest"))]).values()), None
         ),
+        readers=tuple(one for one in as_list(content.get("readers")) if isinstance(one, str)),
     )
 
 
@@ -229,6 +230,7 @@ def _as_policy(shape: PolicyShape) -> Policy:
         freezes=tuple(freeze.as_freeze(name, shape.calendar.timezone) for name, freeze in shape.freezes.items()),
         artifact_stores=shape.artifact_stores,
         authors_from=shape.authors_from,
+        readers=shape.readers or (),
         registries=tuple(one.as_registry(name) for name, one in shape.registries.items()),
         digest=None if shape.digest is None else shape.digest.as_plan(shape.calendar.timezone),
     )

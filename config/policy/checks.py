@@ -27,6 +27,7 @@ def broken_laws(parts: Parts) -> Iterator[Finding]:
     yield from freezes_open_again(parts)
     yield from registries_can_be_told_apart(parts.registries)
     yield from _somebody_signs_digests_off(parts)
+    yield from _readers_exist(parts)
     for index, rule in parts.rules.items():
         yield from _asks_for_something_else(index, rule)
         yield from _groups_exist(index, rule, parts)
@@ -72,6 +73,13 @@ def _asks_for_something_else(index: int, rule: RuleShape) -> Iterator[Finding]:
             )
         if ask in asks[:place]:
             yield path, f'rule "{rule.models}" is asked {ask} twice. Remove one of them.'
+
+
+def _readers_exist(parts: Parts) -> Iterator[Finding]:
+    for place, group in enumerate(parts.readers):
+        if group not in parts.group_names:
+            hint = guess(group, parts.group_names) or " Add it to groups."
+            yield ("readers", place), f'readers names the group "{group}", which does not exist.{hint}'
 
 
 def _groups_exist(index: int, rule: RuleShape, parts: Parts) -> Iterator[Finding]:

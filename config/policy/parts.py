@@ -26,6 +26,7 @@ class Parts:
     timezone: str
     registries: Mapping[str, RegistryShape] = field(default_factory=dict)
     sign_off: str | None = None
+    readers: tuple[str, ...] = ()
 
     def members(self, group: str) -> frozenset[str] | None:
         """None when only Slack knows them."""

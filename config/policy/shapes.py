@@ -289,6 +289,8 @@ class PolicyShape(Shape):
         tuple[StorePrefix, ...], Strict(False), Field(min_length=1), AfterValidator(different)
     ] = ARTIFACTS_FROM_MLFLOW
     """How the locations begin that evidence is read from, for example s3://models/; nothing is read from any other."""
+    readers: Annotated[tuple[Text, ...], Strict(False), Field(min_length=1), AfterValidator(different)] | None = None
+    """The groups from `groups` whose people may read the pages in a browser; without it, the people of all groups."""
     default: Annotated[Unruled, Strict(False)] = Unruled.REPORT
     """What becomes of moved targets that no rule speaks of."""
     language: Language = "en"

@@ -76,7 +76,7 @@ def _groups_without_a_rule(policy: PolicyShape) -> Iterator[Finding]:
     standing_in = {rule.escalate.group for rule in policy.rules if rule.escalate is not None}
     signing = {policy.digest.sign_off} if policy.digest is not None else set()
     for name in policy.groups:
-        if name not in asked | standing_in | signing:
+        if name not in asked | standing_in | signing | set(policy.readers or ()):
             sentence = f'group "{name}" decides nothing, because no rule names it. Name it in a rule, or remove it.'
             yield ("groups", name), sentence
 

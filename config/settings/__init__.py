@@ -151,6 +151,10 @@ class Settings(BaseModel):
     slack_app_token: Annotated[SecretStr, BeforeValidator(values.slack_app_token)] = Field(
         UNSET, alias="SLACK_APP_TOKEN"
     )
+    slack_client_id: Annotated[str, AfterValidator(values.slack_client_id)] = Field("", alias="SLACK_CLIENT_ID")
+    slack_client_secret: Annotated[SecretStr, BeforeValidator(values.slack_client_secret)] = Field(
+        UNSET, alias="SLACK_CLIENT_SECRET"
+    )
     slack_api_url: Annotated[str, AfterValidator(values.slack_api_url)] = Field(
         "https://slack.com/api/", alias="SLACK_API_URL"
     )
@@ -189,7 +193,7 @@ def read_settings(environ: Mapping[str, str], needs: frozenset[Need]) -> Setting
         setting.name: environ[setting.name].strip() for setting in SETTINGS if environ.get(setting.name, "").strip()
     }
     mistakes = [*_typos(environ), *_missing(given, needs), *looks_elsewhere(environ), *_led_away(environ, needs)]
-    mistakes += _jira_mistakes(given, needs)
+    mistakes += [*_jira_mistakes(given, needs), *_half_a_sign_in(given)]
     unreadable = [name for name, text in given.items() if not _is_utf_8(text)]
     mistakes += [f"{name} has bytes that are not UTF-8. Write it anew." for name in unreadable]
     given = {name: text for name, text in given.items() if name not in unreadable}
@@ -248,6 +252,15 @@ def _led_away(environ: Mapping[str, str], needs: frozenset[Need]) -> Iterator[st
     elsewhere = workspace_elsewhere(environ.get("MLFLOW_WORKSPACE", ""))
     if Need.REGISTRY in needs and elsewhere:
         yield f"MLFLOW_WORKSPACE {elsewhere}"
+
+
+def _half_a_sign_in(given: Mapping[str, str]) -> Iterator[str]:
+    """Either alone would leave signing in off, and the reason unseen."""
+    pair = ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
+    for name, other in (pair, pair[::-1]):
+        if name not in given and other in given:
+            fix = next(setting.fix for setting in SETTINGS if setting.name == name)
+            yield f"{name} is not set, but {other} is. {fix}"
 
 
 def _jira_mistakes(given: Mapping[str, str], needs: frozenset[Need]) -> Iterator[str]:

@@ -192,6 +192,20 @@ SETTINGS: tuple[Setting, ...] = (
         'Make an app-level token with connections:write on the page "Basic Information" of the Slack app (xapp-...).',
     ),
     Setting(
+        "SLACK_CLIENT_ID",
+        "the Slack app's id for signing in to the pages; with SLACK_CLIENT_SECRET and COUNTERSIGN_URL",
+        "none, and the pages open by signed links alone",
+        "25259531569.1115229150001",
+        'Copy the Client ID from the page "Basic Information" of the Slack app.',
+    ),
+    Setting(
+        "SLACK_CLIENT_SECRET",
+        "with which the web process asks Slack who has signed in",
+        "none, and the pages open by signed links alone",
+        "8f742231b10e8888abcd99bbbccc85a5",
+        'Copy the Client Secret from the page "Basic Information" of the Slack app.',
+    ),
+    Setting(
         "SLACK_API_URL",
         "another address of Slack's Web API; ends in /api/",
         "https://slack.com/api/",

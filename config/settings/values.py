@@ -80,6 +80,20 @@ def slack_signing_secrets(text: str) -> tuple[str, ...]:
     return several_secrets(text)
 
 
+def slack_client_id(text: str) -> str:
+    """Two numbers with a point between them; the app's id (A...) and its secrets are other values of the same page."""
+    if not re.fullmatch(r"[0-9]+\.[0-9]+", text):
+        raise ValueError(
+            "is no Client ID: those are two numbers with a point between them. Copy it from Basic Information"
+        )
+    return text
+
+
+def slack_client_secret(text: str) -> str:
+    _refuse_strangers(text, "", 'the Client Secret from the page "Basic Information" of the Slack app')
+    return secret(text)
+
+
 def jira_secret(text: str) -> str:
     _refuse_strangers(text, "ATATT", "a token that Jira gave you")
     return secret(text)

@@ -24,7 +24,7 @@ from bot.errors import OutsideError, Refused, Rejected
 from bot.links import Links, confirm_path, enrol_path
 from bot.services import Services
 from handlers.doors.errors import answer_for_people, as_sentence, raw_body
-from handlers.doors.pages import HEADERS
+from handlers.doors.web_frame import HEADERS
 from handlers.request import confirming, passkeys
 
 log = structlog.get_logger()

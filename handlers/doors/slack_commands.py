@@ -22,6 +22,7 @@ from bot.language import N_, _, ngettext, sentences, translated
 from bot.services import Services
 from bot.store.registry import Placement
 from handlers.doors.errors import as_sentence, text_of
+from handlers.doors.readers import link_for_reader
 from handlers.notify.readers import for_account
 from handlers.policy.kill_switch import how_it_is, switch_fast_track
 from handlers.request import call_off_button
@@ -46,11 +47,13 @@ HELP = (
     ("/countersign call-off ID REASON", N_("what is approved and not applied yet is not applied any more")),
     ("/countersign passkey", N_("a page on which you make a passkey, to sign approvals with")),
     ("/countersign passkey revoke ID", N_("your passkey signs nothing from now on")),
+    ("/countersign page NAME VERSION", N_("a new link to the page of a model version")),
     ("/countersign help", N_("this list")),
 )
 AWAY = re.compile(
     r"until\s+(?P<day>\d{4}-\d{2}-\d{2})\s*(?:[-\N{EN DASH}\N{EM DASH}]+>|\N{RIGHTWARDS ARROW}|\bto\b)\s*(?P<named>.+)"
 )
+PAGE = re.compile(r"(?P<model>.+?)\s+v?(?P<version>[0-9]{1,9})(?:\s+in\s+(?P<place>\S+))?")
 MAIL_LINK = re.compile(r"<mailto:[^|>]*\|([^>]*)>")  # what Slack makes of an address that a person types
 NAMED = re.compile(r"<(?:([@#])|!)[^|>]*\|([^>]*)>")  # and of people, channels and groups
 WEB_LINK = re.compile(r"<(https?://[^|>]+)(?:\|[^>]*)?>")
@@ -235,6 +238,18 @@ def _passkey_text(key: Passkey) -> str:
     )
 
 
+def _page(asked: Asked, s: Services) -> Card:
+    named = PAGE.fullmatch(asked.rest)
+    if named is None:
+        raise Refused(
+            _('say "/countersign page NAME VERSION", or "/countersign page NAME VERSION in REGISTRY/WORKSPACE"')
+        )
+    link = link_for_reader(asked.account, named["model"], int(named["version"]), named["place"] or "", s)
+    said = _("This link opens the page for 90 days, for everyone who has it.")
+    page = Fact(f"{named['model']} v{named['version']}", Link(_("Open the page"), link))
+    return Card(_("The page"), said, (page,), paragraphs=(said,))
+
+
 def _list_commands(_asked: Asked, _s: Services) -> Card:
     return _help(_("What Countersign understands:"))
 
@@ -248,6 +263,7 @@ DEEDS: dict[str, Callable[[Asked, Services], Card]] = {
     "fast-track": _fast_track,
     "call-off": _call_off,
     "passkey": _passkey,
+    "page": _page,
     "help": _list_commands,
 }
 

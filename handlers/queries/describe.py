@@ -44,6 +44,7 @@ from handlers.attestation.verification import signed_for
 from handlers.custody.facts import basis_of, behind
 from handlers.request.pipelines import NO_LOCK, kept_pipeline
 
+READ_BACK = 5 * SHOWN_VERSIONS  # requests: a version may have several, and some have no evidence
 FILES_LATER = "they are read when someone asks for a target"
 
 
@@ -135,8 +136,7 @@ def find_version(text: str, s: Services) -> Found:
     if seen is not None:
         return Found(seen.id, is_registered=True)
     with s.store.transaction() as tx:
-        of_model = tx.requests.find(workspace=uri.workspace, model=uri.model)
-    recorded = [request.version for request in of_model if request.version.version == number]
+        recorded = [one.version for one in tx.requests.find(workspace=uri.workspace, model=uri.model, number=number)]
     if not recorded:
         raise NotFound(
             f"there is no version {number} of {uri.model}{in_workspace(uri.workspace)}, and none was ever asked for. Check name and number"
@@ -171,17 +171,17 @@ def _holders(version: VersionId, tx: Transaction, names: Mapping[str, str], now:
     """Who holds what now, as the registry was last seen: the model's own targets, and the models that it is copied into."""
     workspace, model = version.workspace, version.model
     here = tx.registry.placements(workspace)
-    copied_into = {request.target for request in tx.requests.find(workspace=workspace, model=model)}
+    copied_into = tx.requests.targets_of(workspace, model)
     mine = [
         place
         for place in here
         if place.version.model == model or (place.target.kind is TargetKind.MODEL and place.target in copied_into)
     ]
     bases = basis_of(mine, tx, now)
-    return tuple(_held(place, bases.get((place.version, place.target)), tx, names) for place in mine)
+    return tuple(held_of(place, bases.get((place.version, place.target)), tx, names) for place in mine)
 
 
-def _held(place: Placement, basis: Basis | None, tx: Transaction, names: Mapping[str, str]) -> Held:
+def held_of(place: Placement, basis: Basis | None, tx: Transaction, names: Mapping[str, str]) -> Held:
     """By what right is said where it is not an approval. A copy in a target model counts as the version that was copied."""
     request = tx.requests.get(place.request_id) if place.request_id else None
     version = request.version if request and request.target.kind is TargetKind.MODEL else place.version
@@ -259,11 +259,7 @@ def _figures(requests: Sequence[TransitionRequest], tx: Transaction) -> MetricHi
     rule = tx.policy().rule_for(request.version.workspace, request.version.model, request.target)
     if rule is None or request.evidence is None:
         return None
-    of_model = tx.requests.find(workspace=request.version.workspace, model=request.version.model)
-    older = {
-        other.version.version: other.evidence.metrics
-        for other in of_model
-        if other.evidence and other.version.version < request.version.version
-    }
+    of_model = tx.requests.before(request.version, READ_BACK)
+    older = {other.version.version: other.evidence.metrics for other in reversed(of_model) if other.evidence}
     newest = dict(sorted(older.items())[-(SHOWN_VERSIONS - 1) :])
     return history_of(request, request.evidence, rule, newest)

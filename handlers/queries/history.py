@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from bot.domain import events as e
 from bot.domain.events import Event, RequestEvent
 from bot.domain.ledger.chain import Entry
-from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRequest
-from bot.domain.queries.history import HistoryEntry, happening, seen_in_the_registry
+from bot.domain.model import DEFAULT_WORKSPACE, Target, TargetKind, TransitionRequest, VersionId
+from bot.domain.queries.history import HistoryEntry, happening, history_about, seen_in_the_registry
 from bot.domain.registry.watch_events import HolderLeft
 from bot.services import Services
 from bot.store.ledger import read_event
@@ -51,6 +51,20 @@ def history_of(
         entries = tx.ledger.entries(*(kind.__name__ for kind in KINDS))
         told = [_told(event, seq, workspace, until, by_id, names) for seq, event in _events(entries)]
     return [one for one in told if one is not None and target in (None, one.target)]
+
+
+def history_of_version(version: VersionId, s: Services) -> list[HistoryEntry]:
+    """As `history_of`, what concerns one version; it reads no requests of the others that changed nothing for it."""
+    with s.store.transaction() as tx:
+        until = _names_of(version.workspace, version.model, tx)
+        by_id = {request.id: request for request in tx.requests.that_moved(version, tuple(until))}
+        names = tx.people.all_names()
+        registry = tx.ledger.entries(*(kind.__name__ for kind in KINDS if not issubclass(kind, RequestEvent)))
+        kinds = {kind.__name__ for kind in KINDS}
+        entries = [*registry, *(one for one in tx.ledger.about(*by_id) if one.kind in kinds)]
+        in_order = sorted(entries, key=lambda one: one.seq)
+        told = [_told(event, seq, version.workspace, until, by_id, names) for seq, event in _events(in_order)]
+    return history_about(version, [one for one in told if one is not None])
 
 
 def _names_of(workspace: str, model: str, tx: Transaction) -> Until:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from tests.fixtures.axe import faults_of
 from tests.fixtures.installation import Installation
 
 
@@ -23,12 +24,14 @@ def test_approve_asks_to_confirm_then_the_buttons_are_gone_and_the_alias_has_mov
     expect(page.get_by_role("dialog")).to_have_count(0)
     installation.settle_until(lambda: installation.champion() == 1)
 
+    faults = faults_of(page, "slack")
     expect(card).to_contain_text(f"Approved: {installation.model} v1 → champion")
     expect(card).to_contain_text("Ana Ruiz approved (ml-leads)")
     expect(card.get_by_role("button", name="Approve")).to_have_count(0)
     page.goto(installation.settings.jira_url + f"/browse/{installation.reread(request).ticket.key}")  # type: ignore[union-attr]
     expect(page.locator(".status .lozenge")).to_have_text("Done")
     expect(page.get_by_text("Ana Ruiz on")).to_be_visible()
+    assert faults + faults_of(page, "jira") == []
 
 
 def test_reject_asks_why_and_the_reason_stands_on_the_card(installation: Installation, page: Page) -> None:

@@ -55,11 +55,11 @@ def test_a_registry_that_does_not_answer_is_asked_once(with_policy: Services) ->
 
 
 def test_a_refusal_speaks_of_its_own_version_alone(with_policy: Services) -> None:
-    refused, told_of = a_version(7, "bike-day"), a_version(8, "bike-night")
+    refused, outcome_of = a_version(7, "bike-day"), a_version(8, "bike-night")
     with_policy.registry.refused.add(refused)  # type: ignore[attr-defined]
-    with_policy.registry.locks[told_of] = LOCK  # type: ignore[attr-defined]
+    with_policy.registry.locks[outcome_of] = LOCK  # type: ignore[attr-defined]
     promoted(with_policy, refused, MONDAY)
-    promoted(with_policy, told_of, MONDAY, request_id="r2")
+    promoted(with_policy, outcome_of, MONDAY, request_id="r2")
 
     first, second = told(with_policy).pipelines
 

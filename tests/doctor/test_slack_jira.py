@@ -6,9 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from bot.doctor.findings import Status
+from bot.doctor.findings import Status, World
+from bot.doctor.slack import people_can_sign_in
 from bot.sandbox.jira import Deployment, Field, Project
-from tests.fixtures.doctor_world import Installation
+from bot.sandbox.serving import serving
+from bot.sandbox.slack import SlackSandbox
+from config.policy import read_policy
+from config.settings import Settings
+from tests.fixtures.doctor_world import POLICY, Installation
 
 # Slack
 
@@ -47,6 +52,39 @@ def test_every_card_and_form_is_shown_to_slack_before_it_is_needed(installed: In
 
     assert found["slack cards"].status is Status.OK
     assert "cards and messages that were tried, and the forms" in found["slack cards"].why
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "why"),
+    [
+        ({"SLACK_CLIENT_ID": "1.2"}, Status.FAIL, "SLACK_CLIENT_ID is not the app's"),
+        ({"SLACK_CLIENT_SECRET": "of-another-app"}, Status.FAIL, "SLACK_CLIENT_SECRET is not the app's"),
+        ({"SLACK_CLIENT_ID": "", "SLACK_CLIENT_SECRET": ""}, Status.WARN, "sign-in is off: SLACK_CLIENT_ID"),
+        ({"COUNTERSIGN_URL": ""}, Status.WARN, "sign-in is off: COUNTERSIGN_URL"),
+        ({"COUNTERSIGN_URL": "http://countersign.example.com"}, Status.WARN, "is not https"),
+        ({"COUNTERSIGN_URL": "https://example.com/countersign"}, Status.FAIL, "has a path"),
+    ],
+)
+def test_what_keeps_people_from_signing_in_is_named(changed: dict[str, str], status: Status, why: str) -> None:
+    slack = SlackSandbox()
+    with serving(slack) as url:
+        slack.public_url = url
+        settings = Settings.model_validate(
+            {name: value for name, value in {**signing_in(slack, url), **changed}.items() if value}
+        )
+
+        found = list(people_can_sign_in(World(settings, read_policy(POLICY.format(model="bike")), "")))
+
+    assert (found[-1].status, why in found[-1].why) == (status, True)
+
+
+def signing_in(slack: SlackSandbox, url: str) -> dict[str, str]:
+    return {
+        "COUNTERSIGN_URL": "https://countersign.example.com",
+        "SLACK_CLIENT_ID": slack.app.client_id,
+        "SLACK_CLIENT_SECRET": slack.app.client_secret,
+        "SLACK_API_URL": f"{url}/api/",
+    }
 
 
 @pytest.mark.parametrize("code", ["invalid_message", "invalid_blocks", "msg_blocks_too_long"])

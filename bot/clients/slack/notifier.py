@@ -87,6 +87,10 @@ class SlackNotifier:
         self._channels = Remembered[str](clock)
         self._signatures = RequestSignatures(signing_secrets, (token, *earlier_tokens), seals_count=socket_mode)
 
+    def home(self) -> str:
+        """The id of the bot's workspace, or of the organisation that it is installed for as a whole."""
+        return self._people.bot().team
+
     def post(self, channel: str, card: Card, key: str, thread: str | None = None) -> PostedCard:
         """Makes every call that can fail before the message is sent, because nothing may fail afterwards."""
         is_by_id = ACCOUNT_ID.fullmatch(channel) or self._people.bot().is_org_wide  # where a name may stand for several

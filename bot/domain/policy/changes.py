@@ -157,6 +157,7 @@ def _house_fields(policy: Policy) -> Fields:
         **{name: text for freeze in policy.freezes for name, text in _freeze_fields(freeze).items()},
         "artifact_stores": _listed(policy.artifact_stores),
         "default": policy.default,
+        "readers": _listed(policy.readers),
         **(_digest_fields(policy.digest) if policy.digest else {}),
     }
 

@@ -243,6 +243,7 @@ class Policy:
     authors_from: tuple[AuthorSource, ...] = ()
     registries: tuple[Registry, ...] = ()
     language: str = "en"
+    readers: tuple[str, ...] = ()  # empty: all groups
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from .answers import NO_ANSWER, Answer
 from .backend import ALL_SCOPES, InstalledApp, new_backend
 from .delivery import FORM, Delivery
 from .interactions import Interactions, Submission
+from .openid import OpenId, openid
 from .page import page
 from .socket_door import SocketDoor
 from .views import OpenView
@@ -70,8 +71,16 @@ class SlackSandbox:
         self.delivery = Delivery(self.backend)
         self.interactions = Interactions(self.backend, self.delivery, lambda: self.public_url)
         self.sockets = self.backend.sockets
-        self.public_url = ""
+        self.openid = OpenId(self.backend)
         self.faults = Faults(SocketDoor(self.sockets, self._flask()))
+
+    @property
+    def public_url(self) -> str:
+        return self.openid.issuer
+
+    @public_url.setter
+    def public_url(self, url: str) -> None:
+        self.openid.issuer = url
 
     @property
     def team_id(self) -> str:
@@ -211,6 +220,7 @@ class SlackSandbox:
 
     def _flask(self) -> Flask:
         flask = Flask(__name__, static_folder=None)
+        flask.register_blueprint(openid(self.openid))
         flask.register_blueprint(web_api(self.backend))
         flask.register_blueprint(page(self.backend, self.interactions))
 

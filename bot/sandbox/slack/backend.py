@@ -40,7 +40,7 @@ class InstalledApp:
     `should_escape` is the manifest's, for slash commands; `looks_at_files` is how many `files.info` calls a new file takes to be processed.
     `shares_after` is how many looks into a thread files take to be shared there, and `shares_lost` how many of the next times Slack says
     `ok` and shares nothing. `is_free_plan`: user groups need a paid one. `enterprise`: the id of the Grid organisation that the app is
-    installed for as a whole, empty for an app of one workspace.
+    installed for as a whole, empty for an app of one workspace. `redirect_uris` are the addresses to which people may be sent who sign in.
     """
 
     signing_secret: str
@@ -63,6 +63,9 @@ class InstalledApp:
     shares_lost: int = 0
     is_free_plan: bool = False
     enterprise: str = ""
+    client_id: str = "25259531569.1115229150001"
+    client_secret: str = "sandbox-client-secret"
+    redirect_uris: tuple[str, ...] = ()
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from bot.store.tables.passkeys import passkey_cards as passkey_cards
 from bot.store.tables.passkeys import passkey_requests as passkey_requests
@@ -22,6 +23,7 @@ from bot.store.tables.registry import renames as renames
 from bot.store.tables.registry import sweeps as sweeps
 from bot.store.tables.registry import unreadable_models as unreadable_models
 from bot.store.tables.registry import watches as watches
+from bot.store.tables.web import web_sessions as web_sessions
 
 # Exactly the text of the ledger's index: with bound values PostgreSQL would not use it.
 decides = sa.text("kind in ('RequestApproved', 'RequestRejected')")
@@ -50,6 +52,10 @@ requests = sa.Table(
     # What the version is made of, once its evidence is frozen: earlier rejections are found by it.
     sa.Column("content_digest", sa.Text),
     sa.Column("content_origin", sa.Text),
+    # What the pages search by: who asked, trained, voted or ended it.
+    sa.Column("decided_at", Moment),
+    sa.Column("ticket_key", sa.Text),
+    sa.Column("people", ARRAY(sa.Text), nullable=False, server_default="{}"),
     # A webhook and a poll of the same change make one request, in either order of commit.
     sa.Index(
         "one_live_request",
@@ -68,6 +74,9 @@ requests = sa.Table(
     sa.Index("requests_by_digest", "content_digest"),
     sa.Index("requests_by_origin", "content_origin"),
     sa.Index("requests_by_version", "version_created", "version"),
+    sa.Index("requests_by_number", "workspace", "model", "version"),
+    sa.Index("requests_by_ticket_key", "ticket_key"),
+    sa.Index("requests_by_people", "people", postgresql_using="gin"),
 )
 
 ledger = sa.Table(

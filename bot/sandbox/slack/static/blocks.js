@@ -5,7 +5,7 @@ import { drawChart } from "./charts.js";
 import { dateNode, emoji, mrkdwn, plainText, safeLink } from "./mrkdwn.js";
 
 const DRAW = {
-  header: (block) => element("h3", { class: "block header" }, plainText(block.text.text)),
+  header: (block) => element("h2", { class: "block header" }, plainText(block.text.text)),
   divider: () => element("hr", { class: "block" }),
   section: drawSection,
   context: drawContext,

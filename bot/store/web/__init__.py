@@ -1,0 +1,1 @@
+"""What the pages read and write in the database: sessions, and searches over requests."""

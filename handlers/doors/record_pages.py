@@ -1,0 +1,109 @@
+"""Door: the pages of what was recorded: one request, the ledger, past digests. They show and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from bot.domain.digest.figures import Digest
+from bot.domain.queries import description_text as words
+from bot.errors import Refused
+from bot.reports.html import html_of, policy_of
+from bot.reports.records import file_names
+from bot.services import Services
+from bot.store.digests import DigestRow
+from handlers.doors.readers import Readers
+from handlers.doors.web_frame import Frame
+from handlers.queries.ledger_page import ledger_page
+from handlers.queries.overview import request_page
+
+HTML = "text/html; charset=utf-8"
+WEEKS_A_PAGE = 30
+LARGEST_ENTRY = 2**62
+
+
+class ClosedWeek(Protocol):
+    @property
+    def row(self) -> DigestRow: ...
+    @property
+    def digest(self) -> Digest: ...
+
+
+ReadWeek = Callable[[str], ClosedWeek]
+"""A closed week, compared with the ledger. Raises Refused."""
+
+
+def record_pages(s: Services, readers: Readers, frame: Frame, read_week: ReadWeek) -> Blueprint:
+    door = Blueprint("record_pages", __name__)
+
+    @door.get("/requests/<beginning>")
+    def one_request(beginning: str) -> ResponseReturnValue:
+        reader = readers.reader()
+        found = request_page(beginning, s)
+        return frame.show("request.html", reader, found=found, told=found.told, words=words)
+
+    @door.get("/ledger")
+    def ledger() -> ResponseReturnValue:
+        reader = readers.reader()
+        upto = request.args.get("upto", "").strip()
+        before = _number(request.args.get("before", ""))
+        number = _number(upto)
+        found = ledger_page(before if number is None else number + 1, s)
+        return frame.show("ledger.html", reader, found=found, upto=upto)
+
+    @door.get("/digests")
+    def digests() -> ResponseReturnValue:
+        reader = readers.reader()
+        with s.store.transaction() as tx:
+            found = tx.digests.weeks(request.args.get("before", ""), WEEKS_A_PAGE + 1)
+        weeks = found[:WEEKS_A_PAGE]
+        more = f"?before={weeks[-1][0].week}" if len(found) > WEEKS_A_PAGE else ""
+        return frame.show("digests.html", reader, weeks=weeks, more=more)
+
+    @door.get("/digests/<week>")
+    def digest(week: str) -> ResponseReturnValue:
+        reader = readers.reader()
+        row = _closed(week).row
+        return frame.show("digest.html", reader, row=row, week=row.period.week, names=file_names(row.period.week))
+
+    @door.get("/digests/<week>/<file>")
+    def digest_file(week: str, file: str) -> ResponseReturnValue:
+        """The report opens in the browser under its own policy; all others are downloads."""
+        readers.reader()
+        found = _closed(week)
+        row, names = found.row, file_names(found.row.period.week)
+        if file == names.html:
+            page = html_of(found.digest, s.templates)
+            policy = f"{policy_of(s.templates)}; frame-ancestors 'none'"
+            return Response(page, content_type=HTML, headers={"Content-Security-Policy": policy})
+        contents: dict[str, tuple[bytes, str]] = {
+            names.pdf: (row.pdf, "application/pdf"),
+            names.holdings: (row.holdings.encode(), "text/csv; charset=utf-8"),
+            names.waiting: (row.waiting.encode(), "text/csv; charset=utf-8"),
+            names.figures: (row.figures.encode(), "application/json"),
+        }
+        if file not in contents:
+            raise Refused(f"{row.period.week} has no file {file[:80]} here")
+        content, kind = contents[file]
+        return Response(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{file}"'})
+
+    def _closed(week: str) -> ClosedWeek:
+        with s.store.transaction() as tx:
+            known = tx.digests.find(week) is not None
+        if not known:
+            raise Refused(f"{week[:20]} is no closed week. The list of digests has all that are")
+        return read_week(week)
+
+    frame.protect(door)
+    return door
+
+
+def _number(text: str) -> int | None:
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise Refused(f'"{text[:40]}" is not the number of an entry')
+    return min(int(text), LARGEST_ENTRY)

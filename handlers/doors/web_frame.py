@@ -1,0 +1,154 @@
+"""What all pages share: their frame with the menu, what the browser may do with them, and refusals as pages.
+
+Every text may come from outside, so all of it is escaped, and the browser may run no script and fetch nothing but our own style sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import structlog
+from flask import Blueprint, Response, render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
+
+import bot
+from bot.domain.card.card import Link
+from bot.domain.text import format_utc
+from bot.errors import OutsideError, Refused, Rejected
+from bot.services import Services
+from handlers.doors.errors import answer_for_people, as_sentence
+from handlers.doors.readers import Reader, Readers
+
+log = structlog.get_logger()
+
+PAGES = Path(bot.__file__).with_name("pages")
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",  # the address may be the key to the page
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cache-Control": "private, no-store",
+    "X-Robots-Tag": "noindex",
+}
+NOT_FOUND, UNREACHED = 404, 503
+FORM_LIMIT = 4 * 1024  # bytes
+MENU = (("/", "Start"), ("/search", "Search"), ("/models", "Models"), ("/ledger", "Ledger"), ("/digests", "Digests"))
+
+
+class Frame:
+    """Shows templates of `bot/pages` with the menu, for a reader or for the holder of a signed link."""
+
+    def __init__(self, s: Services, readers: Readers) -> None:
+        self._s = s
+        self._readers = readers
+
+    def show(self, template: str, reader: Reader | None, status: int = 200, **values: object) -> ResponseReturnValue:
+        """`reader` is None for someone without a session, who gets no menu."""
+        shared = {"me": reader, "menu": MENU if reader else (), "here": request.path, "web": web, "moment": moment}
+        return render_template(template, **shared, **values), status
+
+    def protect(self, door: Blueprint) -> None:
+        """Turns refusals into pages, and adds the headers to each answer."""
+
+        @door.before_request
+        def small_forms_only() -> None:
+            request.max_content_length = FORM_LIMIT
+
+        @door.errorhandler(Rejected)
+        def rejected(refusal: Rejected) -> ResponseReturnValue:
+            log.warning("page_refused", reason=refusal.reason)
+            return self.refuse(
+                TITLES.get(refusal.reason, "This page does not open"), str(refusal), refusal.status, refusal.reason
+            )
+
+        @door.errorhandler(Refused)
+        def unknown(refusal: Refused) -> ResponseReturnValue:
+            return self.refuse("Nothing to show", str(refusal), NOT_FOUND)
+
+        @door.errorhandler(OutsideError)
+        def unreached(trouble: OutsideError) -> ResponseReturnValue:
+            return self._trouble(f"{as_sentence(str(trouble))} Try again in a few minutes.", UNREACHED)
+
+        answer_for_people(door, self._trouble)
+
+        @door.after_request
+        def protected(response: Response) -> Response:
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
+            return response
+
+    def refuse(self, title: str, why: str, status: int, reason: str = "") -> ResponseReturnValue:
+        """Says why, and what the person can do next: sign in, where that helps."""
+        from handlers.doors.sign_in import sign_in_address
+
+        off = self._s.sign_in.why_off
+        helps = reason in HELPED_BY_SIGNING_IN and not off
+        address = sign_in_address(_wanted()) if helps else ""
+        hint = off if reason in HELPED_BY_SIGNING_IN and off else ""
+        return self.show(
+            "refused.html", None, status, title=title, why=as_sentence(why), sign_in=address, hint=hint, reason=reason
+        )
+
+    def _trouble(self, why: str, status: int) -> ResponseReturnValue:
+        log.warning("page_not_shown", why=why)
+        return self.refuse("This page cannot be shown now", why, status)
+
+
+OF_LINKS = ("no_signature", "bad_signature", "expired", "not_configured")
+TITLES = {
+    **dict.fromkeys(OF_LINKS, "No page without its link"),
+    "not_signed_in": "Sign in to read this page",
+    "session_over": "Your session is over",
+    "no_reader": "You may not read these pages",
+    "no_member": "You may not read these pages",
+    "other_team": "That is another Slack workspace",
+    "sign_in_off": "Signing in is not set up",
+    "form": "This form was not sent",
+    **dict.fromkeys(
+        ("state", "nonce", "too_late", "replayed", "code", "id_token", "slack_refused", "no_account"),
+        "You are not signed in",
+    ),
+}
+HELPED_BY_SIGNING_IN = frozenset(
+    {
+        *OF_LINKS,
+        "not_signed_in",
+        "session_over",
+        "other_team",
+        "state",
+        "nonce",
+        "too_late",
+        "replayed",
+        "code",
+        "slack_refused",
+    }
+)
+
+
+def _wanted() -> str:
+    """The page that was asked for, as an address; a form is not sent again."""
+    query = request.query_string.decode("ascii", "replace")
+    return f"{quote(request.path)}{'?' if query else ''}{query}" if request.method == "GET" else "/"
+
+
+def web(text: str, url: str | None) -> Link | None:
+    """What came from outside becomes a link only when it leads to the web."""
+    return Link(text, url) if url and url.startswith(("https://", "http://")) else None
+
+
+def moment(at: datetime | None) -> Markup:
+    """A time for people and for programs; nothing for None."""
+    if at is None:
+        return Markup("")
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), escape(format_utc(at)))
+
+
+Page = Callable[..., ResponseReturnValue]

@@ -1,0 +1,142 @@
+"""What the pages find, and how they stay quick and plain with much, odd or missing input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from tests.fixtures.installation import Installation
+from tests.fixtures.readers import ReadersBrowser
+from tests.fixtures.reading import Past, reading_room
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def room(database_url: str, tmp_path: Path) -> Iterator[Installation]:
+    with reading_room(database_url, tmp_path) as room:
+        yield room
+
+
+@pytest.fixture
+def reader(room: Installation) -> Iterator[ReadersBrowser]:
+    browser = ReadersBrowser(room)
+    browser.sign_in("ana")
+    yield browser
+    browser.close()
+
+
+def test_a_search_finds_by_each_kind_of_word_and_says_plainly_what_it_cannot_read(
+    room: Installation, reader: ReadersBrowser
+) -> None:
+    past, now = Past(room.s), room.clock.now()
+    past.approved(past.asked("bike", 1, now - 60 * DAY), "ben@example.com", now - 59 * DAY)
+    past.approved(past.asked("taxi", 2, now - 9 * DAY, workspace="eu/team-a"), "ana@example.com", now - 8 * DAY)
+    month_ago = (now - 30 * DAY).date().isoformat()
+
+    found = {
+        query: [model for model in ("bike", "taxi") if f"{model}</bdi> v" in reader.open(f"/search?{query}").text]
+        for query in (
+            "q=bik",
+            "q=v2",
+            "q=okafor",
+            "q=GOV-2",
+            "q=team-a",
+            "q=bea+v1",
+            f"from={month_ago}",
+            f"to={month_ago}",
+        )
+    }
+    odd = {
+        page: reader.open(page)
+        for page in (
+            "/search?q=" + "a+" * 9,
+            "/search?from=soon",
+            "/search?state=odd",
+            "/search?after=x",
+            "/search?q=%00",
+        )
+    }
+    odd |= {
+        page: reader.open(page)
+        for page in (
+            "/models/none",
+            "/models/bike?at=9999-12-31",
+            "/models/bike?before=-1",
+            "/requests/none",
+            "/digests/2026-W01",
+        )
+    }
+
+    assert found == {
+        "q=bik": ["bike"],
+        "q=v2": ["taxi"],
+        "q=okafor": ["bike"],
+        "q=GOV-2": ["taxi"],
+        "q=team-a": ["taxi"],
+        "q=bea+v1": ["bike"],
+        f"from={month_ago}": ["taxi"],
+        f"to={month_ago}": ["bike"],
+    }
+    assert {page: answer.status_code for page, answer in odd.items() if answer.status_code != 404} == {
+        "/search?q=%00": 400
+    }
+    assert all("<h1>" in answer.text for answer in odd.values())
+    assert "in <bdi>eu/team-a</bdi>" in reader.open("/").text
+    assert reader.open("/workspaces/eu/team-a/models/taxi").status_code == 200
+    assert reader.open("/models/taxi").status_code == 404
+
+
+def test_a_page_of_the_ledger_says_which_entry_was_changed(room: Installation, reader: ReadersBrowser) -> None:
+    past = Past(room.s)
+    past.asked("bike", 1, room.clock.now())
+    good = reader.open("/ledger").text
+    with room.s.store.engine.begin() as connection:
+        connection.execute(sa.text("alter table ledger disable trigger all"))
+        connection.execute(
+            sa.text("update ledger set body = replace(body, 'spring', 'autumn') where kind = 'RequestOpened'")
+        )
+
+    changed = reader.open("/ledger").text
+
+    assert "\u2713 verified" in good
+    assert "\u2713 verified" not in changed
+    assert "was changed: its body does not have its hash" in changed
+
+
+@pytest.mark.proof
+def test_a_model_with_two_thousand_versions_is_shown_page_by_page(room: Installation, reader: ReadersBrowser) -> None:
+    past, now = Past(room.s), room.clock.now()
+    past.approved(past.asked("bike", 1, now - 60 * DAY), "ben@example.com", now - 59 * DAY)
+    past.many("bike", range(2, 2001), now - 30 * DAY)
+    rows = rows_read(room)
+
+    pages = {
+        page: (reader.open(page).status_code, rows())
+        for page in ("/", "/search?q=bike", "/models", "/models/bike", "/models/bike?before=1000", "/models/bike/1500")
+    }
+
+    assert {status for status, _ in pages.values()} == {200}
+    assert {page: read for page, (_, read) in pages.items() if read > 500} == {}
+    assert "v1000</a>" not in reader.open("/models/bike?before=1000").text
+    assert "v999</a>" in reader.open("/models/bike?before=1000").text
+
+
+def rows_read(room: Installation) -> Callable[[], int]:
+    """Counts the rows that the database answers with, since the last time."""
+    counted = [0]
+
+    def count(_connection: object, cursor: Any, *_: object) -> None:
+        counted[0] += max(cursor.rowcount, 0)
+
+    def since_then() -> int:
+        found, counted[0] = counted[0], 0
+        return found
+
+    sa.event.listen(room.s.store.engine, "after_cursor_execute", count)
+    return since_then
