@@ -73,6 +73,7 @@ def test_a_body_says_its_place_what_happened_and_everything_about_it() -> None:
         "joined": [],
         "barred": [],
         "adopted": False,
+        "deadlines": None,
     }
 
 
