@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -247,8 +248,10 @@ def run_worker(s: Services) -> int:
 
 
 def run_socket(s: Services, settings: Settings) -> None:
-    """Slack's Socket Mode, for bots without a public address. Blocks."""
-    socket_handler(s, settings).start()  # type: ignore[no-untyped-call]
+    """Slack's Socket Mode, for bots without a public address. Blocks. Bolt's own `start` would print a line among our JSON lines."""
+    socket_handler(s, settings).connect()  # type: ignore[no-untyped-call]
+    log.info("socket_mode_connected")
+    threading.Event().wait()
 
 
 def socket_handler(s: Services, settings: Settings) -> SocketModeHandler:

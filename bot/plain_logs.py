@@ -15,6 +15,7 @@ SENTENCES: Mapping[str, str] = {
     "migrated": "{what}",
     "serving": "listening on {url}, policy {policy} with {rules}; next, in a second terminal: countersign doctor",
     "listening": "the web process answers on {host} port {port}",
+    "socket_mode_connected": "Slack's Socket Mode is connected",
     "stopping": "stopping: work in progress ends first, which takes {at_most} at most",
     "stopped": "stopped; what waits goes on with the next countersign serve",
     "serve_was_killed": "the countersign serve before was killed; waiting for {waits_for}, {at_most} at most",

@@ -15,7 +15,7 @@ from bot.domain.policy.rules import Policy
 from bot.errors import InvalidSettings
 from bot.init import env_file
 from bot.init.choosing import Choosing
-from bot.init.connecting import CARRIED, Connecting, World, environment, settings_from
+from bot.init.connecting import CARRIED, Connecting, World, settings_from
 from bot.init.draft import PolicyDraft
 from bot.init.existing import completed
 from bot.init.folder import NewFile, check_not_tracked, check_writable, ignoring, text_in, write_all
@@ -147,6 +147,3 @@ def _another_registry(kept: Mapping[str, str], world: World) -> tuple[str, ...]:
         f"MLFLOW_TRACKING_URI was {before} and is now {now}. If that is another registry, the bot stops until you accept it "
         "(`countersign registry accept`). To watch both, keep the first, and name the second under `registries` in the policy.",
     )
-
-
-__all__ = ["ENV_FILE", "PUBLIC_KEY_FILE", "Plan", "Wanted", "environment", "plan"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from bot.clients.jira.checkup import PERMISSIONS, JiraCheckup, ProjectName
 from bot.clients.mlflow.checkup import MlflowCheckup, Training
@@ -66,6 +67,7 @@ class Measured:
 
 
 NOT_MEASURED = Measured("", ())
+LOOKED_AT = 5  # models; each takes a few calls
 
 
 def see_registry(settings: Settings) -> RegistrySeen:
@@ -87,12 +89,7 @@ def measured(settings: Settings, models: Iterable[ModelSummary], target: str) ->
     return NOT_MEASURED
 
 
-LOOKED_AT = 5  # models; each takes a few calls
-
-
 def matching(models: Sequence[ModelSummary], patterns: Iterable[str]) -> tuple[ModelSummary, ...]:
-    from fnmatch import fnmatchcase
-
     wanted = tuple(patterns)
     return tuple(model for model in models if any(fnmatchcase(model.name, pattern) for pattern in wanted))
 
