@@ -13,6 +13,7 @@ from bot.domain.card.needs import needs_text, unknown_party
 from bot.domain.card.titles import FAST_TRACK_TITLES, TITLES
 from bot.domain.card.titles import title_of as title_of
 from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
+from bot.domain.registry.comparisons import compared_with
 from bot.domain.request.counting import worth_of, worth_text
 from bot.domain.request.quorum import ANYONE
 from bot.domain.text import format_utc, target_label
@@ -118,7 +119,7 @@ def what_approve_does(request: TransitionRequest) -> str:
         return f"{target_label(request)} goes back{away} to {request.version}."
     if request.kind is Kind.OBSERVED:
         return f"{request.version} stays {target_label(request)}."
-    before = request.evidence.champion.version if request.evidence and request.evidence.champion else None
+    before = compared_with(request)
     if before is None or before.model != request.version.model or before == request.version:
         return f"{request.version} becomes {target_label(request)}."
     return f"{target_label(request)} moves from v{before.version} to v{request.version.version}."
