@@ -66,7 +66,7 @@ def test_the_plot_is_drawn_and_says_in_words_what_it_shows(installation: Install
     expect(plot).to_have_js_property("naturalWidth", 1200)
     expect(plot).to_have_attribute("alt", shown.alt)
     expect(page.get_by_test_id("thread").locator("figcaption")).to_contain_text("candidate v2 31.5, limit: at most 30")
-    expect(card_on(page, installation, 2).get_by_role("button", name="Approve")).to_be_in_viewport()
+    expect(page.get_by_test_id("messages").get_by_role("button", name="Approve")).to_be_in_viewport()
 
 
 def test_a_reminder_stands_in_the_cards_thread_and_calls_those_who_are_missing(

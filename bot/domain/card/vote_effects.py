@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.domain.model import Kind, TargetKind, TransitionRequest
+from bot.domain.registry.comparisons import compared_with
 from bot.domain.text import target_label, version_name
 from bot.language import _
 
@@ -32,7 +33,7 @@ def what_approve_does(request: TransitionRequest) -> str:
     if request.kind is Kind.OBSERVED:
         return _("{version} stays {target}.", version=version, target=target)
     if request.kind is not Kind.ROLLBACK:
-        before = request.evidence.champion.version if request.evidence and request.evidence.champion else None
+        before = compared_with(request)
         if before is None or before.model != request.version.model or before == request.version:
             return _("{version} becomes {target}.", version=version, target=target)
         old, new = f"v{before.version}", f"v{request.version.version}"
