@@ -36,11 +36,11 @@ from handlers.request import (
     asking,
     deadlines,
     evidence,
-    passkey_buttons,
     refused_votes,
     rollbacks,
     waiting,
 )
+from handlers.request.buttons import passkeys as passkey_cards
 
 freeze_evidence = FollowUp("freeze_evidence", Lane.EVIDENCE)
 sign = FollowUp("sign", Lane.EVIDENCE)
@@ -148,8 +148,8 @@ EFFECTS: dict[str, Callable[[str, Services], None]] = {
     "show_plot": plots.show_plot,
     "remind": deadlines.remind,
     "tell_delegate": absences.tell_delegate,
-    "show_passkey": passkey_buttons.show_passkey,
-    "look_at_passkey": passkey_buttons.look_at_passkey,
+    "show_passkey": passkey_cards.show_passkey,
+    "look_at_passkey": passkey_cards.look_at_passkey,
     "look_at": reconcile.reconcile_model,
     "sweep_versions": sweeps.sweep_versions,
     "sweep_models": sweeps.sweep_models,

@@ -22,7 +22,8 @@ from bot.services import Services
 from handlers.digest import sign_off
 from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body, text_of
 from handlers.notify.readers import for_account
-from handlers.request import approvals, call_off_button, passkey_buttons, rollbacks
+from handlers.request import approvals
+from handlers.request.buttons import call_off, passkeys, roll_back
 from handlers.request.casting import Reply
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ log = structlog.get_logger()
 BODY_LIMIT = 1024 * 1024  # bytes; a click carries the whole message
 FORM = "countersign.reason"
 STORIES = {
-    "roll_back": rollbacks.press,
-    "call_off": call_off_button.press,
-    CONFIRM: passkey_buttons.press,
-    REFUSE: passkey_buttons.press,
+    "roll_back": roll_back.press,
+    "call_off": call_off.press,
+    CONFIRM: passkeys.press,
+    REFUSE: passkeys.press,
     SIGN_OFF: sign_off.press,
 }  # every other button is a vote
 PRESS_LATER = "Countersign's database does not answer, so your click may not be recorded. Press again in a minute: a vote counts only once."

@@ -25,8 +25,8 @@ from handlers.doors.errors import as_sentence, text_of
 from handlers.doors.readers import link_for_reader
 from handlers.notify.readers import for_account
 from handlers.policy.kill_switch import how_it_is, switch_fast_track
-from handlers.request import call_off_button
 from handlers.request.absences import come_back, declare_away, who_is_away
+from handlers.request.buttons import call_off
 from handlers.request.passkeys import OPENS_FOR, offer_page, passkeys_of, revoke_own
 from handlers.request.voters import VoterUnknown, any_approver
 
@@ -196,7 +196,7 @@ def _call_off(asked: Asked, s: Services) -> Card:
     beginning, _between, reason = asked.rest.partition(" ")
     if not beginning:
         raise Refused(_('say "/countersign call-off ID REASON", with the id that the last line of the card shows'))
-    ended = call_off_button.say(asked.account, beginning, _readable(reason), s)
+    ended = call_off.say(asked.account, beginning, _readable(reason), s)
     said = _(
         "Recorded: the approval of {version} for {target} is called off and will not be applied.",
         version=str(ended.version),

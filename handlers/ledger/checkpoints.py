@@ -11,7 +11,7 @@ from bot.domain.card.card import Card
 from bot.domain.events import KeyAdded
 from bot.domain.ledger.checkpoint import Checkpoint, origin_of, read_note
 from bot.domain.ledger.merkle import Frontier
-from bot.domain.model import DECISION, TransitionRequest
+from bot.domain.model import DECISION, TransitionRequest, VersionId
 from bot.domain.text import version_name
 from bot.errors import InvalidCheckpoint, Permanent
 from bot.language import _, ngettext, sentences
@@ -64,7 +64,7 @@ def witness(request_id: str, s: Services) -> None:
             return
     checkpoint = checkpoint_over(max(signed), s)
     with for_everyone(s):
-        reply = _reply(request, checkpoint)
+        reply = checkpoint_card(request.version, checkpoint.size, checkpoint.note)
     ticket, said = request.ticket, reply.paragraphs[0]
     if ticket is not None:
         once(key, lambda: s.tickets.comment(ticket, key, said), s)
@@ -72,17 +72,18 @@ def witness(request_id: str, s: Services) -> None:
         post_once(key, card.channel, reply, s, thread=card.message)
 
 
-def _reply(request: TransitionRequest, checkpoint: Recorded) -> Card:
+def checkpoint_card(about: VersionId, size: int, note: str) -> Card:
+    """A reply below the card; its paragraph is also the comment in the ticket, out of which `read_notes` reads the note again."""
     said = ngettext(
         "Checkpoint of the ledger after this decision: {count} entry. Keep this text: with it in a FILE, "
         "`countersign audit verify --checkpoint FILE` finds out whether anything up to here was changed since.",
         "Checkpoint of the ledger after this decision: {count} entries. Keep this text: with it in a FILE, "
         "`countersign audit verify --checkpoint FILE` finds out whether anything up to here was changed since.",
-        checkpoint.size,
+        size,
     )
-    version = version_name(request.version)
+    version = version_name(about)
     summary = _("A checkpoint of the ledger covers the decision on {version}.", version=version)
-    text = sentences(said, checkpoint.note, between="\n\n")
+    text = sentences(said, note, between="\n\n")
     return Card(_("Checkpoint of the ledger"), summary, paragraphs=(text,))
 
 

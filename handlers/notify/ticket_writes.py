@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from bot.domain.card.outcomes import called_off, held_text, unreadable_text
 from bot.domain.card.sentences import CardContext
-from bot.domain.card.ticket_comments import (
-    called_off,
-    decision_text,
-    evidence_text,
-    held_text,
-    outcome_text,
-    rolled_back_text,
-    unreadable_text,
-)
+from bot.domain.card.ticket_comments import decision_text, evidence_text, outcome_text, rolled_back_text
 from bot.domain.events import TicketClosed
 from bot.domain.model import Kind, State, TransitionRequest
 from bot.domain.references import Relation, TicketMove, TicketPlan, TicketRef

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from bot.domain.card.context import CardContext
 from bot.domain.card.needs import button_labels
+from bot.domain.card.outcomes import what_reject_does
 from bot.domain.card.risk import approval_text
-from bot.domain.card.vote_effects import what_reject_does
 from bot.domain.events import SelfApprovalRefused
 from bot.domain.model import TransitionRequest, Verdict
 from bot.domain.policy.rules import Rule

@@ -1,4 +1,4 @@
-"""How a person makes a passkey: a short-lived page that Slack links to, and how passkeys end. `passkey_buttons` has the confirmation."""
+"""How a person makes a passkey: a short-lived page that Slack links to, and how passkeys end. `buttons.passkeys` has the confirmation."""
 
 from __future__ import annotations
 

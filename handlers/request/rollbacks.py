@@ -25,12 +25,10 @@ from bot.domain.model import (
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import NewRequest
-from bot.domain.request.quorum import groups_with_a_say
 from bot.domain.request.rollback import (
     FAILED_TAG,
     brought_by,
     failed_tag,
-    failure_of,
     needs_no_vote,
     rejection_of,
     ways_back,
@@ -38,18 +36,14 @@ from bot.domain.request.rollback import (
 from bot.domain.text import model_name, target_label, version_name
 from bot.errors import Refused
 from bot.language import N_, _, sentences
-from bot.ports import Click
 from bot.services import Services
 from bot.store.requests import LIVE
 from bot.store.transaction import Transaction
 from handlers.custody.belief import check_believed
 from handlers.custody.facts import Place, decided_at, decided_for, facts_of
-from handlers.notify.readers import for_account
-from handlers.notify.render_context import context_for
 from handlers.request.asking import COMMENT_LIMIT, checked_email, open_new, person_with, rule_for_new
 from handlers.request.calling_off import judge_anew
-from handlers.request.casting import Reply, request_under, rule_of
-from handlers.request.voters import voter_for
+from handlers.request.casting import rule_of
 
 REASON_WANTED = N_(
     "say in a sentence why: the reason goes on the card, into the ticket, and marks the version that failed"
@@ -118,39 +112,6 @@ def _holder_and_decided(
     holder = _holder(source.name, target, there, tx)
     place = Place(source.workspace, there.name if there else source.name, target)
     return holder, decided_at(place, source.name, tx, (holder,))
-
-
-def press(click: Click, s: Services) -> Reply:
-    """The button on an applied card: asks for the reason, then rolls back. The requester and the trainer may do it too."""
-    with s.store.transaction() as tx:
-        request = request_under(click, tx)
-        rule = rule_of(request, tx)
-        _check_still_holds(request, tx)
-        context = context_for(request, tx, s.clock.now())
-        ways = ways_back(request.version, decided_for(request, tx))
-    voter = voter_for(click.account, rule, request, s)
-    may_have_a_say = groups_with_a_say(request, rule)
-    if not set(may_have_a_say) & set(voter.groups):
-        raise Refused(
-            _(
-                "only members of {groups} may take {target} back. Ask one of them",
-                groups=", ".join(may_have_a_say),
-                target=target_label(request),
-            )
-        )
-    if not ways:
-        raise Refused(_nothing_to_go_back_to(request.version.model, request.target))
-
-    ask = Ask(AskKind.UNDO if context.may_undo else AskKind.ROLLBACK)
-    if not click.reason:
-        with for_account(click.account, s):
-            title = _("Undo") if context.may_undo else _("Roll back")
-            s.notifier.ask_reason(click, title, _question(request, ways[0]))
-        return Reply(asked=True)
-    model, target, email = request.version.model, request.target, voter.person.email
-    workspace = request.version.workspace
-    roll_back(model, target, None, click.reason, email, ask, s, held_by=request.version, workspace=workspace)
-    return Reply()
 
 
 def what_follows(request: TransitionRequest, s: Services) -> str:
@@ -244,7 +205,7 @@ def _way_back(
         there = {seen.id for seen in source.versions}
         way = next((way for way in ways_back(holder, decided) if way in there), None)
         if way is None:
-            raise Refused(_nothing_to_go_back_to(source.name, target))
+            raise Refused(nothing_to_go_back_to(source.name, target))
         return way
     named = source.version(version)
     if named is None:
@@ -294,7 +255,7 @@ def _is_quicker(ask: Ask, waiting: TransitionRequest) -> bool:
     return ask.kind is AskKind.UNDO and waits_for_the_rule
 
 
-def _nothing_to_go_back_to(model: str, target: Target) -> str:
+def nothing_to_go_back_to(model: str, target: Target) -> str:
     return _(
         "there is nothing to go back to: no other version that was approved for {target} is still there, or each was rolled back "
         "itself. To choose a version all the same: countersign rollback --name {model} --to {target} --version V --reason R",
@@ -315,39 +276,6 @@ def _checked_reason(reason: str) -> str:
             )
         )
     return reason.strip()
-
-
-def _check_still_holds(request: TransitionRequest, tx: Transaction) -> None:
-    """As the registry was last seen; `roll_back` reads it again."""
-    if request.state is not State.APPLIED:
-        raise Refused(
-            _(
-                "{version} has not reached {target} by this request, so nothing can be taken back",
-                version=version_name(request.version),
-                target=target_label(request),
-            )
-        )
-    places = tx.registry.placements(request.version.workspace, request.target_model)
-    newest = next((place for place in places if place.target == request.target), None)
-    if newest is None or newest.request_id != request.id:
-        taken_back = failure_of(request.version, decided_for(request, tx))
-        gone = _(
-            "version {version} no longer holds {target} by this request",
-            version=str(request.version.version),
-            target=target_label(request),
-        )
-        why = _("it was {failed}", failed=taken_back) if taken_back else _("use the card of the one that does")
-        raise Refused(sentences(gone, why, between=": "))
-
-
-def _question(request: TransitionRequest, back_to: VersionId) -> str:
-    return _(
-        "{target} goes back from {version} to {before}. Why? Your reason goes on the card, into the ticket and "
-        "into the ledger, and {version} is marked with it.",
-        target=target_label(request),
-        version=version_name(request.version),
-        before=version_name(back_to),
-    )
 
 
 def _why_votes(request: TransitionRequest, *, was_approved: bool, rejected: bool) -> str:

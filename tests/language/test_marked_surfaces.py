@@ -12,10 +12,10 @@ from tests.language.marked import ROOT
 
 SURFACES = (
     "bot/domain/card/named_ticket.py",
+    "bot/domain/card/outcomes.py",
     "bot/domain/card/passkey_card.py",
     "bot/domain/card/ticket.py",
     "bot/domain/card/ticket_comments.py",
-    "bot/domain/card/vote_effects.py",
     "bot/domain/request/voting.py",
     "bot/passkeys.py",
     "handlers/doors/slack_commands.py",
@@ -27,9 +27,10 @@ SURFACES = (
     "handlers/request/absences.py",
     "handlers/request/approvals.py",
     "handlers/request/askers.py",
-    "handlers/request/call_off_button.py",
+    "handlers/request/buttons/call_off.py",
     "handlers/request/casting.py",
-    "handlers/request/passkey_buttons.py",
+    "handlers/request/buttons/passkeys.py",
+    "handlers/request/buttons/roll_back.py",
     "handlers/request/voters.py",
 )
 MARKS = {"_", "N_", "ngettext", "pgettext"}

@@ -11,20 +11,12 @@ import pytest
 from bot.clients.jira.documents import TEXT_LIMIT, card_as_adf, card_as_wiki, fitting_card
 from bot.clients.slack.blocks import blocks_of, notice, reason_form
 from bot.domain.card.card import Card, Link
+from bot.domain.card.outcomes import called_off, held_text, unreadable_text, what_approve_does, what_reject_does
 from bot.domain.card.passkey_card import passkey_card
 from bot.domain.card.sample import NAMES
 from bot.domain.card.sentences import CardContext
 from bot.domain.card.ticket import ticket_card
-from bot.domain.card.ticket_comments import (
-    called_off,
-    decision_text,
-    evidence_text,
-    held_text,
-    outcome_text,
-    rolled_back_text,
-    unreadable_text,
-)
-from bot.domain.card.vote_effects import what_approve_does, what_reject_does
+from bot.domain.card.ticket_comments import decision_text, evidence_text, outcome_text, rolled_back_text
 from bot.domain.evidence import lineage
 from bot.domain.grounds import No, Objection
 from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State, TargetKind, TransitionRequest

@@ -12,6 +12,7 @@ from bot.domain.card.metrics_table import deciding_tables
 from bot.domain.card.named_ticket import named_text
 from bot.domain.card.needs import may_stand_in, what_is_missing
 from bot.domain.card.next_steps import next_step
+from bot.domain.card.outcomes import what_approve_does, what_reject_does
 from bot.domain.card.reasons import NOT_GIVEN, reason_of
 from bot.domain.card.risk import approval_text, other_risks, risk_of, warnings
 from bot.domain.card.sentences import (
@@ -22,7 +23,6 @@ from bot.domain.card.sentences import (
 )
 from bot.domain.card.ticket import ticket_card as ticket_card
 from bot.domain.card.titles import headline, mark_of, short_version
-from bot.domain.card.vote_effects import what_approve_does, what_reject_does
 from bot.domain.evidence.lineage import in_the_way
 from bot.domain.model import DecidedBy, Kind, RefusedVote, State, TransitionRequest, Verdict
 from bot.domain.policy.rules import Group

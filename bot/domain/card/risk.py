@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.domain.card.card import Lead, Weight
 from bot.domain.card.context import CardContext
 from bot.domain.card.metrics_table import beside_of, direction_of, meant_by, roles_of, thresholds_of
-from bot.domain.card.vote_effects import what_approve_does
+from bot.domain.card.outcomes import what_approve_does
 from bot.domain.evidence import lineage
 from bot.domain.evidence.directions import metric_name
 from bot.domain.grounds import objection_text

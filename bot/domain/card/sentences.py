@@ -9,34 +9,20 @@ from bot.domain.card.context import UNKNOWN as UNKNOWN
 from bot.domain.card.context import CardContext as CardContext
 from bot.domain.card.needs import button_labels as button_labels
 from bot.domain.card.needs import needs_text, unknown_party
+from bot.domain.card.outcomes import applied, called_off, held_text, lapsed, rejected, unreadable_text
 from bot.domain.card.titles import title_of as title_of
-from bot.domain.card.vote_effects import what_reject_does
-from bot.domain.model import Kind, State, TargetKind, TransitionRequest, Verdict, Vote
+from bot.domain.model import Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.request.counting import worth_of, worth_text
 from bot.domain.request.quorum import ANYONE
 from bot.domain.text import format_utc, target_label
 
 RENEWED = "A new card has the new comparison and a new vote; votes on this one do not count."
-TRIED_AGAIN = "Countersign keeps trying; `countersign jobs list` shows the attempts."
 WAS_APPROVED = (State.APPROVED, State.APPLIED, State.STALE)
 VOTED = {
     (Verdict.APPROVE, Kind.PROMOTION): "approved",
     (Verdict.APPROVE, Kind.OBSERVED): "ratified",
     (Verdict.APPROVE, Kind.ROLLBACK): "approved",
 }
-
-
-def called_off(request: TransitionRequest, context: CardContext) -> str:
-    """That an approval was taken back before it was applied, by whom, when and why."""
-    by = f" by {context.name(request.ended_by)}" if request.ended_by else ""
-    when = f" on {format_utc(request.ended_at)}" if request.ended_at else ""
-    return f"Called off{by}{when}: {request.outcome.rstrip('.')}. {_left_alone(request)}"
-
-
-def _left_alone(request: TransitionRequest) -> str:
-    if request.kind is Kind.OBSERVED:
-        return f"{request.version} keeps {target_label(request)} without an approval."
-    return f"Countersign does not move {target_label(request)}."
 
 
 def vote_words(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
@@ -48,7 +34,8 @@ def vote_words(vote: Vote, request: TransitionRequest, context: CardContext) -> 
     how = ", ".join(filter(None, details))
     because = f" Reason: {vote.reason}" if vote.reason else ""
     said = f"{context.name(vote.person)} {voted}{f' ({how})' if how else ''}, {format_utc(vote.at)}."
-    return f"{said}{_lapsed(vote, request, context)}{because}"
+    lapse = lapsed(vote, request, context)
+    return f"{said}{f' {lapse}' if lapse else ''}{because}"
 
 
 def _place(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
@@ -66,31 +53,20 @@ def _requirement(vote: Vote, request: TransitionRequest, context: CardContext) -
     return f" {said}" if said and context.rule is not None else ""
 
 
-def _lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
-    """Says that a vote lapsed. After the decision, compares with the rule it was made under, because the rule may change again."""
-    counted_under = context.rule_hash if request.state is State.PENDING else request.rule_hash
-    no_longer = "no longer counts" if request.state is State.PENDING else "did not count any more"
-    if vote.ids & request.parties:
-        return f" They have asked for it themselves since, so this vote {no_longer}."
-    if vote.rule_hash != counted_under:
-        return f" The rule has changed since, so this vote {no_longer}."
-    return ""
-
-
 def status_sentence(request: TransitionRequest, context: CardContext) -> str:
     """The status and the next step, in a sentence or two."""
     if request.state is State.PENDING:
         return needs_text(request, context)
     if request.state is State.APPLIED:
-        return _no_longer(request, context.rolled_back) if context.rolled_back else _applied(request)
+        return _no_longer(request, context.rolled_back) if context.rolled_back else applied(request)
     if request.state is State.REJECTED:
-        return _rejected(request)
+        return rejected(request)
     if request.state is State.APPROVED:
         return _approved(request)
     if request.state is State.CALLED_OFF:
         return called_off(request, context)
     if request.state is State.COLLECTING and request.unreadable:
-        return f"The vote cannot open, because the evidence cannot be read: {request.unreadable[-1]} {TRIED_AGAIN}"
+        return unreadable_text(request, request.unreadable[-1])
     if request.state is State.COLLECTING:
         return f"The evidence is being collected; the vote opens after that. {context.progress}".rstrip()
     return f"{request.outcome}. {RENEWED}" if request.renewed else f"{request.outcome}."
@@ -98,38 +74,12 @@ def status_sentence(request: TransitionRequest, context: CardContext) -> str:
 
 def _approved(request: TransitionRequest) -> str:
     if request.frozen_until is not None:
-        return f"{target_label(request)} moves when the freeze ({request.frozen_by}) ends, on {format_utc(request.frozen_until)}."
+        return held_text(request)
     if request.unreadable:
-        return f"{target_label(request)} does not move while {request.version} cannot be checked: {request.unreadable[-1]} {TRIED_AGAIN}"
+        return unreadable_text(request, request.unreadable[-1])
     return f"{target_label(request)} moves as soon as the registry answers."
 
 
 def _no_longer(request: TransitionRequest, rolled_back: str) -> str:
     when = f" from {format_utc(request.settled_at)}" if request.settled_at else ""
     return f"{request.version} was {target_label(request)}{when} until it was {rolled_back.rstrip('.')}."
-
-
-def _applied(request: TransitionRequest) -> str:
-    if request.kind is Kind.OBSERVED:
-        return f"{request.version} stays {target_label(request)}."
-    since = f" since {format_utc(request.settled_at)}" if request.settled_at else ""
-    again = " again" if request.kind is Kind.ROLLBACK else ""
-    before = request.away_from if request.kind is Kind.ROLLBACK else request.previous
-    is_now = "has been" if since else "is"
-    replaced = f"; it replaced {before}" if before else ""
-    return f"{request.version} {is_now} {target_label(request)}{again}{since}{replaced}."
-
-
-def _rejected(request: TransitionRequest) -> str:
-    if request.kind is not Kind.OBSERVED or request.settled_at is None:
-        return what_reject_does(request)
-    because = f": {request.outcome}" if not request.votes and request.outcome else ""
-    holder = str(request.settled_holder) if request.settled_holder else "no version"
-    if request.target.kind is TargetKind.MODEL and request.settled_by_us:
-        return f"{request.version} was deleted from {target_label(request)}{because}."
-    if request.target.kind is TargetKind.MODEL and request.settled_holder == request.version and not request.is_adopted:
-        return f"{request.version} stays in {target_label(request)}, tagged countersign.denied, and the gate denies it{because}."
-    if request.settled_by_us:
-        went = f"went back to {holder}" if request.settled_holder else "is unassigned again"
-        return f"{target_label(request)} {went}{because}."
-    return f"{target_label(request)} is held by {holder} now; Countersign did not move it."

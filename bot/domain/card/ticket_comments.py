@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot.domain.card.fast_track_sentences import checks_text
+from bot.domain.card.outcomes import applied, called_off, lapsed, rejected
 from bot.domain.card.sentences import WAS_APPROVED, CardContext
-from bot.domain.card.vote_effects import what_reject_does
-from bot.domain.model import DecidedBy, Kind, State, TargetKind, TransitionRequest, Verdict, Vote
+from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
 from bot.domain.request.counting import Worth, worth_of
 from bot.domain.request.quorum import ANYONE
-from bot.domain.text import target_label, version_name
+from bot.domain.text import version_name
 from bot.language import N_, Value, _, listed, pgettext, sentences
 
 DECIDED = {
@@ -113,45 +113,6 @@ def _by_fast_track(request: TransitionRequest, context: CardContext, when: datet
     )
 
 
-def called_off(request: TransitionRequest, context: CardContext) -> str:
-    """That an approval was taken back before it was applied, by whom, when and why."""
-    why, when = _(request.outcome.rstrip(".")), request.ended_at or request.opened_at
-    if request.ended_by:
-        person = context.name(request.ended_by)
-        said = _("Called off by {person} on {when}: {why}.", person=person, when=when, why=why)
-    else:
-        said = _("Called off on {when}: {why}.", when=when, why=why)
-    version, target = version_name(request.version), target_label(request)
-    if request.kind is Kind.OBSERVED:
-        return sentences(said, _("{version} keeps {target} without an approval.", version=version, target=target))
-    return sentences(said, _("Countersign does not move {target}.", target=target))
-
-
-def held_text(request: TransitionRequest) -> str:
-    """For an approval that waits for the end of a freeze."""
-    until = request.frozen_until or request.opened_at
-    return _(
-        "{target} moves when the freeze ({freeze}) ends, on {until}.",
-        target=target_label(request),
-        freeze=request.frozen_by,
-        until=until,
-    )
-
-
-def unreadable_text(request: TransitionRequest, why: str) -> str:
-    """Why the vote cannot open, or an approval is not applied."""
-    keeps = _("It goes on being tried; `countersign jobs list` shows how.")
-    if request.state is State.APPROVED:
-        stays = _(
-            "{target} does not move while {version} cannot be checked: {why}",
-            target=target_label(request),
-            version=version_name(request.version),
-            why=why,
-        )
-        return sentences(stays, keeps)
-    return sentences(_("The vote cannot open, because the evidence cannot be read: {why}", why=why), keeps)
-
-
 def evidence_text(request: TransitionRequest) -> str:
     """For a ticket that was opened before its evidence could be read: the grounds of the vote, which its description lacks."""
     evidence = request.evidence
@@ -171,55 +132,12 @@ def outcome_text(request: TransitionRequest) -> str:
     """The decision's effect in the registry."""
     if request.state is State.STALE:
         return _("Not applied: {why}.", why=_(request.outcome))
-    return _rejected(request) if request.state is State.REJECTED else _applied(request)
+    return rejected(request) if request.state is State.REJECTED else applied(request)
 
 
 def rolled_back_text(request: TransitionRequest) -> str:
     """For the ticket of the request that this rollback undid."""
     return sentences(outcome_text(request), _("Reason: {reason}", reason=request.comment))
-
-
-def _applied(request: TransitionRequest) -> str:
-    names: dict[str, Value] = {"version": version_name(request.version), "target": target_label(request)}
-    if request.kind is Kind.OBSERVED:
-        return _("{version} stays {target}.", **names)
-    since = request.settled_at or request.opened_at
-    if request.kind is Kind.ROLLBACK:
-        if request.away_from is None:
-            return _("{version} is {target} again since {since}.", **names, since=since)
-        away = version_name(request.away_from)
-        return _("{version} is {target} again since {since}, away from {away}.", **names, since=since, away=away)
-    if request.previous is None:
-        return _("{version} is {target} since {since}.", **names, since=since)
-    before = version_name(request.previous)
-    return _("{version} is {target} since {since}, {before} held it before.", **names, since=since, before=before)
-
-
-def _rejected(request: TransitionRequest) -> str:
-    version, target = version_name(request.version), target_label(request)
-    if request.kind is not Kind.OBSERVED or request.settled_at is None:
-        return what_reject_does(request)
-    is_copy = request.target.kind is TargetKind.MODEL
-    if is_copy and request.settled_by_us:
-        return _because(_("{version} was deleted from {target}", version=version, target=target), request)
-    if is_copy and request.settled_holder == request.version and not request.is_adopted:
-        stays = _(
-            "{version} stays in {target}, tagged countersign.denied, and the gate denies it",
-            version=version,
-            target=target,
-        )
-        return _because(stays, request)
-    holder = version_name(request.settled_holder) if request.settled_holder else _("nobody")
-    if request.settled_by_us:
-        return _because(_("{target} went back to {holder}", target=target, holder=holder), request)
-    return _("{target} is held by {holder} now; Countersign did not move it.", target=target, holder=holder)
-
-
-def _because(said: str, request: TransitionRequest) -> str:
-    """With the reason, where no vote gives one."""
-    if request.votes or not request.outcome:
-        return _("{said}.", said=said)
-    return _("{said}: {why}.", said=said, why=_(request.outcome))
 
 
 def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
@@ -235,7 +153,7 @@ def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> s
         meaning=_(meaning),
     )
     because = _("Reason: {reason}", reason=vote.reason) if vote.reason else ""
-    return sentences(said, _lapsed(vote, request, context), because)
+    return sentences(said, lapsed(vote, request, context), because)
 
 
 def _voter(vote: Vote, context: CardContext) -> str:
@@ -267,17 +185,3 @@ def _counts_for(vote: Vote, worth: Worth) -> str:
     if worth.place:
         return _("for {group}", group=worth.place)
     return _("for {group}", group=listed(vote.groups)) if worth.counts and vote.groups else ""
-
-
-def _lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
-    """After the decision, compares with the rule it was made under, because the rule may change again."""
-    is_open = request.state is State.PENDING
-    if vote.ids & request.parties:
-        if is_open:
-            return _("They have asked for it themselves since, so this vote no longer counts.")
-        return _("They have asked for it themselves since, so this vote did not count any more.")
-    if vote.rule_hash == (context.rule_hash if is_open else request.rule_hash):
-        return ""
-    if is_open:
-        return _("The rule has changed since, so this vote no longer counts.")
-    return _("The rule has changed since, so this vote did not count any more.")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from bot.domain.card.card import Fact, Lead, Weight
+from bot.domain.card.outcomes import what_reject_does
 from bot.domain.card.request_card import outcome_card, request_card, ticket_card
-from bot.domain.card.sentences import CardContext, what_reject_does
+from bot.domain.card.sentences import CardContext
 from bot.domain.card.ticket_comments import decision_text, outcome_text
 from bot.domain.model import Ask, AskKind, DecidedBy, Kind, State, TransitionRequest
 from bot.domain.queries.description import told

@@ -19,7 +19,8 @@ from bot.clients.signers import NoteKey, NoteKeyFile
 from bot.domain.ledger.checkpoint import Checkpoint, Note, origin_of, read_note, read_notes
 from bot.errors import InvalidCheckpoint, NotVerified, Permanent
 from bot.signatures import APPROVALS, ECDSA_P256, ED25519, TrustedKey, ledger_key, signer_of, trusted_key
-from handlers.ledger.checkpoints import SAID
+from handlers.ledger.checkpoints import checkpoint_card
+from tests.builders import a_version
 
 ROOT = hashlib.sha256(b"the root").digest()
 ORIGIN = origin_of(hashlib.sha256(b"the first leaf").digest())
@@ -90,7 +91,7 @@ def test_a_note_is_found_in_a_ticket_of_data_center_and_of_cloud_as_their_rest_a
     root: bytes, signature: bytes
 ) -> None:
     note = Note(Checkpoint(ORIGIN, 7, root), b"hint", signature)
-    said = SAID.format(size=7, note=note)
+    (said,) = checkpoint_card(a_version(), 7, str(note)).paragraphs
     wiki = text_as_wiki(said)
     answer = {"comments": [{"author": {"name": "bot"}, "body": wiki, "renderedBody": None}]}
     document = {"comments": [{"body": text_as_adf(said)}]}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.commands.reading.deciders import approved_by
-from bot.domain.card.sentences import CardContext, vote_line
+from bot.domain.card.sentences import CardContext
+from bot.domain.card.ticket_comments import vote_line
 from bot.domain.model import State, TransitionRequest, Verdict
 from bot.domain.queries.description import told
 from bot.domain.queries.description_text import ballot_text

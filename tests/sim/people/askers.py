@@ -10,8 +10,9 @@ from bot.domain.card.card import Button
 from bot.domain.model import Ask, AskKind, Kind, Target
 from bot.domain.request.shown import read_value
 from bot.ports import Click
-from handlers.request import approvals, call_off_button, rollbacks
+from handlers.request import approvals, rollbacks
 from handlers.request.asking import request_transition
+from handlers.request.buttons import call_off, roll_back
 from tests.sim.messengers import APP, TEAM, Message
 from tests.sim.people.picks import (
     BIKE,
@@ -25,8 +26,8 @@ from tests.sim.world import Asked, Human, World
 STORIES = {
     "approve": approvals.press,
     "reject": approvals.press,
-    "roll_back": rollbacks.press,
-    "call_off": call_off_button.press,
+    "roll_back": roll_back.press,
+    "call_off": call_off.press,
 }
 
 
