@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import structlog
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
-from bot.engine.rows import Job, JobStatus, let_go_of_queueing_lock, note_error
+from bot.engine.rows import Job, JobStatus, do_not_count, let_go_of_queueing_lock, note_error
 from bot.errors import NotYet, OutcomeUnknown, OutsideError, Permanent, Temporary
 
 if TYPE_CHECKING:
@@ -148,7 +148,9 @@ class Attempts:
         at = next_attempt(error, job.attempts, not_after, self.now(), self.patience)
         text = str(error) if isinstance(error, OutsideError) else f"{type(error).__name__}: {error}"
         with self.engine.begin() as connection:
-            if not isinstance(error, NotYet):
+            if isinstance(error, NotYet):
+                do_not_count(connection, job.id)
+            else:
                 note_error(connection, job.id, job.attempts, text)
             let_go_of_queueing_lock(connection, job.id)
         self._tell(job, error, text, at)

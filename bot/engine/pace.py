@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from bot.engine.rows import metadata
 
 LATE = 3.0  # seconds after which one that has not come back for its turn is passed over
+LONGEST = 60.0  # seconds; those before it may have been withdrawn meanwhile
 EARLY = 1.2  # seconds; a worker finds a job that became due within a second, so it comes back before its turn and waits for the rest
 
 # When each channel is free for the next message, in seconds since the epoch, and who waits for a turn in it.
@@ -22,6 +23,7 @@ paces = sa.Table(
     metadata,
     sa.Column("place", sa.Text, primary_key=True),
     sa.Column("free_at", sa.Float, nullable=False),
+    sa.Column("leads_to", sa.Text),  # a name, such as "#ml", leads to the channel's id
 )
 waiting_posts = sa.Table(
     "waiting_posts",
@@ -54,30 +56,45 @@ class PaceRows:
 
     def take(self, place: str, key: str, urgency: int, spacing: float, patience: float) -> PostTurn:
         """Asks for the next turn in `place`; the caller can wait for `patience` seconds. Locks the place until the transaction ends."""
+        place = self._leads_to(place)
         now, free_at = self._lock(place)
         before = self._before(place, key, urgency, now)
         wait = max(0.0, free_at - now) + before * spacing
         if before == 0 and wait <= patience:
             self._grant(place, key, max(now, free_at) + spacing)
             return PostTurn(wait, is_granted=True)
-        again = max(wait - EARLY, spacing / 2)
+        again = min(max(wait - EARLY, spacing / 2), LONGEST)
         self._queue(place, key, urgency, now + again)
         return PostTurn(again, is_granted=False)
+
+    def name(self, name: str, place: str) -> None:
+        """Both lead to one queue from now on: cards go to the channel's name in the policy, replies to its id."""
+        if self._leads_to(name) == place:
+            return
+        free_at = self.connection.execute(sa.select(paces.c.free_at).where(paces.c.place == name)).scalar() or 0.0
+        row = insert(paces).values(place=place, free_at=free_at)
+        later = sa.func.greatest(paces.c.free_at, row.excluded.free_at)
+        self.connection.execute(row.on_conflict_do_update(index_elements=["place"], set_={"free_at": later}))
+        leads = insert(paces).values(place=name, free_at=0.0, leads_to=place)
+        self.connection.execute(leads.on_conflict_do_update(index_elements=["place"], set_={"leads_to": place}))
 
     def prune(self) -> None:
         """Forgets the places of jobs that were parked or dropped, and channels in which nothing was posted for an hour."""
         long_ago = _seconds(sa.func.clock_timestamp()) - 3_600
+        quiet = sa.and_(paces.c.free_at < long_ago, paces.c.leads_to.is_(None))
+        self.connection.execute(sa.delete(paces).where(quiet))  # first, as `take` locks first
         self.connection.execute(sa.delete(waiting_posts).where(waiting_posts.c.back_at < long_ago))
-        self.connection.execute(sa.delete(paces).where(paces.c.free_at < long_ago))
+
+    def _leads_to(self, place: str) -> str:
+        return self.connection.execute(sa.select(paces.c.leads_to).where(paces.c.place == place)).scalar() or place
 
     def _lock(self, place: str) -> tuple[float, float]:
         """The database's time and when the place is free, in seconds."""
-        self.connection.execute(insert(paces).values(place=place, free_at=0.0).on_conflict_do_nothing())
-        self.connection.execute(sa.select(paces.c.place).where(paces.c.place == place).with_for_update())
-        row = self.connection.execute(
-            sa.select(_seconds(sa.func.clock_timestamp()).label("now"), paces.c.free_at).where(paces.c.place == place)
-        ).one()
-        return float(row.now), float(row.free_at)
+        row = insert(paces).values(place=place, free_at=0.0)
+        row = row.on_conflict_do_update(index_elements=["place"], set_={"place": place})
+        free_at = self.connection.execute(row.returning(paces.c.free_at)).scalar_one()
+        now = self.connection.execute(sa.select(_seconds(sa.func.clock_timestamp()))).scalar_one()
+        return float(now), float(free_at)
 
     def _before(self, place: str, key: str, urgency: int, now: float) -> int:
         """How many have their turn before this one: the more urgent, then those that asked first."""
@@ -94,7 +111,7 @@ class PaceRows:
 
     def _queue(self, place: str, key: str, urgency: int, back_at: float) -> None:
         row = insert(waiting_posts).values(key=key, place=place, urgency=urgency, back_at=back_at)
-        again = {"urgency": urgency, "back_at": back_at}
+        again = {"place": place, "urgency": urgency, "back_at": back_at}
         self.connection.execute(row.on_conflict_do_update(index_elements=["key"], set_=again))
 
 

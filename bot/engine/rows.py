@@ -259,6 +259,12 @@ def note_error(connection: sa.Connection, job_id: int, attempt: int, error: str)
     connection.execute(sa.insert(job_errors).values(job_id=job_id, attempt=attempt, error=text))
 
 
+def do_not_count(connection: sa.Connection, job_id: int) -> None:
+    """An attempt that only found out that its turn comes later: the engine counts each one that goes back."""
+    attempts = engine_jobs.c.attempts - 1
+    connection.execute(sa.update(engine_jobs).where(engine_jobs.c.id == job_id).values(attempts=attempts))
+
+
 def let_go_of_queueing_lock(connection: sa.Connection, job_id: int) -> None:
     """A `once` job that goes back to waiting must not collide with the one deferred while it ran: the lock allows one that waits."""
     held = sa.and_(engine_jobs.c.id == job_id, engine_jobs.c.queueing_lock.is_not(None))

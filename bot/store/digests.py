@@ -60,8 +60,12 @@ class Closed:
 
 @dataclass(frozen=True)
 class DigestRow(Closed):
-    """With its deliveries: each is None until delivered, and stays None when the plan has no such receiver."""
+    """With its deliveries: each is None until delivered, and stays None when the plan has no such receiver.
 
+    `card` is there from when the message is, `posted` once all that belongs into its thread is.
+    """
+
+    card: PostedCard | None = None
     posted: PostedCard | None = None
     ticket: TicketRef | None = None
     mailed_at: datetime | None = None
@@ -146,6 +150,9 @@ class DigestRows:
         row = insert(tables.digests).values(values).on_conflict_do_nothing().returning(tables.digests.c.week)
         return self.connection.execute(row).first() is not None
 
+    def note_card(self, week: str, card: PostedCard) -> None:
+        self._note(week, card=POSTED.dump_json(card).decode())
+
     def note_posted(self, week: str, posted: PostedCard) -> None:
         self._note(week, posted=POSTED.dump_json(posted).decode())
 
@@ -200,6 +207,7 @@ def _row_of(row: sa.Row[Any]) -> DigestRow:
         waiting=row.waiting,
         sizes=json.loads(row.sizes),
         plan=PLAN.validate_json(row.plan),
+        card=POSTED.validate_json(row.card or row.posted) if row.card or row.posted else None,
         posted=POSTED.validate_json(row.posted) if row.posted else None,
         ticket=TICKET.validate_json(row.ticket) if row.ticket else None,
         mailed_at=row.mailed_at,

@@ -113,9 +113,9 @@ def show_sign_off(week: str, s: Services) -> None:
         said = signed_off_text(row, tx)
     if not said:
         return
-    if row.posted is not None:
+    if row.card is not None:
         try:
-            s.notifier.update(row.posted, digest_card(digest, signed_off=said))
+            s.notifier.update(row.card, digest_card(digest, signed_off=said))
         except MessageGone as gone:
             log.warning("sign_off_not_shown", week=week, why=str(gone))
     if row.ticket is not None:
@@ -176,7 +176,14 @@ def _post_card(row: DigestRow, digest: Digest, channel: str, s: Services) -> Pos
         said = signed_off_text(row, tx)
     asks = wanted(_where(row, s), row.digest, row.closed_at)
     card = digest_card(digest, signed_off=said, wanted=asks)
-    return post_once(f"digest:{row.period.week}", channel, card, s, urgency=Urgency.LATER)
+    return post_once(
+        f"digest:{row.period.week}",
+        channel,
+        card,
+        s,
+        urgency=Urgency.LATER,
+        record=lambda tx, posted: tx.digests.note_card(row.period.week, posted),
+    )
 
 
 def _reply_trend(key: str, posted: PostedCard, row: DigestRow, digest: Digest, s: Services) -> None:
@@ -186,12 +193,23 @@ def _reply_trend(key: str, posted: PostedCard, row: DigestRow, digest: Digest, s
     with s.store.transaction() as tx:
         if tx.outbox.is_sent(key):
             return
+
+    def with_the_chart() -> Card:
+        try:
+            return trend_card(
+                s.notifier.upload_image(row.chart, file_names(row.period.week).chart, chart_words(digest))
+            )
+        except Permanent as refusal:
+            raise _NoChart(str(refusal)) from refusal
+
     try:
-        chart = s.notifier.upload_image(row.chart, file_names(row.period.week).chart, chart_words(digest))
-    except Permanent as refusal:
+        post_once(key, posted.channel, with_the_chart, s, thread=posted.message, urgency=Urgency.LATER)
+    except _NoChart as refusal:
         log.warning("chart_not_shown", week=row.period.week, why=str(refusal))
-        return
-    post_once(key, posted.channel, trend_card(chart), s, thread=posted.message, urgency=Urgency.LATER)
+
+
+class _NoChart(Permanent):
+    """The notifier does not take the picture."""
 
 
 def _lists(digest: Digest) -> tuple[Card, ...]:

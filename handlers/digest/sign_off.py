@@ -124,7 +124,7 @@ def _closed(row: DigestRow, tx: Transaction) -> ClosedWeek:
 
 
 def _check_place(click: Click, row: DigestRow | None) -> None:
-    posted = row.posted if row else None
+    posted = row.card if row else None
     if posted is None or (click.team, click.app, click.channel, click.message) != (
         posted.team,
         posted.app,

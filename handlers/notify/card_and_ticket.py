@@ -73,6 +73,7 @@ def look_at_cards(_: str, s: Services) -> None:
         for request in tx.requests.find(states=LIVE):
             if request.card is not None:
                 tx.defer_for(FollowUp(look_at_card.__name__, Lane.SLACK), request)
+                tx.defer_for(FollowUp("show_details", Lane.SLACK), request)  # cards of a release that had no details
         for passkey in tx.passkeys.all().values():
             if passkey.is_waiting:
                 tx.defer("look_at_passkey", passkey.credential, f"{Lane.NOTES}:show_passkey", once=True)

@@ -51,7 +51,7 @@ class Write:
 def post_once(
     key: str,
     channel: str,
-    card: Card,
+    card: Card | Callable[[], Card],
     s: Services,
     *,
     thread: str | None = None,
@@ -60,20 +60,26 @@ def post_once(
 ) -> PostedCard:
     """Posts, in a thread when one is named, or adopts what an earlier try posted.
 
-    `record` runs in the transaction that notes the end, so that both are committed or neither. Raises NotYet while other messages in the
-    channel come first.
+    `record` runs in the transaction that notes the end, so that both are committed or neither. A `card` that costs calls is made when its
+    turn has come. Raises NotYet while other messages in the channel come first.
     """
     now = s.clock.now()
     begun = _reserve_in_turn(key, channel, urgency, now, s)
     posted = s.notifier.find_post(channel, key, begun, thread) if begun else None
     if posted is None:
         why = "a message may have been posted, but it is not to be seen yet"
-        create = partial(s.notifier.post, channel, card, key, thread)
+        create = partial(_post, channel, card, key, thread, s)
         posted = _create(key, begun, create, s.notifier.post_settles, why, s)
     with s.store.transaction() as tx:
         tx.outbox.complete(key, now)
+        if posted.channel != channel and s.notifier.post_spacing:
+            tx.pace.name(channel, posted.channel)
         record(tx, posted)
     return posted
+
+
+def _post(channel: str, card: Card | Callable[[], Card], key: str, thread: str | None, s: Services) -> PostedCard:
+    return s.notifier.post(channel, card if isinstance(card, Card) else card(), key, thread)
 
 
 def _reserve_in_turn(key: str, channel: str, urgency: Urgency, now: datetime, s: Services) -> datetime | None:
@@ -84,11 +90,14 @@ def _reserve_in_turn(key: str, channel: str, urgency: Urgency, now: datetime, s:
             if begun is None and s.notifier.post_spacing:
                 patience = PATIENCE if may_sleep else 0.0
                 turn = tx.pace.take(channel, key, urgency, s.notifier.post_spacing, patience)
-            if begun is None and turn.is_granted:
-                tx.outbox.reserve(key, now + timedelta(seconds=turn.seconds))
+            if (
+                begun is None and turn.is_granted
+            ):  # another job may have reserved it while this one waited for the turn's lock
+                begun = tx.outbox.reserve(key, now + timedelta(seconds=turn.seconds))
         if not turn.is_granted:
             raise NotYet(f"other messages come first in {channel}.", turn.seconds)
-        s.store.sleepers.sleep(turn.seconds)
+        if begun is None:
+            s.store.sleepers.sleep(turn.seconds)
     return begun
 
 

@@ -83,7 +83,8 @@ def _show_freezes(policy: Policy, tx: Transaction, now: datetime) -> None:
         if tx.outbox.is_new_tick("freeze_shown", f"{request.id}/{freeze.name}/{until}", now):
             tx.defer_for(SYNC_CARD, request)
             if is_near:
-                tx.defer(SYNC_CARD.effect, request.id, lane_of(SYNC_CARD.lane, request), at=freeze.until)
+                lane = f"{lane_of(SYNC_CARD.lane, request)}:thaw"  # a job for later holds up its lane until then
+                tx.defer(SYNC_CARD.effect, request.id, lane, at=freeze.until)
 
 
 def _hold_or_thaw(request: TransitionRequest, policy: Policy, now: datetime) -> list[Event]:

@@ -382,3 +382,22 @@ def test_a_job_whose_turn_comes_later_is_tried_just_then_and_has_not_failed(
     assert waits.errors == ()
     assert waits.scheduled_at is not None
     assert timedelta(seconds=7) <= waits.scheduled_at - before < timedelta(seconds=50)
+
+
+def test_waiting_for_a_turn_uses_up_no_attempt(engine: sa.Engine, database_url: str) -> None:
+    jobs = Jobs(database_url, patience=AT_ONCE)
+    defer(engine, jobs, "sync_card")
+    answers: list[Exception] = [NotYet("others come first", 0.0)] * 9 + [ValueError("a bug")]
+    attempts = iter(answers)
+
+    def effect(_: str) -> None:
+        if (error := next(attempts, None)) is not None:
+            raise error
+
+    for _ in answers:
+        jobs.drain({"sync_card": effect})
+    tried_again = only(jobs)
+    jobs.drain({"sync_card": effect})
+
+    assert [error.attempt for error in tried_again.errors] == [1]
+    assert only(jobs).status is JobStatus.DONE

@@ -262,6 +262,7 @@ digests = sa.Table(
     sa.Column("waiting", sa.Text, nullable=False),
     sa.Column("sizes", sa.Text, nullable=False),
     sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("card", sa.Text),
     sa.Column("posted", sa.Text),
     sa.Column("ticket", sa.Text),
     sa.Column("mailed_at", Moment),

@@ -1,4 +1,7 @@
-"""When a channel is free for the next message, and who waits for it; jobs that wait get the priority of what they do."""
+"""When a channel is free for the next message, and who waits for it; jobs that wait get the priority of what they do.
+
+The cards to be renewed at the end of a freeze get a lane of their own: in that of their request they held up all that followed.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,7 @@ def upgrade() -> None:
         "paces",
         sa.Column("place", sa.Text, primary_key=True),
         sa.Column("free_at", sa.Float, nullable=False),
+        sa.Column("leads_to", sa.Text),
     )
     op.create_table(
         "waiting_posts",
@@ -42,7 +46,12 @@ def upgrade() -> None:
     )
     op.create_index("waiting_posts_by_place", "waiting_posts", ["place", sa.text("urgency desc"), "id"])
     jobs = sa.text(
-        "update procrastinate_jobs set priority = :urgency where status = 'todo' and args ->> 'name' in :effects"
+        "update procrastinate_jobs set priority = :urgency where status in ('todo', 'failed') and args ->> 'name' in :effects"
     )
     for urgency, effects in URGENCY.items():
         op.execute(jobs.bindparams(sa.bindparam("effects", effects, expanding=True), urgency=urgency))
+    jobs_for_later = sa.text(
+        "update procrastinate_jobs set lock = lock || :own where status = 'todo' and args ->> 'name' = 'sync_card' "
+        "and scheduled_at > now() + interval '1 hour' and lock like :of_a_request and lock not like :of_its_own"
+    )
+    op.execute(jobs_for_later.bindparams(own=":thaw", of_a_request="slack:%", of_its_own="slack:%:%"))

@@ -1,4 +1,4 @@
-"""The signed requests in which digests were signed off."""
+"""The signed requests in which digests were signed off, and where a digest's card is while the rest is still being delivered."""
 
 from __future__ import annotations
 
@@ -19,3 +19,4 @@ def upgrade() -> None:
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("key", sa.Text, nullable=False, server_default=""),
     )
+    op.add_column("digests", sa.Column("card", sa.Text))
