@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from bot.locations import parts_of
 
 NO_SERVER = "is not the address of an MLflow server. Set it to one, such as https://mlflow.example.com."
+NO_SCHEME = "has no scheme. Write https:// or http:// in front."
+NO_SCHEME_YET = re.compile(r"[\w-]+(\.[\w-]+)*:\d+(/.*)?|[\w-]+(\.[\w-]+)+(/.*)?|\[[0-9a-fA-F:]+\](:\d+)?(/.*)?")
 DEFAULT_WORKSPACE = "default"
 INSTEAD = "Use a server that you run with `mlflow server`, such as https://mlflow.example.com."
 
@@ -58,7 +60,9 @@ def mistake_in(address: str) -> str:
     vendor = _vendor_of(address.strip())
     if vendor is not None:
         return not_supported(vendor)
-    return "" if _is_http(address) else NO_SERVER
+    if _is_http(address):
+        return ""
+    return NO_SCHEME if NO_SCHEME_YET.fullmatch(address) else NO_SERVER
 
 
 def not_supported(vendor: Vendor) -> str:

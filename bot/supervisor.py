@@ -148,8 +148,10 @@ def only_one(path: Path, what: str) -> Iterator[bool]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield was_killed
-        lock.truncate(0)
+        try:
+            yield was_killed
+        finally:  # a start that was refused was not killed
+            lock.truncate(0)
 
 
 @contextmanager

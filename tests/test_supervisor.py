@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from bot.supervisor import FIRST_PAUSE, HEALTHY_AFTER, LONGEST_PAUSE, Child, supervised
+from bot.errors import AlreadyRunning
+from bot.supervisor import FIRST_PAUSE, HEALTHY_AFTER, LONGEST_PAUSE, Child, only_one, supervised
 
 
 @pytest.fixture
@@ -70,3 +72,17 @@ def test_started_to_outlive_its_terminal_it_does() -> None:
             assert not supervisor.stopping.is_set()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_only_a_start_that_was_killed_is_taken_for_killed(tmp_path: Path) -> None:
+    lock = tmp_path / "serve.lock"
+    with pytest.raises(AlreadyRunning), only_one(lock, "serve runs") as first:
+        raise AlreadyRunning("port 8080 is taken")
+
+    with only_one(lock, "serve runs") as second:
+        pass
+    lock.write_text("4711")  # as a killed process leaves it
+    with only_one(lock, "serve runs") as third:
+        pass
+
+    assert (first, second, third) == (False, False, True)

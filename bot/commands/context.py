@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
@@ -28,6 +29,9 @@ R = TypeVar("R")
 USAGE, NOTHING_FOUND = 2, 4  # exit codes, beside 0 done and 1 failed; 3 is the gate's
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+ENV_FILE = Path("countersign.env")  # as `countersign init` writes it
+LOAD = f"set -a && . ./{ENV_FILE} && set +a"
 
 
 class Failed(click.ClickException):
@@ -73,7 +77,9 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (InvalidSettings, PolicyMistakes, NoDatabase, AlreadyRunning) as mistake:
+        except (InvalidSettings, NoDatabase) as mistake:
+            raise Mistake("\n".join(filter(None, (str(mistake), _file_not_loaded())))) from None
+        except (PolicyMistakes, AlreadyRunning) as mistake:
             raise Mistake(str(mistake)) from None
         except (OperationalError, psycopg.OperationalError) as trouble:
             why = str(getattr(trouble, "orig", trouble)).splitlines()[0]
@@ -86,6 +92,16 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
             raise Failed(without_retries(str(trouble))) from None
 
     return run
+
+
+def _file_not_loaded() -> str:
+    """What to do when the settings are in a file here, of which the environment has none."""
+    try:
+        lines = ENV_FILE.read_text().splitlines()
+    except (OSError, UnicodeError):
+        return ""
+    named = {line.removeprefix("export ").partition("=")[0] for line in lines if "=" in line}
+    return "" if named & os.environ.keys() else f"{ENV_FILE} is here and not loaded. Load it with: {LOAD}"
 
 
 def settings_for(*needs: Need) -> Settings:

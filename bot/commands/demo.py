@@ -90,7 +90,8 @@ def _print_addresses(world: World) -> None:
   Slack   {world.addresses["slack"]}/
   Jira    {world.addresses["jira"]}/
   MLflow  {world.addresses["mlflow"]}/
-  Bot     {world.addresses["metrics"]}/metrics
+  Pages   {world.environment["COUNTERSIGN_URL"]}/   (sign in as anyone, such as Ana Ruiz)
+  Metrics {world.addresses["metrics"]}/metrics
 
   1. The first version waits for two people. In Slack, press Approve as Ana Ruiz (ml-leads) and as Cy Lindqvist (risk).
      For the rest, open a second terminal:
@@ -112,12 +113,12 @@ def _print_addresses(world: World) -> None:
 
   What the bot says of it:
 
-       {countersign} policy explain models:/bike-demand/3
+       {countersign} policy explain models:/bike-demand/3     # after step 3
        {countersign} history bike-demand
        {countersign} describe models:/bike-demand@champion
        {countersign} gate check models:/bike-demand@champion --key {world.home}/countersign.pem
        {countersign} audit verify
-       {countersign} digest
+       {countersign} digest                                   # after step 4
        {countersign} doctor
 
   In Slack, /countersign help lists what can be typed. Ctrl-C ends everything; the next demo starts from the beginning again.

@@ -269,7 +269,7 @@ DEEDS: dict[str, Callable[[Asked, Services], Card]] = {
 
 
 def _help(said: str) -> Card:
-    return Card("Countersign", said, tuple(Fact(command, _(does)) for command, does in HELP))
+    return Card("Countersign", said, tuple(Fact(command, _(does)) for command, does in HELP), paragraphs=(said,))
 
 
 def _not_done(said: str) -> Card:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.errors import InvalidSettings
-from bot.mlflow_addresses import NO_SERVER, mistake_in, registry_elsewhere
+from bot.mlflow_addresses import NO_SCHEME, NO_SERVER, mistake_in, registry_elsewhere
 from config.settings import Need, read_settings
 
 REFUSED = {
@@ -100,3 +100,8 @@ def test_a_job_that_only_asks_the_bot_may_be_at_home_in_any_workspace() -> None:
     environ = {"MLFLOW_TRACKING_URI": "https://mlflow.example.com", "MLFLOW_WORKSPACE": "team-b"}
 
     assert read_settings(environ, frozenset()).mlflow_tracking_uri == "https://mlflow.example.com"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:5000", "localhost:5000/mlflow", "mlflow.example.com", "[::1]:5000"])
+def test_an_address_without_a_scheme_is_told_apart(address: str) -> None:
+    assert mistake_in(address) == NO_SCHEME

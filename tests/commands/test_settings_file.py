@@ -1,0 +1,31 @@
+"""Settings that were written by `countersign init`, and not loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.__main__ import main
+
+
+@pytest.mark.parametrize("command", [["serve"], ["list"], ["history", "bike-demand"]])
+def test_a_command_without_settings_says_that_the_file_beside_it_is_not_loaded(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COUNTERSIGN_HOME", str(tmp_path / "var"))
+    without = CliRunner().invoke(main, command)
+    Path("countersign.env").write_text("MLFLOW_TRACKING_URI=http://127.0.0.1:5000\n")
+
+    beside = CliRunner().invoke(main, command)
+
+    assert beside.exit_code == without.exit_code == 2
+    assert (
+        "countersign.env is here and not loaded. Load it with: set -a && . ./countersign.env && set +a" in beside.output
+    )
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    loaded = CliRunner().invoke(main, command)
+
+    assert "countersign.env" not in without.output + loaded.output
