@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 NAME_LIMIT = 256  # characters; as many as MLflow's own column has, and few enough for an index of PostgreSQL
 REPLACEMENT = "\ufffd"
 NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
+# The account in an address, up to its last @; a password may hold a slash that is not percent-encoded, a port is digits.
+ACCOUNT = re.compile(r"(?<=://)(?:[^\s/?#]*|[^\s/?#:@]*:(?!\d{1,5}[/?#])[^\s@]*)@")
 
 Kept = TypeVar("Kept")
 
@@ -17,6 +19,11 @@ Kept = TypeVar("Kept")
 def shown(name: str) -> str:
     """The name on one line, for cards, tickets and messages: an invisible character is written as its escape, such as `\\n`."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name)
+
+
+def without_accounts(text: str) -> str:
+    """The text, with every address in it without user name and password, such as `http://bot:secret@mlflow.example`."""
+    return ACCOUNT.sub("", text)
 
 
 def why_not_watched(name: str) -> str:

@@ -80,13 +80,23 @@ class Choosing:
 
     def _models(self) -> tuple[str, ...]:
         names = self._world.registry.names
-        patterns = self._given.models or self._asked_models(names)
+        patterns = self._given.models or self._asked_models(self._writable(names))
         for pattern in patterns:
             if not matching(self._world.registry.models, (pattern,)):
                 self._notices.append(
                     f"No registered model is called {shown(pattern)} yet. Of {counted(len(names), 'model')}: {some(sorted(names))}."
                 )
         return patterns
+
+    def _writable(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The names that a policy can hold; the others are left out of the proposal with a sentence."""
+        odd = [name for name in names if not name.isprintable()]
+        if odd:
+            self._notices.append(
+                f"Left out of the proposal: {some(odd)}. Its name holds a line break or a character that cannot be seen, and a policy "
+                "holds none. Rename it, or cover it by a pattern such as ? for that character."
+            )
+        return tuple(name for name in names if name.isprintable())
 
     def _asked_models(self, names: Sequence[str]) -> tuple[str, ...]:
         proposal = ", ".join(patterns_for(names))
@@ -108,10 +118,10 @@ class Choosing:
         known = next((one for one in self._world.slack.channels if name in (one.name, one.id)), None)
         if known is None and name:
             self._notices.append(
-                f"The bot sees no channel #{name}. Create it, or write `/invite @Countersign` there if it is private."
+                f"The bot sees no channel #{shown(name)}. Create it, or write `/invite @Countersign` there if it is private."
             )
         elif known is not None and not known.joined:
-            self._notices.append(f"The bot is not in #{known.name}. Write `/invite @Countersign` there.")
+            self._notices.append(f"The bot is not in #{shown(known.name)}. Write `/invite @Countersign` there.")
         return channel if known is not None and known.id == channel else f"#{name}"
 
     def _groups(self) -> tuple[GroupDraft, ...]:
@@ -170,7 +180,7 @@ class Choosing:
         found, unknown = people_for(users, members)
         if found and self._ask.is_terminal:
             listed = ", ".join(f"{one.mlflow_user} is {one.name} <{one.email}>" for one in found)
-            if not self._ask.agreed(f"Users of MLflow and their people: {listed}. Is that right?"):
+            if not self._ask.agreed(f"Users of MLflow and their people: {shown(listed)}. Is that right?"):
                 unknown, found = [*unknown, *(one.mlflow_user for one in found)], []
         known = {one.email: one for one in found}
         answers = {**said, **self._asked_people(unknown)}
@@ -204,7 +214,7 @@ class Choosing:
         for name in sorted(said.keys() - {metric.name for metric in found.metrics}):
             known = some([metric.name for metric in found.metrics])
             self._notices.append(
-                f"No threshold for {shown(name)}: {found.version or 'the registry'} has no such metric. It has {known}."
+                f"No threshold for {shown(name)}: {shown(found.version) or 'the registry'} has no such metric. It has {known}."
             )
         if said or not self._ask.is_terminal:
             return said

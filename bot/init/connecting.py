@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bot.domain.names import without_accounts
 from bot.errors import InvalidSettings, OutsideError
 from bot.init.questions import Questions
 from bot.init.slack_app import new_app_link
@@ -200,7 +201,7 @@ class Connecting:
         secrets = [text for name, text in self.values.items() if is_secret(name) and len(text) >= SHORTEST_SECRET]
         for secret in sorted(secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
-        return text
+        return without_accounts(text)
 
 
 SHORTEST_SECRET = 4

@@ -6,17 +6,18 @@ Each file is written beside its place and then renamed, so a reader sees the old
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import InvalidSettings
+from bot.init import git
 
 OWNER_ONLY, EVERYONE_READS = 0o600, 0o644
+IGNORE_FILE = ".gitignore"
 IGNORED = ("*.env", "*.pem", "var/")
+SECRET_ENDING = ".env"  # also of a temporary file: what is left of a crash is ignored by git
 HEADING = "# Secrets and state of Countersign"
 
 
@@ -25,6 +26,12 @@ class NewFile:
     path: Path
     text: str
     is_secret: bool = False
+
+    @property
+    def secret_paths(self) -> tuple[Path, ...]:
+        """Where the secrets are, also for a moment: the file, and an example of the temporary one beside it."""
+        place = self.path.resolve()
+        return (self.path, place.with_name(f".{place.stem}.new{SECRET_ENDING}")) if self.is_secret else ()
 
     @property
     def is_there(self) -> bool:
@@ -56,24 +63,34 @@ def check_writable(folder: Path) -> None:
         raise InvalidSettings((said,)) from None
 
 
-def check_not_tracked(secrets: Iterable[Path]) -> None:
-    """Raises InvalidSettings for secrets that git has already: .gitignore would not help them any more."""
-    tracked = [path for path in secrets if _git(path.parent, "ls-files", "--error-unmatch", path.name)]
-    if tracked:
+def check_stays(folder: Path, paths: Iterable[Path]) -> None:
+    """Raises InvalidSettings for a file that a symbolic link leads out of this directory: it would be overwritten.
+
+    A path outside of it, which a setting names, may not be led out of its own directory.
+    """
+    led_away = [path for path in paths if not path.resolve().is_relative_to(_home_of(path, folder).resolve())]
+    if led_away:
         raise InvalidSettings(
             tuple(
-                f"{path} is in git, so its secrets are in every clone. Run `git rm --cached {path}`, commit, and "
-                "replace the secrets that were in it."
-                for path in tracked
+                f"{path} is reached by a symbolic link to {path.resolve()}, outside of {_home_of(path, folder).resolve()}. "
+                "Remove the link, or run it in the directory that it leads to."
+                for path in led_away
             )
         )
 
 
+def _home_of(path: Path, folder: Path) -> Path:
+    is_inside = path.absolute().is_relative_to(folder.absolute()) and ".." not in path.parts
+    return folder if is_inside else path.parent
+
+
 def ignoring(folder: Path) -> NewFile | None:
-    """The .gitignore with our lines, where git looks after this directory. None when it looks after nothing or knows them."""
-    if not _git(folder, "rev-parse", "--is-inside-work-tree"):
+    """The .gitignore with our lines, where git looks after this directory. None when it looks after nothing or knows them.
+
+    Raises InvalidSettings."""
+    if not git.is_inside(folder):
         return None
-    path = folder / ".gitignore"
+    path = folder / IGNORE_FILE
     text = text_in(path)
     missing = [line for line in IGNORED if line not in text.splitlines()]
     if not missing:
@@ -102,7 +119,8 @@ def _prepare(file: NewFile) -> Path:
     place = file.path.resolve()  # a link stays one
     place.parent.mkdir(parents=True, exist_ok=True)
     mode = OWNER_ONLY if file.is_secret else _mode_of(place)
-    descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    ending = SECRET_ENDING if file.is_secret else place.suffix
+    descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.stem}.", suffix=ending)
     with os.fdopen(descriptor, "w", encoding="utf-8") as written:
         written.write(file.text)
         written.flush()
@@ -113,12 +131,3 @@ def _prepare(file: NewFile) -> Path:
 
 def _mode_of(place: Path) -> int:
     return place.stat().st_mode & 0o777 if place.exists() else EVERYONE_READS
-
-
-def _git(folder: Path, *words: str) -> bool:
-    """False also without git: then no one commits from here."""
-    git = shutil.which("git")
-    if git is None:
-        return False
-    environment: Mapping[str, str] = {**os.environ, "LC_ALL": "C"}
-    return subprocess.run([git, *words], cwd=folder, env=environment, capture_output=True, check=False).returncode == 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 from bot.clients.mlflow.checkup import WEBHOOKS, missing
+from bot.domain.names import shown
 from bot.init.draft import PolicyDraft
 from bot.init.questions import some
 
@@ -30,7 +31,8 @@ def tasks(
     """`draft` is None where the policy was kept, `mlflow` the server's version, `public_key` the file with the key for the gate."""
     if draft is not None:
         yield Task(
-            "Slack admin", f"/invite @Countersign in {draft.channel}, unless it is there; approve the app if Slack asks"
+            "Slack admin",
+            f"/invite @Countersign in {shown(draft.channel)}, unless it is there; approve the app if Slack asks",
         )
     yield Task(
         "MLflow admin", "with accounts: READ on the experiments, EDIT on the models (MANAGE to revert moves by hand)"
@@ -41,7 +43,7 @@ def tasks(
         yield Task("", "then, with an admin's account: countersign doctor --register-webhook")
     if draft is not None and draft.ticket is not None:
         wanted = "; ".join(f"{name} (to {why})" for name, why in lacks.items())
-        key = draft.ticket.project
+        key = shown(draft.ticket.project)
         done = f"nothing: the account has every permission in {key}"
         yield Task("Jira admin", f"give the account in {key}: {wanted}" if wanted else done)
     yield from _trainers(draft)

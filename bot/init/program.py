@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import difflib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 from bot.app import make_missing_keys, signer_of
 from bot.clients.mlflow.checkup import WEBHOOKS, missing
+from bot.domain.names import without_accounts
 from bot.domain.policy.rules import Policy
 from bot.errors import InvalidSettings
-from bot.init import env_file
+from bot.init import env_file, git
 from bot.init.choosing import Choosing
 from bot.init.connecting import CARRIED, Connecting, World, settings_from
 from bot.init.draft import PolicyDraft
 from bot.init.existing import completed
-from bot.init.folder import NewFile, check_not_tracked, check_writable, ignoring, text_in, write_all
+from bot.init.folder import IGNORE_FILE, NewFile, check_stays, check_writable, ignoring, text_in, write_all
 from bot.init.given import PolicyAnswers
 from bot.init.next_steps import as_table, tasks
 from bot.init.questions import Questions
 from bot.init.starter_policy import SCHEMA_FILE, starter_policy
+from bot.links import KEY_FILE as LINK_KEY
 from config.policy import PolicyMistakes, notices, read_policy
+from config.settings import Settings
 
 ENV_FILE, POLICY_FILE, PUBLIC_KEY_FILE = "countersign.env", "policy.yaml", "countersign.pub"
 
@@ -54,6 +57,9 @@ class Plan:
     def write(self, folder: Path = Path()) -> list[str]:
         """Makes the keys that are missing, then all files at once. Returns what was done. Raises InvalidSettings."""
         settings = settings_from(self.values)
+        keys = keys_in(settings, folder)
+        check_stays(folder, [*(file.path for file in self.files), *keys, folder / PUBLIC_KEY_FILE])
+        self._ignore_secrets(folder, keys)
         make_missing_keys(settings)
         public_key = NewFile(folder / PUBLIC_KEY_FILE, signer_of(settings).key.pem)
         new = [file for file in (*self.files, public_key) if not file.is_there]
@@ -61,26 +67,52 @@ class Plan:
         kept = f"{settings.signing_key_location}: the private key that signs approvals; keep a copy where only you can read it"
         return [*(f"{file.path}: written" for file in new), kept]
 
+    def _ignore_secrets(self, folder: Path, keys: Iterable[Path]) -> None:
+        """Writes .gitignore first and asks git. Raises InvalidSettings, and then it is as it was."""
+        path = folder / IGNORE_FILE
+        before = text_in(path) if path.exists() else None
+        write_all([file for file in self.files if file.path == path])
+        try:
+            git.check_ignored([*(secret for file in self.files for secret in file.secret_paths), *keys])
+        except InvalidSettings:
+            if before is None:
+                path.unlink(missing_ok=True)
+            else:
+                write_all([NewFile(path, before)])
+            raise
+
     def who_does_what(self) -> str:
         address = self.values.get("COUNTERSIGN_URL", "")
         return as_table(list(tasks(self.draft, self.lacks, self.mlflow, address, PUBLIC_KEY_FILE)))
+
+
+def keys_in(settings: Settings, folder: Path) -> tuple[Path, ...]:
+    """The files with keys that `write` makes. One that a setting names is the operator's."""
+    made = [] if settings.signing_key else [Path(settings.signing_key_location)]
+    made += [] if settings.checkpoint_key else [settings.checkpoint_key_path]
+    made += [] if settings.link_keys else [settings.home / LINK_KEY]
+    return tuple(folder / path for path in made)
 
 
 def plan(wanted: Wanted, ask: Questions) -> Plan:
     """Raises InvalidSettings, PolicyMistakes and OutsideError; nothing has changed then."""
     folder = wanted.folder
     check_writable(folder)
-    check_not_tracked([folder / ENV_FILE])
+    check_stays(folder, [folder / name for name in (ENV_FILE, PUBLIC_KEY_FILE, IGNORE_FILE)])
+    git.check_not_tracked([folder / ENV_FILE])
+    ignored = ignoring(folder)
+    if ignored is None:
+        git.check_ignored([folder / ENV_FILE])
     env_text = text_in(folder / ENV_FILE)
     kept = env_file.values_in(env_text, ENV_FILE)
     carried = {name: text for name in CARRIED if (text := wanted.environ.get(name, "").strip())}
     world = Connecting({**carried, **kept, **wanted.values}, ask, with_jira=wanted.with_jira).connect()
     said = list(_another_registry(kept, world))
     path = folder / world.values.get("COUNTERSIGN_POLICY", POLICY_FILE)
+    check_stays(folder, [path, path.parent / SCHEMA_FILE, *keys_in(world.settings, folder)])
     policy, chosen_said, draft, lacks = _policy(path, world, wanted, ask)
     values = {**world.values, **_made_up(world, path, folder)}
     changed = env_file.changed(env_text, {name: values[name] for name in values if name in CARRIED}, ENV_FILE)
-    ignored = ignoring(folder)
     new = [NewFile(folder / ENV_FILE, changed, is_secret=True), *policy, *([ignored] if ignored else [])]
     return Plan(values, tuple(new), (*said, *chosen_said), draft, lacks, world.registry.version)
 
@@ -140,7 +172,10 @@ def _made_up(world: World, path: Path, folder: Path) -> dict[str, str]:
 
 
 def _another_registry(kept: Mapping[str, str], world: World) -> tuple[str, ...]:
-    before, now = kept.get("MLFLOW_TRACKING_URI", ""), world.values["MLFLOW_TRACKING_URI"]
+    before, now = (
+        without_accounts(kept.get("MLFLOW_TRACKING_URI", "")),
+        without_accounts(world.values["MLFLOW_TRACKING_URI"]),
+    )
     if not before or before == now:
         return ()
     return (

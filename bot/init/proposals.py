@@ -134,7 +134,9 @@ def resolutions_among(known: Sequence[str]) -> tuple[str, str] | None:
 
 def stores_for(locations: Iterable[str]) -> tuple[str, ...]:
     """The prefixes that evidence is read from: MLflow's own store, and the buckets of experiments. Folders are left to a person."""
-    buckets = {found.group() for location in locations if (found := BUCKET.match(location))}
+    buckets = {
+        found.group() for location in locations if (found := BUCKET.match(location)) and found.group().isprintable()
+    }
     return (
         MLFLOW_STORE,
         *sorted(bucket for bucket in buckets if not bucket.startswith(("mlflow-artifacts:", "file:"))),

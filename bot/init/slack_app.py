@@ -23,6 +23,7 @@ def manifest(address: str) -> dict[str, Any]:
     if not address:
         found["settings"]["socket_mode_enabled"] = True
         del found["settings"]["interactivity"]["request_url"]
+        del found["oauth_config"]["redirect_urls"]
         for command in found["features"]["slash_commands"]:
             del command["url"]
     return found

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Iterator
 
+from bot.domain.names import storable
 from bot.init.draft import GroupDraft, PersonDraft, PolicyDraft, ThresholdDraft, TicketDraft
 
 SCHEMA_FILE = "policy.schema.json"
 LISTED = 12  # names in one comment
+PLAIN_KEY = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+LAST_OF_FOUR_DIGITS = 0xFFFF
+WORDS_OF_YAML = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off", "null"})
 
 HEAD = f"""\
 # yaml-language-server: $schema={SCHEMA_FILE}
@@ -126,11 +130,11 @@ def _person(person: PersonDraft) -> str:
 
 def _group(group: GroupDraft) -> str:
     members = f"slack_group: {_text(group.slack_group)}" if group.slack_group else f"people: [{_listed(group.people)}]"
-    return f"  {group.name}: {{{members}}}\n"
+    return f"  {_key(group.name)}: {{{members}}}\n"
 
 
 def _rule(pattern: str, draft: PolicyDraft) -> str:
-    needed = ", ".join(f"{{group: {group.name}, quorum: 1}}" for group in draft.groups)
+    needed = ", ".join(f"{{group: {_key(group.name)}, quorum: 1}}" for group in draft.groups)
     return "".join(
         [
             f"  - models: {_text(pattern)}\n\n",
@@ -172,7 +176,7 @@ def _fast_track(draft: PolicyDraft) -> Iterator[str]:
         return
     yield SHADOW
     yield "    fast_track:\n      mode: shadow\n"
-    yield f"      # From {draft.measured_on}. A change of 0.01 is 1 % better than the champion, measured on the same data set.\n"
+    yield f"      # From {_text(draft.measured_on)}. A change of 0.01 is 1 % better than the champion, measured on the same data set.\n"
     yield "      metrics:\n"
     yield from map(_threshold, draft.thresholds)
 
@@ -192,9 +196,25 @@ def _listed(texts: Iterable[str]) -> str:
     return ", ".join(map(_text, texts))
 
 
+def _key(name: str) -> str:
+    """Without quotes where YAML takes it for a text anyway."""
+    return name if PLAIN_KEY.fullmatch(name) and name not in WORDS_OF_YAML else _text(name)
+
+
 def _text(text: str) -> str:
-    """A text of JSON is one of YAML too, whatever it contains."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    """A text from outside, in quotes and on one line: the only way for one into a scalar or a comment.
+
+    A line break or an invisible character is written as its escape, so it ends no comment. Half of a surrogate pair becomes U+FFFD.
+    """
+    return f'"{"".join(map(_escaped, storable(text)))}"'
+
+
+def _escaped(letter: str) -> str:
+    if letter in '"\\':
+        return f"\\{letter}"
+    if letter.isprintable():
+        return letter
+    return f"\\u{ord(letter):04x}" if ord(letter) <= LAST_OF_FOUR_DIGITS else f"\\U{ord(letter):08x}"
 
 
 def _comment(what: str, names: tuple[str, ...], indent: int = 0) -> str:

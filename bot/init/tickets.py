@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.clients.jira.checkup import JiraCheckup
+from bot.domain.names import shown
 from bot.errors import InvalidSettings
 from bot.init.connecting import World
 from bot.init.draft import TicketDraft
@@ -25,7 +26,7 @@ def choose_ticket(world: World, given: PolicyAnswers, ask: Questions) -> tuple[T
         return None, {}
     keys = [project.key for project in world.jira.projects]
     if not keys:
-        raise InvalidSettings((NO_PROJECT.format(account=world.jira.account),))
+        raise InvalidSettings((NO_PROJECT.format(account=shown(world.jira.account)),))
     listed = [f"{one.key} ({one.name})" for one in world.jira.projects]
     proposal = keys[0] if len(keys) == 1 else ""
     what = f"Jira project for tickets, of {some(listed)}"

@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 from mlflow import MlflowClient
 
+from bot.commands.init.asking import InScript
 from bot.init.given import PolicyAnswers
 from bot.init.program import Plan, Wanted, plan
-from bot.init.questions import InScript
 from bot.sandbox.jira import JiraSandbox
 from bot.sandbox.serving import serving
 from bot.sandbox.slack import SlackSandbox

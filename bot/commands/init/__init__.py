@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.commands.context import Mistake, telling_mistakes
-from bot.commands.output.text import printable
 from bot.errors import InvalidInput, OutsideError
 
 if TYPE_CHECKING:
@@ -78,8 +77,8 @@ def init(**said: object) -> None:
     then runs doctor, whose exit code it returns. Run it again to change what you name: the rest stays as it is.
     """
     from bot.app import quieten_vendors
+    from bot.commands.init.asking import InScript, OnTerminal, in_one_line, plain
     from bot.init.program import Wanted, plan
-    from bot.init.questions import InScript, OnTerminal
 
     quieten_vendors()
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not said["no_input"]
@@ -90,10 +89,10 @@ def init(**said: object) -> None:
         )
         planned = plan(wanted, ask)
     except (InvalidInput, OutsideError) as trouble:
-        raise Mistake(f"{trouble}\nNothing was written.") from None
+        raise Mistake(plain(f"{trouble}\nNothing was written.")) from None
     for line in (*planned.said, *planned.write()):
-        click.echo(printable(line))
-    click.echo(f"\nWho does what:\n{planned.who_does_what()}\n")
+        click.echo(in_one_line(line))
+    click.echo(f"\nWho does what:\n{plain(planned.who_does_what())}\n")
     sys.exit(_examined(planned.values, is_terminal=is_terminal))
 
 
