@@ -74,6 +74,17 @@ def held_text(request: TransitionRequest) -> str:
     )
 
 
+def freeze_text(context: CardContext) -> str:
+    """That an approval has to wait for the end of the freeze in force; empty without one."""
+    if context.freeze is None:
+        return ""
+    return _(
+        "A freeze ({freeze}) is on until {until}: an approval is applied after it.",
+        freeze=context.freeze.name,
+        until=context.freeze.until,
+    )
+
+
 def unreadable_text(request: TransitionRequest, why: str) -> str:
     """Why the vote cannot open, or an approval is not applied."""
     keeps = _("Countersign keeps trying; `countersign jobs list` shows the attempts.")

@@ -12,7 +12,7 @@ from bot.domain.card.metrics_table import deciding_tables
 from bot.domain.card.named_ticket import named_text
 from bot.domain.card.needs import may_stand_in, what_is_missing
 from bot.domain.card.next_steps import next_step
-from bot.domain.card.outcomes import what_approve_does, what_reject_does
+from bot.domain.card.outcomes import freeze_text, what_approve_does, what_reject_does
 from bot.domain.card.reasons import NOT_GIVEN, reason_of
 from bot.domain.card.risk import approval_text, other_risks, risk_of, warnings
 from bot.domain.card.sentences import (
@@ -206,10 +206,7 @@ def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]
     happens = f"If approved: {what_approve_does(request)}"
     if request.kind is Kind.OBSERVED:
         happens = f"If ratified: {what_approve_does(request)} If not: {what_reject_does(request)}"
-    if context.freeze is None:
-        return [happens]
-    until = f"is on until {format_utc(context.freeze.until)}: an approval is applied after it."
-    return [f"{happens} A freeze ({context.freeze.name}) {until}"]
+    return [f"{happens} {freeze_text(context)}".rstrip()]
 
 
 def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:
