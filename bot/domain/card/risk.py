@@ -14,6 +14,7 @@ from bot.domain.evidence import lineage
 from bot.domain.evidence.directions import metric_name
 from bot.domain.grounds import objection_text
 from bot.domain.model import Champion, Evidence, FastTrackMode, Metric, TransitionRequest
+from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Threshold
 from bot.language import _, sentences
 
@@ -48,21 +49,21 @@ def warnings(request: TransitionRequest, context: CardContext) -> list[str]:
 def _warnings(request: TransitionRequest, context: CardContext) -> Iterator[str]:
     outside = request.evidence.outside if request.evidence else ()
     if outside:
-        yield f"Careful, the gate denies this version: it runs files that are not its own. {'; '.join(outside)}."
+        yield f"Careful, the gate denies this version: it runs files that are not its own. {in_one_line('; '.join(outside))}."
     blocked = lineage.in_the_way(request, context.rule) if context.rule and request.state.is_open else ()
     if blocked:
         named = ", ".join(f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in blocked)
         yield f"Careful, it cannot be approved without: {named}."
     if context.unread:
-        yield f"Careful, the evidence cannot be read any more, so an approval cannot be applied: {context.unread.rstrip('.')}."
+        yield f"Careful, the evidence cannot be read any more, so an approval cannot be applied: {in_one_line(context.unread).rstrip('.')}."
     if context.stranger:
-        yield f"Careful: {context.stranger} asked for this, and neither the policy nor Slack knows that address."
+        yield f"Careful: {in_one_line(context.stranger)} asked for this, and neither the policy nor Slack knows that address."
     if request.failed_before:
-        yield f"Careful: {request.version} was {request.failed_before.rstrip('.')}."
+        yield f"Careful: {request.version} was {in_one_line(request.failed_before).rstrip('.')}."
     for objection in request.objections:
-        yield f"Careful, the same content: {objection_text(objection, context.name(objection.person))}."
+        yield f"Careful, the same content: {in_one_line(objection_text(objection, context.name(objection.person)))}."
     if request.evidence and request.evidence.artifacts is None and request.evidence.artifacts_unread:
-        yield f"Careful, the model's files were not read: {request.evidence.artifacts_unread.rstrip('.')}."
+        yield f"Careful, the model's files were not read: {in_one_line(request.evidence.artifacts_unread).rstrip('.')}."
 
 
 def metrics_risk(request: TransitionRequest, context: CardContext) -> Lead:
@@ -103,7 +104,7 @@ def _all_met(request: TransitionRequest, seen: _Seen) -> Lead:
 def _reason(sentence: str) -> str:
     for ending in LEFT_TO_PEOPLE:
         sentence = sentence.removesuffix(ending)
-    return sentence.rstrip(".")
+    return in_one_line(sentence).rstrip(".")
 
 
 @dataclass(frozen=True)
