@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from bot.domain.names import BLANKS
+
 NOTHING = "–"  # Slack refuses an empty text, so a person sees a dash
 URL_LIMIT = 3_000
 
 REACH = 8  # at most this many times the limit is read, so that a huge text costs little time
-
-# Invisible although Unicode calls them letters or marks. Python's `isprintable` covers all other invisible characters.
-BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 
 
 def one_line(text: str, limit: int) -> str:

@@ -13,12 +13,30 @@ NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
 # The account in an address, up to its last @; a password may hold a slash that is not percent-encoded, a port is digits.
 ACCOUNT = re.compile(r"(?<=://)(?:[^\s/?#]*|[^\s/?#:@]*:(?!\d{1,5}[/?#])[^\s@]*)@")
 
+# Invisible although Unicode calls them letters or marks. Python's `isprintable` covers all other invisible characters.
+BLANKS = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
+# Those that choose a look for the character before them. Text may have them, beside emoji; two names may not differ by one unseen.
+SELECTORS = frozenset(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+
 Kept = TypeVar("Kept")
 
 
 def shown(name: str) -> str:
     """The name on one line, for cards, tickets and messages: an invisible character is written as its escape, such as `\\n`."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in name)
+    return "".join(letter if _is_seen(letter) else letter.encode("unicode_escape").decode() for letter in name)
+
+
+def _is_seen(letter: str) -> bool:
+    return letter.isprintable() and letter not in BLANKS and letter not in SELECTORS
+
+
+def in_one_line(text: str) -> str:
+    """Text from outside for the middle of a sentence: no line break or invisible character in it can begin a sentence of its own.
+
+    The ledger keeps the text as it was given.
+    """
+    seen = (letter for letter in text if (letter.isprintable() and letter not in BLANKS) or letter.isspace())
+    return " ".join("".join(seen).split())
 
 
 def without_accounts(text: str) -> str:

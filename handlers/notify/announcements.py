@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.card.card import Card
+from bot.domain.card.context import name_or_someone
 from bot.domain.events import (
     BaselineTaken,
     FastTrackSwitched,
@@ -17,17 +18,17 @@ from bot.domain.events import (
 )
 from bot.domain.ledger.chain import Plain
 from bot.domain.model import Target, TargetKind
+from bot.domain.names import in_one_line, shown
 from bot.domain.policy.rules import Observed, Policy, Rule
 from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.text import model_name
 from bot.domain.workspaces import DEFAULT, option_for
-from bot.language import N_, Value, _, ngettext, sentences
+from bot.language import Value, _, ngettext, sentences
 from handlers.notify.registry_notes import ABOUT_A_MODEL, ABOUT_THE_REGISTRY, channels_of
 
 LINES_SHOWN = 15
 APPROVED = "approved"  # as `observed` records a move by hand to a version that is approved
 PERSON = re.compile(r"person:([0-9a-f]{32})")
-SOMEBODY = N_("someone")
 
 Body = dict[str, Plain]
 
@@ -108,8 +109,8 @@ def _policy_refused(body: Body, names: Mapping[str, str]) -> Card:
 
 
 def _switched(body: Body, names: Mapping[str, str]) -> Card:
-    person = names.get(str(body["person"])) or _(SOMEBODY)
-    because = _("Reason: {reason}", reason=str(body["reason"])) if body["reason"] else ""
+    person = name_or_someone(names, str(body["person"]))
+    because = _("Reason: {reason}", reason=in_one_line(str(body["reason"]))) if body["reason"] else ""
     if body["on"]:
         title = _("The fast track is on")
         switched = _("{person} switched the fast track on, for all rules.", person=person)
@@ -133,8 +134,8 @@ FOR_EVERY_CHANNEL: dict[str, Callable[[Body, Mapping[str, str]], Card | None]] =
 
 def _printed(lines: Plain, names: Mapping[str, str]) -> list[str]:
     """The ledger keeps ids; a channel shows names."""
-    said = [str(line) for line in lines] if isinstance(lines, list) else []
-    return [PERSON.sub(lambda found: names.get(found[1]) or _(SOMEBODY), line) for line in said]
+    said = [in_one_line(str(line)) for line in lines] if isinstance(lines, list) else []
+    return [PERSON.sub(lambda found: name_or_someone(names, found[1]), line) for line in said]
 
 
 def _as_list(lines: Sequence[str]) -> str:
@@ -210,7 +211,7 @@ def _target_and_rule(body: Body, policy: Policy) -> tuple[Target, Rule | None]:
 
 
 def _model(body: Body) -> str:
-    return model_name(str(body["model"]), str(body["workspace"]))
+    return model_name(shown(str(body["model"])), str(body["workspace"]))
 
 
 def _holder(version: Plain) -> str:
@@ -229,7 +230,9 @@ def _emptied(body: Body, policy: Policy) -> Note | None:
         model=_model(body),
         version=_holder(was),
     )
-    command = f"countersign request-transition --name {body['model']} --version {was['version']} --to {target}"
+    command = (
+        f"countersign request-transition --name {shown(str(body['model']))} --version {was['version']} --to {target}"
+    )
     command += option_for(str(body["workspace"]))
     advice = _("To bring it back: {command}", command=command)
     if body["handling"] == Observed.REVERT:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bot.domain.card.card import Card
+from bot.domain.card.context import name_or_someone
 from bot.domain.events import (
     DatabaseRestored,
     LookalikeSeen,
@@ -17,7 +18,7 @@ from bot.domain.events import (
     RegistryTrusted,
 )
 from bot.domain.ledger.chain import Plain
-from bot.domain.names import shown
+from bot.domain.names import in_one_line, shown
 from bot.domain.policy.rules import Policy
 from bot.domain.text import model_name
 from bot.domain.workspaces import DEFAULT, option_for
@@ -45,7 +46,7 @@ def _gone(body: Body) -> Card | None:
     if body.get("accepted"):
         return None  # told with the acceptance
     model = _model(body)
-    gone = _("The registered model {model} is gone: {why}.", model=model, why=str(body["reason"]))
+    gone = _("The registered model {model} is gone: {why}.", model=model, why=in_one_line(str(body["reason"])))
     said = sentences(gone, _held(body))
     advice = _(
         "Requests for its versions are withdrawn. Whoever deleted it by mistake registers it again, and it is asked for anew."
@@ -93,7 +94,7 @@ def _renamed(body: Body) -> Card:
 
 def _unreadable(body: Body) -> Card:
     model = _model(body)
-    why = str(body["reason"]).rstrip(".")
+    why = in_one_line(str(body["reason"])).rstrip(".")
     said = _("Countersign cannot look at the registered model {model}: {why}.", model=model, why=why)
     advice = _(
         "Moves in it go unnoticed until this is fixed. Every sweep tries again, and the other models are watched as usual."
@@ -148,7 +149,7 @@ def _lookalike(body: Body) -> Card:
 def _doubted(body: Body, _names: Mapping[str, str]) -> Card:
     registry = _registry(body)
     doubt = _("Countersign does not believe {registry} any more.", registry=registry)
-    said = sentences(doubt, str(body["reason"]))
+    said = sentences(doubt, in_one_line(str(body["reason"])))
     stops = _("Until it does, it moves no target, puts nothing back, and drops no approval; no request expires.")
     place = str(body["workspace"])
     check = (
@@ -168,8 +169,8 @@ def _trusted(body: Body, names: Mapping[str, str]) -> Card:
     if not body["person"]:
         said = _("What was missing in {registry} is there again. Countersign goes on.", registry=registry)
         return Card(_title(_("{registry} is believed again", registry=registry)), said, paragraphs=(said,))
-    who = names.get(str(body["person"])) or _("somebody")
-    reason = str(body["reason"])
+    who = name_or_someone(names, str(body["person"]))
+    reason = in_one_line(str(body["reason"]))
     said = _(
         "{person} has accepted {registry} as it is now. Reason: {reason}", person=who, registry=registry, reason=reason
     )

@@ -5,7 +5,9 @@ What a switched-off fast track means for a request is in `bot.domain.request.fas
 
 from __future__ import annotations
 
+from bot.domain.card.context import SOMEONE
 from bot.domain.events import FastTrackSwitched
+from bot.domain.names import in_one_line
 from bot.errors import Refused
 from bot.language import _, sentences
 from bot.services import Services
@@ -39,7 +41,7 @@ def how_it_is(s: Services) -> str:
     """Whether it is on, since when, by whom, and why."""
     with s.store.transaction() as tx:
         switch = tx.switches.fast_track()
-        name = tx.people.get(switch.person).name if switch.person else _("somebody")
+        name = in_one_line(tx.people.get(switch.person).name) if switch.person else _(SOMEONE)
     if switch.at is None:
         return (
             _("The fast track is on, and nobody has ever switched it.")
@@ -63,7 +65,7 @@ def _off_now() -> str:
 
 def _checked_reason(reason: str, on: bool) -> str:
     """One line of visible characters: it goes into the ledger, to terminals and into a channel."""
-    why = " ".join("".join(letter if letter.isprintable() else " " for letter in reason).split())
+    why = in_one_line(reason)
     if not on and not why:
         raise Refused(
             _("say why: whoever waits for a version reads it in the channel. For example: off mae looks forged")

@@ -23,6 +23,7 @@ from bot.language import N_, _, sentences
 from bot.ports import Click
 from bot.services import Services
 from handlers.notify.readers import for_account
+from handlers.notify.render_context import context_for
 from handlers.request.casting import (
     OLD_CARD,
     check_is_still,
@@ -59,7 +60,7 @@ def press(click: Click, s: Services) -> Reply:
     if lifecycle.wants_reason(request, verdict, rule) and not click.reason:
         _check_may_vote(request, click, voter, rule, s)
         with for_account(click.account, s):
-            s.notifier.ask_reason(click, *_question(request, verdict, _context(request, rule, s)))
+            s.notifier.ask_reason(click, *_question(request, verdict, _context(request, s)))
         return Reply(asked=True)
     return cast_vote(click, voter, s)
 
@@ -106,9 +107,10 @@ def _note_self_approval(request_id: str, person: str, s: Services) -> None:
             tx.record([SelfApprovalRefused(now, request_id, person)])
 
 
-def _context(request: TransitionRequest, rule: Rule, s: Services) -> CardContext:
+def _context(request: TransitionRequest, s: Services) -> CardContext:
+    """As the card's own, so that the form never names a lower risk than the card."""
     with s.store.transaction() as tx:
-        return CardContext(tx.people.names(one.person for one in request.objections), rule, tx.policy().rule_hash(rule))
+        return context_for(request, tx, s.clock.now())
 
 
 def _question(request: TransitionRequest, verdict: Verdict, context: CardContext) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from bot.domain.events import Event, RequestApproved, RequestRejected
 from bot.domain.model import ENDED_UNDECIDED, DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
+from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Rule
 from bot.domain.request import lifecycle
 from bot.domain.request.lifecycle import AlreadyDecided
@@ -186,7 +187,7 @@ def _decided(request: TransitionRequest, tx: Transaction) -> str:
     names = tx.people.names([vote.person for vote in request.votes if vote.verdict is verdict])
     when = request.decided_at or request.opened_at
     said = DECIDED[outcome] if names else DECIDED_BY_NO_ONE[outcome]
-    return _(said, names=listed(names.values()), when=when, version=version, target=target)
+    return _(said, names=listed(map(in_one_line, names.values())), when=when, version=version, target=target)
 
 
 def reply_for(events: Sequence[Event]) -> Reply:

@@ -21,6 +21,7 @@ from bot.domain.model import (
     Table,
     TransitionRequest,
 )
+from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Demand
 from bot.domain.text import version_name
 from bot.language import N_, _, ngettext
@@ -67,7 +68,7 @@ def trained_by(request: TransitionRequest, context: CardContext) -> str:
     if request.origin is None:
         return _(NOT_READ)
     if request.origin.unread:
-        return _("not read: {why}", why=request.origin.unread)
+        return _("not read: {why}", why=in_one_line(request.origin.unread))
     origin = request.origin
     return _author(origin.author, origin.claimed, origin.source, origin.not_believed, context)
 
@@ -78,6 +79,7 @@ def _author(
     """A known person's name, else the name that a source gave, marked as unknown here; and which source it is."""
     if person_id is None and claimed and claimed.startswith(PERSON):
         claimed = context.name(claimed.removeprefix(PERSON))
+    claimed = in_one_line(claimed) if claimed else claimed
     words = _(SOURCES[source]) if source in SOURCES else ""
     if person_id is None and claimed and source in not_believed:
         return _("{person} ({source}, which the policy does not believe)", person=claimed, source=words)
@@ -161,7 +163,7 @@ def _signature(signature: str | None, champion: Champion | None) -> str:
 
 def _artifacts(artifacts: Artifacts | None, unread: str) -> str:
     if artifacts is None:
-        return _("not read: {why}", why=unread) if unread else ""
+        return _("not read: {why}", why=in_one_line(unread)) if unread else ""
     if artifacts.files == 0:
         return _("no files")
     files = ngettext("{count} file", "{count} files", artifacts.files)
@@ -209,7 +211,7 @@ def _bounded(items: Sequence[str], between: str = ", ") -> str:
     shown = len(items)
     while shown > 1 and (shown > SHOWN or len(between.join(items[:shown])) > ROOM):
         shown -= 1
-    said = between.join(items[:shown])
+    said = in_one_line(between.join(items[:shown]))
     return _("{items} and {count} more", items=said, count=len(items) - shown) if shown < len(items) else said
 
 

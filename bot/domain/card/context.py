@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.domain.names import in_one_line
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import Group, Rule
 from bot.domain.references import PostedCard
 from bot.domain.request.fast_track import Agreement
+from bot.language import N_, _
 
 UNKNOWN = "unknown"
+
+SOMEONE = N_("someone")
+
+
+def name_or_someone(names: Mapping[str, str], person: str) -> str:
+    """A person's name on one line, by id; where none is known, a word that reads as one in a sentence."""
+    return in_one_line(names.get(person, "")) or _(SOMEONE)
 
 
 @dataclass(frozen=True)
@@ -43,4 +52,4 @@ class CardContext:
     addresses: frozenset[str] = frozenset()
 
     def name(self, person_id: str | None) -> str:
-        return self.names.get(person_id, UNKNOWN) if person_id else UNKNOWN
+        return in_one_line(self.names.get(person_id, UNKNOWN)) if person_id else UNKNOWN

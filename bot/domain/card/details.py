@@ -12,6 +12,7 @@ from bot.domain.card.risk import warnings
 from bot.domain.card.titles import short_version
 from bot.domain.evidence.caps import cut_text
 from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, State, TransitionRequest, VersionId
+from bot.domain.names import in_one_line
 from bot.domain.text import format_utc, target_label
 
 HOW = {
@@ -107,11 +108,11 @@ def _grounds(request: TransitionRequest, context: CardContext, *, with_the_recor
     """What a vote is based on. The ticket omits the fast track's record, which changes from day to day."""
     paragraphs = warnings(request, context)
     if request.people_decide and not request.failed_before:
-        paragraphs.append(f"Votes are needed: {request.people_decide}.")
+        paragraphs.append(f"Votes are needed: {in_one_line(request.people_decide)}.")
     if request.comment:
-        paragraphs.append(f"Why: {request.comment}")
+        paragraphs.append(f"Why: {in_one_line(request.comment)}")
     if request.evidence is not None and request.evidence.description:
-        paragraphs.append(f"Description: {request.evidence.description}")
+        paragraphs.append(f"Description: {in_one_line(request.evidence.description)}")
     if request.evidence is not None and request.evidence.cut:
         paragraphs.append(cut_text(request.evidence.cut))
     hidden = left_out(request, context)

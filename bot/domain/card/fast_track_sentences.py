@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.domain.model import Check, FastTrackMode, Judgement
+from bot.domain.names import in_one_line
 from bot.domain.request.fast_track import Agreement
 from bot.domain.text import counted
 from bot.language import _
@@ -14,7 +15,7 @@ HASH_SHOWN = len("sha256:") + 8
 
 def checks_text(checks: Iterable[Check]) -> str:
     """What was found, with the metrics: one sentence without a full stop."""
-    return "; ".join(check.sentence.rstrip(".") for check in checks)
+    return "; ".join(in_one_line(check.sentence).rstrip(".") for check in checks)
 
 
 def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
@@ -33,7 +34,7 @@ def judgement_text(judgement: Judgement, rule: str, rule_hash: str) -> str:
         by = _("Auto-approved, all thresholds met: rule {rule} ({hash})", rule=rule, hash=hash_)
         return _sentence(by, _reasons(judgement))
     if judgement.passes:
-        but = _("Not auto-approved, because {why}; all thresholds are met", why=judgement.held_back)
+        but = _("Not auto-approved, because {why}; all thresholds are met", why=in_one_line(judgement.held_back))
         return _sentence(but, _reasons(judgement))
     return _sentence(_("Not auto-approved"), _reasons(judgement))
 

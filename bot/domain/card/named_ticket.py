@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.card.context import CardContext
 from bot.domain.model import TransitionRequest
+from bot.domain.names import in_one_line
 from bot.domain.references import NamedTicket, Relation
 from bot.language import N_, _
 
@@ -21,13 +22,13 @@ def named_text(named: NamedTicket, request: TransitionRequest, context: CardCont
         else _("in the version's description, by someone with access to MLflow")
     )
     if named.relation is Relation.NONE:
-        related = _("not related to this request's ticket: {why}", why=named.trouble)
+        related = _("not related to this request's ticket: {why}", why=in_one_line(named.trouble))
     else:
         related = _(RELATED[named.relation])
-    said = _("{ticket}, named {where}; {related}", ticket=named.key, where=named_by, related=related)
+    said = _("{ticket}, named {where}; {related}", ticket=in_one_line(named.key), where=named_by, related=related)
     if not named.refused:
         return said
-    return _("{named}. Not related: {refused}", named=said, refused="; ".join(named.refused))
+    return _("{named}. Not related: {refused}", named=said, refused=in_one_line("; ".join(named.refused)))
 
 
 def _asker(request: TransitionRequest, context: CardContext) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.domain.card.context import CardContext
 from bot.domain.model import Kind, State, TargetKind, TransitionRequest, Vote
+from bot.domain.names import in_one_line
 from bot.domain.registry.comparisons import compared_with
 from bot.domain.text import target_label, version_name
 from bot.language import N_, Value, _, sentences
@@ -51,7 +52,7 @@ def what_approve_does(request: TransitionRequest) -> str:
 
 def called_off(request: TransitionRequest, context: CardContext) -> str:
     """That an approval was taken back before it was applied, by whom, when and why."""
-    why, when = _(request.outcome.rstrip(".")), request.ended_at or request.opened_at
+    why, when = _(in_one_line(request.outcome).rstrip(".")), request.ended_at or request.opened_at
     if request.ended_by:
         person = context.name(request.ended_by)
         said = _("Called off by {person} on {when}: {why}.", person=person, when=when, why=why)
@@ -74,6 +75,17 @@ def held_text(request: TransitionRequest) -> str:
     )
 
 
+def freeze_text(context: CardContext) -> str:
+    """That an approval has to wait for the end of the freeze in force; empty without one."""
+    if context.freeze is None:
+        return ""
+    return _(
+        "A freeze ({freeze}) is on until {until}: an approval is applied after it.",
+        freeze=context.freeze.name,
+        until=context.freeze.until,
+    )
+
+
 def unreadable_text(request: TransitionRequest, why: str) -> str:
     """Why the vote cannot open, or an approval is not applied."""
     keeps = _("Countersign keeps trying; `countersign jobs list` shows the attempts.")
@@ -82,10 +94,10 @@ def unreadable_text(request: TransitionRequest, why: str) -> str:
             "{target} does not move while {version} cannot be checked: {why}",
             target=target_label(request),
             version=version_name(request.version),
-            why=why,
+            why=in_one_line(why),
         )
         return sentences(stays, keeps)
-    return sentences(_("The vote cannot open, because the evidence cannot be read: {why}", why=why), keeps)
+    return sentences(_("The vote cannot open, because the evidence cannot be read: {why}", why=in_one_line(why)), keeps)
 
 
 def applied(request: TransitionRequest) -> str:
@@ -130,7 +142,7 @@ def _because(said: str, request: TransitionRequest) -> str:
     """With the reason, where no vote gives one."""
     if request.votes or not request.outcome:
         return _("{said}.", said=said)
-    return _("{said}: {why}.", said=said, why=_(request.outcome))
+    return _("{said}: {why}.", said=said, why=_(in_one_line(request.outcome)))
 
 
 def lapsed(vote: Vote, request: TransitionRequest, context: CardContext) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bot.domain.card.card import Button, Called, Card, Confirm, Fact, Mention, Tone
+from bot.domain.card.context import name_or_someone
 from bot.domain.request.passkeys import Passkey
 from bot.language import N_, Value, _, listed, moment, ngettext
 
@@ -18,7 +19,7 @@ HOW_TO_KNOW = N_(
 
 def passkey_card(passkey: Passkey, names: Mapping[str, str], email: str) -> Card:
     """`names` are of people, by id; `email` is the owner's, who is notified."""
-    name = names.get(passkey.person) or _("somebody")
+    name = name_or_someone(names, passkey.person)
     said = _said(passkey, name, names)
     return Card(
         title=_("A passkey for {person}", person=name),
@@ -57,7 +58,7 @@ def _said(passkey: Passkey, name: str, names: Mapping[str, str]) -> str:
 
 
 def _revoked(passkey: Passkey, at: datetime, name: str, names: Mapping[str, str]) -> str:
-    by = names.get(passkey.revoked_by) or _("somebody") if passkey.revoked_by else _("an administrator")
+    by = name_or_someone(names, passkey.revoked_by) if passkey.revoked_by else _("an administrator")
     said: dict[str, Value] = {"person": name, "passkey": passkey.short_id, "by": by, "when": at}
     if not passkey.revoked_because:
         return _("{person}'s passkey {passkey} was revoked by {by} on {when}.", **said)
@@ -78,7 +79,7 @@ def _facts(passkey: Passkey, names: Mapping[str, str]) -> list[Fact]:
 
 
 def _confirmers(passkey: Passkey, names: Mapping[str, str]) -> str:
-    return listed(names.get(person) or _("somebody") for person in passkey.confirmed_by)
+    return listed(name_or_someone(names, person) for person in passkey.confirmed_by)
 
 
 def _buttons(passkey: Passkey, name: str) -> tuple[Button, ...]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from bot.domain.model import Evidence, TransitionRequest
+from bot.domain.names import in_one_line
 
 NOT_GIVEN = "no reason given"
 SENTENCES = re.compile(r"(?<=[.;!?])\s+|\n+")
@@ -16,7 +17,7 @@ FILLERS = 2  # words, as in "Train with depth=6"
 def reason_of(request: TransitionRequest) -> str:
     """The requester's comment, else what a person wrote into the version's description; empty when there is neither."""
     if request.comment:
-        return request.comment
+        return in_one_line(request.comment)
     return human_words(request.evidence) if request.evidence else ""
 
 
@@ -24,7 +25,7 @@ def human_words(evidence: Evidence) -> str:
     """The description without the sentences that only repeat metrics and parameters."""
     names = [metric.name for metric in evidence.metrics]
     kept = [one for one in SENTENCES.split(evidence.description) if one.strip() and not _repeats(one, names, evidence)]
-    return " ".join(one.strip() for one in kept)
+    return in_one_line(" ".join(kept))
 
 
 def _repeats(sentence: str, names: Iterable[str], evidence: Evidence) -> bool:

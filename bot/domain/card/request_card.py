@@ -12,7 +12,7 @@ from bot.domain.card.metrics_table import deciding_tables
 from bot.domain.card.named_ticket import named_text
 from bot.domain.card.needs import may_stand_in, what_is_missing
 from bot.domain.card.next_steps import next_step
-from bot.domain.card.outcomes import what_approve_does, what_reject_does
+from bot.domain.card.outcomes import freeze_text, what_approve_does, what_reject_does
 from bot.domain.card.reasons import NOT_GIVEN, reason_of
 from bot.domain.card.risk import approval_text, other_risks, risk_of, warnings
 from bot.domain.card.sentences import (
@@ -25,6 +25,7 @@ from bot.domain.card.ticket import ticket_card as ticket_card
 from bot.domain.card.titles import headline, mark_of, short_version
 from bot.domain.evidence.lineage import in_the_way
 from bot.domain.model import DecidedBy, Kind, RefusedVote, State, TransitionRequest, Verdict
+from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Group
 from bot.domain.request.lifecycle import wants_reason
 from bot.domain.request.opening import waits_since
@@ -99,7 +100,7 @@ def refused_vote_card(request: TransitionRequest, refused: RefusedVote, context:
 
 def refused_vote_text(refused: RefusedVote, context: CardContext) -> str:
     who, when = context.name(refused.person), format_utc(refused.cast_at)
-    return f"The vote on record by {who} of {when} does not count and was not signed: {refused.reason.rstrip('.')}."
+    return f"The vote on record by {who} of {when} does not count and was not signed: {in_one_line(refused.reason).rstrip('.')}."
 
 
 def mentions_of(request: TransitionRequest, context: CardContext) -> tuple[Mention, ...]:
@@ -197,7 +198,7 @@ def _risks(request: TransitionRequest, context: CardContext) -> list[str]:
 def _why_people(request: TransitionRequest) -> list[str]:
     if not request.people_decide or request.failed_before:
         return []
-    return [f"Votes are needed: {request.people_decide}."]
+    return [f"Votes are needed: {in_one_line(request.people_decide)}."]
 
 
 def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]:
@@ -206,10 +207,7 @@ def _what_happens(request: TransitionRequest, context: CardContext) -> list[str]
     happens = f"If approved: {what_approve_does(request)}"
     if request.kind is Kind.OBSERVED:
         happens = f"If ratified: {what_approve_does(request)} If not: {what_reject_does(request)}"
-    if context.freeze is None:
-        return [happens]
-    until = f"is on until {format_utc(context.freeze.until)}: an approval is applied after it."
-    return [f"{happens} A freeze ({context.freeze.name}) {until}"]
+    return [f"{happens} {freeze_text(context)}".rstrip()]
 
 
 def _buttons(request: TransitionRequest, context: CardContext) -> tuple[Button, ...]:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.domain.card.card import Lead, Weight
 from bot.domain.card.context import CardContext
 from bot.domain.card.metrics_table import beside_of, direction_of, meant_by, roles_of, thresholds_of
-from bot.domain.card.outcomes import what_approve_does
+from bot.domain.card.outcomes import freeze_text, what_approve_does
 from bot.domain.evidence import lineage
 from bot.domain.evidence.directions import metric_name
 from bot.domain.grounds import objection_text
-from bot.domain.model import Evidence, FastTrackMode, Metric, TransitionRequest
+from bot.domain.model import Champion, Evidence, FastTrackMode, Metric, TransitionRequest
+from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Threshold
+from bot.language import _, sentences
 
 HIGHER_FIRST = (Weight.HIGH, Weight.MEDIUM, Weight.LOW)
+ON_THRESHOLDS = ("misses its threshold", "miss their thresholds")
+ON_THE_HOLDER = ("is worse", "are worse")
+NOT_COMPARED = ("cannot be compared", "cannot be compared")
 LEFT_TO_PEOPLE = (", so a person decides", ": a person decides")
 
 
@@ -44,21 +49,21 @@ def warnings(request: TransitionRequest, context: CardContext) -> list[str]:
 def _warnings(request: TransitionRequest, context: CardContext) -> Iterator[str]:
     outside = request.evidence.outside if request.evidence else ()
     if outside:
-        yield f"Careful, the gate denies this version: it runs files that are not its own. {'; '.join(outside)}."
+        yield f"Careful, the gate denies this version: it runs files that are not its own. {in_one_line('; '.join(outside))}."
     blocked = lineage.in_the_way(request, context.rule) if context.rule and request.state.is_open else ()
     if blocked:
         named = ", ".join(f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in blocked)
         yield f"Careful, it cannot be approved without: {named}."
     if context.unread:
-        yield f"Careful, the evidence cannot be read any more, so an approval cannot be applied: {context.unread.rstrip('.')}."
+        yield f"Careful, the evidence cannot be read any more, so an approval cannot be applied: {in_one_line(context.unread).rstrip('.')}."
     if context.stranger:
-        yield f"Careful: {context.stranger} asked for this, and neither the policy nor Slack knows that address."
+        yield f"Careful: {in_one_line(context.stranger)} asked for this, and neither the policy nor Slack knows that address."
     if request.failed_before:
-        yield f"Careful: {request.version} was {request.failed_before.rstrip('.')}."
+        yield f"Careful: {request.version} was {in_one_line(request.failed_before).rstrip('.')}."
     for objection in request.objections:
-        yield f"Careful, the same content: {objection_text(objection, context.name(objection.person))}."
+        yield f"Careful, the same content: {in_one_line(objection_text(objection, context.name(objection.person)))}."
     if request.evidence and request.evidence.artifacts is None and request.evidence.artifacts_unread:
-        yield f"Careful, the model's files were not read: {request.evidence.artifacts_unread.rstrip('.')}."
+        yield f"Careful, the model's files were not read: {in_one_line(request.evidence.artifacts_unread).rstrip('.')}."
 
 
 def metrics_risk(request: TransitionRequest, context: CardContext) -> Lead:
@@ -74,10 +79,17 @@ def metrics_risk(request: TransitionRequest, context: CardContext) -> Lead:
     worst = min(found, key=lambda seen: (HIGHER_FIRST.index(seen.weight), -seen.loss))
     if thresholds and worst.weight is Weight.LOW:
         return _all_met(request, worst)
-    others = sum(seen.weight is not Weight.LOW for seen in found) - 1
-    also = f"; {others} more {'misses its threshold' if thresholds else 'is worse'}" if others == 1 else ""
-    also = f"; {others} more {'miss their thresholds' if thresholds else 'are worse'}" if others > 1 else also
-    return Lead(f"{worst.text}{also}", worst.weight)
+    others = [seen for seen in found if seen is not worst and seen.weight is not Weight.LOW]
+    return Lead(f"{worst.text}{_more(others, ON_THRESHOLDS if thresholds else ON_THE_HOLDER)}", worst.weight)
+
+
+def _more(others: Sequence[_Seen], compared: tuple[str, str]) -> str:
+    """How many other metrics speak against it, and how: `compared` is what is said of one and of several that were compared."""
+    of_each = (
+        (sum(seen.is_compared for seen in others), compared),
+        (sum(not seen.is_compared for seen in others), NOT_COMPARED),
+    )
+    return "".join(f"; {count} more {said[count > 1]}" for count, said in of_each if count)
 
 
 def _all_met(request: TransitionRequest, seen: _Seen) -> Lead:
@@ -92,16 +104,17 @@ def _all_met(request: TransitionRequest, seen: _Seen) -> Lead:
 def _reason(sentence: str) -> str:
     for ending in LEFT_TO_PEOPLE:
         sentence = sentence.removesuffix(ending)
-    return sentence.rstrip(".")
+    return in_one_line(sentence).rstrip(".")
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What one metric says; `loss` is by what share of the holder's it is worse, negative when better."""
+    """What one metric says; `loss` is by what share of the holder's it is worse, negative when better. 0 without `is_compared`."""
 
     text: str
     weight: Weight
     loss: float = 0.0
+    is_compared: bool = True
 
 
 def _demanded(request: TransitionRequest, evidence: Evidence, thresholds: tuple[Threshold, ...]) -> Iterator[_Seen]:
@@ -118,22 +131,68 @@ def _against(metric: Metric, threshold: Threshold, request: TransitionRequest, e
     loss = _loss(metric, beside, threshold.greater_is_better)
     text = f"{_figures(metric, beside, threshold.greater_is_better, request)}{_limit(threshold)}"
     checks = request.judgement.checks if request.judgement else ()
-    failed = [check.sentence for check in checks if check.metric == metric.name and not check.passed]
+    judged = [check for check in checks if check.metric == metric.name]
+    failed = [check.sentence for check in judged if not check.passed]
     if _misses(metric, threshold) or (threshold.compares and loss is not None and loss > 0):
         return _Seen(text, Weight.HIGH, loss or 0.0)
     if failed and loss is not None and _is_too_little(-loss, metric, beside, threshold):
         return _Seen(f"{text}, too little for the rule", Weight.MEDIUM, loss)
     if failed:
         return _Seen(f"Not auto-approved: {_reason(failed[0])}", Weight.MEDIUM)
+    if (
+        threshold.compares and evidence.champion is not None
+    ):  # the fast track judges no rollback, and nothing when it is off
+        if loss is None:
+            return _not_comparable(metric.name, metric, evidence.champion)
+        if not judged and _is_too_little(-loss, metric, beside, threshold):
+            return _Seen(f"{text}, too little for the rule", Weight.MEDIUM, loss)
     return _Seen(text, Weight.LOW, loss or 0.0)
 
 
 def _comparable(request: TransitionRequest, evidence: Evidence) -> Iterator[_Seen]:
+    """Of the metrics of known direction: what cannot be compared counts too, or a worse one would be hidden by leaving it out."""
     for metric in evidence.metrics:
         upwards, beside = direction_of(metric, None), beside_of(metric, evidence)
-        loss = _loss(metric, beside, upwards) if upwards is not None else None
-        if upwards is not None and loss is not None:
+        if upwards is None:
+            continue
+        loss = _loss(metric, beside, upwards)
+        if not math.isfinite(metric.value):
+            yield _Seen(_figures(metric, beside, upwards, request), Weight.HIGH, is_compared=False)
+        elif loss is not None:
             yield _Seen(_figures(metric, beside, upwards, request), Weight.MEDIUM if loss > 0 else Weight.LOW, loss)
+    yield from _left_out(evidence)
+
+
+def _left_out(evidence: Evidence) -> Iterator[_Seen]:
+    """The holder's metrics that the candidate has nothing to compare with, each name once."""
+    if evidence.champion is None:
+        return
+    broken = {metric.name for metric in evidence.metrics if not math.isfinite(metric.value)}
+    directed = [theirs for theirs in evidence.champion.metrics if direction_of(theirs, None) is not None]
+    missing = [theirs.name for theirs in directed if not _is_compared(theirs, evidence)]
+    for name in dict.fromkeys(missing):
+        if name not in broken:
+            ours = next((metric for metric in evidence.metrics if metric.name == name), None)
+            yield _not_comparable(name, ours, evidence.champion)
+
+
+def _is_compared(theirs: Metric, evidence: Evidence) -> bool:
+    beside = ((metric, beside_of(metric, evidence)) for metric in evidence.metrics)
+    return any(holder == theirs and _loss(metric, holder, upwards=True) is not None for metric, holder in beside)
+
+
+def _not_comparable(name: str, ours: Metric | None, champion: Champion) -> _Seen:
+    theirs = [metric for metric in champion.metrics if metric.name == name]
+    held = f"v{champion.version.version}"
+    if ours is None:
+        why = "it was not logged"
+    elif not theirs:
+        why = f"{held} has none"
+    elif all(not math.isfinite(metric.value) for metric in theirs):
+        why = f"that of {held} is {theirs[0].value}"
+    else:
+        why = f"that of {held} is from other data, or from another place"
+    return _Seen(f"{metric_name(name)} cannot be compared: {why}", Weight.MEDIUM, is_compared=False)
 
 
 def _nothing_to_compare(request: TransitionRequest, evidence: Evidence) -> str:
@@ -193,4 +252,6 @@ def approval_text(request: TransitionRequest, context: CardContext) -> str:
     """For whoever is about to approve: the risk, then what the approval does."""
     risk = risk_of(request, context)
     happens = what_approve_does(request)
-    return f"{risk.text.rstrip('.')}. If you approve: {happens}" if risk else happens
+    if risk is None:
+        return sentences(happens, freeze_text(context))
+    return sentences(f"{risk.text.rstrip('.')}.", _("If you approve: {what}", what=happens), freeze_text(context))

@@ -12,6 +12,7 @@ from bot.domain.card.needs import needs_text, unknown_party
 from bot.domain.card.outcomes import applied, called_off, held_text, lapsed, rejected, unreadable_text
 from bot.domain.card.titles import title_of as title_of
 from bot.domain.model import Kind, State, TransitionRequest, Verdict, Vote
+from bot.domain.names import in_one_line
 from bot.domain.request.counting import worth_of, worth_text
 from bot.domain.request.quorum import ANYONE
 from bot.domain.text import format_utc, target_label
@@ -32,7 +33,7 @@ def vote_words(vote: Vote, request: TransitionRequest, context: CardContext) -> 
     place = _place(vote, request, context)
     details = [place, "with a passkey" if vote.passkey else "", f"standing in for {absent}" if absent else ""]
     how = ", ".join(filter(None, details))
-    because = f" Reason: {vote.reason}" if vote.reason else ""
+    because = f" Reason: {in_one_line(vote.reason)}" if vote.reason else ""
     said = f"{context.name(vote.person)} {voted}{f' ({how})' if how else ''}, {format_utc(vote.at)}."
     lapse = lapsed(vote, request, context)
     return f"{said}{f' {lapse}' if lapse else ''}{because}"
@@ -69,7 +70,8 @@ def status_sentence(request: TransitionRequest, context: CardContext) -> str:
         return unreadable_text(request, request.unreadable[-1])
     if request.state is State.COLLECTING:
         return f"The evidence is being collected; the vote opens after that. {context.progress}".rstrip()
-    return f"{request.outcome}. {RENEWED}" if request.renewed else f"{request.outcome}."
+    outcome = in_one_line(request.outcome)
+    return f"{outcome}. {RENEWED}" if request.renewed else f"{outcome}."
 
 
 def _approved(request: TransitionRequest) -> str:
@@ -82,4 +84,4 @@ def _approved(request: TransitionRequest) -> str:
 
 def _no_longer(request: TransitionRequest, rolled_back: str) -> str:
     when = f" from {format_utc(request.settled_at)}" if request.settled_at else ""
-    return f"{request.version} was {target_label(request)}{when} until it was {rolled_back.rstrip('.')}."
+    return f"{request.version} was {target_label(request)}{when} until it was {in_one_line(rolled_back).rstrip('.')}."

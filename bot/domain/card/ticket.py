@@ -13,6 +13,7 @@ from bot.domain.card.sentences import CardContext
 from bot.domain.evidence.caps import cut_text
 from bot.domain.grounds import No, Objection
 from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.names import in_one_line
 from bot.domain.text import target_label, version_name
 from bot.language import N_, Value, _, ngettext, sentences
 
@@ -156,24 +157,24 @@ def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
         paragraphs.append(
             _(
                 "Careful: {address} asked for this, and neither the policy nor Slack knows that address.",
-                address=context.stranger,
+                address=in_one_line(context.stranger),
             )
         )
     if request.failed_before:
-        why = request.failed_before.rstrip(".")
+        why = in_one_line(request.failed_before).rstrip(".")
         paragraphs.append(_("Careful: {version} was {failed}.", version=version, failed=why))
     paragraphs += [_objection(objection, context) for objection in request.objections]
     outside = request.evidence.outside if request.evidence else ()
     if outside:
-        files = "; ".join(outside)
+        files = in_one_line("; ".join(outside))
         paragraphs.append(
             _("Careful, the gate denies this version: it runs files that are not its own. {files}.", files=files)
         )
     if request.people_decide and not request.failed_before:
-        paragraphs.append(_("Votes are needed: {why}.", why=_(request.people_decide)))
+        paragraphs.append(_("Votes are needed: {why}.", why=_(in_one_line(request.people_decide))))
     reason = request.comment or (request.evidence.description if request.evidence else "")
     if reason:
-        paragraphs.append(_("Why: {reason}", reason=reason))
+        paragraphs.append(_("Why: {reason}", reason=in_one_line(reason)))
     if request.evidence is not None and request.evidence.cut:
         paragraphs.append(cut_text(request.evidence.cut))
     hidden = left_out(request, context)
@@ -192,7 +193,7 @@ def _objection(objection: Objection, context: CardContext) -> str:
         person=context.name(objection.person),
         when=objection.at,
     )
-    reason = objection.reason.strip().removesuffix(".")
+    reason = in_one_line(objection.reason).removesuffix(".")
     if not reason:
         return _("Careful, the same content: {objection}.", objection=said)
     return _("Careful, the same content: {objection}: {reason}.", objection=said, reason=reason)

@@ -8,6 +8,7 @@ from bot.domain.card.fast_track_sentences import checks_text
 from bot.domain.card.outcomes import applied, called_off, lapsed, rejected
 from bot.domain.card.sentences import WAS_APPROVED, CardContext
 from bot.domain.model import DecidedBy, Kind, State, TransitionRequest, Verdict, Vote
+from bot.domain.names import in_one_line
 from bot.domain.request.counting import Worth, worth_of
 from bot.domain.request.quorum import ANYONE
 from bot.domain.text import version_name
@@ -55,10 +56,10 @@ def decision_text(request: TransitionRequest, context: CardContext) -> str:
     elif request.state is State.CALLED_OFF:
         lines.append(called_off(request, context))
     elif not any(vote.verdict is Verdict.REJECT for vote in request.votes):
-        lines.append(f"{_(request.outcome)}.")
+        lines.append(f"{_(in_one_line(request.outcome))}.")
     if request.kind is Kind.ROLLBACK:
         asker = context.name(request.requester)
-        lines.append(_("Asked by {person}. Reason: {reason}", person=asker, reason=request.comment))
+        lines.append(_("Asked by {person}. Reason: {reason}", person=asker, reason=in_one_line(request.comment)))
     return "\n".join(lines)
 
 
@@ -118,26 +119,30 @@ def evidence_text(request: TransitionRequest) -> str:
     evidence = request.evidence
     if evidence is None:
         return ""
-    metrics = ", ".join(f"{metric.name} {metric.value:g}" for metric in evidence.metrics) or _("none")
-    files = f"sha256 {evidence.artifacts.digest}" if evidence.artifacts else evidence.artifacts_unread or _("none read")
+    metrics = ", ".join(f"{in_one_line(metric.name)} {metric.value:g}" for metric in evidence.metrics) or _("none")
+    files = (
+        f"sha256 {evidence.artifacts.digest}"
+        if evidence.artifacts
+        else in_one_line(evidence.artifacts_unread) or _("none read")
+    )
     return _(
         "The evidence can be read now, and the vote is open. Metrics: {metrics}. Files: {files}. Source: {source}.",
         metrics=metrics,
         files=files,
-        source=evidence.source,
+        source=in_one_line(evidence.source),
     )
 
 
 def outcome_text(request: TransitionRequest) -> str:
     """The decision's effect in the registry."""
     if request.state is State.STALE:
-        return _("Not applied: {why}.", why=_(request.outcome))
+        return _("Not applied: {why}.", why=_(in_one_line(request.outcome)))
     return rejected(request) if request.state is State.REJECTED else applied(request)
 
 
 def rolled_back_text(request: TransitionRequest) -> str:
     """For the ticket of the request that this rollback undid."""
-    return sentences(outcome_text(request), _("Reason: {reason}", reason=request.comment))
+    return sentences(outcome_text(request), _("Reason: {reason}", reason=in_one_line(request.comment)))
 
 
 def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> str:
@@ -152,7 +157,7 @@ def vote_line(vote: Vote, request: TransitionRequest, context: CardContext) -> s
         voted=_voted(vote, request, context),
         meaning=_(meaning),
     )
-    because = _("Reason: {reason}", reason=vote.reason) if vote.reason else ""
+    because = _("Reason: {reason}", reason=in_one_line(vote.reason)) if vote.reason else ""
     return sentences(said, lapsed(vote, request, context), because)
 
 

@@ -12,6 +12,7 @@ from bot.domain.digest.figures import LISTED, Finding, FindingKind, Listed
 from bot.domain.digest.periods import Period
 from bot.domain.digest.sentences import local_moment, state_text
 from bot.domain.model import Kind, State, Target, TransitionRequest, VersionId
+from bot.domain.names import in_one_line
 
 GAPS_TOLD = 3
 ERROR_TOLD = 300  # characters
@@ -218,7 +219,7 @@ def not_signed_off(week: str, closed_at: datetime, group: str, period: Period) -
 def rolled_back(request: TransitionRequest, requester: str, at: datetime, period: Period) -> Finding:
     """A rollback that moved the target. `requester` is a name, or says that it is unknown."""
     away = f" from {request.away_from}" if request.away_from else ""
-    why = f" Reason: {request.comment.rstrip('.')}." if request.comment else ""
+    why = f" Reason: {in_one_line(request.comment).rstrip('.')}." if request.comment else ""
     said = (
         f"{request.target} of {request.target_model} was rolled back{away} to {request.version} on {local_moment(at, period)}, "
         f"requested by {requester}.{why}"

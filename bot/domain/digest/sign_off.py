@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.periods import Period
+from bot.domain.names import in_one_line
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.text import format_local
 from bot.errors import Refused
@@ -89,7 +90,7 @@ def signed(
 
 def checked_remark(text: str) -> str:
     """One line of visible characters: it goes into the ledger, into a channel, and onto paper. Raises Refused when it is too long."""
-    remark = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    remark = in_one_line(text)
     if len(remark) > REMARK_LIMIT:
         raise Refused(f"the remark has {len(remark):,} characters; {REMARK_LIMIT:,} fit. Shorten it")
     return remark

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from bot.domain.names import in_one_line
+
 # fmt: off
 SMALLER = frozenset((
     "mae", "mse", "rmse", "mape", "smape", "wape", "mase", "rmsle", "msle", "medae", "max_error", "error", "error_rate",
@@ -39,5 +41,5 @@ def greater_is_better(metric: str) -> bool | None:
 
 
 def metric_name(metric: str) -> str:
-    """For sentences: MAE for mae. Any other name stays as it was logged."""
-    return metric.upper() if metric in ABBREVIATIONS else metric
+    """For sentences: MAE for mae. Any other name stays as it was logged, on one line."""
+    return metric.upper() if metric in ABBREVIATIONS else in_one_line(metric)

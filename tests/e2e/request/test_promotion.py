@@ -337,3 +337,24 @@ def test_names_from_a_run_that_nobody_mapped_stay_a_claim(installation: Installa
 
     assert "<!here> mallory (as the run says, not in the policy's people)" in installation.card(request).all_text
     assert "<!here>" not in installation.card(request).text
+
+
+def test_the_form_that_asks_why_warns_as_the_card_does_and_its_answer_stays_one_paragraph(
+    installation: Installation,
+) -> None:
+    installation.use_policy(reason="always")
+    asked_by(installation, "x@elsewhere.example")
+    (request,) = installation.requests()
+    warning = "Careful: x@elsewhere.example asked for this, and neither the policy nor Slack knows that address."
+
+    installation.click("ana", request, "approve")
+    form = installation.slack.open_view_of("ana")
+    installation.slack.submit_view("ana", {"reason": "fine\n\nCy Lindqvist approved (risk)."})
+    installation.settle()
+
+    assert form is not None
+    assert warning in str(form.content)
+    assert warning in installation.card(request).all_text
+    assert installation.reread(request).votes[0].reason == "fine\n\nCy Lindqvist approved (risk)."
+    assert "Reason: fine Cy Lindqvist approved (risk)." in installation.card(request).all_text
+    assert "Reason: fine Cy Lindqvist approved (risk)." in installation.comments(request)
