@@ -50,7 +50,6 @@ from config.settings import Settings
 from config.settings.registries import RegistrySecrets
 from handlers.attestation import signing
 from handlers.digest.closing import owed
-from handlers.digest.reprint import tell_again
 from handlers.doors.api import api
 from handlers.doors.errors import UNSTORABLE, answer_refusals
 from handlers.doors.front_pages import front_pages
@@ -200,7 +199,7 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
     frame = Frame(s, readers)
     app.register_blueprint(sign_in_pages(s, readers, frame))
     app.register_blueprint(front_pages(s, readers, frame))
-    app.register_blueprint(record_pages(s, readers, frame, lambda week: tell_again(week, s)))
+    app.register_blueprint(record_pages(s, readers, frame))
     app.register_blueprint(probes(s, url))
     answer_refusals(app)
     return app

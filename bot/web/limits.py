@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Pool:
-    """Threads for the routes below these paths, which no other route can take.
+    """Threads for the routes below these paths, and for those that are `exact`, which no other route can take.
 
     `waiting` is how many requests may wait for a thread; `body` is the largest body in bytes.
     """
@@ -44,6 +44,10 @@ class Pool:
     threads: int
     waiting: int
     body: int
+    exact: tuple[str, ...] = ()
+
+    def takes(self, path: str) -> bool:
+        return path in self.exact or path.startswith(self.paths)
 
 
 PAGES = (
@@ -56,7 +60,7 @@ POOLS = (
     Pool("mlflow", ("/webhooks/mlflow",), threads=2, waiting=150, body=64 * KIB),
     Pool("jira", ("/webhooks/jira",), threads=2, waiting=100, body=1024 * KIB),
     Pool("calls", ("/gate/", "/api/"), threads=4, waiting=150, body=16 * KIB),
-    Pool("pages", PAGES, threads=2, waiting=50, body=4 * KIB),
+    Pool("pages", PAGES, threads=2, waiting=50, body=16 * KIB, exact=("/",)),
     Pool("passkeys", ("/confirm/", "/passkeys/"), threads=2, waiting=50, body=32 * KIB),
     Pool("ready", ("/readyz",), threads=1, waiting=20, body=KIB),
     Pool("others", ("",), threads=1, waiting=100, body=64 * KIB),
@@ -69,7 +73,7 @@ STATUS_POOLS = (
 
 def pool_for(path: str, pools: tuple[Pool, ...] = POOLS) -> Pool:
     """The last of `pools` takes every path."""
-    return next(pool for pool in pools if path.startswith(pool.paths))
+    return next(pool for pool in pools if pool.takes(path))
 
 
 def usual_limits() -> Limits:

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.domain.digest.json_form import read_digest
-from bot.domain.digest.sign_off import ClosedWeek, Signer, SignOff, checked_remark, sign_off_text, signed
+from bot.domain.digest.sign_off import (
+    ClosedWeek,
+    Signer,
+    SignOff,
+    Wanted,
+    checked_remark,
+    sign_off_text,
+    signed,
+    wanted,
+)
 from bot.domain.events import DigestSignedOff
 from bot.domain.grounds import SignedRequest
 from bot.domain.policy.rules import Group, Policy
@@ -62,6 +71,15 @@ def signed_off_text(row: DigestRow, tx: Transaction) -> str:
     """The sentence about it, with the person's present name; empty before the sign-off."""
     one = signed_off(row, tx)
     return sign_off_text(one, row.period, _names(one, tx)) if one else ""
+
+
+def still_wanted(row: DigestRow, tx: Transaction) -> tuple[Wanted, Group] | None:
+    """What the policy in force asks for, and the group; None without a group, and once these figures are signed off."""
+    policy = tx.policy()
+    if policy.digest is None or signed_off(row, tx) is not None:
+        return None
+    one = wanted(policy.digest, row.digest, row.closed_at)
+    return (one, policy.group(one.group)) if one else None
 
 
 def _sign_off(week: str, digest: str, person: Person, remark: str, s: Services, click: Click | None = None) -> SignOff:

@@ -24,7 +24,7 @@ from bot.errors import OutsideError, Refused, Rejected
 from bot.links import Links, confirm_path, enrol_path
 from bot.services import Services
 from handlers.doors.errors import answer_for_people, as_sentence, raw_body
-from handlers.doors.web_frame import HEADERS
+from handlers.doors.web_frame import HEADERS, show_names
 from handlers.request import confirming, passkeys
 
 log = structlog.get_logger()
@@ -46,6 +46,7 @@ REFUSED, UNREACHED = 409, 503
 
 def passkey_pages(s: Services, links: Links) -> Blueprint:
     door = Blueprint("passkey_pages", __name__, template_folder=str(PAGES))
+    show_names(door)
 
     def check(path: str, again: str) -> None:
         given = (request.args.get("expires", ""), request.args.get("signature", ""))

@@ -29,6 +29,7 @@ IDLE = timedelta(hours=1)
 LONGEST = timedelta(hours=12)
 UNCHECKED = timedelta(minutes=5)  # how long a session lasts while the notifier does not say who the person is
 SEEN_EVERY = timedelta(minutes=1)  # so that not each page writes
+NO_SESSION = ("not_signed_in", "These pages are for people who have signed in")
 NO_ENTRY = {
     AccountKind.GUEST: "Guests of the Slack workspace may not read these pages",
     AccountKind.BOT: "A bot may not read these pages",
@@ -82,20 +83,27 @@ class Readers:
         """Raises as `current`, and NotSignedIn without a session."""
         found = self.current()
         if found is None:
-            raise NotSignedIn("not_signed_in", "These pages are for people who have signed in")
+            raise NotSignedIn(*NO_SESSION)
         return found
 
     def check_form(self) -> Reader:
         """The person who sent the form, if it is one that we gave them. Raises as `reader`, and Rejected."""
         found = self.reader()
+        self.check_form_of_session()
+        return found
+
+    def check_form_of_session(self) -> None:
+        """Compares with the cookie alone: a person can sign out while the notifier is down. Raises NotSignedIn, Rejected."""
+        token = request.cookies.get(self._cookie, "")
+        if not token:
+            raise NotSignedIn(*NO_SESSION)
         given = request.form.get("form_key", "")
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), found.form_key.encode()):
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), _form_key(token).encode()):
             raise Rejected(
                 "form",
                 "This form is not from your session, so nothing was done. Reload the page, then send it again",
                 403,
             )
-        return found
 
     def begin(self, account_id: str, sign_in: str, response: Response) -> None:
         """A new session in place of any earlier one of this browser. Raises Rejected for a person who may not read, and for a repeat."""
@@ -192,11 +200,7 @@ def groups_for(account: Account, policy: Policy, s: Services) -> tuple[str, ...]
     unknown: OutsideError | None = None
     for group in wanted:
         try:
-            is_in = (
-                addresses & set(group.people)
-                if group.slack_group is None
-                else account.id in s.notifier.members_of(group.slack_group)
-            )
+            is_in = _is_in(group, account.id, addresses, s)
         except (Temporary, Permanent) as trouble:
             unknown = trouble
             continue
@@ -213,6 +217,23 @@ def groups_for(account: Account, policy: Policy, s: Services) -> tuple[str, ...]
         "to one of these groups, or add a group of yours to `readers`",
         FORBIDDEN,
     )
+
+
+def may_be_in(group: Group, reader: Reader, s: Services) -> bool:
+    """False only for a person who is known to be outside; True also while the notifier does not say."""
+    with s.store.transaction() as tx:
+        bound = tx.people.holder(reader.account)
+    try:
+        return _is_in(group, reader.account, {reader.email, bound.email if bound else ""}, s)
+    except (Temporary, Permanent) as trouble:
+        log.warning("group_unknown", group=group.name, why=str(trouble))
+        return True
+
+
+def _is_in(group: Group, account_id: str, addresses: set[str], s: Services) -> bool:
+    if group.slack_group is None:
+        return not addresses.isdisjoint(group.people)
+    return account_id in s.notifier.members_of(group.slack_group)
 
 
 def link_for_reader(account_id: str, model: str, version: int, workspace: str, s: Services) -> str:

@@ -1,42 +1,32 @@
-"""Door: the pages of what was recorded: one request, the ledger, past digests. They show and change nothing."""
+"""Door: the pages of what was recorded: one request, the ledger, past digests. They change nothing, but for the sign-off of a digest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
-
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request
 from flask.typing import ResponseReturnValue
 
-from bot.domain.digest.figures import Digest
+from bot.domain.digest.sign_off import REMARK_LIMIT
 from bot.domain.queries import description_text as words
 from bot.errors import Refused
 from bot.reports.html import html_of, policy_of
 from bot.reports.records import file_names
 from bot.services import Services
-from bot.store.digests import DigestRow
-from handlers.doors.readers import Readers
+from handlers.digest.reprint import Told, tell_again
+from handlers.digest.sign_off import sign_off, still_wanted
+from handlers.doors.errors import as_sentence
+from handlers.doors.readers import Readers, may_be_in
 from handlers.doors.web_frame import Frame
 from handlers.queries.ledger_page import ledger_page
 from handlers.queries.overview import request_page
+from handlers.request.voters import person_of
 
 HTML = "text/html; charset=utf-8"
 WEEKS_A_PAGE = 30
 LARGEST_ENTRY = 2**62
+CONFLICT = 409
 
 
-class ClosedWeek(Protocol):
-    @property
-    def row(self) -> DigestRow: ...
-    @property
-    def digest(self) -> Digest: ...
-
-
-ReadWeek = Callable[[str], ClosedWeek]
-"""A closed week, compared with the ledger. Raises Refused."""
-
-
-def record_pages(s: Services, readers: Readers, frame: Frame, read_week: ReadWeek) -> Blueprint:
+def record_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
     door = Blueprint("record_pages", __name__)
 
     @door.get("/requests/<beginning>")
@@ -66,8 +56,32 @@ def record_pages(s: Services, readers: Readers, frame: Frame, read_week: ReadWee
     @door.get("/digests/<week>")
     def digest(week: str) -> ResponseReturnValue:
         reader = readers.reader()
-        row = _closed(week).row
-        return frame.show("digest.html", reader, row=row, week=row.period.week, names=file_names(row.period.week))
+        found = _closed(week)
+        row = found.row
+        with s.store.transaction() as tx:
+            asked = still_wanted(row, tx)
+        return frame.show(
+            "digest.html",
+            reader,
+            row=row,
+            week=row.period.week,
+            names=file_names(row.period.week),
+            signed=as_sentence(found.signed) if found.signed else "",
+            wanted=asked[0] if asked else None,
+            may_sign=asked is not None and may_be_in(asked[1], reader, s),
+            limit=REMARK_LIMIT,
+        )
+
+    @door.post("/digests/<week>/sign-off")
+    def digest_sign_off(week: str) -> ResponseReturnValue:
+        reader = readers.check_form()
+        week = _closed(week).row.period.week
+        try:
+            person = person_of(reader.account, s)
+            sign_off(week, request.form.get("digest", ""), person, request.form.get("remark", ""), s)
+        except Refused as refusal:
+            return frame.refuse("Not signed off", str(refusal), CONFLICT, reader=reader, back=f"/digests/{week}")
+        return redirect(f"/digests/{week}", 303)
 
     @door.get("/digests/<week>/<file>")
     def digest_file(week: str, file: str) -> ResponseReturnValue:
@@ -76,7 +90,7 @@ def record_pages(s: Services, readers: Readers, frame: Frame, read_week: ReadWee
         found = _closed(week)
         row, names = found.row, file_names(found.row.period.week)
         if file == names.html:
-            page = html_of(found.digest, s.templates)
+            page = html_of(found.digest, s.templates, found.signed)
             policy = f"{policy_of(s.templates)}; frame-ancestors 'none'"
             return Response(page, content_type=HTML, headers={"Content-Security-Policy": policy})
         contents: dict[str, tuple[bytes, str]] = {
@@ -90,12 +104,13 @@ def record_pages(s: Services, readers: Readers, frame: Frame, read_week: ReadWee
         content, kind = contents[file]
         return Response(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{file}"'})
 
-    def _closed(week: str) -> ClosedWeek:
+    def _closed(week: str) -> Told:
+        """Compared with the ledger."""
         with s.store.transaction() as tx:
             known = tx.digests.find(week) is not None
         if not known:
             raise Refused(f"{week[:20]} is no closed week. The list of digests has all that are")
-        return read_week(week)
+        return tell_again(week, s)
 
     frame.protect(door)
     return door

@@ -12,7 +12,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
@@ -24,7 +24,8 @@ from handlers.doors.web_frame import Frame
 
 COOKIE = "countersign-sign-in"
 TIME_TO_SIGN_IN = timedelta(minutes=10)
-MADE = re.compile(r"[\w-]{43}\.[0-9]{1,12}\.(?:[\w-]{4})*(?:[\w-]{2}==|[\w-]{3}=)?", re.ASCII)
+SKEW = timedelta(minutes=1)  # between the clocks of two web processes
+MADE = re.compile(r"[\w-]{43}\.[0-9]{1,10}\.(?:[\w-]{4})*(?:[\w-]{2}==|[\w-]{3}=)?", re.ASCII)
 LONGEST_ADDRESS = 1_500  # characters of the page to come back to
 BACK = "/sign-in/slack"
 BEGIN_AGAIN = "Sign in again from the start page"
@@ -94,7 +95,7 @@ def sign_in_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
 
     @door.post("/sign-out")
     def sign_out() -> ResponseReturnValue:
-        readers.check_form()
+        readers.check_form_of_session()
         response = redirect("/", 303)
         readers.end(response)
         return response
@@ -106,10 +107,18 @@ def sign_in_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
 def own_page(address: str) -> str:
     """The address if it is the path of one of our pages, else the start page: nobody is led to another site."""
     plain = address.isascii() and address.isprintable() and "\\" not in address
-    parts = urlsplit(address) if plain and len(address) <= LONGEST_ADDRESS else None
+    parts = _parts(address) if plain and len(address) <= LONGEST_ADDRESS else None
     if parts is None or parts.scheme or parts.netloc or not address.startswith("/") or address.startswith("//"):
         return "/"
     return "/" if parts.path.startswith(("/sign-in", "/sign-out")) else address
+
+
+def _parts(address: str) -> SplitResult | None:
+    """None for what is no address, such as one with half a pair of brackets."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 def sign_in_address(wanted: str) -> str:
@@ -124,6 +133,6 @@ def _attempt(kept: str, now: datetime) -> Attempt:
         raise Rejected(
             "state", f"This is not the answer to a sign-in that this browser began. {BEGIN_AGAIN}", FORBIDDEN
         )
-    if not attempt.is_whole or now - attempt.made_at > TIME_TO_SIGN_IN:
+    if not attempt.is_whole or not -SKEW <= now - attempt.made_at <= TIME_TO_SIGN_IN:
         raise Rejected("too_late", f"This sign-in took longer than ten minutes. {BEGIN_AGAIN}", 400)
     return attempt

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 
 import bot
 from bot.domain.card.card import Link
+from bot.domain.names import shown
 from bot.domain.text import format_utc
 from bot.errors import OutsideError, Refused, Rejected
 from bot.services import Services
@@ -39,7 +40,7 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 NOT_FOUND, UNREACHED = 404, 503
-FORM_LIMIT = 4 * 1024  # bytes
+FORM_LIMIT = 16 * 1024  # bytes; a remark of 1,000 letters, with four bytes each, is sent in 12,000
 MENU = (("/", "Start"), ("/search", "Search"), ("/models", "Models"), ("/ledger", "Ledger"), ("/digests", "Digests"))
 
 
@@ -57,6 +58,7 @@ class Frame:
 
     def protect(self, door: Blueprint) -> None:
         """Turns refusals into pages, and adds the headers to each answer."""
+        show_names(door)
 
         @door.before_request
         def small_forms_only() -> None:
@@ -85,17 +87,18 @@ class Frame:
                 response.headers.setdefault(name, value)
             return response
 
-    def refuse(self, title: str, why: str, status: int, reason: str = "") -> ResponseReturnValue:
-        """Says why, and what the person can do next: sign in, where that helps."""
+    def refuse(
+        self, title: str, why: str, status: int, reason: str = "", reader: Reader | None = None, back: str = ""
+    ) -> ResponseReturnValue:
+        """Says why, and what the person can do next: sign in, where that helps, or go `back` to a page of ours."""
         from handlers.doors.sign_in import sign_in_address
 
         off = self._s.sign_in.why_off
         helps = reason in HELPED_BY_SIGNING_IN and not off
         address = sign_in_address(_wanted()) if helps else ""
         hint = off if reason in HELPED_BY_SIGNING_IN and off else ""
-        return self.show(
-            "refused.html", None, status, title=title, why=as_sentence(why), sign_in=address, hint=hint, reason=reason
-        )
+        said = {"title": title, "why": as_sentence(why), "sign_in": address, "hint": hint, "reason": reason}
+        return self.show("refused.html", reader, status, back=back, **said)
 
     def _trouble(self, why: str, status: int) -> ResponseReturnValue:
         log.warning("page_not_shown", why=why)
@@ -137,6 +140,11 @@ def _wanted() -> str:
     """The page that was asked for, as an address; a form is not sent again."""
     query = request.query_string.decode("ascii", "replace")
     return f"{quote(request.path)}{'?' if query else ''}{query}" if request.method == "GET" else "/"
+
+
+def show_names(door: Blueprint) -> None:
+    """Templates get the filter `shown`, for each name from outside."""
+    door.add_app_template_filter(lambda name: shown(str(name)), "shown")
 
 
 def web(text: str, url: str | None) -> Link | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import sqlalchemy as sa
@@ -107,6 +109,27 @@ def test_a_page_of_the_ledger_says_which_entry_was_changed(room: Installation, r
     assert "\u2713 verified" in good
     assert "\u2713 verified" not in changed
     assert "was changed: its body does not have its hash" in changed
+
+
+def test_names_that_differ_in_an_invisible_letter_look_different_on_each_page(
+    room: Installation, reader: ReadersBrowser
+) -> None:
+    past, now = Past(room.s), room.clock.now()
+    twin, escaped = "bike\u200b\u202e", r"bike\u200b\u202e"
+    past.approved(past.asked("bike", 1, now), "ana@example.com", now)
+    asked = past.asked(twin, 1, now)
+    past.approved(asked, "ana@example.com", now)
+
+    path = f"/models/{quote(twin)}"
+    pages = {
+        page: reader.open(page).text
+        for page in ("/", "/search?q=bike", "/models", path, f"{path}/1", f"/requests/{asked}", "/ledger")
+    }
+
+    text_of = {page: re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL) for page, text in pages.items()}
+    assert {page for page, text in text_of.items() if f"<bdi>{escaped}</bdi>" not in text} == set()
+    assert {page for page, text in text_of.items() if "\u200b" in text or "\u202e" in text} == set()
+    assert 'href="/models/bike"' in pages["/models"]
 
 
 @pytest.mark.proof

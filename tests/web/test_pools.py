@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.web.clients import Clients
 from bot.web.limits import PLACES, POOLS, pool_for
 from bot.web.pools import Waiting
-from handlers.doors import api, slack_actions, webhooks
+from handlers.doors import api, slack_actions, web_frame, webhooks
 
 PROXIES = Clients([ip_network("10.0.0.0/8"), ip_network("2001:db8:1::/48")])
 
@@ -90,13 +90,14 @@ def test_each_door_takes_bodies_as_large_as_the_server_lets_through() -> None:
         "/webhooks/jira": webhooks.JIRA_BODY_LIMIT,
         "/api/requests": api.BODY_LIMIT,
         "/api/rollbacks": api.BODY_LIMIT,
+        "/digests/2026-W47/sign-off": web_frame.FORM_LIMIT,
     }
 
     assert {path: pool_for(path).body for path in limits} == limits
 
 
 @pytest.mark.parametrize(
-    "path", ["/slack/events", "/webhooks/mlflow", "/webhooks/jira", "/gate/x", "/models/x", "/confirm/x"]
+    "path", ["/slack/events", "/webhooks/mlflow", "/webhooks/jira", "/gate/x", "/", "/models/x", "/confirm/x"]
 )
 def test_a_request_that_waits_for_a_vendor_leaves_a_thread_to_the_next(path: str) -> None:
     assert pool_for(path).threads > 1
@@ -107,6 +108,6 @@ def test_all_waiting_requests_have_places_and_all_threads_a_database_connection(
     assert sum(pool.threads for pool in POOLS) <= 20
 
 
-@pytest.mark.parametrize("path", ["", "/", "/healthz", "//slack/events", "/slack", "/gate", "*", "\x00", "/metrics"])
+@pytest.mark.parametrize("path", ["", "/healthz", "//slack/events", "/slack", "/gate", "*", "\x00", "/metrics"])
 def test_every_other_path_goes_to_the_last_pool(path: str) -> None:
     assert pool_for(path) is POOLS[-1]

@@ -16,7 +16,7 @@ from bot.sandbox.serving import serving
 from bot.sandbox.slack.openid import OpenId
 from bot.store import tables
 from handlers.doors.readers import IDLE, LONGEST, UNCHECKED
-from handlers.doors.sign_in import own_page
+from handlers.doors.sign_in import COOKIE, Attempt, own_page
 from tests.fixtures.installation import Installation, installation_on
 from tests.fixtures.readers import ReadersBrowser
 from tests.fixtures.reading import NO_REGISTRY, reading_room
@@ -159,6 +159,41 @@ def test_while_slack_is_down_a_session_lasts_for_a_few_minutes(
     assert "Try again in a few minutes" in later.text
 
 
+def test_who_signs_out_while_slack_is_down_is_signed_out_however_long_it_lasts(
+    office: Installation, browser_of: Callable[[], ReadersBrowser]
+) -> None:
+    browser = browser_of()
+    browser.sign_in("ana")
+    key = browser.form_key()
+    office.slack.faults.add("refused", "/api/users.info", error="service_unavailable", times=100)
+    office.forget_what_slack_said()
+    forward(office, UNCHECKED + timedelta(minutes=1))
+
+    forged = browser.submit("/sign-out", {"form_key": f"{key}0"})
+    out = browser.submit("/sign-out", {"form_key": key})
+
+    with office.s.store.transaction() as tx:
+        ended = tx.connection.execute(sa.select(tables.web_sessions.c.ends_at)).scalar_one()
+    assert (forged.status_code, out.status_code) == (403, 303)
+    assert "countersign" not in browser.cookies
+    assert ended <= office.clock.now()
+
+
+@pytest.mark.parametrize("made", ["now + 1 h", "999999999999", "99999999999", "9999999999", "0", "0000000000"])
+def test_a_cookie_of_an_odd_time_is_too_late(
+    office: Installation, browser_of: Callable[[], ReadersBrowser], made: str
+) -> None:
+    moment = str(int((office.clock.now() + timedelta(hours=1)).timestamp())) if made == "now + 1 h" else made
+    attempt = Attempt(f"{'A' * 43}.{moment}.Lw==")
+    browser = browser_of()
+
+    answer = browser.open(
+        f"/sign-in/slack?state={attempt.state}&code=x", headers={"Cookie": f"{COOKIE}={attempt.text}"}
+    )
+
+    assert (answer.status_code, "longer than ten minutes" in answer.text) == (400, True)
+
+
 def test_an_answer_to_a_sign_in_opens_one_session_in_the_browser_that_began_it(
     office: Installation, browser_of: Callable[[], ReadersBrowser]
 ) -> None:
@@ -246,6 +281,9 @@ def test_a_form_that_we_did_not_give_changes_nothing(
         ("/a\r\nSet-Cookie: a=b", "/"),
         ("/sign-out", "/"),
         ("/sign-in?to=/", "/"),
+        ("http://[", "/"),
+        ("//[", "/"),
+        ("/a//[x", "/a//[x"),
         ("", "/"),
         ("ledger", "/"),
         ("/" + "a" * 2000, "/"),
