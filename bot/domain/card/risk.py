@@ -26,19 +26,31 @@ LEFT_TO_PEOPLE = (", so a person decides", ": a person decides")
 
 
 def risk_of(request: TransitionRequest, context: CardContext) -> Lead | None:
-    """The heaviest warning, else what the metrics say; None before the evidence is collected."""
+    """The heaviest warning, and what the metrics say if that is a risk; None before the evidence is collected."""
     if request.evidence is None:
         return None
-    warned = warnings(request, context)
-    return Lead(warned[0], Weight.HIGH) if warned else metrics_risk(request, context)
+    warned, measured = warnings(request, context), metrics_risk(request, context)
+    if not warned:
+        return measured
+    if not _leads_too(measured, request):
+        return Lead(warned[0], Weight.HIGH)
+    first, then = (measured.text, warned[0]) if measured.weight is Weight.HIGH else (warned[0], measured.text)
+    return Lead(f"{first.rstrip('.')}. {then}", Weight.HIGH)
 
 
 def other_risks(request: TransitionRequest, context: CardContext) -> list[str]:
-    """What `risk_of` leaves out: further warnings, and what the metrics say where a warning leads."""
+    """What `risk_of` leaves out: further warnings, and what the metrics say where they do not lead too."""
     warned = warnings(request, context)
     if request.evidence is None or not warned:
         return warned
-    return [*warned[1:], f"{metrics_risk(request, context).text}."]
+    measured = metrics_risk(request, context)
+    return [*warned[1:], *([] if _leads_too(measured, request) else [f"{measured.text}."])]
+
+
+def _leads_too(measured: Lead, request: TransitionRequest) -> bool:
+    """Metrics that are worse than the holder's, or miss a threshold, lead beside a warning; that there is no holder does not."""
+    has_holder = request.evidence is not None and request.evidence.champion is not None
+    return measured.weight is Weight.HIGH or (measured.weight is Weight.MEDIUM and has_holder)
 
 
 def warnings(request: TransitionRequest, context: CardContext) -> list[str]:

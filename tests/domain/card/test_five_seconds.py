@@ -13,7 +13,7 @@ from bot.domain.card.details import details_card
 from bot.domain.card.needs import needs_text
 from bot.domain.card.reasons import NOT_GIVEN, reason_of
 from bot.domain.card.request_card import mentions_of, request_card
-from bot.domain.card.risk import risk_of
+from bot.domain.card.risk import approval_text, risk_of
 from bot.domain.evidence.directions import greater_is_better
 from bot.domain.evidence.lineage import NO_LOCK
 from bot.domain.model import (
@@ -140,6 +140,21 @@ def test_the_risk_is_one_line_in_the_weight_that_it_deserves(request_: Transitio
 
 def test_a_metric_that_the_rule_names_and_was_not_logged_is_a_high_risk() -> None:
     assert risk_of(a_request(evidence=an_evidence(metrics=())), USUAL) == Lead("MAE was not logged, limit 40", HIGH)
+
+
+@pytest.mark.parametrize(("value", "is_first"), [(49.5605, True), (30.0, True), (24.4, False)])
+def test_a_warning_does_not_hide_that_the_version_is_worse(value: float, is_first: bool) -> None:
+    worse = judged(value, 24.5055, "worse")
+    stranger = replace(USUAL, stranger="mallory@evil.example")
+
+    lead = risk_of(worse, stranger)
+    dialog = approval_text(worse, stranger)
+
+    assert lead is not None
+    assert lead.weight is HIGH
+    assert lead.text.startswith("MAE" if is_first else "Careful: mallory@evil.example")
+    assert f"MAE {value:.4g} vs champion 24.51" in dialog
+    assert "mallory@evil.example" in dialog
 
 
 def test_of_several_missed_thresholds_the_worst_leads_and_the_others_are_counted() -> None:
