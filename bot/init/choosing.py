@@ -93,7 +93,7 @@ class Choosing:
         odd = [name for name in names if not name.isprintable()]
         if odd:
             self._notices.append(
-                f"Left out of the proposal: {some(odd)}. Its name holds a line break or a character that cannot be seen, and a policy "
+                f"Left out of the proposal: {some(odd)}. Such a name holds a line break or a character that cannot be seen, and a policy "
                 "holds none. Rename it, or cover it by a pattern such as ? for that character."
             )
         return tuple(name for name in names if name.isprintable())

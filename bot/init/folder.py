@@ -68,15 +68,22 @@ def check_stays(folder: Path, paths: Iterable[Path]) -> None:
 
     A path outside of it, which a setting names, may not be led out of its own directory.
     """
-    led_away = [path for path in paths if not path.resolve().is_relative_to(_home_of(path, folder).resolve())]
+    led_away = [path for path in paths if not _stays(path, _home_of(path, folder))]
     if led_away:
         raise InvalidSettings(
             tuple(
-                f"{path} is reached by a symbolic link to {path.resolve()}, outside of {_home_of(path, folder).resolve()}. "
+                f"{path} is reached by a symbolic link that leads out of {_home_of(path, folder).absolute()}, or in a circle. "
                 "Remove the link, or run it in the directory that it leads to."
                 for path in led_away
             )
         )
+
+
+def _stays(path: Path, home: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(home.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        return False
 
 
 def _home_of(path: Path, folder: Path) -> Path:
@@ -87,7 +94,8 @@ def _home_of(path: Path, folder: Path) -> Path:
 def ignoring(folder: Path) -> NewFile | None:
     """The .gitignore with our lines, where git looks after this directory. None when it looks after nothing or knows them.
 
-    Raises InvalidSettings."""
+    Raises InvalidSettings.
+    """
     if not git.is_inside(folder):
         return None
     path = folder / IGNORE_FILE
