@@ -34,7 +34,7 @@ def details_card(request: TransitionRequest, context: CardContext, mentions: tup
         summary=f"{title}. The evidence that the vote is based on.",
         facts=(*facts_of(request, context), Fact("Opened", format_utc(request.opened_at))),
         tables=tuple(metric_tables(request, context)),
-        paragraphs=tuple(_grounds(request, context, with_the_record=True)),
+        paragraphs=tuple(_grounds(request, context)),
         footer=f"Countersign request {request.short_id}",
         mentions=mentions,
     )
@@ -104,8 +104,8 @@ def _lawful(request: TransitionRequest) -> VersionId | None:
     return champion.version if champion else None
 
 
-def _grounds(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
-    """What a vote is based on. The ticket omits the fast track's record, which changes from day to day."""
+def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
+    """What a vote is based on, with the fast track's record."""
     paragraphs = warnings(request, context)
     if request.people_decide and not request.failed_before:
         paragraphs.append(f"Votes are needed: {in_one_line(request.people_decide)}.")
@@ -118,10 +118,11 @@ def _grounds(request: TransitionRequest, context: CardContext, *, with_the_recor
     hidden = left_out(request, context)
     if hidden:
         paragraphs.append(f"{hidden} more metrics are on the run.")
-    return [*paragraphs, *judgement_of(request, context, with_the_record=with_the_record)]
+    return [*paragraphs, *judgement_of(request, context, with_the_record=True)]
 
 
 def judgement_of(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
+    """What the fast track found. `with_the_record` adds how often it agreed with people, which changes from day to day."""
     judgement = request.judgement
     if judgement is None or judgement.mode is FastTrackMode.OFF:
         return []

@@ -10,6 +10,7 @@ from bot.domain.card.fast_track_sentences import judgement_text
 from bot.domain.card.metrics_table import left_out, metric_tables
 from bot.domain.card.named_ticket import named_text
 from bot.domain.card.sentences import CardContext
+from bot.domain.evidence import lineage
 from bot.domain.evidence.caps import cut_text
 from bot.domain.grounds import No, Objection
 from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, State, TargetKind, TransitionRequest, VersionId
@@ -170,6 +171,7 @@ def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
         paragraphs.append(
             _("Careful, the gate denies this version: it runs files that are not its own. {files}.", files=files)
         )
+    paragraphs += _unapprovable(request, context)
     if request.people_decide and not request.failed_before:
         paragraphs.append(_("Votes are needed: {why}.", why=_(in_one_line(request.people_decide))))
     reason = request.comment or (request.evidence.description if request.evidence else "")
@@ -183,6 +185,19 @@ def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
             ngettext("{count} more metric is on the run.", "{count} more metrics are on the run.", hidden)
         )
     return [*paragraphs, *_judgement(request, context)]
+
+
+def _unapprovable(request: TransitionRequest, context: CardContext) -> list[str]:
+    """As on the card, but in every state: the description is of the vote, however late the ticket is opened."""
+    paragraphs: list[str] = []
+    blocked = lineage.in_the_way(request, context.rule) if context.rule else ()
+    if blocked:
+        checks = ", ".join(f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in blocked)
+        paragraphs.append(_("Careful, it cannot be approved without: {checks}.", checks=checks))
+    if request.evidence and request.evidence.artifacts is None and request.evidence.artifacts_unread:
+        why = in_one_line(request.evidence.artifacts_unread).rstrip(".")
+        paragraphs.append(_("Careful, the model's files were not read: {why}.", why=why))
+    return paragraphs
 
 
 def _objection(objection: Objection, context: CardContext) -> str:
