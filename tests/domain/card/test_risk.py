@@ -14,11 +14,31 @@ from bot.domain.card.request_card import request_card
 from bot.domain.card.risk import approval_text, metrics_risk
 from bot.domain.card.ticket import ticket_card
 from bot.domain.evidence.lineage import NO_LOCK
-from bot.domain.model import DataSet, Evidence, FastTrackMode, Judgement, Kind, LineageCheck, Metric, State
+from bot.domain.model import (
+    DataSet,
+    Evidence,
+    FastTrackMode,
+    Judgement,
+    Kind,
+    LineageCheck,
+    Metric,
+    State,
+    TransitionRequest,
+)
 from bot.domain.policy.freezes import FreezeNow
 from bot.domain.policy.rules import FastTrack, LineageDemand, Threshold
 from bot.language.catalogues import in_language
-from tests.builders import LATER, RULE_HASH, a_champion, a_metric, a_request, a_rule, a_version, an_evidence
+from tests.builders import (
+    LATER,
+    RULE_HASH,
+    a_champion,
+    a_metric,
+    a_request,
+    a_rule,
+    a_version,
+    an_evidence,
+    an_observed,
+)
 from tests.builders.usual import USUAL, usual_request
 
 NAN, INFINITE = math.nan, math.inf
@@ -161,3 +181,14 @@ def test_what_the_card_warns_of_is_in_the_ticket_too_however_late_it_is_opened(
     in_ticket = ticket_card(a_request(state, evidence=evidence), context).paragraphs
 
     assert next(one for one in on_card if one.startswith(said)) in in_ticket
+
+
+@pytest.mark.parametrize(
+    "request_", [usual_request(), an_observed(), an_observed(State.APPLIED), a_request(State.APPLIED)]
+)
+def test_card_s_thread_and_ticket_say_the_target_and_who_asked_in_the_same_words(request_: TransitionRequest) -> None:
+    in_thread = {fact.label: fact.value for fact in details_card(request_, USUAL).facts}
+    in_ticket = {fact.label: fact.value for fact in ticket_card(request_, USUAL).facts}
+
+    assert in_thread["Target"] == in_ticket["Target"]
+    assert in_thread["Requested by"] == in_ticket["Requested by"]
