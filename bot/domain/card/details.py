@@ -1,4 +1,7 @@
-"""Everything about a request that its card leaves out, for the card's thread. The ticket's description is in `ticket`."""
+"""Everything about a request that its card leaves out, for the card's thread.
+
+`ticket`, the description of the ticket, says the target and who asked in the words that are here.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,34 @@ from bot.domain.card.named_ticket import named_text
 from bot.domain.card.risk import warnings
 from bot.domain.card.titles import short_version
 from bot.domain.evidence.caps import cut_text
-from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, State, TransitionRequest, VersionId
+from bot.domain.model import AskKind, FastTrackMode, Kind, State, TargetKind, TransitionRequest, VersionId
 from bot.domain.names import in_one_line
-from bot.domain.text import format_utc, target_label
+from bot.domain.text import format_utc, target_label, version_name
+from bot.language import N_, _
 
-HOW = {
-    AskKind.ALIAS: "alias {} was set in the registry",
-    AskKind.TAG: "tag {} was set in the registry",
-    AskKind.STAGE: "stage {} was set in the registry",
-    AskKind.NEW_VERSION: "the version was created",
+ASKED = {
+    AskKind.ALIAS: N_("by alias {name}"),
+    AskKind.TAG: N_("by tag {name}"),
+    AskKind.STAGE: N_("by stage {name}"),
+    AskKind.NEW_VERSION: N_("by creating the version"),
+    AskKind.COMMAND: N_("on the command line"),
+    AskKind.API: N_("through the API"),
+    AskKind.OBSERVED: N_("moved without asking"),
+    AskKind.ADOPTED: N_("by adopt"),
+    AskKind.REOPENED: N_("automatically, because what was compared or checked had changed"),
+    AskKind.ROLLBACK: N_("to go back"),
+    AskKind.UNDO: N_("to undo what the fast track decided"),
+}
+BY_SOMEONE = ASKED | {  # where the registry does not say who asked
+    AskKind.ALIAS: N_("alias {name} was set in the registry"),
+    AskKind.TAG: N_("tag {name} was set in the registry"),
+    AskKind.STAGE: N_("stage {name} was set in the registry"),
+    AskKind.NEW_VERSION: N_("the version was created"),
+}
+TARGETS = {
+    TargetKind.ALIAS: N_("alias {name}"),
+    TargetKind.STAGE: N_("stage {name}"),
+    TargetKind.MODEL: N_("model {name}"),
 }
 
 
@@ -34,7 +56,7 @@ def details_card(request: TransitionRequest, context: CardContext, mentions: tup
         summary=f"{title}. The evidence that the vote is based on.",
         facts=(*facts_of(request, context), Fact("Opened", format_utc(request.opened_at))),
         tables=tuple(metric_tables(request, context)),
-        paragraphs=tuple(_grounds(request, context, with_the_record=True)),
+        paragraphs=tuple(_grounds(request, context)),
         footer=f"Countersign request {request.short_id}",
         mentions=mentions,
     )
@@ -58,24 +80,24 @@ def facts_of(request: TransitionRequest, context: CardContext) -> list[Fact]:
 
 def asked_by(request: TransitionRequest, context: CardContext) -> str:
     """The person who asked; of an unknown one, how it was asked."""
+    person = context.name(request.requester)
     if request.kind is Kind.OBSERVED:
-        if request.requester is None:
-            return "unknown"
-        return f"unknown; {context.name(request.requester)} asks to keep it there"
-    return context.name(request.requester) if request.requester is not None else f"unknown ({_how(request.ask)})"
+        return _("unknown; {person} asks to keep it there", person=person) if request.requester else _("unknown")
+    return person if request.requester is not None else _unknown(request)
 
 
 def asked(request: TransitionRequest, context: CardContext) -> str:
     """The person and the way."""
     if request.requester is None:
-        return f"unknown ({_how(request.ask)})"
+        return _unknown(request)
+    person, how = context.name(request.requester), _(ASKED[request.ask.kind], name=request.ask.name)
     if request.kind is Kind.OBSERVED:
-        return f"unknown ({request.ask}); {context.name(request.requester)} asks to keep it there"
-    return f"{context.name(request.requester)}, {request.ask}"
+        return _("unknown ({how}); {person} asks to keep it there", how=how, person=person)
+    return _("{person}, {how}", person=person, how=how)
 
 
-def _how(ask: Ask) -> str:
-    return HOW[ask.kind].format(ask.name) if ask.kind in HOW else str(ask)
+def _unknown(request: TransitionRequest) -> str:
+    return _("unknown ({how})", how=_(BY_SOMEONE[request.ask.kind], name=request.ask.name))
 
 
 def is_moved_by_hand(request: TransitionRequest) -> bool:
@@ -85,14 +107,22 @@ def is_moved_by_hand(request: TransitionRequest) -> bool:
 
 def holder_of(request: TransitionRequest) -> str:
     """The target, and what held it when the evidence was frozen."""
-    target = f"{request.target.kind} {request.target.name}"
+    target = _(TARGETS[request.target.kind], name=request.target.name)
     if request.kind is Kind.OBSERVED:
-        return f"{target} (before: {request.previous or 'unassigned'})"
-    lawful, when = _lawful(request), "before" if request.state is State.APPLIED else "currently"
+        return _("{target} (before: {holder})", target=target, holder=_named(request.previous))
+    found, lawful = _found(request), _lawful(request)
+    holder = _named(lawful)
     if is_moved_by_hand(request):
-        approved = f"{lawful} was approved before" if lawful else "no version was approved before"
-        return f"{target} ({when} {_found(request)}, which was moved there without an approval; {approved})"
-    return f"{target} ({when} {lawful or 'unassigned'})"
+        approved = N_("{found}, which was moved there without an approval; {lawful} was approved before")
+        none = N_("{found}, which was moved there without an approval; no version was approved before")
+        holder = _(approved if lawful else none, found=_named(found), lawful=holder)
+    if request.state is State.APPLIED:
+        return _("{target} (before: {holder})", target=target, holder=holder)
+    return _("{target} (currently {holder})", target=target, holder=holder)
+
+
+def _named(version: VersionId | None) -> str:
+    return version_name(version) if version else _("unassigned")
 
 
 def _found(request: TransitionRequest) -> VersionId | None:
@@ -104,8 +134,8 @@ def _lawful(request: TransitionRequest) -> VersionId | None:
     return champion.version if champion else None
 
 
-def _grounds(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
-    """What a vote is based on. The ticket omits the fast track's record, which changes from day to day."""
+def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
+    """What a vote is based on, with the fast track's record."""
     paragraphs = warnings(request, context)
     if request.people_decide and not request.failed_before:
         paragraphs.append(f"Votes are needed: {in_one_line(request.people_decide)}.")
@@ -118,10 +148,11 @@ def _grounds(request: TransitionRequest, context: CardContext, *, with_the_recor
     hidden = left_out(request, context)
     if hidden:
         paragraphs.append(f"{hidden} more metrics are on the run.")
-    return [*paragraphs, *judgement_of(request, context, with_the_record=with_the_record)]
+    return [*paragraphs, *judgement_of(request, context, with_the_record=True)]
 
 
 def judgement_of(request: TransitionRequest, context: CardContext, *, with_the_record: bool = False) -> list[str]:
+    """What the fast track found. `with_the_record` adds how often it agreed with people, which changes from day to day."""
     judgement = request.judgement
     if judgement is None or judgement.mode is FastTrackMode.OFF:
         return []

@@ -1,4 +1,4 @@
-"""The card of a request in every state: what is asked, why and how risky. The rest is in `details`, for the card's thread and the ticket.
+"""The card of a request in every state: what is asked, why and how risky. The rest is in `details`, for the card's thread.
 
 The metrics are in `metrics_table`, the risk in `risk`, the sentences in `sentences` and `needs`.
 """

@@ -6,30 +6,19 @@ from dataclasses import replace
 
 from bot.domain.card.card import Card, Fact, Link, Table
 from bot.domain.card.changes import change_facts, trained_by
+from bot.domain.card.details import asked, holder_of
 from bot.domain.card.fast_track_sentences import judgement_text
 from bot.domain.card.metrics_table import left_out, metric_tables
 from bot.domain.card.named_ticket import named_text
 from bot.domain.card.sentences import CardContext
+from bot.domain.evidence import lineage
 from bot.domain.evidence.caps import cut_text
 from bot.domain.grounds import No, Objection
-from bot.domain.model import Ask, AskKind, FastTrackMode, Kind, State, TargetKind, TransitionRequest, VersionId
+from bot.domain.model import FastTrackMode, Kind, TargetKind, TransitionRequest
 from bot.domain.names import in_one_line
 from bot.domain.text import target_label, version_name
 from bot.language import N_, Value, _, ngettext, sentences
 
-ASKED = {
-    AskKind.ALIAS: N_("by alias {name}"),
-    AskKind.TAG: N_("by tag {name}"),
-    AskKind.STAGE: N_("by stage {name}"),
-    AskKind.NEW_VERSION: N_("by creating the version"),
-    AskKind.COMMAND: N_("on the command line"),
-    AskKind.API: N_("through the API"),
-    AskKind.OBSERVED: N_("moved without asking"),
-    AskKind.ADOPTED: N_("by adopt"),
-    AskKind.REOPENED: N_("again, because the world had changed"),
-    AskKind.ROLLBACK: N_("to go back"),
-    AskKind.UNDO: N_("to undo what the fast track decided"),
-}
 OBJECTED = {
     No.REJECTED: N_("{version} was rejected for {target} by {person} on {when}"),
     No.ROLLED_BACK: N_("{version} was rolled back for {target} by {person} on {when}"),
@@ -85,8 +74,8 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     version = version_name(request.version)
     facts = [
         Fact(_("Version"), Link(version, evidence.version_url) if evidence else version),
-        Fact(_("Target"), _held(request)),
-        Fact(_("Asked"), _asked(request, context)),
+        Fact(_("Target"), holder_of(request)),
+        Fact(_("Requested by"), asked(request, context)),
         Fact(_("Trained by"), _(trained_by(request, context))),
     ]
     if evidence is not None and evidence.run_url and evidence.run_id:
@@ -95,58 +84,6 @@ def _facts(request: TransitionRequest, context: CardContext) -> list[Fact]:
     if request.named is not None:
         facts.append(Fact(_("Named ticket"), named_text(request.named, request, context)))
     return facts
-
-
-def _held(request: TransitionRequest) -> str:
-    """The target, and what held it when the evidence was frozen."""
-    target = str(request.target)
-    champion = request.evidence.champion if request.evidence else None
-    lawful = champion.version if champion else None
-    if request.kind is Kind.OBSERVED:
-        return _held_before(target, request.previous)
-    found = request.found[0] if request.found else None
-    if found is not None and found != lawful:
-        return _moved_by_hand(target, found, lawful)
-    if request.state is State.APPLIED:
-        return _held_before(target, lawful)
-    if lawful is None:
-        return _("{target}, held by nobody", target=target)
-    return _("{target}, held by {version}", target=target, version=version_name(lawful))
-
-
-def _held_before(target: str, version: VersionId | None) -> str:
-    if version is None:
-        return _("{target}, held by nobody before", target=target)
-    return _("{target}, held by {version} before", target=target, version=version_name(version))
-
-
-def _moved_by_hand(target: str, found: VersionId, lawful: VersionId | None) -> str:
-    if lawful is None:
-        return _(
-            "{target}, held by {found}, which was moved there without an approval; nobody was approved before",
-            target=target,
-            found=version_name(found),
-        )
-    return _(
-        "{target}, held by {found}, which was moved there without an approval; {lawful} was approved before",
-        target=target,
-        found=version_name(found),
-        lawful=version_name(lawful),
-    )
-
-
-def _asked(request: TransitionRequest, context: CardContext) -> str:
-    how = _how(request.ask)
-    if request.requester is None:
-        return _("{how}; the registry does not say by whom", how=how)
-    person = context.name(request.requester)
-    if request.kind is Kind.OBSERVED:
-        return _("{how}; {person} asks to keep it there", how=how, person=person)
-    return _("{how}, by {person}", how=how, person=person)
-
-
-def _how(ask: Ask) -> str:
-    return _(ASKED[ask.kind], name=ask.name)
 
 
 def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
@@ -170,6 +107,7 @@ def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
         paragraphs.append(
             _("Careful, the gate denies this version: it runs files that are not its own. {files}.", files=files)
         )
+    paragraphs += _unapprovable(request, context)
     if request.people_decide and not request.failed_before:
         paragraphs.append(_("Votes are needed: {why}.", why=_(in_one_line(request.people_decide))))
     reason = request.comment or (request.evidence.description if request.evidence else "")
@@ -183,6 +121,19 @@ def _grounds(request: TransitionRequest, context: CardContext) -> list[str]:
             ngettext("{count} more metric is on the run.", "{count} more metrics are on the run.", hidden)
         )
     return [*paragraphs, *_judgement(request, context)]
+
+
+def _unapprovable(request: TransitionRequest, context: CardContext) -> list[str]:
+    """As on the card, but in every state: the description is of the vote, however late the ticket is opened."""
+    paragraphs: list[str] = []
+    blocked = lineage.in_the_way(request, context.rule) if context.rule else ()
+    if blocked:
+        checks = ", ".join(f"{lineage.TITLES[check.code]} ({lineage.state_of(check)})" for check in blocked)
+        paragraphs.append(_("Careful, it cannot be approved without: {checks}.", checks=checks))
+    if request.evidence and request.evidence.artifacts is None and request.evidence.artifacts_unread:
+        why = in_one_line(request.evidence.artifacts_unread).rstrip(".")
+        paragraphs.append(_("Careful, the model's files were not read: {why}.", why=why))
+    return paragraphs
 
 
 def _objection(objection: Objection, context: CardContext) -> str:

@@ -161,7 +161,7 @@ def test_once_applied_a_champion_held_the_target_before() -> None:
 
     card = details_card(a_request(State.APPLIED, evidence=evidence), PRINTED)
 
-    assert facts_of(card)["Target"] == "alias champion (before bike-demand v5)"
+    assert facts_of(card)["Target"] == "alias champion (before: bike-demand v5)"
 
 
 @pytest.mark.parametrize("state", [state for state in State if not state.is_open])

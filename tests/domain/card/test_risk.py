@@ -9,13 +9,36 @@ import pytest
 
 from bot.domain.card.card import Weight
 from bot.domain.card.context import CardContext
+from bot.domain.card.details import details_card
 from bot.domain.card.request_card import request_card
 from bot.domain.card.risk import approval_text, metrics_risk
-from bot.domain.model import DataSet, FastTrackMode, Judgement, Kind, Metric
+from bot.domain.card.ticket import ticket_card
+from bot.domain.evidence.lineage import NO_LOCK
+from bot.domain.model import (
+    DataSet,
+    Evidence,
+    FastTrackMode,
+    Judgement,
+    Kind,
+    LineageCheck,
+    Metric,
+    State,
+    TransitionRequest,
+)
 from bot.domain.policy.freezes import FreezeNow
-from bot.domain.policy.rules import FastTrack, Threshold
+from bot.domain.policy.rules import FastTrack, LineageDemand, Threshold
 from bot.language.catalogues import in_language
-from tests.builders import LATER, RULE_HASH, a_champion, a_metric, a_request, a_rule, a_version, an_evidence
+from tests.builders import (
+    LATER,
+    RULE_HASH,
+    a_champion,
+    a_metric,
+    a_request,
+    a_rule,
+    a_version,
+    an_evidence,
+    an_observed,
+)
 from tests.builders.usual import USUAL, usual_request
 
 NAN, INFINITE = math.nan, math.inf
@@ -129,3 +152,43 @@ def test_the_confirmation_is_read_in_the_reader_s_language() -> None:
     with in_language("es"):
         assert "Si aprueba: champion pasa de v2 a v7." in approval_text(usual_request(), USUAL)
     assert "If you approve: champion moves from v2 to v7." in said
+
+
+MISSING_LOCK = LineageCheck("L05", False, f"{NO_LOCK}. Run dvc repro", True)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.COLLECTING])
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        (
+            an_evidence(artifacts=None, artifacts_unread="they are in s3://elsewhere."),
+            "Careful, the model's files were not read: they are in s3://elsewhere.",
+        ),
+        (an_evidence(lineage=(MISSING_LOCK,)), "Careful, it cannot be approved without: "),
+        (
+            an_evidence(outside=("MLmodel",)),
+            "Careful, the gate denies this version: it runs files that are not its own.",
+        ),
+    ],
+)
+def test_what_the_card_warns_of_is_in_the_ticket_too_however_late_it_is_opened(
+    evidence: Evidence, said: str, state: State
+) -> None:
+    context = CardContext({}, a_rule(lineage=LineageDemand(block=("L05",))), RULE_HASH)
+
+    on_card = details_card(a_request(evidence=evidence), context).paragraphs
+    in_ticket = ticket_card(a_request(state, evidence=evidence), context).paragraphs
+
+    assert next(one for one in on_card if one.startswith(said)) in in_ticket
+
+
+@pytest.mark.parametrize(
+    "request_", [usual_request(), an_observed(), an_observed(State.APPLIED), a_request(State.APPLIED)]
+)
+def test_card_s_thread_and_ticket_say_the_target_and_who_asked_in_the_same_words(request_: TransitionRequest) -> None:
+    in_thread = {fact.label: fact.value for fact in details_card(request_, USUAL).facts}
+    in_ticket = {fact.label: fact.value for fact in ticket_card(request_, USUAL).facts}
+
+    assert in_thread["Target"] == in_ticket["Target"]
+    assert in_thread["Requested by"] == in_ticket["Requested by"]
