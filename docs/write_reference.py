@@ -47,6 +47,7 @@ CALLERS = {
     "GET /sign-in": "readers: leads to Slack",
     "GET /sign-in/slack": "Slack leads a reader back here; a Redirect URL of the Slack app",
     "POST /sign-out": "readers",
+    "POST /digests/<week>/sign-off": "readers in the group of `digest.sign_off`: the form on that page",
     "GET /confirm/<pending_id>": "a person with a signed link from the button Approve: the page that their passkey signs",
     "POST /confirm/<pending_id>": "that page, with the passkey's signature",
     "GET /passkeys/<pending_id>": "a person with a signed link from `/countersign passkey`: the page on which they make a passkey",

@@ -222,6 +222,7 @@ def run_migrate(settings: Settings, url: str, say: Callable[[str], object] = cli
     from bot.app import build_services, quieten_vendors
     from bot.database.backup import check_finished
     from bot.database.connect import migrate as migrate_schema
+    from bot.store.web.search import refill
     from handlers.ledger.old_records import list_old_records
     from handlers.policy.activation import activate_policy
 
@@ -232,6 +233,7 @@ def run_migrate(settings: Settings, url: str, say: Callable[[str], object] = cli
     _keep_roles_apart(settings, say)
     services = build_services(settings, url)
     list_old_records(services)
+    refill(services.store)
     with services.store.transaction() as tx:
         tx.passkeys.forget_unsigned_votes(services.clock.now())
     activated = activate_policy(text, str(settings.policy_path), services)

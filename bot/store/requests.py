@@ -209,6 +209,15 @@ def request_of(body: str) -> TransitionRequest:
     return REQUEST.validate_python(json.loads(body))
 
 
+def search_columns(request: TransitionRequest) -> dict[str, object]:
+    """What the pages search by, beside the version."""
+    return {
+        "ticket_key": request.ticket.key if request.ticket else None,
+        "decided_at": request.decided_at,
+        "people": sorted(people_in(request)),
+    }
+
+
 def _columns(request: TransitionRequest) -> dict[str, object]:
     return {
         "state": request.state,
@@ -221,9 +230,7 @@ def _columns(request: TransitionRequest) -> dict[str, object]:
         "opened_at": request.opened_at,
         "expires_at": request.expires_at,
         "ticket_id": request.ticket.id if request.ticket else None,
-        "ticket_key": request.ticket.key if request.ticket else None,
-        "decided_at": request.decided_at,
-        "people": sorted(people_in(request)),
+        **search_columns(request),
         "body": json.dumps(as_plain(request)),  # a NaN metric survives as text
         **content_columns(request.evidence),
     }

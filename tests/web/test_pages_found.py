@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 
+from bot.store.web.search import refill
 from tests.fixtures.installation import Installation
 from tests.fixtures.readers import ReadersBrowser
 from tests.fixtures.reading import Past, reading_room
@@ -109,6 +110,33 @@ def test_a_page_of_the_ledger_says_which_entry_was_changed(room: Installation, r
     assert "\u2713 verified" in good
     assert "\u2713 verified" not in changed
     assert "was changed: its body does not have its hash" in changed
+
+
+def test_the_search_finds_what_an_older_release_wrote_once_migrate_has_run_again(
+    room: Installation, reader: ReadersBrowser
+) -> None:
+    past, now = Past(room.s), room.clock.now()
+    old = past.asked("bike", 1, now - 60 * DAY)
+    past.approved(old, "ben@example.com", now - 59 * DAY)
+    past.asked("taxi", 2, now - DAY)
+    with room.s.store.transaction() as tx:
+        tx.connection.execute(
+            sa.text("update requests set decided_at = null, ticket_key = null, people = '{}' where id = :id"),
+            {"id": old},
+        )
+    since = (now - 30 * DAY).date().isoformat()
+
+    def found() -> list[bool]:
+        return [
+            "bike</bdi> v" in reader.open(f"/search?{query}").text for query in ("q=okafor", "q=gov-1", f"from={since}")
+        ]
+
+    before = found()
+    filled = [refill(room.s.store), refill(room.s.store)]
+
+    assert before == [False, False, True]
+    assert filled == [1, 0]
+    assert found() == [True, True, False]
 
 
 def test_names_that_differ_in_an_invisible_letter_look_different_on_each_page(

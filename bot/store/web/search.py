@@ -11,12 +11,14 @@ import sqlalchemy as sa
 
 from bot.domain.model import State, TransitionRequest
 from bot.store import tables
-from bot.store.requests import request_of
+from bot.store.requests import request_of, search_columns
+from bot.store.transaction import Store
 
 REQUESTS_A_PAGE = 50
 MODELS_A_PAGE = 100
 VERSIONS_A_PAGE = 25
 PEOPLE_MEANT = 200  # by one word
+A_FETCH = 500  # rows
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,36 @@ class SearchRows:
         mine = sa.and_(rows.workspace == model.workspace, rows.model == model.name, rows.version.in_(versions))
         query = sa.select(rows.body).where(mine).order_by(rows.opened_at, rows.id)
         return [request_of(body) for body in self._connection.execute(query).scalars()]
+
+
+def refill(store: Store) -> int:
+    """How many requests got back what they are searched by: a process of a release that knew no such columns wrote them.
+
+    Only rows that lack something are read, a few hundred in one transaction, so that no other process waits for long.
+    """
+    filled, after = 0, ""
+    while True:
+        with store.transaction() as tx:
+            found = tx.connection.execute(_lacking(after)).all()
+            for row in found:
+                columns = search_columns(request_of(row.body))
+                if columns != {name: getattr(row, name) for name in columns}:
+                    tx.connection.execute(
+                        sa.update(tables.requests).where(tables.requests.c.id == row.id).values(columns)
+                    )
+                    filled += 1
+        if not found:
+            return filled
+        after = found[-1].id
+
+
+def _lacking(after: str) -> sa.Select[Any]:
+    """What is not decided may have new votes, and is read too."""
+    rows = tables.requests.c
+    lacks_ticket = sa.and_(rows.ticket_key.is_(None), rows.ticket_id.is_not(None))
+    lacks = sa.or_(rows.decided_at.is_(None), lacks_ticket, sa.func.cardinality(rows.people) == 0)
+    query = sa.select(rows.id, rows.body, rows.ticket_key, rows.decided_at, rows.people).where(lacks, rows.id > after)
+    return query.order_by(rows.id).limit(A_FETCH).with_for_update()
 
 
 def _has(word: Word) -> sa.ColumnElement[bool]:
