@@ -5,12 +5,13 @@ Its channel and its project are checked in `slack` and `jira`, beside those of t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from bot.clients.mail import SmtpMailer
 from bot.doctor.findings import Findings, World, failure, fine
-from bot.domain.digest.figures import blank
+from bot.domain.digest.figures import WeekOfTrend, blank
 from bot.domain.digest.periods import period_at
 from bot.domain.digest.sample import sample
 from bot.domain.policy.rules import DigestPlan
@@ -30,12 +31,13 @@ def digest_is_planned(world: World) -> Findings:
 
 
 def report_can_be_made(world: World) -> Findings:
-    """Makes a report of a full and of an empty week with the company's templates. Raises Permanent, which names file and line."""
+    """Makes a report of a full week, a quiet one and one without figures, with the company's templates. Raises Permanent, with file and line."""
     if world.policy.digest is None:
         return
     now, templates = datetime.now(UTC), world.settings.templates
     period = period_at(now, world.policy.digest.timezone)
-    for digest in (sample(period, now), blank(period, now)):
+    quiet = replace(blank(period, now), trend=(WeekOfTrend(period.week, 0, None, None, 0),))
+    for digest in (sample(period, now), quiet, blank(period, now)):
         html_of(digest, templates)
         pdf_of(digest, templates)
     yield fine("digest report", f"page and PDF can be made, with {templates or 'the templates of Countersign'}")

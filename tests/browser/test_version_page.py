@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bot.domain.names import shown
 from bot.links import Links
 from tests.fixtures.installation import Installation
 from tests.fixtures.version_page import served_pages
@@ -134,7 +135,7 @@ def test_names_from_outside_run_nothing_and_turn_nothing_around(
 
     open_page(page, installation, links, 1, name)
 
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"{name} v1")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{shown(name)} v1")
     expect(page.get_by_text("<script>alert(2)</script>").first).to_be_visible()
     assert page.locator("main img, main script").count() == 0
     assert alerts == []

@@ -12,7 +12,15 @@ from bot.commands.output import tables
 
 FOLDER = Path(bot.commands.__file__).parent
 # The output package; a message of our own around an error; lines that were made for the terminal; and what only repeats our own words.
-PRINT_THEMSELVES = {"context.py", "doctor.py", "demo.py", "digest.py", "init/__init__.py", "processes.py"}
+PRINT_THEMSELVES = {
+    "context.py",
+    "doctor.py",
+    "demo.py",
+    "digest.py",
+    "init/__init__.py",
+    "init/asking.py",
+    "processes.py",
+}
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 

@@ -136,7 +136,7 @@ def test_no_database_is_told_with_the_mend(installed: Installation, tmp_path_fac
 
     trouble = installed.troubles()["database"]
 
-    assert "Start `countersign serve`" in trouble.why
+    assert (trouble.status, trouble.fix) == (Status.WARN, "start `countersign serve`")
 
 
 def test_a_schema_that_is_behind_is_told(installed: Installation, empty_database_url: str) -> None:

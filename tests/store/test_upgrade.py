@@ -155,7 +155,10 @@ def test_migrating_brings_the_old_schema_to_that_of_the_code_and_drops_no_row(ol
     migrate(old_url)
 
     assert pending_migrations(old_url) is False
-    assert counts(old_url, tables) == before
+    events = "procrastinate_events"  # the engine notes each job that is changed while it waits
+    kept = counts(old_url, tables)
+    assert kept.pop(events) >= before.pop(events)
+    assert kept == before
     assert rows(old_url, "select seq, at, kind, body, leaf, head from ledger order by seq") == ledger
     config = alembic_config()
     with create_engine(old_url, pooled=False).begin() as connection:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from bot.clients.mlflow.access import Access
-from bot.clients.mlflow.http import Grant, NotThere, get, has_workspaces, open_client, reading, writing
+from bot.clients.mlflow.http import OF_DATABRICKS, Grant, NotThere, get, has_workspaces, open_client, reading, writing
 from bot.clients.mlflow.webhook import MODEL_NEWS
 from bot.errors import Permanent, Temporary
 from bot.mlflow_addresses import DATABRICKS, not_supported
@@ -99,9 +99,7 @@ class MlflowCheckup:
     def server_version(self) -> str:
         """Such as `3.17.2`. Raises Permanent when what answers is no MLflow server."""
         answer = get(self._client.tracking_uri, "/version", "asking for its version")
-        if any(
-            name.lower().startswith("x-databricks-") for name in answer.headers
-        ):  # a workspace under a name of its own
+        if any(name.lower().startswith(OF_DATABRICKS) for name in answer.headers):
             raise Permanent(f"MLFLOW_TRACKING_URI {not_supported(DATABRICKS)}")
         version = str(answer.text).strip()
         if answer.status_code != 200 or not re.fullmatch(r"\d+\.\d+[\w.+-]{0,30}", version):

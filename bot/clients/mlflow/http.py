@@ -50,6 +50,8 @@ ANSWERED = re.compile(
 )
 LONGEST_WAIT = 72 * 3600.0  # seconds; after that long a job is parked anyway
 
+OF_DATABRICKS = "x-databricks-"  # begins headers of a workspace, also under a name of its own
+
 FIXES = {
     301: "Set {uri} to the address that it redirects to.",
     302: "Set {uri} to the address that it redirects to, and check the credentials.",
@@ -287,6 +289,8 @@ def _said_by_a_proxy(response: requests.Response) -> str | None:
         body = response.json()
     except ValueError:
         return None
+    if any(name.lower().startswith(OF_DATABRICKS) for name in response.headers):
+        return None  # no proxy, but a workspace: `bot.clients.mlflow.checkup` says so
     if isinstance(body, Mapping) and "error_code" in body:
         return None
     texts = (body.get(name) for name in ("message", "error", "detail")) if isinstance(body, Mapping) else ()

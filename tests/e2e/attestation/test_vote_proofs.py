@@ -72,7 +72,7 @@ def test_a_vote_that_only_the_database_has_is_refused_recorded_and_announced(ins
     assert installation.happened(VoteRefused, VoteSigned, ApprovalCalledOff) == ["VoteRefused", "ApprovalCalledOff"]
     (refused,) = now.refused_votes
     assert "no signed request" in refused.reason
-    thread = "\n".join(message.all_text for message in installation.cards())
+    thread = "\n".join(message.all_text for message in installation.thread(request))
     assert "A vote was refused" in thread
     assert "Ana Ruiz" in thread
     fresh = installation.request(request.version.version)

@@ -154,8 +154,9 @@ def test_where_the_rule_has_no_ticket_the_thread_under_the_card_holds_the_checkp
 
     request = approved(installation)
 
-    (reply,) = [message for message in installation.slack.messages(CHANNEL) if message.is_reply]
-    note = read_note(reply.all_text)
+    replies = [message.all_text for message in installation.slack.messages(CHANNEL) if message.is_reply]
+    (text,) = [reply for reply in replies if "Checkpoint of the ledger" in reply]
+    note = read_note(text)
     assert (request.state, request.ticket) == (State.APPLIED, None)
     assert signer_of(note, [public_key(installation)]) is not None
     assert note.checkpoint.size >= seq_of(installation, DecisionSigned)
@@ -359,6 +360,7 @@ def test_a_proof_that_was_altered_does_not_hold(installation: Installation, tmp_
 def test_a_later_checkpoint_is_proved_to_continue_an_earlier_one(installation: Installation, tmp_path: Path) -> None:
     (comment,) = witnessed(installation, approved(installation))
     early = read_note(comment).checkpoint.size
+    installation.asked()  # the ledger grows
     audit(installation, "checkpoint")
 
     proof, words = proved(installation, tmp_path, "--from", str(early))

@@ -51,7 +51,8 @@ def test_each_reader_has_their_language_and_the_ledger_has_none(installation: In
 
     assert forms["ana"] == (
         "Rechazar",
-        f"{request.version} no pasa a champion. ¿Por qué? El motivo aparecerá en la tarjeta, en el ticket y en el registro de auditoría.",
+        f"{request.version} no pasa a champion. ¿Por qué rechazas {request.version}? "
+        "El motivo aparecerá en la tarjeta, en el ticket y en el registro de auditoría.",
     )
     assert forms["ben"][0] == "Reject"
     assert installation.told_privately("gil") == "Las cuentas invitadas del espacio de trabajo no pueden decidir."

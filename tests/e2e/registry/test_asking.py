@@ -111,7 +111,7 @@ def test_a_click_on_what_was_superseded_says_so(installation: Installation) -> N
 
     installation.slack.send(late)
 
-    assert "already superseded" in installation.told_privately("ana")
+    assert "superseded already" in installation.told_privately("ana")
     assert installation.champion() is None
 
 

@@ -27,7 +27,7 @@ def test_a_move_without_asking_is_noticed_and_ratified(installation: Installatio
 
     assert (observed.kind, observed.state) == (Kind.OBSERVED, State.PENDING)
     assert "Moved without an approval" in wanted.all_text
-    assert f"{installation.model} v1 before" in wanted.all_text
+    assert f"goes back to {installation.model} v1" in wanted.all_text
     assert {"Ratify", "Put back"} <= set(wanted.all_text.splitlines())
     assert installation.champion() == 2
     assert f"{installation.model} v2 stays champion" in installation.card(observed).all_text
@@ -251,7 +251,7 @@ def test_a_version_that_is_deleted_while_it_waits_is_withdrawn_and_a_click_says_
     assert installation.reread(request).state is State.WITHDRAWN
     assert f"{request.version} was deleted from the registry" in installation.card(request).all_text
     assert installation.ticket_status(request) == "Won't Do"
-    assert "already withdrawn" in installation.told_privately("ana")
+    assert "withdrawn already" in installation.told_privately("ana")
 
 
 @pytest.mark.proof
