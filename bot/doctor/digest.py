@@ -31,7 +31,7 @@ def digest_is_planned(world: World) -> Findings:
 
 
 def report_can_be_made(world: World) -> Findings:
-    """Makes a report of a full week, a quiet one and one without figures, with the company's templates. Raises Permanent, with file and line."""
+    """Makes reports of a full week, a quiet one, and one without figures. Raises Permanent, which names the template's file and line."""
     if world.policy.digest is None:
         return
     now, templates = datetime.now(UTC), world.settings.templates

@@ -144,4 +144,4 @@ def test_no_address_of_who_trained_or_committed_gets_into_the_ledger(installatio
     assert request.evidence is not None
     assert "@example" not in ledger
     assert "zoe@example.org (as the run says, not in the policy's people)" in installation.card(request).all_text
-    assert "Ana Ruiz" in installation.card(request).all_text
+    assert "Ana Ruiz" in installation.details(request)

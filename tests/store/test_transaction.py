@@ -102,6 +102,7 @@ def test_an_event_brings_row_entry_and_jobs_with_it(store: Store) -> None:
         ("freeze_evidence", REQUEST_ID, f"evidence:{REQUEST_ID}"),
         ("sync_ticket", REQUEST_ID, f"jira:{REQUEST_ID}"),
         ("sync_card", REQUEST_ID, f"slack:{REQUEST_ID}"),
+        ("show_details", REQUEST_ID, f"slack:{REQUEST_ID}"),
         ("show_plot", REQUEST_ID, f"plots:{REQUEST_ID}"),
     ]
 

@@ -174,7 +174,7 @@ def test_the_command_line_switches_it_although_slack_is_down(fast: Installation)
 def test_the_command_line_switches_it_on_again_and_says_when_it_is_on_already(fast: Installation) -> None:
     run(fast, "off", "--reason", "mae looks forged", "--by", "ana@example.com")
 
-    done, again = (run(fast, "on", "--by", "ben@example.com") for _ in range(2))
+    done, again = (run(fast, "on", "--by", "ben@example.com", "--yes") for _ in range(2))
 
     assert done.stdout == "The fast track is on now, for all rules.\n"
     assert again.stdout.startswith("Nothing had to be changed. The fast track has been on since")
