@@ -13,7 +13,7 @@ from bot.domain.card.outcomes import freeze_text, what_approve_does
 from bot.domain.evidence import lineage
 from bot.domain.evidence.directions import metric_name
 from bot.domain.grounds import objection_text
-from bot.domain.model import Champion, Evidence, FastTrackMode, Metric, TransitionRequest
+from bot.domain.model import Champion, Evidence, FastTrackMode, Kind, Metric, TransitionRequest
 from bot.domain.names import in_one_line
 from bot.domain.policy.rules import Threshold
 from bot.language import _, sentences
@@ -210,7 +210,7 @@ def _not_comparable(name: str, ours: Metric | None, champion: Champion) -> _Seen
 def _nothing_to_compare(request: TransitionRequest, evidence: Evidence) -> str:
     if evidence.champion is None:
         return "No approved version to compare with"
-    return f"No metric can be compared with {roles_of(request)[1]}, v{evidence.champion.version.version}"
+    return f"No metric can be compared with {_holder(request)}, v{evidence.champion.version.version}"
 
 
 def _is_too_little(gain: float, metric: Metric, beside: Metric | None, threshold: Threshold) -> bool:
@@ -241,7 +241,11 @@ def _figures(metric: Metric, beside: Metric | None, upwards: bool, request: Tran
     figures = f"{metric_name(metric.name)} {metric.value:.4g}"
     if beside is None:
         return figures
-    return f"{figures} vs {roles_of(request)[1]} {beside.value:.4g}: {_change(metric, beside, upwards)}"
+    return f"{figures} vs {_holder(request)} {beside.value:.4g}: {_change(metric, beside, upwards)}"
+
+
+def _holder(request: TransitionRequest) -> str:
+    return "the version before" if request.kind is Kind.OBSERVED else roles_of(request)[1]
 
 
 def _change(metric: Metric, beside: Metric, upwards: bool) -> str:

@@ -138,6 +138,15 @@ def test_the_risk_is_one_line_in_the_weight_that_it_deserves(request_: Transitio
     assert risk_of(request_, USUAL) == lead
 
 
+def test_of_a_move_by_hand_the_metrics_are_compared_with_the_version_before() -> None:
+    moved = replace(judged(30.0, 24.0, "worse"), kind=Kind.OBSERVED)
+
+    lead = risk_of(moved, USUAL)
+
+    assert lead is not None
+    assert lead.text.startswith("MAE 30 vs the version before 24: 25 % worse")
+
+
 def test_a_metric_that_the_rule_names_and_was_not_logged_is_a_high_risk() -> None:
     assert risk_of(a_request(evidence=an_evidence(metrics=())), USUAL) == Lead("MAE was not logged, limit 40", HIGH)
 
