@@ -26,6 +26,7 @@ from bot.init.questions import Questions, some
 from bot.init.survey import Measured, matching, measured, people_in
 from bot.init.tickets import choose_ticket
 from bot.ports import ModelSummary
+from config.policy.values import EMAIL
 
 ASKED_USERS, ASKED_METRICS = 10, 5
 DIRECTIONS: Mapping[str, bool] = {"higher": True, "lower": False}
@@ -195,7 +196,10 @@ class Choosing:
             return {}
         asked = {
             user: self._ask.text(
-                "--person", f"E-mail address of {shown(user)}, who trains (empty: skip)", may_be_empty=True
+                "--person",
+                f"E-mail address of {shown(user)}, who trains (empty: skip)",
+                may_be_empty=True,
+                check=check_address,
             )
             for user in users[:ASKED_USERS]
         }
@@ -245,3 +249,9 @@ def _too_few(groups: Sequence[GroupDraft]) -> str:
 
 def _words(text: str, separator: str = ",") -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for word in text.split(separator) if word.strip()))
+
+
+def check_address(text: str) -> None:
+    """Now, because a policy that refuses it at the end would cost all answers. Raises InvalidSettings."""
+    if not EMAIL.fullmatch(text):
+        raise InvalidSettings((f'"{shown(text)}" is no e-mail address. Write one, or leave it empty.',))
