@@ -56,7 +56,7 @@ def play(world: World, say: Say) -> None:
 def people_approve(world: World, model: str, version: int, say: Say, page: Page | None = None) -> None:
     """Two people of different groups; on `page`, the second signs with a passkey."""
     card = _card(world, model, version)
-    _press(world, "ana", "approve", card, lambda: "Needs 1 more approval: 1 of risk." in _now(world, card).all_text)
+    _press(world, "ana", "approve", card, lambda: "Needs 1 more approval: 1 of risk" in _now(world, card).all_text)
     say("   Ana Ruiz (ml-leads) pressed Approve; the rule wants somebody of risk as well")
     if page is None:
         _press(world, "cy", "approve", card, lambda: "approve" not in _now(world, card).buttons)
