@@ -90,9 +90,8 @@ def _reserve_in_turn(key: str, channel: str, urgency: Urgency, now: datetime, s:
             if begun is None and s.notifier.post_spacing:
                 patience = PATIENCE if may_sleep else 0.0
                 turn = tx.pace.take(channel, key, urgency, s.notifier.post_spacing, patience)
-            if (
-                begun is None and turn.is_granted
-            ):  # another job may have reserved it while this one waited for the turn's lock
+            if begun is None and turn.is_granted:
+                # Another job may have reserved it while this one waited for the turn's lock: then this one adopts its message.
                 begun = tx.outbox.reserve(key, now + timedelta(seconds=turn.seconds))
         if not turn.is_granted:
             raise NotYet(f"other messages come first in {channel}.", turn.seconds)

@@ -177,7 +177,7 @@ class MlflowCheckup:
         """Sets the secret, switches it on, and adds the events that it lacks."""
         events = sorted(webhook.events | EVENTS)
         with _decrypting(), writing("fixing the webhook", Grant.ADMIN):
-            self._client.update_webhook(webhook.id, events=events, secret=secret, status="ACTIVE")  # type: ignore[arg-type]
+            self._client.update_webhook(webhook.id, events=events, secret=secret, status="ACTIVE")  # type: ignore[arg-type]  # as above
 
     def delete_webhook(self, webhook_id: str) -> None:
         with _decrypting(), writing("deleting a second webhook", Grant.ADMIN):
