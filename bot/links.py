@@ -18,11 +18,12 @@ from urllib.parse import quote, urlencode
 
 from bot.domain.workspaces import DEFAULT
 from bot.errors import FORBIDDEN, Rejected
+from bot.language import N_, _, sentences
 
 GOOD_FOR = timedelta(days=90)
 PURPOSE = b"countersign link v1"
 KEY_FILE = Path("keys") / "link.key"
-ASK_ANEW = (
+ASK_ANEW = N_(
     "Sign in with Slack to read the page without a link. Or say /countersign page NAME VERSION in Slack to get a new link, or read the "
     "same with: countersign describe models:/NAME/VERSION"
 )
@@ -65,16 +66,17 @@ class Links:
         Checks the expiry only after the signature.
         """
         if not self._keys:
-            raise Rejected("not_configured", f"This bot has no key to check links with. {_set_a_key()}", FORBIDDEN)
-        if not (expires and signature):
-            raise Rejected("no_signature", f"This page opens only by a signed link. {again}", FORBIDDEN)
-        if not any(_is_signed(key, path, expires, signature) for key in self._keys):
             raise Rejected(
-                "bad_signature", f"This link was changed, or its key is no longer in use. {again}", FORBIDDEN
+                "not_configured", sentences(_("This bot has no key to check links with."), _set_a_key()), FORBIDDEN
             )
+        if not (expires and signature):
+            raise Rejected("no_signature", sentences(_("This page opens only by a signed link."), _(again)), FORBIDDEN)
+        if not any(_is_signed(key, path, expires, signature) for key in self._keys):
+            changed = _("This link was changed, or its key is no longer in use.")
+            raise Rejected("bad_signature", sentences(changed, _(again)), FORBIDDEN)
         if now.timestamp() >= int(expires):
             ended = datetime.fromtimestamp(int(expires), UTC)
-            raise Rejected("expired", f"This link ended on {ended:%Y-%m-%d %H:%M} UTC. {again}", FORBIDDEN)
+            raise Rejected("expired", sentences(_("This link ended on {when}.", when=ended), _(again)), FORBIDDEN)
 
 
 NO_LINKS = Links("", ())
@@ -137,4 +139,4 @@ def _signature(key: bytes, path: str, expires: str) -> str:
 
 
 def _set_a_key() -> str:
-    return "Set COUNTERSIGN_LINK_KEY for the web process and the worker alike"
+    return _("Set COUNTERSIGN_LINK_KEY for the web process and the worker alike")

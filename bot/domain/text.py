@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,30 +10,40 @@ from zoneinfo import ZoneInfo
 from bot.domain.model import TargetKind, TransitionRequest, VersionId
 from bot.domain.names import shown
 from bot.domain.workspaces import DEFAULT
-from bot.language import _
+from bot.language import N_, _, listed, ngettext
 
 SECONDS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 
 
 @dataclass(frozen=True)
 class DurationStyle:
-    """A duration's format: the text of each unit for one and for several, largest first, and for less than the smallest."""
+    """A duration's format: how so many of each unit are said, largest first, how two are joined, and less than the smallest."""
 
-    units: Sequence[tuple[str, str, str]]
-    joined_by: str
+    units: Sequence[tuple[str, Callable[[int], str]]]
+    joined: Callable[[Sequence[str]], str]
     below: str
 
 
+def _days(count: int) -> str:
+    return ngettext("{count} day", "{count} days", count)
+
+
+def _hours(count: int) -> str:
+    return ngettext("{count} hour", "{count} hours", count)
+
+
+def _minutes(count: int) -> str:
+    return ngettext("{count} minute", "{count} minutes", count)
+
+
 IN_TABLES = DurationStyle(
-    (("day", "{} day", "{} days"), ("hour", "{} h", "{} h"), ("minute", "{} min", "{} min")), " ", "under 1 min"
+    (("day", _days), ("hour", "{} h".format), ("minute", "{} min".format)), " ".join, N_("under 1 min")
 )
-IN_PROSE = DurationStyle(
-    (("day", "{} day", "{} days"), ("hour", "{} hour", "{} hours"), ("minute", "{} minute", "{} minutes")),
-    " and ",
-    "less than a minute",
-)
+IN_PROSE = DurationStyle((("day", _days), ("hour", _hours), ("minute", _minutes)), listed, N_("less than a minute"))
 AS_OPTION = DurationStyle(
-    (("day", "{}d", "{}d"), ("hour", "{}h", "{}h"), ("minute", "{}m", "{}m"), ("second", "{}s", "{}s")), " ", "0s"
+    (("day", "{:,}d".format), ("hour", "{}h".format), ("minute", "{}m".format), ("second", "{}s".format)),
+    " ".join,
+    "0s",
 )
 
 
@@ -42,11 +52,11 @@ def duration_text(length: timedelta | None, style: DurationStyle = IN_TABLES) ->
     if length is None:
         return "–"
     left, parts = max(int(length.total_seconds()), 0), []
-    for unit, one, several in style.units:
+    for unit, said in style.units:
         count, left = divmod(left, SECONDS[unit])
         if count:
-            parts.append((one if count == 1 else several).format(f"{count:,}"))
-    return style.joined_by.join(parts[:2]) or style.below
+            parts.append(said(count))
+    return style.joined(parts[:2]) if parts else _(style.below)
 
 
 def exact_duration(length: timedelta) -> str:

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol, TypeVar, cast
 
 ENGLISH, SPANISH = "en", "es"
 LANGUAGES = (ENGLISH, SPANISH)
 
-Value = str | int | datetime | Sequence[str]
+Value = str | int | datetime | date | Sequence[str]
 Forms = tuple[str, ...]  # of a translation: one, or one for each plural
 Anything = TypeVar("Anything")
 
@@ -34,7 +34,9 @@ class Catalogue:
     messages: Mapping[tuple[str, str], Forms] = field(default_factory=dict)
     plural: Callable[[int], int] = lambda number: int(number != 1)
     count: Callable[[int], str] = "{:,}".format
+    point: str = "."
     moment: Callable[[datetime], str] = lambda at: f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    day: Callable[[date], str] = lambda on: f"{on.day} {on:%B %Y}"
     list: Callable[[Sequence[str]], str] = _english_list
 
     def shown(self, value: Value) -> str:
@@ -42,6 +44,8 @@ class Catalogue:
             return reread(value, self)
         if isinstance(value, datetime):
             return self.moment(value)
+        if isinstance(value, date):
+            return self.day(value)
         return self.count(value) if isinstance(value, int) else self.list([self.shown(item) for item in value])
 
 
@@ -57,6 +61,11 @@ def reading(catalogue: Catalogue) -> Iterator[None]:
         yield
     finally:
         _reading.reset(before)
+
+
+def now_reading() -> str:
+    """The code of the language that texts are read in now."""
+    return _reading.get().code
 
 
 class Source(Protocol):
@@ -151,9 +160,24 @@ def listed(items: Iterable[str]) -> Text:
     return Text(Shown(tuple(items)))
 
 
+def decimal(number: str) -> str:
+    """A written number with the language's decimal point."""
+    return number.replace(".", _reading.get().point)
+
+
 def moment(at: datetime) -> Text:
     """To the minute, in UTC."""
     return Text(Shown(at))
+
+
+def day(on: date) -> Text:
+    """With the month in letters."""
+    return Text(Shown(on))
+
+
+def count_text(number: int) -> Text:
+    """With the language's separators."""
+    return Text(Shown(number))
 
 
 def sentences(*texts: str, between: str = " ") -> Text:

@@ -39,9 +39,12 @@ def read_catalogues() -> None:
 def catalogue_of(code: str) -> Catalogue:
     if code == ENGLISH:
         return IN_ENGLISH
-    from babel.dates import format_skeleton  # takes a while, and an installation in English needs none of it
+    from babel.dates import (  # takes a while, and an installation in English needs none of it
+        format_date,
+        format_skeleton,
+    )
     from babel.messages.pofile import read_po
-    from babel.numbers import format_decimal
+    from babel.numbers import format_decimal, get_decimal_symbol
 
     po = read_po(BytesIO(files("bot.language").joinpath(f"{code}.po").read_bytes()), locale=code)
     messages: dict[tuple[str, str], Forms] = {}
@@ -58,8 +61,10 @@ def catalogue_of(code: str) -> Catalogue:
     return Catalogue(
         code=code,
         messages=messages,
+        point=get_decimal_symbol(code),
         count=lambda number: format_decimal(number, locale=code),
         moment=moment,
+        day=lambda on: format_date(on, "long", locale=code),
         list=LISTS[code],
     )
 

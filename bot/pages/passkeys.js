@@ -51,13 +51,8 @@
     };
   };
 
-  const WHY_NOT = {
-    NotAllowedError: kind === "get"
-      ? "No passkey was used: it was cancelled, took too long, or this device has none of your confirmed passkeys. Nothing is recorded. Try again, or use the device that keeps your passkey."
-      : "No passkey was made: it was cancelled or took too long. Nothing is recorded. Try again.",
-    InvalidStateError: "This device has a passkey of yours already. Use it, or make one on another device.",
-    SecurityError: "The browser allows no passkeys at this address. Tell your administrators: countersign doctor says why.",
-  };
+  const words = JSON.parse(place.dataset.words);
+  const whyNot = (name) => words[`${kind}:${name}`] || words[name];
 
   const send = async (answer) => {
     const response = await fetch(location.href, {
@@ -66,7 +61,7 @@
       body: JSON.stringify(answer),
     });
     const read = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(read.error || `The bot answered ${response.status}. Nothing may be recorded: look at the card in Slack.`);
+    if (!response.ok) throw new Error(read.error || words.status.replace("{status}", response.status));
     return read.said;
   };
 
@@ -79,7 +74,7 @@
       say(await send(answer), true);
       button.hidden = true;
     } catch (trouble) {
-      say(WHY_NOT[trouble.name] || trouble.message || String(trouble), false);
+      say(whyNot(trouble.name) || trouble.message || String(trouble), false);
       button.disabled = false;
     }
   };

@@ -14,19 +14,24 @@ from typing import TYPE_CHECKING
 from bot.domain.digest.chart import (
     BAR,
     BARS,
+    ENDED,
     FEWEST,
     GRID,
-    IN_FULL,
     INK,
     MEDIAN,
+    MEDIAN_LABEL,
     NO_DECISIONS,
     P95,
+    P95_LABEL,
     SOFT,
+    TITLES,
     Scale,
     count_scale,
     latency_scale,
 )
 from bot.domain.digest.figures import Digest, WeekOfTrend
+from bot.language import _
+from bot.language.catalogues import in_language
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,6 +45,11 @@ NO_DECISION = float("nan")  # a gap in the line
 
 def chart_of(digest: Digest) -> bytes:
     """A PNG of 1200 x 600 pixels, far below 200 kB."""
+    with in_language(digest.language):
+        return _drawn(digest)
+
+
+def _drawn(digest: Digest) -> bytes:
     # Without a writable home matplotlib has no cache, but still draws.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -57,16 +67,16 @@ def chart_of(digest: Digest) -> bytes:
 
 
 def _draw_latency(axes: Axes, weeks: Sequence[WeekOfTrend], scale: Scale) -> None:
-    _frame(axes, f"Time to decision ({IN_FULL[scale.unit]})", scale)
+    _frame(axes, _(TITLES[scale.unit]), scale)
     for took, colour, line, mark, said in (
-        ([week.median for week in weeks], MEDIAN, "-", "o", "median"),
-        ([week.p95 for week in weeks], P95, "--", "D", "95th percentile"),
+        ([week.median for week in weeks], MEDIAN, "-", "o", _(MEDIAN_LABEL)),
+        ([week.p95 for week in weeks], P95, "--", "D", _(P95_LABEL)),
     ):
         values = [_place(one, scale) for one in took]
         axes.plot(range(len(values)), values, color=colour, linestyle=line, marker=mark, markersize=4.5, label=said)
     if all(week.median is None for week in weeks):
         axes.text(
-            0.5, 0.5, NO_DECISIONS, transform=axes.transAxes, ha="center", va="center", fontsize=USUAL, color=SOFT
+            0.5, 0.5, _(NO_DECISIONS), transform=axes.transAxes, ha="center", va="center", fontsize=USUAL, color=SOFT
         )
     axes.legend(
         loc="lower right",
@@ -80,7 +90,7 @@ def _draw_latency(axes: Axes, weeks: Sequence[WeekOfTrend], scale: Scale) -> Non
 
 
 def _draw_counts(axes: Axes, weeks: Sequence[WeekOfTrend], scale: Scale) -> None:
-    _frame(axes, "Transitions ended", scale)
+    _frame(axes, _(ENDED), scale)
     axes.bar(range(len(weeks)), [week.transitions for week in weeks], width=BAR, color=BARS)
     axes.set_xticks(range(len(weeks)), [week.week[5:] for week in weeks], fontsize=SMALL, color=INK)
     axes.set_xlim(-0.5, max(len(weeks), FEWEST) - 0.5)

@@ -17,6 +17,8 @@ from markupsafe import Markup, escape
 
 from bot.domain.digest.figures import Digest
 from bot.errors import Permanent
+from bot.language import reread
+from bot.language.catalogues import in_language
 from bot.reports.blocks import blocks_of
 from bot.reports.document import document_of
 from bot.reports.theme import OURS, broken, logo_of, place_of, text_of
@@ -47,7 +49,8 @@ def html_of(digest: Digest, templates: Path | None = None, signed: str = "") -> 
         keep_trailing_newline=True,
     )
     environment.filters |= {"svg": Markup, "breakable": _breakable}
-    document = document_of(digest, signed=signed)
+    with in_language(digest.language):
+        document = document_of(digest, signed=reread(signed))
     try:
         page = environment.get_template(PAGE)
         # The operator's own file, checked not to end the <style> element.

@@ -16,6 +16,7 @@ import structlog
 from bot.domain.digest.figures import Digest
 from bot.domain.ledger.chain import Plain, as_plain
 from bot.errors import Permanent, TypstFailed
+from bot.language.catalogues import in_language
 from bot.reports.document import document_of
 from bot.reports.graph_svg import PAPER
 from bot.reports.theme import OURS, Logo, broken, logo_of, place_of
@@ -39,7 +40,8 @@ def pdf_of(digest: Digest, templates: Path | None = None) -> bytes:
     in the PDF only. A broken template fails in that attempt too.
     """
     path = place_of(TEMPLATE, templates)
-    document = as_plain(document_of(digest, PAPER))
+    with in_language(digest.language):
+        document = as_plain(document_of(digest, PAPER))
     logo = logo_of(templates)
     try:
         return set_pdf(_task(path, document, digest.closed_at, logo))

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from bot.language import _
 
 
 class Look(StrEnum):
@@ -112,8 +114,17 @@ class Headline:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What the templates say themselves."""
+
+    open: str = field(default_factory=lambda: _("Open"))
+    page: str = field(default_factory=lambda: _("Page {page} of {pages}"))
+    checkpoint: str = field(default_factory=lambda: _("The signed checkpoint"))
+
+
+@dataclass(frozen=True)
 class Document:
-    """`closed` is a time in ISO 8601. `quiet` is the sentence for a week without events, else empty."""
+    """`closed` is a time in ISO 8601. `quiet` is the sentence for a week without events, else empty. `language` is such as es."""
 
     week: str
     title: str
@@ -124,3 +135,5 @@ class Document:
     headlines: tuple[Headline, ...]
     sections: tuple[Section, ...]
     footer: tuple[str, ...]
+    language: str
+    words: Words

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot.domain.digest.figures import Holding, PolicyChange, Transition, Waiting
 from bot.domain.digest.sentences import state_text, transitions_text
 from bot.domain.model import Kind
-from bot.domain.text import counted
+from bot.language import N_, _, ngettext
 from bot.reports.shape import Cell, Column, Look, Section, Table
 from bot.reports.values import (
     NOTHING,
@@ -21,65 +21,78 @@ from bot.reports.values import (
 )
 
 HOLDINGS = (
-    Column("Version", 1.45),
-    Column("Target", 1.35),
-    Column("Held since", 1.05),
-    Column("Approved by", 1.3),
-    Column("Approval age", 1.05, Look.NUMBER),
-    Column("Commit", 1.1),
-    Column("Training data", 1.15),
-    Column("Ticket", 0.8),
+    Column(_("Version"), 1.45),
+    Column(_("Target"), 1.35),
+    Column(_("Held since"), 1.05),
+    Column(_("Approved by"), 1.3),
+    Column(_("Approval age"), 1.05, Look.NUMBER),
+    Column(_("Commit"), 1.1),
+    Column(_("Training data"), 1.15),
+    Column(_("Ticket"), 0.8),
 )
 TRANSITIONS = (
-    Column("Version", 1.4),
-    Column("Target", 1.3),
-    Column("When", 1.05),
-    Column("Outcome", 0.95),
-    Column("Decided by", 1.15),
-    Column("Requested by", 1.1),
-    Column("Reason", 1.7),
-    Column("Ticket", 0.8),
+    Column(_("Version"), 1.4),
+    Column(_("Target"), 1.3),
+    Column(_("When"), 1.05),
+    Column(_("Outcome"), 0.95),
+    Column(_("Decided by"), 1.15),
+    Column(_("Requested by"), 1.1),
+    Column(_("Reason"), 1.7),
+    Column(_("Ticket"), 0.8),
 )
 WAITING = (
-    Column("Version", 1.6),
-    Column("Target", 1.4),
-    Column("Requested", 1.1),
-    Column("Age", 0.8, Look.NUMBER),
-    Column("Decide by", 1.1),
-    Column("Missing", 1.8),
-    Column("Ticket", 0.8),
+    Column(_("Version"), 1.6),
+    Column(_("Target"), 1.4),
+    Column(_("Requested"), 1.1),
+    Column(_("Age"), 0.8, Look.NUMBER),
+    Column(_("Decide by"), 1.1),
+    Column(_("Missing"), 1.8),
+    Column(_("Ticket"), 0.8),
 )
-CHANGES = (Column("What", 3), Column("When", 1.4), Column("In detail", 2.6))
-SINCE_BEFORE = "before records began"
+CHANGES = (Column(_("What"), 3), Column(_("When"), 1.4), Column(_("In detail"), 2.6))
+KINDS = {Kind.OBSERVED: N_("observed"), Kind.ROLLBACK: N_("rollback")}
+ALL_OF_THEM = N_("All of them are in {file}.")
+SINCE_BEFORE = _("before records began")
 
 
 def inventory(w: Writer) -> Section:
     listed = w.digest.inventory
     if not listed.total:
-        return Section("holdings", "Targets", (f"No target had a version {w.at_the_end}.",))
+        return Section("holdings", _("Targets"), (_("No target had a version {then}.", then=w.at_the_end),))
     table = Table(
-        caption=f"{counted(listed.total, 'target')} in use {w.at_the_end}",
+        caption=ngettext(
+            "{count} target in use {then}", "{count} targets in use {then}", listed.total, then=w.at_the_end
+        ),
         columns=HOLDINGS,
         rows=tuple(_holding(one, w) for one in listed.shown),
-        note=rest_note(listed, f"All of them are in {w.files.holdings}."),
+        note=rest_note(listed, _(ALL_OF_THEM, file=w.files.holdings)),
     )
-    return Section("holdings", "Targets", tables=(table,))
+    return Section("holdings", _("Targets"), tables=(table,))
 
 
 def transitions(w: Writer) -> Section:
     listed = w.digest.transitions
     if not listed.total:
-        return Section("transitions", "Transitions", ("No transition ended in this week.",))
+        return Section("transitions", _("Transitions"), (_("No transition ended in this week."),))
     table = Table(
-        caption=f"{counted(listed.total, 'transition')} that ended in this week",
+        caption=ngettext(
+            "{count} transition that ended in this week", "{count} transitions that ended in this week", listed.total
+        ),
         columns=TRANSITIONS,
         rows=tuple(_transition(one, w) for one in listed.shown),
-        note=rest_note(listed, f"All of them are in {w.files.csv}."),
+        note=rest_note(listed, _(ALL_OF_THEM, file=w.files.csv)),
     )
     return Section(
         "transitions",
-        "Transitions",
-        (f"{counted(listed.total, 'transition')} ended: {legible(transitions_text(w.digest))}.",),
+        _("Transitions"),
+        (
+            ngettext(
+                "{count} transition ended: {how}.",
+                "{count} transitions ended: {how}.",
+                listed.total,
+                how=legible(transitions_text(w.digest)),
+            ),
+        ),
         tables=(table,),
     )
 
@@ -87,25 +100,27 @@ def transitions(w: Writer) -> Section:
 def waiting(w: Writer) -> Section:
     listed = w.digest.waiting
     if not listed.total:
-        return Section("waiting", "Pending requests", (f"No request was pending {w.at_the_end}.",))
+        return Section("waiting", _("Pending requests"), (_("No request was pending {then}.", then=w.at_the_end),))
     table = Table(
-        caption=f"{counted(listed.total, 'request')} pending {w.at_the_end}",
+        caption=ngettext(
+            "{count} request pending {then}", "{count} requests pending {then}", listed.total, then=w.at_the_end
+        ),
         columns=WAITING,
         rows=tuple(_waiting(one, w) for one in listed.shown),
-        note=rest_note(listed, f"All of them are in {w.files.waiting}."),
+        note=rest_note(listed, _(ALL_OF_THEM, file=w.files.waiting)),
     )
-    return Section("waiting", "Pending requests", tables=(table,))
+    return Section("waiting", _("Pending requests"), tables=(table,))
 
 
 def changes(w: Writer) -> Section:
-    listed, title = w.digest.changes, "Changes of policy and people"
+    listed, title = w.digest.changes, _("Changes of policy and people")
     if not listed.total:
-        return Section("changes", title, ("No change of the policy, the keys, or the delegates.",))
+        return Section("changes", title, (_("No change of the policy, the keys, or the delegates."),))
     table = Table(
-        caption=f"{counted(listed.total, 'change')} of this week",
+        caption=ngettext("{count} change of this week", "{count} changes of this week", listed.total),
         columns=CHANGES,
         rows=tuple(_change(one, w) for one in listed.shown),
-        note=rest_note(listed, f"All of them are in {w.files.csv}."),
+        note=rest_note(listed, _(ALL_OF_THEM, file=w.files.csv)),
     )
     return Section("changes", title, tables=(table,))
 
@@ -125,8 +140,8 @@ def _holding(one: Holding, w: Writer) -> tuple[Cell, ...]:
 
 
 def _transition(one: Transition, w: Writer) -> tuple[Cell, ...]:
-    kind = () if one.kind is Kind.PROMOTION else (str(one.kind),)
-    instead = (f"replaced {legible(str(one.previous))}",) if one.previous else ()
+    kind = (_(KINDS[one.kind]),) if one.kind in KINDS else ()
+    instead = (_("replaced {version}", version=legible(str(one.previous))),) if one.previous else ()
     return (
         replace(version(one.version, one.evidence_url), more=instead),
         text(str(one.target)),
@@ -153,7 +168,7 @@ def _waiting(one: Waiting, w: Writer) -> tuple[Cell, ...]:
 
 def _deadline(one: Waiting, w: Writer) -> Cell:
     is_over = one.decide_by is not None and one.decide_by < one.opened_at + one.age
-    return replace(w.moment(one.decide_by), more=("overdue",) if is_over else ())
+    return replace(w.moment(one.decide_by), more=(_("overdue"),) if is_over else ())
 
 
 def _change(one: PolicyChange, w: Writer) -> tuple[Cell, ...]:

@@ -17,13 +17,14 @@ from bot.domain.digest.figures import Digest, Holding, Listed, Transition
 from bot.domain.digest.sentences import approver, decision, edition, is_over, local_moment, trainer
 from bot.domain.model import VersionId
 from bot.domain.text import duration_text
+from bot.language import N_, _, count_text, sentences
 from bot.reports.records import FileNames, file_names
 from bot.reports.shape import Cell, Look
 
 T = TypeVar("T")
 
 NOTHING = "–"
-NOT_SAID = "unknown"  # MLflow does not record who set an alias, a tag or a stage
+NOT_SAID = N_("unknown")  # MLflow does not record who set an alias, a tag or a stage
 LETTERS_OF_A_HASH = 12
 HASH = re.compile(r"((?:[a-z0-9-]+:)?)([0-9a-f]{32,128})((?:\.dir)?)")
 NOT_FOR_PAPER = {
@@ -52,7 +53,7 @@ class Writer:
     @property
     def at_the_end(self) -> str:
         """When the inventory was taken."""
-        return "when the week ended" if is_over(self.digest) else "so far"
+        return _("when the week ended") if is_over(self.digest) else _("so far")
 
     def moment(self, at: datetime | None, unknown: str = NOTHING) -> Cell:
         if at is None:
@@ -71,10 +72,10 @@ class Writer:
     def trained_by(self, one: Holding | Transition) -> tuple[str, ...]:
         """One line to print below another, or none."""
         name = legible(trainer(one.author, one.claimed_author, self.digest.names))
-        return (f"trained by {name}",) if name else ()
+        return (_("trained by {name}", name=name),) if name else ()
 
     def person(self, one: str | None) -> str:
-        return legible(self.digest.names.get(one, UNKNOWN)) if one else NOT_SAID
+        return legible(self.digest.names.get(one, UNKNOWN)) if one else _(NOT_SAID)
 
 
 def version(named: VersionId, link: str = "") -> Cell:
@@ -87,7 +88,7 @@ def text(words: str, link: str = "") -> Cell:
 
 
 def number(count: int) -> Cell:
-    return Cell(f"{count:,}", Look.NUMBER)
+    return Cell(count_text(count), Look.NUMBER)
 
 
 def duration(took: timedelta | None) -> Cell:
@@ -117,7 +118,8 @@ def rest_note(listed: Listed[T], where: str) -> str:
     """Empty when all are shown."""
     if listed.total <= len(listed.shown):
         return ""
-    return f"Shown here: {len(listed.shown):,} of {listed.total:,}. {where}"
+    shown = _("Shown here: {shown} of {count}.", shown=len(listed.shown), count=listed.total)
+    return sentences(shown, where)
 
 
 def _is_for_paper(letter: str) -> bool:

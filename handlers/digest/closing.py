@@ -25,6 +25,8 @@ from bot.domain.queries.description import pipeline_of
 from bot.dvc import files as dvc_files
 from bot.engine.lanes import Lane
 from bot.errors import FilesUnread, InvalidDvcFile, InvalidPolicy, OutsideError, Permanent
+from bot.language import N_, _
+from bot.language.catalogues import in_language
 from bot.reports.chart import chart_of
 from bot.reports.pdf import pdf_of
 from bot.services import Services
@@ -139,7 +141,8 @@ def gathered(period: Period, s: Services) -> Gathered:
     with unhurried(s.store.engine) as connection:
         found = gather(period, s, connection)
     closed_at = (found.digest.closed_at + ALMOST_A_SECOND).replace(microsecond=0)
-    pipelines = tuple(pipelines_of(found.digest.inventory.shown, found.stores, s))
+    with in_language(found.digest.language):
+        pipelines = tuple(pipelines_of(found.digest.inventory.shown, found.stores, s))
     return replace(found, digest=replace(found.digest, closed_at=closed_at, pipelines=pipelines))
 
 
@@ -161,7 +164,7 @@ def frozen(week: Gathered, plan: DigestPlan, s: Services) -> DigestRow:
     )
 
 
-UNTOLD = "the registry could not tell when the week was closed: {}"
+UNTOLD = N_("the registry could not tell when the week was closed: {why}")
 
 
 def pipelines_of(held: Sequence[Holding], stores: Sequence[str], s: Services) -> Iterator[Pipeline]:
@@ -177,20 +180,20 @@ def pipelines_of(held: Sequence[Holding], stores: Sequence[str], s: Services) ->
             try:
                 kept = s.registry_at(holding.version.workspace).read_lock(holding.version, stores)
             except (Permanent, FilesUnread) as refusal:
-                trouble = UNTOLD.format(refusal)
+                trouble = _(UNTOLD, why=str(refusal))
             except OutsideError as silent:
-                trouble = silence[holding.version.workspace] = UNTOLD.format(silent)
+                trouble = silence[holding.version.workspace] = _(UNTOLD, why=str(silent))
         yield _pipeline(holding, kept, trouble)
 
 
 def _pipeline(holding: Holding, kept: KeptLock | None, trouble: str) -> Pipeline:
     nothing = Pipeline(
-        holding.version, holding.target, (), (), trouble or "the run has logged no lineage/dvc.lock that may be read"
+        holding.version, holding.target, (), (), trouble or _("the run has logged no lineage/dvc.lock that may be read")
     )
     if kept is None:
         return nothing
     try:
         read = pipeline_of(dvc_files.read_kept(kept), "", None)
     except InvalidDvcFile as fault:
-        return replace(nothing, missing=f"the run's dvc.lock {fault}")
+        return replace(nothing, missing=_("the run's dvc.lock {fault}", fault=str(fault)))
     return Pipeline(holding.version, holding.target, read.tree, read.edges)

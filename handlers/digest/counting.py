@@ -15,10 +15,11 @@ from bot.domain.digest.periods import Period, previous_period
 from bot.domain.policy.rules import Policy
 from bot.domain.request.fast_track import Agreement
 from bot.errors import InvalidPolicy
+from bot.language import N_, _
 from bot.store.digest_figures import ENDINGS, Decided, DigestFigures, KindCounts
 from bot.store.transaction import Store
 
-NO_LONGER_KNOWN = "rules that are no longer known"
+NO_LONGER_KNOWN = N_("rules that are no longer known")
 
 
 class Policies:
@@ -41,7 +42,7 @@ class Policies:
 
     def labels(self, hashes: Iterable[str]) -> Mapping[str, str]:
         """The labels of the rules with these hashes."""
-        wanted = dict.fromkeys(hashes, NO_LONGER_KNOWN)
+        wanted = dict.fromkeys(hashes, str(_(NO_LONGER_KNOWN)))
         unknown = set(wanted)
         for text in self._texts:
             if not unknown:

@@ -25,6 +25,7 @@ from bot.domain.digest.figures import Finding, Holding, Listed, Transition
 from bot.domain.digest.periods import Period
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import in_workspace
+from bot.language import _
 from bot.store.digest_figures import DigestFigures
 from bot.store.digests import DigestRows
 from bot.store.ledger import read_event
@@ -120,7 +121,7 @@ def _gaps(period: Period, until: datetime, figures: DigestFigures) -> Iterator[G
             )
         elif isinstance(event, e.PolicyRefused):
             found.append(
-                Gap(event.at, event.at, "a policy with mistakes was refused, and the one before stayed in force")
+                Gap(event.at, event.at, _("a policy with mistakes was refused, and the one before stayed in force"))
             )
         elif isinstance(event, BEGINS):
             lasting.setdefault(_about(event), Gap(event.at, None, _sentence(event)))
@@ -137,9 +138,13 @@ def _about(event: e.RegistryEvent) -> tuple[str, str]:
 
 def _sentence(event: e.RegistryDoubted | e.ModelUnreadable) -> str:
     if isinstance(event, e.RegistryDoubted):
-        where = in_workspace(event.workspace) or " (default)"
-        return f"the registry{where} was not believed, and nothing was moved there: {event.reason.rstrip('.')}"
-    return f"{event.model}{in_workspace(event.workspace)} could not be read: {event.reason.rstrip('.')}"
+        return _(
+            "the registry{where} was not believed, and nothing was moved there: {why}",
+            where=in_workspace(event.workspace) or " (default)",
+            why=event.reason.rstrip("."),
+        )
+    model = f"{event.model}{in_workspace(event.workspace)}"
+    return _("{model} could not be read: {why}", model=model, why=event.reason.rstrip("."))
 
 
 def _earlier(period: Period, policy: Policy | None, figures: DigestFigures) -> Iterator[Earlier]:

@@ -27,6 +27,8 @@ from bot.domain.text import counted
 from bot.engine.lanes import Lane, Urgency
 from bot.engine.rows import hold_parked
 from bot.errors import MessageGone, OutcomeUnknown, OutsideError, Permanent, Refused, Temporary
+from bot.language import reread
+from bot.language.catalogues import in_language
 from bot.ports.mail import Mail
 from bot.reports.records import file_names
 from bot.services import Services
@@ -50,77 +52,81 @@ ASK = " Ask whether it came: drop this job if everybody has the mail; only a rep
 def post_digest(week: str, s: Services) -> None:
     """A card with the week in a few lines; in its thread the lists, the chart, the files, and last their sha256 with the checkpoint."""
     row, digest = _read(week, s)
-    channel = _where(row, s).channel
-    if channel is None or row.posted is not None:
-        return
-    posted = _post_card(row, digest, channel, s)
-    key = f"digest:{week}:{posted.message}"  # when a card was deleted, the new card gets a thread of its own
-    for number, card in enumerate(_lists(digest), start=1):
-        _reply_once(f"{key}:{number}", posted, card, s)
-    _reply_trend(f"{key}:trend", posted, row, digest, s)
-    with files_on_disk(row, digest, s, at_most=IN_A_THREAD) as files:
-        _share(key, posted, digest, parcel_of(files, each=IN_A_THREAD), s)
-    with s.store.transaction() as tx:
-        tx.digests.note_posted(week, posted)
-        _show_if_signed_off(row, tx)
-        tx.record([DigestDelivered(s.clock.now(), week, SLACK, posted.url)])
+    with in_language(digest.language):
+        channel = _where(row, s).channel
+        if channel is None or row.posted is not None:
+            return
+        posted = _post_card(row, digest, channel, s)
+        key = f"digest:{week}:{posted.message}"  # when a card was deleted, the new card gets a thread of its own
+        for number, card in enumerate(_lists(digest), start=1):
+            _reply_once(f"{key}:{number}", posted, card, s)
+        _reply_trend(f"{key}:trend", posted, row, digest, s)
+        with files_on_disk(row, digest, s, at_most=IN_A_THREAD) as files:
+            _share(key, posted, digest, parcel_of(files, each=IN_A_THREAD), s)
+        with s.store.transaction() as tx:
+            tx.digests.note_posted(week, posted)
+            _show_if_signed_off(row, tx)
+            tx.record([DigestDelivered(s.clock.now(), week, SLACK, posted.url)])
 
 
 def file_digest(week: str, s: Services) -> None:
     """A ticket with the summary and the lists, the hashes and the checkpoint as a comment, and the files."""
     row, digest = _read(week, s)
-    where = _where(row, s)
-    ticket = where.ticket
-    if ticket is None or row.ticket is not None:
-        return
-    project, issue_type = ticket
-    plan = TicketPlan(project, issue_type, approved="", rejected="", fields=where.ticket_fields)
-    ref = open_ticket_once(f"countersign-digest-{week}", plan, ticket_card(digest), s).ref
-    key = f"digest:{week}"
-    with files_on_disk(row, digest, s, at_most=ON_A_TICKET) as files:
-        parcel = parcel_of(files, each=ON_A_TICKET)
-        once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, witness_text(digest, parcel.told)), s)
-        hand_over_once(
-            f"{key}:{ref.id}:attached", s.tickets.search_settles, lambda: s.tickets.attach(ref, parcel.attached), s
-        )
-    with s.store.transaction() as tx:
-        tx.digests.note_ticket(week, ref)
-        _show_if_signed_off(row, tx)
-        tx.record([DigestDelivered(s.clock.now(), week, JIRA, ref.url)])
+    with in_language(digest.language):
+        where = _where(row, s)
+        ticket = where.ticket
+        if ticket is None or row.ticket is not None:
+            return
+        project, issue_type = ticket
+        plan = TicketPlan(project, issue_type, approved="", rejected="", fields=where.ticket_fields)
+        ref = open_ticket_once(f"countersign-digest-{week}", plan, ticket_card(digest), s).ref
+        key = f"digest:{week}"
+        with files_on_disk(row, digest, s, at_most=ON_A_TICKET) as files:
+            parcel = parcel_of(files, each=ON_A_TICKET)
+            once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, witness_text(digest, parcel.told)), s)
+            hand_over_once(
+                f"{key}:{ref.id}:attached", s.tickets.search_settles, lambda: s.tickets.attach(ref, parcel.attached), s
+            )
+        with s.store.transaction() as tx:
+            tx.digests.note_ticket(week, ref)
+            _show_if_signed_off(row, tx)
+            tx.record([DigestDelivered(s.clock.now(), week, JIRA, ref.url)])
 
 
 def mail_digest(week: str, s: Services) -> None:
     """A mail for each address, so that one which is refused keeps the others from nothing."""
     row, digest = _read(week, s)
-    addresses = _where(row, s).email
-    if not addresses or row.mailed_at is not None:
-        return
-    with files_on_disk(row, digest, s, at_most=IN_A_MAIL) as files:
-        mails = _mails(addresses, digest, parcel_of(files, each=IN_A_MAIL, together=IN_A_MAIL))
-        troubles = [trouble for mail in mails if (trouble := _mail_once(mail, s)) is not None]
-    if troubles:
-        raise _what_next(troubles)
-    now = s.clock.now()
-    with s.store.transaction() as tx:
-        tx.digests.note_mailed(week, now)
-        tx.record([DigestDelivered(now, week, EMAIL, counted(len(addresses), "address"))])
+    with in_language(digest.language):
+        addresses = _where(row, s).email
+        if not addresses or row.mailed_at is not None:
+            return
+        with files_on_disk(row, digest, s, at_most=IN_A_MAIL) as files:
+            mails = _mails(addresses, digest, parcel_of(files, each=IN_A_MAIL, together=IN_A_MAIL))
+            troubles = [trouble for mail in mails if (trouble := _mail_once(mail, s)) is not None]
+        if troubles:
+            raise _what_next(troubles)
+        now = s.clock.now()
+        with s.store.transaction() as tx:
+            tx.digests.note_mailed(week, now)
+            tx.record([DigestDelivered(now, week, EMAIL, counted(len(addresses), "address"))])
 
 
 def show_sign_off(week: str, s: Services) -> None:
     """On the card, in the place of the button, and as a comment on the ticket. What is delivered later shows it by itself."""
     row, digest = _read(week, s)
-    with s.store.transaction() as tx:
-        said = signed_off_text(row, tx)
-    if not said:
-        return
-    if row.card is not None:
-        try:
-            s.notifier.update(row.card, digest_card(digest, signed_off=said))
-        except MessageGone as gone:
-            log.warning("sign_off_not_shown", week=week, why=str(gone))
-    if row.ticket is not None:
-        ref, key = row.ticket, f"digest:{week}:signed-off"
-        once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, f"{said}."), s)
+    with in_language(digest.language):
+        with s.store.transaction() as tx:
+            said = signed_off_text(row, tx)
+        if not said:
+            return
+        if row.card is not None:
+            try:
+                s.notifier.update(row.card, digest_card(digest, signed_off=said))
+            except MessageGone as gone:
+                log.warning("sign_off_not_shown", week=week, why=str(gone))
+        if row.ticket is not None:
+            ref, key = row.ticket, f"digest:{week}:signed-off"
+            once(f"comment:{key}:{ref.id}", lambda: s.tickets.comment(ref, key, f"{reread(said)}."), s)
 
 
 def _show_if_signed_off(row: DigestRow, tx: Transaction) -> None:

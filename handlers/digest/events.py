@@ -18,6 +18,7 @@ from bot.domain.registry.holders import Where
 from bot.domain.request.askers import is_stranger
 from bot.domain.workspaces import in_workspace
 from bot.errors import ChainBroken
+from bot.language import _
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts, Told
 from bot.store.ledger import read_event
 from bot.store.people import PeopleRows
@@ -185,8 +186,10 @@ def _approved_before(move: e.MoveObserved, figures: DigestFigures) -> Transition
 
 
 def _approval_text(approval: TransitionRequest, period: Period, names: Names, policy: Policy | None) -> str:
-    when = f" on {local_moment(approval.decided_at, period)}" if approval.decided_at else ""
-    return f"by {decider(*deciders(approval, policy), names)}{when}"
+    by = _("by {who}", who=decider(*deciders(approval, policy), names))
+    if approval.decided_at is None:
+        return by
+    return _("{by_whom} on {when}", by_whom=by, when=local_moment(approval.decided_at, period))
 
 
 def _self_approval(told: Told, names: Names) -> Finding:

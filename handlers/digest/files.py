@@ -19,6 +19,7 @@ from typing import TextIO
 from bot.domain.digest.card import ReportFile
 from bot.domain.digest.figures import Digest
 from bot.domain.ledger.chain import Entry
+from bot.language import _
 from bot.ports import Attachment
 from bot.reports.html import html_of
 from bot.reports.records import Record, file_names, write_records_csv, write_records_json
@@ -109,11 +110,16 @@ def parcel_of(files: Iterable[MadeFile], *, each: int, together: int | None = No
 
 def _why_absent(file: MadeFile, limit: int) -> str:
     if not file.is_as_recorded:
-        return "it no longer comes out as it was when the week closed, because the templates or Countersign have changed since"
+        return _(
+            "it no longer comes out as it was when the week closed, because the templates or Countersign have changed since"
+        )
     if file.size == 0:  # Slack takes no empty file
-        return "it is empty, for the ledger has no entry of this week"
+        return _("it is empty, for the ledger has no entry of this week")
     if file.path is None or file.size > limit:
-        return f"it has {file.size / 1024 / 1024:.1f} MB. `countersign digest --week` with `--out` writes it"
+        return _(
+            "it has {size} MB. `countersign digest --week` with `--out` writes it",
+            size=str(round(file.size / 1024 / 1024, 1)),
+        )
     return ""
 
 

@@ -33,6 +33,7 @@ from bot.domain.model import State, TransitionRequest
 from bot.domain.policy.rules import ARTIFACTS_FROM_MLFLOW, Policy
 from bot.engine.rows import JobStatus, count_jobs, select_jobs
 from bot.errors import ChainBroken
+from bot.language import _, listed, now_reading
 from bot.reports.lists import HoldingsAsCsv, WaitingAsCsv
 from bot.services import Services
 from bot.store.digest_figures import ENDINGS, DigestFigures, KindCounts
@@ -43,6 +44,7 @@ from handlers.digest.events import changes_of_the_week, findings_of_the_week, tr
 from handlers.digest.holders import read_request
 from handlers.digest.inventory import take_inventory
 from handlers.digest.ledger import fault_in, newest_note
+from handlers.notify.readers import for_everyone
 
 UNREADABLE = (LookupError, TypeError, ValueError, sa.exc.DataError)  # what an entry that was changed may lead to
 
@@ -65,7 +67,12 @@ def gather(period: Period, s: Services, connection: sa.Connection) -> Gathered:
 
     When the ledger was changed, what cannot be counted is left out, and the digest says first that the ledger does not verify.
     """
-    figures = DigestFigures(connection)
+    with for_everyone(s):  # the sentences are frozen in that language
+        return _gathered(period, s, DigestFigures(connection))
+
+
+def _gathered(period: Period, s: Services, figures: DigestFigures) -> Gathered:
+    connection = figures.connection
     kinds = figures.kinds(period)
     fault, note = fault_in(connection), newest_note(connection)
     ledger = LedgerFigures(kinds.first, kinds.last, figures.count_at(period.ends), note, fault, kinds.news)
@@ -115,6 +122,7 @@ def _counted(period: Period, kinds: KindCounts, ledger: LedgerFigures, figures: 
         control=control,
         emails=addresses(held.shown, transitions, figures.connection),
         form=FORM,
+        language=now_reading(),
     )
     return Gathered(
         digest, str(inventory.whole), str(all_waiting), policy.artifact_stores if policy else ARTIFACTS_FROM_MLFLOW
@@ -131,6 +139,7 @@ def _uncounted(period: Period, ledger: LedgerFigures, figures: DigestFigures, s:
         ledger=ledger,
         control=control,
         form=FORM,
+        language=now_reading(),
     )
     return Gathered(digest, str(HoldingsAsCsv({})), str(WaitingAsCsv()))
 
@@ -165,15 +174,18 @@ def _as_waiting(request: TransitionRequest, ends: datetime, policy: Policy | Non
 def _missing(request: TransitionRequest, ends: datetime, policy: Policy | None) -> str:
     """As it was when the week ended."""
     if request.pending_since is None or request.pending_since >= ends:
-        return "its evidence"
+        return _("its evidence")
     rule = policy.rule_for(request.version.workspace, request.version.model, request.target) if policy else None
     if policy is None or rule is None:
-        return "a rule that speaks of it"
+        return _("a rule that covers it")
     escalated = request.escalated_at if request.escalated_at and request.escalated_at < ends else None
     votes = tuple(vote for vote in request.votes if vote.at < ends)
     then = replace(request, state=State.PENDING, votes=votes, escalated_at=escalated)
     missing = what_is_missing(then, CardContext({}, rule, policy.rule_hash(rule)))
-    return " and ".join(f"{missing.count(group)} of {group}" for group in dict.fromkeys(missing)) or "one vote more"
+    votes_missing = [
+        _("{count} of {group}", count=missing.count(group), group=group) for group in dict.fromkeys(missing)
+    ]
+    return listed(votes_missing) if votes_missing else _("one vote more")
 
 
 def _parked(connection: sa.Connection) -> Listed[Finding]:

@@ -33,6 +33,7 @@ from bot.domain.request.approvals import Approval, approval_behind, restores
 from bot.domain.request.counting import Worth, counted_votes, rule_of_decision, worth_of
 from bot.domain.request.quorum import ANYONE
 from bot.domain.workspaces import in_workspace
+from bot.language import _
 from bot.reports.lists import HoldingsAsCsv
 from bot.store.digest_figures import DigestFigures
 from handlers.digest.holders import Holder, holders_at, read_request
@@ -236,7 +237,7 @@ def _findings(
     if held.approval is None:
         asked = as_of(held.asked, ends) if held.asked else None
         rejected_by = decider(*deciders(asked, policy), names) if asked and asked.state is State.REJECTED else ""
-        lapsed = f"by {decider(*deciders(held.lapsed, policy), names)}" if held.lapsed else ""
+        lapsed = _("by {who}", who=decider(*deciders(held.lapsed, policy), names)) if held.lapsed else ""
         yield findings.held_without_approval(version, model, target, held.since, period, asked, rejected_by, lapsed)
         return
     approved_at, valid_for = held.approval.decided_at, rule.approval_valid_for if rule else None
@@ -244,7 +245,7 @@ def _findings(
         age = _age(approved_at, ends)
         yield findings.approval_too_old(version, model, target, approved_at, age, valid_for, period)
     evidence = held.approval.evidence
-    gaps = missing(evidence) if evidence else ("no evidence was frozen",)
+    gaps = missing(evidence) if evidence else (_("no evidence was frozen"),)
     if gaps:
         yield findings.lineage_incomplete(version, model, target, gaps, evidence.version_url if evidence else "")
 
@@ -257,8 +258,9 @@ def _data_of(evidence: Evidence) -> str:
 def _digest_and_table(used: DataSet) -> str:
     if used.table is None:
         return used.digest
-    version = "not known" if used.table.version is None else used.table.version
-    return f"{used.digest} (table version {version})"
+    if used.table.version is None:
+        return _("{digest} (table version not known)", digest=used.digest)
+    return _("{digest} (table version {version})", digest=used.digest, version=str(used.table.version))
 
 
 def _age(approved_at: datetime, ends: datetime) -> timedelta:

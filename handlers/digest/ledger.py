@@ -18,6 +18,7 @@ from bot.domain.ledger.chain import GENESIS
 from bot.domain.ledger.checkpoint import read_note
 from bot.domain.ledger.merkle import Frontier
 from bot.errors import InvalidCheckpoint
+from bot.language import N_, _
 from bot.signatures import signer_of
 from bot.store.attestations import KeyRows
 from bot.store.digests import Closed
@@ -43,10 +44,10 @@ FIRST_FAULT = """
     ) walked where fault is not null order by seq limit 1
 """
 FAULTS = {
-    "missing": "the entry before {seq} is missing",
-    "body": "entry {seq} was changed: its body does not hash to its leaf",
-    "place": "entry {seq} was changed or put in another place: it does not follow from the one before",
-    "columns": "entry {seq} was changed: its number, time or kind is not what its body says",
+    "missing": N_("the entry before {seq} is missing"),
+    "body": N_("entry {seq} was changed: its body does not hash to its leaf"),
+    "place": N_("entry {seq} was changed or put in another place: it does not follow from the one before"),
+    "columns": N_("entry {seq} was changed: its number, time or kind is not what its body says"),
 }
 
 
@@ -73,8 +74,8 @@ def _broken_chain(connection: sa.Connection) -> str:
         with connection.begin_nested():  # else a time that is none would end the whole transaction
             row = connection.execute(sa.text(FIRST_FAULT), {"genesis": GENESIS}).first()
     except sa.exc.DataError:
-        return "the body of an entry is not what Countersign writes"
-    return FAULTS[row.fault].format(seq=row.seq) if row else ""
+        return _("the body of an entry is not what Countersign writes")
+    return _(FAULTS[row.fault], seq=str(row.seq)) if row else ""
 
 
 def _not_as_signed(connection: sa.Connection) -> str:
@@ -82,18 +83,27 @@ def _not_as_signed(connection: sa.Connection) -> str:
     newest = CheckpointRows(connection).newest()
     if newest is None:
         return ""
-    whose = f"the checkpoint of {newest.size} entries"
     try:
         note = read_note(newest.note)
     except InvalidCheckpoint as damage:
-        return f"{whose} was changed: {damage}"
+        return _("the checkpoint of {size} entries was changed: {why}", size=newest.size, why=str(damage))
     if signer_of(note, KeyRows(connection).ring().values()) is None:
-        return f"{whose} is not signed by a key of this ledger, or it was changed"
+        return _(
+            "the checkpoint of {size} entries is not signed by a key of this ledger, or it was changed",
+            size=newest.size,
+        )
     there = _tree_of(newest, connection)
     if there.size < note.checkpoint.size:
-        return f"the ledger ends at entry {there.size}, but {whose} was signed: the entries after that were cut off"
+        return _(
+            "the ledger ends at entry {last}, but the checkpoint of {size} entries was signed: the entries after that were cut off",
+            last=there.size,
+            size=newest.size,
+        )
     if (note.checkpoint.size, note.checkpoint.root) != (newest.size, there.root()):
-        return f"the first {newest.size} entries are not those that {whose} was signed over"
+        return _(
+            "the first {size} entries are not those that the checkpoint of {size} entries was signed over",
+            size=newest.size,
+        )
     return ""
 
 

@@ -24,6 +24,7 @@ from bot.domain.events import DigestSignedOff
 from bot.domain.grounds import SignedRequest
 from bot.domain.policy.rules import Group, Policy
 from bot.errors import Refused
+from bot.language import N_, _
 from bot.ports import Click
 from bot.services import Services
 from bot.store.digests import DigestRow
@@ -33,8 +34,10 @@ from handlers.digest.ledger import closing_of
 from handlers.request.casting import Reply
 from handlers.request.voters import POLICY_CHANGED, is_member, person_of
 
-NO_GROUP = "the policy asks for no sign-off of the weekly digest, so there is nothing to sign. Add digest: {sign_off: GROUP} to it"
-NOT_OURS = "this button is not on the message that Countersign posted for the digest. Use that message"
+NO_GROUP = N_(
+    "the policy asks for no sign-off of the weekly digest, so there is nothing to sign. Add digest: {sign_off: GROUP} to it"
+)
+NOT_OURS = N_("this button is not on the message that Countersign posted for the digest. Use that message")
 
 
 def sign_off(week: str, digest: str, person: Person, remark: str, s: Services) -> SignOff:
@@ -58,7 +61,7 @@ def press(click: Click, s: Services) -> Reply:
         _sign_off(week, digest, person, click.reason, s, click)
         return Reply()  # the card says it
     _check_may(week, digest, person, s)
-    s.notifier.ask_reason(click, "Sign off", _question(week), optional=True)
+    s.notifier.ask_reason(click, _("Sign off"), _question(week), optional=True)
     return Reply(asked=True)
 
 
@@ -88,9 +91,9 @@ def _sign_off(week: str, digest: str, person: Person, remark: str, s: Services, 
     belongs = is_member(person, group, s)
     with s.store.transaction() as tx:
         if _group(tx.policy()) != group:
-            raise Refused(POLICY_CHANGED)
+            raise Refused(_(POLICY_CHANGED))
         if click is not None and tx.people.get(person.id).account != click.account:
-            raise Refused("whose account this is has changed just now. Nothing was recorded: press again")
+            raise Refused(_("whose account this is has changed just now. Nothing was recorded: press again"))
         row = tx.digests.find(week, for_update=True)
         one, is_new = _judged(week, digest, why, _Member(person.id, belongs), row, tx, s)
         if is_new:
@@ -103,9 +106,9 @@ def _check_may(week: str, digest: str, person: Person, s: Services) -> None:
     """Before the form is opened, so that no one writes a remark that is then refused."""
     belongs = is_member(person, _group(s.store.policy()), s)
     with s.store.transaction() as tx:
-        _, is_new = _judged(week, digest, "", _Member(person.id, belongs), tx.digests.find(week), tx, s)
+        _one, is_new = _judged(week, digest, "", _Member(person.id, belongs), tx.digests.find(week), tx, s)
     if not is_new:
-        raise Refused(f"you have signed {week} off already. Nothing was recorded")
+        raise Refused(_("you have signed {week} off already. Nothing was recorded", week=week))
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def _names(earlier: SignOff | None, tx: Transaction) -> Mapping[str, str]:
 def _group(policy: Policy) -> Group:
     name = policy.digest.sign_off if policy.digest else None
     if name is None:
-        raise Refused(NO_GROUP)
+        raise Refused(_(NO_GROUP))
     return policy.group(name)
 
 
@@ -149,22 +152,23 @@ def _check_place(click: Click, row: DigestRow | None) -> None:
         posted.channel,
         posted.message,
     ):
-        raise Refused(NOT_OURS)
+        raise Refused(_(NOT_OURS))
 
 
 def _keep(request: SignedRequest | None, tx: Transaction) -> str:
     """The digest of the request that it came in, which is kept: without one, nothing shows who pressed."""
     if request is None:
         raise Refused(
-            "this click came without the request that Slack signed, so it proves nothing. Press again on the card"
+            _("this click came without the request that Slack signed, so it proves nothing. Press again on the card")
         )
     if not tx.digests.keep_request(request):
-        raise Refused("Slack has sent this form before, and it was recorded then")
+        raise Refused(_("Slack has sent this form before, and it was recorded then"))
     return request.digest
 
 
 def _question(week: str) -> str:
-    return (
-        f"You confirm that you have read the digest of {week}. A remark, if you have one, goes on the card, into the report and into the "
-        "ledger, with your name and the time. It cannot be taken back."
+    return _(
+        "You confirm that you have read the digest of {week}. A remark, if you have one, goes on the card, into the report and into the "
+        "ledger, with your name and the time. It cannot be taken back.",
+        week=week,
     )

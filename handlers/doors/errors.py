@@ -13,13 +13,13 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from bot import metrics
 from bot.errors import Permanent, Refused, Rejected, Temporary
-from bot.language import Text
+from bot.language import IN_ENGLISH, N_, Text, _, reread, sentences
 from bot.language import as_sentence as as_sentence
 
 log = structlog.get_logger()
 UNSTORABLE = "a text or number in it cannot be stored: a NUL, half of a surrogate pair, or too large a number"
 NOT_UTF8 = "a text in it is not UTF-8"
-NO_DATABASE = "the database does not answer; nothing was recorded"
+NO_DATABASE = N_("the database does not answer; nothing was recorded")
 DATABASE_DOWN = (OperationalError, InterfaceError, PoolTimeout)
 RETRY_AFTER = 5  # seconds; a sender's retries must stay inside the signature's 300 s window
 
@@ -82,12 +82,12 @@ def answer_for_people(door: Blueprint, page: Callable[[str, int], ResponseReturn
     def odd(error: Exception) -> ResponseReturnValue:
         log.warning("unreadable", source="page", kind=type(error).__name__)
         return page(
-            "A text in the address, or in what the page sent, cannot be read. Open the link as you got it.", 400
+            _("A text in the address, or in what the page sent, cannot be read. Open the link as you got it."), 400
         )
 
     def database_down(error: Exception) -> ResponseReturnValue:
         log.error("database_unavailable", kind=type(error).__name__)
-        return page(f"{as_sentence(NO_DATABASE)} Try again in a few minutes.", 503)
+        return page(sentences(as_sentence(_(NO_DATABASE)), _("Try again in a few minutes.")), 503)
 
     for kind in DATABASE_DOWN:
         door.register_error_handler(kind, database_down)
@@ -96,6 +96,11 @@ def answer_for_people(door: Blueprint, page: Callable[[str, int], ResponseReturn
 def _source() -> str:
     """The vendor's name out of our own routes, so that the label stays one of few."""
     return {"/webhooks/mlflow": "mlflow", "/webhooks/jira": "jira", "/slack/events": "slack"}.get(request.path, "api")
+
+
+def in_english(text: str) -> str:
+    """For logs."""
+    return reread(text, IN_ENGLISH)
 
 
 def text_of(error: Exception) -> str:

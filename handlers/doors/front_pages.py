@@ -12,6 +12,7 @@ from bot.domain.card.metrics_table import figure
 from bot.domain.model import ENDED_UNDECIDED, EVER_APPROVED, State
 from bot.domain.workspaces import DEFAULT, Workspace
 from bot.errors import Refused
+from bot.language import N_, _
 from bot.links import model_path
 from bot.services import Services
 from bot.store.web.search import ModelName
@@ -24,11 +25,11 @@ from handlers.queries.past_holders import PastHolders, held_at
 HELD_SHOWN = 50
 LARGEST_NUMBER = 2**31 - 1  # of versions, as PostgreSQL keeps them
 STATES: dict[str, tuple[str, tuple[State, ...]]] = {
-    "": ("any", ()),
-    "waiting": ("waits", WAITING),
-    "approved": ("approved", EVER_APPROVED),
-    "rejected": ("rejected", (State.REJECTED,)),
-    "undecided": ("ended without a decision", ENDED_UNDECIDED),
+    "": (N_("any"), ()),
+    "waiting": (N_("waits"), WAITING),
+    "approved": (N_("approved"), EVER_APPROVED),
+    "rejected": (N_("rejected"), (State.REJECTED,)),
+    "undecided": (N_("ended without a decision"), ENDED_UNDECIDED),
 }
 
 
@@ -48,11 +49,11 @@ def front_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
         reader = readers.reader()
         asked = {name: request.args.get(key, "").strip() for name, key in FIELDS.items()}
         if asked["state"] not in STATES:
-            raise Refused(f"there is no outcome {asked['state'][:40]}. Choose one from the form")
+            raise Refused(_("there is no outcome {asked}. Choose one from the form", asked=asked["state"][:40]))
         since, until = _day(asked["since"]), _day(asked["until"])
         found = search(asked["q"], since, until, STATES[asked["state"]][1], request.args.get("after", ""), s)
         more = _with(asked, after=found.after) if found.after else ""
-        states = [(name, text) for name, (text, _) in STATES.items()]
+        states = [(name, text) for name, (text, _states) in STATES.items()]
         return frame.show("search.html", reader, asked=asked, found=found, more=more, states=states)
 
     @door.get("/models")
@@ -102,9 +103,9 @@ def _day(text: str) -> date | None:
     try:
         day = date.fromisoformat(text) if text else None
     except ValueError:
-        raise Refused(f"{text[:40]} is no day. Write it as in 2026-11-30") from None
+        raise Refused(_("{text} is no day. Write it as in 2026-11-30", text=text[:40])) from None
     if day is not None and not 1970 <= day.year <= 9000:
-        raise Refused(f"{text[:40]} is too far away. Write a day as in 2026-11-30")
+        raise Refused(_("{text} is too far away. Write a day as in 2026-11-30", text=text[:40]))
     return day
 
 
@@ -112,5 +113,5 @@ def _number(text: str) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise Refused(f'"{text[:40]}" is no number')
+        raise Refused(_('"{text}" is no number', text=text[:40]))
     return min(int(text), LARGEST_NUMBER)

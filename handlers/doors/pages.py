@@ -23,6 +23,8 @@ from bot.domain.queries.description import Description
 from bot.domain.queries.history import HistoryEntry
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace, option_for
 from bot.errors import OutsideError, Rejected
+from bot.language import ENGLISH, now_reading
+from bot.language.catalogues import in_language
 from bot.links import Links, model_path, path_of
 from bot.reports.metric_plot import draw
 from bot.services import Services
@@ -66,9 +68,11 @@ def pages(s: Services, links: Links) -> Blueprint:
     def version_page(registry: str, workspace: str, name: str, version: int) -> ResponseReturnValue:
         place = str(Workspace(registry, workspace))
         reader = _admitted(path_of(name, version, place))
-        found = describe(f"models:/{name}/{version}{in_workspace(place)}", s, reads_files=False)
-        if request.args.get("as") == "json":
-            return {"description": as_plain(found)}
+        uri = f"models:/{name}/{version}{in_workspace(place)}"
+        if request.args.get("as") == "json":  # for programs
+            with in_language(ENGLISH):
+                return {"description": as_plain(describe(uri, s, reads_files=False))}
+        found = describe(uri, s, reads_files=False)
         return frame.show("version.html", reader, shown=_shown(found, s), words=words, figure=figure)
 
     @door.get("/pages/version.css")
@@ -110,7 +114,7 @@ def _shown(found: Description, s: Services) -> Shown:
         found=found,
         happened=history_of_version(found.version, s),
         graph=graph_of(found.pipeline.edges),
-        plot=_plot_of(found.history) if found.history else None,
+        plot=_plot_of(found.history, now_reading()) if found.history else None,
         json_url=f"?{query}&as=json" if query else "?as=json",
         place=in_workspace(found.version.workspace),
         option=option_for(found.version.workspace),
@@ -119,7 +123,7 @@ def _shown(found: Description, s: Services) -> Shown:
 
 
 @lru_cache(maxsize=64)
-def _plot_of(history: MetricHistory) -> Plot:
+def _plot_of(history: MetricHistory, _language: str) -> Plot:
     return Plot(f"data:image/png;base64,{b64encode(draw(history)).decode()}", in_words(history))
 
 

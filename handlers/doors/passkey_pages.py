@@ -19,12 +19,13 @@ from flask.typing import ResponseReturnValue
 import bot
 from bot import metrics
 from bot.domain.card.metrics_table import figure
-from bot.domain.text import counted, format_utc
 from bot.errors import OutsideError, Refused, Rejected
+from bot.language import N_, _, ngettext, sentences
 from bot.links import Links, confirm_path, enrol_path
 from bot.services import Services
-from handlers.doors.errors import answer_for_people, as_sentence, raw_body
-from handlers.doors.web_frame import HEADERS, show_names
+from handlers.doors.errors import answer_for_people, as_sentence, in_english, raw_body, text_of
+from handlers.doors.page_language import speak_to_people
+from handlers.doors.web_frame import HEADERS, NO_PAGE
 from handlers.request import confirming, passkeys
 
 log = structlog.get_logger()
@@ -39,14 +40,15 @@ PROTECTED = {
     ),
     "Permissions-Policy": "publickey-credentials-create=(self), publickey-credentials-get=(self)",
 }
-PRESS_AGAIN = "Press Approve in Slack again to get another."
+PRESS_AGAIN = N_("Press Approve in Slack again to get another.")
 METRICS_SHOWN = 12
 REFUSED, UNREACHED = 409, 503
 
 
 def passkey_pages(s: Services, links: Links) -> Blueprint:
     door = Blueprint("passkey_pages", __name__, template_folder=str(PAGES))
-    show_names(door)
+    speak_to_people(door, s)
+    door.add_app_template_global(script_words)
 
     def check(path: str, again: str) -> None:
         given = (request.args.get("expires", ""), request.args.get("signature", ""))
@@ -64,7 +66,7 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
             "confirm.html",
             vote=shown_in(pending.statement),
             digest=_digest_of(pending.statement),
-            until=format_utc(pending.expires_at),
+            until=pending.expires_at,
             options=json.dumps(confirming.options_for(pending, s)),
             figure=figure,
         )
@@ -74,7 +76,8 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
         check(confirm_path(pending_id), PRESS_AGAIN)
         reply = confirming.confirm(pending_id, _sent(), s)
         return {
-            "said": reply.text or "Signed and recorded. The card in Slack shows what follows. You may close this page."
+            "said": reply.text
+            or _("Signed and recorded. The card in Slack shows what follows. You may close this page.")
         }
 
     @door.get("/passkeys/<pending_id>")
@@ -84,9 +87,8 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
         return render_template(
             "enrol.html",
             person=page.person,
-            confirmations=counted(page.confirmations, "other approver"),
-            is_first=page.confirmations == 1,
-            until=format_utc(page.until),
+            confirmations=_confirmations(page.confirmations),
+            until=page.until,
             options=json.dumps(page.options),
         )
 
@@ -94,10 +96,15 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
     def enrol(pending_id: str) -> ResponseReturnValue:
         check(enrol_path(pending_id), passkeys.ASK_ANEW)
         made = passkeys.enrol(pending_id, _sent(), s)
-        who = counted(made.needs, "other approver")
         return {
-            "said": f"Your passkey {made.short_id} is recorded. It counts once {who} confirmed it: Slack asks them now. "
-            f"They will ask you for its id, {made.short_id}. You may close this page."
+            "said": ngettext(
+                "Your passkey {passkey} is recorded. It counts once {count} other approver confirmed it: Slack asks them now. "
+                "They will ask you for its id, {passkey}. You may close this page.",
+                "Your passkey {passkey} is recorded. It counts once {count} other approvers confirmed it: Slack asks them now. "
+                "They will ask you for its id, {passkey}. You may close this page.",
+                made.needs,
+                passkey=made.short_id,
+            )
         }
 
     @door.get("/pages/passkeys.js")
@@ -106,15 +113,16 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
 
     @door.errorhandler(Rejected)
     def rejected(refusal: Rejected) -> ResponseReturnValue:
-        return _refusal(refusal.reason, str(refusal), refusal.status)
+        return _refusal(refusal.reason, text_of(refusal), refusal.status)
 
     @door.errorhandler(Refused)
     def refused(refusal: Refused) -> ResponseReturnValue:
-        return _refusal("refused", str(refusal), REFUSED)
+        return _refusal("refused", text_of(refusal), REFUSED)
 
     @door.errorhandler(OutsideError)
     def unreached(trouble: OutsideError) -> ResponseReturnValue:
-        return _refusal("outside", f"Nothing was recorded: {as_sentence(str(trouble))} Try again", UNREACHED)
+        why = as_sentence(text_of(trouble))
+        return _refusal("outside", sentences(_("Nothing was recorded: {why}", why=why), _("Try again")), UNREACHED)
 
     answer_for_people(door, partial(_refusal, "outside"))
 
@@ -124,6 +132,34 @@ def passkey_pages(s: Services, links: Links) -> Blueprint:
         return response
 
     return door
+
+
+SCRIPT = {
+    "get:NotAllowedError": N_(
+        "No passkey was used: it was cancelled, took too long, or this device has none of your confirmed passkeys. Nothing is recorded. "
+        "Try again, or use the device that keeps your passkey."
+    ),
+    "create:NotAllowedError": N_(
+        "No passkey was made: it was cancelled or took too long. Nothing is recorded. Try again."
+    ),
+    "InvalidStateError": N_("This device has a passkey of yours already. Use it, or make one on another device."),
+    "SecurityError": N_(
+        "The browser allows no passkeys at this address. Tell your administrators: countersign doctor says why."
+    ),
+    "status": N_("The bot answered {status}. Nothing may be recorded: look at the card in Slack."),
+}
+
+
+def script_words() -> Mapping[str, str]:
+    """What passkeys.js says; it fills in {status} itself."""
+    return {name: str(_(said)) for name, said in SCRIPT.items()}
+
+
+def _confirmations(needed: int) -> str:
+    """Someone who had a passkey before needs more than one."""
+    if needed == 1:
+        return _("1 other approver.")
+    return _("{count} other approvers, because you have had a passkey before.", count=needed)
 
 
 def shown_in(statement: str) -> Mapping[str, object]:
@@ -160,21 +196,21 @@ def _digest_of(statement: str) -> str:
 def _sent() -> Mapping[str, object]:
     """The browser's answer. Only our script can send JSON: another site's form cannot."""
     if request.mimetype != "application/json":
-        raise Rejected("malformed", "The page sends JSON. Reload it and try again.", 400)
+        raise Rejected("malformed", _("The page sends JSON. Reload it and try again."), 400)
     try:
         sent = json.loads(raw_body(BODY_LIMIT))
     except (ValueError, RecursionError):
         raise Rejected(
-            "malformed", "The page sent something that cannot be read. Reload it and try again.", 400
+            "malformed", _("The page sent something that cannot be read. Reload it and try again."), 400
         ) from None
     if not isinstance(sent, dict):
-        raise Rejected("malformed", "The page sent something that cannot be read. Reload it and try again.", 400)
+        raise Rejected("malformed", _("The page sent something that cannot be read. Reload it and try again."), 400)
     return sent
 
 
 def _refusal(reason: str, why: str, status: int) -> ResponseReturnValue:
     """As JSON for the script, as a page for the person who opened the link."""
-    log.warning("passkey_refused", reason=reason, why=why)
+    log.warning("passkey_refused", reason=reason, why=in_english(why))
     if request.method == "POST":
         return {"error": as_sentence(why)}, status
-    return render_template("refused.html", title="This page does not open", why=as_sentence(why)), status
+    return render_template("refused.html", title=_(NO_PAGE), why=as_sentence(why)), status

@@ -19,9 +19,12 @@ from werkzeug.wrappers import Response
 from bot.domain.policy.rules import Group, Policy
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
 from bot.errors import FORBIDDEN, OutsideError, Permanent, Refused, Rejected, Temporary
+from bot.language import N_, _
 from bot.ports import Account, AccountKind
 from bot.services import Services
 from bot.store.web.sessions import SessionRows, WebSession
+from handlers.doors.errors import text_of
+from handlers.doors.page_language import speak_as
 
 log = structlog.get_logger()
 
@@ -29,13 +32,15 @@ IDLE = timedelta(hours=1)
 LONGEST = timedelta(hours=12)
 UNCHECKED = timedelta(minutes=5)  # how long a session lasts while the notifier does not say who the person is
 SEEN_EVERY = timedelta(minutes=1)  # so that not each page writes
-NO_SESSION = ("not_signed_in", "These pages are for people who have signed in")
+NO_SESSION = ("not_signed_in", N_("These pages are for people who have signed in"))
 NO_ENTRY = {
-    AccountKind.GUEST: "Guests of the Slack workspace may not read these pages",
-    AccountKind.BOT: "A bot may not read these pages",
-    AccountKind.DEACTIVATED: "This Slack account is deactivated",
-    AccountKind.FOREIGN: "People from other Slack workspaces may not read these pages",
-    AccountKind.UNCONFIRMED: "Slack has not confirmed your e-mail address. Follow the link in Slack's mail to you, then sign in again",
+    AccountKind.GUEST: N_("Guests of the Slack workspace may not read these pages"),
+    AccountKind.BOT: N_("A bot may not read these pages"),
+    AccountKind.DEACTIVATED: N_("This Slack account is deactivated"),
+    AccountKind.FOREIGN: N_("People from other Slack workspaces may not read these pages"),
+    AccountKind.UNCONFIRMED: N_(
+        "Slack has not confirmed your e-mail address. Follow the link in Slack's mail to you, then sign in again"
+    ),
 }
 
 
@@ -57,6 +62,11 @@ class NotSignedIn(Rejected):
         super().__init__(reason, message, 401)
 
 
+def not_signed_in() -> NotSignedIn:
+    reason, why = NO_SESSION
+    return NotSignedIn(reason, _(why))
+
+
 class Readers:
     """`is_https` decides how the cookie is protected: browsers keep a `__Host-` cookie for this very host, and for https alone."""
 
@@ -66,7 +76,9 @@ class Readers:
         self._cookie = "__Host-countersign" if self._is_https else "countersign"
 
     def current(self) -> Reader | None:
-        """None without a session. Raises NotSignedIn when it is over, Rejected when the person may read no more, Temporary."""
+        """None without a session. From here on, the page is in the language of the reader's Slack.
+
+        Raises NotSignedIn when it is over, Rejected when the person may read no more, Temporary."""
         token = request.cookies.get(self._cookie, "")
         if not token:
             return None
@@ -75,7 +87,7 @@ class Readers:
             session = SessionRows(tx.connection).find(hashed)
             policy = tx.policy()
         if session is None or is_over(session, now):
-            raise NotSignedIn("session_over", "Your session is over")
+            raise NotSignedIn("session_over", _("Your session is over"))
         groups = self._groups_now(session, policy, now)
         return Reader(session.account, session.name, session.email, groups, _form_key(token))
 
@@ -83,7 +95,7 @@ class Readers:
         """Raises as `current`, and NotSignedIn without a session."""
         found = self.current()
         if found is None:
-            raise NotSignedIn(*NO_SESSION)
+            raise not_signed_in()
         return found
 
     def check_form(self) -> Reader:
@@ -96,12 +108,12 @@ class Readers:
         """Compares with the cookie alone: a person can sign out while the notifier is down. Raises NotSignedIn, Rejected."""
         token = request.cookies.get(self._cookie, "")
         if not token:
-            raise NotSignedIn(*NO_SESSION)
+            raise not_signed_in()
         given = request.form.get("form_key", "")
         if not hmac.compare_digest(given.encode("utf-8", "replace"), _form_key(token).encode()):
             raise Rejected(
                 "form",
-                "This form is not from your session, so nothing was done. Reload the page, then send it again",
+                _("This form is not from your session, so nothing was done. Reload the page, then send it again"),
                 403,
             )
 
@@ -129,7 +141,7 @@ class Readers:
             rows.forget_ended(now)
             self._end_current(rows, now)
             if not rows.add(session):
-                raise Rejected("replayed", "This sign-in was used before", 400)
+                raise Rejected("replayed", _("This sign-in was used before"), 400)
         self.keep(response, self._cookie, token, LONGEST)
         log.info("signed_in", account=account.id)
 
@@ -162,7 +174,9 @@ class Readers:
         """While the notifier does not answer, what it said last holds for a few minutes; the groups are unknown then."""
         checked = session.checked_at
         try:
-            groups = groups_for(self._s.notifier.account(session.account), policy, self._s)
+            account = self._s.notifier.account(session.account)
+            speak_as(account.locale)
+            groups = groups_for(account, policy, self._s)
             checked = now
         except Rejected:
             with self._s.store.transaction() as tx:
@@ -191,7 +205,7 @@ def readers_of(policy: Policy) -> tuple[Group, ...]:
 def groups_for(account: Account, policy: Policy, s: Services) -> tuple[str, ...]:
     """The readers' groups that the account is in. Raises Rejected when it is in none or is no member's, and Temporary."""
     if account.kind is not AccountKind.MEMBER:
-        raise Rejected("no_member", NO_ENTRY[account.kind], FORBIDDEN)
+        raise Rejected("no_member", _(NO_ENTRY[account.kind]), FORBIDDEN)
     wanted = readers_of(policy)
     with s.store.transaction() as tx:
         bound = tx.people.holder(account.id)
@@ -209,14 +223,14 @@ def groups_for(account: Account, policy: Policy, s: Services) -> tuple[str, ...]
     if inside:
         return tuple(inside)
     if unknown is not None:
-        raise Temporary(f"Slack does not say who is in the readers' groups: {unknown}")
-    names = ", ".join(group.name for group in wanted)
-    raise Rejected(
-        "no_reader",
-        f"You are signed in to Slack as {account.name}, and these pages are for members of {names}. Ask who keeps the policy to add you "
-        "to one of these groups, or add a group of yours to `readers`",
-        FORBIDDEN,
+        raise Temporary(_("Slack does not say who is in the readers' groups: {why}", why=str(unknown)))
+    said = _(
+        "You are signed in to Slack as {name}, and these pages are for members of {groups}. Ask who keeps the policy to add you to one of "
+        "these groups, or add a group of yours to `readers`",
+        name=account.name,
+        groups=", ".join(group.name for group in wanted),
     )
+    raise Rejected("no_reader", said, FORBIDDEN)
 
 
 def may_be_in(group: Group, reader: Reader, s: Services) -> bool:
@@ -243,17 +257,20 @@ def link_for_reader(account_id: str, model: str, version: int, workspace: str, s
         policy, known = tx.policy(), tx.registry.find_model(place, model) is not None
         newest = tx.requests.find(workspace=place, model=model) if not known else ()
     if not known and not newest:
+        where = f"{model}{in_workspace(place)}"
         raise Refused(
-            f"there is no registered model {model}{in_workspace(place)}, and none was ever asked for. Check the name"
+            _("there is no registered model {model}, and none was ever asked for. Check the name", model=where)
         )
     try:
         groups_for(s.notifier.account(account_id), policy, s)
     except Rejected as refusal:
-        raise Refused(str(refusal)) from None
+        raise Refused(text_of(refusal)) from None
     link = s.links.to_version(model, version, s.clock.now(), place)
     if not link:
         raise Refused(
-            "this bot makes no links yet. Set COUNTERSIGN_URL, and COUNTERSIGN_LINK_KEY for the web process and the worker"
+            _(
+                "this bot makes no links yet. Set COUNTERSIGN_URL, and COUNTERSIGN_LINK_KEY for the web process and the worker"
+            )
         )
     return link
 

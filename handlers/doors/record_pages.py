@@ -8,12 +8,13 @@ from flask.typing import ResponseReturnValue
 from bot.domain.digest.sign_off import REMARK_LIMIT
 from bot.domain.queries import description_text as words
 from bot.errors import Refused
+from bot.language import _
 from bot.reports.html import html_of, policy_of
 from bot.reports.records import file_names
 from bot.services import Services
 from handlers.digest.reprint import Told, tell_again
 from handlers.digest.sign_off import sign_off, still_wanted
-from handlers.doors.errors import as_sentence
+from handlers.doors.errors import as_sentence, text_of
 from handlers.doors.readers import Readers, may_be_in
 from handlers.doors.web_frame import Frame
 from handlers.queries.ledger_page import ledger_page
@@ -80,7 +81,7 @@ def record_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
             person = person_of(reader.account, s)
             sign_off(week, request.form.get("digest", ""), person, request.form.get("remark", ""), s)
         except Refused as refusal:
-            return frame.refuse("Not signed off", str(refusal), CONFLICT, reader=reader, back=f"/digests/{week}")
+            return frame.refuse(_("Not signed off"), text_of(refusal), CONFLICT, reader=reader, back=f"/digests/{week}")
         return redirect(f"/digests/{week}", 303)
 
     @door.get("/digests/<week>/<file>")
@@ -100,7 +101,7 @@ def record_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
             names.figures: (row.figures.encode(), "application/json"),
         }
         if file not in contents:
-            raise Refused(f"{row.period.week} has no file {file[:80]} here")
+            raise Refused(_("{week} has no file {file} here", week=row.period.week, file=file[:80]))
         content, kind = contents[file]
         return Response(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{file}"'})
 
@@ -109,7 +110,7 @@ def record_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
         with s.store.transaction() as tx:
             known = tx.digests.find(week) is not None
         if not known:
-            raise Refused(f"{week[:20]} is no closed week. The list of digests has all that are")
+            raise Refused(_("{week} is no closed week. The list of digests has all that are", week=week[:20]))
         return tell_again(week, s)
 
     frame.protect(door)
@@ -120,5 +121,5 @@ def _number(text: str) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise Refused(f'"{text[:40]}" is not the number of an entry')
+        raise Refused(_('"{text}" is not the number of an entry', text=text[:40]))
     return min(int(text), LARGEST_ENTRY)

@@ -18,6 +18,7 @@ from flask import Blueprint, redirect, request
 from flask.typing import ResponseReturnValue
 
 from bot.errors import FORBIDDEN, Rejected
+from bot.language import N_, _, sentences
 from bot.services import Services
 from handlers.doors.readers import Readers, hash_of
 from handlers.doors.web_frame import Frame
@@ -28,8 +29,8 @@ SKEW = timedelta(minutes=1)  # between the clocks of two web processes
 MADE = re.compile(r"[\w-]{43}\.[0-9]{1,10}\.(?:[\w-]{4})*(?:[\w-]{2}==|[\w-]{3}=)?", re.ASCII)
 LONGEST_ADDRESS = 1_500  # characters of the page to come back to
 BACK = "/sign-in/slack"
-BEGIN_AGAIN = "Sign in again from the start page"
-REFUSALS = {"access_denied": "You did not allow Countersign to see who you are, so nothing was signed in"}
+BEGIN_AGAIN = N_("Sign in again from the start page")
+REFUSALS = {"access_denied": N_("You did not allow Countersign to see who you are, so nothing was signed in")}
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def sign_in_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
     def begin() -> ResponseReturnValue:
         if s.sign_in.why_off:
             raise Rejected(
-                "sign_in_off", f"Nobody can sign in here yet. {s.sign_in.why_off}, as docs/pages.md says", 503
+                "sign_in_off",
+                _("Nobody can sign in here yet. {why}, as docs/pages.md says", why=s.sign_in.why_off),
+                503,
             )
         attempt = Attempt.new(own_page(request.args.get("to", "/")), s.clock.now())
         response = redirect(s.sign_in.address(attempt.state, attempt.nonce, back_to), 303)
@@ -85,8 +88,9 @@ def sign_in_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
         attempt = _attempt(request.cookies.get(readers.cookie_named(COOKIE), ""), s.clock.now())
         refusal = request.args.get("error", "")
         if refusal:
-            why = REFUSALS.get(refusal, f"Slack refused the sign-in ({refusal[:60]})")
-            raise Rejected("slack_refused", f"{why}. {BEGIN_AGAIN}", FORBIDDEN)
+            why = _("Slack refused the sign-in ({error})", error=refusal[:60])
+            why = _(REFUSALS[refusal]) if refusal in REFUSALS else why
+            raise Rejected("slack_refused", sentences(why, _(BEGIN_AGAIN), between=". "), FORBIDDEN)
         account = s.sign_in.account(request.args.get("code", ""), attempt.nonce, back_to)
         response = redirect(attempt.wanted, 303)
         readers.begin(account, attempt.state, response)
@@ -130,9 +134,8 @@ def _attempt(kept: str, now: datetime) -> Attempt:
     """Raises Rejected unless this browser began the sign-in that comes back, a few minutes ago."""
     attempt, state = Attempt(kept), request.args.get("state", "")
     if not kept or not hmac.compare_digest(attempt.state.encode(), state.encode("utf-8", "replace")):
-        raise Rejected(
-            "state", f"This is not the answer to a sign-in that this browser began. {BEGIN_AGAIN}", FORBIDDEN
-        )
+        why = _("This is not the answer to a sign-in that this browser began.")
+        raise Rejected("state", sentences(why, _(BEGIN_AGAIN)), FORBIDDEN)
     if not attempt.is_whole or not -SKEW <= now - attempt.made_at <= TIME_TO_SIGN_IN:
-        raise Rejected("too_late", f"This sign-in took longer than ten minutes. {BEGIN_AGAIN}", 400)
+        raise Rejected("too_late", sentences(_("This sign-in took longer than ten minutes."), _(BEGIN_AGAIN)), 400)
     return attempt

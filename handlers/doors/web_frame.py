@@ -6,22 +6,20 @@ Every text may come from outside, so all of it is escaped, and the browser may r
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import structlog
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup, escape
 
 import bot
 from bot.domain.card.card import Link
-from bot.domain.names import shown
-from bot.domain.text import format_utc
 from bot.errors import OutsideError, Refused, Rejected
+from bot.language import N_, _, sentences
 from bot.services import Services
-from handlers.doors.errors import answer_for_people, as_sentence
+from handlers.doors.errors import answer_for_people, as_sentence, in_english, text_of
+from handlers.doors.page_language import speak_to_people, when
 from handlers.doors.readers import Reader, Readers
 
 log = structlog.get_logger()
@@ -41,7 +39,13 @@ HEADERS = {
 }
 NOT_FOUND, UNREACHED = 404, 503
 FORM_LIMIT = 16 * 1024  # bytes; a remark of 1,000 letters, with four bytes each, is sent in 12,000
-MENU = (("/", "Start"), ("/search", "Search"), ("/models", "Models"), ("/ledger", "Ledger"), ("/digests", "Digests"))
+MENU = (
+    ("/", N_("Start")),
+    ("/search", N_("Search")),
+    ("/models", N_("Models")),
+    ("/ledger", N_("Ledger")),
+    ("/digests", N_("Digests")),
+)
 
 
 class Frame:
@@ -53,12 +57,12 @@ class Frame:
 
     def show(self, template: str, reader: Reader | None, status: int = 200, **values: object) -> ResponseReturnValue:
         """`reader` is None for someone without a session, who gets no menu."""
-        shared = {"me": reader, "menu": MENU if reader else (), "here": request.path, "web": web, "moment": moment}
+        shared = {"me": reader, "menu": MENU if reader else (), "here": request.path, "web": web, "moment": when}
         return render_template(template, **shared, **values), status
 
     def protect(self, door: Blueprint) -> None:
         """Turns refusals into pages, and adds the headers to each answer."""
-        show_names(door)
+        speak_to_people(door, self._s)
 
         @door.before_request
         def small_forms_only() -> None:
@@ -67,17 +71,15 @@ class Frame:
         @door.errorhandler(Rejected)
         def rejected(refusal: Rejected) -> ResponseReturnValue:
             log.warning("page_refused", reason=refusal.reason)
-            return self.refuse(
-                TITLES.get(refusal.reason, "This page does not open"), str(refusal), refusal.status, refusal.reason
-            )
+            return self.refuse(_(TITLES.get(refusal.reason, NO_PAGE)), text_of(refusal), refusal.status, refusal.reason)
 
         @door.errorhandler(Refused)
         def unknown(refusal: Refused) -> ResponseReturnValue:
-            return self.refuse("Nothing to show", str(refusal), NOT_FOUND)
+            return self.refuse(_("Nothing to show"), text_of(refusal), NOT_FOUND)
 
         @door.errorhandler(OutsideError)
         def unreached(trouble: OutsideError) -> ResponseReturnValue:
-            return self._trouble(f"{as_sentence(str(trouble))} Try again in a few minutes.", UNREACHED)
+            return self._trouble(sentences(as_sentence(text_of(trouble)), _("Try again in a few minutes.")), UNREACHED)
 
         answer_for_people(door, self._trouble)
 
@@ -101,23 +103,24 @@ class Frame:
         return self.show("refused.html", reader, status, back=back, **said)
 
     def _trouble(self, why: str, status: int) -> ResponseReturnValue:
-        log.warning("page_not_shown", why=why)
-        return self.refuse("This page cannot be shown now", why, status)
+        log.warning("page_not_shown", why=in_english(why))
+        return self.refuse(_("This page cannot be shown now"), why, status)
 
 
+NO_PAGE = N_("This page does not open")
 OF_LINKS = ("no_signature", "bad_signature", "expired", "not_configured")
 TITLES = {
-    **dict.fromkeys(OF_LINKS, "No page without its link"),
-    "not_signed_in": "Sign in to read this page",
-    "session_over": "Your session is over",
-    "no_reader": "You may not read these pages",
-    "no_member": "You may not read these pages",
-    "other_team": "That is another Slack workspace",
-    "sign_in_off": "Signing in is not set up",
-    "form": "This form was not sent",
+    **dict.fromkeys(OF_LINKS, N_("No page without its link")),
+    "not_signed_in": N_("Sign in to read this page"),
+    "session_over": N_("Your session is over"),
+    "no_reader": N_("You may not read these pages"),
+    "no_member": N_("You may not read these pages"),
+    "other_team": N_("That is another Slack workspace"),
+    "sign_in_off": N_("Signing in is not set up"),
+    "form": N_("This form was not sent"),
     **dict.fromkeys(
         ("state", "nonce", "too_late", "replayed", "code", "id_token", "slack_refused", "no_account"),
-        "You are not signed in",
+        N_("You are not signed in"),
     ),
 }
 HELPED_BY_SIGNING_IN = frozenset(
@@ -142,21 +145,9 @@ def _wanted() -> str:
     return f"{quote(request.path)}{'?' if query else ''}{query}" if request.method == "GET" else "/"
 
 
-def show_names(door: Blueprint) -> None:
-    """Templates get the filter `shown`, for each name from outside."""
-    door.add_app_template_filter(lambda name: shown(str(name)), "shown")
-
-
 def web(text: str, url: str | None) -> Link | None:
     """What came from outside becomes a link only when it leads to the web."""
     return Link(text, url) if url and url.startswith(("https://", "http://")) else None
-
-
-def moment(at: datetime | None) -> Markup:
-    """A time for people and for programs; nothing for None."""
-    if at is None:
-        return Markup("")
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), escape(format_utc(at)))
 
 
 Page = Callable[..., ResponseReturnValue]

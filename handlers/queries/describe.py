@@ -31,10 +31,10 @@ from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.names import request_now
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request.counting import rule_of_decision
-from bot.domain.text import format_utc
 from bot.domain.workspaces import in_workspace
 from bot.dvc import files as dvc_files
 from bot.errors import FilesUnread, InvalidDvcFile, NotFound, OutsideError
+from bot.language import N_, _
 from bot.services import Services
 from bot.store.evidence import EvidenceRows
 from bot.store.ledger import CheckpointRows
@@ -45,7 +45,13 @@ from handlers.custody.facts import basis_of, behind
 from handlers.request.pipelines import NO_LOCK, kept_pipeline
 
 READ_BACK = 5 * SHOWN_VERSIONS  # requests: a version may have several, and some have no evidence
-FILES_LATER = "they are read when someone asks for a target"
+FILES_LATER = N_("they are read when someone asks for a target")
+BASES = {
+    Basis.ADOPTED: N_("adopted"),
+    Basis.BASELINE: N_("baseline"),
+    Basis.IN_FLIGHT: N_("in flight"),
+    Basis.FOREIGN: N_("foreign"),
+}
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,12 @@ def describe(uri: str, s: Services, *, reads_files: bool = True) -> Description:
 def _as_mlflow_says(found: Found, s: Services) -> tuple[Evidence | None, str]:
     """For a version without frozen evidence: what the registry says now, or why it says nothing. It reads no files: they may be large."""
     if not found.is_registered:
-        return None, "the registry has it no longer, or does not answer"
+        return None, _("the registry has it no longer, or does not answer")
     try:
         seen = s.registry_at(found.version.workspace).read_evidence(found.version, None, ())
     except OutsideError as trouble:
-        return None, f"what MLflow knows cannot be read now: {str(trouble).rstrip('.')}"
-    return capped(replace(seen, artifacts_unread=FILES_LATER)), ""
+        return None, _("what MLflow knows cannot be read now: {why}", why=str(trouble).rstrip("."))
+    return capped(replace(seen, artifacts_unread=_(FILES_LATER))), ""
 
 
 def _named(evidence: Evidence | None, names: Mapping[str, str]) -> Evidence | None:
@@ -117,14 +123,14 @@ def _pipeline(version: VersionId, evidence: Evidence | None, stores: Sequence[st
     try:
         kept = s.registry_at(version.workspace).read_lock(version, stores)
         if kept is None:
-            return Pipeline(unread=NO_LOCK)
+            return Pipeline(unread=_(NO_LOCK))
         return pipeline_of(dvc_files.read_kept(kept), sha256_of(kept.text), evidence)
     except OutsideError as trouble:
-        return Pipeline(unread=f"cannot be read now: {trouble}")
+        return Pipeline(unread=_("cannot be read now: {why}", why=str(trouble)))
     except FilesUnread as reason:
-        return Pipeline(unread=f"unknown: {reason}")
+        return Pipeline(unread=_("unknown: {why}", why=str(reason)))
     except InvalidDvcFile as fault:
-        return Pipeline(unread=f"cannot be read: the run's dvc.lock {fault}")
+        return Pipeline(unread=_("cannot be read: the run's dvc.lock {fault}", fault=str(fault)))
 
 
 def find_version(text: str, s: Services) -> Found:
@@ -139,7 +145,11 @@ def find_version(text: str, s: Services) -> Found:
         recorded = [one.version for one in tx.requests.find(workspace=uri.workspace, model=uri.model, number=number)]
     if not recorded:
         raise NotFound(
-            f"there is no version {number} of {uri.model}{in_workspace(uri.workspace)}, and none was ever asked for. Check name and number"
+            _(
+                "there is no version {version} of {model}, and none was ever asked for. Check name and number",
+                version=str(number),
+                model=uri.model + in_workspace(uri.workspace),
+            )
         )
     return Found(recorded[-1], is_registered=False)
 
@@ -187,8 +197,11 @@ def held_of(place: Placement, basis: Basis | None, tx: Transaction, names: Mappi
     version = request.version if request and request.target.kind is TargetKind.MODEL else place.version
     ticket = request.ticket.key if request and request.ticket else ""
     by_approval = basis in (None, Basis.APPROVED, Basis.RATIFIED)
-    approval = _approval_text(request, names, tx) if by_approval else f"{approval_text(None, names)} ({basis})"
-    return Held(place.target, version, place.since, approval, ticket, place.request_id or "")
+    approval = _approval_text(request, names, tx)
+    if basis in BASES and not by_approval:
+        approval = f"{approval_text(None, names)} ({_(BASES[basis])})"
+    url = request.ticket.url if request and request.ticket else ""
+    return Held(place.target, version, place.since, approval, ticket, place.request_id or "", url)
 
 
 def _approval_text(request: TransitionRequest | None, names: Mapping[str, str], tx: Transaction) -> str:
@@ -229,13 +242,14 @@ def _now(request: TransitionRequest, last: TransitionRequest | None, names: Mapp
     if request.state is not State.APPLIED:
         return ""
     if last is not None:
-        when = f" on {format_utc(last.settled_at)}" if last.settled_at else ""
-        by = f" by {names.get(last.requester, UNKNOWN)}" if last.requester else ""
-        return f"rolled back{when}{by} to {last.version}: {last.comment}"
+        when = _("on {when}", when=last.settled_at) if last.settled_at else ""
+        by = _("by {who}", who=names.get(last.requester, UNKNOWN)) if last.requester else ""
+        to = _("to {version}: {reason}", version=str(last.version), reason=last.comment)
+        return " ".join(filter(None, (_("rolled back"), when, by, to)))
     places = tx.registry.placements(request.version.workspace, request.target_model)
     if any(place.target == request.target and place.request_id == request.id for place in places):
-        return "holds the target by this request"
-    return "holds the target no longer, or by another request"
+        return _("holds the target by this request")
+    return _("holds the target no longer, or by another request")
 
 
 def _rollbacks(request: TransitionRequest, tx: Transaction) -> list[TransitionRequest]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot.domain.ledger.chain import GENESIS, Entry, head_of, leaf_of
 from bot.domain.ledger.subjects import Subject
+from bot.language import _
 from bot.services import Services
 from bot.store.ledger import CheckpointRows, LedgerRows, Recorded, WitnessedRows
 
@@ -53,9 +54,9 @@ def fault_in(entries: Sequence[Entry], first: int, last: int) -> str:
     for seq in range(first, last + 1):
         entry, earlier = by_number.get(seq), by_number.get(seq - 1)
         if entry is None or (earlier is None and seq > 1):
-            return f"Entry {seq if entry is None else seq - 1} is missing"
+            return _("Entry {number} is missing", number=str(seq if entry is None else seq - 1))
         if entry.leaf != leaf_of(entry.body):
-            return f"Entry {seq} was changed: its body does not have its hash"
+            return _("Entry {number} was changed: its body does not have its hash", number=str(seq))
         if entry.head != head_of(earlier.head if earlier else GENESIS, entry.leaf):
-            return f"Entry {seq} does not follow from the one before"
+            return _("Entry {number} does not follow from the one before", number=str(seq))
     return ""

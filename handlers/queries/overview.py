@@ -19,6 +19,7 @@ from bot.domain.queries.metric_line import MetricLine, line_through
 from bot.domain.request.counting import rule_of_decision
 from bot.domain.text import duration_text
 from bot.errors import Refused
+from bot.language import _
 from bot.services import Services
 from bot.store.ledger import read_event
 from bot.store.registry import Placement
@@ -163,7 +164,10 @@ def versions_of(model: ModelName, metric: str, before: int | None, s: Services) 
         numbers, more = rows.versions(model, before)
         if not numbers and tx.registry.find_model(model.workspace, model.name) is None:
             raise Refused(
-                f"there is no registered model {model.name}, and none was ever asked for. Search for a part of its name"
+                _(
+                    "there is no registered model {model}, and none was ever asked for. Search for a part of its name",
+                    model=model.name,
+                )
             )
         placements = tx.registry.placements(model.workspace, model.name)
         requests = rows.requests_for(model, numbers)
@@ -240,7 +244,13 @@ def _held(placements: Sequence[Placement], tx: Transaction, now: datetime) -> tu
 def _words(text: str) -> list[str]:
     words = text.split()
     if len(text) > LONGEST_SEARCH or len(words) > WORDS:
-        raise Refused(f"a search has at most {WORDS} words and {LONGEST_SEARCH} characters. Leave some away")
+        raise Refused(
+            _(
+                "a search has at most {words} words and {letters} characters. Leave some away",
+                words=WORDS,
+                letters=LONGEST_SEARCH,
+            )
+        )
     return words
 
 
@@ -249,11 +259,11 @@ def _beginning(day: date | None) -> datetime | None:
 
 
 def _after(text: str) -> After | None:
-    at, _, id_ = text.partition("~")
+    at, _tilde, id_ = text.partition("~")
     try:
         return After(datetime.fromisoformat(at), id_) if text else None
     except ValueError:
-        raise Refused("this page of the search is not known. Begin again with the first one") from None
+        raise Refused(_("this page of the search is not known. Begin again with the first one")) from None
 
 
 def _newest(like: TransitionRequest, requests: Sequence[TransitionRequest]) -> TransitionRequest:

@@ -10,8 +10,8 @@ from bot.domain.events import BaselineTaken
 from bot.domain.model import DEFAULT_WORKSPACE
 from bot.domain.queries.description import Held, approval_text
 from bot.domain.registry.holders import KINDS, Place, concerns, places_at
-from bot.domain.text import format_utc
 from bot.errors import Refused
+from bot.language import _
 from bot.services import Services
 from bot.store.ledger import read_event
 from bot.store.registry import Placement
@@ -32,7 +32,7 @@ class PastHolders:
 def held_at(model: str, at: datetime, s: Services, workspace: str = DEFAULT_WORKSPACE) -> PastHolders:
     """Raises Refused for a moment that has not come yet."""
     if at > s.clock.now():
-        raise Refused(f"{format_utc(at)} has not come yet. Leave --at away to see who holds what now")
+        raise Refused(_("{when} has not come yet. Leave the day away to see who holds what now", when=at))
     with s.store.transaction() as tx:
         names = tx.people.all_names()
         entries = tx.ledger.entries(*(kind.__name__ for kind in KINDS))
@@ -49,8 +49,9 @@ def held_at(model: str, at: datetime, s: Services, workspace: str = DEFAULT_WORK
 def _held(place: Place, tx: Transaction, names: Mapping[str, str]) -> Held:
     request = tx.requests.get(place.request_id) if place.request_id else None
     ticket = request.ticket.key if request and request.ticket else ""
-    approval = approval_text(behind(request, tx), names) if place.since else "nothing is recorded of an approval"
-    return Held(place.target, place.version, place.since, approval, ticket, place.request_id)
+    approval = approval_text(behind(request, tx), names) if place.since else _("nothing is recorded of an approval")
+    url = request.ticket.url if request and request.ticket else ""
+    return Held(place.target, place.version, place.since, approval, ticket, place.request_id, url)
 
 
 def _never_moved(workspace: str, model: str, places: Sequence[Place], tx: Transaction) -> Iterator[Placement]:
@@ -62,7 +63,7 @@ def _never_moved(workspace: str, model: str, places: Sequence[Place], tx: Transa
 
 
 def _since_the_beginning(placement: Placement) -> Held:
-    return Held(placement.target, placement.version, placement.since, "there since before the baseline")
+    return Held(placement.target, placement.version, placement.since, _("there since before the baseline"))
 
 
 def _unknown(workspace: str, at: datetime, tx: Transaction) -> str:
@@ -70,10 +71,11 @@ def _unknown(workspace: str, at: datetime, tx: Transaction) -> str:
     taken = (read_event(entry.kind, entry.body) for entry in tx.ledger.entries(BaselineTaken.__name__))
     baselines = [one for one in taken if isinstance(one, BaselineTaken) and one.workspace == workspace]
     if not baselines:
-        return "Countersign has taken no baseline yet, so it knows of no target before its first sweep."
+        return _("Countersign has taken no baseline yet, so it knows of no target before its first sweep.")
     if at < baselines[0].at:
-        return (
-            f"Countersign began to watch on {format_utc(baselines[0].at)}. Of a time before that it knows only who was found "
-            "on a target that has been moved since."
+        return _(
+            "Countersign began to watch on {when}. Of a time before that it knows only who was found on a target that has been moved "
+            "since.",
+            when=baselines[0].at,
         )
     return ""

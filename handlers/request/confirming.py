@@ -32,10 +32,10 @@ WAITS_FOR = timedelta(minutes=5)
 MOST_WAITING = 20  # votes of one person: each keeps a statement of up to 60,000 bytes
 HOW_TO_ENROL = N_("Enrol one with /countersign passkey, and have another approver confirm it")
 NOT_HERE = N_("Ask your administrators: until then no one can approve under this rule. Rejecting takes no passkey")
-PRESS_AGAIN = "Nothing was recorded. Press Approve on the card again"
+PRESS_AGAIN = N_("Nothing was recorded. Press Approve on the card again")
 SIGN_FIRST = N_("Sign one of them, or press again when they have ended, after {minutes} minutes")
 MINUTES = WAITS_FOR // timedelta(minutes=1)
-CHANGED = f"what you would approve has changed since you pressed Approve. {PRESS_AGAIN}"
+CHANGED = N_("what you would approve has changed since you pressed Approve.")
 
 
 def ask_for_passkey(ballot: Ballot, vote: Vote, click: Click, tx: Transaction, s: Services) -> Reply:
@@ -157,11 +157,12 @@ def _why_no_passkey(keys: Sequence[Passkey], party: RelyingParty) -> str:
 
 def _still_waiting(pending: PendingVote | None, now: datetime) -> PendingVote:
     if pending is None:
-        raise Rejected("unknown", f"no vote waits for a passkey here. {PRESS_AGAIN}", 404)
+        raise Rejected("unknown", sentences(_("no vote waits for a passkey here."), _(PRESS_AGAIN)), 404)
     if pending.used_at is not None:
-        raise Rejected("used", "this vote was signed before, and is cast once. The card shows it", GONE)
+        raise Rejected("used", _("this vote was signed before, and is cast once. The card shows it"), GONE)
     if now >= pending.expires_at:
-        raise Rejected("expired", f"this vote has waited for its passkey longer than 5 minutes. {PRESS_AGAIN}", GONE)
+        late = _("this vote has waited for its passkey longer than {minutes} minutes.", minutes=MINUTES)
+        raise Rejected("expired", sentences(late, _(PRESS_AGAIN)), GONE)
     return pending
 
 
@@ -169,15 +170,19 @@ def _passkey_of(assertion: Assertion, pending: PendingVote, party: RelyingParty,
     """The passkey that signed, if it counts and is the voter's. Raises Rejected."""
     key, voter = tx.passkeys.find(assertion.credential), pending.vote.person
     if key is None or key.rp_id != party.id:
-        raise Rejected("unknown_passkey", f"this passkey is not enrolled here. {HOW_TO_ENROL}", FORBIDDEN)
+        why = sentences(_("this passkey is not enrolled here."), _(HOW_TO_ENROL))
+        raise Rejected("unknown_passkey", why, FORBIDDEN)
     if key.person != voter:
         names = tx.people.names([key.person, voter])
-        whose, yours = names.get(key.person, "another person"), names.get(voter, "another person")
-        raise Rejected(
-            "other_person", f"this passkey is {whose}'s, and the vote is {yours}'s. Sign with your own", FORBIDDEN
+        why = _(
+            "this passkey is {owner}'s, and the vote is {voter}'s. Sign with your own",
+            owner=names.get(key.person) or _("another person"),
+            voter=names.get(voter) or _("another person"),
         )
+        raise Rejected("other_person", why, FORBIDDEN)
     if key.is_revoked:
-        raise Rejected("revoked", f"this passkey was revoked: {key.revoked_because}. {HOW_TO_ENROL}", FORBIDDEN)
+        revoked = _("this passkey was revoked: {why}.", why=key.revoked_because)
+        raise Rejected("revoked", sentences(revoked, _(HOW_TO_ENROL)), FORBIDDEN)
     if not key.is_confirmed:
         raise Rejected("not_confirmed", _why_no_passkey([key], party), FORBIDDEN)
     return key
@@ -191,4 +196,4 @@ def _check_is_the_same(pending: PendingVote, ballot: Ballot, voter: Voter, tx: T
     )
     same_rule = ballot.rule_hash == vote.rule_hash
     if not same_say or not same_rule or _statement_of(ballot, vote, tx) != pending.statement:
-        raise Rejected("changed", CHANGED, 409)
+        raise Rejected("changed", sentences(_(CHANGED), _(PRESS_AGAIN)), 409)

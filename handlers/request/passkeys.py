@@ -13,7 +13,7 @@ from bot.domain.events import PasskeyEnrolled, PasskeyRevoked
 from bot.domain.request.passkeys import FIRST, LATER, Passkey
 from bot.errors import FORBIDDEN, GONE, Refused, Rejected
 from bot.ids import new_id
-from bot.language import N_, _
+from bot.language import N_, _, sentences
 from bot.links import enrol_path
 from bot.passkey_enrolment import creation_options, read_made
 from bot.passkeys import relying_party
@@ -28,7 +28,7 @@ MOST = 5  # passkeys of one person that are not revoked
 LABEL_LIMIT = 60  # characters
 CHALLENGE = 32  # bytes
 TAKEN_BACK = N_("its owner took it back")
-ASK_ANEW = "Say /countersign passkey in Slack to get another; its answer lists the passkeys that were made for you."
+ASK_ANEW = N_("Say /countersign passkey in Slack to get another; its answer lists the passkeys that were made for you.")
 NO_LINK_KEY = N_("COUNTERSIGN_LINK_KEY is not set, so no page of the bot can be opened. Ask an administrator to set it")
 
 
@@ -154,30 +154,32 @@ def _revoke(beginning: str, by: str, reason: str, s: Services) -> Passkey:
 
 def _still_open(pending: PendingEnrolment | None, tx: Transaction, now: datetime) -> PendingEnrolment:
     if pending is None:
-        raise Rejected("unknown", f"This page is not known. {ASK_ANEW}", FORBIDDEN)
+        raise Rejected("unknown", sentences(_("This page is not known."), _(ASK_ANEW)), FORBIDDEN)
     if pending.used_at is not None:
         raise Rejected("used", _made_already(tx.passkeys.find(pending.credential)), GONE)
     if now >= pending.expires_at:
-        raise Rejected("expired", f"This page has ended. {ASK_ANEW}", GONE)
+        raise Rejected("expired", sentences(_("This page has ended."), _(ASK_ANEW)), GONE)
     return pending
 
 
 def _made_already(key: Passkey | None) -> str:
     """Its reader may be the person for whom someone else, who had the link, has made a passkey."""
     if key is None or key.is_revoked:
-        return f"A passkey was made on this page already. {ASK_ANEW}"
-    return (
-        f"Passkey {key.short_id} was made on this page already. Did you not make it? Then someone else has your link: press "
-        f'"Not them" below it in Slack, or say /countersign passkey revoke {key.short_id}, and warn your administrators. '
-        f"{ASK_ANEW}"
+        return sentences(_("A passkey was made on this page already."), _(ASK_ANEW))
+    made = _(
+        "Passkey {passkey} was made on this page already. Did you not make it? Then someone else has your link: press "
+        '"Not them" below it in Slack, or say /countersign passkey revoke {passkey}, and warn your administrators.',
+        passkey=key.short_id,
     )
+    return sentences(made, _(ASK_ANEW))
 
 
 def _owner(pending: PendingEnrolment, tx: Transaction) -> Person:
     """An administrator may have unbound the account since the link was made."""
     person = tx.people.get(pending.person)
     if person.account != pending.account:
-        raise Rejected("other_account", f"Your Slack account belongs to someone else by now. {ASK_ANEW}", FORBIDDEN)
+        why = sentences(_("Your Slack account belongs to someone else by now."), _(ASK_ANEW))
+        raise Rejected("other_account", why, FORBIDDEN)
     return person
 
 
@@ -186,9 +188,9 @@ def _check_is_new(credential: str, person: Person, tx: Transaction) -> None:
     if known is None:
         return
     if known.person_ids & tx.people.ids_of(person.id):
-        raise Rejected("enrolled_before", "This passkey was enrolled before. Make a new one", FORBIDDEN)
+        raise Rejected("enrolled_before", _("This passkey was enrolled before. Make a new one"), FORBIDDEN)
     name = tx.people.get(known.person).name
-    why = f"This passkey is {name}'s. Each person makes their own, also on a phone that two people use"
+    why = _("This passkey is {name}'s. Each person makes their own, also on a phone that two people use", name=name)
     raise Rejected("another_person", why, FORBIDDEN)
 
 

@@ -16,11 +16,14 @@ from bot.domain.model import Evidence
 from bot.domain.queries.description import Pipeline, pipeline_of
 from bot.dvc import files as dvc_files
 from bot.errors import InvalidDvcFile
+from bot.language import N_, _
 from bot.store.transaction import Transaction
 
 READER: TypeAdapter[Pipeline] = TypeAdapter(Pipeline)
-NO_LOCK = "unknown: the run has logged no lineage/dvc.lock that may be read"
-NOT_KEPT = "not shown here, because it was not kept when the evidence was frozen. Read it with: countersign describe"
+NO_LOCK = N_("unknown: the run has logged no lineage/dvc.lock that may be read")
+NOT_KEPT = N_(
+    "not shown here, because it was not kept when the evidence was frozen. Read it with: countersign describe"
+)
 
 
 def read_pipeline(lock: KeptLock) -> Pipeline:
@@ -40,6 +43,6 @@ def keep_pipeline(pipeline: Pipeline, tx: Transaction) -> None:
 def kept_pipeline(evidence: Evidence | None, tx: Transaction) -> Pipeline:
     """That of the frozen evidence. Reads no file and no registry."""
     if evidence is None or not evidence.lock_sha256:
-        return Pipeline(unread=NO_LOCK if evidence else NOT_KEPT)
+        return Pipeline(unread=_(NO_LOCK) if evidence else _(NOT_KEPT))
     found = tx.pipelines.find(evidence.lock_sha256)
-    return replace(READER.validate_json(found), warning="") if found else Pipeline(unread=NOT_KEPT)
+    return replace(READER.validate_json(found), warning="") if found else Pipeline(unread=_(NOT_KEPT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -23,10 +24,27 @@ def marked() -> Mapping[Key, tuple[str, ...]]:
     """The English forms by context and text."""
     found: dict[Key, tuple[str, ...]] = {}
     for package in ("bot", "handlers", "config"):
-        extracted = extract_from_dir(ROOT / package, keywords=DEFAULT_KEYWORDS)
+        extracted = extract_from_dir(ROOT / package, _mappings(), _options(), DEFAULT_KEYWORDS)
         for _file, _line, message, _comments, context in extracted:
             forms = (message,) if isinstance(message, str) else tuple(message)
             found[context or "", forms[0]] = forms
+    return found
+
+
+@cache
+def _mappings() -> list[tuple[str, str]]:
+    """Which files are read, and how: as `make messages` does."""
+    return [(one["pattern"], one["method"]) for one in _configured()]
+
+
+def _options() -> dict[str, dict[str, str]]:
+    return {
+        one["pattern"]: {name: one[name] for name in one if name not in ("pattern", "method")} for one in _configured()
+    }
+
+
+def _configured() -> list[dict[str, str]]:
+    found: list[dict[str, str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
     return found
 
 

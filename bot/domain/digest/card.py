@@ -23,6 +23,7 @@ from bot.domain.digest.thread import (
 )
 from bot.domain.references import Image
 from bot.domain.request.shown import SEPARATOR
+from bot.language import N_, _
 
 __all__ = [
     "ReportFile",
@@ -36,7 +37,7 @@ __all__ = [
     "witness_text",
 ]
 
-CHECKPOINT = (
+CHECKPOINT = N_(
     "Checkpoint of the ledger when the week was closed. Keep this text. To check later that nothing up to here was "
     "changed: `countersign audit verify --checkpoint FILE`, where FILE is the page (.html) or this text."
 )
@@ -52,7 +53,9 @@ class ReportFile:
 
     @property
     def in_words(self) -> str:
-        return f"sha256 {self.sha256}" + (f", not attached: {self.absent}" if self.absent else "")
+        if not self.absent:
+            return f"sha256 {self.sha256}"
+        return _("sha256 {sha256}, not attached: {why}", sha256=self.sha256, why=self.absent)
 
 
 def subject(digest: Digest) -> str:
@@ -67,23 +70,23 @@ def digest_card(digest: Digest, *, signed_off: str = "", wanted: Wanted | None =
     return Card(
         words.title(digest),
         f"{words.title(digest)}. {words.summary(digest)}",
-        facts=(*_overview(digest), *((Fact("Sign-off", said),) if said else ())),
+        facts=(*_overview(digest), *((Fact(_("Sign-off"), said),) if said else ())),
         buttons=(_sign_off_button(digest, asks),) if asks else (),
-        footer="The lists and the report are in the thread.",
+        footer=_("The lists and the report are in the thread."),
     )
 
 
 def trend_card(chart: Image) -> Card:
     """The chart, in the thread; see `shows_a_trend`."""
-    return Card("Trend", f"Trend. {chart.alt}", paragraphs=(chart.alt,), image=chart)
+    return Card(_("Trend"), _("Trend. {what}", what=chart.alt), paragraphs=(chart.alt,), image=chart)
 
 
 def files_card(digest: Digest, files: Sequence[ReportFile]) -> Card:
     """The thread's last message: the attached files, and the ledger's checkpoint as an outside witness."""
     return Card(
-        "Files and ledger",
-        f"The files of week {digest.period.week} with their sha256, and the ledger's checkpoint",
-        facts=(*_file_facts(files), Fact("Ledger", words.ledger_text(digest.ledger))),
+        _("Files and ledger"),
+        _("The files of week {week} with their sha256, and the ledger's checkpoint", week=digest.period.week),
+        facts=(*_file_facts(files), Fact(_("Ledger"), words.ledger_text(digest.ledger))),
         paragraphs=tuple(checkpoint_text(digest).split("\n\n", maxsplit=1)),
     )
 
@@ -102,28 +105,28 @@ def ticket_card(digest: Digest) -> Card:
         words.summary(digest),
         facts=_overview(digest),
         tables=tuple(table for table in tables if table.rows),
-        footer="The details are in the attached report.",
+        footer=_("The details are in the attached report."),
     )
 
 
 def witness_text(digest: Digest, files: Sequence[ReportFile]) -> str:
     """The ticket's comment, with the text of the thread's last message."""
     listed = "\n".join(f"{file.name}: {file.in_words}" for file in files)
-    return "\n\n".join(part for part in (f"Files of this week\n{listed}", checkpoint_text(digest)) if part)
+    return "\n\n".join(part for part in (f"{_('Files of this week')}\n{listed}", checkpoint_text(digest)) if part)
 
 
 def checkpoint_text(digest: Digest) -> str:
     """Empty when the ledger could not be signed."""
-    return f"{CHECKPOINT}\n\n{digest.ledger.checkpoint}" if digest.ledger.checkpoint else ""
+    return f"{_(CHECKPOINT)}\n\n{digest.ledger.checkpoint}" if digest.ledger.checkpoint else ""
 
 
 def _sign_off_button(digest: Digest, asks: Wanted) -> Button:
-    return Button(SIGN_OFF, "Sign off", f"{digest.period.week}{SEPARATOR}{asks.digest}", Tone.PRIMARY)
+    return Button(SIGN_OFF, _("Sign off"), f"{digest.period.week}{SEPARATOR}{asks.digest}", Tone.PRIMARY)
 
 
 def _overview(digest: Digest) -> tuple[Fact, ...]:
     lines = (Fact(name, said) for name, said in overview(digest))
-    return (Fact("Week", words.period_text(digest.period)), *lines)
+    return (Fact(_("Week"), words.period_text(digest.period)), *lines)
 
 
 def _file_facts(files: Sequence[ReportFile]) -> tuple[Fact, ...]:
@@ -131,9 +134,9 @@ def _file_facts(files: Sequence[ReportFile]) -> tuple[Fact, ...]:
 
 
 def _attention_table(digest: Digest) -> Table:
-    rows = tuple((words.CONCERNS[one.concern], one.sentence, one.link) for one in digest.attention.shown)
-    return Table("What needs attention", ("Kind", "What, and what next", "Link"), rows)
+    rows = tuple((_(words.CONCERNS[one.concern]), one.sentence, one.link) for one in digest.attention.shown)
+    return Table(_("What needs attention"), (_("Kind"), _("What, and what next"), _("Link")), rows)
 
 
 def _attention_in_short(digest: Digest) -> str:
-    return words.attention_count(digest) if digest.attention.total else words.ALL_IN_ORDER.rstrip(".").lower()
+    return words.attention_count(digest) if digest.attention.total else _(words.ALL_IN_ORDER).rstrip(".").lower()

@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from html import escape
 
 from bot.domain.digest.figures import Digest, WeekOfTrend
-from bot.domain.text import counted, duration_text
+from bot.domain.text import duration_text
+from bot.language import N_, _, ngettext, sentences
 
 WIDTH, HEIGHT = 720, 330
 LEFT, RIGHT = 62, 12
 LATENCY_TOP, LATENCY_BOTTOM = 34, 174
 COUNT_TOP, COUNT_BOTTOM = 222, 298
 MOST_STEPS = 4
-NO_DECISIONS = "People decided nothing in these weeks"
+NO_DECISIONS = N_("People decided nothing in these weeks")
 BETWEEN_LINES = 91  # the height between two grid lines, for text on an empty axis
 BAR = 0.56  # the part of a week's width that its bar fills
 FEWEST = 6  # the axis has room for at least this many weeks, so that the first bars are not too wide
@@ -29,7 +31,13 @@ INK, SOFT, GRID = "#1E1F21", "#505258", "#DDDEE1"
 
 UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 STEPS = {"d": (1, 2, 5, 10, 20, 50), "h": (1, 2, 3, 6, 12, 24), "min": (1, 2, 5, 10, 15, 30, 60), "s": (1, 5, 10, 30)}
-IN_FULL = {"d": "days", "h": "hours", "min": "minutes", "s": "seconds"}
+TITLES = {
+    "d": N_("Time to decision (days)"),
+    "h": N_("Time to decision (hours)"),
+    "min": N_("Time to decision (minutes)"),
+    "s": N_("Time to decision (seconds)"),
+}
+MEDIAN_LABEL, P95_LABEL, ENDED = N_("median"), N_("95th percentile"), N_("Transitions ended")
 FINER_BELOW = 3  # fewer of a unit than this are shown in the next smaller one
 
 
@@ -56,7 +64,7 @@ def chart_svg(digest: Digest, font: str = "system-ui, sans-serif") -> str:
     parts = [*_latency(weeks, latency_scale(weeks)), *_counts(weeks, count_scale(weeks)), *_week_names(weeks)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img" aria-label="{chart_words(digest)}" font-family="{font}" font-size="12" fill="{INK}">'
+        f'role="img" aria-label="{escape(chart_words(digest))}" font-family="{font}" font-size="12" fill="{INK}">'
         f"{''.join(parts)}</svg>"
     )
 
@@ -65,19 +73,22 @@ def chart_words(digest: Digest) -> str:
     """The picture as text, for readers who cannot see it."""
     weeks = digest.trend
     if not weeks:
-        return "There is no trend to show yet."
+        return _("There is no trend to show yet.")
     newest = weeks[-1]
     if len(weeks) == 1:
-        ended = f"{counted(newest.transitions, 'transition')} ended."
-        return f"Time to decision and transitions of {newest.week}. {_decided_words(newest)} {ended}"
-    whole = f"Time to decision and transitions by week, {weeks[0].week} to {newest.week}."
+        ended = ngettext("{count} transition ended.", "{count} transitions ended.", newest.transitions)
+        whole = _("Time to decision and transitions of {week}.", week=newest.week)
+        return sentences(whole, _decided_words(newest), ended)
+    whole = _("Time to decision and transitions by week, {first} to {last}.", first=weeks[0].week, last=newest.week)
     medians = [week.median for week in weeks if week.median is not None]
-    span = (
-        f" Over these weeks the median lay between {duration_text(min(medians))} and {duration_text(max(medians))}."
-        if medians
-        else ""
-    )
-    return f"{whole} {_decided_words(newest)}{span} {_transition_words(weeks)}"
+    span = ""
+    if medians:
+        span = _(
+            "Over these weeks the median lay between {least} and {most}.",
+            least=duration_text(min(medians)),
+            most=duration_text(max(medians)),
+        )
+    return sentences(whole, _decided_words(newest), span, _transition_words(weeks))
 
 
 def latency_scale(weeks: Sequence[WeekOfTrend]) -> Scale:
@@ -98,19 +109,29 @@ def count_scale(weeks: Sequence[WeekOfTrend]) -> Scale:
 
 def _decided_words(week: WeekOfTrend) -> str:
     if week.median is None or week.p95 is None:
-        return f"In {week.week} people decided nothing."
-    return (
-        f"In {week.week} people decided {counted(week.decided, 'request')}, with a median of {duration_text(week.median)} "
-        f"and a 95th percentile of {duration_text(week.p95)}."
+        return _("In {week} people decided nothing.", week=week.week)
+    return ngettext(
+        "In {week} people decided {count} request, with a median of {median} and a 95th percentile of {most}.",
+        "In {week} people decided {count} requests, with a median of {median} and a 95th percentile of {most}.",
+        week.decided,
+        week=week.week,
+        median=duration_text(week.median),
+        most=duration_text(week.p95),
     )
 
 
 def _transition_words(weeks: Sequence[WeekOfTrend]) -> str:
     ended = [week.transitions for week in weeks]
     if len(set(ended)) == 1:
-        return f"{counted(ended[0], 'transition')} ended in each week."
-    newest = f"{counted(ended[-1], 'transition')} ended in {weeks[-1].week}"
-    return f"{newest}; over these weeks it was between {min(ended):,} and {max(ended):,} a week."
+        return ngettext("{count} transition ended in each week.", "{count} transitions ended in each week.", ended[0])
+    return ngettext(
+        "{count} transition ended in {week}; over these weeks it was between {least} and {most} a week.",
+        "{count} transitions ended in {week}; over these weeks it was between {least} and {most} a week.",
+        ended[-1],
+        week=weeks[-1].week,
+        least=min(ended),
+        most=max(ended),
+    )
 
 
 def _unit(longest: timedelta) -> tuple[int, str]:
@@ -133,23 +154,23 @@ def _top(most: float, step: float) -> float:
 
 
 def _latency(weeks: Sequence[WeekOfTrend], scale: Scale) -> Iterator[str]:
-    yield _text(0, 14, f"Time to decision ({IN_FULL[scale.unit]})", weight="600")
+    yield _text(0, 14, _(TITLES[scale.unit]), weight="600")
     yield from _legend()
     yield from _lines_across(scale, LATENCY_TOP, LATENCY_BOTTOM)
     if all(week.median is None for week in weeks):
-        yield _text((LEFT + WIDTH - RIGHT) / 2, BETWEEN_LINES, NO_DECISIONS, "middle", SOFT)
+        yield _text((LEFT + WIDTH - RIGHT) / 2, BETWEEN_LINES, _(NO_DECISIONS), "middle", SOFT)
     yield from _series([week.p95 for week in weeks], scale, P95, ' stroke-dasharray="5 3"', _diamond)
     yield from _series([week.median for week in weeks], scale, MEDIAN, "", _circle)
 
 
 def _legend() -> Iterator[str]:
-    yield f'<path d="M452 10 H476" stroke="{MEDIAN}" stroke-width="2"/>{_circle(464, 10, MEDIAN)}{_text(482, 14, "median")}'
+    yield f'<path d="M452 10 H476" stroke="{MEDIAN}" stroke-width="2"/>{_circle(464, 10, MEDIAN)}{_text(482, 14, _(MEDIAN_LABEL))}'
     yield f'<path d="M548 10 H572" stroke="{P95}" stroke-width="2" stroke-dasharray="5 3"/>{_diamond(560, 10, P95)}'
-    yield _text(578, 14, "95th percentile")
+    yield _text(578, 14, _(P95_LABEL))
 
 
 def _counts(weeks: Sequence[WeekOfTrend], scale: Scale) -> Iterator[str]:
-    yield _text(0, COUNT_TOP - 20, "Transitions ended", weight="600")
+    yield _text(0, COUNT_TOP - 20, _(ENDED), weight="600")
     yield from _lines_across(scale, COUNT_TOP, COUNT_BOTTOM)
     width = round(_room(weeks) * BAR, 1)
     for place, week in enumerate(weeks):
@@ -218,4 +239,4 @@ def _diamond(x: float, y: float, colour: str) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", colour: str = INK, weight: str = "400") -> str:
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}">{text}</text>'
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{colour}" font-weight="{weight}">{escape(text)}</text>'

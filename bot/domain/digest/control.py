@@ -11,6 +11,7 @@ from bot.domain.model import FastTrackMode
 from bot.domain.policy.rules import Approve, Observed, Policy, RollbackBy, Rule, UnknownRequester
 from bot.domain.request.fast_track import demand_text
 from bot.domain.text import exact_duration
+from bot.language import N_, _, listed
 
 GAPS_LISTED = 50
 NAMES_LISTED = 20
@@ -18,14 +19,14 @@ EARLIER_LISTED = 12  # digests
 FORM = 2  # of the frozen figures: 1 had no `control`, no addresses, and no approval behind a rollback
 
 BY_HAND = {
-    Observed.ASK: "A move by hand is put to the vote.",
-    Observed.REVERT: "A move by hand is reverted.",
-    Observed.REPORT: "A move by hand is only reported.",
+    Observed.ASK: N_("A move by hand is put to the vote."),
+    Observed.REVERT: N_("A move by hand is reverted."),
+    Observed.REPORT: N_("A move by hand is only reported."),
 }
 UNKNOWN_REQUESTERS = {
-    UnknownRequester.REFUSE: "without a known requester, no approval",
-    UnknownRequester.ONE_MORE: "without a known requester, one more",
-    UnknownRequester.AUTHOR_ONLY: "without a known requester, anyone but the author may approve",
+    UnknownRequester.REFUSE: N_("without a known requester, no approval"),
+    UnknownRequester.ONE_MORE: N_("without a known requester, one more"),
+    UnknownRequester.AUTHOR_ONLY: N_("without a known requester, anyone but the author may approve"),
 }
 
 
@@ -123,16 +124,23 @@ def _back_to_the_oldest(
 
 def rule_text(rule: Rule) -> str:
     """What the rule demands, in words."""
-    expires = f"A request expires after {exact_duration(rule.expire_after)}." if rule.expire_after else ""
-    valid = f"An approval is valid for {exact_duration(rule.approval_valid_for)}." if rule.approval_valid_for else ""
-    back = "at once" if rule.rollback is RollbackBy.RULE else "by votes"
-    freezes = f"Freezes: {', '.join(rule.freezes)}." if rule.freezes else ""
+    expires = _("A request expires after {time}.", time=exact_duration(rule.expire_after)) if rule.expire_after else ""
+    valid = ""
+    if rule.approval_valid_for:
+        valid = _("An approval is valid for {time}.", time=exact_duration(rule.approval_valid_for))
+    back = _("Rollback at once.") if rule.rollback is RollbackBy.RULE else _("Rollback by votes.")
+    freezes = _("Freezes: {names}.", names=", ".join(rule.freezes)) if rule.freezes else ""
+    block = ", ".join(rule.lineage.block) if rule.lineage else ""
     parts = (
-        f"Approval by {_approvers(rule.approve)}; {UNKNOWN_REQUESTERS[rule.approve.unknown_requester]}.",
+        _(
+            "Approval by {approvers}; {unknown_requester}.",
+            approvers=_approvers(rule.approve),
+            unknown_requester=_(UNKNOWN_REQUESTERS[rule.approve.unknown_requester]),
+        ),
         _fast_track(rule),
-        f"Blocking lineage checks: {', '.join(rule.lineage.block)}." if rule.lineage and rule.lineage.block else "",
-        BY_HAND[rule.observed],
-        f"Rollback {back}.",
+        _("Blocking lineage checks: {checks}.", checks=block) if block else "",
+        _(BY_HAND[rule.observed]),
+        back,
         expires,
         valid,
         freezes,
@@ -141,8 +149,10 @@ def rule_text(rule: Rule) -> str:
 
 
 def _approvers(approve: Approve) -> str:
-    return " and ".join(
-        f"{one.quorum} of {one.group}{' with a passkey' if approve.wants_passkey_for(one.group) else ''}"
+    return listed(
+        _("{count} of {group} with a passkey", count=one.quorum, group=one.group)
+        if approve.wants_passkey_for(one.group)
+        else _("{count} of {group}", count=one.quorum, group=one.group)
         for one in approve.all_of
     )
 
@@ -150,8 +160,9 @@ def _approvers(approve: Approve) -> str:
 def _fast_track(rule: Rule) -> str:
     track = rule.fast_track
     if track is None or track.mode is FastTrackMode.OFF:
-        return "No fast track."
+        return _("No fast track.")
     demands = "; ".join(f"{one.metric} {demand_text(one)}" for one in track.metrics)
-    also = f"; {' and '.join(track.require)}" if track.require else ""
-    only = " (records its result and decides nothing)" if track.mode is FastTrackMode.SHADOW else ""
-    return f"Fast track{only}: {demands}{also}."
+    demands += f"; {listed(track.require)}" if track.require else ""
+    if track.mode is FastTrackMode.SHADOW:
+        return _("Fast track (records its result and decides nothing): {demands}.", demands=demands)
+    return _("Fast track: {demands}.", demands=demands)

@@ -234,6 +234,7 @@ class Digest:
     control: Control = field(default_factory=Control)
     emails: Mapping[str, str] = field(default_factory=dict)
     form: int = 1
+    language: str = "en"
 
     @property
     def is_quiet(self) -> bool:

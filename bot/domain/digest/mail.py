@@ -9,6 +9,7 @@ from bot.domain.digest import sentences as words
 from bot.domain.digest.card import ReportFile, checkpoint_text
 from bot.domain.digest.figures import Digest, Finding
 from bot.domain.digest.overview import overview
+from bot.language import _, now_reading
 
 MATTERS_SHOWN = 20
 STYLE = "font:15px/1.5 Arial,Helvetica,sans-serif;color:#1e1f21;background:#ffffff;max-width:46em"
@@ -29,12 +30,13 @@ def mail_text(digest: Digest, files: Sequence[ReportFile]) -> str:
 
 def mail_html(digest: Digest, files: Sequence[ReportFile]) -> str:
     """Without external pictures or stylesheets, which mail programs do not load."""
+    files_and_ledger = escape(_("Files and ledger"))
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(words.title(digest))}</title></head>'
+        f'<!doctype html><html lang="{now_reading()}"><head><meta charset="utf-8"><title>{escape(words.title(digest))}</title></head>'
         f'<body style="{STYLE}"><h1 style="font-size:20px">{escape(words.title(digest))}</h1>'
         f"<p>{escape(words.period_text(digest.period))}</p><p>{_shown(words.summary(digest))}</p>"
         f"{_table(overview(digest))}{_attention(digest)}"
-        f'<h2 style="font-size:16px">Files and ledger</h2>{_table([(file.name, file.in_words) for file in files])}'
+        f'<h2 style="font-size:16px">{files_and_ledger}</h2>{_table([(file.name, file.in_words) for file in files])}'
         f"{_checkpoint(digest)}</body></html>\n"
     )
 
@@ -42,12 +44,12 @@ def mail_html(digest: Digest, files: Sequence[ReportFile]) -> str:
 def _matters(digest: Digest) -> list[str]:
     shown = digest.attention.shown[:MATTERS_SHOWN]
     lines = [f"- {_line(one.sentence)}" + (f"\n  {one.link}" if one.link.startswith(WEB) else "") for one in shown]
-    return ["What needs attention", *lines, *_more(digest)] if lines else []
+    return [_("What needs attention"), *lines, *_more(digest)] if lines else []
 
 
 def _more(digest: Digest) -> list[str]:
     hidden = digest.attention.total - min(MATTERS_SHOWN, len(digest.attention.shown))
-    return [f"and {hidden:,} more: see the report"] if hidden else []
+    return [_("and {count} more: see the report", count=hidden)] if hidden else []
 
 
 def _attention(digest: Digest) -> str:
@@ -55,7 +57,8 @@ def _attention(digest: Digest) -> str:
     if not shown:
         return ""
     items = [_item(one) for one in shown] + [f"<li>{escape(more)}</li>" for more in _more(digest)]
-    return f'<h2 style="font-size:16px">What needs attention</h2><ul>{"".join(items)}</ul>'
+    title = escape(_("What needs attention"))
+    return f'<h2 style="font-size:16px">{title}</h2><ul>{"".join(items)}</ul>'
 
 
 def _item(matter: Finding) -> str:

@@ -16,6 +16,7 @@ from bot.domain.digest.figures import PolicyChange
 from bot.domain.digest.periods import Period
 from bot.domain.digest.sentences import local_moment
 from bot.domain.ledger.chain import Plain
+from bot.language import _
 
 PERSON_ID = re.compile(r"person:([0-9a-f]{32})")
 Body = Mapping[str, Plain]
@@ -40,33 +41,56 @@ def change_text(kind: str, at: datetime, body: Body, reader: Reader) -> PolicyCh
 
 
 def _activated(body: Body, _reader: Reader) -> str:
-    return f"Policy {body['policy_id']} came into force, from {_file(body)} ({str(body['digest'])[:19]})."
+    return _(
+        "Policy {policy} came into force, from {file} ({digest}).",
+        policy=str(body["policy_id"]),
+        file=_file(body),
+        digest=str(body["digest"])[:19],
+    )
 
 
 def _refused(body: Body, _reader: Reader) -> str:
-    return f"A broken policy was refused, from {_file(body)}. The one before stayed in force."
+    return _("A broken policy was refused, from {file}. The one before stayed in force.", file=_file(body))
 
 
 def _switched(body: Body, reader: Reader) -> str:
+    person = reader.name(body["person"])
     because = f": {str(body['reason']).rstrip('.')}" if body["reason"] else ""
-    return f"{reader.name(body['person'])} switched the fast track {'on' if body['on'] else 'off'}{because}."
+    if body["on"]:
+        return _("{person} switched the fast track on{because}.", person=person, because=because)
+    return _("{person} switched the fast track off{because}.", person=person, because=because)
 
 
 def _away(body: Body, reader: Reader) -> str:
     until = local_moment(datetime.fromisoformat(str(body["until"])), reader.period)
-    return f"{reader.name(body['delegate'])} stands in for {reader.name(body['person'])} until {until}."
+    return _(
+        "{delegate} stands in for {person} until {when}.",
+        delegate=reader.name(body["delegate"]),
+        person=reader.name(body["person"]),
+        when=until,
+    )
 
 
 def _back(body: Body, reader: Reader) -> str:
-    return f"{reader.name(body['delegate'])} stands in for {reader.name(body['person'])} no longer."
+    return _(
+        "{delegate} stands in for {person} no longer.",
+        delegate=reader.name(body["delegate"]),
+        person=reader.name(body["person"]),
+    )
 
 
 def _key_added(body: Body, _reader: Reader) -> str:
-    return f"Key {str(body['key'])[:12]} ({body['algorithm']}) signs the {body['purpose']} from here on."
+    key, algorithm = str(body["key"])[:12], str(body["algorithm"])
+    if body["purpose"] == "approvals":
+        return _("Key {key} ({algorithm}) signs the approvals from here on.", key=key, algorithm=algorithm)
+    if body["purpose"] == "ledger":
+        return _("Key {key} ({algorithm}) signs the ledger from here on.", key=key, algorithm=algorithm)
+    purpose = str(body["purpose"])
+    return _("Key {key} ({algorithm}) signs the {purpose} from here on.", key=key, algorithm=algorithm, purpose=purpose)
 
 
 def _key_retired(body: Body, _reader: Reader) -> str:
-    return f"Key {str(body['key'])[:12]} was retired: {str(body['reason']).rstrip('.')}."
+    return _("Key {key} was retired: {why}.", key=str(body["key"])[:12], why=str(body["reason"]).rstrip("."))
 
 
 CHANGES: Mapping[str, Callable[[Body, Reader], str]] = {

@@ -6,7 +6,7 @@ The sentences about what needs attention are in `findings`. Each form arranges t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
@@ -20,42 +20,52 @@ from bot.domain.digest.figures import (
     Transition,
 )
 from bot.domain.digest.periods import Period
-from bot.domain.text import counted, duration_text, format_local
+from bot.domain.text import duration_text, format_local
+from bot.language import N_, _, as_sentence, day, listed, ngettext, sentences
 
 Names = Mapping[str, str]
 
-PEOPLE, FAST_TRACK, RULE, NOBODY = "people", "the fast track", "the rule", "nobody"  # what `decided` says
-NOT_APPROVED, NOT_DECIDED = "not approved", "not decided"  # in place of nobody
-ALL_RULES = "all rules together"
-STATES = {  # where the word of the record would mislead
-    "stale": "approved, never applied",
-    "called_off": "approved, then called off",
+# What `decided` says. The figures keep it in English.
+PEOPLE, FAST_TRACK, RULE, NOBODY = N_("people"), N_("the fast track"), N_("the rule"), N_("nobody")
+NOT_APPROVED, NOT_DECIDED = N_("not approved"), N_("not decided")  # in place of nobody
+ALL_RULES = N_("all rules together")
+STATES = {
+    "collecting": N_("collecting"),
+    "pending": N_("pending"),
+    "approved": N_("approved"),
+    "applied": N_("applied"),
+    "rejected": N_("rejected"),
+    "expired": N_("expired"),
+    "withdrawn": N_("withdrawn"),
+    "superseded": N_("superseded"),
+    "stale": N_("approved, never applied"),
+    "called_off": N_("approved, then called off"),
 }
 CONCERNS: Mapping[FindingKind, str] = {
-    FindingKind.LEDGER_BROKEN: "The ledger does not verify",
-    FindingKind.VOTE_REFUSED: "Unproven vote",
-    FindingKind.MOVED_WITHOUT_APPROVAL: "Moved without an approval",
-    FindingKind.HELD_WITHOUT_APPROVAL: "Held without an approval",
-    FindingKind.UNKNOWN_REQUESTER: "Unknown requester",
-    FindingKind.ROLLED_BACK: "Rolled back",
-    FindingKind.APPROVAL_TOO_OLD: "Approval too old",
-    FindingKind.LINEAGE_INCOMPLETE: "Lineage incomplete",
-    FindingKind.NO_RULE: "No rule",
-    FindingKind.PARKED_JOBS: "Parked jobs",
-    FindingKind.SELF_APPROVAL_REFUSED: "Self-approval blocked",
-    FindingKind.NOT_SIGNED_OFF: "Digest not signed off",
-    FindingKind.DIGESTS_LEFT_OUT: "Weeks without a digest",
+    FindingKind.LEDGER_BROKEN: N_("The ledger does not verify"),
+    FindingKind.VOTE_REFUSED: N_("Unproven vote"),
+    FindingKind.MOVED_WITHOUT_APPROVAL: N_("Moved without an approval"),
+    FindingKind.HELD_WITHOUT_APPROVAL: N_("Held without an approval"),
+    FindingKind.UNKNOWN_REQUESTER: N_("Unknown requester"),
+    FindingKind.ROLLED_BACK: N_("Rolled back"),
+    FindingKind.APPROVAL_TOO_OLD: N_("Approval too old"),
+    FindingKind.LINEAGE_INCOMPLETE: N_("Lineage incomplete"),
+    FindingKind.NO_RULE: N_("No rule"),
+    FindingKind.PARKED_JOBS: N_("Parked jobs"),
+    FindingKind.SELF_APPROVAL_REFUSED: N_("Self-approval blocked"),
+    FindingKind.NOT_SIGNED_OFF: N_("Digest not signed off"),
+    FindingKind.DIGESTS_LEFT_OUT: N_("Weeks without a digest"),
 }
 OUTCOMES = ("applied", "rejected", "expired", "withdrawn", "superseded", "stale", "called_off")  # in reading order
-QUIET = "Nothing happened this week: nothing was requested, decided, moved or changed."
-UNCOUNTED = "the week could not be counted, because entries of the ledger were changed"
-ALL_IN_ORDER = "Nothing needs attention."
+QUIET = N_("Nothing happened this week: nothing was requested, decided, moved or changed.")
+UNCOUNTED = N_("the week could not be counted, because entries of the ledger were changed")
+ALL_IN_ORDER = N_("Nothing needs attention.")
 
 
 def title(digest: Digest) -> str:
     """The title. That of a week that is not over cannot be confused with a closed one's."""
-    said = f"Model approvals, week {digest.period.week}"
-    return said if is_over(digest) else f"Preview: {said}"
+    said = _("Model approvals, week {week}", week=digest.period.week)
+    return said if is_over(digest) else _("Preview: {title}", title=said)
 
 
 def edition(digest: Digest) -> str:
@@ -73,11 +83,7 @@ def period_text(period: Period) -> str:
     zone = ZoneInfo(period.timezone)
     first = period.starts.astimezone(zone).date()
     last = period.ends.astimezone(zone).date() - timedelta(days=1)
-    return f"{day_text(first)} to {day_text(last)}, {period.timezone}"
-
-
-def day_text(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
+    return _("{first} to {last}, {zone}", first=day(first), last=day(last), zone=period.timezone)
 
 
 def local_moment(at: datetime, period: Period) -> str:
@@ -93,78 +99,110 @@ def is_counted(digest: Digest) -> bool:
 def summary(digest: Digest) -> str:
     """One or two sentences, for notifications and a mail's first line."""
     if not is_counted(digest):
-        return f"{_sentence(UNCOUNTED)} {attention_text(digest)}"
-    ended = f"Transitions: {transitions_text(digest)}. Pending: {waiting_count(digest)}."
-    said = QUIET if digest.is_quiet else ended
-    return f"{said} {attention_text(digest)}"
+        return sentences(as_sentence(_(UNCOUNTED)), attention_text(digest))
+    ended = _(
+        "Transitions: {transitions}. Pending: {pending}.",
+        transitions=transitions_text(digest),
+        pending=waiting_count(digest),
+    )
+    return sentences(_(QUIET) if digest.is_quiet else ended, attention_text(digest))
 
 
 def attention_text(digest: Digest) -> str:
     """Each kind of finding with its number, the most serious first."""
     found = [concern_text(one, digest.concerns[one]) for one in FindingKind if digest.concerns.get(one)]
-    return f"{attention_count(digest)}: {', '.join(found)}." if found else ALL_IN_ORDER
+    return f"{attention_count(digest)}: {', '.join(found)}." if found else _(ALL_IN_ORDER)
 
 
 def attention_count(digest: Digest) -> str:
-    total = digest.attention.total
-    return f"{counted(total, 'item')} {'needs' if total == 1 else 'need'} attention"
+    return ngettext("{count} item needs attention", "{count} items need attention", digest.attention.total)
 
 
 def concern_text(concern: FindingKind, times: int) -> str:
     """A kind of finding, with its number when there are several."""
-    return CONCERNS[concern].lower() if times == 1 else f"{CONCERNS[concern].lower()} ({times:,})"
+    said = _(CONCERNS[concern]).lower()
+    return said if times == 1 else _("{concern} ({count})", concern=said, count=times)
 
 
 def state_text(state: str) -> str:
     """A request's state for people."""
-    return STATES.get(state, state.replace("_", " "))
+    return _(STATES[state]) if state in STATES else state.replace("_", " ")
 
 
 def transitions_text(digest: Digest) -> str:
     if not is_counted(digest):
-        return UNCOUNTED
+        return _(UNCOUNTED)
     if not digest.transitions.total:
-        return "none ended"
+        return _("none ended")
     known = [name for name in OUTCOMES if digest.outcomes.get(name)]
     others = sorted(name for name in digest.outcomes if name not in OUTCOMES and digest.outcomes[name])
-    return ", ".join(f"{digest.outcomes[name]:,} {state_text(name)}" for name in (*known, *others))
+    return ", ".join(_ended(name, digest.outcomes[name]) for name in (*known, *others))
 
 
 def waiting_count(digest: Digest) -> str:
     if not digest.waiting.total:
-        return "none pending"
+        return _("none pending")
     oldest = max(one.age for one in digest.waiting.shown) if digest.waiting.shown else None
-    since = f", the oldest for {duration_text(oldest)}" if oldest is not None else ""
-    return f"{counted(digest.waiting.total, 'request')} pending{since}"
+    pending = ngettext("{count} request pending", "{count} requests pending", digest.waiting.total)
+    if oldest is None:
+        return pending
+    return _("{pending}, the oldest for {age}", pending=pending, age=duration_text(oldest))
+
+
+def _ended(state: str, times: int) -> str:
+    """How many transitions ended so. Each state has a plural of its own in some languages."""
+    match state:
+        case "applied":
+            return ngettext("{count} applied", "{count} applied", times)
+        case "rejected":
+            return ngettext("{count} rejected", "{count} rejected", times)
+        case "expired":
+            return ngettext("{count} expired", "{count} expired", times)
+        case "withdrawn":
+            return ngettext("{count} withdrawn", "{count} withdrawn", times)
+        case "superseded":
+            return ngettext("{count} superseded", "{count} superseded", times)
+        case "stale":
+            return ngettext("{count} approved, never applied", "{count} approved, never applied", times)
+        case "called_off":
+            return ngettext("{count} approved, then called off", "{count} approved, then called off", times)
+        case _other:
+            return _("{count} {state}", count=times, state=state_text(state))
 
 
 def decider(decided: str, by: tuple[str, ...], names: Names, roles: tuple[str, ...] = ()) -> str:
     """Who or what decided: names with the groups they voted for, the fast track, the rule, or none."""
     told = zip_longest((names.get(person, UNKNOWN) for person in by), roles[: len(by)], fillvalue="")
-    return " and ".join(f"{name} ({role})" if role else name for name, role in told) if by else decided
+    return listed(f"{name} ({role})" if role else name for name, role in told) if by else _(decided)
 
 
 def approver(one: Holding, names: Names) -> str:
     """Who approved a holder. After a rollback, that it was restored, and whose approval counts again."""
     said = decider(one.decided, one.by, names, one.roles)
     if one.restored_at is None:
-        return NOT_APPROVED if said == NOBODY else said
-    asked = f", requested by {names.get(one.restored_by, UNKNOWN)}" if one.restored_by else ""
-    return f"restored by rollback{asked} ({previously(said, one.ticket)})"
+        return _(NOT_APPROVED) if one.decided == NOBODY and not one.by else said
+    before = previously(said, one.ticket)
+    if not one.restored_by:
+        return _("restored by rollback ({before})", before=before)
+    who = names.get(one.restored_by, UNKNOWN)
+    return _("restored by rollback, requested by {who} ({before})", who=who, before=before)
 
 
 def decision(one: Transition, names: Names, period: Period) -> str:
     """Who or what decided a transition; of a rollback that the rule allowed at once, whose approval counts again."""
     said = decider(one.decided, one.by, names, one.roles)
     if one.earlier is None:
-        return NOT_DECIDED if said == NOBODY else said
+        return _(NOT_DECIDED) if one.decided == NOBODY and not one.by else said
     earlier = one.earlier
     before = previously(decider(earlier.decided, earlier.by, names, earlier.roles), earlier.ticket)
-    return f"restored by rollback ({before}{f', on {local_moment(earlier.at, period)}' if earlier.at else ''})"
+    if earlier.at:
+        before = _("{before}, on {when}", before=before, when=local_moment(earlier.at, period))
+    return _("restored by rollback ({before})", before=before)
 
 
 def previously(approvers: str, ticket: str) -> str:
-    return f"previously approved by {approvers}{f', {ticket}' if ticket else ''}"
+    said = _("previously approved by {people}", people=approvers)
+    return f"{said}, {ticket}" if ticket else said
 
 
 def trainer(author: str | None, claimed: str, names: Names) -> str:
@@ -172,30 +210,35 @@ def trainer(author: str | None, claimed: str, names: Names) -> str:
     return names.get(author, UNKNOWN) if author else claimed
 
 
-NO_DECISIONS = "no decision by people this week"
+NO_DECISIONS = N_("no decision by people this week")
 
 
 def latency_text(latency: Latency) -> str:
     if latency.median is None or latency.p95 is None:
-        return NO_DECISIONS
+        return _(NO_DECISIONS)
     half, most = duration_text(latency.median), duration_text(latency.p95)
-    return f"median {half}, 95th percentile {most} ({counted(latency.decided, 'decision')})"
+    return ngettext(
+        "median {median}, 95th percentile {most} ({count} decision)",
+        "median {median}, 95th percentile {most} ({count} decisions)",
+        latency.decided,
+        median=half,
+        most=most,
+    )
 
 
 def rule_name(label: str) -> str:
-    return label or ALL_RULES
+    return label or _(ALL_RULES)
 
 
 def ledger_text(ledger: LedgerFigures, *, so_far: bool = False) -> str:
     """`so_far` for a week that is not over."""
-    week = "none of them of this week"
-    if ledger.last:
-        one = ledger.first == ledger.last
-        week = f"{ledger.first:,} of this week" if one else f"{ledger.first:,} to {ledger.last:,} of this week"
-    holds = f"does not verify: {ledger.fault.rstrip('.')}" if ledger.fault else "verified"
-    when = "so far" if so_far else "at the week's end"
-    return f"{holds}; {counted(ledger.count, 'entry')} {when}, {week}"
-
-
-def _sentence(said: str) -> str:
-    return f"{said[:1].upper()}{said[1:]}."
+    week = _("none of them of this week")
+    if ledger.last and ledger.first == ledger.last:
+        week = _("{number} of this week", number=ledger.first)
+    elif ledger.last:
+        week = _("{first} to {last} of this week", first=ledger.first, last=ledger.last)
+    holds = _("does not verify: {why}", why=ledger.fault.rstrip(".")) if ledger.fault else _("verified")
+    entries = ngettext("{count} entry at the week's end", "{count} entries at the week's end", ledger.count)
+    if so_far:
+        entries = ngettext("{count} entry so far", "{count} entries so far", ledger.count)
+    return _("{verified}; {entries}, {of_the_week}", verified=holds, entries=entries, of_the_week=week)

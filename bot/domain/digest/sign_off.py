@@ -16,6 +16,7 @@ from bot.domain.names import in_one_line
 from bot.domain.policy.rules import DigestPlan
 from bot.domain.text import format_local
 from bot.errors import Refused
+from bot.language import _, sentences
 
 SIGN_OFF = "sign_off"  # the button's action
 REMARK_LIMIT = 1_000  # characters; as many as a reason on a card may have
@@ -68,38 +69,51 @@ def signed(
     """
     if not signer.is_member:
         raise Refused(
-            "only members of the group that the policy names in digest.sign_off may sign a digest off. Ask one of them"
+            _(
+                "only members of the group that the policy names in digest.sign_off may sign a digest off. Ask one of them"
+            )
         )
     if closed is None:
-        raise Refused(f"{week} is not closed, so there is no digest to sign off yet")
+        raise Refused(_("{week} is not closed, so there is no digest to sign off yet", week=week))
     if closed.digest != closed.recorded:
         raise Refused(
-            f"the figures of {week} are not those that the ledger recorded when the week was closed. Run `countersign audit verify`"
+            _(
+                "the figures of {week} are not those that the ledger recorded when the week was closed. Run `countersign audit verify`",
+                week=week,
+            )
         )
     if digest != closed.digest:
         raise Refused(
-            f"you read another digest of {week} than the one on record now. Open the newest one, read it, and sign that off"
+            _(
+                "you read another digest of {week} than the one on record now. Open the newest one, read it, and sign that off",
+                week=week,
+            )
         )
     if earlier is None:
         return SignOff(week, closed.digest, closed.entries, signer.person, now, remark)
     if earlier.person in signer.ids and remark in ("", earlier.remark):
         return earlier
     said = sign_off_text(earlier, closed.period, names)
-    raise Refused(f"the digest of {week} has a sign-off already, so nothing was recorded. {said}")
+    already = _("the digest of {week} has a sign-off already, so nothing was recorded.", week=week)
+    raise Refused(sentences(already, said))
 
 
 def checked_remark(text: str) -> str:
     """One line of visible characters: it goes into the ledger, into a channel, and onto paper. Raises Refused when it is too long."""
     remark = in_one_line(text)
     if len(remark) > REMARK_LIMIT:
-        raise Refused(f"the remark has {len(remark):,} characters; {REMARK_LIMIT:,} fit. Shorten it")
+        raise Refused(
+            _("the remark has {count} characters; {limit} fit. Shorten it", count=len(remark), limit=REMARK_LIMIT)
+        )
     return remark
 
 
 def sign_off_text(one: SignOff, period: Period, names: Mapping[str, str]) -> str:
     """Who and when, and the remark: what every form of the digest says about it."""
-    by = f"Signed off by {names.get(one.person, UNKNOWN)} on {format_local(one.at, ZoneInfo(period.timezone))}"
-    return f"{by}, with a remark: {one.remark}" if one.remark else f"{by}, without remarks"
+    who, when = names.get(one.person, UNKNOWN), format_local(one.at, ZoneInfo(period.timezone))
+    if one.remark:
+        return _("Signed off by {who} on {when}, with a remark: {remark}", who=who, when=when, remark=one.remark)
+    return _("Signed off by {who} on {when}, without remarks", who=who, when=when)
 
 
 @dataclass(frozen=True)
@@ -117,4 +131,5 @@ def wanted(plan: DigestPlan, digest: str, closed_at: datetime) -> Wanted | None:
 
 
 def wanted_text(one: Wanted, period: Period) -> str:
-    return f"wanted from a member of {one.group} by {format_local(one.due, ZoneInfo(period.timezone))}"
+    due = format_local(one.due, ZoneInfo(period.timezone))
+    return _("wanted from a member of {group} by {due}", group=one.group, due=due)

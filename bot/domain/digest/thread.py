@@ -16,6 +16,7 @@ from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest import sentences as words
 from bot.domain.digest.figures import Digest, Finding, Holding, Pipeline, Transition
 from bot.domain.text import duration_text
+from bot.language import N_, _
 
 T = TypeVar("T")
 
@@ -29,8 +30,8 @@ LETTERS_OF_A_LINE = 480
 LETTERS_OF_A_TREE = 1_000  # characters of each tree on a card
 LETTERS_OF_A_HASH = 12
 NOTHING = "–"
-SINCE_BEFORE, NOT_SAID = "before records began", "unknown"  # as on the page
-CHANGES = "Changes of policy and people"
+SINCE_BEFORE, NOT_SAID = N_("before records began"), N_("unknown")  # as on the page
+CHANGES = N_("Changes of policy and people")
 
 Row = tuple[str, ...]
 
@@ -52,7 +53,7 @@ def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
     """In the report's order. An empty list has no card."""
     matters = [finding_line(one) for one in digest.attention.shown]
     return (
-        *_lined("What needs attention", matters, digest.attention.total, files.html),
+        *_lined(_("What needs attention"), matters, digest.attention.total, files.html),
         *_tabled(inventory_table(digest), digest.inventory.total, files.holdings),
         *_tabled(transitions_table(digest), digest.transitions.total, files.csv),
         *_tabled(waiting_table(digest), digest.waiting.total, files.waiting),
@@ -69,20 +70,38 @@ def finding_line(finding: Finding) -> Fact:
 
 
 def inventory_table(digest: Digest) -> Table:
-    columns = ("Version", "Target", "Held since", "Approved by", "Approval age", "Commit", "Training data", "Ticket")
-    return Table("Targets", columns, tuple(_held(one, digest) for one in digest.inventory.shown))
+    columns = (
+        _("Version"),
+        _("Target"),
+        _("Held since"),
+        _("Approved by"),
+        _("Approval age"),
+        _("Commit"),
+        _("Training data"),
+        _("Ticket"),
+    )
+    return Table(_("Targets"), columns, tuple(_held(one, digest) for one in digest.inventory.shown))
 
 
 def transitions_table(digest: Digest) -> Table:
-    columns = ("Version", "Target", "When", "Outcome", "Decided by", "Requested by", "Reason", "Ticket")
-    return Table("Transitions", columns, tuple(_moved(one, digest) for one in digest.transitions.shown))
+    columns = (
+        _("Version"),
+        _("Target"),
+        _("When"),
+        _("Outcome"),
+        _("Decided by"),
+        _("Requested by"),
+        _("Reason"),
+        _("Ticket"),
+    )
+    return Table(_("Transitions"), columns, tuple(_moved(one, digest) for one in digest.transitions.shown))
 
 
 def _held(one: Holding, digest: Digest) -> Row:
     return _row(
         str(one.version),
         str(one.target),
-        words.local_moment(one.since, digest.period) if one.since else SINCE_BEFORE,
+        words.local_moment(one.since, digest.period) if one.since else _(SINCE_BEFORE),
         words.approver(one, digest.names),
         duration_text(one.approval_age),
         _shortened(one.commit),
@@ -93,7 +112,9 @@ def _held(one: Holding, digest: Digest) -> Row:
 
 def _moved(one: Transition, digest: Digest) -> Row:
     return _row(
-        f"{one.version} (replaced {one.previous})" if one.previous else str(one.version),
+        _("{version} (replaced {previous})", version=str(one.version), previous=str(one.previous))
+        if one.previous
+        else str(one.version),
         str(one.target),
         words.local_moment(one.at, digest.period),
         words.state_text(one.outcome),
@@ -105,9 +126,9 @@ def _moved(one: Transition, digest: Digest) -> Row:
 
 
 def _asked_by(one: Transition, digest: Digest) -> str:
-    asked = digest.names.get(one.requester, UNKNOWN) if one.requester else NOT_SAID
+    asked = digest.names.get(one.requester, UNKNOWN) if one.requester else _(NOT_SAID)
     trained = words.trainer(one.author, one.claimed_author, digest.names)
-    return f"{asked}; trained by {trained}" if trained else asked
+    return _("{who}; trained by {trainer}", who=asked, trainer=trained) if trained else asked
 
 
 def waiting_table(digest: Digest) -> Table:
@@ -123,8 +144,8 @@ def waiting_table(digest: Digest) -> Table:
         )
         for one in digest.waiting.shown
     )
-    columns = ("Version", "Target", "Requested", "Age", "Decide by", "Missing", "Ticket")
-    return Table("Pending requests", columns, tuple(rows))
+    columns = (_("Version"), _("Target"), _("Requested"), _("Age"), _("Decide by"), _("Missing"), _("Ticket"))
+    return Table(_("Pending requests"), columns, tuple(rows))
 
 
 def _latency_table(digest: Digest) -> Table:
@@ -134,11 +155,13 @@ def _latency_table(digest: Digest) -> Table:
         for one in digest.latency
         if one.decided
     )
-    return Table("Time to decision", ("Rule", "Requests decided", "Median", "95th percentile"), tuple(rows))
+    return Table(
+        _("Time to decision"), (_("Rule"), _("Requests decided"), _("Median"), _("95th percentile")), tuple(rows)
+    )
 
 
 def fast_track_table(digest: Digest) -> Table:
-    columns = ("Rule", "Passed", "Held", "Undone", "Agreed", "False passes", "False holds")
+    columns = (_("Rule"), _("Passed"), _("Held"), _("Undone"), _("Agreed"), _("False passes"), _("False holds"))
     rows = (
         _row(
             one.rule,
@@ -146,7 +169,7 @@ def fast_track_table(digest: Digest) -> Table:
         )
         for one in digest.fast_track
     )
-    return Table("Fast track", columns, tuple(rows))
+    return Table(_("Fast track"), columns, tuple(rows))
 
 
 def changes_table(digest: Digest) -> Table:
@@ -158,7 +181,7 @@ def changes_table(digest: Digest) -> Table:
         )
         for one in digest.changes.shown
     )
-    return Table(CHANGES, ("What", "When", "In detail"), tuple(rows))
+    return Table(_(CHANGES), (_("What"), _("When"), _("In detail")), tuple(rows))
 
 
 def _change_lines(digest: Digest) -> list[Fact]:
@@ -194,8 +217,8 @@ def _treed(title: str, pipelines: Sequence[Pipeline], where: str) -> Iterator[Ca
 
 def _tree(pipeline: Pipeline) -> str:
     """Draws the branches, because Slack removes spaces at the start of a line."""
-    heading = f"{pipeline.version} on {pipeline.target}"
-    lines = [_branch(line) for line in pipeline.stages] or [f"No pipeline is known: {pipeline.missing}"]
+    heading = _("{version} on {target}", version=str(pipeline.version), target=str(pipeline.target))
+    lines = [_branch(line) for line in pipeline.stages] or [_("No pipeline is known: {why}", why=pipeline.missing)]
     return _cut("\n".join((heading, *lines)), LETTERS_OF_A_TREE)
 
 
@@ -224,8 +247,12 @@ def _numbered(
     shown = list(pages)[:CARDS_A_LIST]
     hidden = max(0, total - sum(map(len, shown)))
     for number, page in enumerate(shown, start=1):
-        name = title if len(shown) == 1 else f"{title} ({number} of {len(shown)})"
-        rest = f"and {hidden:,} more: see {where}" if hidden and number == len(shown) else ""
+        name = (
+            title
+            if len(shown) == 1
+            else _("{title} ({number} of {count})", title=title, number=number, count=len(shown))
+        )
+        rest = _("and {count} more: see {where}", count=hidden, where=where) if hidden and number == len(shown) else ""
         yield replace(card_of(page), title=name, summary=name, footer=rest)
 
 

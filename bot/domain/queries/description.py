@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.domain.card.details import ASKED
 from bot.domain.card.metric_history import MetricHistory
 from bot.domain.card.sentences import UNKNOWN, WAS_APPROVED, title_of
 from bot.domain.evidence.dvc_lock import Lock, edges, stage_tree
@@ -27,12 +28,12 @@ from bot.domain.policy.rules import Rule
 from bot.domain.request.approvals import Approval
 from bot.domain.request.counting import counted_votes, worth_of, worth_text
 from bot.domain.request.evolution import BY_RULE
-from bot.domain.text import format_utc
+from bot.language import N_, _, listed
 
 Names = Mapping[str, str]
 Edge = tuple[str, str]
 DECIDED = (*WAS_APPROVED, State.REJECTED, State.CALLED_OFF)
-WITHOUT_VOTES = {DecidedBy.FAST_TRACK: "the fast track", DecidedBy.RULE: "the rule"}
+WITHOUT_VOTES = {DecidedBy.FAST_TRACK: N_("the fast track"), DecidedBy.RULE: N_("the rule")}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Held:
     approval: str
     ticket: str = ""
     request_id: str = ""
+    ticket_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class Signed:
 
     @property
     def subject(self) -> str:
-        return "the decision" if self.about == DECISION else f"the vote of {self.person}"
+        return _("the decision") if self.about == DECISION else _("the vote of {person}", person=self.person)
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def pipeline_of(lock: Lock, lock_sha256: str, evidence: Evidence | None) -> Pipe
     made_by = {out.path: stage.name for stage in lock.stages for out in stage.outs}
     files = {entry.path: entry for entry in (*lock.sources, *lock.outs)}
     frozen = evidence.lock_sha256 if evidence else ""
-    differs = f"this is not the dvc.lock of the frozen evidence, whose sha256 was {frozen}"
+    differs = _("this is not the dvc.lock of the frozen evidence, whose sha256 was {sha256}", sha256=frozen)
     return Pipeline(
         tree=stage_tree(lock),
         edges=(*_from_sources(lock), *edges(lock)),
@@ -243,7 +245,7 @@ def told(
         state=request.state,
         title=title_of(request, is_rolled_back=is_rolled_back),
         target=request.target,
-        asked=str(request.ask),
+        asked=_(ASKED[request.ask.kind], name=request.ask.name),
         requester=names.get(request.requester, UNKNOWN) if request.requester else "",
         comment=request.comment,
         opened_at=request.opened_at,
@@ -269,20 +271,24 @@ def decided_by(request: TransitionRequest, names: Names, under: tuple[Rule | Non
     if request.state not in (*WAS_APPROVED, State.REJECTED):
         return ""
     if request.decided_by in WITHOUT_VOTES and request.decided_by is not None:
-        return WITHOUT_VOTES[request.decided_by]
+        return _(WITHOUT_VOTES[request.decided_by])
     wanted = Verdict.APPROVE if request.state in WAS_APPROVED else Verdict.REJECT
     people = [names.get(vote.person, UNKNOWN) for vote in counted_votes(request, wanted, *under)]
-    return " and ".join(dict.fromkeys(people)) or names.get(BY_RULE, "the rule")
+    return listed(dict.fromkeys(people)) or names.get(BY_RULE, "") or _(WITHOUT_VOTES[DecidedBy.RULE])
 
 
 def approval_text(approval: Approval | None, names: Names, under: tuple[Rule | None, str] = (None, "")) -> str:
     """Who approved a target's holder and, after a rollback, when, and who brought it back on that approval."""
     by = decided_by(approval.request, names, under) if approval else ""
     if approval is None or not by:
-        return "without an approval"
+        return _("without an approval")
     rollback = approval.restored_by
     if rollback is None:
-        return f"approved by {by}"
-    when = f" on {format_utc(approval.at)}" if approval.at else ""
-    asked = f" of {names.get(rollback.requester, UNKNOWN)}" if rollback.requester else ""
-    return f"approved by {by}{when}, restored by a rollback{asked}"
+        return _("approved by {people}", people=by)
+    approved = _("approved by {people}", people=by)
+    if approval.at:
+        approved = _("approved by {people} on {when}", people=by, when=approval.at)
+    if rollback.requester:
+        who = names.get(rollback.requester, UNKNOWN)
+        return _("{approved}, restored by a rollback of {who}", approved=approved, who=who)
+    return _("{approved}, restored by a rollback", approved=approved)

@@ -9,21 +9,22 @@ from bot.domain.card.metrics_table import figure
 from bot.domain.evidence.lineage import GIT_MIRROR, TRAINER, failed
 from bot.domain.evidence.lineage import check_text as check_text
 from bot.domain.evidence.lineage import checks_text as checks_text
-from bot.domain.model import Artifacts, DataSet, Evidence, Metric, SignedBy
+from bot.domain.model import Artifacts, DataSet, Evidence, Metric, SignedBy, Verdict
 from bot.domain.queries.description import Ballot, Description, Held, Pipeline, Signed, Told
-from bot.domain.text import counted, format_utc
+from bot.domain.text import format_utc
+from bot.language import N_, _, moment, ngettext
 
 INDENT = "  "
 LABEL = 18  # characters
-NOBODY = "nobody"
+VERDICTS = {Verdict.APPROVE: N_("approve"), Verdict.REJECT: N_("reject")}
 VOUCHED = {
-    GIT_MIRROR: "the git mirror, which has the commit and this very dvc.lock",
-    TRAINER: "self-reported by the trainer; not verified against git",
+    GIT_MIRROR: N_("the git mirror, which has the commit and this very dvc.lock"),
+    TRAINER: N_("self-reported by the trainer; not verified against git"),
 }
 CAME_IN = {
-    SignedBy.NOTIFIER: "the signed request is kept",
-    SignedBy.BOT: "over a socket, where nothing is signed: sealed by the bot alone",
-    "": "from before signed requests were kept: on the bot's word alone",
+    SignedBy.NOTIFIER: N_("the signed request is kept"),
+    SignedBy.BOT: N_("over a socket, where nothing is signed: sealed by the bot alone"),
+    "": N_("from before signed requests were kept: on the bot's word alone"),
 }
 
 Lines = Iterator[str]
@@ -51,26 +52,31 @@ def holders_in_words(model: str, at: datetime, held: Sequence[Held], unknown: st
 
 def held_text(place: Held) -> str:
     if place.version is None:
-        since = f" since {format_utc(place.since)}" if place.since else ""
-        return f"{NOBODY}{since}"
-    since = f"since {format_utc(place.since)}" if place.since else "since before anything was recorded"
+        return _("nobody since {when}", when=place.since) if place.since else _("nobody")
     ticket = f" ({place.ticket})" if place.ticket else ""
-    return f"{place.version}, {since}, {place.approval}{ticket}"
+    return _(
+        "{version}, {since}, {approval}{ticket}",
+        version=str(place.version),
+        since=_since(place),
+        approval=place.approval,
+        ticket=ticket,
+    )
 
 
 def decision_text(request: Told) -> str:
     """Who decided and when, or how the request ended without a decision."""
-    when = f" on {format_utc(request.decided_at)}" if request.decided_at else ""
     what, comma, then = request.title.partition(", ")  # "Approved", ", but not applied"
-    by = f" by {request.decided_by}" if request.decided_by and not what.endswith(f"by {request.decided_by}") else ""
-    return f"{what}{by}{when}{comma}{then}"
+    by = _("by {who}", who=request.decided_by) if request.decided_by else ""
+    on = _("on {when}", when=request.decided_at) if request.decided_at else ""
+    return " ".join(filter(None, (what, "" if by and what.endswith(by) else by, on))) + comma + then
 
 
 def ballot_text(ballot: Ballot) -> str:
-    groups = f" {ballot.worth}" if ballot.worth else ""
-    instead = f", standing in for {' and '.join(ballot.standing_in_for)}" if ballot.standing_in_for else ""
+    voted = " ".join(filter(None, (_(VERDICTS[ballot.verdict]), ballot.worth)))
+    instead = _("standing in for {people}", people=ballot.standing_in_for) if ballot.standing_in_for else ""
+    said = ", ".join(filter(None, (ballot.person, voted, instead, moment(ballot.at))))
     reason = f": {ballot.reason}" if ballot.reason else ""
-    return f"{ballot.person}, {ballot.verdict}{groups}{instead}, {format_utc(ballot.at)}{reason} ({CAME_IN[ballot.signed_by]})"
+    return f"{said}{reason} ({_(CAME_IN[ballot.signed_by])})"
 
 
 def signed_text(signed: Signed) -> str:
@@ -83,17 +89,24 @@ def witness_text(request: Told) -> str:
     if request.entry is None:
         return ""
     if request.checkpoint is None:
-        return f"no checkpoint covers ledger entry {request.entry} yet. Make one with: countersign audit checkpoint"
-    made = format_utc(request.checkpoint.made_at)
-    return (
-        f"ledger entry {request.entry} is covered by the checkpoint of {request.checkpoint.size} entries, made {made}"
+        return _(
+            "no checkpoint covers ledger entry {entry} yet. Make one with: countersign audit checkpoint",
+            entry=str(request.entry),
+        )
+    return _(
+        "ledger entry {entry} is covered by the checkpoint of {size} entries, made {when}",
+        entry=str(request.entry),
+        size=str(request.checkpoint.size),
+        when=request.checkpoint.made_at,
     )
 
 
 def artifacts_text(artifacts: Artifacts | None, unread: str) -> str:
     if artifacts is None:
-        return f"not read: {unread}" if unread else "not read"
-    return f"{artifacts.digest}, {counted(artifacts.files, 'file')}, {counted(artifacts.size, 'byte')}"
+        return _("not read: {why}", why=unread) if unread else _("not read")
+    files = ngettext("{count} file", "{count} files", artifacts.files)
+    size = ngettext("{count} byte", "{count} bytes", artifacts.size)
+    return f"{artifacts.digest}, {files}, {size}"
 
 
 def measured_text(metric: Metric) -> str:
@@ -111,14 +124,16 @@ def unfrozen_sentences(found: Description) -> tuple[str, ...]:
     """What a reader must know before reading on; empty when the evidence is frozen."""
     if found.is_frozen and found.evidence is not None:
         return ()
-    why = "the evidence of its request is still being read" if found.requests else "no one has asked for a target yet"
+    why = _("nothing was frozen: no one has asked for a target yet")
+    if found.requests:
+        why = _("nothing was frozen: the evidence of its request is still being read")
     if found.evidence is not None:
-        return (f"nothing was frozen: {why}", "what follows is what MLflow says now, and it may still change")
-    return (f"nothing was frozen: {why}", *filter(None, (found.unread,)))
+        return (why, _("what follows is what MLflow says now, and it may still change"))
+    return (why, *filter(None, (found.unread,)))
 
 
 def vouched_text(evidence: Evidence) -> str:
-    return VOUCHED.get(evidence.vouched_by, evidence.vouched_by) or VOUCHED[TRAINER]
+    return _(VOUCHED.get(evidence.vouched_by, evidence.vouched_by) or VOUCHED[TRAINER])
 
 
 def _headline(found: Description) -> Lines:
@@ -137,7 +152,7 @@ def _headline(found: Description) -> Lines:
 
 
 def _since(place: Held) -> str:
-    return f"since {format_utc(place.since)}" if place.since else "since before anything was recorded"
+    return _("since {when}", when=place.since) if place.since else _("since before anything was recorded")
 
 
 def _origin(found: Description) -> Lines:

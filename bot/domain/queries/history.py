@@ -10,17 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain import events as e
+from bot.domain.card.details import ASKED as HOW
 from bot.domain.card.sentences import UNKNOWN
 from bot.domain.model import DecidedBy, Kind, Target, TransitionRequest, VersionId
 from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.request.evolution import BY_RULE
-from bot.domain.text import format_utc
+from bot.language import N_, _, listed
 
-ASKED = {Kind.PROMOTION: "asked", Kind.OBSERVED: "asked to ratify", Kind.ROLLBACK: "asked to go back"}
-APPROVED = {Kind.PROMOTION: "approved", Kind.OBSERVED: "ratified", Kind.ROLLBACK: "approved to go back"}
+ASKED = {Kind.PROMOTION: N_("asked"), Kind.OBSERVED: N_("asked to ratify"), Kind.ROLLBACK: N_("asked to go back")}
+APPROVED = {Kind.PROMOTION: N_("approved"), Kind.OBSERVED: N_("ratified"), Kind.ROLLBACK: N_("approved to go back")}
 WITHOUT_PEOPLE = {
-    DecidedBy.FAST_TRACK: ("the fast track", "its figures reach the rule's thresholds"),
-    DecidedBy.RULE: ("the rule", "it was approved for this target before"),
+    DecidedBy.FAST_TRACK: (N_("the fast track"), N_("its figures reach the rule's thresholds")),
+    DecidedBy.RULE: (N_("the rule"), N_("it was approved for this target before")),
 }
 
 Names = Mapping[str, str]
@@ -72,10 +73,16 @@ def _gone(event: e.RequestEvent, request: TransitionRequest) -> tuple[VersionId,
 
 def seen_in_the_registry(event: e.MoveObserved | e.MoveReverted | HolderLeft) -> HistoryEntry:
     if isinstance(event, HolderLeft):
-        return HistoryEntry(event.at, "left by hand", event.version, event.target, why=f"{event.stays} holds it still")
+        return HistoryEntry(
+            event.at,
+            _("left by hand"),
+            event.version,
+            event.target,
+            why=_("{version} holds it still", version=str(event.stays)),
+        )
     if isinstance(event, e.MoveReverted):
-        return HistoryEntry(event.at, "given back", event.to, event.target, why="as the rule says")
-    what = "moved by hand" if event.version else "taken away by hand"
+        return HistoryEntry(event.at, _("given back"), event.to, event.target, why=_("as the rule says"))
+    what = _("moved by hand") if event.version else _("taken away by hand")
     gone = (event.previous,) if event.previous and event.previous != event.version else ()
     return HistoryEntry(event.at, what, event.version, event.target, why=_held_before(event.previous), gone=gone)
 
@@ -83,19 +90,27 @@ def seen_in_the_registry(event: e.MoveObserved | e.MoveReverted | HolderLeft) ->
 def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Words | None:
     match event:
         case e.RequestOpened():
-            asked = f"away from {event.away_from}" if event.away_from else str(event.ask)
-            warning = f" (it was {event.failed_before})" if event.failed_before else ""
-            return ASKED[event.kind], _names((event.requester,), names), _because(asked, event.comment) + warning
+            asked = _(HOW[event.ask.kind], name=event.ask.name)
+            if event.away_from:
+                asked = _("away from {version}", version=str(event.away_from))
+            warning = f" ({_('it was {failed}', failed=event.failed_before)})" if event.failed_before else ""
+            return _(ASKED[event.kind]), _names((event.requester,), names), _because(asked, event.comment) + warning
         case e.AskJoined():
-            return "joined", _names((event.person,), names), _because(str(event.ask), event.comment)
-        case e.RequestApproved():
-            decider, grounds = WITHOUT_PEOPLE.get(
-                event.by, (_deciders(event, request, names), _reasons(event, request))
+            return (
+                _("joined"),
+                _names((event.person,), names),
+                _because(_(HOW[event.ask.kind], name=event.ask.name), event.comment),
             )
-            return APPROVED[request.kind], decider, grounds
+        case e.RequestApproved():
+            decider, grounds = WITHOUT_PEOPLE.get(event.by, ("", ""))
+            return (
+                _(APPROVED[request.kind]),
+                _(decider) if decider else _deciders(event, request, names),
+                _(grounds) if grounds else _reasons(event, request),
+            )
         case e.RequestRejected():
-            who = "the rule" if event.person == BY_RULE else _names((event.person,), names)
-            return "rejected", who, event.reason
+            who = _("the rule") if event.person == BY_RULE else _names((event.person,), names)
+            return _("rejected"), who, event.reason
         case _:
             return None
 
@@ -103,19 +118,19 @@ def _decision(event: e.RequestEvent, request: TransitionRequest, names: Names) -
 def _ending(event: e.RequestEvent, names: Names) -> Words | None:
     match event:
         case e.RequestExpired():
-            return "expired", "", event.reason
+            return _("expired"), "", event.reason
         case e.RequestWithdrawn():
-            return "withdrawn", "", event.reason
+            return _("withdrawn"), "", event.reason
         case e.RequestSuperseded():
-            return "superseded", "", event.reason
+            return _("superseded"), "", event.reason
         case e.ApprovalStale():
-            return "not applied", "", event.reason
+            return _("not applied"), "", event.reason
         case e.VoteRefused():
-            return "vote refused", _names((event.person,), names), event.reason
+            return _("vote refused"), _names((event.person,), names), event.reason
         case e.DecisionReopened():
-            return "open again", "", event.reason
+            return _("open again"), "", event.reason
         case e.ApprovalCalledOff():
-            return "called off", _names((event.person,), names), event.reason
+            return _("called off"), _names((event.person,), names), event.reason
         case _:
             return None
 
@@ -123,37 +138,40 @@ def _ending(event: e.RequestEvent, names: Names) -> Words | None:
 def _move(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Words | None:
     match event:
         case e.ApprovalHeld():
-            return "held by a freeze", "", f"{event.freeze}, until {format_utc(event.until)}"
+            return _("held by a freeze"), "", _("{freeze}, until {when}", freeze=event.freeze, when=event.until)
         case e.FreezeEnded():
-            return "freeze ended", "", event.freeze
+            return _("freeze ended"), "", event.freeze
         case e.TargetMoved() if request.kind is Kind.ROLLBACK:
             return (
-                "rolled back",
+                _("rolled back"),
                 _names((request.requester,), names),
-                _because(f"away from {request.away_from}", request.comment),
+                _because(_("away from {version}", version=str(request.away_from)), request.comment),
             )
         case e.TargetMoved() if request.kind is Kind.OBSERVED:
-            return "stays", "", ""
+            return _("stays"), "", ""
         case e.TargetMoved():
-            return "moved" if event.moved else "found there", "", _held_before(event.previous)
+            return _("moved") if event.moved else _("found there"), "", _held_before(event.previous)
         case e.TargetPutBack():
-            return "put back" if event.moved else "left where it is", "", f"away from {event.away_from}"
+            what = _("put back") if event.moved else _("left where it is")
+            return what, "", _("away from {version}", version=str(event.away_from))
         case _:
             return None
 
 
 def _names(people: Iterable[str | None], names: Names) -> str:
-    return " and ".join(names.get(person, UNKNOWN) for person in people if person)
+    return listed(names.get(person, UNKNOWN) for person in people if person)
 
 
 def _deciders(event: e.RequestApproved, request: TransitionRequest, names: Mapping[str, str]) -> str:
     """Each approver's name, and the absent person they voted for."""
     lent = {vote.person: vote.standing_in_for for vote in request.votes if vote.standing_in_for}
     said = [
-        f"{_names((person,), names)} for {_names(lent[person], names)}" if person in lent else _names((person,), names)
+        _("{person} for {absent}", person=_names((person,), names), absent=_names(lent[person], names))
+        if person in lent
+        else _names((person,), names)
         for person in event.approvers
     ]
-    return " and ".join(said)
+    return listed(said)
 
 
 def _reasons(event: e.RequestApproved, request: TransitionRequest) -> str:
@@ -166,4 +184,4 @@ def _because(what: str, reason: str) -> str:
 
 
 def _held_before(version: VersionId | None) -> str:
-    return f"{version or 'nobody'} held it before"
+    return _("{version} held it before", version=str(version)) if version else _("nobody held it before")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.domain.card.metrics_table import figure
+from bot.language import _
 
 WIDTH, HEIGHT, EDGE = 640, 160, 28  # of the drawing, in its own units
 LARGEST = 1e100  # the difference of two larger values may overflow
@@ -33,9 +34,15 @@ class MetricLine:
     def in_words(self) -> str:
         first, last = self.dots[0], self.dots[-1]
         values = [dot.value for dot in self.dots]
-        return (
-            f"{self.metric} from v{first.version} to v{last.version}: {figure(first.value)} to {figure(last.value)}, "
-            f"lowest {figure(min(values))}, highest {figure(max(values))}."
+        return _(
+            "{metric} from v{first} to v{last}: {begin} to {end}, lowest {lowest}, highest {highest}.",
+            metric=self.metric,
+            first=str(first.version),
+            last=str(last.version),
+            begin=figure(first.value),
+            end=figure(last.value),
+            lowest=figure(min(values)),
+            highest=figure(max(values)),
         )
 
 
