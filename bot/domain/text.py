@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.domain.model import TargetKind, TransitionRequest, VersionId
 from bot.domain.names import shown
 from bot.domain.workspaces import DEFAULT
-from bot.language import N_, _, listed, ngettext
+from bot.language import N_, _, listed, ngettext, pgettext
 
 SECONDS = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 
@@ -91,6 +91,11 @@ def format_local(at: datetime, zone: ZoneInfo) -> str:
     offset = f"{at.astimezone(zone):%z}"
     ahead = f"{offset[:3]}:{offset[3:5]}" if offset.strip("+-0") else ""
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M} UTC{ahead}"
+
+
+def person_name(person: str, names: Mapping[str, str]) -> str:
+    """The name of the person with this id."""
+    return names.get(person) or pgettext("person", "unknown")
 
 
 def target_label(request: TransitionRequest) -> str:

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.figures import Digest, Holding, Listed, Transition
 from bot.domain.digest.sentences import approver, decision, edition, is_over, local_moment, trainer
 from bot.domain.model import VersionId
-from bot.domain.text import duration_text
+from bot.domain.text import duration_text, person_name
 from bot.language import N_, _, count_text, sentences
 from bot.reports.records import FileNames, file_names
 from bot.reports.shape import Cell, Look
@@ -75,7 +74,7 @@ class Writer:
         return (_("trained by {name}", name=name),) if name else ()
 
     def person(self, one: str | None) -> str:
-        return legible(self.digest.names.get(one, UNKNOWN)) if one else _(NOT_SAID)
+        return legible(person_name(one, self.digest.names)) if one else _(NOT_SAID)
 
 
 def version(named: VersionId, link: str = "") -> Cell:

@@ -117,7 +117,7 @@ def _gaps(period: Period, until: datetime, figures: DigestFigures) -> Iterator[G
         event = read_event(told.kind, told.body)
         if isinstance(event, e.DatabaseRestored):
             found.append(
-                Gap(event.made_at, event.at, "the database is a backup: what happened in this time is not on record")
+                Gap(event.made_at, event.at, _("the database is a backup: what happened in this time is not on record"))
             )
         elif isinstance(event, e.PolicyRefused):
             found.append(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain import events as e
-from bot.domain.card.sentences import UNKNOWN, WAS_APPROVED
+from bot.domain.card.sentences import WAS_APPROVED
 from bot.domain.digest import findings
 from bot.domain.digest.figures import LISTED, EarlierApproval, Finding, Listed, PolicyChange, Transition
 from bot.domain.digest.periods import Period
@@ -16,6 +16,7 @@ from bot.domain.model import DecidedBy, State, TransitionRequest, VersionId
 from bot.domain.policy.rules import Policy
 from bot.domain.registry.holders import Where
 from bot.domain.request.askers import is_stranger
+from bot.domain.text import person_name
 from bot.domain.workspaces import in_workspace
 from bot.errors import ChainBroken
 from bot.language import _
@@ -125,7 +126,7 @@ def _rollbacks(period: Period, figures: DigestFigures, kinds: KindCounts, names:
     found = []
     for told in moved:
         request = _request_of(told)
-        who = names.get(request.requester, UNKNOWN) if request.requester else UNKNOWN
+        who = person_name(request.requester, names) if request.requester else person_name("", names)
         found.append(findings.rolled_back(request, who, told.at, period))
     return Listed(tuple(found), total)
 
@@ -193,7 +194,7 @@ def _approval_text(approval: TransitionRequest, period: Period, names: Names, po
 
 
 def _self_approval(told: Told, names: Names) -> Finding:
-    name = names.get(json.loads(told.body)["person"], UNKNOWN)
+    name = person_name(json.loads(told.body)["person"], names)
     return findings.self_approval_refused(name, _request_of(told), told.at)
 
 
@@ -201,7 +202,7 @@ def _vote_refused(told: Told, names: Names, period: Period) -> Finding:
     event = read_event(told.kind, told.body)
     if not isinstance(event, e.VoteRefused):
         raise ChainBroken(f"entry {told.seq} is no refused vote")
-    name = names.get(event.person, UNKNOWN)
+    name = person_name(event.person, names)
     return findings.vote_refused(name, _request_of(told), event.cast_at, event.reason, told.at, period)
 
 

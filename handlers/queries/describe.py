@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.card.metric_history import SHOWN_VERSIONS, MetricHistory, history_of
-from bot.domain.card.sentences import UNKNOWN
 from bot.domain.evidence.caps import capped
 from bot.domain.evidence.dvc_lock import sha256_of
 from bot.domain.model import PERSON, Evidence, Kind, State, TargetKind, TransitionRequest, VersionId
@@ -31,6 +30,7 @@ from bot.domain.registry.model_uri import ModelUri
 from bot.domain.registry.names import request_now
 from bot.domain.registry.snapshot import ModelSnapshot
 from bot.domain.request.counting import rule_of_decision
+from bot.domain.text import person_name
 from bot.domain.workspaces import in_workspace
 from bot.dvc import files as dvc_files
 from bot.errors import FilesUnread, InvalidDvcFile, NotFound, OutsideError
@@ -108,7 +108,7 @@ def _named(evidence: Evidence | None, names: Mapping[str, str]) -> Evidence | No
 
     def name(claimed: str | None) -> str | None:
         is_id = claimed is not None and claimed.startswith(PERSON)
-        return names.get(claimed.removeprefix(PERSON), UNKNOWN) if claimed and is_id else claimed
+        return person_name(claimed.removeprefix(PERSON), names) if claimed and is_id else claimed
 
     return evidence and replace(evidence, author=name(evidence.author), commit_author=name(evidence.commit_author))
 
@@ -243,7 +243,7 @@ def _now(request: TransitionRequest, last: TransitionRequest | None, names: Mapp
         return ""
     if last is not None:
         when = _("on {when}", when=last.settled_at) if last.settled_at else ""
-        by = _("by {who}", who=names.get(last.requester, UNKNOWN)) if last.requester else ""
+        by = _("by {who}", who=person_name(last.requester, names)) if last.requester else ""
         to = _("to {version}: {reason}", version=str(last.version), reason=last.comment)
         return " ".join(filter(None, (_("rolled back"), when, by, to)))
     places = tx.registry.placements(request.version.workspace, request.target_model)

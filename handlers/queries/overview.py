@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
-from bot.domain.card.sentences import UNKNOWN, status_sentence
+from bot.domain.card.sentences import status_sentence
 from bot.domain.card.titles import title_of
 from bot.domain.ledger.chain import Entry
 from bot.domain.model import OPEN, Metric, State, TransitionRequest, VersionId
@@ -17,7 +17,7 @@ from bot.domain.queries.description import Held, Told, decided_by
 from bot.domain.queries.history import HistoryEntry, happening
 from bot.domain.queries.metric_line import MetricLine, line_through
 from bot.domain.request.counting import rule_of_decision
-from bot.domain.text import duration_text
+from bot.domain.text import duration_text, person_name
 from bot.errors import Refused
 from bot.language import _
 from bot.services import Services
@@ -225,7 +225,7 @@ def _row(request: TransitionRequest, tx: Transaction, now: datetime, names: Mapp
         request.version,
         str(request.target),
         title_of(request),
-        names.get(request.requester, UNKNOWN) if request.requester else "",
+        person_name(request.requester, names) if request.requester else "",
         decided_by(request, names, rule_of_decision(request, tx.policy())),
         request.opened_at,
         request.ended_at or request.decided_at,
@@ -294,4 +294,4 @@ def _cell(name: str, values: Mapping[str, float], older: Mapping[str, float]) ->
 
 
 def _author(request: TransitionRequest, names: Mapping[str, str]) -> str:
-    return names.get(request.author, UNKNOWN) if request.author else ""
+    return person_name(request.author, names) if request.author else ""

@@ -34,7 +34,14 @@ def _pseudo_list(items: object) -> str:
     return " ŷ ".join(items)
 
 
-XX = Catalogue("xx", Pseudo(), plural=lambda _number: 0, moment=lambda at: f"{at:%d·%m·%y}", list=_pseudo_list)
+XX = Catalogue(
+    "xx",
+    Pseudo(),
+    plural=lambda _number: 0,
+    moment=lambda at: f"{at:%d·%m·%y}",
+    day=lambda on: f"{on:%d·%m·%y}",
+    list=_pseudo_list,
+)
 
 
 def english_in(text: str, *data: str) -> list[str]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain import events as e
-from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.figures import PolicyChange
 from bot.domain.digest.periods import Period
 from bot.domain.digest.sentences import local_moment
 from bot.domain.ledger.chain import Plain
+from bot.domain.text import person_name
 from bot.language import _
 
 PERSON_ID = re.compile(r"person:([0-9a-f]{32})")
@@ -30,7 +30,7 @@ class Reader:
     period: Period
 
     def name(self, person: Plain) -> str:
-        return self.names.get(str(person), UNKNOWN)
+        return person_name(str(person), self.names)
 
 
 def change_text(kind: str, at: datetime, body: Body, reader: Reader) -> PolicyChange:

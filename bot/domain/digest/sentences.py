@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
-from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.figures import (
     Digest,
     FindingKind,
@@ -20,7 +19,7 @@ from bot.domain.digest.figures import (
     Transition,
 )
 from bot.domain.digest.periods import Period
-from bot.domain.text import duration_text, format_local
+from bot.domain.text import duration_text, format_local, person_name
 from bot.language import N_, _, as_sentence, day, listed, ngettext, sentences
 
 Names = Mapping[str, str]
@@ -172,7 +171,7 @@ def _ended(state: str, times: int) -> str:
 
 def decider(decided: str, by: tuple[str, ...], names: Names, roles: tuple[str, ...] = ()) -> str:
     """Who or what decided: names with the groups they voted for, the fast track, the rule, or none."""
-    told = zip_longest((names.get(person, UNKNOWN) for person in by), roles[: len(by)], fillvalue="")
+    told = zip_longest((person_name(person, names) for person in by), roles[: len(by)], fillvalue="")
     return listed(f"{name} ({role})" if role else name for name, role in told) if by else _(decided)
 
 
@@ -184,7 +183,7 @@ def approver(one: Holding, names: Names) -> str:
     before = previously(said, one.ticket)
     if not one.restored_by:
         return _("restored by rollback ({before})", before=before)
-    who = names.get(one.restored_by, UNKNOWN)
+    who = person_name(one.restored_by, names)
     return _("restored by rollback, requested by {who} ({before})", who=who, before=before)
 
 
@@ -207,7 +206,7 @@ def previously(approvers: str, ticket: str) -> str:
 
 def trainer(author: str | None, claimed: str, names: Names) -> str:
     """The person's name, else what the client said; empty when neither is known."""
-    return names.get(author, UNKNOWN) if author else claimed
+    return person_name(author, names) if author else claimed
 
 
 NO_DECISIONS = N_("no decision by people this week")

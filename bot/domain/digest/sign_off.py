@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest.periods import Period
 from bot.domain.names import in_one_line
 from bot.domain.policy.rules import DigestPlan
-from bot.domain.text import format_local
+from bot.domain.text import format_local, person_name
 from bot.errors import Refused
 from bot.language import _, sentences
 
@@ -110,7 +109,7 @@ def checked_remark(text: str) -> str:
 
 def sign_off_text(one: SignOff, period: Period, names: Mapping[str, str]) -> str:
     """Who and when, and the remark: what every form of the digest says about it."""
-    who, when = names.get(one.person, UNKNOWN), format_local(one.at, ZoneInfo(period.timezone))
+    who, when = person_name(one.person, names), format_local(one.at, ZoneInfo(period.timezone))
     if one.remark:
         return _("Signed off by {who} on {when}, with a remark: {remark}", who=who, when=when, remark=one.remark)
     return _("Signed off by {who} on {when}, without remarks", who=who, when=when)

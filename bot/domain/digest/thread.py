@@ -12,10 +12,9 @@ from itertools import islice
 from typing import Protocol, TypeVar
 
 from bot.domain.card.card import Card, Fact, Link, Table
-from bot.domain.card.sentences import UNKNOWN
 from bot.domain.digest import sentences as words
 from bot.domain.digest.figures import Digest, Finding, Holding, Pipeline, Transition
-from bot.domain.text import duration_text
+from bot.domain.text import duration_text, person_name
 from bot.language import N_, _
 
 T = TypeVar("T")
@@ -59,14 +58,14 @@ def thread_cards(digest: Digest, files: Files) -> tuple[Card, ...]:
         *_tabled(waiting_table(digest), digest.waiting.total, files.waiting),
         *_tabled(_latency_table(digest), 0, files.html),
         *_tabled(fast_track_table(digest), len(digest.fast_track), files.html),
-        *_lined(CHANGES, _change_lines(digest), digest.changes.total, files.csv),
-        *_treed("Pipelines", digest.pipelines, files.html),
+        *_lined(_(CHANGES), _change_lines(digest), digest.changes.total, files.csv),
+        *_treed(_("Pipelines"), digest.pipelines, files.html),
     )
 
 
 def finding_line(finding: Finding) -> Fact:
     sentence = _cut(finding.sentence, LETTERS_OF_A_LINE)
-    return Fact(words.CONCERNS[finding.concern], Link(sentence, finding.link) if finding.link else sentence)
+    return Fact(_(words.CONCERNS[finding.concern]), Link(sentence, finding.link) if finding.link else sentence)
 
 
 def inventory_table(digest: Digest) -> Table:
@@ -126,7 +125,7 @@ def _moved(one: Transition, digest: Digest) -> Row:
 
 
 def _asked_by(one: Transition, digest: Digest) -> str:
-    asked = digest.names.get(one.requester, UNKNOWN) if one.requester else _(NOT_SAID)
+    asked = person_name(one.requester, digest.names) if one.requester else _(NOT_SAID)
     trained = words.trainer(one.author, one.claimed_author, digest.names)
     return _("{who}; trained by {trainer}", who=asked, trainer=trained) if trained else asked
 

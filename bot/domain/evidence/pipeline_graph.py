@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.language import _, sentences
+
 COLUMN, ROW = 220, 64  # units of the picture
 BOX_WIDTH, BOX_HEIGHT = 168, 40
 EDGE = 8
@@ -65,7 +67,7 @@ def in_words(edges: Sequence[Edge]) -> str:
     needs: dict[str, list[str]] = {}
     for before, after in edges:
         needs.setdefault(after, []).append(before)
-    return " ".join(f"{name} needs {' and '.join(before)}." for name, before in needs.items())
+    return sentences(*(_("{name} needs {before}.", name=name, before=before) for name, before in needs.items()))
 
 
 def _columns(names: Iterable[str], edges: Sequence[Edge]) -> list[list[str]]:
@@ -79,7 +81,7 @@ def _columns(names: Iterable[str], edges: Sequence[Edge]) -> list[list[str]]:
 def _depths(names: Iterable[str], edges: Sequence[Edge]) -> Mapping[str, int]:
     """The longest path to each name. Stops after as many rounds as there are names, so that a cycle, which DVC forbids, ends."""
     depth = dict.fromkeys(names, 0)
-    for _ in range(len(depth)):
+    for _round in range(len(depth)):
         for before, after in edges:
             if before != after:
                 depth[after] = min(max(depth[after], depth[before] + 1), len(depth) - 1)

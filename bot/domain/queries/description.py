@@ -11,7 +11,7 @@ from datetime import datetime
 
 from bot.domain.card.details import ASKED
 from bot.domain.card.metric_history import MetricHistory
-from bot.domain.card.sentences import UNKNOWN, WAS_APPROVED, title_of
+from bot.domain.card.sentences import WAS_APPROVED, title_of
 from bot.domain.evidence.dvc_lock import Lock, edges, stage_tree
 from bot.domain.model import (
     DECISION,
@@ -28,6 +28,7 @@ from bot.domain.policy.rules import Rule
 from bot.domain.request.approvals import Approval
 from bot.domain.request.counting import counted_votes, worth_of, worth_text
 from bot.domain.request.evolution import BY_RULE
+from bot.domain.text import person_name
 from bot.language import N_, _, listed
 
 Names = Mapping[str, str]
@@ -210,12 +211,12 @@ def ballots_of(request: TransitionRequest, names: Names, under: tuple[Rule | Non
     """`under`: the rule in force, with its hash."""
     return tuple(
         Ballot(
-            names.get(vote.person, UNKNOWN),
+            person_name(vote.person, names),
             vote.verdict,
             vote.reason,
             vote.at,
             vote.groups,
-            tuple(names.get(person, UNKNOWN) for person in vote.standing_in_for),
+            tuple(person_name(person, names) for person in vote.standing_in_for),
             vote.signed_by,
             worth_text(vote, worth_of(vote, request, *under)),
         )
@@ -246,7 +247,7 @@ def told(
         title=title_of(request, is_rolled_back=is_rolled_back),
         target=request.target,
         asked=_(ASKED[request.ask.kind], name=request.ask.name),
-        requester=names.get(request.requester, UNKNOWN) if request.requester else "",
+        requester=person_name(request.requester, names) if request.requester else "",
         comment=request.comment,
         opened_at=request.opened_at,
         decided_at=request.decided_at,
@@ -273,7 +274,7 @@ def decided_by(request: TransitionRequest, names: Names, under: tuple[Rule | Non
     if request.decided_by in WITHOUT_VOTES and request.decided_by is not None:
         return _(WITHOUT_VOTES[request.decided_by])
     wanted = Verdict.APPROVE if request.state in WAS_APPROVED else Verdict.REJECT
-    people = [names.get(vote.person, UNKNOWN) for vote in counted_votes(request, wanted, *under)]
+    people = [person_name(vote.person, names) for vote in counted_votes(request, wanted, *under)]
     return listed(dict.fromkeys(people)) or names.get(BY_RULE, "") or _(WITHOUT_VOTES[DecidedBy.RULE])
 
 
@@ -289,6 +290,6 @@ def approval_text(approval: Approval | None, names: Names, under: tuple[Rule | N
     if approval.at:
         approved = _("approved by {people} on {when}", people=by, when=approval.at)
     if rollback.requester:
-        who = names.get(rollback.requester, UNKNOWN)
+        who = person_name(rollback.requester, names)
         return _("{approved}, restored by a rollback of {who}", approved=approved, who=who)
     return _("{approved}, restored by a rollback", approved=approved)

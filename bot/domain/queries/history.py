@@ -11,10 +11,10 @@ from datetime import datetime
 
 from bot.domain import events as e
 from bot.domain.card.details import ASKED as HOW
-from bot.domain.card.sentences import UNKNOWN
 from bot.domain.model import DecidedBy, Kind, Target, TransitionRequest, VersionId
 from bot.domain.registry.watch_events import HolderLeft
 from bot.domain.request.evolution import BY_RULE
+from bot.domain.text import person_name
 from bot.language import N_, _, listed
 
 ASKED = {Kind.PROMOTION: N_("asked"), Kind.OBSERVED: N_("asked to ratify"), Kind.ROLLBACK: N_("asked to go back")}
@@ -159,7 +159,7 @@ def _move(event: e.RequestEvent, request: TransitionRequest, names: Names) -> Wo
 
 
 def _names(people: Iterable[str | None], names: Names) -> str:
-    return listed(names.get(person, UNKNOWN) for person in people if person)
+    return listed(person_name(person, names) for person in people if person)
 
 
 def _deciders(event: e.RequestApproved, request: TransitionRequest, names: Mapping[str, str]) -> str:
