@@ -6,7 +6,7 @@ from bot.domain.digest.control import Earlier, Gap, RuleInForce, Watched
 from bot.domain.digest.figures import FindingKind
 from bot.domain.digest.sentences import is_counted
 from bot.domain.digest.sign_off import sign_off_text
-from bot.language import N_, _, ngettext, sentences
+from bot.language import N_, _, ngettext, pgettext, sentences
 from bot.reports.shape import Cell, Column, Look, Section, Table
 from bot.reports.values import Writer, digest_of, legible, number, text
 
@@ -27,7 +27,7 @@ PLACES = (
     Column(_("Last read"), 1.2),
     Column(_("Models under a rule"), 2.2),
 )
-APPROVER, TRAINER, REQUESTER, REJECTED = N_("approver"), N_("trainer"), N_("requester"), N_("rejected it")
+APPROVER, TRAINER, REQUESTER, REJECTED = N_("approver"), N_("trainer"), N_("requester"), "rejected"
 GAPS = (Column(_("What"), 3), Column(_("From"), 1.1), Column(_("Until"), 1.1))
 EARLIER = (Column(_("Digest"), 1), Column(_("Closed"), 1.2), Column(_("Sign-off"), 3))
 TERMS = (Column(_("Term"), 1), Column(_("Meaning"), 4))
@@ -108,7 +108,7 @@ def people(w: Writer) -> Section:
     if not roles:
         return Section("people", _("People"), (_("No person appears in the lists of this report."),))
     rows = tuple(
-        _person(one, ", ".join(_(role) for role in roles[one]), w)
+        _person(one, ", ".join(map(_role, roles[one])), w)
         for one in sorted(roles, key=lambda one: (w.person(one), one))
     )
     return Section("people", _("People"), tables=(Table(_("The people in the lists of this report"), PEOPLE, rows),))
@@ -153,6 +153,10 @@ def _rule(one: RuleInForce, w: Writer) -> tuple[Cell, ...]:
 
 def _person(one: str, roles: str, w: Writer) -> tuple[Cell, ...]:
     return Cell(w.person(one)), text(w.digest.emails.get(one, _("no address on record"))), Cell(roles)
+
+
+def _role(role: str) -> str:
+    return pgettext("person", "rejected") if role == REJECTED else _(role)
 
 
 def _roles(w: Writer) -> list[tuple[str, str]]:

@@ -9,13 +9,18 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime
 
+import structlog
 from flask import Blueprint, Response, g, request
 from markupsafe import Markup, escape
 
 from bot.domain.names import shown
-from bot.language import LANGUAGES, Message, Shown, Text, decimal, moment, now_reading, reread
+from bot.errors import CountersignError
+from bot.language import ENGLISH, LANGUAGES, Message, Shown, Text, decimal, moment, now_reading, reread
 from bot.language.catalogues import in_language, language_of
 from bot.services import Services
+from handlers.doors.errors import DATABASE_DOWN
+
+log = structlog.get_logger()
 
 VARY = "Cookie, Accept-Language"
 
@@ -26,7 +31,7 @@ def speak_to_people(door: Blueprint, s: Services) -> None:
     @door.before_request
     def begin() -> None:
         g.languages = ExitStack()
-        speak(request.accept_languages.best_match(LANGUAGES) or s.store.policy().language)
+        speak(request.accept_languages.best_match(LANGUAGES) or _of_policy(s))
 
     @door.after_request
     def labelled(response: Response) -> Response:
@@ -48,6 +53,15 @@ def speak_to_people(door: Blueprint, s: Services) -> None:
     door.add_app_template_filter(lambda name: shown(str(name)), "shown")
     door.add_app_template_filter(isolated, "bdi")
     door.add_app_template_filter(sentence_case, "first_upper")
+
+
+def _of_policy(s: Services) -> str:
+    """English while it cannot be read: the page itself says what is wrong."""
+    try:
+        return s.store.policy().language
+    except (CountersignError, *DATABASE_DOWN) as trouble:
+        log.warning("language_unknown", kind=type(trouble).__name__)
+        return ENGLISH
 
 
 def speak(language: str) -> None:

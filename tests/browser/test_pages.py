@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def sign_in(page: Page, room: Installation) -> None:
     page.get_by_label("You are").select_option("Ana Ruiz")
     page.get_by_role("button", name="Allow").click()
     page.wait_for_url(f"{room.s.links.url}/")
+
+
+def in_spanish(room: Installation, person: str) -> None:
+    people, known = room.slack.workspace.people, room.slack.workspace.person(person)
+    people[known.id] = replace(known, locale="es-ES")
+    room.forget_what_slack_said()
 
 
 def test_an_auditor_finds_three_decisions_from_the_start_page(room: Installation, page: Page) -> None:
@@ -90,6 +97,38 @@ def test_every_page_is_readable_by_everyone_wide_narrow_light_and_dark(
         faults += faults_of(stranger, name)
     stranger.close()
 
+    assert faults == [], "\n".join(faults)
+
+
+@pytest.mark.proof
+def test_every_page_is_readable_by_everyone_in_spanish_too(room: Installation, page: Page, browser: Browser) -> None:
+    home, faults, languages = room.s.links.url, [], {}
+    stranger = browser.new_page(locale="es-MX")  # has no session: the browser's language counts
+    sign_in(page, room)
+    in_spanish(room, "ana")
+
+    for name, address in {
+        "start": "/",
+        "search": "/search?q=bike",
+        "models": "/models",
+        "model": "/models/bike",
+        "version": "/models/bike/2",
+        "rejected": f"/requests/{3:032x}",
+        "unreadable": f"/requests/{5:032x}",
+        "ledger": "/ledger",
+        "digests": "/digests",
+        "digest": "/digests/2026-W47",
+    }.items():
+        page.goto(home + address)
+        languages[name] = page.locator("html").get_attribute("lang")
+        faults += faults_of(page, name)
+    for name, address in {"welcome": "/", "refused": "/ledger", "unknown": "/no-such-page"}.items():
+        stranger.goto(home + address)
+        languages[name] = stranger.locator("html").get_attribute("lang")
+        faults += faults_of(stranger, name)
+    stranger.close()
+
+    assert set(languages.values()) == {"es"}, languages
     assert faults == [], "\n".join(faults)
 
 
