@@ -201,6 +201,7 @@ def flask_app(s: Services, settings: Settings, url: str) -> Flask:
     app.register_blueprint(front_pages(s, readers, frame))
     app.register_blueprint(record_pages(s, readers, frame))
     app.register_blueprint(probes(s, url))
+    frame.show_unknown(app)
     answer_refusals(app)
     return app
 

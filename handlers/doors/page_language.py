@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from bot.domain.names import shown
 from bot.errors import CountersignError
-from bot.language import ENGLISH, LANGUAGES, Message, Shown, Text, decimal, moment, now_reading, reread
+from bot.language import ENGLISH, Message, Shown, Text, decimal, moment, now_reading, reread
 from bot.language.catalogues import in_language, language_of
 from bot.services import Services
 from handlers.doors.errors import DATABASE_DOWN
@@ -31,7 +31,7 @@ def speak_to_people(door: Blueprint, s: Services) -> None:
     @door.before_request
     def begin() -> None:
         g.languages = ExitStack()
-        speak(request.accept_languages.best_match(LANGUAGES) or _of_policy(s))
+        speak(asked_language(s))
 
     @door.after_request
     def labelled(response: Response) -> Response:
@@ -53,6 +53,12 @@ def speak_to_people(door: Blueprint, s: Services) -> None:
     door.add_app_template_filter(lambda name: shown(str(name)), "shown")
     door.add_app_template_filter(isolated, "bdi")
     door.add_app_template_filter(sentence_case, "first_upper")
+
+
+def asked_language(s: Services) -> str:
+    """What the browser asks for, else the policy's."""
+    known = (language_of(locale, otherwise="") for locale in request.accept_languages.values())
+    return next(filter(None, known), "") or _of_policy(s)
 
 
 def _of_policy(s: Services) -> str:

@@ -10,16 +10,18 @@ from pathlib import Path
 from urllib.parse import quote
 
 import structlog
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
 
 import bot
 from bot.domain.card.card import Link
 from bot.errors import OutsideError, Refused, Rejected
 from bot.language import N_, _, sentences
+from bot.language.catalogues import in_language
 from bot.services import Services
 from handlers.doors.errors import answer_for_people, as_sentence, in_english, text_of
-from handlers.doors.page_language import speak_to_people, when
+from handlers.doors.page_language import VARY, asked_language, speak_to_people, when
 from handlers.doors.readers import Reader, Readers
 
 log = structlog.get_logger()
@@ -83,10 +85,18 @@ class Frame:
 
         answer_for_people(door, self._trouble)
 
-        @door.after_request
-        def protected(response: Response) -> Response:
-            for name, value in HEADERS.items():
-                response.headers.setdefault(name, value)
+        door.after_request(protected)
+
+    def show_unknown(self, app: Flask) -> None:
+        """An address that leads to no page says so on a page of ours, and nothing else; it asks for no session."""
+
+        @app.errorhandler(NotFound)
+        def unknown(_error: NotFound) -> ResponseReturnValue:
+            with in_language(asked_language(self._s)):
+                why = _("There is no page at this address. Check it, or begin at the start page")
+                said = self.refuse(_("No such page"), why, NOT_FOUND, back="/")
+            response = protected(app.make_response(said))
+            response.headers["Vary"] = VARY
             return response
 
     def refuse(
@@ -105,6 +115,12 @@ class Frame:
     def _trouble(self, why: str, status: int) -> ResponseReturnValue:
         log.warning("page_not_shown", why=in_english(why))
         return self.refuse(_("This page cannot be shown now"), why, status)
+
+
+def protected(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 NO_PAGE = N_("This page does not open")

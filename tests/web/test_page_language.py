@@ -133,6 +133,17 @@ def test_no_page_says_a_known_text_in_english_to_a_spanish_reader(room: Installa
     assert left == {}
 
 
+def test_an_address_without_a_page_is_answered_with_a_page_of_ours(room: Installation) -> None:
+    stranger = ReadersBrowser(room)
+
+    answer = stranger.open("/no-such-page", headers={"Accept-Language": "es"})
+    stranger.close()
+
+    assert (answer.status_code, *language_of(answer)) == (404, "es", "Esta página no existe")
+    assert "no-such-page" not in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
 def test_what_programs_read_stays_english(room: Installation, reader: ReadersBrowser) -> None:
     speaks(room, "ana", "es")
 
