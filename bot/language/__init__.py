@@ -34,7 +34,6 @@ class Catalogue:
     messages: Mapping[tuple[str, str], Forms] = field(default_factory=dict)
     plural: Callable[[int], int] = lambda number: int(number != 1)
     count: Callable[[int], str] = "{:,}".format
-    point: str = "."
     moment: Callable[[datetime], str] = lambda at: f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     day: Callable[[date], str] = lambda on: f"{on.day} {on:%B %Y}"
     list: Callable[[Sequence[str]], str] = _english_list
@@ -158,11 +157,6 @@ def N_(text: str) -> str:
 def listed(items: Iterable[str]) -> Text:
     """With the language's "and" before the last one."""
     return Text(Shown(tuple(items)))
-
-
-def decimal(number: str) -> str:
-    """A written number with the language's decimal point."""
-    return number.replace(".", _reading.get().point)
 
 
 def moment(at: datetime) -> Text:

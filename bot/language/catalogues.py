@@ -44,7 +44,7 @@ def catalogue_of(code: str) -> Catalogue:
         format_skeleton,
     )
     from babel.messages.pofile import read_po
-    from babel.numbers import format_decimal, get_decimal_symbol
+    from babel.numbers import format_decimal
 
     po = read_po(BytesIO(files("bot.language").joinpath(f"{code}.po").read_bytes()), locale=code)
     messages: dict[tuple[str, str], Forms] = {}
@@ -61,7 +61,6 @@ def catalogue_of(code: str) -> Catalogue:
     return Catalogue(
         code=code,
         messages=messages,
-        point=get_decimal_symbol(code),
         count=lambda number: format_decimal(number, locale=code),
         moment=moment,
         day=lambda on: format_date(on, "long", locale=code),

@@ -30,7 +30,7 @@ from bot.domain.digest.chart import (
     latency_scale,
 )
 from bot.domain.digest.figures import Digest, WeekOfTrend
-from bot.language import _
+from bot.language import _, count_text
 from bot.language.catalogues import in_language
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _draw_counts(axes: Axes, weeks: Sequence[WeekOfTrend], scale: Scale) -> None
 def _frame(axes: Axes, title: str, scale: Scale) -> None:
     axes.set_title(title, loc="left", fontsize=USUAL, fontweight="bold", color=INK)
     axes.set_ylim(0, scale.top)
-    labels = [f"{tick:,.0f} {scale.unit}".strip() for tick in scale.ticks]
+    labels = [f"{count_text(round(tick))} {scale.unit}".strip() for tick in scale.ticks]
     axes.set_yticks(scale.ticks, labels, fontsize=SMALL, color=INK)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)

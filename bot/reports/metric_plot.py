@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.card.metric_history import MetricHistory, demanded
 from bot.domain.card.metrics_table import figure
+from bot.language import _
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def _draw_axes(axes: Axes, history: MetricHistory) -> None:
     title = _shown(f"{history.metric} of {history.model}", TITLE_SHOWN)
     axes.set_title(title, fontsize=LARGE, color=TEXT, loc="left", fontweight="bold", parse_math=False)
     axes.set_ylabel(_shown(history.metric), fontsize=USUAL, color=TEXT, parse_math=False)
-    axes.set_xlabel("version", fontsize=USUAL, color=TEXT)
+    axes.set_xlabel(_("version"), fontsize=USUAL, color=TEXT)
     axes.set_ylim(*_range_shown(history))
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)

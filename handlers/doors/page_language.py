@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from bot.domain.names import shown
 from bot.errors import CountersignError
-from bot.language import ENGLISH, Message, Shown, Text, decimal, moment, now_reading, reread
+from bot.language import ENGLISH, Message, Shown, Text, moment, now_reading, reread
 from bot.language.catalogues import in_language, language_of
 from bot.services import Services
 from handlers.doors.errors import DATABASE_DOWN
@@ -108,8 +108,8 @@ def number(count: int) -> str:
 
 
 def percent(change: float) -> str:
-    """With its sign, and one digit after the language's decimal point."""
-    return decimal(f"{change:+.1f} %")
+    """With its sign, and the decimal point that metrics have in every language."""
+    return f"{change:+.1f} %"
 
 
 def when(at: datetime | None) -> Markup:

@@ -12,7 +12,7 @@ from html import escape
 
 from bot.domain.digest.figures import Digest, WeekOfTrend
 from bot.domain.text import duration_text
-from bot.language import N_, _, ngettext, sentences
+from bot.language import N_, _, count_text, ngettext, sentences
 
 WIDTH, HEIGHT = 720, 330
 LEFT, RIGHT = 62, 12
@@ -191,7 +191,7 @@ def _lines_across(scale: Scale, top: int, bottom: int) -> Iterator[str]:
     for tick in scale.ticks:
         at = _height(tick, scale, top, bottom)
         yield f'<path d="M{LEFT} {at} H{WIDTH - RIGHT}" stroke="{GRID}"/>'
-        yield _text(LEFT - 8, at + 4, f"{tick:,.0f} {scale.unit}".strip(), "end", SOFT)
+        yield _text(LEFT - 8, at + 4, f"{count_text(round(tick))} {scale.unit}".strip(), "end", SOFT)
 
 
 def _series(
