@@ -29,7 +29,7 @@ PLACES = (
 )
 APPROVER, TRAINER, REQUESTER, REJECTED = N_("approver"), N_("trainer"), N_("requester"), "rejected"
 GAPS = (Column(_("What"), 3), Column(_("From"), 1.1), Column(_("Until"), 1.1))
-EARLIER = (Column(_("Digest"), 1), Column(_("Closed"), 1.2), Column(_("Sign-off"), 3))
+EARLIER = (Column(pgettext("weekly", "Digest"), 1), Column(_("Closed"), 1.2), Column(_("Sign-off"), 3))
 TERMS = (Column(_("Term"), 1), Column(_("Meaning"), 4))
 GLOSSARY = (
     (_("Target"), _("Where a version is used: an alias, a stage, or another registered model.")),
