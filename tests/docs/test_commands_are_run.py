@@ -49,6 +49,8 @@ NOT_RUN_HERE: dict[str, str] = {
     "make dist": "it is run by tests/deploy/test_wheel.py as a proof, with another TREE and DIST",
     "pip install": NETWORK,
     "/opt/countersign/bin/pip install": NETWORK,
+    "uv tool install": NETWORK,
+    "pipx install": NETWORK,
     "docker build": CLUSTER,
     "mlflow models build-docker": CLUSTER,
     "python3 -m venv": "an environment made so is what runs the tests",
