@@ -69,6 +69,8 @@ NOT_RUN_HERE: dict[str, str] = {
     "python src/fetch.py": "tests/examples/test_bike_demand.py runs it by `run.py`",
     "git ": "tests/examples/test_bike_demand.py runs git by `run.py`",
     "dvc ": "tests/examples/test_bike_demand.py runs DVC by `run.py`",
+    "countersign register --to alias:champion --comment": "tests/commands/test_register.py registers with --ask, and tests/e2e ask the API "
+    "that this calls",
     "countersign gate serve models:/bike-demand@champion --key countersign.pem -- --port": "tests/gate/test_serving.py runs it with a "
     "server of its own in place of MLflow's, which would build an environment",
 }
