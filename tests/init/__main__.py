@@ -1,8 +1,7 @@
 """`make first-card`: how long a new user's way takes, from an empty directory to a decided card, and prints each step.
 
 The wheel of the last commit goes into a fresh environment, once with uv and once with pip, and what it installed does the rest. The sandbox
-is Slack and Jira; MLflow is a real server. People's time is not in it: the way has some ten questions, a Slack app to create, and three tokens
-to copy.
+is Slack and Jira; MLflow is a real server. People's time is not in it: some ten questions, a Slack app to create, and three tokens to copy.
 """
 
 from __future__ import annotations
