@@ -11,7 +11,9 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -86,20 +88,28 @@ def links_for(url: str, keys: Sequence[str], home: Path) -> Links:
     """Uses the keys that were set, else the key that `make_link_key` wrote below `home`, if any."""
     made = home / KEY_FILE
     if not keys and made.is_file():
-        return Links(url, (made.read_text().strip(),))
+        key = made.read_text().strip()
+        return Links(url, (key,) if key else ())  # an empty key would sign for everybody
     return Links(url, keys)
 
 
 def make_link_key(home: Path) -> None:
-    """Creates a key for a bot on one machine, unless one exists; only its owner may read it."""
+    """Creates a key for a bot on one machine, unless one exists; only its owner may read it.
+
+    The file has its name only when it is whole: on a full disk there is none. One without a key, as earlier releases left it then, is
+    replaced.
+    """
     path = home / KEY_FILE
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    if path.exists() and path.stat().st_size:
         return
-    with os.fdopen(opened, "w") as file:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".link.", suffix=".key") as file:  # mode 600
         file.write(secrets.token_urlsafe(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+        path.unlink(missing_ok=True)
+        with suppress(FileExistsError):  # another process was quicker
+            os.link(file.name, path)
 
 
 def path_of(model: str, version: int, workspace: str = DEFAULT) -> str:

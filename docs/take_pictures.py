@@ -19,6 +19,7 @@ from bot.demo.digest import CHANNEL, end_week, is_delivered
 from bot.demo.play import BAD, BETTER, GOOD_ENOUGH, it_passes_by_itself, people_approve, people_reject
 from bot.demo.world import POLICY, World, demo_world, find_card, services_of, train
 from bot.supervisor import COUNTERSIGN
+from docs.film import film_of_a_promotion
 
 DOCS = Path(__file__).parent
 GENTLER = "not-worse-is-enough.yaml"  # the demo's policy, but for the 1 % by which a version must be better
@@ -28,6 +29,7 @@ FOR_A_CARD: ViewportSize = {
     "height": 1700,
 }  # as wide as a message in Slack can be, and as high as a whole card
 FOR_A_TICKET: ViewportSize = {"width": 1280, "height": 860}
+PATIENCE = 120_000.0  # milliseconds, on a busy machine
 HARDLY_BETTER = (*BETTER, "train.max_leaf_nodes=24")
 
 
@@ -39,6 +41,7 @@ def main() -> None:
     ):
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
         page = browser.new_page(viewport=FOR_A_CARD, device_scale_factor=1.5)
+        page.set_default_timeout(PATIENCE)
         tell_the_story(world, page)
         browser.close()
 
@@ -55,7 +58,8 @@ def with_sign_off(policy: Path, home: Path) -> Path:
 
 def tell_the_story(world: World, page: Page) -> None:
     model, version = train(world, say, *GOOD_ENOUGH)
-    people_approve(world, model, version, say)
+    film_of_a_promotion(world, page, model, version, DOCS / "demo.gif")
+    page.set_viewport_size(FOR_A_CARD)
 
     model, version = train(world, say, *BETTER)
     it_passes_by_itself(world, model, version, say)

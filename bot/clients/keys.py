@@ -44,8 +44,12 @@ def make_key(path: Path, algorithm: str = ECDSA_P256) -> PublicKey:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
     except OSError as trouble:
         raise InvalidKey(f"{path} cannot be written ({trouble.strerror}). Name another file") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+    except OSError:  # a half-written key could be neither used nor replaced
+        path.unlink(missing_ok=True)
+        raise
     return public_key_of(key)
 
 

@@ -20,6 +20,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from bot import tracing
 from bot.clients.plain_text import one_line
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.ports.mail import Mail
@@ -68,7 +69,7 @@ class SmtpMailer:
                     f"{address!r} is no address that a mail server takes. Correct it in the policy's digest. Then replay the job."
                 )
         content = as_message(mail, server.sender)
-        with _translated(server), self._connected(server) as smtp:
+        with tracing.call("mail", "send"), _translated(server), self._connected(server) as smtp:
             _announce(smtp, server, mail.to, len(content))
             _hand_over(smtp, server, mail, content)
 

@@ -21,6 +21,7 @@ from rfc3161_client import (
 from rfc3161_client.verify import Verifier, VerifierBuilder
 from urllib3.exceptions import HTTPError
 
+from bot import tracing
 from bot.domain.ledger.checkpoint import Note
 from bot.errors import InvalidSettings, NotVerified, Permanent, Temporary
 
@@ -88,14 +89,18 @@ class TimestampAuthority:
         if not self._url:
             raise Permanent("there is no timestamp authority. Set TSA_URL")
         try:
-            with requests.post(
-                self._url,
-                data=query,
-                headers={"Content-Type": ASKS, "Accept": ANSWERS},
-                timeout=TIMEOUT,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
+            with (
+                tracing.call("timestamps", "stamp") as span,
+                requests.post(
+                    self._url,
+                    data=query,
+                    headers={"Content-Type": ASKS, "Accept": ANSWERS},
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
+                span.set("http.response.status_code", answer.status_code)
                 token: bytes = answer.raw.read(LARGEST_TOKEN + 1, decode_content=True)
         except (requests.RequestException, HTTPError, OSError) as trouble:
             raise Temporary(f"{self._url} does not answer ({type(trouble).__name__}). It is tried again.") from None

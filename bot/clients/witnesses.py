@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from urllib3.exceptions import HTTPError
 
+from bot import tracing
 from bot.domain.ledger.checkpoint import Note
 from bot.domain.ledger.cosignature import WitnessKey, cosignatures_in, signed_text
 from bot.errors import NotVerified, Permanent, Temporary
@@ -94,9 +95,17 @@ class CosigningWitness:
         lines = [f"old {before}", *(base64.b64encode(step).decode() for step in proof)]
         body = "\n".join(lines) + f"\n\n{note}"
         try:
-            with requests.post(
-                f"{self._url}/add-checkpoint", data=body.encode(), timeout=TIMEOUT, allow_redirects=False, stream=True
-            ) as answer:
+            with (
+                tracing.call("witness", "add-checkpoint") as span,
+                requests.post(
+                    f"{self._url}/add-checkpoint",
+                    data=body.encode(),
+                    timeout=TIMEOUT,
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
+                span.set("http.response.status_code", answer.status_code)
                 text = answer.raw.read(LARGEST_ANSWER, decode_content=True).decode("utf-8", "replace")
                 return _Answer(answer.status_code, answer.headers.get("Content-Type", ""), text)
         except (requests.RequestException, HTTPError, OSError) as trouble:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -29,6 +30,8 @@ R = TypeVar("R")
 USAGE, NOTHING_FOUND = 2, 4  # exit codes, beside 0 done and 1 failed; 3 is the gate's
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 ENV_FILE = Path("countersign.env")  # as `countersign init` writes it
 LOAD = f"set -a && . ./{ENV_FILE} && set +a"
@@ -88,6 +91,11 @@ def telling_mistakes(command: Callable[P, R]) -> Callable[P, R]:
             raise NothingFound(str(missing)) from None
         except Refused as refusal:
             raise Failed(str(refusal)) from None
+        except OSError as trouble:
+            if trouble.errno not in NO_ROOM:
+                raise
+            where = f" for {trouble.filename}" if trouble.filename else ""
+            raise Mistake(f"the disk is full{where} ({trouble.strerror}). Make room, then run it again") from None
         except OutsideError as trouble:
             raise Failed(without_retries(str(trouble))) from None
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 import structlog
 
+from bot import tracing
 from bot.commands.context import Mistake, owner_url, settings_for, telling_mistakes
 from bot.database import embedded
 from bot.domain.text import counted
@@ -68,7 +69,10 @@ def worker() -> None:
     signer = signer_of(settings)
     check_checkpoint_key(settings, signer)
     check_link_key(settings)
-    sys.exit(run_worker(build_services(settings, url, signer)))
+    tracing.start(os.environ, "worker")
+    code = run_worker(build_services(settings, url, signer))
+    tracing.finish()
+    sys.exit(code)
 
 
 @click.command()
@@ -93,6 +97,7 @@ def socket() -> None:
     write_logs()
     quieten_vendors()
     settings = settings_for(*needs_of(Process.SOCKET, tickets=False))
+    tracing.start(os.environ, "socket")
     run_socket(build_services(settings, _database_of(settings)), settings)
 
 

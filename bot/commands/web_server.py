@@ -5,13 +5,14 @@ A separate module, so that no other command imports the web server.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 
 import structlog
 
-from bot import metrics
+from bot import metrics, tracing
 from bot.app import create_apps
 from bot.web.clients import Clients
 from bot.web.limits import STATUS_POOLS
@@ -29,6 +30,7 @@ def run_web(settings: Settings, host: str) -> None:
     """
     sys.setswitchinterval(FAIR)
     doors, status = create_apps(settings)
+    tracing.start(os.environ, "web")
     stopping = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stopping.set())
@@ -43,6 +45,7 @@ def run_web(settings: Settings, host: str) -> None:
     front.run(stopping.is_set)
     if watched:
         watched.join()
+    tracing.finish()
 
 
 def _start_status(front: Front, stopping: threading.Event) -> threading.Thread:

@@ -7,6 +7,7 @@ parent directories to everyone, and gives up after ten seconds. `bot.database.em
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -34,6 +35,7 @@ __all__ = ["NoDatabase", "attach", "discard", "is_made", "start", "stop"]
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_LIMIT = 103  # bytes: sun_path is 108 on Linux and 104 on macOS, and ends in a NUL
 START_PATIENCE = 60.0  # seconds; after a crash the server first replays its write-ahead log
+LEAST_ROOM = 100_000_000  # bytes; a new cluster takes half of it
 LAUNCHES = 5  # after `kill -9` of the postmaster its children hold the shared memory for a moment
 LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # the same on every system
 
@@ -161,6 +163,12 @@ class Cluster:
             extra_groups=None if self.account.uid is None else [],
         )
         if finished.returncode:
+            said = f"{finished.stdout}\n{self.log_tail()}"
+            is_full = shutil.disk_usage(self.files.parent).free < LEAST_ROOM
+            if is_full and os.strerror(errno.ENOSPC) in said:
+                raise NoDatabase(
+                    f"the disk is full, and PostgreSQL needs room in {self.files.parent}. Make some, then start again"
+                )
             raise NoDatabase(f"{program} failed on {self.files}: {finished.stdout.strip()}\n{self.log_tail()}".strip())
 
     def log_tail(self) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.database.embedded import NoDatabase
-from bot.doctor import digest, installation, jira, mlflow, passkeys, slack
+from bot.doctor import digest, installation, jira, mlflow, passkeys, slack, traces
 from bot.doctor.findings import Check, Finding, Findings, Section, Status, World, failure, fine, warning
 from bot.domain.policy.rules import Policy
 from bot.domain.workspaces import DEFAULT, Workspace, in_workspace
@@ -59,6 +59,7 @@ SECTIONS = (
         ),
     ),
     Section((Check("proxies", installation.proxies_are_named),)),
+    Section((Check("traces", traces.traces_arrive),)),
     MLFLOW,
     Section(
         (

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 import structlog
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 
+from bot import tracing
 from bot.engine.rows import Job, JobStatus, do_not_count, let_go_of_queueing_lock, note_error
 from bot.errors import NotYet, OutcomeUnknown, OutsideError, Permanent, Temporary
 
@@ -117,13 +118,22 @@ class Attempts:
     _failed: dict[int, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def task(self, context: procrastinate.JobContext, *, name: str, request_id: str, not_after: str) -> None:
+    def task(
+        self,
+        context: procrastinate.JobContext,
+        *,
+        name: str,
+        request_id: str,
+        not_after: str,
+        trace: tracing.Carried | None = None,
+    ) -> None:
         """What procrastinate calls. Raises Retry or Parked."""
         job = _as_job(context.job, name, request_id)
         with self._lock:
             self._running.add(job.id)
         try:
-            self._effect(name)(request_id)
+            with tracing.attempt(name, request_id, trace, **_facts_of(job)):
+                self._effect(name)(request_id)
             self._tell_recovery(job)
         except Exception as error:
             raise self._judge(job, error, datetime.fromisoformat(not_after)) from error
@@ -185,6 +195,11 @@ def engine_app(connector: procrastinate.BaseConnector, attempts: Attempts) -> pr
     app = procrastinate.App(connector=connector)
     app.task(name=TASK, queue=QUEUE, retry=RetryStrategy(), pass_context=True)(attempts.task)
     return app
+
+
+def _facts_of(job: Job) -> Mapping[str, str | int | float]:
+    scheduled = job.scheduled_at.timestamp() if job.scheduled_at else 0.0
+    return {"id": job.id, "attempt": job.attempts, "lane": job.lane.partition(":")[0], "scheduled": scheduled}
 
 
 def _as_job(job: EngineJob, name: str, request_id: str) -> Job:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import procrastinate
 from procrastinate.exceptions import AlreadyEnqueued
 
+from bot import tracing
 from bot.database.connect import create_engine, patience_for
 from bot.engine import rows as job_rows
 from bot.engine.attempts import QUEUE, TASK, Attempts, Effects, OnParked, RetryPolicy, engine_app, utc_now
@@ -30,6 +31,7 @@ from bot.engine.worker import Worker
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+    from procrastinate.types import JSONDict
 
 KEY_LIMIT = 400  # bytes
 LANE_LIMIT = 2_000  # bytes; PostgreSQL indexes at most 2,704
@@ -168,8 +170,11 @@ class Jobs:
             priority=int(self.urgency.get(name, Urgency.LATER)),
             connection=connection.connection.driver_connection,
         )
-        not_after = (at or self._now()) + self._patience.horizon
-        deferrer.defer(name=name, request_id=request_id, not_after=not_after.isoformat())
+        due = at or self._now()
+        carried = tracing.carry(request_id, due)
+        traced: JSONDict = {"trace": {**carried}} if carried else {}  # a release without traces knows no `trace`
+        not_after = due + self._patience.horizon
+        deferrer.defer(name=name, request_id=request_id, not_after=not_after.isoformat(), **traced)
 
     async def _drain(self, attempts: Attempts) -> None:
         connector = procrastinate.PsycopgConnector(

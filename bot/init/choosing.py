@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
+from bot.clients.slack.checkup import ChannelSeen
 from bot.domain.names import shown
 from bot.domain.text import counted
 from bot.errors import InvalidSettings, OutsideError
@@ -23,10 +25,10 @@ from bot.init.proposals import (
     thresholds_for,
 )
 from bot.init.questions import Questions, some
-from bot.init.survey import Measured, matching, measured, people_in
+from bot.init.survey import Measured, channels_in, matching, measured, people_in
 from bot.init.tickets import choose_ticket
 from bot.ports import ModelSummary
-from config.policy.values import EMAIL
+from config.policy.values import EMAIL, alias_name
 
 ASKED_USERS, ASKED_METRICS = 10, 5
 DIRECTIONS: Mapping[str, bool] = {"higher": True, "lower": False}
@@ -45,17 +47,24 @@ class Choosing:
     def __init__(self, world: World, given: PolicyAnswers, ask: Questions) -> None:
         self._world, self._given, self._ask = world, given, ask
         self._notices: list[str] = []
+        self._channels = world.slack.channels
 
     def choose(self) -> Chosen:
         """Raises InvalidSettings for what cannot be, and OutsideError when a system goes away meanwhile."""
         patterns = self._models()
         models = matching(self._world.registry.models, patterns)
         aliases = [alias for model in models for alias in model.aliases]
-        target = self._given.target or self._ask.text("--target", "Alias that serving loads", target_among(aliases))
-        ask = self._given.ask or self._ask.text(
-            "--ask", "Alias that asks for it", ask_among(aliases), check=lambda text: _check_other(text, target)
+        target = self._given.target or self._ask.text(
+            "--target",
+            "Alias that serving loads",
+            target_among(aliases),
+            check=lambda text: _check_alias("--target", text),
         )
-        _check_other(ask, target)
+        ask = self._given.ask or self._ask.text(
+            "--ask", "Alias that asks for it", ask_among(aliases), check=lambda text: _check_asks(text, target)
+        )
+        _check_alias("--target", target)
+        _check_asks(ask, target)
         channel = self._channel()
         groups = self._groups()
         people, unknown = self._people(groups)
@@ -114,16 +123,28 @@ class Choosing:
         joined = [one.name for one in self._world.slack.channels if one.joined]
         proposal = joined[0] if (self._ask.is_terminal and joined) or len(joined) == 1 else ""
         what = f"Slack channel for approvals; the bot is in {some([f'#{name}' for name in joined])}"
-        channel = self._given.channel or self._ask.text("--channel", what, proposal)
-        name = channel.removeprefix("#")
-        known = next((one for one in self._world.slack.channels if name in (one.name, one.id)), None)
-        if known is None and name:
-            self._notices.append(
-                f"The bot sees no channel #{shown(name)}. Create it, or write `/invite @Countersign` there if it is private."
-            )
-        elif known is not None and not known.joined:
+        channel = self._given.channel or self._ask.text("--channel", what, proposal, check=self._channel_named)
+        if not channel:  # what is missing ends it
+            return channel
+        known = self._channel_named(channel)
+        if not known.joined:
             self._notices.append(f"The bot is not in #{shown(known.name)}. Write `/invite @Countersign` there.")
-        return channel if known is not None and known.id == channel else f"#{name}"
+        return channel if known.id == channel else f"#{known.name}"
+
+    def _channel_named(self, text: str) -> ChannelSeen:
+        """Looks once more in Slack, where it may have been created meanwhile. Raises InvalidSettings for one that the bot cannot see."""
+        name = text.removeprefix("#")
+        found = _named(name, self._channels)
+        if found is None:
+            self._channels = channels_in(self._world.settings)
+            found = _named(name, self._channels)
+        if found is not None:
+            return found
+        names = [one.name for one in self._channels]
+        near = get_close_matches(name, names, n=3) or [one.name for one in self._channels if one.joined] or names
+        listed = some([f"#{one}" for one in near])
+        fix = "Create it, or, if it is private, write `/invite @Countersign` there; then name it again."
+        raise InvalidSettings((f"--channel: the bot sees no channel #{shown(name)}. The nearest: {listed}. {fix}",))
 
     def _groups(self) -> tuple[GroupDraft, ...]:
         groups = self._groups_in(self._given.approvers or _words(self._asked_approvers(), ";"))
@@ -225,17 +246,39 @@ class Choosing:
         thresholds, undirected = thresholds_for(found.metrics)
         for name in undirected[:ASKED_METRICS]:
             answer = self._ask.text(
-                "--metric", f"Is {shown(name)} better higher or lower (empty: no threshold)", may_be_empty=True
+                "--metric",
+                f"Is {shown(name)} better higher or lower (empty: no threshold)",
+                may_be_empty=True,
+                check=_check_direction,
             )
-            if answer in DIRECTIONS:
+            if answer:
                 said[name] = DIRECTIONS[answer]
         return {**{one.metric: one.greater_is_better for one in thresholds}, **said} if said else {}
 
 
-def _check_other(ask: str, target: str) -> None:
+def _named(name: str, channels: Sequence[ChannelSeen]) -> ChannelSeen | None:
+    return next((one for one in channels if name in (one.name, one.id)), None)
+
+
+def _check_alias(option: str, text: str) -> None:
+    """Now, because a policy that refuses it at the end would cost all answers. Raises InvalidSettings."""
+    try:
+        alias_name(text)
+    except ValueError as mistake:
+        raise InvalidSettings((f"{option} {mistake}.",)) from None
+
+
+def _check_asks(ask: str, target: str) -> None:
     """Raises InvalidSettings."""
+    _check_alias("--ask", ask)
     if ask == target:
         raise InvalidSettings((f"--target and --ask are both {target}. An alias cannot ask for itself: name another.",))
+
+
+def _check_direction(text: str) -> None:
+    """Raises InvalidSettings."""
+    if text not in DIRECTIONS:
+        raise InvalidSettings((f'"{shown(text)}" is neither higher nor lower. Write one of them, or leave it empty.',))
 
 
 def _too_few(groups: Sequence[GroupDraft]) -> str:

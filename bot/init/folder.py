@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import InvalidSettings
-from bot.init import git
 
 OWNER_ONLY, EVERYONE_READS = 0o600, 0o644
 IGNORE_FILE = ".gitignore"
@@ -92,12 +91,10 @@ def _home_of(path: Path, folder: Path) -> Path:
 
 
 def ignoring(folder: Path) -> NewFile | None:
-    """The .gitignore with our lines, where git looks after this directory. None when it looks after nothing or knows them.
+    """The .gitignore with our lines; None when it has them. Also outside of git, since `git init` may follow.
 
     Raises InvalidSettings.
     """
-    if not git.is_inside(folder):
-        return None
     path = folder / IGNORE_FILE
     text = text_in(path)
     missing = [line for line in IGNORED if line not in text.splitlines()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -104,9 +104,18 @@ def see_slack(settings: Settings) -> SlackSeen:
         )
     if settings.slack_app_token.get_secret_value():
         checkup.open_socket()
-    private = not installed.scopes or "groups:read" in installed.scopes
-    channels = tuple(one for one in checkup.channels(private=private) if not one.archived)
-    return SlackSeen(installed.workspace, channels, _groups(checkup), checkup.members())
+    return SlackSeen(installed.workspace, _channels(checkup, installed.scopes), _groups(checkup), checkup.members())
+
+
+def channels_in(settings: Settings) -> tuple[ChannelSeen, ...]:
+    """As they are now: people create and invite while they are asked."""
+    checkup = _slack(settings)
+    return _channels(checkup, checkup.installation().scopes)
+
+
+def _channels(checkup: SlackCheckup, scopes: Collection[str]) -> tuple[ChannelSeen, ...]:
+    private = not scopes or "groups:read" in scopes
+    return tuple(one for one in checkup.channels(private=private) if not one.archived)
 
 
 def see_jira(settings: Settings) -> JiraSeen:

@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from pydantic import TypeAdapter
 
+from bot import tracing
 from bot.domain.ledger.chain import as_plain
 from bot.domain.model import OPEN, Kind, State, Target, TargetKind, TransitionRequest, VersionId
 from bot.errors import NotFound, Refused
@@ -51,6 +52,12 @@ class RequestRows:
         """Keeps other transactions from opening a request for this model until this one ends."""
         key = sa.func.hashtextextended(f"{workspace}/{model}", 0)
         self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+
+    def new_id(self) -> str:
+        """With traces on, the id of the trace in which the first request is opened: that trace is then its own."""
+        offered = tracing.offered_id()
+        taken = sa.select(tables.requests.c.id).where(tables.requests.c.id == offered)
+        return offered if offered and self.connection.execute(taken).first() is None else new_request_id()
 
     def get(self, request_id: str, *, for_update: bool = False) -> TransitionRequest:
         """Raises NotFound when there is none: ids come from buttons and command lines."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from bot import tracing
 from bot.domain.events import DigestClosed, DigestSignedOff, Event, RequestEvent, RequestOpened
 from bot.domain.model import TransitionRequest
 from bot.domain.request import evolution
@@ -73,6 +74,8 @@ class Store:
             transaction = Transaction(connection, self)
             yield transaction
             transaction.flush()
+        for request_id in transaction.opened:
+            tracing.opened(request_id)
 
     def policy(self) -> Policy:
         with self.engine.connect() as connection:
@@ -104,6 +107,7 @@ class Transaction:
         self.pace = PaceRows(connection)
         self.trust = TrustRows(connection)
         self._store = store
+        self.opened: list[str] = []
         self._events: list[Event] = []
         self._deferred: set[tuple[str, str, str]] = set()
 
@@ -114,6 +118,7 @@ class Transaction:
         for event in events:
             if isinstance(event, RequestOpened):
                 self.requests.insert(evolution.initial(event))
+                self.opened.append(event.request_id)
             elif isinstance(event, RequestEvent):
                 self.requests.update(evolution.evolve(self.requests.get(event.request_id, for_update=True), event))
         self._events.extend(events)

@@ -90,7 +90,8 @@ def _number(value: object) -> object:
     return float(value)
 
 
-def _alias(text: str) -> str:
+def alias_name(text: str) -> str:
+    """Raises ValueError with how the sentence about it goes on."""
     if not ALIAS.fullmatch(text) or len(text) > ALIAS_LIMIT:
         raise ValueError("must be an alias that MLflow accepts: letters, digits, _ and -, at most 255 of them")
     if text.lower() == "latest" or VERSION_ALIAS.fullmatch(text):
@@ -213,7 +214,7 @@ GroupName = Annotated[str, AfterValidator(_group)]
 FreezeName = Annotated[str, AfterValidator(_freeze)]
 MetricName = Annotated[str, AfterValidator(_metric)]
 GroupHandle = Annotated[str, AfterValidator(_handle)]
-Alias = Annotated[str, AfterValidator(_alias)]
+Alias = Annotated[str, AfterValidator(alias_name)]
 Stage = Annotated[str, AfterValidator(_stage), WithJsonSchema({"type": "string", "enum": list(STAGES)})]
 TargetModel = Annotated[str, AfterValidator(_target_model)]
 AskingTag = Annotated[str, AfterValidator(_asking_tag)]

@@ -10,6 +10,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from bot import tracing
 from bot.domain.model import Ask, AskKind, Target
 from bot.errors import Refused, Rejected
 from bot.services import Services
@@ -76,32 +77,34 @@ def api(s: Services, token: str) -> Blueprint:
     def ask() -> ResponseReturnValue:
         check_token(token)
         wish = _read(Wish, raw_body(BODY_LIMIT))
-        opened = request_transition(
-            wish.name,
-            wish.version,
-            Target.parse(wish.to),
-            wish.requester,
-            wish.comment,
-            Ask(AskKind.API),
-            s,
-            _place(wish, s),
-        )
+        with tracing.door("POST /api/requests"):
+            opened = request_transition(
+                wish.name,
+                wish.version,
+                Target.parse(wish.to),
+                wish.requester,
+                wish.comment,
+                Ask(AskKind.API),
+                s,
+                _place(wish, s),
+            )
         return answer_to(opened, s), 201
 
     @door.post("/api/rollbacks")
     def go_back() -> ResponseReturnValue:
         check_token(token)
         wish = _read(WayBack, raw_body(BODY_LIMIT))
-        opened = rollbacks.roll_back(
-            wish.name,
-            Target.parse(wish.to),
-            wish.version,
-            wish.reason,
-            wish.requester,
-            Ask(AskKind.ROLLBACK),
-            s,
-            workspace=_place(wish, s),
-        )
+        with tracing.door("POST /api/rollbacks"):
+            opened = rollbacks.roll_back(
+                wish.name,
+                Target.parse(wish.to),
+                wish.version,
+                wish.reason,
+                wish.requester,
+                Ask(AskKind.ROLLBACK),
+                s,
+                workspace=_place(wish, s),
+            )
         return answer_to(opened, s), 201
 
     return door

@@ -41,7 +41,7 @@ def front_pages(s: Services, readers: Readers, frame: Frame) -> Blueprint:
         reader = readers.current()
         if reader is None:
             off = s.sign_in.why_off
-            return frame.show("welcome.html", None, off=off, sign_in=sign_in_address("/"))
+            return frame.show("welcome.html", None, off=off, linked=s.links.are_made, sign_in=sign_in_address("/"))
         return frame.show("start.html", reader, found=start(s), shown=HELD_SHOWN)
 
     @door.get("/search")

@@ -12,7 +12,7 @@ from flask import Blueprint, request
 from slack_bolt import BoltRequest, BoltResponse
 from slack_bolt.adapter.flask.handler import to_bolt_request, to_flask_response
 
-from bot import metrics
+from bot import metrics, tracing
 from bot.domain.card.passkey_card import CONFIRM, REFUSE
 from bot.domain.digest.sign_off import SIGN_OFF
 from bot.errors import OutsideError, Refused, Rejected
@@ -24,7 +24,7 @@ from handlers.doors.errors import DATABASE_DOWN, as_sentence, raw_body, text_of
 from handlers.notify.readers import for_account
 from handlers.request import approvals
 from handlers.request.buttons import call_off, passkeys, roll_back
-from handlers.request.casting import Reply
+from handlers.request.casting import VERDICTS, Reply
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
@@ -40,6 +40,7 @@ STORIES = {
     REFUSE: passkeys.press,
     SIGN_OFF: sign_off.press,
 }  # every other button is a vote
+TRACED = {*STORIES, *VERDICTS}  # another text comes from outside
 PRESS_LATER = "Countersign's database does not answer, so your click may not be recorded. Press again in a minute: a vote counts only once."
 ANY_BUTTON = re.compile("")  # an unknown one deserves a sentence too
 
@@ -119,7 +120,8 @@ def _answer(received: BoltRequest, s: Services) -> Reply:
     except Rejected as rejection:
         metrics.webhooks_rejected.labels("slack", rejection.reason).inc()
         return Reply(as_sentence(str(rejection)), refused=True)
-    reply = _story(click, s)
+    with tracing.about(click.value, f"click {click.action if click.action in TRACED else 'button'}"):
+        reply = _story(click, s)
     if not reply.text:
         return reply
     with for_account(click.account, s, begun=begun):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from bot import metrics
+from bot import metrics, tracing
 from bot.domain.workspaces import DEFAULT
 from bot.engine.lanes import Lane
 from bot.ports import RegistryHint, TicketHint
@@ -29,7 +29,7 @@ def mlflow_webhook(s: Services) -> Blueprint:
     @door.post("/webhooks/mlflow/<registry>")
     def receive(registry: str) -> ResponseReturnValue:
         body = raw_body(MLFLOW_BODY_LIMIT)
-        with metrics.webhook_duration.labels("mlflow").time():
+        with metrics.webhook_duration.labels("mlflow").time(), tracing.door("POST /webhooks/mlflow"):
             hint = _read(registry, dict(request.headers), body, s)
             result = record_registry_hint(hint, s, registry)
         metrics.webhooks_received.labels("mlflow", result).inc()
@@ -83,5 +83,6 @@ def record_ticket_hint(hint: TicketHint, s: Services) -> str:
         request_id = tx.requests.with_ticket(hint.ticket_id) if hint.ticket_id else None
         if request_id is None:
             return "no_news"
-        tx.defer("look_at_ticket", request_id, f"{Lane.JIRA}:{request_id}", once=True)
+        with tracing.about(request_id, "POST /webhooks/jira"):
+            tx.defer("look_at_ticket", request_id, f"{Lane.JIRA}:{request_id}", once=True)
     return "recorded"

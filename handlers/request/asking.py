@@ -80,7 +80,7 @@ def open_new(new: NewRequest, tx: Transaction, now: datetime) -> TransitionReque
     live = tx.requests.find(version=new.version, target=new.target, states=LIVE, for_update=True)
     if live and not end_dropped(live[0], tx, now):
         return _join(live[0], new, tx, now)
-    request = _opened(new, new_request_id(), tx, now)
+    request = _opened(new, tx.requests.new_id(), tx, now)
     others = tx.requests.find(
         workspace=new.version.workspace, model=new.version.model, target=new.target, states=OPEN, for_update=True
     )

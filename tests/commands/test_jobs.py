@@ -15,7 +15,8 @@ STEERING = "refused \x1b[2J\x1b]0;all is well\x07 by \x9b31mMLflow\r\nid status"
 
 
 def run_jobs(url: str, *words: str) -> str:
-    done = countersign("jobs", *words, DATABASE_URL=url)
+    no_one = {"GIT_DIR": "/nowhere", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
+    done = countersign("jobs", *words, DATABASE_URL=url, **no_one)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -54,3 +55,28 @@ def test_json_escapes_what_would_steer_the_terminal_and_keeps_the_text(parked: t
     assert printed.isascii()
     assert "\x1b" not in printed
     assert json.loads(printed)["errors"][0]["error"] == STEERING
+
+
+def test_only_parked_jobs_are_listed_and_one_is_dropped_with_its_reason(parked: tuple[str, int]) -> None:
+    url, job_id = parked
+    listed = json.loads(run_jobs(url, "list", "--status", "parked", "--json"))
+
+    said = run_jobs(url, "drop", str(job_id), "--reason", "the channel is gone", "--yes")
+
+    assert [row["id"] for row in listed] == [job_id]
+    assert listed[0]["created_at"]
+    assert f"job {job_id} (sync_target) dropped." in said
+    assert [row["id"] for row in json.loads(run_jobs(url, "list", "--status", "dropped", "--json"))] == [job_id]
+    dropped = json.loads(run_jobs(url, "show", str(job_id), "--json"))
+    assert dropped["status"] == "dropped"
+    assert dropped["errors"][-1]["error"] == "dropped: the channel is gone"
+
+
+def test_housekeeping_is_listed_when_it_is_asked_for(database_url: str) -> None:
+    engine, jobs = create_engine(database_url), Jobs(database_url)
+    with engine.begin() as connection:
+        jobs.defer(connection, "sweep_models", "", lane="clock:sweep_models")
+    engine.dispose()
+
+    assert run_jobs(database_url, "list") == "No jobs.\n"
+    assert "sweep_models" in run_jobs(database_url, "list", "--all")

@@ -62,3 +62,16 @@ def test_the_help_says_that_approvals_stay(database_url: str) -> None:
     _, said = countersign(database_url, "registry", "accept", "--help")
 
     assert "what was approved stays approved" in " ".join(said.split())
+
+
+def test_a_dry_run_shows_what_changed_and_accepts_nothing(doubted: str) -> None:
+    done = CliRunner().invoke(
+        main,
+        ["registry", "accept", "--dry-run"],
+        env={"DATABASE_URL": doubted, "MLFLOW_TRACKING_URI": "http://127.0.0.1:9"},
+        catch_exceptions=False,
+    )
+
+    assert "on record" in done.output or "127.0.0.1:9" in done.output
+    _, printed = countersign(doubted, "registry", "show", "--json")
+    assert json.loads(printed)[0]["state"] == "doubted"

@@ -129,3 +129,18 @@ def test_promtool_accepts_the_rules_and_their_tests() -> None:
     for words in (["check", "rules", "alerts.yaml"], ["test", "rules", "alerts_test.yaml"]):
         said = subprocess.run(["promtool", *words], cwd=MONITORING, capture_output=True, text=True, check=False)
         assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (Debian's package prometheus) is not installed")
+def test_promtool_reads_every_query_of_the_dashboard(tmp_path: Path) -> None:
+    expressions = [target["expr"] for panel in PANELS for target in panel["targets"]]
+    as_rules = [{"record": f"panel:{number}", "expr": text} for number, text in enumerate(expressions)]
+    (tmp_path / "queries.yaml").write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": as_rules}]}))
+
+    said = subprocess.run(
+        ["promtool", "check", "rules", "queries.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert f"SUCCESS: {len(expressions)} rules found" in said.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -51,8 +52,8 @@ def mlflow(mlflow_server: str) -> MlflowClient:
     return MlflowClient(mlflow_server, registry_uri=mlflow_server)
 
 
-@pytest.fixture(scope="module")
-def seeded_model(mlflow: MlflowClient) -> Iterator[str]:
+@contextmanager
+def a_model(mlflow: MlflowClient) -> Iterator[str]:
     """Its champion is version 1; who trained version 2 is not in Slack."""
     name = f"churn-{uuid4().hex[:8]}"
     mlflow.create_registered_model(name)
@@ -65,12 +66,16 @@ def seeded_model(mlflow: MlflowClient) -> Iterator[str]:
     mlflow.delete_registered_model(name)
 
 
-@pytest.fixture
-def team(mlflow: MlflowClient, seeded_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
+@pytest.fixture(scope="module")
+def seeded_model(mlflow: MlflowClient) -> Iterator[str]:
+    with a_model(mlflow) as name:
+        yield name
+
+
+@contextmanager
+def a_team(mlflow: MlflowClient, model: str, folder: Path) -> Iterator[Team]:
     slack, jira = SlackSandbox(signing_secret=SIGNING_SECRET), JiraSandbox()
-    folder = tmp_path / "work"
     folder.mkdir()
-    monkeypatch.chdir(folder)
     with serving(slack) as slack_url, serving(jira) as jira_url:
         values = {
             "MLFLOW_TRACKING_URI": mlflow.tracking_uri,
@@ -81,4 +86,11 @@ def team(mlflow: MlflowClient, seeded_model: str, tmp_path: Path, monkeypatch: p
             "JIRA_EMAIL": jira.email,
             "JIRA_API_TOKEN": jira.api_token,
         }
-        yield Team(slack, jira, mlflow, seeded_model, folder, values)
+        yield Team(slack, jira, mlflow, model, folder, values)
+
+
+@pytest.fixture
+def team(mlflow: MlflowClient, seeded_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
+    with a_team(mlflow, seeded_model, tmp_path / "work") as made:
+        monkeypatch.chdir(made.folder)
+        yield made

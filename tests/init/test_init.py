@@ -6,21 +6,25 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
 
+from bot.commands.init.asking import InScript
 from bot.errors import InvalidSettings
 from bot.init.env_file import values_in
 from bot.init.given import PolicyAnswers
+from bot.init.program import Wanted, plan
+from bot.init.questions import Check
 from bot.init.slack_app import manifest, new_app_link
 from bot.sandbox.jira import Project
-from config.policy import PolicyMistakes, read_policy
+from config.policy import read_policy
 from tests.fixtures.command_line import countersign
 from tests.init.conftest import ENOUGH, Team
 
-FILES = ["countersign.env", "countersign.pub", "policy.schema.json", "policy.yaml"]
+FILES = [".gitignore", "countersign.env", "countersign.pub", "policy.schema.json", "policy.yaml"]
 KEYS = ["var/keys/approvals.pem", "var/keys/checkpoints.pem", "var/keys/link.key"]
 
 
@@ -193,6 +197,12 @@ def test_everything_that_is_missing_or_refused_is_said_at_once(team: Team) -> No
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
+        (
+            replace(ENOUGH, channel="#model-aprovals"),
+            r"no channel #model-aprovals\. The nearest: #model-approvals\. Create it",
+        ),
+        (replace(ENOUGH, target="latest"), r'--target cannot be "latest"'),
+        (replace(ENOUGH, ask="v2"), r'--ask cannot be "v2"'),
         (replace(ENOUGH, channel=""), r"--channel is needed: .*#model-approvals, #compliance, #general"),
         (replace(ENOUGH, approvers=()), r"--approvers is needed: .*@ml-leads \(2\), @risk \(1\)"),
         (replace(ENOUGH, approvers=("@leads",)), r"no such user group\. There are: @ml-leads, @risk"),
@@ -215,22 +225,67 @@ def test_an_answer_that_cannot_be_is_refused_with_those_that_can(team: Team, ans
         team.plan(answers)
 
 
-def test_a_target_that_no_policy_takes_is_refused_before_anything_is_written(team: Team) -> None:
-    with pytest.raises(PolicyMistakes, match="the proposed"):
-        team.plan(replace(ENOUGH, target="latest"))
+class OnTerminal(InScript):
+    """Accepts each proposal, and gives these answers first; an answer that is refused is asked for again."""
 
-    assert team.written == []
+    is_terminal = True
+
+    def __init__(self, **answers: list[str]) -> None:
+        super().__init__()
+        self.answers = answers
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def text(
+        self, option: str, what: str, proposal: str = "", *, may_be_empty: bool = False, check: Check = str
+    ) -> str:
+        for answer in self.answers.get(option.strip("-"), []):
+            try:
+                check(answer)
+            except InvalidSettings as mistake:
+                self.say(str(mistake))
+            else:
+                return answer
+        return proposal
+
+
+def test_a_person_is_asked_again_and_loses_no_answer(team: Team) -> None:
+    ask = OnTerminal(channel=["#nowhere", "compliance"], target=["latest", "champion"], metric=["up", "lower"])
+    wanted = Wanted(team.values, {}, replace(ENOUGH, channel="", models=(team.model,)), None, False, team.folder)
+
+    planned = plan(wanted, ask)
+
+    assert planned.draft is not None
+    assert (planned.draft.channel, planned.draft.target) == ("#compliance", "champion")
+    assert [line for line in ask.said if "#nowhere" in line or '"latest"' in line or '"up"' in line] == ask.said
+    assert len(ask.said) == 3
+
+
+def test_a_channel_that_is_created_while_one_is_asked_is_found(team: Team) -> None:
+    class Creating(OnTerminal):
+        def text(self, option: str, *words: str, **more: Any) -> str:
+            if option == "--channel":
+                team.slack.workspace.add_channel("fresh")
+            return super().text(option, *words, **more)
+
+    wanted = Wanted(team.values, {}, replace(ENOUGH, channel="", models=(team.model,)), None, False, team.folder)
+
+    planned = plan(wanted, Creating(channel=["#fresh"]))
+
+    assert planned.draft is not None
+    assert planned.draft.channel == "#fresh"
 
 
 def test_what_can_be_set_right_later_is_a_notice(team: Team) -> None:
     team.jira.denied_permissions = frozenset({"TRANSITION_ISSUES"})
-    answers = replace(ENOUGH, channel="#not-yet", approvers=("@risk",), models=("to-come-*",), directions={"f1": True})
+    answers = replace(ENOUGH, approvers=("@risk",), models=("to-come-*",), directions={"f1": True})
 
     planned = team.plan(answers)
 
     said = "\n".join(planned.said)
     assert "No registered model is called to-come-* yet." in said
-    assert "The bot sees no channel #not-yet." in said
     assert "it takes 2 approvals, and there is 1 person who can give them" in said
     assert "No threshold for f1" in said
     assert "TRANSITION_ISSUES (to close them)" in " ".join(planned.who_does_what().split())

@@ -12,13 +12,15 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from jira import JIRA, JIRAError
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProxyError, SSLError
 
+from bot import tracing
 from bot.clients.plain_text import one_line
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 from bot.ports import Attachment
@@ -41,6 +43,17 @@ FIXES: Mapping[int, str] = {
     413: "The file is larger than this Jira takes: raise the limit under System, Attachments. Then replay the job.",
     410: "This Jira no longer has that call: update the `jira` package.",
 }
+
+
+class TracedCalls(HTTPAdapter):
+    """Of the path alone: the queries name people."""
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        path = urlsplit(request.url or "").path
+        with tracing.call("jira", request.method or "GET", **{"url.path": path}) as span:
+            response = super().send(request, *args, **kwargs)
+            span.set("http.response.status_code", response.status_code)
+            return response
 
 
 class JiraCalls:
@@ -122,6 +135,7 @@ class JiraCalls:
             logging=False,
         )
         client._session.hooks["response"].append(_refuse_as_anonymous)
+        client._session.mount(self.url, TracedCalls())
         return client
 
     def _attempt(self, what: str, call: Callable[[], T], in_doubt: type[OutsideError]) -> T:

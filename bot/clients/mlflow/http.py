@@ -25,6 +25,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from bot import tracing
 from bot.clients.mlflow.access import Access, of_registry_named
 from bot.domain.workspaces import DEFAULT
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
@@ -105,7 +106,9 @@ class OneAttempt(HTTPAdapter):
             self.access.admit(request)
             if self.access.credentials is not None:  # MLflow's variables are about the default registry's server
                 verify, cert = verify or True, None
-        response = super().send(request, stream, self.timeout, verify, cert, proxies)  # type: ignore[arg-type]  # passed through
+        with tracing.call("mlflow", request.method or "GET", **{"url.path": urlsplit(request.url or "").path}) as span:
+            response = super().send(request, stream, self.timeout, verify, cert, proxies)  # type: ignore[arg-type]  # passed through
+            span.set("http.response.status_code", response.status_code)
         kept = response.status_code in KEPT_APART_BY_MLFLOW and _said_by_a_proxy(response) is None
         if response.status_code < 300 or kept:
             return response

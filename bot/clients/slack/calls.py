@@ -17,6 +17,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web import SlackResponse
 
+from bot import tracing
 from bot.errors import OutcomeUnknown, OutsideError, Permanent, Temporary
 
 SLUG = re.compile(r"[a-z][a-z0-9_]*")
@@ -138,7 +139,10 @@ class SlackCalls:
     ) -> SlackResponse:
         client = self._client(timeout)
         try:
-            return client.api_call(method, params=_as_form(arguments))
+            with tracing.call("slack", method) as span:
+                answer = client.api_call(method, params=_as_form(arguments))
+                span.set("http.response.status_code", answer.status_code)
+                return answer
         except SlackApiError as error:
             raise _as_outside_error(method, error, arguments, in_doubt) from None
         except URLError as error:

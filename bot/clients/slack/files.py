@@ -14,6 +14,7 @@ from typing import BinaryIO
 import requests
 import structlog
 
+from bot import tracing
 from bot.clients.plain_text import is_web_address, one_line
 from bot.clients.slack.calls import Answer, SlackCalls, SlackError, Wait, objects_at, text_at
 from bot.clients.slack.people import SlackPeople
@@ -119,7 +120,9 @@ class SlackFiles:
         if not is_web_address(address):
             raise Temporary(f"Slack named no address to send {name} to. It is tried again.")
         try:
-            taken = requests.post(address, data=content, timeout=self._timeout, allow_redirects=False).status_code
+            with tracing.call("slack", "upload") as span:
+                taken = requests.post(address, data=content, timeout=self._timeout, allow_redirects=False).status_code
+                span.set("http.response.status_code", taken)
         except requests.RequestException as error:
             raise Temporary(f"Slack did not take {name} ({type(error).__name__}). It is tried again.") from None
         if taken != 200:

@@ -17,6 +17,7 @@ from http.client import HTTPException
 import structlog
 from slack_sdk.webhook import WebhookClient
 
+from bot import tracing
 from bot.clients.slack import blocks as slack_blocks
 from bot.clients.slack import inbound
 from bot.clients.slack.blocks import fallback
@@ -173,7 +174,8 @@ class SlackNotifier:
         slack.proxy = None  # the SDK ignores NO_PROXY; without a proxy here, urllib honours NO_PROXY and HTTPS_PROXY
         blocks = slack_blocks.lines_of(text)
         try:
-            slack.send(text=fallback(text), blocks=blocks, response_type="ephemeral", replace_original=False)
+            with tracing.call("slack", "private answer"):
+                slack.send(text=fallback(text), blocks=blocks, response_type="ephemeral", replace_original=False)
         except (OSError, HTTPException, ValueError) as error:
             raise Temporary(f"Slack did not take the private answer ({type(error).__name__})") from None
 
