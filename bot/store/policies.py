@@ -24,6 +24,9 @@ NOT_THE_OWNER = (
 )
 
 
+IN_FORCE = sa.select(tables.policies).order_by(tables.policies.c.id.desc()).limit(1)
+
+
 @dataclass(frozen=True)
 class ActivePolicy:
     id: int
@@ -88,7 +91,7 @@ class PolicyRows:
             raise
 
     def _read_active(self) -> ActivePolicy:
-        row = self.connection.execute(sa.select(tables.policies).order_by(tables.policies.c.id.desc()).limit(1)).first()
+        row = self.connection.execute(IN_FORCE).first()
         if row is None:
             raise Refused("no policy is in force. Run `countersign migrate` with COUNTERSIGN_POLICY naming the file")
         return ActivePolicy(row.id, row.digest, self._parse(row.text))
