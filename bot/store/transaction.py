@@ -29,7 +29,7 @@ from bot.store.attestations import AttestationRows, KeyRows, SignedRequestRows, 
 from bot.store.contents import ContentRows
 from bot.store.custody import CustodyRows
 from bot.store.digests import DigestRows
-from bot.store.evidence import ManifestRows, PipelineRows, ReadingRows
+from bot.store.evidence import EvidenceRows, ManifestRows, PipelineRows, ReadingRows
 from bot.store.ledger import LedgerRows
 from bot.store.outbox import OutboxRows
 from bot.store.passkeys import PasskeyRows
@@ -94,6 +94,7 @@ class Transaction:
         self.absences = AbsenceRows(connection)
         self.switches = SwitchRows(connection)
         self.attestations = AttestationRows(connection)
+        self.evidence = EvidenceRows(connection)
         self.keys = KeyRows(connection)
         self.signed_requests = SignedRequestRows(connection)
         self.passkeys = PasskeyRows(connection)

@@ -34,7 +34,6 @@ from bot.gate.offline import read_approval, read_each
 from bot.services import Services
 from bot.signatures import APPROVALS, TrustedKey, digest_of
 from bot.store.attestations import Attestation, KnownKey
-from bot.store.evidence import EvidenceRows
 from bot.store.transaction import Transaction
 from handlers.custody.facts import Place, decided_at, decisions_for, on_record
 
@@ -129,13 +128,12 @@ def _elsewhere(question: GateQuery, tx: Transaction) -> list[Reason]:
 def _read(attestations: Iterable[Attestation], tx: Transaction) -> tuple[list[VerifiedStatement], list[Reason]]:
     """Each that the ledger vouches for, with the keys that counted at its place there."""
     keys = [key for key in tx.keys.recorded().values() if key.purpose == APPROVALS]
-    entries = EvidenceRows(tx.connection)
     claims: list[VerifiedStatement] = []
     doubts: list[Reason] = []
     for one in attestations:
         ring = {key.id: TrustedKey(key.id, key.algorithm, key.pem) for key in keys if key.covers(one.seq)}
         retired = next((key for key in keys if key.id == one.key_id and key.id not in ring), None)
-        if not entries.recorded_digest(one.seq) == one.digest == digest_of(one.envelope):
+        if not tx.evidence.recorded_digest(one.seq) == one.digest == digest_of(one.envelope):
             doubts.append(_not_recorded(one))
         elif retired is not None:
             doubts.append(_retired(one, retired))
