@@ -71,7 +71,9 @@ def test_an_ask_and_a_click_are_taken_to_their_ends_without_doing_anything_twice
     assert asked.transactions.total() <= 35
     assert asked.statements.total() <= 175
     assert clicked.equal_updates == 0
-    assert clicked.mlflow.total() <= 23  # six write tags, and sync_target reads the model again around each of its steps
+    assert (
+        clicked.mlflow.total() <= 23
+    )  # six write tags, and sync_target reads the model again around each of its steps
     assert clicked.jira.total() <= 12
     assert clicked.slack.total() <= 3
     assert clicked.effects.total() <= 13
